@@ -1,0 +1,2 @@
+//! `ephemeral`: the client.
+fn main() {}

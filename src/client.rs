@@ -1,0 +1,1 @@
+//! The client library that `ephemeral` and the tests use.

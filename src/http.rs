@@ -1,0 +1,1 @@
+//! Routes, error bodies, headers, the `Host` rule.

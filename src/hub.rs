@@ -1,0 +1,1 @@
+//! Who is online; takeover; wakes; the lock around the store.

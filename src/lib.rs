@@ -1,0 +1,35 @@
+//! Ephemeral Messenger Server: a Tor onion service that carries messages between people and keeps what waits in RAM only.
+//!
+//! The map of the crate. Imports point down this list, never up (`tests/layering.rs` holds that):
+//!
+//! | module | what lives there |
+//! | --- | --- |
+//! | [`cli`] | the commands of `ephemeral-server`, and what each prints |
+//! | [`daemon`] | the composition root: builds the parts, supervises the tasks, drains |
+//! | [`config`] | defaults, file, environment and flags → one validated `Config` |
+//! | [`client`] | the client library that `ephemeral` and the tests use |
+//! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
+//! | [`http`] | routes, error bodies, headers, the `Host` rule |
+//! | [`transport`] | where connections come from: onion service, TCP |
+//! | [`pump`] | WebSocket ↔ session ↔ hub: the only place that reads and writes a WebSocket |
+//! | [`hub`] | who is online; takeover; wakes; the lock around the store |
+//! | [`session`] | the protocol's state machine: frame in, action out; no socket, no clock |
+//! | [`store`] | mailboxes, quotas, expiry, duplicates; no socket, no clock |
+//! | [`limits`] | rates; no clock |
+//! | [`protocol`] | the wire types, pure |
+//! | [`clock`] | the only place that asks what time it is |
+
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod conn;
+pub mod daemon;
+pub mod http;
+pub mod hub;
+pub mod limits;
+pub mod protocol;
+pub mod pump;
+pub mod session;
+pub mod store;
+pub mod transport;

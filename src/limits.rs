@@ -1,0 +1,1 @@
+//! Rates; no clock.

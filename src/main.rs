@@ -1,0 +1,2 @@
+//! `ephemeral-server`: the daemon.
+fn main() {}

@@ -1,0 +1,44 @@
+//! Where connections come from. A transport only *produces* [`Incoming`]s: a byte stream and who is on it.
+//! Nothing behind it knows whether the bytes came over Tor or TCP; policy differs only as data.
+
+pub mod clearnet;
+pub mod onion;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Who is on the other end before it has authenticated. Never written to a log in clear.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// A rendezvous circuit of the onion service, numbered in the order of arrival.
+    Circuit(u64),
+    /// The address of a TCP connection.
+    Address(IpAddr),
+}
+
+/// A byte stream in both directions.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
+
+/// One new connection, as a transport hands it on.
+pub struct Incoming {
+    /// Who is on it.
+    pub peer: Peer,
+    /// The bytes.
+    pub io: Box<dyn Io>,
+    /// What holds for every connection of the listener that accepted it.
+    pub listener: Arc<Listener>,
+    /// Released when the connection has ended: a transport's permit, if it gives any.
+    pub permit: Option<tokio::sync::OwnedSemaphorePermit>,
+}
+
+/// What holds for every connection of one listener.
+#[derive(Debug, Clone, Default)]
+pub struct Listener {
+    /// The names a request's `Host` may have: lower case, without port.
+    pub names: Vec<String>,
+    /// Whether a loopback peer is shown the statistics in `/health`.
+    pub shows_counts_to_loopback: bool,
+}
