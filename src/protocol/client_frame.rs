@@ -1,0 +1,270 @@
+//! What a client may send: the frame's shape. What its values mean is the session's matter.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::ErrorCode;
+
+/// A frame of a client, its fields of the right types.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ClientFrame<'frame> {
+    /// The answer to the challenge.
+    Auth(AuthFrame<'frame>),
+    /// Every delivered message up to and including `seq` has arrived.
+    Ack {
+        /// The last one that arrived.
+        seq: u64,
+    },
+    /// A message for somebody.
+    Message(MessageFrame<'frame>),
+}
+
+/// The answer to the challenge.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AuthFrame<'frame> {
+    /// Base64url, not yet decoded.
+    pub signature: Cow<'frame, str>,
+    /// Whether senders are told when this recipient acknowledges.
+    pub receipts: bool,
+    /// How many unacknowledged messages the client wants out at most.
+    pub window: Option<u32>,
+}
+
+/// A message for somebody, its values not yet checked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MessageFrame<'frame> {
+    /// Well formed where it is present.
+    pub id: Option<Cow<'frame, str>>,
+    /// Who the sender says it is.
+    pub from: Option<Cow<'frame, str>>,
+    /// For whom.
+    pub to: Option<Cow<'frame, str>>,
+    /// What is carried.
+    pub content: Option<Cow<'frame, str>>,
+    /// RFC 3339.
+    pub expires_at: Option<Cow<'frame, str>>,
+    /// Seconds.
+    pub ttl_s: Option<i64>,
+    /// `direct`, if anything.
+    pub delivery_type: Option<Cow<'frame, str>>,
+}
+
+/// Why a frame is not one of the above.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameError {
+    /// `malformed`, `unknown_type` or `invalid_id`.
+    pub code: ErrorCode,
+    /// What is wrong, for a person.
+    pub message: &'static str,
+    /// The frame's `id`, if it had a well-formed one.
+    pub id: Option<String>,
+}
+
+impl<'frame> ClientFrame<'frame> {
+    /// Reads one text frame: a JSON object. Unknown fields are ignored, `null` counts as absent, a known field that
+    /// stands there twice is an error. What is ignored is skipped without recursion, however deep it nests.
+    ///
+    /// # Errors
+    /// [`FrameError`] with what to tell the client.
+    pub fn parse(text: &'frame str) -> Result<Self, FrameError> {
+        let fields: Fields<'frame> = serde_json::from_str(text).map_err(|_| FrameError {
+            code: ErrorCode::Malformed,
+            message: "the frame is not a JSON object with each field at most once",
+            id: None,
+        })?;
+        let id = match &fields.id {
+            Value::Text(id) if is_well_formed_id(id) => Some(id.clone().into_owned()),
+            _ => None,
+        };
+        fields.into_frame().map_err(|(code, message)| FrameError { code, message, id })
+    }
+}
+
+/// 1 to 64 of `A-Za-z0-9_-`.
+fn is_well_formed_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+/// A field's value, as far as any frame cares. A wrong type is not yet an error: the field may not belong to the
+/// frame's type, and is ignored then.
+#[derive(Debug, Default)]
+enum Value<'frame> {
+    #[default]
+    Absent,
+    Bool(bool),
+    Integer(i64),
+    Text(Cow<'frame, str>),
+    Other,
+}
+
+type Wrong = (ErrorCode, &'static str);
+
+impl<'frame> Value<'frame> {
+    fn text(self, wrong: &'static str) -> Result<Option<Cow<'frame, str>>, Wrong> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Text(text) => Ok(Some(text)),
+            _ => Err((ErrorCode::Malformed, wrong)),
+        }
+    }
+
+    fn integer(self, wrong: &'static str) -> Result<Option<i64>, Wrong> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Integer(integer) => Ok(Some(integer)),
+            _ => Err((ErrorCode::Malformed, wrong)),
+        }
+    }
+
+    fn bool(self, wrong: &'static str) -> Result<Option<bool>, Wrong> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Bool(bool) => Ok(Some(bool)),
+            _ => Err((ErrorCode::Malformed, wrong)),
+        }
+    }
+}
+
+macro_rules! fields {
+    ($($name:ident = $key:literal),* $(,)?) => {
+        /// Every field that some frame has. One pass over the text, nothing copied that has no escapes.
+        #[derive(Default)]
+        struct Fields<'frame> { $($name: Value<'frame>),* }
+
+        impl<'frame> Fields<'frame> {
+            fn slot(&mut self, key: &str) -> Option<&mut Value<'frame>> {
+                match key { $($key => Some(&mut self.$name),)* _ => None }
+            }
+        }
+    };
+}
+fields! {
+    kind = "type", id = "id", from = "from", to = "to", content = "content", expires_at = "expires_at", ttl_s = "ttl_s",
+    delivery_type = "delivery_type", seq = "seq", signature = "signature", receipts = "receipts", window = "window",
+}
+
+impl<'frame> Fields<'frame> {
+    fn into_frame(self) -> Result<ClientFrame<'frame>, Wrong> {
+        match self.kind.text("`type` is not a string")?.as_deref() {
+            None | Some("message") => {}
+            Some("ack") => {
+                let seq = self.seq.integer("`seq` is not an integer")?.and_then(|seq| u64::try_from(seq).ok());
+                return match seq {
+                    Some(seq) => Ok(ClientFrame::Ack { seq }),
+                    None => Err((ErrorCode::Malformed, "an ack needs a `seq` that was delivered")),
+                };
+            }
+            Some("auth") => {
+                let signature = self.signature.text("`signature` is not a string")?;
+                let window = self.window.integer("`window` is not an integer")?;
+                return Ok(ClientFrame::Auth(AuthFrame {
+                    signature: signature.unwrap_or_default(),
+                    receipts: self.receipts.bool("`receipts` is not true or false")?.unwrap_or(true),
+                    window: window.map(|window| u32::try_from(window.max(0)).unwrap_or(u32::MAX)),
+                }));
+            }
+            Some(_) => return Err((ErrorCode::UnknownType, "a client's frames are `message`, `ack` and `auth`")),
+        }
+        let id = self.id.text("`id` is not a string")?;
+        let frame = MessageFrame {
+            from: self.from.text("`from` is not a string")?,
+            to: self.to.text("`to` is not a string")?,
+            content: self.content.text("`content` is not a string")?,
+            expires_at: self.expires_at.text("`expires_at` is not a string")?,
+            ttl_s: self.ttl_s.integer("`ttl_s` is not an integer")?,
+            delivery_type: self.delivery_type.text("`delivery_type` is not a string")?,
+            id,
+        };
+        if frame.id.as_deref().is_some_and(|id| !is_well_formed_id(id)) {
+            return Err((ErrorCode::InvalidId, "`id` is 1 to 64 of A-Z, a-z, 0-9, _ and -"));
+        }
+        Ok(ClientFrame::Message(frame))
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Fields::default();
+                while let Some(Key(key)) = map.next_key()? {
+                    match fields.slot(&key) {
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                        Some(slot @ Value::Absent) => *slot = map.next_value()?,
+                        Some(_) => return Err(A::Error::custom("a field stands there twice")),
+                    }
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// A field's name; borrowed unless it has escapes.
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Text(text) => Ok(Self(text)),
+            _ => Err(D::Error::custom("a field's name is a string")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("any value")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Value::Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Value::Text(Cow::Owned(text.to_owned())))
+            }
+            fn visit_bool<E>(self, bool: bool) -> Result<Self::Value, E> {
+                Ok(Value::Bool(bool))
+            }
+            fn visit_u64<E>(self, integer: u64) -> Result<Self::Value, E> {
+                Ok(Value::Integer(i64::try_from(integer).unwrap_or(i64::MAX)))
+            }
+            fn visit_i64<E>(self, integer: i64) -> Result<Self::Value, E> {
+                Ok(Value::Integer(integer))
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Value::Other)
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Value::Absent)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Value::Other)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Value::Other)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Frames of every shape.
+
+use super::*;
+
+fn code(text: &str) -> ErrorCode {
+    ClientFrame::parse(text).expect_err(text).code
+}
+
+fn message(text: &str) -> MessageFrame<'_> {
+    match ClientFrame::parse(text) {
+        Ok(ClientFrame::Message(frame)) => frame,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_frame_without_a_type_is_a_message() {
+    let frame = message(r#"{"to":"t","content":"c"}"#);
+    assert_eq!((frame.to.as_deref(), frame.content.as_deref()), (Some("t"), Some("c")));
+    assert_eq!(message(r#"{"type":"message","id":"7c1e"}"#).id.as_deref(), Some("7c1e"));
+}
+
+#[test]
+fn text_without_escapes_is_borrowed_and_escapes_are_read() {
+    assert!(matches!(message(r#"{"content":"plain"}"#).content, Some(Cow::Borrowed("plain"))));
+    assert_eq!(message(r#"{"content":"\u0041\n\ud83e\udd80","t\u006f":"x"}"#).content.as_deref(), Some("A\n🦀"));
+    assert_eq!(message(r#"{"t\u006f":"x"}"#).to.as_deref(), Some("x"));
+}
+
+#[test]
+fn null_is_absent() {
+    let frame = message(r#"{"type":null,"id":null,"to":null,"content":null,"ttl_s":null,"delivery_type":null}"#);
+    assert_eq!((frame.id, frame.to, frame.content, frame.ttl_s), (None, None, None, None));
+}
+
+#[test]
+fn what_is_not_an_object_is_malformed() {
+    for text in [
+        "",
+        " ",
+        "null",
+        "1",
+        "[]",
+        "\"x\"",
+        "{",
+        "{}}",
+        "{\"to\"}",
+        "{'to':1}",
+        "{\"to\":1,}",
+        "nonsense",
+        "{}{}",
+        "\u{feff}{}",
+        "{\"content\":\"\\ud800\"}",
+        "{\"content\":\"\\udc00x\"}",
+        "{\"content\":\"a\u{1}b\"}",
+        "{\"content\":\"\\x\"}",
+        "{\"ttl_s\":01}",
+        "{\"ttl_s\":+1}",
+        "{\"ttl_s\":NaN}",
+        "{1:2}",
+        "{\"to\":\"a\",\"to\":\"b\"}",
+    ] {
+        assert_eq!(code(text), ErrorCode::Malformed, "{text}");
+    }
+}
+
+#[test]
+fn deep_nesting_does_not_overflow_the_stack() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        assert!(ClientFrame::parse(&format!(r#"{{"x":{deep}}}"#)).is_ok(), "an unknown field is ignored");
+        let error = ClientFrame::parse(&format!(r#"{{"to":{deep}}}"#)).map(|_| ()).map_err(|error| error.code);
+        assert_eq!(error, Err(ErrorCode::Malformed));
+        let error = ClientFrame::parse(&open.repeat(100_000)).map(|_| ()).map_err(|error| error.code);
+        assert_eq!(error, Err(ErrorCode::Malformed));
+    }
+}
+
+#[test]
+fn a_field_of_the_wrong_type_is_malformed_and_the_id_is_kept() {
+    for field in [
+        r#""from":1"#,
+        r#""to":[]"#,
+        r#""content":{"a":[1]}"#,
+        r#""expires_at":5"#,
+        r#""ttl_s":"5""#,
+        r#""ttl_s":1.5"#,
+        r#""ttl_s":1e30"#,
+        r#""delivery_type":true"#,
+        r#""type":7"#,
+    ] {
+        let text = format!(r#"{{{field},"id":"x-1"}}"#);
+        let error = ClientFrame::parse(&text).expect_err(&text);
+        assert_eq!((error.code, error.id.as_deref()), (ErrorCode::Malformed, Some("x-1")), "{text}");
+    }
+    assert_eq!(code(r#"{"id":5}"#), ErrorCode::Malformed);
+}
+
+#[test]
+fn a_field_of_another_frames_is_ignored_whatever_its_type() {
+    assert_eq!(ClientFrame::parse(r#"{"type":"ack","seq":17,"content":5,"id":[]}"#), Ok(ClientFrame::Ack { seq: 17 }));
+    assert!(message(r#"{"seq":"x","window":[],"signature":1,"content":"c"}"#).content.is_some());
+}
+
+#[test]
+fn an_id_is_1_to_64_of_its_alphabet() {
+    for id in ["a", "A-Z_09", &"x".repeat(64)] {
+        assert_eq!(message(&format!(r#"{{"id":"{id}"}}"#)).id.as_deref(), Some(id));
+    }
+    for id in ["", "a b", "a.b", "é", &"x".repeat(65)] {
+        assert_eq!(code(&format!(r#"{{"id":"{id}"}}"#)), ErrorCode::InvalidId, "{id}");
+    }
+}
+
+#[test]
+fn an_unknown_type_is_told_apart_also_when_it_is_the_servers_own() {
+    for kind in ["", "hello", "welcome", "challenge", "accepted", "receipt", "error", "caught_up", "MESSAGE"] {
+        assert_eq!(code(&format!(r#"{{"type":"{kind}"}}"#)), ErrorCode::UnknownType, "{kind}");
+    }
+}
+
+#[test]
+fn an_ack_needs_a_sequence_number() {
+    for text in [
+        r#"{"type":"ack"}"#,
+        r#"{"type":"ack","seq":-1}"#,
+        r#"{"type":"ack","seq":"1"}"#,
+        r#"{"type":"ack","seq":1.0}"#,
+    ] {
+        assert_eq!(code(text), ErrorCode::Malformed, "{text}");
+    }
+}
+
+#[test]
+fn an_auth_frame_may_leave_out_all_but_its_signature() {
+    let Ok(ClientFrame::Auth(frame)) = ClientFrame::parse(r#"{"type":"auth","signature":"s"}"#) else { panic!() };
+    assert_eq!((frame.signature.as_ref(), frame.receipts, frame.window), ("s", true, None));
+    let text = r#"{"type":"auth","signature":"s","receipts":false,"window":99999999999,"extra":{}}"#;
+    let Ok(ClientFrame::Auth(frame)) = ClientFrame::parse(text) else { panic!() };
+    assert_eq!((frame.receipts, frame.window), (false, Some(u32::MAX)));
+    assert_eq!(code(r#"{"type":"auth","signature":"s","receipts":"no"}"#), ErrorCode::Malformed);
+}
