@@ -42,3 +42,11 @@ pub struct Listener {
     /// Whether a loopback peer is shown the statistics in `/health`.
     pub shows_counts_to_loopback: bool,
 }
+
+impl Listener {
+    /// Whether a request for `host` (without port, lower case) is for this server.
+    #[must_use]
+    pub fn answers_to(&self, host: &str) -> bool {
+        self.names.iter().any(|name| name == host)
+    }
+}
