@@ -181,7 +181,7 @@ pub async fn run(
 ) -> Result<(), OnionError> {
     let address = service::address(&settings, &state_dir)?;
     status.send_modify(|status| status.address = Some(address.clone()));
-    let listener = Arc::new(Listener { names: vec![address.clone()], shows_counts_to_loopback: false });
+    let listener = Arc::new(Listener { names: vec![address.clone()], ..Listener::default() });
     let mut circuits = Circuits::new(&settings, listener, incoming, cancel.clone());
     let mut outlook = reach::Outlook::new(status, Instant::now());
 
