@@ -61,18 +61,16 @@ pub async fn serve(server: Arc<Server>, incoming: Incoming, permit: OwnedSemapho
 
 /// Answers requests until the connection ends (`None`) or becomes a session.
 async fn requests(
-    server: Arc<Server>, peer: crate::transport::Peer, io: Box<dyn Io>, listener: Arc<crate::transport::Listener>,
+    server: Arc<Server>,
+    peer: crate::transport::Peer,
+    io: Box<dyn Io>,
+    listener: Arc<crate::transport::Listener>,
 ) -> Option<(Box<dyn Io>, Bytes, AwaitingAuth)> {
     let upgrade: Mutex<Option<(OnUpgrade, AwaitingAuth)>> = Mutex::new(None);
     let timing = server.sessions.timing;
     let drain = &server.sessions.drain;
     let service = service_fn(|mut request: Request<Body>| {
-        let context = Context {
-            hub: &server.sessions.hub,
-            health: *server.health.borrow(),
-            listener: &listener,
-            peer,
-        };
+        let context = Context { hub: &server.sessions.hub, health: *server.health.borrow(), listener: &listener, peer };
         let response = match http::answer(&request, &context) {
             Outcome::Response(response) => response,
             Outcome::Upgrade(response, session) => {

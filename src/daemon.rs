@@ -63,8 +63,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         announce::clearnet(clearnet_address);
     }
     drop(incoming);
-    let connections =
-        tokio::spawn(serve(Arc::clone(&server), accepted, config.limits.unauthenticated, stop.clone()));
+    let connections = tokio::spawn(serve(Arc::clone(&server), accepted, config.limits.unauthenticated, stop.clone()));
     let mut connections = AbortOnDrop(connections);
     let expiring = Arc::clone(&hub);
     let mut expiry = JoinSet::new();
@@ -119,7 +118,10 @@ fn hub_settings(config: &Config) -> hub::Settings {
 
 /// Gives each connection a task, and returns when the last one has ended after `stop`.
 async fn serve(
-    server: Arc<Server>, mut accepted: mpsc::Receiver<Incoming>, unauthenticated: usize, stop: CancellationToken,
+    server: Arc<Server>,
+    mut accepted: mpsc::Receiver<Incoming>,
+    unauthenticated: usize,
+    stop: CancellationToken,
 ) {
     let permits = Arc::new(Semaphore::new(unauthenticated));
     let mut connections = JoinSet::new();
@@ -151,8 +153,11 @@ fn note(ended: &Result<(), tokio::task::JoinError>) {
 
 /// Tells the terminal and `/health` what becomes of the onion service.
 async fn report(
-    mut status: watch::Receiver<OnionStatus>, health: watch::Sender<Health>, port: u16,
-    clearnet: Option<std::net::SocketAddr>, stop: CancellationToken,
+    mut status: watch::Receiver<OnionStatus>,
+    health: watch::Sender<Health>,
+    port: u16,
+    clearnet: Option<std::net::SocketAddr>,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut announcer = announce::Announcer::new(port);
     announce::clearnet(clearnet);

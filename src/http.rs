@@ -66,4 +66,3 @@ fn route<B>(request: &Request<B>, context: &Context<'_>) -> Outcome {
     }
     if path == "/ws" { upgrade::answer(request, host) } else { Outcome::Response(health::answer(context)) }
 }
-

@@ -157,7 +157,10 @@ impl Hub {
     /// # Errors
     /// [`JoinError`].
     pub fn join(
-        self: &Arc<Self>, fingerprint: Fingerprint, wants_receipts: bool, window: u32,
+        self: &Arc<Self>,
+        fingerprint: Fingerprint,
+        wants_receipts: bool,
+        window: u32,
     ) -> Result<(Seat, usize), JoinError> {
         let mut wakes = Wakes::default();
         let mut state = self.lock();

@@ -15,10 +15,10 @@ use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::sync::CancellationToken;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_util::sync::CancellationToken;
 
 use crate::hub::{Hub, JoinError};
 use crate::protocol::{CloseReason, Welcome, encode};
@@ -79,7 +79,11 @@ type Socket = WebSocketStream<Meter<Box<dyn Io>>>;
 /// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `permit`
 /// is released once the peer has authenticated.
 pub async fn run(
-    settings: Arc<Settings>, io: Box<dyn Io>, read_ahead: Bytes, session: AwaitingAuth, permit: OwnedSemaphorePermit,
+    settings: Arc<Settings>,
+    io: Box<dyn Io>,
+    read_ahead: Bytes,
+    session: AwaitingAuth,
+    permit: OwnedSemaphorePermit,
 ) {
     let frame_bytes = settings.rules.frame_bytes();
     let config = WebSocketConfig::default()
@@ -137,7 +141,9 @@ async fn authenticate(settings: Arc<Settings>, mut socket: Socket, session: Awai
 
 /// `Ok(None)` if the peer is gone.
 async fn answer(
-    settings: &Settings, socket: &mut Socket, session: AwaitingAuth,
+    settings: &Settings,
+    socket: &mut Socket,
+    session: AwaitingAuth,
 ) -> Result<Option<(Established, crate::hub::Seat, usize)>, CloseReason> {
     if socket.send(Message::text(session.first_frame(settings.timing.auth_timeout))).await.is_err() {
         return Ok(None);

@@ -188,9 +188,7 @@ impl Established {
             Ok(ClientFrame::Auth(_)) => {
                 Action::Reply(Refusal::new(ErrorCode::Malformed, "this session is authenticated already").frame(None))
             }
-            Err(FrameError { code, message, id }) => {
-                Action::Reply(Refusal::new(code, message).frame(id.as_deref()))
-            }
+            Err(FrameError { code, message, id }) => Action::Reply(Refusal::new(code, message).frame(id.as_deref())),
         }
     }
 

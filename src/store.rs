@@ -209,7 +209,8 @@ impl Store {
     #[must_use]
     pub fn known(&self, sender: PartyId, id: &str) -> Option<Millis> {
         let hash = self.hasher.hash(id.as_bytes());
-        let record = self.parties[sender.index()].ids.find(hash, |&record| self.records[record as usize].id_hash == hash)?;
+        let record =
+            self.parties[sender.index()].ids.find(hash, |&record| self.records[record as usize].id_hash == hash)?;
         Some(self.records[*record as usize].expires_at)
     }
 
@@ -232,7 +233,8 @@ impl Store {
         let recipient = self.find(&letter.to);
         if let Some(recipient) = recipient {
             let mailbox = &self.parties[recipient.index()];
-            if mailbox.mailbox.len() >= self.bounds.mailbox_messages || mailbox.bytes + size > self.bounds.mailbox_bytes {
+            if mailbox.mailbox.len() >= self.bounds.mailbox_messages || mailbox.bytes + size > self.bounds.mailbox_bytes
+            {
                 return Err(Full::Mailbox);
             }
         } else if size > self.bounds.mailbox_bytes || self.bounds.mailbox_messages == 0 {
@@ -280,8 +282,7 @@ impl Store {
         }
         party.out += 1;
         party.delivered_up_to = record.seq;
-        let delivery_type =
-            if record.seq < party.direct_from { DeliveryType::Stored } else { DeliveryType::Direct };
+        let delivery_type = if record.seq < party.direct_from { DeliveryType::Stored } else { DeliveryType::Direct };
         let (to, from) = (party.fingerprint, self.parties[record.sender as usize].fingerprint);
         let (id, escaped_content) = record.body()?;
         Some(Next::Message(MessageOut {
@@ -302,7 +303,11 @@ impl Store {
     /// # Errors
     /// [`NeverDelivered`] if this session was not sent that far.
     pub fn acknowledge(
-        &mut self, now: Millis, party: PartyId, seq: u64, ended: &mut Vec<Ended>,
+        &mut self,
+        now: Millis,
+        party: PartyId,
+        seq: u64,
+        ended: &mut Vec<Ended>,
     ) -> Result<(), NeverDelivered> {
         let recipient = &mut self.parties[party.index()];
         if seq == 0 || seq > recipient.delivered_up_to.max(recipient.acknowledged_up_to) {
@@ -349,11 +354,6 @@ impl Store {
     /// How full it is.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        Figures {
-            messages: self.waiting,
-            bytes: self.bytes,
-            parties: self.parties.len(),
-            records: self.records.len(),
-        }
+        Figures { messages: self.waiting, bytes: self.bytes, parties: self.parties.len(), records: self.records.len() }
     }
 }

@@ -45,7 +45,6 @@ pub(super) fn answer(context: &Context<'_>) -> Response<Full<Bytes>> {
         clients: shown.then_some(sessions),
         pending_messages: shown.then_some(figures.messages),
     };
-    let status =
-        if context.health == Health::Healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if context.health == Health::Healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     response::json(status, &body)
 }

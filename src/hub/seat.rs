@@ -91,7 +91,12 @@ impl Seat {
     }
 
     fn deposit(
-        &self, state: &mut State, now: Millis, id: &str, draft: &Draft, wakes: &mut Wakes,
+        &self,
+        state: &mut State,
+        now: Millis,
+        id: &str,
+        draft: &Draft,
+        wakes: &mut Wakes,
     ) -> Result<Kept, Refusal> {
         let letter = Letter { id, to: draft.to, escaped_content: &draft.escaped_content, expires_at: draft.expires_at };
         let due_before = state.store.next_due();

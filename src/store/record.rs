@@ -22,7 +22,12 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn new(
-        now: Millis, sender: PartyId, recipient: PartyId, letter: &Letter<'_>, id_hash: u64, seq: u64,
+        now: Millis,
+        sender: PartyId,
+        recipient: PartyId,
+        letter: &Letter<'_>,
+        id_hash: u64,
+        seq: u64,
     ) -> Self {
         let id_bytes = u8::try_from(letter.id.len()).unwrap_or(u8::MAX);
         let id = letter.id.as_bytes().get(..usize::from(id_bytes)).unwrap_or_default();
@@ -71,7 +76,8 @@ impl Store {
     /// A record's time has come: a message that still waits expires, and its id is forgotten.
     pub(super) fn expire_record(&mut self, record: u32, at: Millis, now: Millis, ended: &mut Vec<Ended>) {
         let Some(entry) = self.records.get(record as usize) else { return };
-        let (sender, recipient, seq, id_hash) = (PartyId(entry.sender), PartyId(entry.recipient), entry.seq, entry.id_hash);
+        let (sender, recipient, seq, id_hash) =
+            (PartyId(entry.sender), PartyId(entry.recipient), entry.seq, entry.id_hash);
         let waits = entry.body.is_some();
         if waits {
             let party = &mut self.parties[recipient.index()];
