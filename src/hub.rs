@@ -1,1 +1,273 @@
 //! Who is online; takeover; wakes; the lock around the store.
+//!
+//! There is one lock, held for microseconds and never across an await. Whoever is to be woken is woken after it was
+//! released. A session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
+
+mod seat;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use futures::task::AtomicWaker;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::limits::Rate;
+use crate::protocol::{Fingerprint, Millis, Receipt};
+use crate::store::{Bounds, Ended, Figures, Seed, Store};
+pub use seat::{Collected, Gone, Kept, Seat};
+
+/// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
+const RECEIPTS: usize = 16_384;
+
+/// What a hub is told when it is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The store's bounds.
+    pub bounds: Bounds,
+    /// Messages a minute a fingerprint.
+    pub rate: Rate,
+    /// Authenticated sessions.
+    pub sessions: usize,
+}
+
+/// Everybody who is online, and everything that waits.
+pub struct Hub {
+    settings: Settings,
+    clock: Clock,
+    epoch: String,
+    state: Mutex<State>,
+    due_earlier: Notify,
+}
+
+struct State {
+    store: Store,
+    /// By the index of the party in the store.
+    online: Vec<Option<Online>>,
+    sessions: usize,
+    next_session: u64,
+    draining: bool,
+    ended: Vec<Ended>,
+}
+
+struct Online {
+    session: u64,
+    signal: Arc<Signal>,
+    receipts: VecDeque<Receipt>,
+    overrun: bool,
+}
+
+/// How a session's pump learns that the hub has something for it.
+#[derive(Default)]
+pub struct Signal {
+    waker: AtomicWaker,
+    raised: AtomicBool,
+}
+
+impl Signal {
+    /// Whether there is something; the task of `waker` is woken when there will be.
+    pub fn poll(&self, waker: &std::task::Waker) -> bool {
+        self.waker.register(waker);
+        self.raised.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// Who has to be woken. They are when it is dropped: after the lock was released.
+#[derive(Default)]
+pub struct Wakes(Vec<Arc<Signal>>);
+
+impl Wakes {
+    fn add(&mut self, signal: &Arc<Signal>) {
+        if !signal.raised.swap(true, Ordering::AcqRel) {
+            self.0.push(Arc::clone(signal));
+        }
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        for signal in self.0.drain(..) {
+            signal.waker.wake();
+        }
+    }
+}
+
+/// Why a session cannot begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinError {
+    /// There are as many as there may be.
+    Overloaded,
+    /// The server is shutting down.
+    Draining,
+}
+
+impl Hub {
+    /// An empty hub, with a new epoch.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers.
+    pub fn new(settings: Settings, clock: Clock) -> Result<Arc<Self>, getrandom::Error> {
+        let mut epoch = [0; 16];
+        getrandom::fill(&mut epoch)?;
+        let first_seq = getrandom::u64()? >> 24;
+        let seed = Seed { hash_key: [getrandom::u64()?, getrandom::u64()?], first_seq };
+        let state = State {
+            store: Store::new(settings.bounds, seed, clock.now()),
+            online: Vec::new(),
+            sessions: 0,
+            next_session: 0,
+            draining: false,
+            ended: Vec::new(),
+        };
+        let epoch = BASE64URL_NOPAD.encode(&epoch);
+        Ok(Arc::new(Self { settings, clock, epoch, state: Mutex::new(state), due_earlier: Notify::new() }))
+    }
+
+    /// The random id of the store's lifetime.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// The store's bounds.
+    #[must_use]
+    pub const fn bounds(&self) -> &Bounds {
+        &self.settings.bounds
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// How many sessions there are, and how full the store is.
+    #[must_use]
+    pub fn figures(&self) -> (usize, Figures) {
+        let state = self.lock();
+        (state.sessions, state.store.figures())
+    }
+
+    /// Begins a session. One of the same fingerprint that was there before is told that it was replaced. Returns the
+    /// number of messages that wait.
+    ///
+    /// # Errors
+    /// [`JoinError`].
+    pub fn join(
+        self: &Arc<Self>,
+        fingerprint: Fingerprint,
+        wants_receipts: bool,
+        window: u32,
+    ) -> Result<(Seat, usize), JoinError> {
+        let mut wakes = Wakes::default();
+        let mut state = self.lock();
+        let state = &mut *state;
+        if state.draining {
+            return Err(JoinError::Draining);
+        }
+        let now = self.clock.now();
+        self.expire(state, now, &mut wakes);
+        let replaces = state.store.find(&fingerprint).is_some_and(|party| state.online_mut(party).is_some());
+        if !replaces && state.sessions >= self.settings.sessions {
+            return Err(JoinError::Overloaded);
+        }
+        let (party, pending) = state.store.attach(now, fingerprint, wants_receipts);
+        if state.online.len() <= party.index() {
+            state.online.resize_with(party.index() + 1, || None);
+        }
+        let session = state.next_session;
+        state.next_session += 1;
+        let signal = Arc::new(Signal::default());
+        let mut receipts = VecDeque::new();
+        if let Some(older) = state.online_mut(party) {
+            wakes.add(&older.signal);
+            receipts = std::mem::take(&mut older.receipts);
+        } else {
+            state.sessions += 1;
+        }
+        signal.raised.store(true, Ordering::Release);
+        if let Some(place) = state.online.get_mut(party.index()) {
+            *place = Some(Online { session, signal: Arc::clone(&signal), receipts, overrun: false });
+        }
+        Ok((Seat { hub: Arc::clone(self), party, session, signal, window: window as usize }, pending))
+    }
+
+    /// Expires messages at the moment they are due, for ever.
+    pub async fn keep_expiring(&self) {
+        /// Looked at the clock again at least this often, in case it was set.
+        const LOOK_AGAIN: Duration = Duration::from_secs(15);
+        loop {
+            let earlier = self.due_earlier.notified();
+            let next = {
+                let mut wakes = Wakes::default();
+                let mut state = self.lock();
+                let now = self.clock.now();
+                self.expire(&mut state, now, &mut wakes);
+                let next = state.store.next_due().map(|due| Duration::from_millis(due.since(now)));
+                // Not by the end of the block: whoever is woken wants the lock.
+                drop(state);
+                next
+            };
+            tokio::select! {
+                () = earlier => {}
+                () = tokio::time::sleep(next.map_or(LOOK_AGAIN, |next| next.min(LOOK_AGAIN))) => {}
+            }
+        }
+    }
+
+    /// From now on nothing is accepted and nobody joins; every session is told to end.
+    pub fn drain(&self) {
+        let mut wakes = Wakes::default();
+        let mut state = self.lock();
+        state.draining = true;
+        for online in state.online.iter().flatten() {
+            wakes.add(&online.signal);
+        }
+    }
+
+    /// Overwrites and frees everything that waits.
+    pub fn erase(&self) {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        state.online.clear();
+        state.sessions = 0;
+        let seed = Seed { hash_key: [0; 2], first_seq: 1 };
+        state.store = Store::new(self.settings.bounds, seed, now);
+    }
+
+    /// Nothing that is done under the lock can be left half done by a panic that is not a bug in the store; the other
+    /// sessions go on.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn expire(&self, state: &mut State, now: Millis, wakes: &mut Wakes) {
+        state.store.expire(now, &mut state.ended);
+        state.tell_senders(wakes);
+    }
+}
+
+impl State {
+    fn online_mut(&mut self, party: crate::store::PartyId) -> Option<&mut Online> {
+        self.online.get_mut(party.index())?.as_mut()
+    }
+
+    /// Hands on what has ended to those senders who are online.
+    fn tell_senders(&mut self, wakes: &mut Wakes) {
+        let mut ended = std::mem::take(&mut self.ended);
+        for Ended { sender, id, to, status, at } in ended.drain(..) {
+            let Some(online) = self.online_mut(sender) else { continue };
+            if online.receipts.len() >= RECEIPTS {
+                online.overrun = true;
+            } else {
+                online.receipts.push_back(Receipt { id, to, status, at });
+            }
+            wakes.add(&online.signal);
+        }
+        // Its allocation is used again.
+        self.ended = ended;
+    }
+}

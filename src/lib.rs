@@ -17,6 +17,7 @@
 //! | [`store`] | mailboxes, quotas, expiry, duplicates; no socket, no clock |
 //! | [`limits`] | rates; no clock |
 //! | [`protocol`] | the wire types, pure |
+//! | [`tor`] | the Tor client that the onion service and the client library share |
 //! | [`clock`] | the only place that asks what time it is |
 
 pub mod cli;
@@ -32,4 +33,5 @@ pub mod protocol;
 pub mod pump;
 pub mod session;
 pub mod store;
+pub mod tor;
 pub mod transport;

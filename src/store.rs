@@ -1,4 +1,23 @@
 //! Mailboxes, quotas, expiry and duplicates, in RAM only. No socket, no clock, no task: time is passed in.
+//!
+//! The mailbox is the one place where a message waits. A *party* is what is known of one fingerprint: its mailbox, what
+//! it has sent, whether it is online. A *record* is one accepted message: its body until it is delivered or expires,
+//! and its id until it expires.
+
+mod party;
+mod record;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use hashbrown::HashTable;
+use siphasher::sip::SipHasher13;
+use slab::Slab;
+
+use crate::limits::Rate;
+use crate::protocol::{DeliveryType, Fingerprint, MessageOut, Millis, ReceiptStatus};
+use party::Party;
+use record::Record;
 
 /// The bounds of a store. At a bound the sender is told; nothing that was accepted is evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,5 +35,325 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self { mailbox_messages: 1000, mailbox_bytes: 8 << 20, sender_bytes: 16 << 20, total_bytes: 256 << 20 }
+    }
+}
+
+/// What a record costs besides its body: itself, its places in the tables and the allocator's share.
+pub const RECORD_COST: usize = 96;
+/// What a party costs: itself and its place in the table. Counted for those that are not online (those that are, are
+/// bounded by the number of sessions).
+pub const PARTY_COST: usize = 320;
+/// How long a party is remembered after its last session, in milliseconds, so that its rate and its last
+/// acknowledgement outlive a short interruption.
+const LINGER_MS: u64 = 60_000;
+
+/// A party's place in the store. It stays the same while the party is online.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PartyId(u32);
+
+impl PartyId {
+    /// Small numbers, reused: an index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Why a message cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// Its recipient's mailbox.
+    Mailbox,
+    /// What its sender may have waiting.
+    Sender,
+    /// The store.
+    Store,
+}
+
+/// An acknowledgement of what was never delivered in this session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NeverDelivered;
+
+/// A message to be kept. Its id is not one that the sender has used.
+#[derive(Debug, Clone, Copy)]
+pub struct Letter<'letter> {
+    /// The sender's name for it, at most 255 bytes.
+    pub id: &'letter str,
+    /// The recipient.
+    pub to: Fingerprint,
+    /// The content, as the inside of a JSON string.
+    pub escaped_content: &'letter str,
+    /// When it will be gone: later than now, at most 49 days.
+    pub expires_at: Millis,
+}
+
+/// A message has met its end, and its sender is online.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Who sent it.
+    pub sender: PartyId,
+    /// The sender's name for it.
+    pub id: String,
+    /// The recipient.
+    pub to: Fingerprint,
+    /// Which end.
+    pub status: ReceiptStatus,
+    /// When.
+    pub at: Millis,
+}
+
+/// The next thing a session has to be sent from its mailbox.
+#[derive(Debug)]
+pub enum Next<'store> {
+    /// A message; it counts as delivered now.
+    Message(MessageOut<'store>),
+    /// All that waited when the session began has been sent. Once a session.
+    CaughtUp,
+}
+
+/// How full a store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Messages waiting.
+    pub messages: usize,
+    /// Bytes counted against [`Bounds::total_bytes`].
+    pub bytes: usize,
+    /// Fingerprints known.
+    pub parties: usize,
+    /// Message ids remembered, those of the waiting messages included.
+    pub records: usize,
+}
+
+/// Random numbers that make a store unpredictable to those who fill it.
+#[derive(Clone, Copy)]
+pub struct Seed {
+    /// The key of the hashes in its tables.
+    pub hash_key: [u64; 2],
+    /// Where its sequence numbers begin: below 2^52, so that they stay exact in every JSON reader.
+    pub first_seq: u64,
+}
+
+/// What is due at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Record(u32),
+    Party(u32),
+}
+
+/// Mailboxes, quotas, expiry and duplicates.
+pub struct Store {
+    bounds: Bounds,
+    hasher: SipHasher13,
+    parties: Slab<Party>,
+    by_fingerprint: HashTable<u32>,
+    records: Slab<Record>,
+    due: BinaryHeap<Reverse<(Millis, Due)>>,
+    waiting: usize,
+    bytes: usize,
+    opened: Millis,
+    latest: Millis,
+    first_seq: u64,
+    seq_floor: u64,
+}
+
+impl Store {
+    /// An empty one.
+    #[must_use]
+    pub fn new(bounds: Bounds, seed: Seed, now: Millis) -> Self {
+        Self {
+            bounds,
+            hasher: SipHasher13::new_with_keys(seed.hash_key[0], seed.hash_key[1]),
+            parties: Slab::new(),
+            by_fingerprint: HashTable::new(),
+            records: Slab::new(),
+            due: BinaryHeap::new(),
+            waiting: 0,
+            bytes: 0,
+            opened: now,
+            latest: now,
+            first_seq: seed.first_seq.max(1),
+            seq_floor: 0,
+        }
+    }
+
+    /// Begins a session of `fingerprint`: what it had not acknowledged will be delivered again. Returns its place and
+    /// how many messages wait. `wants_receipts`: whether senders are told when it acknowledges.
+    pub fn attach(&mut self, now: Millis, fingerprint: Fingerprint, wants_receipts: bool) -> (PartyId, usize) {
+        let id = self.find(&fingerprint).unwrap_or_else(|| self.insert_party(now, fingerprint));
+        let party = &mut self.parties[id.index()];
+        if !party.online {
+            self.bytes -= PARTY_COST;
+        }
+        party.begin_session(wants_receipts);
+        (id, party.mailbox.len())
+    }
+
+    /// Ends the session of `party`.
+    pub fn detach(&mut self, now: Millis, party: PartyId) {
+        let party_state = &mut self.parties[party.index()];
+        party_state.online = false;
+        party_state.keep_until = now.plus(LINGER_MS).max(party_state.rate.unused_at());
+        self.bytes += PARTY_COST;
+        self.forget_if_idle(party, now);
+    }
+
+    /// Takes one from the message rate of `party`.
+    ///
+    /// # Errors
+    /// How many milliseconds until there is one again.
+    pub fn take_rate(&mut self, now: Millis, party: PartyId, rate: &Rate) -> Result<(), u64> {
+        rate.take(&mut self.parties[party.index()].rate, now)
+    }
+
+    /// If `sender` has used `id` before, and it is remembered: when that message expires.
+    #[must_use]
+    pub fn known(&self, sender: PartyId, id: &str) -> Option<Millis> {
+        let hash = self.hasher.hash(id.as_bytes());
+        let record =
+            self.parties[sender.index()].ids.find(hash, |&record| self.records[record as usize].id_hash == hash)?;
+        Some(self.records[*record as usize].expires_at)
+    }
+
+    /// The place of `fingerprint`, if anything is known of it. Then it is a valid key.
+    #[must_use]
+    pub fn find(&self, fingerprint: &Fingerprint) -> Option<PartyId> {
+        let hash = self.hasher.hash(fingerprint.as_bytes());
+        let found = self.by_fingerprint.find(hash, |&party| self.parties[party as usize].fingerprint == *fingerprint);
+        found.map(|&party| PartyId(party))
+    }
+
+    /// Keeps a message. Returns its recipient, if that is online. The caller has checked that `letter.to` is a key, and
+    /// that the id is not [`known`](Self::known).
+    ///
+    /// # Errors
+    /// [`Full`]; nothing is kept then, and nothing was evicted.
+    pub fn deposit(&mut self, now: Millis, sender: PartyId, letter: &Letter<'_>) -> Result<Option<PartyId>, Full> {
+        let size = letter.escaped_content.len();
+        let cost = RECORD_COST + letter.id.len() + size;
+        let recipient = self.find(&letter.to);
+        if let Some(recipient) = recipient {
+            let mailbox = &self.parties[recipient.index()];
+            if mailbox.mailbox.len() >= self.bounds.mailbox_messages || mailbox.bytes + size > self.bounds.mailbox_bytes
+            {
+                return Err(Full::Mailbox);
+            }
+        } else if size > self.bounds.mailbox_bytes || self.bounds.mailbox_messages == 0 {
+            return Err(Full::Mailbox);
+        }
+        if self.parties[sender.index()].sent_bytes + cost > self.bounds.sender_bytes {
+            return Err(Full::Sender);
+        }
+        let party_cost = if recipient.is_none() { PARTY_COST } else { 0 };
+        if self.bytes + cost + party_cost > self.bounds.total_bytes {
+            return Err(Full::Store);
+        }
+
+        let recipient = recipient.unwrap_or_else(|| self.insert_party(now, letter.to));
+        let party = &mut self.parties[recipient.index()];
+        let id_hash = self.hasher.hash(letter.id.as_bytes());
+        let record = self.records.insert(Record::new(now, sender, recipient, letter, id_hash, party.next_seq));
+        // A record costs at least 96 bytes of a bounded total: there are fewer than 2^32 below 400 GiB.
+        let record = u32::try_from(record).unwrap_or(u32::MAX);
+        party.next_seq += 1;
+        party.mailbox.push_back(record);
+        party.bytes += size;
+        let online = party.online;
+        let records = &self.records;
+        let sending = &mut self.parties[sender.index()];
+        sending.sent_bytes += cost;
+        sending.ids.insert_unique(id_hash, record, |&other| records[other as usize].id_hash);
+        self.bytes += cost;
+        self.waiting += 1;
+        self.due.push(Reverse((letter.expires_at, Due::Record(record))));
+        Ok(online.then_some(recipient))
+    }
+
+    /// The next thing to send to `party`, which is online: a message while fewer than `window` are out.
+    pub fn deliver(&mut self, now: Millis, party: PartyId, window: usize) -> Option<Next<'_>> {
+        let party = &mut self.parties[party.index()];
+        let next = party.mailbox.get(party.out).copied();
+        if !party.caught_up && next.is_none_or(|record| self.records[record as usize].seq >= party.direct_from) {
+            party.caught_up = true;
+            return Some(Next::CaughtUp);
+        }
+        let record = &self.records[next? as usize];
+        if party.out >= window || record.expires_at <= now {
+            return None;
+        }
+        party.out += 1;
+        party.delivered_up_to = record.seq;
+        let delivery_type = if record.seq < party.direct_from { DeliveryType::Stored } else { DeliveryType::Direct };
+        let (to, from) = (party.fingerprint, self.parties[record.sender as usize].fingerprint);
+        let (id, escaped_content) = record.body()?;
+        Some(Next::Message(MessageOut {
+            id,
+            from,
+            to,
+            escaped_content,
+            timestamp: record.accepted_at(),
+            expires_at: record.expires_at,
+            delivery_type,
+            seq: record.seq,
+        }))
+    }
+
+    /// Erases every message of `party`'s mailbox that was delivered, up to and including `seq`. Pushes what the
+    /// senders are to be told.
+    ///
+    /// # Errors
+    /// [`NeverDelivered`] if this session was not sent that far.
+    pub fn acknowledge(
+        &mut self,
+        now: Millis,
+        party: PartyId,
+        seq: u64,
+        ended: &mut Vec<Ended>,
+    ) -> Result<(), NeverDelivered> {
+        let recipient = &mut self.parties[party.index()];
+        if seq == 0 || seq > recipient.delivered_up_to.max(recipient.acknowledged_up_to) {
+            return Err(NeverDelivered);
+        }
+        recipient.acknowledged_up_to = recipient.acknowledged_up_to.max(seq);
+        loop {
+            let recipient = &mut self.parties[party.index()];
+            let first = recipient.mailbox.front().filter(|_| recipient.out > 0).copied();
+            let Some(record) = first.filter(|&record| self.records[record as usize].seq <= seq) else { return Ok(()) };
+            recipient.mailbox.pop_front();
+            recipient.out -= 1;
+            let status = recipient.wants_receipts.then_some(ReceiptStatus::Delivered);
+            self.end(record, status, now, ended);
+        }
+    }
+
+    /// Erases what is due by `now`. Pushes what the senders are to be told.
+    pub fn expire(&mut self, now: Millis, ended: &mut Vec<Ended>) {
+        self.latest = self.latest.max(now);
+        while let Some(&Reverse((at, due))) = self.due.peek() {
+            if at > now {
+                return;
+            }
+            self.due.pop();
+            match due {
+                Due::Party(party) => {
+                    if let Some(state) = self.parties.get_mut(party as usize) {
+                        state.forget_queued = false;
+                        self.forget_if_idle(PartyId(party), now);
+                    }
+                }
+                Due::Record(record) => self.expire_record(record, at, now, ended),
+            }
+        }
+    }
+
+    /// When [`expire`](Self::expire) will have something to do.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Millis> {
+        self.due.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures { messages: self.waiting, bytes: self.bytes, parties: self.parties.len(), records: self.records.len() }
     }
 }

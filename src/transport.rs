@@ -2,12 +2,15 @@
 //! Nothing behind it knows whether the bytes came over Tor or TCP; policy differs only as data.
 
 pub mod clearnet;
+mod listener;
 pub mod onion;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use self::listener::{Listener, host_name};
 
 /// Who is on the other end before it has authenticated. Never written to a log in clear.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,13 +35,4 @@ pub struct Incoming {
     pub listener: Arc<Listener>,
     /// Released when the connection has ended: a transport's permit, if it gives any.
     pub permit: Option<tokio::sync::OwnedSemaphorePermit>,
-}
-
-/// What holds for every connection of one listener.
-#[derive(Debug, Clone, Default)]
-pub struct Listener {
-    /// The names a request's `Host` may have: lower case, without port.
-    pub names: Vec<String>,
-    /// Whether a loopback peer is shown the statistics in `/health`.
-    pub shows_counts_to_loopback: bool,
 }

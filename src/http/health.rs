@@ -1,0 +1,50 @@
+//! `GET /health`: whether the service can be reached.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use super::{Context, response};
+use crate::protocol::Millis;
+use crate::transport::Peer;
+
+/// Whether the service can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Not yet.
+    Starting,
+    /// Yes.
+    Healthy,
+    /// It could, and cannot any more.
+    Degraded,
+    /// It is shutting down.
+    Draining,
+}
+
+#[derive(Serialize)]
+struct Body {
+    status: Health,
+    timestamp: Millis,
+    version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clients: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_messages: Option<usize>,
+}
+
+pub(super) fn answer(context: &Context<'_>) -> Response<Full<Bytes>> {
+    let loopback = matches!(context.peer, Peer::Address(address) if address.to_canonical().is_loopback());
+    let shown = context.listener.shows_counts_to_loopback && loopback;
+    let (sessions, figures) = context.hub.figures();
+    let body = Body {
+        status: context.health,
+        timestamp: context.hub.now(),
+        version: env!("CARGO_PKG_VERSION"),
+        clients: shown.then_some(sessions),
+        pending_messages: shown.then_some(figures.messages),
+    };
+    let status = if context.health == Health::Healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    response::json(status, &body)
+}

@@ -1,0 +1,73 @@
+//! `GET /ws`: the opening handshake of a session (RFC 6455, section 4.2).
+
+use http_body_util::Full;
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use hyper::{Method, Request, Response, StatusCode, Version};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::Outcome;
+use super::response::error;
+use crate::protocol::{Challenge, Fingerprint};
+use crate::session::AwaitingAuth;
+
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+const VERSION_13: HeaderValue = HeaderValue::from_static("13");
+
+pub(super) fn answer<B>(request: &Request<B>, host: String) -> Outcome {
+    let headers = request.headers();
+    let asks = request.method() == Method::GET
+        && request.version() == Version::HTTP_11
+        && has_token(headers, &CONNECTION, "upgrade")
+        && has_token(headers, &UPGRADE, "websocket");
+    if !asks || headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION_13) {
+        let sentence = "this is a WebSocket endpoint: ask for an upgrade, version 13";
+        let mut response = error(StatusCode::UPGRADE_REQUIRED, "upgrade_required", sentence);
+        response.headers_mut().insert(UPGRADE, WEBSOCKET);
+        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, VERSION_13);
+        return Outcome::Response(response);
+    }
+    let Some((fingerprint, key)) = fingerprint(request.uri().query().unwrap_or_default()) else {
+        let sentence = "`fingerprint` must be 64 hex digits: an Ed25519 public key";
+        return Outcome::Response(error(StatusCode::BAD_REQUEST, "invalid_fingerprint", sentence));
+    };
+    let Some(websocket_key) = headers.get(SEC_WEBSOCKET_KEY).filter(|key| is_websocket_key(key)) else {
+        let sentence = "`Sec-WebSocket-Key` must be 16 bytes in base64";
+        return Outcome::Response(error(StatusCode::BAD_REQUEST, "bad_request", sentence));
+    };
+    let Ok(challenge) = Challenge::random() else {
+        let sentence = "the server has no random numbers";
+        return Outcome::Response(error(StatusCode::INTERNAL_SERVER_ERROR, "internal", sentence));
+    };
+    let Ok(accept) = HeaderValue::from_str(&derive_accept_key(websocket_key.as_bytes())) else {
+        return Outcome::Response(error(StatusCode::INTERNAL_SERVER_ERROR, "internal", "no answer to that key"));
+    };
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    response.headers_mut().insert(UPGRADE, WEBSOCKET);
+    response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, accept);
+    Outcome::Upgrade(response, Box::new(AwaitingAuth { fingerprint, key, host, challenge }))
+}
+
+/// The one `fingerprint` of a query, and the key that it is.
+fn fingerprint(query: &str) -> Option<(Fingerprint, ed25519_dalek::VerifyingKey)> {
+    let mut values = query.split('&').filter_map(|pair| pair.strip_prefix("fingerprint="));
+    let fingerprint = Fingerprint::from_hex(values.next()?).ok()?;
+    if values.next().is_some() {
+        return None;
+    }
+    Some((fingerprint, fingerprint.verifying_key().ok()?))
+}
+
+/// Whether a list header has a token, whatever its case (RFC 9110, section 5.6.1).
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+fn is_websocket_key(key: &HeaderValue) -> bool {
+    data_encoding::BASE64.decode(key.as_bytes()).is_ok_and(|bytes| bytes.len() == 16)
+}

@@ -1,0 +1,222 @@
+//! The long life of a session, as a future without borrowed state, so that an idle one is small.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::{Sink, Stream};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use super::{Settings, Socket, TURN_BYTES, reason_of};
+use crate::hub::{Gone, Kept, Seat, Wakes};
+use crate::protocol::{Accepted, CloseReason, encode};
+use crate::session::{Action, Established};
+
+/// Frames that one turn reads, at most, before it answers them.
+const TURN_FRAMES: usize = 64;
+/// From this size on, a frame is held until the next one was read: then its buffer is freed instead of used again.
+const LARGE_FRAME: usize = 16 * 1024;
+
+/// An established session. Ends with its socket and what the peer is to be told, if it is still there.
+pub(super) struct Pump(Option<Box<State>>);
+
+struct State {
+    settings: Arc<Settings>,
+    socket: Socket,
+    session: Established,
+    seat: Seat,
+    timer: Pin<Box<Sleep>>,
+    heard: Instant,
+    pinged: Instant,
+    /// Since when the peer has not read what is queued for it.
+    stalled: Option<Instant>,
+    unflushed: bool,
+    collect: bool,
+}
+
+/// Why a session ends.
+enum End {
+    /// The peer is gone.
+    Lost,
+    /// It has to be told.
+    Close(CloseReason),
+}
+
+impl From<Gone> for End {
+    fn from(gone: Gone) -> Self {
+        Self::Close(match gone {
+            Gone::Replaced => CloseReason::Replaced,
+            Gone::TooSlow => CloseReason::TooSlow,
+            Gone::Draining => CloseReason::Draining,
+        })
+    }
+}
+
+impl Pump {
+    pub(super) fn new(settings: Arc<Settings>, socket: Socket, session: Established, seat: Seat) -> Self {
+        let now = Instant::now();
+        let timer = Box::pin(sleep_until(now + settings.timing.ping_interval));
+        Self(Some(Box::new(State {
+            settings,
+            socket,
+            session,
+            seat,
+            timer,
+            heard: now,
+            pinged: now,
+            stalled: None,
+            unflushed: true,
+            collect: true,
+        })))
+    }
+}
+
+impl Future for Pump {
+    type Output = (Socket, Option<CloseReason>);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(state) = &mut self.0 else { return Poll::Pending };
+        let end = match state.poll_end(cx) {
+            Ok(()) => return Poll::Pending,
+            Err(End::Lost) => None,
+            Err(End::Close(reason)) => Some(reason),
+        };
+        match self.0.take() {
+            // The seat is given up here: what was not acknowledged can be delivered elsewhere at once.
+            Some(state) => Poll::Ready((state.socket, end)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl State {
+    /// One turn, between two flushes. Returns pending with every waker registered.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        self.check_time(cx)?;
+        if self.poll_flushed(cx)? {
+            self.turn(cx)?;
+            if self.poll_flushed(cx)? {
+                return Ok(());
+            }
+        }
+        // The peer does not read: nothing but the end of the session matters.
+        self.check_time(cx)?;
+        if self.seat.signal().poll(cx.waker()) {
+            // Whatever it was, it is collected once the peer reads again.
+            self.collect = true;
+            self.seat.is_over()?;
+        }
+        Ok(())
+    }
+
+    /// Whether all that was queued has been written.
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        if self.unflushed {
+            match Pin::new(&mut self.socket).poll_flush(cx) {
+                Poll::Ready(Ok(())) => (self.unflushed, self.stalled) = (false, None),
+                Poll::Ready(Err(_)) => return Err(End::Lost),
+                Poll::Pending => self.stalled = self.stalled.or_else(|| Some(Instant::now())),
+            }
+        }
+        Ok(!self.unflushed)
+    }
+
+    /// Reads, answers and collects what there is.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let mut wakes = Wakes::default();
+        let mut large: Option<Utf8Bytes> = None;
+        let mut read = 0;
+        while read < TURN_FRAMES {
+            let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { break };
+            read += 1;
+            match next {
+                Some(Ok(Message::Text(text))) => {
+                    self.on_text(&text, &mut wakes)?;
+                    large = (text.len() >= LARGE_FRAME).then_some(text);
+                }
+                Some(Ok(Message::Binary(_))) => return Err(End::Close(CloseReason::Unsupported)),
+                // The socket has queued a pong.
+                Some(Ok(Message::Ping(_))) => self.unflushed = true,
+                Some(Ok(Message::Pong(_) | Message::Frame(_))) => {}
+                // It answers by itself.
+                Some(Ok(Message::Close(_))) => self.unflushed = true,
+                None => return Err(End::Lost),
+                Some(Err(error)) => {
+                    return Err(reason_of(&error, self.socket.get_ref()).map_or(End::Lost, End::Close));
+                }
+            }
+        }
+        drop(large);
+        if self.socket.get_mut().take_heard() {
+            self.heard = Instant::now();
+        }
+        if self.seat.signal().poll(cx.waker()) || self.collect {
+            let collected = self.seat.collect(TURN_BYTES, &mut wakes)?;
+            self.collect = collected.more;
+            for frame in collected.frames {
+                self.queue(Message::text(frame))?;
+            }
+        }
+        if read == TURN_FRAMES || self.collect {
+            // There may be more, and nobody will tell: the next turn comes after the others had theirs.
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+
+    fn on_text(&mut self, text: &str, wakes: &mut Wakes) -> Result<(), End> {
+        let now = self.settings.hub.now();
+        let reply = match self.session.on_text(text, &self.settings.rules, now) {
+            Action::Reply(reply) => reply,
+            Action::Submit(submission) => match self.seat.submit(&submission, wakes)? {
+                Ok(Kept { expires_at, duplicate }) => encode(&Accepted { id: &submission.id, expires_at, duplicate }),
+                Err(refusal) => refusal.frame(Some(&submission.id)),
+            },
+            Action::Acknowledge(seq) => {
+                // There is room in the window.
+                self.collect = true;
+                match self.seat.acknowledge(seq, wakes)? {
+                    Ok(()) => return Ok(()),
+                    Err(refusal) => refusal.frame(None),
+                }
+            }
+        };
+        self.queue(Message::text(reply))
+    }
+
+    fn queue(&mut self, message: Message) -> Result<(), End> {
+        self.unflushed = true;
+        Pin::new(&mut self.socket).start_send(message).map_err(|_| End::Lost)
+    }
+
+    /// Pings, and ends what has been silent or stalled for too long.
+    fn check_time(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let timing = self.settings.timing;
+        if let Some(stalled) = self.stalled {
+            let until = stalled + timing.write_timeout;
+            if until < self.timer.deadline() {
+                self.timer.as_mut().reset(until);
+            }
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if self.stalled.is_some_and(|stalled| now >= stalled + timing.write_timeout)
+                || now >= self.heard + timing.idle_timeout
+            {
+                return Err(End::Close(CloseReason::TooSlow));
+            }
+            if now >= self.pinged + timing.ping_interval && self.stalled.is_none() {
+                self.pinged = now;
+                self.queue(Message::Ping(bytes::Bytes::new()))?;
+            }
+            let ping = (self.pinged + timing.ping_interval).max(now + timing.ping_interval / 2);
+            let mut next = ping.min(self.heard + timing.idle_timeout);
+            if let Some(stalled) = self.stalled {
+                next = next.min(stalled + timing.write_timeout);
+            }
+            self.timer.as_mut().reset(next);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! One accepted message, and how it ends.
+
+use zeroize::Zeroizing;
+
+use super::{Ended, Letter, PartyId, RECORD_COST, Store};
+use crate::protocol::{Millis, ReceiptStatus};
+
+/// One accepted message. It outlives its body, so that its id is known until it expires.
+pub(super) struct Record {
+    /// A keyed hash of the id. Two ids of one sender share it with a probability of 2^-64.
+    pub(super) id_hash: u64,
+    pub(super) seq: u64,
+    pub(super) expires_at: Millis,
+    /// Id and content in one allocation, which is overwritten when it is dropped.
+    body: Option<Zeroizing<Box<[u8]>>>,
+    pub(super) sender: u32,
+    recipient: u32,
+    /// From the time it was accepted to its expiry, in milliseconds: at most 49 days.
+    lifetime: u32,
+    id_bytes: u8,
+}
+
+impl Record {
+    pub(super) fn new(
+        now: Millis,
+        sender: PartyId,
+        recipient: PartyId,
+        letter: &Letter<'_>,
+        id_hash: u64,
+        seq: u64,
+    ) -> Self {
+        let id_bytes = u8::try_from(letter.id.len()).unwrap_or(u8::MAX);
+        let id = letter.id.as_bytes().get(..usize::from(id_bytes)).unwrap_or_default();
+        Self {
+            id_hash,
+            seq,
+            expires_at: letter.expires_at,
+            body: Some(Zeroizing::new([id, letter.escaped_content.as_bytes()].concat().into_boxed_slice())),
+            sender: sender.0,
+            recipient: recipient.0,
+            lifetime: u32::try_from(letter.expires_at.since(now)).unwrap_or(u32::MAX),
+            id_bytes,
+        }
+    }
+
+    /// Id and content; `None` if the message has met its end.
+    pub(super) fn body(&self) -> Option<(&str, &str)> {
+        let (id, content) = self.body.as_ref()?.split_at_checked(usize::from(self.id_bytes))?;
+        Some((std::str::from_utf8(id).ok()?, std::str::from_utf8(content).ok()?))
+    }
+
+    pub(super) fn accepted_at(&self) -> Millis {
+        Millis(self.expires_at.0.saturating_sub(u64::from(self.lifetime)))
+    }
+}
+
+impl Store {
+    /// Erases the body of a record that has been taken out of its mailbox. Its sender is told of `status`, if it is
+    /// online. The record stays, for its id.
+    pub(super) fn end(&mut self, record: u32, status: Option<ReceiptStatus>, at: Millis, ended: &mut Vec<Ended>) {
+        let Some(entry) = self.records.get_mut(record as usize) else { return };
+        let Some(body) = entry.body.take() else { return };
+        let (sender, recipient) = (PartyId(entry.sender), PartyId(entry.recipient));
+        let (id, content) = body.split_at_checked(usize::from(entry.id_bytes)).unwrap_or_default();
+        self.waiting -= 1;
+        self.bytes -= body.len();
+        self.parties[recipient.index()].bytes -= content.len();
+        let to = self.parties[recipient.index()].fingerprint;
+        let party = &mut self.parties[sender.index()];
+        party.sent_bytes -= body.len();
+        if let Some(status) = status.filter(|_| party.online) {
+            ended.push(Ended { sender, id: String::from_utf8_lossy(id).into_owned(), to, status, at });
+        }
+    }
+
+    /// A record's time has come: a message that still waits expires, and its id is forgotten.
+    pub(super) fn expire_record(&mut self, record: u32, at: Millis, now: Millis, ended: &mut Vec<Ended>) {
+        let Some(entry) = self.records.get(record as usize) else { return };
+        let (sender, recipient, seq, id_hash) =
+            (PartyId(entry.sender), PartyId(entry.recipient), entry.seq, entry.id_hash);
+        let waits = entry.body.is_some();
+        if waits {
+            let party = &mut self.parties[recipient.index()];
+            if let Ok(place) = party.mailbox.binary_search_by_key(&seq, |&other| self.records[other as usize].seq) {
+                party.mailbox.remove(place);
+                party.out -= usize::from(place < party.out);
+            }
+            self.end(record, Some(ReceiptStatus::Expired), at, ended);
+        }
+        let party = &mut self.parties[sender.index()];
+        if let Ok(id) = party.ids.find_entry(id_hash, |&other| other == record) {
+            id.remove();
+        }
+        party.sent_bytes -= RECORD_COST;
+        self.bytes -= RECORD_COST;
+        self.records.remove(record as usize);
+        self.forget_if_idle(sender, now);
+        if waits && recipient != sender {
+            self.forget_if_idle(recipient, now);
+        }
+    }
+}

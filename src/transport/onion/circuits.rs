@@ -1,0 +1,211 @@
+//! Rendezvous circuits: each is admitted with a permit, has a number and a task, and its streams are handed on.
+//! The bounds hold for a peer that has proved nothing yet, so nothing here waits on one without a limit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arti_client::HasKind as _;
+use futures::{Stream, StreamExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tor_cell::relaycell::msg::{Connected, End, EndReason};
+use tor_hsservice::{RendRequest, StreamRequest};
+use tor_proto::stream::IncomingStreamRequest;
+
+use super::{LOG, Settings};
+use crate::transport::{Incoming, Listener, Peer};
+
+/// For the circuit to a client's rendezvous point.
+const ACCEPT_TIMEOUT: Duration = Duration::from_secs(60);
+/// For one answer to a stream request, and for the other side of the channel to take a stream.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A circuit without a stream for that long is closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+/// Streams to another port, on one circuit: with the next one it is closed.
+const WRONG_PORTS: u32 = 3;
+/// Streams over the bound, on one circuit, in its lifetime: with the next one it is closed.
+const STREAMS_OVER_BOUND: u32 = 100;
+/// "Every circuit is in use" is said that often.
+const FULL_NOTICE: Duration = Duration::from_secs(60);
+
+/// Arti closes a circuit that has that many streams open. It counts those that are being refused, too: over the real
+/// bound a stream is refused and the others live.
+pub(super) fn hard_stream_bound(streams_per_circuit: u32) -> u32 {
+    streams_per_circuit.saturating_mul(2).saturating_add(16)
+}
+
+/// The open circuits.
+pub(super) struct Circuits {
+    tasks: JoinSet<()>,
+    permits: Arc<Semaphore>,
+    numbered: u64,
+    full_notice: Option<Instant>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    port: u16,
+    streams: u32,
+    listener: Arc<Listener>,
+    incoming: mpsc::Sender<Incoming>,
+    cancel: CancellationToken,
+}
+
+impl Circuits {
+    pub(super) fn new(
+        settings: &Settings,
+        listener: Arc<Listener>,
+        incoming: mpsc::Sender<Incoming>,
+        cancel: CancellationToken,
+    ) -> Self {
+        let shared = Shared { port: settings.port, streams: settings.streams_per_circuit, listener, incoming, cancel };
+        Self {
+            tasks: JoinSet::new(),
+            permits: Arc::new(Semaphore::new(settings.circuits.min(Semaphore::MAX_PERMITS))),
+            numbered: 0,
+            full_notice: None,
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Gives a request a circuit of its own, or drops it where there are too many. A client is not told.
+    pub(super) fn admit(&mut self, request: RendRequest) {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            if self.full_notice.is_none_or(|at| at.elapsed() >= FULL_NOTICE) {
+                self.full_notice = Some(Instant::now());
+                tracing::warn!(target: LOG, circuits = self.tasks.len(), "every circuit is in use, new clients are refused");
+            }
+            return;
+        };
+        self.numbered += 1;
+        let peer = Peer::Circuit(self.numbered);
+        self.tasks.spawn(Arc::clone(&self.shared).rendezvous(peer, request, permit));
+    }
+
+    /// Waits for a circuit to end: for ever while there is none.
+    pub(super) async fn reap(&mut self) {
+        if self.tasks.join_next().await.is_none() {
+            std::future::pending().await
+        }
+    }
+
+    /// Waits until no circuit is open. They end on their own after `cancel`, with their last streams.
+    pub(super) async fn drained(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+impl Shared {
+    async fn rendezvous(self: Arc<Self>, peer: Peer, request: RendRequest, permit: OwnedSemaphorePermit) {
+        let accepted = tokio::select! {
+            () = self.cancel.cancelled() => return,
+            accepted = timeout(ACCEPT_TIMEOUT, request.accept()) => accepted,
+        };
+        match accepted {
+            Ok(Ok(requests)) => self.circuit(peer, requests).await,
+            // The kind only: the rest of the report would name relays of the client's choice.
+            Ok(Err(error)) => tracing::debug!(target: LOG, kind = %error.kind(), "a rendezvous failed"),
+            Err(_) => tracing::debug!(target: LOG, "a rendezvous took too long"),
+        }
+        drop(permit);
+    }
+
+    async fn circuit(&self, peer: Peer, mut requests: impl Stream<Item = StreamRequest> + Unpin) {
+        let streams = Arc::new(Semaphore::new(self.streams as usize));
+        let mut refused = Refused::default();
+        loop {
+            let request = tokio::select! {
+                request = requests.next() => request,
+                () = self.unused(&streams) => return,
+            };
+            // None: the client, or the network, has closed the circuit.
+            let Some(request) = request else { return };
+            let stream = if self.cancel.is_cancelled() {
+                Err(Refusal::Busy)
+            } else if is_for(request.request(), self.port) {
+                Arc::clone(&streams).try_acquire_owned().map_err(|_| Refusal::Busy)
+            } else {
+                Err(Refusal::WrongPort)
+            };
+            match stream {
+                Ok(permit) => self.hand_on(peer, request, permit).await,
+                Err(why) if refused.bears(why) => refuse(request).await,
+                Err(_) => {
+                    tracing::debug!(target: LOG, "a circuit asked for too much and was closed");
+                    // The error is that it is closed already.
+                    let _ = request.shutdown_circuit();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Resolves when the circuit is not worth keeping: without a stream for long, or at all after `cancel`.
+    async fn unused(&self, streams: &Semaphore) {
+        // Every permit is back: no stream is open. An error is impossible, since nobody closes the semaphore.
+        let _all = streams.acquire_many(self.streams).await;
+        tokio::select! {
+            () = self.cancel.cancelled() => {}
+            () = tokio::time::sleep(IDLE_TIMEOUT) => {}
+        }
+    }
+
+    async fn hand_on(&self, peer: Peer, request: StreamRequest, permit: OwnedSemaphorePermit) {
+        // The slot first: a stream that nobody takes must not look open to its client.
+        let slot = match timeout(ANSWER_TIMEOUT, self.incoming.reserve()).await {
+            Ok(Ok(slot)) => slot,
+            _ => return refuse(request).await,
+        };
+        match timeout(ANSWER_TIMEOUT, request.accept(Connected::new_empty())).await {
+            Ok(Ok(stream)) => slot.send(Incoming {
+                peer,
+                io: Box::new(stream),
+                listener: Arc::clone(&self.listener),
+                permit: Some(permit),
+            }),
+            _ => tracing::debug!(target: LOG, "a stream ended before it was accepted"),
+        }
+    }
+}
+
+/// C tor says DONE whatever the reason is, so that nobody learns from it which ports there are. So does this.
+async fn refuse(request: StreamRequest) {
+    let end = End::new_with_reason(EndReason::DONE);
+    if !matches!(timeout(ANSWER_TIMEOUT, request.reject(end)).await, Ok(Ok(()))) {
+        tracing::debug!(target: LOG, "a stream ended before it was refused");
+    }
+}
+
+fn is_for(request: &IncomingStreamRequest, port: u16) -> bool {
+    matches!(request, IncomingStreamRequest::Begin(begin) if begin.port() == port)
+}
+
+#[derive(Clone, Copy)]
+enum Refusal {
+    WrongPort,
+    Busy,
+}
+
+/// What was refused on one circuit.
+#[derive(Default)]
+struct Refused {
+    wrong_port: u32,
+    busy: u32,
+}
+
+impl Refused {
+    /// Counts one more, and says whether the circuit may stay.
+    fn bears(&mut self, why: Refusal) -> bool {
+        let (count, bound) = match why {
+            Refusal::WrongPort => (&mut self.wrong_port, WRONG_PORTS),
+            Refusal::Busy => (&mut self.busy, STREAMS_OVER_BOUND),
+        };
+        *count = count.saturating_add(1);
+        *count <= bound
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! What the outcomes of connecting to the own address mean: the phase, when to try next, when to start afresh.
+//! It reads no clock and sends nothing to the network.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::sleep::{backoff, jittered};
+use super::{LOG, OnionStatus, Phase, Reason};
+
+/// Between two connections to the own address while all is well: half of this at least.
+const CALM: Duration = Duration::from_secs(360);
+/// After the first failure, and the bound that it is doubled up to.
+const FIRST_RETRY: Duration = Duration::from_secs(4);
+const LAST_RETRY: Duration = Duration::from_secs(60);
+/// For so long after the start it is "starting", not "degraded".
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Without a success for so long, the Tor client is started afresh.
+const GIVE_UP: Duration = Duration::from_secs(300);
+/// Before it is.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Failures in a row that make a reachable service a degraded one: a single circuit may fail for many reasons.
+const FAILURES: u32 = 2;
+
+/// The service's state as far as it is known, over all lives of the Tor client.
+pub(super) struct Outlook {
+    status: watch::Sender<OnionStatus>,
+    start: Instant,
+    life: Instant,
+    success: Option<Instant>,
+    failures: u32,
+    fruitless_lives: u32,
+}
+
+impl Outlook {
+    pub(super) fn new(status: watch::Sender<OnionStatus>, now: Instant) -> Self {
+        Self { status, start: now, life: now, success: None, failures: 0, fruitless_lives: 0 }
+    }
+
+    /// A life of the Tor client begins.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.life = now;
+        self.fruitless_lives = self.fruitless_lives.saturating_add(1);
+    }
+
+    /// The Tor client has got so far.
+    pub(super) fn progress(&self, fraction: f32, words: String) {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+        let percent = (fraction * 100.0).round().clamp(0.0, 100.0) as u8;
+        self.status.send_if_modified(|status| {
+            let changed = status.bootstrap_percent != percent || status.progress != words;
+            status.bootstrap_percent = percent;
+            status.progress = words;
+            changed
+        });
+    }
+
+    /// A connection to the own address was answered.
+    pub(super) fn succeeded(&mut self, now: Instant) {
+        self.success = Some(now);
+        self.failures = 0;
+        self.fruitless_lives = 0;
+        self.enter(Phase::Reachable);
+    }
+
+    /// It was not, or there is no Tor network to do it over.
+    pub(super) fn failed(&mut self, reason: Reason, now: Instant) {
+        self.failures = self.failures.saturating_add(1);
+        let starting = self.success.is_none() && now.saturating_duration_since(self.start) < PATIENCE;
+        if self.failures >= FAILURES && !starting {
+            self.enter(Phase::Degraded(reason));
+        }
+    }
+
+    /// How long to wait before the next connection.
+    pub(super) fn retry(&self) -> Duration {
+        match self.failures {
+            0 => jittered(CALM),
+            n => backoff(FIRST_RETRY, LAST_RETRY, n - 1),
+        }
+    }
+
+    /// Whether this life of the Tor client has had its chance.
+    pub(super) fn is_stuck(&self, now: Instant) -> bool {
+        let good = self.success.map_or(self.life, |success| success.max(self.life));
+        self.failures >= FAILURES && now.saturating_duration_since(good) >= GIVE_UP
+    }
+
+    /// How long to wait before the next life.
+    pub(super) fn pause(&self) -> Duration {
+        backoff(FIRST_PAUSE, LAST_PAUSE, self.fruitless_lives.saturating_sub(1))
+    }
+
+    fn enter(&self, phase: Phase) {
+        let changed = self.status.send_if_modified(|status| {
+            let changed = status.phase != phase;
+            status.phase = phase;
+            changed
+        });
+        match phase {
+            _ if !changed => {}
+            Phase::Starting => {}
+            Phase::Reachable => tracing::info!(target: LOG, "reachable: clients can connect"),
+            Phase::Degraded(reason) => tracing::warn!(target: LOG, %reason, "not reachable, it goes on trying"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

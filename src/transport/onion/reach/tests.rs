@@ -1,0 +1,104 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn outlook() -> (Outlook, watch::Receiver<OnionStatus>, Instant) {
+    let (sender, receiver) = watch::channel(OnionStatus::default());
+    let now = Instant::now();
+    (Outlook::new(sender, now), receiver, now)
+}
+
+fn phase(status: &watch::Receiver<OnionStatus>) -> Phase {
+    status.borrow().phase
+}
+
+#[tokio::test]
+async fn it_is_starting_while_the_first_attempts_fail() {
+    let (mut outlook, status, now) = outlook();
+    for second in [10, 20, 60, 119] {
+        outlook.failed(Reason::Unreachable, now + SECOND * second);
+        assert_eq!(phase(&status), Phase::Starting);
+    }
+    outlook.failed(Reason::Offline, now + SECOND * 120);
+    assert_eq!(phase(&status), Phase::Degraded(Reason::Offline));
+}
+
+#[tokio::test]
+async fn one_failure_is_forgiven_and_two_are_not() {
+    let (mut outlook, status, now) = outlook();
+    outlook.succeeded(now);
+    outlook.failed(Reason::Unreachable, now + SECOND);
+    assert_eq!(phase(&status), Phase::Reachable);
+    assert!(outlook.retry() <= FIRST_RETRY, "the second attempt is soon");
+    outlook.failed(Reason::Unreachable, now + SECOND * 2);
+    assert_eq!(phase(&status), Phase::Degraded(Reason::Unreachable));
+}
+
+#[tokio::test]
+async fn one_answer_makes_a_degraded_service_reachable_again() {
+    let (mut outlook, status, now) = outlook();
+    outlook.succeeded(now);
+    for second in 1..20 {
+        outlook.failed(Reason::Blocked, now + SECOND * second);
+    }
+    assert_eq!(phase(&status), Phase::Degraded(Reason::Blocked));
+    outlook.succeeded(now + SECOND * 30);
+    assert_eq!(phase(&status), Phase::Reachable);
+    assert!(outlook.retry() >= CALM / 2);
+}
+
+#[tokio::test]
+async fn the_reason_follows_what_is_wrong_now() {
+    let (mut outlook, status, now) = outlook();
+    outlook.succeeded(now);
+    outlook.failed(Reason::Offline, now);
+    outlook.failed(Reason::Offline, now);
+    assert_eq!(phase(&status), Phase::Degraded(Reason::Offline));
+    outlook.failed(Reason::Unreachable, now);
+    assert_eq!(phase(&status), Phase::Degraded(Reason::Unreachable));
+}
+
+#[tokio::test]
+async fn watchers_are_woken_by_changes_only() {
+    let (mut outlook, mut status, now) = outlook();
+    outlook.succeeded(now);
+    assert!(status.has_changed().unwrap());
+    status.mark_unchanged();
+    outlook.succeeded(now + SECOND);
+    outlook.progress(0.0, String::new());
+    assert!(!status.has_changed().unwrap());
+    outlook.progress(0.456, "words".into());
+    assert_eq!(status.borrow_and_update().bootstrap_percent, 46);
+}
+
+#[tokio::test]
+async fn a_life_is_given_up_only_after_a_long_time_without_success() {
+    let (mut outlook, _status, now) = outlook();
+    outlook.begin(now);
+    outlook.failed(Reason::Unreachable, now);
+    outlook.failed(Reason::Unreachable, now);
+    assert!(!outlook.is_stuck(now + GIVE_UP - SECOND));
+    assert!(outlook.is_stuck(now + GIVE_UP));
+
+    outlook.begin(now + GIVE_UP);
+    assert!(!outlook.is_stuck(now + GIVE_UP + SECOND), "a new life has its own chance");
+
+    outlook.succeeded(now + GIVE_UP);
+    assert!(!outlook.is_stuck(now + GIVE_UP * 9), "nothing has failed since");
+}
+
+#[tokio::test]
+async fn the_pauses_between_fruitless_lives_grow_and_stay_bounded() {
+    let (mut outlook, _status, now) = outlook();
+    outlook.begin(now);
+    assert!(outlook.pause() <= FIRST_PAUSE);
+    for _ in 0..40 {
+        outlook.begin(now);
+    }
+    assert!(outlook.pause() >= LAST_PAUSE / 2);
+    assert!(outlook.pause() <= LAST_PAUSE);
+    outlook.succeeded(now);
+    assert!(outlook.pause() <= FIRST_PAUSE);
+}

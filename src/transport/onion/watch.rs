@@ -1,0 +1,114 @@
+//! The watch over one life of the Tor client: it bootstraps, then connects to the own address again and again.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use tokio::time::Instant;
+use tor_hsservice::RunningOnionService;
+use tor_hsservice::status::OnionServiceStatusStream;
+
+use super::probe::probe;
+use super::reach::Outlook;
+use super::sleep::sleep_until;
+use super::{LOG, Reason};
+use crate::tor::Client;
+
+/// A bootstrap that makes no progress for so long is started afresh: Arti's own pauses have no bound.
+const STALL: Duration = Duration::from_secs(90);
+/// The first connection waits until Arti says that the descriptor is out, and then for this long.
+const PUBLISHED: Duration = Duration::from_secs(1);
+/// But no longer than this.
+const UNPUBLISHED: Duration = Duration::from_secs(20);
+/// When Arti sees its service change, the next connection is that soon.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Returns when this life does not get anywhere any more.
+pub(super) async fn watch(
+    client: &Client,
+    running: &RunningOnionService,
+    address: &str,
+    port: u16,
+    outlook: &mut Outlook,
+) {
+    outlook.begin(Instant::now());
+    if !bootstrap(client, outlook).await {
+        outlook.failed(reason(client), Instant::now());
+        return;
+    }
+    let mut pause = Pause { events: running.status_events(), published: false };
+    pause.until(Instant::now() + UNPUBLISHED, PUBLISHED).await;
+    loop {
+        let answered = probe(client, address, port).await;
+        let now = Instant::now();
+        if answered {
+            outlook.succeeded(now);
+        } else {
+            outlook.failed(reason(client), now);
+        }
+        if outlook.is_stuck(now) {
+            return;
+        }
+        pause.until(now + outlook.retry(), SOON).await;
+    }
+}
+
+/// True when there is enough of a directory to build circuits.
+async fn bootstrap(client: &Client, outlook: &Outlook) -> bool {
+    let mut events = client.bootstrap_events();
+    let attempt = client.bootstrap();
+    tokio::pin!(attempt);
+    let mut furthest = 0.0;
+    let mut deadline = Instant::now() + STALL;
+    loop {
+        tokio::select! {
+            outcome = &mut attempt => {
+                let status = client.bootstrap_status();
+                outlook.progress(status.as_frac(), status.to_string());
+                return outcome.is_ok();
+            }
+            Some(status) = events.next() => {
+                outlook.progress(status.as_frac(), status.to_string());
+                if status.as_frac() > furthest {
+                    furthest = status.as_frac();
+                    deadline = Instant::now() + STALL;
+                }
+            }
+            _ = sleep_until(deadline) => return false,
+        }
+    }
+}
+
+fn reason(client: &Client) -> Reason {
+    client.bootstrap_status().blocked().map(|blockage| blockage.kind()).into()
+}
+
+/// The wait between two connections.
+struct Pause {
+    events: OnionServiceStatusStream,
+    /// Whether Arti believes that the service is reachable.
+    published: bool,
+}
+
+impl Pause {
+    /// Waits until `due`; but only for `soon` when Arti changes its mind about the service, and no longer when the
+    /// machine has slept.
+    async fn until(&mut self, mut due: Instant, soon: Duration) {
+        loop {
+            tokio::select! {
+                jumped = sleep_until(due) => {
+                    if jumped {
+                        tracing::info!(target: LOG, "the machine slept or its clock was set");
+                    }
+                    return;
+                }
+                Some(status) = self.events.next() => {
+                    let published = status.state().is_fully_reachable();
+                    if published != self.published {
+                        self.published = published;
+                        due = due.min(Instant::now() + soon);
+                    }
+                }
+            }
+        }
+    }
+}
