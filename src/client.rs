@@ -25,7 +25,7 @@ pub mod text;
 pub mod url;
 
 pub use connection::{ConnectError, Connection, Lost, Options, Timing, Welcome};
-pub use dial::{ByteStream, Dial, DialError, Direct, Socks};
+pub use dial::{Arti, ByteStream, Dial, DialError, Direct, Socks};
 pub use identity::Identity;
 pub use outbox::Outgoing;
 pub use session::{Event, Session};

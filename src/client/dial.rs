@@ -1,5 +1,7 @@
 //! How to get to a server: TCP, a SOCKS proxy (an existing Tor), or Tor in this process. All end in a byte stream.
 
+mod arti;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +13,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_socks::tcp::Socks5Stream;
 
+pub use arti::Arti;
+
 use super::ServerUrl;
+use crate::tor::TorError;
 
 /// A byte stream in both directions.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -44,15 +49,20 @@ pub enum DialError {
         source: tokio_socks::Error,
     },
     /// Tor in this process.
-    #[error("Tor: {0}")]
-    Tor(String),
+    #[error(transparent)]
+    Tor(#[from] TorError),
 }
 
 impl DialError {
     /// Whether trying again is of no use.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        matches!(self, Self::Unsuitable(_))
+        match self {
+            Self::Unsuitable(_) => true,
+            // All but the network's troubles: somebody has to mend a file or a setting.
+            Self::Tor(error) => !matches!(error, TorError::Arti { .. }),
+            Self::Timeout(_) | Self::Tcp(_) | Self::Socks { .. } => false,
+        }
     }
 }
 

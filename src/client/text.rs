@@ -24,6 +24,23 @@ pub fn printable(text: &str) -> String {
     line
 }
 
+/// JSON that says the same and is as fit for a terminal: what one would act upon is written as `\u001b`. In valid JSON
+/// such characters stand only inside strings, where that is allowed.
+#[must_use]
+pub fn printable_json(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_active(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(line, "\\u{unit:04x}");
+            }
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
 /// Whether a terminal does something else with it than to show it where it stands.
 fn is_active(character: char) -> bool {
     character.is_control()
@@ -50,6 +67,14 @@ mod tests {
     #[test]
     fn an_escape_in_the_text_cannot_be_taken_for_one_of_ours() {
         assert_eq!(printable("a\\nb\nc"), "a\\\\nb\\nc");
+    }
+
+    #[test]
+    fn json_stays_the_same_json_and_becomes_harmless() {
+        let text = "\u{1b}[2J\u{9b}1m\u{202e}\u{e0041} é 🦀 \\ \" \n";
+        let json = printable_json(&serde_json::to_string(text).unwrap_or_default());
+        assert!(json.chars().all(|c| !is_active(c)), "{json}");
+        assert_eq!(serde_json::from_str::<String>(&json).ok().as_deref(), Some(text));
     }
 
     #[test]

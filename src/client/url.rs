@@ -185,7 +185,7 @@ mod tests {
             ("http://a b", UrlError::Host),
             ("http://a..b", UrlError::Host),
             ("http://bücher.example", UrlError::Host),
-            ("http://[::1", UrlError::Port),
+            ("http://[::1", UrlError::Host),
             ("http://[nonsense]", UrlError::Host),
             ("http://::1", UrlError::Host),
             ("http://host\r\nX: y", UrlError::Port),
