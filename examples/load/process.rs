@@ -81,10 +81,10 @@ impl Server {
         Ok(nanoseconds / 1000.0)
     }
 
-    /// Its resident set, in bytes (`/proc/PID/smaps_rollup`).
+    /// Its resident set, in bytes (`/proc/PID/status`: the server is not dumpable, and the exact figures are root's).
     pub(crate) fn rss(&self) -> Result<f64> {
-        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid()?))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).context("no Rss")?;
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0)
     }
 
