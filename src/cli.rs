@@ -1,1 +1,170 @@
-//! The commands of `ephemeral-server`.
+//! The commands of `ephemeral-server`, and what each prints.
+//!
+//! Exit codes: 0; 1 for what went wrong while it ran; 78 (`EX_CONFIG` of sysexits.h) for what it was told and cannot
+//! use, be it a flag, a variable or a line of the file, so that a supervisor need not try again.
+
+#![allow(clippy::print_stderr)]
+
+mod arguments;
+
+use std::fmt::Display;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::{Config, Flags};
+use crate::{daemon, logging, transport};
+
+/// `EX_CONFIG`.
+const EXIT_CONFIG: u8 = 78;
+
+/// A Tor onion service that carries messages between people and keeps what waits in RAM only.
+#[derive(Debug, Parser)]
+#[command(name = "ephemeral-server", version, after_help = RUN_EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Subcommand)]
+enum Command {
+    /// Run the server; this is what it does when no command is given
+    #[default]
+    #[command(after_help = RUN_EXAMPLES)]
+    Run,
+    /// Print the settings in force as TOML, or everything that is wrong with them, and start nothing
+    #[command(after_help = "Example:\n  ephemeral-server check-config --config /etc/ephemeral-server.toml")]
+    CheckConfig,
+    /// Print the .onion address, offline; the key is made if there is none yet
+    #[command(after_help = "Example:\n  ephemeral-server address --state-dir /var/lib/ephemeral-server")]
+    Address,
+}
+
+const RUN_EXAMPLES: &str = "Examples:
+  ephemeral-server
+  ephemeral-server --state-dir state --clearnet
+  ephemeral-server --no-tor --clearnet 127.0.0.1:8080
+  ephemeral-server run --config /etc/ephemeral-server.toml
+
+Flags win over the environment, which wins over the file. Exit code 78: a setting that cannot be used.";
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = arguments::with_joined_address(std::env::args_os(), &Cli::command());
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed terminal leaves nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { EXIT_CONFIG.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let config = match Config::load(&cli.flags, &|name| std::env::var_os(name)) {
+        Ok(config) => config,
+        Err(error) => {
+            error.to_string().lines().for_each(complain);
+            return EXIT_CONFIG.into();
+        }
+    };
+    let command = cli.command.unwrap_or_default();
+    if let Command::CheckConfig = command {
+        return print(&config.to_toml());
+    }
+    if let Err(error) = logging::init(&config.log_filter, config.log_format) {
+        return failure(error);
+    }
+    match command {
+        Command::Address => address(&config),
+        _ => run(config),
+    }
+}
+
+fn run(config: Config) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure(format_args!("the runtime cannot be started: {error}")),
+    };
+    let result = runtime.block_on(daemon::run(config));
+    // The daemon has waited for its tasks for as long as it wanted to; a library's thread does not hold up the end.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure(format_args!("{error:#}")),
+    }
+}
+
+fn address(config: &Config) -> ExitCode {
+    let Some(onion) = &config.onion else {
+        complain("the onion service is off in this configuration, so it has no address");
+        return EXIT_CONFIG.into();
+    };
+    match transport::onion::address(&config.state_dir, &onion.nickname) {
+        Ok(address) => print(&format!("{address}\n")),
+        Err(error) => failure(error),
+    }
+}
+
+/// Writes to stdout; unlike `println!` it does not panic when nobody reads any more (`… | head`).
+fn print(text: &str) -> ExitCode {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure(format_args!("cannot write to stdout: {error}")),
+    }
+}
+
+fn failure(error: impl Display) -> ExitCode {
+    complain(error);
+    ExitCode::FAILURE
+}
+
+fn complain(what: impl Display) {
+    // Like `print`: without a panic if stderr is closed.
+    let _ = writeln!(std::io::stderr(), "ephemeral-server: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        let arguments = line.split_whitespace().map(Into::into);
+        Cli::try_parse_from(arguments::with_joined_address(arguments, &Cli::command()))
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_after_the_command() {
+        for line in ["ephemeral-server --no-tor --clearnet run", "ephemeral-server run --clearnet --no-tor"] {
+            let cli = parsed(line).expect(line);
+            assert!(matches!(cli.command, Some(Command::Run)), "{line}");
+            assert!(cli.flags.no_tor, "{line}");
+            assert_eq!(cli.flags.clearnet.as_deref(), Some(""), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_address_may_be_joined_or_stand_alone() {
+        for line in ["s --clearnet 0.0.0.0:80", "s --clearnet=0.0.0.0:80 run", "s run --clearnet 0.0.0.0:80"] {
+            let cli = parsed(line).expect(line);
+            assert_eq!(cli.flags.clearnet.as_deref(), Some("0.0.0.0:80"), "{line}");
+        }
+        assert_eq!(parsed("s").expect("nothing").flags.clearnet, None);
+    }
+
+    #[test]
+    fn every_command_helps_with_an_example() {
+        for mut command in std::iter::once(Cli::command()).chain(Cli::command().get_subcommands().cloned()) {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example") && help.contains("  ephemeral-server"), "{help}");
+        }
+    }
+}

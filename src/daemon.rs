@@ -1,6 +1,7 @@
 //! The composition root: builds the parts, supervises the tasks, drains.
 
 mod announce;
+mod process;
 mod signals;
 
 use std::sync::Arc;
@@ -29,7 +30,9 @@ const BACKLOG: usize = 64;
 /// # Errors
 /// What the operator has to mend: a busy port, an unusable state directory; or that a second signal cut the drain short.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    silence_panics();
+    process::silence_panics();
+    process::forbid_core_dumps();
+    process::raise_file_limit();
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let (incoming, accepted) = mpsc::channel(BACKLOG);
@@ -182,14 +185,6 @@ async fn report(
             () = stop.cancelled() => return Ok(()),
         }
     }
-}
-
-/// A panic's message can hold anything, also content. Where it happened is enough.
-fn silence_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-        tracing::error!("this program has a bug: it panicked at {place}");
-    }));
 }
 
 /// A task that ends with its owner.

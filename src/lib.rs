@@ -7,6 +7,7 @@
 //! | [`cli`] | the commands of `ephemeral-server`, and what each prints |
 //! | [`daemon`] | the composition root: builds the parts, supervises the tasks, drains |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
+//! | [`logging`] | where log lines go, and what never appears in them |
 //! | [`client`] | the client library that `ephemeral` and the tests use |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
 //! | [`http`] | routes, error bodies, headers, the `Host` rule |
@@ -29,6 +30,7 @@ pub mod daemon;
 pub mod http;
 pub mod hub;
 pub mod limits;
+pub mod logging;
 pub mod protocol;
 pub mod pump;
 pub mod session;

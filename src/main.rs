@@ -1,2 +1,5 @@
 //! `ephemeral-server`: the daemon.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    ephemeral::cli::main()
+}

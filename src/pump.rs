@@ -151,7 +151,7 @@ async fn answer(
     let established = loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => break session.answer(&text, &settings.rules)?,
-            Some(Ok(Message::Binary(_))) => return Err(CloseReason::Unsupported),
+            Some(Ok(Message::Binary(_))) => return Err(CloseReason::AuthRequired),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Ok(Message::Close(_))) | None => return Ok(None),
             Some(Err(error)) => return reason_of(&error, socket.get_ref()).map_or(Ok(None), Err),

@@ -1,2 +1,7 @@
-//! `ephemeral`: the client.
-fn main() {}
+//! `ephemeral`: the client for people and scripts.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ephemeral::client::cli::main()
+}

@@ -1,0 +1,133 @@
+//! What a message, a session and a waiting message cost: drives a real server, side by side with a bare floor.
+//!
+//! `cargo run --release --example load -- all` runs everything over clearnet; `--help` lists the parts. Absolute figures
+//! depend on the machine and are noisy; the ratios to the floor, measured in the same run, are what counts.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that reports")]
+
+mod floor;
+mod memory;
+mod pairs;
+mod peer;
+mod process;
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use pairs::Shape;
+use process::Server;
+
+#[derive(Parser)]
+#[command(about, version)]
+struct Arguments {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Everything over clearnet.
+    All,
+    /// CPU per delivered and acknowledged message, against the floor.
+    Exchange {
+        /// Sender and recipient pairs.
+        #[arg(long, default_value_t = 50)]
+        pairs: usize,
+        /// Messages that each pair has on the way.
+        #[arg(long, default_value_t = 1)]
+        depth: usize,
+        /// Bytes of content.
+        #[arg(long, default_value_t = 512)]
+        size: usize,
+        /// Seconds to measure.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+        /// Measured this often, server and floor in turns.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Recipients let the senders have receipts.
+        #[arg(long)]
+        receipts: bool,
+    },
+    /// CPU per message from 50 to 5,000 pairs.
+    Scale,
+    /// RSS of an idle authenticated session, and CPU to connect and authenticate.
+    Idle {
+        /// Sessions.
+        #[arg(long, default_value_t = 4000)]
+        sessions: usize,
+    },
+    /// RSS of a stored message.
+    Stored {
+        /// Messages.
+        #[arg(long, default_value_t = 100_000)]
+        messages: usize,
+        /// Bytes of content.
+        #[arg(long, default_value_t = 512)]
+        size: usize,
+    },
+    /// The floor itself, as a server (what the other parts start).
+    #[command(hide = true)]
+    Floor {
+        /// Where to listen.
+        listen: SocketAddr,
+    },
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match arguments.part {
+            Part::Floor { listen } => floor::run(listen).await,
+            Part::Exchange { pairs, depth, size, seconds, rounds, receipts } => {
+                exchange(Shape { pairs, depth, size, seconds, receipts }, rounds).await
+            }
+            Part::Scale => scale().await,
+            Part::Idle { sessions } => memory::idle(sessions).await,
+            Part::Stored { messages, size } => memory::stored(messages, size).await,
+            Part::All => {
+                for (depth, receipts) in [(1, false), (1, true), (16, false), (16, true)] {
+                    exchange(Shape { pairs: 50, depth, size: 512, seconds: 5, receipts }, 3).await?;
+                }
+                scale().await?;
+                memory::idle(4000).await?;
+                memory::stored(100_000, 512).await
+            }
+        }
+    })
+}
+
+/// Server and floor in turns; the median of each.
+async fn exchange(shape: Shape, rounds: usize) -> Result<()> {
+    println!("\n{shape}");
+    let (mut ours, mut floors) = (Vec::new(), Vec::new());
+    for round in 1..=rounds.max(1) {
+        for (name, results) in [("floor", &mut floors), ("server", &mut ours)] {
+            let server = if name == "floor" { Server::floor().await? } else { Server::start().await? };
+            let figures = pairs::run(&server, &shape).await?;
+            println!("  {name:<6} {round}: {figures}");
+            results.push(figures.cpu_us);
+        }
+    }
+    let (ours, floor) = (median(&mut ours), median(&mut floors));
+    println!("  server {ours:.1} µs, floor {floor:.1} µs of CPU per message: {:.2} × the floor", ours / floor);
+    Ok(())
+}
+
+async fn scale() -> Result<()> {
+    println!("\nfrom 50 to 5,000 pairs (depth 1, 512 B)");
+    for pairs in [50, 500, 5000] {
+        let server = Server::start().await?;
+        let shape = Shape { pairs, depth: 1, size: 512, seconds: 5, receipts: false };
+        println!("  {pairs:>5} pairs: {}", pairs::run(&server, &shape).await?);
+    }
+    Ok(())
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,84 @@
+//! What a session costs that does nothing, what its beginning costs, and what a message costs that waits.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use futures::future::try_join_all;
+use serde_json::json;
+
+use crate::peer::{Peer, fingerprint};
+use crate::process::Server;
+
+/// Sessions that only exist. The first hundred are not counted: they pay for what is allocated once.
+pub(crate) async fn idle(sessions: usize) -> Result<()> {
+    println!("\n{sessions} idle sessions");
+    for floor in [true, false] {
+        let server = if floor { Server::floor().await? } else { Server::start().await? };
+        let mut peers = connect(&server, 0..100).await?;
+        settle().await;
+        let (rss, cpu, began) = (server.rss()?, server.cpu_us()?, Instant::now());
+        peers.extend(connect(&server, 100..sessions + 100).await?);
+        let elapsed = began.elapsed();
+        let cpu = server.cpu_us()? - cpu;
+        settle().await;
+        let rss = server.rss()? - rss;
+        #[allow(clippy::cast_precision_loss, reason = "figures for people")]
+        let count = sessions as f64;
+        println!(
+            "  {:<6}: {:.2} KiB RSS a session; {:.0} µs CPU to connect{}, {:.0} a second",
+            if floor { "floor" } else { "server" },
+            rss / count / 1024.0,
+            cpu / count,
+            if floor { "" } else { " and authenticate" },
+            count / elapsed.as_secs_f64(),
+        );
+        drop(peers);
+    }
+    Ok(())
+}
+
+/// Messages that wait for recipients who are not online, a thousand each.
+pub(crate) async fn stored(messages: usize, size: usize) -> Result<()> {
+    println!("\n{messages} messages of {size} B waiting");
+    let server = Server::start().await?;
+    let mut sender = Peer::connect(server.address, false, 0, true).await?;
+    let content = "x".repeat(size);
+    fill(&mut sender, 0..1000, &content).await?;
+    settle().await;
+    let (rss, cpu) = (server.rss()?, server.cpu_us()?);
+    fill(&mut sender, 1000..messages + 1000, &content).await?;
+    let cpu = server.cpu_us()? - cpu;
+    settle().await;
+    let rss = server.rss()? - rss;
+    #[allow(clippy::cast_precision_loss, reason = "figures for people")]
+    let count = messages as f64;
+    println!("  server: {:.0} bytes RSS and {:.1} µs CPU a message", rss / count, cpu / count);
+    Ok(())
+}
+
+async fn connect(server: &Server, numbers: std::ops::Range<usize>) -> Result<Vec<Peer>> {
+    let numbers: Vec<usize> = numbers.collect();
+    let mut peers = Vec::new();
+    for slice in numbers.chunks(50) {
+        let connecting = slice.iter().map(|&number| Peer::connect(server.address, server.is_floor, number, true));
+        peers.extend(try_join_all(connecting).await?);
+    }
+    Ok(peers)
+}
+
+async fn fill(sender: &mut Peer, numbers: std::ops::Range<usize>, content: &str) -> Result<()> {
+    for number in numbers {
+        let to = fingerprint(1_000_000 + number / 1000);
+        let frame = json!({"id": format!("message-{number:08}"), "to": to, "content": content});
+        sender.feed(frame.to_string())?;
+        std::future::poll_fn(|cx| sender.poll_flush(cx)).await?;
+        let answer = sender.next().await?;
+        anyhow::ensure!(answer["type"] == "accepted", "not accepted: {answer}");
+    }
+    Ok(())
+}
+
+/// The server has finished what it was doing.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+}

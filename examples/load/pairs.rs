@@ -1,0 +1,161 @@
+//! Sender and recipient pairs in a closed loop: so many messages on the way, and a new one for each acknowledged.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use futures::future::try_join_all;
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::peer::{Peer, fingerprint};
+use crate::process::Server;
+
+/// What is driven.
+pub(crate) struct Shape {
+    pub(crate) pairs: usize,
+    pub(crate) depth: usize,
+    pub(crate) size: usize,
+    pub(crate) seconds: u64,
+    pub(crate) receipts: bool,
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let receipts = if self.receipts { "with receipts" } else { "without receipts" };
+        write!(formatter, "{} pairs, depth {}, {} B, {receipts}", self.pairs, self.depth, self.size)
+    }
+}
+
+/// What came of it.
+pub(crate) struct Figures {
+    pub(crate) per_second: f64,
+    pub(crate) cpu_us: f64,
+    p50: Duration,
+    p99: Duration,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { per_second, cpu_us, p50, p99 } = self;
+        write!(formatter, "{cpu_us:6.1} µs CPU a message, {per_second:8.0} messages/s, p50 {p50:.1?}, p99 {p99:.1?}")
+    }
+}
+
+/// Runs the pairs against a server.
+pub(crate) async fn run(server: &Server, shape: &Shape) -> Result<Figures> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut tasks = JoinSet::new();
+    let numbers: Vec<usize> = (0..shape.pairs).collect();
+    let mut pairs = Vec::new();
+    // In slices, so that no listen queue overflows.
+    for slice in numbers.chunks(100) {
+        pairs.extend(try_join_all(slice.iter().map(|&number| Pair::connect(server, shape, number))).await?);
+    }
+    let warm_up = Duration::from_millis(500);
+    let measured = Duration::from_secs(shape.seconds);
+    let from = Instant::now() + warm_up;
+    for mut pair in pairs {
+        let stop = Arc::clone(&stop);
+        tasks.spawn(async move { pair.drive(from, &stop).await });
+    }
+    tokio::time::sleep_until(from.into()).await;
+    let before = server.cpu_us()?;
+    tokio::time::sleep(measured).await;
+    let cpu = server.cpu_us()? - before;
+    let elapsed = from.elapsed();
+    stop.store(true, Ordering::Relaxed);
+    let mut latencies = Vec::new();
+    while let Some(pair) = tasks.join_next().await {
+        latencies.extend(pair??);
+    }
+    latencies.sort_unstable();
+    let count = latencies.len();
+    let at = |share: usize| latencies.get(count * share / 100).copied().unwrap_or_default();
+    let messages = f64::from(u32::try_from(count).context("too many messages to count")?);
+    Ok(Figures { per_second: messages / elapsed.as_secs_f64(), cpu_us: cpu / messages, p50: at(50), p99: at(99) })
+}
+
+struct Pair {
+    sender: Peer,
+    recipient: Peer,
+    /// All of a message frame but its id.
+    rest: String,
+    depth: usize,
+    sent: u64,
+    accepted: u64,
+    /// When each message on the way was sent, oldest first.
+    sent_at: std::collections::VecDeque<Instant>,
+}
+
+impl Pair {
+    async fn connect(server: &Server, shape: &Shape, number: usize) -> Result<Self> {
+        let (sender, recipient) = (2 * number, 2 * number + 1);
+        let rest = format!(r#"","to":"{}","content":"{}"}}"#, fingerprint(recipient), "x".repeat(shape.size));
+        Ok(Self {
+            recipient: Peer::connect(server.address, server.is_floor, recipient, shape.receipts).await?,
+            sender: Peer::connect(server.address, server.is_floor, sender, false).await?,
+            rest,
+            depth: shape.depth,
+            sent: 0,
+            accepted: 0,
+            sent_at: std::collections::VecDeque::new(),
+        })
+    }
+
+    /// Drives the pair until it is told to stop. Returns the latencies, from sending to receiving, of what arrived
+    /// after `from`.
+    async fn drive(&mut self, from: Instant, stop: &AtomicBool) -> Result<Vec<Duration>> {
+        let mut latencies = Vec::new();
+        poll_fn(|cx| self.poll(cx, from, stop, &mut latencies)).await?;
+        Ok(latencies)
+    }
+
+    fn poll(
+        &mut self, cx: &mut Context<'_>, from: Instant, stop: &AtomicBool, latencies: &mut Vec<Duration>,
+    ) -> Poll<Result<()>> {
+        loop {
+            let mut acknowledged = false;
+            while let Poll::Ready(message) = self.recipient.poll_next(cx) {
+                let Message::Text(text) = message? else { continue };
+                if stop.load(Ordering::Relaxed) {
+                    return Poll::Ready(Ok(()));
+                }
+                let now = Instant::now();
+                if let Some(sent_at) = self.sent_at.pop_front().filter(|_| now >= from) {
+                    latencies.push(now - sent_at);
+                }
+                self.recipient.feed(format!(r#"{{"type":"ack","seq":{}}}"#, seq_of(&text)))?;
+                acknowledged = true;
+            }
+            if acknowledged && self.recipient.poll_flush(cx)?.is_pending() {
+                return Poll::Pending;
+            }
+            while let Poll::Ready(message) = self.sender.poll_next(cx) {
+                if message?.to_text().is_ok_and(|text| text.starts_with(r#"{"type":"accepted""#)) {
+                    self.accepted += 1;
+                }
+            }
+            let mut sends = false;
+            while self.sent_at.len() < self.depth {
+                self.sent += 1;
+                self.sent_at.push_back(Instant::now());
+                self.sender.feed(format!(r#"{{"type":"message","id":"m{}{}"#, self.sent, self.rest))?;
+                sends = true;
+            }
+            if !sends || self.sender.poll_flush(cx)?.is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+/// The sequence number at the end of a message frame; parsing it whole would make the driver the bottleneck.
+fn seq_of(text: &str) -> u64 {
+    let digits = text.trim_end_matches('}').rsplit(':').next().unwrap_or_default();
+    digits.parse().unwrap_or_default()
+}

@@ -1,0 +1,90 @@
+//! One client connection of the driver, to the server or to the floor.
+
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use anyhow::{Result, anyhow, bail};
+use ed25519_dalek::SigningKey;
+use ephemeral::protocol::{Challenge, Fingerprint};
+use futures::{Sink, SinkExt, Stream, StreamExt};
+use serde_json::{Value, json};
+use std::pin::Pin;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+/// A WebSocket, authenticated where the server wants that.
+pub(crate) struct Peer {
+    socket: WebSocketStream<TcpStream>,
+}
+
+/// The key of that number.
+pub(crate) fn key(number: usize) -> SigningKey {
+    let mut seed = [0x5e; 32];
+    for (place, byte) in seed.iter_mut().zip(number.to_le_bytes()) {
+        *place = byte;
+    }
+    SigningKey::from_bytes(&seed)
+}
+
+/// Its fingerprint.
+pub(crate) fn fingerprint(number: usize) -> String {
+    Fingerprint::from(&key(number).verifying_key()).to_string()
+}
+
+impl Peer {
+    /// Connects as `number`; up to and including `caught_up`, if nothing waits.
+    pub(crate) async fn connect(address: SocketAddr, is_floor: bool, number: usize, receipts: bool) -> Result<Self> {
+        let key = key(number);
+        let name = if is_floor { number.to_string() } else { fingerprint(number) };
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(64 * 1024);
+        let url = format!("ws://{address}/ws?fingerprint={name}");
+        let (socket, _) = client_async_with_config(url, stream, Some(config)).await?;
+        let mut peer = Self { socket };
+        if !is_floor {
+            let challenge = peer.next().await?;
+            let nonce = challenge["nonce"].as_str().and_then(Challenge::from_nonce_text);
+            let signature = nonce.ok_or_else(|| anyhow!("no challenge: {challenge}"))?.sign("127.0.0.1", &key);
+            let auth = json!({"type": "auth", "signature": signature, "receipts": receipts, "window": 32});
+            peer.socket.send(Message::text(auth.to_string())).await?;
+            let welcome = peer.next().await?;
+            if welcome["type"] != "welcome" || peer.next().await?["type"] != "caught_up" {
+                bail!("not welcome: {welcome}");
+            }
+        }
+        Ok(peer)
+    }
+
+    /// The next text frame, as JSON.
+    pub(crate) async fn next(&mut self) -> Result<Value> {
+        loop {
+            match self.socket.next().await.ok_or_else(|| anyhow!("the server closed the connection"))?? {
+                Message::Text(text) => return Ok(serde_json::from_str(&text)?),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => bail!("instead of a frame: {other:?}"),
+            }
+        }
+    }
+
+    /// The next text frame, if one is there.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message>> {
+        match Pin::new(&mut self.socket).poll_next(cx) {
+            Poll::Ready(Some(message)) => Poll::Ready(message.map_err(Into::into)),
+            Poll::Ready(None) => Poll::Ready(Err(anyhow!("the server closed the connection"))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Queues a frame.
+    pub(crate) fn feed(&mut self, text: String) -> Result<()> {
+        Ok(Pin::new(&mut self.socket).start_send(Message::text(text))?)
+    }
+
+    /// Writes what is queued.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx).map_err(Into::into)
+    }
+}

@@ -1,0 +1,88 @@
+//! How long to wait before the next attempt: exponential, with full jitter, so that the clients of a server that
+//! restarts do not come back all at once.
+
+use std::time::Duration;
+
+/// The waits between attempts. Pure but for its random numbers.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+    attempts: u32,
+}
+
+impl Backoff {
+    /// The first wait is up to `first`, each further one up to twice as long, none longer than `longest`.
+    #[must_use]
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, attempts: 0 }
+    }
+
+    /// The next wait: random between nothing and the present ceiling.
+    #[must_use]
+    pub fn next_wait(&mut self) -> Duration {
+        let ceiling = self.ceiling();
+        self.attempts = self.attempts.saturating_add(1);
+        ceiling.mul_f64(random_fraction())
+    }
+
+    /// The next wait is a long one: for when coming back soon would do harm.
+    pub fn slow_down(&mut self) {
+        self.attempts = self.attempts.max(4);
+    }
+
+    /// After a success: start again from the first wait.
+    pub fn reset(&mut self) {
+        self.attempts = 0;
+    }
+
+    fn ceiling(&self) -> Duration {
+        // 2^20 of any first wait worth the name is past any longest one.
+        self.first.saturating_mul(1 << self.attempts.min(20)).min(self.longest)
+    }
+}
+
+impl Default for Backoff {
+    /// Half a second to a minute.
+    fn default() -> Self {
+        Self::new(Duration::from_millis(500), Duration::from_secs(60))
+    }
+}
+
+/// Uniform in `[0, 1)`. Without random numbers from the system: 0.5, which only costs the spreading.
+fn random_fraction() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / (f64::from(u32::MAX) + 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_longest_and_starts_again_after_a_success() {
+        let mut backoff = Backoff::default();
+        let ceilings: Vec<_> = (0..9)
+            .map(|_| {
+                let ceiling = backoff.ceiling();
+                assert!(backoff.next_wait() <= ceiling);
+                ceiling.as_millis()
+            })
+            .collect();
+        assert_eq!(ceilings, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+        backoff.reset();
+        assert_eq!(backoff.ceiling(), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn any_number_of_attempts_is_fine() {
+        let mut backoff = Backoff { attempts: u32::MAX, ..Backoff::default() };
+        assert!(backoff.next_wait() <= Duration::from_secs(60));
+    }
+
+    #[test]
+    fn two_clients_do_not_wait_equally_long() {
+        let mut backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(60));
+        let waits: std::collections::HashSet<_> = (0..16).map(|_| backoff.next_wait()).collect();
+        assert!(waits.len() > 10);
+    }
+}

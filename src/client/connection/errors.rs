@@ -1,0 +1,102 @@
+//! Why there is no connection, or no longer one. Texts of the server are in them only in printable form.
+
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use super::super::DialError;
+use super::super::text::printable;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Lost {
+    /// The server said why.
+    #[error("the server closed the connection: {code} {reason}")]
+    Closed {
+        /// The WebSocket close code (protocol, section 3.4); 1005 if the server gave none.
+        code: u16,
+        /// The name beside it.
+        reason: String,
+    },
+    /// It ended without a word.
+    #[error("the connection broke off")]
+    Dropped,
+    /// The network, or the operating system.
+    #[error("the connection broke off: {0}")]
+    Io(#[source] std::io::Error),
+    /// No sign of life, or no answer, in time.
+    #[error("the server does not answer any more")]
+    Silent,
+    /// Nothing could be written in time.
+    #[error("the server does not read any more")]
+    NotReading,
+    /// The server does not keep to the protocol.
+    #[error("the server sent {0}")]
+    Protocol(&'static str),
+}
+
+impl Lost {
+    pub(super) fn closed(frame: Option<CloseFrame>) -> Self {
+        match frame {
+            Some(frame) => Self::Closed { code: frame.code.into(), reason: printable(&frame.reason) },
+            None => Self::Closed { code: 1005, reason: String::new() },
+        }
+    }
+
+    /// The server's close code, if it gave one.
+    #[must_use]
+    pub fn close_code(&self) -> Option<u16> {
+        match self {
+            Self::Closed { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The server was not reached.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// It answered, but did not upgrade.
+    #[error("the server refused the connection: {status} {code}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The `code` of the error body (protocol, section 2); empty if it could not be read.
+        code: String,
+        /// `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// It did not answer in time.
+    #[error("no {0} from the server in time")]
+    Timeout(&'static str),
+    /// The connection ended before `welcome`.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+impl ConnectError {
+    /// Whether trying again is of no use: another server, another address or another client is needed.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Dial(error) => error.is_permanent(),
+            // 403 is a block, 408 and 429 are matters of time; what is not an error is no WebSocket server.
+            Self::Refused { status, .. } => !(matches!(status, 403 | 408 | 425 | 429) || *status >= 500),
+            Self::Timeout(_) => false,
+            Self::Lost(Lost::Protocol(_)) => true,
+            Self::Lost(lost) => lost.close_code() == Some(4401),
+        }
+    }
+
+    /// How long the server wants to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What each table of the file accepts: its keys, their ranges, and the rules between them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::document::Document;
+use super::setting::Setting;
+use super::sources;
+use crate::protocol::Sanitize;
+use crate::transport::onion::{self, Vanguards};
+use crate::{conn, pump, session, store, transport};
+
+/// A message's age is kept in 32 bits of milliseconds, which is a little less than 50 days.
+const MAX_TTL_S: u64 = 40 * 24 * 60 * 60;
+/// A message with its bookkeeping has to fit into its sender's quota.
+const BOOKKEEPING_BYTES: usize = 256;
+
+/// The tables, before the environment and the flags were asked.
+pub(super) struct Tables {
+    pub(super) bounds: store::Bounds,
+    pub(super) rules: session::Rules,
+    pub(super) timing: pump::Timing,
+    pub(super) limits: conn::Limits,
+    pub(super) grace: Duration,
+    pub(super) listen: Setting<Option<SocketAddr>>,
+    pub(super) server_names: Setting<Vec<String>>,
+    pub(super) allow_plaintext: Setting<bool>,
+    pub(super) onion_enabled: Setting<bool>,
+    pub(super) onion: onion::Settings,
+}
+
+impl Tables {
+    /// Reads all of them; what is wrong is left in the document's problems.
+    pub(super) fn read(document: &mut Document<'_>) -> Self {
+        let mut rules = session::Rules::default();
+        let bounds = store(document, &mut rules);
+        let limits = limits(document, &mut rules);
+        let timing = session(document, &mut rules);
+
+        let mut table = document.section("clearnet");
+        let listen = table.read("listen", None, |value| {
+            value.as_str().and_then(sources::address).map(Some).ok_or_else(|| sources::ADDRESS.to_owned())
+        });
+        let server_names = table.read("server_names", Vec::new(), names);
+        let allow_plaintext = table.boolean("allow_plaintext", false);
+        table.finish();
+
+        let (onion_enabled, onion) = onion(document);
+
+        let mut table = document.section("shutdown");
+        let grace = Duration::from_secs(table.number("grace_s", 1..=3600, 10).value);
+        table.finish();
+
+        Self { bounds, rules, timing, limits, grace, listen, server_names, allow_plaintext, onion_enabled, onion }
+    }
+}
+
+fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> store::Bounds {
+    let bounds = store::Bounds::default();
+    // A tebibyte: far beyond any machine's memory, and no sum of such numbers overflows.
+    let bytes_max = usize::try_from(1_u64 << 40).unwrap_or(usize::MAX);
+
+    let mut table = document.section("store");
+    let default_ttl = table.number("default_ttl_s", 1..=MAX_TTL_S, rules.default_ttl_s);
+    let max_ttl = table.number("max_ttl_s", 1..=MAX_TTL_S, rules.max_ttl_s);
+    let content = table.number("content_bytes", 1..=1 << 20, rules.content_bytes);
+    let sanitize = table.choice("sanitize", &SANITIZE, rules.sanitize);
+    let messages = table.number("mailbox_messages", 1..=1_000_000, bounds.mailbox_messages);
+    let mailbox = table.number("mailbox_bytes", 1..=bytes_max, bounds.mailbox_bytes);
+    let sender = table.number("sender_bytes", 1..=bytes_max, bounds.sender_bytes);
+    let total = table.number("total_bytes", 1..=bytes_max, bounds.total_bytes);
+    table.finish();
+
+    // What could never be reached would be a setting without effect; what could never be sent, a promise that is not kept.
+    document.problems.extend(default_ttl.must_be("at most", &max_ttl, "at least", |low, high| low <= high));
+    document.problems.extend(mailbox.must_be("at least", &content, "at most", |high, low| high >= low));
+    document.problems.extend(sender.must_be(
+        &format!("at least {BOOKKEEPING_BYTES} more than"),
+        &content,
+        &format!("at least {BOOKKEEPING_BYTES} less than"),
+        |high, low| *high >= low + BOOKKEEPING_BYTES,
+    ));
+    document.problems.extend(sender.must_be("at most", &total, "at least", |low, high| low <= high));
+    document.problems.extend(mailbox.must_be("at most", &total, "at least", |low, high| low <= high));
+
+    rules.default_ttl_s = default_ttl.value;
+    rules.max_ttl_s = max_ttl.value;
+    rules.content_bytes = content.value;
+    rules.sanitize = sanitize.value;
+    store::Bounds {
+        mailbox_messages: messages.value,
+        mailbox_bytes: mailbox.value,
+        sender_bytes: sender.value,
+        total_bytes: total.value,
+    }
+}
+
+fn limits(document: &mut Document<'_>, rules: &mut session::Rules) -> conn::Limits {
+    let limits = conn::Limits::default();
+    let mut table = document.section("limits");
+    rules.messages_per_minute = table.number("messages_per_minute", 1..=1_000_000, rules.messages_per_minute).value;
+    rules.message_burst = table.number("message_burst", 1..=1_000_000, rules.message_burst).value;
+    let unauthenticated = table.number("unauthenticated", 1..=1_000_000, limits.unauthenticated).value;
+    let sessions = table.number("sessions", 1..=1_000_000, limits.sessions).value;
+    table.finish();
+    conn::Limits { unauthenticated, sessions }
+}
+
+fn session(document: &mut Document<'_>, rules: &mut session::Rules) -> pump::Timing {
+    let timing = pump::Timing::default();
+    let milliseconds = u64::try_from(timing.auth_timeout.as_millis()).unwrap_or(u64::MAX);
+
+    let mut table = document.section("session");
+    let auth = table.number("auth_timeout_ms", 100..=600_000, milliseconds);
+    let ping = table.number("ping_interval_s", 1..=3600, timing.ping_interval.as_secs());
+    let idle = table.number("idle_timeout_s", 2..=86_400, timing.idle_timeout.as_secs());
+    let write = table.number("write_timeout_s", 1..=3600, timing.write_timeout.as_secs());
+    rules.window = table.number("window", 1..=1000, rules.window).value;
+    table.finish();
+
+    // Otherwise a peer that answers every ping would be taken for a silent one.
+    document.problems.extend(idle.must_be("greater than", &ping, "less than", |high, low| high > low));
+
+    pump::Timing {
+        auth_timeout: Duration::from_millis(auth.value),
+        ping_interval: Duration::from_secs(ping.value),
+        idle_timeout: Duration::from_secs(idle.value),
+        write_timeout: Duration::from_secs(write.value),
+    }
+}
+
+fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion::Settings) {
+    let default = onion::Settings::default();
+    let mut table = document.section("onion");
+    let enabled = table.boolean("enabled", true);
+    let nickname = table.read("nickname", default.nickname, nickname).value;
+    let port = table.number("port", 1..=u16::MAX, default.port).value;
+    let vanguards = table.choice("vanguards", &VANGUARDS, default.vanguards).value;
+    let introduction_points = table.number("introduction_points", 1..=20, default.introduction_points).value;
+    let streams_per_circuit = table.number("streams_per_circuit", 1..=1000, default.streams_per_circuit).value;
+    let circuits = table.number("circuits", 1..=1_000_000, default.circuits).value;
+    table.finish();
+
+    let tor = document.passthrough("tor");
+    if let Some(problem) =
+        tor.as_ref().and_then(|tor| onion::validate_tor_table(&tor.value).err().map(|e| tor.problem(e)))
+    {
+        document.problems.push(problem);
+    }
+    let tor = tor.map(|tor| tor.value).unwrap_or_default();
+    let settings =
+        onion::Settings { nickname, port, vanguards, introduction_points, streams_per_circuit, circuits, tor };
+    (enabled, settings)
+}
+
+/// The words of `[store] sanitize`.
+pub(super) const SANITIZE: [(&str, Sanitize); 3] =
+    [("clean", Sanitize::Clean), ("reject", Sanitize::Reject), ("ciphertext", Sanitize::Ciphertext)];
+
+/// The words of `[onion] vanguards`.
+pub(super) const VANGUARDS: [(&str, Vanguards); 2] = [("lite", Vanguards::Lite), ("full", Vanguards::Full)];
+
+/// The nickname is the name of a directory and of a key in Arti's key store, which takes no other characters.
+fn nickname(value: &DeValue<'_>) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    match value.as_str() {
+        Some(text) if (1..=64).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with(['-', '_']) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("must be 1 to 64 of a-z, 0-9, - and _, and start with a letter or a digit".into()),
+    }
+}
+
+fn names(value: &DeValue<'_>) -> Result<Vec<String>, String> {
+    let names = value.as_array().and_then(|array| {
+        array.iter().map(|name| name.get_ref().as_str().and_then(transport::host_name)).collect::<Option<Vec<_>>>()
+    });
+    names.ok_or_else(|| {
+        "must be a list of host names without scheme, port or wildcard, such as [\"chat.example\", \"192.0.2.7\", \"[2001:db8::7]\"]".into()
+    })
+}

@@ -1,0 +1,336 @@
+use std::io::Write;
+
+use super::*;
+
+/// Loads with a file of this text, these variables and these flags.
+fn load(text: &str, variables: &[(&str, &str)], mut flags: Flags) -> Result<Config, String> {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(text.as_bytes()).expect("to write");
+    flags.config = Some(file.path().to_owned());
+    flags.state_dir.get_or_insert_with(|| "/var/lib/test".into());
+    let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value));
+    let place = format!("{}:", file.path().display());
+    Config::load(&flags, &lookup).map_err(|error| error.to_string().replace(&place, "line "))
+}
+
+fn problem(text: &str) -> String {
+    load(text, &[], Flags::default()).expect_err(text)
+}
+
+fn defaults() -> Config {
+    load("", &[], Flags::default()).expect("the defaults")
+}
+
+#[test]
+fn the_shipped_file_is_the_defaults_with_no_key_missing() {
+    let shipped = include_str!("../../systemd/ephemeral-server.toml");
+    assert_eq!(load(shipped, &[], Flags::default()).expect("it is valid"), defaults());
+
+    // The default of `listen` is to have none, so it stands there as a comment.
+    let keys = |text: &str| {
+        let table = text.parse::<toml::Table>().expect("TOML");
+        let keys_of = |(name, table): (String, toml::Value)| {
+            let table = table.as_table().cloned().expect("a table");
+            table.into_iter().map(move |(key, _)| format!("{name}.{key}"))
+        };
+        table.into_iter().flat_map(keys_of).collect::<std::collections::BTreeSet<_>>()
+    };
+    let uncommented = shipped.replace("# listen =", "listen =");
+    let everything =
+        Config { clearnet: load(&uncommented, &[], Flags::default()).expect("valid").clearnet, ..defaults() };
+    assert!(everything.clearnet.is_some());
+    assert_eq!(keys(&uncommented), keys(&everything.to_toml()));
+    assert!(shipped.contains("\n[tor]\n"));
+}
+
+/// Every key with a value that is not its default.
+const EVERYTHING: &str = r#"
+[store]
+default_ttl_s = 60
+max_ttl_s = 120
+content_bytes = 1000
+sanitize = "reject"
+mailbox_messages = 7
+mailbox_bytes = 2000
+sender_bytes = 3000
+total_bytes = 4000
+[limits]
+messages_per_minute = 11
+message_burst = 12
+unauthenticated = 13
+sessions = 14
+[session]
+auth_timeout_ms = 1500
+ping_interval_s = 3
+idle_timeout_s = 4
+write_timeout_s = 5
+window = 6
+[clearnet]
+listen = "192.0.2.1:80"
+server_names = ["Chat.example", "[2001:DB8::1]"]
+allow_plaintext = true
+[onion]
+enabled = true
+nickname = "other"
+port = 81
+vanguards = "lite"
+introduction_points = 4
+streams_per_circuit = 9
+circuits = 10
+[tor]
+address_filter.allow_local_addrs = true
+[shutdown]
+grace_s = 21
+"#;
+
+#[test]
+fn every_key_arrives_where_it_has_its_effect() {
+    let config = load(EVERYTHING, &[], Flags::default()).expect("valid");
+    let expected = Config {
+        state_dir: "/var/lib/test".into(),
+        bounds: store::Bounds { mailbox_messages: 7, mailbox_bytes: 2000, sender_bytes: 3000, total_bytes: 4000 },
+        rules: session::Rules {
+            content_bytes: 1000,
+            sanitize: crate::protocol::Sanitize::Reject,
+            default_ttl_s: 60,
+            max_ttl_s: 120,
+            messages_per_minute: 11,
+            message_burst: 12,
+            window: 6,
+        },
+        timing: pump::Timing {
+            auth_timeout: Duration::from_millis(1500),
+            ping_interval: Duration::from_secs(3),
+            idle_timeout: Duration::from_secs(4),
+            write_timeout: Duration::from_secs(5),
+        },
+        limits: conn::Limits { unauthenticated: 13, sessions: 14 },
+        clearnet: Some(transport::clearnet::Settings {
+            listen: "192.0.2.1:80".parse().expect("an address"),
+            server_names: vec!["chat.example".into(), "[2001:db8::1]".into()],
+            allow_plaintext: true,
+        }),
+        onion: Some(transport::onion::Settings {
+            nickname: "other".into(),
+            port: 81,
+            vanguards: transport::onion::Vanguards::Lite,
+            introduction_points: 4,
+            streams_per_circuit: 9,
+            circuits: 10,
+            tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),
+        }),
+        grace: Duration::from_secs(21),
+        log_filter: "info".into(),
+        log_format: LogFormat::Text,
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn what_is_shown_gives_the_same_configuration_again() {
+    for text in ["", EVERYTHING, "[onion]\nenabled = false\n[clearnet]\nlisten = 'localhost:0'"] {
+        let config = load(text, &[], Flags::default()).expect("valid");
+        assert_eq!(load(&config.to_toml(), &[], Flags::default()).as_ref(), Ok(&config), "{}", config.to_toml());
+    }
+}
+
+#[test]
+fn a_path_cannot_break_out_of_the_comment_that_shows_it() {
+    let flags = Flags { state_dir: Some("/a\n[store]\nwindow = 1".into()), ..Flags::default() };
+    let config = load("", &[], flags.clone()).expect("valid");
+    assert_eq!(load(&config.to_toml(), &[], flags), Ok(config));
+}
+
+#[test]
+fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
+    for (text, expected) in [
+        (
+            "\n\n[session]\nping_interval_s = 30\nidle_timeout_s = 10",
+            "line 5: [session] idle_timeout_s = 10: must be greater than ping_interval_s (30)",
+        ),
+        (
+            "[session]\nping_interval_s = 100",
+            "line 2: [session] ping_interval_s = 100: must be less than idle_timeout_s (90, the default)",
+        ),
+        ("[session]\n# one\nwindow = 0", "line 3: [session] window = 0: must be a whole number from 1 to 1000"),
+        ("session.window = 1001", "line 1: [session] window = 1001: must be a whole number from 1 to 1000"),
+        ("[session]\nwindow = '32'", "line 2: [session] window = '32': must be a whole number from 1 to 1000"),
+        ("[session]\nwindow = 3.5", "line 2: [session] window = 3.5: must be a whole number from 1 to 1000"),
+        ("[session]\nwindow = -1", "line 2: [session] window = -1: must be a whole number from 1 to 1000"),
+        (
+            "[onion]\nport = 99999999999999999999",
+            "line 2: [onion] port = 99999999999999999999: must be a whole number from 1 to 65535",
+        ),
+        ("[onion]\nenabled = 'yes'", "line 2: [onion] enabled = 'yes': must be true or false"),
+        ("[onion]\nvanguards = 'Full'", "line 2: [onion] vanguards = 'Full': must be one of \"lite\", \"full\""),
+        (
+            "[onion]\nnickname = '../x'",
+            "line 2: [onion] nickname = '../x': must be 1 to 64 of a-z, 0-9, - and _, and start with a letter or a digit",
+        ),
+        (
+            "[clearnet]\nlisten = 8443",
+            "line 2: [clearnet] listen = 8443: must be an IP address with a port, such as 127.0.0.1:8443 or [::1]:8443",
+        ),
+        ("[shutdown]\ngrace = 1", "line 2: [shutdown] grace: unknown key; [shutdown] accepts grace_s"),
+        ("shutdown = 10", "line 1: [shutdown]: must be a table"),
+        ("[[shutdown]]\ngrace_s = 1", "line 1: [shutdown]: must be a table"),
+        (
+            "[store]\n[block]",
+            "line 2: block: unknown; every setting stands in one of the tables [store], [limits], [session], [clearnet], \
+             [onion], [tor], [shutdown]",
+        ),
+        ("[session]\nwindow = 1\nwindow = 2", "line 3: not TOML: duplicate key"),
+        ("[session\nwindow = 1", "line 1: not TOML: unclosed table, expected `]`"),
+    ] {
+        assert_eq!(problem(text), expected);
+    }
+}
+
+#[test]
+fn a_long_value_is_cut_and_stays_on_its_line() {
+    let problem = problem("[clearnet]\nserver_names = [\n'http://a',\n]");
+    assert!(problem.starts_with("line 2: [clearnet] server_names = […: must be a list of host names"), "{problem}");
+    assert!(!problem.contains('\n'), "{problem}");
+}
+
+#[test]
+fn settings_that_make_no_sense_together_are_refused() {
+    for (text, expected) in [
+        (
+            "default_ttl_s = 3600\nmax_ttl_s = 60",
+            "line 2: [store] default_ttl_s = 3600: must be at most max_ttl_s (60)",
+        ),
+        ("max_ttl_s = 60", "line 2: [store] max_ttl_s = 60: must be at least default_ttl_s (86400, the default)"),
+        ("max_ttl_s = 3456001", "line 2: [store] max_ttl_s = 3456001: must be a whole number from 1 to 3456000"),
+        (
+            "mailbox_bytes = 65535",
+            "line 2: [store] mailbox_bytes = 65535: must be at least content_bytes (65536, the default)",
+        ),
+        (
+            "sender_bytes = 65791",
+            "line 2: [store] sender_bytes = 65791: must be at least 256 more than content_bytes (65536, the default)",
+        ),
+        (
+            "content_bytes = 100_000\nsender_bytes = 100_255",
+            "line 3: [store] sender_bytes = 100_255: must be at least 256 more than content_bytes (100000)",
+        ),
+        (
+            "total_bytes = 16777215",
+            "line 2: [store] total_bytes = 16777215: must be at least sender_bytes (16777216, the default)",
+        ),
+        (
+            "mailbox_bytes = 268435457",
+            "line 2: [store] mailbox_bytes = 268435457: must be at most total_bytes (268435456, the default)",
+        ),
+    ] {
+        assert_eq!(problem(&format!("[store]\n{text}")), expected);
+    }
+    assert!(load("[store]\nsender_bytes = 65792", &[], Flags::default()).is_ok());
+}
+
+#[test]
+fn every_problem_is_reported_and_none_that_only_follows_from_another() {
+    let problem = problem("[session]\nidle_timeout_s = 'x'\nping_interval_s = 100\n[store]\nwindow = 1\n[x]");
+    let lines = problem.lines().collect::<Vec<_>>();
+    assert_eq!(lines.len(), 3, "{problem}");
+    for (place, what) in [("line 2", "idle_timeout_s"), ("line 5", "window: unknown key"), ("line 6", "x: unknown")] {
+        assert!(lines.iter().any(|line| line.starts_with(place) && line.contains(what)), "{problem}");
+    }
+}
+
+#[test]
+fn a_key_of_arti_that_does_not_exist_is_refused() {
+    let problem = problem("\n[tor]\nnonsense = 1");
+    assert!(problem.starts_with("line 2: [tor]: ") && problem.contains("nonsense"), "{problem}");
+}
+
+#[test]
+fn a_setting_that_would_have_no_effect_is_refused() {
+    let off = "has no effect, since nothing listens on TCP: give listen in [clearnet], --clearnet or PORT";
+    assert_eq!(problem("[clearnet]\nserver_names = ['a']"), format!("line 2: [clearnet] server_names = ['a']: {off}"));
+    assert_eq!(
+        problem("[clearnet]\nallow_plaintext = true"),
+        format!("line 2: [clearnet] allow_plaintext = true: {off}")
+    );
+    assert!(load("[clearnet]\nserver_names = ['a']", &[("PORT", "80")], Flags::default()).is_ok());
+}
+
+#[test]
+fn where_the_tcp_listener_is_is_told_by_the_flag_then_port_then_the_file() {
+    let file = "[clearnet]\nlisten = '[::1]:1'";
+    let listen = |text, port: Option<&str>, flag: Option<&str>| {
+        let variables = port.map(|port| ("PORT", port));
+        let flags = Flags { clearnet: flag.map(Into::into), ..Flags::default() };
+        let clearnet = load(text, variables.as_slice(), flags).expect("valid").clearnet;
+        clearnet.map(|clearnet| clearnet.listen.to_string())
+    };
+    assert_eq!(listen("", None, None), None);
+    assert_eq!(listen("", Some(""), None), None, "an empty variable is one that is not set");
+    assert_eq!(listen(file, None, None).as_deref(), Some("[::1]:1"));
+    assert_eq!(listen(file, Some("2"), None).as_deref(), Some("127.0.0.1:2"));
+    assert_eq!(listen(file, Some("2"), Some("127.0.0.1:3")).as_deref(), Some("127.0.0.1:3"));
+    assert_eq!(listen("", None, Some("localhost:3")).as_deref(), Some("127.0.0.1:3"));
+    // The bare flag says that there is one, not where.
+    assert_eq!(listen("", None, Some("")).as_deref(), Some("127.0.0.1:8443"));
+    assert_eq!(listen(file, None, Some("")).as_deref(), Some("[::1]:1"));
+    assert_eq!(listen(file, Some("2"), Some("")).as_deref(), Some("127.0.0.1:2"));
+}
+
+#[test]
+fn whether_tor_runs_is_told_by_the_flag_then_the_variable_then_the_file() {
+    let off = "[onion]\nenabled = false";
+    let runs = |text, variable, no_tor| {
+        let flags = Flags { no_tor, clearnet: Some(String::new()), ..Flags::default() };
+        load(text, &[("TOR_ENABLED", variable)], flags).expect("valid").onion.is_some()
+    };
+    assert!(runs("", "", false) && !runs(off, "", false));
+    for word in ["true", "1", "yes", "ON"] {
+        assert!(runs(off, word, false) && !runs(off, word, true), "{word}");
+    }
+    for word in ["false", "0", "no", "Off"] {
+        assert!(!runs("", word, false), "{word}");
+    }
+}
+
+#[test]
+fn the_log_filter_is_the_flag_alone_or_the_level_with_its_detail() {
+    let filter = |level, detail, flag: Option<crate::logging::Level>| {
+        let flags = Flags { log_level: flag, ..Flags::default() };
+        load("", &[("LOG_LEVEL", level), ("RUST_LOG", detail)], flags).expect("valid").log_filter
+    };
+    assert_eq!(filter("", "", None), "info");
+    assert_eq!(filter("WARNING", "", None), "warn");
+    assert_eq!(filter("", "ephemeral=debug", None), "info,ephemeral=debug");
+    assert_eq!(filter("error", "trace", None), "error,trace");
+    assert_eq!(filter("error", "trace", Some(crate::logging::Level::Debug)), "debug");
+}
+
+#[test]
+fn the_state_directory_is_told_by_the_flag_then_the_environment() {
+    let state_dir = |variables: &[(&str, &str)], flag: Option<&str>| {
+        let flags = Flags { state_dir: flag.map(Into::into), ..Flags::default() };
+        let lookup =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value));
+        Config::load(&flags, &lookup).expect("valid").state_dir
+    };
+    let systemd = ("STATE_DIRECTORY", "/var/lib/one:/var/lib/two");
+    assert_eq!(state_dir(&[systemd], None), PathBuf::from("/var/lib/one"));
+    assert_eq!(state_dir(&[systemd, ("EPHEMERAL_STATE_DIR", "/own")], None), PathBuf::from("/own"));
+    assert_eq!(state_dir(&[systemd, ("EPHEMERAL_STATE_DIR", "/own")], Some("/flag")), PathBuf::from("/flag"));
+    assert!(state_dir(&[], Some("relative")).is_absolute());
+}
+
+#[test]
+fn off_loopback_it_listens_only_where_plaintext_was_accepted() {
+    let flags = |address: &str| Flags { clearnet: Some(address.into()), ..Flags::default() };
+    for address in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80", "[::ffff:192.0.2.1]:80"] {
+        let problem = load("", &[], flags(address)).expect_err(address);
+        assert!(problem.starts_with(&format!("--clearnet {address}: off loopback without TLS")), "{problem}");
+        assert!(load("[clearnet]\nallow_plaintext = true", &[], flags(address)).is_ok(), "{address}");
+    }
+    for address in ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
+        assert!(load("", &[], flags(address)).is_ok(), "{address}");
+    }
+    let problem = problem("[clearnet]\nlisten = '0.0.0.0:80'");
+    assert!(problem.starts_with("line 2: [clearnet] listen = '0.0.0.0:80': off loopback"), "{problem}");
+}

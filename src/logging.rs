@@ -1,0 +1,191 @@
+//! Where log lines go: to stderr, as text or JSON, filtered. No level makes identifiers or content appear.
+//!
+//! What the program itself logs holds none (identifiers are types whose `Debug` hides them). What the libraries log is
+//! kept out in two ways. First, nothing listens to the `log` crate, through which `tungstenite` writes whole frames at
+//! trace level: the subscriber is installed without the bridge from `log` to `tracing` (`tracing_subscriber`'s own
+//! `init` would install it whenever any crate in the tree turns that feature on, and one does). Second, targets that
+//! write what a peer sent are refused whatever the filter says.
+
+use std::fmt;
+use std::io::IsTerminal;
+
+use tracing::Metadata;
+use tracing::subscriber::{SetGlobalDefaultError, Subscriber};
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, Registry};
+
+/// Crates that are handed what peers send. Whatever they say at a level that someone turns on for finding a fault may
+/// be content.
+const REFUSED: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "hyper_util"];
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Level {
+    /// What ended something.
+    Error,
+    /// What needs a look; `warning` is understood too.
+    #[value(alias = "warning")]
+    Warn,
+    /// What a person who runs it wants to know.
+    #[default]
+    Info,
+    /// What helps to find a fault.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        })
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One line a person can read.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// Logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The filter does not parse; `config` checks it before, so this is a mistake in the program.
+    #[error("the log filter is not valid: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// Another part of the process set up logging before.
+    #[error("logging is set up already: {0}")]
+    Twice(#[from] SetGlobalDefaultError),
+}
+
+/// Whether a text is a filter in the language of `RUST_LOG` (`info,ephemeral=debug`).
+#[must_use]
+pub fn is_filter(text: &str) -> bool {
+    EnvFilter::builder().parse(text).is_ok()
+}
+
+/// Sends the process's log to stderr, in colors where that is a terminal (and `NO_COLOR` is not set).
+///
+/// # Errors
+/// [`LogError`].
+pub fn init(filter: &str, format: LogFormat) -> Result<(), LogError> {
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    // Not `init` of `tracing_subscriber`: it installs the bridge from `log`, see above.
+    tracing::subscriber::set_global_default(subscriber(filter, format, color, std::io::stderr)?)?;
+    Ok(())
+}
+
+fn subscriber<W>(
+    filter: &str,
+    format: LogFormat,
+    color: bool,
+    writer: W,
+) -> Result<impl Subscriber + Send + Sync, LogError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::builder().parse(filter)?;
+    let lines = tracing_subscriber::fmt::layer().with_ansi(color).with_writer(writer);
+    let lines: Box<dyn Layer<_> + Send + Sync> = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    Ok(Registry::default().with(lines).with(filter).with(filter_fn(may_appear)))
+}
+
+fn may_appear(metadata: &Metadata<'_>) -> bool {
+    let root = metadata.target().split("::").next().unwrap_or_default();
+    !REFUSED.contains(&root)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("lock").write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(filter: &str, format: LogFormat, events: impl FnOnce()) -> String {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let subscriber = subscriber(filter, format, false, move || writer.clone()).expect("a filter");
+        tracing::subscriber::with_default(subscriber, events);
+        let bytes = captured.0.lock().expect("lock").clone();
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[test]
+    fn the_filter_decides_what_is_logged() {
+        let events = || {
+            tracing::info!("plain");
+            tracing::debug!("detail");
+            tracing::debug!(target: "other", "elsewhere");
+        };
+        let seen = |filter| {
+            let text = logged(filter, LogFormat::Text, events);
+            ["plain", "detail", "elsewhere"].map(|word| text.contains(word))
+        };
+        assert_eq!(seen("info"), [true, false, false]);
+        assert_eq!(seen("warn"), [false, false, false]);
+        assert_eq!(seen("info,ephemeral=debug"), [true, true, false]);
+        assert_eq!(seen("error,debug"), [true, true, true], "the later one of two levels counts");
+    }
+
+    #[test]
+    fn what_libraries_say_about_frames_does_not_appear_whatever_the_filter_says() {
+        let text = logged("trace,tungstenite=trace", LogFormat::Text, || {
+            tracing::trace!(target: "tungstenite::protocol", "a frame with a secret");
+            tracing::error!(target: "hyper", "a header with a secret");
+            tracing::trace!(target: "hyperspace", "another crate");
+        });
+        assert!(!text.contains("secret"), "{text}");
+        assert!(text.contains("another crate"), "{text}");
+    }
+
+    #[test]
+    fn a_line_of_json_is_one_object() {
+        let text = logged("info", LogFormat::Json, || tracing::info!(answer = 42, "two\nlines"));
+        let value: serde_json::Value = serde_json::from_str(&text).expect("one object");
+        assert_eq!((&value["message"], &value["answer"]), (&"two\nlines".into(), &42.into()));
+    }
+
+    #[test]
+    fn a_filter_that_does_not_parse_is_not_one() {
+        assert!(is_filter("info,ephemeral::hub=trace"));
+        assert!(!is_filter("ephemeral=loud"));
+        assert!(!is_filter("=="));
+    }
+}
