@@ -249,7 +249,9 @@ fn expiry(frame: &MessageFrame<'_>, rules: &Rules, now: Millis) -> Result<Millis
 
 /// The inside of a JSON string. It is kept as it will be delivered.
 fn escape(content: &str) -> zeroize::Zeroizing<String> {
-    let mut escaped = zeroize::Zeroizing::new(String::with_capacity(content.len()));
+    let escapes = content.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t')).count();
+    // It must not grow: what it has grown out of would be freed without being overwritten.
+    let mut escaped = zeroize::Zeroizing::new(String::with_capacity(content.len() + escapes));
     let mut rest = content;
     while let Some(place) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
         let (plain, special) = rest.split_at(place);
@@ -269,3 +271,6 @@ fn escape(content: &str) -> zeroize::Zeroizing<String> {
     escaped.push_str(rest);
     escaped
 }
+
+#[cfg(test)]
+mod tests;
