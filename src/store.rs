@@ -358,3 +358,6 @@ impl Store {
         Figures { messages: self.waiting, bytes: self.bytes, parties: self.parties.len(), records: self.records.len() }
     }
 }
+
+#[cfg(test)]
+mod tests;

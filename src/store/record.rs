@@ -12,7 +12,7 @@ pub(super) struct Record {
     pub(super) seq: u64,
     pub(super) expires_at: Millis,
     /// Id and content in one allocation, which is overwritten when it is dropped.
-    body: Option<Zeroizing<Box<[u8]>>>,
+    pub(super) body: Option<Zeroizing<Box<[u8]>>>,
     pub(super) sender: u32,
     recipient: u32,
     /// From the time it was accepted to its expiry, in milliseconds: at most 49 days.
