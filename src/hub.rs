@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::limits::Rate;
 use crate::protocol::{Fingerprint, Millis, Receipt};
-use crate::store::{Bounds, Ended, Figures, Seed, Store};
+use crate::store::{Bounds, Ended, Figures, PartyId, Seed, Store};
 pub use seat::{Collected, Gone, Kept, Seat};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
@@ -50,7 +50,9 @@ struct State {
     sessions: usize,
     next_session: u64,
     draining: bool,
+    /// Empty, but for their allocations, whenever the lock is free.
     ended: Vec<Ended>,
+    freed: Vec<PartyId>,
 }
 
 struct Online {
@@ -121,6 +123,7 @@ impl Hub {
             next_session: 0,
             draining: false,
             ended: Vec::new(),
+            freed: Vec::new(),
         };
         let epoch = BASE64URL_NOPAD.encode(&epoch);
         Ok(Arc::new(Self { settings, clock, epoch, state: Mutex::new(state), due_earlier: Notify::new() }))
@@ -245,13 +248,14 @@ impl Hub {
     }
 
     fn expire(&self, state: &mut State, now: Millis, wakes: &mut Wakes) {
-        state.store.expire(now, &mut state.ended);
+        state.store.expire(now, &mut state.ended, &mut state.freed);
         state.tell_senders(wakes);
+        state.wake_freed(wakes);
     }
 }
 
 impl State {
-    fn online_mut(&mut self, party: crate::store::PartyId) -> Option<&mut Online> {
+    fn online_mut(&mut self, party: PartyId) -> Option<&mut Online> {
         self.online.get_mut(party.index())?.as_mut()
     }
 
@@ -270,4 +274,17 @@ impl State {
         // Its allocation is used again.
         self.ended = ended;
     }
+
+    /// Wakes those for whom there may be room in the window because a message has expired.
+    fn wake_freed(&mut self, wakes: &mut Wakes) {
+        let Self { freed, online, .. } = self;
+        for party in freed.drain(..) {
+            if let Some(Some(online)) = online.get(party.index()) {
+                wakes.add(&online.signal);
+            }
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

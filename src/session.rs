@@ -99,7 +99,7 @@ impl AwaitingAuth {
     /// # Errors
     /// Why the session is closed: there is no second try, a nonce is used once.
     pub fn answer(self, text: &str, rules: &Rules) -> Result<Established, CloseReason> {
-        let Ok(ClientFrame::Auth(AuthFrame { signature, receipts, window })) = ClientFrame::parse(text) else {
+        let Ok(ClientFrame::Auth(AuthFrame { signature, receipts, window, .. })) = ClientFrame::parse(text) else {
             return Err(CloseReason::AuthRequired);
         };
         self.challenge.verify(&self.host, &self.key, &signature).map_err(|_| CloseReason::AuthFailed)?;
@@ -124,8 +124,13 @@ pub struct Established {
 pub enum Action<'frame> {
     /// Keep this message, or refuse it.
     Submit(Submission<'frame>),
-    /// Erase what was delivered, up to and including this sequence number.
-    Acknowledge(u64),
+    /// Erase what was delivered, up to and including a sequence number.
+    Acknowledge {
+        /// That number.
+        seq: u64,
+        /// What an error about it has to name.
+        id: Option<Cow<'frame, str>>,
+    },
     /// Nothing; this is the answer.
     Reply(String),
 }
@@ -184,9 +189,10 @@ impl Established {
                 let id = frame.id.take().unwrap_or_else(|| Cow::Owned(uuid::Uuid::new_v4().to_string()));
                 Action::Submit(Submission { id, verdict: self.judge(&frame, rules, now) })
             }
-            Ok(ClientFrame::Ack { seq }) => Action::Acknowledge(seq),
-            Ok(ClientFrame::Auth(_)) => {
-                Action::Reply(Refusal::new(ErrorCode::Malformed, "this session is authenticated already").frame(None))
+            Ok(ClientFrame::Ack { seq, id }) => Action::Acknowledge { seq, id },
+            Ok(ClientFrame::Auth(AuthFrame { id, .. })) => {
+                let refusal = Refusal::new(ErrorCode::Malformed, "this session is authenticated already");
+                Action::Reply(refusal.frame(id.as_deref()))
             }
             Err(FrameError { code, message, id }) => Action::Reply(Refusal::new(code, message).frame(id.as_deref())),
         }
@@ -243,7 +249,9 @@ fn expiry(frame: &MessageFrame<'_>, rules: &Rules, now: Millis) -> Result<Millis
 
 /// The inside of a JSON string. It is kept as it will be delivered.
 fn escape(content: &str) -> zeroize::Zeroizing<String> {
-    let mut escaped = zeroize::Zeroizing::new(String::with_capacity(content.len()));
+    let escapes = content.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t')).count();
+    // It must not grow: what it has grown out of would be freed without being overwritten.
+    let mut escaped = zeroize::Zeroizing::new(String::with_capacity(content.len() + escapes));
     let mut rest = content;
     while let Some(place) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
         let (plain, special) = rest.split_at(place);
@@ -263,3 +271,6 @@ fn escape(content: &str) -> zeroize::Zeroizing<String> {
     escaped.push_str(rest);
     escaped
 }
+
+#[cfg(test)]
+mod tests;

@@ -325,8 +325,9 @@ impl Store {
         }
     }
 
-    /// Erases what is due by `now`. Pushes what the senders are to be told.
-    pub fn expire(&mut self, now: Millis, ended: &mut Vec<Ended>) {
+    /// Erases what is due by `now`. Pushes what the senders are to be told, and those who are online and for whom there
+    /// may be something to [`deliver`](Self::deliver) now, because what kept them from it is gone.
+    pub fn expire(&mut self, now: Millis, ended: &mut Vec<Ended>, freed: &mut Vec<PartyId>) {
         self.latest = self.latest.max(now);
         while let Some(&Reverse((at, due))) = self.due.peek() {
             if at > now {
@@ -340,7 +341,7 @@ impl Store {
                         self.forget_if_idle(PartyId(party), now);
                     }
                 }
-                Due::Record(record) => self.expire_record(record, at, now, ended),
+                Due::Record(record) => self.expire_record(record, at, now, ended, freed),
             }
         }
     }
@@ -357,3 +358,6 @@ impl Store {
         Figures { messages: self.waiting, bytes: self.bytes, parties: self.parties.len(), records: self.records.len() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ pub enum ClientFrame<'frame> {
     Ack {
         /// The last one that arrived.
         seq: u64,
+        /// The frame's `id`, if it had a well-formed one: for errors.
+        id: Option<Cow<'frame, str>>,
     },
     /// A message for somebody.
     Message(MessageFrame<'frame>),
@@ -31,6 +33,8 @@ pub struct AuthFrame<'frame> {
     pub receipts: bool,
     /// How many unacknowledged messages the client wants out at most.
     pub window: Option<u32>,
+    /// The frame's `id`, if it had a well-formed one: for errors.
+    pub id: Option<Cow<'frame, str>>,
 }
 
 /// A message for somebody, its values not yet checked.
@@ -75,10 +79,7 @@ impl<'frame> ClientFrame<'frame> {
             message: "the frame is not a JSON object with each field at most once",
             id: None,
         })?;
-        let id = match &fields.id {
-            Value::Text(id) if is_well_formed_id(id) => Some(id.clone().into_owned()),
-            _ => None,
-        };
+        let id = fields.id.well_formed_id().map(Cow::into_owned);
         fields.into_frame().map_err(|(code, message)| FrameError { code, message, id })
     }
 }
@@ -103,6 +104,13 @@ enum Value<'frame> {
 type Wrong = (ErrorCode, &'static str);
 
 impl<'frame> Value<'frame> {
+    fn well_formed_id(&self) -> Option<Cow<'frame, str>> {
+        match self {
+            Self::Text(id) if is_well_formed_id(id) => Some(id.clone()),
+            _ => None,
+        }
+    }
+
     fn text(self, wrong: &'static str) -> Result<Option<Cow<'frame, str>>, Wrong> {
         match self {
             Self::Absent => Ok(None),
@@ -153,7 +161,7 @@ impl<'frame> Fields<'frame> {
             Some("ack") => {
                 let seq = self.seq.integer("`seq` is not an integer")?.and_then(|seq| u64::try_from(seq).ok());
                 return match seq {
-                    Some(seq) => Ok(ClientFrame::Ack { seq }),
+                    Some(seq) => Ok(ClientFrame::Ack { seq, id: self.id.well_formed_id() }),
                     None => Err((ErrorCode::Malformed, "an ack needs a `seq` that was delivered")),
                 };
             }
@@ -164,6 +172,7 @@ impl<'frame> Fields<'frame> {
                     signature: signature.unwrap_or_default(),
                     receipts: self.receipts.bool("`receipts` is not true or false")?.unwrap_or(true),
                     window: window.map(|window| u32::try_from(window.max(0)).unwrap_or(u32::MAX)),
+                    id: self.id.well_formed_id(),
                 }));
             }
             Some(_) => return Err((ErrorCode::UnknownType, "a client's frames are `message`, `ack` and `auth`")),

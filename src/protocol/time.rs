@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use jiff::fmt::temporal::DateTimePrinter;
+use jiff::fmt::temporal::{DateTimePrinter, Pieces};
 use serde::{Serialize, Serializer};
 
 /// A point in time: milliseconds since the Unix epoch. Written as RFC 3339 in UTC with milliseconds and `Z`.
@@ -28,8 +28,13 @@ impl Millis {
         if !separated || !extended || text.contains(['[', ',']) {
             return None;
         }
-        let milliseconds = text.parse::<Timestamp>().ok()?.as_millisecond();
-        Some(Self(u64::try_from(milliseconds).unwrap_or(0)).min(Self::MAX))
+        let Ok(timestamp) = text.parse::<Timestamp>() else {
+            // jiff's time ends 26 hours before the end of the year 9999, which is what many a client calls "never".
+            let pieces = Pieces::parse(text).ok()?;
+            let is_beyond = pieces.date().year() == 9999 && pieces.to_numeric_offset().is_some();
+            return is_beyond.then_some(Self::MAX);
+        };
+        Some(Self(u64::try_from(timestamp.as_millisecond()).unwrap_or(0)).min(Self::MAX))
     }
 
     /// This many milliseconds later.
@@ -86,6 +91,13 @@ mod tests {
     }
 
     #[test]
+    fn the_last_hours_of_the_year_9999_are_the_latest_time_there_is() {
+        for text in ["9999-12-30T22:00:01Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999999-23:59"] {
+            assert_eq!(Millis::parse(text), Some(Millis::MAX), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_rfc_3339_is_refused() {
         for text in [
             "",
@@ -102,6 +114,10 @@ mod tests {
             "2026-01-02T12:00:00,5Z",
             "2026-01-02T12:00:00+24:60",
             "2026-01-02T12:00:00Zjunk",
+            "9999-12-31T23:59:59",
+            "9999-12-32T23:59:59Z",
+            "9999-12-31T25:59:59Z",
+            "9999-12-31T23:59:59Zjunk",
             "🦀🦀🦀🦀🦀",
         ] {
             assert_eq!(Millis::parse(text), None, "{text}");

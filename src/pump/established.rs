@@ -173,12 +173,12 @@ impl State {
                 Ok(Kept { expires_at, duplicate }) => encode(&Accepted { id: &submission.id, expires_at, duplicate }),
                 Err(refusal) => refusal.frame(Some(&submission.id)),
             },
-            Action::Acknowledge(seq) => {
+            Action::Acknowledge { seq, id } => {
                 // There is room in the window.
                 self.collect = true;
                 match self.seat.acknowledge(seq, wakes)? {
                     Ok(()) => return Ok(()),
-                    Err(refusal) => refusal.frame(None),
+                    Err(refusal) => refusal.frame(id.as_deref()),
                 }
             }
         };

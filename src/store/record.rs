@@ -12,7 +12,7 @@ pub(super) struct Record {
     pub(super) seq: u64,
     pub(super) expires_at: Millis,
     /// Id and content in one allocation, which is overwritten when it is dropped.
-    body: Option<Zeroizing<Box<[u8]>>>,
+    pub(super) body: Option<Zeroizing<Box<[u8]>>>,
     pub(super) sender: u32,
     recipient: u32,
     /// From the time it was accepted to its expiry, in milliseconds: at most 49 days.
@@ -74,7 +74,14 @@ impl Store {
     }
 
     /// A record's time has come: a message that still waits expires, and its id is forgotten.
-    pub(super) fn expire_record(&mut self, record: u32, at: Millis, now: Millis, ended: &mut Vec<Ended>) {
+    pub(super) fn expire_record(
+        &mut self,
+        record: u32,
+        at: Millis,
+        now: Millis,
+        ended: &mut Vec<Ended>,
+        freed: &mut Vec<PartyId>,
+    ) {
         let Some(entry) = self.records.get(record as usize) else { return };
         let (sender, recipient, seq, id_hash) =
             (PartyId(entry.sender), PartyId(entry.recipient), entry.seq, entry.id_hash);
@@ -83,6 +90,10 @@ impl Store {
             let party = &mut self.parties[recipient.index()];
             if let Ok(place) = party.mailbox.binary_search_by_key(&seq, |&other| self.records[other as usize].seq) {
                 party.mailbox.remove(place);
+                // There is room in the window, or another message is the next one, or none is and it has caught up.
+                if party.online && place <= party.out {
+                    freed.push(recipient);
+                }
                 party.out -= usize::from(place < party.out);
             }
             self.end(record, Some(ReceiptStatus::Expired), at, ended);

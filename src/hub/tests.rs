@@ -1,0 +1,284 @@
+//! The rules of a hub, one by one. That they hold in every order is `tests/hub_properties.rs`'s matter.
+
+use std::borrow::Cow;
+use std::sync::atomic::AtomicUsize;
+use std::task::{Wake, Waker};
+
+use ed25519_dalek::SigningKey;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::protocol::{ErrorCode, ReceiptStatus};
+use crate::session::{Draft, Refusal, Submission};
+
+const START: Millis = Millis(1_767_355_200_000);
+
+fn hub_with(rate: Rate, sessions: usize) -> Arc<Hub> {
+    Hub::new(Settings { bounds: Bounds::default(), rate, sessions }, Clock::anchored(START)).unwrap()
+}
+
+fn hub() -> Arc<Hub> {
+    hub_with(Rate::new(1_000_000, 1_000_000), 1000)
+}
+
+fn person(number: u8) -> Fingerprint {
+    Fingerprint::from(&SigningKey::from_bytes(&[number; 32]).verifying_key())
+}
+
+/// The session of a person that wants receipts, with a window of 2.
+fn join(hub: &Arc<Hub>, number: u8) -> Seat {
+    hub.join(person(number), true, 2).unwrap().0
+}
+
+fn submit(seat: &Seat, id: &str, to: Fingerprint, ttl: Duration) -> Result<Result<Kept, ErrorCode>, Gone> {
+    let expires_at = seat.hub.now().plus(u64::try_from(ttl.as_millis()).unwrap());
+    let draft = Draft { to, escaped_content: "hello".to_owned().into(), expires_at };
+    let submission = Submission { id: Cow::Borrowed(id), verdict: Ok(draft) };
+    seat.submit(&submission, &mut Wakes::default()).map(|answer| answer.map_err(|refusal| refusal.code))
+}
+
+/// Keeps a message for a minute.
+fn send(seat: &Seat, id: &str, to: u8) {
+    assert!(matches!(submit(seat, id, person(to), Duration::from_secs(60)), Ok(Ok(Kept { duplicate: false, .. }))));
+}
+
+fn collect(seat: &Seat) -> Vec<Value> {
+    let frames = seat.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
+    frames.iter().map(|frame| serde_json::from_str(frame).unwrap()).collect()
+}
+
+/// Types, and ids where there are some, of what can be collected.
+fn collected(seat: &Seat) -> Vec<String> {
+    let name = |frame: Value| format!("{} {}", frame["type"].as_str().unwrap(), frame["id"].as_str().unwrap_or("-"));
+    collect(seat).into_iter().map(name).collect()
+}
+
+fn acknowledge(seat: &Seat, seq: &Value) {
+    assert_eq!(seat.acknowledge(seq.as_u64().unwrap(), &mut Wakes::default()), Ok(Ok(())));
+}
+
+/// Counts how often it is woken, and how often the lock was held then.
+struct Woken {
+    hub: Arc<Hub>,
+    times: AtomicUsize,
+    locked: AtomicUsize,
+}
+
+impl Woken {
+    fn at(hub: &Arc<Hub>) -> Arc<Self> {
+        Arc::new(Self { hub: Arc::clone(hub), times: AtomicUsize::new(0), locked: AtomicUsize::new(0) })
+    }
+
+    fn counted(&self) -> (usize, usize) {
+        (self.times.load(Ordering::Relaxed), self.locked.load(Ordering::Relaxed))
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.times.fetch_add(1, Ordering::Relaxed);
+        self.locked.fetch_add(usize::from(self.hub.state.try_lock().is_err()), Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_taken_over_is_told_and_can_do_nothing_any_more() {
+    let hub = hub();
+    let older = join(&hub, 1);
+    assert!(older.signal().poll(Waker::noop()), "a new session has to look once");
+    assert!(!older.signal().poll(Waker::noop()));
+    let newer = join(&hub, 1);
+    assert!(older.signal().poll(Waker::noop()));
+    assert_eq!(older.is_over(), Err(Gone::Replaced));
+    assert_eq!(older.collect(1, &mut Wakes::default()).err(), Some(Gone::Replaced));
+    assert_eq!(older.acknowledge(1, &mut Wakes::default()), Err(Gone::Replaced));
+    assert_eq!(submit(&older, "m", person(1), Duration::from_secs(1)), Err(Gone::Replaced));
+    drop(older);
+    assert_eq!((newer.is_over(), hub.figures().0), (Ok(()), 1), "the older one's end is not the newer one's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_older_session_had_not_acknowledged_or_not_fetched_is_the_newer_ones() {
+    let hub = hub();
+    let (alice, bob) = (join(&hub, 1), join(&hub, 2));
+    send(&alice, "to-bob", 2);
+    send(&bob, "to-alice", 1);
+    assert_eq!(collected(&alice), ["caught_up -", "message to-alice"]);
+    let seq = &collect(&bob)[1]["seq"];
+    acknowledge(&bob, seq);
+    let alice = join(&hub, 1);
+    assert_eq!(collected(&alice), ["receipt to-bob", "message to-alice", "caught_up -"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_bound_nobody_joins_but_one_who_takes_over() {
+    let hub = hub_with(Rate::new(1, 1), 1);
+    let alice = join(&hub, 1);
+    assert_eq!(hub.join(person(2), true, 1).err(), Some(JoinError::Overloaded));
+    assert!(hub.join(person(1), true, 1).is_ok());
+    drop(alice);
+    assert!(hub.join(person(2), true, 1).is_ok(), "both of the first one's sessions are over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_message_rate_is_a_fingerprints_and_not_a_sessions() {
+    let hub = hub_with(Rate::new(1, 2), 10);
+    let alice = join(&hub, 1);
+    send(&alice, "1", 2);
+    drop(alice);
+    let alice = join(&hub, 1);
+    send(&alice, "2", 2);
+    let submission = Submission { id: Cow::Borrowed("3"), verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
+    let refusal = alice.submit(&submission, &mut Wakes::default()).unwrap().unwrap_err();
+    assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::RateLimited, Some(60_000)));
+    tokio::time::advance(Duration::from_secs(60)).await;
+    send(&alice, "3", 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recipient_that_is_not_a_key_is_refused_and_leaves_no_trace() {
+    let hub = hub();
+    let alice = join(&hub, 1);
+    let before = hub.figures();
+    let answer = submit(&alice, "m", Fingerprint::from_bytes([0; 32]), Duration::from_secs(60));
+    assert_eq!(answer, Ok(Err(ErrorCode::InvalidRecipient)));
+    assert_eq!(hub.figures(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_message_of_an_id_counts_whatever_the_second_one_says() {
+    let hub = hub();
+    let alice = join(&hub, 1);
+    send(&alice, "m", 2);
+    let expires_at = START.plus(60_000);
+    let known = Ok(Ok(Kept { expires_at, duplicate: true }));
+    assert_eq!(submit(&alice, "m", person(3), Duration::from_secs(5)), known, "another recipient");
+    assert_eq!(submit(&alice, "m", Fingerprint::from_bytes([0; 32]), Duration::from_secs(5)), known, "not a key");
+    let empty = Submission { id: Cow::Borrowed("m"), verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
+    assert_eq!(alice.submit(&empty, &mut Wakes::default()).map(|answer| answer.map_err(|r| r.code)), known);
+    assert_eq!(hub.figures().1.messages, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recipient_is_woken_once_and_after_the_lock_was_released() {
+    let hub = hub();
+    let (alice, bob) = (join(&hub, 1), join(&hub, 2));
+    let woken = Woken::at(&hub);
+    let waker = Waker::from(Arc::clone(&woken));
+    bob.signal().poll(&waker);
+    for id in ["1", "2"] {
+        send(&alice, id, 2);
+    }
+    assert_eq!(woken.counted(), (1, 0), "twice would be once too often");
+    assert!(bob.signal().poll(&waker));
+    assert!(!bob.signal().poll(&waker), "it is told once");
+    drop(join(&hub, 2));
+    assert_eq!(woken.counted(), (2, 0), "replaced");
+    let bob = join(&hub, 2);
+    bob.signal().poll(&waker);
+    hub.drain();
+    assert_eq!(woken.counted(), (3, 0), "draining");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_expire_at_their_moment_also_if_an_earlier_one_comes_later() {
+    let hub = hub();
+    let expiring = Arc::clone(&hub);
+    let task = tokio::spawn(async move { expiring.keep_expiring().await });
+    let alice = join(&hub, 1);
+    let woken = Woken::at(&hub);
+    for (id, seconds) in [("late", 100), ("early", 10)] {
+        tokio::task::yield_now().await;
+        assert!(submit(&alice, id, person(2), Duration::from_secs(seconds)).unwrap().is_ok());
+    }
+    assert_eq!(collected(&alice), ["caught_up -"]);
+    alice.signal().poll(&Waker::from(Arc::clone(&woken)));
+    for (wait_ms, messages) in [(9_999, 2), (1, 1), (89_999, 1), (1, 0)] {
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        // The expiring task may have been due at the same moment.
+        tokio::task::yield_now().await;
+        assert_eq!(hub.figures().1.messages, messages, "at {}", hub.now());
+    }
+    assert_eq!(woken.counted(), (1, 0));
+    let at: Vec<_> = collect(&alice).into_iter().map(|frame| frame["at"].clone()).collect();
+    assert_eq!(at, [json!(START.plus(10_000)), json!(START.plus(100_000))]);
+    task.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_expires_while_it_is_out_wakes_its_recipient_for_the_next_one() {
+    let hub = hub();
+    let alice = join(&hub, 1);
+    for (id, seconds) in [("1", 10), ("2", 20), ("3", 30)] {
+        assert!(submit(&alice, id, person(1), Duration::from_secs(seconds)).unwrap().is_ok());
+    }
+    assert_eq!(collected(&alice), ["caught_up -", "message 1", "message 2"]);
+    alice.signal().poll(Waker::noop());
+    tokio::time::advance(Duration::from_secs(10)).await;
+    // Whoever comes to the hub next makes room, as the expiring task would.
+    drop(join(&hub, 2));
+    assert!(alice.signal().poll(Waker::noop()));
+    assert_eq!(collected(&alice), ["receipt 1", "message 3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_does_not_fetch_its_receipts_is_over() {
+    let hub = hub();
+    let alice = join(&hub, 1);
+    let tell = |receipts: usize| {
+        let mut state = hub.lock();
+        let ended = |id: usize| Ended {
+            sender: alice.party,
+            id: id.to_string(),
+            to: person(2),
+            status: ReceiptStatus::Expired,
+            at: START,
+        };
+        state.ended.extend((0..receipts).map(ended));
+        let mut wakes = Wakes::default();
+        state.tell_senders(&mut wakes);
+        drop(state);
+    };
+    tell(RECEIPTS);
+    assert_eq!(alice.is_over(), Ok(()));
+    tell(1);
+    assert_eq!(alice.is_over(), Err(Gone::TooSlow));
+    assert_eq!(alice.collect(usize::MAX, &mut Wakes::default()).err(), Some(Gone::TooSlow));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_takes_one_frame_more_than_its_budget_and_says_that_there_is_more() {
+    let hub = hub();
+    let alice = join(&hub, 1);
+    send(&alice, "m", 1);
+    let wakes = &mut Wakes::default();
+    let first = alice.collect(1, wakes).unwrap();
+    assert_eq!((first.frames.len(), first.more), (1, true));
+    let second = alice.collect(1, wakes).unwrap();
+    assert_eq!((second.frames.len(), second.more), (1, true));
+    let third = alice.collect(1, wakes).unwrap();
+    assert_eq!((third.frames.len(), third.more), (0, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_drains_lets_nobody_in_and_keeps_nothing_new() {
+    let hub = hub();
+    let alice = join(&hub, 1);
+    hub.drain();
+    assert_eq!(hub.join(person(2), true, 1).err(), Some(JoinError::Draining));
+    assert_eq!(submit(&alice, "m", person(1), Duration::from_secs(60)), Ok(Err(ErrorCode::Draining)));
+    assert_eq!(alice.is_over(), Err(Gone::Draining));
+    assert_eq!(alice.collect(1, &mut Wakes::default()).err(), Some(Gone::Draining));
+}
+
+#[tokio::test(start_paused = true)]
+async fn erasing_leaves_nothing_and_sessions_may_end_after_it() {
+    let hub = hub();
+    let alice = join(&hub, 1);
+    send(&alice, "m", 2);
+    hub.erase();
+    assert_eq!(hub.figures(), (0, Figures::default()));
+    assert!(alice.is_over().is_err());
+    drop(alice);
+    assert_eq!(hub.figures(), (0, Figures::default()));
+}

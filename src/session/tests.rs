@@ -1,0 +1,213 @@
+//! The rules of a session, one by one. That no text gets around them is `tests/session_properties.rs`'s matter.
+
+use ed25519_dalek::SigningKey;
+use serde_json::{Value, json};
+
+use super::*;
+
+const NOW: Millis = Millis(1_767_355_200_000);
+const HOST: &str = "example.onion";
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[1; 32])
+}
+
+fn own() -> Fingerprint {
+    Fingerprint::from(&key().verifying_key())
+}
+
+fn challenged() -> AwaitingAuth {
+    let (key, challenge) = (key().verifying_key(), Challenge { nonce: [9; 32] });
+    AwaitingAuth { fingerprint: own(), key, host: HOST.to_owned(), challenge }
+}
+
+fn answer(frame: &Value) -> Result<Established, CloseReason> {
+    challenged().answer(&frame.to_string(), &Rules::default())
+}
+
+fn session() -> Established {
+    Established { fingerprint: own(), receipts: true, window: 32 }
+}
+
+/// The verdict on a message to oneself with these fields besides.
+fn verdict(fields: Value, rules: &Rules) -> Result<Draft, ErrorCode> {
+    let mut frame = json!({"to": own(), "content": "hello"});
+    frame.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let text = frame.to_string();
+    match session().on_text(&text, rules, NOW) {
+        Action::Submit(Submission { verdict, .. }) => verdict.map_err(|refusal| refusal.code),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn reply(frame: &Value) -> Value {
+    match session().on_text(&frame.to_string(), &Rules::default(), NOW) {
+        Action::Reply(reply) => serde_json::from_str(&reply).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_first_frame_is_the_challenge_of_the_specification() {
+    let frame: Value = serde_json::from_str(&challenged().first_frame(Duration::from_secs(10))).unwrap();
+    let nonce = "CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk";
+    assert_eq!(frame, json!({"type": "challenge", "nonce": nonce, "server": HOST, "version": 1, "timeout_ms": 10000}));
+}
+
+#[test]
+fn anything_but_an_answer_to_the_challenge_ends_the_session() {
+    for frame in [json!({"to": own(), "content": "hello"}), json!({"type": "ack", "seq": 1}), json!([]), json!({})] {
+        assert_eq!(answer(&frame).err(), Some(CloseReason::AuthRequired), "{frame}");
+    }
+    assert_eq!(answer(&json!({"type": "auth"})).err(), Some(CloseReason::AuthFailed), "no signature");
+}
+
+#[test]
+fn only_a_signature_by_this_key_for_this_host_and_this_challenge_counts() {
+    let (challenge, other) = (Challenge { nonce: [9; 32] }, SigningKey::from_bytes(&[2; 32]));
+    let good = challenge.sign(HOST, &key());
+    assert!(answer(&json!({"type": "auth", "signature": good})).is_ok());
+    for bad in [
+        challenge.sign("other.onion", &key()),
+        challenge.sign(HOST, &other),
+        Challenge { nonce: [8; 32] }.sign(HOST, &key()),
+        format!("{good}="),
+    ] {
+        assert_eq!(answer(&json!({"type": "auth", "signature": bad})).err(), Some(CloseReason::AuthFailed));
+    }
+}
+
+#[test]
+fn the_window_is_cut_to_the_servers_own_and_is_at_least_one() {
+    let signature = Challenge { nonce: [9; 32] }.sign(HOST, &key());
+    for (asked, given) in [(json!(null), 32), (json!(0), 1), (json!(-5), 1), (json!(7), 7), (json!(1_000_000), 32)] {
+        let session = answer(&json!({"type": "auth", "signature": signature, "window": asked})).unwrap();
+        assert_eq!(session.window, given, "{asked}");
+    }
+}
+
+#[test]
+fn receipts_are_given_unless_the_recipient_says_otherwise() {
+    let signature = Challenge { nonce: [9; 32] }.sign(HOST, &key());
+    for (asked, given) in [(json!(null), true), (json!(true), true), (json!(false), false)] {
+        let session = answer(&json!({"type": "auth", "signature": signature, "receipts": asked})).unwrap();
+        assert_eq!(session.receipts, given, "{asked}");
+    }
+}
+
+#[test]
+fn the_limits_are_those_of_this_session() {
+    let limits = Rules::default().limits(&Bounds::default(), 5);
+    assert_eq!(
+        serde_json::to_value(limits).unwrap(),
+        json!({
+            "content_bytes": 65536, "ttl_s": 86400, "max_ttl_s": 604_800, "messages_per_minute": 100, "burst": 10,
+            "window": 5, "mailbox_messages": 1000, "mailbox_bytes": 8_388_608
+        })
+    );
+}
+
+#[test]
+fn each_rule_that_is_broken_has_its_code() {
+    use ErrorCode as Code;
+    let rules = Rules { content_bytes: 5, ..Rules::default() };
+    for (fields, code) in [
+        (json!({"from": "f".repeat(64)}), Code::FromMismatch),
+        (json!({"from": ""}), Code::FromMismatch),
+        (json!({"to": null}), Code::InvalidRecipient),
+        (json!({"to": "nobody"}), Code::InvalidRecipient),
+        (json!({"content": null}), Code::ContentEmpty),
+        (json!({"content": ""}), Code::ContentEmpty),
+        (json!({"content": "\u{202e}"}), Code::ContentEmpty),
+        (json!({"content": "éé12"}), Code::ContentTooLarge),
+        (json!({"delivery_type": "stored"}), Code::UnsupportedDeliveryType),
+        (json!({"ttl_s": 5, "expires_at": "2026-01-02T13:00:00Z"}), Code::Malformed),
+        (json!({"expires_at": "tomorrow"}), Code::Malformed),
+        (json!({"expires_at": "2026-01-02T12:00:00Z"}), Code::AlreadyExpired),
+        (json!({"ttl_s": 0}), Code::AlreadyExpired),
+        (json!({"ttl_s": -1}), Code::AlreadyExpired),
+    ] {
+        assert_eq!(verdict(fields.clone(), &rules).err(), Some(code), "{fields}");
+    }
+    assert!(verdict(json!({}), &rules).is_ok(), "the bound itself is allowed");
+    let reject = Rules { sanitize: Sanitize::Reject, ..Rules::default() };
+    assert_eq!(verdict(json!({"content": "\u{202e}"}), &reject).err(), Some(Code::InvalidContent));
+}
+
+#[test]
+fn the_time_in_force_is_the_one_asked_for_cut_to_the_longest_there_is() {
+    for (fields, seconds) in [
+        (json!({}), 86400),
+        (json!({"ttl_s": 1}), 1),
+        (json!({"ttl_s": i64::MAX}), 604_800),
+        (json!({"expires_at": "2026-01-02T13:00:00+00:30"}), 1800),
+        (json!({"expires_at": "9999-12-31T23:59:59Z"}), 604_800),
+    ] {
+        let draft = verdict(fields.clone(), &Rules::default()).unwrap();
+        assert_eq!(draft.expires_at, NOW.plus(1000 * seconds), "{fields}");
+    }
+}
+
+#[test]
+fn fingerprints_are_folded_where_they_are_read() {
+    let upper = own().to_string().to_uppercase();
+    assert_eq!(verdict(json!({"to": upper, "from": upper}), &Rules::default()).unwrap().to, own());
+}
+
+#[test]
+fn content_is_kept_as_the_inside_of_a_json_string_that_is_overwritten_when_it_is_dropped() {
+    fn is_overwritten_when_dropped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+    let draft = verdict(json!({"content": "\"a\\b\"\n\u{0}\r\t/🦀"}), &Rules::default()).unwrap();
+    assert_eq!(*draft.escaped_content, "\\\"a\\\\b\\\"\\n\\r\\t/🦀");
+    is_overwritten_when_dropped(&draft.escaped_content);
+    assert_eq!(draft.escaped_content.capacity(), draft.escaped_content.len(), "it has not grown out of another place");
+}
+
+#[test]
+fn a_message_without_an_id_gets_a_random_one() {
+    let frame = json!({"to": own(), "content": "hello"}).to_string();
+    let id = || match session().on_text(&frame, &Rules::default(), NOW) {
+        Action::Submit(Submission { id, .. }) => id.into_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(id().len(), 36, "a UUID");
+    assert_ne!(id(), id());
+}
+
+#[test]
+fn an_error_carries_the_id_of_the_frame_whatever_its_type() {
+    for (frame, code) in [
+        (json!({"type": "auth", "signature": "", "id": "i-1"}), "malformed"),
+        (json!({"type": "ack", "id": "i-1"}), "malformed"),
+        (json!({"type": "welcome", "id": "i-1"}), "unknown_type"),
+        (json!({"to": 5, "id": "i-1"}), "malformed"),
+    ] {
+        let reply = reply(&frame);
+        assert_eq!((&reply["code"], &reply["id"]), (&json!(code), &json!("i-1")), "{frame}");
+    }
+    let text = json!({"type": "ack", "seq": 5, "id": "i-1"}).to_string();
+    let action = session().on_text(&text, &Rules::default(), NOW);
+    assert!(matches!(action, Action::Acknowledge { seq: 5, id: Some(id) } if id == "i-1"));
+}
+
+#[test]
+fn an_id_that_is_not_well_formed_is_not_repeated() {
+    assert_eq!(reply(&json!({"id": "a b", "to": own(), "content": "hello"}))["code"], "invalid_id");
+    assert_eq!(reply(&json!({"id": "a b", "type": "auth", "signature": ""})).get("id"), None);
+}
+
+#[test]
+fn the_largest_message_fits_into_the_largest_frame_however_it_is_written() {
+    let rules = Rules { content_bytes: 1000, ..Rules::default() };
+    let content = "\\u0061".repeat(rules.content_bytes);
+    let frame = format!(
+        r#"{{"type":"message","id":"{}","from":"{own}","to":"{own}","content":"{content}","timestamp":"{time}",
+        "expires_at":"{time}","delivery_type":"direct"}}"#,
+        "i".repeat(64),
+        own = own(),
+        time = "2026-01-02T13:00:00.000000000+00:00",
+    );
+    assert!(frame.len() <= rules.frame_bytes());
+    let Action::Submit(submission) = session().on_text(&frame, &rules, NOW) else { panic!("not a message") };
+    assert_eq!(submission.verdict.unwrap().escaped_content.len(), rules.content_bytes);
+}
