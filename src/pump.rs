@@ -102,8 +102,9 @@ pub async fn run(
     if let Some(pump) = Box::pin(authenticate(settings, socket, session)).await {
         drop(permit);
         let (socket, reason) = pump.await;
-        if let Some(reason) = reason {
-            Box::pin(close(socket, reason)).await;
+        match reason {
+            Some(reason) => Box::pin(close(socket, reason)).await,
+            None => Box::pin(part(socket)).await,
         }
     }
 }
@@ -175,6 +176,12 @@ fn reason_of(error: &Error, meter: &Meter<Box<dyn Io>>) -> Option<CloseReason> {
         Error::Protocol(_) => Some(CloseReason::ProtocolError),
         _ => None,
     }
+}
+
+/// The answer to a peer's goodbye may still be in the stream's own buffer: a Tor stream that is dropped forgets it, and
+/// the peer would not know that its last acknowledgements were taken.
+async fn part(mut socket: Socket) {
+    let _ = timeout(CLOSE_TIMEOUT, socket.get_mut().shutdown()).await;
 }
 
 /// Tells the peer why, and gives it [`CLOSE_TIMEOUT`] to read that.
