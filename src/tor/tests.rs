@@ -1,3 +1,5 @@
+//! What may be said to Arti, and what is said about its directories.
+
 #![allow(clippy::unwrap_used)]
 
 use std::os::unix::fs::PermissionsExt as _;

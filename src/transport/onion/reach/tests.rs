@@ -1,3 +1,5 @@
+//! From attempts to reach the service to what is said of it.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;
