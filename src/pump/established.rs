@@ -171,7 +171,7 @@ impl State {
             Action::Reply(reply) => reply,
             Action::Submit(submission) => match self.seat.submit(&submission, wakes)? {
                 Ok(Kept { expires_at, duplicate }) => encode(&Accepted { id: &submission.id, expires_at, duplicate }),
-                Err(refusal) => refusal.frame(Some(&submission.id)),
+                Err(refusal) => refusal.frame(submission.named.then_some(&*submission.id)),
             },
             Action::Acknowledge { seq, id } => {
                 // There is room in the window.

@@ -213,7 +213,7 @@ impl Model {
         let refusal = Refusal::new(ErrorCode::ContentEmpty, "the content is empty");
         let draft = Draft { to: fingerprint(to), escaped_content: content.clone().into(), expires_at };
         let verdict = if by_the_rules { Ok(draft) } else { Err(refusal) };
-        let submission = Submission { id: Cow::Borrowed(&id), verdict };
+        let submission = Submission { id: Cow::Borrowed(&id), named: true, verdict };
         let answer = session.seat.submit(&submission, &mut self.wakes).map_err(|gone| fail("submit", gone))?;
         let known = self.kept.iter().find(|message| message.from == from && message.id == id);
         if let Some(Message { expires_at, .. }) = known {
