@@ -11,15 +11,15 @@
 //! | [`client`] | the client library that `ephemeral` and the tests use |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
 //! | [`http`] | routes, error bodies, headers, the `Host` rule |
-//! | [`transport`] | where connections come from: onion service, TCP |
 //! | [`pump`] | WebSocket ↔ session ↔ hub: the only place that reads and writes a WebSocket |
+//! | [`transport`] | where connections come from: onion service, TCP |
 //! | [`hub`] | who is online; takeover; wakes; the lock around the store |
 //! | [`session`] | the protocol's state machine: frame in, action out; no socket, no clock |
 //! | [`store`] | mailboxes, quotas, expiry, duplicates; no socket, no clock |
 //! | [`limits`] | rates; no clock |
-//! | [`protocol`] | the wire types, pure |
 //! | [`tor`] | the Tor client that the onion service and the client library share |
 //! | [`clock`] | the only place that asks what time it is |
+//! | [`protocol`] | the wire types, pure |
 
 pub mod cli;
 pub mod client;

@@ -1,3 +1,5 @@
+//! What a configuration does, and what is said about one that is wrong.
+
 use std::io::Write;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is sent when, again, or no more.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

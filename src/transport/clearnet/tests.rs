@@ -1,3 +1,5 @@
+//! The accept loop among errors, and addresses that cannot be listened on.
+
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 

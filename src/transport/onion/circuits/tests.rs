@@ -1,3 +1,5 @@
+//! What a circuit may ask for, and how often.
+
 #![allow(clippy::unwrap_used)]
 
 use tor_cell::relaycell::msg::{Begin, Resolve};
