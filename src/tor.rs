@@ -8,6 +8,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arti_client::config::vanguards::VanguardConfig;
 use arti_client::{ErrorKind, HasKind, TorClient, TorClientConfig};
 use tor_config::ConfigurationTree;
 use tor_config::load::{ConfigResolveOptions, resolve_return_results};
@@ -102,17 +103,27 @@ pub fn config(mut table: toml::Table, state_dir: &Path) -> Result<TorClientConfi
 }
 
 /// A client that has not touched the network yet. It must be called within a tokio runtime, and ends with that.
+///
+/// It only connects, so several processes may use the state directory at once: the first one writes, the others read
+/// along (people receive in one terminal and send in another). Not with full vanguards, which each has to write.
 pub fn client(config: TorClientConfig, state_dir: &Path) -> Result<Arc<Client>, TorError> {
-    owned_client(config, state_dir).map(|(client, _)| client)
+    let vanguards: &VanguardConfig = config.as_ref();
+    let reads_along = vanguards.mode().to_string() != "full";
+    start(config, state_dir, reads_along).map(|(client, _)| client)
 }
 
-/// The same, with the tasks that it starts: to end them when the client has been dropped.
+/// A client that has the state directory to itself, with the tasks that it starts: to end them when the client has been
+/// dropped.
 pub(crate) fn owned_client(config: TorClientConfig, state_dir: &Path) -> Result<(Arc<Client>, Tasks), TorError> {
+    start(config, state_dir, false)
+}
+
+fn start(config: TorClientConfig, state_dir: &Path, reads_along: bool) -> Result<(Arc<Client>, Tasks), TorError> {
     // Arti panics without a default; where there is one already, it is ours.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let tasks = Tasks::new().map_err(TorError::Runtime)?;
     make_directories(&config, state_dir)?;
-    if is_locked(&directory(state_dir, "state")?.join(LOCK)) {
+    if !reads_along && is_locked(&directory(state_dir, "state")?.join(LOCK)) {
         return Err(TorError::InUse(state_dir.to_path_buf()));
     }
     let client = TorClient::with_runtime(tasks.runtime())
@@ -123,7 +134,6 @@ pub(crate) fn owned_client(config: TorClientConfig, state_dir: &Path) -> Result<
 }
 
 /// A client that is ready to connect. It waits for as long as the network takes: give it a timeout.
-/// Two processes may not share a state directory.
 pub async fn bootstrap(table: toml::Table, state_dir: &Path) -> Result<Arc<Client>, TorError> {
     let client = client(config(table, state_dir)?, state_dir)?;
     client.bootstrap().await.map_err(|e| TorError::from_arti("the Tor network cannot be reached", state_dir, e))?;

@@ -98,3 +98,13 @@ async fn a_second_client_on_the_same_state_is_refused_until_the_first_has_gone()
     tasks.end().await;
     start().unwrap();
 }
+
+#[tokio::test]
+async fn clients_that_only_connect_share_their_state() {
+    let state = tempfile::tempdir().unwrap();
+    let start = |table: &str| client(config(self::table(table), state.path()).unwrap(), state.path());
+    let _first = start("").unwrap();
+    let _second = start("").unwrap();
+    let refusal = start("vanguards.mode = 'full'").map(drop).unwrap_err();
+    assert!(matches!(refusal, TorError::InUse(_)), "{refusal}");
+}

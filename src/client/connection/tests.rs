@@ -1,3 +1,5 @@
+//! One connection against a server that misbehaves in every way that a test can think of, with paused time.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use futures::SinkExt as _;

@@ -1,3 +1,5 @@
+//! Lost connections, refusals, redelivery: what a session makes of them, with paused time.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::json;
