@@ -21,6 +21,8 @@ pub mod inbox;
 pub mod key_file;
 pub mod outbox;
 pub mod session;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod url;
 

@@ -1,7 +1,10 @@
 //! One connection: HTTP/1 with timeouts, then an upgrade to a session.
 
+mod answers;
+
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -18,6 +21,7 @@ use crate::http::{self, Context, Outcome};
 use crate::pump;
 use crate::session::AwaitingAuth;
 use crate::transport::{Incoming, Io};
+use answers::Answers;
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +73,10 @@ async fn requests(
     let upgrade: Mutex<Option<(OnUpgrade, AwaitingAuth)>> = Mutex::new(None);
     let timing = server.sessions.timing;
     let drain = &server.sessions.drain;
+    let answering = Arc::new(AtomicBool::new(false));
+    let io = Answers::new(io, Arc::clone(&answering), timing.write_timeout);
     let service = service_fn(|mut request: Request<Body>| {
+        answering.store(true, Ordering::Relaxed);
         let context = Context { hub: &server.sessions.hub, health: *server.health.borrow(), listener: &listener, peer };
         let response = match http::answer(&request, &context) {
             Outcome::Response(response) => response,
@@ -97,7 +104,7 @@ async fn requests(
     };
     ended.ok()?;
     let (pending, session) = upgrade.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-    let parts = pending.await.ok()?.downcast::<TokioIo<Box<dyn Io>>>().ok()?;
+    let parts = pending.await.ok()?.downcast::<TokioIo<Answers>>().ok()?;
     // What was read ahead is a slice of the request's buffer, which would stay.
-    Some((parts.io.into_inner(), Bytes::copy_from_slice(&parts.read_buf), session))
+    Some((parts.io.into_inner().into_inner(), Bytes::copy_from_slice(&parts.read_buf), session))
 }

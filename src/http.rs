@@ -14,6 +14,7 @@ use crate::session::AwaitingAuth;
 use crate::transport::{Listener, Peer};
 pub use health::Health;
 use response::error;
+pub(crate) use response::instead_of;
 
 /// What an answer depends on besides the request.
 pub struct Context<'server> {

@@ -152,8 +152,9 @@ async fn answer(
         match socket.next().await {
             Some(Ok(Message::Text(text))) => break session.answer(&text, &settings.rules)?,
             Some(Ok(Message::Binary(_))) => return Err(CloseReason::AuthRequired),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-            Some(Ok(Message::Close(_))) | None => return Ok(None),
+            // The socket answers a close by itself, when it is asked for what comes next: nothing.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => {}
+            None => return Ok(None),
             Some(Err(error)) => return reason_of(&error, socket.get_ref()).map_or(Ok(None), Err),
         }
     };

@@ -140,6 +140,8 @@ pub enum Action<'frame> {
 pub struct Submission<'frame> {
     /// The client's id or, without one, a random one.
     pub id: Cow<'frame, str>,
+    /// Whether it is the client's: only then does an error carry it.
+    pub named: bool,
     /// What it says. It counts only if the id is new: the first message of an id counts, whatever the second says.
     pub verdict: Result<Draft, Refusal>,
 }
@@ -186,8 +188,10 @@ impl Established {
     pub fn on_text<'frame>(&self, text: &'frame str, rules: &Rules, now: Millis) -> Action<'frame> {
         match ClientFrame::parse(text) {
             Ok(ClientFrame::Message(mut frame)) => {
-                let id = frame.id.take().unwrap_or_else(|| Cow::Owned(uuid::Uuid::new_v4().to_string()));
-                Action::Submit(Submission { id, verdict: self.judge(&frame, rules, now) })
+                let id = frame.id.take();
+                let named = id.is_some();
+                let id = id.unwrap_or_else(|| Cow::Owned(uuid::Uuid::new_v4().to_string()));
+                Action::Submit(Submission { id, named, verdict: self.judge(&frame, rules, now) })
             }
             Ok(ClientFrame::Ack { seq, id }) => Action::Acknowledge { seq, id },
             Ok(ClientFrame::Auth(AuthFrame { id, .. })) => {

@@ -272,7 +272,7 @@ impl Store {
     pub fn deliver(&mut self, now: Millis, party: PartyId, window: usize) -> Option<Next<'_>> {
         let party = &mut self.parties[party.index()];
         let next = party.mailbox.get(party.out).copied();
-        if !party.caught_up && next.is_none_or(|record| self.records[record as usize].seq >= party.direct_from) {
+        if !party.caught_up && next.is_none_or(|record| self.records[record as usize].seq >= party.began_at) {
             party.caught_up = true;
             return Some(Next::CaughtUp);
         }
@@ -282,7 +282,7 @@ impl Store {
         }
         party.out += 1;
         party.delivered_up_to = record.seq;
-        let delivery_type = if record.seq < party.direct_from { DeliveryType::Stored } else { DeliveryType::Direct };
+        let delivery_type = if record.seq < party.stored_below { DeliveryType::Stored } else { DeliveryType::Direct };
         let (to, from) = (party.fingerprint, self.parties[record.sender as usize].fingerprint);
         let (id, escaped_content) = record.body()?;
         Some(Next::Message(MessageOut {

@@ -1,17 +1,25 @@
 //! The Tor client (Arti) that the onion service and the client library share: its configuration out of the `[tor]`
 //! table, where it keeps its files, and what to do about each way it can fail to start.
 
+mod runtime;
+
 use std::error::Error;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arti_client::{ErrorKind, HasKind, TorClient, TorClientConfig};
 use tor_config::ConfigurationTree;
 use tor_config::load::{ConfigResolveOptions, resolve_return_results};
-use tor_rtcompat::PreferredRuntime;
+
+pub(crate) use runtime::EndOnDrop;
+pub use runtime::{Runtime, Tasks};
+
+/// Where Arti keeps its lock, below its state directory. A test notices if it moves.
+const LOCK: &str = "state/state.lock";
 
 /// The Tor client, as it is used everywhere here.
-pub type Client = TorClient<PreferredRuntime>;
+pub type Client = TorClient<Runtime>;
 
 /// Why the Tor client cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -85,16 +93,25 @@ pub fn config(mut table: toml::Table, state_dir: &Path) -> Result<TorClientConfi
     }
 }
 
-/// A client that has not touched the network yet. It must be called within a tokio runtime.
+/// A client that has not touched the network yet. It must be called within a tokio runtime, and ends with that.
 pub fn client(config: TorClientConfig, state_dir: &Path) -> Result<Arc<Client>, TorError> {
+    owned_client(config, state_dir).map(|(client, _)| client)
+}
+
+/// The same, with the tasks that it starts: to end them when the client has been dropped.
+pub(crate) fn owned_client(config: TorClientConfig, state_dir: &Path) -> Result<(Arc<Client>, Tasks), TorError> {
     // Arti panics without a default; where there is one already, it is ours.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = PreferredRuntime::current().map_err(TorError::Runtime)?;
+    let tasks = Tasks::new().map_err(TorError::Runtime)?;
     make_directories(&config, state_dir)?;
-    TorClient::with_runtime(runtime)
+    if is_locked(&directory(state_dir, "state")?.join(LOCK)) {
+        return Err(TorError::InUse(state_dir.to_path_buf()));
+    }
+    let client = TorClient::with_runtime(tasks.runtime())
         .config(config)
         .create_unbootstrapped()
-        .map_err(|e| TorError::from_arti("the Tor client does not start", state_dir, e))
+        .map_err(|e| TorError::from_arti("the Tor client does not start", state_dir, e))?;
+    Ok((client, tasks))
 }
 
 /// A client that is ready to connect. It waits for as long as the network takes: give it a timeout.
@@ -114,6 +131,16 @@ pub(crate) fn make_directories(config: &TorClientConfig, state_dir: &Path) -> Re
         })?;
     }
     Ok(())
+}
+
+/// Whether a Tor client runs on this state, of this process or another. Arti itself would go on without the lock, until
+/// it first has to write something.
+fn is_locked(path: &Path) -> bool {
+    match File::open(path) {
+        Ok(file) => matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
+        // There has not been one yet, or Arti will say what the matter is.
+        Err(_) => false,
+    }
 }
 
 fn directory(state_dir: &Path, name: &str) -> Result<PathBuf, TorError> {

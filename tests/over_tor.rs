@@ -9,7 +9,7 @@ mod tornet;
 
 use std::sync::Arc;
 
-use daemon::{Daemon, GENEROUS, Person};
+use daemon::{Daemon, GENEROUS, Person, until_both};
 use ephemeral::client::dial::Arti;
 use ephemeral::client::{Dial, ServerUrl, Socks};
 use rustix::process::Signal;
@@ -45,7 +45,7 @@ async fn two_clients_on_separate_circuits_exchange_a_hundred_messages_each_way()
         bob.send(alice.fingerprint, format!("bob {number}"));
     }
     let done = |person: &Person| person.received.len() == 100 && person.accepted == 100 && person.delivered == 100;
-    tokio::join!(alice.until("alice's exchange", done), bob.until("bob's exchange", done));
+    until_both(&mut alice, &mut bob, "the exchange", done).await;
     assert_eq!(bob.contents(), numbered("alice"), "in order, each once");
     assert_eq!(alice.contents(), numbered("bob"), "in order, each once");
     assert!(bob.received.iter().all(|message| message.from == alice.fingerprint.to_string()));

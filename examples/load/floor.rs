@@ -66,7 +66,11 @@ fn inbox(inboxes: &Inboxes, number: usize) -> Arc<Inbox> {
 }
 
 fn turn(
-    cx: &mut Context<'_>, socket: &mut WebSocketStream<TcpStream>, sends: bool, own: &Inbox, other: &Inbox,
+    cx: &mut Context<'_>,
+    socket: &mut WebSocketStream<TcpStream>,
+    sends: bool,
+    own: &Inbox,
+    other: &Inbox,
 ) -> Poll<()> {
     let mut socket = Pin::new(socket);
     let mut wake = false;

@@ -116,7 +116,11 @@ impl Pair {
     }
 
     fn poll(
-        &mut self, cx: &mut Context<'_>, from: Instant, stop: &AtomicBool, latencies: &mut Vec<Duration>,
+        &mut self,
+        cx: &mut Context<'_>,
+        from: Instant,
+        stop: &AtomicBool,
+        latencies: &mut Vec<Duration>,
     ) -> Poll<Result<()>> {
         loop {
             let mut acknowledged = false;

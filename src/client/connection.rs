@@ -199,17 +199,15 @@ impl Connection {
 
     async fn next_message(&mut self) -> Result<Message, Lost> {
         loop {
-            let patience = if self.pinged { self.timing.silence } else { self.timing.silence / 2 };
-            let silent = self.heard + patience;
-            let stuck = self.unflushed_since.map(|since| since + self.timing.write);
-            let deadline = stuck.map_or(silent, |stuck| stuck.min(silent));
-            match timeout_at(deadline, poll_fn(|context| self.poll_message(context))).await {
+            match timeout_at(self.patience_ends(), poll_fn(|context| self.poll_message(context))).await {
                 Ok(message) => {
                     self.heard = Instant::now();
                     self.pinged = false;
                     return message;
                 }
-                Err(_) if stuck.is_some_and(|stuck| stuck <= silent) => return Err(Lost::NotReading),
+                // What was unwritten when the wait began may have been written meanwhile: then there is more time.
+                Err(_) if Instant::now() < self.patience_ends() => {}
+                Err(_) if self.stuck_at().is_some_and(|at| at <= Instant::now()) => return Err(Lost::NotReading),
                 Err(_) if self.pinged => return Err(Lost::Silent),
                 Err(_) => {
                     self.pinged = true;
@@ -217,6 +215,17 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// When something has to be done if nothing comes.
+    fn patience_ends(&self) -> Instant {
+        let silence = if self.pinged { self.timing.silence } else { self.timing.silence / 2 };
+        let silent_at = self.heard + silence;
+        self.stuck_at().map_or(silent_at, |at| at.min(silent_at))
+    }
+
+    fn stuck_at(&self) -> Option<Instant> {
+        self.unflushed_since.map(|since| since + self.timing.write)
     }
 
     fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Lost>> {

@@ -25,14 +25,15 @@ pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response<Full<
     response
 }
 
+#[derive(Serialize)]
+struct ErrorBody {
+    error: &'static str,
+    code: &'static str,
+}
+
 /// An error: a sentence for a person, a code for a program.
 pub(super) fn error(status: StatusCode, code: &'static str, sentence: &'static str) -> Response<Full<Bytes>> {
-    #[derive(Serialize)]
-    struct Body {
-        error: &'static str,
-        code: &'static str,
-    }
-    json(status, &Body { error: sentence, code })
+    json(status, &ErrorBody { error: sentence, code })
 }
 
 /// Adds what every response has. The answer to `HEAD` has the length of the body, and no body.
@@ -46,4 +47,25 @@ pub(super) fn finish(mut response: Response<Full<Bytes>>, method: &Method) -> Re
         *response.body_mut() = Full::default();
     }
     response
+}
+
+/// A whole response in place of one that hyper gives by itself to a request that it cannot read: its status and what it
+/// says of the connection, and what every error has here. Nothing follows it.
+pub(crate) fn instead_of(answer: &[u8]) -> Bytes {
+    let answer = String::from_utf8_lossy(answer);
+    let (code, sentence) = match answer.split(' ').nth(1) {
+        Some("414") => ("uri_too_long", "the request's target is too long"),
+        Some("431") => ("request_header_fields_too_large", "the request's head is too large"),
+        _ => ("bad_request", "the request is not one of HTTP/1.1"),
+    };
+    let body = serde_json::to_string(&ErrorBody { error: sentence, code }).unwrap_or_default();
+    let mut whole = String::new();
+    for line in answer.lines().filter(|line| !line.is_empty() && !line.starts_with("content-length")) {
+        whole.extend([line, "\r\n"]);
+    }
+    for (name, value) in finish(error(StatusCode::BAD_REQUEST, code, sentence), &Method::GET).headers() {
+        whole.extend([name.as_str(), ": ", value.to_str().unwrap_or_default(), "\r\n"]);
+    }
+    whole.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+    whole.into()
 }

@@ -76,7 +76,7 @@ impl<'frame> ClientFrame<'frame> {
     pub fn parse(text: &'frame str) -> Result<Self, FrameError> {
         let fields: Fields<'frame> = serde_json::from_str(text).map_err(|_| FrameError {
             code: ErrorCode::Malformed,
-            message: "the frame is not a JSON object with each field at most once",
+            message: "the frame is not a JSON object",
             id: None,
         })?;
         let id = fields.id.well_formed_id().map(Cow::into_owned);
@@ -140,7 +140,11 @@ macro_rules! fields {
     ($($name:ident = $key:literal),* $(,)?) => {
         /// Every field that some frame has. One pass over the text, nothing copied that has no escapes.
         #[derive(Default)]
-        struct Fields<'frame> { $($name: Value<'frame>),* }
+        struct Fields<'frame> {
+            $($name: Value<'frame>,)*
+            /// Whether one of them stands there twice.
+            twice: bool,
+        }
 
         impl<'frame> Fields<'frame> {
             fn slot(&mut self, key: &str) -> Option<&mut Value<'frame>> {
@@ -156,6 +160,9 @@ fields! {
 
 impl<'frame> Fields<'frame> {
     fn into_frame(self) -> Result<ClientFrame<'frame>, Wrong> {
+        if self.twice {
+            return Err((ErrorCode::Malformed, "a field stands there twice"));
+        }
         match self.kind.text("`type` is not a string")?.as_deref() {
             None | Some("message") => {}
             Some("ack") => {
@@ -210,7 +217,10 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                     match fields.slot(&key) {
                         None => drop(map.next_value::<IgnoredAny>()?),
                         Some(slot @ Value::Absent) => *slot = map.next_value()?,
-                        Some(_) => return Err(A::Error::custom("a field stands there twice")),
+                        Some(_) => {
+                            map.next_value::<IgnoredAny>()?;
+                            fields.twice = true;
+                        }
                     }
                 }
                 Ok(fields)

@@ -29,7 +29,7 @@ struct State {
     timer: Pin<Box<Sleep>>,
     heard: Instant,
     pinged: Instant,
-    /// Since when the peer has not read what is queued for it.
+    /// Since when the peer has not read any of what is queued for it.
     stalled: Option<Instant>,
     unflushed: bool,
     collect: bool,
@@ -116,7 +116,15 @@ impl State {
             match Pin::new(&mut self.socket).poll_flush(cx) {
                 Poll::Ready(Ok(())) => (self.unflushed, self.stalled) = (false, None),
                 Poll::Ready(Err(_)) => return Err(End::Lost),
-                Poll::Pending => self.stalled = self.stalled.or_else(|| Some(Instant::now())),
+                Poll::Pending => {
+                    let (now, reads) = (Instant::now(), self.socket.get_mut().take_written());
+                    match self.stalled {
+                        // It reads, if slowly. No ping gets through to it meanwhile, and no pong is read.
+                        Some(_) if reads => (self.heard, self.stalled) = (now, Some(now)),
+                        Some(_) => {}
+                        None => self.stalled = Some(now),
+                    }
+                }
             }
         }
         Ok(!self.unflushed)
@@ -171,7 +179,7 @@ impl State {
             Action::Reply(reply) => reply,
             Action::Submit(submission) => match self.seat.submit(&submission, wakes)? {
                 Ok(Kept { expires_at, duplicate }) => encode(&Accepted { id: &submission.id, expires_at, duplicate }),
-                Err(refusal) => refusal.frame(Some(&submission.id)),
+                Err(refusal) => refusal.frame(submission.named.then_some(&*submission.id)),
             },
             Action::Acknowledge { seq, id } => {
                 // There is room in the window.
@@ -210,7 +218,9 @@ impl State {
                 self.pinged = now;
                 self.queue(Message::Ping(bytes::Bytes::new()))?;
             }
-            let ping = (self.pinged + timing.ping_interval).max(now + timing.ping_interval / 2);
+            let due = self.pinged + timing.ping_interval;
+            // It is overdue while the peer does not read.
+            let ping = if due > now { due } else { now + timing.ping_interval / 2 };
             let mut next = ping.min(self.heard + timing.idle_timeout);
             if let Some(stalled) = self.stalled {
                 next = next.min(stalled + timing.write_timeout);

@@ -1,4 +1,4 @@
-//! A byte stream that counts what is read from it.
+//! A byte stream that counts what is read from it, and tells whether anything moves.
 
 use std::io;
 use std::pin::Pin;
@@ -11,12 +11,13 @@ pub(super) struct Meter<S> {
     io: S,
     allowance: usize,
     heard: bool,
+    written: bool,
 }
 
 impl<S> Meter<S> {
     /// `allowance`: how many bytes may be read.
     pub(super) fn new(io: S, allowance: usize) -> Self {
-        Self { io, allowance, heard: false }
+        Self { io, allowance, heard: false, written: false }
     }
 
     /// From now on any number of bytes may be read.
@@ -31,6 +32,11 @@ impl<S> Meter<S> {
     /// Whether anything has been read since the last call.
     pub(super) fn take_heard(&mut self) -> bool {
         std::mem::take(&mut self.heard)
+    }
+
+    /// Whether anything has been written since the last call.
+    pub(super) fn take_written(&mut self) -> bool {
+        std::mem::take(&mut self.written)
     }
 }
 
@@ -54,7 +60,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Meter<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Meter<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let result = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.written |= matches!(result, Poll::Ready(Ok(1..)));
+        result
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -19,7 +19,9 @@ pub(super) struct Party {
     pub(super) bytes: usize,
     pub(super) next_seq: u64,
     /// The first sequence number that did not wait for the session to begin.
-    pub(super) direct_from: u64,
+    pub(super) began_at: u64,
+    /// Below it, a message had to wait for the recipient to come online, or has been delivered before.
+    pub(super) stored_below: u64,
     /// In this session.
     pub(super) delivered_up_to: u64,
     /// In any session.
@@ -46,7 +48,8 @@ impl Party {
             out: 0,
             bytes: 0,
             next_seq,
-            direct_from: next_seq,
+            began_at: next_seq,
+            stored_below: next_seq,
             delivered_up_to: 0,
             acknowledged_up_to: 0,
             ids: HashTable::new(),
@@ -62,10 +65,12 @@ impl Party {
 
     /// All that is in the mailbox has waited for this session.
     pub(super) fn begin_session(&mut self, wants_receipts: bool) {
+        // Where this session takes over from another, the recipient has been online all the time.
+        self.stored_below = if self.online { self.stored_below.max(self.delivered_up_to + 1) } else { self.next_seq };
         self.online = true;
         self.wants_receipts = wants_receipts;
         self.out = 0;
-        self.direct_from = self.next_seq;
+        self.began_at = self.next_seq;
         self.delivered_up_to = 0;
         self.caught_up = false;
     }

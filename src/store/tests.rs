@@ -148,17 +148,20 @@ fn what_was_acknowledged_may_be_acknowledged_again_in_a_later_session_but_nothin
 }
 
 #[test]
-fn a_takeover_delivers_again_what_the_older_session_had_and_calls_it_stored() {
+fn a_takeover_delivers_again_what_the_older_session_had_and_calls_only_that_stored() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
     store.deposit(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
     assert!(matches!(store.deliver(NOW, alice, 1), Some(Next::CaughtUp)));
     let Some(Next::Message(first)) = store.deliver(NOW, alice, 1) else { panic!("no message") };
     assert_eq!((first.seq, first.delivery_type), (1000, DeliveryType::Direct));
-    assert_eq!(store.attach(NOW, ALICE, true), (alice, 1));
-    let Some(Next::Message(again)) = store.deliver(NOW, alice, 1) else { panic!("no message") };
+    store.deposit(NOW, alice, &letter("n", ALICE, NOW)).unwrap();
+    assert_eq!(store.attach(NOW, ALICE, true), (alice, 2));
+    let Some(Next::Message(again)) = store.deliver(NOW, alice, 2) else { panic!("no message") };
     assert_eq!((again.seq, again.delivery_type), (1000, DeliveryType::Stored));
-    assert!(matches!(store.deliver(NOW, alice, 1), Some(Next::CaughtUp)));
+    let Some(Next::Message(other)) = store.deliver(NOW, alice, 2) else { panic!("no message") };
+    assert_eq!((other.seq, other.delivery_type), (1001, DeliveryType::Direct), "it only waited for the window");
+    assert!(matches!(store.deliver(NOW, alice, 2), Some(Next::CaughtUp)));
 }
 
 #[test]

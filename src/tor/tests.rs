@@ -86,3 +86,15 @@ fn a_file_in_the_place_of_the_directory_is_reported_with_its_path() {
     let error = make_directories(&config, file.path()).unwrap_err().to_string();
     assert!(error.contains(&file.path().display().to_string()), "{error}");
 }
+
+#[tokio::test]
+async fn a_second_client_on_the_same_state_is_refused_until_the_first_has_gone() {
+    let state = tempfile::tempdir().unwrap();
+    let start = || owned_client(config(toml::Table::new(), state.path()).unwrap(), state.path());
+    let (first, tasks) = start().unwrap();
+    let refusal = start().map(drop).unwrap_err();
+    assert!(matches!(refusal, TorError::InUse(_)), "{refusal}");
+    drop(first);
+    tasks.end().await;
+    start().unwrap();
+}

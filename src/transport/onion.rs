@@ -11,7 +11,6 @@ mod watch;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arti_client::status::BlockageKind;
 use tokio::sync::{mpsc, watch as channel};
@@ -26,9 +25,6 @@ use service::{End, Service};
 
 /// The target of every log line of the onion service.
 const LOG: &str = "ephemeral::onion";
-
-/// How long the last bytes and the ends of streams get to leave before the Tor client is dropped.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// How far vanguards go (`[onion] vanguards`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -169,7 +165,8 @@ pub fn validate_tor_table(table: &toml::Table) -> Result<(), String> {
 /// is at fault, and returns an error only for what the operator has to mend.
 ///
 /// After `cancel` no client can connect any more, but open streams go on: it returns when the last of their
-/// [`Incoming`]s has been dropped. Bound that wait from outside; dropping the future ends the rest.
+/// [`Incoming`]s has been dropped, and what they said last has had time to arrive. Bound that wait from outside; dropping
+/// the future ends the rest. When it has returned, the state directory is free for the next one.
 ///
 /// The streams buffer what is written to them: flush what must leave.
 pub async fn run(
@@ -186,19 +183,30 @@ pub async fn run(
     let mut outlook = reach::Outlook::new(status, Instant::now());
 
     let mut service = Service::launch(&settings, &state_dir, &address)?;
-    // Open streams need the client until they are done.
-    let _client = loop {
-        match service.serve(&mut circuits, &mut outlook, &cancel).await {
-            End::Cancelled => break Some(service.unpublish()),
-            End::Stuck => drop(service),
-        }
-        tokio::select! {
-            () = cancel.cancelled() => break None,
-            () = tokio::time::sleep(outlook.pause()) => {}
-        }
-        service = Service::relaunch(&settings, &state_dir, &address).await?;
-    };
+    while let End::Stuck = service.serve(&mut circuits, &mut outlook, &cancel).await {
+        // A new client forgets every delay and every grudge that Arti has built up against its guards and directories.
+        tracing::debug!(target: LOG, "the Tor client is started afresh");
+        service.end().await;
+        service = tokio::select! {
+            () = cancel.cancelled() => return Ok(()),
+            relaunched = relaunch(&settings, &state_dir, &address, &outlook) => relaunched,
+        };
+    }
+    let client = service.unpublish();
     circuits.drained().await;
-    tokio::time::sleep(LINGER).await;
+    client.end().await;
     Ok(())
+}
+
+/// Launches again, for ever: what went well once may do so again, and there is more to the daemon than this.
+async fn relaunch(settings: &Settings, state_dir: &Path, address: &str, outlook: &reach::Outlook) -> Service {
+    loop {
+        tokio::time::sleep(outlook.pause()).await;
+        match Service::launch(settings, state_dir, address) {
+            Ok(service) => return service,
+            Err(error) => {
+                tracing::warn!(target: LOG, %error, "the onion service does not start again, it goes on trying")
+            }
+        }
+    }
 }

@@ -111,28 +111,52 @@ impl Person {
         self.session.send(&Outgoing::new(to, content)).unwrap();
     }
 
-    /// Lets things happen until `done`. Acknowledges what comes.
+    /// The next thing that happens. Acknowledges what comes.
+    async fn step(&mut self) {
+        match self.session.next().await.expect("a session that can go on") {
+            Event::Message(message) => {
+                self.session.ack(&message);
+                self.received.push(message);
+            }
+            Event::Accepted { .. } => self.accepted += 1,
+            Event::Receipt { .. } => self.delivered += 1,
+            Event::Connected { .. } => self.connected += 1,
+            Event::Refused { code, message, .. } => panic!("refused: {code:?} {message}"),
+            _ => {}
+        }
+    }
+
+    /// Lets things happen until `done`.
     pub async fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
         let happening = async {
             while !done(self) {
-                match self.session.next().await.expect("a session that can go on") {
-                    Event::Message(message) => {
-                        self.session.ack(&message);
-                        self.received.push(message);
-                    }
-                    Event::Accepted { .. } => self.accepted += 1,
-                    Event::Receipt { .. } => self.delivered += 1,
-                    Event::Connected { .. } => self.connected += 1,
-                    Event::Refused { code, message, .. } => panic!("refused: {code:?} {message}"),
-                    _ => {}
-                }
+                self.step().await;
             }
         };
         let in_time = timeout(PATIENCE, happening).await;
-        assert!(in_time.is_ok(), "{what}: not in time; received {}, accepted {}", self.received.len(), self.accepted);
+        assert!(in_time.is_ok(), "{what}: not in time; {}", self.so_far());
+    }
+
+    fn so_far(&self) -> String {
+        let Self { connected, accepted, delivered, received, .. } = self;
+        format!("connected {connected}, accepted {accepted}, delivered {delivered}, received {}", received.len())
     }
 
     pub fn contents(&self) -> Vec<&str> {
         self.received.iter().map(|message| message.content.as_str()).collect()
     }
+}
+
+/// Lets things happen to both until both are `done`: one who is done goes on answering the other.
+pub async fn until_both(alice: &mut Person, bob: &mut Person, what: &str, done: impl Fn(&Person) -> bool) {
+    let happening = async {
+        while !(done(alice) && done(bob)) {
+            tokio::select! {
+                () = alice.step() => {}
+                () = bob.step() => {}
+            }
+        }
+    };
+    let in_time = timeout(PATIENCE, happening).await;
+    assert!(in_time.is_ok(), "{what}: not in time; alice {}; bob {}", alice.so_far(), bob.so_far());
 }

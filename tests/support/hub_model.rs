@@ -90,6 +90,8 @@ struct Session {
     receipts: bool,
     window: usize,
     began_at: u32,
+    /// Since when the client has been online, in other sessions too.
+    online_since: u32,
     caught_up: bool,
     sent: Vec<(u32, u64)>,
     /// Receipts it has to be sent.
@@ -188,6 +190,7 @@ impl Model {
             receipts,
             window: window as usize,
             began_at: self.accepted,
+            online_since: self.sessions.get(&who).map_or(self.accepted, |older| older.online_since),
             caught_up: false,
             sent: Vec::new(),
             owed: Vec::new(),
@@ -215,7 +218,7 @@ impl Model {
         let refusal = Refusal::new(ErrorCode::ContentEmpty, "the content is empty");
         let draft = Draft { to: fingerprint(to), escaped_content: content.clone().into(), expires_at };
         let verdict = if by_the_rules { Ok(draft) } else { Err(refusal) };
-        let submission = Submission { id: Cow::Borrowed(&id), verdict };
+        let submission = Submission { id: Cow::Borrowed(&id), named: true, verdict };
         let answer = session.seat.submit(&submission, &mut self.wakes).map_err(|gone| fail("submit", gone))?;
         let known = self.kept.iter().find(|message| message.from == from && message.id == id);
         if let Some(Message { expires_at, .. }) = known {
@@ -299,7 +302,8 @@ impl Model {
             let last = session.sent.last().map_or(0, |(_, seq)| *seq);
             let seq = frame["seq"].as_u64().filter(|seq| *seq > last);
             prop_assert!(seq.is_some() && message.seq.is_none_or(|before| seq == Some(before)), "wrong: {}", frame);
-            let delivery_type = if message.number < session.began_at { "stored" } else { "direct" };
+            let stored = message.number < session.online_since || message.seq.is_some();
+            let delivery_type = if stored { "stored" } else { "direct" };
             let expected = json!({
                 "type": "message", "id": message.id, "from": fingerprint(message.from), "to": fingerprint(who),
                 "content": message.content, "timestamp": message.accepted_at, "expires_at": message.expires_at,

@@ -89,6 +89,8 @@ struct Session {
     receipts: bool,
     /// Messages with lower numbers had waited.
     began_at: u32,
+    /// Messages with lower numbers had waited for the recipient to come online: it has been since, in other sessions too.
+    online_since: u32,
     caught_up: bool,
     /// Numbers and sequence numbers of all that it was sent.
     sent: Vec<(u32, u64)>,
@@ -188,7 +190,9 @@ impl Model {
     fn attach(&mut self, who: u8, receipts: bool) -> Check {
         let (party, pending) = self.store.attach(self.now, fingerprint(who), receipts);
         prop_assert_eq!(pending, self.mailbox(who).count(), "`pending` is what waits");
-        let session = Session { party, receipts, began_at: self.accepted, caught_up: false, sent: Vec::new() };
+        let (began_at, sent) = (self.accepted, Vec::new());
+        let online_since = self.sessions.get(&who).map_or(began_at, |older| older.online_since);
+        let session = Session { party, receipts, began_at, online_since, caught_up: false, sent };
         if let Some(older) = self.sessions.insert(who, session) {
             prop_assert_eq!(older.party, party, "a party's place stays the same while it is online");
         }
@@ -258,8 +262,8 @@ impl Model {
                 prop_assert!(out < window, "more than the window is out");
                 prop_assert!(self.now < message.expires_at, "delivered after its time");
                 prop_assert_eq!(all_old_sent, session.caught_up, "`caught_up` comes between the old and the new");
-                let delivery_type =
-                    if message.number < session.began_at { DeliveryType::Stored } else { DeliveryType::Direct };
+                let stored = message.number < session.online_since || message.seq.is_some();
+                let delivery_type = if stored { DeliveryType::Stored } else { DeliveryType::Direct };
                 prop_assert_eq!(sent.delivery_type, delivery_type);
                 prop_assert_eq!((sent.from, sent.to), (fingerprint(message.from), fingerprint(message.to)));
                 prop_assert_eq!((sent.id, sent.escaped_content), (message.id.as_str(), message.content.as_str()));

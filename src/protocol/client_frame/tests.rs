@@ -88,6 +88,7 @@ fn a_field_of_the_wrong_type_is_malformed_and_the_id_is_kept() {
         r#""ttl_s":1e30"#,
         r#""delivery_type":true"#,
         r#""type":7"#,
+        r#""to":"a","to":"b""#,
     ] {
         let text = format!(r#"{{{field},"id":"x-1"}}"#);
         let error = ClientFrame::parse(&text).expect_err(&text);

@@ -23,6 +23,8 @@ const ACCEPT_TIMEOUT: Duration = Duration::from_secs(60);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A circuit without a stream for that long is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+/// After `cancel`, what the last stream of a circuit said gets that long to arrive.
+const LINGER: Duration = Duration::from_secs(2);
 /// Streams to another port, on one circuit: with the next one it is closed.
 const WRONG_PORTS: u32 = 3;
 /// Streams over the bound, on one circuit, in its lifetime: with the next one it is closed.
@@ -40,6 +42,7 @@ pub(super) fn hard_stream_bound(streams_per_circuit: u32) -> u32 {
 pub(super) struct Circuits {
     tasks: JoinSet<()>,
     permits: Arc<Semaphore>,
+    bound: usize,
     numbered: u64,
     full_notice: Option<Instant>,
     shared: Arc<Shared>,
@@ -61,13 +64,21 @@ impl Circuits {
         cancel: CancellationToken,
     ) -> Self {
         let shared = Shared { port: settings.port, streams: settings.streams_per_circuit, listener, incoming, cancel };
+        let bound = settings.circuits.min(Semaphore::MAX_PERMITS);
         Self {
             tasks: JoinSet::new(),
-            permits: Arc::new(Semaphore::new(settings.circuits.min(Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(bound)),
+            bound,
             numbered: 0,
             full_notice: None,
             shared: Arc::new(shared),
         }
+    }
+
+    /// Tells whether a circuit is open, wherever it is taken to.
+    pub(super) fn gauge(&self) -> impl Fn() -> bool + use<> {
+        let (permits, bound) = (Arc::clone(&self.permits), self.bound);
+        move || permits.available_permits() < bound
     }
 
     /// Gives a request a circuit of its own, or drops it where there are too many. A client is not told.
@@ -147,9 +158,15 @@ impl Shared {
         // Every permit is back: no stream is open. An error is impossible, since nobody closes the semaphore.
         let _all = streams.acquire_many(self.streams).await;
         tokio::select! {
-            () = self.cancel.cancelled() => {}
             () = tokio::time::sleep(IDLE_TIMEOUT) => {}
+            () = self.last_words() => {}
         }
+    }
+
+    /// The end of a circuit overtakes what is still on its way through it.
+    async fn last_words(&self) {
+        self.cancel.cancelled().await;
+        tokio::time::sleep(LINGER).await;
     }
 
     async fn hand_on(&self, peer: Peer, request: StreamRequest, permit: OwnedSemaphorePermit) {

@@ -16,9 +16,15 @@ const FIRST_RETRY: Duration = Duration::from_secs(4);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 /// For so long after the start it is "starting", not "degraded".
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Without a success for so long, the Tor client is started afresh.
+/// Without a success for so long, the Tor client is started afresh. That ends the circuits that are open: while there are
+/// any, somebody is still served, and it waits longer.
 const GIVE_UP: Duration = Duration::from_secs(300);
-/// Before it is.
+const GIVE_UP_ON_USERS: Duration = Duration::from_secs(1800);
+/// A bootstrap that makes no progress for so long is started afresh, too: Arti's own pauses have no bound. Each time it
+/// gets longer: a network may be slow.
+const FIRST_STALL: Duration = Duration::from_secs(30);
+const LAST_STALL: Duration = Duration::from_secs(120);
+/// Between two lives of the Tor client.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -43,6 +49,8 @@ impl Outlook {
     /// A life of the Tor client begins.
     pub(super) fn begin(&mut self, now: Instant) {
         self.life = now;
+        // A new client need not wait as long as the old one had come to.
+        self.failures = self.failures.min(FAILURES);
         self.fruitless_lives = self.fruitless_lives.saturating_add(1);
     }
 
@@ -84,9 +92,15 @@ impl Outlook {
     }
 
     /// Whether this life of the Tor client has had its chance.
-    pub(super) fn is_stuck(&self, now: Instant) -> bool {
+    pub(super) fn is_stuck(&self, now: Instant, in_use: bool) -> bool {
         let good = self.success.map_or(self.life, |success| success.max(self.life));
-        self.failures >= FAILURES && now.saturating_duration_since(good) >= GIVE_UP
+        let patience = if in_use { GIVE_UP_ON_USERS } else { GIVE_UP };
+        self.failures >= FAILURES && now.saturating_duration_since(good) >= patience
+    }
+
+    /// How long a bootstrap may go without progress.
+    pub(super) fn stall(&self) -> Duration {
+        FIRST_STALL.saturating_mul(self.fruitless_lives.max(1)).min(LAST_STALL)
     }
 
     /// How long to wait before the next life.
@@ -94,17 +108,21 @@ impl Outlook {
         backoff(FIRST_PAUSE, LAST_PAUSE, self.fruitless_lives.saturating_sub(1))
     }
 
+    /// A change of the reason alone is for the status: an outage has several in turn.
     fn enter(&self, phase: Phase) {
-        let changed = self.status.send_if_modified(|status| {
-            let changed = status.phase != phase;
-            status.phase = phase;
-            changed
+        let mut before = phase;
+        self.status.send_if_modified(|status| {
+            before = std::mem::replace(&mut status.phase, phase);
+            before != phase
         });
-        match phase {
-            _ if !changed => {}
-            Phase::Starting => {}
-            Phase::Reachable => tracing::info!(target: LOG, "reachable: clients can connect"),
-            Phase::Degraded(reason) => tracing::warn!(target: LOG, %reason, "not reachable, it goes on trying"),
+        match (before, phase) {
+            (before, phase) if before == phase => {}
+            (_, Phase::Starting) => {}
+            (_, Phase::Reachable) => tracing::info!(target: LOG, "reachable: clients can connect"),
+            (Phase::Degraded(_), Phase::Degraded(reason)) => {
+                tracing::debug!(target: LOG, %reason, "still not reachable");
+            }
+            (_, Phase::Degraded(reason)) => tracing::warn!(target: LOG, %reason, "not reachable, it goes on trying"),
         }
     }
 }

@@ -3,25 +3,19 @@
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arti_client::config::onion_service::{OnionServiceConfig, OnionServiceConfigBuilder};
-use arti_client::{HasKind as _, TorClient, TorClientConfig};
+use arti_client::{HasKind as _, TorClientConfig};
 use futures::{Stream, StreamExt as _};
 use safelog::DisplayRedacted as _;
 use tokio_util::sync::CancellationToken;
 use tor_hsservice::{HsNickname, RendRequest, RunningOnionService};
 use tor_keymgr::KeystoreSelector;
-use tor_rtcompat::PreferredRuntime;
 
 use super::circuits::{Circuits, hard_stream_bound};
 use super::reach::Outlook;
 use super::{OnionError, Settings, Vanguards, watch};
-use crate::tor::{self, Client, TorError};
-
-/// How often a relaunch waits for the locks of the client before it, which it gives back in the background.
-const RELAUNCH_ATTEMPTS: u32 = 60;
-const RELAUNCH_PAUSE: Duration = Duration::from_millis(500);
+use crate::tor::{self, Client, EndOnDrop, TorError};
 
 /// How a life ended.
 pub(super) enum End {
@@ -33,38 +27,40 @@ pub(super) enum End {
 
 /// A launched service.
 pub(super) struct Service {
-    client: Arc<Client>,
     running: Arc<RunningOnionService>,
     requests: Pin<Box<dyn Stream<Item = RendRequest> + Send>>,
     address: String,
     port: u16,
+    client: OwnedClient,
+}
+
+/// The Tor client below a service, and below its open streams when it has ended. Dropping it ends them.
+pub(super) struct OwnedClient {
+    client: Arc<Client>,
+    tasks: EndOnDrop,
+}
+
+impl OwnedClient {
+    /// Ends the client. Its state directory is free then.
+    pub(super) async fn end(self) {
+        drop(self.client);
+        self.tasks.0.end().await;
+    }
 }
 
 impl Service {
     /// Creates the client and publishes the service as soon as there is a network.
     pub(super) fn launch(settings: &Settings, state_dir: &Path, address: &str) -> Result<Self, OnionError> {
         let service_config = service_config(settings)?;
-        let client = tor::client(client_config(settings, state_dir)?, state_dir)?;
+        let (client, tasks) = tor::owned_client(client_config(settings, state_dir)?, state_dir)?;
+        let client = OwnedClient { client, tasks: EndOnDrop(tasks) };
         let (running, requests) = client
+            .client
             .launch_onion_service(service_config)
             .map_err(|e| TorError::from_arti("the onion service does not start", state_dir, e))?
             // The configuration above does not disable it.
             .ok_or_else(|| OnionError::Setting { key: "enabled", why: "Arti considers the service disabled".into() })?;
         Ok(Self { client, running, requests: Box::pin(requests), address: address.to_owned(), port: settings.port })
-    }
-
-    /// Launches again after a life in this process has ended.
-    pub(super) async fn relaunch(settings: &Settings, state_dir: &Path, address: &str) -> Result<Self, OnionError> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            match Self::launch(settings, state_dir, address) {
-                Err(OnionError::Tor(TorError::InUse(_))) if attempt < RELAUNCH_ATTEMPTS => {
-                    tokio::time::sleep(RELAUNCH_PAUSE).await;
-                }
-                outcome => return outcome,
-            }
-        }
     }
 
     /// Admits rendezvous requests, and watches over the service, until it is told to end or is stuck.
@@ -74,7 +70,8 @@ impl Service {
         outlook: &mut Outlook,
         cancel: &CancellationToken,
     ) -> End {
-        let watch = watch::watch(&self.client, &self.running, &self.address, self.port, outlook);
+        let watch =
+            watch::watch(&self.client.client, &self.running, &self.address, self.port, outlook, circuits.gauge());
         tokio::pin!(watch);
         loop {
             tokio::select! {
@@ -89,9 +86,14 @@ impl Service {
         }
     }
 
-    /// Stops publishing and accepting. Open streams stay, with the client.
-    pub(super) fn unpublish(self) -> Arc<Client> {
+    /// Stops publishing and accepting. Open streams live as long as the client.
+    pub(super) fn unpublish(self) -> OwnedClient {
         self.client
+    }
+
+    /// Ends the service and its client, and with them the streams that are open.
+    pub(super) async fn end(self) {
+        self.unpublish().end().await;
     }
 }
 
@@ -99,16 +101,16 @@ impl Service {
 pub(super) fn address(settings: &Settings, state_dir: &Path) -> Result<String, OnionError> {
     let config = client_config(settings, state_dir)?;
     tor::make_directories(&config, state_dir)?;
-    let service = TorClient::<PreferredRuntime>::create_onion_service(&config, service_config(settings)?)
+    let service = Client::create_onion_service(&config, service_config(settings)?)
         .map_err(|e| TorError::from_arti("the keys cannot be opened", state_dir, e))?;
-    let identity = service
-        .generate_identity_key(KeystoreSelector::Primary)
+    let identity = match service.generate_identity_key(KeystoreSelector::Primary) {
+        Ok(identity) => identity,
         // Another process may have made the key since it was looked for.
-        .or_else(|error| service.onion_address().ok_or(error))
-        .map_err(|e| TorError::Path {
+        Err(error) => service.onion_address().ok_or_else(|| TorError::Path {
             path: state_dir.to_path_buf(),
-            why: format!("the key of the onion service can be neither read nor made ({})", e.kind()),
-        })?;
+            why: format!("the key of the onion service can be neither read nor made ({})", error.kind()),
+        })?,
+    };
     Ok(identity.display_unredacted().to_string())
 }
 
@@ -140,3 +142,6 @@ fn service_config(settings: &Settings) -> Result<OnionServiceConfig, OnionError>
         .build()
         .map_err(|e| OnionError::Setting { key: "introduction_points", why: e.to_string() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use tokio::time::Instant;
 use tor_hsservice::RunningOnionService;
-use tor_hsservice::status::OnionServiceStatusStream;
+use tor_hsservice::status::{OnionServiceStatusStream, State};
 
 use super::probe::probe;
 use super::reach::Outlook;
@@ -13,13 +13,11 @@ use super::sleep::sleep_until;
 use super::{LOG, Reason};
 use crate::tor::Client;
 
-/// A bootstrap that makes no progress for so long is started afresh: Arti's own pauses have no bound.
-const STALL: Duration = Duration::from_secs(90);
-/// The first connection waits until Arti says that the descriptor is out, and then for this long.
+/// The first connection waits until Arti has tried to publish the descriptor, and then for this long.
 const PUBLISHED: Duration = Duration::from_secs(1);
 /// But no longer than this.
 const UNPUBLISHED: Duration = Duration::from_secs(20);
-/// When Arti sees its service change, the next connection is that soon.
+/// When Arti changes its mind about the service, the next connection is that soon.
 const SOON: Duration = Duration::from_secs(5);
 
 /// Returns when this life does not get anywhere any more.
@@ -29,13 +27,14 @@ pub(super) async fn watch(
     address: &str,
     port: u16,
     outlook: &mut Outlook,
+    in_use: impl Fn() -> bool,
 ) {
     outlook.begin(Instant::now());
     if !bootstrap(client, outlook).await {
         outlook.failed(reason(client), Instant::now());
         return;
     }
-    let mut pause = Pause { events: running.status_events(), published: false };
+    let mut pause = Pause { events: running.status_events(), state: State::Bootstrapping };
     pause.until(Instant::now() + UNPUBLISHED, PUBLISHED).await;
     loop {
         let answered = probe(client, address, port).await;
@@ -45,7 +44,7 @@ pub(super) async fn watch(
         } else {
             outlook.failed(reason(client), now);
         }
-        if outlook.is_stuck(now) {
+        if outlook.is_stuck(now, in_use()) {
             return;
         }
         pause.until(now + outlook.retry(), SOON).await;
@@ -58,7 +57,7 @@ async fn bootstrap(client: &Client, outlook: &Outlook) -> bool {
     let attempt = client.bootstrap();
     tokio::pin!(attempt);
     let mut furthest = 0.0;
-    let mut deadline = Instant::now() + STALL;
+    let mut deadline = Instant::now() + outlook.stall();
     loop {
         tokio::select! {
             outcome = &mut attempt => {
@@ -70,7 +69,7 @@ async fn bootstrap(client: &Client, outlook: &Outlook) -> bool {
                 outlook.progress(status.as_frac(), status.to_string());
                 if status.as_frac() > furthest {
                     furthest = status.as_frac();
-                    deadline = Instant::now() + STALL;
+                    deadline = Instant::now() + outlook.stall();
                 }
             }
             _ = sleep_until(deadline) => return false,
@@ -85,8 +84,8 @@ fn reason(client: &Client) -> Reason {
 /// The wait between two connections.
 struct Pause {
     events: OnionServiceStatusStream,
-    /// Whether Arti believes that the service is reachable.
-    published: bool,
+    /// Arti's opinion of the service. What it says of reachability is not to be relied on, but a change of it means something.
+    state: State,
 }
 
 impl Pause {
@@ -102,11 +101,11 @@ impl Pause {
                     return;
                 }
                 Some(status) = self.events.next() => {
-                    let published = status.state().is_fully_reachable();
-                    if published != self.published {
-                        self.published = published;
+                    let state = status.state();
+                    if state != self.state && !matches!(state, State::Bootstrapping | State::Shutdown) {
                         due = due.min(Instant::now() + soon);
                     }
+                    self.state = state;
                 }
             }
         }

@@ -81,14 +81,16 @@ async fn a_life_is_given_up_only_after_a_long_time_without_success() {
     outlook.begin(now);
     outlook.failed(Reason::Unreachable, now);
     outlook.failed(Reason::Unreachable, now);
-    assert!(!outlook.is_stuck(now + GIVE_UP - SECOND));
-    assert!(outlook.is_stuck(now + GIVE_UP));
+    assert!(!outlook.is_stuck(now + GIVE_UP - SECOND, false));
+    assert!(outlook.is_stuck(now + GIVE_UP, false));
+    assert!(!outlook.is_stuck(now + GIVE_UP, true), "somebody is still served");
+    assert!(outlook.is_stuck(now + GIVE_UP_ON_USERS, true));
 
     outlook.begin(now + GIVE_UP);
-    assert!(!outlook.is_stuck(now + GIVE_UP + SECOND), "a new life has its own chance");
+    assert!(!outlook.is_stuck(now + GIVE_UP + SECOND, false), "a new life has its own chance");
 
     outlook.succeeded(now + GIVE_UP);
-    assert!(!outlook.is_stuck(now + GIVE_UP * 9), "nothing has failed since");
+    assert!(!outlook.is_stuck(now + GIVE_UP * 9, false), "nothing has failed since");
 }
 
 #[tokio::test]
@@ -103,4 +105,17 @@ async fn the_pauses_between_fruitless_lives_grow_and_stay_bounded() {
     assert!(outlook.pause() <= LAST_PAUSE);
     outlook.succeeded(now);
     assert!(outlook.pause() <= FIRST_PAUSE);
+}
+
+#[tokio::test]
+async fn a_slow_network_is_given_more_time_with_each_life() {
+    let (mut outlook, _status, now) = outlook();
+    outlook.begin(now);
+    assert_eq!(outlook.stall(), FIRST_STALL);
+    outlook.begin(now);
+    assert_eq!(outlook.stall(), FIRST_STALL * 2);
+    for _ in 0..40 {
+        outlook.begin(now);
+    }
+    assert_eq!(outlook.stall(), LAST_STALL);
 }

@@ -1,0 +1,103 @@
+//! The async runtime as Arti sees it: tokio, but with an owner for every task that Arti starts.
+//!
+//! A Tor client that is dropped lives on in dozens of its tasks, for half a minute and more, with its lock on the state
+//! directory. Whoever wants to start another one has to end them.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::FutureObj;
+use futures::task::{Spawn, SpawnError};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tor_rtcompat::{Blocking, CompoundRuntime, PreferredRuntime};
+
+type Base = PreferredRuntime;
+
+/// The runtime that a Tor client is made for.
+pub type Runtime = CompoundRuntime<Tasks, Base, Base, Base, Base, Base, Base>;
+
+/// The tasks of one Tor client. Clones are handles to the same ones.
+#[derive(Clone, Debug)]
+pub struct Tasks {
+    base: Base,
+    handle: Handle,
+    /// None: ended.
+    running: Arc<Mutex<Option<JoinSet<()>>>>,
+}
+
+impl Tasks {
+    /// In the tokio runtime that this is called in; an error outside of one.
+    pub(super) fn new() -> std::io::Result<Self> {
+        let handle = Handle::try_current().map_err(std::io::Error::other)?;
+        Ok(Self { base: Base::current()?, handle, running: Arc::new(Mutex::new(Some(JoinSet::new()))) })
+    }
+
+    /// The runtime to make the client with.
+    pub(super) fn runtime(&self) -> Runtime {
+        let base = || self.base.clone();
+        CompoundRuntime::new(self.clone(), base(), base(), base(), base(), base(), base())
+    }
+
+    /// Ends them all, and returns when they are gone with everything that they held.
+    pub(crate) async fn end(&self) {
+        let running = self.running().take();
+        if let Some(mut running) = running {
+            running.shutdown().await;
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<JoinSet<()>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Spawn for Tasks {
+    fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        let mut running = self.running();
+        let tasks = running.as_mut().ok_or_else(SpawnError::shutdown)?;
+        // Circuits come and go: without this the set would keep what is left of each.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_on(future, &self.handle);
+        Ok(())
+    }
+}
+
+impl Blocking for Tasks {
+    type ThreadHandle<T: Send + 'static> = <Base as Blocking>::ThreadHandle<T>;
+
+    fn spawn_blocking<F, T>(&self, f: F) -> Self::ThreadHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.base.spawn_blocking(f)
+    }
+
+    fn reenter_block_on<F>(&self, future: F) -> F::Output
+    where
+        F: Future,
+        F::Output: Send + 'static,
+    {
+        self.base.reenter_block_on(future)
+    }
+
+    fn blocking_io<F, T>(&self, f: F) -> impl Future<Output = T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.base.blocking_io(f)
+    }
+}
+
+/// Ends the tasks of a Tor client when it is dropped, without waiting for them.
+#[derive(Debug)]
+pub(crate) struct EndOnDrop(pub(crate) Tasks);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        // Dropping the set aborts what is in it.
+        drop(self.0.running().take());
+    }
+}
