@@ -1,4 +1,4 @@
-//! One connection against a server that misbehaves in every way that a test can think of, with paused time.
+//! The way to `welcome`, with servers that keep to the protocol and servers that do not.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,4 +1,4 @@
-//! Lost connections, refusals, redelivery: what a session makes of them, with paused time.
+//! A session against a server that does what it is told: what is sent again, shown, acknowledged.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
