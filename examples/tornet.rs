@@ -59,9 +59,10 @@ The network is up. In another terminal, start the server; it prints its .onion a
 
   cargo run --bin ephemeral-server -- --config {config} --state-dir {state}
 
-The client needs the same file, in front of whatever else it is asked to do:
+The client needs the same file for whatever goes over the network:
 
-  cargo run --bin ephemeral -- --tor-config {config} --help
+  cargo run --bin ephemeral -- identity new
+  cargo run --bin ephemeral -- recv --tor-config {config} --server http://ADDRESS.onion
 
 Anything that speaks SOCKS5 gets in as well (ADDRESS is what the server printed):
 

@@ -166,7 +166,6 @@ async fn report(
     announce::clearnet(clearnet);
     loop {
         let now = status.borrow_and_update().clone();
-        announcer.show(&now);
         health.send_if_modified(|health| {
             let next = match now.phase {
                 _ if *health == Health::Draining => Health::Draining,
@@ -176,6 +175,8 @@ async fn report(
             };
             std::mem::replace(health, next) != next
         });
+        // After `/health` knows: whoever reads the line may ask.
+        announcer.show(&now);
         tokio::select! {
             changed = status.changed() => if changed.is_err() {
                 // The onion service has ended, and its own task says why.

@@ -102,8 +102,9 @@ pub async fn run(
     if let Some(pump) = Box::pin(authenticate(settings, socket, session)).await {
         drop(permit);
         let (socket, reason) = pump.await;
-        if let Some(reason) = reason {
-            Box::pin(close(socket, reason)).await;
+        match reason {
+            Some(reason) => Box::pin(close(socket, reason)).await,
+            None => Box::pin(hang_up(socket)).await,
         }
     }
 }
@@ -127,7 +128,10 @@ async fn authenticate(settings: Arc<Settings>, mut socket: Socket, session: Awai
             socket.feed(Message::text(welcome)).await.ok()?;
             Some(Pump::new(settings, socket, established, seat))
         }
-        Ok(Ok(None)) => None,
+        Ok(Ok(None)) => {
+            hang_up(socket).await;
+            None
+        }
         Ok(Err(reason)) => {
             close(socket, reason).await;
             None
@@ -176,6 +180,18 @@ fn reason_of(error: &Error, meter: &Meter<Box<dyn Io>>) -> Option<CloseReason> {
         Error::Protocol(_) => Some(CloseReason::ProtocolError),
         _ => None,
     }
+}
+
+/// The peer has said goodbye, or is gone. The answer to its close may still be in the stream's buffer: one of a
+/// rendezvous circuit sends nothing of it unless it is flushed.
+async fn hang_up(mut socket: Socket) {
+    let io = socket.get_mut();
+    let farewell = async {
+        io.flush().await?;
+        io.shutdown().await
+    };
+    // Past the deadline it is dropped as it is.
+    let _ = timeout(CLOSE_TIMEOUT, farewell).await;
 }
 
 /// Tells the peer why, and gives it [`CLOSE_TIMEOUT`] to read that.

@@ -36,7 +36,7 @@ pub enum TorError {
         why: String,
     },
     /// Others could read or change the files of the Tor client.
-    #[error("{} is not safe to keep the keys of an onion service in: {fix}", path.display())]
+    #[error("{} is not safe to keep the files of the Tor client in: {fix}", path.display())]
     Unsafe {
         /// The file or directory, which may be a parent of the state directory.
         path: PathBuf,
@@ -70,6 +70,14 @@ impl TorError {
             _ => Self::Arti { action, source: Box::new(error) },
         }
     }
+}
+
+/// Whether that is the name of an onion service, its checksum included. Subdomains are not looked at.
+#[must_use]
+pub fn is_onion_address(host: &str) -> bool {
+    let mut labels = host.rsplitn(3, '.');
+    let (Some(onion), Some(name)) = (labels.next(), labels.next()) else { return false };
+    format!("{name}.{onion}").parse::<tor_hscrypto::pk::HsId>().is_ok()
 }
 
 /// Checks a `[tor]` table without starting anything. The text of the error names the key.

@@ -32,10 +32,9 @@ async fn health(clearnet: &ServerUrl) -> (u16, String) {
 async fn a_daemon_without_a_network_serves_clearnet_and_becomes_reachable_whenever_the_network_is_there() {
     let network = block_in_place(|| TorNetwork::prepare(tornet::scratch_directory())).unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let mut daemon =
-        Daemon::start(&directory.path().join("server"), network.arti_toml(), &["--clearnet=127.0.0.1:0"]);
-    let first_address = daemon.says("onion ").await;
+    let mut daemon = Daemon::start(&directory.path().join("server"), network.arti_toml(), &["--clearnet=127.0.0.1:0"]);
     let clearnet: ServerUrl = daemon.says("clearnet ").await.parse().unwrap();
+    let first_address = daemon.says("onion ").await;
     assert_eq!(health(&clearnet).await, (503, "starting".into()), "it tells the truth before there is a network");
 
     block_in_place(|| network.start()).unwrap();

@@ -139,8 +139,7 @@ async fn sigterm_under_load_drains_and_tells_every_sender_what_became_of_its_mes
         senders.spawn(async move {
             let identity = Identity::from_seed(&[number; 32]);
             let to = identity.fingerprint().to_string();
-            let (mut connection, _) =
-                Connection::connect(&dialer, &url, &identity, &Options::default()).await.unwrap();
+            let (mut connection, _) = Connection::connect(&dialer, &url, &identity, &Options::default()).await.unwrap();
             let (mut accepted, mut draining) = (0, 0);
             loop {
                 let frame = serde_json::json!({"to": to, "content": "x".repeat(1000)});

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::tor::is_onion_address;
+
 /// The address of a server, as the client dials it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerUrl {
@@ -26,8 +28,10 @@ pub enum UrlError {
     /// No host, or one with characters that no host has.
     #[error("the host in the server's address is not a valid name or IP address")]
     Host,
-    /// Not an onion address of version 3.
-    #[error("an onion address has 56 letters and digits (a-z, 2-7) before .onion: this one is cut or mistyped")]
+    /// Not an onion address of version 3: its checksum is wrong, if it has one at all.
+    #[error(
+        "the server's onion address is cut or mistyped: it has 56 letters and digits, and they do not fit together"
+    )]
     Onion,
     /// Not 1 to 65535.
     #[error("the port in the server's address is not a number from 1 to 65535")]
@@ -94,7 +98,7 @@ impl FromStr for ServerUrl {
         }
         let (host, port) = split_port(authority)?;
         let url = Self { host: checked_host(host)?, port };
-        if url.is_onion() && !is_onion_name(&url.host) {
+        if url.is_onion() && !is_onion_address(&url.host) {
             return Err(UrlError::Onion);
         }
         Ok(url)
@@ -127,12 +131,6 @@ fn checked_host(host: &str) -> Result<String, UrlError> {
         return Err(UrlError::Host);
     }
     Ok(host.to_ascii_lowercase())
-}
-
-/// The last label but one is 56 characters of base32; there may be subdomains before it.
-fn is_onion_name(host: &str) -> bool {
-    let label = host.strip_suffix(".onion").and_then(|name| name.rsplit('.').next()).unwrap_or_default();
-    label.len() == 56 && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
 }
 
 impl fmt::Display for ServerUrl {
@@ -203,12 +201,19 @@ mod tests {
 
     #[test]
     fn an_onion_address_that_is_cut_or_mistyped_is_refused() {
-        let name = "a".repeat(56);
+        // The Tor Project's website.
+        let name = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid";
         assert!(parse(&format!("http://{name}.onion")).unwrap().is_onion());
-        assert!(parse(&format!("http://sub.{}.ONION", name.to_uppercase())).unwrap().is_onion());
-        for wrong in [name.replace('a', "1"), "a".repeat(55), "a".repeat(16), format!("{name}.sub")] {
-            assert_eq!(parse(&format!("http://{wrong}.onion")), Err(UrlError::Onion), "{wrong}");
+        assert!(parse(&format!("http://a.sub.{}.ONION", name.to_uppercase())).unwrap().is_onion());
+        let swapped = name.replacen("2gzy", "g2zy", 1);
+        let cut = name.replacen('2', "", 1);
+        for wrong in [&swapped, &cut, &"a".repeat(56), "expyuzz4wqqyqhjn", &format!("{name}.sub"), ""] {
+            assert!(
+                matches!(parse(&format!("http://{wrong}.onion")), Err(UrlError::Onion | UrlError::Host)),
+                "{wrong}"
+            );
         }
+        assert_eq!(parse(&format!("http://{swapped}.onion")), Err(UrlError::Onion));
         assert_eq!(parse("http://onion").map(|url| url.is_onion()), Ok(false));
     }
 

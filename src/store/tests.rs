@@ -296,6 +296,7 @@ fn a_mailbox_that_is_made_again_goes_on_with_higher_numbers_even_if_the_clock_wa
     let mut store = store();
     let mut highest = 0;
     for now in [NOW.plus(60 * MINUTE), NOW.plus(1), NOW.plus(2)] {
+        expire(&mut store, now);
         let (alice, _) = store.attach(now, ALICE, true);
         store.deposit(now, alice, &letter("m", ALICE, now)).unwrap();
         let seq = fetch(&mut store, now, alice, 1)[0];

@@ -1,6 +1,12 @@
 //! The real `ephemeral-server`, as a child process, and clients that reach it.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, reason = "each test binary uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "each test binary uses its part"
+)]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! A hub with its expiring task, sessions that behave as a pump does, and a model of what each of them has to be sent.
 
+#![allow(clippy::expect_used, reason = "a test may fail")]
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;

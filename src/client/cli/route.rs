@@ -10,6 +10,7 @@ use directories::ProjectDirs;
 
 use super::exit::{Failure, say};
 use crate::client::{Arti, Dial, Direct, Event, Options, ServerUrl, Session, Socks, key_file};
+use crate::tor::TorError;
 
 #[derive(Args)]
 pub(super) struct KeyArgs {
@@ -108,7 +109,15 @@ impl RouteArgs {
             Some(directory) => directory.clone(),
             None => directories()?.data_local_dir().join("client"),
         };
-        Ok(Arc::new(Arti::new(table, &state_dir)?))
+        match Arti::new(table, &state_dir) {
+            Ok(arti) => Ok(Arc::new(arti)),
+            Err(error @ TorError::Table(_)) => {
+                // Without a file the table is empty, and right.
+                let file = self.tor_config.as_deref().unwrap_or(Path::new(""));
+                Err(Failure::usage(format!("--tor-config {}: {error}", file.display())))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

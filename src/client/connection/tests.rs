@@ -1,3 +1,5 @@
+//! The way to `welcome`, with servers that keep to the protocol and servers that do not.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use futures::SinkExt as _;

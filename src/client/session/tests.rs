@@ -1,3 +1,5 @@
+//! A session against a server that does what it is told: what is sent again, shown, acknowledged.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::json;

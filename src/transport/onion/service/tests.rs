@@ -1,3 +1,5 @@
+//! The address, and settings that Arti does not take.
+
 use super::*;
 use crate::transport::onion;
 
