@@ -50,13 +50,14 @@ async fn a_sender_in_the_middle_of_something_is_told_that_it_is_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_joins_any_more() {
+async fn who_answers_the_challenge_too_late_does_not_join() {
     let mut rig = Rig::new();
-    let mut raw = Raw::connect(&mut rig);
-    raw.write(raw::upgrade_request(&rig::fingerprint(1), rig::HOST)).await;
+    let mut socket = rig.socket(1).await;
+    let challenge = socket.next().await;
+    socket.send(&json!({"type": "auth", "signature": rig::sign(&challenge, 1, rig::HOST)})).await;
     rig.drain();
-    assert_eq!(raw.head().await.status, 101);
-    assert_eq!(raw.closed().await, draining());
+    assert_eq!(socket.closed().await, draining());
+    assert_eq!(rig.hub.figures().0, 0);
 }
 
 #[tokio::test(start_paused = true)]
