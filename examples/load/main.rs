@@ -1,15 +1,18 @@
 //! What a message, a session and a waiting message cost: drives a real server, side by side with a bare floor.
 //!
-//! `cargo run --release --example load -- all` runs everything over clearnet; `--help` lists the parts. Absolute figures
+//! `cargo run --release --example load -- all` runs everything; `--help` lists the parts. Absolute figures
 //! depend on the machine and are noisy; the ratios to the floor, measured in the same run, are what counts.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that reports")]
 
 mod floor;
 mod memory;
+mod onion;
 mod pairs;
 mod peer;
 mod process;
+#[path = "../../tests/support/tornet.rs"]
+mod tornet;
 
 use std::net::SocketAddr;
 
@@ -28,7 +31,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Part {
-    /// Everything over clearnet.
+    /// Everything.
     All,
     /// CPU per delivered and acknowledged message, against the floor.
     Exchange {
@@ -68,6 +71,8 @@ enum Part {
         #[arg(long, default_value_t = 512)]
         size: usize,
     },
+    /// Over a private Tor network: the server's own Tor client against C tor in front of the same server.
+    Onion,
     /// The floor itself, as a server (what the other parts start).
     #[command(hide = true)]
     Floor {
@@ -86,6 +91,7 @@ fn main() -> Result<()> {
                 exchange(Shape { pairs, depth, size, seconds, receipts }, rounds).await
             }
             Part::Scale => scale().await,
+            Part::Onion => onion::compare().await,
             Part::Idle { sessions } => memory::idle(sessions).await,
             Part::Stored { messages, size } => memory::stored(messages, size).await,
             Part::All => {
@@ -94,7 +100,8 @@ fn main() -> Result<()> {
                 }
                 scale().await?;
                 memory::idle(4000).await?;
-                memory::stored(100_000, 512).await
+                memory::stored(100_000, 512).await?;
+                onion::compare().await
             }
         }
     })

@@ -41,7 +41,7 @@ pub(crate) async fn idle(sessions: usize) -> Result<()> {
 pub(crate) async fn stored(messages: usize, size: usize) -> Result<()> {
     println!("\n{messages} messages of {size} B waiting");
     let server = Server::start().await?;
-    let mut sender = Peer::connect(server.address, false, 0, true).await?;
+    let mut sender = Peer::connect(&server.target, 0, true).await?;
     let content = "x".repeat(size);
     fill(&mut sender, 0..1000, &content).await?;
     settle().await;
@@ -60,7 +60,7 @@ async fn connect(server: &Server, numbers: std::ops::Range<usize>) -> Result<Vec
     let numbers: Vec<usize> = numbers.collect();
     let mut peers = Vec::new();
     for slice in numbers.chunks(50) {
-        let connecting = slice.iter().map(|&number| Peer::connect(server.address, server.is_floor, number, true));
+        let connecting = slice.iter().map(|&number| Peer::connect(&server.target, number, true));
         peers.extend(try_join_all(connecting).await?);
     }
     Ok(peers)

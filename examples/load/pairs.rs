@@ -97,8 +97,8 @@ impl Pair {
         let (sender, recipient) = (2 * number, 2 * number + 1);
         let rest = format!(r#"","to":"{}","content":"{}"}}"#, fingerprint(recipient), "x".repeat(shape.size));
         Ok(Self {
-            recipient: Peer::connect(server.address, server.is_floor, recipient, shape.receipts).await?,
-            sender: Peer::connect(server.address, server.is_floor, sender, false).await?,
+            recipient: Peer::connect(&server.target, recipient, shape.receipts).await?,
+            sender: Peer::connect(&server.target, sender, false).await?,
             rest,
             depth: shape.depth,
             sent: 0,

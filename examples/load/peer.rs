@@ -1,22 +1,40 @@
 //! One client connection of the driver, to the server or to the floor.
 
-use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use anyhow::{Result, anyhow, bail};
 use ed25519_dalek::SigningKey;
+use ephemeral::client::ServerUrl;
+use ephemeral::client::dial::{Arti, ByteStream, Dial as _, Direct};
 use ephemeral::protocol::{Challenge, Fingerprint};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use serde_json::{Value, json};
 use std::pin::Pin;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// A WebSocket, authenticated where the server wants that.
 pub(crate) struct Peer {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn ByteStream>>,
+}
+
+/// How to get to a server, and whether it is one that asks who is there.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) url: ServerUrl,
+    pub(crate) tor: Option<Arti>,
+    pub(crate) is_floor: bool,
+}
+
+impl Target {
+    /// Over circuits of its own, where it is over Tor.
+    async fn dial(&self) -> Result<Box<dyn ByteStream>> {
+        match &self.tor {
+            Some(tor) => Ok(tor.isolated().dial(&self.url).await?),
+            None => Ok(Direct::default().dial(&self.url).await?),
+        }
+    }
 }
 
 /// The key of that number.
@@ -35,19 +53,18 @@ pub(crate) fn fingerprint(number: usize) -> String {
 
 impl Peer {
     /// Connects as `number`; up to and including `caught_up`, if nothing waits.
-    pub(crate) async fn connect(address: SocketAddr, is_floor: bool, number: usize, receipts: bool) -> Result<Self> {
+    pub(crate) async fn connect(target: &Target, number: usize, receipts: bool) -> Result<Self> {
         let key = key(number);
-        let name = if is_floor { number.to_string() } else { fingerprint(number) };
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
+        let name = if target.is_floor { number.to_string() } else { fingerprint(number) };
+        let stream = target.dial().await?;
         let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(64 * 1024);
-        let url = format!("ws://{address}/ws?fingerprint={name}");
+        let url = format!("ws://{}/ws?fingerprint={name}", target.url.authority());
         let (socket, _) = client_async_with_config(url, stream, Some(config)).await?;
         let mut peer = Self { socket };
-        if !is_floor {
+        if !target.is_floor {
             let challenge = peer.next().await?;
             let nonce = challenge["nonce"].as_str().and_then(Challenge::from_nonce_text);
-            let signature = nonce.ok_or_else(|| anyhow!("no challenge: {challenge}"))?.sign("127.0.0.1", &key);
+            let signature = nonce.ok_or_else(|| anyhow!("no challenge: {challenge}"))?.sign(target.url.host(), &key);
             let auth = json!({"type": "auth", "signature": signature, "receipts": receipts, "window": 32});
             peer.socket.send(Message::text(auth.to_string())).await?;
             let welcome = peer.next().await?;

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
+
+use crate::peer::{Peer, Target};
+use crate::tornet::{OnionService, TorNetwork};
+use ephemeral::client::dial::Arti;
 
 /// Everything that would refuse a load test's load is out of its way; nothing else differs from the defaults.
 const CONFIG: &str = r#"
@@ -29,22 +32,19 @@ sessions = 20000
 /// A server that is killed with this value.
 pub(crate) struct Server {
     child: Child,
-    pub(crate) address: SocketAddr,
-    pub(crate) is_floor: bool,
+    pub(crate) target: Target,
+    /// A program that belongs to it: C tor, where that carries its connections.
+    helper: Option<OnionService>,
     _directory: TempDir,
 }
 
 impl Server {
     /// `ephemeral-server`, from where this example was built, without Tor.
     pub(crate) async fn start() -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let config = directory.path().join("load.toml");
-        fs::write(&config, CONFIG)?;
         let address = free_address()?;
-        let mut command = Command::new(binary()?);
-        command.arg("--config").arg(config).arg("--state-dir").arg(directory.path().join("state"));
+        let (mut command, directory) = ours(CONFIG)?;
         command.arg("--no-tor").arg(format!("--clearnet={address}"));
-        Self::spawn(command, address, false, directory).await
+        Self::spawn(command, local(address, false)?, None, directory).await
     }
 
     /// The floor: this program again.
@@ -52,19 +52,47 @@ impl Server {
         let address = free_address()?;
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("floor").arg(address.to_string());
-        Self::spawn(command, address, true, tempfile::tempdir()?).await
+        Self::spawn(command, local(address, true)?, None, tempfile::tempdir()?).await
     }
 
-    async fn spawn(mut command: Command, address: SocketAddr, is_floor: bool, directory: TempDir) -> Result<Self> {
-        let child = command.stdout(Stdio::null()).kill_on_drop(true).spawn().context("cannot start the server")?;
-        let mut server = Self { child, address, is_floor, _directory: directory };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(address).await.is_err() {
+    /// `ephemeral-server` with the Tor client that is inside it.
+    pub(crate) async fn onion(network: &TorNetwork, tor: &Arti) -> Result<Self> {
+        let (command, directory) = ours(&format!("{CONFIG}{}", network.arti_toml()))?;
+        let output = command_with(&directory)?.arg("address").output().await?;
+        let address = String::from_utf8(output.stdout)?;
+        let url = format!("http://{}", address.trim()).parse()?;
+        Self::spawn(command, Target { url, tor: Some(tor.clone()), is_floor: false }, None, directory).await
+    }
+
+    /// `ephemeral-server` without Tor, and C tor in front of it.
+    pub(crate) async fn behind_c_tor(network: &TorNetwork, tor: &Arti) -> Result<Self> {
+        let address = free_address()?;
+        let service = tokio::task::block_in_place(|| network.start_onion_service(address))?;
+        let names = format!("{CONFIG}[clearnet]\nserver_names = [\"{}\"]\n", service.address);
+        let (mut command, directory) = ours(&names)?;
+        command.arg("--no-tor").arg(format!("--clearnet={address}"));
+        let url = format!("http://{}", service.address).parse()?;
+        let target = Target { url, tor: Some(tor.clone()), is_floor: false };
+        Self::spawn(command, target, Some(service), directory).await
+    }
+
+    async fn spawn(
+        mut command: Command,
+        target: Target,
+        helper: Option<OnionService>,
+        directory: TempDir,
+    ) -> Result<Self> {
+        let quiet = Stdio::from(fs::File::create(directory.path().join("log"))?);
+        let child = command.stdout(Stdio::null()).stderr(quiet).kill_on_drop(true).spawn();
+        let child = child.context("cannot start the server")?;
+        let mut server = Self { child, target, helper, _directory: directory };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Peer::connect(&server.target, 9_999_999, true).await.is_err() {
             if let Some(status) = server.child.try_wait()? {
                 bail!("the server ended with {status}");
             }
             if Instant::now() > deadline {
-                bail!("the server does not listen on {address}");
+                bail!("the server does not answer at {}", server.target.url);
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -74,23 +102,48 @@ impl Server {
     /// CPU that it has used, in microseconds: user and system, all threads (`/proc/PID/task/*/schedstat`).
     pub(crate) fn cpu_us(&self) -> Result<f64> {
         let mut nanoseconds = 0.0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.pid()?))? {
-            let text = fs::read_to_string(task?.path().join("schedstat"))?;
-            nanoseconds += text.split(' ').next().context("an empty schedstat")?.parse::<f64>()?;
+        for pid in self.pids()? {
+            for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+                let text = fs::read_to_string(task?.path().join("schedstat"))?;
+                nanoseconds += text.split(' ').next().context("an empty schedstat")?.parse::<f64>()?;
+            }
         }
         Ok(nanoseconds / 1000.0)
     }
 
     /// Its resident set, in bytes (`/proc/PID/status`: the server is not dumpable, and the exact figures are root's).
     pub(crate) fn rss(&self) -> Result<f64> {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0)
+        let mut bytes = 0.0;
+        for pid in self.pids()? {
+            let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+            let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+            bytes += line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0;
+        }
+        Ok(bytes)
     }
 
-    fn pid(&self) -> Result<u32> {
-        self.child.id().context("the server has ended")
+    fn pids(&self) -> Result<Vec<u32>> {
+        let own = self.child.id().context("the server has ended")?;
+        Ok(std::iter::once(own).chain(self.helper.as_ref().map(OnionService::pid)).collect())
     }
+}
+
+/// `ephemeral-server` with a configuration, in a directory of its own.
+fn ours(configuration: &str) -> Result<(Command, TempDir)> {
+    let directory = tempfile::tempdir()?;
+    fs::write(directory.path().join("load.toml"), configuration)?;
+    Ok((command_with(&directory)?, directory))
+}
+
+fn command_with(directory: &TempDir) -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    command.arg("--config").arg(directory.path().join("load.toml"));
+    command.arg("--state-dir").arg(directory.path().join("state"));
+    Ok(command)
+}
+
+fn local(address: SocketAddr, is_floor: bool) -> Result<Target> {
+    Ok(Target { url: format!("http://{address}").parse()?, tor: None, is_floor })
 }
 
 fn free_address() -> Result<SocketAddr> {

@@ -103,6 +103,7 @@ pub struct Person {
     pub accepted: usize,
     pub delivered: usize,
     pub connected: usize,
+    pub disconnected: usize,
 }
 
 impl Person {
@@ -110,7 +111,7 @@ impl Person {
         let identity = Identity::from_seed(&[number; 32]);
         let fingerprint = identity.fingerprint();
         let session = Session::new(dialer, url.clone(), identity, Options::default());
-        Self { session, fingerprint, received: Vec::new(), accepted: 0, delivered: 0, connected: 0 }
+        Self { session, fingerprint, received: Vec::new(), accepted: 0, delivered: 0, connected: 0, disconnected: 0 }
     }
 
     pub fn send(&mut self, to: Fingerprint, content: String) {
@@ -127,6 +128,7 @@ impl Person {
             Event::Accepted { .. } => self.accepted += 1,
             Event::Receipt { .. } => self.delivered += 1,
             Event::Connected { .. } => self.connected += 1,
+            Event::Disconnected { .. } => self.disconnected += 1,
             Event::Refused { code, message, .. } => panic!("refused: {code:?} {message}"),
             _ => {}
         }

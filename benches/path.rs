@@ -1,0 +1,73 @@
+//! The way of a message without its sockets: what the server's own code costs. `cargo bench`.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark; criterion's macros make undocumented items")]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ed25519_dalek::SigningKey;
+use ephemeral::clock::Clock;
+use ephemeral::hub::{Hub, Settings, Wakes};
+use ephemeral::limits::Rate;
+use ephemeral::protocol::{Challenge, Fingerprint};
+use ephemeral::session::{Action, Established, Rules};
+use ephemeral::store::Bounds;
+
+fn fingerprint(number: u8) -> Fingerprint {
+    Fingerprint::from(&SigningKey::from_bytes(&[number; 32]).verifying_key())
+}
+
+fn established(number: u8) -> Established {
+    Established { fingerprint: fingerprint(number), receipts: false, window: 32 }
+}
+
+/// From the sender's frame to the recipient's acknowledgement: parsed, judged, kept, delivered, erased.
+fn message(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("message, from frame to acknowledgement");
+    for size in [16, 512, 65536] {
+        // The ids are remembered for one second: the store stays small, however long this runs.
+        let rules = Rules { default_ttl_s: 1, ..Rules::default() };
+        let bounds = Bounds { sender_bytes: usize::MAX / 4, total_bytes: usize::MAX / 4, ..Bounds::default() };
+        let settings = Settings { bounds, rate: Rate::new(u32::MAX, u32::MAX), sessions: 10 };
+        let hub = Hub::new(settings, Clock::System).unwrap();
+        let (sender, _) = hub.join(fingerprint(1), true, 32).unwrap();
+        let (recipient, _) = hub.join(fingerprint(2), false, 32).unwrap();
+        let (alice, content, mut number) = (established(1), "x".repeat(size), 0_u64);
+        recipient.collect(1, &mut Wakes::default()).unwrap();
+        group.throughput(Throughput::Bytes(size as u64));
+        group.bench_function(format!("{size} B"), |bencher| {
+            bencher.iter(|| {
+                number += 1;
+                let mut wakes = Wakes::default();
+                let frame = format!(r#"{{"id":"m{number}","to":"{}","content":"{content}"}}"#, fingerprint_text());
+                let Action::Submit(submission) = alice.on_text(&frame, &rules, hub.now()) else { panic!("{frame}") };
+                sender.submit(&submission, &mut wakes).unwrap().unwrap();
+                let collected = recipient.collect(usize::MAX, &mut wakes).unwrap();
+                let delivered = collected.frames.last().unwrap();
+                let seq = delivered.trim_end_matches('}').rsplit(':').next().unwrap().parse().unwrap();
+                recipient.acknowledge(seq, &mut wakes).unwrap().unwrap();
+            });
+        });
+    }
+}
+
+fn fingerprint_text() -> &'static str {
+    static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| fingerprint(2).to_string());
+    &TEXT
+}
+
+fn authentication(criterion: &mut Criterion) {
+    let key = SigningKey::from_bytes(&[1; 32]);
+    let fingerprint = fingerprint(1).to_string();
+    let challenge = Challenge { nonce: [7; 32] };
+    let signature = challenge.sign("example.onion", &key);
+    criterion.bench_function("a fingerprint is read and checked", |bencher| {
+        bencher.iter(|| black_box(&fingerprint).parse::<Fingerprint>().unwrap());
+    });
+    criterion.bench_function("a signature is verified", |bencher| {
+        bencher.iter(|| challenge.verify("example.onion", &key.verifying_key(), black_box(&signature)).unwrap());
+    });
+}
+
+criterion_group!(benches, message, authentication);
+criterion_main!(benches);

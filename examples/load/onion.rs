@@ -1,0 +1,48 @@
+//! Over a private Tor network: the Tor client inside the server against C tor in front of the same server. Both get the
+//! same load in turns, from one Arti client whose every connection has circuits of its own.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use ephemeral::client::dial::Arti;
+use futures::future::try_join_all;
+use tokio::task::block_in_place;
+
+use crate::pairs::{self, Shape};
+use crate::peer::Peer;
+use crate::process::Server;
+use crate::tornet::{self, TorNetwork};
+
+/// Clients that connect at once, on circuits of their own.
+const CLIENTS: usize = 60;
+
+/// Prints both.
+pub(crate) async fn compare() -> Result<()> {
+    println!("\nover the onion (15 relays on this machine, which share its cores)");
+    let network = block_in_place(|| TorNetwork::boot(tornet::scratch_directory()))?;
+    let mut file: toml::Table = network.arti_toml().parse()?;
+    let table = file.remove("tor").and_then(|tor| tor.try_into().ok()).context("no [tor] table")?;
+    let directory = tempfile::tempdir()?;
+    let tor = Arti::new(table, &directory.path().join("client"))?;
+    for name in ["Arti inside", "C tor in front"] {
+        let server = match name {
+            "Arti inside" => Server::onion(&network, &tor).await?,
+            _ => Server::behind_c_tor(&network, &tor).await?,
+        };
+        const MIB: f64 = 1024.0 * 1024.0;
+        let idle = server.rss()? / MIB;
+        let (began, cpu) = (Instant::now(), server.cpu_us()?);
+        let peers = try_join_all((0..CLIENTS).map(|number| Peer::connect(&server.target, 1000 + number, true))).await?;
+        let (elapsed, cpu) = (began.elapsed(), server.cpu_us()? - cpu);
+        let connected = server.rss()? / MIB;
+        drop(peers);
+        println!(
+            "  {name}: {idle:.0} MiB idle, {connected:.0} MiB with {CLIENTS} clients, who connected in {elapsed:.1?} for \
+             {:.1} ms CPU each",
+            cpu / 1000.0 / 60.0
+        );
+        let shape = Shape { pairs: 20, depth: 1, size: 512, seconds: 8, receipts: false };
+        println!("  {name}: {shape}: {}", pairs::run(&server, &shape).await?);
+    }
+    Ok(())
+}
