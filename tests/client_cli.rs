@@ -1,5 +1,7 @@
 //! `ephemeral` as scripts see it: output, exit codes, files; against the real server on loopback.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,5 +1,7 @@
 //! The client library against the real server, in one process and with paused time.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "support/rig.rs"]
 mod rig;
 
