@@ -1,5 +1,7 @@
 //! Two sessions exchange messages.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "support/rig.rs"]
 mod rig;
 

@@ -25,7 +25,8 @@ async fn health(clearnet: &ServerUrl) -> (u16, String) {
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
-    (head[9..12].parse().unwrap(), body["status"].as_str().unwrap().to_owned())
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body["status"].as_str().unwrap().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]

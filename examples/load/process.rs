@@ -20,7 +20,7 @@ mailbox_bytes = 1000000000
 total_bytes = 4000000000
 
 [limits]
-messages_per_minute = 60000000
+messages_per_minute = 1000000
 message_burst = 1000000
 unauthenticated = 20000
 sessions = 20000

@@ -12,7 +12,7 @@ pub(super) struct Record {
     pub(super) seq: u64,
     pub(super) expires_at: Millis,
     /// Id and content in one allocation, which is overwritten when it is dropped.
-    pub(super) body: Option<Zeroizing<Box<[u8]>>>,
+    pub(super) body: Option<Zeroizing<Box<str>>>,
     pub(super) sender: u32,
     recipient: u32,
     /// From the time it was accepted to its expiry, in milliseconds: at most 49 days.
@@ -30,12 +30,11 @@ impl Record {
         seq: u64,
     ) -> Self {
         let id_bytes = u8::try_from(letter.id.len()).unwrap_or(u8::MAX);
-        let id = letter.id.as_bytes().get(..usize::from(id_bytes)).unwrap_or_default();
         Self {
             id_hash,
             seq,
             expires_at: letter.expires_at,
-            body: Some(Zeroizing::new([id, letter.escaped_content.as_bytes()].concat().into_boxed_slice())),
+            body: Some(Zeroizing::new([letter.id, letter.escaped_content].concat().into_boxed_str())),
             sender: sender.0,
             recipient: recipient.0,
             lifetime: u32::try_from(letter.expires_at.since(now)).unwrap_or(u32::MAX),
@@ -45,8 +44,7 @@ impl Record {
 
     /// Id and content; `None` if the message has met its end.
     pub(super) fn body(&self) -> Option<(&str, &str)> {
-        let (id, content) = self.body.as_ref()?.split_at_checked(usize::from(self.id_bytes))?;
-        Some((std::str::from_utf8(id).ok()?, std::str::from_utf8(content).ok()?))
+        self.body.as_ref()?.split_at_checked(usize::from(self.id_bytes))
     }
 
     pub(super) fn accepted_at(&self) -> Millis {
@@ -69,7 +67,7 @@ impl Store {
         let party = &mut self.parties[sender.index()];
         party.sent_bytes -= body.len();
         if let Some(status) = status.filter(|_| party.online) {
-            ended.push(Ended { sender, id: String::from_utf8_lossy(id).into_owned(), to, status, at });
+            ended.push(Ended { sender, id: id.to_owned(), to, status, at });
         }
     }
 

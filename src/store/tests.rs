@@ -52,7 +52,7 @@ fn a_message_is_kept_where_it_is_overwritten_when_it_is_erased() {
     store.deposit(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
     let body = store.records[0].body.as_ref().unwrap();
     is_overwritten_when_dropped(body);
-    assert_eq!(&***body, b"mhello", "id and content are nowhere else");
+    assert_eq!(&***body, "mhello", "id and content are nowhere else");
     let seq = fetch(&mut store, NOW, alice, 1)[0];
     acknowledge(&mut store, alice, seq).unwrap();
     assert!(store.records[0].body.is_none(), "it is dropped with the ack, though the id is remembered");

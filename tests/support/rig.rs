@@ -3,11 +3,15 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "each test binary uses its part of it"
 )]
+
+mod answer;
+mod socket;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -24,15 +28,16 @@ use ephemeral::pump::{self, Timing};
 use ephemeral::session::Rules;
 use ephemeral::store::Bounds;
 use ephemeral::transport::{Incoming, Listener, Peer};
-use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::sync::CancellationToken;
+
+pub use answer::Answer;
+pub use socket::{Socket, seq};
 
 /// 2026-01-02T12:00:00Z, when every rig is made.
 pub const START: Millis = Millis(1_767_355_200_000);
@@ -53,10 +58,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        // No test is about the message rate unless it says so.
-        let rules = Rules { messages_per_minute: 1_000_000, message_burst: 1_000_000, ..Rules::default() };
         Self {
-            rules,
+            rules: unlimited(),
             bounds: Bounds::default(),
             timing: Timing::default(),
             sessions: 1000,
@@ -64,6 +67,11 @@ impl Default for Options {
             pipe: 1 << 20,
         }
     }
+}
+
+/// The default rules, but for the message rate: no test is about that unless it says so.
+pub fn unlimited() -> Rules {
+    Rules { messages_per_minute: 1_000_000, message_burst: 1_000_000, ..Rules::default() }
 }
 
 /// The server in this process.
@@ -118,6 +126,24 @@ impl Rig {
         }
     }
 
+    /// A server with these rules, and the sessions of clients 1 and 2.
+    pub async fn with_two(rules: Rules) -> (Self, Socket, Socket) {
+        let mut rig = Self::with(Options { rules, ..Options::default() });
+        let (alice, bob) = (rig.login(1).await, rig.login(2).await);
+        (rig, alice, bob)
+    }
+
+    /// A server where client 1, whose session is returned, has sent client 2, who is offline, so many messages: `m-0`,
+    /// `m-1` and so on.
+    pub async fn with_waiting(messages: usize) -> (Self, Socket) {
+        let mut rig = Self::new();
+        let mut alice = rig.login(1).await;
+        for number in 0..messages {
+            alice.sends(&format!("m-{number}"), 2, "hi").await;
+        }
+        (rig, alice)
+    }
+
     /// A new connection, as from loopback.
     pub fn connect(&mut self) -> DuplexStream {
         self.connect_as(Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)))
@@ -141,14 +167,44 @@ impl Rig {
         String::from_utf8(answer).unwrap()
     }
 
+    /// The answer to raw bytes on a new connection, which the server closes then.
+    pub async fn answer(&mut self, request: impl AsRef<[u8]>) -> Answer {
+        Answer::parse(&self.exchange(request.as_ref()).await)
+    }
+
+    /// The answer to `GET path` (or another method), by itself on a connection.
+    pub async fn ask(&mut self, method: &str, path: &str) -> Answer {
+        self.answer(format!("{method} {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n")).await
+    }
+
     /// The status and the JSON body of the answer to `GET path` (or another method).
     pub async fn request(&mut self, method: &str, path: &str) -> (u16, Value) {
-        let answer = self
-            .exchange(format!("{method} {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n").as_bytes())
-            .await;
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        let answer = self.ask(method, path).await;
+        (answer.status, answer.json())
+    }
+
+    /// How many more connections may be unauthenticated.
+    pub fn free_permits(&self) -> usize {
+        self.permits.available_permits()
+    }
+
+    /// How many connections have not ended.
+    pub fn connections(&mut self) -> usize {
+        while self.tasks.try_join_next().is_some() {}
+        // One task is the expiry's.
+        self.tasks.len() - 1
+    }
+
+    /// Messages that wait.
+    pub fn waiting(&self) -> usize {
+        self.hub.figures().1.messages
+    }
+
+    /// Shuts down as the daemon does on SIGTERM.
+    pub fn drain(&self) {
+        self.health.send_replace(Health::Draining);
+        self.hub.drain();
+        self.server.sessions.drain.cancel();
     }
 
     /// A WebSocket on which nothing has been said yet.
@@ -173,6 +229,12 @@ impl Rig {
         (socket, welcome)
     }
 
+    /// A session with this window, and what `welcome` says is waiting for it.
+    pub async fn login_with_window(&mut self, number: u8, window: u32) -> (Socket, Value) {
+        let (socket, welcome) = self.login_with(number, json!({"window": window})).await;
+        (socket, welcome["pending"].clone())
+    }
+
     /// A session that has caught up with an empty mailbox.
     pub async fn login(&mut self, number: u8) -> Socket {
         let (mut socket, _) = self.login_with(number, json!({})).await;
@@ -181,59 +243,27 @@ impl Rig {
     }
 }
 
+/// Everybody does what there is to do now. Takes a millisecond of the paused time.
+pub async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// So many seconds pass, and everybody does what there is to do in them.
+pub async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+/// A time as the server writes it: so many milliseconds after the start.
+pub fn at(milliseconds: u64) -> String {
+    START.plus(milliseconds).to_string()
+}
+
+/// The smallest frame that carries something.
+pub fn message(id: &str, to: u8, content: &str) -> Value {
+    json!({"id": id, "to": fingerprint(to), "content": content})
+}
+
 /// The signature that answers a challenge.
 pub fn sign(challenge: &Value, number: u8, host: &str) -> String {
     Challenge::from_nonce_text(challenge["nonce"].as_str().unwrap()).unwrap().sign(host, &key(number))
-}
-
-/// A client's WebSocket.
-pub struct Socket {
-    pub socket: WebSocketStream<DuplexStream>,
-}
-
-impl Socket {
-    pub async fn send(&mut self, frame: &Value) {
-        self.send_text(&frame.to_string()).await;
-    }
-
-    pub async fn send_text(&mut self, text: &str) {
-        self.socket.send(Message::text(text)).await.unwrap();
-    }
-
-    /// The next JSON frame. Fails where the session is closed instead, or nothing comes for a minute.
-    pub async fn next(&mut self) -> Value {
-        loop {
-            let next = tokio::time::timeout(Duration::from_secs(60), self.socket.next()).await.expect("a frame");
-            match next {
-                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                other => panic!("instead of a frame: {other:?}"),
-            }
-        }
-    }
-
-    /// Sends a frame and returns the next one that comes.
-    pub async fn ask(&mut self, frame: &Value) -> Value {
-        self.send(frame).await;
-        self.next().await
-    }
-
-    /// Nothing comes while everybody has the time to send something.
-    pub async fn hears_nothing(&mut self) {
-        let next = tokio::time::timeout(Duration::from_millis(100), self.socket.next()).await;
-        assert!(next.is_err(), "heard {next:?}");
-    }
-
-    /// The code and reason with which the server closes, after whatever else it still says.
-    pub async fn closed(&mut self) -> (u16, String) {
-        loop {
-            let next = tokio::time::timeout(Duration::from_secs(600), self.socket.next()).await.expect("a close");
-            match next {
-                Some(Ok(Message::Close(Some(frame)))) => return (frame.code.into(), frame.reason.to_string()),
-                Some(Ok(_)) => {}
-                Some(Err(Error::ConnectionClosed)) | None => panic!("closed without a reason"),
-                other => panic!("instead of a close: {other:?}"),
-            }
-        }
-    }
 }
