@@ -18,7 +18,7 @@ const ONCE_LIMIT_S: u32 = 180;
 
 #[derive(ClapArgs)]
 #[command(after_help = "\
-Examples:
+Examples (with EPHEMERAL_SERVER set, or --server URL):
   ephemeral recv
   ephemeral recv --once --json | jq -r .content
   ephemeral recv --once --wait --timeout 600

@@ -22,7 +22,7 @@ Nothing was sent. If that is acceptable, add --plaintext";
 
 #[derive(ClapArgs)]
 #[command(after_help = "\
-Examples:
+Examples (with EPHEMERAL_SERVER set, or --server URL):
   ephemeral send 4f2a… 'See you at eight' --plaintext
   tar c notes | base64 | ephemeral send 4f2a… - --plaintext --ttl 3600
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -14,17 +14,24 @@ use crate::tor::{self, TorError};
 
 /// Tor in this process (Arti). Two identities that share one could be linked: give each its own with
 /// [`isolated`](Self::isolated).
-#[derive(Clone)]
 pub struct Arti {
-    client: Arc<tor::Client>,
     state_dir: PathBuf,
+    attempts: Mutex<Attempts>,
+}
+
+/// What the next attempt is made with.
+struct Attempts {
+    client: Arc<tor::Client>,
+    limit: Duration,
 }
 
 impl Arti {
     /// How long the first connection to the Tor network may take: a directory of some megabytes, over any line.
     pub const BOOTSTRAP_LIMIT: Duration = Duration::from_secs(300);
-    /// How long a circuit to an onion service may take.
-    pub const LIMIT: Duration = Duration::from_secs(120);
+    /// How long the first attempt to reach the server may take; twice as long after each one that took longer.
+    pub const FIRST_LIMIT: Duration = Duration::from_secs(30);
+    /// How long any attempt may take.
+    pub const LONGEST_LIMIT: Duration = Duration::from_secs(240);
 
     /// `table`: the `[tor]` table of a configuration, empty for the public network. The directory is created 0700; it
     /// holds the network's directory and the entry guards, which should stay the same for months. Call it within a tokio
@@ -33,27 +40,50 @@ impl Arti {
     /// # Errors
     /// [`TorError`], which says what to mend.
     pub fn new(table: toml::Table, state_dir: &Path) -> Result<Self, TorError> {
-        let client = tor::client(tor::config(table, state_dir)?, state_dir)?;
-        Ok(Self { client, state_dir: state_dir.to_owned() })
+        Ok(Self::with(tor::client(tor::config(table, state_dir)?, state_dir)?, state_dir))
     }
 
     /// The same client, on circuits that nobody else uses.
     #[must_use]
     pub fn isolated(&self) -> Self {
-        Self { client: self.client.isolated_client(), state_dir: self.state_dir.clone() }
+        Self::with(self.attempts().client.isolated_client(), &self.state_dir)
+    }
+
+    fn with(client: Arc<tor::Client>, state_dir: &Path) -> Self {
+        let attempts = Mutex::new(Attempts { client, limit: Self::FIRST_LIMIT });
+        Self { state_dir: state_dir.to_owned(), attempts }
     }
 
     async fn connect(&self, url: &ServerUrl) -> Result<Box<dyn ByteStream>, DialError> {
         let sorted = |action, error| DialError::Tor(TorError::from_arti(action, &self.state_dir, error));
-        timeout(Self::BOOTSTRAP_LIMIT, Box::pin(self.client.bootstrap()))
+        let (client, limit) = {
+            let attempts = self.attempts();
+            (Arc::clone(&attempts.client), attempts.limit)
+        };
+        timeout(Self::BOOTSTRAP_LIMIT, Box::pin(client.bootstrap()))
             .await
             .map_err(|_| DialError::Timeout(Self::BOOTSTRAP_LIMIT))?
             .map_err(|error| sorted("the Tor network cannot be reached", error))?;
-        let stream = timeout(Self::LIMIT, Box::pin(self.client.connect((url.bare_host(), url.port()))))
-            .await
-            .map_err(|_| DialError::Timeout(Self::LIMIT))?
-            .map_err(|error| sorted("the server cannot be reached through Tor", error))?;
-        Ok(Box::new(stream))
+        let outcome = timeout(limit, Box::pin(client.connect((url.bare_host(), url.port())))).await;
+        self.attempts().limit = match outcome {
+            Ok(_) => Self::FIRST_LIMIT,
+            Err(_) => (2 * limit).min(Self::LONGEST_LIMIT),
+        };
+        match outcome {
+            Ok(stream) => {
+                Ok(Box::new(stream.map_err(|error| sorted("the server cannot be reached through Tor", error))?))
+            }
+            Err(_) => {
+                // Arti goes on trying in the background, and the same client would only join in: with a directory of
+                // yesterday it may wait for minutes for an answer that cannot come.
+                self.attempts().client = client.isolated_client();
+                Err(DialError::Timeout(limit))
+            }
+        }
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
