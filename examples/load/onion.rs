@@ -1,6 +1,7 @@
 //! Over a private Tor network: the Tor client inside the server against C tor in front of the same server. Both get the
 //! same load in turns, from one Arti client whose every connection has circuits of its own.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -23,7 +24,7 @@ pub(crate) async fn compare() -> Result<()> {
     let mut file: toml::Table = network.arti_toml().parse()?;
     let table = file.remove("tor").and_then(|tor| tor.try_into().ok()).context("no [tor] table")?;
     let directory = tempfile::tempdir()?;
-    let tor = Arti::new(table, &directory.path().join("client"))?;
+    let tor = Arc::new(Arti::new(table, &directory.path().join("client"))?);
     for name in ["Arti inside", "C tor in front"] {
         let server = match name {
             "Arti inside" => Server::onion(&network, &tor).await?,

@@ -1,5 +1,6 @@
 //! One client connection of the driver, to the server or to the floor.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anyhow::{Result, anyhow, bail};
@@ -23,7 +24,7 @@ pub(crate) struct Peer {
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) url: ServerUrl,
-    pub(crate) tor: Option<Arti>,
+    pub(crate) tor: Option<Arc<Arti>>,
     pub(crate) is_floor: bool,
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -56,23 +57,23 @@ impl Server {
     }
 
     /// `ephemeral-server` with the Tor client that is inside it.
-    pub(crate) async fn onion(network: &TorNetwork, tor: &Arti) -> Result<Self> {
+    pub(crate) async fn onion(network: &TorNetwork, tor: &Arc<Arti>) -> Result<Self> {
         let (command, directory) = ours(&format!("{CONFIG}{}", network.arti_toml()))?;
         let output = command_with(&directory)?.arg("address").output().await?;
         let address = String::from_utf8(output.stdout)?;
         let url = format!("http://{}", address.trim()).parse()?;
-        Self::spawn(command, Target { url, tor: Some(tor.clone()), is_floor: false }, None, directory).await
+        Self::spawn(command, Target { url, tor: Some(Arc::clone(tor)), is_floor: false }, None, directory).await
     }
 
     /// `ephemeral-server` without Tor, and C tor in front of it.
-    pub(crate) async fn behind_c_tor(network: &TorNetwork, tor: &Arti) -> Result<Self> {
+    pub(crate) async fn behind_c_tor(network: &TorNetwork, tor: &Arc<Arti>) -> Result<Self> {
         let address = free_address()?;
         let service = tokio::task::block_in_place(|| network.start_onion_service(address))?;
         let names = format!("{CONFIG}[clearnet]\nserver_names = [\"{}\"]\n", service.address);
         let (mut command, directory) = ours(&names)?;
         command.arg("--no-tor").arg(format!("--clearnet={address}"));
         let url = format!("http://{}", service.address).parse()?;
-        let target = Target { url, tor: Some(tor.clone()), is_floor: false };
+        let target = Target { url, tor: Some(Arc::clone(tor)), is_floor: false };
         Self::spawn(command, target, Some(service), directory).await
     }
 
