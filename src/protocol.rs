@@ -1,4 +1,23 @@
 //! The wire protocol, version 1: pure types. Frames, fingerprints, the challenge and its signature, sanitizing, time.
+//!
+//! What a client has to do to prove who it is:
+//!
+//! ```
+//! use ed25519_dalek::SigningKey;
+//! use ephemeral::protocol::{Challenge, Fingerprint};
+//!
+//! let key = SigningKey::from_bytes(&[7; 32]);
+//! let fingerprint = Fingerprint::from(&key.verifying_key());
+//!
+//! // From the challenge frame, and for the host that was dialled.
+//! let challenge = Challenge::from_nonce_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").expect("32 bytes");
+//! let signature = challenge.sign("example.onion", &key);
+//!
+//! // What the server does with it.
+//! let key = fingerprint.verifying_key().expect("a key");
+//! assert!(challenge.verify("example.onion", &key, &signature).is_ok());
+//! assert!(challenge.verify("elsewhere.onion", &key, &signature).is_err());
+//! ```
 
 mod auth;
 mod client_frame;

@@ -71,7 +71,8 @@ async fn a_second_signal_ends_it_at_once() {
     let status = daemon.ended().await;
     assert_eq!(status.code(), Some(1), "{}", daemon.log());
     assert!(asked.elapsed() < Duration::from_secs(5), "took {:?}", asked.elapsed());
-    assert_eq!(half.read(&mut [0; 16]).await.unwrap_or(0), 0, "the open connection is gone");
+    // The rest of the first answer, and then the end (or a reset): it does not hang.
+    let _ = tokio::time::timeout(daemon::PATIENCE, half.read_to_end(&mut Vec::new())).await.expect("an end");
 }
 
 /// A connection with the first half of a request on it, which the server has begun to read.
