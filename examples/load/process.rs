@@ -57,8 +57,9 @@ impl Server {
     }
 
     /// `ephemeral-server` with the Tor client that is inside it.
-    pub(crate) async fn onion(network: &TorNetwork, tor: &Arc<Arti>) -> Result<Self> {
-        let (command, directory) = ours(&format!("{CONFIG}{}", network.arti_toml()))?;
+    pub(crate) async fn onion(network: &TorNetwork, tor: &Arc<Arti>, vanguards: &str) -> Result<Self> {
+        let configuration = format!("{CONFIG}[onion]\nvanguards = \"{vanguards}\"\n{}", network.arti_toml());
+        let (command, directory) = ours(&configuration)?;
         let output = command_with(&directory)?.arg("address").output().await?;
         let address = String::from_utf8(output.stdout)?;
         let url = format!("http://{}", address.trim()).parse()?;
