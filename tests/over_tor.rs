@@ -28,6 +28,13 @@ fn start(directory: &TempDir) -> Daemon {
     Daemon::start(&directory.path().join("server"), &format!("{GENEROUS}{}", tornet::shared().arti_toml()), &[])
 }
 
+/// Two clients on circuits of their own.
+fn two_people(directory: &TempDir, url: &ServerUrl) -> (Person, Person) {
+    let arti = arti(directory);
+    let person = |number| Person::new(number, Arc::new(arti.isolated()), url);
+    (person(1), person(2))
+}
+
 fn numbered(who: &str) -> Vec<String> {
     (0..100).map(|number| format!("{who} {number}")).collect()
 }
@@ -37,9 +44,7 @@ async fn two_clients_on_separate_circuits_exchange_a_hundred_messages_each_way()
     let directory = tempfile::tempdir().unwrap();
     let mut daemon = start(&directory);
     let url = daemon.reachable().await;
-    let arti = arti(&directory);
-    let mut alice = Person::new(1, Arc::new(arti.isolated()), &url);
-    let mut bob = Person::new(2, Arc::new(arti.isolated()), &url);
+    let (mut alice, mut bob) = two_people(&directory, &url);
     for number in 0..100 {
         alice.send(bob.fingerprint, format!("alice {number}"));
         bob.send(alice.fingerprint, format!("bob {number}"));
@@ -56,9 +61,7 @@ async fn a_message_to_somebody_offline_waits_and_arrives_after_they_connect() {
     let directory = tempfile::tempdir().unwrap();
     let mut daemon = start(&directory);
     let url = daemon.reachable().await;
-    let arti = arti(&directory);
-    let mut alice = Person::new(1, Arc::new(arti.isolated()), &url);
-    let mut bob = Person::new(2, Arc::new(arti.isolated()), &url);
+    let (mut alice, mut bob) = two_people(&directory, &url);
     alice.send(bob.fingerprint, "while you were away".into());
     alice.until("acceptance", |alice| alice.accepted == 1).await;
     bob.until("delivery", |bob| bob.received.len() == 1).await;
@@ -73,9 +76,7 @@ async fn after_a_restart_the_address_is_the_same_and_clients_come_back_and_go_on
     let directory = tempfile::tempdir().unwrap();
     let mut daemon = start(&directory);
     let url = daemon.reachable().await;
-    let arti = arti(&directory);
-    let mut alice = Person::new(1, Arc::new(arti.isolated()), &url);
-    let mut bob = Person::new(2, Arc::new(arti.isolated()), &url);
+    let (mut alice, mut bob) = two_people(&directory, &url);
     tokio::join!(
         alice.until("alice's first session", |alice| alice.connected == 1),
         bob.until("bob's first session", |bob| bob.connected == 1)
@@ -133,9 +134,10 @@ async fn sigterm_under_load_drains_and_tells_every_sender_what_became_of_its_mes
     let mut daemon = start(&directory);
     let url = daemon.reachable().await;
     let arti = arti(&directory);
+    let (begun, mut under_way) = tokio::sync::mpsc::channel(4);
     let mut senders = tokio::task::JoinSet::new();
     for number in 1..=4 {
-        let (dialer, url) = (arti.isolated(), url.clone());
+        let (dialer, url, begun) = (arti.isolated(), url.clone(), begun.clone());
         senders.spawn(async move {
             let identity = Identity::from_seed(&[number; 32]);
             let to = identity.fingerprint().to_string();
@@ -150,6 +152,9 @@ async fn sigterm_under_load_drains_and_tells_every_sender_what_became_of_its_mes
                     match connection.next_event().await {
                         Ok(ServerEvent::Accepted { .. }) => {
                             accepted += 1;
+                            if accepted == 1 {
+                                begun.send(()).await.unwrap();
+                            }
                             break;
                         }
                         Ok(ServerEvent::Error { code: ErrorCode::Draining, .. }) => {
@@ -168,13 +173,10 @@ async fn sigterm_under_load_drains_and_tells_every_sender_what_became_of_its_mes
             }
         });
     }
-    // Until every one of them has had a message through: the probe for that is a message of our own.
-    let mut probe = Person::new(9, Arc::new(arti.isolated()), &url);
-    for number in 0..20 {
-        probe.send(probe.fingerprint, format!("{number}"));
+    // Every one of them has had a message through, and goes on.
+    for _ in 0..4 {
+        tokio::time::timeout(daemon::PATIENCE, under_way.recv()).await.expect("a loaded server").expect("a sender");
     }
-    probe.until("a loaded server", |probe| probe.received.len() == 20).await;
-
     let asked = Instant::now();
     daemon.signal(Signal::TERM);
     let status = daemon.ended().await;
