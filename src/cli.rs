@@ -5,7 +5,9 @@
 
 #![allow(clippy::print_stderr)]
 
+mod admin;
 mod arguments;
+mod status;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -29,7 +31,7 @@ struct Cli {
     command: Option<Command>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Subcommand)]
+#[derive(Debug, Clone, Default, Subcommand)]
 enum Command {
     /// Run the server; this is what it does when no command is given
     #[default]
@@ -41,7 +43,25 @@ enum Command {
     /// Print the .onion address, offline; the key is made if there is none yet
     #[command(after_help = "Example:\n  ephemeral-server address --state-dir /var/lib/ephemeral-server")]
     Address,
+    /// What the running server says of itself: reachable or not, who is there, what waits, what happened
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(status::Status),
+    /// End a block before its time
+    #[command(after_help = "Example:\n  ephemeral-server unblock address-abcdefghijklm")]
+    Unblock {
+        /// The name that `status blocks` gives
+        #[arg(value_name = "NAME")]
+        who: String,
+    },
 }
+
+const STATUS_EXAMPLES: &str = "Examples:
+  ephemeral-server status
+  ephemeral-server status --watch
+  ephemeral-server status --json
+  ephemeral-server status blocks
+
+Exit code 3: the server runs, and clients cannot connect (yet).";
 
 const RUN_EXAMPLES: &str = "Examples:
   ephemeral-server
@@ -79,7 +99,17 @@ pub fn main() -> ExitCode {
     }
     match command {
         Command::Address => address(&config),
-        _ => run(config),
+        Command::Status(status) => status::run(&status, &config.admin_socket),
+        Command::Unblock { who } => status::unblock(&who, &config.admin_socket),
+        Command::Run | Command::CheckConfig => run(config),
+    }
+}
+
+/// Runs a command that talks to the daemon.
+fn on_runtime(command: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => failure(format_args!("the runtime cannot be started: {error}")),
     }
 }
 

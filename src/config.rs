@@ -18,6 +18,7 @@ pub use self::problem::{ConfigError, Problem};
 pub use self::sources::Flags;
 use self::sources::Sources;
 use self::tables::Tables;
+use crate::limits::Policy;
 pub use crate::logging::LogFormat;
 use crate::{conn, pump, session, store, transport};
 
@@ -34,6 +35,10 @@ pub struct Config {
     pub timing: pump::Timing,
     /// `[limits]`: how many connections there may be.
     pub limits: conn::Limits,
+    /// `[limits]` and `[block]`: what each peer may do, and what becomes of it otherwise.
+    pub policy: Policy,
+    /// The administrator's socket. Absolute.
+    pub admin_socket: PathBuf,
     /// `[clearnet]`; `None`: off.
     pub clearnet: Option<transport::clearnet::Settings>,
     /// `[onion]` and `[tor]`; `None`: off.
@@ -68,6 +73,7 @@ impl Config {
         document.finish();
 
         let state_dir = sources.state_dir();
+        let admin_socket = sources.admin_socket(&state_dir);
         let listen = sources.listen(tables.listen);
         let tor = sources.tor_enabled(&tables.onion_enabled);
         let log_filter = sources.log_filter();
@@ -104,6 +110,8 @@ impl Config {
             rules: tables.rules,
             timing: tables.timing,
             limits: tables.limits,
+            policy: tables.policy,
+            admin_socket,
             clearnet: listen.value.map(|listen| transport::clearnet::Settings {
                 listen,
                 server_names: tables.server_names.value,

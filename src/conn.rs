@@ -1,4 +1,4 @@
-//! One connection: HTTP/1 with timeouts, then an upgrade to a session.
+//! One connection: HTTP/1 with timeouts and limits, then an upgrade to a session.
 
 mod answers;
 
@@ -15,12 +15,16 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Notify;
 
-use crate::http::{self, Context, Outcome};
+use crate::events::Kind;
+use crate::guard::{Guard, Guest, Passage, Place, Refused};
+use crate::http::{self, Context, Offence, Outcome};
+use crate::limits::Pace;
+use crate::metrics::Metrics;
 use crate::pump;
 use crate::session::AwaitingAuth;
-use crate::transport::{Incoming, Io};
+use crate::transport::{Incoming, Io, Listener, Peer};
 use answers::Answers;
 
 /// How many connections there may be.
@@ -42,6 +46,10 @@ impl Default for Limits {
 pub struct Server {
     /// What every session needs.
     pub sessions: Arc<pump::Settings>,
+    /// Who may come in.
+    pub guard: Arc<Guard>,
+    /// Where figures come from.
+    pub metrics: Arc<Metrics>,
     /// Whether the service is ready.
     pub health: tokio::sync::watch::Receiver<http::Health>,
 }
@@ -51,38 +59,93 @@ const HEAD_BYTES: usize = 8192;
 /// Headers of a request, at most.
 const HEADERS: usize = 64;
 
-/// Serves one connection to its end. `permit` is one of [`Limits::unauthenticated`], and is released once the peer has
-/// authenticated.
-pub async fn serve(server: Arc<Server>, incoming: Incoming, permit: OwnedSemaphorePermit) {
+/// What became of a connection that is to be a session.
+struct Upgraded {
+    io: Box<dyn Io>,
+    read_ahead: Bytes,
+    session: AwaitingAuth,
+    guest: Guest,
+}
+
+/// Serves one connection to its end. `place` is one of [`Limits::unauthenticated`]: free again once the peer has
+/// authenticated; and when it is lost before, the connection ends.
+pub async fn serve(server: Arc<Server>, incoming: Incoming, place: Place) {
     let Incoming { peer, io, listener, permit: transports } = incoming;
     let sessions = Arc::clone(&server.sessions);
+    let guest = match entrance(&server, peer, &listener) {
+        Ok(guest) => guest,
+        Err(_) => return,
+    };
     // Both are boxed: an idle session holds nothing of what the request needed.
-    if let Some((io, read_ahead, session)) = Box::pin(requests(server, peer, io, listener)).await {
-        Box::pin(pump::run(sessions, io, read_ahead, session, permit)).await;
+    let requests = Box::pin(requests(server, peer, io, listener, guest));
+    let upgraded = tokio::select! {
+        upgraded = requests => upgraded,
+        () = place.lost() => return,
+    };
+    if let Some(Upgraded { io, read_ahead, session, guest }) = upgraded {
+        Box::pin(pump::run(sessions, io, read_ahead, session, guest, place)).await;
     }
     drop(transports);
+}
+
+/// The connection as its peer's. `None` for a trusted proxy's: each of its requests is somebody else's.
+fn entrance(server: &Server, peer: Peer, listener: &Listener) -> Result<Option<Guest>, Refused> {
+    if matches!(peer, Peer::Address(address) if listener.is_trusted_proxy(address)) {
+        return Ok(None);
+    }
+    server.guard.enter(peer).map(Some)
 }
 
 /// Answers requests until the connection ends (`None`) or becomes a session.
 async fn requests(
     server: Arc<Server>,
-    peer: crate::transport::Peer,
+    peer: Peer,
     io: Box<dyn Io>,
-    listener: Arc<crate::transport::Listener>,
-) -> Option<(Box<dyn Io>, Bytes, AwaitingAuth)> {
-    let upgrade: Mutex<Option<(OnUpgrade, AwaitingAuth)>> = Mutex::new(None);
-    let timing = server.sessions.timing;
-    let drain = &server.sessions.drain;
+    listener: Arc<Listener>,
+    guest: Option<Guest>,
+) -> Option<Upgraded> {
+    let upgrade: Mutex<Option<(OnUpgrade, AwaitingAuth, Guest)>> = Mutex::new(None);
+    let proxied = guest.is_none();
+    let guest = Mutex::new(guest);
+    let (timing, drain) = (server.sessions.timing, &server.sessions.drain);
+    let barred = Notify::new();
     let answering = Arc::new(AtomicBool::new(false));
     let io = Answers::new(io, Arc::clone(&answering), timing.write_timeout);
     let service = service_fn(|mut request: Request<Body>| {
         answering.store(true, Ordering::Relaxed);
-        let context = Context { hub: &server.sessions.hub, health: *server.health.borrow(), listener: &listener, peer };
-        let response = match http::answer(&request, &context) {
-            Outcome::Response(response) => response,
-            Outcome::Upgrade(response, session) => {
+        let asking = if proxied { listener.peer_of(peer, request.headers()) } else { peer };
+        let mut visitor = if proxied { server.guard.enter(asking).ok() } else { take(&guest) };
+        let passage = visitor.as_mut().map_or(CROWDED, Guest::request);
+        let context = Context {
+            metrics: &server.metrics,
+            health: *server.health.borrow(),
+            listener: &listener,
+            peer: asking,
+            passage,
+            https: listener.is_https(peer, request.headers()),
+        };
+        let (outcome, offence) = http::answer(&request, &context);
+        if let Some(visitor) = &visitor {
+            match offence {
+                Some(Offence::Strike(kind)) => visitor.strike(kind),
+                Some(Offence::Note(kind)) => visitor.note(kind),
+                None => {}
+            }
+            // A blocked address is told so; a blocked circuit is closed.
+            if matches!(asking, Peer::Circuit(_)) && visitor.is_blocked() {
+                barred.notify_one();
+            }
+        }
+        let response = match (outcome, visitor) {
+            (Outcome::Upgrade(response, session), Some(visitor)) => {
                 let pending = hyper::upgrade::on(&mut request);
-                *upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((pending, *session));
+                *lock(&upgrade) = Some((pending, *session, visitor));
+                response
+            }
+            (Outcome::Response(response) | Outcome::Upgrade(response, _), visitor) => {
+                if !proxied {
+                    *lock(&guest) = visitor;
+                }
                 response
             }
         };
@@ -97,14 +160,35 @@ async fn requests(
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = drain.cancelled() => {
+        () = async { tokio::select! { () = drain.cancelled() => {}, () = barred.notified() => {} } } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
+    if let (Err(error), Some(guest)) = (&ended, &*lock(&guest)) {
+        match error {
+            _ if error.is_parse_too_large() => guest.strike(Kind::Oversize),
+            _ if error.is_parse() => guest.strike(Kind::Malformed),
+            _ if error.is_timeout() => guest.note(Kind::AuthTimeout),
+            _ => {}
+        }
+    }
     ended.ok()?;
-    let (pending, session) = upgrade.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+    let (pending, session, guest) = take(&upgrade)?;
     let parts = pending.await.ok()?.downcast::<TokioIo<Answers>>().ok()?;
     // What was read ahead is a slice of the request's buffer, which would stay.
-    Some((parts.io.into_inner().into_inner(), Bytes::copy_from_slice(&parts.read_buf), session))
+    let read_ahead = Bytes::copy_from_slice(&parts.read_buf);
+    Some(Upgraded { io: parts.io.into_inner().into_inner(), read_ahead, session, guest })
+}
+
+/// What a client behind a trusted proxy is told that has as many requests and sessions open as it may have.
+const CROWDED: Passage =
+    Passage::Limited(Pace { wait_ms: Some(1000), ignores: false, burst: 0, left: 0, reset_ms: 1000 });
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn take<T>(mutex: &Mutex<Option<T>>) -> Option<T> {
+    lock(mutex).take()
 }

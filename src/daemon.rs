@@ -8,22 +8,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::conn::{self, Server};
+use crate::events::{Events, Kind};
+use crate::guard::{Guard, Lobby};
 use crate::http::Health;
 use crate::hub::{self, Hub};
-use crate::limits::Rate;
+use crate::limits::{Bucket, Rate};
+use crate::metrics::{self, Metrics};
 use crate::pump;
 use crate::transport::onion::{OnionStatus, Phase};
-use crate::transport::{Incoming, clearnet, onion};
+use crate::transport::{Incoming, admin, clearnet, onion};
 
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
+/// New connections a minute that are given a task, from wherever they come, and at once. The others wait where they
+/// came from: most of the processor stays with the sessions, however many knock.
+const ADMISSIONS_PER_MINUTE: u32 = 60_000;
+const ADMISSIONS_AT_ONCE: u32 = 256;
+/// Connections of the administrator at the same time.
+const ADMINISTRATORS: usize = 16;
+/// What is held only for a time is looked through that often.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// Runs until it is told to stop (SIGTERM or SIGINT), then drains.
 ///
@@ -40,8 +51,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
     let hub = Hub::new(hub_settings(&config), Clock::System).context("the system has no random numbers")?;
+    let events = Arc::new(Events::new(hub.now()).context("the system has no random numbers")?);
+    let guard = Guard::new(config.policy, Arc::clone(&hub), events);
+    let lobby = Lobby::new(config.limits.unauthenticated);
+    let onion_seen = config.onion.is_some().then(|| status.clone());
+    let bounds = metrics_bounds(&config);
+    let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, onion_seen);
     let sessions = pump::Settings { hub: Arc::clone(&hub), rules: config.rules, timing: config.timing, drain };
-    let server = Arc::new(Server { sessions: Arc::new(sessions), health: health_now });
+    let (sessions, metrics) = (Arc::new(sessions), Arc::new(metrics));
+    let server = Arc::new(Server { sessions, guard: Arc::clone(&guard), metrics, health: health_now });
 
     // Whatever of these ends before it is told to, ends the daemon.
     let mut tasks = JoinSet::new();
@@ -57,6 +75,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             Ok(())
         });
     }
+    let (administrators, administration) = mpsc::channel(ADMINISTRATORS);
+    let (admin_socket, admin_stop) = (admin::bind(&config.admin_socket)?, stop.clone());
+    tasks.spawn(async move {
+        admin::run(admin_socket, administrators, admin_stop).await;
+        Ok(())
+    });
     if let Some(settings) = config.onion {
         let port = settings.port;
         let onion = onion::run(settings, config.state_dir, incoming.clone(), onion_status, stop.clone());
@@ -66,11 +90,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         announce::clearnet(clearnet_address);
     }
     drop(incoming);
-    let connections = tokio::spawn(serve(Arc::clone(&server), accepted, config.limits.unauthenticated, stop.clone()));
+    let connections = tokio::spawn(serve(Arc::clone(&server), accepted, lobby, stop.clone()));
     let mut connections = AbortOnDrop(connections);
+    let anteroom = Lobby::new(ADMINISTRATORS);
+    let _administration = AbortOnDrop(tokio::spawn(serve(Arc::clone(&server), administration, anteroom, stop.clone())));
     let expiring = Arc::clone(&hub);
-    let mut expiry = JoinSet::new();
-    expiry.spawn(async move { expiring.keep_expiring().await });
+    let mut upkeep = JoinSet::new();
+    upkeep.spawn(async move { expiring.keep_expiring().await });
+    upkeep.spawn(async move {
+        loop {
+            tokio::time::sleep(HOUSEKEEPING).await;
+            guard.settle();
+        }
+    });
 
     let failed = tokio::select! {
         name = signals.next() => {
@@ -119,24 +151,40 @@ fn hub_settings(config: &Config) -> hub::Settings {
     }
 }
 
+fn metrics_bounds(config: &Config) -> metrics::Bounds {
+    metrics::Bounds {
+        clients: config.limits.sessions,
+        unauthenticated: config.limits.unauthenticated,
+        circuits: config.onion.as_ref().map_or(0, |onion| onion.circuits),
+        bytes: config.bounds.total_bytes,
+        ttl_s: config.rules.default_ttl_s,
+        max_ttl_s: config.rules.max_ttl_s,
+    }
+}
+
 /// Gives each connection a task, and returns when the last one has ended after `stop`.
 async fn serve(
     server: Arc<Server>,
     mut accepted: mpsc::Receiver<Incoming>,
-    unauthenticated: usize,
+    lobby: Arc<Lobby>,
     stop: CancellationToken,
 ) {
-    let permits = Arc::new(Semaphore::new(unauthenticated));
+    let (pace, mut admitted) = (Rate::new(ADMISSIONS_PER_MINUTE, ADMISSIONS_AT_ONCE), Bucket::default());
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             incoming = accepted.recv() => {
                 let Some(incoming) = incoming else { break };
-                // Without a permit it is dropped: whoever has authenticated goes on undisturbed.
-                if let Ok(permit) = Arc::clone(&permits).try_acquire_owned()
-                    && !stop.is_cancelled()
-                {
-                    connections.spawn(conn::serve(Arc::clone(&server), incoming, permit));
+                if stop.is_cancelled() {
+                    continue;
+                }
+                let (place, took) = lobby.enter();
+                if took {
+                    server.guard.note_nobody(Kind::Overload);
+                }
+                connections.spawn(conn::serve(Arc::clone(&server), incoming, place));
+                if let Err(wait) = pace.take(&mut admitted, server.sessions.hub.now()) {
+                    tokio::time::sleep(Duration::from_millis(wait)).await;
                 }
             }
             Some(ended) = connections.join_next() => note(&ended),

@@ -1,15 +1,21 @@
-//! Routes, error bodies, headers, the `Host` rule. Pure: a request's head in, a response out.
+//! Routes, error bodies, headers, the `Host` and `Origin` rules. Pure: a request's head in, a response out.
 
+mod blocks;
+mod cors;
 mod health;
 mod host;
 mod response;
+mod stats;
 mod upgrade;
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::hub::Hub;
+use crate::events::Kind;
+use crate::guard::Passage;
+use crate::metrics::Metrics;
 use crate::session::AwaitingAuth;
 use crate::transport::{Listener, Peer};
 pub use health::Health;
@@ -18,14 +24,18 @@ pub(crate) use response::instead_of;
 
 /// What an answer depends on besides the request.
 pub struct Context<'server> {
-    /// Where messages wait.
-    pub hub: &'server Hub,
+    /// Where the figures come from.
+    pub metrics: &'server Metrics,
     /// Whether the service is ready.
     pub health: Health,
     /// What holds for the listener.
     pub listener: &'server Listener,
     /// Who asks.
     pub peer: Peer,
+    /// Whether the peer may ask now.
+    pub passage: Passage,
+    /// Whether the client came over TLS, here or at a trusted proxy.
+    pub https: bool,
 }
 
 /// What becomes of a request.
@@ -36,34 +46,86 @@ pub enum Outcome {
     Upgrade(Response<Full<Bytes>>, Box<AwaitingAuth>),
 }
 
-/// Answers a request by its head. Its body is not read.
-#[must_use]
-pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> Outcome {
-    let outcome = route(request, context);
-    match outcome {
-        Outcome::Response(response) => Outcome::Response(response::finish(response, request.method())),
-        Outcome::Upgrade(response, session) => Outcome::Upgrade(response::finish(response, request.method()), session),
-    }
+/// What a peer did wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offence {
+    /// It is a strike.
+    Strike(Kind),
+    /// It is noted.
+    Note(Kind),
 }
 
-fn route<B>(request: &Request<B>, context: &Context<'_>) -> Outcome {
+/// Answers a request by its head. Its body is not read.
+#[must_use]
+pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Option<Offence>) {
+    let mut offence = None;
+    let outcome = route(request, context, &mut offence);
+    let finish = |mut response: Response<Full<Bytes>>| {
+        response::pace(&mut response, &context.passage);
+        cors::allow(request, context, &mut response);
+        response::finish(response, request.method())
+    };
+    let outcome = match outcome {
+        Outcome::Response(response) => Outcome::Response(finish(response)),
+        Outcome::Upgrade(response, session) => Outcome::Upgrade(finish(response), session),
+    };
+    (outcome, offence)
+}
+
+fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Offence>) -> Outcome {
+    match context.passage {
+        Passage::Blocked(_) => {
+            return Outcome::Response(error(StatusCode::FORBIDDEN, "blocked", "this address is blocked for a while"));
+        }
+        Passage::Limited(_) => {
+            let sentence = "too many requests: wait as long as `Retry-After` says";
+            return Outcome::Response(error(StatusCode::TOO_MANY_REQUESTS, "rate_limited", sentence));
+        }
+        Passage::Open(_) | Passage::Free => {}
+    }
     let host = match host::of(request) {
         Ok(host) if context.listener.answers_to(&host) => host,
         Ok(_) => {
+            *offence = Some(Offence::Note(Kind::MisdirectedHost));
             let sentence = "this server does not answer to that host";
             return Outcome::Response(error(StatusCode::MISDIRECTED_REQUEST, "misdirected_request", sentence));
         }
         Err(sentence) => return Outcome::Response(error(StatusCode::BAD_REQUEST, "bad_request", sentence)),
     };
+    if !cors::is_welcome(request, context) {
+        *offence = Some(Offence::Strike(Kind::OriginRefused));
+        let sentence = "web pages of that origin may not use this server";
+        return Outcome::Response(error(StatusCode::FORBIDDEN, "origin_not_allowed", sentence));
+    }
     let path = request.uri().path();
-    if !matches!(path, "/ws" | "/health") {
+    let shown = stats::shown(request, context);
+    let known = match path {
+        "/ws" | "/health" => true,
+        "/stats" | "/metrics" => shown,
+        _ => context.peer == Peer::Local && blocks::is_path(path),
+    };
+    if !known {
         return Outcome::Response(error(StatusCode::NOT_FOUND, "not_found", "there is nothing here"));
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response =
-            error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "the methods here are GET and HEAD");
-        response.headers_mut().insert(hyper::header::ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
-        return Outcome::Response(response);
+    if cors::is_preflight(request) {
+        return Outcome::Response(cors::preflight());
     }
-    if path == "/ws" { upgrade::answer(request, host) } else { Outcome::Response(health::answer(context)) }
+    if context.peer == Peer::Local && blocks::is_path(path) {
+        return Outcome::Response(blocks::answer(request, context));
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Outcome::Response(not_allowed("GET, HEAD", "the methods here are GET and HEAD"));
+    }
+    match path {
+        "/ws" => upgrade::answer(request, host),
+        "/stats" => Outcome::Response(stats::json(context)),
+        "/metrics" => Outcome::Response(stats::text(context)),
+        _ => Outcome::Response(health::answer(context, shown)),
+    }
+}
+
+fn not_allowed(allow: &'static str, sentence: &'static str) -> Response<Full<Bytes>> {
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", sentence);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
 }

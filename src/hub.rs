@@ -50,9 +50,25 @@ struct State {
     sessions: usize,
     next_session: u64,
     draining: bool,
+    totals: Totals,
     /// Empty, but for their allocations, whenever the lock is free.
     ended: Vec<Ended>,
     freed: Vec<PartyId>,
+}
+
+/// What became of messages since the hub was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Totals {
+    /// Kept.
+    pub accepted: u64,
+    /// Sent again with an id that was known.
+    pub duplicates: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// Acknowledged by their recipients.
+    pub delivered: u64,
+    /// Erased because their time had run out.
+    pub expired: u64,
 }
 
 struct Online {
@@ -67,6 +83,7 @@ struct Online {
 pub struct Signal {
     waker: AtomicWaker,
     raised: AtomicBool,
+    evicted: AtomicBool,
 }
 
 impl Signal {
@@ -74,6 +91,19 @@ impl Signal {
     pub fn poll(&self, waker: &std::task::Waker) -> bool {
         self.waker.register(waker);
         self.raised.swap(false, Ordering::AcqRel)
+    }
+
+    /// The session has to end: its peer, or its fingerprint, is blocked. Not under a lock that the session wants.
+    pub fn evict(&self) {
+        self.evicted.store(true, Ordering::Release);
+        self.raised.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Whether it has to.
+    #[must_use]
+    pub fn is_evicted(&self) -> bool {
+        self.evicted.load(Ordering::Acquire)
     }
 }
 
@@ -122,6 +152,7 @@ impl Hub {
             sessions: 0,
             next_session: 0,
             draining: false,
+            totals: Totals::default(),
             ended: Vec::new(),
             freed: Vec::new(),
         };
@@ -152,6 +183,26 @@ impl Hub {
     pub fn figures(&self) -> (usize, Figures) {
         let state = self.lock();
         (state.sessions, state.store.figures())
+    }
+
+    /// What became of messages.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let state = self.lock();
+        let (delivered, expired) = state.store.ends();
+        Totals { delivered, expired, ..state.totals }
+    }
+
+    /// Ends the session of `fingerprint`, if it has one, because it is blocked.
+    pub fn evict(&self, fingerprint: &Fingerprint) {
+        let signal = {
+            let mut state = self.lock();
+            let party = state.store.find(fingerprint);
+            party.and_then(|party| state.online_mut(party)).map(|online| Arc::clone(&online.signal))
+        };
+        if let Some(signal) = signal {
+            signal.evict();
+        }
     }
 
     /// Begins a session. One of the same fingerprint that was there before is told that it was replaced. Returns the
@@ -195,7 +246,8 @@ impl Hub {
         if let Some(place) = state.online.get_mut(party.index()) {
             *place = Some(Online { session, signal: Arc::clone(&signal), receipts, overrun: false });
         }
-        Ok((Seat { hub: Arc::clone(self), party, session, signal, window: window as usize }, pending))
+        let hub = Arc::clone(self);
+        Ok((Seat { hub, party, session, signal, window: window as usize, replaces }, pending))
     }
 
     /// Expires messages at the moment they are due, for ever.

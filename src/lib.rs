@@ -11,12 +11,15 @@
 //! | [`client`] | the client library that `ephemeral` and the tests use |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
 //! | [`http`] | routes, error bodies, headers, the `Host` rule |
+//! | [`metrics`] | the figures of `/stats`, `/metrics` and `status` |
 //! | [`pump`] | WebSocket ↔ session ↔ hub: the only place that reads and writes a WebSocket |
+//! | [`guard`] | who may come in, at what pace, and who is blocked |
 //! | [`transport`] | where connections come from: onion service, TCP |
 //! | [`hub`] | who is online; takeover; wakes; the lock around the store |
 //! | [`session`] | the protocol's state machine: frame in, action out; no socket, no clock |
 //! | [`store`] | mailboxes, quotas, expiry, duplicates; no socket, no clock |
-//! | [`limits`] | rates; no clock |
+//! | [`events`] | security events: counters, a bounded ring, pseudonyms, their log lines |
+//! | [`limits`] | rates, strikes and blocks; no clock |
 //! | [`tor`] | the Tor client that the onion service and the client library share |
 //! | [`clock`] | the only place that asks what time it is |
 //! | [`protocol`] | the wire types, pure |
@@ -27,10 +30,13 @@ pub mod clock;
 pub mod config;
 pub mod conn;
 pub mod daemon;
+pub mod events;
+pub mod guard;
 pub mod http;
 pub mod hub;
 pub mod limits;
 pub mod logging;
+pub mod metrics;
 pub mod protocol;
 pub mod pump;
 pub mod session;

@@ -1,6 +1,9 @@
-//! Rates. No clock, no task: time is passed in.
+//! Rates, strikes and blocks. No clock, no task: time is passed in.
+
+mod table;
 
 use crate::protocol::Millis;
+pub use table::{Block, Crowded, Pace, Policy, REQUESTS, Struck, Table};
 
 /// So many a minute, so many of them at once (a generic cell rate algorithm, ITU-T I.371).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,25 @@ impl Rate {
         bucket.unused_at = next;
         Ok(())
     }
+
+    /// How many a minute.
+    #[must_use]
+    pub const fn per_minute(&self) -> u64 {
+        60_000_000 / self.interval
+    }
+
+    /// How many there are at once, at most.
+    #[must_use]
+    pub const fn burst(&self) -> u64 {
+        self.tolerance / self.interval
+    }
+
+    /// How many could be taken at once now, and in how many milliseconds it would be the whole burst.
+    #[must_use]
+    pub fn left(&self, bucket: &Bucket, now: Millis) -> (u64, u64) {
+        let ahead = bucket.unused_at.saturating_sub(now.0.saturating_mul(1000)).min(self.tolerance);
+        ((self.tolerance - ahead) / self.interval, ahead.div_ceil(1000))
+    }
 }
 
 impl Bucket {
@@ -65,6 +87,9 @@ mod tests {
             assert_eq!(rate.take(&mut bucket, NOW), Ok(()));
         }
         assert_eq!(rate.take(&mut bucket, NOW), Err(600));
+        assert_eq!(rate.left(&bucket, NOW), (0, 6000));
+        assert_eq!(rate.left(&bucket, NOW.plus(1800)), (3, 4200));
+        assert_eq!(rate.left(&Bucket::default(), NOW), (10, 0));
         assert_eq!(rate.take(&mut bucket, NOW.plus(599)), Err(1));
         assert_eq!(rate.take(&mut bucket, NOW.plus(600)), Ok(()));
         assert_eq!(rate.take(&mut bucket, NOW.plus(600)), Err(600));

@@ -13,13 +13,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
+use crate::events::Kind;
+use crate::guard::{Guest, Place};
 use crate::hub::{Hub, JoinError};
 use crate::protocol::{CloseReason, Welcome, encode};
 use crate::session::{AwaitingAuth, Established, Rules};
@@ -76,14 +77,15 @@ const LINGER_BYTES: usize = 1 << 20;
 
 type Socket = WebSocketStream<Meter<Box<dyn Io>>>;
 
-/// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `permit`
-/// is released once the peer has authenticated.
+/// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `place` is
+/// given up once the peer has authenticated.
 pub async fn run(
     settings: Arc<Settings>,
     io: Box<dyn Io>,
     read_ahead: Bytes,
     session: AwaitingAuth,
-    permit: OwnedSemaphorePermit,
+    guest: Guest,
+    place: Place,
 ) {
     let frame_bytes = settings.rules.frame_bytes();
     let config = WebSocketConfig::default()
@@ -99,8 +101,13 @@ pub async fn run(
         WebSocketStream::from_partially_read(io, read_ahead.to_vec(), Role::Server, Some(config)).await
     };
     // Boxed: what authentication needs is freed before the long life of the session begins.
-    if let Some(pump) = Box::pin(authenticate(settings, socket, session)).await {
-        drop(permit);
+    let authenticate = Box::pin(authenticate(settings, socket, session, guest));
+    let pump = tokio::select! {
+        pump = authenticate => pump,
+        () = place.lost() => return,
+    };
+    if let Some(pump) = pump {
+        drop(place);
         let (socket, reason) = pump.await;
         match reason {
             Some(reason) => Box::pin(close(socket, reason)).await,
@@ -110,12 +117,21 @@ pub async fn run(
 }
 
 /// Challenge, answer, `welcome`.
-async fn authenticate(settings: Arc<Settings>, mut socket: Socket, session: AwaitingAuth) -> Option<Pump> {
+async fn authenticate(
+    settings: Arc<Settings>,
+    mut socket: Socket,
+    session: AwaitingAuth,
+    mut guest: Guest,
+) -> Option<Pump> {
     let deadline = Instant::now() + settings.timing.auth_timeout;
-    let answer = settings.drain.run_until_cancelled(answer(&settings, &mut socket, session));
+    let answer = settings.drain.run_until_cancelled(answer(&settings, &mut socket, session, &guest));
     let answer = timeout_at(deadline, answer).await.map(|answer| answer.unwrap_or(Err(CloseReason::Draining)));
     match answer {
         Ok(Ok(Some((established, seat, pending)))) => {
+            guest.established(established.fingerprint, seat.signal());
+            if seat.replaces() {
+                guest.note(Kind::Takeover);
+            }
             let welcome = encode(&Welcome {
                 fingerprint: established.fingerprint,
                 epoch: settings.hub.epoch(),
@@ -126,17 +142,19 @@ async fn authenticate(settings: Arc<Settings>, mut socket: Socket, session: Awai
             socket.get_mut().unlimit();
             // Flushed in the pump's first turn.
             socket.feed(Message::text(welcome)).await.ok()?;
-            Some(Pump::new(settings, socket, established, seat))
+            Some(Pump::new(settings, socket, established, seat, guest))
         }
         Ok(Ok(None)) => {
             hang_up(socket).await;
             None
         }
         Ok(Err(reason)) => {
+            offence(&guest, reason);
             close(socket, reason).await;
             None
         }
         Err(_) => {
+            guest.note(Kind::AuthTimeout);
             close(socket, CloseReason::AuthTimeout).await;
             None
         }
@@ -148,6 +166,7 @@ async fn answer(
     settings: &Settings,
     socket: &mut Socket,
     session: AwaitingAuth,
+    guest: &Guest,
 ) -> Result<Option<(Established, crate::hub::Seat, usize)>, CloseReason> {
     if socket.send(Message::text(session.first_frame(settings.timing.auth_timeout))).await.is_err() {
         return Ok(None);
@@ -162,10 +181,28 @@ async fn answer(
             Some(Err(error)) => return reason_of(&error, socket.get_ref()).map_or(Ok(None), Err),
         }
     };
+    if guest.guard().bars(&established.fingerprint) || guest.is_blocked() {
+        return Err(CloseReason::Blocked);
+    }
     match settings.hub.join(established.fingerprint, established.receipts, established.window) {
         Ok((seat, pending)) => Ok(Some((established, seat, pending))),
         Err(JoinError::Overloaded) => Err(CloseReason::Overloaded),
         Err(JoinError::Draining) => Err(CloseReason::Draining),
+    }
+}
+
+/// What the end of a session for this reason means for its peer.
+fn offence(guest: &Guest, reason: CloseReason) {
+    match reason {
+        CloseReason::AuthFailed | CloseReason::AuthRequired => guest.strike(Kind::AuthFailed),
+        CloseReason::FrameTooLarge => guest.strike(Kind::Oversize),
+        CloseReason::ProtocolError | CloseReason::Unsupported | CloseReason::InvalidUtf8 => {
+            guest.strike(Kind::Malformed);
+        }
+        CloseReason::TooSlow => guest.note(Kind::TooSlow),
+        CloseReason::AuthTimeout => guest.note(Kind::AuthTimeout),
+        CloseReason::Overloaded => guest.note(Kind::Overload),
+        CloseReason::Replaced | CloseReason::Blocked | CloseReason::Draining => {}
     }
 }
 

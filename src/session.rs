@@ -131,8 +131,13 @@ pub enum Action<'frame> {
         /// What an error about it has to name.
         id: Option<Cow<'frame, str>>,
     },
-    /// Nothing; this is the answer.
-    Reply(String),
+    /// Nothing: it is refused.
+    Reply {
+        /// Why.
+        code: ErrorCode,
+        /// The answer.
+        frame: String,
+    },
 }
 
 /// A message frame that has been looked at.
@@ -196,9 +201,11 @@ impl Established {
             Ok(ClientFrame::Ack { seq, id }) => Action::Acknowledge { seq, id },
             Ok(ClientFrame::Auth(AuthFrame { id, .. })) => {
                 let refusal = Refusal::new(ErrorCode::Malformed, "this session is authenticated already");
-                Action::Reply(refusal.frame(id.as_deref()))
+                Action::Reply { code: refusal.code, frame: refusal.frame(id.as_deref()) }
             }
-            Err(FrameError { code, message, id }) => Action::Reply(Refusal::new(code, message).frame(id.as_deref())),
+            Err(FrameError { code, message, id }) => {
+                Action::Reply { code, frame: Refusal::new(code, message).frame(id.as_deref()) }
+            }
         }
     }
 

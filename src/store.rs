@@ -150,6 +150,8 @@ pub struct Store {
     due: BinaryHeap<Reverse<(Millis, Due)>>,
     waiting: usize,
     bytes: usize,
+    delivered: u64,
+    expired: u64,
     opened: Millis,
     latest: Millis,
     first_seq: u64,
@@ -169,6 +171,8 @@ impl Store {
             due: BinaryHeap::new(),
             waiting: 0,
             bytes: 0,
+            delivered: 0,
+            expired: 0,
             opened: now,
             latest: now,
             first_seq: seed.first_seq.max(1),
@@ -350,6 +354,12 @@ impl Store {
     #[must_use]
     pub fn next_due(&self) -> Option<Millis> {
         self.due.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// How many messages were delivered and acknowledged, and how many expired, since it was made.
+    #[must_use]
+    pub const fn ends(&self) -> (u64, u64) {
+        (self.delivered, self.expired)
     }
 
     /// How full it is.

@@ -1,6 +1,7 @@
 //! Where connections come from. A transport only *produces* [`Incoming`]s: a byte stream and who is on it.
 //! Nothing behind it knows whether the bytes came over Tor or TCP; policy differs only as data.
 
+pub mod admin;
 pub mod clearnet;
 mod listener;
 pub mod onion;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use self::listener::{Listener, host_name};
+pub use self::listener::{Audience, Listener, host_name};
 
 /// Who is on the other end before it has authenticated. Never written to a log in clear.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +20,8 @@ pub enum Peer {
     Circuit(u64),
     /// The address of a TCP connection.
     Address(IpAddr),
+    /// The administrator, on this machine.
+    Local,
 }
 
 /// A byte stream in both directions.

@@ -207,7 +207,7 @@ fn is_justified(refusal: ErrorCode, json: &Value, rules: &Rules) -> bool {
 /// Whatever the text, the action follows from it.
 fn check_action(text: &str, rules: &Rules) -> Result<(), TestCaseError> {
     match session().on_text(text, rules, NOW) {
-        Action::Reply(reply) => {
+        Action::Reply { frame: reply, .. } => {
             let reply: Value = serde_json::from_str(&reply).expect("JSON");
             prop_assert_eq!(&reply["type"], "error");
             prop_assert!(matches!(reply["code"].as_str(), Some("malformed" | "unknown_type" | "invalid_id")));
@@ -309,7 +309,7 @@ proptest! {
         let answer = match session().on_text(&json.to_string(), &rules(Sanitize::Clean), NOW) {
             Action::Submit(_) => Ok("message"),
             Action::Acknowledge { .. } => Ok("ack"),
-            Action::Reply(reply) => {
+            Action::Reply { frame: reply, .. } => {
                 let reply: Value = serde_json::from_str(&reply).expect("JSON");
                 prop_assert_eq!(reply["id"].as_str(), json["id"].as_str().filter(|id| is_id(id)), "errors carry the id");
                 Err(reply["code"].as_str().expect("a code").to_owned())

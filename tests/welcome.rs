@@ -145,5 +145,5 @@ async fn a_session_no_longer_counts_among_the_unauthenticated() {
     let mut rig = Rig::with(Options { unauthenticated: 1, ..Options::default() });
     let sessions = [rig.login(1).await, rig.login(2).await, rig.login(3).await];
     let _unauthenticated = rig.socket(4).await;
-    assert_eq!((rig.free_permits(), rig.hub.figures().0, sessions.len()), (0, 3, 3));
+    assert_eq!((rig.unauthenticated(), rig.hub.figures().0, sessions.len()), (1, 3, 3));
 }

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use super::Config;
 use super::tables::{SANITIZE, VANGUARDS};
+use crate::limits::Policy;
 use crate::transport::{clearnet, onion};
 use crate::{conn, pump, session, store};
 
@@ -20,15 +21,18 @@ impl Config {
 
     fn write(&self, out: &mut String) -> fmt::Result {
         // No `..`: a new field does not compile until it is shown.
-        let Self { state_dir, bounds, rules, timing, limits, clearnet, onion, grace, log_filter, log_format } = self;
+        let Self { state_dir, bounds, rules, timing, limits, policy, .. } = self;
+        let Self { admin_socket, clearnet, onion, grace, log_filter, log_format, .. } = self;
         let store::Bounds { mailbox_messages, mailbox_bytes, sender_bytes, total_bytes } = bounds;
         let session::Rules { content_bytes, sanitize, default_ttl_s, max_ttl_s, .. } = rules;
         let session::Rules { messages_per_minute, message_burst, window, .. } = rules;
         let pump::Timing { auth_timeout, ping_interval, idle_timeout, write_timeout } = timing;
         let conn::Limits { unauthenticated, sessions } = limits;
+        let Policy { requests, connections, strikes, window_ms, duration_ms } = policy;
 
         // Quoted: a line break in a path would end the comment.
         writeln!(out, "# state directory: {state_dir:?}")?;
+        writeln!(out, "# administrator's socket: {admin_socket:?}")?;
         writeln!(out, "# log: {log_filter:?}, {log_format}")?;
         let mut table = |name: &str, entries: &[(&str, &dyn Display)]| -> fmt::Result {
             writeln!(out, "\n[{name}]")?;
@@ -50,11 +54,18 @@ impl Config {
         table(
             "limits",
             &[
+                ("requests_per_minute", &requests.per_minute()),
+                ("burst", &requests.burst()),
                 ("messages_per_minute", messages_per_minute),
                 ("message_burst", message_burst),
+                ("connections_per_peer", connections),
                 ("unauthenticated", unauthenticated),
                 ("sessions", sessions),
             ],
+        )?;
+        table(
+            "block",
+            &[("strikes", strikes), ("window_s", &(window_ms / 1000)), ("duration_s", &(duration_ms / 1000))],
         )?;
         table(
             "session",

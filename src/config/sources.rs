@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
 use super::problem::Problem;
 use super::setting::Setting;
 use crate::logging::{self, Level, LogFormat};
+use crate::transport::admin;
 
 /// What a sentence about an address accepts.
 pub(super) const ADDRESS: &str = "must be an IP address with a port, such as 127.0.0.1:8443 or [::1]:8443";
@@ -27,6 +28,11 @@ pub struct Flags {
     /// [default: the platform's data directory]
     #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
+
+    /// Where `status` and the other commands reach the running server [env: EPHEMERAL_ADMIN_SOCKET]
+    /// [default: admin.sock in RUNTIME_DIRECTORY or in the state directory]
+    #[arg(long, value_name = "PATH", global = true)]
+    pub admin_socket: Option<PathBuf>,
 
     /// Also listen on TCP; without ADDR where PORT or the file says, else on 127.0.0.1:8443 [env: PORT, a port on
     /// 127.0.0.1]
@@ -98,6 +104,17 @@ impl Sources<'_> {
             let says = "there is no home directory to keep the keys under, or it cannot be read: give a directory";
             self.problems.push(Problem::new("--state-dir", says));
             PathBuf::new()
+        })
+    }
+
+    /// `--admin-socket`, `EPHEMERAL_ADMIN_SOCKET`, a name in systemd's `RUNTIME_DIRECTORY` or in the state directory.
+    pub(super) fn admin_socket(&self, state_dir: &Path) -> PathBuf {
+        let told = self.flags.admin_socket.clone().or_else(|| self.path("EPHEMERAL_ADMIN_SOCKET"));
+        let told = told.and_then(|path| std::path::absolute(path).ok());
+        told.unwrap_or_else(|| {
+            let listed = (self.environment)("RUNTIME_DIRECTORY").unwrap_or_default();
+            let runtime = std::env::split_paths(&listed).next().filter(|path| !path.as_os_str().is_empty());
+            runtime.unwrap_or_else(|| state_dir.to_owned()).join(admin::NAME)
         })
     }
 

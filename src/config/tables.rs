@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::document::Document;
 use super::setting::Setting;
 use super::sources;
+use crate::limits::{Policy, REQUESTS, Rate};
 use crate::protocol::Sanitize;
 use crate::transport::onion::{self, Vanguards};
 use crate::{conn, pump, session, store, transport};
@@ -23,6 +24,7 @@ pub(super) struct Tables {
     pub(super) rules: session::Rules,
     pub(super) timing: pump::Timing,
     pub(super) limits: conn::Limits,
+    pub(super) policy: Policy,
     pub(super) grace: Duration,
     pub(super) listen: Setting<Option<SocketAddr>>,
     pub(super) server_names: Setting<Vec<String>>,
@@ -36,7 +38,7 @@ impl Tables {
     pub(super) fn read(document: &mut Document<'_>) -> Self {
         let mut rules = session::Rules::default();
         let bounds = store(document, &mut rules);
-        let limits = limits(document, &mut rules);
+        let (limits, policy) = limits(document, &mut rules);
         let timing = session(document, &mut rules);
 
         let mut table = document.section("clearnet");
@@ -53,7 +55,19 @@ impl Tables {
         let grace = Duration::from_secs(table.number("grace_s", 1..=3600, 10).value);
         table.finish();
 
-        Self { bounds, rules, timing, limits, grace, listen, server_names, allow_plaintext, onion_enabled, onion }
+        Self {
+            bounds,
+            rules,
+            timing,
+            limits,
+            policy,
+            grace,
+            listen,
+            server_names,
+            allow_plaintext,
+            onion_enabled,
+            onion,
+        }
     }
 }
 
@@ -97,15 +111,28 @@ fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> store::Boun
     }
 }
 
-fn limits(document: &mut Document<'_>, rules: &mut session::Rules) -> conn::Limits {
+fn limits(document: &mut Document<'_>, rules: &mut session::Rules) -> (conn::Limits, Policy) {
     let limits = conn::Limits::default();
+    let default = Policy::default();
+    let (per_minute, burst) = REQUESTS;
     let mut table = document.section("limits");
+    let per_minute = table.number("requests_per_minute", 1..=1_000_000, per_minute).value;
+    let burst = table.number("burst", 1..=1_000_000, burst).value;
     rules.messages_per_minute = table.number("messages_per_minute", 1..=1_000_000, rules.messages_per_minute).value;
     rules.message_burst = table.number("message_burst", 1..=1_000_000, rules.message_burst).value;
+    let connections = table.number("connections_per_peer", 1..=1_000_000, default.connections).value;
     let unauthenticated = table.number("unauthenticated", 1..=1_000_000, limits.unauthenticated).value;
     let sessions = table.number("sessions", 1..=1_000_000, limits.sessions).value;
     table.finish();
-    conn::Limits { unauthenticated, sessions }
+
+    let mut table = document.section("block");
+    let strikes = table.number("strikes", 1..=10_000, default.strikes).value;
+    let window_ms = table.number("window_s", 1..=86_400, default.window_ms / 1000).value * 1000;
+    let duration_ms = table.number("duration_s", 1..=2_592_000, default.duration_ms / 1000).value * 1000;
+    table.finish();
+
+    let requests = Rate::new(per_minute, burst);
+    (conn::Limits { unauthenticated, sessions }, Policy { requests, connections, strikes, window_ms, duration_ms })
 }
 
 fn session(document: &mut Document<'_>, rules: &mut session::Rules) -> pump::Timing {

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::{Context, response};
 use crate::protocol::Millis;
-use crate::transport::Peer;
 
 /// Whether the service can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,13 +33,13 @@ struct Body {
     pending_messages: Option<usize>,
 }
 
-pub(super) fn answer(context: &Context<'_>) -> Response<Full<Bytes>> {
-    let loopback = matches!(context.peer, Peer::Address(address) if address.to_canonical().is_loopback());
-    let shown = context.listener.shows_counts_to_loopback && loopback;
-    let (sessions, figures) = context.hub.figures();
+/// `shown`: whether the counts are.
+pub(super) fn answer(context: &Context<'_>, shown: bool) -> Response<Full<Bytes>> {
+    let hub = context.metrics.hub();
+    let (sessions, figures) = hub.figures();
     let body = Body {
         status: context.health,
-        timestamp: context.hub.now(),
+        timestamp: hub.now(),
         version: env!("CARGO_PKG_VERSION"),
         clients: shown.then_some(sessions),
         pending_messages: shown.then_some(figures.messages),

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
+
+use crate::guard::Passage;
 
 /// On every response: nothing that this server says is a page, and nobody needs to remember it.
 const HEADERS: [(&str, &str); 7] = [
@@ -34,6 +36,25 @@ struct ErrorBody {
 /// An error: a sentence for a person, a code for a program.
 pub(super) fn error(status: StatusCode, code: &'static str, sentence: &'static str) -> Response<Full<Bytes>> {
     json(status, &ErrorBody { error: sentence, code })
+}
+
+/// Says how the peer's rate stands (draft-ietf-httpapi-ratelimit-headers-03): what there is at once, what is left of
+/// it, and in how many seconds it is whole again. Whoever has to wait or is blocked is also told for how long.
+pub(super) fn pace(response: &mut Response<Full<Bytes>>, passage: &Passage) {
+    let headers = response.headers_mut();
+    let (Passage::Open(pace) | Passage::Limited(pace)) = passage else {
+        if let Passage::Blocked(seconds) = passage {
+            headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        return;
+    };
+    headers.insert("ratelimit-limit", HeaderValue::from(pace.burst));
+    headers.insert("ratelimit-remaining", HeaderValue::from(pace.left));
+    headers.insert("ratelimit-reset", HeaderValue::from(pace.reset_ms.div_ceil(1000)));
+    if let Some(wait) = pace.wait_ms {
+        headers.insert(RETRY_AFTER, HeaderValue::from(wait.div_ceil(1000)));
+    }
 }
 
 /// Adds what every response has. The answer to `HEAD` has the length of the body, and no body.

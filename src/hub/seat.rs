@@ -14,6 +14,7 @@ pub struct Seat {
     pub(super) session: u64,
     pub(super) signal: Arc<Signal>,
     pub(super) window: usize,
+    pub(super) replaces: bool,
 }
 
 /// Why a session has to end.
@@ -48,8 +49,14 @@ pub struct Collected {
 impl Seat {
     /// How the hub calls this session.
     #[must_use]
-    pub fn signal(&self) -> &Signal {
+    pub fn signal(&self) -> &Arc<Signal> {
         &self.signal
+    }
+
+    /// Whether it took over from another session of the same fingerprint.
+    #[must_use]
+    pub fn replaces(&self) -> bool {
+        self.replaces
     }
 
     /// Keeps a message, or says why not.
@@ -60,34 +67,55 @@ impl Seat {
         let mut known_key = false;
         loop {
             let mut state = self.current()?;
-            if state.draining {
-                return Ok(Err(Refusal::new(ErrorCode::Draining, "the server is shutting down")));
-            }
-            let now = self.hub.now();
-            self.hub.expire(&mut state, now, wakes);
-            if !known_key && let Err(wait) = state.store.take_rate(now, self.party, &self.hub.settings.rate) {
-                let refusal = Refusal::new(ErrorCode::RateLimited, "too many messages: wait `retry_after_ms`");
-                return Ok(Err(Refusal { retry_after_ms: Some(wait), ..refusal }));
-            }
-            if let Some(expires_at) = state.store.known(self.party, &submission.id) {
-                return Ok(Ok(Kept { expires_at, duplicate: true }));
-            }
-            let draft = match &submission.verdict {
-                Ok(draft) => draft,
-                Err(refusal) => return Ok(Err(*refusal)),
-            };
-            if !known_key && state.store.find(&draft.to).is_none() {
+            let Some(outcome) = self.try_submit(&mut state, submission, known_key, wakes) else {
                 // Takes microseconds: not under the lock.
                 drop(state);
-                if draft.to.verifying_key().is_err() {
+                known_key = true;
+                if submission.verdict.as_ref().is_ok_and(|draft| draft.to.verifying_key().is_err()) {
                     let message = "`to` is not a valid Ed25519 public key";
+                    self.current()?.totals.rejected += 1;
                     return Ok(Err(Refusal::new(ErrorCode::InvalidRecipient, message)));
                 }
-                known_key = true;
                 continue;
-            }
-            return Ok(self.deposit(&mut state, now, &submission.id, draft, wakes));
+            };
+            let totals = &mut state.totals;
+            *match &outcome {
+                Ok(Kept { duplicate: false, .. }) => &mut totals.accepted,
+                Ok(Kept { duplicate: true, .. }) => &mut totals.duplicates,
+                Err(_) => &mut totals.rejected,
+            } += 1;
+            return Ok(outcome);
         }
+    }
+
+    /// `None` where it has to be known first whether the recipient is a key.
+    fn try_submit(
+        &self,
+        state: &mut State,
+        submission: &Submission<'_>,
+        known_key: bool,
+        wakes: &mut Wakes,
+    ) -> Option<Result<Kept, Refusal>> {
+        if state.draining {
+            return Some(Err(Refusal::new(ErrorCode::Draining, "the server is shutting down")));
+        }
+        let now = self.hub.now();
+        self.hub.expire(state, now, wakes);
+        if !known_key && let Err(wait) = state.store.take_rate(now, self.party, &self.hub.settings.rate) {
+            let refusal = Refusal::new(ErrorCode::RateLimited, "too many messages: wait `retry_after_ms`");
+            return Some(Err(Refusal { retry_after_ms: Some(wait), ..refusal }));
+        }
+        if let Some(expires_at) = state.store.known(self.party, &submission.id) {
+            return Some(Ok(Kept { expires_at, duplicate: true }));
+        }
+        let draft = match &submission.verdict {
+            Ok(draft) => draft,
+            Err(refusal) => return Some(Err(*refusal)),
+        };
+        if !known_key && state.store.find(&draft.to).is_none() {
+            return None;
+        }
+        Some(self.deposit(state, now, &submission.id, draft, wakes))
     }
 
     fn deposit(

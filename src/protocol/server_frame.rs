@@ -215,6 +215,7 @@ pub enum CloseReason {
     AuthTimeout,
     TooSlow,
     Replaced,
+    Blocked,
     Overloaded,
 }
 
@@ -231,6 +232,7 @@ impl CloseReason {
             Self::AuthRequired | Self::AuthFailed => 4401,
             Self::AuthTimeout | Self::TooSlow => 4408,
             Self::Replaced => 4409,
+            Self::Blocked => 4429,
             Self::Overloaded => 4503,
         }
     }
@@ -249,6 +251,7 @@ impl CloseReason {
             Self::AuthTimeout => "auth_timeout",
             Self::TooSlow => "too_slow",
             Self::Replaced => "replaced",
+            Self::Blocked => "blocked",
             Self::Overloaded => "overloaded",
         }
     }

@@ -8,9 +8,12 @@ use futures::{Sink, Stream};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::{Settings, Socket, TURN_BYTES, reason_of};
+use super::{Settings, Socket, TURN_BYTES, offence, reason_of};
+use crate::events::Kind;
+use crate::guard::Guest;
 use crate::hub::{Gone, Kept, Seat, Wakes};
-use crate::protocol::{Accepted, CloseReason, encode};
+use crate::limits::{Bucket, Rate};
+use crate::protocol::{Accepted, CloseReason, ErrorCode, Millis, encode};
 use crate::session::{Action, Established};
 
 /// Frames that one turn reads, at most, before it answers them.
@@ -26,6 +29,9 @@ struct State {
     socket: Socket,
     session: Established,
     seat: Seat,
+    guest: Guest,
+    /// The messages that were refused for their rate.
+    hasty: Bucket,
     timer: Pin<Box<Sleep>>,
     heard: Instant,
     pinged: Instant,
@@ -54,7 +60,7 @@ impl From<Gone> for End {
 }
 
 impl Pump {
-    pub(super) fn new(settings: Arc<Settings>, socket: Socket, session: Established, seat: Seat) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, socket: Socket, session: Established, seat: Seat, guest: Guest) -> Self {
         let now = Instant::now();
         let timer = Box::pin(sleep_until(now + settings.timing.ping_interval));
         Self(Some(Box::new(State {
@@ -62,6 +68,8 @@ impl Pump {
             socket,
             session,
             seat,
+            guest,
+            hasty: Bucket::default(),
             timer,
             heard: now,
             pinged: now,
@@ -80,7 +88,10 @@ impl Future for Pump {
         let end = match state.poll_end(cx) {
             Ok(()) => return Poll::Pending,
             Err(End::Lost) => None,
-            Err(End::Close(reason)) => Some(reason),
+            Err(End::Close(reason)) => {
+                offence(&state.guest, reason);
+                Some(reason)
+            }
         };
         match self.0.take() {
             // The seat is given up here: what was not acknowledged can be delivered elsewhere at once.
@@ -105,6 +116,7 @@ impl State {
         if self.seat.signal().poll(cx.waker()) {
             // Whatever it was, it is collected once the peer reads again.
             self.collect = true;
+            self.stay()?;
             self.seat.is_over()?;
         }
         Ok(())
@@ -160,6 +172,7 @@ impl State {
             self.heard = Instant::now();
         }
         if self.seat.signal().poll(cx.waker()) || self.collect {
+            self.stay()?;
             let collected = self.seat.collect(TURN_BYTES, &mut wakes)?;
             self.collect = collected.more;
             for frame in collected.frames {
@@ -176,21 +189,52 @@ impl State {
     fn on_text(&mut self, text: &str, wakes: &mut Wakes) -> Result<(), End> {
         let now = self.settings.hub.now();
         let reply = match self.session.on_text(text, &self.settings.rules, now) {
-            Action::Reply(reply) => reply,
+            Action::Reply { code, frame } => {
+                self.refused(code, now);
+                frame
+            }
             Action::Submit(submission) => match self.seat.submit(&submission, wakes)? {
                 Ok(Kept { expires_at, duplicate }) => encode(&Accepted { id: &submission.id, expires_at, duplicate }),
-                Err(refusal) => refusal.frame(submission.named.then_some(&*submission.id)),
+                Err(refusal) => {
+                    self.refused(refusal.code, now);
+                    refusal.frame(submission.named.then_some(&*submission.id))
+                }
             },
             Action::Acknowledge { seq, id } => {
                 // There is room in the window.
                 self.collect = true;
                 match self.seat.acknowledge(seq, wakes)? {
                     Ok(()) => return Ok(()),
-                    Err(refusal) => refusal.frame(id.as_deref()),
+                    Err(refusal) => {
+                        self.refused(refusal.code, now);
+                        refusal.frame(id.as_deref())
+                    }
                 }
             }
         };
         self.queue(Message::text(reply))
+    }
+
+    /// What a refusal means for the client: a mistake is a strike. Messages over the rate are not, as long as they can
+    /// have been on their way when the first was refused: as many as the rate allows in a minute.
+    fn refused(&mut self, code: ErrorCode, now: Millis) {
+        match code {
+            ErrorCode::Malformed => self.guest.strike(Kind::Malformed),
+            ErrorCode::MailboxFull | ErrorCode::SenderQuota | ErrorCode::StoreFull => self.guest.note(Kind::Quota),
+            ErrorCode::RateLimited => {
+                let most = self.settings.rules.messages_per_minute;
+                match Rate::new(most, most).take(&mut self.hasty, now) {
+                    Ok(()) => self.guest.note(Kind::RateLimited),
+                    Err(_) => self.guest.strike(Kind::RateIgnored),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the session where it is blocked.
+    fn stay(&self) -> Result<(), End> {
+        if self.seat.signal().is_evicted() { Err(End::Close(CloseReason::Blocked)) } else { Ok(()) }
     }
 
     fn queue(&mut self, message: Message) -> Result<(), End> {

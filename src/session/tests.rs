@@ -42,7 +42,7 @@ fn verdict(fields: Value, rules: &Rules) -> Result<Draft, ErrorCode> {
 
 fn reply(frame: &Value) -> Value {
     match session().on_text(&frame.to_string(), &Rules::default(), NOW) {
-        Action::Reply(reply) => serde_json::from_str(&reply).unwrap(),
+        Action::Reply { frame: reply, .. } => serde_json::from_str(&reply).unwrap(),
         other => panic!("{other:?}"),
     }
 }

@@ -61,6 +61,8 @@ impl Store {
         let (sender, recipient) = (PartyId(entry.sender), PartyId(entry.recipient));
         let (id, content) = body.split_at_checked(usize::from(entry.id_bytes)).unwrap_or_default();
         self.waiting -= 1;
+        let expired = status == Some(ReceiptStatus::Expired);
+        *(if expired { &mut self.expired } else { &mut self.delivered }) += 1;
         self.bytes -= body.len();
         self.parties[recipient.index()].bytes -= content.len();
         let to = self.parties[recipient.index()].fingerprint;

@@ -9,8 +9,20 @@ pub struct Listener {
     pub names: Vec<String>,
     /// Whether `localhost` and every loopback address are among its names.
     pub answers_to_loopback: bool,
-    /// Whether a loopback peer is shown the statistics in `/health`.
-    pub shows_counts_to_loopback: bool,
+    /// Who is shown the figures.
+    pub figures: Audience,
+}
+
+/// Who is shown the figures of `/stats`, `/metrics` and `/health`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Audience {
+    /// They are answered as if they were not there.
+    #[default]
+    Nobody,
+    /// Peers on this machine.
+    Loopback,
+    /// Whoever can connect.
+    Everybody,
 }
 
 impl Listener {
@@ -23,7 +35,24 @@ impl Listener {
         let bound = bound.ip().to_canonical();
         let own = (!bound.is_unspecified()).then(|| written(bound));
         let names = own.into_iter().chain(server_names.iter().cloned()).collect();
-        Self { names, answers_to_loopback: true, shows_counts_to_loopback: true }
+        Self { names, answers_to_loopback: true, figures: Audience::Loopback }
+    }
+
+    /// STUB
+    pub fn is_trusted_proxy(&self, _: IpAddr) -> bool {
+        false
+    }
+    /// STUB
+    pub fn peer_of(&self, connection: super::Peer, _: &hyper::HeaderMap) -> super::Peer {
+        connection
+    }
+    /// STUB
+    pub fn is_https(&self, _: super::Peer, _: &hyper::HeaderMap) -> bool {
+        false
+    }
+    /// STUB
+    pub fn allows_origin(&self, origin: &str, host: &str, https: bool) -> bool {
+        origin == format!("{}://{host}", if https { "https" } else { "http" })
     }
 
     /// Whether a request for this host is for this listener. `host`: lower case, without port, IPv6 in brackets.

@@ -20,9 +20,12 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
 use ephemeral::conn::{self, Server};
+use ephemeral::events::{Events, Kind};
+use ephemeral::guard::{Guard, Lobby};
 use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
-use ephemeral::limits::Rate;
+use ephemeral::limits::{Policy, Rate};
+use ephemeral::metrics::{self, Metrics};
 use ephemeral::protocol::{Challenge, Fingerprint, Millis};
 use ephemeral::pump::{self, Timing};
 use ephemeral::session::Rules;
@@ -30,7 +33,7 @@ use ephemeral::store::Bounds;
 use ephemeral::transport::{Incoming, Listener, Peer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -50,6 +53,7 @@ pub struct Options {
     pub rules: Rules,
     pub bounds: Bounds,
     pub timing: Timing,
+    pub policy: Policy,
     pub sessions: usize,
     pub unauthenticated: usize,
     /// Bytes that fit between server and client: small, and a client that does not read is noticed soon.
@@ -62,11 +66,17 @@ impl Default for Options {
             rules: unlimited(),
             bounds: Bounds::default(),
             timing: Timing::default(),
+            policy: lenient(),
             sessions: 1000,
             unauthenticated: 1000,
             pipe: 1 << 20,
         }
     }
+}
+
+/// The default policy, but for what each peer may do, and get wrong: no test is about that unless it says so.
+pub fn lenient() -> Policy {
+    Policy { requests: Rate::new(1_000_000, 1_000_000), connections: 100_000, strikes: 100_000, ..Policy::default() }
 }
 
 /// The default rules, but for the message rate: no test is about that unless it says so.
@@ -80,7 +90,7 @@ pub struct Rig {
     pub hub: Arc<Hub>,
     pub health: watch::Sender<Health>,
     pub listener: Arc<Listener>,
-    permits: Arc<Semaphore>,
+    pub lobby: Arc<Lobby>,
     pipe: usize,
     tasks: JoinSet<()>,
 }
@@ -106,12 +116,24 @@ impl Rig {
         let hub = Hub::new(settings, Clock::anchored(START)).unwrap();
         let sessions = pump::Settings {
             hub: Arc::clone(&hub),
-            rules: options.rules,
+            rules: options.rules.clone(),
             timing: options.timing,
             drain: CancellationToken::new(),
         };
         let (health, health_now) = watch::channel(Health::Healthy);
-        let server = Arc::new(Server { sessions: Arc::new(sessions), health: health_now });
+        let guard = Guard::new(options.policy, Arc::clone(&hub), Arc::new(Events::new(START).unwrap()));
+        let lobby = Lobby::new(options.unauthenticated);
+        let bounds = metrics::Bounds {
+            clients: options.sessions,
+            unauthenticated: options.unauthenticated,
+            circuits: 0,
+            bytes: options.bounds.total_bytes,
+            ttl_s: options.rules.default_ttl_s,
+            max_ttl_s: options.rules.max_ttl_s,
+        };
+        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, None);
+        let (sessions, metrics) = (Arc::new(sessions), Arc::new(metrics));
+        let server = Arc::new(Server { sessions, guard, metrics, health: health_now });
         let mut tasks = JoinSet::new();
         let expiring = Arc::clone(&hub);
         tasks.spawn(async move { expiring.keep_expiring().await });
@@ -120,7 +142,7 @@ impl Rig {
             hub,
             health,
             listener: Arc::new(Listener::clearnet("127.0.0.1:8443".parse().unwrap(), &[])),
-            permits: Arc::new(Semaphore::new(options.unauthenticated)),
+            lobby,
             pipe: options.pipe,
             tasks,
         }
@@ -153,8 +175,8 @@ impl Rig {
     pub fn connect_as(&mut self, peer: Peer) -> DuplexStream {
         let (ours, theirs) = duplex(self.pipe);
         let incoming = Incoming { peer, io: Box::new(theirs), listener: Arc::clone(&self.listener), permit: None };
-        let permit = Arc::clone(&self.permits).try_acquire_owned().expect("a permit");
-        self.tasks.spawn(conn::serve(Arc::clone(&self.server), incoming, permit));
+        let (place, _) = self.lobby.enter();
+        self.tasks.spawn(conn::serve(Arc::clone(&self.server), incoming, place));
         ours
     }
 
@@ -183,9 +205,14 @@ impl Rig {
         (answer.status, answer.json())
     }
 
-    /// How many more connections may be unauthenticated.
-    pub fn free_permits(&self) -> usize {
-        self.permits.available_permits()
+    /// How many connections have not authenticated.
+    pub fn unauthenticated(&self) -> usize {
+        self.lobby.len()
+    }
+
+    /// How many security events of a kind there were.
+    pub fn events(&self, kind: Kind) -> u64 {
+        self.server.guard.events().count(kind)
     }
 
     /// How many connections have not ended.

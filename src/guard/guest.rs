@@ -1,0 +1,164 @@
+//! One connection, as its peer's: dropping it gives back what it used.
+
+use std::sync::Arc;
+
+use super::{Guard, Key};
+use crate::events::Kind;
+use crate::hub::Signal;
+use crate::limits::Pace;
+use crate::protocol::Fingerprint;
+
+/// Why a connection is refused before anything was read from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The peer has as many as it may have.
+    Crowded,
+    /// The circuit is blocked. (A blocked address is told so over HTTP.)
+    Blocked,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// It is answered.
+    Open(Pace),
+    /// There were too many: it has to wait.
+    Limited(Pace),
+    /// Its peer is blocked, for so many seconds more.
+    Blocked(u64),
+    /// Nothing is counted.
+    Free,
+}
+
+/// One connection of a peer.
+pub struct Guest {
+    guard: Arc<Guard>,
+    key: Key,
+    /// What the connection itself took from the rate: it pays for the first request.
+    paid: Option<Pace>,
+    session: Option<(Fingerprint, Arc<Signal>)>,
+}
+
+impl Guest {
+    pub(super) fn enter(guard: Arc<Guard>, key: Key) -> Result<Self, Refused> {
+        if key == Key::Local {
+            return Ok(Self { guard, key, paid: None, session: None });
+        }
+        let now = guard.hub.now();
+        let (blocked, pace, opened) = {
+            let table = &mut guard.peers().table;
+            let blocked = table.blocked(now, &key).is_some();
+            if blocked && matches!(key, Key::Circuit(_)) {
+                (true, None, Ok(()))
+            } else {
+                (blocked, Some(table.request(now, key)), table.open(now, key))
+            }
+        };
+        let Some(pace) = pace else {
+            guard.note_key(Kind::RefusedBlocked, &key);
+            return Err(Refused::Blocked);
+        };
+        if opened.is_err() {
+            guard.note_key(Kind::Crowded, &key);
+            if pace.ignores {
+                guard.strike_peer(Kind::RateIgnored, &key);
+            }
+            return Err(Refused::Crowded);
+        }
+        if !blocked {
+            note_pace(&guard, &key, &pace);
+        }
+        Ok(Self { guard, key, paid: Some(pace), session: None })
+    }
+
+    /// One more request; the first one was paid for by the connection.
+    pub fn request(&mut self) -> Passage {
+        if self.key == Key::Local {
+            return Passage::Free;
+        }
+        let now = self.guard.hub.now();
+        let (until, pace) = {
+            let table = &mut self.guard.peers().table;
+            let until = table.blocked(now, &self.key);
+            (until, if until.is_none() && self.paid.is_none() { Some(table.request(now, self.key)) } else { None })
+        };
+        if let Some(until) = until {
+            self.guard.note_key(Kind::RefusedBlocked, &self.key);
+            return Passage::Blocked(until.since(now).div_ceil(1000));
+        }
+        if let Some(pace) = &pace {
+            note_pace(&self.guard, &self.key, pace);
+        }
+        match pace.or(self.paid.take()) {
+            Some(pace) if pace.wait_ms.is_some() => Passage::Limited(pace),
+            Some(pace) => Passage::Open(pace),
+            None => Passage::Free,
+        }
+    }
+
+    /// It has done what it must not do.
+    pub fn strike(&self, kind: Kind) {
+        self.guard.strike_peer(kind, &self.key);
+        if let Some((fingerprint, _)) = &self.session {
+            self.guard.strike_fingerprint(fingerprint);
+        }
+    }
+
+    /// Notes what it did that is not a strike: of the fingerprint, once that is known.
+    pub fn note(&self, kind: Kind) {
+        match &self.session {
+            Some((fingerprint, _)) => {
+                let who = crate::events::Identity::Fingerprint(fingerprint);
+                self.guard.events.note(self.guard.hub.now(), kind, Some(&who));
+            }
+            None => self.guard.note_key(kind, &self.key),
+        }
+    }
+
+    /// Whether the peer is blocked.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.guard.peers().table.blocked(self.guard.hub.now(), &self.key).is_some()
+    }
+
+    /// It has become a session, which `signal` reaches: from now on strikes count for `fingerprint` too.
+    pub fn established(&mut self, fingerprint: Fingerprint, signal: &Arc<Signal>) {
+        let mut peers = self.guard.peers();
+        peers.sessions.entry(self.key).or_default().push(Arc::clone(signal));
+        drop(peers);
+        self.session = Some((fingerprint, Arc::clone(signal)));
+    }
+
+    /// Who keeps the limits.
+    #[must_use]
+    pub fn guard(&self) -> &Arc<Guard> {
+        &self.guard
+    }
+}
+
+fn note_pace(guard: &Guard, key: &Key, pace: &Pace) {
+    if pace.ignores {
+        guard.strike_peer(Kind::RateIgnored, key);
+    } else if pace.wait_ms.is_some() {
+        guard.note_key(Kind::RateLimited, key);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if self.key == Key::Local {
+            return;
+        }
+        let now = self.guard.hub.now();
+        let peers = &mut *self.guard.peers();
+        peers.table.close(now, self.key);
+        if let Some((_, signal)) = &self.session
+            && let Some(sessions) = peers.sessions.get_mut(&self.key)
+        {
+            sessions.retain(|session| !Arc::ptr_eq(session, signal));
+            if sessions.is_empty() {
+                peers.sessions.remove(&self.key);
+            }
+        }
+    }
+}

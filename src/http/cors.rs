@@ -1,0 +1,51 @@
+//! The `Origin` rule: which web pages may use this server (Fetch Standard, sections 3.1 and 3.2).
+//!
+//! A request without `Origin` is not a web page's. WebSockets are not subject to what a browser asks beforehand, so that
+//! the rule is kept here, for every request.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderValue, ORIGIN, VARY,
+};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::Context;
+
+/// Whether the request may be answered: it has no `Origin`, or one that is welcome.
+pub(super) fn is_welcome<B>(request: &Request<B>, context: &Context<'_>) -> bool {
+    let mut origins = request.headers().get_all(ORIGIN).iter();
+    let Some(origin) = origins.next() else { return true };
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let allowed = origin.to_str().is_ok_and(|origin| context.listener.allows_origin(origin, host, context.https));
+    allowed && origins.next().is_none()
+}
+
+/// Whether a browser asks beforehand.
+pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    *request.method() == Method::OPTIONS
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The answer to that. It allows no header beyond those that need no leave.
+pub(super) fn preflight() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    response
+}
+
+/// Lets a page of a welcome origin read the answer; every answer depends on the `Origin`.
+pub(super) fn allow<B>(request: &Request<B>, context: &Context<'_>, response: &mut Response<Full<Bytes>>) {
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+    let Some(origin) = request.headers().get(ORIGIN).filter(|_| is_welcome(request, context)) else { return };
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    let exposed = "Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset";
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
+}

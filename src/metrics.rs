@@ -1,0 +1,184 @@
+//! The figures of `/stats`, `/metrics` and `status`: gathered when they are asked for, from those who have them.
+//! Nothing in them names anybody.
+
+mod prometheus;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::events::{Event, Kind};
+use crate::guard::{Guard, Lobby};
+use crate::hub::{Hub, Totals};
+use crate::protocol::Millis;
+use crate::transport::onion::{OnionStatus, Phase};
+
+/// Security events that `/stats` shows.
+const RECENT: usize = 50;
+
+/// Who has the figures.
+pub struct Metrics {
+    hub: Arc<Hub>,
+    guard: Arc<Guard>,
+    lobby: Arc<Lobby>,
+    bounds: Bounds,
+    started: Millis,
+    onion: Option<watch::Receiver<OnionStatus>>,
+}
+
+/// The bounds that the figures are to be read against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Authenticated sessions.
+    pub clients: usize,
+    /// Connections that have not authenticated.
+    pub unauthenticated: usize,
+    /// Rendezvous circuits; 0 without an onion service.
+    pub circuits: usize,
+    /// Bytes of the store.
+    pub bytes: usize,
+    /// How long a message waits when its sender does not say, in seconds.
+    pub ttl_s: u64,
+    /// How long one may wait at most, in seconds.
+    pub max_ttl_s: u64,
+}
+
+/// The figures at one moment.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    /// This program's.
+    pub version: &'static str,
+    /// When they were gathered.
+    pub timestamp: Millis,
+    /// Since the process began, in seconds.
+    pub uptime_s: u64,
+    /// Authenticated sessions.
+    pub clients: usize,
+    /// Connections that have not authenticated yet.
+    pub unauthenticated: usize,
+    /// Messages waiting.
+    pub pending_messages: usize,
+    /// Bytes that they and their bookkeeping count for.
+    pub pending_bytes: usize,
+    /// Message ids that are remembered, those of waiting messages included.
+    pub remembered_ids: usize,
+    /// Fingerprints of which something is known.
+    pub known_fingerprints: usize,
+    /// What became of messages since the process began.
+    pub messages: Totals,
+    /// What the figures are to be read against.
+    pub bounds: Bounds,
+    /// What happened that should not.
+    pub security: Security,
+    /// The onion service, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onion: Option<Onion>,
+}
+
+/// The onion service.
+#[derive(Debug, Serialize)]
+pub struct Onion {
+    /// Its address, without a port.
+    pub address: Option<String>,
+    /// Whether clients can connect: `starting`, `reachable` or `degraded`.
+    pub reachability: &'static str,
+    /// Why they cannot, for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How far the Tor client is, 0 to 100.
+    pub bootstrap_percent: u8,
+    /// Its own words for it, for a person.
+    pub bootstrap: String,
+}
+
+impl From<&OnionStatus> for Onion {
+    fn from(status: &OnionStatus) -> Self {
+        let (reachability, reason) = match status.phase {
+            Phase::Starting => ("starting", None),
+            Phase::Reachable => ("reachable", None),
+            Phase::Degraded(reason) => ("degraded", Some(reason.to_string())),
+        };
+        Self {
+            address: status.address.clone(),
+            reachability,
+            reason,
+            bootstrap_percent: status.bootstrap_percent,
+            bootstrap: status.progress.clone(),
+        }
+    }
+}
+
+/// What happened that should not.
+#[derive(Debug, Serialize)]
+pub struct Security {
+    /// How often, by kind, since the process began.
+    pub counts: std::collections::BTreeMap<&'static str, u64>,
+    /// Peers and fingerprints that are blocked now.
+    pub blocked: usize,
+    /// Peers and fingerprints that are remembered for their rate, their strikes or their connections.
+    pub remembered: usize,
+    /// The last ones, the most recent first.
+    pub recent: Vec<Event>,
+}
+
+impl Metrics {
+    /// `onion`: where its status is read, if there is an onion service.
+    #[must_use]
+    pub fn new(
+        hub: Arc<Hub>,
+        guard: Arc<Guard>,
+        lobby: Arc<Lobby>,
+        bounds: Bounds,
+        onion: Option<watch::Receiver<OnionStatus>>,
+    ) -> Self {
+        let started = hub.now();
+        Self { hub, guard, lobby, bounds, started, onion }
+    }
+
+    /// Where messages wait.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Who keeps the limits.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// The figures now.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let now = self.hub.now();
+        let (clients, store) = self.hub.figures();
+        let events = self.guard.events();
+        Figures {
+            version: env!("CARGO_PKG_VERSION"),
+            timestamp: now,
+            uptime_s: now.since(self.started) / 1000,
+            clients,
+            unauthenticated: self.lobby.len(),
+            pending_messages: store.messages,
+            pending_bytes: store.bytes,
+            remembered_ids: store.records,
+            known_fingerprints: store.parties,
+            messages: self.hub.totals(),
+            bounds: self.bounds,
+            security: Security {
+                counts: Kind::ALL.into_iter().map(|kind| (kind.name(), events.count(kind))).collect(),
+                blocked: self.guard.blocks().len(),
+                remembered: self.guard.remembered(),
+                recent: events.recent(RECENT),
+            },
+            onion: self.onion.as_ref().map(|onion| Onion::from(&*onion.borrow())),
+        }
+    }
+
+    /// The figures in the text format of Prometheus. `ready`: whether clients can connect.
+    #[must_use]
+    pub fn prometheus(&self, ready: bool) -> String {
+        prometheus::text(&self.figures(), ready)
+    }
+}

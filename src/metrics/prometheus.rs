@@ -1,0 +1,61 @@
+//! The figures in the text format of Prometheus (OpenMetrics 1.0), named by its conventions: base units, `_total`.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::Figures;
+
+type Labels = [(&'static str, &'static str); 1];
+
+pub(super) fn text(figures: &Figures, ready: bool) -> String {
+    let mut registry = Registry::with_prefix("ephemeral");
+    let mut gauge = |name: &str, help: &str, unit: Option<Unit>, value: usize| {
+        let value = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        match unit {
+            Some(unit) => registry.register_with_unit(name, help, unit, value),
+            None => registry.register(name, help, value),
+        }
+    };
+    gauge("ready", "Whether clients can connect", None, usize::from(ready));
+    gauge("clients", "Authenticated sessions", None, figures.clients);
+    gauge("clients_max", "Authenticated sessions that there may be", None, figures.bounds.clients);
+    gauge("unauthenticated_connections", "Connections that have not authenticated", None, figures.unauthenticated);
+    gauge(
+        "unauthenticated_connections_max",
+        "Connections that have not authenticated that there may be",
+        None,
+        figures.bounds.unauthenticated,
+    );
+    gauge("pending_messages", "Messages waiting for their recipients", None, figures.pending_messages);
+    gauge("pending", "What waits, with its bookkeeping", Some(Unit::Bytes), figures.pending_bytes);
+    gauge("pending_max", "What may wait, with its bookkeeping", Some(Unit::Bytes), figures.bounds.bytes);
+    gauge("remembered_ids", "Message ids that are remembered", None, figures.remembered_ids);
+    gauge("known_fingerprints", "Fingerprints of which something is known", None, figures.known_fingerprints);
+    gauge("blocked", "Peers and fingerprints that are blocked", None, figures.security.blocked);
+    gauge("remembered_peers", "Peers and fingerprints with a rate or strikes", None, figures.security.remembered);
+    gauge(
+        "uptime",
+        "Since the process began",
+        Some(Unit::Seconds),
+        usize::try_from(figures.uptime_s).unwrap_or(usize::MAX),
+    );
+    let totals = &figures.messages;
+    let mut counter = |name: &str, help: &str, value: u64| registry.register(name, help, ConstCounter::new(value));
+    counter("messages_accepted", "Messages that were kept", totals.accepted);
+    counter("messages_duplicate", "Messages that were sent again", totals.duplicates);
+    counter("messages_rejected", "Messages that were refused", totals.rejected);
+    counter("messages_delivered", "Messages that their recipients acknowledged", totals.delivered);
+    counter("messages_expired", "Messages whose time ran out", totals.expired);
+    let events = Family::<Labels, Counter>::default();
+    for (&kind, &count) in &figures.security.counts {
+        events.get_or_create(&[("kind", kind)]).inc_by(count);
+    }
+    registry.register("security_events", "What happened that should not, by kind", events);
+    let mut text = String::new();
+    // Writing to a `String` does not fail.
+    let _ = encode(&mut text, &registry);
+    text
+}
