@@ -1,6 +1,7 @@
 //! The figures of `/stats`, `/metrics` and `status`: gathered when they are asked for, from those who have them.
 //! Nothing in them names anybody.
 
+mod process;
 mod prometheus;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::guard::{Guard, Lobby};
 use crate::hub::{Hub, Totals};
 use crate::protocol::Millis;
 use crate::transport::onion::{OnionStatus, Phase};
+pub use process::Process;
 
 /// Security events that `/stats` shows.
 const RECENT: usize = 50;
@@ -69,6 +71,8 @@ pub struct Figures {
     pub messages: Totals,
     /// What the figures are to be read against.
     pub bounds: Bounds,
+    /// What the process uses.
+    pub process: Process,
     /// What happened that should not.
     pub security: Security,
     /// The onion service, if there is one.
@@ -166,6 +170,7 @@ impl Metrics {
             known_fingerprints: store.parties,
             messages: self.hub.totals(),
             bounds: self.bounds,
+            process: Process::now(),
             security: Security {
                 counts: Kind::ALL.into_iter().map(|kind| (kind.name(), events.count(kind))).collect(),
                 blocked: self.guard.blocks().len(),

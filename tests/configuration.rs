@@ -77,8 +77,8 @@ fn a_wrong_line_of_the_file_is_named() {
         "config.toml:2: [store] content_bytes = '64k': must be a whole number from 1 to 1048576"
     );
     assert_eq!(
-        refusal("[block]\nstrikes = 10\n", &[], &[]),
-        "config.toml:1: block: unknown; every setting stands in one of the tables [store], [limits], [session], [clearnet], \
+        refusal("[blocks]\nstrikes = 10\n", &[], &[]),
+        "config.toml:1: blocks: unknown; every setting stands in one of the tables [store], [limits], [block], [session], [clearnet], \
          [onion], [tor], [shutdown]"
     );
     assert!(refusal("[store\n", &[], &[]).starts_with("config.toml:1: not TOML: "));

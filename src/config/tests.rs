@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::*;
+use crate::limits::Rate;
 
 /// Loads with a file of this text, these variables and these flags.
 fn load(text: &str, variables: &[(&str, &str)], mut flags: Flags) -> Result<Config, String> {
@@ -57,10 +58,17 @@ mailbox_bytes = 2000
 sender_bytes = 3000
 total_bytes = 4000
 [limits]
+requests_per_minute = 15
+burst = 16
 messages_per_minute = 11
 message_burst = 12
+connections_per_peer = 17
 unauthenticated = 13
 sessions = 14
+[block]
+strikes = 18
+window_s = 19
+duration_s = 20
 [session]
 auth_timeout_ms = 1500
 ping_interval_s = 3
@@ -107,6 +115,14 @@ fn every_key_arrives_where_it_has_its_effect() {
             write_timeout: Duration::from_secs(5),
         },
         limits: conn::Limits { unauthenticated: 13, sessions: 14 },
+        policy: Policy {
+            requests: Rate::new(15, 16),
+            connections: 17,
+            strikes: 18,
+            window_ms: 19_000,
+            duration_ms: 20_000,
+        },
+        admin_socket: "/var/lib/test/admin.sock".into(),
         clearnet: Some(transport::clearnet::Settings {
             listen: "192.0.2.1:80".parse().expect("an address"),
             server_names: vec!["chat.example".into(), "[2001:db8::1]".into()],
@@ -177,8 +193,8 @@ fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
         ("shutdown = 10", "line 1: [shutdown]: must be a table"),
         ("[[shutdown]]\ngrace_s = 1", "line 1: [shutdown]: must be a table"),
         (
-            "[store]\n[block]",
-            "line 2: block: unknown; every setting stands in one of the tables [store], [limits], [session], [clearnet], \
+            "[store]\n[blocks]",
+            "line 2: blocks: unknown; every setting stands in one of the tables [store], [limits], [block], [session], [clearnet], \
              [onion], [tor], [shutdown]",
         ),
         ("[session]\nwindow = 1\nwindow = 2", "line 3: not TOML: duplicate key"),

@@ -19,8 +19,12 @@ pub(super) fn shown<B>(request: &Request<B>, context: &Context<'_>) -> bool {
         Audience::Nobody => false,
         Audience::Everybody => true,
         Audience::Loopback => {
-            let loopback = matches!(context.peer, Peer::Address(address) if address.to_canonical().is_loopback());
-            loopback && !PROXIED.iter().any(|name| request.headers().contains_key(*name))
+            let here = match context.peer {
+                Peer::Local => true,
+                Peer::Address(address) => address.to_canonical().is_loopback(),
+                Peer::Circuit(_) => false,
+            };
+            here && !PROXIED.iter().any(|name| request.headers().contains_key(*name))
         }
     }
 }

@@ -42,6 +42,14 @@ pub(super) fn text(figures: &Figures, ready: bool) -> String {
         Some(Unit::Seconds),
         usize::try_from(figures.uptime_s).unwrap_or(usize::MAX),
     );
+    let process = [
+        ("process_resident_memory", "Memory of the process", Some(Unit::Bytes), figures.process.resident_bytes),
+        ("process_open_fds", "Open files of the process, sockets included", None, figures.process.open_files),
+        ("tasks", "Tasks of the async runtime", None, figures.process.tasks),
+    ];
+    for (name, help, unit, value) in process {
+        gauge(name, help, unit, usize::try_from(value).unwrap_or(usize::MAX));
+    }
     let totals = &figures.messages;
     let mut counter = |name: &str, help: &str, value: u64| registry.register(name, help, ConstCounter::new(value));
     counter("messages_accepted", "Messages that were kept", totals.accepted);

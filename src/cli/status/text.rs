@@ -89,6 +89,10 @@ pub(super) fn rows(figures: &Value) -> Vec<(&'static str, String)> {
                 n("/messages/duplicates")
             ),
         ),
+        (
+            "process",
+            format!("{} of memory, {} open files", bytes(n("/process/resident_bytes")), n("/process/open_files")),
+        ),
         ("blocked", n("/security/blocked").to_string()),
     ]);
     rows
