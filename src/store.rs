@@ -30,14 +30,20 @@ pub struct Bounds {
     pub sender_bytes: usize,
     /// Bytes in all, bookkeeping included.
     pub total_bytes: usize,
+    /// Of these, what only messages to recipients who are online may use: whoever fills the store with what nobody
+    /// fetches does not silence those who are talking.
+    pub kept_for_online: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { mailbox_messages: 1000, mailbox_bytes: 8 << 20, sender_bytes: 16 << 20, total_bytes: 256 << 20 }
+        let total_bytes = 256 << 20;
+        Self { mailbox_messages: 1000, mailbox_bytes: 8 << 20, sender_bytes: 16 << 20, total_bytes, kept_for_online: 0 }
     }
 }
 
+/// Which part of [`Bounds::total_bytes`] a daemon keeps for recipients who are online: one of so many.
+pub const KEPT_FOR_ONLINE: usize = 8;
 /// What a record costs besides its body: itself, its places in the tables and the allocator's share.
 pub const RECORD_COST: usize = 96;
 /// What a party costs: itself and its place in the table. Counted for those that are not online (those that are, are
@@ -248,7 +254,9 @@ impl Store {
             return Err(Full::Sender);
         }
         let party_cost = if recipient.is_none() { PARTY_COST } else { 0 };
-        if self.bytes + cost + party_cost > self.bounds.total_bytes {
+        let online = recipient.is_some_and(|recipient| self.parties[recipient.index()].online);
+        let kept = if online { 0 } else { self.bounds.kept_for_online };
+        if self.bytes + cost + party_cost + kept > self.bounds.total_bytes {
             return Err(Full::Store);
         }
 

@@ -147,7 +147,13 @@ async fn every_quota_is_freed_by_expiry() {
 #[tokio::test(start_paused = true)]
 async fn at_several_bounds_the_mailbox_is_named_first_then_the_sender_then_the_store() {
     let one = RECORD_COST + 2;
-    let full = Bounds { mailbox_messages: 1, mailbox_bytes: 1, sender_bytes: one, total_bytes: PARTY_COST + one };
+    let full = Bounds {
+        mailbox_messages: 1,
+        mailbox_bytes: 1,
+        sender_bytes: one,
+        total_bytes: PARTY_COST + one,
+        kept_for_online: 0,
+    };
     let wide = Bounds::default();
     for (bounds, code) in [
         (full, "mailbox_full"),

@@ -16,6 +16,7 @@ fn bounds() -> impl Strategy<Value = Bounds> {
             mailbox_bytes,
             sender_bytes,
             total_bytes,
+            kept_for_online: 0,
         },
     )
 }

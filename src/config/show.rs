@@ -23,7 +23,8 @@ impl Config {
         // No `..`: a new field does not compile until it is shown.
         let Self { state_dir, bounds, rules, timing, limits, policy, .. } = self;
         let Self { admin_socket, clearnet, onion, grace, log_filter, log_format, .. } = self;
-        let store::Bounds { mailbox_messages, mailbox_bytes, sender_bytes, total_bytes } = bounds;
+        // What is kept for those who are online follows from the total.
+        let store::Bounds { mailbox_messages, mailbox_bytes, sender_bytes, total_bytes, kept_for_online: _ } = bounds;
         let session::Rules { content_bytes, sanitize, default_ttl_s, max_ttl_s, .. } = rules;
         let session::Rules { messages_per_minute, message_burst, window, .. } = rules;
         let pump::Timing { auth_timeout, ping_interval, idle_timeout, write_timeout } = timing;

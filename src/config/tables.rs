@@ -108,6 +108,7 @@ fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> store::Boun
         mailbox_bytes: mailbox.value,
         sender_bytes: sender.value,
         total_bytes: total.value,
+        kept_for_online: total.value / store::KEPT_FOR_ONLINE,
     }
 }
 

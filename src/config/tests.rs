@@ -98,7 +98,13 @@ fn every_key_arrives_where_it_has_its_effect() {
     let config = load(EVERYTHING, &[], Flags::default()).expect("valid");
     let expected = Config {
         state_dir: "/var/lib/test".into(),
-        bounds: store::Bounds { mailbox_messages: 7, mailbox_bytes: 2000, sender_bytes: 3000, total_bytes: 4000 },
+        bounds: store::Bounds {
+            mailbox_messages: 7,
+            mailbox_bytes: 2000,
+            sender_bytes: 3000,
+            total_bytes: 4000,
+            kept_for_online: 500,
+        },
         rules: session::Rules {
             content_bytes: 1000,
             sanitize: crate::protocol::Sanitize::Reject,

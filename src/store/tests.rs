@@ -255,6 +255,18 @@ fn a_recipient_that_was_never_online_costs_its_place_too() {
 }
 
 #[test]
+fn what_is_kept_for_those_who_are_online_is_only_for_them() {
+    let cost = RECORD_COST + 1 + 4;
+    let total_bytes = 3 * cost + 2 * PARTY_COST - 1;
+    let mut store = store_with(Bounds { total_bytes, kept_for_online: cost, ..Bounds::default() });
+    let (alice, _) = store.attach(NOW, ALICE, true);
+    let letter = |id, to| Letter { id, to, escaped_content: "text", expires_at: NOW.plus(1000) };
+    assert_eq!(store.deposit(NOW, alice, &letter("1", BOB)), Ok(None));
+    assert_eq!(store.deposit(NOW, alice, &letter("2", CAROL)), Err(Full::Store));
+    assert_eq!(store.deposit(NOW, alice, &letter("2", ALICE)), Ok(Some(alice)));
+}
+
+#[test]
 fn a_party_is_forgotten_a_minute_after_its_last_session() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
