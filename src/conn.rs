@@ -63,8 +63,9 @@ pub async fn serve(server: Arc<Server>, incoming: Incoming, permit: OwnedSemapho
     drop(transports);
 }
 
-/// Answers requests until the connection ends (`None`) or becomes a session.
-async fn requests(
+/// Answers requests until the connection ends (`None`) or becomes a session: then its stream, and what had been read from
+/// it after the request. The first half of [`serve`].
+pub async fn requests(
     server: Arc<Server>,
     peer: crate::transport::Peer,
     io: Box<dyn Io>,

@@ -8,7 +8,8 @@ use futures::{Sink, Stream};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::{Settings, Socket, TURN_BYTES, reason_of};
+use super::websocket::{Socket, reason_of};
+use super::{Settings, TURN_BYTES};
 use crate::hub::{Gone, Kept, Seat, Wakes};
 use crate::protocol::{Accepted, CloseReason, encode};
 use crate::session::{Action, Established};
@@ -151,7 +152,7 @@ impl State {
                 Some(Ok(Message::Close(_))) => self.unflushed = true,
                 None => return Err(End::Lost),
                 Some(Err(error)) => {
-                    return Err(reason_of(&error, self.socket.get_ref()).map_or(End::Lost, End::Close));
+                    return Err(reason_of(&error, &self.socket).map_or(End::Lost, End::Close));
                 }
             }
         }
