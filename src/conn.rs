@@ -59,12 +59,16 @@ const HEAD_BYTES: usize = 8192;
 /// Headers of a request, at most.
 const HEADERS: usize = 64;
 
-/// What became of a connection that is to be a session.
-struct Upgraded {
-    io: Box<dyn Io>,
-    read_ahead: Bytes,
-    session: AwaitingAuth,
-    guest: Guest,
+/// A connection that is to be a session.
+pub struct Upgraded {
+    /// Its bytes.
+    pub io: Box<dyn Io>,
+    /// What had been read from it after the request.
+    pub read_ahead: Bytes,
+    /// Who it says it is, and the challenge.
+    pub session: AwaitingAuth,
+    /// Its peer's.
+    pub guest: Guest,
 }
 
 /// Serves one connection to its end. `place` is one of [`Limits::unauthenticated`]: free again once the peer has
@@ -96,8 +100,9 @@ fn entrance(server: &Server, peer: Peer, listener: &Listener) -> Result<Option<G
     server.guard.enter(peer).map(Some)
 }
 
-/// Answers requests until the connection ends (`None`) or becomes a session.
-async fn requests(
+/// Answers requests until the connection ends (`None`) or becomes a session. `guest`: `None` where each request may be of
+/// somebody else.
+pub async fn requests(
     server: Arc<Server>,
     peer: Peer,
     io: Box<dyn Io>,

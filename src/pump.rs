@@ -6,17 +6,15 @@
 
 mod established;
 mod meter;
+pub mod websocket;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Kind;
@@ -26,7 +24,7 @@ use crate::protocol::{CloseReason, Welcome, encode};
 use crate::session::{AwaitingAuth, Established, Rules};
 use crate::transport::Io;
 use established::Pump;
-use meter::Meter;
+use websocket::{Socket, close, hang_up, open, reason_of};
 
 /// How long a session waits for its peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,18 +62,8 @@ pub struct Settings {
     pub drain: CancellationToken,
 }
 
-/// Read at once, and allocated for every connection: the larger part of what an idle one costs.
-const READ_BUFFER: usize = 2048;
 /// Bytes of frames that one turn takes from the mailbox, before it flushes.
 const TURN_BYTES: usize = 16 * 1024;
-/// Bytes that are read from a peer which has not authenticated, at most. An `auth` frame has some 150.
-const UNAUTHENTICATED_BYTES: usize = 16 * 1024;
-/// For the close handshake.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Bytes that are read and thrown away after a peer has broken the protocol, at most, so that it reads why.
-const LINGER_BYTES: usize = 1 << 20;
-
-type Socket = WebSocketStream<Meter<Box<dyn Io>>>;
 
 /// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `place` is
 /// given up once the peer has authenticated.
@@ -87,19 +75,7 @@ pub async fn run(
     guest: Guest,
     place: Place,
 ) {
-    let frame_bytes = settings.rules.frame_bytes();
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(4 * TURN_BYTES)
-        .max_write_buffer_size(8 * TURN_BYTES + 2 * frame_bytes)
-        .max_frame_size(Some(frame_bytes))
-        .max_message_size(Some(frame_bytes));
-    let io = Meter::new(io, UNAUTHENTICATED_BYTES.saturating_sub(read_ahead.len()));
-    let socket = if read_ahead.is_empty() {
-        WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await
-    } else {
-        WebSocketStream::from_partially_read(io, read_ahead.to_vec(), Role::Server, Some(config)).await
-    };
+    let socket = open(io, read_ahead, settings.rules.frame_bytes()).await;
     // Boxed: what authentication needs is freed before the long life of the session begins.
     let authenticate = Box::pin(authenticate(settings, socket, session, guest));
     let pump = tokio::select! {
@@ -178,7 +154,7 @@ async fn answer(
             // The socket answers a close by itself, when it is asked for what comes next: nothing.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => {}
             None => return Ok(None),
-            Some(Err(error)) => return reason_of(&error, socket.get_ref()).map_or(Ok(None), Err),
+            Some(Err(error)) => return reason_of(&error, socket).map_or(Ok(None), Err),
         }
     };
     if guest.guard().bars(&established.fingerprint) || guest.is_blocked() {
@@ -204,56 +180,4 @@ fn offence(guest: &Guest, reason: CloseReason) {
         CloseReason::Overloaded => guest.note(Kind::Overload),
         CloseReason::Replaced | CloseReason::Blocked | CloseReason::Draining => {}
     }
-}
-
-/// What a peer is told that broke the protocol; `None` if there is nobody to tell.
-fn reason_of(error: &Error, meter: &Meter<Box<dyn Io>>) -> Option<CloseReason> {
-    use tokio_tungstenite::tungstenite::error::ProtocolError;
-    match error {
-        _ if meter.is_exhausted() => Some(CloseReason::FrameTooLarge),
-        Error::Capacity(_) => Some(CloseReason::FrameTooLarge),
-        Error::Utf8(_) => Some(CloseReason::InvalidUtf8),
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(CloseReason::ProtocolError),
-        _ => None,
-    }
-}
-
-/// The peer has said goodbye, or is gone. The answer to its close may still be in the stream's buffer: one of a
-/// rendezvous circuit sends nothing of it unless it is flushed.
-async fn hang_up(mut socket: Socket) {
-    let io = socket.get_mut();
-    let farewell = async {
-        io.flush().await?;
-        io.shutdown().await
-    };
-    // Past the deadline it is dropped as it is.
-    let _ = timeout(CLOSE_TIMEOUT, farewell).await;
-}
-
-/// Tells the peer why, and gives it [`CLOSE_TIMEOUT`] to read that.
-async fn close(mut socket: Socket, reason: CloseReason) {
-    let frame = CloseFrame { code: CloseCode::from(reason.code()), reason: reason.name().into() };
-    let handshake = async {
-        if socket.send(Message::Close(Some(frame))).await.is_err() {
-            return;
-        }
-        // Ends at once where the stream cannot be understood any more.
-        while let Some(Ok(_)) = socket.next().await {}
-        let io = socket.get_mut();
-        io.unlimit();
-        if io.shutdown().await.is_err() {
-            return;
-        }
-        // A socket that is dropped with bytes unread is reset, and the peer would not read the reason.
-        let (mut left, mut waste) = (LINGER_BYTES, [0; 1024]);
-        while let Ok(read @ 1..) = io.read(&mut waste).await {
-            left = left.saturating_sub(read);
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    // Past the deadline it is dropped as it is.
-    let _ = timeout(CLOSE_TIMEOUT, handshake).await;
 }

@@ -8,7 +8,8 @@ use futures::{Sink, Stream};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::{Settings, Socket, TURN_BYTES, offence, reason_of};
+use super::websocket::{Socket, reason_of};
+use super::{Settings, TURN_BYTES, offence};
 use crate::events::Kind;
 use crate::guard::Guest;
 use crate::hub::{Gone, Kept, Seat, Wakes};
@@ -163,7 +164,7 @@ impl State {
                 Some(Ok(Message::Close(_))) => self.unflushed = true,
                 None => return Err(End::Lost),
                 Some(Err(error)) => {
-                    return Err(reason_of(&error, self.socket.get_ref()).map_or(End::Lost, End::Close));
+                    return Err(reason_of(&error, &self.socket).map_or(End::Lost, End::Close));
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A byte stream that counts what is read from it, and ends with an error where that is too much.
-pub(super) struct Meter<S> {
+pub struct Meter<S> {
     io: S,
     allowance: usize,
     heard: bool,
@@ -21,7 +21,7 @@ impl<S> Meter<S> {
     }
 
     /// From now on any number of bytes may be read.
-    pub(super) fn unlimit(&mut self) {
+    pub fn unlimit(&mut self) {
         self.allowance = usize::MAX;
     }
 
