@@ -74,7 +74,7 @@ async fn requests(
     let timing = server.sessions.timing;
     let drain = &server.sessions.drain;
     let answering = Arc::new(AtomicBool::new(false));
-    let io = Answers::new(io, Arc::clone(&answering), timing.write_timeout);
+    let io = Answers::new(io, Arc::clone(&answering), listener.tls, timing.write_timeout);
     let service = service_fn(|mut request: Request<Body>| {
         answering.store(true, Ordering::Relaxed);
         let context = Context { hub: &server.sessions.hub, health: *server.health.borrow(), listener: &listener, peer };

@@ -39,10 +39,10 @@ pub enum Outcome {
 /// Answers a request by its head. Its body is not read.
 #[must_use]
 pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> Outcome {
-    let outcome = route(request, context);
-    match outcome {
-        Outcome::Response(response) => Outcome::Response(response::finish(response, request.method())),
-        Outcome::Upgrade(response, session) => Outcome::Upgrade(response::finish(response, request.method()), session),
+    let finish = |response| response::finish(response, request.method(), context.listener.tls);
+    match route(request, context) {
+        Outcome::Response(response) => Outcome::Response(finish(response)),
+        Outcome::Upgrade(response, session) => Outcome::Upgrade(finish(response), session),
     }
 }
 
