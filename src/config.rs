@@ -1,5 +1,6 @@
 //! Defaults, then the file, the environment and the flags, become one validated [`Config`]. Every error names its key.
 
+mod clearnet;
 mod document;
 mod problem;
 mod setting;
@@ -55,7 +56,7 @@ impl Config {
     /// Puts together the defaults, the file, the environment and the flags, later ones winning.
     ///
     /// `environment` looks a variable up; it is passed in so that what it says can be tested. Nothing is created and no
-    /// network is used.
+    /// network is used; the certificate and its key are read, to see that they can be served.
     ///
     /// # Errors
     /// [`ConfigError`], with everything that is wrong, not only the first.
@@ -74,26 +75,15 @@ impl Config {
 
         let state_dir = sources.state_dir();
         let admin_socket = sources.admin_socket(&state_dir);
-        let listen = sources.listen(tables.listen);
+        let listen = sources.listen(tables.clearnet.listen.clone());
         let tor = sources.tor_enabled(&tables.onion_enabled);
         let log_filter = sources.log_filter();
 
         let mut problems = document.problems;
         problems.append(&mut sources.problems);
-        if let Some(address) = listen.value
-            && !address.ip().to_canonical().is_loopback()
-            && !tables.allow_plaintext.value
-        {
-            problems.push(listen.problem(
-                "off loopback without TLS, so that whoever is on the way reads who writes to whom: listen on 127.0.0.1 \
-                 behind a proxy that serves TLS, or accept that with allow_plaintext = true in [clearnet]",
-            ));
-        }
-        // A setting that does nothing is a mistake that nobody would notice.
+        problems.extend(listen.value.map(|address| tables.clearnet.problems(&listen, address)).unwrap_or_default());
         if problems.is_empty() && listen.value.is_none() {
-            let off = "has no effect, since nothing listens on TCP: give listen in [clearnet], --clearnet or PORT";
-            problems.extend((!tables.server_names.value.is_empty()).then(|| tables.server_names.problem(off)));
-            problems.extend(tables.allow_plaintext.value.then(|| tables.allow_plaintext.problem(off)));
+            problems = tables.clearnet.without_effect();
         }
         if problems.is_empty() && listen.value.is_none() && !tor {
             let says = "with neither Tor nor a TCP listener nobody could connect: leave Tor on (no --no-tor, TOR_ENABLED=false \
@@ -112,11 +102,7 @@ impl Config {
             limits: tables.limits,
             policy: tables.policy,
             admin_socket,
-            clearnet: listen.value.map(|listen| transport::clearnet::Settings {
-                listen,
-                server_names: tables.server_names.value,
-                allow_plaintext: tables.allow_plaintext.value,
-            }),
+            clearnet: listen.value.map(|listen| tables.clearnet.settings(listen, &tables.limits, &tables.timing)),
             onion: tor.then_some(tables.onion),
             grace: tables.grace,
             log_filter,

@@ -115,7 +115,7 @@ pub async fn requests(
     let (timing, drain) = (server.sessions.timing, &server.sessions.drain);
     let barred = Notify::new();
     let answering = Arc::new(AtomicBool::new(false));
-    let io = Answers::new(io, Arc::clone(&answering), timing.write_timeout);
+    let io = Answers::new(io, Arc::clone(&answering), listener.tls, timing.write_timeout);
     let service = service_fn(|mut request: Request<Body>| {
         answering.store(true, Ordering::Relaxed);
         let asking = if proxied { listener.peer_of(peer, request.headers()) } else { peer };

@@ -67,7 +67,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Some(settings) => Some(clearnet::bind(settings).await?),
         None => None,
     };
-    let clearnet_address = bound.as_ref().map(|bound| bound.address);
+    let listens = bound.as_ref().map(|bound| announce::Clearnet { address: bound.address, tls: bound.tls.is_some() });
     if let Some(bound) = bound {
         let (incoming, stop) = (incoming.clone(), stop.clone());
         tasks.spawn(async move {
@@ -85,9 +85,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         let port = settings.port;
         let onion = onion::run(settings, config.state_dir, incoming.clone(), onion_status, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
-        tasks.spawn(report(status, health.clone(), port, clearnet_address, stop.clone()));
+        tasks.spawn(report(status, health.clone(), port, listens, stop.clone()));
     } else {
-        announce::clearnet(clearnet_address);
+        announce::clearnet(listens);
     }
     drop(incoming);
     let connections = tokio::spawn(serve(Arc::clone(&server), accepted, lobby, stop.clone()));
@@ -207,7 +207,7 @@ async fn report(
     mut status: watch::Receiver<OnionStatus>,
     health: watch::Sender<Health>,
     port: u16,
-    clearnet: Option<std::net::SocketAddr>,
+    clearnet: Option<announce::Clearnet>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut announcer = announce::Announcer::new(port);

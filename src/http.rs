@@ -63,7 +63,7 @@ pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Optio
     let finish = |mut response: Response<Full<Bytes>>| {
         response::pace(&mut response, &context.passage);
         cors::allow(request, context, &mut response);
-        response::finish(response, request.method())
+        response::finish(response, request.method(), context.listener.tls)
     };
     let outcome = match outcome {
         Outcome::Response(response) => Outcome::Response(finish(response)),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use self::listener::{Audience, Listener, host_name};
+pub use self::listener::{Audience, Listener, host_name, origin};
 
 /// Who is on the other end before it has authenticated. Never written to a log in clear.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

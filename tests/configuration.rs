@@ -153,6 +153,47 @@ fn off_loopback_without_tls_it_refuses() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_served_is_named_before_anything_is_started() {
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: String| {
+        let path = elsewhere.path().join(name);
+        std::fs::write(&path, text).expect("to write");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let issue = || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let (issued, other) = (issue(), issue());
+    let cert = write("c.pem", issued.cert.pem());
+    let (key, other) = (write("k", issued.signing_key.serialize_pem()), write("o", other.signing_key.serialize_pem()));
+    let table = |cert: &str, key: &str| format!("[clearnet]\ntls_cert = '{cert}'\ntls_key = '{key}'\n");
+
+    let said = refusal(&table("missing.pem", &key), &["--clearnet"], &[]);
+    let cannot = "config.toml:2: [clearnet] tls_cert = 'missing.pem': cannot be read: No such file";
+    assert!(said.starts_with(cannot), "{said}");
+    let said = refusal(&table(&key, &key), &["--clearnet"], &[]);
+    assert!(said.starts_with("config.toml:2: [clearnet] tls_cert = ") && said.contains("has no certificate"), "{said}");
+    let said = refusal(&table(&cert, &other), &["--clearnet"], &[]);
+    assert!(said.starts_with("config.toml:3: [clearnet] tls_key = ") && said.contains("is not the key of"), "{said}");
+    let said = refusal(&format!("[clearnet]\ntls_cert = '{cert}'"), &["--clearnet"], &[]);
+    assert!(said.starts_with("config.toml:2: [clearnet] tls_cert = ") && said.contains("needs tls_key"), "{said}");
+
+    let shown = in_force(&table(&cert, &key), &["--clearnet", "0.0.0.0:80"], &[]);
+    assert!(shown.contains(&format!("\ntls_cert = \"{cert}\"\ntls_key = \"{key}\"\n")), "{shown}");
+}
+
+#[test]
+fn proxies_and_origins_that_cannot_be_are_named() {
+    let first = |line: &str| refusal(&format!("[clearnet]\n{line}\n"), &["--clearnet"], &[]);
+    let said = first("trusted_proxies = ['0.0.0.0/0']");
+    let place = "config.toml:2: [clearnet] trusted_proxies = ['0.0.0.0/0']: must be a list of addresses or networks";
+    assert!(said.starts_with(place), "{said}");
+    let said = first("proxy_protocol = true");
+    assert!(said.starts_with("config.toml:2: [clearnet] proxy_protocol = true: has no effect without trusted_proxies"));
+    let said = first("allowed_origins = ['chat.example']");
+    let place = "config.toml:2: [clearnet] allowed_origins = ['chat.example']: must be a list of exact origins";
+    assert!(said.starts_with(place), "{said}");
+}
+
+#[test]
 fn flags_win_over_the_environment_which_wins_over_the_file() {
     let file = "[clearnet]\nlisten = '127.0.0.1:1'\n[onion]\nenabled = false";
     let lines = |arguments: &[&str], variables: &[(&str, &str)]| {

@@ -1,6 +1,7 @@
 //! What is in force, written as the file that would give it.
 
 use std::fmt::{self, Display, Write};
+use std::path::PathBuf;
 
 use super::Config;
 use super::tables::{SANITIZE, VANGUARDS};
@@ -80,15 +81,49 @@ impl Config {
         )?;
         table("shutdown", &[("grace_s", &grace.as_secs())])?;
         match clearnet {
-            None => table("clearnet", &[("# listen", &"(off)"), ("server_names", &"[]"), ("allow_plaintext", &false)])?,
-            Some(clearnet::Settings { listen, server_names, allow_plaintext }) => {
-                let server_names = server_names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+            None => table(
+                "clearnet",
+                &[
+                    ("# listen", &"(off)"),
+                    ("server_names", &"[]"),
+                    ("allow_plaintext", &false),
+                    ("# tls_cert", &"(none)"),
+                    ("# tls_key", &"(none)"),
+                    ("trusted_proxies", &"[]"),
+                    ("proxy_protocol", &false),
+                    ("allowed_origins", &"[]"),
+                ],
+            )?,
+            Some(settings) => {
+                let clearnet::Settings {
+                    listen,
+                    server_names,
+                    allow_plaintext,
+                    tls,
+                    trusted_proxies,
+                    proxy_protocol,
+                    allowed_origins,
+                    // They stand in [limits] and [session].
+                    preparing: _,
+                    preparation: _,
+                } = settings;
+                let file = |name: &'static str, commented: &'static str, path: Option<&PathBuf>| match path {
+                    Some(path) => (name, quoted(&path.to_string_lossy())),
+                    None => (commented, "(none)".to_owned()),
+                };
+                let (cert_key, cert) = file("tls_cert", "# tls_cert", tls.as_ref().map(|tls| &tls.cert));
+                let (key_key, key) = file("tls_key", "# tls_key", tls.as_ref().map(|tls| &tls.key));
                 table(
                     "clearnet",
                     &[
                         ("listen", &quoted(&listen.to_string())),
-                        ("server_names", &format!("[{server_names}]")),
+                        ("server_names", &list(server_names)),
                         ("allow_plaintext", allow_plaintext),
+                        (cert_key, &cert),
+                        (key_key, &key),
+                        ("trusted_proxies", &list(trusted_proxies)),
+                        ("proxy_protocol", proxy_protocol),
+                        ("allowed_origins", &list(allowed_origins)),
                     ],
                 )?;
             }
@@ -115,6 +150,10 @@ impl Config {
 
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
+}
+
+fn list<T: Display>(items: &[T]) -> String {
+    format!("[{}]", items.iter().map(|item| quoted(&item.to_string())).collect::<Vec<_>>().join(", "))
 }
 
 /// The word that stands for a value.

@@ -1,17 +1,16 @@
 //! What each table of the file accepts: its keys, their ranges, and the rules between them.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::clearnet::Clearnet;
 use super::document::Document;
 use super::setting::Setting;
-use super::sources;
 use crate::limits::{Policy, REQUESTS, Rate};
 use crate::protocol::Sanitize;
 use crate::transport::onion::{self, Vanguards};
-use crate::{conn, pump, session, store, transport};
+use crate::{conn, pump, session, store};
 
 /// A message's age is kept in 32 bits of milliseconds, which is a little less than 50 days.
 const MAX_TTL_S: u64 = 40 * 24 * 60 * 60;
@@ -26,9 +25,7 @@ pub(super) struct Tables {
     pub(super) limits: conn::Limits,
     pub(super) policy: Policy,
     pub(super) grace: Duration,
-    pub(super) listen: Setting<Option<SocketAddr>>,
-    pub(super) server_names: Setting<Vec<String>>,
-    pub(super) allow_plaintext: Setting<bool>,
+    pub(super) clearnet: Clearnet,
     pub(super) onion_enabled: Setting<bool>,
     pub(super) onion: onion::Settings,
 }
@@ -41,33 +38,14 @@ impl Tables {
         let (limits, policy) = limits(document, &mut rules);
         let timing = session(document, &mut rules);
 
-        let mut table = document.section("clearnet");
-        let listen = table.read("listen", None, |value| {
-            value.as_str().and_then(sources::address).map(Some).ok_or_else(|| sources::ADDRESS.to_owned())
-        });
-        let server_names = table.read("server_names", Vec::new(), names);
-        let allow_plaintext = table.boolean("allow_plaintext", false);
-        table.finish();
-
+        let clearnet = Clearnet::read(document);
         let (onion_enabled, onion) = onion(document);
 
         let mut table = document.section("shutdown");
         let grace = Duration::from_secs(table.number("grace_s", 1..=3600, 10).value);
         table.finish();
 
-        Self {
-            bounds,
-            rules,
-            timing,
-            limits,
-            policy,
-            grace,
-            listen,
-            server_names,
-            allow_plaintext,
-            onion_enabled,
-            onion,
-        }
+        Self { bounds, rules, timing, limits, policy, grace, clearnet, onion_enabled, onion }
     }
 }
 
@@ -199,13 +177,4 @@ fn nickname(value: &DeValue<'_>) -> Result<String, String> {
         }
         _ => Err("must be 1 to 64 of a-z, 0-9, - and _, and start with a letter or a digit".into()),
     }
-}
-
-fn names(value: &DeValue<'_>) -> Result<Vec<String>, String> {
-    let names = value.as_array().and_then(|array| {
-        array.iter().map(|name| name.get_ref().as_str().and_then(transport::host_name)).collect::<Option<Vec<_>>>()
-    });
-    names.ok_or_else(|| {
-        "must be a list of host names without scheme, port or wildcard, such as [\"chat.example\", \"192.0.2.7\", \"[2001:db8::7]\"]".into()
-    })
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::limits::Rate;
 
 /// Loads with a file of this text, these variables and these flags.
-fn load(text: &str, variables: &[(&str, &str)], mut flags: Flags) -> Result<Config, String> {
+pub(super) fn load(text: &str, variables: &[(&str, &str)], mut flags: Flags) -> Result<Config, String> {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(text.as_bytes()).expect("to write");
     flags.config = Some(file.path().to_owned());
@@ -16,7 +16,7 @@ fn load(text: &str, variables: &[(&str, &str)], mut flags: Flags) -> Result<Conf
     Config::load(&flags, &lookup).map_err(|error| error.to_string().replace(&place, "line "))
 }
 
-fn problem(text: &str) -> String {
+pub(super) fn problem(text: &str) -> String {
     load(text, &[], Flags::default()).expect_err(text)
 }
 
@@ -38,12 +38,33 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
         };
         table.into_iter().flat_map(keys_of).collect::<std::collections::BTreeSet<_>>()
     };
-    let uncommented = shipped.replace("# listen =", "listen =");
+    let uncommented = ["listen", "tls_cert", "tls_key"]
+        .iter()
+        .fold(shipped.to_owned(), |text, key| text.replace(&format!("# {key} ="), &format!("{key} =")));
+    let (cert, key) = ("/etc/ephemeral-server/cert.pem", "/etc/ephemeral-server/key.pem");
+    assert!(uncommented.contains(cert) && uncommented.contains(key));
+    let (_directory, files) = issued();
+    let with_files = uncommented.replace(cert, &path(&files.cert)).replace(key, &path(&files.key));
     let everything =
-        Config { clearnet: load(&uncommented, &[], Flags::default()).expect("valid").clearnet, ..defaults() };
-    assert!(everything.clearnet.is_some());
+        Config { clearnet: load(&with_files, &[], Flags::default()).expect("valid").clearnet, ..defaults() };
+    assert!(everything.clearnet.as_ref().is_some_and(|clearnet| clearnet.tls.is_some()));
     assert_eq!(keys(&uncommented), keys(&everything.to_toml()));
     assert!(shipped.contains("\n[tor]\n"));
+}
+
+/// A certificate and its key, in a directory that is removed with the first value.
+pub(super) fn issued() -> (tempfile::TempDir, transport::clearnet::TlsFiles) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let at = |name: &str| directory.path().join(name);
+    let files = transport::clearnet::TlsFiles { cert: at("c.pem"), key: at("k.pem") };
+    std::fs::write(&files.cert, issued.cert.pem()).expect("to write");
+    std::fs::write(&files.key, issued.signing_key.serialize_pem()).expect("to write");
+    (directory, files)
+}
+
+pub(super) fn path(path: &std::path::Path) -> String {
+    path.to_str().expect("UTF-8").to_owned()
 }
 
 /// Every key with a value that is not its default.
@@ -79,6 +100,9 @@ window = 6
 listen = "192.0.2.1:80"
 server_names = ["Chat.example", "[2001:DB8::1]"]
 allow_plaintext = true
+trusted_proxies = ["10.0.0.0/8", "2001:db8::1", "::ffff:192.0.2.0/120"]
+proxy_protocol = true
+allowed_origins = ["HTTPS://Page.example:443", "http://localhost:3000"]
 [onion]
 enabled = true
 nickname = "other"
@@ -133,6 +157,14 @@ fn every_key_arrives_where_it_has_its_effect() {
             listen: "192.0.2.1:80".parse().expect("an address"),
             server_names: vec!["chat.example".into(), "[2001:db8::1]".into()],
             allow_plaintext: true,
+            tls: None,
+            trusted_proxies: ["10.0.0.0/8", "2001:db8::1/128", "192.0.2.0/24"]
+                .map(|network| network.parse().expect("a network"))
+                .to_vec(),
+            proxy_protocol: true,
+            allowed_origins: vec!["https://page.example".into(), "http://localhost:3000".into()],
+            preparing: 13,
+            preparation: Duration::from_millis(1500),
         }),
         onion: Some(transport::onion::Settings {
             nickname: "other".into(),
@@ -269,17 +301,6 @@ fn a_key_of_arti_that_does_not_exist_is_refused() {
 }
 
 #[test]
-fn a_setting_that_would_have_no_effect_is_refused() {
-    let off = "has no effect, since nothing listens on TCP: give listen in [clearnet], --clearnet or PORT";
-    assert_eq!(problem("[clearnet]\nserver_names = ['a']"), format!("line 2: [clearnet] server_names = ['a']: {off}"));
-    assert_eq!(
-        problem("[clearnet]\nallow_plaintext = true"),
-        format!("line 2: [clearnet] allow_plaintext = true: {off}")
-    );
-    assert!(load("[clearnet]\nserver_names = ['a']", &[("PORT", "80")], Flags::default()).is_ok());
-}
-
-#[test]
 fn where_the_tcp_listener_is_is_told_by_the_flag_then_port_then_the_file() {
     let file = "[clearnet]\nlisten = '[::1]:1'";
     let listen = |text, port: Option<&str>, flag: Option<&str>| {
@@ -342,19 +363,4 @@ fn the_state_directory_is_told_by_the_flag_then_the_environment() {
     assert_eq!(state_dir(&[systemd, ("EPHEMERAL_STATE_DIR", "/own")], None), PathBuf::from("/own"));
     assert_eq!(state_dir(&[systemd, ("EPHEMERAL_STATE_DIR", "/own")], Some("/flag")), PathBuf::from("/flag"));
     assert!(state_dir(&[], Some("relative")).is_absolute());
-}
-
-#[test]
-fn off_loopback_it_listens_only_where_plaintext_was_accepted() {
-    let flags = |address: &str| Flags { clearnet: Some(address.into()), ..Flags::default() };
-    for address in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80", "[::ffff:192.0.2.1]:80"] {
-        let problem = load("", &[], flags(address)).expect_err(address);
-        assert!(problem.starts_with(&format!("--clearnet {address}: off loopback without TLS")), "{problem}");
-        assert!(load("[clearnet]\nallow_plaintext = true", &[], flags(address)).is_ok(), "{address}");
-    }
-    for address in ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
-        assert!(load("", &[], flags(address)).is_ok(), "{address}");
-    }
-    let problem = problem("[clearnet]\nlisten = '0.0.0.0:80'");
-    assert!(problem.starts_with("line 2: [clearnet] listen = '0.0.0.0:80': off loopback"), "{problem}");
 }

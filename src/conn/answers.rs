@@ -22,14 +22,16 @@ pub(super) struct Answers {
     answering: Arc<AtomicBool>,
     /// What is sent in place of hyper's own answer, which is the last one on a connection.
     instead: Option<Bytes>,
+    /// Whether the bytes come over TLS.
+    tls: bool,
     write_timeout: Duration,
     /// Runs while the peer does not read.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Answers {
-    pub(super) fn new(io: Box<dyn Io>, answering: Arc<AtomicBool>, write_timeout: Duration) -> Self {
-        Self { io, answering, instead: None, write_timeout, stalled: None }
+    pub(super) fn new(io: Box<dyn Io>, answering: Arc<AtomicBool>, tls: bool, write_timeout: Duration) -> Self {
+        Self { io, answering, instead: None, tls, write_timeout, stalled: None }
     }
 
     pub(super) fn into_inner(self) -> Box<dyn Io> {
@@ -75,7 +77,7 @@ impl AsyncWrite for Answers {
             return self.or_stalled(cx, written);
         }
         if self.instead.is_none() {
-            self.instead = Some(http::instead_of(bytes));
+            self.instead = Some(http::instead_of(bytes, self.tls));
         }
         Poll::Ready(Ok(bytes.len()))
     }

@@ -14,10 +14,20 @@ fn line(text: &str) {
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
+/// A TCP listener.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clearnet {
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    /// Whether it serves TLS.
+    pub(super) tls: bool,
+}
+
 /// Where the TCP listener listens, if there is one.
-pub(super) fn clearnet(address: Option<SocketAddr>) {
-    if let Some(address) = address {
-        line(&format!("clearnet http://{address}"));
+pub(super) fn clearnet(listens: Option<Clearnet>) {
+    if let Some(Clearnet { address, tls }) = listens {
+        let scheme = if tls { "https" } else { "http" };
+        line(&format!("clearnet {scheme}://{address}"));
     }
 }
 

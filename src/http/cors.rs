@@ -45,7 +45,8 @@ pub(super) fn allow<B>(request: &Request<B>, context: &Context<'_>, response: &m
     response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = request.headers().get(ORIGIN).filter(|_| is_welcome(request, context)) else { return };
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    let anybody = context.listener.allows_any_origin();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, if anybody { HeaderValue::from_static("*") } else { origin.clone() });
     let exposed = "Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset";
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
 
@@ -18,6 +18,9 @@ const HEADERS: [(&str, &str); 7] = [
     ("cache-control", "no-store"),
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
 ];
+
+/// Where TLS is served, and only there (RFC 6797, section 7.2): a browser asks over TLS only, for two years from now on.
+const OVER_TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
 /// A response with a JSON body.
 pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response<Full<Bytes>> {
@@ -57,10 +60,14 @@ pub(super) fn pace(response: &mut Response<Full<Bytes>>, passage: &Passage) {
     }
 }
 
-/// Adds what every response has. The answer to `HEAD` has the length of the body, and no body.
-pub(super) fn finish(mut response: Response<Full<Bytes>>, method: &Method) -> Response<Full<Bytes>> {
+/// Adds what every response has. The answer to `HEAD` has the length of the body, and no body. `tls`: whether the
+/// connection is TLS.
+pub(super) fn finish(mut response: Response<Full<Bytes>>, method: &Method, tls: bool) -> Response<Full<Bytes>> {
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if tls {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, OVER_TLS_ONLY);
     }
     if method == Method::HEAD {
         let length = hyper::body::Body::size_hint(response.body()).lower();
@@ -72,7 +79,7 @@ pub(super) fn finish(mut response: Response<Full<Bytes>>, method: &Method) -> Re
 
 /// A whole response in place of one that hyper gives by itself to a request that it cannot read: its status and what it
 /// says of the connection, and what every error has here. Nothing follows it.
-pub(crate) fn instead_of(answer: &[u8]) -> Bytes {
+pub(crate) fn instead_of(answer: &[u8], tls: bool) -> Bytes {
     let answer = String::from_utf8_lossy(answer);
     let (code, sentence) = match answer.split(' ').nth(1) {
         Some("414") => ("uri_too_long", "the request's target is too long"),
@@ -84,7 +91,7 @@ pub(crate) fn instead_of(answer: &[u8]) -> Bytes {
     for line in answer.lines().filter(|line| !line.is_empty() && !line.starts_with("content-length")) {
         whole.extend([line, "\r\n"]);
     }
-    for (name, value) in finish(error(StatusCode::BAD_REQUEST, code, sentence), &Method::GET).headers() {
+    for (name, value) in finish(error(StatusCode::BAD_REQUEST, code, sentence), &Method::GET, tls).headers() {
         whole.extend([name.as_str(), ": ", value.to_str().unwrap_or_default(), "\r\n"]);
     }
     whole.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));

@@ -1,14 +1,20 @@
-//! The TCP listener: optional, for local testing or behind a proxy.
+//! The TCP listener: optional, with TLS, behind a proxy, or for local testing.
+
+mod prepare;
+mod tls;
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::prepare::{Preparation, Preparing};
+pub use self::tls::{Tls, TlsError, TlsFile, TlsFiles, TlsProblem};
 use super::{Incoming, Io, Listener, Peer};
 
 /// How long the accept loop waits when the machine has no file descriptor or memory for one more connection. Nobody
@@ -24,6 +30,18 @@ pub struct Settings {
     pub server_names: Vec<String>,
     /// Whether `listen` may be off loopback although there is no TLS.
     pub allow_plaintext: bool,
+    /// What to serve TLS with, if at all.
+    pub tls: Option<TlsFiles>,
+    /// Proxies that are believed about whom they connect.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether the connections of these begin with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Origins that may ask, as [`super::origin`] writes them, or `*` alone.
+    pub allowed_origins: Vec<String>,
+    /// Connections whose PROXY header or TLS handshake is not complete, at most; at least 1.
+    pub preparing: usize,
+    /// For the PROXY header and the TLS handshake together.
+    pub preparation: Duration,
 }
 
 /// The address cannot be listened on.
@@ -38,6 +56,9 @@ pub enum ClearnetError {
     /// No network interface has it.
     #[error("{0} is not an address of this machine: choose one that is, or 127.0.0.1")]
     NotOurs(SocketAddr),
+    /// The certificate was right when the configuration was read, and is not any more.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Anything else.
     #[error("cannot listen on {address}: {source}")]
     Other {
@@ -56,6 +77,11 @@ pub struct Bound {
     pub address: SocketAddr,
     /// What holds for its connections.
     pub listener: Arc<Listener>,
+    /// The certificate, if it serves TLS: to have it read again.
+    pub tls: Option<Arc<Tls>>,
+    proxy_protocol: bool,
+    preparing: usize,
+    preparation: Duration,
 }
 
 /// Listens. From here on connections wait in the kernel's queue, until [`run`] takes them.
@@ -70,16 +96,23 @@ pub async fn bind(settings: &Settings) -> Result<Bound, ClearnetError> {
         ErrorKind::AddrNotAvailable => ClearnetError::NotOurs(address),
         _ => ClearnetError::Other { address, source },
     };
+    let tls = settings.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let socket = TcpListener::bind(address).await.map_err(failed)?;
     let address = socket.local_addr().map_err(failed)?;
-    let listener = Arc::new(Listener::clearnet(address, &settings.server_names));
-    Ok(Bound { socket, address, listener })
+    let listener = Listener {
+        tls: tls.is_some(),
+        trusted_proxies: settings.trusted_proxies.clone(),
+        allowed_origins: settings.allowed_origins.clone(),
+        ..Listener::clearnet(address, &settings.server_names)
+    };
+    let Settings { proxy_protocol, preparing, preparation, .. } = *settings;
+    Ok(Bound { socket, address, listener: Arc::new(listener), tls, proxy_protocol, preparing, preparation })
 }
 
-/// Hands every connection on, until it is cancelled or nobody takes them any more. While `incoming` is full, new ones
-/// wait in the kernel's queue.
+/// Hands every connection on once it is prepared, until it is cancelled or nobody takes them any more. While `incoming`
+/// is full, new ones wait in the kernel's queue.
 pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: CancellationToken) {
-    let Bound { socket, listener, .. } = bound;
+    let Bound { socket, listener, tls, proxy_protocol, preparing, preparation, .. } = bound;
     let socket = &socket;
     let accept = move || async move {
         let (stream, address): (TcpStream, _) = socket.accept().await?;
@@ -88,29 +121,49 @@ pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: Cancell
         let _ = stream.set_nodelay(true);
         Ok((stream, address))
     };
-    cancel.run_until_cancelled(accept_loop(accept, listener, incoming)).await;
+    let first = Preparation { tls: tls.map(|tls| tls.acceptor()), header: proxy_protocol, time: preparation };
+    let preparing = Preparing::new(preparing);
+    cancel.run_until_cancelled(accept_loop(accept, listener, first, preparing, incoming)).await;
 }
 
+/// `first`: what a connection of a trusted proxy begins with. Nobody else's begins with a PROXY header. `accept` is
+/// dropped at any time, as that of a socket may be.
 async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
     mut accept: impl FnMut() -> F,
     listener: Arc<Listener>,
+    first: Preparation,
+    mut preparing: Preparing,
     incoming: mpsc::Sender<Incoming>,
 ) {
     let mut exhausted = false;
     loop {
         let Ok(slot) = incoming.reserve().await else { return };
-        match accept().await {
+        let accepted = tokio::select! {
+            biased;
+            Some(()) = preparing.ended() => continue,
+            accepted = accept() => accepted,
+        };
+        match accepted {
             Ok((stream, address)) => {
                 if exhausted {
                     exhausted = false;
                     tracing::info!("connections are accepted again");
                 }
-                slot.send(Incoming {
-                    peer: Peer::Address(address.ip().to_canonical()),
-                    io: Box::new(stream),
-                    listener: Arc::clone(&listener),
-                    permit: None,
-                });
+                let peer = address.ip().to_canonical();
+                let first = Preparation { header: first.header && listener.is_trusted_proxy(peer), ..first.clone() };
+                let listener = Arc::clone(&listener);
+                let handed = move |peer, io| Incoming { peer: Peer::Address(peer), io, listener, permit: None };
+                if first.is_needed() {
+                    let incoming = incoming.clone();
+                    preparing.push(async move {
+                        if let Ok((peer, io)) = first.run(stream, peer).await {
+                            // Nobody takes them any more: then it ends like the others.
+                            let _ = incoming.send(handed(peer, io)).await;
+                        }
+                    });
+                } else {
+                    slot.send(handed(peer, Box::new(stream)));
+                }
             }
             Err(error) if concerns_one_connection(error.kind()) => {}
             // No file descriptors (EMFILE, ENFILE) or no memory (ENOMEM, ENOBUFS), mostly. Whatever it is, the listener

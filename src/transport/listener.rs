@@ -1,6 +1,16 @@
-//! What holds for every connection of one listener, and the names that it answers to.
+//! What holds for every connection of one listener: the names that it answers to, the origins that it lets in, and whom
+//! it believes about who its peers are.
+
+mod forwarded;
+mod origin;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+use super::Peer;
+pub use origin::origin;
 
 /// What holds for every connection of one listener.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,6 +21,12 @@ pub struct Listener {
     pub answers_to_loopback: bool,
     /// Who is shown the figures.
     pub figures: Audience,
+    /// Whether its connections are TLS.
+    pub tls: bool,
+    /// Proxies that are believed about whom they connect. Networks of IPv4 are written as such.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins that may ask beside its own, as [`origin()`] writes them; or `*` alone: all of them.
+    pub allowed_origins: Vec<String>,
 }
 
 /// Who is shown the figures of `/stats`, `/metrics` and `/health`.
@@ -35,24 +51,7 @@ impl Listener {
         let bound = bound.ip().to_canonical();
         let own = (!bound.is_unspecified()).then(|| written(bound));
         let names = own.into_iter().chain(server_names.iter().cloned()).collect();
-        Self { names, answers_to_loopback: true, figures: Audience::Loopback }
-    }
-
-    /// STUB
-    pub fn is_trusted_proxy(&self, _: IpAddr) -> bool {
-        false
-    }
-    /// STUB
-    pub fn peer_of(&self, connection: super::Peer, _: &hyper::HeaderMap) -> super::Peer {
-        connection
-    }
-    /// STUB
-    pub fn is_https(&self, _: super::Peer, _: &hyper::HeaderMap) -> bool {
-        false
-    }
-    /// STUB
-    pub fn allows_origin(&self, origin: &str, host: &str, https: bool) -> bool {
-        origin == format!("{}://{host}", if https { "https" } else { "http" })
+        Self { names, answers_to_loopback: true, figures: Audience::Loopback, ..Self::default() }
     }
 
     /// Whether a request for this host is for this listener. `host`: lower case, without port, IPv6 in brackets.
@@ -63,6 +62,57 @@ impl Listener {
             Some(address) => (self.answers_to_loopback && address.is_loopback()) || named(&written(address)),
             None => (self.answers_to_loopback && host == "localhost") || named(host),
         }
+    }
+
+    /// Whether it believes this address about whom it connects. Whoever counts connections by peer does not count those
+    /// of a proxy, and blocks nobody by its address: they are everybody's.
+    #[must_use]
+    pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
+        forwarded::is_trusted(&self.trusted_proxies, address)
+    }
+
+    /// Who asks: the peer of the connection, or whom it names if it is a trusted proxy (`Forwarded` of RFC 7239, else
+    /// `X-Forwarded-For`). A proxy that names nobody is the one who asks itself.
+    #[must_use]
+    pub fn peer_of(&self, connection: Peer, headers: &HeaderMap) -> Peer {
+        match connection {
+            Peer::Address(address) => Peer::Address(forwarded::client(headers, address, &self.trusted_proxies).address),
+            Peer::Circuit(_) | Peer::Local => connection,
+        }
+    }
+
+    /// Whether who asks came over HTTPS: to the trusted proxy, if that says so (`proto` of `Forwarded`, else
+    /// `X-Forwarded-Proto`), else to this listener.
+    #[must_use]
+    pub fn is_https(&self, connection: Peer, headers: &HeaderMap) -> bool {
+        let told = match connection {
+            Peer::Address(address) => forwarded::client(headers, address, &self.trusted_proxies).https,
+            Peer::Circuit(_) | Peer::Local => None,
+        };
+        told.unwrap_or(self.tls)
+    }
+
+    /// Whether a page of this `Origin` may ask: it is this server's own (the scheme and the `Host` that it was asked by,
+    /// port included), or one of [`Self::allowed_origins`]. `null`, which stands for any page that hides where it comes
+    /// from, never may.
+    ///
+    /// `host`: the request's `Host`, or the authority of its absolute target. `https`: as [`Self::is_https`] says. A
+    /// request without `Origin` is no page's, and is not asked about here.
+    #[must_use]
+    pub fn allows_origin(&self, origin: &str, host: &str, https: bool) -> bool {
+        if self.allows_any_origin() {
+            return !origin.is_empty() && !origin.eq_ignore_ascii_case("null");
+        }
+        let Some(origin) = self::origin(origin) else { return false };
+        let scheme = if https { "https" } else { "http" };
+        self.allowed_origins.contains(&origin) || self::origin(&format!("{scheme}://{host}")) == Some(origin)
+    }
+
+    /// Whether every origin may ask: then answers are for everybody (`Access-Control-Allow-Origin: *`), and carry no
+    /// credentials.
+    #[must_use]
+    pub fn allows_any_origin(&self) -> bool {
+        self.allowed_origins.iter().any(|allowed| allowed == "*")
     }
 }
 
@@ -100,90 +150,4 @@ fn written(address: IpAddr) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn clearnet(bound: &str, names: &[&str]) -> Listener {
-        let names = names.iter().map(|name| host_name(name).expect("a name")).collect::<Vec<_>>();
-        Listener::clearnet(bound.parse().expect("an address"), &names)
-    }
-
-    #[test]
-    fn a_tcp_listener_answers_to_every_loopback_name() {
-        let listener = clearnet("127.0.0.1:8443", &[]);
-        for host in ["localhost", "127.0.0.1", "127.1.2.3", "[::1]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]"] {
-            assert!(listener.answers_to(host), "{host}");
-        }
-        for host in [
-            "",
-            "::1",
-            "127.0.0.1:8443",
-            "127.1",
-            "0.0.0.0",
-            "[::]",
-            "128.0.0.1",
-            "localhost.evil.example",
-            "[127.0.0.1]",
-        ] {
-            assert!(!listener.answers_to(host), "{host}");
-        }
-    }
-
-    #[test]
-    fn it_answers_to_the_address_it_is_bound_to_and_to_the_configured_names() {
-        let listener = clearnet("[2001:db8::7]:80", &["Chat.Example", "192.0.2.7", "[2001:DB8:0::8]"]);
-        for host in
-            ["[2001:db8::7]", "[2001:db8:0:0::7]", "chat.example", "192.0.2.7", "[2001:db8::8]", "[::ffff:192.0.2.7]"]
-        {
-            assert!(listener.answers_to(host), "{host}");
-        }
-        for host in ["example", "a.chat.example", "chat.example.", "192.0.2.8", "[2001:db8::9]"] {
-            assert!(!listener.answers_to(host), "{host}");
-        }
-    }
-
-    #[test]
-    fn bound_to_every_address_it_takes_none_of_them_for_its_own() {
-        for bound in ["0.0.0.0:80", "[::]:80"] {
-            let listener = clearnet(bound, &["chat.example"]);
-            assert!(listener.answers_to("chat.example") && listener.answers_to("localhost"));
-            assert!(
-                !listener.answers_to("192.0.2.7") && !listener.answers_to("0.0.0.0") && !listener.answers_to("[::]")
-            );
-        }
-    }
-
-    #[test]
-    fn an_onion_listener_answers_to_its_own_name_only() {
-        let listener = Listener { names: vec!["abc.onion".into()], ..Listener::default() };
-        assert!(listener.answers_to("abc.onion"));
-        assert!(
-            !listener.answers_to("localhost") && !listener.answers_to("127.0.0.1") && !listener.answers_to("[::1]")
-        );
-    }
-
-    #[test]
-    fn what_is_not_a_host_name_is_refused() {
-        let long = format!("{}.example", "a".repeat(64));
-        for text in [
-            "",
-            "http://a",
-            "a:80",
-            "*.a",
-            "a..b",
-            ".a",
-            "a.",
-            "a b",
-            "::1",
-            "[::1",
-            "é",
-            "1.2.3",
-            "1.2.3.4.5",
-            "300.1.1.1",
-            &long,
-        ] {
-            assert_eq!(host_name(text), None, "{text}");
-        }
-        assert_eq!(host_name("XN--Bcher-Kva.Example").as_deref(), Some("xn--bcher-kva.example"));
-    }
-}
+mod tests;

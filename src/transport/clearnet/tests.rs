@@ -8,8 +8,23 @@ use tokio::time::Instant;
 
 use super::*;
 
-fn settings(listen: &str) -> Settings {
-    Settings { listen: listen.parse().expect("an address"), server_names: Vec::new(), allow_plaintext: false }
+pub(super) fn settings(listen: &str) -> Settings {
+    Settings {
+        listen: listen.parse().expect("an address"),
+        server_names: Vec::new(),
+        allow_plaintext: false,
+        tls: None,
+        trusted_proxies: Vec::new(),
+        proxy_protocol: false,
+        allowed_origins: Vec::new(),
+        preparing: 16,
+        preparation: Duration::from_secs(10),
+    }
+}
+
+/// Nothing to prepare.
+fn plain() -> Preparation {
+    Preparation { tls: None, header: false, time: Duration::from_secs(10) }
 }
 
 /// Runs the accept loop over what `accept` is to return, until that is used up.
@@ -35,7 +50,7 @@ async fn accepted(script: Vec<io::Result<SocketAddr>>) -> Vec<Peer> {
         peers
     };
     tokio::select! {
-        () = accept_loop(accept, Arc::new(Listener::default()), sender) => panic!("the loop ended"),
+        () = accept_loop(accept, Arc::new(Listener::default()), plain(), Preparing::new(1), sender) => panic!("the loop ended"),
         peers = collect => peers,
     }
 }
@@ -77,7 +92,7 @@ async fn the_loop_ends_when_nobody_takes_connections_any_more() {
     let (sender, receiver) = mpsc::channel(1);
     drop(receiver);
     let accept = async || Err::<(DuplexStream, _), _>(io::Error::from(ErrorKind::Other));
-    accept_loop(accept, Arc::new(Listener::default()), sender).await;
+    accept_loop(accept, Arc::new(Listener::default()), plain(), Preparing::new(1), sender).await;
 }
 
 #[tokio::test]
