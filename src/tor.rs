@@ -14,6 +14,7 @@ use arti_client::{ErrorKind, HasKind, TorClient, TorClientConfig};
 use tor_config::ConfigurationTree;
 use tor_config::load::{ConfigResolveOptions, resolve_return_results};
 
+pub(crate) use discovery::set_discovery_key;
 pub use discovery::{DiscoveryKey, DiscoverySecret, NotADiscoveryKey};
 pub(crate) use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};

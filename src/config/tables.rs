@@ -157,7 +157,9 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion::Settings) {
     // An introduction point ignores what is the other way round (rend-spec, EST_INTRO_DOS_EXT).
     document.problems.extend(burst.must_be("at least", &rate, "at most", |high, low| high >= low));
     if proof_of_work.value && !onion::PROOF_OF_WORK {
-        document.problems.push(proof_of_work.problem("this program was built without it: build it with `--features pow`"));
+        document
+            .problems
+            .push(proof_of_work.problem("this program was built without it: build it with `--features pow`"));
     }
 
     let tor = document.passthrough("tor");

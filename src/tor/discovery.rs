@@ -2,14 +2,18 @@
 //! to be found to the public halves that it was given. The texts are those of C tor, so that either side may be one.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use curve25519_dalek::MontgomeryPoint;
 use curve25519_dalek::traits::IsIdentity as _;
 use data_encoding::BASE32_NOPAD;
 use tor_hscrypto::pk::{HsClientDescEncKey, HsClientDescEncSecretKey};
+use tor_keymgr::KeystoreSelector;
 use tor_llcrypto::pk::curve25519::StaticSecret;
 use zeroize::{Zeroize as _, Zeroizing};
+
+use super::{Client, TorError};
 
 /// Bytes of either half.
 const KEY_BYTES: usize = 32;
@@ -113,6 +117,28 @@ impl fmt::Debug for DiscoverySecret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("DiscoverySecret(…)")
     }
+}
+
+/// Makes a client find a restricted service with this key, and with no other. `onion`: its name, without `.onion`.
+pub(crate) fn set_discovery_key(
+    client: &Client,
+    state_dir: &Path,
+    onion: &str,
+    secret: Option<&DiscoverySecret>,
+) -> Result<(), TorError> {
+    let failed = |error| TorError::from_arti("the discovery key cannot be kept", state_dir, error);
+    let Ok(service) = format!("{onion}.onion").parse() else { return Ok(()) };
+    let before = client.get_service_discovery_key(service).map_err(failed)?;
+    if before == secret.map(|secret| secret.public().0) {
+        return Ok(());
+    }
+    if before.is_some() {
+        client.remove_service_discovery_key(KeystoreSelector::Primary, service).map_err(failed)?;
+    }
+    if let Some(secret) = secret {
+        client.insert_service_discovery_key(KeystoreSelector::Primary, service, secret.arti()).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// 32 bytes in base 32, in either case.

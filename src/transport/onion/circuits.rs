@@ -85,7 +85,10 @@ impl Circuits {
 
     /// The next request that may be admitted; `None` if there are no more. What comes too fast waits in `requests` or is
     /// dropped, see [`Pace`]. Nothing is lost if the future is dropped.
-    pub(super) async fn next(&mut self, requests: &mut (impl Stream<Item = RendRequest> + Unpin)) -> Option<RendRequest> {
+    pub(super) async fn next(
+        &mut self,
+        requests: &mut (impl Stream<Item = RendRequest> + Unpin),
+    ) -> Option<RendRequest> {
         loop {
             let Self { tasks, pace, .. } = self;
             let next = async {

@@ -26,7 +26,9 @@ pub type Clients = BTreeMap<String, DiscoveryKey>;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientsError {
     /// The name cannot be one.
-    #[error("{0:?} cannot be the name of a client: 1 to {NAME_LEN} of a-z, 0-9, - and _, the first one a letter or a digit")]
+    #[error(
+        "{0:?} cannot be the name of a client: 1 to {NAME_LEN} of a-z, 0-9, - and _, the first one a letter or a digit"
+    )]
     Name(String),
     /// The key is none.
     #[error(transparent)]

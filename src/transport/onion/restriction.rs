@@ -46,9 +46,7 @@ impl Restriction {
         })?;
         let own = match client.get_service_discovery_key(service).map_err(failed)? {
             Some(key) => key,
-            None => {
-                client.generate_service_discovery_key(KeystoreSelector::Primary, service).map_err(failed)?
-            }
+            None => client.generate_service_discovery_key(KeystoreSelector::Primary, service).map_err(failed)?,
         };
         let mut restriction = Self {
             settings: settings.clone(),

@@ -65,7 +65,11 @@ mod tests {
         assert_eq!(stream.read(&mut [0; 64]).await.unwrap(), 5);
         let (ended, ()) = tokio::join!(stream.read_u8(), async { closed.cancel() });
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
-        assert_eq!(theirs.read(&mut [0; 64]).await.unwrap(), 0, "the stream below is gone, though this one is still held");
+        assert_eq!(
+            theirs.read(&mut [0; 64]).await.unwrap(),
+            0,
+            "the stream below is gone, though this one is still held"
+        );
         assert!(stream.write_all(b"more").await.is_err());
         assert!(stream.flush().await.is_err());
         assert!(stream.shutdown().await.is_err());
