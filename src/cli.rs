@@ -7,6 +7,7 @@
 
 mod admin;
 mod arguments;
+mod clients;
 mod status;
 
 use std::fmt::Display;
@@ -43,6 +44,9 @@ enum Command {
     /// Print the .onion address, offline; the key is made if there is none yet
     #[command(after_help = "Example:\n  ephemeral-server address --state-dir /var/lib/ephemeral-server")]
     Address,
+    /// Say who can find a restricted service, by their discovery keys, offline or while it runs
+    #[command(subcommand, after_help = CLIENTS_EXAMPLES)]
+    Clients(clients::Command),
     /// What the running server says of itself: reachable or not, who is there, what waits, what happened
     #[command(after_help = STATUS_EXAMPLES)]
     Status(status::Status),
@@ -62,6 +66,14 @@ const STATUS_EXAMPLES: &str = "Examples:
   ephemeral-server status blocks
 
 Exit code 3: the server runs, and clients cannot connect (yet).";
+
+const CLIENTS_EXAMPLES: &str = "Example:
+  ephemeral-server clients add alice descriptor:x25519:ZAALVFJ7RR25HHMT5SVLBEY7ADA7WYJMAIXA2KKQHVBRTBZ6ST4A
+  ephemeral-server clients list
+  ephemeral-server clients remove alice
+
+With restricted = true in [onion], nobody else can find the service, even who knows its address. That keeps strangers
+and their floods away; it is not what decides who may write to whom.";
 
 const RUN_EXAMPLES: &str = "Examples:
   ephemeral-server
@@ -99,6 +111,10 @@ pub fn main() -> ExitCode {
     }
     match command {
         Command::Address => address(&config),
+        Command::Clients(command) => {
+            let restricted = config.onion.as_ref().is_some_and(|onion| onion.restricted);
+            clients::run(&command, &config.state_dir, restricted)
+        }
         Command::Status(status) => status::run(&status, &config.admin_socket),
         Command::Unblock { who } => status::unblock(&who, &config.admin_socket),
         Command::Run | Command::CheckConfig => run(config),

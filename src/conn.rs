@@ -24,7 +24,7 @@ use crate::limits::Pace;
 use crate::metrics::Metrics;
 use crate::pump;
 use crate::session::AwaitingAuth;
-use crate::transport::{Incoming, Io, Listener, Peer};
+use crate::transport::{CircuitHandle, Incoming, Io, Listener, Peer};
 use answers::Answers;
 
 /// How many connections there may be.
@@ -74,12 +74,12 @@ pub struct Upgraded {
 /// Serves one connection to its end. `place` is one of [`Limits::unauthenticated`]: free again once the peer has
 /// authenticated; and when it is lost before, the connection ends.
 pub async fn serve(server: Arc<Server>, incoming: Incoming, place: Place) {
-    let Incoming { peer, io, listener, permit: transports } = incoming;
+    let Incoming { peer, io, listener, circuit, permit: transports } = incoming;
     let sessions = Arc::clone(&server.sessions);
-    let guest = match entrance(&server, peer, &listener) {
-        Ok(guest) => guest,
-        Err(_) => return,
-    };
+    let guard = Arc::clone(&server.guard);
+    // A circuit that is blocked is closed with all of its streams, and nothing more comes of it.
+    let _closing = circuit.clone().map(|circuit| CloseIfBlocked { guard, peer, circuit });
+    let Ok(guest) = entrance(&server, peer, &listener) else { return };
     // Both are boxed: an idle session holds nothing of what the request needed.
     let requests = Box::pin(requests(server, peer, io, listener, guest));
     let upgraded = tokio::select! {
@@ -87,9 +87,24 @@ pub async fn serve(server: Arc<Server>, incoming: Incoming, place: Place) {
         () = place.lost() => return,
     };
     if let Some(Upgraded { io, read_ahead, session, guest }) = upgraded {
-        Box::pin(pump::run(sessions, io, read_ahead, session, guest, place)).await;
+        Box::pin(pump::run(sessions, io, read_ahead, session, guest, circuit.clone(), place)).await;
     }
     drop(transports);
+}
+
+/// Closes a circuit, when one of its connections ends, if it is blocked.
+struct CloseIfBlocked {
+    guard: Arc<Guard>,
+    peer: Peer,
+    circuit: CircuitHandle,
+}
+
+impl Drop for CloseIfBlocked {
+    fn drop(&mut self) {
+        if self.guard.is_blocked(self.peer) {
+            self.circuit.close();
+        }
+    }
 }
 
 /// The connection as its peer's. `None` for a trusted proxy's: each of its requests is somebody else's.

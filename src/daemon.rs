@@ -23,7 +23,7 @@ use crate::limits::{Bucket, Rate};
 use crate::metrics::{self, Metrics};
 use crate::pump;
 use crate::transport::onion::{OnionStatus, Phase};
-use crate::transport::{Incoming, admin, clearnet, onion};
+use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion};
 
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
@@ -54,7 +54,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let events = Arc::new(Events::new(hub.now()).context("the system has no random numbers")?);
     let guard = Guard::new(config.policy, Arc::clone(&hub), events);
     let lobby = Lobby::new(config.limits.unauthenticated);
-    let onion_seen = config.onion.is_some().then(|| status.clone());
+    let circuits = Arc::<CircuitFigures>::default();
+    let onion_seen = config.onion.is_some().then(|| (status.clone(), Arc::clone(&circuits)));
     let bounds = metrics_bounds(&config);
     let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, onion_seen);
     let sessions = pump::Settings { hub: Arc::clone(&hub), rules: config.rules, timing: config.timing, drain };
@@ -83,7 +84,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     });
     if let Some(settings) = config.onion {
         let port = settings.port;
-        let onion = onion::run(settings, config.state_dir, incoming.clone(), onion_status, stop.clone());
+        let on_refusal = refusals(Arc::clone(&guard));
+        let outlets = onion::Outlets { incoming: incoming.clone(), status: onion_status, circuits, on_refusal };
+        let onion = onion::run(settings, config.state_dir, outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
         tasks.spawn(report(status, health.clone(), port, listens, stop.clone()));
     } else {
@@ -160,6 +163,15 @@ fn metrics_bounds(config: &Config) -> metrics::Bounds {
         ttl_s: config.rules.default_ttl_s,
         max_ttl_s: config.rules.max_ttl_s,
     }
+}
+
+/// What the onion service refuses is a security event; a rendezvous that fails is the network's doing.
+fn refusals(guard: Arc<Guard>) -> OnRefusal {
+    Arc::new(move |why, peer| {
+        if why != CircuitRefused::Failed {
+            guard.note(Kind::CircuitRefused, peer);
+        }
+    })
 }
 
 /// Gives each connection a task, and returns when the last one has ended after `stop`.

@@ -89,6 +89,12 @@ impl Guard {
         self.events.note(self.hub.now(), kind, None);
     }
 
+    /// Whether a peer is blocked.
+    #[must_use]
+    pub fn is_blocked(&self, peer: Peer) -> bool {
+        self.peers().table.blocked(self.hub.now(), &Key::of(peer)).is_some()
+    }
+
     /// Whether `fingerprint`, which has proved itself, is blocked. It is noted.
     #[must_use]
     pub fn bars(&self, fingerprint: &Fingerprint) -> bool {

@@ -1,6 +1,7 @@
 //! The figures of `/stats`, `/metrics` and `status`: gathered when they are asked for, from those who have them.
 //! Nothing in them names anybody.
 
+mod onion;
 mod process;
 mod prometheus;
 
@@ -13,7 +14,9 @@ use crate::events::{Event, Kind};
 use crate::guard::{Guard, Lobby};
 use crate::hub::{Hub, Totals};
 use crate::protocol::Millis;
-use crate::transport::onion::{OnionStatus, Phase};
+use crate::transport::CircuitFigures;
+use crate::transport::onion::OnionStatus;
+pub use onion::Onion;
 pub use process::Process;
 
 /// Security events that `/stats` shows.
@@ -26,7 +29,7 @@ pub struct Metrics {
     lobby: Arc<Lobby>,
     bounds: Bounds,
     started: Millis,
-    onion: Option<watch::Receiver<OnionStatus>>,
+    onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
 }
 
 /// The bounds that the figures are to be read against.
@@ -80,39 +83,6 @@ pub struct Figures {
     pub onion: Option<Onion>,
 }
 
-/// The onion service.
-#[derive(Debug, Serialize)]
-pub struct Onion {
-    /// Its address, without a port.
-    pub address: Option<String>,
-    /// Whether clients can connect: `starting`, `reachable` or `degraded`.
-    pub reachability: &'static str,
-    /// Why they cannot, for a person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// How far the Tor client is, 0 to 100.
-    pub bootstrap_percent: u8,
-    /// Its own words for it, for a person.
-    pub bootstrap: String,
-}
-
-impl From<&OnionStatus> for Onion {
-    fn from(status: &OnionStatus) -> Self {
-        let (reachability, reason) = match status.phase {
-            Phase::Starting => ("starting", None),
-            Phase::Reachable => ("reachable", None),
-            Phase::Degraded(reason) => ("degraded", Some(reason.to_string())),
-        };
-        Self {
-            address: status.address.clone(),
-            reachability,
-            reason,
-            bootstrap_percent: status.bootstrap_percent,
-            bootstrap: status.progress.clone(),
-        }
-    }
-}
-
 /// What happened that should not.
 #[derive(Debug, Serialize)]
 pub struct Security {
@@ -127,14 +97,14 @@ pub struct Security {
 }
 
 impl Metrics {
-    /// `onion`: where its status is read, if there is an onion service.
+    /// `onion`: where its status and its circuits are read, if there is an onion service.
     #[must_use]
     pub fn new(
         hub: Arc<Hub>,
         guard: Arc<Guard>,
         lobby: Arc<Lobby>,
         bounds: Bounds,
-        onion: Option<watch::Receiver<OnionStatus>>,
+        onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
     ) -> Self {
         let started = hub.now();
         Self { hub, guard, lobby, bounds, started, onion }
@@ -177,7 +147,7 @@ impl Metrics {
                 remembered: self.guard.remembered(),
                 recent: events.recent(RECENT),
             },
-            onion: self.onion.as_ref().map(|onion| Onion::from(&*onion.borrow())),
+            onion: self.onion.as_ref().map(|(status, circuits)| Onion::new(&status.borrow(), circuits, now)),
         }
     }
 

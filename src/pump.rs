@@ -22,7 +22,7 @@ use crate::guard::{Guest, Place};
 use crate::hub::{Hub, JoinError};
 use crate::protocol::{CloseReason, Welcome, encode};
 use crate::session::{AwaitingAuth, Established, Rules};
-use crate::transport::Io;
+use crate::transport::{CircuitHandle, Io};
 use established::Pump;
 use websocket::{Socket, close, hang_up, open, reason_of};
 
@@ -66,13 +66,14 @@ pub struct Settings {
 const TURN_BYTES: usize = 16 * 1024;
 
 /// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `place` is
-/// given up once the peer has authenticated.
+/// given up once the peer has authenticated; from then on `circuit`, if there is one, counts as established.
 pub async fn run(
     settings: Arc<Settings>,
     io: Box<dyn Io>,
     read_ahead: Bytes,
     session: AwaitingAuth,
     guest: Guest,
+    circuit: Option<CircuitHandle>,
     place: Place,
 ) {
     let socket = open(io, read_ahead, settings.rules.frame_bytes()).await;
@@ -84,6 +85,7 @@ pub async fn run(
     };
     if let Some(pump) = pump {
         drop(place);
+        let _established = circuit.as_ref().map(CircuitHandle::established);
         let (socket, reason) = pump.await;
         match reason {
             Some(reason) => Box::pin(close(socket, reason)).await,

@@ -2,6 +2,7 @@
 //! Nothing behind it knows whether the bytes came over Tor or TCP; policy differs only as data.
 
 pub mod admin;
+mod circuit;
 pub mod clearnet;
 mod listener;
 pub mod onion;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use self::circuit::{CircuitFigures, CircuitHandle, CircuitRefused, Established, OnRefusal};
 pub use self::listener::{Audience, Listener, host_name, origin};
 
 /// Who is on the other end before it has authenticated. Never written to a log in clear.
@@ -36,6 +38,8 @@ pub struct Incoming {
     pub io: Box<dyn Io>,
     /// What holds for every connection of the listener that accepted it.
     pub listener: Arc<Listener>,
+    /// The rendezvous circuit that it is a stream of, on the onion service.
+    pub circuit: Option<CircuitHandle>,
     /// Released when the connection has ended: a transport's permit, if it gives any.
     pub permit: Option<tokio::sync::OwnedSemaphorePermit>,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ephemeral::tor;
 use ephemeral::transport::Incoming;
-use ephemeral::transport::onion::{self, OnionError, OnionStatus, Phase, Settings};
+use ephemeral::transport::onion::{self, OnionError, OnionStatus, Outlets, Phase, Settings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -33,7 +33,8 @@ impl Server {
         let (incoming, streams) = mpsc::channel(4);
         let (sender, status) = watch::channel(OnionStatus::default());
         let cancel = CancellationToken::new();
-        let run = tokio::spawn(onion::run(settings.clone(), state_dir.to_owned(), incoming, sender, cancel.clone()));
+        let outlets = Outlets::new(incoming, sender);
+        let run = tokio::spawn(onion::run(settings.clone(), state_dir.to_owned(), outlets, cancel.clone()));
         tokio::spawn(answer_all(streams));
         Self { status, cancel, run }
     }

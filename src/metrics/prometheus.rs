@@ -50,6 +50,26 @@ pub(super) fn text(figures: &Figures, ready: bool) -> String {
     for (name, help, unit, value) in process {
         gauge(name, help, unit, usize::try_from(value).unwrap_or(usize::MAX));
     }
+    if let Some(onion) = &figures.onion {
+        gauge("circuits", "Rendezvous circuits", None, onion.circuits);
+        gauge("circuits_established", "Rendezvous circuits with a session", None, onion.established_circuits);
+        gauge("circuits_max", "Rendezvous circuits that there may be", None, figures.bounds.circuits);
+        gauge("bootstrap_percent", "How far the Tor client is", None, usize::from(onion.bootstrap_percent));
+        let age = onion.descriptor_age_s.and_then(|age| usize::try_from(age).ok());
+        if let Some(age) = age {
+            gauge("descriptor_age", "Since the descriptor was published", Some(Unit::Seconds), age);
+        }
+        if let Some(probe) = &onion.probe {
+            gauge("probe_answered", "Whether the last self-probe was answered", None, usize::from(probe.answered));
+            let at = usize::try_from(probe.at.0 / 1000).unwrap_or(usize::MAX);
+            gauge("probe_timestamp", "When the last self-probe ended", Some(Unit::Seconds), at);
+        }
+        let refused = Family::<[(&'static str, &'static str); 1], Counter>::default();
+        for (&reason, &count) in &onion.refused {
+            refused.get_or_create(&[("reason", reason)]).inc_by(count);
+        }
+        registry.register("circuits_refused", "Circuits and streams that were refused, by reason", refused);
+    }
     let totals = &figures.messages;
     let mut counter = |name: &str, help: &str, value: u64| registry.register(name, help, ConstCounter::new(value));
     counter("messages_accepted", "Messages that were kept", totals.accepted);

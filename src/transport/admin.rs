@@ -92,6 +92,7 @@ pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: Cancell
                     peer: Peer::Local,
                     io: Box::new(stream),
                     listener: Arc::clone(&listener),
+                    circuit: None,
                     permit: None,
                 }),
                 Err(_) => {

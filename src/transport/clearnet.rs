@@ -152,7 +152,8 @@ async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
                 let peer = address.ip().to_canonical();
                 let first = Preparation { header: first.header && listener.is_trusted_proxy(peer), ..first.clone() };
                 let listener = Arc::clone(&listener);
-                let handed = move |peer, io| Incoming { peer: Peer::Address(peer), io, listener, permit: None };
+                let handed =
+                    move |peer, io| Incoming { peer: Peer::Address(peer), io, listener, circuit: None, permit: None };
                 if first.is_needed() {
                     let incoming = incoming.clone();
                     preparing.push(async move {

@@ -174,7 +174,8 @@ impl Rig {
     /// A new connection of this peer.
     pub fn connect_as(&mut self, peer: Peer) -> DuplexStream {
         let (ours, theirs) = duplex(self.pipe);
-        let incoming = Incoming { peer, io: Box::new(theirs), listener: Arc::clone(&self.listener), permit: None };
+        let incoming =
+            Incoming { peer, io: Box::new(theirs), listener: Arc::clone(&self.listener), circuit: None, permit: None };
         let (place, _) = self.lobby.enter();
         self.tasks.spawn(conn::serve(Arc::clone(&self.server), incoming, place));
         ours

@@ -100,8 +100,35 @@ pub(super) fn rows(figures: &Value) -> Vec<(&'static str, String)> {
 
 /// What there is to say of the onion service.
 fn onion(figures: &Value) -> Vec<(&'static str, String)> {
-    let _ = figures;
-    Vec::new()
+    let n = |pointer: &str| number(figures, pointer);
+    let tor = format!("{} % · Arti says: {}", n("/onion/bootstrap_percent"), text(figures, "/onion/arti"));
+    let probe = match figures.pointer("/onion/probe").filter(|probe| !probe.is_null()) {
+        Some(probe) => {
+            let went = if probe["answered"] == true { "answered" } else { "NOT answered" };
+            format!("{went} after {} ms, at {}", number(probe, "/took_ms"), text(probe, "/at"))
+        }
+        None => "not yet".to_owned(),
+    };
+    let descriptor = figures.pointer("/onion/descriptor_age_s").and_then(Value::as_u64);
+    let descriptor = descriptor.map_or("not yet".to_owned(), |age| format!("{} ago", duration(age)));
+    let defence = if figures.pointer("/onion/proof_of_work") == Some(&Value::Bool(true)) { "on" } else { "off" };
+    let discovery = figures.pointer("/onion/restricted_to").and_then(Value::as_u64);
+    let discovery = discovery.map_or("everybody".to_owned(), |clients| format!("{clients} clients only"));
+    vec![
+        ("tor", tor),
+        ("self-probe", probe),
+        ("descriptor", format!("published {descriptor}, {} introduction points", n("/onion/introduction_points"))),
+        (
+            "circuits",
+            format!(
+                "{} of {}, {} of them with a session",
+                n("/onion/circuits"),
+                n("/bounds/circuits"),
+                n("/onion/established_circuits")
+            ),
+        ),
+        ("found by", format!("{discovery} · proof of work {defence}")),
+    ]
 }
 
 /// The kinds of security events that there were, the most frequent first.

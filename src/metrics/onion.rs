@@ -1,0 +1,84 @@
+//! The figures of the onion service.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::protocol::Millis;
+use crate::transport::onion::{OnionStatus, Phase};
+use crate::transport::{CircuitFigures, CircuitRefused};
+
+/// The onion service.
+#[derive(Debug, Serialize)]
+pub struct Onion {
+    /// Its address, without a port.
+    pub address: Option<String>,
+    /// Whether clients can connect: `starting`, `reachable` or `degraded`.
+    pub reachability: &'static str,
+    /// Why they cannot, for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How far the Tor client is, 0 to 100.
+    pub bootstrap_percent: u8,
+    /// Its own words for it, for a person.
+    pub bootstrap: String,
+    /// What Arti thinks of the service, in a word.
+    pub arti: &'static str,
+    /// The last connection to the own address.
+    pub probe: Option<Probe>,
+    /// How long ago the descriptor was last known to be published, in seconds.
+    pub descriptor_age_s: Option<u64>,
+    /// How many introduction points are asked for.
+    pub introduction_points: u8,
+    /// Circuits that are open or being built.
+    pub circuits: usize,
+    /// Those of them that carry an authenticated session.
+    pub established_circuits: usize,
+    /// Circuits and streams that were refused, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Whether clients are asked for proof of work under load.
+    pub proof_of_work: bool,
+    /// With restricted discovery, how many clients can find the service.
+    pub restricted_to: Option<usize>,
+}
+
+/// How a connection to the own address went.
+#[derive(Debug, Serialize)]
+pub struct Probe {
+    /// When it ended.
+    pub at: Millis,
+    /// Whether a request was answered.
+    pub answered: bool,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+impl Onion {
+    pub(super) fn new(status: &OnionStatus, circuits: &CircuitFigures, now: Millis) -> Self {
+        let (reachability, reason) = match status.phase {
+            Phase::Starting => ("starting", None),
+            Phase::Reachable => ("reachable", None),
+            Phase::Degraded(reason) => ("degraded", Some(reason.to_string())),
+        };
+        Self {
+            address: status.address.clone(),
+            reachability,
+            reason,
+            bootstrap_percent: status.bootstrap_percent,
+            bootstrap: status.progress.clone(),
+            arti: status.arti,
+            probe: status.probe.map(|probe| Probe {
+                at: probe.at,
+                answered: probe.answered,
+                took_ms: u64::try_from(probe.took.as_millis()).unwrap_or(u64::MAX),
+            }),
+            descriptor_age_s: status.published.map(|published| now.since(published) / 1000),
+            introduction_points: status.introduction_points,
+            circuits: circuits.open(),
+            established_circuits: circuits.established(),
+            refused: CircuitRefused::ALL.into_iter().map(|why| (why.name(), circuits.refused(why))).collect(),
+            proof_of_work: status.proof_of_work,
+            restricted_to: status.restricted,
+        }
+    }
+}
