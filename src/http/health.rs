@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::{Context, response};
 use crate::protocol::Millis;
-use crate::transport::Peer;
 
 /// Whether the service can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,8 +34,7 @@ struct Body {
 }
 
 pub(super) fn answer(context: &Context<'_>) -> Response<Full<Bytes>> {
-    let loopback = matches!(context.peer, Peer::Address(address) if address.to_canonical().is_loopback());
-    let shown = context.listener.shows_counts_to_loopback && loopback;
+    let shown = context.listener.shows_counts_to(context.peer);
     let (sessions, figures) = context.hub.figures();
     let body = Body {
         status: context.health,

@@ -59,6 +59,14 @@ impl Listener {
         forwarded::is_trusted(&self.trusted_proxies, address)
     }
 
+    /// Whether this peer is shown the statistics: one on loopback, but no proxy there that names nobody, since that may
+    /// be anybody.
+    #[must_use]
+    pub fn shows_counts_to(&self, peer: Peer) -> bool {
+        let Peer::Address(address) = peer else { return false };
+        self.shows_counts_to_loopback && address.to_canonical().is_loopback() && !self.is_trusted_proxy(address)
+    }
+
     /// Who asks: the peer of the connection, or whom it names if it is a trusted proxy (`Forwarded` of RFC 7239, else
     /// `X-Forwarded-For`). A proxy that names nobody is the one who asks itself.
     #[must_use]
