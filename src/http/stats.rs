@@ -8,25 +8,15 @@ use serde::Serialize;
 
 use super::{Context, Health, response};
 use crate::metrics::Figures;
-use crate::transport::{Audience, Peer};
+use crate::transport::Audience;
 
 /// What a proxy adds. A loopback peer that sends one of them speaks for somebody else, who is not on this machine.
 const PROXIED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
 /// Whether the figures are shown to whoever asks.
 pub(super) fn shown<B>(request: &Request<B>, context: &Context<'_>) -> bool {
-    match context.listener.figures {
-        Audience::Nobody => false,
-        Audience::Everybody => true,
-        Audience::Loopback => {
-            let here = match context.peer {
-                Peer::Local => true,
-                Peer::Address(address) => address.to_canonical().is_loopback(),
-                Peer::Circuit(_) => false,
-            };
-            here && !PROXIED.iter().any(|name| request.headers().contains_key(*name))
-        }
-    }
+    let named = || PROXIED.iter().any(|name| request.headers().contains_key(*name));
+    context.listener.shows_figures_to(context.peer) && !(context.listener.figures == Audience::Loopback && named())
 }
 
 #[derive(Serialize)]

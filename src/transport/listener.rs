@@ -71,6 +71,20 @@ impl Listener {
         forwarded::is_trusted(&self.trusted_proxies, address)
     }
 
+    /// Whether this peer is shown the figures. One on loopback is, but no proxy there that names nobody, since that may
+    /// be anybody.
+    #[must_use]
+    pub fn shows_figures_to(&self, peer: Peer) -> bool {
+        match (self.figures, peer) {
+            (Audience::Nobody, _) => false,
+            (Audience::Everybody, _) | (Audience::Loopback, Peer::Local) => true,
+            (Audience::Loopback, Peer::Circuit(_)) => false,
+            (Audience::Loopback, Peer::Address(address)) => {
+                address.to_canonical().is_loopback() && !self.is_trusted_proxy(address)
+            }
+        }
+    }
+
     /// Who asks: the peer of the connection, or whom it names if it is a trusted proxy (`Forwarded` of RFC 7239, else
     /// `X-Forwarded-For`). A proxy that names nobody is the one who asks itself.
     #[must_use]
