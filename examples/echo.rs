@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use ephemeral::clock::Clock;
-use ephemeral::conn::{self, Server};
+use ephemeral::conn::{self, Limits, Server, Setup};
 use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
-use ephemeral::limits::Rate;
-use ephemeral::pump::{self, Timing, websocket};
+use ephemeral::limits::{Policy, Rate};
+use ephemeral::pump::{Timing, websocket};
 use ephemeral::session::Rules;
 use ephemeral::store::Bounds;
 use ephemeral::transport::{Listener, Peer};
@@ -22,7 +22,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_util::sync::CancellationToken;
 
 /// The suite's largest messages have 16 MiB. The server's own limit follows from `content_bytes`: 397,312 bytes by
 /// default, 6,295,552 at most.
@@ -60,14 +59,22 @@ fn server() -> anyhow::Result<(watch::Sender<Health>, Arc<Server>)> {
     let rate = Rate::new(rules.messages_per_minute, rules.message_burst);
     let hub = Hub::new(hub::Settings { bounds: Bounds::default(), rate, sessions: 1 }, Clock::System)
         .context("the system has no random numbers")?;
-    let sessions = pump::Settings { hub, rules, timing: Timing::default(), drain: CancellationToken::new() };
     let (health, health_now) = watch::channel(Health::Healthy);
-    Ok((health, Arc::new(Server { sessions: Arc::new(sessions), health: health_now })))
+    let (timing, policy) = (Timing::default(), generous());
+    let setup = Setup { hub, rules, timing, policy, limits: Limits::default(), onion: None, health: health_now };
+    Ok((health, Server::new(setup).context("the system has no random numbers")?))
+}
+
+/// The suite connects hundreds of times, and breaks the rules on purpose.
+fn generous() -> Policy {
+    let requests = Rate::new(1_000_000, 1_000_000);
+    Policy { requests, connections: 1_000_000, strikes: 1_000_000, ..Policy::default() }
 }
 
 async fn serve(server: Arc<Server>, stream: TcpStream, peer: Peer, listener: Arc<Listener>) {
-    if let Some((io, read_ahead, _)) = conn::requests(server, peer, Box::new(stream), listener).await {
-        let mut socket = websocket::open(io, read_ahead, FRAME_BYTES).await;
+    let Ok(guest) = server.guard.enter(peer) else { return };
+    if let Some(upgraded) = conn::requests(server, peer, Box::new(stream), listener, Some(guest)).await {
+        let mut socket = websocket::open(upgraded.io, upgraded.read_ahead, FRAME_BYTES).await;
         socket.get_mut().unlimit();
         echo(socket).await;
     }

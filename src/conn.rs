@@ -15,16 +15,19 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
-use crate::events::Kind;
-use crate::guard::{Guard, Guest, Passage, Place, Refused};
+use crate::events::{Events, Kind};
+use crate::guard::{Guard, Guest, Lobby, Passage, Place, Refused};
 use crate::http::{self, Context, Offence, Outcome};
-use crate::limits::Pace;
-use crate::metrics::Metrics;
-use crate::pump;
-use crate::session::AwaitingAuth;
-use crate::transport::{CircuitHandle, Incoming, Io, Listener, Peer};
+use crate::hub::Hub;
+use crate::limits::{Pace, Policy};
+use crate::metrics::{self, Metrics};
+use crate::pump::{self, Timing};
+use crate::session::{AwaitingAuth, Rules};
+use crate::transport::onion::OnionStatus;
+use crate::transport::{CircuitFigures, CircuitHandle, Incoming, Io, Listener, Peer};
 use answers::Answers;
 
 /// How many connections there may be.
@@ -48,10 +51,54 @@ pub struct Server {
     pub sessions: Arc<pump::Settings>,
     /// Who may come in.
     pub guard: Arc<Guard>,
+    /// The places of those who have not authenticated.
+    pub lobby: Arc<Lobby>,
     /// Where figures come from.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Metrics,
     /// Whether the service is ready.
-    pub health: tokio::sync::watch::Receiver<http::Health>,
+    pub health: watch::Receiver<http::Health>,
+}
+
+/// What a [`Server`] is made of.
+pub struct Setup {
+    /// Where messages wait.
+    pub hub: Arc<Hub>,
+    /// What holds for every session.
+    pub rules: Rules,
+    /// How long one waits for its peer.
+    pub timing: Timing,
+    /// What each peer may do.
+    pub policy: Policy,
+    /// How many connections there may be.
+    pub limits: Limits,
+    /// The onion service's status and circuits, if there is one, and how many circuits there may be.
+    pub onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>, usize)>,
+    /// Whether the service is ready.
+    pub health: watch::Receiver<http::Health>,
+}
+
+impl Server {
+    /// One that nobody has connected to yet.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers.
+    pub fn new(setup: Setup) -> Result<Arc<Self>, getrandom::Error> {
+        let Setup { hub, rules, timing, policy, limits, onion, health } = setup;
+        let bounds = metrics::Bounds {
+            clients: limits.sessions,
+            unauthenticated: limits.unauthenticated,
+            circuits: onion.as_ref().map_or(0, |(_, _, circuits)| *circuits),
+            bytes: hub.bounds().total_bytes,
+            ttl_s: rules.default_ttl_s,
+            max_ttl_s: rules.max_ttl_s,
+        };
+        let guard = Guard::new(policy, Arc::clone(&hub), Arc::new(Events::new(hub.now())?));
+        let lobby = Lobby::new(limits.unauthenticated);
+        let onion = onion.map(|(status, circuits, _)| (status, circuits));
+        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, onion);
+        let sessions = Arc::new(pump::Settings { hub, rules, timing, drain: CancellationToken::new() });
+        Ok(Arc::new(Self { sessions, guard, lobby, metrics, health }))
+    }
 }
 
 /// Bytes of a request's head, at most: hyper's least.

@@ -14,14 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::conn::{self, Server};
-use crate::events::{Events, Kind};
+use crate::conn::{self, Server, Setup};
+use crate::events::Kind;
 use crate::guard::{Guard, Lobby};
 use crate::http::Health;
 use crate::hub::{self, Hub};
 use crate::limits::{Bucket, Rate};
-use crate::metrics::{self, Metrics};
-use crate::pump;
 use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion};
 
@@ -45,22 +43,25 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     process::forbid_core_dumps();
     process::raise_file_limit();
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
-    let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
+    let stop = CancellationToken::new();
     let (incoming, accepted) = mpsc::channel(BACKLOG);
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
     let hub = Hub::new(hub_settings(&config), Clock::System).context("the system has no random numbers")?;
-    let events = Arc::new(Events::new(hub.now()).context("the system has no random numbers")?);
-    let guard = Guard::new(config.policy, Arc::clone(&hub), events);
-    let lobby = Lobby::new(config.limits.unauthenticated);
     let circuits = Arc::<CircuitFigures>::default();
-    let onion_seen = config.onion.is_some().then(|| (status.clone(), Arc::clone(&circuits)));
-    let bounds = metrics_bounds(&config);
-    let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, onion_seen);
-    let sessions = pump::Settings { hub: Arc::clone(&hub), rules: config.rules, timing: config.timing, drain };
-    let (sessions, metrics) = (Arc::new(sessions), Arc::new(metrics));
-    let server = Arc::new(Server { sessions, guard: Arc::clone(&guard), metrics, health: health_now });
+    let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
+    let server = Server::new(Setup {
+        hub: Arc::clone(&hub),
+        rules: config.rules,
+        timing: config.timing,
+        policy: config.policy,
+        limits: config.limits,
+        onion: onion_figures,
+        health: health_now,
+    })
+    .context("the system has no random numbers")?;
+    let guard = Arc::clone(&server.guard);
 
     // Whatever of these ends before it is told to, ends the daemon.
     let mut tasks = JoinSet::new();
@@ -93,7 +94,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         announce::clearnet(listens);
     }
     drop(incoming);
-    let connections = tokio::spawn(serve(Arc::clone(&server), accepted, lobby, stop.clone()));
+    let connections = tokio::spawn(serve(Arc::clone(&server), accepted, Arc::clone(&server.lobby), stop.clone()));
     let mut connections = AbortOnDrop(connections);
     let anteroom = Lobby::new(ADMINISTRATORS);
     let _administration = AbortOnDrop(tokio::spawn(serve(Arc::clone(&server), administration, anteroom, stop.clone())));
@@ -151,17 +152,6 @@ fn hub_settings(config: &Config) -> hub::Settings {
         bounds: config.bounds,
         rate: Rate::new(config.rules.messages_per_minute, config.rules.message_burst),
         sessions: config.limits.sessions,
-    }
-}
-
-fn metrics_bounds(config: &Config) -> metrics::Bounds {
-    metrics::Bounds {
-        clients: config.limits.sessions,
-        unauthenticated: config.limits.unauthenticated,
-        circuits: config.onion.as_ref().map_or(0, |onion| onion.circuits),
-        bytes: config.bounds.total_bytes,
-        ttl_s: config.rules.default_ttl_s,
-        max_ttl_s: config.rules.max_ttl_s,
     }
 }
 

@@ -19,15 +19,13 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::conn::{self, Server};
-use ephemeral::events::{Events, Kind};
-use ephemeral::guard::{Guard, Lobby};
+use ephemeral::conn::{self, Limits, Server, Setup};
+use ephemeral::events::Kind;
 use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
 use ephemeral::limits::{Policy, Rate};
-use ephemeral::metrics::{self, Metrics};
 use ephemeral::protocol::{Challenge, Fingerprint, Millis};
-use ephemeral::pump::{self, Timing};
+use ephemeral::pump::Timing;
 use ephemeral::session::Rules;
 use ephemeral::store::Bounds;
 use ephemeral::transport::{Incoming, Listener, Peer};
@@ -37,7 +35,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_util::sync::CancellationToken;
 
 pub use answer::Answer;
 pub use socket::{Socket, seq};
@@ -90,7 +87,6 @@ pub struct Rig {
     pub hub: Arc<Hub>,
     pub health: watch::Sender<Health>,
     pub listener: Arc<Listener>,
-    pub lobby: Arc<Lobby>,
     pipe: usize,
     tasks: JoinSet<()>,
 }
@@ -114,26 +110,17 @@ impl Rig {
         let rate = Rate::new(options.rules.messages_per_minute, options.rules.message_burst);
         let settings = hub::Settings { bounds: options.bounds, rate, sessions: options.sessions };
         let hub = Hub::new(settings, Clock::anchored(START)).unwrap();
-        let sessions = pump::Settings {
-            hub: Arc::clone(&hub),
-            rules: options.rules.clone(),
-            timing: options.timing,
-            drain: CancellationToken::new(),
-        };
         let (health, health_now) = watch::channel(Health::Healthy);
-        let guard = Guard::new(options.policy, Arc::clone(&hub), Arc::new(Events::new(START).unwrap()));
-        let lobby = Lobby::new(options.unauthenticated);
-        let bounds = metrics::Bounds {
-            clients: options.sessions,
-            unauthenticated: options.unauthenticated,
-            circuits: 0,
-            bytes: options.bounds.total_bytes,
-            ttl_s: options.rules.default_ttl_s,
-            max_ttl_s: options.rules.max_ttl_s,
-        };
-        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, None);
-        let (sessions, metrics) = (Arc::new(sessions), Arc::new(metrics));
-        let server = Arc::new(Server { sessions, guard, metrics, health: health_now });
+        let server = Server::new(Setup {
+            hub: Arc::clone(&hub),
+            rules: options.rules,
+            timing: options.timing,
+            policy: options.policy,
+            limits: Limits { unauthenticated: options.unauthenticated, sessions: options.sessions },
+            onion: None,
+            health: health_now,
+        })
+        .unwrap();
         let mut tasks = JoinSet::new();
         let expiring = Arc::clone(&hub);
         tasks.spawn(async move { expiring.keep_expiring().await });
@@ -142,7 +129,6 @@ impl Rig {
             hub,
             health,
             listener: Arc::new(Listener::clearnet("127.0.0.1:8443".parse().unwrap(), &[])),
-            lobby,
             pipe: options.pipe,
             tasks,
         }
@@ -176,7 +162,7 @@ impl Rig {
         let (ours, theirs) = duplex(self.pipe);
         let incoming =
             Incoming { peer, io: Box::new(theirs), listener: Arc::clone(&self.listener), circuit: None, permit: None };
-        let (place, _) = self.lobby.enter();
+        let (place, _) = self.server.lobby.enter();
         self.tasks.spawn(conn::serve(Arc::clone(&self.server), incoming, place));
         ours
     }
@@ -208,7 +194,7 @@ impl Rig {
 
     /// How many connections have not authenticated.
     pub fn unauthenticated(&self) -> usize {
-        self.lobby.len()
+        self.server.lobby.len()
     }
 
     /// How many security events of a kind there were.
