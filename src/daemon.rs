@@ -1,6 +1,7 @@
 //! The composition root: builds the parts, supervises the tasks, drains.
 
 mod announce;
+mod memory;
 mod process;
 mod signals;
 
@@ -12,15 +13,15 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::conn::{self, Server};
 use crate::http::Health;
-use crate::hub::{self, Hub};
+use crate::hub;
 use crate::limits::Rate;
 use crate::pump;
 use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{Incoming, clearnet, onion};
+use memory::Waiting;
 
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
@@ -39,8 +40,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
-    let hub = Hub::new(hub_settings(&config), Clock::System).context("the system has no random numbers")?;
-    let sessions = pump::Settings { hub: Arc::clone(&hub), rules: config.rules, timing: config.timing, drain };
+    let waiting = Waiting::open(hub_settings(&config), config.survive_restart)?;
+    let sessions = pump::Settings { hub: Arc::clone(&waiting.hub), rules: config.rules, timing: config.timing, drain };
     let server = Arc::new(Server { sessions: Arc::new(sessions), health: health_now });
 
     // Whatever of these ends before it is told to, ends the daemon.
@@ -68,7 +69,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     drop(incoming);
     let connections = tokio::spawn(serve(Arc::clone(&server), accepted, config.limits.unauthenticated, stop.clone()));
     let mut connections = AbortOnDrop(connections);
-    let expiring = Arc::clone(&hub);
+    let expiring = Arc::clone(&waiting.hub);
     let mut expiry = JoinSet::new();
     expiry.spawn(async move { expiring.keep_expiring().await });
 
@@ -86,7 +87,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     // Senders are told first; then nobody new comes in, and every session is closed.
     health.send_replace(Health::Draining);
-    hub.drain();
+    waiting.hub.drain();
     server.sessions.drain.cancel();
     stop.cancel();
     let drained = async {
@@ -101,11 +102,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
         name = signals.next() => Some(anyhow!("a second signal ({name}) ended it at once")),
     };
-    hub.erase();
+    // Nothing may expire from the file while it is let go of.
+    expiry.abort_all();
+    let farewell = waiting.close();
     match failed.or(cut_short) {
         Some(error) => Err(error),
         None => {
-            tracing::info!("drained, and everything that waited is erased");
+            tracing::info!("{farewell}");
             Ok(())
         }
     }

@@ -7,6 +7,7 @@
 //! | [`cli`] | the commands of `ephemeral-server`, and what each prints |
 //! | [`daemon`] | the composition root: builds the parts, supervises the tasks, drains |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
+//! | [`service`] | systemd: the FD store, which keeps a file while the process is started again |
 //! | [`logging`] | where log lines go, and what never appears in them |
 //! | [`client`] | the client library that `ephemeral` and the tests use |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
@@ -14,6 +15,7 @@
 //! | [`pump`] | WebSocket ↔ session ↔ hub: the only place that reads and writes a WebSocket |
 //! | [`transport`] | where connections come from: onion service, TCP |
 //! | [`hub`] | who is online; takeover; wakes; the lock around the store |
+//! | [`memory_file`] | the file in RAM that outlives the process, and what is written in it |
 //! | [`session`] | the protocol's state machine: frame in, action out; no socket, no clock |
 //! | [`store`] | mailboxes, quotas, expiry, duplicates; no socket, no clock |
 //! | [`limits`] | rates; no clock |
@@ -31,8 +33,10 @@ pub mod http;
 pub mod hub;
 pub mod limits;
 pub mod logging;
+pub mod memory_file;
 pub mod protocol;
 pub mod pump;
+pub mod service;
 pub mod session;
 pub mod store;
 pub mod tor;

@@ -118,7 +118,7 @@ async fn authenticate(settings: Arc<Settings>, mut socket: Socket, session: Awai
         Ok(Ok(Some((established, seat, pending)))) => {
             let welcome = encode(&Welcome {
                 fingerprint: established.fingerprint,
-                epoch: settings.hub.epoch(),
+                epoch: &settings.hub.epoch(),
                 pending,
                 server_time: settings.hub.now(),
                 limits: settings.rules.limits(settings.hub.bounds(), established.window),

@@ -20,7 +20,19 @@ impl Config {
 
     fn write(&self, out: &mut String) -> fmt::Result {
         // No `..`: a new field does not compile until it is shown.
-        let Self { state_dir, bounds, rules, timing, limits, clearnet, onion, grace, log_filter, log_format } = self;
+        let Self {
+            state_dir,
+            bounds,
+            survive_restart,
+            rules,
+            timing,
+            limits,
+            clearnet,
+            onion,
+            grace,
+            log_filter,
+            log_format,
+        } = self;
         let store::Bounds { mailbox_messages, mailbox_bytes, sender_bytes, total_bytes } = bounds;
         let session::Rules { content_bytes, sanitize, default_ttl_s, max_ttl_s, .. } = rules;
         let session::Rules { messages_per_minute, message_burst, window, .. } = rules;
@@ -45,6 +57,7 @@ impl Config {
                 ("mailbox_bytes", mailbox_bytes),
                 ("sender_bytes", sender_bytes),
                 ("total_bytes", total_bytes),
+                ("survive_restart", survive_restart),
             ],
         )?;
         table(

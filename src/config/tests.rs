@@ -56,6 +56,7 @@ mailbox_messages = 7
 mailbox_bytes = 2000
 sender_bytes = 3000
 total_bytes = 4000
+survive_restart = false
 [limits]
 messages_per_minute = 11
 message_burst = 12
@@ -91,6 +92,7 @@ fn every_key_arrives_where_it_has_its_effect() {
     let expected = Config {
         state_dir: "/var/lib/test".into(),
         bounds: store::Bounds { mailbox_messages: 7, mailbox_bytes: 2000, sender_bytes: 3000, total_bytes: 4000 },
+        survive_restart: false,
         rules: session::Rules {
             content_bytes: 1000,
             sanitize: crate::protocol::Sanitize::Reject,

@@ -1,11 +1,15 @@
 //! A store and a model of it: the list of all messages that are remembered, and what each session was sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 
 use ephemeral::limits::Rate;
+use ephemeral::memory_file::{self, Found, MemoryFile};
 use ephemeral::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
 use ephemeral::store::{
-    Bounds, Ended, Figures, Full, Letter, NeverDelivered, Next, PARTY_COST, PartyId, RECORD_COST, Seed, Store,
+    Bounds, Ended, Figures, Full, Journal as _, Letter, NeverDelivered, Next, PARTY_COST, PartyId, RECORD_COST, Seed,
+    Store,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -13,6 +17,8 @@ use proptest::test_runner::TestCaseError;
 /// Fingerprints there are.
 pub(crate) const PEOPLE: u8 = 3;
 const START: Millis = Millis(1_767_355_200_000);
+const SEED: Seed = Seed { hash_key: [1, 2], first_seq: 1 };
+const EPOCH: [u8; 16] = [7; 16];
 /// The longest that somebody may be remembered for after the last session: until this rate is unused again.
 const MEMORY_MS: u64 = 180_000;
 
@@ -53,6 +59,8 @@ pub(crate) enum Op {
         seconds: u16,
     },
     Expire,
+    /// The process is killed, and another one goes on with what was written down. A store on the heap goes on.
+    Restart,
 }
 
 /// What is acknowledged.
@@ -120,6 +128,9 @@ pub(crate) struct Model {
     highest: BTreeMap<u8, u64>,
     acknowledged: BTreeMap<u8, u64>,
     forgotten_by: BTreeMap<u8, Millis>,
+    /// What the store is written down in, if it is.
+    file: Option<File>,
+    restarted: bool,
 }
 
 fn fingerprint(who: u8) -> Fingerprint {
@@ -128,8 +139,21 @@ fn fingerprint(who: u8) -> Fingerprint {
 
 impl Model {
     pub(crate) fn new(bounds: Bounds) -> Self {
+        Self::with(bounds, Store::new(bounds, SEED, START), None)
+    }
+
+    /// A store that is written down.
+    #[allow(dead_code, reason = "not every test restarts")]
+    pub(crate) fn written_down(bounds: Bounds) -> Self {
+        let file = memory_file::create().unwrap();
+        let (mut memory, _) = MemoryFile::open(file.try_clone().unwrap(), bounds.total_bytes).unwrap();
+        memory.begin(EPOCH, &SEED);
+        Self::with(bounds, Store::with_journal(bounds, SEED, START, Box::new(memory)), Some(file))
+    }
+
+    fn with(bounds: Bounds, store: Store, file: Option<File>) -> Self {
         Self {
-            store: Store::new(bounds, Seed { hash_key: [1, 2], first_seq: 0 }, START),
+            store,
             bounds,
             now: START,
             latest: START,
@@ -141,6 +165,8 @@ impl Model {
             highest: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             forgotten_by: BTreeMap::new(),
+            file,
+            restarted: false,
         }
     }
 
@@ -175,7 +201,40 @@ impl Model {
                 Ok(())
             }
             Op::Expire => self.expire(),
+            Op::Restart => self.restart(),
         }
+    }
+
+    /// The old store is not told: that it is dropped changes nothing in the file.
+    fn restart(&mut self) -> Check {
+        let Some(file) = &self.file else { return Ok(()) };
+        let (memory, found) = MemoryFile::open(file.try_clone().unwrap(), self.bounds.total_bytes).unwrap();
+        let Found::Left(left) = found else { return Err(TestCaseError::fail("it cannot be read")) };
+        prop_assert_eq!((left.epoch, left.damaged, left.torn_blocks), (EPOCH, 0, 0));
+        self.store = Store::restore(self.bounds, left.seed, self.now, Box::new(memory), left.remembered);
+        self.restarted = true;
+        self.sessions.clear();
+        self.acknowledged.clear();
+        self.forgotten_by.clear();
+        self.expired_up_to = self.expired_up_to.max(self.now);
+        self.kept.retain(|message| message.expires_at > self.now);
+        self.nothing_else_is_written_down()
+    }
+
+    /// The file has the messages that wait, and of no other one anything that somebody sent.
+    fn nothing_else_is_written_down(&self) -> Check {
+        let Some(file) = &self.file else { return Ok(()) };
+        let mut bytes = vec![0; usize::try_from(file.metadata().unwrap().len()).unwrap()];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'i').map(|(place, _)| &bytes[place..]);
+        let ids = starts.filter(|rest| rest.starts_with(b"id-"));
+        // Id and the content's number stand together, and are shorter than the part of a body that is in one block.
+        let found: BTreeSet<_> = ids.map(|rest| rest.split(|byte| *byte == b'.').next().unwrap_or_default()).collect();
+        let waiting = self.kept.iter().filter(|message| message.waits);
+        let expected: Vec<_> = waiting.map(|kept| format!("{}#{}", kept.id, kept.number)).collect();
+        let expected: BTreeSet<_> = expected.iter().map(String::as_bytes).collect();
+        prop_assert_eq!(found, expected, "what is written down");
+        Ok(())
     }
 
     fn pass(&mut self, seconds: u64) {
@@ -213,7 +272,7 @@ impl Model {
             // That it is known, and until when, is checked after every step.
             return Ok(());
         }
-        let content = format!("{}{}", self.accepted, ".".repeat(usize::from(padding)));
+        let content = format!("#{}.{}", self.accepted, ".".repeat(usize::from(padding)));
         let expires_at = self.now.plus(1000 * u64::from(ttl_s));
         let letter = Letter { id: &id, to: fingerprint(to), escaped_content: &content, expires_at };
         let cost = RECORD_COST + id.len() + content.len();
@@ -304,7 +363,11 @@ impl Model {
         let valid = seq > 0 && seq <= session.highest().max(earlier);
         let mut ended = Vec::new();
         let result = self.store.acknowledge(self.now, session.party, seq, &mut ended);
-        prop_assert_eq!(result, if valid { Ok(()) } else { Err(NeverDelivered) }, "ack of {}", seq);
+        // After a restart nobody knows what had been acknowledged: what does not wait any more counts as that.
+        let is_old_news = self.restarted && seq > 0 && result.is_ok();
+        if !is_old_news {
+            prop_assert_eq!(result, if valid { Ok(()) } else { Err(NeverDelivered) }, "ack of {}", seq);
+        }
         let mut expected = Vec::new();
         for message in self.kept.iter_mut().filter(|message| message.waits && message.to == who) {
             if valid && session.was_sent(message) && message.seq.is_some_and(|sent| sent <= seq) {
@@ -410,6 +473,13 @@ impl Model {
             prop_assert!(self.sessions[&who].caught_up);
             prop_assert_eq!(self.mailbox(who).count(), 0, "messages that never arrive");
         }
+        self.check()
+    }
+
+    /// Everything again, after the process was killed.
+    #[allow(dead_code, reason = "not every test restarts")]
+    pub(crate) fn restarts(&mut self) -> Check {
+        self.restart()?;
         self.check()
     }
 
