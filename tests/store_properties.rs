@@ -86,7 +86,7 @@ proptest! {
         roomy in any::<bool>(),
         ops in vec(op(), 0..200),
     ) {
-        let mut model = Model::written_down(if roomy { Bounds { total_bytes: 1 << 20, ..Bounds::default() } } else { bounds });
+        let mut model = Model::written_down(if roomy { Bounds { total_bytes: 100_000, ..Bounds::default() } } else { bounds });
         for op in &ops {
             model.step(op)?;
             model.check()?;

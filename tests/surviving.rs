@@ -81,12 +81,11 @@ impl Client {
     }
 }
 
-/// Whether a text is in the file that the manager keeps.
+/// Whether a text is in the file that the manager keeps: in its first blocks, which are more than these tests use.
 fn has(file: &File, text: &str) -> bool {
-    let mut bytes = vec![0; usize::try_from(file.metadata().unwrap().len()).unwrap().min(1 << 20)];
+    let mut bytes = vec![0; 16 << 10];
     file.read_exact_at(&mut bytes, 0).unwrap();
-    let mut starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == text.as_bytes()[0]);
-    starts.any(|(place, _)| bytes[place..].starts_with(text.as_bytes()))
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 #[tokio::test]

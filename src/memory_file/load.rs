@@ -1,17 +1,11 @@
 //! Reads what another process left, whatever it was doing when it was killed.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::layout::{self, BLOCK, CHUNK, CHUNK_BLOCKS, Head, Header, Tag};
 use super::medium::offset;
 use super::{Left, MemoryFile};
 use crate::store::{Remembered, Seed, Waiting};
-
-/// A block that looks like a head.
-struct Candidate {
-    block: u32,
-    image: Zeroizing<[u8; BLOCK]>,
-}
 
 impl MemoryFile {
     /// Reads all blocks of the chunks that have data, and overwrites those that nothing leads to.
@@ -21,10 +15,10 @@ impl MemoryFile {
         let (candidates, not_clear, unknown) = self.scan(with_data);
         let mut remembered = Vec::with_capacity(candidates.len());
         let mut damaged = unknown;
-        for candidate in &candidates {
-            match self.read_message(candidate) {
+        for head in candidates {
+            match self.read_message(head) {
                 Some(entry) => {
-                    self.heads.push(candidate.block);
+                    self.heads.push(head);
                     remembered.push(entry);
                 }
                 None => damaged += 1,
@@ -45,7 +39,7 @@ impl MemoryFile {
     }
 
     /// All that look like heads, all that are not clear, and how many are nothing that is ever written.
-    fn scan(&self, with_data: &[u32]) -> (Vec<Candidate>, Vec<u32>, usize) {
+    fn scan(&self, with_data: &[u32]) -> (Vec<u32>, Vec<u32>, usize) {
         let (mut candidates, mut not_clear, mut unknown) = (Vec::new(), Vec::new(), 0);
         let mut bytes = Zeroizing::new(vec![0; CHUNK]);
         for &chunk in with_data {
@@ -53,7 +47,7 @@ impl MemoryFile {
             let first = chunk * CHUNK_BLOCKS as u32;
             for (block, image) in (first..).zip(bytes.as_chunks::<BLOCK>().0).filter(|(block, _)| *block != 0) {
                 if image[0] == Tag::Waiting as u8 || image[0] == Tag::Ended as u8 {
-                    candidates.push(Candidate { block, image: Zeroizing::new(*image) });
+                    candidates.push(block);
                 }
                 unknown += usize::from(image[0] > Tag::Link as u8);
                 if *image != [0; BLOCK] {
@@ -65,11 +59,12 @@ impl MemoryFile {
     }
 
     /// What a head stands for, if it is whole. Its blocks are in use then.
-    fn read_message(&mut self, candidate: &Candidate) -> Option<Remembered> {
-        let Candidate { block, image } = candidate;
-        let head = Head::read(image)?;
+    fn read_message(&mut self, block: u32) -> Option<Remembered> {
+        let mut image = Zeroizing::new([0; BLOCK]);
+        self.medium.read(offset(block), &mut *image);
+        let head = Head::read(&image)?;
         let waiting = if image[0] == Tag::Waiting as u8 {
-            let (chain, body) = self.read_body(image, &head)?;
+            let (chain, body) = self.read_body(&image, &head)?;
             if !chain.iter().all(|&link| self.blocks.mark(link)) {
                 return None;
             }
@@ -77,10 +72,10 @@ impl MemoryFile {
             Some(Waiting { recipient, seq, lifetime, body, id_bytes })
         } else {
             // It was being overwritten, perhaps.
-            self.medium.clear(offset(*block) + layout::UNTIL_END, BLOCK - layout::UNTIL_END);
+            self.medium.clear(offset(block) + layout::UNTIL_END, BLOCK - layout::UNTIL_END);
             None
         };
-        self.blocks.mark(*block).then_some(Remembered {
+        self.blocks.mark(block).then_some(Remembered {
             sender: head.sender,
             id_hash: head.id_hash,
             expires_at: head.expires_at,
@@ -97,18 +92,17 @@ impl MemoryFile {
         body.extend_from_slice(Head::inline(image, head.bytes));
         let inline = body.len();
         let (mut chain, mut next) = (Vec::new(), Head::next(image));
-        let mut link = [0; BLOCK];
+        let mut link = Zeroizing::new([0; BLOCK]);
         while body.len() < head.bytes {
             if next == 0 || offset(next) >= capacity || !self.blocks.has_memory(next) {
                 return None;
             }
-            self.medium.read(offset(next), &mut link);
+            self.medium.read(offset(next), &mut *link);
             let (after, more) = layout::read_link(&link, head.bytes - body.len())?;
             body.extend_from_slice(more);
             chain.push(next);
             next = after;
         }
-        link.zeroize();
         if next != 0 || !Head::is_whole(image, &body[inline..]) {
             return None;
         }
