@@ -1,15 +1,17 @@
 //! A store and a model of it: the list of all messages that are remembered, and what each session was sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "store_model/ends.rs"]
+mod ends;
+#[path = "store_model/written_down.rs"]
+mod written_down;
+
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 
 use ephemeral::limits::Rate;
-use ephemeral::memory_file::{self, Found, MemoryFile};
 use ephemeral::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
 use ephemeral::store::{
-    Bounds, Ended, Figures, Full, Journal as _, Letter, NeverDelivered, Next, PARTY_COST, PartyId, RECORD_COST, Seed,
-    Store,
+    Bounds, Ended, Figures, Full, Letter, NeverDelivered, Next, PARTY_COST, PartyId, RECORD_COST, Seed, Store,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -142,15 +144,6 @@ impl Model {
         Self::with(bounds, Store::new(bounds, SEED, START), None)
     }
 
-    /// A store that is written down.
-    #[allow(dead_code, reason = "not every test restarts")]
-    pub(crate) fn written_down(bounds: Bounds) -> Self {
-        let file = memory_file::create().unwrap();
-        let (mut memory, _) = MemoryFile::open(file.try_clone().unwrap(), bounds.total_bytes).unwrap();
-        memory.begin(EPOCH, &SEED);
-        Self::with(bounds, Store::with_journal(bounds, SEED, START, Box::new(memory)), Some(file))
-    }
-
     fn with(bounds: Bounds, store: Store, file: Option<File>) -> Self {
         Self {
             store,
@@ -203,41 +196,6 @@ impl Model {
             Op::Expire => self.expire(),
             Op::Restart => self.restart(),
         }
-    }
-
-    /// The old store is not told: that it is dropped changes nothing in the file.
-    fn restart(&mut self) -> Check {
-        let Some(file) = &self.file else { return Ok(()) };
-        let (memory, found) = MemoryFile::open(file.try_clone().unwrap(), self.bounds.total_bytes).unwrap();
-        let Found::Left(left) = found else { return Err(TestCaseError::fail("it cannot be read")) };
-        prop_assert_eq!((left.epoch, left.damaged, left.torn_blocks), (EPOCH, 0, 0));
-        self.store = Store::restore(self.bounds, left.seed, self.now, Box::new(memory), left.remembered);
-        self.restarted = true;
-        self.sessions.clear();
-        self.acknowledged.clear();
-        self.forgotten_by.clear();
-        self.expired_up_to = self.expired_up_to.max(self.now);
-        self.kept.retain(|message| message.expires_at > self.now);
-        self.nothing_else_is_written_down()
-    }
-
-    /// The file has the messages that wait, and of no other one anything that somebody sent.
-    fn nothing_else_is_written_down(&self) -> Check {
-        let Some(file) = &self.file else { return Ok(()) };
-        // All that 200 messages can need.
-        let mut bytes = vec![0; 128 << 10];
-        file.read_exact_at(&mut bytes, 0).unwrap();
-        let blocks = bytes.chunks(128).filter(|block| **block != [0; 128]);
-        let ids = blocks
-            .flat_map(|block| (0..block.len()).map(|place| &block[place..]))
-            .filter(|rest| rest.starts_with(b"id-"));
-        // Id and the content's number stand together, and are shorter than the part of a body that is in one block.
-        let found: BTreeSet<_> = ids.map(|rest| rest.split(|byte| *byte == b'.').next().unwrap_or_default()).collect();
-        let waiting = self.kept.iter().filter(|message| message.waits);
-        let expected: Vec<_> = waiting.map(|kept| format!("{}#{}", kept.id, kept.number)).collect();
-        let expected: BTreeSet<_> = expected.iter().map(String::as_bytes).collect();
-        prop_assert_eq!(found, expected, "what is written down");
-        Ok(())
     }
 
     fn pass(&mut self, seconds: u64) {
@@ -456,54 +414,6 @@ impl Model {
             first.is_none_or(|first| self.store.next_due().is_some_and(|due| due <= first)),
             "an unseen expiry"
         );
-        Ok(())
-    }
-
-    /// What has not expired reaches those who come online and stay.
-    pub(crate) fn everybody_fetches_everything(&mut self) -> Check {
-        self.expire()?;
-        for who in 0..PEOPLE {
-            self.attach(who, true)?;
-            // One step more than messages: for `caught_up`.
-            for _ in 0..=self.mailbox(who).count() {
-                self.deliver(who, usize::MAX)?;
-                self.acknowledge(who, &Ack::Sent(u8::MAX))?;
-                let sent = self.sessions[&who].sent.len();
-                if let Some(last) = sent.checked_sub(1).and_then(|last| u8::try_from(last).ok()) {
-                    self.acknowledge(who, &Ack::Sent(last))?;
-                }
-            }
-            prop_assert!(self.sessions[&who].caught_up);
-            prop_assert_eq!(self.mailbox(who).count(), 0, "messages that never arrive");
-        }
-        self.check()
-    }
-
-    /// Everything again, after the process was killed.
-    #[allow(dead_code, reason = "not every test restarts")]
-    pub(crate) fn restarts(&mut self) -> Check {
-        self.restart()?;
-        self.check()
-    }
-
-    /// Nothing is left of those who left; and yet a mailbox that is made again goes on with higher numbers.
-    pub(crate) fn everybody_leaves_for_good(&mut self) -> Check {
-        for again in [true, false] {
-            for who in 0..PEOPLE {
-                self.detach(who);
-            }
-            self.pass(86_400);
-            self.expire()?;
-            self.check()?;
-            prop_assert_eq!(self.store.figures(), Figures::default());
-            prop_assert_eq!(self.store.next_due(), None);
-            for who in (0..PEOPLE).filter(|_| again) {
-                self.attach(who, true)?;
-                self.send(who, who, 0, 0, 1)?;
-                self.deliver(who, 1)?;
-                self.deliver(who, 1)?;
-            }
-        }
         Ok(())
     }
 }
