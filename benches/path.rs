@@ -24,18 +24,24 @@ fn established(number: u8) -> Established {
 /// From the sender's frame to the recipient's acknowledgement: parsed, judged, kept, delivered, erased.
 fn message(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("message, from frame to acknowledgement");
-    for size in [16, 512, 65536] {
+    for (size, survives) in [16, 512, 65536].map(|size| [(size, false), (size, true)]).concat() {
         // The ids are remembered for one second: the store stays small, however long this runs.
         let rules = Rules { default_ttl_s: 1, ..Rules::default() };
-        let bounds = Bounds { sender_bytes: usize::MAX / 4, total_bytes: usize::MAX / 4, ..Bounds::default() };
+        let bounds = Bounds { sender_bytes: 4 << 30, total_bytes: 4 << 30, ..Bounds::default() };
         let settings = Settings { bounds, rate: Rate::new(u32::MAX, u32::MAX), sessions: 10 };
-        let hub = Hub::new(settings, Clock::System).unwrap();
+        // As under a service manager: what is accepted is written down, too.
+        let hub = if survives {
+            Hub::restore(settings, Clock::System, ephemeral::memory_file::create().unwrap()).unwrap().0
+        } else {
+            Hub::new(settings, Clock::System).unwrap()
+        };
         let (sender, _) = hub.join(fingerprint(1), true, 32).unwrap();
         let (recipient, _) = hub.join(fingerprint(2), false, 32).unwrap();
         let (alice, content, mut number) = (established(1), "x".repeat(size), 0_u64);
         recipient.collect(1, &mut Wakes::default()).unwrap();
         group.throughput(Throughput::Bytes(size as u64));
-        group.bench_function(format!("{size} B"), |bencher| {
+        let name = if survives { format!("{size} B, surviving a restart") } else { format!("{size} B") };
+        group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 number += 1;
                 let mut wakes = Wakes::default();

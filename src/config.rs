@@ -30,6 +30,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// `[store]`: the bounds.
     pub bounds: store::Bounds,
+    /// `[store] survive_restart`: whether what waits is handed to a service manager that can keep it.
+    pub survive_restart: bool,
     /// `[store]`, `[limits]` and `[session]`: what holds for every session.
     pub rules: session::Rules,
     /// `[session]`: how long a session waits for its peer.
@@ -97,6 +99,7 @@ impl Config {
         Ok(Self {
             state_dir,
             bounds: tables.bounds,
+            survive_restart: tables.survive_restart,
             rules: tables.rules,
             timing: tables.timing,
             limits: tables.limits,

@@ -1,6 +1,7 @@
 //! The composition root: builds the parts, supervises the tasks, drains.
 
 mod announce;
+mod memory;
 mod process;
 mod signals;
 
@@ -12,16 +13,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::conn::{self, Server, Setup};
 use crate::events::Kind;
 use crate::guard::{Guard, Lobby};
 use crate::http::Health;
-use crate::hub::{self, Hub};
+use crate::hub;
 use crate::limits::{Bucket, Rate};
 use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion};
+use memory::Waiting;
 
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
@@ -48,11 +49,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
-    let hub = Hub::new(hub_settings(&config), Clock::System).context("the system has no random numbers")?;
+    let waiting = Waiting::open(hub_settings(&config), config.survive_restart)?;
     let circuits = Arc::<CircuitFigures>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
     let server = Server::new(Setup {
-        hub: Arc::clone(&hub),
+        hub: Arc::clone(&waiting.hub),
         rules: config.rules,
         timing: config.timing,
         policy: config.policy,
@@ -98,7 +99,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut connections = AbortOnDrop(connections);
     let anteroom = Lobby::new(ADMINISTRATORS);
     let _administration = AbortOnDrop(tokio::spawn(serve(Arc::clone(&server), administration, anteroom, stop.clone())));
-    let expiring = Arc::clone(&hub);
+    let expiring = Arc::clone(&waiting.hub);
     let mut upkeep = JoinSet::new();
     upkeep.spawn(async move { expiring.keep_expiring().await });
     upkeep.spawn(async move {
@@ -122,7 +123,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     // Senders are told first; then nobody new comes in, and every session is closed.
     health.send_replace(Health::Draining);
-    hub.drain();
+    waiting.hub.drain();
     server.sessions.drain.cancel();
     stop.cancel();
     let drained = async {
@@ -137,11 +138,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
         name = signals.next() => Some(anyhow!("a second signal ({name}) ended it at once")),
     };
-    hub.erase();
+    // Nothing may expire from the file while it is let go of.
+    upkeep.abort_all();
+    let farewell = waiting.close();
     match failed.or(cut_short) {
         Some(error) => Err(error),
         None => {
-            tracing::info!("drained, and everything that waited is erased");
+            tracing::info!("{farewell}");
             Ok(())
         }
     }

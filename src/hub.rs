@@ -3,6 +3,7 @@
 //! There is one lock, held for microseconds and never across an await. Whoever is to be woken is woken after it was
 //! released. A session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
 
+mod lifetime;
 mod seat;
 
 use std::collections::VecDeque;
@@ -10,14 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use data_encoding::BASE64URL_NOPAD;
 use futures::task::AtomicWaker;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::limits::Rate;
 use crate::protocol::{Fingerprint, Millis, Receipt};
-use crate::store::{Bounds, Ended, Figures, PartyId, Seed, Store};
+use crate::store::{Bounds, Ended, Figures, PartyId, Store};
+pub use lifetime::{RestoreError, Restored};
 pub use seat::{Collected, Gone, Kept, Seat};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
@@ -38,17 +39,19 @@ pub struct Settings {
 pub struct Hub {
     settings: Settings,
     clock: Clock,
-    epoch: String,
     state: Mutex<State>,
     due_earlier: Notify,
 }
 
 struct State {
     store: Store,
+    epoch: Arc<str>,
     /// By the index of the party in the store.
     online: Vec<Option<Online>>,
     sessions: usize,
     next_session: u64,
+    /// Those before it were ended together with what waited.
+    ended_below: u64,
     draining: bool,
     totals: Totals,
     /// Empty, but for their allocations, whenever the lock is free.
@@ -137,33 +140,10 @@ pub enum JoinError {
 }
 
 impl Hub {
-    /// An empty hub, with a new epoch.
-    ///
-    /// # Errors
-    /// If the operating system has no random numbers.
-    pub fn new(settings: Settings, clock: Clock) -> Result<Arc<Self>, getrandom::Error> {
-        let mut epoch = [0; 16];
-        getrandom::fill(&mut epoch)?;
-        let first_seq = getrandom::u64()? >> 24;
-        let seed = Seed { hash_key: [getrandom::u64()?, getrandom::u64()?], first_seq };
-        let state = State {
-            store: Store::new(settings.bounds, seed, clock.now()),
-            online: Vec::new(),
-            sessions: 0,
-            next_session: 0,
-            draining: false,
-            totals: Totals::default(),
-            ended: Vec::new(),
-            freed: Vec::new(),
-        };
-        let epoch = BASE64URL_NOPAD.encode(&epoch);
-        Ok(Arc::new(Self { settings, clock, epoch, state: Mutex::new(state), due_earlier: Notify::new() }))
-    }
-
     /// The random id of the store's lifetime.
     #[must_use]
-    pub fn epoch(&self) -> &str {
-        &self.epoch
+    pub fn epoch(&self) -> Arc<str> {
+        Arc::clone(&self.lock().epoch)
     }
 
     /// The store's bounds.
@@ -281,16 +261,6 @@ impl Hub {
         for online in state.online.iter().flatten() {
             wakes.add(&online.signal);
         }
-    }
-
-    /// Overwrites and frees everything that waits.
-    pub fn erase(&self) {
-        let mut state = self.lock();
-        let now = self.clock.now();
-        state.online.clear();
-        state.sessions = 0;
-        let seed = Seed { hash_key: [0; 2], first_seq: 1 };
-        state.store = Store::new(self.settings.bounds, seed, now);
     }
 
     /// Nothing that is done under the lock can be left half done by a panic that is not a bug in the store; the other

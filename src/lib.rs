@@ -7,6 +7,7 @@
 //! | [`cli`] | the commands of `ephemeral-server`, and what each prints |
 //! | [`daemon`] | the composition root: builds the parts, supervises the tasks, drains |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
+//! | [`service`] | systemd: the FD store, which keeps a file while the process is started again |
 //! | [`logging`] | where log lines go, and what never appears in them |
 //! | [`client`] | the client library that `ephemeral` and the tests use |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
@@ -16,6 +17,7 @@
 //! | [`guard`] | who may come in, at what pace, and who is blocked |
 //! | [`transport`] | where connections come from: onion service, TCP |
 //! | [`hub`] | who is online; takeover; wakes; the lock around the store |
+//! | [`memory_file`] | the file in RAM that outlives the process, and what is written in it |
 //! | [`session`] | the protocol's state machine: frame in, action out; no socket, no clock |
 //! | [`store`] | mailboxes, quotas, expiry, duplicates; no socket, no clock |
 //! | [`events`] | security events: counters, a bounded ring, pseudonyms, their log lines |
@@ -36,9 +38,11 @@ pub mod http;
 pub mod hub;
 pub mod limits;
 pub mod logging;
+pub mod memory_file;
 pub mod metrics;
 pub mod protocol;
 pub mod pump;
+pub mod service;
 pub mod session;
 pub mod store;
 pub mod tor;

@@ -112,7 +112,7 @@ async fn authenticate(
             }
             let welcome = encode(&Welcome {
                 fingerprint: established.fingerprint,
-                epoch: settings.hub.epoch(),
+                epoch: &settings.hub.epoch(),
                 pending,
                 server_time: settings.hub.now(),
                 limits: settings.rules.limits(settings.hub.bounds(), established.window),

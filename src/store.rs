@@ -2,8 +2,9 @@
 //!
 //! The mailbox is the one place where a message waits. A *party* is what is known of one fingerprint: its mailbox, what
 //! it has sent, whether it is online. A *record* is one accepted message: its body until it is delivered or expires,
-//! and its id until it expires.
+//! and its id until it expires. What outlives the process, if anything does, is written down in a [`Journal`].
 
+mod journal;
 mod party;
 mod record;
 
@@ -16,6 +17,7 @@ use slab::Slab;
 
 use crate::limits::Rate;
 use crate::protocol::{DeliveryType, Fingerprint, MessageOut, Millis, ReceiptStatus};
+pub use journal::{Entry, Journal, NoRoom, Remembered, Waiting};
 use party::Party;
 use record::Record;
 
@@ -162,6 +164,12 @@ pub struct Store {
     latest: Millis,
     first_seq: u64,
     seq_floor: u64,
+    journal: Option<Box<dyn Journal>>,
+    /// All sequence numbers are below it, as the journal knows.
+    promised: u64,
+    /// What a mailbox that is made before `forgotten_until` does not know: who acknowledged what below this number.
+    forgotten_below: u64,
+    forgotten_until: Millis,
 }
 
 impl Store {
@@ -183,6 +191,10 @@ impl Store {
             latest: now,
             first_seq: seed.first_seq.max(1),
             seq_floor: 0,
+            journal: None,
+            promised: 0,
+            forgotten_below: 1,
+            forgotten_until: Millis(0),
         }
     }
 
@@ -261,11 +273,16 @@ impl Store {
         }
 
         let recipient = recipient.unwrap_or_else(|| self.insert_party(now, letter.to));
-        let party = &mut self.parties[recipient.index()];
         let id_hash = self.hasher.hash(letter.id.as_bytes());
-        let record = self.records.insert(Record::new(now, sender, recipient, letter, id_hash, party.next_seq));
+        let entry = Record::new(now, sender, recipient, letter, id_hash, self.parties[recipient.index()].next_seq);
         // A record costs at least 96 bytes of a bounded total: there are fewer than 2^32 below 400 GiB.
-        let record = u32::try_from(record).unwrap_or(u32::MAX);
+        let record = u32::try_from(self.records.vacant_key()).unwrap_or(u32::MAX);
+        if self.write_down(sender, recipient, record, &entry).is_err() {
+            self.forget_if_idle(recipient, now);
+            return Err(Full::Store);
+        }
+        self.records.insert(entry);
+        let party = &mut self.parties[recipient.index()];
         party.next_seq += 1;
         party.mailbox.push_back(record);
         party.bytes += size;

@@ -46,6 +46,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (30..300_u16).prop_map(|seconds| Op::Pass { seconds }),
         1 => (0..300_u16).prop_map(|seconds| Op::SetBack { seconds }),
         4 => Just(Op::Expire),
+        2 => Just(Op::Restart),
     ]
 }
 
@@ -77,6 +78,23 @@ proptest! {
         }
         prop_assert_eq!(model.refused, 0);
         model.everybody_fetches_everything()?;
+        model.everybody_leaves_for_good()?;
+    }
+
+    #[test]
+    fn a_store_that_is_written_down_keeps_its_promises_however_often_the_process_is_killed(
+        bounds in bounds(),
+        roomy in any::<bool>(),
+        ops in vec(op(), 0..200),
+    ) {
+        let mut model = Model::written_down(if roomy { Bounds { total_bytes: 100_000, ..Bounds::default() } } else { bounds });
+        for op in &ops {
+            model.step(op)?;
+            model.check()?;
+        }
+        model.restarts()?;
+        model.everybody_fetches_everything()?;
+        model.restarts()?;
         model.everybody_leaves_for_good()?;
     }
 }

@@ -22,7 +22,7 @@ impl Config {
 
     fn write(&self, out: &mut String) -> fmt::Result {
         // No `..`: a new field does not compile until it is shown.
-        let Self { state_dir, bounds, rules, timing, limits, policy, .. } = self;
+        let Self { state_dir, bounds, survive_restart, rules, timing, limits, policy, .. } = self;
         let Self { admin_socket, clearnet, onion, grace, log_filter, log_format, .. } = self;
         // What is kept for those who are online follows from the total.
         let store::Bounds { mailbox_messages, mailbox_bytes, sender_bytes, total_bytes, kept_for_online: _ } = bounds;
@@ -51,6 +51,7 @@ impl Config {
                 ("mailbox_bytes", mailbox_bytes),
                 ("sender_bytes", sender_bytes),
                 ("total_bytes", total_bytes),
+                ("survive_restart", survive_restart),
             ],
         )?;
         table(

@@ -20,6 +20,7 @@ const BOOKKEEPING_BYTES: usize = 256;
 /// The tables, before the environment and the flags were asked.
 pub(super) struct Tables {
     pub(super) bounds: store::Bounds,
+    pub(super) survive_restart: bool,
     pub(super) rules: session::Rules,
     pub(super) timing: pump::Timing,
     pub(super) limits: conn::Limits,
@@ -34,7 +35,7 @@ impl Tables {
     /// Reads all of them; what is wrong is left in the document's problems.
     pub(super) fn read(document: &mut Document<'_>) -> Self {
         let mut rules = session::Rules::default();
-        let bounds = store(document, &mut rules);
+        let (bounds, survive_restart) = store(document, &mut rules);
         let (limits, policy) = limits(document, &mut rules);
         let timing = session(document, &mut rules);
 
@@ -45,7 +46,7 @@ impl Tables {
         let grace = Duration::from_secs(table.number("grace_s", 1..=3600, 10).value);
         table.finish();
 
-        Self { bounds, rules, timing, limits, policy, grace, clearnet, onion_enabled, onion }
+        Self { bounds, survive_restart, rules, timing, limits, policy, grace, clearnet, onion_enabled, onion }
     }
 }
 
@@ -54,7 +55,7 @@ fn bytes_max() -> usize {
     usize::try_from(1_u64 << 40).unwrap_or(usize::MAX)
 }
 
-fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> store::Bounds {
+fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> (store::Bounds, bool) {
     let bounds = store::Bounds::default();
     let bytes_max = bytes_max();
 
@@ -67,6 +68,7 @@ fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> store::Boun
     let mailbox = table.number("mailbox_bytes", 1..=bytes_max, bounds.mailbox_bytes);
     let sender = table.number("sender_bytes", 1..=bytes_max, bounds.sender_bytes);
     let total = table.number("total_bytes", 1..=bytes_max, bounds.total_bytes);
+    let survive_restart = table.boolean("survive_restart", true).value;
     table.finish();
 
     // What could never be reached would be a setting without effect; what could never be sent, a promise that is not kept.
@@ -85,13 +87,14 @@ fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> store::Boun
     rules.max_ttl_s = max_ttl.value;
     rules.content_bytes = content.value;
     rules.sanitize = sanitize.value;
-    store::Bounds {
+    let bounds = store::Bounds {
         mailbox_messages: messages.value,
         mailbox_bytes: mailbox.value,
         sender_bytes: sender.value,
         total_bytes: total.value,
         kept_for_online: total.value / store::KEPT_FOR_ONLINE,
-    }
+    };
+    (bounds, survive_restart)
 }
 
 fn limits(document: &mut Document<'_>, rules: &mut session::Rules) -> (conn::Limits, Policy) {

@@ -81,6 +81,7 @@ mailbox_messages = 7
 mailbox_bytes = 2000
 sender_bytes = 3000
 total_bytes = 4000
+survive_restart = false
 [limits]
 requests_per_minute = 15
 burst = 16
@@ -140,6 +141,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             total_bytes: 4000,
             kept_for_online: 500,
         },
+        survive_restart: false,
         rules: session::Rules {
             content_bytes: 1000,
             sanitize: crate::protocol::Sanitize::Reject,

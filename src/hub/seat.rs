@@ -24,7 +24,7 @@ pub enum Gone {
     Replaced,
     /// It does not read its receipts.
     TooSlow,
-    /// The server is shutting down.
+    /// The server is shutting down, or has erased everything.
     Draining,
 }
 
@@ -213,6 +213,8 @@ impl Seat {
         let mut state = self.hub.lock();
         if state.online_mut(self.party).is_some_and(|online| online.session == self.session) {
             Ok(state)
+        } else if self.session < state.ended_below {
+            Err(Gone::Draining)
         } else {
             Err(Gone::Replaced)
         }

@@ -90,7 +90,11 @@ impl Store {
 
     pub(super) fn insert_party(&mut self, now: Millis, fingerprint: Fingerprint) -> PartyId {
         self.latest = self.latest.max(now);
-        let party = self.parties.insert(Party::new(fingerprint, self.fresh_seq()));
+        let mut party = Party::new(fingerprint, self.fresh_seq());
+        if now < self.forgotten_until {
+            party.acknowledged_up_to = self.forgotten_below - 1;
+        }
+        let party = self.parties.insert(party);
         // A party costs at least 320 bytes of a bounded total, or a session: there are fewer than 2^32.
         let party = u32::try_from(party).unwrap_or(u32::MAX);
         let (parties, hasher) = (&self.parties, &self.hasher);

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Ended, Letter, PartyId, RECORD_COST, Store};
+use super::{Ended, Letter, PartyId, RECORD_COST, Remembered, Store};
 use crate::protocol::{Millis, ReceiptStatus};
 
 /// One accepted message. It outlives its body, so that its id is known until it expires.
@@ -16,7 +16,7 @@ pub(super) struct Record {
     pub(super) sender: u32,
     recipient: u32,
     /// From the time it was accepted to its expiry, in milliseconds: at most 49 days.
-    lifetime: u32,
+    pub(super) lifetime: u32,
     id_bytes: u8,
 }
 
@@ -42,6 +42,14 @@ impl Record {
         }
     }
 
+    pub(super) fn recalled(sender: PartyId, recipient: PartyId, entry: Remembered) -> Self {
+        let Remembered { id_hash, expires_at, waiting, .. } = entry;
+        let (seq, lifetime, id_bytes) =
+            waiting.as_ref().map_or((0, 0, 0), |waiting| (waiting.seq, waiting.lifetime, waiting.id_bytes));
+        let body = waiting.map(|waiting| waiting.body);
+        Self { id_hash, seq, expires_at, body, sender: sender.0, recipient: recipient.0, lifetime, id_bytes }
+    }
+
     /// Id and content; `None` if the message has met its end.
     pub(super) fn body(&self) -> Option<(&str, &str)> {
         self.body.as_ref()?.split_at_checked(usize::from(self.id_bytes))
@@ -58,6 +66,9 @@ impl Store {
     pub(super) fn end(&mut self, record: u32, status: Option<ReceiptStatus>, at: Millis, ended: &mut Vec<Ended>) {
         let Some(entry) = self.records.get_mut(record as usize) else { return };
         let Some(body) = entry.body.take() else { return };
+        if let Some(journal) = &mut self.journal {
+            journal.end(record);
+        }
         let (sender, recipient) = (PartyId(entry.sender), PartyId(entry.recipient));
         let (id, content) = body.split_at_checked(usize::from(entry.id_bytes)).unwrap_or_default();
         self.waiting -= 1;
@@ -105,6 +116,9 @@ impl Store {
         party.sent_bytes -= RECORD_COST;
         self.bytes -= RECORD_COST;
         self.records.remove(record as usize);
+        if let Some(journal) = &mut self.journal {
+            journal.forget(record);
+        }
         self.forget_if_idle(sender, now);
         if waits && recipient != sender {
             self.forget_if_idle(recipient, now);

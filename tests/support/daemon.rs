@@ -9,12 +9,16 @@
 )]
 
 use std::fs::{self, File};
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use ephemeral::client::{Dial, Event, Identity, Options, Outgoing, ServerUrl, Session};
 use ephemeral::protocol::{Fingerprint, ReceivedMessage};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -37,18 +41,44 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it. `directory` keeps its configuration, its state and its log.
     pub fn start(directory: &Path, configuration: &str, arguments: &[&str]) -> Self {
+        Self::start_under(None, directory, configuration, arguments)
+    }
+
+    /// Starts it as a unit of a service manager, which passes it what it keeps.
+    pub fn start_under(
+        manager: Option<&mut Manager>,
+        directory: &Path,
+        configuration: &str,
+        arguments: &[&str],
+    ) -> Self {
         fs::create_dir_all(directory).unwrap();
         fs::write(directory.join("ephemeral-server.toml"), configuration).unwrap();
         let log = File::options().create(true).append(true).open(directory.join("log")).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ephemeral-server"))
-            .env_clear()
+        let binary = env!("CARGO_BIN_EXE_ephemeral-server");
+        let mut command = Command::new(binary);
+        let mut stdin = Stdio::null();
+        if let Some(kept) = manager.as_ref().and_then(|manager| manager.kept.as_ref()) {
+            // The number of the process that is executed is the shell's.
+            let script = "exec 3<&0 0</dev/null; LISTEN_PID=$$; export LISTEN_PID; exec \"$0\" \"$@\"";
+            command = Command::new("/bin/sh");
+            command.arg("-c").arg(script).arg(binary);
+            stdin = kept.try_clone().unwrap().into();
+        }
+        command.env_clear();
+        if let Some(manager) = manager {
+            command.env("NOTIFY_SOCKET", &manager.path);
+            if manager.kept.is_some() {
+                command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", "messages");
+            }
+        }
+        let mut child = command
             .env("HOME", directory)
             .arg("--config")
             .arg(directory.join("ephemeral-server.toml"))
             .arg("--state-dir")
             .arg(directory.join("state"))
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(log)
             .kill_on_drop(true)
@@ -91,6 +121,45 @@ impl Daemon {
     /// Waits for its end.
     pub async fn ended(&mut self) -> ExitStatus {
         timeout(PATIENCE, self.child.wait()).await.expect("an end").unwrap()
+    }
+}
+
+/// A service manager with an FD store.
+pub struct Manager {
+    path: PathBuf,
+    socket: UnixDatagram,
+    /// What it keeps for the next process.
+    pub kept: Option<File>,
+}
+
+impl Manager {
+    pub fn new(directory: &Path) -> Self {
+        let path = directory.join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        Self { path, socket, kept: None }
+    }
+
+    /// Reads all that has been sent until now.
+    pub fn listen(&mut self) -> String {
+        let mut heard = String::new();
+        loop {
+            let mut bytes = [0; 4096];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+            let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+            let received = recvmsg(&self.socket, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags);
+            let Ok(received) = received else { return heard };
+            let said = std::str::from_utf8(&bytes[..received.bytes]).unwrap();
+            heard.push_str(said);
+            if said.contains("FDSTOREREMOVE=1\n") {
+                self.kept = None;
+            }
+            for message in ancillary.drain() {
+                let RecvAncillaryMessage::ScmRights(mut files) = message else { continue };
+                assert_eq!(said, "FDSTORE=1\nFDNAME=messages\nFDPOLL=0\n");
+                self.kept = files.next().map(File::from);
+            }
+        }
     }
 }
 

@@ -1,0 +1,92 @@
+//! Where messages wait: on the heap, or in a file in RAM that the service manager keeps while the daemon is restarted.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::clock::Clock;
+use crate::hub::{Hub, RestoreError, Restored, Settings};
+use crate::{memory_file, service};
+
+/// A hub, and what its end has to be.
+pub(super) struct Waiting {
+    pub(super) hub: Arc<Hub>,
+    /// Whether the service manager has the file for the next process.
+    kept: bool,
+}
+
+impl Waiting {
+    /// `survive`: what waits is to be there after a restart, if there is a service manager that can keep it.
+    pub(super) fn open(settings: Settings, survive: bool) -> anyhow::Result<Self> {
+        if survive && service::is_managed() {
+            // Running without is better than not running.
+            match Self::in_file(settings) {
+                Ok(hub) => return Ok(Self { hub, kept: true }),
+                Err(error) => tracing::error!("messages will not survive a restart: {error:#}"),
+            }
+        }
+        let hub = Hub::new(settings, Clock::System).context("the system has no random numbers")?;
+        Ok(Self { hub, kept: false })
+    }
+
+    fn in_file(settings: Settings) -> anyhow::Result<Arc<Hub>> {
+        match service::take_store_fd() {
+            Ok(None) => {}
+            Err(error) => tracing::error!("what the service manager kept cannot be opened, and is lost: {error}"),
+            Ok(Some(file)) => match Hub::restore(settings, Clock::System, file) {
+                Ok((hub, restored)) => {
+                    report(restored);
+                    return Ok(hub);
+                }
+                Err(RestoreError::File(error)) => {
+                    tracing::error!("what the service manager kept cannot be used, and is lost: {error}");
+                }
+                Err(error @ RestoreError::Random(_)) => return Err(error.into()),
+            },
+        }
+        let file = memory_file::create().context("there is no memory for them")?;
+        let ours: File = file.try_clone().context("there is no descriptor for them")?;
+        let (hub, _) = Hub::restore(settings, Clock::System, ours)?;
+        service::keep_store_fd(&file).context("the service manager does not take them")?;
+        Ok(hub)
+    }
+
+    /// After the sessions have ended. What waits is left to the next process where there can be one, and is overwritten
+    /// otherwise.
+    pub(super) fn close(self) -> &'static str {
+        if self.kept {
+            // Nobody says whether this is a restart. If it is not, the manager drops the file, and the kernel frees it.
+            self.hub.release();
+            "drained; what waits is left to the service manager for a restart"
+        } else {
+            self.hub.erase();
+            "drained, and everything that waited is erased"
+        }
+    }
+}
+
+fn report(restored: Restored) {
+    match restored {
+        Restored::Nothing => {}
+        Restored::Refused(why) => {
+            tracing::warn!(
+                "what an earlier process left cannot be read and was overwritten, a new epoch begins: {why}"
+            );
+        }
+        Restored::Going { figures, damaged, torn_blocks } => {
+            let (messages, ids) = (figures.messages, figures.records - figures.messages);
+            tracing::info!(
+                "taken over from an earlier process: {messages} waiting messages, {ids} ids of delivered ones"
+            );
+            if torn_blocks > 0 {
+                tracing::info!(
+                    "it was killed while it wrote: {torn_blocks} blocks of what it had not accepted or had erased are overwritten"
+                );
+            }
+            if damaged > 0 {
+                tracing::error!("{damaged} messages were damaged and are lost: a new epoch begins");
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! How a hub's store begins and ends: new, taken over from a process that was killed, left to the next one, erased.
+
+use std::fs::File;
+use std::sync::{Arc, Mutex};
+
+use data_encoding::BASE64URL_NOPAD;
+use tokio::sync::Notify;
+
+use super::{Hub, Settings, State, Totals, Wakes};
+use crate::clock::Clock;
+use crate::memory_file::{Found, MemoryFile, MemoryFileError, Unreadable};
+use crate::store::{Figures, Journal, Seed, Store};
+
+/// Why a hub cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The file cannot be used.
+    #[error(transparent)]
+    File(#[from] MemoryFileError),
+    /// The operating system has no random numbers.
+    #[error("the system has no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// What became of what another process left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    /// There was nothing: a new epoch.
+    Nothing,
+    /// It could not be read and was overwritten: a new epoch.
+    Refused(Unreadable),
+    /// It goes on.
+    Going {
+        /// What there is now. What expired meanwhile is not in it.
+        figures: Figures,
+        /// Messages that were not whole and are lost: then there is a new epoch. A kill does not do that.
+        damaged: usize,
+        /// Blocks of messages that were being written or overwritten when the process was killed.
+        torn_blocks: usize,
+    },
+}
+
+impl Hub {
+    /// An empty hub, with a new epoch. Everything is on the heap, and ends with the process.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers.
+    pub fn new(settings: Settings, clock: Clock) -> Result<Arc<Self>, getrandom::Error> {
+        let (epoch, seed) = random_lifetime()?;
+        let store = Store::new(settings.bounds, seed, clock.now());
+        Ok(Self::with(settings, clock, &epoch, store))
+    }
+
+    /// A hub that goes on with what is in `file`, and writes down there what it accepts, before it says so. Nobody is
+    /// online yet; everything that was accepted, not acknowledged and has not expired waits, under the same epoch.
+    ///
+    /// # Errors
+    /// [`RestoreError`]; the file is as it was, then.
+    pub fn restore(settings: Settings, clock: Clock, file: File) -> Result<(Arc<Self>, Restored), RestoreError> {
+        // First what can fail.
+        let (fresh_epoch, fresh_seed) = random_lifetime()?;
+        let (mut memory, found) = MemoryFile::open(file, settings.bounds.total_bytes)?;
+        let now = clock.now();
+        let (epoch, store, restored) = match found {
+            Found::Left(left) => {
+                let (damaged, torn_blocks) = (left.damaged, left.torn_blocks);
+                let epoch = if damaged == 0 { left.epoch } else { fresh_epoch };
+                if damaged != 0 {
+                    memory.rename(epoch, &left.seed);
+                }
+                let store = Store::restore(settings.bounds, left.seed, now, Box::new(memory), left.remembered);
+                let figures = store.figures();
+                (epoch, store, Restored::Going { figures, damaged, torn_blocks })
+            }
+            Found::Nothing | Found::Unreadable(_) => {
+                memory.begin(fresh_epoch, &fresh_seed);
+                let store = Store::with_journal(settings.bounds, fresh_seed, now, Box::new(memory));
+                let restored =
+                    if let Found::Unreadable(why) = found { Restored::Refused(why) } else { Restored::Nothing };
+                (fresh_epoch, store, restored)
+            }
+        };
+        Ok((Self::with(settings, clock, &epoch, store), restored))
+    }
+
+    fn with(settings: Settings, clock: Clock, epoch: &[u8; 16], store: Store) -> Arc<Self> {
+        let state = State {
+            store,
+            epoch: name(epoch),
+            online: Vec::new(),
+            sessions: 0,
+            next_session: 0,
+            ended_below: 0,
+            draining: false,
+            totals: Totals::default(),
+            ended: Vec::new(),
+            freed: Vec::new(),
+        };
+        Arc::new(Self { settings, clock, state: Mutex::new(state), due_earlier: Notify::new() })
+    }
+
+    /// Overwrites and frees everything that waits, on the heap and in the file; the sessions are over. For the end of the
+    /// process: nothing is written down any more.
+    pub fn erase(&self) {
+        self.empty(None, |mut journal| {
+            journal.erase();
+            None
+        });
+    }
+
+    /// As [`erase`](Self::erase), but the file stays as it is: it is for the next process.
+    pub fn release(&self) {
+        self.empty(None, |_| None);
+    }
+
+    /// Overwrites and frees everything that waits, on the heap and in the file; the sessions are over. The hub goes on,
+    /// empty, with a new epoch.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers. What waited is erased nevertheless; nothing is written down any
+    /// more.
+    pub fn wipe(&self) -> Result<(), getrandom::Error> {
+        match random_lifetime() {
+            Ok(lifetime) => {
+                self.empty(Some(lifetime), |mut journal| {
+                    journal.erase();
+                    journal.begin(lifetime.0, &lifetime.1);
+                    Some(journal)
+                });
+                Ok(())
+            }
+            Err(error) => {
+                self.erase();
+                Err(error)
+            }
+        }
+    }
+
+    /// An empty store in place of the one there is, with what `end` makes of that one's journal.
+    fn empty(
+        &self,
+        lifetime: Option<([u8; 16], Seed)>,
+        end: impl FnOnce(Box<dyn Journal>) -> Option<Box<dyn Journal>>,
+    ) {
+        let mut wakes = Wakes::default();
+        let mut state = self.lock();
+        for online in state.online.drain(..).flatten() {
+            wakes.add(&online.signal);
+        }
+        state.sessions = 0;
+        state.ended_below = state.next_session;
+        let seed = lifetime.map_or(Seed { hash_key: [0; 2], first_seq: 1 }, |(epoch, seed)| {
+            state.epoch = name(&epoch);
+            seed
+        });
+        let journal = state.store.take_journal().and_then(end);
+        let now = self.clock.now();
+        state.store = match journal {
+            Some(journal) => Store::with_journal(self.settings.bounds, seed, now, journal),
+            None => Store::new(self.settings.bounds, seed, now),
+        };
+    }
+}
+
+/// An epoch, and what makes its store unpredictable.
+fn random_lifetime() -> Result<([u8; 16], Seed), getrandom::Error> {
+    let mut epoch = [0; 16];
+    getrandom::fill(&mut epoch)?;
+    let first_seq = (getrandom::u64()? >> 24).max(1);
+    Ok((epoch, Seed { hash_key: [getrandom::u64()?, getrandom::u64()?], first_seq }))
+}
+
+fn name(epoch: &[u8; 16]) -> Arc<str> {
+    BASE64URL_NOPAD.encode(epoch).into()
+}

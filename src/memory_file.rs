@@ -1,0 +1,261 @@
+//! The file in RAM that outlives the process: a memfd which the service manager holds, and what is written in it.
+//!
+//! It is a [`Journal`]: the store works with its own copy on the heap, and this is read only at the next start. The file
+//! has no name, is on no disk, and is gone when the last process that holds it is. Its pages are shared memory, and the
+//! kernel may swap them like any other: that the unit's `MemorySwapMax=0` forbids, not this module.
+//!
+//! # What is in it
+//!
+//! Blocks of 128 bytes, the first of them the [header](layout). A message is a *head*, and as many further blocks, any
+//! that are free, as its body needs: space is used again whatever the sizes were, and the file never needs more blocks
+//! than were in use at once. That is at most 2.3 times the store's `total_bytes`, and 1.25 times for messages of 512
+//! bytes. Memory is taken and given back 64 KiB at a time.
+//!
+//! # Why a kill at any instant does no harm
+//!
+//! Everything turns on the head's first byte, its tag. A message is written with the tag of a free block, and becomes one
+//! when the tag is set, after everything else. A message that met its end is one no more when the tag is changed, before
+//! anything is overwritten. What no valid head leads to when the file is read is overwritten then. Checksums are there
+//! for what should never happen: then all that is whole is kept, and a new epoch says that something was lost.
+
+mod blocks;
+mod layout;
+mod load;
+mod medium;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{Ordering, compiler_fence};
+
+use zeroize::Zeroize;
+
+use crate::store::{Entry, Journal, NoRoom, Remembered, Seed};
+use blocks::Blocks;
+use layout::{BLOCK, CHUNK, Head, Header, Tag};
+pub use medium::create;
+use medium::{Mapping, Medium, offset};
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MemoryFileError {
+    /// It is not one that [`create`] made: perhaps it is on a disk.
+    #[error("it is not memory that this program made")]
+    Foreign,
+    /// The operating system refuses.
+    #[error("{doing}: {source}")]
+    Refused {
+        /// What it was asked for.
+        doing: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// What was found in a file.
+pub enum Found {
+    /// Nothing: it is new.
+    Nothing,
+    /// What cannot be read: it has been overwritten.
+    Unreadable(Unreadable),
+    /// What another process left.
+    Left(Left),
+}
+
+/// Why the content of a file cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Another version of the program wrote it.
+    #[error("it has layout {0}, and this version of the program reads layout {own}", own = layout::VERSION)]
+    Version(u32),
+    /// Its header is damaged.
+    #[error("its header is damaged")]
+    Header,
+}
+
+/// What another process left in a file.
+pub struct Left {
+    /// The epoch.
+    pub epoch: [u8; 16],
+    /// The hash key, and the number below which all sequence numbers are.
+    pub seed: Seed,
+    /// Every message whose id is remembered.
+    pub remembered: Vec<Remembered>,
+    /// Messages that were not whole. A kill does not do that.
+    pub damaged: usize,
+    /// Blocks of messages that were being written or overwritten in the instant of the kill, overwritten by now.
+    pub torn_blocks: usize,
+}
+
+/// A file, and which of its blocks are in use.
+pub struct MemoryFile {
+    medium: Box<dyn Medium>,
+    blocks: Blocks,
+    /// The head of each record, by the store's name for it.
+    heads: Vec<u32>,
+    /// Of the two places for the promise, the one to write next.
+    promise: usize,
+    /// Empty, but for its allocation, between calls.
+    scratch: Vec<u32>,
+}
+
+impl MemoryFile {
+    /// Opens a file that [`create`] made, for a store of `total_bytes`: reads what is in it, and overwrites what is left
+    /// of messages that were not whole.
+    ///
+    /// # Errors
+    /// [`MemoryFileError`].
+    pub fn open(file: File, total_bytes: usize) -> Result<(Self, Found), MemoryFileError> {
+        let medium = Mapping::open(file, layout::chunks(total_bytes))?;
+        Self::read(Box::new(medium)).map_err(|source| MemoryFileError::Refused { doing: "cannot read it", source })
+    }
+
+    /// Gives what is there a new epoch.
+    pub fn rename(&mut self, epoch: [u8; 16], seed: &Seed) {
+        self.medium.write(0, &layout::MAGIC.map(|_| 0));
+        self.begin(epoch, seed);
+    }
+
+    fn read(medium: Box<dyn Medium>) -> io::Result<(Self, Found)> {
+        let blocks = Blocks::new(medium.chunks());
+        let mut file = Self { medium, blocks, heads: Vec::new(), promise: 0, scratch: Vec::new() };
+        let with_data = file.medium.chunks_with_data()?;
+        // The header's own: it is never given back, so that writing the header cannot fail.
+        file.back(0)?;
+        for &chunk in with_data.iter().filter(|&&chunk| chunk != 0) {
+            file.back(chunk)?;
+        }
+        let mut block = [0; BLOCK];
+        file.medium.read(0, &mut block);
+        let found = match Header::read(&block) {
+            Ok(Some(header)) => Found::Left(file.load(&with_data, &header)),
+            Ok(None) if with_data.is_empty() => Found::Nothing,
+            Ok(None) => Found::Unreadable(Unreadable::Header),
+            Err(unreadable) => Found::Unreadable(unreadable),
+        };
+        if matches!(found, Found::Unreadable(_)) {
+            file.erase();
+        }
+        Ok((file, found))
+    }
+
+    fn back(&mut self, chunk: u32) -> io::Result<()> {
+        self.medium.back(chunk)?;
+        self.blocks.add(chunk);
+        Ok(())
+    }
+
+    fn set_tag(&mut self, head: u32, tag: Tag) {
+        // What comes before it in the program is in memory before it, and what comes after it, after it: the process can
+        // be killed at any instruction.
+        compiler_fence(Ordering::SeqCst);
+        self.medium.write(offset(head), &[tag as u8]);
+        compiler_fence(Ordering::SeqCst);
+    }
+
+    /// The block that follows a block which names it at `place`.
+    fn next(&self, block: u32, place: usize) -> u32 {
+        let mut next = [0; 4];
+        self.medium.read(offset(block) + place, &mut next);
+        u32::from_le_bytes(next)
+    }
+
+    /// Overwrites the blocks that follow `next`, and makes them free.
+    fn overwrite_chain(&mut self, mut next: u32) {
+        let mut chain = std::mem::take(&mut self.scratch);
+        while next != 0 {
+            chain.push(next);
+            next = self.next(next, layout::LINK_NEXT);
+        }
+        // Blocks that are neighbours, all at once.
+        for run in chain.chunk_by(|before, after| before + 1 == *after) {
+            self.medium.clear(offset(run[0]), run.len() * BLOCK);
+        }
+        for block in chain.drain(..) {
+            self.release(block);
+        }
+        self.scratch = chain;
+    }
+
+    fn release(&mut self, block: u32) {
+        if let Some(chunk) = self.blocks.release(block) {
+            self.medium.give_back(chunk);
+        }
+    }
+}
+
+/// Nothing here waits for anything but memory, no disk and no other process: it is done under the hub's lock.
+impl Journal for MemoryFile {
+    fn accept(&mut self, record: u32, entry: &Entry<'_>) -> Result<(), NoRoom> {
+        let mut body = layout::Body::new(entry.id, entry.escaped_content);
+        let mut taken = std::mem::take(&mut self.scratch);
+        let (blocks, medium) = (&mut self.blocks, &mut self.medium);
+        let whole = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        if !blocks.take(layout::blocks(body.len()), &mut taken, |chunk| medium.back(chunk).is_ok()) {
+            self.scratch = taken;
+            return Err(NoRoom);
+        }
+        let head = taken[0];
+        let mut image = [0; BLOCK];
+        Head::write(&mut image, entry, whole, taken.get(1).copied(), &mut body);
+        medium.write(offset(head), &image);
+        for (place, &block) in taken.iter().enumerate().skip(1) {
+            layout::write_link(&mut image, taken.get(place + 1).copied(), &mut body);
+            medium.write(offset(block), &image);
+        }
+        // It has held a part of the message.
+        image.zeroize();
+        taken.clear();
+        self.scratch = taken;
+        self.set_tag(head, Tag::Waiting);
+        let place = record as usize;
+        if self.heads.len() <= place {
+            self.heads.resize(place + 1, 0);
+        }
+        self.heads[place] = head;
+        Ok(())
+    }
+
+    fn end(&mut self, record: u32) {
+        let Some(&head) = self.heads.get(record as usize) else { return };
+        let next = self.next(head, layout::HEAD_NEXT);
+        self.set_tag(head, Tag::Ended);
+        self.medium.clear(offset(head) + layout::UNTIL_END, BLOCK - layout::UNTIL_END);
+        self.overwrite_chain(next);
+    }
+
+    fn forget(&mut self, record: u32) {
+        let Some(&head) = self.heads.get(record as usize) else { return };
+        self.set_tag(head, Tag::Free);
+        self.medium.clear(offset(head), BLOCK);
+        self.release(head);
+    }
+
+    fn promise(&mut self, below: u64) {
+        // The other one stays valid until this one is.
+        self.medium.write(layout::PROMISES[self.promise], &layout::promise(below));
+        self.promise = 1 - self.promise;
+    }
+
+    fn erase(&mut self) {
+        for chunk in self.blocks.clear() {
+            self.medium.clear(chunk as usize * CHUNK, CHUNK);
+            if chunk == 0 {
+                self.blocks.add(0);
+            } else {
+                self.medium.give_back(chunk);
+            }
+        }
+        self.heads = Vec::new();
+        self.promise = 0;
+    }
+
+    fn begin(&mut self, epoch: [u8; 16], seed: &Seed) {
+        self.promise(seed.first_seq);
+        self.medium.write(0, &Header::write(&epoch, seed.hash_key));
+        // The file is one of this program's as soon as this is there.
+        compiler_fence(Ordering::SeqCst);
+        self.medium.write(0, &layout::MAGIC);
+    }
+}

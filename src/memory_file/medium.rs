@@ -1,0 +1,138 @@
+//! The memory itself: a memfd, mapped.
+//!
+//! Mapped, and not written with `pwrite`, because a message would cost two system calls, which is more than all the rest
+//! of its way through the store. The mapping is `vm-memory`'s, which hands out no reference to memory that another
+//! process could change: it copies.
+
+use std::fs::File;
+use std::io;
+
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, SeekFrom};
+use rustix::io::Errno;
+use vm_memory::{FileOffset, MmapRegion, VolatileMemory as _};
+
+use super::MemoryFileError;
+use super::layout::{BLOCK, CHUNK};
+
+/// What the file is written to. Chunks that were not given memory are not touched: there the kernel could only kill.
+pub(super) trait Medium: Send {
+    /// As many chunks as it can have.
+    fn chunks(&self) -> u32;
+    /// The chunks in which something was written, in order.
+    fn chunks_with_data(&self) -> io::Result<Vec<u32>>;
+    /// Gives a chunk memory: what it has already stays, the rest is clear.
+    fn back(&mut self, chunk: u32) -> io::Result<()>;
+    /// Gives the memory of a chunk back to the kernel. It has been overwritten.
+    fn give_back(&mut self, chunk: u32);
+    /// Copies from it.
+    fn read(&self, at: usize, bytes: &mut [u8]);
+    /// Copies to it.
+    fn write(&mut self, at: usize, bytes: &[u8]);
+
+    /// Overwrites with zeros: at most a chunk.
+    fn clear(&mut self, at: usize, bytes: usize) {
+        const ZEROS: [u8; CHUNK] = [0; CHUNK];
+        for start in (0..bytes).step_by(CHUNK) {
+            self.write(at + start, &ZEROS[..CHUNK.min(bytes - start)]);
+        }
+    }
+}
+
+/// Where a block is.
+pub(super) const fn offset(block: u32) -> usize {
+    block as usize * BLOCK
+}
+
+/// A new file, without content. It can not be executed, and nobody who holds it can make it smaller.
+///
+/// # Errors
+/// What the operating system says: no memory, no descriptors, or no such system call.
+pub fn create() -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let name = "ephemeral-messages";
+    // Linux 6.3 has the flag.
+    let file = match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags),
+        other => other,
+    }?;
+    // A mapping of a file that becomes smaller kills whoever touches it.
+    rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::SEAL)?;
+    Ok(File::from(file))
+}
+
+/// A mapped memfd.
+pub(super) struct Mapping {
+    file: File,
+    region: MmapRegion,
+    chunks: u32,
+}
+
+impl Mapping {
+    /// Maps a file, and makes it as large as `chunks` chunks if it is smaller. That takes addresses, but no memory.
+    pub(super) fn open(file: File, chunks: u32) -> Result<Self, MemoryFileError> {
+        // Only memory has seals.
+        let seals = rustix::fs::fcntl_get_seals(&file).map_err(|_| MemoryFileError::Foreign)?;
+        if !seals.contains(SealFlags::SHRINK) {
+            return Err(MemoryFileError::Foreign);
+        }
+        let refused = |doing| move |source: io::Error| MemoryFileError::Refused { doing, source };
+        let length = file.metadata().map_err(refused("cannot look at it"))?.len();
+        let chunks = chunks.max(u32::try_from(length / CHUNK as u64).unwrap_or(u32::MAX));
+        let wanted = chunks as usize * CHUNK;
+        if length < wanted as u64 {
+            file.set_len(wanted as u64).map_err(refused("cannot make it larger"))?;
+        }
+        let map = || MmapRegion::from_file(FileOffset::new(file.try_clone()?, 0), wanted).map_err(io::Error::other);
+        let region = map().map_err(refused("cannot map it"))?;
+        Ok(Self { file, region, chunks })
+    }
+}
+
+impl Medium for Mapping {
+    fn chunks(&self) -> u32 {
+        self.chunks
+    }
+
+    fn chunks_with_data(&self) -> io::Result<Vec<u32>> {
+        let (mut chunks, mut at) = (Vec::new(), 0);
+        loop {
+            match rustix::fs::seek(&self.file, SeekFrom::Data(at)) {
+                Ok(found) => {
+                    let chunk = found / CHUNK as u64;
+                    chunks.push(u32::try_from(chunk).unwrap_or(u32::MAX));
+                    at = (chunk + 1) * CHUNK as u64;
+                }
+                Err(Errno::NXIO) => return Ok(chunks),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn back(&mut self, chunk: u32) -> io::Result<()> {
+        let at = u64::from(chunk) * CHUNK as u64;
+        Ok(rustix::fs::fallocate(&self.file, FallocateFlags::empty(), at, CHUNK as u64)?)
+    }
+
+    fn give_back(&mut self, chunk: u32) {
+        let at = u64::from(chunk) * CHUNK as u64;
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        // If it fails, the memory stays in use until the chunk is needed again.
+        let _ = rustix::fs::fallocate(&self.file, flags, at, CHUNK as u64);
+    }
+
+    fn read(&self, at: usize, bytes: &mut [u8]) {
+        let slice = self.region.get_slice(at, bytes.len());
+        debug_assert!(slice.is_ok(), "a block beyond the end");
+        if let Ok(slice) = slice {
+            slice.copy_to(bytes);
+        }
+    }
+
+    fn write(&mut self, at: usize, bytes: &[u8]) {
+        let slice = self.region.get_slice(at, bytes.len());
+        debug_assert!(slice.is_ok(), "a block beyond the end");
+        if let Ok(slice) = slice {
+            slice.copy_from(bytes);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What a store writes down as it changes, for a memory that outlives the process; and how it begins again from that.
+//!
+//! The store does no writing itself: it is handed a [`Journal`], or none. The heap stays what it works with.
+
+use std::cmp::Reverse;
+
+use zeroize::Zeroizing;
+
+use super::record::Record;
+use super::{Bounds, Due, LINGER_MS, PartyId, RECORD_COST, Seed, Store};
+use crate::protocol::{Fingerprint, Millis};
+
+/// How many sequence numbers are promised at once: those of a minute, as mailboxes are made (one a microsecond). So a
+/// promise is written at most once a minute, and a crash skips no more than that.
+const PROMISED_AT_ONCE: u64 = 60_000_000;
+
+/// Where a store writes down what has to outlive the process. Each call is over when it returns: then it holds even if
+/// the process is killed in the next instant; killed within the call, it either holds or has not happened.
+///
+/// A record is named by the place that the store has for it: small numbers, reused.
+pub trait Journal: Send {
+    /// Writes an accepted message down.
+    ///
+    /// # Errors
+    /// [`NoRoom`]; nothing is kept then.
+    fn accept(&mut self, record: u32, entry: &Entry<'_>) -> Result<(), NoRoom>;
+    /// A message has met its end: all of it is overwritten but what its id needs to be remembered.
+    fn end(&mut self, record: u32);
+    /// The id of an ended message is forgotten: nothing is left of it.
+    fn forget(&mut self, record: u32);
+    /// From now on sequence numbers below `below` may have been used.
+    fn promise(&mut self, below: u64);
+    /// Overwrites everything.
+    fn erase(&mut self);
+    /// Begins the lifetime of an empty store after [`erase`](Self::erase).
+    fn begin(&mut self, epoch: [u8; 16], seed: &Seed);
+}
+
+/// There is no memory for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRoom;
+
+/// An accepted message as it is written down.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'entry> {
+    /// Who sent it.
+    pub sender: Fingerprint,
+    /// The recipient.
+    pub recipient: Fingerprint,
+    /// The sender's name for it, at most 255 bytes.
+    pub id: &'entry str,
+    /// The content, as the inside of a JSON string.
+    pub escaped_content: &'entry str,
+    /// The keyed hash of the id.
+    pub id_hash: u64,
+    /// Its number in the recipient's mailbox.
+    pub seq: u64,
+    /// When it will be gone.
+    pub expires_at: Millis,
+    /// From the time it was accepted to its expiry, in milliseconds.
+    pub lifetime: u32,
+}
+
+/// An accepted message whose id is remembered, as it was read back.
+pub struct Remembered {
+    /// Who sent it.
+    pub sender: Fingerprint,
+    /// The keyed hash of the id.
+    pub id_hash: u64,
+    /// When it will be gone.
+    pub expires_at: Millis,
+    /// The message itself, unless it has met its end.
+    pub waiting: Option<Waiting>,
+}
+
+/// What is left of a message until its end.
+pub struct Waiting {
+    /// The recipient.
+    pub recipient: Fingerprint,
+    /// Its number in the recipient's mailbox.
+    pub seq: u64,
+    /// From the time it was accepted to its expiry, in milliseconds.
+    pub lifetime: u32,
+    /// Id and content.
+    pub body: Zeroizing<Box<str>>,
+    /// How much of it is the id.
+    pub id_bytes: u8,
+}
+
+impl Store {
+    /// An empty one that is written down.
+    #[must_use]
+    pub fn with_journal(bounds: Bounds, seed: Seed, now: Millis, journal: Box<dyn Journal>) -> Self {
+        let mut store = Self::new(bounds, seed, now);
+        store.promised = store.first_seq;
+        store.journal = Some(journal);
+        store
+    }
+
+    /// One that goes on where another was killed. `seed` has the hash key of that one, and the sequence number that it
+    /// had promised to stay below. The places of the records are those in `remembered`.
+    ///
+    /// Nobody is online. What is due by `now` is gone. All that was accepted is kept, be it more than the bounds allow:
+    /// then there is no room for anything new.
+    #[must_use]
+    pub fn restore(
+        bounds: Bounds,
+        seed: Seed,
+        now: Millis,
+        journal: Box<dyn Journal>,
+        remembered: Vec<Remembered>,
+    ) -> Self {
+        let mut store = Self::with_journal(bounds, seed, now, journal);
+        // Who acknowledged what is not written down. For as long as a fingerprint would have been remembered, whatever
+        // does not wait any more counts as acknowledged: a late acknowledgement of it is no error.
+        store.forgotten_below = store.first_seq;
+        store.forgotten_until = now.plus(LINGER_MS);
+        for entry in remembered {
+            store.recall(now, entry);
+        }
+        let records = &store.records;
+        for (_, party) in &mut store.parties {
+            party.mailbox.make_contiguous().sort_unstable_by_key(|&record| records[record as usize].seq);
+            if let Some(&first) = party.mailbox.front() {
+                party.acknowledged_up_to = records[first as usize].seq.saturating_sub(1);
+            }
+            if let Some(&last) = party.mailbox.back() {
+                party.next_seq = party.next_seq.max(records[last as usize].seq + 1);
+            }
+        }
+        // Nobody is online who could be told.
+        store.expire(now, &mut Vec::new(), &mut Vec::new());
+        store
+    }
+
+    fn recall(&mut self, now: Millis, entry: Remembered) {
+        let mut place = |fingerprint| self.find(&fingerprint).unwrap_or_else(|| self.insert_party(now, fingerprint));
+        let sender = place(entry.sender);
+        let recipient = entry.waiting.as_ref().map_or(sender, |waiting| place(waiting.recipient));
+        let cost = RECORD_COST + entry.waiting.as_ref().map_or(0, |waiting| waiting.body.len());
+        let (expires_at, id_hash) = (entry.expires_at, entry.id_hash);
+        let waits = entry.waiting.is_some();
+        let content = entry.waiting.as_ref().map_or(0, |waiting| waiting.body.len() - usize::from(waiting.id_bytes));
+        let record = self.records.insert(Record::recalled(sender, recipient, entry));
+        // There were fewer than 2^32 before.
+        let record = u32::try_from(record).unwrap_or(u32::MAX);
+        let records = &self.records;
+        let party = &mut self.parties[sender.index()];
+        party.ids.insert_unique(id_hash, record, |&other| records[other as usize].id_hash);
+        party.sent_bytes += cost;
+        self.bytes += cost;
+        self.due.push(Reverse((expires_at, Due::Record(record))));
+        if waits {
+            let party = &mut self.parties[recipient.index()];
+            party.mailbox.push_back(record);
+            party.bytes += content;
+            self.waiting += 1;
+        }
+    }
+
+    /// Takes the journal away: from now on nothing is written down.
+    pub fn take_journal(&mut self) -> Option<Box<dyn Journal>> {
+        self.journal.take()
+    }
+
+    /// Writes a message down before anything else knows of it.
+    pub(super) fn write_down(
+        &mut self,
+        sender: PartyId,
+        recipient: PartyId,
+        record: u32,
+        entry: &Record,
+    ) -> Result<(), NoRoom> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let (id, escaped_content) = entry.body().unwrap_or_default();
+        if entry.seq >= self.promised {
+            self.promised = entry.seq.saturating_add(PROMISED_AT_ONCE);
+            journal.promise(self.promised);
+        }
+        let entry = Entry {
+            sender: self.parties[sender.index()].fingerprint,
+            recipient: self.parties[recipient.index()].fingerprint,
+            id,
+            escaped_content,
+            id_hash: entry.id_hash,
+            seq: entry.seq,
+            expires_at: entry.expires_at,
+            lifetime: entry.lifetime,
+        };
+        journal.accept(record, &entry)
+    }
+}
