@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr)]
 
 mod arguments;
+mod keys;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -29,7 +30,7 @@ struct Cli {
     command: Option<Command>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Subcommand)]
+#[derive(Debug, Clone, Default, Subcommand)]
 enum Command {
     /// Run the server; this is what it does when no command is given
     #[default]
@@ -41,6 +42,9 @@ enum Command {
     /// Print the .onion address, offline; the key is made if there is none yet
     #[command(after_help = "Example:\n  ephemeral-server address --state-dir /var/lib/ephemeral-server")]
     Address,
+    /// Back up, restore, move or exchange the key of the onion service, offline
+    #[command(subcommand, after_help = KEYS_EXAMPLES)]
+    Keys(keys::Command),
 }
 
 const RUN_EXAMPLES: &str = "Examples:
@@ -50,6 +54,14 @@ const RUN_EXAMPLES: &str = "Examples:
   ephemeral-server run --config /etc/ephemeral-server.toml
 
 Flags win over the environment, which wins over the file. Exit code 78: a setting that cannot be used.";
+
+const KEYS_EXAMPLES: &str = "Examples:
+  ephemeral-server keys backup onion.age
+  ephemeral-server keys restore onion.age
+  ephemeral-server keys import /var/lib/tor/service
+
+Whoever has the key is the service. Each command prints the address; where the key is changed, the server must not be
+running.";
 
 /// Does what the command line says.
 #[must_use]
@@ -79,11 +91,20 @@ pub fn main() -> ExitCode {
     }
     match command {
         Command::Address => address(&config),
-        _ => run(config),
+        Command::Keys(command) => match keys::run(&command, &config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) if error.is_configuration() => {
+                complain(error);
+                EXIT_CONFIG.into()
+            }
+            Err(error) => failure(error),
+        },
+        Command::Run | Command::CheckConfig => run(config),
     }
 }
 
 fn run(config: Config) -> ExitCode {
+    daemon::harden(config.bounds.total_bytes);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure(format_args!("the runtime cannot be started: {error}")),

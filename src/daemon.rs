@@ -21,6 +21,7 @@ use crate::limits::Rate;
 use crate::pump;
 use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{Incoming, clearnet, onion};
+pub use process::harden;
 
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
@@ -30,8 +31,6 @@ const BACKLOG: usize = 64;
 /// # Errors
 /// What the operator has to mend: a busy port, an unusable state directory; or that a second signal cut the drain short.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    process::silence_panics();
-    process::forbid_core_dumps();
     process::raise_file_limit();
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());

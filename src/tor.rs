@@ -1,6 +1,9 @@
 //! The Tor client (Arti) that the onion service and the client library share: its configuration out of the `[tor]`
 //! table, where it keeps its files, and what to do about each way it can fail to start.
 
+mod keystore;
+mod moved;
+mod onion_key;
 mod runtime;
 
 use std::error::Error;
@@ -13,6 +16,9 @@ use arti_client::{ErrorKind, HasKind, TorClient, TorClientConfig};
 use tor_config::ConfigurationTree;
 use tor_config::load::{ConfigResolveOptions, resolve_return_results};
 
+pub use keystore::{Keystore, KeystoreError};
+pub use moved::{MovedError, Notice};
+pub use onion_key::{OnionKey, OnionKeyError};
 pub(crate) use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
 
