@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr)]
 
 mod arguments;
+mod doctor;
 mod keys;
 
 use std::fmt::Display;
@@ -45,6 +46,9 @@ enum Command {
     /// Back up, restore, move or exchange the key of the onion service, offline
     #[command(subcommand, after_help = KEYS_EXAMPLES)]
     Keys(keys::Command),
+    /// Look at where and how the server runs, and say what is wrong and what to do
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Doctor),
 }
 
 const RUN_EXAMPLES: &str = "Examples:
@@ -99,6 +103,7 @@ pub fn main() -> ExitCode {
             }
             Err(error) => failure(error),
         },
+        Command::Doctor(doctor) => doctor::run(&doctor, &config, cli.flags.config_file(&|name| std::env::var_os(name))),
         Command::Run | Command::CheckConfig => run(config),
     }
 }

@@ -44,6 +44,8 @@ pub struct Server {
     pub sessions: Arc<pump::Settings>,
     /// Whether the service is ready.
     pub health: tokio::sync::watch::Receiver<http::Health>,
+    /// The notices of this server's moves (`GET /moved`), if there are any.
+    pub moved: Option<Bytes>,
 }
 
 /// Bytes of a request's head, at most: hyper's least.
@@ -77,7 +79,13 @@ async fn requests(
     let io = Answers::new(io, Arc::clone(&answering), timing.write_timeout);
     let service = service_fn(|mut request: Request<Body>| {
         answering.store(true, Ordering::Relaxed);
-        let context = Context { hub: &server.sessions.hub, health: *server.health.borrow(), listener: &listener, peer };
+        let context = Context {
+            hub: &server.sessions.hub,
+            health: *server.health.borrow(),
+            listener: &listener,
+            peer,
+            moved: server.moved.as_ref(),
+        };
         let response = match http::answer(&request, &context) {
             Outcome::Response(response) => response,
             Outcome::Upgrade(response, session) => {

@@ -19,6 +19,7 @@ use crate::http::Health;
 use crate::hub::{self, Hub};
 use crate::limits::Rate;
 use crate::pump;
+use crate::tor::Notice;
 use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{Incoming, clearnet, onion};
 pub use process::harden;
@@ -40,7 +41,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let hub = Hub::new(hub_settings(&config), Clock::System).context("the system has no random numbers")?;
     let sessions = pump::Settings { hub: Arc::clone(&hub), rules: config.rules, timing: config.timing, drain };
-    let server = Arc::new(Server { sessions: Arc::new(sessions), health: health_now });
+    let server = Arc::new(Server { sessions: Arc::new(sessions), health: health_now, moved: moved(&config.state_dir) });
 
     // Whatever of these ends before it is told to, ends the daemon.
     let mut tasks = JoinSet::new();
@@ -106,6 +107,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         None => {
             tracing::info!("drained, and everything that waited is erased");
             Ok(())
+        }
+    }
+}
+
+/// The notices that `keys rotate` has left. A file that is not right keeps nobody from writing messages.
+fn moved(state_dir: &std::path::Path) -> Option<bytes::Bytes> {
+    match Notice::read_file(&state_dir.join(Notice::FILE)) {
+        Ok(notices) => (!notices.is_empty()).then(|| Notice::write(&notices).into()),
+        Err(error) => {
+            tracing::warn!("{} in the state directory is left out: {error}", Notice::FILE);
+            None
         }
     }
 }

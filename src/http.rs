@@ -2,6 +2,7 @@
 
 mod health;
 mod host;
+mod moved;
 mod response;
 mod upgrade;
 
@@ -26,6 +27,8 @@ pub struct Context<'server> {
     pub listener: &'server Listener,
     /// Who asks.
     pub peer: Peer,
+    /// The notices of this server's moves, if there are any.
+    pub moved: Option<&'server Bytes>,
 }
 
 /// What becomes of a request.
@@ -56,7 +59,8 @@ fn route<B>(request: &Request<B>, context: &Context<'_>) -> Outcome {
         Err(sentence) => return Outcome::Response(error(StatusCode::BAD_REQUEST, "bad_request", sentence)),
     };
     let path = request.uri().path();
-    if !matches!(path, "/ws" | "/health") {
+    let moved = context.moved.filter(|_| path == "/moved");
+    if !matches!(path, "/ws" | "/health") && moved.is_none() {
         return Outcome::Response(error(StatusCode::NOT_FOUND, "not_found", "there is nothing here"));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -65,5 +69,9 @@ fn route<B>(request: &Request<B>, context: &Context<'_>) -> Outcome {
         response.headers_mut().insert(hyper::header::ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
         return Outcome::Response(response);
     }
-    if path == "/ws" { upgrade::answer(request, host) } else { Outcome::Response(health::answer(context)) }
+    match (path, moved) {
+        ("/ws", _) => upgrade::answer(request, host),
+        (_, Some(notices)) => Outcome::Response(moved::answer(notices)),
+        _ => Outcome::Response(health::answer(context)),
+    }
 }

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`cli`] | the commands of `ephemeral-server`, and what each prints |
 //! | [`daemon`] | the composition root: builds the parts, supervises the tasks, drains |
+//! | [`doctor`] | what is wrong with where and how the server runs, and what to do about it |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
 //! | [`logging`] | where log lines go, and what never appears in them |
 //! | [`client`] | the client library that `ephemeral` and the tests use |
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod config;
 pub mod conn;
 pub mod daemon;
+pub mod doctor;
 pub mod http;
 pub mod hub;
 pub mod limits;

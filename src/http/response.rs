@@ -19,7 +19,12 @@ const HEADERS: [(&str, &str); 7] = [
 
 /// A response with a JSON body.
 pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(serde_json::to_vec(body).unwrap_or_default()));
+    json_text(status, serde_json::to_vec(body).unwrap_or_default().into())
+}
+
+/// A response whose body is JSON already.
+pub(super) fn json_text(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fs_mistrust::Mistrust;
 use tor_hscrypto::pk::HsIdKeypair;
@@ -168,11 +169,18 @@ impl Keystore {
     }
 
     fn failed(&self, error: &(dyn std::error::Error + 'static)) -> KeystoreError {
-        match refused_path(error) {
+        match refused(error) {
             Some(refusal) => refusal.into(),
             None => KeystoreError::Store { path: self.path.clone(), why: causes(error) },
         }
     }
+}
+
+/// The refusal of a path in the chain of causes. The key store shares its causes, and a shared one is another type.
+fn refused(error: &(dyn std::error::Error + 'static)) -> Option<TorError> {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let shared = chain.filter_map(|error| error.downcast_ref::<Arc<fs_mistrust::Error>>());
+    refused_path(error).or_else(|| shared.filter_map(|error| refused_path(&**error)).next())
 }
 
 #[cfg(test)]

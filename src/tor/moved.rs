@@ -1,6 +1,10 @@
 //! The notice of a move: an onion service's old key says which address follows it. Whoever knows the old address can check
 //! it, since the address is the public key.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -36,6 +40,9 @@ pub enum MovedError {
     /// Somebody else made it, or it was changed.
     #[error("the signature in the notice is not that of the old address: do not follow it")]
     Signature,
+    /// The file cannot be read.
+    #[error("it cannot be read: {0}")]
+    Io(#[from] std::io::Error),
 }
 
 /// A notice whose signature is right.
@@ -69,6 +76,8 @@ impl From<Notice> for Wire {
 }
 
 impl Notice {
+    /// Where the notices of this server's own moves are, below the state directory.
+    pub const FILE: &str = "moved.json";
     /// Notices in one text, at most.
     pub const MOST: usize = 16;
     /// Bytes of such a text, at most.
@@ -104,6 +113,20 @@ impl Notice {
             return Err(MovedError::TooMuch);
         }
         wires.into_iter().map(Self::check).collect()
+    }
+
+    /// Reads a file of them; without one there are none.
+    ///
+    /// # Errors
+    /// [`MovedError`] if any of them is not to be believed.
+    pub fn read_file(path: &Path) -> Result<Vec<Self>, MovedError> {
+        let mut text = String::new();
+        match File::open(path) {
+            Ok(file) => file.take(Self::MOST_BYTES as u64 + 1).read_to_string(&mut text)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        Self::read(&text)
     }
 
     /// A list of them, as [`read`](Self::read) reads it, with a line for each.

@@ -52,6 +52,8 @@ pub struct Options {
     pub timing: Timing,
     pub sessions: usize,
     pub unauthenticated: usize,
+    /// The notices of moves that it has.
+    pub moved: Option<bytes::Bytes>,
     /// Bytes that fit between server and client: small, and a client that does not read is noticed soon.
     pub pipe: usize,
 }
@@ -64,6 +66,7 @@ impl Default for Options {
             timing: Timing::default(),
             sessions: 1000,
             unauthenticated: 1000,
+            moved: None,
             pipe: 1 << 20,
         }
     }
@@ -111,7 +114,7 @@ impl Rig {
             drain: CancellationToken::new(),
         };
         let (health, health_now) = watch::channel(Health::Healthy);
-        let server = Arc::new(Server { sessions: Arc::new(sessions), health: health_now });
+        let server = Arc::new(Server { sessions: Arc::new(sessions), health: health_now, moved: options.moved });
         let mut tasks = JoinSet::new();
         let expiring = Arc::clone(&hub);
         tasks.spawn(async move { expiring.keep_expiring().await });

@@ -150,7 +150,7 @@ impl Contents {
         if let Some(moved) = &self.moved
             && read_notices(place)?.is_empty()
         {
-            let path = place.state_dir.join(super::rotate::MOVED);
+            let path = place.state_dir.join(Notice::FILE);
             let notices = Notice::read(moved).map_err(|source| KeysError::Moved { path, source })?;
             write_notices(place, &notices)?;
         }

@@ -1,14 +1,8 @@
 //! A new key, and the notice with which the old one says so.
 
-use std::fs;
-use std::io::ErrorKind;
-
 use super::{KeysError, Place, ask, complain, files};
 use crate::clock::Clock;
 use crate::tor::{Notice, OnionKey};
-
-/// The notices of all moves of this server, below the state directory.
-pub(super) const MOVED: &str = "moved.json";
 
 /// Exchanges the key. Returns the new address.
 pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<String, KeysError> {
@@ -23,7 +17,7 @@ pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<Stri
     ask::to_type(&question, ask::first_letters(old.address()), yes)?;
 
     let new = OnionKey::generate().map_err(KeysError::Random)?;
-    let path = place.state_dir.join(MOVED);
+    let path = place.state_dir.join(Notice::FILE);
     let notice = Notice::sign(&old, new.address(), Clock::System.now())
         .map_err(|source| KeysError::Moved { path: path.clone(), source })?;
     // One that was signed when this was tried before, and that leads to a key which was never used.
@@ -47,14 +41,10 @@ pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<Stri
 }
 
 pub(super) fn read_notices(place: &Place<'_>) -> Result<Vec<Notice>, KeysError> {
-    let path = place.state_dir.join(MOVED);
-    match fs::read_to_string(&path) {
-        Ok(text) => Notice::read(&text).map_err(|source| KeysError::Moved { path, source }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(KeysError::Io { path, source }),
-    }
+    let path = place.state_dir.join(Notice::FILE);
+    Notice::read_file(&path).map_err(|source| KeysError::Moved { path, source })
 }
 
 pub(super) fn write_notices(place: &Place<'_>, notices: &[Notice]) -> Result<(), KeysError> {
-    files::replace(&place.state_dir.join(MOVED), Notice::write(notices).as_bytes())
+    files::replace(&place.state_dir.join(Notice::FILE), Notice::write(notices).as_bytes())
 }
