@@ -16,7 +16,7 @@ use arti_client::{ErrorKind, HasKind, TorClient, TorClientConfig};
 use tor_config::ConfigurationTree;
 use tor_config::load::{ConfigResolveOptions, resolve_return_results};
 
-pub use keystore::{Keystore, KeystoreError};
+pub use keystore::{Keystore, KeystoreError, lock_file};
 pub use moved::{MovedError, Notice};
 pub use onion_key::{OnionKey, OnionKeyError};
 pub(crate) use runtime::EndOnDrop;

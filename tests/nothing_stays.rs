@@ -231,6 +231,10 @@ async fn ended_by(signal: Signal) {
     let url: ServerUrl = server.says("clearnet ").await.parse().unwrap();
     let (mut alice, _bob) = a_days_work(&url, &planted).await;
     server.signal(signal);
+    if signal == Signal::SEGV {
+        // The first one is taken for a stack that overflowed; a fault would happen again, and so does this signal.
+        server.signal_until_it_ends(signal).await;
+    }
     if matches!(signal, Signal::TERM | Signal::INT) {
         // What is sent while it drains, and is answered or not.
         let late =
@@ -248,7 +252,7 @@ async fn ended_by(signal: Signal) {
     let gone: Vec<_> = written.iter().filter(|path| !path.exists()).collect();
     assert!(gone.is_empty(), "they cannot be searched any more: {gone:?}");
     let log = fs::read_to_string(directory.path().join("stderr")).unwrap();
-    assert!(log.contains("TRACE"), "the log is as detailed as it gets");
+    assert!(log.contains("DEBUG"), "the log is as detailed as it gets: {log}");
     let cores: Vec<_> = everything_below(directory.path()).into_iter().filter(|path| is_core(path)).collect();
     assert!(cores.is_empty(), "a core dump: {cores:?}");
 

@@ -83,7 +83,7 @@ Stop the other server first: two with one key take each other's clients.")]
 The notice is STATE_DIR/moved.json. Publish it where people look for the server: `ephemeral moved FILE` checks it
 and follows it from then on. The new server also answers `GET /moved` with it. Nobody answers at the old address
 any more, unless a second server is run with the old key (`keys import` in another --state-dir): give it
-the same moved.json, and `ephemeral moved --ask` finds the notice there.")]
+the same moved.json, and `ephemeral moved ask` finds the notice there.")]
     Rotate {
         /// Do not keep the old key: nobody can be reached at the old address ever again
         #[arg(long)]

@@ -30,7 +30,7 @@ pub enum BookError {
     /// The same address has moved to two places.
     #[error(
         "{from} has moved to {known}, as another notice says: if you know better, forget that one first \
-             (`ephemeral moved --forget {from}`)"
+             (`ephemeral moved forget {from}`)"
     )]
     Contradiction {
         /// The old address.

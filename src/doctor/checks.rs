@@ -27,8 +27,8 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     findings.extend(settings::limits(&facts.settings));
     findings.extend(settings::visible(&facts.settings));
     findings.extend(machine::unit(&facts.unit));
-    findings.extend(tor::key(facts.tor.as_ref()));
     findings.extend(tor::daemon(facts.daemon.as_ref()));
+    findings.extend(tor::key(facts.tor.as_ref()));
     findings.extend(tor::reachability(facts.tor.as_ref()));
     findings
 }

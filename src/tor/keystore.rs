@@ -84,7 +84,7 @@ impl Keystore {
     pub fn open_to_change(table: &toml::Table, state_dir: &Path, nickname: &str) -> Result<Self, KeystoreError> {
         let mut store = Self::open(table, state_dir, nickname)?;
         make_directories(&config(table.clone(), state_dir)?, state_dir)?;
-        let path = directory(state_dir, "state")?.join(LOCK);
+        let path = lock_file(state_dir)?;
         let failed = |source| KeystoreError::Io { path: path.clone(), source };
         if let Some(parent) = path.parent() {
             store.mistrust.make_directory(parent).map_err(|error| store.failed(&error))?;
@@ -176,12 +176,17 @@ impl Keystore {
     }
 }
 
+/// What a running Tor client holds a lock on (`flock`), so that no other writes to the same state.
+///
+/// # Errors
+/// If the state directory is relative, and the working directory is gone.
+pub fn lock_file(state_dir: &Path) -> Result<PathBuf, TorError> {
+    Ok(directory(state_dir, "state")?.join(LOCK))
+}
+
 /// The refusal of a path in the chain of causes. The key store shares its causes, and a shared one is another type.
 fn refused(error: &(dyn std::error::Error + 'static)) -> Option<TorError> {
     let chain = std::iter::successors(Some(error), |error| error.source());
     let shared = chain.filter_map(|error| error.downcast_ref::<Arc<fs_mistrust::Error>>());
     refused_path(error).or_else(|| shared.filter_map(|error| refused_path(&**error)).next())
 }
-
-#[cfg(test)]
-mod tests;

@@ -61,6 +61,13 @@ impl Traced {
         kill_process(pid, signal).unwrap();
     }
 
+    /// Signals again and again.
+    pub async fn signal_until_it_ends(&mut self, signal: Signal) {
+        while timeout(Duration::from_millis(100), self.child.wait()).await.is_err() {
+            self.signal(signal);
+        }
+    }
+
     /// Waits for its end.
     pub async fn ended(&mut self) -> ExitStatus {
         let status = timeout(PATIENCE, self.child.wait()).await.expect("an end").unwrap();
@@ -145,9 +152,14 @@ fn of_line(line: &str) -> Vec<PathBuf> {
         }
         "rename" | "renameat" | "renameat2" | "link" | "linkat" | "truncate" => quoted,
         "mmap" if !(arguments.contains("MAP_SHARED") && arguments.contains("PROT_WRITE")) => Vec::new(),
-        // `splice`, `sendfile` and `copy_file_range` name two; which of them is written to does not matter.
-        "mmap" | "write" | "pwrite64" | "writev" | "pwritev" | "pwritev2" | "ftruncate" | "fallocate" | "splice"
-        | "sendfile" | "copy_file_range" => between(arguments, '<', '>').map(PathBuf::from).into_iter().collect(),
+        // These name two; the second one is written to.
+        "splice" | "copy_file_range" => {
+            let to = arguments.split_once('>').and_then(|(_, rest)| between(rest, '<', '>'));
+            to.map(PathBuf::from).into_iter().collect()
+        }
+        "mmap" | "write" | "pwrite64" | "writev" | "pwritev" | "pwritev2" | "ftruncate" | "fallocate" | "sendfile" => {
+            between(arguments, '<', '>').map(PathBuf::from).into_iter().collect()
+        }
         _ => Vec::new(),
     }
 }

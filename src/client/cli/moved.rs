@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
@@ -13,52 +13,61 @@ use crate::client::text::printable_json;
 use crate::tor::{MovedError, Notice};
 
 #[derive(ClapArgs)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 Examples:
   ephemeral moved moved.json
-  ephemeral moved --ask --server http://….onion
-  ephemeral moved --list
+  ephemeral moved ask --server http://….onion
+  ephemeral moved list
 
 A server that gets a new key signs with the old one where it can be found from then on. An onion
 address is a public key, so whoever knows the old address can check that; a notice that is not signed
 with it changes nothing. Once a notice is followed, `send` and `recv` dial the new address when they
-are told the old one, and say so. The first notice of an address counts.")]
+are told the old one, and say so. The first notice of an address counts."
+)]
 pub(super) struct Args {
     /// The notice: a file, its text, or - for standard input.
-    #[arg(value_name = "NOTICE", required_unless_present_any = ["ask", "list", "forget"])]
+    #[arg(value_name = "NOTICE", required = true)]
     notice: Option<String>,
-    /// Ask the server at its old address for it (--server).
-    #[arg(long, conflicts_with_all = ["notice", "list", "forget"])]
-    ask: bool,
-    /// List the moves that are followed.
-    #[arg(long, conflicts_with_all = ["notice", "forget"])]
-    list: bool,
-    /// Follow the notice of this address no more.
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "notice")]
-    forget: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Print JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
-    #[command(flatten)]
-    route: Option<RouteArgs>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Ask a server for its notices, and follow them.
+    #[command(after_help = "Example:\n  ephemeral moved ask --server http://….onion")]
+    Ask(Box<RouteArgs>),
+    /// List the moves that are followed.
+    #[command(after_help = "Example:\n  ephemeral moved list --json")]
+    List,
+    /// Follow the notice of an address no more.
+    #[command(after_help = "Example:\n  ephemeral moved forget ….onion")]
+    Forget {
+        /// The old address.
+        address: String,
+    },
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let mut book = Book::open(&book_path()?)?;
-    if args.list {
-        return print(book.notices(), args.json);
-    }
-    if let Some(address) = &args.forget {
-        let address = address.to_ascii_lowercase();
-        return match book.forget(&address)? {
-            true => Ok(()),
-            false => Err(Failure::local(format!("no notice of {address} is followed"))),
-        };
-    }
-    let notices = match (&args.notice, &args.route) {
-        (Some(notice), _) => Notice::read(&text(notice)?)?,
-        (None, Some(route)) => ask(route.dialer()?.as_ref(), route.told()).await?,
-        (None, None) => return Err(Failure::usage("--ask needs --server: which server is to be asked?")),
+    let notices = match (&args.command, &args.notice) {
+        (Some(Command::List), _) => return print(book.notices(), args.json),
+        (Some(Command::Forget { address }), _) => {
+            let address = address.to_ascii_lowercase();
+            return match book.forget(&address)? {
+                true => Ok(()),
+                false => Err(Failure::local(format!("no notice of {address} is followed"))),
+            };
+        }
+        (Some(Command::Ask(route)), _) => ask(route.dialer()?.as_ref(), route.told()).await?,
+        (None, Some(notice)) => Notice::read(&text(notice)?)?,
+        (None, None) => return Err(Failure::usage("which notice?")),
     };
     if notices.is_empty() {
         return Err(Failure::usage("there is no notice in it"));

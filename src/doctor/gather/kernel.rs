@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rustix::process::{Resource, getrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::doctor::facts::{Memory, Swap, Sync};
 
@@ -19,11 +20,16 @@ pub(super) fn memory(daemon: Option<u32>) -> Memory {
     let read = |path: &Path| fs::read_to_string(path).ok();
     Memory {
         swaps: fs::read_to_string("/proc/swaps").ok().map(|text| swaps(&text, &is_encrypted)),
-        lock_limit: getrlimit(Resource::Memlock).maximum,
+        // For whoever has the capability no limit counts.
+        lock_limit: getrlimit(Resource::Memlock).maximum.filter(|_| !may_lock()),
         total_bytes: kibibytes(&meminfo, "MemTotal:").map(|kibibytes| kibibytes << 10),
         group_bytes: group_limits(&group, "memory.max", &read).min(),
         group_without_swap: group_limits(&group, "memory.swap.max", &read).any(|bytes| bytes == 0),
     }
+}
+
+fn may_lock() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
 }
 
 /// A value in a file of `name: 123 kB` lines.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::kernel::kibibytes;
 use crate::doctor::facts::Daemon;
+use crate::tor;
 
 /// For an answer on the own machine.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -18,7 +19,8 @@ const ANSWER_BYTES: u64 = 16 * 1024;
 /// The server that runs on this state directory: the one that holds Arti's lock, or, without Tor, one whose command line
 /// says so.
 pub(super) fn find(state_dir: &Path) -> Option<Daemon> {
-    let pid = holder(&state_dir.join("tor/state/state.lock")).or_else(|| by_command_line(state_dir))?;
+    let holder = tor::lock_file(state_dir).ok().and_then(|path| holder(&path));
+    let pid = holder.or_else(|| by_command_line(state_dir))?;
     describe(pid)
 }
 
@@ -107,6 +109,18 @@ mod tests {
         assert!(!is("ephemeral-server --state-dir /var/lib/other "));
         assert!(!is("ephemeral-server doctor --state-dir /var/lib/e "));
         assert!(!is("ephemeral-server run "));
+    }
+
+    #[test]
+    fn a_server_with_tor_is_known_by_the_lock_that_it_holds() -> std::io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let path = tor::lock_file(directory.path()).map_err(std::io::Error::other)?;
+        fs::create_dir_all(path.parent().unwrap_or(directory.path()))?;
+        let file = fs::File::create(&path)?;
+        assert_eq!(find(directory.path()).map(|daemon| daemon.pid), None);
+        file.lock()?;
+        assert_eq!(find(directory.path()).map(|daemon| daemon.pid), Some(std::process::id()));
+        Ok(())
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
-use super::*;
-use crate::transport::onion;
+use ephemeral::tor::{Keystore, KeystoreError, OnionKey, TorError};
+use ephemeral::transport::onion;
 
 const NICKNAME: &str = "ephemeral";
 
@@ -44,7 +46,7 @@ fn a_key_that_was_put_in_is_the_services_and_only_its_owner_can_read_it() {
     assert_eq!(onion::address(directory.path(), NICKNAME).unwrap(), key.address());
     let kept = directory.path().join("tor/state/keystore/hss").join(NICKNAME);
     let file = fs::read_dir(kept).unwrap().next().unwrap().unwrap();
-    assert!(file.file_name().to_string_lossy().starts_with(IDENTITY), "{file:?}");
+    assert!(file.file_name().to_string_lossy().starts_with("ks_hs_id."), "{file:?}");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0);
     // The same one again is no news.
     to_change(directory.path()).insert(&key).unwrap();
