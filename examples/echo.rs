@@ -61,7 +61,8 @@ fn server() -> anyhow::Result<(watch::Sender<Health>, Arc<Server>)> {
         .context("the system has no random numbers")?;
     let (health, health_now) = watch::channel(Health::Healthy);
     let (timing, policy) = (Timing::default(), generous());
-    let setup = Setup { hub, rules, timing, policy, limits: Limits::default(), onion: None, health: health_now };
+    let limits = Limits::default();
+    let setup = Setup { hub, rules, timing, policy, limits, onion: None, health: health_now, moved: None };
     Ok((health, Server::new(setup).context("the system has no random numbers")?))
 }
 

@@ -8,6 +8,8 @@
 mod admin;
 mod arguments;
 mod clients;
+mod doctor;
+mod keys;
 mod status;
 
 use std::fmt::Display;
@@ -57,6 +59,12 @@ enum Command {
         #[arg(value_name = "NAME")]
         who: String,
     },
+    /// Back up, restore, move or exchange the key of the onion service, offline
+    #[command(subcommand, after_help = KEYS_EXAMPLES)]
+    Keys(keys::Command),
+    /// Look at where and how the server runs, and say what is wrong and what to do
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Doctor),
 }
 
 const STATUS_EXAMPLES: &str = "Examples:
@@ -82,6 +90,14 @@ const RUN_EXAMPLES: &str = "Examples:
   ephemeral-server run --config /etc/ephemeral-server.toml
 
 Flags win over the environment, which wins over the file. Exit code 78: a setting that cannot be used.";
+
+const KEYS_EXAMPLES: &str = "Examples:
+  ephemeral-server keys backup onion.age
+  ephemeral-server keys restore onion.age
+  ephemeral-server keys import /var/lib/tor/service
+
+Whoever has the key is the service. Each command prints the address; where the key is changed, the server must not be
+running.";
 
 /// Does what the command line says.
 #[must_use]
@@ -111,6 +127,15 @@ pub fn main() -> ExitCode {
     }
     match command {
         Command::Address => address(&config),
+        Command::Keys(command) => match keys::run(&command, &config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) if error.is_configuration() => {
+                complain(error);
+                EXIT_CONFIG.into()
+            }
+            Err(error) => failure(error),
+        },
+        Command::Doctor(doctor) => doctor::run(&doctor, &config, cli.flags.config_file(&|name| std::env::var_os(name))),
         Command::Clients(command) => {
             let restricted = config.onion.as_ref().is_some_and(|onion| onion.restricted);
             clients::run(&command, &config.state_dir, restricted)
@@ -130,6 +155,7 @@ fn on_runtime(command: impl Future<Output = ExitCode>) -> ExitCode {
 }
 
 fn run(config: Config) -> ExitCode {
+    daemon::harden(config.bounds.total_bytes);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure(format_args!("the runtime cannot be started: {error}")),

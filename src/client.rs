@@ -8,6 +8,7 @@
 //! | [`dial`] | how to get there: TCP, a SOCKS proxy, Tor in this process |
 //! | [`connection`] | one authenticated connection: frames out, events in, a timeout on everything |
 //! | [`session`] | what outlives a connection: reconnecting, sending again, dropping duplicates, acknowledging |
+//! | [`moved`] | where servers have moved to: signed notices, checked and followed |
 //! | [`cli`] | the commands of `ephemeral` |
 //!
 //! It knows the protocol and nothing of the server's side.
@@ -21,6 +22,7 @@ mod frames;
 pub mod identity;
 pub mod inbox;
 pub mod key_file;
+pub mod moved;
 pub mod outbox;
 pub mod session;
 #[cfg(test)]

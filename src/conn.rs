@@ -57,6 +57,8 @@ pub struct Server {
     pub metrics: Metrics,
     /// Whether the service is ready.
     pub health: watch::Receiver<http::Health>,
+    /// The notices of this server's moves (`GET /moved`), if there are any.
+    pub moved: Option<Bytes>,
 }
 
 /// What a [`Server`] is made of.
@@ -75,6 +77,8 @@ pub struct Setup {
     pub onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>, usize)>,
     /// Whether the service is ready.
     pub health: watch::Receiver<http::Health>,
+    /// The notices of this server's moves, if there are any.
+    pub moved: Option<Bytes>,
 }
 
 impl Server {
@@ -83,7 +87,7 @@ impl Server {
     /// # Errors
     /// If the operating system has no random numbers.
     pub fn new(setup: Setup) -> Result<Arc<Self>, getrandom::Error> {
-        let Setup { hub, rules, timing, policy, limits, onion, health } = setup;
+        let Setup { hub, rules, timing, policy, limits, onion, health, moved } = setup;
         let bounds = metrics::Bounds {
             clients: limits.sessions,
             unauthenticated: limits.unauthenticated,
@@ -97,7 +101,7 @@ impl Server {
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
         let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, onion);
         let sessions = Arc::new(pump::Settings { hub, rules, timing, drain: CancellationToken::new() });
-        Ok(Arc::new(Self { sessions, guard, lobby, metrics, health }))
+        Ok(Arc::new(Self { sessions, guard, lobby, metrics, health, moved }))
     }
 }
 
@@ -190,6 +194,7 @@ pub async fn requests(
             peer: asking,
             passage,
             https: listener.is_https(peer, request.headers()),
+            moved: server.moved.as_ref(),
         };
         let (outcome, offence) = http::answer(&request, &context);
         if let Some(visitor) = &visitor {

@@ -20,9 +20,11 @@ use crate::guard::{Guard, Lobby};
 use crate::http::Health;
 use crate::hub;
 use crate::limits::{Bucket, Rate};
+use crate::tor::Notice;
 use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion};
 use memory::Waiting;
+pub use process::harden;
 
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
@@ -40,8 +42,6 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// # Errors
 /// What the operator has to mend: a busy port, an unusable state directory; or that a second signal cut the drain short.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    process::silence_panics();
-    process::forbid_core_dumps();
     process::raise_file_limit();
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
     let stop = CancellationToken::new();
@@ -60,6 +60,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         limits: config.limits,
         onion: onion_figures,
         health: health_now,
+        moved: moved(&config.state_dir),
     })
     .context("the system has no random numbers")?;
     let guard = Arc::clone(&server.guard);
@@ -146,6 +147,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         None => {
             tracing::info!("{farewell}");
             Ok(())
+        }
+    }
+}
+
+/// The notices that `keys rotate` has left. A file that is not right keeps nobody from writing messages.
+fn moved(state_dir: &std::path::Path) -> Option<bytes::Bytes> {
+    match Notice::read_file(&state_dir.join(Notice::FILE)) {
+        Ok(notices) => (!notices.is_empty()).then(|| Notice::write(&notices).into()),
+        Err(error) => {
+            tracing::warn!("{} in the state directory is left out: {error}", Notice::FILE);
+            None
         }
     }
 }

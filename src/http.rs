@@ -4,6 +4,7 @@ mod blocks;
 mod cors;
 mod health;
 mod host;
+mod moved;
 mod response;
 mod stats;
 mod upgrade;
@@ -36,6 +37,8 @@ pub struct Context<'server> {
     pub passage: Passage,
     /// Whether the client came over TLS, here or at a trusted proxy.
     pub https: bool,
+    /// The notices of this server's moves, if there are any.
+    pub moved: Option<&'server Bytes>,
 }
 
 /// What becomes of a request.
@@ -99,8 +102,10 @@ fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Of
     }
     let path = request.uri().path();
     let shown = stats::shown(request, context);
+    let moved = context.moved.filter(|_| path == "/moved");
     let known = match path {
         "/ws" | "/health" => true,
+        "/moved" => moved.is_some(),
         "/stats" | "/metrics" => shown,
         _ => context.peer == Peer::Local && blocks::is_path(path),
     };
@@ -120,7 +125,10 @@ fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Of
         "/ws" => upgrade::answer(request, host),
         "/stats" => Outcome::Response(stats::json(context)),
         "/metrics" => Outcome::Response(stats::text(context)),
-        _ => Outcome::Response(health::answer(context, shown)),
+        _ => Outcome::Response(match moved {
+            Some(notices) => moved::answer(notices),
+            None => health::answer(context, shown),
+        }),
     }
 }
 

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`cli`] | the commands of `ephemeral-server`, and what each prints |
 //! | [`daemon`] | the composition root: builds the parts, supervises the tasks, drains |
+//! | [`doctor`] | what is wrong with where and how the server runs, and what to do about it |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
 //! | [`service`] | systemd: the FD store, which keeps a file while the process is started again |
 //! | [`logging`] | where log lines go, and what never appears in them |
@@ -32,6 +33,7 @@ pub mod clock;
 pub mod config;
 pub mod conn;
 pub mod daemon;
+pub mod doctor;
 pub mod events;
 pub mod guard;
 pub mod http;

@@ -2,6 +2,9 @@
 //! table, where it keeps its files, and what to do about each way it can fail to start.
 
 mod discovery;
+mod keystore;
+mod moved;
+mod onion_key;
 mod runtime;
 
 use std::error::Error;
@@ -16,6 +19,9 @@ use tor_config::load::{ConfigResolveOptions, resolve_return_results};
 
 pub(crate) use discovery::set_discovery_key;
 pub use discovery::{DiscoveryKey, DiscoverySecret, NotADiscoveryKey};
+pub use keystore::{Keystore, KeystoreError, lock_file};
+pub use moved::{MovedError, Notice};
+pub use onion_key::{OnionKey, OnionKeyError};
 pub(crate) use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
 

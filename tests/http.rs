@@ -255,3 +255,19 @@ async fn requests_that_are_not_http_are_refused_with_the_same_headers_and_bodies
         assert_headers_of_every_response(&answer);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_moved_tells_those_who_ask_and_others_find_nothing_there() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.ask("GET", "/moved").await.status, 404);
+    let notices = r#"[{"type":"moved"}]"#;
+    let mut rig = Rig::with(rig::Options { moved: Some(notices.into()), ..rig::Options::default() });
+    let answer = rig.ask("GET", "/moved").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    assert_eq!(answer.json(), json!([{"type": "moved"}]));
+    assert_headers_of_every_response(&answer);
+    assert_eq!(rig.ask("HEAD", "/moved").await.status, 200);
+    assert_eq!(rig.ask("POST", "/moved").await.status, 405);
+    let elsewhere = rig.answer("GET /moved HTTP/1.1\r\nHost: elsewhere\r\nConnection: close\r\n\r\n").await;
+    assert_eq!(elsewhere.status, 421, "the rule of the host comes first");
+}

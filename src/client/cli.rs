@@ -4,6 +4,7 @@
 mod discovery;
 mod exit;
 mod identity;
+mod moved;
 mod recv;
 mod route;
 mod send;
@@ -35,6 +36,8 @@ enum Command {
     Send(send::Args),
     /// Print the messages that come.
     Recv(recv::Args),
+    /// Check a server's notice of its move, and follow it from now on.
+    Moved(moved::Args),
 }
 
 /// Parses the command line, runs the command, and says how it ended.
@@ -45,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Discovery(command) => discovery::run(&command),
         Command::Send(args) => on_runtime(send::run(args)),
         Command::Recv(args) => on_runtime(recv::run(args)),
+        Command::Moved(args) => on_runtime(moved::run(args)),
     };
     match outcome {
         Ok(()) => Exit::Ok.into(),

@@ -53,6 +53,15 @@ pub struct Flags {
     pub log_format: Option<LogFormat>,
 }
 
+impl Flags {
+    /// The file that settings are read from, if one is named.
+    #[must_use]
+    pub fn config_file(&self, environment: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+        let sources = Sources { flags: self, environment, problems: Vec::new() };
+        sources.config().map(|(path, _)| path)
+    }
+}
+
 /// The environment, the flags, and what is wrong with them.
 pub(super) struct Sources<'a> {
     pub(super) flags: &'a Flags,

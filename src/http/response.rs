@@ -24,7 +24,12 @@ const OVER_TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
 /// A response with a JSON body.
 pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(serde_json::to_vec(body).unwrap_or_default()));
+    json_text(status, serde_json::to_vec(body).unwrap_or_default().into())
+}
+
+/// A response whose body is JSON already.
+pub(super) fn json_text(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

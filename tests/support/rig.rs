@@ -53,6 +53,8 @@ pub struct Options {
     pub policy: Policy,
     pub sessions: usize,
     pub unauthenticated: usize,
+    /// The notices of moves that it has.
+    pub moved: Option<bytes::Bytes>,
     /// Bytes that fit between server and client: small, and a client that does not read is noticed soon.
     pub pipe: usize,
 }
@@ -66,6 +68,7 @@ impl Default for Options {
             policy: lenient(),
             sessions: 1000,
             unauthenticated: 1000,
+            moved: None,
             pipe: 1 << 20,
         }
     }
@@ -119,6 +122,7 @@ impl Rig {
             limits: Limits { unauthenticated: options.unauthenticated, sessions: options.sessions },
             onion: None,
             health: health_now,
+            moved: options.moved,
         })
         .unwrap();
         let mut tasks = JoinSet::new();

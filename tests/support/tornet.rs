@@ -172,7 +172,15 @@ impl TorNetwork {
 
     /// A C tor onion service that can be reached, and passes what comes to its port 80 on to `forward_to`.
     pub fn start_onion_service(&self, forward_to: SocketAddr) -> Result<OnionService, BootError> {
-        OnionService::start(&self.endpoint("service"), forward_to, &self.authorities, self.guardian.group())
+        let directory = self.endpoint("service");
+        let keys = directory.join("service");
+        OnionService::start(&directory, keys, forward_to, &self.authorities, self.guardian.group())
+    }
+
+    /// The same with a key that is there already, in a `HiddenServiceDir`.
+    pub fn start_onion_service_with(&self, keys: &Path, forward_to: SocketAddr) -> Result<OnionService, BootError> {
+        let directory = self.endpoint("service");
+        OnionService::start(&directory, keys.to_owned(), forward_to, &self.authorities, self.guardian.group())
     }
 
     fn endpoint(&self, kind: &str) -> PathBuf {

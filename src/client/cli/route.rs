@@ -10,6 +10,7 @@ use directories::ProjectDirs;
 
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
+use crate::client::moved::Book;
 use crate::client::{Arti, Dial, Direct, Event, Options, ServerUrl, Session, Socks, discovery_file, key_file};
 use crate::tor::TorError;
 
@@ -60,7 +61,26 @@ impl RouteArgs {
     /// A session that has not dialled yet.
     pub(super) fn session(&self, options: Options) -> Result<Session, Failure> {
         let identity = key_file::read(&self.key.path()?)?;
-        Ok(Session::new(self.dialer()?, self.server.clone(), identity, options))
+        Ok(Session::new(self.dialer()?, self.current()?, identity, options))
+    }
+
+    /// The server as it was named, whether it has moved or not.
+    pub(super) fn told(&self) -> &ServerUrl {
+        &self.server
+    }
+
+    /// Where the server is now, as far as it is known.
+    fn current(&self) -> Result<ServerUrl, Failure> {
+        if !self.server.is_onion() {
+            return Ok(self.server.clone());
+        }
+        match Book::open(&book_path()?)?.follow(&self.server) {
+            Some(now) => {
+                self.note(&format!("{} has moved to {now}", self.server));
+                Ok(now)
+            }
+            None => Ok(self.server.clone()),
+        }
     }
 
     /// Tells the person what is going on.
@@ -91,7 +111,7 @@ impl RouteArgs {
         }
     }
 
-    fn dialer(&self) -> Result<Arc<dyn Dial>, Failure> {
+    pub(super) fn dialer(&self) -> Result<Arc<dyn Dial>, Failure> {
         if !self.server.is_onion() && !self.server.is_loopback() && !self.insecure_http {
             return Err(Failure::usage(
                 "http:// to another machine is not encrypted: anybody on the way could read and change everything. \
@@ -139,6 +159,11 @@ fn tor_table(file: &Path) -> Result<toml::Table, Failure> {
         Some(toml::Value::Table(table)) => Ok(table),
         _ => Err(failed(&"there is no [tor] table in it")),
     }
+}
+
+/// Where the notices of moves are that are followed.
+pub(super) fn book_path() -> Result<PathBuf, Failure> {
+    Ok(directories()?.config_dir().join("moved.jsonl"))
 }
 
 pub(super) fn directories() -> Result<ProjectDirs, Failure> {

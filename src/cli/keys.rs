@@ -1,0 +1,277 @@
+//! `ephemeral-server keys`: the onion service's key is backed up, restored, moved in and out, and exchanged for a new
+//! one. All of it works without a network; nothing is overwritten unless that was asked for.
+
+mod ask;
+mod backup;
+mod files;
+mod rotate;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::{complain, print};
+use crate::config::Config;
+use crate::tor::{Keystore, KeystoreError, MovedError, OnionKey, OnionKeyError};
+use ask::Passphrase;
+use backup::BackupError;
+
+/// What the key of a service is called in a directory of C tor's.
+const C_TOR_FILE: &str = "hs_ed25519_secret_key";
+/// Where keys that were replaced are kept, below the state directory.
+const RETIRED: &str = "retired";
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum Command {
+    /// Write a backup of the key and of the clients that may connect, encrypted with a passphrase (the age format)
+    #[command(after_help = "Examples:
+  ephemeral-server keys backup /media/usb/onion.age
+  ephemeral-server keys backup onion.age --passphrase-file /root/passphrase
+
+Whoever has the file and the passphrase can be the service. `age -d onion.age` decrypts it, too.
+Under systemd the passphrase is taken from the credential `backup-passphrase`, if there is one.")]
+    Backup {
+        /// The file to write; only you can read it
+        file: PathBuf,
+        #[command(flatten)]
+        passphrase: Passphrase,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Make the key in a backup this server's
+    #[command(after_help = "Examples:
+  ephemeral-server keys restore /media/usb/onion.age
+  ephemeral-server keys restore onion.age --passphrase-file /root/passphrase --force --yes")]
+    Restore {
+        /// The backup
+        file: PathBuf,
+        #[command(flatten)]
+        passphrase: Passphrase,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Write the key as C tor keeps it, and print the address
+    #[command(after_help = "Example:
+  install -d -m 700 service
+  ephemeral-server keys export service/hs_ed25519_secret_key
+  (then `HiddenServiceDir …/service` in the torrc, with the directory owned by Tor's user)
+
+The file is not encrypted: whoever reads it can be the service. Two servers with one key take each other's
+clients: stop this one before the other is started.")]
+    Export {
+        /// The file to write; only you can read it
+        file: PathBuf,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Move an onion service of C tor's here: make its key this server's
+    #[command(after_help = "Examples:
+  ephemeral-server keys import /var/lib/tor/service
+  ephemeral-server keys import hs_ed25519_secret_key
+
+Stop the other server first: two with one key take each other's clients.")]
+    Import {
+        /// A HiddenServiceDir, or the `hs_ed25519_secret_key` in one
+        path: PathBuf,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Exchange the key for a new one; the old one signs a notice of the move, which clients check and follow
+    #[command(after_help = "Example:
+  ephemeral-server keys rotate
+
+The notice is STATE_DIR/moved.json. Publish it where people look for the server: `ephemeral moved FILE` checks it
+and follows it from then on. The new server also answers `GET /moved` with it. Nobody answers at the old address
+any more, unless a second server is run with the old key (`keys import` in another --state-dir): give it
+the same moved.json, and `ephemeral moved ask` finds the notice there.")]
+    Rotate {
+        /// Do not keep the old key: nobody can be reached at the old address ever again
+        #[arg(long)]
+        forget_old: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What may be done without asking.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Consent {
+    /// Replace what is there already, after asking; a key that is replaced is kept in STATE_DIR/retired
+    #[arg(long)]
+    force: bool,
+    /// With --force: do not ask
+    #[arg(long, requires = "force")]
+    yes: bool,
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KeysError {
+    #[error("the onion service is off in this configuration, so it has no key")]
+    NoOnion,
+    #[error("there is no key yet in {}: start the server once, or run `ephemeral-server address`", .0.display())]
+    NoKey(PathBuf),
+    #[error("{} exists already: it is not overwritten without --force", .0.display())]
+    Exists(PathBuf),
+    #[error(
+        "there is a key already, that of {0}: it is not replaced without --force. \
+             `keys backup` makes a copy of it first"
+    )]
+    KeyExists(String),
+    #[error("not done: {0}")]
+    NotAgreed(&'static str),
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{}: {source}", path.display())]
+    Key { path: PathBuf, source: OnionKeyError },
+    #[error("{} says that its service is {says}, but the key beside it is that of {key}", path.display())]
+    Hostname { path: PathBuf, says: String, key: String },
+    #[error("{}: {source}", path.display())]
+    Backup { path: PathBuf, source: BackupError },
+    #[error(transparent)]
+    Random(OnionKeyError),
+    #[error(transparent)]
+    Keystore(#[from] KeystoreError),
+    #[error("{}: {source}", path.display())]
+    Moved { path: PathBuf, source: MovedError },
+    #[error("the passphrase: {0}")]
+    Passphrase(String),
+}
+
+impl KeysError {
+    /// What the configuration says, and not what happened.
+    pub(super) fn is_configuration(&self) -> bool {
+        matches!(self, Self::NoOnion)
+    }
+}
+
+/// Where the keys are.
+struct Place<'config> {
+    state_dir: &'config Path,
+    nickname: &'config str,
+    table: &'config toml::Table,
+}
+
+impl Place<'_> {
+    fn to_read(&self) -> Result<Keystore, KeysError> {
+        Ok(Keystore::open(self.table, self.state_dir, self.nickname)?)
+    }
+
+    fn to_change(&self) -> Result<Keystore, KeysError> {
+        Ok(Keystore::open_to_change(self.table, self.state_dir, self.nickname)?)
+    }
+
+    fn key(&self) -> Result<OnionKey, KeysError> {
+        self.to_read()?.key()?.ok_or_else(|| KeysError::NoKey(self.state_dir.to_owned()))
+    }
+
+    /// Makes this the service's key. One that is there is kept in `retired`, unless it is to be forgotten.
+    fn put(&self, store: &Keystore, key: &OnionKey, consent: Consent) -> Result<(), KeysError> {
+        match store.key()? {
+            Some(there) if there.address() == key.address() => {
+                complain(format_args!("it is this server's key already: {}", key.address()));
+                Ok(())
+            }
+            Some(there) => {
+                if !consent.force {
+                    return Err(KeysError::KeyExists(there.address().to_owned()));
+                }
+                let question = format!(
+                    "This server is {} now. It will be {} instead, and nobody will find it at the old address.",
+                    there.address(),
+                    key.address()
+                );
+                ask::to_type(&question, ask::first_letters(there.address()), consent.yes)?;
+                self.retire(&there)?;
+                Ok(store.replace(key)?)
+            }
+            None => Ok(store.insert(key)?),
+        }
+    }
+
+    /// Keeps a key that is being replaced, as C tor would: `keys import` takes it back.
+    fn retire(&self, key: &OnionKey) -> Result<(), KeysError> {
+        let directory = self.state_dir.join(RETIRED).join(key.address());
+        files::private_directory(&directory)?;
+        let file = directory.join(C_TOR_FILE);
+        match files::write_new(&file, &key.to_c_tor()) {
+            // It was replaced before, and came back meanwhile.
+            Err(KeysError::Exists(_)) => {}
+            outcome => outcome?,
+        }
+        complain(format_args!("the old key is kept in {}", directory.display()));
+        Ok(())
+    }
+}
+
+/// Does what the command line says.
+pub(super) fn run(command: &Command, config: &Config) -> Result<(), KeysError> {
+    let onion = config.onion.as_ref().ok_or(KeysError::NoOnion)?;
+    let place = Place { state_dir: &config.state_dir, nickname: &onion.nickname, table: &onion.tor };
+    let address = match command {
+        Command::Backup { file, passphrase, consent } => {
+            let key = place.key()?;
+            files::may_write(file, *consent)?;
+            let passphrase = passphrase.new_one()?;
+            let sealed = backup::seal(&place, &key, passphrase)?;
+            files::write(file, &sealed, *consent)?;
+            complain(format_args!("the backup is {}; without its passphrase it is worth nothing", file.display()));
+            key.address().to_owned()
+        }
+        Command::Restore { file, passphrase, consent } => restore(&place, file, passphrase, *consent)?,
+        Command::Export { file, consent } => {
+            let key = place.key()?;
+            files::write(file, &key.to_c_tor(), *consent)?;
+            complain(format_args!("{} is not encrypted: whoever reads it can be the service", file.display()));
+            key.address().to_owned()
+        }
+        Command::Import { path, consent } => {
+            let key = from_c_tor(path)?;
+            place.put(&place.to_change()?, &key, *consent)?;
+            key.address().to_owned()
+        }
+        Command::Rotate { forget_old, yes } => rotate::run(&place, *forget_old, *yes)?,
+    };
+    // A closed stdout changes nothing about what was done.
+    let _ = print(&format!("{address}\n"));
+    Ok(())
+}
+
+fn restore(place: &Place<'_>, file: &Path, passphrase: &Passphrase, consent: Consent) -> Result<String, KeysError> {
+    let sealed = files::read(file, backup::MOST_BYTES)?;
+    // Before the passphrase is asked for: if it cannot be done, that is not needed.
+    let store = place.to_change()?;
+    if !consent.force
+        && let Some(there) = store.key()?
+    {
+        return Err(KeysError::KeyExists(there.address().to_owned()));
+    }
+    let failed = |source| KeysError::Backup { path: file.to_owned(), source };
+    let contents = backup::open(&sealed, passphrase.existing()?).map_err(failed)?;
+    let key = contents.key().map_err(failed)?;
+    if contents.nickname() != place.nickname {
+        complain(format_args!(
+            "the key was called {} and is called {} here (onion.nickname)",
+            contents.nickname(),
+            place.nickname
+        ));
+    }
+    place.put(&store, &key, consent)?;
+    contents.restore_rest(place, consent)?;
+    Ok(key.address().to_owned())
+}
+
+fn from_c_tor(path: &Path) -> Result<OnionKey, KeysError> {
+    let (file, hostname) =
+        if path.is_dir() { (path.join(C_TOR_FILE), Some(path.join("hostname"))) } else { (path.to_owned(), None) };
+    let bytes = files::read(&file, OnionKey::C_TOR_BYTES)?;
+    let key = OnionKey::from_c_tor(&bytes).map_err(|source| KeysError::Key { path: file, source })?;
+    if let Some(path) = hostname.filter(|path| path.exists()) {
+        let says = String::from_utf8_lossy(&files::read(&path, 128)?).trim().to_owned();
+        if says != key.address() {
+            return Err(KeysError::Hostname { path, says, key: key.address().to_owned() });
+        }
+    }
+    Ok(key)
+}

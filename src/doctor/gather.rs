@@ -1,0 +1,94 @@
+//! How the facts get known. What cannot be read is left out; nothing is changed, and nothing waits for long.
+
+mod files;
+mod kernel;
+mod online;
+mod process;
+mod unit;
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::path::Path;
+
+use rustix::process::{Resource, getrlimit, getuid};
+
+use super::facts::{Bind, Clock, Facts, Listener, Online, Settings, Tor};
+use crate::clock;
+use crate::config::Config;
+use crate::tor::Keystore;
+use crate::transport::onion::Vanguards;
+
+pub use online::LIMIT as ONLINE_LIMIT;
+
+/// Everything that can be known without the network. `config_file`: the one that was named, if any.
+#[must_use]
+pub fn offline(config: &Config, config_file: Option<&Path>) -> Facts {
+    let mut daemon = process::find(&config.state_dir);
+    let listener = config.clearnet.as_ref().map(|settings| settings.listen).filter(|address| address.port() != 0);
+    if let (Some(daemon), Some(address)) = (&mut daemon, listener) {
+        daemon.health = process::health(address);
+    }
+    Facts {
+        state: files::state(&config.state_dir),
+        config_file: config_file.and_then(files::node),
+        uid: getuid().as_raw(),
+        core_pattern: kernel::core_pattern(),
+        memory: kernel::memory(daemon.as_ref().map(|daemon| daemon.pid)),
+        clock: Clock {
+            now: clock::Clock::System.now(),
+            sync: kernel::sync(),
+            consensus: files::consensus(&config.state_dir),
+        },
+        disk: files::disk(&config.state_dir),
+        listener: listener.map(|address| Listener { address, bind: bind(address) }),
+        settings: settings(config),
+        unit: unit::installed(),
+        tor: config.onion.as_ref().map(|onion| Tor {
+            address: Keystore::open(&onion.tor, &config.state_dir, &onion.nickname)
+                .and_then(|store| store.key())
+                .map(|key| key.map(|key| key.address().to_owned()))
+                .map_err(|error| error.to_string()),
+            online: Online::NotTried,
+            own_address: None,
+        }),
+        daemon,
+    }
+}
+
+/// Adds what only the Tor network can tell. It takes at most [`ONLINE_LIMIT`], and call it within a tokio runtime.
+pub async fn online(facts: &mut Facts, config: &Config) {
+    let (Some(tor), Some(onion)) = (&mut facts.tor, &config.onion) else { return };
+    // Whether the service answers is asked only where one should.
+    let own = tor.address.as_ref().ok().and_then(Option::as_ref).filter(|_| facts.daemon.is_some());
+    let outcome = online::reach(onion.tor.clone(), own.map(|address| (address.as_str(), onion.port))).await;
+    (tor.online, tor.own_address) = match outcome {
+        Ok(own_address) => (Online::Reached, own_address),
+        Err(error) => (Online::Failed(error), None),
+    };
+}
+
+fn bind(address: std::net::SocketAddr) -> Bind {
+    match TcpListener::bind(address) {
+        Ok(_) => Bind::Free,
+        Err(error) => match error.kind() {
+            ErrorKind::AddrInUse => Bind::InUse,
+            ErrorKind::PermissionDenied => Bind::Denied,
+            ErrorKind::AddrNotAvailable => Bind::NotHere,
+            _ => Bind::Failed(error.to_string()),
+        },
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        total_bytes: config.bounds.total_bytes,
+        sessions: config.limits.sessions,
+        unauthenticated: config.limits.unauthenticated,
+        messages_per_minute: config.rules.messages_per_minute,
+        auth_timeout_s: config.timing.auth_timeout.as_secs(),
+        vanguards_lite: config.onion.as_ref().is_some_and(|onion| onion.vanguards == Vanguards::Lite),
+        onion_shows_stats: false,
+        log_filter: config.log_filter.clone(),
+        file_limit: getrlimit(Resource::Nofile).maximum,
+    }
+}

@@ -1,0 +1,134 @@
+//! The running server, from what the kernel says of every process.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::kernel::kibibytes;
+use crate::doctor::facts::Daemon;
+use crate::tor;
+
+/// For an answer on the own machine.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes of an answer, at most.
+const ANSWER_BYTES: u64 = 16 * 1024;
+
+/// The server that runs on this state directory: the one that holds Arti's lock, or, without Tor, one whose command line
+/// says so.
+pub(super) fn find(state_dir: &Path) -> Option<Daemon> {
+    let holder = tor::lock_file(state_dir).ok().and_then(|path| holder(&path));
+    let pid = holder.or_else(|| by_command_line(state_dir))?;
+    describe(pid)
+}
+
+/// Who holds the lock on a file. Lines of `/proc/locks`: `1: FLOCK ADVISORY WRITE 708 00:2c:1234 0 EOF`.
+fn holder(file: &Path) -> Option<u32> {
+    let inode = file.metadata().ok()?.ino().to_string();
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let of_inode = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|words| {
+        words.get(1) == Some(&"FLOCK") && words.get(5).is_some_and(|place| place.rsplit(':').next() == Some(&inode))
+    })?;
+    of_inode.get(4)?.parse().ok()
+}
+
+fn by_command_line(state_dir: &Path) -> Option<u32> {
+    let own = std::process::id();
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.find(|pid| {
+        // The kernel keeps fifteen characters of a name.
+        let named = fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "ephemeral-serve");
+        *pid != own && named && fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| is_server(&line, state_dir))
+    })
+}
+
+/// Whether a command line is that of a server with this state directory. `line`: arguments, each with a zero behind it.
+fn is_server(line: &[u8], state_dir: &Path) -> bool {
+    let arguments: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    let other = ["doctor", "keys", "address", "check-config", "status", "clients"];
+    let mut told = arguments.windows(2).filter_map(|pair| match pair {
+        [flag, value] if flag == "--state-dir" => Some(value.to_string()),
+        [flag, _] => flag.strip_prefix("--state-dir=").map(str::to_owned),
+        _ => None,
+    });
+    !arguments.iter().any(|argument| other.contains(&argument.as_ref()))
+        && told.next().is_some_and(|told| Path::new(&told) == state_dir)
+}
+
+fn describe(pid: u32) -> Option<Daemon> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+    let word = |name: &str| status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next();
+    let uid = word("Uid:")?.parse().ok()?;
+    // What belongs to a process that is not dumpable belongs to root (proc(5)).
+    let owner = fs::metadata(format!("/proc/{pid}/environ")).ok().map(|metadata| metadata.uid());
+    let program = fs::read_link(format!("/proc/{pid}/exe"));
+    Some(Daemon {
+        pid,
+        uid,
+        core_limit: soft_limit(&limits, "Max core file size"),
+        dumpable: owner.filter(|_| uid != 0).map(|owner| owner != 0),
+        no_new_privileges: word("NoNewPrivs:") == Some("1"),
+        locked_kib: kibibytes(&status, "VmLck:").unwrap_or_default(),
+        swapped_kib: kibibytes(&status, "VmSwap:").unwrap_or_default(),
+        outdated: program.is_ok_and(|path| path.to_string_lossy().ends_with(" (deleted)")),
+        health: None,
+    })
+}
+
+/// The first number after the name; `None` for `unlimited`.
+fn soft_limit(limits: &str, name: &str) -> Option<u64> {
+    limits.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
+}
+
+/// What `/health` says, if somebody answers there.
+pub(super) fn health(address: SocketAddr) -> Option<String> {
+    let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, address.port()), PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES).read_to_string(&mut answer).ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    serde_json::from_str::<serde_json::Value>(body).ok()?.get("status")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_known_by_its_command_line() {
+        let state = Path::new("/var/lib/e");
+        let is = |line: &str| is_server(line.replace(' ', "\0").as_bytes(), state);
+        assert!(is("/usr/bin/ephemeral-server --no-tor --state-dir /var/lib/e "));
+        assert!(is("ephemeral-server --state-dir=/var/lib/e run "));
+        assert!(!is("ephemeral-server --state-dir /var/lib/other "));
+        assert!(!is("ephemeral-server doctor --state-dir /var/lib/e "));
+        assert!(!is("ephemeral-server run "));
+    }
+
+    #[test]
+    fn a_server_with_tor_is_known_by_the_lock_that_it_holds() -> std::io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let path = tor::lock_file(directory.path()).map_err(std::io::Error::other)?;
+        fs::create_dir_all(path.parent().unwrap_or(directory.path()))?;
+        let file = fs::File::create(&path)?;
+        assert_eq!(find(directory.path()).map(|daemon| daemon.pid), None);
+        file.lock()?;
+        assert_eq!(find(directory.path()).map(|daemon| daemon.pid), Some(std::process::id()));
+        Ok(())
+    }
+
+    #[test]
+    fn limits_of_a_process_are_read() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max core file size        0                    0                    bytes     \n\
+                      Max locked memory         unlimited            unlimited            bytes     \n";
+        assert_eq!(soft_limit(limits, "Max core file size"), Some(0));
+        assert_eq!(soft_limit(limits, "Max locked memory"), None);
+    }
+}

@@ -1,0 +1,12 @@
+//! `GET /moved`: the signed notices of this server's moves, for those who know an earlier address.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Response, StatusCode};
+
+use super::response;
+
+/// `notices`: as they stand in the file, checked when it was read.
+pub(super) fn answer(notices: &Bytes) -> Response<Full<Bytes>> {
+    response::json_text(StatusCode::OK, notices.clone())
+}

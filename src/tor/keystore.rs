@@ -1,0 +1,192 @@
+//! The onion service's identity key where Arti keeps it: read, put in and replaced, without a network.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fs_mistrust::Mistrust;
+use tor_hscrypto::pk::HsIdKeypair;
+use tor_hsservice::{HsIdKeypairSpecifier, HsNickname};
+use tor_keymgr::{ArtiNativeKeystore, KeyMgr, KeyMgrBuilder, KeystoreSelector};
+
+use super::{LOCK, OnionKey, TorError, causes, config, directory, make_directories, refused_path};
+
+/// Where Arti keeps keys, below its state directory. A test notices if it moves.
+const KEYS: &str = "keystore";
+/// Where keys and state of services are, below `keystore` and below the state directory.
+const SERVICES: &str = "hss";
+/// The identity key's name in the key store begins with this.
+const IDENTITY: &str = "ks_hs_id.";
+
+/// Why the key cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeystoreError {
+    /// The state directory cannot be used, or is in use; the text says what to do.
+    #[error(transparent)]
+    Tor(#[from] TorError),
+    /// There is a key, and it was not said to replace it.
+    #[error("there is a key already: that of {0}")]
+    Exists(String),
+    /// Arti's key store reports this.
+    #[error("the key store in {}: {why}", path.display())]
+    Store {
+        /// Where it is.
+        path: PathBuf,
+        /// Arti's report.
+        why: String,
+    },
+    /// The operating system refuses.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The key store of one service.
+pub struct Keystore {
+    path: PathBuf,
+    /// Of the service, beside the key store: introduction points and what they have seen.
+    state: PathBuf,
+    nickname: HsNickname,
+    mistrust: Mistrust,
+    /// Held while something may be changed, so that no daemon starts meanwhile.
+    lock: Option<File>,
+}
+
+impl Keystore {
+    /// To read from. Nothing is created, and it does not matter whether a daemon runs. `table`: the `[tor]` table, whose
+    /// `storage.permissions` say whom to trust with the files.
+    ///
+    /// # Errors
+    /// [`KeystoreError`]: a table, a name or a path that cannot be used.
+    pub fn open(table: &toml::Table, state_dir: &Path, nickname: &str) -> Result<Self, KeystoreError> {
+        let config = config(table.clone(), state_dir)?;
+        let nickname = HsNickname::new(nickname.to_owned())
+            .map_err(|error| TorError::Table(format!("onion.nickname: {error}")))?;
+        let state = directory(state_dir, "state")?;
+        Ok(Self {
+            path: state.join(KEYS),
+            state: state.join(SERVICES).join(nickname.to_string()),
+            nickname,
+            mistrust: config.fs_mistrust().clone(),
+            lock: None,
+        })
+    }
+
+    /// To change the key. While the value lives, no daemon can start on this state directory.
+    ///
+    /// # Errors
+    /// [`KeystoreError`]; [`TorError::InUse`] while a daemon runs on it.
+    pub fn open_to_change(table: &toml::Table, state_dir: &Path, nickname: &str) -> Result<Self, KeystoreError> {
+        let mut store = Self::open(table, state_dir, nickname)?;
+        make_directories(&config(table.clone(), state_dir)?, state_dir)?;
+        let path = lock_file(state_dir)?;
+        let failed = |source| KeystoreError::Io { path: path.clone(), source };
+        if let Some(parent) = path.parent() {
+            store.mistrust.make_directory(parent).map_err(|error| store.failed(&error))?;
+        }
+        let lock = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => store.lock = Some(lock),
+            Err(fs::TryLockError::WouldBlock) => return Err(TorError::InUse(state_dir.to_path_buf()).into()),
+            Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        Ok(store)
+    }
+
+    /// The key, if there is one.
+    ///
+    /// # Errors
+    /// [`KeystoreError`] if there is one that cannot be read.
+    pub fn key(&self) -> Result<Option<OnionKey>, KeystoreError> {
+        // Opening it would create it.
+        match self.path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(source) => return Err(KeystoreError::Io { path: self.path.clone(), source }),
+        }
+        let pair = self.manager()?.get::<HsIdKeypair>(&self.specifier()).map_err(|error| self.failed(&error))?;
+        Ok(pair.as_ref().map(OnionKey::from_pair))
+    }
+
+    /// Makes this the service's key, where there is none yet.
+    ///
+    /// # Errors
+    /// [`KeystoreError::Exists`] if there is another.
+    pub fn insert(&self, key: &OnionKey) -> Result<(), KeystoreError> {
+        match self.key()? {
+            None => self.replace(key),
+            Some(there) if there.address() == key.address() => Ok(()),
+            Some(there) => Err(KeystoreError::Exists(there.address().to_owned())),
+        }
+    }
+
+    /// Makes this the service's key, whatever was there. The one that was there is gone for good.
+    ///
+    /// # Errors
+    /// [`KeystoreError`]; the key that was there is still there then.
+    pub fn replace(&self, key: &OnionKey) -> Result<(), KeystoreError> {
+        // Before the key itself: Arti would go on with keys that it has derived from the old one.
+        self.forget_derived()?;
+        let pair = key.to_pair().ok_or_else(|| self.failed(&std::io::Error::other("the key is not valid")))?;
+        self.manager()?
+            .insert(pair, &self.specifier(), KeystoreSelector::Primary, true)
+            .map(drop)
+            .map_err(|error| self.failed(&error))
+    }
+
+    fn forget_derived(&self) -> Result<(), KeystoreError> {
+        let keys = self.path.join(SERVICES).join(self.nickname.to_string());
+        let entries = match fs::read_dir(&keys) {
+            Ok(entries) => entries.collect::<Result<Vec<_>, _>>(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        let entries = entries.map_err(|source| KeystoreError::Io { path: keys, source })?;
+        let derived = entries.iter().filter(|entry| !entry.file_name().to_string_lossy().starts_with(IDENTITY));
+        for path in derived.map(fs::DirEntry::path).chain([self.state.clone()]) {
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            match removed {
+                Err(source) if source.kind() != ErrorKind::NotFound => return Err(KeystoreError::Io { path, source }),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn manager(&self) -> Result<KeyMgr, KeystoreError> {
+        let store = ArtiNativeKeystore::from_path_and_mistrust(&self.path, &self.mistrust)
+            .map_err(|error| self.failed(&error))?;
+        KeyMgrBuilder::default().primary_store(Box::new(store)).build().map_err(|error| self.failed(&error))
+    }
+
+    fn specifier(&self) -> HsIdKeypairSpecifier {
+        HsIdKeypairSpecifier::new(self.nickname.clone())
+    }
+
+    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> KeystoreError {
+        match refused(error) {
+            Some(refusal) => refusal.into(),
+            None => KeystoreError::Store { path: self.path.clone(), why: causes(error) },
+        }
+    }
+}
+
+/// What a running Tor client holds a lock on (`flock`), so that no other writes to the same state.
+///
+/// # Errors
+/// If the state directory is relative, and the working directory is gone.
+pub fn lock_file(state_dir: &Path) -> Result<PathBuf, TorError> {
+    Ok(directory(state_dir, "state")?.join(LOCK))
+}
+
+/// The refusal of a path in the chain of causes. The key store shares its causes, and a shared one is another type.
+fn refused(error: &(dyn std::error::Error + 'static)) -> Option<TorError> {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let shared = chain.filter_map(|error| error.downcast_ref::<Arc<fs_mistrust::Error>>());
+    refused_path(error).or_else(|| shared.filter_map(|error| refused_path(&**error)).next())
+}

@@ -1,0 +1,137 @@
+//! Onion services move between C tor and this server, over a private Tor network: the key is all that it takes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/daemon.rs"]
+mod daemon;
+#[path = "support/tornet.rs"]
+mod tornet;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use daemon::{Daemon, GENEROUS, PATIENCE, Person};
+use ephemeral::client::dial::Arti;
+use ephemeral::client::{Dial as _, Identity, ServerUrl, Socks};
+use rustix::process::Signal;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+fn keys(state: &Path, line: &str, path: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ephemeral-server"));
+    command.env_clear().args(["keys", line]).arg(path).arg("--state-dir").arg(state);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn arti(directory: &TempDir) -> Arti {
+    let mut file: toml::Table = tornet::shared().arti_toml().parse().unwrap();
+    let Some(toml::Value::Table(table)) = file.remove("tor") else { panic!("no [tor] table") };
+    Arti::new(table, &directory.path().join("client")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_onion_that_c_tor_generated_is_published_here_and_c_tor_reaches_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let network = tornet::shared();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // C tor makes the key. Its service ends with the value.
+    let service = network.start_onion_service(listener.local_addr().unwrap()).unwrap();
+    let c_tors = service.keys.clone();
+    let kept = directory.path().join("kept");
+    fs::create_dir(&kept).unwrap();
+    for name in ["hs_ed25519_secret_key", "hostname"] {
+        fs::copy(c_tors.join(name), kept.join(name)).unwrap();
+    }
+    let address = service.address.clone();
+    drop(service);
+
+    let state = directory.path().join("server/state");
+    assert_eq!(keys(&state, "import", &kept), address);
+    let configuration = format!("{GENEROUS}{}", network.arti_toml());
+    let mut daemon = Daemon::start(&directory.path().join("server"), &configuration, &[]);
+    let url = daemon.reachable().await;
+    assert_eq!(url.host(), address);
+    let client = network.start_client().unwrap();
+    let mut alice = Person::new(1, Arc::new(Socks::new(client.socks).unwrap()), &url);
+    alice.send(alice.fingerprint, "to myself, over C tor".into());
+    alice.until("a message", |alice| alice.received.len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_exported_is_published_by_c_tor_and_arti_reaches_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let network = tornet::shared();
+    let state = directory.path().join("server/state");
+    let configuration = format!("{GENEROUS}{}", network.arti_toml());
+    let mut daemon = Daemon::start(&directory.path().join("server"), &configuration, &[]);
+    let url: ServerUrl = daemon.reachable().await;
+    daemon.signal(Signal::TERM);
+    assert!(daemon.ended().await.success());
+
+    let service = directory.path().join("service");
+    fs::create_dir(&service).unwrap();
+    fs::set_permissions(&service, fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(keys(&state, "export", &service.join("hs_ed25519_secret_key")), url.host());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let published = network.start_onion_service_with(&service, listener.local_addr().unwrap()).unwrap();
+    assert_eq!(published.address, url.host());
+
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"C tor has it").await.unwrap();
+        stream.shutdown().await.unwrap();
+    };
+    let asking = async {
+        let mut stream = arti(&directory).dial(&url).await.expect("a connection");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let (answer, ()) = timeout(PATIENCE, async { tokio::join!(asking, answering) }).await.expect("an answer");
+    assert_eq!(answer, "C tor has it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_rotation_the_new_address_is_published_and_the_notice_leads_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().join("server");
+    let configuration = format!("{GENEROUS}{}", tornet::shared().arti_toml());
+    let mut daemon = Daemon::start(&home, &configuration, &[]);
+    let old = daemon.reachable().await;
+    let refused = Command::new(env!("CARGO_BIN_EXE_ephemeral-server"))
+        .env_clear()
+        .args(["keys", "rotate", "--yes", "--state-dir"])
+        .arg(home.join("state"))
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("stop it first"), "{refused:?}");
+    daemon.signal(Signal::TERM);
+    assert!(daemon.ended().await.success());
+
+    let mut rotate = Command::new(env!("CARGO_BIN_EXE_ephemeral-server"));
+    rotate.env_clear().args(["keys", "rotate", "--yes", "--state-dir"]).arg(home.join("state"));
+    let rotated = rotate.output().unwrap();
+    assert!(rotated.status.success(), "{rotated:?}");
+    let mut daemon = Daemon::start(&home, &configuration, &[]);
+    let new = daemon.reachable().await;
+    assert_ne!(new, old);
+
+    // A client that knows the old address and has the notice.
+    let mut book = ephemeral::client::moved::Book::open(&directory.path().join("moved")).unwrap();
+    let arti = arti(&directory);
+    let notices = ephemeral::client::moved::ask(&arti, &new).await.expect("the notice");
+    book.add(notices).unwrap();
+    assert_eq!(book.follow(&old), Some(new.clone()));
+    let mut alice = Person::new(1, Arc::new(arti), &book.follow(&old).unwrap());
+    assert_eq!(alice.fingerprint, Identity::from_seed(&[1; 32]).fingerprint());
+    alice.send(alice.fingerprint, "at the new address".into());
+    alice.until("a message", |alice| alice.received.len() == 1).await;
+}
