@@ -225,7 +225,7 @@ mod tests {
         let (old, new) = (key(), key());
         let notice = moved(&old, &new, 1_767_355_200_000);
         let text = serde_json::to_string(&notice).unwrap();
-        assert_eq!(Notice::read(&text).unwrap(), [notice.clone()]);
+        assert_eq!(Notice::read(&text).unwrap(), std::slice::from_ref(&notice));
         assert_eq!(Notice::read(&Notice::write(&[notice.clone(), notice.clone()])).unwrap(), [notice.clone(), notice]);
         assert_eq!(Notice::read("[]").unwrap(), []);
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
