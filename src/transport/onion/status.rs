@@ -22,8 +22,9 @@ pub struct OnionStatus {
     pub probe: Option<Probe>,
     /// Arti's own opinion of the service, in a word. It believes what its parts report, and does not try: see `phase`.
     pub arti: &'static str,
-    /// When Arti last came to be content with its introduction points and with the descriptor's uploads. It uploads again
-    /// at least once an hour, when introduction points change, and when the clients do.
+    /// When Arti last finished a round of uploading the descriptor, as far as its state tells. Directories that did not
+    /// take it show in `arti`. It uploads again at least once an hour, when introduction points change, and when the
+    /// clients do.
     pub published: Option<Millis>,
     /// How many introduction points are asked for. How many of them work, Arti does not tell: fewer show as `degraded`
     /// or `recovering` in `arti`.

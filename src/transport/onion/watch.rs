@@ -128,7 +128,8 @@ impl Pause {
     /// Whether Arti has changed its mind. While it publishes, it is bootstrapping in its own words.
     fn heard(&mut self, state: State, outlook: &Outlook) -> bool {
         let changed = state != self.state;
-        let published = changed && state.is_fully_reachable() && !self.state.is_fully_reachable();
+        let uploaded = matches!(state, State::Running | State::DegradedReachable | State::DegradedUnreachable);
+        let published = uploaded && self.state == State::Bootstrapping;
         outlook.heard(word(state), published.then(|| Clock::System.now()));
         self.state = state;
         changed && !matches!(state, State::Bootstrapping | State::Shutdown)
