@@ -5,11 +5,14 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::future::FutureObj;
 use futures::task::{Spawn, SpawnError};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tor_rtcompat::{Blocking, CompoundRuntime, PreferredRuntime};
 
 type Base = PreferredRuntime;
@@ -24,13 +27,28 @@ pub struct Tasks {
     handle: Handle,
     /// None: ended.
     running: Arc<Mutex<Option<JoinSet<()>>>>,
+    ended: CancellationToken,
+    threads: TaskTracker,
 }
+
+/// What a thread of a client that has ended unwinds with.
+struct Ended;
+
+/// For threads that are computing, or writing to a disk, when their client ends. They hold nothing that another needs.
+const THREADS_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Tasks {
     /// In the tokio runtime that this is called in; an error outside of one.
     pub(super) fn new() -> std::io::Result<Self> {
         let handle = Handle::try_current().map_err(std::io::Error::other)?;
-        Ok(Self { base: Base::current()?, handle, running: Arc::new(Mutex::new(Some(JoinSet::new()))) })
+        let running = Arc::new(Mutex::new(Some(JoinSet::new())));
+        Ok(Self {
+            base: Base::current()?,
+            handle,
+            running,
+            ended: CancellationToken::new(),
+            threads: TaskTracker::new(),
+        })
     }
 
     /// The runtime to make the client with.
@@ -41,10 +59,13 @@ impl Tasks {
 
     /// Ends them all, and returns when they are gone with everything that they held.
     pub(crate) async fn end(&self) {
+        self.ended.cancel();
         let running = self.running().take();
         if let Some(mut running) = running {
             running.shutdown().await;
         }
+        self.threads.close();
+        let _ = tokio::time::timeout(THREADS_PATIENCE, self.threads.wait()).await;
     }
 
     fn running(&self) -> MutexGuard<'_, Option<JoinSet<()>>> {
@@ -71,7 +92,11 @@ impl Blocking for Tasks {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.base.spawn_blocking(f)
+        let running = self.threads.token();
+        self.base.spawn_blocking(move || {
+            let _running = running;
+            f()
+        })
     }
 
     fn reenter_block_on<F>(&self, future: F) -> F::Output
@@ -79,7 +104,14 @@ impl Blocking for Tasks {
         F: Future,
         F::Output: Send + 'static,
     {
-        self.base.reenter_block_on(future)
+        // A thread that waits for its client would wait for ever once that has ended, and hold on to it: Arti's queue of
+        // requests has one that does. There is no value to return, so it unwinds; unlike a panic that is not reported.
+        self.base.reenter_block_on(async {
+            tokio::select! {
+                output = future => output,
+                () = self.ended.cancelled() => std::panic::resume_unwind(Box::new(Ended)),
+            }
+        })
     }
 
     fn blocking_io<F, T>(&self, f: F) -> impl Future<Output = T>
@@ -97,7 +129,27 @@ pub(crate) struct EndOnDrop(pub(crate) Tasks);
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
+        self.0.ended.cancel();
         // Dropping the set aborts what is in it.
         drop(self.0.running().take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_thread_that_waits_for_ever_ends_with_its_client() {
+        let tasks = Tasks::new().unwrap();
+        let held = Arc::new(());
+        let (inner, holds) = (tasks.clone(), Arc::clone(&held));
+        drop(tasks.spawn_blocking(move || {
+            let _holds = holds;
+            inner.reenter_block_on(std::future::pending::<()>());
+        }));
+        tasks.end().await;
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 }
