@@ -3,6 +3,7 @@
 //! | module | what lives there |
 //! | --- | --- |
 //! | [`identity`] | a key, its fingerprint, and the file it is kept in |
+//! | [`discovery_file`] | the key for finding a restricted server |
 //! | [`url`] | which server: `http://HOST[:PORT]` |
 //! | [`dial`] | how to get there: TCP, a SOCKS proxy, Tor in this process |
 //! | [`connection`] | one authenticated connection: frames out, events in, a timeout on everything |
@@ -15,6 +16,7 @@ pub mod backoff;
 pub mod cli;
 pub mod connection;
 pub mod dial;
+pub mod discovery_file;
 mod frames;
 pub mod identity;
 pub mod inbox;

@@ -1,6 +1,7 @@
 //! The Tor client (Arti) that the onion service and the client library share: its configuration out of the `[tor]`
 //! table, where it keeps its files, and what to do about each way it can fail to start.
 
+mod discovery;
 mod runtime;
 
 use std::error::Error;
@@ -13,6 +14,8 @@ use arti_client::{ErrorKind, HasKind, TorClient, TorClientConfig};
 use tor_config::ConfigurationTree;
 use tor_config::load::{ConfigResolveOptions, resolve_return_results};
 
+pub(crate) use discovery::set_discovery_key;
+pub use discovery::{DiscoveryKey, DiscoverySecret, NotADiscoveryKey};
 pub(crate) use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
 

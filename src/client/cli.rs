@@ -1,6 +1,7 @@
 //! The commands of `ephemeral`: what people and scripts see of the client. Results go to stdout, everything else to
 //! stderr; how it ended is in the exit code.
 
+mod discovery;
 mod exit;
 mod identity;
 mod recv;
@@ -27,6 +28,9 @@ enum Command {
     /// Make an identity, or show the fingerprint that others write to.
     #[command(subcommand)]
     Identity(identity::Command),
+    /// Make or show the key for a server that not everybody can find.
+    #[command(subcommand)]
+    Discovery(discovery::Command),
     /// Send a message.
     Send(send::Args),
     /// Print the messages that come.
@@ -38,6 +42,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Identity(command) => identity::run(&command),
+        Command::Discovery(command) => discovery::run(&command),
         Command::Send(args) => on_runtime(send::run(args)),
         Command::Recv(args) => on_runtime(recv::run(args)),
     };

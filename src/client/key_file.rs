@@ -52,6 +52,11 @@ pub enum KeyFileError {
 /// # Errors
 /// [`KeyFileError`]; if the file could not be written to the end, it is removed.
 pub fn create(path: &Path, identity: &Identity) -> Result<(), KeyFileError> {
+    write_new(path, &encode(identity))
+}
+
+/// Writes a secret into a file that did not exist.
+pub(super) fn write_new(path: &Path, text: &str) -> Result<(), KeyFileError> {
     let failed = |source| KeyFileError::Io { action: "create", path: path.to_owned(), source };
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         private(DirBuilder::new().recursive(true)).create(parent).map_err(failed)?;
@@ -65,7 +70,7 @@ pub fn create(path: &Path, identity: &Identity) -> Result<(), KeyFileError> {
         ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
         _ => failed(error),
     })?;
-    file.write_all(encode(identity).as_bytes()).and_then(|()| file.sync_all()).map_err(|error| {
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| {
         let _ = std::fs::remove_file(path);
         failed(error)
     })
@@ -76,6 +81,11 @@ pub fn create(path: &Path, identity: &Identity) -> Result<(), KeyFileError> {
 /// # Errors
 /// [`KeyFileError`], also if others may read it.
 pub fn read(path: &Path) -> Result<Identity, KeyFileError> {
+    decode(&read_text(path)?).ok_or_else(|| KeyFileError::NotAKey(path.to_owned()))
+}
+
+/// Reads a secret, of some 4 KiB at most.
+pub(super) fn read_text(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
     let failed = |source| KeyFileError::Io { action: "read", path: path.to_owned(), source };
     let file = File::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
@@ -93,7 +103,7 @@ pub fn read(path: &Path) -> Result<Identity, KeyFileError> {
     // With the capacity from the start, no reallocation leaves a copy behind.
     let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES as usize + 1));
     match file.take(MAX_BYTES).read_to_string(&mut text) {
-        Ok(_) => decode(&text).ok_or_else(|| KeyFileError::NotAKey(path.to_owned())),
+        Ok(_) => Ok(text),
         Err(error) if error.kind() == ErrorKind::InvalidData => Err(KeyFileError::NotAKey(path.to_owned())),
         Err(error) => Err(failed(error)),
     }

@@ -66,6 +66,12 @@ impl ServerUrl {
         self.host.ends_with(".onion")
     }
 
+    /// The name of the onion service, without `.onion` and without the names before it; `None` for other servers.
+    #[must_use]
+    pub fn onion_name(&self) -> Option<&str> {
+        self.host.strip_suffix(".onion")?.rsplit('.').next()
+    }
+
     /// Whether it is this machine, so that nobody can listen on the way.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -204,7 +210,10 @@ mod tests {
         // The Tor Project's website.
         let name = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid";
         assert!(parse(&format!("http://{name}.onion")).unwrap().is_onion());
-        assert!(parse(&format!("http://a.sub.{}.ONION", name.to_uppercase())).unwrap().is_onion());
+        let subdomain = parse(&format!("http://a.sub.{}.ONION", name.to_uppercase())).unwrap();
+        assert!(subdomain.is_onion());
+        assert_eq!(subdomain.onion_name(), Some(name));
+        assert_eq!(parse("http://example.com").unwrap().onion_name(), None);
         let swapped = name.replacen("2gzy", "g2zy", 1);
         let cut = name.replacen('2', "", 1);
         for wrong in [&swapped, &cut, &"a".repeat(56), "expyuzz4wqqyqhjn", &format!("{name}.sub"), ""] {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::client::connection::ConnectError;
 use crate::client::dial::DialError;
+use crate::client::discovery_file::DiscoveryFileError;
 use crate::client::key_file::KeyFileError;
 use crate::client::text::printable;
 use crate::protocol::ErrorCode;
@@ -88,6 +89,12 @@ impl Failure {
 
 impl From<KeyFileError> for Failure {
     fn from(error: KeyFileError) -> Self {
+        Self::local(error.to_string())
+    }
+}
+
+impl From<DiscoveryFileError> for Failure {
+    fn from(error: DiscoveryFileError) -> Self {
         Self::local(error.to_string())
     }
 }

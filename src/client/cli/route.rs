@@ -8,8 +8,9 @@ use std::time::Duration;
 use clap::Args;
 use directories::ProjectDirs;
 
+use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
-use crate::client::{Arti, Dial, Direct, Event, Options, ServerUrl, Session, Socks, key_file};
+use crate::client::{Arti, Dial, Direct, Event, Options, ServerUrl, Session, Socks, discovery_file, key_file};
 use crate::tor::TorError;
 
 #[derive(Args)]
@@ -35,7 +36,10 @@ pub(super) struct RouteArgs {
     server: ServerUrl,
     #[command(flatten)]
     key: KeyArgs,
-    /// Use an existing Tor at this address (usually 127.0.0.1:9050) instead of the built-in one.
+    #[command(flatten)]
+    discovery: DirectoryArgs,
+    /// Use an existing Tor at this address (usually 127.0.0.1:9050) instead of the built-in one. For a restricted server
+    /// it needs the discovery key: see `ephemeral discovery new --help`.
     #[arg(long, env = "EPHEMERAL_SOCKS", value_name = "ADDR")]
     socks: Option<SocketAddr>,
     /// A TOML file whose [tor] table the built-in Tor is given (bridges, private networks).
@@ -110,7 +114,13 @@ impl RouteArgs {
             None => directories()?.data_local_dir().join("client"),
         };
         match Arti::new(table, &state_dir) {
-            Ok(arti) => Ok(Arc::new(arti)),
+            Ok(arti) => {
+                if let Some(onion) = self.server.onion_name() {
+                    let secret = discovery_file::read(&discovery_file::path(&self.discovery.path()?, onion), onion)?;
+                    arti.set_discovery_key(&self.server, secret.as_ref())?;
+                }
+                Ok(Arc::new(arti))
+            }
             Err(error @ TorError::Table(_)) => {
                 // Without a file the table is empty, and right.
                 let file = self.tor_config.as_deref().unwrap_or(Path::new(""));
@@ -131,7 +141,7 @@ fn tor_table(file: &Path) -> Result<toml::Table, Failure> {
     }
 }
 
-fn directories() -> Result<ProjectDirs, Failure> {
+pub(super) fn directories() -> Result<ProjectDirs, Failure> {
     ProjectDirs::from("", "", "ephemeral")
         .ok_or_else(|| Failure::local("there is no home directory: say where with --key and --state-dir"))
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::{ByteStream, Dial, DialError};
 use crate::client::ServerUrl;
-use crate::tor::{self, TorError};
+use crate::tor::{self, DiscoverySecret, TorError};
 
 /// Tor in this process (Arti). Two identities that share one could be linked: give each its own with
 /// [`isolated`](Self::isolated).
@@ -47,6 +47,18 @@ impl Arti {
     #[must_use]
     pub fn isolated(&self) -> Self {
         Self::with(self.attempts().client.isolated_client(), &self.state_dir)
+    }
+
+    /// The key for finding a restricted server; `None` forgets what an earlier run may have left. Arti keeps it below the
+    /// state directory, for its owner alone.
+    ///
+    /// # Errors
+    /// [`TorError`], if it cannot be kept.
+    pub fn set_discovery_key(&self, url: &ServerUrl, secret: Option<&DiscoverySecret>) -> Result<(), TorError> {
+        match url.onion_name() {
+            Some(onion) => tor::set_discovery_key(&self.attempts().client, &self.state_dir, onion, secret),
+            None => Ok(()),
+        }
     }
 
     fn with(client: Arc<tor::Client>, state_dir: &Path) -> Self {
