@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr)]
 
 mod arguments;
+mod clients;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -29,7 +30,7 @@ struct Cli {
     command: Option<Command>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Subcommand)]
+#[derive(Debug, Clone, Default, Subcommand)]
 enum Command {
     /// Run the server; this is what it does when no command is given
     #[default]
@@ -41,7 +42,18 @@ enum Command {
     /// Print the .onion address, offline; the key is made if there is none yet
     #[command(after_help = "Example:\n  ephemeral-server address --state-dir /var/lib/ephemeral-server")]
     Address,
+    /// Say who can find a restricted service, by their discovery keys, offline or while it runs
+    #[command(subcommand, after_help = CLIENTS_EXAMPLES)]
+    Clients(clients::Command),
 }
+
+const CLIENTS_EXAMPLES: &str = "Example:
+  ephemeral-server clients add alice descriptor:x25519:ZAALVFJ7RR25HHMT5SVLBEY7ADA7WYJMAIXA2KKQHVBRTBZ6ST4A
+  ephemeral-server clients list
+  ephemeral-server clients remove alice
+
+With restricted = true in [onion], nobody else can find the service, even who knows its address. That keeps strangers
+and their floods away; it is not what decides who may write to whom.";
 
 const RUN_EXAMPLES: &str = "Examples:
   ephemeral-server
@@ -79,6 +91,10 @@ pub fn main() -> ExitCode {
     }
     match command {
         Command::Address => address(&config),
+        Command::Clients(command) => {
+            let restricted = config.onion.as_ref().is_some_and(|onion| onion.restricted);
+            clients::run(&command, &config.state_dir, restricted)
+        }
         _ => run(config),
     }
 }

@@ -54,11 +54,11 @@ const HEADERS: usize = 64;
 /// Serves one connection to its end. `permit` is one of [`Limits::unauthenticated`], and is released once the peer has
 /// authenticated.
 pub async fn serve(server: Arc<Server>, incoming: Incoming, permit: OwnedSemaphorePermit) {
-    let Incoming { peer, io, listener, permit: transports } = incoming;
+    let Incoming { peer, io, listener, circuit, permit: transports } = incoming;
     let sessions = Arc::clone(&server.sessions);
     // Both are boxed: an idle session holds nothing of what the request needed.
     if let Some((io, read_ahead, session)) = Box::pin(requests(server, peer, io, listener)).await {
-        Box::pin(pump::run(sessions, io, read_ahead, session, permit)).await;
+        Box::pin(pump::run(sessions, io, read_ahead, session, circuit, permit)).await;
     }
     drop(transports);
 }

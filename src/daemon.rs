@@ -59,7 +59,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     if let Some(settings) = config.onion {
         let port = settings.port;
-        let onion = onion::run(settings, config.state_dir, incoming.clone(), onion_status, stop.clone());
+        let outlets = onion::Outlets::new(incoming.clone(), onion_status);
+        let onion = onion::run(settings, config.state_dir, outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
         tasks.spawn(report(status, health.clone(), port, clearnet_address, stop.clone()));
     } else {

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::hub::{Hub, JoinError};
 use crate::protocol::{CloseReason, Welcome, encode};
 use crate::session::{AwaitingAuth, Established, Rules};
-use crate::transport::Io;
+use crate::transport::{CircuitHandle, Io};
 use established::Pump;
 use meter::Meter;
 
@@ -77,12 +77,13 @@ const LINGER_BYTES: usize = 1 << 20;
 type Socket = WebSocketStream<Meter<Box<dyn Io>>>;
 
 /// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `permit`
-/// is released once the peer has authenticated.
+/// is released once the peer has authenticated; from then on `circuit`, if there is one, counts as established.
 pub async fn run(
     settings: Arc<Settings>,
     io: Box<dyn Io>,
     read_ahead: Bytes,
     session: AwaitingAuth,
+    circuit: Option<CircuitHandle>,
     permit: OwnedSemaphorePermit,
 ) {
     let frame_bytes = settings.rules.frame_bytes();
@@ -101,6 +102,7 @@ pub async fn run(
     // Boxed: what authentication needs is freed before the long life of the session begins.
     if let Some(pump) = Box::pin(authenticate(settings, socket, session)).await {
         drop(permit);
+        let _established = circuit.as_ref().map(CircuitHandle::established);
         let (socket, reason) = pump.await;
         match reason {
             Some(reason) => Box::pin(close(socket, reason)).await,

@@ -1,6 +1,7 @@
 //! Where connections come from. A transport only *produces* [`Incoming`]s: a byte stream and who is on it.
 //! Nothing behind it knows whether the bytes came over Tor or TCP; policy differs only as data.
 
+mod circuit;
 pub mod clearnet;
 mod listener;
 pub mod onion;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use self::circuit::{CircuitFigures, CircuitHandle, CircuitRefused, Established, OnRefusal};
 pub use self::listener::{Listener, host_name};
 
 /// Who is on the other end before it has authenticated. Never written to a log in clear.
@@ -33,6 +35,8 @@ pub struct Incoming {
     pub io: Box<dyn Io>,
     /// What holds for every connection of the listener that accepted it.
     pub listener: Arc<Listener>,
+    /// The rendezvous circuit that it is a stream of, on the onion service.
+    pub circuit: Option<CircuitHandle>,
     /// Released when the connection has ended: a transport's permit, if it gives any.
     pub permit: Option<tokio::sync::OwnedSemaphorePermit>,
 }

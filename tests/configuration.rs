@@ -194,7 +194,8 @@ fn the_state_directory_is_told_by_the_flag_the_environment_or_the_platform() {
 
 #[test]
 fn what_check_config_prints_is_a_file_that_gives_the_same_again() {
-    let shipped = include_str!("../systemd/ephemeral-server.toml");
+    let built_with = format!("proof_of_work = {}", ephemeral::transport::onion::PROOF_OF_WORK);
+    let shipped = &*include_str!("../systemd/ephemeral-server.toml").replace("proof_of_work = true", &built_with);
     let file = "[clearnet]\nlisten = '0.0.0.0:1'\nallow_plaintext = true\nserver_names = ['a.example']\n[tor.system.memory]\nmax = '99 MB'";
     for file in ["", shipped, file, "[onion]\nenabled = false\n[clearnet]\nlisten = '127.0.0.1:1'"] {
         let directory = ("EPHEMERAL_STATE_DIR", "/state");
@@ -213,6 +214,34 @@ fn the_address_is_printed_offline_and_stays_the_same() {
     let address = first.stdout.trim_end();
     assert!(address.len() == 62 && address.ends_with(".onion"), "{address}");
     assert_eq!(server(directory.path(), &arguments, &[]).stdout, first.stdout);
+}
+
+#[test]
+fn clients_are_added_listed_and_removed_offline() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let run = |arguments: &[&str]| server(directory.path(), &[arguments, &["--state-dir", "state"]].concat(), &[]);
+    let key = "descriptor:x25519:QUQPACMJGCTVI5ELPXOLIPXXLIG36OQNEY4BV5HLUSUY5KU3JZVA";
+    let added = run(&["clients", "add", "alice", key]);
+    assert_eq!((added.code, added.stdout.as_str()), (Some(0), ""), "{}", added.stderr);
+    assert!(added.stderr.contains("restricted = true"), "{}", added.stderr);
+    assert_eq!(run(&["clients", "list"]).stdout, format!("alice {key}\n"));
+    let json: serde_json::Value = serde_json::from_str(&run(&["clients", "list", "--json"]).stdout).expect("JSON");
+    assert_eq!(json, serde_json::json!([{"name": "alice", "key": key}]));
+
+    for (arguments, says) in [
+        (["clients", "add", "alice", key], "there is a client alice already"),
+        (["clients", "add", "bob", key], "the client alice has this key already"),
+        (["clients", "add", "../bob", key], "cannot be the name of a client"),
+        (["clients", "add", "bob", "x25519:abc"], "not a discovery key: it looks like descriptor:x25519:"),
+    ] {
+        let refused = run(&arguments);
+        assert_eq!(refused.code, Some(1), "{arguments:?}");
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+    assert_eq!(run(&["clients", "remove", "alice"]).code, Some(0));
+    assert!(run(&["clients", "remove", "alice"]).stderr.contains("there is no client alice"));
+    assert_eq!(run(&["clients", "list", "--json"]).stdout, "[]\n");
+    assert!(run(&["clients", "remove", "--help"]).stdout.contains("no revocation"));
 }
 
 #[test]

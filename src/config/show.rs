@@ -82,8 +82,11 @@ impl Config {
             }
         }
         let Some(onion) = onion else { return table("onion", &[("enabled", &false)]) };
-        let onion::Settings { nickname, port, vanguards, introduction_points, streams_per_circuit, circuits, tor } =
-            onion;
+        let onion::Settings { nickname, port, vanguards, introduction_points, introduction_rate, .. } = onion;
+        let onion::Settings { introduction_burst, proof_of_work, streams_per_circuit, circuits, .. } = onion;
+        let onion::Settings { circuits_per_second, circuit_burst, restricted, memory_bytes, tor, .. } = onion;
+        // Where the table below has a limit of its own, this one has no effect.
+        let memory_key = if onion::limits_memory(tor) { "# memory_bytes" } else { "memory_bytes" };
         table(
             "onion",
             &[
@@ -92,8 +95,15 @@ impl Config {
                 ("port", port),
                 ("vanguards", &word(&VANGUARDS, *vanguards)),
                 ("introduction_points", introduction_points),
+                ("introduction_rate", introduction_rate),
+                ("introduction_burst", introduction_burst),
+                ("proof_of_work", proof_of_work),
                 ("streams_per_circuit", streams_per_circuit),
                 ("circuits", circuits),
+                ("circuits_per_second", circuits_per_second),
+                ("circuit_burst", circuit_burst),
+                ("restricted", restricted),
+                (memory_key, memory_bytes),
             ],
         )?;
         let tor = toml::Table::from_iter([("tor".to_owned(), toml::Value::Table(tor.clone()))]);

@@ -57,10 +57,14 @@ impl Tables {
     }
 }
 
+/// A tebibyte: far beyond any machine's memory, and no sum of such numbers overflows.
+fn bytes_max() -> usize {
+    usize::try_from(1_u64 << 40).unwrap_or(usize::MAX)
+}
+
 fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> store::Bounds {
     let bounds = store::Bounds::default();
-    // A tebibyte: far beyond any machine's memory, and no sum of such numbers overflows.
-    let bytes_max = usize::try_from(1_u64 << 40).unwrap_or(usize::MAX);
+    let bytes_max = bytes_max();
 
     let mut table = document.section("store");
     let default_ttl = table.number("default_ttl_s", 1..=MAX_TTL_S, rules.default_ttl_s);
@@ -138,10 +142,25 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion::Settings) {
     let nickname = table.read("nickname", default.nickname, nickname).value;
     let port = table.number("port", 1..=u16::MAX, default.port).value;
     let vanguards = table.choice("vanguards", &VANGUARDS, default.vanguards).value;
-    let introduction_points = table.number("introduction_points", 1..=20, default.introduction_points).value;
+    let introduction_points = table.number("introduction_points", 3..=20, default.introduction_points).value;
+    let rate = table.number("introduction_rate", 1..=1_000_000, default.introduction_rate);
+    let burst = table.number("introduction_burst", 1..=1_000_000, default.introduction_burst);
+    let proof_of_work = table.boolean("proof_of_work", default.proof_of_work);
     let streams_per_circuit = table.number("streams_per_circuit", 1..=1000, default.streams_per_circuit).value;
-    let circuits = table.number("circuits", 1..=1_000_000, default.circuits).value;
+    let circuits = table.number("circuits", 4..=1_000_000, default.circuits).value;
+    let circuits_per_second = table.number("circuits_per_second", 1..=10_000, default.circuits_per_second).value;
+    let circuit_burst = table.number("circuit_burst", 1..=1_000_000, default.circuit_burst).value;
+    let restricted = table.boolean("restricted", default.restricted).value;
+    let memory = table.number("memory_bytes", 16 << 20..=bytes_max(), default.memory_bytes);
     table.finish();
+
+    // An introduction point ignores what is the other way round (rend-spec, EST_INTRO_DOS_EXT).
+    document.problems.extend(burst.must_be("at least", &rate, "at most", |high, low| high >= low));
+    if proof_of_work.value && !onion::PROOF_OF_WORK {
+        document
+            .problems
+            .push(proof_of_work.problem("this program was built without it: build it with `--features pow`"));
+    }
 
     let tor = document.passthrough("tor");
     if let Some(problem) =
@@ -150,8 +169,25 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion::Settings) {
         document.problems.push(problem);
     }
     let tor = tor.map(|tor| tor.value).unwrap_or_default();
-    let settings =
-        onion::Settings { nickname, port, vanguards, introduction_points, streams_per_circuit, circuits, tor };
+    if memory.told.is_some() && onion::limits_memory(&tor) {
+        document.problems.push(memory.problem("has no effect beside tor.system.memory.max: remove one of the two"));
+    }
+    let settings = onion::Settings {
+        nickname,
+        port,
+        vanguards,
+        introduction_points,
+        introduction_rate: rate.value,
+        introduction_burst: burst.value,
+        proof_of_work: proof_of_work.value,
+        streams_per_circuit,
+        circuits,
+        circuits_per_second,
+        circuit_burst,
+        restricted,
+        memory_bytes: memory.value,
+        tor,
+    };
     (enabled, settings)
 }
 

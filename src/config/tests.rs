@@ -26,6 +26,9 @@ fn defaults() -> Config {
 #[test]
 fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     let shipped = include_str!("../../systemd/ephemeral-server.toml");
+    // Whoever builds it without proof of work has to say so.
+    let built_with = format!("proof_of_work = {}", transport::onion::PROOF_OF_WORK);
+    let shipped = &shipped.replace("proof_of_work = true", &built_with);
     assert_eq!(load(shipped, &[], Flags::default()).expect("it is valid"), defaults());
 
     // The default of `listen` is to have none, so it stands there as a comment.
@@ -77,8 +80,15 @@ nickname = "other"
 port = 81
 vanguards = "lite"
 introduction_points = 4
+introduction_rate = 15
+introduction_burst = 16
+proof_of_work = false
 streams_per_circuit = 9
 circuits = 10
+circuits_per_second = 17
+circuit_burst = 18
+restricted = true
+memory_bytes = 19000000
 [tor]
 address_filter.allow_local_addrs = true
 [shutdown]
@@ -117,8 +127,15 @@ fn every_key_arrives_where_it_has_its_effect() {
             port: 81,
             vanguards: transport::onion::Vanguards::Lite,
             introduction_points: 4,
+            introduction_rate: 15,
+            introduction_burst: 16,
+            proof_of_work: false,
             streams_per_circuit: 9,
             circuits: 10,
+            circuits_per_second: 17,
+            circuit_burst: 18,
+            restricted: true,
+            memory_bytes: 19_000_000,
             tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),
         }),
         grace: Duration::from_secs(21),
@@ -130,7 +147,8 @@ fn every_key_arrives_where_it_has_its_effect() {
 
 #[test]
 fn what_is_shown_gives_the_same_configuration_again() {
-    for text in ["", EVERYTHING, "[onion]\nenabled = false\n[clearnet]\nlisten = 'localhost:0'"] {
+    let off = "[onion]\nenabled = false\n[clearnet]\nlisten = 'localhost:0'";
+    for text in ["", EVERYTHING, off, "[tor]\nsystem.memory.max = '50 MB'"] {
         let config = load(text, &[], Flags::default()).expect("valid");
         assert_eq!(load(&config.to_toml(), &[], Flags::default()).as_ref(), Ok(&config), "{}", config.to_toml());
     }
@@ -162,6 +180,18 @@ fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
         (
             "[onion]\nport = 99999999999999999999",
             "line 2: [onion] port = 99999999999999999999: must be a whole number from 1 to 65535",
+        ),
+        (
+            "[onion]\nintroduction_points = 2",
+            "line 2: [onion] introduction_points = 2: must be a whole number from 3 to 20",
+        ),
+        (
+            "[onion]\nintroduction_rate = 300",
+            "line 2: [onion] introduction_rate = 300: must be at most introduction_burst (200, the default)",
+        ),
+        (
+            "[onion]\nmemory_bytes = 1000",
+            "line 2: [onion] memory_bytes = 1000: must be a whole number from 16777216 to 1099511627776",
         ),
         ("[onion]\nenabled = 'yes'", "line 2: [onion] enabled = 'yes': must be true or false"),
         ("[onion]\nvanguards = 'Full'", "line 2: [onion] vanguards = 'Full': must be one of \"lite\", \"full\""),
@@ -255,6 +285,20 @@ fn a_setting_that_would_have_no_effect_is_refused() {
         format!("line 2: [clearnet] allow_plaintext = true: {off}")
     );
     assert!(load("[clearnet]\nserver_names = ['a']", &[("PORT", "80")], Flags::default()).is_ok());
+    assert_eq!(
+        problem("[onion]\nmemory_bytes = 20000000\n[tor]\nsystem.memory.max = '50 MB'"),
+        "line 2: [onion] memory_bytes = 20000000: has no effect beside tor.system.memory.max: remove one of the two"
+    );
+}
+
+#[test]
+fn proof_of_work_is_the_default_of_a_program_that_has_it_and_an_error_for_one_that_has_not() {
+    let asked = load("[onion]\nproof_of_work = true", &[], Flags::default());
+    if transport::onion::PROOF_OF_WORK {
+        assert_eq!(asked, Ok(defaults()));
+    } else {
+        assert!(asked.is_err_and(|error| error.contains("proof_of_work = true") && error.contains("--features pow")));
+    }
 }
 
 #[test]

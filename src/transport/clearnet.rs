@@ -106,6 +106,7 @@ async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
                     tracing::info!("connections are accepted again");
                 }
                 slot.send(Incoming {
+                    circuit: None,
                     peer: Peer::Address(address.ip().to_canonical()),
                     io: Box::new(stream),
                     listener: Arc::clone(&listener),

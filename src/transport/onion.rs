@@ -2,29 +2,36 @@
 //! With [`crate::tor`], the only importer of `arti-*` and `tor-*` on the server's side.
 
 mod circuits;
+pub mod clients;
+mod pace;
 mod probe;
 mod reach;
+mod restriction;
 mod service;
 mod sleep;
+mod status;
+mod stream;
 mod watch;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arti_client::status::BlockageKind;
 use tokio::sync::{mpsc, watch as channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::tor::TorError;
-use crate::transport::{Incoming, Listener};
+use crate::transport::{CircuitFigures, Incoming, Listener, OnRefusal};
 
 use circuits::Circuits;
 use service::{End, Service};
+pub use status::{OnionStatus, Phase, Probe, Reason};
 
 /// The target of every log line of the onion service.
 const LOG: &str = "ephemeral::onion";
+
+/// Whether this program was built with proof of work.
+pub const PROOF_OF_WORK: bool = cfg!(feature = "pow");
 
 /// How far vanguards go (`[onion] vanguards`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -45,12 +52,29 @@ pub struct Settings {
     pub port: u16,
     /// How far vanguards go.
     pub vanguards: Vanguards,
-    /// Introduction points, 1 to 20.
+    /// Introduction points, 3 to 20.
     pub introduction_points: u8,
+    /// Introductions a second that each of them is asked to pass on, and at once (the `DOS_PARAMS` of
+    /// rend-spec's ESTABLISH_INTRO). `introduction_burst` is at least `introduction_rate`.
+    pub introduction_rate: u32,
+    /// See `introduction_rate`.
+    pub introduction_burst: u32,
+    /// Whether clients are asked for proof of work under load (prop327). It needs the feature `pow`.
+    pub proof_of_work: bool,
     /// Streams open at once on one rendezvous circuit.
     pub streams_per_circuit: u32,
-    /// Rendezvous circuits open at once.
+    /// Rendezvous circuits open at once, at least 4. Newcomers may have three quarters of them, and so may those that
+    /// carry an authenticated session.
     pub circuits: usize,
+    /// New circuits a second that are taken on.
+    pub circuits_per_second: u32,
+    /// New circuits that are taken on at once, before the rate counts.
+    pub circuit_burst: u32,
+    /// Whether only those can find the service whose discovery key was added, see [`clients`].
+    pub restricted: bool,
+    /// Bytes that Arti's queues may take before it closes the circuits that hold most, unless `tor` sets
+    /// `system.memory.max`. Not counted: its directory and its code.
+    pub memory_bytes: usize,
     /// Handed to Arti as it is (`TorClientConfigBuilder`).
     pub tor: toml::Table,
 }
@@ -62,8 +86,15 @@ impl Default for Settings {
             port: 80,
             vanguards: Vanguards::Full,
             introduction_points: 3,
+            introduction_rate: 25,
+            introduction_burst: 200,
+            proof_of_work: PROOF_OF_WORK,
             streams_per_circuit: 8,
             circuits: 512,
+            circuits_per_second: 25,
+            circuit_burst: 100,
+            restricted: false,
+            memory_bytes: 128 << 20,
             tor: toml::Table::new(),
         }
     }
@@ -85,71 +116,17 @@ pub enum OnionError {
     },
 }
 
-/// What is known about the onion service: the source of `/health`, of the lines on the terminal, of `status`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OnionStatus {
-    /// The `.onion` address, without a port. Known before the network is.
-    pub address: Option<String>,
-    /// How far the Tor client is, 0 to 100.
-    pub bootstrap_percent: u8,
-    /// Arti's words for it, for a person: not to be parsed.
-    pub progress: String,
-    /// Whether clients can connect.
-    pub phase: Phase,
-}
-
-/// Whether clients can connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Phase {
-    /// Not yet: the Tor client is starting, or the descriptor is being published.
-    #[default]
-    Starting,
-    /// A connection to the own address, over a circuit of its own, was answered.
-    Reachable,
-    /// No longer, or not after a reasonable time. It goes on trying.
-    Degraded(Reason),
-}
-
-/// Why clients cannot connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// There is no network.
-    Offline,
-    /// There is a network, but the Tor network cannot be reached through it.
-    Blocked,
-    /// This machine's clock is wrong, so that no directory can be trusted.
-    Clock,
-    /// Connections to the own address fail.
-    Unreachable,
-}
-
-impl From<Option<BlockageKind>> for Reason {
-    fn from(blockage: Option<BlockageKind>) -> Self {
-        match blockage {
-            Some(BlockageKind::Offline) => Self::Offline,
-            Some(BlockageKind::ClockSkewed) => Self::Clock,
-            Some(_) => Self::Blocked,
-            None => Self::Unreachable,
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Offline => "there is no network connection",
-            Self::Blocked => "the Tor network cannot be reached",
-            Self::Clock => "the clock of this machine is wrong",
-            Self::Unreachable => "connections to the own address fail",
-        })
-    }
-}
-
 /// The service's address, without a network: reads its key from the state directory, and makes one if there is none.
 /// It is the key that [`run`] uses, and it may be asked for while another process runs the service.
 pub fn address(state_dir: &Path, nickname: &str) -> Result<String, OnionError> {
     let settings = Settings { nickname: nickname.to_owned(), ..Settings::default() };
     service::address(&settings, state_dir)
+}
+
+/// Whether a `[tor]` table says itself how much memory Arti may take: `memory_bytes` has no effect then.
+#[must_use]
+pub fn limits_memory(table: &toml::Table) -> bool {
+    service::limits_memory(table)
 }
 
 /// Checks a `[tor]` table without starting anything. The text of the error names the key.
@@ -158,6 +135,27 @@ pub fn validate_tor_table(table: &toml::Table) -> Result<(), String> {
     match service::client_config(&settings, Path::new("/nonexistent")) {
         Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Where what the onion service produces goes.
+#[derive(Clone)]
+pub struct Outlets {
+    /// Each new connection.
+    pub incoming: mpsc::Sender<Incoming>,
+    /// What becomes of the service.
+    pub status: channel::Sender<OnionStatus>,
+    /// How many circuits there are, and what was refused.
+    pub circuits: Arc<CircuitFigures>,
+    /// Each refusal.
+    pub on_refusal: OnRefusal,
+}
+
+impl Outlets {
+    /// Refusals are only counted.
+    #[must_use]
+    pub fn new(incoming: mpsc::Sender<Incoming>, status: channel::Sender<OnionStatus>) -> Self {
+        Self { incoming, status, circuits: Arc::default(), on_refusal: Arc::new(|_, _| {}) }
     }
 }
 
@@ -172,15 +170,19 @@ pub fn validate_tor_table(table: &toml::Table) -> Result<(), String> {
 pub async fn run(
     settings: Settings,
     state_dir: PathBuf,
-    incoming: mpsc::Sender<Incoming>,
-    status: channel::Sender<OnionStatus>,
+    outlets: Outlets,
     cancel: CancellationToken,
 ) -> Result<(), OnionError> {
     let address = service::address(&settings, &state_dir)?;
-    status.send_modify(|status| status.address = Some(address.clone()));
+    outlets.status.send_modify(|status| {
+        status.address = Some(address.clone());
+        status.introduction_points = settings.introduction_points;
+        status.proof_of_work = settings.proof_of_work;
+        status.restricted = settings.restricted.then_some(0);
+    });
     let listener = Arc::new(Listener { names: vec![address.clone()], ..Listener::default() });
-    let mut circuits = Circuits::new(&settings, listener, incoming, cancel.clone());
-    let mut outlook = reach::Outlook::new(status, Instant::now());
+    let mut outlook = reach::Outlook::new(outlets.status.clone(), Instant::now());
+    let mut circuits = Circuits::new(&settings, listener, outlets, cancel.clone());
 
     let mut service = Service::launch(&settings, &state_dir, &address)?;
     while let End::Stuck = service.serve(&mut circuits, &mut outlook, &cancel).await {

@@ -152,7 +152,8 @@ impl Rig {
     /// A new connection of this peer.
     pub fn connect_as(&mut self, peer: Peer) -> DuplexStream {
         let (ours, theirs) = duplex(self.pipe);
-        let incoming = Incoming { peer, io: Box::new(theirs), listener: Arc::clone(&self.listener), permit: None };
+        let incoming =
+            Incoming { peer, io: Box::new(theirs), listener: Arc::clone(&self.listener), circuit: None, permit: None };
         let permit = Arc::clone(&self.permits).try_acquire_owned().expect("a permit");
         self.tasks.spawn(conn::serve(Arc::clone(&self.server), incoming, permit));
         ours

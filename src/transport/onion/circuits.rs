@@ -1,4 +1,4 @@
-//! Rendezvous circuits: each is admitted with a permit, has a number and a task, and its streams are handed on.
+//! Rendezvous circuits: each is admitted with a seat, has a number and a task, and its streams are handed on.
 //! The bounds hold for a peer that has proved nothing yet, so nothing here waits on one without a limit.
 
 use std::sync::Arc;
@@ -14,8 +14,11 @@ use tor_cell::relaycell::msg::{Connected, End, EndReason};
 use tor_hsservice::{RendRequest, StreamRequest};
 use tor_proto::stream::IncomingStreamRequest;
 
-use super::{LOG, Settings};
-use crate::transport::{Incoming, Listener, Peer};
+use super::pace::Pace;
+use super::stream::CircuitStream;
+use super::{LOG, Outlets, Settings};
+use crate::transport::circuit::{Bounds, Registry, Seat};
+use crate::transport::{CircuitFigures, CircuitRefused, Incoming, Listener, Peer};
 
 /// For the circuit to a client's rendezvous point.
 const ACCEPT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -29,8 +32,8 @@ const LINGER: Duration = Duration::from_secs(2);
 const WRONG_PORTS: u32 = 3;
 /// Streams over the bound, on one circuit, in its lifetime: with the next one it is closed.
 const STREAMS_OVER_BOUND: u32 = 100;
-/// "Every circuit is in use" is said that often.
-const FULL_NOTICE: Duration = Duration::from_secs(60);
+/// That new circuits are refused, or push others out, is said that often.
+const NOTICE: Duration = Duration::from_secs(60);
 
 /// Arti closes a circuit that has that many streams open. It counts those that are being refused, too: over the real
 /// bound a stream is refused and the others live.
@@ -41,10 +44,10 @@ pub(super) fn hard_stream_bound(streams_per_circuit: u32) -> u32 {
 /// The open circuits.
 pub(super) struct Circuits {
     tasks: JoinSet<()>,
-    permits: Arc<Semaphore>,
-    bound: usize,
+    registry: Registry,
+    pace: Pace,
     numbered: u64,
-    full_notice: Option<Instant>,
+    notice: Option<Instant>,
     shared: Arc<Shared>,
 }
 
@@ -60,45 +63,72 @@ impl Circuits {
     pub(super) fn new(
         settings: &Settings,
         listener: Arc<Listener>,
-        incoming: mpsc::Sender<Incoming>,
+        outlets: Outlets,
         cancel: CancellationToken,
     ) -> Self {
+        let Outlets { incoming, circuits, on_refusal, .. } = outlets;
         let shared = Shared { port: settings.port, streams: settings.streams_per_circuit, listener, incoming, cancel };
-        let bound = settings.circuits.min(Semaphore::MAX_PERMITS);
         Self {
             tasks: JoinSet::new(),
-            permits: Arc::new(Semaphore::new(bound)),
-            bound,
+            registry: Registry::new(Bounds::of(settings.circuits), circuits, on_refusal),
+            pace: Pace::new(settings, Instant::now()),
             numbered: 0,
-            full_notice: None,
+            notice: None,
             shared: Arc::new(shared),
         }
     }
 
-    /// Tells whether a circuit is open, wherever it is taken to.
-    pub(super) fn gauge(&self) -> impl Fn() -> bool + use<> {
-        let (permits, bound) = (Arc::clone(&self.permits), self.bound);
-        move || permits.available_permits() < bound
+    /// How many circuits are open, wherever it is taken to.
+    pub(super) fn figures(&self) -> Arc<CircuitFigures> {
+        Arc::clone(self.registry.figures())
     }
 
-    /// Gives a request a circuit of its own, or drops it where there are too many. A client is not told.
-    pub(super) fn admit(&mut self, request: RendRequest) {
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            if self.full_notice.is_none_or(|at| at.elapsed() >= FULL_NOTICE) {
-                self.full_notice = Some(Instant::now());
-                tracing::warn!(target: LOG, circuits = self.tasks.len(), "every circuit is in use, new clients are refused");
+    /// The next request that may be admitted; `None` if there are no more. What comes too fast waits in `requests` or is
+    /// dropped, see [`Pace`]. Nothing is lost if the future is dropped.
+    pub(super) async fn next(
+        &mut self,
+        requests: &mut (impl Stream<Item = RendRequest> + Unpin),
+    ) -> Option<RendRequest> {
+        loop {
+            let Self { tasks, pace, .. } = self;
+            let next = async {
+                pace.wait().await;
+                requests.next().await
+            };
+            let request = tokio::select! {
+                request = next => request?,
+                // What is left of a circuit that has ended.
+                Some(_) = tasks.join_next() => continue,
+            };
+            if self.pace.take() {
+                return Some(request);
             }
-            return;
-        };
-        self.numbered += 1;
-        let peer = Peer::Circuit(self.numbered);
-        self.tasks.spawn(Arc::clone(&self.shared).rendezvous(peer, request, permit));
+            self.numbered += 1;
+            self.registry.refused(CircuitRefused::Paced, self.numbered);
+            self.notice();
+        }
     }
 
-    /// Waits for a circuit to end: for ever while there is none.
-    pub(super) async fn reap(&mut self) {
-        if self.tasks.join_next().await.is_none() {
-            std::future::pending().await
+    /// Gives a request a circuit of its own. Where there are too many, an older one without a session has to go for it; if
+    /// there is none, the request is dropped. A client is not told.
+    pub(super) fn admit(&mut self, request: RendRequest) {
+        self.numbered += 1;
+        let (seat, crowded) = self.registry.admit(self.numbered);
+        if crowded {
+            self.notice();
+        }
+        if let Some(seat) = seat {
+            let peer = Peer::Circuit(self.numbered);
+            self.tasks.spawn(Arc::clone(&self.shared).rendezvous(peer, request, seat));
+        }
+    }
+
+    fn notice(&mut self) {
+        if self.notice.is_none_or(|at| at.elapsed() >= NOTICE) {
+            self.notice = Some(Instant::now());
+            let figures = self.registry.figures();
+            let (open, established) = (figures.open(), figures.established());
+            tracing::warn!(target: LOG, open, established, "more clients than there is room for: sessions go first");
         }
     }
 
@@ -109,21 +139,32 @@ impl Circuits {
 }
 
 impl Shared {
-    async fn rendezvous(self: Arc<Self>, peer: Peer, request: RendRequest, permit: OwnedSemaphorePermit) {
+    async fn rendezvous(self: Arc<Self>, peer: Peer, request: RendRequest, seat: Seat) {
+        let closed = seat.handle().token().clone();
         let accepted = tokio::select! {
             () = self.cancel.cancelled() => return,
+            () = closed.cancelled() => return,
             accepted = timeout(ACCEPT_TIMEOUT, request.accept()) => accepted,
         };
         match accepted {
-            Ok(Ok(requests)) => self.circuit(peer, requests).await,
+            Ok(Ok(requests)) => {
+                seat.built();
+                // Arti ends a circuit when nobody holds its requests or a stream of it any more, and these end by themselves.
+                closed.run_until_cancelled(self.circuit(peer, requests, &seat)).await;
+            }
             // The kind only: the rest of the report would name relays of the client's choice.
-            Ok(Err(error)) => tracing::debug!(target: LOG, kind = %error.kind(), "a rendezvous failed"),
-            Err(_) => tracing::debug!(target: LOG, "a rendezvous took too long"),
+            Ok(Err(error)) => {
+                seat.refused(CircuitRefused::Failed);
+                tracing::debug!(target: LOG, kind = %error.kind(), "a rendezvous failed");
+            }
+            Err(_) => {
+                seat.refused(CircuitRefused::Failed);
+                tracing::debug!(target: LOG, "a rendezvous took too long");
+            }
         }
-        drop(permit);
     }
 
-    async fn circuit(&self, peer: Peer, mut requests: impl Stream<Item = StreamRequest> + Unpin) {
+    async fn circuit(&self, peer: Peer, mut requests: impl Stream<Item = StreamRequest> + Unpin, seat: &Seat) {
         let streams = Arc::new(Semaphore::new(self.streams as usize));
         let mut refused = Refused::default();
         loop {
@@ -134,14 +175,17 @@ impl Shared {
             // None: the client, or the network, has closed the circuit.
             let Some(request) = request else { return };
             let stream = if self.cancel.is_cancelled() {
-                Err(Refusal::Busy)
+                Err(Refusal::Draining)
             } else if is_for(request.request(), self.port) {
                 Arc::clone(&streams).try_acquire_owned().map_err(|_| Refusal::Busy)
             } else {
                 Err(Refusal::WrongPort)
             };
+            if let Err(Some(why)) = stream.as_ref().map_err(|why| why.reported()) {
+                seat.refused(why);
+            }
             match stream {
-                Ok(permit) => self.hand_on(peer, request, permit).await,
+                Ok(permit) => self.hand_on(peer, request, permit, seat).await,
                 Err(why) if refused.bears(why) => refuse(request).await,
                 Err(_) => {
                     tracing::debug!(target: LOG, "a circuit asked for too much and was closed");
@@ -169,7 +213,7 @@ impl Shared {
         tokio::time::sleep(LINGER).await;
     }
 
-    async fn hand_on(&self, peer: Peer, request: StreamRequest, permit: OwnedSemaphorePermit) {
+    async fn hand_on(&self, peer: Peer, request: StreamRequest, permit: OwnedSemaphorePermit, seat: &Seat) {
         // The slot first: a stream that nobody takes must not look open to its client.
         let slot = match timeout(ANSWER_TIMEOUT, self.incoming.reserve()).await {
             Ok(Ok(slot)) => slot,
@@ -178,8 +222,9 @@ impl Shared {
         match timeout(ANSWER_TIMEOUT, request.accept(Connected::new_empty())).await {
             Ok(Ok(stream)) => slot.send(Incoming {
                 peer,
-                io: Box::new(stream),
+                io: Box::new(CircuitStream::new(stream, seat.handle().token())),
                 listener: Arc::clone(&self.listener),
+                circuit: Some(seat.handle().clone()),
                 permit: Some(permit),
             }),
             _ => tracing::debug!(target: LOG, "a stream ended before it was accepted"),
@@ -203,6 +248,18 @@ fn is_for(request: &IncomingStreamRequest, port: u16) -> bool {
 enum Refusal {
     WrongPort,
     Busy,
+    Draining,
+}
+
+impl Refusal {
+    /// What is counted. That the service ends is nobody's fault.
+    fn reported(self) -> Option<CircuitRefused> {
+        match self {
+            Self::WrongPort => Some(CircuitRefused::WrongPort),
+            Self::Busy => Some(CircuitRefused::StreamOverBound),
+            Self::Draining => None,
+        }
+    }
 }
 
 /// What was refused on one circuit.
@@ -217,7 +274,7 @@ impl Refused {
     fn bears(&mut self, why: Refusal) -> bool {
         let (count, bound) = match why {
             Refusal::WrongPort => (&mut self.wrong_port, WRONG_PORTS),
-            Refusal::Busy => (&mut self.busy, STREAMS_OVER_BOUND),
+            Refusal::Busy | Refusal::Draining => (&mut self.busy, STREAMS_OVER_BOUND),
         };
         *count = count.saturating_add(1);
         *count <= bound

@@ -7,7 +7,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::sleep::{backoff, jittered};
-use super::{LOG, OnionStatus, Phase, Reason};
+use super::{LOG, OnionStatus, Phase, Probe, Reason};
+use crate::protocol::Millis;
 
 /// Between two connections to the own address while all is well: half of this at least.
 const CALM: Duration = Duration::from_secs(360);
@@ -63,6 +64,29 @@ impl Outlook {
             status.bootstrap_percent = percent;
             status.progress = words;
             changed
+        });
+    }
+
+    /// Where what is known is told.
+    pub(super) fn status(&self) -> watch::Sender<OnionStatus> {
+        self.status.clone()
+    }
+
+    /// A connection to the own address has ended. Nobody is woken for it: what it means, comes with
+    /// [`succeeded`](Self::succeeded) and [`failed`](Self::failed).
+    pub(super) fn probed(&self, probe: Probe) {
+        self.status.send_if_modified(|status| {
+            status.probe = Some(probe);
+            false
+        });
+    }
+
+    /// Arti's opinion of the service. `published`: it has just come to be content with it.
+    pub(super) fn heard(&self, word: &'static str, published: Option<Millis>) {
+        self.status.send_if_modified(|status| {
+            status.arti = word;
+            status.published = published.or(status.published);
+            false
         });
     }
 

@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use arti_client::config::onion_service::{OnionServiceConfig, OnionServiceConfigBuilder};
 use arti_client::{HasKind as _, TorClientConfig};
-use futures::{Stream, StreamExt as _};
+use futures::Stream;
 use safelog::DisplayRedacted as _;
 use tokio_util::sync::CancellationToken;
+use tor_hsservice::config::TokenBucketConfig;
+use tor_hsservice::config::restricted_discovery::HsClientNickname;
 use tor_hsservice::{HsNickname, RendRequest, RunningOnionService};
 use tor_keymgr::KeystoreSelector;
 
 use super::circuits::{Circuits, hard_stream_bound};
 use super::reach::Outlook;
-use super::{OnionError, Settings, Vanguards, watch};
-use crate::tor::{self, Client, EndOnDrop, TorError};
+use super::restriction::Restriction;
+use super::{OnionError, PROOF_OF_WORK, Settings, Vanguards, watch};
+use crate::tor::{self, Client, DiscoveryKey, EndOnDrop, TorError};
 
 /// How a life ended.
 pub(super) enum End {
@@ -29,6 +32,7 @@ pub(super) enum End {
 pub(super) struct Service {
     running: Arc<RunningOnionService>,
     requests: Pin<Box<dyn Stream<Item = RendRequest> + Send>>,
+    restriction: Option<Restriction>,
     address: String,
     port: u16,
     client: OwnedClient,
@@ -51,16 +55,21 @@ impl OwnedClient {
 impl Service {
     /// Creates the client and publishes the service as soon as there is a network.
     pub(super) fn launch(settings: &Settings, state_dir: &Path, address: &str) -> Result<Self, OnionError> {
-        let service_config = service_config(settings)?;
         let (client, tasks) = tor::owned_client(client_config(settings, state_dir)?, state_dir)?;
         let client = OwnedClient { client, tasks: EndOnDrop(tasks) };
+        let restriction = Restriction::new(settings, state_dir, &client.client, address)?;
+        let service_config = match &restriction {
+            Some(restriction) => restriction.config()?,
+            None => service_config(settings, None)?,
+        };
         let (running, requests) = client
             .client
             .launch_onion_service(service_config)
             .map_err(|e| TorError::from_arti("the onion service does not start", state_dir, e))?
             // The configuration above does not disable it.
             .ok_or_else(|| OnionError::Setting { key: "enabled", why: "Arti considers the service disabled".into() })?;
-        Ok(Self { client, running, requests: Box::pin(requests), address: address.to_owned(), port: settings.port })
+        let (requests, address) = (Box::pin(requests), address.to_owned());
+        Ok(Self { client, running, requests, restriction, address, port: settings.port })
     }
 
     /// Admits rendezvous requests, and watches over the service, until it is told to end or is stuck.
@@ -70,18 +79,27 @@ impl Service {
         outlook: &mut Outlook,
         cancel: &CancellationToken,
     ) -> End {
-        let watch =
-            watch::watch(&self.client.client, &self.running, &self.address, self.port, outlook, circuits.gauge());
-        tokio::pin!(watch);
+        let (running, status, figures) = (&self.running, outlook.status(), circuits.figures());
+        let restriction = &mut self.restriction;
+        status.send_modify(|status| status.restricted = restriction.as_ref().map(Restriction::clients));
+        let keep_clients = async {
+            match restriction {
+                Some(restriction) => restriction.keep(running, &status).await,
+                None => std::future::pending().await,
+            }
+        };
+        let in_use = || figures.open() > 0;
+        let watch = watch::watch(&self.client.client, running, &self.address, self.port, outlook, in_use);
+        tokio::pin!(watch, keep_clients);
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return End::Cancelled,
-                request = self.requests.next() => match request {
+                request = circuits.next(&mut self.requests) => match request {
                     Some(request) => circuits.admit(request),
                     None => return End::Stuck,
                 },
-                () = circuits.reap() => {}
                 () = &mut watch => return End::Stuck,
+                () = &mut keep_clients => {}
             }
         }
     }
@@ -101,7 +119,8 @@ impl Service {
 pub(super) fn address(settings: &Settings, state_dir: &Path) -> Result<String, OnionError> {
     let config = client_config(settings, state_dir)?;
     tor::make_directories(&config, state_dir)?;
-    let service = Client::create_onion_service(&config, service_config(settings)?)
+    // Who may find it does not matter for its name.
+    let service = Client::create_onion_service(&config, service_config(settings, None)?)
         .map_err(|e| TorError::from_arti("the keys cannot be opened", state_dir, e))?;
     let identity = match service.generate_identity_key(KeystoreSelector::Primary) {
         Ok(identity) => identity,
@@ -129,18 +148,71 @@ pub(super) fn client_config(settings: &Settings, state_dir: &Path) -> Result<Tor
         Vanguards::Full => "full",
     };
     vanguards.insert("mode".to_owned(), mode.into());
+    limit_memory(&mut table, settings.memory_bytes)?;
     tor::config(table, state_dir)
 }
 
-fn service_config(settings: &Settings) -> Result<OnionServiceConfig, OnionError> {
+/// Whether a `[tor]` table says itself how much memory Arti's queues may take.
+pub(super) fn limits_memory(table: &toml::Table) -> bool {
+    let memory = table.get("system").and_then(|system| system.get("memory"));
+    memory.is_some_and(|memory| memory.get("max").is_some())
+}
+
+fn limit_memory(table: &mut toml::Table, bytes: usize) -> Result<(), TorError> {
+    if limits_memory(table) {
+        return Ok(());
+    }
+    let mut below = table;
+    for (key, name) in [("system", "tor.system"), ("memory", "tor.system.memory")] {
+        let entry = below.entry(key).or_insert_with(|| toml::Table::new().into());
+        let Some(next) = entry.as_table_mut() else { return Err(TorError::Table(format!("{name} must be a table"))) };
+        below = next;
+    }
+    below.insert("max".to_owned(), i64::try_from(bytes).unwrap_or(i64::MAX).into());
+    Ok(())
+}
+
+/// With `clients`, only these can find the service; there has to be one at least.
+pub(super) fn service_config<'a>(
+    settings: &Settings,
+    clients: Option<&mut dyn Iterator<Item = (&'a str, &'a DiscoveryKey)>>,
+) -> Result<OnionServiceConfig, OnionError> {
     let nickname = HsNickname::new(settings.nickname.clone())
         .map_err(|e| OnionError::Setting { key: "nickname", why: e.to_string() })?;
-    OnionServiceConfigBuilder::default()
+    if settings.proof_of_work && !PROOF_OF_WORK {
+        let why = "this program was built without it: build it with `--features pow`".into();
+        return Err(OnionError::Setting { key: "proof_of_work", why });
+    }
+    let mut builder = OnionServiceConfigBuilder::default();
+    builder
         .nickname(nickname)
         .num_intro_points(settings.introduction_points)
+        .rate_limit_at_intro(Some(TokenBucketConfig::new(settings.introduction_rate, settings.introduction_burst)))
         .max_concurrent_streams_per_circuit(hard_stream_bound(settings.streams_per_circuit))
-        .build()
-        .map_err(|e| OnionError::Setting { key: "introduction_points", why: e.to_string() })
+        .enable_pow(settings.proof_of_work)
+        .pow_rend_queue_depth(queue_depth(settings.circuits_per_second))
+        // It would need memory that is both writable and executable, which a hardened system forbids.
+        .disable_pow_compilation(true);
+    if let Some(clients) = clients {
+        let restricted = builder.restricted_discovery();
+        restricted.enabled(true);
+        for (name, key) in clients {
+            let name: HsClientNickname = name
+                .parse()
+                .map_err(|_| OnionError::Setting { key: "restricted", why: "a client's name is refused".into() })?;
+            restricted.static_keys().access().push((name, key.arti().clone()));
+        }
+    }
+    builder.build().map_err(|error| {
+        let key = if error.to_string().contains("rate_limit") { "introduction_rate" } else { "introduction_points" };
+        OnionError::Setting { key, why: error.to_string() }
+    })
+}
+
+/// Requests that wait for their turn, with proof of work: as many as can be taken on while their clients are patient.
+/// Each takes some 4 KiB.
+fn queue_depth(circuits_per_second: u32) -> usize {
+    usize::try_from(circuits_per_second).unwrap_or(usize::MAX).saturating_mul(20).clamp(64, 8192)
 }
 
 #[cfg(test)]

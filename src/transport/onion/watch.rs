@@ -10,7 +10,8 @@ use tor_hsservice::status::{OnionServiceStatusStream, State};
 use super::probe::probe;
 use super::reach::Outlook;
 use super::sleep::sleep_until;
-use super::{LOG, Reason};
+use super::{LOG, Probe, Reason};
+use crate::clock::Clock;
 use crate::tor::Client;
 
 /// The first connection waits until Arti has tried to publish the descriptor, and then for this long.
@@ -35,10 +36,12 @@ pub(super) async fn watch(
         return;
     }
     let mut pause = Pause { events: running.status_events(), state: State::Bootstrapping };
-    pause.until(Instant::now() + UNPUBLISHED, PUBLISHED).await;
+    pause.until(Instant::now() + UNPUBLISHED, PUBLISHED, outlook).await;
     loop {
-        let answered = probe(client, address, port).await;
+        let start = Instant::now();
+        let answered = pause.listening(probe(client, address, port), outlook).await;
         let now = Instant::now();
+        outlook.probed(Probe { at: Clock::System.now(), answered, took: now - start });
         if answered {
             outlook.succeeded(now);
         } else {
@@ -47,7 +50,7 @@ pub(super) async fn watch(
         if outlook.is_stuck(now, in_use()) {
             return;
         }
-        pause.until(now + outlook.retry(), SOON).await;
+        pause.until(now + outlook.retry(), SOON, outlook).await;
     }
 }
 
@@ -91,7 +94,7 @@ struct Pause {
 impl Pause {
     /// Waits until `due`; but only for `soon` when Arti changes its mind about the service, and no longer when the
     /// machine has slept.
-    async fn until(&mut self, mut due: Instant, soon: Duration) {
+    async fn until(&mut self, mut due: Instant, soon: Duration, outlook: &Outlook) {
         loop {
             tokio::select! {
                 jumped = sleep_until(due) => {
@@ -101,13 +104,48 @@ impl Pause {
                     return;
                 }
                 Some(status) = self.events.next() => {
-                    let state = status.state();
-                    if state != self.state && !matches!(state, State::Bootstrapping | State::Shutdown) {
+                    if self.heard(status.state(), outlook) {
                         due = due.min(Instant::now() + soon);
                     }
-                    self.state = state;
                 }
             }
         }
+    }
+
+    /// Lets something happen, and misses nothing of what Arti says meanwhile.
+    async fn listening<T>(&mut self, happening: impl Future<Output = T>, outlook: &Outlook) -> T {
+        let mut happening = std::pin::pin!(happening);
+        loop {
+            tokio::select! {
+                outcome = &mut happening => return outcome,
+                Some(status) = self.events.next() => {
+                    self.heard(status.state(), outlook);
+                }
+            }
+        }
+    }
+
+    /// Whether Arti has changed its mind. While it publishes, it is bootstrapping in its own words.
+    fn heard(&mut self, state: State, outlook: &Outlook) -> bool {
+        let changed = state != self.state;
+        let uploaded = matches!(state, State::Running | State::DegradedReachable | State::DegradedUnreachable);
+        let published = uploaded && self.state == State::Bootstrapping;
+        outlook.heard(word(state), published.then(|| Clock::System.now()));
+        self.state = state;
+        changed && !matches!(state, State::Bootstrapping | State::Shutdown)
+    }
+}
+
+/// For `status`.
+fn word(state: State) -> &'static str {
+    match state {
+        State::Shutdown => "shut down",
+        State::Bootstrapping => "publishing",
+        State::DegradedReachable => "degraded, reachable",
+        State::DegradedUnreachable => "degraded, unreachable",
+        State::Running => "running",
+        State::Recovering => "recovering",
+        State::Broken => "broken",
+        _ => "unknown",
     }
 }

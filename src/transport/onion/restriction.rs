@@ -1,0 +1,118 @@
+//! Restricted discovery of one life of the service: only those who were added, and the server itself, can read where it
+//! is to be found. Who is added while it runs can from the next descriptor on, which is at most a minute away.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use arti_client::config::onion_service::OnionServiceConfig;
+use tokio::sync::watch;
+use tor_config::Reconfigure;
+use tor_hsservice::RunningOnionService;
+use tor_keymgr::KeystoreSelector;
+
+use super::clients::{self, Clients};
+use super::{LOG, OnionError, OnionStatus, Settings, service};
+use crate::tor::{Client, DiscoveryKey, TorError};
+
+/// Between two looks at the directory of the clients.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// What Arti calls the server's own key. No client's name begins like that.
+pub(super) const OWN: &str = "_self";
+
+/// See the module.
+pub(super) struct Restriction {
+    settings: Settings,
+    state_dir: PathBuf,
+    own: DiscoveryKey,
+    clients: Clients,
+    left_out: usize,
+}
+
+impl Restriction {
+    /// `None` where everybody may find the service. The server needs a key to reach itself: Arti keeps it with the others.
+    pub(super) fn new(
+        settings: &Settings,
+        state_dir: &Path,
+        client: &Client,
+        address: &str,
+    ) -> Result<Option<Self>, OnionError> {
+        if !settings.restricted {
+            return Ok(None);
+        }
+        let failed = |error| TorError::from_arti("the key for reaching itself cannot be kept", state_dir, error);
+        let service = address.parse().map_err(|_| OnionError::Setting {
+            key: "restricted",
+            why: "the address of the service is not understood".into(),
+        })?;
+        let own = match client.get_service_discovery_key(service).map_err(failed)? {
+            Some(key) => key,
+            None => client.generate_service_discovery_key(KeystoreSelector::Primary, service).map_err(failed)?,
+        };
+        let mut restriction = Self {
+            settings: settings.clone(),
+            state_dir: state_dir.to_owned(),
+            own: own.into(),
+            clients: Clients::new(),
+            left_out: 0,
+        };
+        let read = clients::usable(state_dir);
+        restriction.take_over(read);
+        if restriction.clients.is_empty() {
+            tracing::warn!(target: LOG, "restricted, and no client was added: nobody can find the service");
+        }
+        Ok(Some(restriction))
+    }
+
+    /// The service's configuration with the clients of now.
+    pub(super) fn config(&self) -> Result<OnionServiceConfig, OnionError> {
+        let own = (OWN, &self.own);
+        let clients = self.clients.iter().map(|(name, key)| (name.as_str(), key));
+        service::service_config(&self.settings, Some(&mut clients.chain([own])))
+    }
+
+    pub(super) fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Tells the running service who is added and taken away, for ever.
+    pub(super) async fn keep(&mut self, running: &RunningOnionService, status: &watch::Sender<OnionStatus>) {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            let state_dir = self.state_dir.clone();
+            let Ok(read) = tokio::task::spawn_blocking(move || clients::usable(&state_dir)).await else { continue };
+            if !self.take_over(read) {
+                continue;
+            }
+            let changed = self.config().map_err(|error| error.to_string()).and_then(|config| {
+                running.reconfigure(config, Reconfigure::AllOrNothing).map_err(|error| error.to_string())
+            });
+            match changed {
+                Ok(()) => tracing::info!(target: LOG, clients = self.clients.len(), "the clients have changed"),
+                Err(error) => tracing::warn!(target: LOG, %error, "the change of the clients has no effect"),
+            }
+            status.send_modify(|status| status.restricted = Some(self.clients.len()));
+        }
+    }
+
+    /// Whether the clients are others now. What cannot be read changes nothing.
+    fn take_over(&mut self, read: Result<(Clients, usize), clients::ClientsError>) -> bool {
+        let (clients, left_out) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                // Once, until it can be read again.
+                if self.left_out != usize::MAX {
+                    tracing::warn!(target: LOG, %error, "the clients cannot be read: those of before stay");
+                }
+                self.left_out = usize::MAX;
+                return false;
+            }
+        };
+        if left_out != self.left_out && left_out > 0 {
+            tracing::warn!(target: LOG, files = left_out, "some clients are left out: see `ephemeral-server clients list`");
+        }
+        self.left_out = left_out;
+        let changed = clients != self.clients;
+        self.clients = clients;
+        changed
+    }
+}
