@@ -238,18 +238,14 @@ impl Ledger {
     }
 
     /// What a session has acknowledged, after the server had the time to read that. `certain`: it was there to do so.
-    pub fn acknowledged(&mut self, client: &Client, certain: bool) {
+    pub fn acknowledged(&mut self, client: &Client, certain: bool, now: Millis) {
         for (_, place) in client.delivered.iter().filter(|(seq, _)| *seq <= client.acknowledged) {
             let Some(kept) = place.and_then(|place| self.kept.get_mut(place)) else { continue };
             kept.perhaps_acknowledged = true;
-            kept.acknowledged |= certain;
+            // It may have expired before.
+            kept.acknowledged |= certain && kept.lives(now);
             kept.tells |= client.receipts;
         }
-    }
-
-    /// A session is gone.
-    pub fn was_left(&mut self, client: &Client) {
-        self.acknowledged(client, false);
     }
 
     /// A receipt.

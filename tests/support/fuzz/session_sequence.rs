@@ -243,9 +243,10 @@ impl World {
     }
 
     fn forget(&mut self, who: u8) {
+        let now = self.rig.hub.now();
         for mut client in self.clients.extract_if(.., |client| client.who == who && !client.replaced) {
             self.ledger.may_have_kept(client.owed());
-            self.ledger.was_left(&client);
+            self.ledger.acknowledged(&client, false, now);
         }
     }
 
@@ -267,10 +268,11 @@ impl World {
         while self.read().await {
             settle().await;
         }
-        self.ledger.since = self.rig.hub.now();
+        let now = self.rig.hub.now();
+        self.ledger.since = now;
         // An acknowledgement that was read by a session which still is one has been taken.
         for client in &self.clients {
-            self.ledger.acknowledged(client, !client.over && !client.replaced && !client.was_deaf);
+            self.ledger.acknowledged(client, !client.over && !client.replaced && !client.was_deaf, now);
         }
     }
 }
@@ -317,7 +319,7 @@ impl World {
             }
             Some("receipt") => {
                 // Its recipient's acknowledgement may have been read a moment ago.
-                self.clients.iter().for_each(|client| self.ledger.acknowledged(client, false));
+                self.clients.iter().for_each(|client| self.ledger.acknowledged(client, false, now));
                 self.ledger.receipt(&self.clients[place], frame, now);
             }
             Some("caught_up") => {
@@ -331,6 +333,7 @@ impl World {
 
     /// Those that are over are forgotten, if they had a reason to be.
     fn bury(&mut self) {
+        let now = self.rig.hub.now();
         for mut client in self.clients.extract_if(.., |client| client.closed.is_some()) {
             let code = client.closed.unwrap_or_default();
             let expected = match code {
@@ -341,7 +344,7 @@ impl World {
             };
             assert!(expected, "closed with {code}");
             self.ledger.may_have_kept(client.owed());
-            self.ledger.was_left(&client);
+            self.ledger.acknowledged(&client, false, now);
         }
     }
 
