@@ -9,9 +9,10 @@ mod tornet;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use daemon::{Daemon, GENEROUS, PATIENCE, Person};
 use ephemeral::client::dial::Arti;
@@ -30,6 +31,30 @@ fn keys(state: &Path, line: &str, path: &Path) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// A `HiddenServiceDir` and its address, made by C tor without a network: what it had published, this small network would
+/// keep for some minutes.
+async fn made_by_c_tor(directory: &Path) -> (PathBuf, String) {
+    let service = directory.join("c-tor/service");
+    let mut tor = Command::new("tor");
+    tor.args(["--ignore-missing-torrc", "-f", "none", "--defaults-torrc", "none", "--SocksPort", "0"]);
+    tor.args(["--DisableNetwork", "1", "--DataDirectory"]).arg(directory.join("c-tor"));
+    // In this order: the port is that of the directory before it.
+    tor.arg("--HiddenServiceDir").arg(&service).args(["--HiddenServicePort", "80 127.0.0.1:1"]).stdout(Stdio::null());
+    let mut tor = tor.spawn().expect("the program `tor`: apt-get install tor");
+    let made = async {
+        loop {
+            match fs::read_to_string(service.join("hostname")) {
+                Ok(name) if name.ends_with('\n') => return name.trim().to_owned(),
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let address = timeout(PATIENCE, made).await;
+    tor.kill().unwrap();
+    tor.wait().unwrap();
+    (service, address.expect("a key of C tor's"))
+}
+
 fn arti(directory: &TempDir) -> Arti {
     let mut file: toml::Table = tornet::shared().arti_toml().parse().unwrap();
     let Some(toml::Value::Table(table)) = file.remove("tor") else { panic!("no [tor] table") };
@@ -40,20 +65,9 @@ fn arti(directory: &TempDir) -> Arti {
 async fn an_onion_that_c_tor_generated_is_published_here_and_c_tor_reaches_it() {
     let directory = tempfile::tempdir().unwrap();
     let network = tornet::shared();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    // C tor makes the key. Its service ends with the value.
-    let service = network.start_onion_service(listener.local_addr().unwrap()).unwrap();
-    let c_tors = service.keys.clone();
-    let kept = directory.path().join("kept");
-    fs::create_dir(&kept).unwrap();
-    for name in ["hs_ed25519_secret_key", "hostname"] {
-        fs::copy(c_tors.join(name), kept.join(name)).unwrap();
-    }
-    let address = service.address.clone();
-    drop(service);
-
+    let (service, address) = made_by_c_tor(directory.path()).await;
     let state = directory.path().join("server/state");
-    assert_eq!(keys(&state, "import", &kept), address);
+    assert_eq!(keys(&state, "import", &service), address);
     let configuration = format!("{GENEROUS}{}", network.arti_toml());
     let mut daemon = Daemon::start(&directory.path().join("server"), &configuration, &[]);
     let url = daemon.reachable().await;

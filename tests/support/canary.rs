@@ -77,7 +77,7 @@ pub fn search(files: &[PathBuf], canary: &Canary) -> Vec<PathBuf> {
     let disguises = canary.disguises();
     let has = |path: &&PathBuf| {
         let bytes = fs::read(path).unwrap_or_else(|error| panic!("{} cannot be searched: {error}", path.display()));
-        disguises.iter().any(|(_, disguise)| bytes.windows(disguise.len()).any(|window| window == disguise))
+        disguises.iter().any(|(_, disguise)| memchr::memmem::find(&bytes, disguise).is_some())
     };
     files.iter().filter(has).cloned().collect()
 }

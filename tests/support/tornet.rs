@@ -174,13 +174,13 @@ impl TorNetwork {
     pub fn start_onion_service(&self, forward_to: SocketAddr) -> Result<OnionService, BootError> {
         let directory = self.endpoint("service");
         let keys = directory.join("service");
-        OnionService::start(&directory, keys, forward_to, &self.authorities, self.guardian.group())
+        OnionService::start(&directory, &keys, forward_to, &self.authorities, self.guardian.group())
     }
 
     /// The same with a key that is there already, in a `HiddenServiceDir`.
     pub fn start_onion_service_with(&self, keys: &Path, forward_to: SocketAddr) -> Result<OnionService, BootError> {
         let directory = self.endpoint("service");
-        OnionService::start(&directory, keys.to_owned(), forward_to, &self.authorities, self.guardian.group())
+        OnionService::start(&directory, keys, forward_to, &self.authorities, self.guardian.group())
     }
 
     fn endpoint(&self, kind: &str) -> PathBuf {

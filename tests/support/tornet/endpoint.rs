@@ -6,7 +6,7 @@ use super::relay::create_private;
 use super::torrc;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 const WITHIN: Duration = Duration::from_secs(90);
@@ -41,24 +41,22 @@ pub struct OnionService {
     tor: Tor,
     /// Its name, with `.onion`. The port is 80.
     pub address: String,
-    /// Where its key is.
-    pub keys: PathBuf,
 }
 
 impl OnionService {
     /// `keys`: a directory, in which it makes a key if there is none.
     pub fn start(
         directory: &Path,
-        keys: PathBuf,
+        keys: &Path,
         forward_to: SocketAddr,
         authorities: &str,
         group: i32,
     ) -> Result<Self, BootError> {
-        let mut tor = spawn(directory, "service", &torrc::onion_service(&keys, forward_to), authorities, group)?;
+        let mut tor = spawn(directory, "service", &torrc::onion_service(keys, forward_to), authorities, group)?;
         tor.wait_for(WITHIN, "an onion service that is bootstrapped", bootstrapped)?;
         tor.wait_for(WITHIN, "an onion service whose descriptors are uploaded", uploaded)?;
         let address = fs::read_to_string(keys.join("hostname"))?.trim().to_owned();
-        Ok(Self { tor, address, keys })
+        Ok(Self { tor, address })
     }
 
     pub fn pid(&self) -> u32 {

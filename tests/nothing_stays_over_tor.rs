@@ -1,0 +1,76 @@
+//! Nothing of a message stays where Tor keeps its files either: messages over the onion, then the server is killed, and
+//! everything in its directory is searched.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/canary.rs"]
+mod canary;
+#[path = "support/daemon.rs"]
+mod daemon;
+#[path = "support/tornet.rs"]
+mod tornet;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use canary::{Canary, search};
+use daemon::{Daemon, GENEROUS, Person, until_both};
+use ephemeral::client::dial::Arti;
+use rustix::process::Signal;
+
+fn everything_below(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(everything_below(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_messages_over_the_onion_and_a_kill_nothing_is_in_the_state_directory_or_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().join("server");
+    let network = tornet::shared();
+    let configuration = format!("{GENEROUS}{}", network.arti_toml());
+    let mut daemon = Daemon::start(&home, &configuration, &["--log-level", "debug"]);
+    let url = daemon.reachable().await;
+    let mut file: toml::Table = network.arti_toml().parse().unwrap();
+    let Some(toml::Value::Table(table)) = file.remove("tor") else { panic!("no [tor] table") };
+    let arti = Arti::new(table, &directory.path().join("client")).unwrap();
+    let person = |number| Person::new(number, Arc::new(arti.isolated()), &url);
+    let (mut alice, mut bob) = (person(101), person(102));
+    let nobody = person(103).fingerprint;
+
+    let canary = Canary::text("content");
+    for number in 0..50 {
+        alice.send(bob.fingerprint, format!("{number} {}", canary.as_text()));
+        bob.send(alice.fingerprint, format!("{number} {}", canary.as_text()));
+    }
+    until_both(&mut alice, &mut bob, "the exchange", |one| one.received.len() == 50 && one.delivered == 50).await;
+    alice.send(nobody, canary.as_text().to_owned());
+    alice.until("one that waits", |alice| alice.accepted == 51).await;
+    daemon.signal(Signal::KILL);
+    daemon.ended().await;
+
+    let places = everything_below(&home);
+    assert!(places.iter().any(|path| path.starts_with(home.join("state/tor/cache"))), "Tor has kept files: {places:?}");
+    let key = |fingerprint: ephemeral::protocol::Fingerprint| {
+        let bytes = data_encoding::HEXLOWER.decode(fingerprint.to_string().as_bytes()).unwrap();
+        Canary::key(bytes.first_chunk().unwrap())
+    };
+    for canary in [canary, key(alice.fingerprint), key(bob.fingerprint), key(nobody)] {
+        let found = search(&places, &canary);
+        assert!(found.is_empty(), "{canary:?} is in {found:?}");
+    }
+    for message in alice.received.iter().chain(&bob.received) {
+        let id = message.id.as_bytes();
+        let has = |path: &&PathBuf| memchr::memmem::find(&fs::read(path).unwrap(), id).is_some();
+        assert_eq!(places.iter().find(has), None, "{}", message.id);
+    }
+}
