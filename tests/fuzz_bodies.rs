@@ -1,6 +1,8 @@
 //! What the fuzzer checks (`fuzz/`), for every seed, for seeds with changes, and for any bytes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+// Each body is a file of its own for a fuzz target, with what it needs.
+#![allow(clippy::duplicate_mod, reason = "each brings its own")]
 
 #[path = "support/fuzz/client_frame.rs"]
 mod client_frame;

@@ -380,7 +380,7 @@ impl World {
         }
         self.clients.clear();
         pass(3).await;
-        assert_eq!((self.rig.connections(), self.rig.free_permits()), (0, 1000), "something of a connection is left");
+        assert_eq!((self.rig.connections(), self.rig.unauthenticated()), (0, 0), "something of a connection is left");
         assert_eq!(self.rig.hub.figures().0, 0, "a session without a connection");
     }
 
