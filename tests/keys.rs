@@ -315,7 +315,8 @@ fn on_a_terminal_the_passphrase_is_asked_for_twice_and_a_replacement_has_to_be_t
     let (done, said) = on_a_terminal(&place, "three", "keys import key --force", "yes\n");
     assert!(!done && said.contains("not what was asked for"), "{said}");
     assert_eq!(place.does("three", "address"), three);
-    let (done, said) = on_a_terminal(&place, "three", "keys import key --force", &format!("{}\n", &three[..6]));
+    let (done, said) =
+        on_a_terminal(&place, "three", "keys import key --force", &format!("{}\n", three.get(..6).unwrap()));
     assert!(done, "{said}");
     assert_eq!(place.does("three", "address"), one);
 }

@@ -151,7 +151,13 @@ async fn with_smaller_bounds_all_that_was_accepted_stays_and_nothing_new_is_take
     for number in 0..100 {
         assert_eq!(submit(&alice, &format!("{number}"), 2, &"x".repeat(5000), START.plus(MINUTE)), Ok(false));
     }
-    let tight = Bounds { mailbox_messages: 10, mailbox_bytes: 6000, sender_bytes: 12_000, total_bytes: 20_000, kept_for_online: 0 };
+    let tight = Bounds {
+        mailbox_messages: 10,
+        mailbox_bytes: 6000,
+        sender_bytes: 12_000,
+        total_bytes: 20_000,
+        kept_for_online: 0,
+    };
     let (next, _) = restore_with(&file, tight, START.plus(1));
     let (alice, bob) = (join(&next, 1), join(&next, 2));
     assert_eq!(submit(&alice, "to-bob", 2, "x", START.plus(MINUTE)), Err(ErrorCode::MailboxFull));

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that reports")]
 
+mod flood;
 mod floor;
 mod memory;
 mod onion;
@@ -73,6 +74,8 @@ enum Part {
     },
     /// Over a private Tor network: the server's own Tor client against C tor in front of the same server.
     Onion,
+    /// A good pair while strangers flood, and what a stranger costs.
+    Flood,
     /// The floor itself, as a server (what the other parts start).
     #[command(hide = true)]
     Floor {
@@ -92,6 +95,7 @@ fn main() -> Result<()> {
             }
             Part::Scale => scale().await,
             Part::Onion => onion::compare().await,
+            Part::Flood => flood::run().await,
             Part::Idle { sessions } => memory::idle(sessions).await,
             Part::Stored { messages, size } => memory::stored(messages, size).await,
             Part::All => {
@@ -101,6 +105,7 @@ fn main() -> Result<()> {
                 scale().await?;
                 memory::idle(4000).await?;
                 memory::stored(100_000, 512).await?;
+                flood::run().await?;
                 onion::compare().await
             }
         }

@@ -46,6 +46,13 @@ impl fmt::Display for Figures {
     }
 }
 
+impl Figures {
+    /// The share of the other's throughput, and how many times its p99.
+    pub(crate) fn relative_to(&self, other: &Self) -> (f64, f64) {
+        (self.per_second / other.per_second, self.p99.as_secs_f64() / other.p99.as_secs_f64())
+    }
+}
+
 /// Runs the pairs against a server.
 pub(crate) async fn run(server: &Server, shape: &Shape) -> Result<Figures> {
     let stop = Arc::new(AtomicBool::new(false));

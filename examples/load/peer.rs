@@ -55,9 +55,17 @@ pub(crate) fn fingerprint(number: usize) -> String {
 impl Peer {
     /// Connects as `number`; up to and including `caught_up`, if nothing waits.
     pub(crate) async fn connect(target: &Target, number: usize, receipts: bool) -> Result<Self> {
+        Self::over(target, target.dial().await?, number, receipts).await
+    }
+
+    /// The same over a connection that is there already.
+    pub(crate) async fn on(target: &Target, stream: impl ByteStream, number: usize) -> Result<Self> {
+        Self::over(target, Box::new(stream), number, false).await
+    }
+
+    async fn over(target: &Target, stream: Box<dyn ByteStream>, number: usize, receipts: bool) -> Result<Self> {
         let key = key(number);
         let name = if target.is_floor { number.to_string() } else { fingerprint(number) };
-        let stream = target.dial().await?;
         let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(64 * 1024);
         let url = format!("ws://{}/ws?fingerprint={name}", target.url.authority());
         let (socket, _) = client_async_with_config(url, stream, Some(config)).await?;

@@ -28,7 +28,16 @@ messages_per_minute = 1000000
 message_burst = 1000000
 unauthenticated = 20000
 sessions = 20000
+requests_per_minute = 1000000
+burst = 1000000
+connections_per_peer = 1000000
+
+[onion]
+circuits_per_second = 10000
+circuit_burst = 1000
 "#;
+/// The limits as they come, but for the rate of those who are meant to get through.
+const LIMITED: &str = "[limits]\nmessages_per_minute = 1000000\nmessage_burst = 1000000\n";
 
 /// A server that is killed with this value.
 pub(crate) struct Server {
@@ -48,6 +57,14 @@ impl Server {
         Self::spawn(command, local(address, false)?, None, directory).await
     }
 
+    /// The same, with the limits as they come.
+    pub(crate) async fn limited() -> Result<Self> {
+        let address = free_address()?;
+        let (mut command, directory) = ours(LIMITED)?;
+        command.arg("--no-tor").arg(format!("--clearnet={address}"));
+        Self::spawn(command, local(address, false)?, None, directory).await
+    }
+
     /// The floor: this program again.
     pub(crate) async fn floor() -> Result<Self> {
         let address = free_address()?;
@@ -58,7 +75,7 @@ impl Server {
 
     /// `ephemeral-server` with the Tor client that is inside it.
     pub(crate) async fn onion(network: &TorNetwork, tor: &Arc<Arti>, vanguards: &str) -> Result<Self> {
-        let configuration = format!("{CONFIG}[onion]\nvanguards = \"{vanguards}\"\n{}", network.arti_toml());
+        let configuration = format!("{CONFIG}vanguards = \"{vanguards}\"\n{}", network.arti_toml());
         let (command, directory) = ours(&configuration)?;
         let output = command_with(&directory)?.arg("address").output().await?;
         let address = String::from_utf8(output.stdout)?;
@@ -70,7 +87,7 @@ impl Server {
     pub(crate) async fn behind_c_tor(network: &TorNetwork, tor: &Arc<Arti>) -> Result<Self> {
         let address = free_address()?;
         let service = tokio::task::block_in_place(|| network.start_onion_service(address))?;
-        let names = format!("{CONFIG}[clearnet]\nserver_names = [\"{}\"]\n", service.address);
+        let names = format!("{CONFIG}\n[clearnet]\nserver_names = [\"{}\"]\n", service.address);
         let (mut command, directory) = ours(&names)?;
         command.arg("--no-tor").arg(format!("--clearnet={address}"));
         let url = format!("http://{}", service.address).parse()?;

@@ -1,0 +1,205 @@
+//! A good pair while strangers flood: what is left of its throughput, and what a stranger costs.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use ephemeral::events::{Events, Identity, Kind};
+use ephemeral::limits::{Bucket, Rate};
+use ephemeral::protocol::Millis;
+use futures::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::pairs::{self, Shape};
+use crate::peer::{Peer, fingerprint};
+use crate::process::Server;
+
+/// Strangers a second.
+const RATE: u64 = 500;
+/// No stranger stays longer than this, in case nobody ends it.
+const STAY: Duration = Duration::from_secs(3);
+
+/// A good pair with and without the flood, in turns; then the price of each kind of stranger.
+pub(crate) async fn run() -> Result<()> {
+    println!("\n## flood: one pair, {RATE} new unauthenticated connections a second, the limits as they come");
+    for depth in [1, 16] {
+        let shape = Shape { pairs: 1, depth, size: 512, seconds: 5, receipts: false };
+        for _ in 0..2 {
+            let calm = pairs::run(&Server::limited().await?, &shape).await?;
+            println!("depth {depth:2}, calm    {calm}");
+            let server = Server::limited().await?;
+            let flood = Flood::start(address(&server)?);
+            let flooded = pairs::run(&server, &shape).await?;
+            println!("depth {depth:2}, flooded {flooded}");
+            let (throughput, p99) = flooded.relative_to(&calm);
+            println!(
+                "          {:.0} % of the throughput, p99 {p99:.2} ×; {} strangers",
+                throughput * 100.0,
+                flood.stop()
+            );
+        }
+    }
+    prices().await?;
+    limits();
+    Ok(())
+}
+
+fn address(server: &Server) -> Result<SocketAddr> {
+    server.target.url.authority().parse().context("an address")
+}
+
+/// One after the other, from one address after the other.
+async fn stranger(from: u64, to: SocketAddr) -> Option<TcpStream> {
+    let socket = TcpSocket::new_v4().ok()?;
+    let [.., high, middle, low] = from.to_be_bytes();
+    socket.bind(SocketAddr::from(([127, 100 + high % 100, middle, low.max(1)], 0))).ok()?;
+    timeout(STAY, socket.connect(to)).await.ok()?.ok()
+}
+
+/// Strangers of every kind: silent ones, garbage, and wrong signatures.
+struct Flood {
+    tasks: JoinSet<()>,
+    made: Arc<AtomicU64>,
+}
+
+impl Flood {
+    fn start(to: SocketAddr) -> Self {
+        let made = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&made);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut tick = interval(Duration::from_micros(1_000_000 / RATE));
+            tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+            let mut strangers = JoinSet::new();
+            loop {
+                tick.tick().await;
+                while strangers.try_join_next().is_some() {}
+                let number = counted.fetch_add(1, Ordering::Relaxed);
+                strangers.spawn(async move { drop(timeout(STAY, visit(number, to)).await) });
+            }
+        });
+        Self { tasks, made }
+    }
+
+    fn stop(mut self) -> u64 {
+        self.tasks.abort_all();
+        self.made.load(Ordering::Relaxed)
+    }
+}
+
+async fn visit(number: u64, to: SocketAddr) {
+    match number % 3 {
+        0 => {
+            let Some(mut stream) = stranger(number, to).await else { return };
+            let _ = stream.read(&mut [0]).await;
+        }
+        1 => {
+            let Some(mut stream) = stranger(number, to).await else { return };
+            let _ = stream.write_all(b"GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").await;
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+        _ => drop(fail(number, to).await),
+    }
+}
+
+/// Connects, and signs wrongly.
+async fn fail(from: u64, to: SocketAddr) -> Option<()> {
+    let stream = stranger(from, to).await?;
+    let (mut socket, _) = client_async(format!("ws://{to}/ws?fingerprint={}", fingerprint(7)), stream).await.ok()?;
+    socket.next().await?.ok()?;
+    socket.send(Message::text(format!(r#"{{"type":"auth","signature":"{}"}}"#, "A".repeat(86)))).await.ok()?;
+    while let Some(Ok(_)) = socket.next().await {}
+    Some(())
+}
+
+/// What an accepted connection, a strike and a refused connection cost the server.
+async fn prices() -> Result<()> {
+    const COUNT: u64 = 1000;
+    println!("\n## price: CPU of the server for one connection");
+    let server = Server::limited().await?;
+    let to = address(&server)?;
+    let mut accepted = 0.0;
+    // From loopback addresses of their own, within the rate of each.
+    let before = server.cpu_us()?;
+    for number in 0..COUNT {
+        let stream = stranger(number, to).await.context("a connection")?;
+        drop(Peer::on(&server.target, stream, 1000 + usize::try_from(number)?).await?);
+        accepted += 1.0;
+    }
+    let accepted = (server.cpu_us()? - before) / accepted;
+    println!("accepted and authenticated   {accepted:6.1} µs");
+
+    let before = server.cpu_us()?;
+    for number in 0..COUNT {
+        fail(100_000 + number, to).await.context("a challenge")?;
+    }
+    let strike = (server.cpu_us()? - before) / 1000.0;
+    println!("a wrong signature            {strike:6.1} µs, {:.2} ×", strike / accepted);
+
+    // More connections than one peer may have: they are closed as soon as they are accepted.
+    let one = 5_000_000;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        held.push(stranger(one, to).await.context("a connection")?);
+    }
+    let before = server.cpu_us()?;
+    for _ in 0..COUNT {
+        let mut stream = stranger(one, to).await.context("a connection")?;
+        ensure!(stream.read(&mut [0]).await.unwrap_or(0) == 0, "it was not refused");
+    }
+    let refused = (server.cpu_us()? - before) / 1000.0;
+    println!("refused: too many of a peer  {refused:6.1} µs, {:.2} ×", refused / accepted);
+    drop(held);
+
+    // A peer that is blocked is told so.
+    let other = 6_000_000;
+    for _ in 0..40 {
+        if let Some(mut stream) = stranger(other, to).await {
+            let _ = stream.write_all(b"nonsense\r\n\r\n").await;
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    }
+    let before = server.cpu_us()?;
+    for _ in 0..COUNT {
+        let mut stream = stranger(other, to).await.context("a connection")?;
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        ensure!(answer.starts_with("HTTP/1.1 403"), "it is not blocked: {answer}");
+    }
+    let blocked = (server.cpu_us()? - before) / 1000.0;
+    println!("blocked, and told so         {blocked:6.1} µs, {:.2} ×", blocked / accepted);
+    Ok(())
+}
+
+/// What the limits and the events cost where nothing is refused: on the way of a message that is one bucket, and of a
+/// refused one an event.
+fn limits() {
+    const TIMES: u32 = 1_000_000;
+    let now = Millis(1_800_000_000_000);
+    let (rate, mut bucket) = (Rate::new(1_000_000, 1_000_000), Bucket::default());
+    let begun = Instant::now();
+    for step in 0..TIMES {
+        std::hint::black_box(rate.take(&mut bucket, now.plus(u64::from(step)))).ok();
+    }
+    println!("\n## limits: {:.3} µs for the rate of one message", per(begun, TIMES));
+    let Ok(events) = Events::new(now) else { return };
+    let who = IpAddr::from([127, 0, 0, 1]);
+    let IpAddr::V4(who) = who else { return };
+    let begun = Instant::now();
+    for step in 0..TIMES {
+        events.note(now.plus(u64::from(step) / 1000), Kind::Malformed, Some(&Identity::Address(&who.octets())));
+    }
+    println!("{:.3} µs for one security event", per(begun, TIMES));
+}
+
+fn per(begun: Instant, times: u32) -> f64 {
+    begun.elapsed().as_secs_f64() * 1e6 / f64::from(times)
+}
