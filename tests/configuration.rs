@@ -70,7 +70,7 @@ fn a_wrong_line_of_the_file_is_named() {
     assert_eq!(
         refusal("[store]\ndefault_ttl = 10\n", &[], &[]),
         "config.toml:2: [store] default_ttl: unknown key; [store] accepts default_ttl_s, max_ttl_s, content_bytes, sanitize, \
-         mailbox_messages, mailbox_bytes, sender_bytes, total_bytes"
+         mailbox_messages, mailbox_bytes, sender_bytes, total_bytes, survive_restart"
     );
     assert_eq!(
         refusal("[store]\ncontent_bytes = '64k'\n", &[], &[]),
