@@ -31,7 +31,7 @@ pub(super) trait Medium: Send {
 
     /// Overwrites with zeros: at most a chunk.
     fn clear(&mut self, at: usize, bytes: usize) {
-        const ZEROS: [u8; CHUNK] = [0; CHUNK];
+        static ZEROS: [u8; CHUNK] = [0; CHUNK];
         for start in (0..bytes).step_by(CHUNK) {
             self.write(at + start, &ZEROS[..CHUNK.min(bytes - start)]);
         }
