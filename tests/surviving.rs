@@ -81,6 +81,11 @@ impl Client {
     }
 }
 
+/// Longer than a block of the file, and the same all over: wherever a block ends, there is one that has it whole.
+fn canary(id: &str) -> String {
+    format!("canary-{id} ").repeat(30)
+}
+
 /// Whether a text is in the file that the manager keeps: in its first blocks, which are more than these tests use.
 fn has(file: &File, text: &str) -> bool {
     let mut bytes = vec![0; 16 << 10];
@@ -98,7 +103,7 @@ async fn what_was_accepted_survives_kill_9_and_a_restart_and_what_was_acknowledg
     let mut bob = Client::connect(2, &url).await;
     let epoch = alice.welcome.epoch.clone();
     for id in ["first", "second", "third"] {
-        assert!(!alice.send(bob.fingerprint, id, &format!("canary-{id}")).await);
+        assert!(!alice.send(bob.fingerprint, id, &canary(id)).await);
     }
     let (first, second) = (bob.receive().await, bob.receive().await);
     bob.acknowledge(first.seq).await;
@@ -113,13 +118,13 @@ async fn what_was_accepted_survives_kill_9_and_a_restart_and_what_was_acknowledg
     let mut bob = Client::connect(2, &url).await;
     assert_eq!((&bob.welcome.epoch, bob.welcome.pending), (&epoch, 2));
     let again = bob.receive().await;
-    assert_eq!((again.content.as_str(), again.seq), ("canary-second", second.seq));
+    assert_eq!((again.content.as_str(), again.seq), (canary("second").as_str(), second.seq));
     assert_eq!((again.delivery_type, &again.timestamp), (DeliveryType::Stored, &second.timestamp));
     let third = bob.receive().await;
-    assert_eq!((third.content.as_str(), third.seq), ("canary-third", second.seq + 1));
+    assert_eq!((third.content.as_str(), third.seq), (canary("third").as_str(), second.seq + 1));
     let mut alice = Client::connect(1, &url).await;
-    assert!(alice.send(bob.fingerprint, "first", "canary-first").await, "its id is remembered, though it is gone");
-    assert!(!alice.send(bob.fingerprint, "fourth", "canary-fourth").await);
+    assert!(alice.send(bob.fingerprint, "first", &canary("first")).await, "its id is remembered, though it is gone");
+    assert!(!alice.send(bob.fingerprint, "fourth", &canary("fourth")).await);
     let fourth = bob.receive().await;
     assert!(fourth.seq > third.seq, "no number is used twice");
     bob.acknowledge(third.seq).await;
@@ -145,11 +150,13 @@ async fn what_was_accepted_survives_kill_9_and_a_restart_and_what_was_acknowledg
 async fn killed_again_and_again_under_load_it_loses_nothing_that_it_accepted() {
     let directory = tempfile::tempdir().unwrap();
     let mut manager = Manager::new(directory.path());
+    let configuration = format!("{GENEROUS}[store]\nmailbox_messages = 10000\n");
     let mut accepted = Vec::new();
     let mut epochs = Vec::new();
     let bob = Identity::from_seed(&[2; 32]).fingerprint();
     for round in 0..6_u32 {
-        let (mut daemon, url) = start(&mut manager, directory.path()).await;
+        let mut daemon = Daemon::start_under(Some(&mut manager), directory.path(), &configuration, &LOCAL);
+        let url = daemon.says("clearnet ").await.parse().unwrap();
         manager.listen();
         let mut alice = Client::connect(1, &url).await;
         epochs.push(alice.welcome.epoch.clone());
@@ -161,8 +168,10 @@ async fn killed_again_and_again_under_load_it_loses_nothing_that_it_accepted() {
         }
         let enough = accepted.len() + 20 + 37 * round as usize;
         while let Ok(event) = alice.connection.next_event().await {
-            if let ServerEvent::Accepted { id, .. } = event {
-                accepted.push(id);
+            match event {
+                ServerEvent::Accepted { id, .. } => accepted.push(id),
+                ServerEvent::Error { code, .. } => panic!("refused: {code:?}"),
+                _ => {}
             }
             if accepted.len() == enough {
                 daemon.signal(Signal::KILL);
@@ -171,6 +180,7 @@ async fn killed_again_and_again_under_load_it_loses_nothing_that_it_accepted() {
         daemon.ended().await;
         assert!(accepted.len() >= enough);
     }
+    // With the usual bound again: what is there stays.
     let (_daemon, url) = start(&mut manager, directory.path()).await;
     let mut recipient = Client::connect(2, &url).await;
     epochs.push(recipient.welcome.epoch.clone());
