@@ -30,7 +30,7 @@ pub(in crate::cli) struct Passphrase {
 impl Passphrase {
     /// One to encrypt with: on a terminal it is asked for twice, since nobody sees what was typed.
     pub(super) fn new_one(&self) -> Result<SecretString, KeysError> {
-        let passphrase = match self.file_passphrase()? {
+        let passphrase = match self.file_or_credential()? {
             Some(passphrase) => passphrase,
             None => {
                 let first = prompt("Passphrase for the backup: ")?;
@@ -52,13 +52,13 @@ impl Passphrase {
 
     /// One to decrypt with.
     pub(super) fn existing(&self) -> Result<SecretString, KeysError> {
-        match self.file_passphrase()? {
+        match self.file_or_credential()? {
             Some(passphrase) => Ok(passphrase),
             None => prompt("Passphrase of the backup: "),
         }
     }
 
-    fn file_passphrase(&self) -> Result<Option<SecretString>, KeysError> {
+    fn file_or_credential(&self) -> Result<Option<SecretString>, KeysError> {
         if let Some(path) = &self.passphrase_file {
             return read(path).map(Some);
         }
