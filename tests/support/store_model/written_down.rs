@@ -1,5 +1,7 @@
 //! A store that is written down in a file, and what is found there by the process that goes on.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::os::unix::fs::FileExt as _;
 
