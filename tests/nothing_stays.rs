@@ -314,8 +314,8 @@ fn what_is_planted_on_purpose_is_found_however_it_is_written() {
         for (name, written) in canary.disguises() {
             let path = directory.path().join(name);
             fs::write(&path, [b"before ".as_slice(), &written, b" after"].concat()).unwrap();
-            assert_eq!(search(&[path.clone()], canary), [path.clone()], "{name}");
-            assert_eq!(search(&[path.clone()], &Canary::random()), [path.clone(); 0], "{name}");
+            assert_eq!(search(std::slice::from_ref(&path), canary), std::slice::from_ref(&path), "{name}");
+            assert!(search(std::slice::from_ref(&path), &Canary::random()).is_empty(), "{name}");
             fs::remove_file(path).unwrap();
         }
     }
