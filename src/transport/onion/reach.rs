@@ -6,11 +6,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::sleep::{backoff, jittered};
+use super::sleep::backoff;
 use super::{LOG, OnionStatus, Phase, Probe, Reason};
 use crate::protocol::Millis;
 
-/// Between two connections to the own address while all is well: half of this at least.
+/// Between two connections to the own address while all is well: half of this at least. It is doubled from the first
+/// on: what was reached only just now may be lost as soon.
+const FIRST_CALM: Duration = Duration::from_secs(20);
 const CALM: Duration = Duration::from_secs(360);
 /// After the first failure, and the bound that it is doubled up to.
 const FIRST_RETRY: Duration = Duration::from_secs(4);
@@ -39,12 +41,14 @@ pub(super) struct Outlook {
     life: Instant,
     success: Option<Instant>,
     failures: u32,
+    /// In a row.
+    successes: u32,
     fruitless_lives: u32,
 }
 
 impl Outlook {
     pub(super) fn new(status: watch::Sender<OnionStatus>, now: Instant) -> Self {
-        Self { status, start: now, life: now, success: None, failures: 0, fruitless_lives: 0 }
+        Self { status, start: now, life: now, success: None, failures: 0, successes: 0, fruitless_lives: 0 }
     }
 
     /// A life of the Tor client begins.
@@ -94,6 +98,7 @@ impl Outlook {
     pub(super) fn succeeded(&mut self, now: Instant) {
         self.success = Some(now);
         self.failures = 0;
+        self.successes = self.successes.saturating_add(1);
         self.fruitless_lives = 0;
         self.enter(Phase::Reachable);
     }
@@ -101,6 +106,7 @@ impl Outlook {
     /// It was not, or there is no Tor network to do it over.
     pub(super) fn failed(&mut self, reason: Reason, now: Instant) {
         self.failures = self.failures.saturating_add(1);
+        self.successes = 0;
         let starting = self.success.is_none() && now.saturating_duration_since(self.start) < PATIENCE;
         if self.failures >= FAILURES && !starting {
             self.enter(Phase::Degraded(reason));
@@ -110,7 +116,7 @@ impl Outlook {
     /// How long to wait before the next connection.
     pub(super) fn retry(&self) -> Duration {
         match self.failures {
-            0 => jittered(CALM),
+            0 => backoff(FIRST_CALM, CALM, self.successes.saturating_sub(1)),
             n => backoff(FIRST_RETRY, LAST_RETRY, n - 1),
         }
     }

@@ -35,7 +35,7 @@ pub(super) async fn watch(
         outlook.failed(reason(client), Instant::now());
         return;
     }
-    let mut pause = Pause { events: running.status_events(), state: State::Bootstrapping };
+    let mut pause = Pause { events: running.status_events(), state: State::Bootstrapping, changed: false };
     pause.until(Instant::now() + UNPUBLISHED, PUBLISHED, outlook).await;
     loop {
         let start = Instant::now();
@@ -89,12 +89,17 @@ struct Pause {
     events: OnionServiceStatusStream,
     /// Arti's opinion of the service. What it says of reachability is not to be relied on, but a change of it means something.
     state: State,
+    /// Whether it changed while the own address was being connected to.
+    changed: bool,
 }
 
 impl Pause {
     /// Waits until `due`; but only for `soon` when Arti changes its mind about the service, and no longer when the
     /// machine has slept.
     async fn until(&mut self, mut due: Instant, soon: Duration, outlook: &Outlook) {
+        if std::mem::take(&mut self.changed) {
+            due = due.min(Instant::now() + soon);
+        }
         loop {
             tokio::select! {
                 jumped = sleep_until(due) => {
@@ -119,7 +124,7 @@ impl Pause {
             tokio::select! {
                 outcome = &mut happening => return outcome,
                 Some(status) = self.events.next() => {
-                    self.heard(status.state(), outlook);
+                    self.changed |= self.heard(status.state(), outlook);
                 }
             }
         }
