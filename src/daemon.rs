@@ -20,6 +20,7 @@ use crate::guard::{Guard, Lobby};
 use crate::http::Health;
 use crate::hub;
 use crate::limits::{Bucket, Rate};
+use crate::metrics::SAMPLE;
 use crate::tor::Notice;
 use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion};
@@ -103,6 +104,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let expiring = Arc::clone(&waiting.hub);
     let mut upkeep = JoinSet::new();
     upkeep.spawn(async move { expiring.keep_expiring().await });
+    let sampled = Arc::clone(&server);
+    upkeep.spawn(async move {
+        loop {
+            tokio::time::sleep(SAMPLE).await;
+            sampled.metrics.sample();
+        }
+    });
     upkeep.spawn(async move {
         loop {
             tokio::time::sleep(HOUSEKEEPING).await;

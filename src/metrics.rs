@@ -4,8 +4,9 @@
 mod onion;
 mod process;
 mod prometheus;
+mod rates;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -18,6 +19,8 @@ use crate::transport::CircuitFigures;
 use crate::transport::onion::OnionStatus;
 pub use onion::Onion;
 pub use process::Process;
+use rates::Rates;
+pub use rates::SAMPLE;
 
 /// Security events that `/stats` shows.
 const RECENT: usize = 50;
@@ -29,6 +32,7 @@ pub struct Metrics {
     lobby: Arc<Lobby>,
     bounds: Bounds,
     started: Millis,
+    rates: Mutex<Rates>,
     onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
 }
 
@@ -72,6 +76,8 @@ pub struct Figures {
     pub known_fingerprints: usize,
     /// What became of messages since the process began.
     pub messages: Totals,
+    /// The same for the last minute.
+    pub last_minute: Totals,
     /// What the figures are to be read against.
     pub bounds: Bounds,
     /// What the process uses.
@@ -107,7 +113,7 @@ impl Metrics {
         onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
     ) -> Self {
         let started = hub.now();
-        Self { hub, guard, lobby, bounds, started, onion }
+        Self { hub, guard, lobby, bounds, started, rates: Mutex::default(), onion }
     }
 
     /// Where messages wait.
@@ -122,12 +128,20 @@ impl Metrics {
         &self.guard
     }
 
+    /// Takes a sample for the rates. Call it every [`SAMPLE`].
+    pub fn sample(&self) {
+        let (now, totals) = (self.hub.now(), self.hub.totals());
+        self.rates.lock().unwrap_or_else(PoisonError::into_inner).sample(now, totals);
+    }
+
     /// The figures now.
     #[must_use]
     pub fn figures(&self) -> Figures {
         let now = self.hub.now();
         let (clients, store) = self.hub.figures();
         let events = self.guard.events();
+        let messages = self.hub.totals();
+        let last_minute = self.rates.lock().unwrap_or_else(PoisonError::into_inner).last_minute(now, &messages);
         Figures {
             version: env!("CARGO_PKG_VERSION"),
             timestamp: now,
@@ -138,7 +152,8 @@ impl Metrics {
             pending_bytes: store.bytes,
             remembered_ids: store.records,
             known_fingerprints: store.parties,
-            messages: self.hub.totals(),
+            messages,
+            last_minute,
             bounds: self.bounds,
             process: Process::now(),
             security: Security {

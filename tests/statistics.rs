@@ -59,6 +59,7 @@ async fn the_statistics_count_what_happened_and_say_what_the_bounds_are() {
     let stats = ask_as(&mut rig, Peer::Local, "GET", "/stats", "").await.json();
     let messages = json!({"accepted": 3, "duplicates": 1, "rejected": 1, "delivered": 1, "expired": 1});
     assert_eq!(stats["messages"], messages);
+    assert_eq!(stats["last_minute"], messages, "all of it happened just now");
     let at = |pointer: &str| stats.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in {stats}")).clone();
     assert_eq!((at("/status"), at("/clients"), at("/pending_messages")), (json!("healthy"), json!(0), json!(1)));
     assert_eq!((at("/bounds/ttl_s"), at("/bounds/bytes")), (json!(86400), json!(268_435_456)));
@@ -152,8 +153,13 @@ async fn the_administrator_sees_who_is_blocked_and_can_end_it() {
 #[tokio::test(start_paused = true)]
 async fn the_statistics_are_there_for_a_peer_that_asks_again_and_again() {
     let mut rig = Rig::new();
+    let mut alice = rig.login(1).await;
+    alice.sends("m", 2, "x").await;
     let first = stats(&mut rig).await;
+    rig.server.metrics.sample();
     pass(61).await;
     let second = stats(&mut rig).await;
     assert_eq!((&first["uptime_s"], &second["uptime_s"]), (&json!(0), &json!(61)));
+    let accepted = |stats: &Value| (stats["messages"]["accepted"].clone(), stats["last_minute"]["accepted"].clone());
+    assert_eq!((accepted(&first), accepted(&second)), ((json!(1), json!(1)), (json!(1), json!(0))));
 }

@@ -90,6 +90,15 @@ pub(super) fn rows(figures: &Value) -> Vec<(&'static str, String)> {
             ),
         ),
         (
+            "last minute",
+            format!(
+                "{} accepted, {} delivered, {} refused",
+                n("/last_minute/accepted"),
+                n("/last_minute/delivered"),
+                n("/last_minute/rejected")
+            ),
+        ),
+        (
             "process",
             format!("{} of memory, {} open files", bytes(n("/process/resident_bytes")), n("/process/open_files")),
         ),
