@@ -80,7 +80,7 @@ fn check_answers(mut bytes: &[u8]) -> Option<u16> {
             break;
         }
         // The answer to HEAD has a length and no body.
-        let length = if rest.first() == Some(&b'{') { length } else { 0 };
+        let length = if matches!(rest.first(), Some(b'{' | b'#')) { length } else { 0 };
         assert!(length <= rest.len(), "the answer is cut off");
         let (body, rest) = rest.split_at(length);
         if !body.is_empty() {
@@ -108,6 +108,10 @@ fn check_head(head: &str) -> (u16, usize) {
 }
 
 fn check_body(status: u16, body: &[u8]) {
+    if body.starts_with(b"#") {
+        assert!(status == 200 && body.ends_with(b"# EOF\n"), "the text of Prometheus");
+        return;
+    }
     let body: Value = serde_json::from_slice(body).expect("a body of JSON");
     if status == 200 {
         assert_eq!(body["status"], "healthy");
