@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use canary::{Canary, search};
+use canary::{Canary, everything_below, search};
 use ed25519_dalek::SigningKey;
 use ephemeral::client::ServerUrl;
 use ephemeral::protocol::{Challenge, Fingerprint};
@@ -266,19 +266,6 @@ async fn ended_by(signal: Signal) {
 
 fn is_core(path: &Path) -> bool {
     fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"))
-}
-
-fn everything_below(directory: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(everything_below(&path));
-        } else {
-            found.push(path);
-        }
-    }
-    found
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,26 +11,13 @@ mod daemon;
 mod tornet;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use canary::{Canary, search};
+use canary::{Canary, everything_below, search};
 use daemon::{Daemon, GENEROUS, Person, until_both};
 use ephemeral::client::dial::Arti;
 use rustix::process::Signal;
-
-fn everything_below(directory: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(everything_below(&path));
-        } else {
-            found.push(path);
-        }
-    }
-    found
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_messages_over_the_onion_and_a_kill_nothing_is_in_the_state_directory_or_the_log() {

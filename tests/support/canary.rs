@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding, HEXLOWER, HEXUPPER};
 
@@ -77,12 +77,22 @@ fn shifted(encoding: &Encoding, bytes: &[u8], shift: usize) -> Vec<u8> {
 pub fn search(files: &[PathBuf], canary: &Canary) -> Vec<PathBuf> {
     let disguises = canary.disguises();
     let has = |path: &&PathBuf| {
-        // What goes through a socket stays in no file.
-        if fs::metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-            return false;
-        }
         let bytes = fs::read(path).unwrap_or_else(|error| panic!("{} cannot be searched: {error}", path.display()));
         disguises.iter().any(|(_, disguise)| memchr::memmem::find(&bytes, disguise).is_some())
     };
     files.iter().filter(has).cloned().collect()
+}
+
+/// Every file below a directory. What goes through a socket stays in no file.
+pub fn everything_below(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(everything_below(&path));
+        } else if !fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_socket()) {
+            found.push(path);
+        }
+    }
+    found
 }
