@@ -10,10 +10,12 @@ mod arguments;
 mod clients;
 mod doctor;
 mod keys;
+mod manual;
 mod status;
 
 use std::fmt::Display;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -65,6 +67,13 @@ enum Command {
     /// Look at where and how the server runs, and say what is wrong and what to do
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Doctor),
+    /// Write the man pages and shell completions of both programs: for who makes a package
+    #[command(hide = true, after_help = "Example:\n  ephemeral-server manual target/manual")]
+    Manual {
+        /// Where to: `man` and `completions` are made in it
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 const STATUS_EXAMPLES: &str = "Examples:
@@ -111,6 +120,9 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { EXIT_CONFIG.into() } else { ExitCode::SUCCESS };
         }
     };
+    if let Some(Command::Manual { folder }) = &cli.command {
+        return manual::run(folder);
+    }
     let config = match Config::load(&cli.flags, &|name| std::env::var_os(name)) {
         Ok(config) => config,
         Err(error) => {
@@ -142,7 +154,7 @@ pub fn main() -> ExitCode {
         }
         Command::Status(status) => status::run(&status, &config.admin_socket),
         Command::Unblock { who } => status::unblock(&who, &config.admin_socket),
-        Command::Run | Command::CheckConfig => run(config),
+        Command::Run | Command::CheckConfig | Command::Manual { .. } => run(config),
     }
 }
 

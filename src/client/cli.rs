@@ -12,7 +12,7 @@ mod stop;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use exit::{Exit, Failure};
 
@@ -38,6 +38,12 @@ enum Command {
     Recv(recv::Args),
     /// Check a server's notice of its move, and follow it from now on.
     Moved(moved::Args),
+}
+
+/// The definition of the command line, for whoever documents it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the command line, runs the command, and says how it ended.
