@@ -110,6 +110,19 @@ impl Metrics {
         Self { hub, guard, lobby, bounds, started, onion }
     }
 
+    /// The same figures, against other bounds.
+    #[must_use]
+    pub fn renewed(&self, bounds: Bounds) -> Self {
+        let (hub, guard, lobby) = (Arc::clone(&self.hub), Arc::clone(&self.guard), Arc::clone(&self.lobby));
+        Self { hub, guard, lobby, bounds, started: self.started, onion: self.onion.clone() }
+    }
+
+    /// What the figures are to be read against.
+    #[must_use]
+    pub const fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
     /// Where messages wait.
     #[must_use]
     pub fn hub(&self) -> &Hub {
