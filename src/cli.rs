@@ -134,9 +134,10 @@ pub fn main() -> ExitCode {
     if let Command::CheckConfig = command {
         return print(&config.to_toml());
     }
-    if let Err(error) = logging::init(&config.log_filter, config.log_format) {
-        return failure(error);
-    }
+    let log = match logging::init(&config.log_filter, config.log_format) {
+        Ok(log) => log,
+        Err(error) => return failure(error),
+    };
     match command {
         Command::Address => address(&config),
         Command::Keys(command) => match keys::run(&command, &config) {
@@ -154,7 +155,9 @@ pub fn main() -> ExitCode {
         }
         Command::Status(status) => status::run(&status, &config.admin_socket),
         Command::Unblock { who } => status::unblock(&who, &config.admin_socket),
-        Command::Run | Command::CheckConfig | Command::Manual { .. } => run(config),
+        Command::Run | Command::CheckConfig | Command::Manual { .. } => {
+            run(config, daemon::Origin { flags: cli.flags, log })
+        }
     }
 }
 
@@ -166,13 +169,13 @@ fn on_runtime(command: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(config: Config, origin: daemon::Origin) -> ExitCode {
     daemon::harden(config.bounds.total_bytes);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure(format_args!("the runtime cannot be started: {error}")),
     };
-    let result = runtime.block_on(daemon::run(config));
+    let result = runtime.block_on(daemon::run(config, origin));
     // The daemon has waited for its tasks for as long as it wanted to; a library's thread does not hold up the end.
     runtime.shutdown_background();
     match result {

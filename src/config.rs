@@ -20,6 +20,7 @@ pub use self::sources::Flags;
 use self::sources::Sources;
 use self::tables::Tables;
 use crate::limits::Policy;
+use crate::logging::Level;
 pub use crate::logging::LogFormat;
 use crate::{conn, pump, session, store, transport};
 
@@ -48,7 +49,9 @@ pub struct Config {
     pub onion: Option<transport::onion::Settings>,
     /// `[shutdown] grace_s`.
     pub grace: Duration,
-    /// The log filter: `--log-level`, `LOG_LEVEL`, `RUST_LOG`.
+    /// `[log] level`, `LOG_LEVEL` or `--log-level`.
+    pub log_level: Level,
+    /// The log filter: the level, and the detail of `RUST_LOG`.
     pub log_filter: String,
     /// `--log-format`.
     pub log_format: LogFormat,
@@ -79,7 +82,7 @@ impl Config {
         let admin_socket = sources.admin_socket(&state_dir);
         let listen = sources.listen(tables.clearnet.listen.clone());
         let tor = sources.tor_enabled(&tables.onion_enabled);
-        let log_filter = sources.log_filter();
+        let (log_level, log_filter) = sources.log_filter(tables.log_level);
 
         let mut problems = document.problems;
         problems.append(&mut sources.problems);
@@ -108,6 +111,7 @@ impl Config {
             clearnet: listen.value.map(|listen| tables.clearnet.settings(listen, &tables.limits, &tables.timing)),
             onion: tor.then_some(tables.onion),
             grace: tables.grace,
+            log_level,
             log_filter,
             log_format: flags.log_format.unwrap_or_default(),
         })

@@ -88,20 +88,36 @@ impl Server {
     /// If the operating system has no random numbers.
     pub fn new(setup: Setup) -> Result<Arc<Self>, getrandom::Error> {
         let Setup { hub, rules, timing, policy, limits, onion, health, moved } = setup;
-        let bounds = metrics::Bounds {
-            clients: limits.sessions,
-            unauthenticated: limits.unauthenticated,
-            circuits: onion.as_ref().map_or(0, |(_, _, circuits)| *circuits),
-            bytes: hub.bounds().total_bytes,
-            ttl_s: rules.default_ttl_s,
-            max_ttl_s: rules.max_ttl_s,
-        };
+        let circuits = onion.as_ref().map_or(0, |(_, _, circuits)| *circuits);
+        let bounds = bounds(&hub, limits, &rules, circuits);
         let guard = Guard::new(policy, Arc::clone(&hub), Arc::new(Events::new(hub.now())?));
         let lobby = Lobby::new(limits.unauthenticated);
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
         let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, onion);
         let sessions = Arc::new(pump::Settings { hub, rules, timing, drain: CancellationToken::new() });
         Ok(Arc::new(Self { sessions, guard, lobby, metrics, health, moved }))
+    }
+
+    /// The same server with other rules, for connections that come from now on; those that are here keep the ones that
+    /// they were told.
+    #[must_use]
+    pub fn renewed(&self, rules: Rules, timing: Timing, limits: Limits) -> Arc<Self> {
+        let (hub, drain) = (Arc::clone(&self.sessions.hub), self.sessions.drain.clone());
+        let metrics = self.metrics.renewed(bounds(&hub, limits, &rules, self.metrics.bounds().circuits));
+        let (guard, lobby) = (Arc::clone(&self.guard), Arc::clone(&self.lobby));
+        let sessions = Arc::new(pump::Settings { hub, rules, timing, drain });
+        Arc::new(Self { sessions, guard, lobby, metrics, health: self.health.clone(), moved: self.moved.clone() })
+    }
+}
+
+fn bounds(hub: &Hub, limits: Limits, rules: &Rules, circuits: usize) -> metrics::Bounds {
+    metrics::Bounds {
+        clients: limits.sessions,
+        unauthenticated: limits.unauthenticated,
+        circuits,
+        bytes: hub.bounds().total_bytes,
+        ttl_s: rules.default_ttl_s,
+        max_ttl_s: rules.max_ttl_s,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The composition root: builds the parts, supervises the tasks, drains.
 
 mod announce;
+mod keeper;
 mod memory;
 mod process;
+mod reload;
 mod signals;
 
 use std::sync::Arc;
@@ -21,11 +23,16 @@ use crate::http::Health;
 use crate::hub;
 use crate::limits::{Bucket, Rate};
 use crate::metrics::SAMPLE;
+use crate::service;
 use crate::tor::Notice;
 use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion};
+use keeper::Keeper;
 use memory::Waiting;
 pub use process::harden;
+pub use reload::Origin;
+use reload::Reload;
+use signals::Asked;
 
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
@@ -38,11 +45,12 @@ const ADMINISTRATORS: usize = 16;
 /// What is held only for a time is looked through that often.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
-/// Runs until it is told to stop (SIGTERM or SIGINT), then drains.
+/// Runs until it is told to stop (SIGTERM or SIGINT), then drains. At SIGHUP it reads the configuration again, from
+/// where `origin` says.
 ///
 /// # Errors
 /// What the operator has to mend: a busy port, an unusable state directory; or that a second signal cut the drain short.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     process::raise_file_limit();
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
     let stop = CancellationToken::new();
@@ -50,12 +58,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
-    let waiting = Waiting::open(hub_settings(&config), config.survive_restart)?;
+    let waiting = Waiting::open(hub::Settings::from_config(&config), config.survive_restart)?;
     let circuits = Arc::<CircuitFigures>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
     let server = Server::new(Setup {
         hub: Arc::clone(&waiting.hub),
-        rules: config.rules,
+        rules: config.rules.clone(),
         timing: config.timing,
         policy: config.policy,
         limits: config.limits,
@@ -65,6 +73,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     })
     .context("the system has no random numbers")?;
     let guard = Arc::clone(&server.guard);
+    let keeper = Keeper::new(Arc::clone(&waiting.hub), config.onion.is_some().then(|| status.clone()));
 
     // Whatever of these ends before it is told to, ends the daemon.
     let mut tasks = JoinSet::new();
@@ -73,6 +82,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         None => None,
     };
     let listens = bound.as_ref().map(|bound| announce::Clearnet { address: bound.address, tls: bound.tls.is_some() });
+    let control = bound.as_ref().map(|bound| bound.control.clone());
     if let Some(bound) = bound {
         let (incoming, stop) = (incoming.clone(), stop.clone());
         tasks.spawn(async move {
@@ -86,22 +96,25 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         admin::run(admin_socket, administrators, admin_stop).await;
         Ok(())
     });
-    if let Some(settings) = config.onion {
+    if let Some(settings) = config.onion.clone() {
         let port = settings.port;
         let on_refusal = refusals(Arc::clone(&guard));
         let outlets = onion::Outlets { incoming: incoming.clone(), status: onion_status, circuits, on_refusal };
-        let onion = onion::run(settings, config.state_dir, outlets, stop.clone());
+        let onion = onion::run(settings, config.state_dir.clone(), outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
         tasks.spawn(report(status, health.clone(), port, listens, stop.clone()));
     } else {
         announce::clearnet(listens);
     }
     drop(incoming);
-    let connections = tokio::spawn(serve(Arc::clone(&server), accepted, Arc::clone(&server.lobby), stop.clone()));
+    let reload = Arc::new(Reload { origin, server: watch::Sender::new(Arc::clone(&server)), clearnet: control });
+    let servers = reload.server.subscribe();
+    let connections = tokio::spawn(serve(servers.clone(), accepted, Arc::clone(&server.lobby), stop.clone()));
     let mut connections = AbortOnDrop(connections);
     let anteroom = Lobby::new(ADMINISTRATORS);
-    let _administration = AbortOnDrop(tokio::spawn(serve(Arc::clone(&server), administration, anteroom, stop.clone())));
+    let _administration = AbortOnDrop(tokio::spawn(serve(servers, administration, anteroom, stop.clone())));
     let expiring = Arc::clone(&waiting.hub);
+    let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&keeper).keep()));
     let mut upkeep = JoinSet::new();
     upkeep.spawn(async move { expiring.keep_expiring().await });
     let sampled = Arc::clone(&server);
@@ -118,17 +131,27 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     });
 
-    let failed = tokio::select! {
-        name = signals.next() => {
-            tracing::info!("{name}: draining");
-            None
+    let failed = loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::End(name) => {
+                    tracing::info!("{name}: draining");
+                    break None;
+                }
+                Asked::Reload => {
+                    keeper.reloading();
+                    keeper.reloaded(reload::run(&reload, &mut config).await);
+                }
+            },
+            Some(ended) = tasks.join_next() => break Some(match ended {
+                Ok(Ok(())) => anyhow!("a listener ended without being told to"),
+                Ok(Err(error)) => error,
+                Err(_) => anyhow!("a listener failed: see the log"),
+            }),
         }
-        Some(ended) = tasks.join_next() => Some(match ended {
-            Ok(Ok(())) => anyhow!("a listener ended without being told to"),
-            Ok(Err(error)) => error,
-            Err(_) => anyhow!("a listener failed: see the log"),
-        }),
     };
+    drop(keeping);
+    service::stopping(config.grace + Duration::from_secs(10));
 
     // Senders are told first; then nobody new comes in, and every session is closed.
     health.send_replace(Health::Draining);
@@ -145,7 +168,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             tracing::warn!("the grace period is over: what still was open is closed");
             None
         }
-        name = signals.next() => Some(anyhow!("a second signal ({name}) ended it at once")),
+        name = signals.end() => Some(anyhow!("a second signal ({name}) ended it at once")),
     };
     // Nothing may expire from the file while it is let go of.
     upkeep.abort_all();
@@ -170,11 +193,10 @@ fn moved(state_dir: &std::path::Path) -> Option<bytes::Bytes> {
     }
 }
 
-fn hub_settings(config: &Config) -> hub::Settings {
-    hub::Settings {
-        bounds: config.bounds,
-        rate: Rate::new(config.rules.messages_per_minute, config.rules.message_burst),
-        sessions: config.limits.sessions,
+impl hub::Settings {
+    fn from_config(config: &Config) -> Self {
+        let rate = Rate::new(config.rules.messages_per_minute, config.rules.message_burst);
+        Self { bounds: config.bounds, rate, sessions: config.limits.sessions }
     }
 }
 
@@ -187,9 +209,9 @@ fn refusals(guard: Arc<Guard>) -> OnRefusal {
     })
 }
 
-/// Gives each connection a task, and returns when the last one has ended after `stop`.
+/// Gives each connection a task, with the server as it is then, and returns when the last one has ended after `stop`.
 async fn serve(
-    server: Arc<Server>,
+    servers: watch::Receiver<Arc<Server>>,
     mut accepted: mpsc::Receiver<Incoming>,
     lobby: Arc<Lobby>,
     stop: CancellationToken,
@@ -203,12 +225,14 @@ async fn serve(
                 if stop.is_cancelled() {
                     continue;
                 }
+                let server = Arc::clone(&servers.borrow());
                 let (place, took) = lobby.enter();
                 if took {
                     server.guard.note_nobody(Kind::Overload);
                 }
-                connections.spawn(conn::serve(Arc::clone(&server), incoming, place));
-                if let Err(wait) = pace.take(&mut admitted, server.sessions.hub.now()) {
+                let now = server.sessions.hub.now();
+                connections.spawn(conn::serve(server, incoming, place));
+                if let Err(wait) = pace.take(&mut admitted, now) {
                     tokio::time::sleep(Duration::from_millis(wait)).await;
                 }
             }

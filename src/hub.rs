@@ -37,13 +37,13 @@ pub struct Settings {
 
 /// Everybody who is online, and everything that waits.
 pub struct Hub {
-    settings: Settings,
     clock: Clock,
     state: Mutex<State>,
     due_earlier: Notify,
 }
 
 struct State {
+    settings: Settings,
     store: Store,
     epoch: Arc<str>,
     /// By the index of the party in the store.
@@ -148,8 +148,16 @@ impl Hub {
 
     /// The store's bounds.
     #[must_use]
-    pub const fn bounds(&self) -> &Bounds {
-        &self.settings.bounds
+    pub fn bounds(&self) -> Bounds {
+        self.lock().settings.bounds
+    }
+
+    /// What holds from now on. Who is here stays, and so does what waits. A file in RAM keeps the size that it has:
+    /// `total_bytes` should be what it was.
+    pub fn set_settings(&self, settings: Settings) {
+        let mut state = self.lock();
+        state.settings = settings;
+        state.store.set_bounds(settings.bounds);
     }
 
     /// What time it is.
@@ -205,7 +213,7 @@ impl Hub {
         let now = self.clock.now();
         self.expire(state, now, &mut wakes);
         let replaces = state.store.find(&fingerprint).is_some_and(|party| state.online_mut(party).is_some());
-        if !replaces && state.sessions >= self.settings.sessions {
+        if !replaces && state.sessions >= state.settings.sessions {
             return Err(JoinError::Overloaded);
         }
         let (party, pending) = state.store.attach(now, fingerprint, wants_receipts);

@@ -8,7 +8,7 @@
 //! | [`daemon`] | the composition root: builds the parts, supervises the tasks, drains |
 //! | [`doctor`] | what is wrong with where and how the server runs, and what to do about it |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
-//! | [`service`] | systemd: the FD store, which keeps a file while the process is started again |
+//! | [`service`] | systemd: what the manager is told, and the FD store that keeps a file over a restart |
 //! | [`logging`] | where log lines go, and what never appears in them |
 //! | [`client`] | the client library that `ephemeral` and the tests use |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |

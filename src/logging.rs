@@ -14,6 +14,7 @@ use tracing::subscriber::{SetGlobalDefaultError, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 use tracing_subscriber::{Layer, Registry};
 
 /// Crates that are handed what peers send. Whatever they say at a level that someone turns on for finding a fault may
@@ -74,6 +75,9 @@ pub enum LogError {
     /// The filter does not parse; `config` checks it before, so this is a mistake in the program.
     #[error("the log filter is not valid: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The subscriber is gone, which it is not while the process lives.
+    #[error("the log filter cannot be changed: {0}")]
+    Reload(#[from] reload::Error),
     /// Another part of the process set up logging before.
     #[error("logging is set up already: {0}")]
     Twice(#[from] SetGlobalDefaultError),
@@ -85,15 +89,30 @@ pub fn is_filter(text: &str) -> bool {
     EnvFilter::builder().parse(text).is_ok()
 }
 
+/// Changes how much is logged, while the process runs.
+#[derive(Debug, Clone)]
+pub struct Filter(reload::Handle<EnvFilter, Registry>);
+
+impl Filter {
+    /// From now on `filter` decides.
+    ///
+    /// # Errors
+    /// [`LogError`]; then it is as it was.
+    pub fn set(&self, filter: &str) -> Result<(), LogError> {
+        Ok(self.0.reload(EnvFilter::builder().parse(filter)?)?)
+    }
+}
+
 /// Sends the process's log to stderr, in colors where that is a terminal (and `NO_COLOR` is not set).
 ///
 /// # Errors
 /// [`LogError`].
-pub fn init(filter: &str, format: LogFormat) -> Result<(), LogError> {
+pub fn init(filter: &str, format: LogFormat) -> Result<Filter, LogError> {
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // Not `init` of `tracing_subscriber`: it installs the bridge from `log`, see above.
-    tracing::subscriber::set_global_default(subscriber(filter, format, color, std::io::stderr)?)?;
-    Ok(())
+    let (subscriber, filter) = subscriber(filter, format, color, std::io::stderr)?;
+    tracing::subscriber::set_global_default(subscriber)?;
+    Ok(filter)
 }
 
 fn subscriber<W>(
@@ -101,17 +120,18 @@ fn subscriber<W>(
     format: LogFormat,
     color: bool,
     writer: W,
-) -> Result<impl Subscriber + Send + Sync, LogError>
+) -> Result<(impl Subscriber + Send + Sync, Filter), LogError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse(filter)?;
+    let (filter, handle) = reload::Layer::new(EnvFilter::builder().parse(filter)?);
     let lines = tracing_subscriber::fmt::layer().with_ansi(color).with_writer(writer);
     let lines: Box<dyn Layer<_> + Send + Sync> = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    Ok(Registry::default().with(lines).with(filter).with(filter_fn(may_appear)))
+    // Below the others, so that the type of the handle does not depend on where the lines go.
+    Ok((Registry::default().with(filter).with(lines).with(filter_fn(may_appear)), Filter(handle)))
 }
 
 fn may_appear(metadata: &Metadata<'_>) -> bool {
@@ -139,10 +159,14 @@ mod tests {
     }
 
     fn logged(filter: &str, format: LogFormat, events: impl FnOnce()) -> String {
+        logged_and_changed(filter, format, |_| events())
+    }
+
+    fn logged_and_changed(filter: &str, format: LogFormat, events: impl FnOnce(&Filter)) -> String {
         let captured = Captured::default();
         let writer = captured.clone();
-        let subscriber = subscriber(filter, format, false, move || writer.clone()).expect("a filter");
-        tracing::subscriber::with_default(subscriber, events);
+        let (subscriber, handle) = subscriber(filter, format, false, move || writer.clone()).expect("a filter");
+        tracing::subscriber::with_default(subscriber, || events(&handle));
         let bytes = captured.0.lock().expect("lock").clone();
         String::from_utf8(bytes).expect("UTF-8")
     }
@@ -162,6 +186,22 @@ mod tests {
         assert_eq!(seen("warn"), [false, false, false]);
         assert_eq!(seen("info,ephemeral=debug"), [true, true, false]);
         assert_eq!(seen("error,debug"), [true, true, true], "the later one of two levels counts");
+    }
+
+    #[test]
+    fn the_filter_can_be_changed_and_one_that_does_not_parse_changes_nothing() {
+        let text = logged_and_changed("info", LogFormat::Text, |filter| {
+            let detail = |word: &str| tracing::debug!("{word}");
+            detail("before");
+            filter.set("debug").expect("a filter");
+            detail("between");
+            assert!(filter.set("==").is_err());
+            detail("still");
+            filter.set("warn").expect("a filter");
+            detail("after");
+        });
+        let seen = ["before", "between", "still", "after"].map(|word| text.contains(word));
+        assert_eq!(seen, [false, true, true, false], "{text}");
     }
 
     #[test]

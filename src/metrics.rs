@@ -32,7 +32,7 @@ pub struct Metrics {
     lobby: Arc<Lobby>,
     bounds: Bounds,
     started: Millis,
-    rates: Mutex<Rates>,
+    rates: Arc<Mutex<Rates>>,
     onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
 }
 
@@ -113,7 +113,28 @@ impl Metrics {
         onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
     ) -> Self {
         let started = hub.now();
-        Self { hub, guard, lobby, bounds, started, rates: Mutex::default(), onion }
+        Self { hub, guard, lobby, bounds, started, rates: Arc::default(), onion }
+    }
+
+    /// The same figures, against other bounds.
+    #[must_use]
+    pub fn renewed(&self, bounds: Bounds) -> Self {
+        let (hub, guard, lobby) = (Arc::clone(&self.hub), Arc::clone(&self.guard), Arc::clone(&self.lobby));
+        Self {
+            hub,
+            guard,
+            lobby,
+            bounds,
+            started: self.started,
+            rates: Arc::clone(&self.rates),
+            onion: self.onion.clone(),
+        }
+    }
+
+    /// What the figures are to be read against.
+    #[must_use]
+    pub const fn bounds(&self) -> &Bounds {
+        &self.bounds
     }
 
     /// Where messages wait.

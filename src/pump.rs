@@ -115,7 +115,7 @@ async fn authenticate(
                 epoch: &settings.hub.epoch(),
                 pending,
                 server_time: settings.hub.now(),
-                limits: settings.rules.limits(settings.hub.bounds(), established.window),
+                limits: settings.rules.limits(&settings.hub.bounds(), established.window),
             });
             socket.get_mut().unlimit();
             // Flushed in the pump's first turn.

@@ -198,6 +198,11 @@ impl Store {
         }
     }
 
+    /// What holds from now on. What is kept already stays, be it more than that.
+    pub fn set_bounds(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
     /// Begins a session of `fingerprint`: what it had not acknowledged will be delivered again. Returns its place and
     /// how many messages wait. `wants_receipts`: whether senders are told when it acknowledges.
     pub fn attach(&mut self, now: Millis, fingerprint: Fingerprint, wants_receipts: bool) -> (PartyId, usize) {

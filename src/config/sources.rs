@@ -44,7 +44,7 @@ pub struct Flags {
     pub no_tor: bool,
 
     /// How much to log; replaces LOG_LEVEL and RUST_LOG [env: LOG_LEVEL; RUST_LOG adds detail, "info,ephemeral=debug"]
-    /// [default: info]
+    /// [default: as the file says, else info]
     #[arg(long, value_name = "LEVEL", global = true, ignore_case = true)]
     pub log_level: Option<Level>,
 
@@ -161,17 +161,18 @@ impl Sources<'_> {
         !self.flags.no_tor && variable.map_or(file.value, |variable| variable.value)
     }
 
-    /// `--log-level` alone, or `LOG_LEVEL` with `RUST_LOG` behind it: the later directive wins where both speak.
-    pub(super) fn log_filter(&mut self) -> String {
+    /// `--log-level` alone, or `LOG_LEVEL` (else what the file says) with `RUST_LOG` behind it: the later directive wins
+    /// where both speak.
+    pub(super) fn log_filter(&mut self, file: Level) -> (Level, String) {
         if let Some(level) = self.flags.log_level {
-            return level.to_string();
+            return (level, level.to_string());
         }
         let words = "must be one of error, warn, info, debug, trace";
         let level = self.variable("LOG_LEVEL", words, |text| Level::from_str(text, true).ok());
-        let level = level.map_or_else(Level::default, |level| level.value);
+        let level = level.map_or(file, |level| level.value);
         let accepted = "must be directives such as info,ephemeral=debug";
         let detail = self.variable("RUST_LOG", accepted, |text| logging::is_filter(text).then(|| text.to_owned()));
-        detail.map_or_else(|| level.to_string(), |detail| format!("{level},{}", detail.value))
+        (level, detail.map_or_else(|| level.to_string(), |detail| format!("{level},{}", detail.value)))
     }
 }
 

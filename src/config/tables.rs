@@ -8,6 +8,7 @@ use super::clearnet::Clearnet;
 use super::document::Document;
 use super::setting::Setting;
 use crate::limits::{Policy, REQUESTS, Rate};
+use crate::logging::Level;
 use crate::protocol::Sanitize;
 use crate::transport::onion::{self, Vanguards};
 use crate::{conn, pump, session, store};
@@ -26,6 +27,7 @@ pub(super) struct Tables {
     pub(super) limits: conn::Limits,
     pub(super) policy: Policy,
     pub(super) grace: Duration,
+    pub(super) log_level: Level,
     pub(super) clearnet: Clearnet,
     pub(super) onion_enabled: Setting<bool>,
     pub(super) onion: onion::Settings,
@@ -46,7 +48,23 @@ impl Tables {
         let grace = Duration::from_secs(table.number("grace_s", 1..=3600, 10).value);
         table.finish();
 
-        Self { bounds, survive_restart, rules, timing, limits, policy, grace, clearnet, onion_enabled, onion }
+        let mut table = document.section("log");
+        let log_level = table.choice("level", &LEVELS, Level::default()).value;
+        table.finish();
+
+        Self {
+            bounds,
+            survive_restart,
+            rules,
+            timing,
+            limits,
+            policy,
+            grace,
+            log_level,
+            clearnet,
+            onion_enabled,
+            onion,
+        }
     }
 }
 
@@ -205,6 +223,15 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion::Settings) {
 /// The words of `[store] sanitize`.
 pub(super) const SANITIZE: [(&str, Sanitize); 3] =
     [("clean", Sanitize::Clean), ("reject", Sanitize::Reject), ("ciphertext", Sanitize::Ciphertext)];
+
+/// The words of `[log] level`.
+pub(super) const LEVELS: [(&str, Level); 5] = [
+    ("error", Level::Error),
+    ("warn", Level::Warn),
+    ("info", Level::Info),
+    ("debug", Level::Debug),
+    ("trace", Level::Trace),
+];
 
 /// The words of `[onion] vanguards`.
 pub(super) const VANGUARDS: [(&str, Vanguards); 2] = [("lite", Vanguards::Lite), ("full", Vanguards::Full)];

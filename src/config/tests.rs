@@ -127,6 +127,8 @@ memory_bytes = 19000000
 address_filter.allow_local_addrs = true
 [shutdown]
 grace_s = 21
+[log]
+level = "debug"
 "#;
 
 #[test]
@@ -197,7 +199,8 @@ fn every_key_arrives_where_it_has_its_effect() {
             tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),
         }),
         grace: Duration::from_secs(21),
-        log_filter: "info".into(),
+        log_level: crate::logging::Level::Debug,
+        log_filter: "debug".into(),
         log_format: LogFormat::Text,
     };
     assert_eq!(config, expected);
@@ -267,7 +270,7 @@ fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
         (
             "[store]\n[blocks]",
             "line 2: blocks: unknown; every setting stands in one of the tables [store], [limits], [block], [session], [clearnet], \
-             [onion], [tor], [shutdown]",
+             [onion], [tor], [shutdown], [log]",
         ),
         ("[session]\nwindow = 1\nwindow = 2", "line 3: not TOML: duplicate key"),
         ("[session\nwindow = 1", "line 1: not TOML: unclosed table, expected `]`"),
@@ -391,6 +394,12 @@ fn the_log_filter_is_the_flag_alone_or_the_level_with_its_detail() {
     assert_eq!(filter("WARNING", "", None), "warn");
     assert_eq!(filter("", "ephemeral=debug", None), "info,ephemeral=debug");
     assert_eq!(filter("error", "trace", None), "error,trace");
+    let filed = |variables: &[(&str, &str)]| {
+        load("[log]\nlevel = 'debug'", variables, Flags::default()).expect("valid").log_filter
+    };
+    assert_eq!(filed(&[]), "debug");
+    assert_eq!(filed(&[("RUST_LOG", "hyper=off")]), "debug,hyper=off");
+    assert_eq!(filed(&[("LOG_LEVEL", "warn")]), "warn");
     assert_eq!(filter("error", "trace", Some(crate::logging::Level::Debug)), "debug");
 }
 

@@ -1,24 +1,48 @@
-//! SIGTERM and SIGINT.
+//! SIGTERM and SIGINT, which end the daemon, and SIGHUP, at which it reads its configuration again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that end the daemon.
+/// The signals that the daemon answers.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
+}
+
+/// What a signal asks for.
+pub(super) enum Asked {
+    /// To end; the signal's name.
+    End(&'static str),
+    /// To read the configuration again.
+    Reload,
 }
 
 impl Signals {
     /// From now on they do not kill the process.
     pub(super) fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    /// The name of the next one.
-    pub(super) async fn next(&mut self) -> &'static str {
+    /// What the next one asks for.
+    pub(super) async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            biased;
+            _ = self.terminate.recv() => Asked::End("SIGTERM"),
+            _ = self.interrupt.recv() => Asked::End("SIGINT"),
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+
+    /// The name of the next one that asks to end.
+    pub(super) async fn end(&mut self) -> &'static str {
+        loop {
+            if let Asked::End(name) = self.next().await {
+                return name;
+            }
         }
     }
 }

@@ -85,6 +85,7 @@ impl Hub {
 
     fn with(settings: Settings, clock: Clock, epoch: &[u8; 16], store: Store) -> Arc<Self> {
         let state = State {
+            settings,
             store,
             epoch: name(epoch),
             online: Vec::new(),
@@ -96,7 +97,7 @@ impl Hub {
             ended: Vec::new(),
             freed: Vec::new(),
         };
-        Arc::new(Self { settings, clock, state: Mutex::new(state), due_earlier: Notify::new() })
+        Arc::new(Self { clock, state: Mutex::new(state), due_earlier: Notify::new() })
     }
 
     /// Overwrites and frees everything that waits, on the heap and in the file; the sessions are over. For the end of the
@@ -155,9 +156,10 @@ impl Hub {
         });
         let journal = state.store.take_journal().and_then(end);
         let now = self.clock.now();
+        let bounds = state.settings.bounds;
         state.store = match journal {
-            Some(journal) => Store::with_journal(self.settings.bounds, seed, now, journal),
-            None => Store::new(self.settings.bounds, seed, now),
+            Some(journal) => Store::with_journal(bounds, seed, now, journal),
+            None => Store::new(bounds, seed, now),
         };
     }
 }

@@ -101,7 +101,7 @@ impl Seat {
         }
         let now = self.hub.now();
         self.hub.expire(state, now, wakes);
-        if !known_key && let Err(wait) = state.store.take_rate(now, self.party, &self.hub.settings.rate) {
+        if !known_key && let Err(wait) = state.store.take_rate(now, self.party, &state.settings.rate) {
             let refusal = Refusal::new(ErrorCode::RateLimited, "too many messages: wait `retry_after_ms`");
             return Some(Err(Refusal { retry_after_ms: Some(wait), ..refusal }));
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::prepare::{Preparation, Preparing};
@@ -75,13 +75,72 @@ pub struct Bound {
     socket: TcpListener,
     /// Where it listens, with the port that the system picked if none was given.
     pub address: SocketAddr,
-    /// What holds for its connections.
-    pub listener: Arc<Listener>,
     /// The certificate, if it serves TLS: to have it read again.
     pub tls: Option<Arc<Tls>>,
+    terms: watch::Receiver<Terms>,
+    /// To change what holds for its connections, while it runs.
+    pub control: Control,
+}
+
+/// What holds for the connections that come from now on.
+#[derive(Debug, Clone)]
+struct Terms {
+    listener: Arc<Listener>,
+    tls: Option<Arc<Tls>>,
     proxy_protocol: bool,
     preparing: usize,
     preparation: Duration,
+}
+
+impl Terms {
+    /// `address`: where it listens.
+    fn new(settings: &Settings, address: SocketAddr, tls: Option<Arc<Tls>>) -> Self {
+        let listener = Listener {
+            tls: tls.is_some(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            allowed_origins: settings.allowed_origins.clone(),
+            ..Listener::clearnet(address, &settings.server_names)
+        };
+        let Settings { proxy_protocol, preparing, preparation, .. } = *settings;
+        Self { listener: Arc::new(listener), tls, proxy_protocol, preparing, preparation }
+    }
+
+    /// What a connection of `peer` begins with. Nobody else's than a trusted proxy's begins with a PROXY header.
+    fn preparation(&self, peer: std::net::IpAddr) -> Preparation {
+        Preparation {
+            tls: self.tls.as_ref().map(|tls| tls.acceptor()),
+            header: self.proxy_protocol && self.listener.is_trusted_proxy(peer),
+            time: self.preparation,
+        }
+    }
+}
+
+/// Changes what holds for the connections of a listener, while it runs.
+#[derive(Debug, Clone)]
+pub struct Control {
+    address: SocketAddr,
+    terms: Arc<watch::Sender<Terms>>,
+}
+
+impl Control {
+    /// Applies `settings` to connections that come from now on, but for the address. The certificate is read again, also
+    /// if its files have the same names. Blocks while it reads.
+    ///
+    /// # Errors
+    /// Which file is to be mended, and how. Everything stays as it was then.
+    pub fn apply(&self, settings: &Settings) -> Result<(), TlsError> {
+        let served = self.terms.borrow().tls.clone();
+        let tls = match (served, &settings.tls) {
+            (Some(served), Some(files)) if served.files() == files => {
+                served.reload()?;
+                Some(served)
+            }
+            (_, Some(files)) => Some(Arc::new(Tls::load(files.clone())?)),
+            (_, None) => None,
+        };
+        self.terms.send_replace(Terms::new(settings, self.address, tls));
+        Ok(())
+    }
 }
 
 /// Listens. From here on connections wait in the kernel's queue, until [`run`] takes them.
@@ -99,20 +158,14 @@ pub async fn bind(settings: &Settings) -> Result<Bound, ClearnetError> {
     let tls = settings.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let socket = TcpListener::bind(address).await.map_err(failed)?;
     let address = socket.local_addr().map_err(failed)?;
-    let listener = Listener {
-        tls: tls.is_some(),
-        trusted_proxies: settings.trusted_proxies.clone(),
-        allowed_origins: settings.allowed_origins.clone(),
-        ..Listener::clearnet(address, &settings.server_names)
-    };
-    let Settings { proxy_protocol, preparing, preparation, .. } = *settings;
-    Ok(Bound { socket, address, listener: Arc::new(listener), tls, proxy_protocol, preparing, preparation })
+    let (sender, terms) = watch::channel(Terms::new(settings, address, tls.clone()));
+    Ok(Bound { socket, address, tls, terms, control: Control { address, terms: Arc::new(sender) } })
 }
 
 /// Hands every connection on once it is prepared, until it is cancelled or nobody takes them any more. While `incoming`
 /// is full, new ones wait in the kernel's queue.
 pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: CancellationToken) {
-    let Bound { socket, listener, tls, proxy_protocol, preparing, preparation, .. } = bound;
+    let Bound { socket, terms, .. } = bound;
     let socket = &socket;
     let accept = move || async move {
         let (stream, address): (TcpStream, _) = socket.accept().await?;
@@ -121,21 +174,17 @@ pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: Cancell
         let _ = stream.set_nodelay(true);
         Ok((stream, address))
     };
-    let first = Preparation { tls: tls.map(|tls| tls.acceptor()), header: proxy_protocol, time: preparation };
-    let preparing = Preparing::new(preparing);
-    cancel.run_until_cancelled(accept_loop(accept, listener, first, preparing, incoming)).await;
+    cancel.run_until_cancelled(accept_loop(accept, terms, incoming)).await;
 }
 
-/// `first`: what a connection of a trusted proxy begins with. Nobody else's begins with a PROXY header. `accept` is
-/// dropped at any time, as that of a socket may be.
+/// `accept` is dropped at any time, as that of a socket may be.
 async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
     mut accept: impl FnMut() -> F,
-    listener: Arc<Listener>,
-    first: Preparation,
-    mut preparing: Preparing,
+    terms: watch::Receiver<Terms>,
     incoming: mpsc::Sender<Incoming>,
 ) {
     let mut exhausted = false;
+    let mut preparing = Preparing::new(terms.borrow().preparing);
     loop {
         let Ok(slot) = incoming.reserve().await else { return };
         let accepted = tokio::select! {
@@ -150,8 +199,10 @@ async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
                     tracing::info!("connections are accepted again");
                 }
                 let peer = address.ip().to_canonical();
-                let first = Preparation { header: first.header && listener.is_trusted_proxy(peer), ..first.clone() };
-                let listener = Arc::clone(&listener);
+                let terms = terms.borrow().clone();
+                let first = terms.preparation(peer);
+                preparing.set_bound(terms.preparing);
+                let listener = terms.listener;
                 let handed =
                     move |peer, io| Incoming { peer: Peer::Address(peer), io, listener, circuit: None, permit: None };
                 if first.is_needed() {

@@ -207,6 +207,7 @@ pub async fn run(
 /// Launches again, for ever: what went well once may do so again, and there is more to the daemon than this.
 async fn relaunch(settings: &Settings, state_dir: &Path, address: &str, outlook: &reach::Outlook) -> Service {
     loop {
+        outlook.stirs(Instant::now());
         tokio::time::sleep(outlook.pause()).await;
         match Service::launch(settings, state_dir, address) {
             Ok(service) => return service,

@@ -99,6 +99,11 @@ impl Preparing {
         Self { bound: bound.max(1), tasks: JoinSet::new(), running: BTreeMap::new(), next: 0 }
     }
 
+    /// How many there may be from now on.
+    pub(super) fn set_bound(&mut self, bound: usize) {
+        self.bound = bound.max(1);
+    }
+
     /// Starts one.
     pub(super) fn push(&mut self, preparation: impl Future<Output = ()> + Send + 'static) {
         while self.running.len() >= self.bound

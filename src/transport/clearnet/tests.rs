@@ -23,8 +23,8 @@ pub(super) fn settings(listen: &str) -> Settings {
 }
 
 /// Nothing to prepare.
-fn plain() -> Preparation {
-    Preparation { tls: None, header: false, time: Duration::from_secs(10) }
+fn plain() -> watch::Receiver<Terms> {
+    watch::channel(Terms::new(&settings("127.0.0.1:1"), "127.0.0.1:1".parse().expect("an address"), None)).1
 }
 
 /// Runs the accept loop over what `accept` is to return, until that is used up.
@@ -50,7 +50,7 @@ async fn accepted(script: Vec<io::Result<SocketAddr>>) -> Vec<Peer> {
         peers
     };
     tokio::select! {
-        () = accept_loop(accept, Arc::new(Listener::default()), plain(), Preparing::new(1), sender) => panic!("the loop ended"),
+        () = accept_loop(accept, plain(), sender) => panic!("the loop ended"),
         peers = collect => peers,
     }
 }
@@ -92,7 +92,7 @@ async fn the_loop_ends_when_nobody_takes_connections_any_more() {
     let (sender, receiver) = mpsc::channel(1);
     drop(receiver);
     let accept = async || Err::<(DuplexStream, _), _>(io::Error::from(ErrorKind::Other));
-    accept_loop(accept, Arc::new(Listener::default()), plain(), Preparing::new(1), sender).await;
+    accept_loop(accept, plain(), sender).await;
 }
 
 #[tokio::test]

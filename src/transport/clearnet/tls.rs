@@ -163,6 +163,12 @@ impl Tls {
         Ok(Self { files, provider, served, config: Arc::new(config) })
     }
 
+    /// What it was made of.
+    #[must_use]
+    pub const fn files(&self) -> &TlsFiles {
+        &self.files
+    }
+
     /// Reads the files again, for connections that come from now on. Blocks while it reads.
     ///
     /// # Errors

@@ -71,6 +71,14 @@ impl Outlook {
         });
     }
 
+    /// The watch gets on. Nobody is woken for it.
+    pub(super) fn stirs(&self, now: Instant) {
+        self.status.send_if_modified(|status| {
+            status.stirred = Some(now);
+            false
+        });
+    }
+
     /// Where what is known is told.
     pub(super) fn status(&self) -> watch::Sender<OnionStatus> {
         self.status.clone()

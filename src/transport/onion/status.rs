@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use arti_client::status::BlockageKind;
+use tokio::time::Instant;
 
 use crate::protocol::Millis;
 
@@ -31,6 +32,9 @@ pub struct OnionStatus {
     pub introduction_points: u8,
     /// Whether clients are asked for proof of work under load.
     pub proof_of_work: bool,
+    /// When the watch over the service last got on: it bootstrapped, connected to the own address, or began afresh. It
+    /// does so every few minutes at least, whatever the network does.
+    pub stirred: Option<Instant>,
     /// With restricted discovery, how many clients can find the service; `None`: everybody can.
     pub restricted: Option<usize>,
 }

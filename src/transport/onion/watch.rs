@@ -31,6 +31,7 @@ pub(super) async fn watch(
     in_use: impl Fn() -> bool,
 ) {
     outlook.begin(Instant::now());
+    outlook.stirs(Instant::now());
     if !bootstrap(client, outlook).await {
         outlook.failed(reason(client), Instant::now());
         return;
@@ -39,6 +40,7 @@ pub(super) async fn watch(
     pause.until(Instant::now() + UNPUBLISHED, PUBLISHED, outlook).await;
     loop {
         let start = Instant::now();
+        outlook.stirs(start);
         let answered = pause.listening(probe(client, address, port), outlook).await;
         let now = Instant::now();
         outlook.probed(Probe { at: Clock::System.now(), answered, took: now - start });
@@ -71,6 +73,7 @@ async fn bootstrap(client: &Client, outlook: &Outlook) -> bool {
             Some(status) = events.next() => {
                 outlook.progress(status.as_frac(), status.to_string());
                 if status.as_frac() > furthest {
+                    outlook.stirs(Instant::now());
                     furthest = status.as_frac();
                     deadline = Instant::now() + outlook.stall();
                 }

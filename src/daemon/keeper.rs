@@ -1,0 +1,187 @@
+//! What the service manager hears of the daemon: that it is ready, how it is, and that it lives.
+//!
+//! "Lives" is said only while three things answer: the runtime (a new task is run), the store (its lock can be taken)
+//! and the watch over the onion service (it has got on not long ago, whatever came of it: being offline is no reason to
+//! be killed). While it is starting, the same decides whether the manager goes on waiting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::reload::Reloaded;
+use crate::hub::Hub;
+use crate::service;
+use crate::transport::onion::{OnionStatus, Phase};
+
+/// How often it is looked at, at least; more often where the manager wants to hear it more often.
+const LOOK: Duration = Duration::from_secs(10);
+/// Without a sign of it for so long, the watch over the onion service is taken for dead. Its longest pause is six minutes,
+/// and what it does then has a minute.
+const STIRRED: Duration = Duration::from_secs(600);
+/// While it starts, the manager waits so much longer after each look.
+const STARTING: Duration = Duration::from_secs(60);
+
+/// What the manager hears.
+pub(super) struct Keeper {
+    hub: Arc<Hub>,
+    onion: Option<watch::Receiver<OnionStatus>>,
+    reloaded: watch::Sender<Reloaded>,
+    /// Whether the manager was told that it serves.
+    ready: AtomicBool,
+}
+
+impl Keeper {
+    /// `onion`: what is known of the onion service, if there is one.
+    pub(super) fn new(hub: Arc<Hub>, onion: Option<watch::Receiver<OnionStatus>>) -> Arc<Self> {
+        let reloaded = watch::Sender::new(Reloaded::default());
+        Arc::new(Self { hub, onion, reloaded, ready: AtomicBool::new(false) })
+    }
+
+    /// A reload begins. A start that is still going on is not interrupted by it.
+    pub(super) fn reloading(&self) {
+        if self.ready.load(Ordering::Relaxed) {
+            service::reloading();
+        }
+    }
+
+    /// It has ended.
+    pub(super) fn reloaded(&self, outcome: Reloaded) {
+        self.reloaded.send_replace(outcome);
+        // Before it is ready again: whoever waited for that may ask.
+        let _ = service::status(&self.words());
+        if self.ready.load(Ordering::Relaxed) && !service::ready() {
+            // Told by `keep`, then.
+            self.ready.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells the manager, for ever. Without one there is nothing to do.
+    pub(super) async fn keep(self: Arc<Self>) {
+        if !service::is_managed() {
+            return;
+        }
+        let look = service::watchdog().map_or(LOOK, |within| (within / 3).min(LOOK));
+        let mut ticks = interval(look);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut onion, mut reloaded) = (self.onion.clone(), self.reloaded.subscribe());
+        let mut pulse = Pulse::default();
+        let mut said = String::new();
+        loop {
+            let words = self.words();
+            if words != said && service::status(&words) {
+                said = words;
+            }
+            if !self.ready.load(Ordering::Relaxed) && self.serves() && service::ready() {
+                self.ready.store(true, Ordering::Relaxed);
+            }
+            tokio::select! {
+                _ = ticks.tick() => match pulse.take(&self.hub, self.stirred(), look).await {
+                    Ok(()) if self.ready.load(Ordering::Relaxed) => service::lives(),
+                    Ok(()) => service::extend_start(STARTING),
+                    Err(what) => tracing::error!("{what}: the service manager is not told that this process lives"),
+                },
+                () = changed(onion.as_mut()) => {}
+                _ = reloaded.changed() => {}
+            }
+        }
+    }
+
+    /// Whether it does what it can do. Without a network that is to go on trying, and to say so: a start that failed for
+    /// it would be tried for ever, and one that waited for it would hold up the machine's.
+    fn serves(&self) -> bool {
+        self.onion.as_ref().is_none_or(|status| status.borrow().phase != Phase::Starting)
+    }
+
+    /// How long ago the watch over the onion service last got on; `None`: there is none.
+    fn stirred(&self) -> Option<Duration> {
+        let status = self.onion.as_ref()?;
+        // Not yet: it has not begun, and the manager's patience with a start is what bounds that.
+        Some(status.borrow().stirred.map_or(Duration::ZERO, |stirred| Instant::now() - stirred))
+    }
+
+    fn words(&self) -> String {
+        let mut words = match &self.onion {
+            Some(status) => onion(&status.borrow()),
+            None => "listening on TCP".to_owned(),
+        };
+        let (sessions, _) = self.hub.figures();
+        words += &match sessions {
+            1 => "; 1 session".to_owned(),
+            _ => format!("; {sessions} sessions"),
+        };
+        words
+            + &match *self.reloaded.borrow() {
+                Reloaded::InForce => String::new(),
+                Reloaded::InPart => "; some changed settings wait for a restart, see the log".to_owned(),
+                Reloaded::Refused { problems } => {
+                    let plural = if problems == 1 { "" } else { "s" };
+                    format!(
+                        "; the configuration has {problems} problem{plural}, see the log: the one before stays in force"
+                    )
+                }
+            }
+    }
+}
+
+fn onion(status: &OnionStatus) -> String {
+    match status.phase {
+        Phase::Starting if status.bootstrap_percent >= 100 => "starting: publishing the onion service".to_owned(),
+        Phase::Starting => format!("starting: Tor {} %", status.bootstrap_percent),
+        Phase::Reachable => "reachable".to_owned(),
+        Phase::Degraded(reason) => format!("not reachable, it goes on trying: {reason}"),
+    }
+}
+
+async fn changed(status: Option<&mut watch::Receiver<OnionStatus>>) {
+    match status {
+        // One that has ended changes no more.
+        Some(status) => {
+            if status.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Feels whether the parts live.
+#[derive(Default)]
+struct Pulse {
+    /// A thread that waits for the store's lock. As long as it does, no second one is sent.
+    store: Option<JoinHandle<()>>,
+}
+
+impl Pulse {
+    /// `stirred`: how long ago the watch over the onion service last got on. Takes `within` at most.
+    ///
+    /// # Errors
+    /// What does not answer.
+    async fn take(&mut self, hub: &Arc<Hub>, stirred: Option<Duration>, within: Duration) -> Result<(), &'static str> {
+        let mut task = JoinSet::new();
+        task.spawn(async {});
+        if timeout(within, task.join_next()).await.is_err() {
+            return Err("the runtime does not run a task");
+        }
+        let hub = Arc::clone(hub);
+        let store = self.store.get_or_insert_with(|| {
+            tokio::task::spawn_blocking(move || {
+                let _ = hub.figures();
+            })
+        });
+        if timeout(within, store).await.is_err() {
+            return Err("the store does not answer");
+        }
+        self.store = None;
+        match stirred {
+            Some(stirred) if stirred > STIRRED => Err("the watch over the onion service has stopped"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

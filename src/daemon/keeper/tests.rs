@@ -1,0 +1,72 @@
+//! What is said, and when nothing is.
+
+use super::*;
+use crate::clock::Clock;
+use crate::hub::Settings;
+use crate::limits::Rate;
+use crate::store::Bounds;
+use crate::transport::onion::Reason;
+
+fn hub() -> Arc<Hub> {
+    let settings = Settings { bounds: Bounds::default(), rate: Rate::new(60, 60), sessions: 10 };
+    Hub::new(settings, Clock::System).unwrap()
+}
+
+fn keeper(status: OnionStatus) -> (watch::Sender<OnionStatus>, Arc<Keeper>) {
+    let (sender, status) = watch::channel(status);
+    (sender, Keeper::new(hub(), Some(status)))
+}
+
+#[test]
+fn the_words_say_how_far_it_is_whether_it_is_reachable_and_why_not() {
+    let (sender, keeper) = keeper(OnionStatus { bootstrap_percent: 40, ..OnionStatus::default() });
+    assert_eq!(keeper.words(), "starting: Tor 40 %; 0 sessions");
+    sender.send_modify(|status| status.bootstrap_percent = 100);
+    assert_eq!(keeper.words(), "starting: publishing the onion service; 0 sessions");
+    sender.send_modify(|status| status.phase = Phase::Reachable);
+    assert_eq!(keeper.words(), "reachable; 0 sessions");
+    sender.send_modify(|status| status.phase = Phase::Degraded(Reason::Offline));
+    assert_eq!(keeper.words(), "not reachable, it goes on trying: there is no network connection; 0 sessions");
+    keeper.reloaded(Reloaded::Refused { problems: 2 });
+    assert!(keeper.words().ends_with("the configuration has 2 problems, see the log: the one before stays in force"));
+    assert_eq!(Keeper::new(hub(), None).words(), "listening on TCP; 0 sessions");
+}
+
+#[test]
+fn it_serves_once_it_is_reachable_and_not_while_it_starts() {
+    let (sender, keeper) = keeper(OnionStatus { bootstrap_percent: 100, ..OnionStatus::default() });
+    assert!(!keeper.serves());
+    sender.send_modify(|status| status.phase = Phase::Reachable);
+    assert!(keeper.serves());
+    assert!(Keeper::new(hub(), None).serves(), "TCP alone serves at once");
+}
+
+#[tokio::test]
+async fn a_store_whose_lock_is_held_for_ever_and_a_watch_that_has_stopped_are_no_life() {
+    let (mut pulse, hub) = (Pulse::default(), hub());
+    assert_eq!(pulse.take(&hub, Some(STIRRED), LOOK).await, Ok(()));
+    let late = Some(STIRRED + Duration::from_secs(1));
+    assert_eq!(pulse.take(&hub, late, LOOK).await, Err("the watch over the onion service has stopped"));
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    pulse.store = Some(tokio::task::spawn_blocking(move || drop(held.recv())));
+    let soon = Duration::from_millis(20);
+    assert_eq!(pulse.take(&hub, None, soon).await, Err("the store does not answer"));
+    assert_eq!(pulse.take(&hub, None, soon).await, Err("the store does not answer"), "no second thread is sent");
+    drop(hold);
+    assert_eq!(pulse.take(&hub, None, LOOK).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn being_offline_is_life_as_long_as_it_goes_on_trying() {
+    let tried = OnionStatus {
+        phase: Phase::Degraded(Reason::Offline),
+        stirred: Some(Instant::now()),
+        ..OnionStatus::default()
+    };
+    let (_sender, keeper) = keeper(tried);
+    tokio::time::advance(Duration::from_secs(420)).await;
+    assert!(keeper.serves());
+    assert!(keeper.stirred().is_some_and(|stirred| stirred <= STIRRED));
+    tokio::time::advance(Duration::from_secs(420)).await;
+    assert!(keeper.stirred().is_some_and(|stirred| stirred > STIRRED));
+}

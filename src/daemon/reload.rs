@@ -1,0 +1,201 @@
+//! SIGHUP: the configuration is read again. What can change while it runs is applied, and what cannot is named.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::config::{Config, ConfigError, Flags};
+use crate::conn::Server;
+use crate::transport::clearnet::Control;
+use crate::{hub, logging, store};
+
+/// Where the configuration came from, and what decides about the log.
+pub struct Origin {
+    /// The flags that the process was started with.
+    pub flags: Flags,
+    /// The log's filter.
+    pub log: logging::Filter,
+}
+
+/// How the last reload went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Reloaded {
+    /// What the file says is in force; or nobody has asked for it to be read again.
+    #[default]
+    InForce,
+    /// Some of what it says waits for a restart.
+    InPart,
+    /// It cannot be used.
+    Refused {
+        /// How many problems it has.
+        problems: usize,
+    },
+}
+
+/// Everything that a reload changes.
+pub(super) struct Reload {
+    pub(super) origin: Origin,
+    /// For connections that come from now on.
+    pub(super) server: watch::Sender<Arc<Server>>,
+    /// The TCP listener, if there is one.
+    pub(super) clearnet: Option<Control>,
+}
+
+impl Reload {
+    /// Reads the configuration again, and changes `config`, which is what is in force, as far as it can be. What changed
+    /// is in the log, and what is wrong. Blocks while it reads.
+    fn apply(&self, config: &mut Config) -> Reloaded {
+        let told = match Config::load(&self.origin.flags, &|name| std::env::var_os(name)) {
+            Ok(told) => told,
+            Err(error) => return refused(&error),
+        };
+        let next = in_force(config, &told);
+        if let (Some(control), Some(settings)) = (&self.clearnet, &next.clearnet)
+            && let Err(error) = control.apply(settings)
+        {
+            tracing::error!("{error}");
+            tracing::error!("the configuration stays as it was");
+            return Reloaded::Refused { problems: 1 };
+        }
+        if let Err(error) = self.origin.log.set(&next.log_filter) {
+            tracing::error!("{error}");
+        }
+        let before = self.server.borrow().clone();
+        before.guard.set_policy(next.policy);
+        before.lobby.set_bound(next.limits.unauthenticated);
+        before.sessions.hub.set_settings(hub::Settings::from_config(&next));
+        self.server.send_replace(before.renewed(next.rules.clone(), next.timing, next.limits));
+
+        let (changed, waits) = (differences(config, &next), differences(&next, &told));
+        *config = next;
+        if changed.is_empty() {
+            tracing::info!("the configuration was read again: no setting changes, certificates are those of the files");
+        } else {
+            tracing::info!("the configuration was read again, from now on in force: {}", changed.join(", "));
+        }
+        if waits.is_empty() {
+            return Reloaded::InForce;
+        }
+        tracing::warn!(
+            "what the configuration says of these needs a restart, which loses no message: {}",
+            waits.join(", ")
+        );
+        Reloaded::InPart
+    }
+}
+
+/// See [`Reload::apply`].
+pub(super) async fn run(reload: &Arc<Reload>, config: &mut Config) -> Reloaded {
+    let (reload, mut changing) = (Arc::clone(reload), config.clone());
+    let applied = tokio::task::spawn_blocking(move || {
+        let outcome = reload.apply(&mut changing);
+        (outcome, changing)
+    });
+    match applied.await {
+        Ok((outcome, changed)) => {
+            *config = changed;
+            outcome
+        }
+        // The panic hook has logged where.
+        Err(_) => Reloaded::Refused { problems: 1 },
+    }
+}
+
+fn refused(error: &ConfigError) -> Reloaded {
+    let text = error.to_string();
+    for problem in text.lines() {
+        tracing::error!("{problem}");
+    }
+    tracing::error!("the configuration stays as it was");
+    Reloaded::Refused { problems: text.lines().count() }
+}
+
+/// What will be in force: what was told, but for what cannot change while it runs.
+fn in_force(now: &Config, told: &Config) -> Config {
+    let fixed = now.clone();
+    let clearnet = match (&now.clearnet, &told.clearnet) {
+        (Some(now), Some(told)) if now.listen == told.listen => Some(told.clone()),
+        // What is allowed depends on where it listens.
+        _ => fixed.clearnet,
+    };
+    let store::Bounds { total_bytes, kept_for_online, .. } = fixed.bounds;
+    Config {
+        state_dir: fixed.state_dir,
+        admin_socket: fixed.admin_socket,
+        bounds: store::Bounds { total_bytes, kept_for_online, ..told.bounds },
+        survive_restart: fixed.survive_restart,
+        onion: fixed.onion,
+        log_format: fixed.log_format,
+        clearnet,
+        ..told.clone()
+    }
+}
+
+/// The names of the settings in which two configurations differ.
+fn differences(one: &Config, other: &Config) -> Vec<String> {
+    let read = |config: &Config| config.to_toml().parse::<toml::Table>().unwrap_or_default();
+    let (one, other) = (read(one), read(other));
+    let tables: BTreeSet<_> = one.keys().chain(other.keys()).collect();
+    let mut differing = Vec::new();
+    for name in tables {
+        let table =
+            |config: &toml::Table| config.get(name).and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        let (one, other) = (table(&one), table(&other));
+        let keys: BTreeSet<_> = one.keys().chain(other.keys()).collect();
+        let keys: Vec<_> = keys.into_iter().filter(|key| one.get(*key) != other.get(*key)).cloned().collect();
+        if !keys.is_empty() {
+            differing.push(format!("[{name}] {}", keys.join(", ")));
+        }
+    }
+    differing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, text).unwrap();
+        let flags = Flags { config: Some(path), state_dir: Some("/state".into()), ..Flags::default() };
+        Config::load(&flags, &|_| None).unwrap()
+    }
+
+    fn changes(now: &str, told: &str) -> (Vec<String>, Vec<String>) {
+        let (now, told) = (config(now), config(told));
+        let next = in_force(&now, &told);
+        (differences(&now, &next), differences(&next, &told))
+    }
+
+    #[test]
+    fn what_can_change_is_told_from_what_waits_for_a_restart() {
+        let told = "[store]\nmailbox_messages = 5\ntotal_bytes = 100000000\n[limits]\nburst = 3\n[block]\nstrikes = 4\n\
+                    [session]\nwindow = 6\n[log]\nlevel = 'debug'\n[shutdown]\ngrace_s = 3\n[onion]\ncircuits = 9\n\
+                    [tor]\naddress_filter.allow_local_addrs = true\n";
+        let (changed, waits) = changes("", told);
+        let expected = [
+            "[block] strikes",
+            "[limits] burst",
+            "[log] level",
+            "[session] window",
+            "[shutdown] grace_s",
+            "[store] mailbox_messages",
+        ];
+        assert_eq!(changed, expected);
+        assert_eq!(waits, ["[onion] circuits", "[store] total_bytes", "[tor] address_filter"]);
+    }
+
+    #[test]
+    fn a_listener_is_not_given_what_was_meant_for_another_address() {
+        let now = "[clearnet]\nlisten = '127.0.0.1:1'\nserver_names = ['a.example']\n";
+        let more = now.replace("['a.example']", "['b.example']\nallowed_origins = ['https://p.example']");
+        let (changed, waits) = changes(now, &more);
+        assert_eq!((changed, waits), (vec!["[clearnet] allowed_origins, server_names".to_owned()], vec![]));
+        let (changed, waits) = changes(now, &more.replace("127.0.0.1:1", "127.0.0.1:2"));
+        assert_eq!((changed, waits), (vec![], vec!["[clearnet] allowed_origins, listen, server_names".to_owned()]));
+        let (changed, waits) = changes(now, "");
+        assert_eq!((changed, waits), (vec![], vec!["[clearnet] listen, server_names".to_owned()]));
+    }
+}

@@ -1,0 +1,201 @@
+//! The shipped unit under a real systemd: hardened, restarted, killed and starved under load, and told to reload.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
+#[path = "support/box_load.rs"]
+mod box_load;
+#[path = "support/systemd_box.rs"]
+mod systemd_box;
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use box_load::{Control, fetch, pair};
+use ephemeral::client::{Connection, Direct, Identity, Options, ServerUrl};
+use systemd_box::{SystemdBox, UNIT};
+
+/// No onion service: there is no network inside. Everything else is the default, but for limits that would be in the way.
+const LOCAL: &str = "[onion]\nenabled = false\n[clearnet]\nlisten = '127.0.0.1:8443'\n[store]\nmailbox_messages = 100000\n\
+                     [limits]\nmessages_per_minute = 1000000\nmessage_burst = 100000\nrequests_per_minute = 100000\n\
+                     burst = 1000\n";
+/// Who is not online while messages are sent to it.
+const ABSENT: u8 = 100;
+
+fn url() -> ServerUrl {
+    "http://127.0.0.1:8443".parse().unwrap()
+}
+
+#[test]
+fn the_unit_exposes_little_and_is_what_systemd_understands() {
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/ephemeral-server.service");
+    let analyze = Command::new("systemd-analyze").args(["security", "--offline=true", "--no-pager", unit]).output();
+    let said = analyze.expect("systemd-analyze is missing: install the package systemd").stdout;
+    let said = String::from_utf8(said).unwrap();
+    let (_, overall) = said.split_once("Overall exposure level for ").unwrap_or_else(|| panic!("{said}"));
+    let level: f32 = overall.split([' ', ':']).find_map(|word| word.parse().ok()).unwrap();
+    assert!(level <= 1.1, "{said}");
+    let verify = Command::new("systemd-analyze").args(["verify", unit]).output().unwrap();
+    let complaints = String::from_utf8(verify.stderr).unwrap();
+    // The program is not installed here.
+    let complaints: Vec<_> =
+        complaints.lines().filter(|line| line.contains("ephemeral") && !line.contains("not executable")).collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+#[test]
+fn restarted_killed_and_starved_under_load_the_unit_loses_nothing_and_delivers_nothing_late() {
+    let machine = SystemdBox::boot(LOCAL);
+    machine.systemctl(&["start"]);
+    assert_eq!(machine.property("ActiveState"), "active", "started means ready");
+    assert_eq!(machine.property("StatusText"), "listening on TCP; 0 sessions");
+    assert_hardened(&machine);
+
+    let control = Arc::new(Control::default());
+    let pairs: Vec<_> = [1, 3, 5]
+        .map(|number| {
+            let control = Arc::clone(&control);
+            machine.inside(move || pair(number, ABSENT, url(), control))
+        })
+        .into();
+    let going = |machine: &SystemdBox| {
+        let before = control.delivered.load(Ordering::Relaxed);
+        machine.until("messages that are delivered", |_| {
+            (control.delivered.load(Ordering::Relaxed) >= before + 200).then_some(())
+        });
+    };
+    let (mut fetched, mut epochs) = (BTreeSet::new(), BTreeSet::new());
+    let mut process = machine.property("MainPID");
+    going(&machine);
+    machine.until("a count of the sessions", |machine| {
+        machine.property("StatusText").ends_with("; 6 sessions").then_some(())
+    });
+    for treat in [
+        &["restart"][..],
+        &["kill", "--signal=KILL", "--kill-whom=main"],
+        // Nobody feeds the watchdog.
+        &["kill", "--signal=STOP", "--kill-whom=main"],
+    ] {
+        going(&machine);
+        machine.systemctl(treat);
+        process = machine.restarted(&process);
+        let (more, epoch) = machine.inside(|| fetch(ABSENT, url())).join().unwrap();
+        fetched.extend(more);
+        epochs.insert(epoch);
+        going(&machine);
+    }
+    assert_eq!(machine.property("NRestarts"), "2", "{}", machine.told());
+    let console = machine.told();
+    assert!(console.contains("Watchdog timeout"), "{console}");
+
+    control.stop.store(true, Ordering::Relaxed);
+    let tallies: Vec<_> = pairs.into_iter().map(|pair| pair.join().unwrap()).collect();
+    fetched.extend(machine.inside(|| fetch(ABSENT, url())).join().unwrap().0);
+    for tally in tallies {
+        assert!(tally.lost >= 3, "it was connected when the server went: {}", tally.lost);
+        assert!(tally.short.len() > 10 && tally.kept.len() > 500, "{} {}", tally.short.len(), tally.kept.len());
+        assert!(tally.short.iter().any(|id| !fetched.contains(id)), "some expired before they could be fetched");
+        let missing: Vec<_> =
+            tally.kept.keys().filter(|id| !tally.received.contains(*id) && !fetched.contains(*id)).collect();
+        assert!(missing.is_empty(), "accepted, and lost: {missing:?}");
+        epochs.extend(tally.epochs);
+    }
+    assert_eq!(epochs.len(), 1, "the same epoch all the time");
+    assert!(!machine.log().contains("damaged") && !machine.log().contains("not locked"), "{}", machine.log());
+
+    // Stopped for good, it ends well and takes everything with it.
+    machine.systemctl(&["stop"]);
+    assert_eq!(machine.property("Result"), "success");
+    machine.systemctl(&["start"]);
+    let (left, epoch) = machine.inside(|| fetch(ABSENT, url())).join().unwrap();
+    assert!(left.is_empty() && !epochs.contains(&epoch));
+}
+
+/// What the unit asks for has arrived at the process.
+fn assert_hardened(machine: &SystemdBox) {
+    assert_eq!(machine.property("NFileDescriptorStore"), "1", "{}", machine.told());
+    assert_eq!(machine.process("Seccomp"), "2");
+    assert_eq!(machine.process("NoNewPrivs"), "1");
+    for capabilities in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(machine.process(capabilities), "0000000000000000", "{capabilities}");
+    }
+    assert_ne!(machine.process("Uid").split_whitespace().next(), Some("0"));
+    let locked = machine.process("VmLck");
+    assert!(!locked.starts_with("0 "), "memory is locked: {locked}");
+    let limits = machine.run(&["cat", &format!("/proc/{}/limits", machine.property("MainPID"))]).stdout;
+    let limits = String::from_utf8(limits).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    let state =
+        machine.run(&["stat", "--format=%a %U", "/var/lib/ephemeral-server", "/run/ephemeral-server/admin.sock"]);
+    assert_eq!(String::from_utf8(state.stdout).unwrap(), "700 ephemeral\n600 ephemeral\n");
+    let asked = machine.run(&["ephemeral-server", "status", "--admin-socket", "/run/ephemeral-server/admin.sock"]);
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+}
+
+/// What `welcome` says of the message rate.
+fn rate(machine: &SystemdBox) -> u32 {
+    let asking = machine.inside(|| async {
+        let identity = Identity::from_seed(&[9; 32]);
+        let connected = Connection::connect(&Direct::default(), &url(), &identity, &Options::default()).await;
+        connected.unwrap().1.limits.messages_per_minute
+    });
+    asking.join().unwrap()
+}
+
+/// Reloads, and waits until the status says so much about it.
+fn reload(machine: &SystemdBox, configuration: &str, status: &str) {
+    machine.configure(configuration);
+    machine.systemctl(&["reload"]);
+    machine.until("a status", |machine| machine.property("StatusText").contains(status).then_some(()));
+    machine.until("the end of the reload", |machine| (machine.property("ActiveState") == "active").then_some(()));
+}
+
+#[test]
+fn a_reload_applies_what_can_change_and_says_what_cannot_and_a_broken_file_changes_nothing() {
+    let machine = SystemdBox::boot(LOCAL);
+    machine.systemctl(&["start"]);
+    let process = machine.property("MainPID");
+    assert_eq!(rate(&machine), 1_000_000);
+
+    let other = LOCAL.replace("messages_per_minute = 1000000", "messages_per_minute = 1234");
+    let other = other.replace("[store]\n", "[store]\ntotal_bytes = 100000000\n") + "[log]\nlevel = 'debug'\n";
+    reload(&machine, &other, "some changed settings wait for a restart");
+    assert_eq!(rate(&machine), 1234);
+    let log = machine.log();
+    assert!(log.contains("from now on in force: [limits] messages_per_minute, [log] level"), "{log}");
+    assert!(log.contains("needs a restart, which loses no message: [store] total_bytes"), "{log}");
+
+    let broken = other.replace("1234", "0") + "[shutdown]\ngrace = 1\n";
+    reload(&machine, &broken, "the configuration has 2 problems");
+    assert_eq!(rate(&machine), 1234);
+    let log = machine.log();
+    assert!(log.contains("messages_per_minute = 0: must be") && log.contains("grace: unknown key"), "{log}");
+    assert!(log.contains("the configuration stays as it was"), "{log}");
+
+    reload(&machine, LOCAL, "listening on TCP; ");
+    assert_eq!(rate(&machine), 1_000_000);
+    machine
+        .until("a clean status", |machine| (!machine.property("StatusText").contains("configuration")).then_some(()));
+    assert_eq!(machine.property("MainPID"), process, "it is the same process all the time");
+
+    // What a person has to mend is not tried again and again.
+    machine.configure(&broken);
+    let restart = machine.run(&["systemctl", "restart", UNIT]);
+    assert!(!restart.status.success());
+    assert_eq!(machine.property("ActiveState"), "failed");
+    assert_eq!((machine.property("ExecMainStatus"), machine.property("NRestarts")), ("78".to_owned(), "0".to_owned()));
+}
+
+#[test]
+fn without_a_network_the_onion_service_starts_under_the_sandbox_and_is_not_ready() {
+    let machine = SystemdBox::boot("");
+    machine.systemctl(&["start", "--no-block"]);
+    machine.until("an address", |machine| machine.said().contains("onion http://").then_some(()));
+    machine.until("a status", |machine| machine.property("StatusText").starts_with("starting: Tor").then_some(()));
+    assert_eq!(machine.property("ActiveState"), "activating", "{}", machine.told());
+    assert_eq!(machine.property("NRestarts"), "0");
+    machine.systemctl(&["stop"]);
+    assert_eq!(machine.property("Result"), "success", "{}", machine.told());
+}
