@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ephemeral::client::{Backoff, Connection, Direct, Event, Identity, Options, Outgoing, ServerUrl, Session};
+use ephemeral::client::backoff::Backoff;
+use ephemeral::client::{Connection, Direct, Event, Identity, Options, Outgoing, ServerUrl, Session};
 use ephemeral::clock::Clock;
 use ephemeral::protocol::{Fingerprint, Millis, ReceivedMessage, ServerEvent};
 use serde_json::json;
