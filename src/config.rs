@@ -21,7 +21,7 @@ use self::sources::Sources;
 use self::tables::Tables;
 use crate::limits::Policy;
 pub use crate::logging::LogFormat;
-use crate::{conn, pump, session, store, transport};
+use crate::{conn, dead_man, pump, session, store, transport};
 
 /// Everything that the daemon was told, validated.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +48,8 @@ pub struct Config {
     pub onion: Option<transport::onion::Settings>,
     /// `[shutdown] grace_s`.
     pub grace: Duration,
+    /// `[panic]`: the dead-man switch.
+    pub dead_man: dead_man::Settings,
     /// The log filter: `--log-level`, `LOG_LEVEL`, `RUST_LOG`.
     pub log_filter: String,
     /// `--log-format`.
@@ -108,6 +110,7 @@ impl Config {
             clearnet: listen.value.map(|listen| tables.clearnet.settings(listen, &tables.limits, &tables.timing)),
             onion: tor.then_some(tables.onion),
             grace: tables.grace,
+            dead_man: tables.dead_man,
             log_filter,
             log_format: flags.log_format.unwrap_or_default(),
         })

@@ -10,7 +10,7 @@ use super::setting::Setting;
 use crate::limits::{Policy, REQUESTS, Rate};
 use crate::protocol::Sanitize;
 use crate::transport::onion::{self, Vanguards};
-use crate::{conn, pump, session, store};
+use crate::{conn, dead_man, pump, session, store};
 
 /// A message's age is kept in 32 bits of milliseconds, which is a little less than 50 days.
 const MAX_TTL_S: u64 = 40 * 24 * 60 * 60;
@@ -26,6 +26,7 @@ pub(super) struct Tables {
     pub(super) limits: conn::Limits,
     pub(super) policy: Policy,
     pub(super) grace: Duration,
+    pub(super) dead_man: dead_man::Settings,
     pub(super) clearnet: Clearnet,
     pub(super) onion_enabled: Setting<bool>,
     pub(super) onion: onion::Settings,
@@ -46,7 +47,9 @@ impl Tables {
         let grace = Duration::from_secs(table.number("grace_s", 1..=3600, 10).value);
         table.finish();
 
-        Self { bounds, survive_restart, rules, timing, limits, policy, grace, clearnet, onion_enabled, onion }
+        let dead_man = dead_man(document);
+
+        Self { bounds, survive_restart, rules, timing, limits, policy, grace, dead_man, clearnet, onion_enabled, onion }
     }
 }
 
@@ -142,6 +145,17 @@ fn session(document: &mut Document<'_>, rules: &mut session::Rules) -> pump::Tim
         idle_timeout: Duration::from_secs(idle.value),
         write_timeout: Duration::from_secs(write.value),
     }
+}
+
+fn dead_man(document: &mut Document<'_>) -> dead_man::Settings {
+    let mut table = document.section("panic");
+    let after_days = table.number("after_days", 0..=3650, 0).value;
+    let keys = table.boolean("keys", false);
+    table.finish();
+    if keys.value && after_days == 0 {
+        document.problems.push(keys.problem("has no effect while after_days is 0: set it, or leave keys out"));
+    }
+    dead_man::Settings { after_days, keys: keys.value }
 }
 
 fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion::Settings) {
