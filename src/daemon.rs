@@ -2,6 +2,7 @@
 
 mod announce;
 mod memory;
+mod operator;
 mod process;
 mod signals;
 
@@ -24,6 +25,7 @@ use crate::tor::Notice;
 use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion};
 use memory::Waiting;
+use operator::Office;
 pub use process::harden;
 
 /// Connections that have been accepted and not yet been given a task.
@@ -37,6 +39,9 @@ const ADMINISTRATORS: usize = 16;
 /// What is held only for a time is looked through that often.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
+/// What is left to connections when the identity is to go: enough for the answer that it has gone.
+const HASTE: Duration = Duration::from_secs(2);
+
 /// Runs until it is told to stop (SIGTERM or SIGINT), then drains.
 ///
 /// # Errors
@@ -44,12 +49,14 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 pub async fn run(config: Config) -> anyhow::Result<()> {
     process::raise_file_limit();
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
+    let mut wipe_asked = signals::wipe().context("cannot listen for signals")?;
     let stop = CancellationToken::new();
     let (incoming, accepted) = mpsc::channel(BACKLOG);
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
     let waiting = Waiting::open(hub_settings(&config), config.survive_restart)?;
+    let office = Office::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitFigures>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
     let server = Server::new(Setup {
@@ -61,9 +68,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         onion: onion_figures,
         health: health_now,
         moved: moved(&config.state_dir),
+        operator: office.operator(),
     })
     .context("the system has no random numbers")?;
     let guard = Arc::clone(&server.guard);
+    // Before anything is opened that this would have to close again.
+    office.look(&server);
+    if office.is_over() {
+        waiting.close_for_good();
+        return office.bury().context("the identity is not gone");
+    }
 
     // Whatever of these ends before it is told to, ends the daemon.
     let mut tasks = JoinSet::new();
@@ -110,7 +124,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     });
 
+    let (watching, watched) = (Arc::clone(&office), Arc::clone(&server));
+    upkeep.spawn(async move { watching.keep_looking(&watched).await });
+    let (wiping, wiped) = (Arc::clone(&office), Arc::clone(&server));
+    upkeep.spawn(async move {
+        while wipe_asked.recv().await.is_some() {
+            wiping.wipe(&wiped, "SIGUSR1", false);
+        }
+    });
+
     let failed = tokio::select! {
+        () = office.over() => None,
         name = signals.next() => {
             tracing::info!("{name}: draining");
             None
@@ -131,9 +155,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         let _ = (&mut connections.0).await;
         while tasks.join_next().await.is_some() {}
     };
+    let patience = config.grace.saturating_sub(Duration::from_millis(500));
+    let patience = if office.is_over() { patience.min(HASTE) } else { patience };
     let cut_short = tokio::select! {
         () = drained => None,
-        () = tokio::time::sleep(config.grace.saturating_sub(Duration::from_millis(500))) => {
+        () = tokio::time::sleep(patience) => {
             tracing::warn!("the grace period is over: what still was open is closed");
             None
         }
@@ -141,7 +167,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     // Nothing may expire from the file while it is let go of.
     upkeep.abort_all();
-    let farewell = waiting.close();
+    let farewell = if office.is_over() {
+        let farewell = waiting.close_for_good();
+        // Also what the Tor client wrote while it ended.
+        office.bury().context("the identity is not gone")?;
+        farewell
+    } else {
+        waiting.close()
+    };
     match failed.or(cut_short) {
         Some(error) => Err(error),
         None => {

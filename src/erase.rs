@@ -174,7 +174,8 @@ mod tests {
         }
         assert!(at("tor/state/guards.json").exists(), "a running Tor client still writes it");
         identity(directory.path()).expect("the rest");
-        let left: Vec<_> = fs::read_dir(directory.path()).expect("to read").map(|e| e.expect("one").file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(directory.path()).expect("to read").map(|e| e.expect("one").file_name()).collect();
         assert_eq!(left, ["mine"]);
         identity(directory.path()).expect("nothing to do");
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::dead_man;
 use crate::events::{Event, Kind};
 use crate::guard::{Guard, Lobby};
 use crate::hub::{Hub, Totals};
@@ -30,6 +31,7 @@ pub struct Metrics {
     bounds: Bounds,
     started: Millis,
     onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
+    dead_man: watch::Receiver<Option<dead_man::Figures>>,
 }
 
 /// The bounds that the figures are to be read against.
@@ -81,6 +83,9 @@ pub struct Figures {
     /// The onion service, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onion: Option<Onion>,
+    /// The dead-man switch, if there is one. In the answer to a check-in, how it stood until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_man: Option<dead_man::Figures>,
 }
 
 /// What happened that should not.
@@ -98,6 +103,7 @@ pub struct Security {
 
 impl Metrics {
     /// `onion`: where its status and its circuits are read, if there is an onion service.
+    /// `dead_man`: where the dead-man switch is read.
     #[must_use]
     pub fn new(
         hub: Arc<Hub>,
@@ -105,9 +111,10 @@ impl Metrics {
         lobby: Arc<Lobby>,
         bounds: Bounds,
         onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
+        dead_man: watch::Receiver<Option<dead_man::Figures>>,
     ) -> Self {
         let started = hub.now();
-        Self { hub, guard, lobby, bounds, started, onion }
+        Self { hub, guard, lobby, bounds, started, onion, dead_man }
     }
 
     /// Where messages wait.
@@ -120,6 +127,12 @@ impl Metrics {
     #[must_use]
     pub fn guard(&self) -> &Guard {
         &self.guard
+    }
+
+    /// How the dead-man switch stands, if there is one.
+    #[must_use]
+    pub fn dead_man(&self) -> Option<dead_man::Figures> {
+        *self.dead_man.borrow()
     }
 
     /// The figures now.
@@ -148,6 +161,7 @@ impl Metrics {
                 recent: events.recent(RECENT),
             },
             onion: self.onion.as_ref().map(|(status, circuits)| Onion::new(&status.borrow(), circuits, now)),
+            dead_man: self.dead_man(),
         }
     }
 

@@ -267,13 +267,16 @@ fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
         ),
         ("[shutdown]\ngrace = 1", "line 2: [shutdown] grace: unknown key; [shutdown] accepts grace_s"),
         ("shutdown = 10", "line 1: [shutdown]: must be a table"),
-        ("[panic]\nkeys = true", "line 2: [panic] keys = true: has no effect while after_days is 0: set it, or leave keys out"),
+        (
+            "[panic]\nkeys = true",
+            "line 2: [panic] keys = true: has no effect while after_days is 0: set it, or leave keys out",
+        ),
         ("[panic]\nafter_days = -1", "line 2: [panic] after_days = -1: must be a whole number from 0 to 3650"),
         ("[[shutdown]]\ngrace_s = 1", "line 1: [shutdown]: must be a table"),
         (
             "[store]\n[blocks]",
             "line 2: blocks: unknown; every setting stands in one of the tables [store], [limits], [block], [session], [clearnet], \
-             [onion], [tor], [shutdown]",
+             [onion], [tor], [shutdown], [panic]",
         ),
         ("[session]\nwindow = 1\nwindow = 2", "line 3: not TOML: duplicate key"),
         ("[session\nwindow = 1", "line 1: not TOML: unclosed table, expected `]`"),

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT.
+//! SIGTERM and SIGINT, which end the daemon, and SIGUSR1, which wipes what waits.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -21,4 +21,9 @@ impl Signals {
             _ = self.interrupt.recv() => "SIGINT",
         }
     }
+}
+
+/// SIGUSR1. From now on it does not kill the process.
+pub(super) fn wipe() -> std::io::Result<Signal> {
+    signal(SignalKind::user_defined1())
 }
