@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use ephemeral::clock::Clock;
-use ephemeral::conn::{self, Limits, Server, Setup};
+use ephemeral::conn::{self, Limits, Operator, Server, Setup};
 use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
 use ephemeral::limits::{Policy, Rate};
@@ -62,7 +62,8 @@ fn server() -> anyhow::Result<(watch::Sender<Health>, Arc<Server>)> {
     let (health, health_now) = watch::channel(Health::Healthy);
     let (timing, policy) = (Timing::default(), generous());
     let limits = Limits::default();
-    let setup = Setup { hub, rules, timing, policy, limits, onion: None, health: health_now, moved: None };
+    let (operator, moved) = (Operator::without_keys(), None);
+    let setup = Setup { hub, rules, timing, policy, limits, onion: None, health: health_now, moved, operator };
     Ok((health, Server::new(setup).context("the system has no random numbers")?))
 }
 

@@ -11,6 +11,7 @@ mod clients;
 mod doctor;
 mod keys;
 mod manual;
+mod panic;
 mod status;
 
 use std::fmt::Display;
@@ -64,6 +65,12 @@ enum Command {
     /// Back up, restore, move or exchange the key of the onion service, offline
     #[command(subcommand, after_help = KEYS_EXAMPLES)]
     Keys(keys::Command),
+    /// Erase at once everything that waits, and with --keys the identity, too
+    #[command(after_help = panic::EXAMPLES)]
+    Panic(panic::Panic),
+    /// Tell the dead-man switch ([panic] in the configuration) that somebody is there; `status` does, too
+    #[command(after_help = "Example:\n  ephemeral-server check-in")]
+    CheckIn,
     /// Look at where and how the server runs, and say what is wrong and what to do
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Doctor),
@@ -154,6 +161,8 @@ pub fn main() -> ExitCode {
             clients::run(&command, &config.state_dir, restricted)
         }
         Command::Status(status) => status::run(&status, &config.admin_socket),
+        Command::Panic(panic) => panic::run(panic, &config),
+        Command::CheckIn => panic::check_in(&config.admin_socket),
         Command::Unblock { who } => status::unblock(&who, &config.admin_socket),
         Command::Run | Command::CheckConfig | Command::Manual { .. } => {
             run(config, daemon::Origin { flags: cli.flags, log })
@@ -163,9 +172,14 @@ pub fn main() -> ExitCode {
 
 /// Runs a command that talks to the daemon.
 fn on_runtime(command: impl Future<Output = ExitCode>) -> ExitCode {
+    on_runtime_with(command).unwrap_or_else(|code| code)
+}
+
+/// Runs what talks to the daemon; `Err`: it cannot be run.
+fn on_runtime_with<T>(command: impl Future<Output = T>) -> Result<T, ExitCode> {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(command),
-        Err(error) => failure(format_args!("the runtime cannot be started: {error}")),
+        Ok(runtime) => Ok(runtime.block_on(command)),
+        Err(error) => Err(failure(format_args!("the runtime cannot be started: {error}"))),
     }
 }
 

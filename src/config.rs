@@ -22,7 +22,7 @@ use self::tables::Tables;
 use crate::limits::Policy;
 use crate::logging::Level;
 pub use crate::logging::LogFormat;
-use crate::{conn, pump, session, store, transport};
+use crate::{conn, dead_man, pump, session, store, transport};
 
 /// Everything that the daemon was told, validated.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,8 @@ pub struct Config {
     pub onion: Option<transport::onion::Settings>,
     /// `[shutdown] grace_s`.
     pub grace: Duration,
+    /// `[panic]`: the dead-man switch.
+    pub dead_man: dead_man::Settings,
     /// `[log] level`, `LOG_LEVEL` or `--log-level`.
     pub log_level: Level,
     /// The log filter: the level, and the detail of `RUST_LOG`.
@@ -112,6 +114,7 @@ impl Config {
             onion: tor.then_some(tables.onion),
             grace: tables.grace,
             log_level,
+            dead_man: tables.dead_man,
             log_filter,
             log_format: flags.log_format.unwrap_or_default(),
         })

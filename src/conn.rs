@@ -1,6 +1,7 @@
 //! One connection: HTTP/1 with timeouts and limits, then an upgrade to a session.
 
 mod answers;
+mod operator;
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -29,6 +30,7 @@ use crate::session::{AwaitingAuth, Rules};
 use crate::transport::onion::OnionStatus;
 use crate::transport::{CircuitFigures, CircuitHandle, Incoming, Io, Listener, Peer};
 use answers::Answers;
+pub use operator::{OnAct, Operator};
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub struct Server {
     pub health: watch::Receiver<http::Health>,
     /// The notices of this server's moves (`GET /moved`), if there are any.
     pub moved: Option<Bytes>,
+    /// Does what the administrator asks for.
+    pub on_act: OnAct,
 }
 
 /// What a [`Server`] is made of.
@@ -79,6 +83,8 @@ pub struct Setup {
     pub health: watch::Receiver<http::Health>,
     /// The notices of this server's moves, if there are any.
     pub moved: Option<Bytes>,
+    /// Who does what the administrator asks for.
+    pub operator: Operator,
 }
 
 impl Server {
@@ -87,15 +93,26 @@ impl Server {
     /// # Errors
     /// If the operating system has no random numbers.
     pub fn new(setup: Setup) -> Result<Arc<Self>, getrandom::Error> {
-        let Setup { hub, rules, timing, policy, limits, onion, health, moved } = setup;
+        let Setup { hub, rules, timing, policy, limits, onion, health, moved, operator } = setup;
         let circuits = onion.as_ref().map_or(0, |(_, _, circuits)| *circuits);
         let bounds = bounds(&hub, limits, &rules, circuits);
         let guard = Guard::new(policy, Arc::clone(&hub), Arc::new(Events::new(hub.now())?));
         let lobby = Lobby::new(limits.unauthenticated);
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
-        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, onion);
+        let Operator { on_act, dead_man } = operator;
+        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, onion, dead_man);
         let sessions = Arc::new(pump::Settings { hub, rules, timing, drain: CancellationToken::new() });
-        Ok(Arc::new(Self { sessions, guard, lobby, metrics, health, moved }))
+        Ok(Arc::new(Self { sessions, guard, lobby, metrics, health, moved, on_act }))
+    }
+
+    /// Erases everything that waits, and ends every session; it goes on with a new epoch. It is noted.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers. What waited is erased nevertheless.
+    pub fn wipe(&self) -> Result<(), getrandom::Error> {
+        let wiped = self.sessions.hub.wipe();
+        self.guard.note_nobody(Kind::Wiped);
+        wiped
     }
 
     /// The same server with other rules, for connections that come from now on; those that are here keep the ones that
@@ -106,7 +123,8 @@ impl Server {
         let metrics = self.metrics.renewed(bounds(&hub, limits, &rules, self.metrics.bounds().circuits));
         let (guard, lobby) = (Arc::clone(&self.guard), Arc::clone(&self.lobby));
         let sessions = Arc::new(pump::Settings { hub, rules, timing, drain });
-        Arc::new(Self { sessions, guard, lobby, metrics, health: self.health.clone(), moved: self.moved.clone() })
+        let (health, moved, on_act) = (self.health.clone(), self.moved.clone(), Arc::clone(&self.on_act));
+        Arc::new(Self { sessions, guard, lobby, metrics, health, moved, on_act })
     }
 }
 
@@ -224,13 +242,18 @@ pub async fn requests(
                 barred.notify_one();
             }
         }
+        let outcome = match outcome {
+            Outcome::Act(_, act) if !(server.on_act)(&server, act) => Outcome::Response(http::not_done()),
+            Outcome::Act(response, _) => Outcome::Response(response),
+            other => other,
+        };
         let response = match (outcome, visitor) {
             (Outcome::Upgrade(response, session), Some(visitor)) => {
                 let pending = hyper::upgrade::on(&mut request);
                 *lock(&upgrade) = Some((pending, *session, visitor));
                 response
             }
-            (Outcome::Response(response) | Outcome::Upgrade(response, _), visitor) => {
+            (Outcome::Response(response) | Outcome::Act(response, _) | Outcome::Upgrade(response, _), visitor) => {
                 if !proxied {
                     *lock(&guest) = visitor;
                 }

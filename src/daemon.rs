@@ -3,6 +3,7 @@
 mod announce;
 mod keeper;
 mod memory;
+mod operator;
 mod process;
 mod reload;
 mod signals;
@@ -29,6 +30,7 @@ use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion};
 use keeper::Keeper;
 use memory::Waiting;
+use operator::Office;
 pub use process::harden;
 pub use reload::Origin;
 use reload::Reload;
@@ -45,6 +47,9 @@ const ADMINISTRATORS: usize = 16;
 /// What is held only for a time is looked through that often.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
+/// What is left to connections when the identity is to go: enough for the answer that it has gone.
+const HASTE: Duration = Duration::from_secs(2);
+
 /// Runs until it is told to stop (SIGTERM or SIGINT), then drains. At SIGHUP it reads the configuration again, from
 /// where `origin` says.
 ///
@@ -53,12 +58,14 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     process::raise_file_limit();
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
+    let mut wipe_asked = signals::wipe().context("cannot listen for signals")?;
     let stop = CancellationToken::new();
     let (incoming, accepted) = mpsc::channel(BACKLOG);
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
     let waiting = Waiting::open(hub::Settings::from_config(&config), config.survive_restart)?;
+    let office = Office::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitFigures>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
     let server = Server::new(Setup {
@@ -70,10 +77,17 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
         onion: onion_figures,
         health: health_now,
         moved: moved(&config.state_dir),
+        operator: office.operator(),
     })
     .context("the system has no random numbers")?;
     let guard = Arc::clone(&server.guard);
     let keeper = Keeper::new(Arc::clone(&waiting.hub), config.onion.is_some().then(|| status.clone()));
+    // Before anything is opened that this would have to close again.
+    office.look(&server);
+    if office.is_over() {
+        waiting.close_for_good();
+        return office.bury().context("the identity is not gone");
+    }
 
     // Whatever of these ends before it is told to, ends the daemon.
     let mut tasks = JoinSet::new();
@@ -131,8 +145,18 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
         }
     });
 
+    let (watching, watched) = (Arc::clone(&office), Arc::clone(&server));
+    upkeep.spawn(async move { watching.keep_looking(&watched).await });
+    let (wiping, wiped) = (Arc::clone(&office), Arc::clone(&server));
+    upkeep.spawn(async move {
+        while wipe_asked.recv().await.is_some() {
+            wiping.wipe(&wiped, "SIGUSR1", false);
+        }
+    });
+
     let failed = loop {
         tokio::select! {
+            () = office.over() => break None,
             asked = signals.next() => match asked {
                 Asked::End(name) => {
                     tracing::info!("{name}: draining");
@@ -162,9 +186,11 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
         let _ = (&mut connections.0).await;
         while tasks.join_next().await.is_some() {}
     };
+    let patience = config.grace.saturating_sub(Duration::from_millis(500));
+    let patience = if office.is_over() { patience.min(HASTE) } else { patience };
     let cut_short = tokio::select! {
         () = drained => None,
-        () = tokio::time::sleep(config.grace.saturating_sub(Duration::from_millis(500))) => {
+        () = tokio::time::sleep(patience) => {
             tracing::warn!("the grace period is over: what still was open is closed");
             None
         }
@@ -172,7 +198,14 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     };
     // Nothing may expire from the file while it is let go of.
     upkeep.abort_all();
-    let farewell = waiting.close();
+    let farewell = if office.is_over() {
+        let farewell = waiting.close_for_good();
+        // Also what the Tor client wrote while it ended.
+        office.bury().context("the identity is not gone")?;
+        farewell
+    } else {
+        waiting.close()
+    };
     match failed.or(cut_short) {
         Some(error) => Err(error),
         None => {

@@ -8,6 +8,7 @@
 //! | [`daemon`] | the composition root: builds the parts, supervises the tasks, drains |
 //! | [`doctor`] | what is wrong with where and how the server runs, and what to do about it |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
+//! | [`erase`] | the identity, gone from the state directory |
 //! | [`service`] | systemd: what the manager is told, and the FD store that keeps a file over a restart |
 //! | [`logging`] | where log lines go, and what never appears in them |
 //! | [`client`] | the client library that `ephemeral` and the tests use |
@@ -22,6 +23,7 @@
 //! | [`session`] | the protocol's state machine: frame in, action out; no socket, no clock |
 //! | [`store`] | mailboxes, quotas, expiry, duplicates; no socket, no clock |
 //! | [`events`] | security events: counters, a bounded ring, pseudonyms, their log lines |
+//! | [`dead_man`] | how long nobody has checked in, and whether that is too long; no clock |
 //! | [`limits`] | rates, strikes and blocks; no clock |
 //! | [`tor`] | the Tor client that the onion service and the client library share |
 //! | [`clock`] | the only place that asks what time it is |
@@ -33,7 +35,9 @@ pub mod clock;
 pub mod config;
 pub mod conn;
 pub mod daemon;
+pub mod dead_man;
 pub mod doctor;
+pub mod erase;
 pub mod events;
 pub mod guard;
 pub mod http;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::dead_man;
 use crate::events::{Event, Kind};
 use crate::guard::{Guard, Lobby};
 use crate::hub::{Hub, Totals};
@@ -34,6 +35,7 @@ pub struct Metrics {
     started: Millis,
     rates: Arc<Mutex<Rates>>,
     onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
+    dead_man: watch::Receiver<Option<dead_man::Figures>>,
 }
 
 /// The bounds that the figures are to be read against.
@@ -87,6 +89,9 @@ pub struct Figures {
     /// The onion service, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onion: Option<Onion>,
+    /// The dead-man switch, if there is one. In the answer to a check-in, how it stood until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_man: Option<dead_man::Figures>,
 }
 
 /// What happened that should not.
@@ -104,6 +109,7 @@ pub struct Security {
 
 impl Metrics {
     /// `onion`: where its status and its circuits are read, if there is an onion service.
+    /// `dead_man`: where the dead-man switch is read.
     #[must_use]
     pub fn new(
         hub: Arc<Hub>,
@@ -111,9 +117,10 @@ impl Metrics {
         lobby: Arc<Lobby>,
         bounds: Bounds,
         onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
+        dead_man: watch::Receiver<Option<dead_man::Figures>>,
     ) -> Self {
         let started = hub.now();
-        Self { hub, guard, lobby, bounds, started, rates: Arc::default(), onion }
+        Self { hub, guard, lobby, bounds, started, rates: Arc::default(), onion, dead_man }
     }
 
     /// The same figures, against other bounds.
@@ -128,6 +135,7 @@ impl Metrics {
             started: self.started,
             rates: Arc::clone(&self.rates),
             onion: self.onion.clone(),
+            dead_man: self.dead_man.clone(),
         }
     }
 
@@ -153,6 +161,12 @@ impl Metrics {
     pub fn sample(&self) {
         let (now, totals) = (self.hub.now(), self.hub.totals());
         self.rates.lock().unwrap_or_else(PoisonError::into_inner).sample(now, totals);
+    }
+
+    /// How the dead-man switch stands, if there is one.
+    #[must_use]
+    pub fn dead_man(&self) -> Option<dead_man::Figures> {
+        *self.dead_man.borrow()
     }
 
     /// The figures now.
@@ -184,6 +198,7 @@ impl Metrics {
                 recent: events.recent(RECENT),
             },
             onion: self.onion.as_ref().map(|(status, circuits)| Onion::new(&status.borrow(), circuits, now)),
+            dead_man: self.dead_man(),
         }
     }
 

@@ -19,7 +19,7 @@ use tor_config::load::{ConfigResolveOptions, resolve_return_results};
 
 pub(crate) use discovery::set_discovery_key;
 pub use discovery::{DiscoveryKey, DiscoverySecret, NotADiscoveryKey};
-pub use keystore::{Keystore, KeystoreError, lock_file};
+pub use keystore::{Keystore, KeystoreError, key_directory, lock_file, state_directory};
 pub use moved::{MovedError, Notice};
 pub use onion_key::{OnionKey, OnionKeyError};
 pub(crate) use runtime::EndOnDrop;

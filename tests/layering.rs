@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that see no I/O, no clock and no task: a test can drive each of them as it is.
-const PURE: [&str; 4] = ["protocol", "store", "limits", "session"];
+const PURE: [&str; 5] = ["protocol", "store", "limits", "dead_man", "session"];
 /// What these may not name: a path, or one name of it.
 const IMPURE: [&str; 8] = [
     "tokio",
@@ -282,7 +282,7 @@ fn the_pure_modules_see_no_io_no_clock_and_no_task() {
     }
     assert_none(
         &problems,
-        "protocol, store, limits and session are handed the time and whatever was read, and return what is to be done: \
+        "protocol, store, limits, dead_man and session are handed the time and whatever was read, and return what is to be done: \
          move the effect to hub, pump or above.",
     );
 }

@@ -12,14 +12,14 @@ use clap::{Args, Subcommand};
 
 use super::{complain, print};
 use crate::config::Config;
+use crate::erase::RETIRED;
 use crate::tor::{Keystore, KeystoreError, MovedError, OnionKey, OnionKeyError};
 use ask::Passphrase;
+pub(super) use ask::to_type;
 use backup::BackupError;
 
 /// What the key of a service is called in a directory of C tor's.
 const C_TOR_FILE: &str = "hs_ed25519_secret_key";
-/// Where keys that were replaced are kept, below the state directory.
-const RETIRED: &str = "retired";
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum Command {

@@ -1,7 +1,7 @@
 //! `status`, `status blocks` and `unblock`: what the running daemon says of itself.
 
 mod screen;
-mod text;
+pub(super) mod text;
 
 use std::io::IsTerminal as _;
 use std::path::Path;

@@ -23,7 +23,7 @@ impl Config {
     fn write(&self, out: &mut String) -> fmt::Result {
         // No `..`: a new field does not compile until it is shown.
         let Self { state_dir, bounds, survive_restart, rules, timing, limits, policy, .. } = self;
-        let Self { admin_socket, clearnet, onion, grace, log_level, log_filter, log_format, .. } = self;
+        let Self { admin_socket, clearnet, onion, grace, dead_man, log_level, log_filter, log_format, .. } = self;
         // What is kept for those who are online follows from the total.
         let store::Bounds { mailbox_messages, mailbox_bytes, sender_bytes, total_bytes, kept_for_online: _ } = bounds;
         let session::Rules { content_bytes, sanitize, default_ttl_s, max_ttl_s, .. } = rules;
@@ -82,6 +82,7 @@ impl Config {
         )?;
         table("shutdown", &[("grace_s", &grace.as_secs())])?;
         table("log", &[("level", &word(&LEVELS, *log_level))])?;
+        table("panic", &[("after_days", &dead_man.after_days), ("keys", &dead_man.keys)])?;
         match clearnet {
             None => table(
                 "clearnet",

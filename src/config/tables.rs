@@ -11,7 +11,7 @@ use crate::limits::{Policy, REQUESTS, Rate};
 use crate::logging::Level;
 use crate::protocol::Sanitize;
 use crate::transport::onion::{self, Vanguards};
-use crate::{conn, pump, session, store};
+use crate::{conn, dead_man, pump, session, store};
 
 /// A message's age is kept in 32 bits of milliseconds, which is a little less than 50 days.
 const MAX_TTL_S: u64 = 40 * 24 * 60 * 60;
@@ -28,6 +28,7 @@ pub(super) struct Tables {
     pub(super) policy: Policy,
     pub(super) grace: Duration,
     pub(super) log_level: Level,
+    pub(super) dead_man: dead_man::Settings,
     pub(super) clearnet: Clearnet,
     pub(super) onion_enabled: Setting<bool>,
     pub(super) onion: onion::Settings,
@@ -52,6 +53,8 @@ impl Tables {
         let log_level = table.choice("level", &LEVELS, Level::default()).value;
         table.finish();
 
+        let dead_man = dead_man(document);
+
         Self {
             bounds,
             survive_restart,
@@ -61,6 +64,7 @@ impl Tables {
             policy,
             grace,
             log_level,
+            dead_man,
             clearnet,
             onion_enabled,
             onion,
@@ -160,6 +164,17 @@ fn session(document: &mut Document<'_>, rules: &mut session::Rules) -> pump::Tim
         idle_timeout: Duration::from_secs(idle.value),
         write_timeout: Duration::from_secs(write.value),
     }
+}
+
+fn dead_man(document: &mut Document<'_>) -> dead_man::Settings {
+    let mut table = document.section("panic");
+    let after_days = table.number("after_days", 0..=3650, 0).value;
+    let keys = table.boolean("keys", false);
+    table.finish();
+    if keys.value && after_days == 0 {
+        document.problems.push(keys.problem("has no effect while after_days is 0: set it, or leave keys out"));
+    }
+    dead_man::Settings { after_days, keys: keys.value }
 }
 
 fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion::Settings) {

@@ -129,6 +129,9 @@ address_filter.allow_local_addrs = true
 grace_s = 21
 [log]
 level = "debug"
+[panic]
+after_days = 22
+keys = true
 "#;
 
 #[test]
@@ -199,6 +202,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),
         }),
         grace: Duration::from_secs(21),
+        dead_man: crate::dead_man::Settings { after_days: 22, keys: true },
         log_level: crate::logging::Level::Debug,
         log_filter: "debug".into(),
         log_format: LogFormat::Text,
@@ -266,11 +270,16 @@ fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
         ),
         ("[shutdown]\ngrace = 1", "line 2: [shutdown] grace: unknown key; [shutdown] accepts grace_s"),
         ("shutdown = 10", "line 1: [shutdown]: must be a table"),
+        (
+            "[panic]\nkeys = true",
+            "line 2: [panic] keys = true: has no effect while after_days is 0: set it, or leave keys out",
+        ),
+        ("[panic]\nafter_days = -1", "line 2: [panic] after_days = -1: must be a whole number from 0 to 3650"),
         ("[[shutdown]]\ngrace_s = 1", "line 1: [shutdown]: must be a table"),
         (
             "[store]\n[blocks]",
             "line 2: blocks: unknown; every setting stands in one of the tables [store], [limits], [block], [session], [clearnet], \
-             [onion], [tor], [shutdown], [log]",
+             [onion], [tor], [shutdown], [log], [panic]",
         ),
         ("[session]\nwindow = 1\nwindow = 2", "line 3: not TOML: duplicate key"),
         ("[session\nwindow = 1", "line 1: not TOML: unclosed table, expected `]`"),

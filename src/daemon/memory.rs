@@ -52,6 +52,12 @@ impl Waiting {
         Ok(hub)
     }
 
+    /// After the sessions have ended, where there is to be no next process.
+    pub(super) fn close_for_good(self) -> &'static str {
+        self.hub.erase();
+        "drained, and everything that waited is erased; the identity is gone"
+    }
+
     /// After the sessions have ended. What waits is left to the next process where there can be one, and is overwritten
     /// otherwise.
     pub(super) fn close(self) -> &'static str {

@@ -1,4 +1,5 @@
-//! SIGTERM and SIGINT, which end the daemon, and SIGHUP, at which it reads its configuration again.
+//! SIGTERM and SIGINT, which end the daemon, SIGHUP, at which it reads its configuration again, and SIGUSR1, which wipes
+//! what waits.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -45,4 +46,9 @@ impl Signals {
             }
         }
     }
+}
+
+/// SIGUSR1. From now on it does not kill the process.
+pub(super) fn wipe() -> std::io::Result<Signal> {
+    signal(SignalKind::user_defined1())
 }

@@ -47,6 +47,7 @@ kinds! {
     Crowded = "crowded", "more connections of one peer than allowed";
     Overload = "overload", "as many connections or sessions as there may be";
     CircuitRefused = "circuit_refused", "a rendezvous circuit or a stream on it was refused";
+    Wiped = "wiped", "everything that waited was erased: `panic`, SIGUSR1 or the dead-man switch";
 }
 
 impl Serialize for Kind {

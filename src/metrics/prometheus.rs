@@ -50,6 +50,10 @@ pub(super) fn text(figures: &Figures, ready: bool) -> String {
     for (name, help, unit, value) in process {
         gauge(name, help, unit, usize::try_from(value).unwrap_or(usize::MAX));
     }
+    if let Some(dead_man) = &figures.dead_man {
+        let left = usize::try_from(dead_man.left_s).unwrap_or(usize::MAX);
+        gauge("dead_man_left", "Until the dead-man switch wipes, unless somebody checks in", Some(Unit::Seconds), left);
+    }
     if let Some(onion) = &figures.onion {
         gauge("circuits", "Rendezvous circuits", None, onion.circuits);
         gauge("circuits_established", "Rendezvous circuits with a session", None, onion.established_circuits);

@@ -184,6 +184,22 @@ pub fn lock_file(state_dir: &Path) -> Result<PathBuf, TorError> {
     Ok(directory(state_dir, "state")?.join(LOCK))
 }
 
+/// Where a Tor client keeps all that is its own: keys, guards, introduction points.
+///
+/// # Errors
+/// If the state directory is relative, and the working directory is gone.
+pub fn state_directory(state_dir: &Path) -> Result<PathBuf, TorError> {
+    directory(state_dir, "state")
+}
+
+/// Where the keys are, those of every service.
+///
+/// # Errors
+/// If the state directory is relative, and the working directory is gone.
+pub fn key_directory(state_dir: &Path) -> Result<PathBuf, TorError> {
+    Ok(directory(state_dir, "state")?.join(KEYS))
+}
+
 /// The refusal of a path in the chain of causes. The key store shares its causes, and a shared one is another type.
 fn refused(error: &(dyn std::error::Error + 'static)) -> Option<TorError> {
     let chain = std::iter::successors(Some(error), |error| error.source());

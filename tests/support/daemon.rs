@@ -113,6 +113,11 @@ impl Daemon {
         fs::read_to_string(self.directory.join("log")).unwrap()
     }
 
+    /// Its number.
+    pub fn process(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().unwrap().cast_signed()).unwrap();
         kill_process(pid, signal).unwrap();

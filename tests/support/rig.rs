@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::conn::{self, Limits, Server, Setup};
+use ephemeral::conn::{self, Limits, Operator, Server, Setup};
 use ephemeral::events::Kind;
 use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
@@ -123,6 +123,7 @@ impl Rig {
             onion: None,
             health: health_now,
             moved: options.moved,
+            operator: Operator::without_keys(),
         })
         .unwrap();
         let mut tasks = JoinSet::new();

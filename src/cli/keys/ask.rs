@@ -98,7 +98,7 @@ fn prompt(question: &str) -> Result<SecretString, KeysError> {
 }
 
 /// Asks for a word to be typed, before what cannot be undone, or not easily.
-pub(super) fn to_type(question: &str, word: &str, yes: bool) -> Result<(), KeysError> {
+pub(in crate::cli) fn to_type(question: &str, word: &str, yes: bool) -> Result<(), KeysError> {
     if yes {
         return Ok(());
     }

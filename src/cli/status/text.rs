@@ -3,17 +3,17 @@
 use serde_json::Value;
 
 /// A number of the figures; 0 where there is none.
-pub(super) fn number(figures: &Value, pointer: &str) -> u64 {
+pub(in crate::cli) fn number(figures: &Value, pointer: &str) -> u64 {
     figures.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
 }
 
 /// A text of the figures; empty where there is none.
-pub(super) fn text<'figures>(figures: &'figures Value, pointer: &str) -> &'figures str {
+pub(in crate::cli) fn text<'figures>(figures: &'figures Value, pointer: &str) -> &'figures str {
     figures.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// `1 d 2 h`, `3 min 4 s`: the two largest units.
-pub(super) fn duration(seconds: u64) -> String {
+pub(in crate::cli) fn duration(seconds: u64) -> String {
     let units = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
     let mut rest = seconds;
     let mut parts = Vec::new();
@@ -66,6 +66,7 @@ pub(super) fn rows(figures: &Value) -> Vec<(&'static str, String)> {
         rows.push(("address", format!("http://{}", text(figures, "/onion/address"))));
         rows.extend(onion(figures));
     }
+    rows.extend(dead_man(figures));
     rows.extend([
         ("clients", of("/clients", "/bounds/clients")),
         ("not authenticated", of("/unauthenticated", "/bounds/unauthenticated")),
@@ -105,6 +106,19 @@ pub(super) fn rows(figures: &Value) -> Vec<(&'static str, String)> {
         ("blocked", n("/security/blocked").to_string()),
     ]);
     rows
+}
+
+/// What there is to say of the dead-man switch: how it stood until this look at it, which is a check-in.
+fn dead_man(figures: &Value) -> Option<(&'static str, String)> {
+    let switch = figures.get("dead_man")?;
+    let what = if switch["keys"] == true { "everything and the identity" } else { "everything that waits" };
+    let left = duration(number(switch, "/left_s"));
+    let (days, since) = (number(switch, "/after_days"), text(switch, "/checked_in"));
+    let warning = if switch["low"] == true { "WAS ABOUT TO GO OFF: " } else { "" };
+    Some((
+        "dead-man switch",
+        format!("{warning}{left} were left of {days} d, then it erases {what} · checked in {since}"),
+    ))
 }
 
 /// What there is to say of the onion service.
@@ -213,6 +227,18 @@ mod tests {
         }
         figures["status"] = "healthy".into();
         assert!(headline(&figures).starts_with("reachable"));
+    }
+
+    #[test]
+    fn the_dead_man_switch_is_shown_where_there_is_one_and_warned_of_in_the_last_quarter() {
+        let mut figures = json!({"dead_man":
+            {"after_days": 4, "left_s": 90_061, "low": false, "keys": false, "checked_in": "T"}});
+        let line = "dead-man switch    1 d 1 h were left of 4 d, then it erases everything that waits · checked in T\n";
+        assert!(report(&figures).contains(line), "{}", report(&figures));
+        figures["dead_man"]["low"] = true.into();
+        figures["dead_man"]["keys"] = true.into();
+        assert!(report(&figures).contains("WAS ABOUT TO GO OFF: 1 d 1 h") && report(&figures).contains("the identity"));
+        assert!(!report(&json!({})).contains("dead-man"));
     }
 
     #[test]

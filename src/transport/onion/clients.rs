@@ -142,7 +142,8 @@ pub(super) fn usable(state_dir: &Path) -> Result<(Clients, usize), ClientsError>
     Ok((clients, left_out))
 }
 
-fn directory(state_dir: &Path) -> PathBuf {
+/// Where they are.
+pub(crate) fn directory(state_dir: &Path) -> PathBuf {
     state_dir.join("clients")
 }
 

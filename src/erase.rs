@@ -1,0 +1,210 @@
+//! The identity of the onion service, gone from the state directory: keys are overwritten and removed, and the rest of
+//! what Tor keeps is removed.
+//!
+//! Overwriting reaches the place where a file is *now*. A file system that journals or copies on write, a flash disk that
+//! moves blocks around, a snapshot or a backup may keep an earlier copy, and no program can know. Only a disk that is
+//! encrypted, and whose key is destroyed, is certain.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::tor::{self, Notice, TorError};
+use crate::transport::onion::clients;
+
+/// Where keys that were replaced are kept, below the state directory.
+pub const RETIRED: &str = "retired";
+/// The times of the dead-man switch, in the state directory.
+pub const CHECK_IN: &str = "check-in";
+/// Bytes that are overwritten at once.
+const CHUNK: usize = 64 << 10;
+
+/// Something is left.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// The operating system refuses.
+    #[error("{} is left: {source}", path.display())]
+    Io {
+        /// What is left; there may be more.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A process uses the state directory. Nothing was removed.
+    #[error("a process uses the state directory {}", .0.display())]
+    InUse(PathBuf),
+    /// The path cannot be used.
+    #[error(transparent)]
+    Path(#[from] TorError),
+}
+
+/// Overwrites and removes every key, the clients' and retired ones included, and the notices of moves. For a running
+/// server, whose Tor client still writes the rest of its state. It goes on after an error.
+///
+/// # Errors
+/// The first one.
+pub fn keys(state_dir: &Path) -> Result<(), EraseError> {
+    let mut first = None;
+    overwrite_below(&tor::key_directory(state_dir)?, &mut first);
+    for name in [RETIRED, Notice::FILE, CHECK_IN] {
+        overwrite_below(&state_dir.join(name), &mut first);
+        // What an interrupted change has left.
+        overwrite_below(&state_dir.join(format!("{name}.new")), &mut first);
+    }
+    overwrite_below(&clients::directory(state_dir), &mut first);
+    first.map_or(Ok(()), Err)
+}
+
+/// As [`keys`], and all that Tor keeps: guards, vanguards, introduction points, its directory of relays.
+///
+/// # Errors
+/// The first one.
+pub fn identity(state_dir: &Path) -> Result<(), EraseError> {
+    let keys = keys(state_dir);
+    let mut first = None;
+    let state = tor::state_directory(state_dir)?;
+    overwrite_below(&state, &mut first);
+    // The directory of relays is the same for everybody.
+    if let Some(all) = state.parent() {
+        remove(all, false, &mut first);
+    }
+    keys?;
+    first.map_or(Ok(()), Err)
+}
+
+/// As [`identity`], where no server runs.
+///
+/// # Errors
+/// [`EraseError::InUse`] if one does; else the first one.
+pub fn identity_offline(state_dir: &Path) -> Result<(), EraseError> {
+    let path = tor::lock_file(state_dir)?;
+    // Held until everything is gone.
+    let _lock = match File::options().append(true).open(&path) {
+        Ok(lock) => match lock.try_lock() {
+            Ok(()) => Some(lock),
+            Err(TryLockError::WouldBlock) => return Err(EraseError::InUse(state_dir.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(EraseError::Io { path, source }),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(source) => return Err(EraseError::Io { path, source }),
+    };
+    identity(state_dir)
+}
+
+fn overwrite_below(path: &Path, first: &mut Option<EraseError>) {
+    remove(path, true, first);
+    sync(path.parent());
+}
+
+/// Removes a file, or a directory with all that is in it. Links are removed, and not followed.
+fn remove(path: &Path, overwritten: bool, first: &mut Option<EraseError>) {
+    let removed = fs::symlink_metadata(path).and_then(|metadata| {
+        if metadata.is_dir() {
+            for entry in fs::read_dir(path)? {
+                remove(&entry?.path(), overwritten, first);
+            }
+            sync(Some(path));
+            return fs::remove_dir(path);
+        }
+        // What cannot be overwritten can still be removed.
+        let written = if overwritten && metadata.is_file() { overwrite(path, metadata.len()) } else { Ok(()) };
+        fs::remove_file(path).and(written)
+    });
+    if let Err(source) = removed
+        && source.kind() != ErrorKind::NotFound
+    {
+        first.get_or_insert(EraseError::Io { path: path.to_owned(), source });
+    }
+}
+
+fn overwrite(path: &Path, length: u64) -> std::io::Result<()> {
+    let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let mut file = OpenOptions::new().write(true).custom_flags(no_link).open(path)?;
+    let zeros = vec![0; CHUNK];
+    let mut left = length;
+    while left > 0 {
+        let now = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        file.write_all(zeros.get(..now).unwrap_or(&zeros))?;
+        left -= now as u64;
+    }
+    file.sync_all()
+}
+
+/// That it was removed is to be on the disk, too. Some file systems cannot.
+fn sync(directory: Option<&Path>) {
+    if let Some(directory) = directory.and_then(|path| File::open(path).ok()) {
+        let _ = directory.sync_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn put(path: &Path) -> File {
+        fs::create_dir_all(path.parent().expect("a parent")).expect("to create");
+        fs::write(path, "secret").expect("to write");
+        File::open(path).expect("to open")
+    }
+
+    #[test]
+    fn keys_are_overwritten_in_place_before_they_are_removed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        let secrets = [
+            "tor/state/keystore/hss/ephemeral/ks_hs_id.ed25519_expanded_private",
+            "retired/x.onion/hs_ed25519_secret_key",
+            "clients/alice.auth",
+            "moved.json",
+            "moved.json.new",
+            "check-in",
+        ];
+        let mut open: Vec<File> = secrets.iter().map(|name| put(&at(name))).collect();
+        put(&at("tor/state/guards.json"));
+        put(&at("mine"));
+        keys(directory.path()).expect("all of it");
+        for (file, name) in open.iter_mut().zip(secrets) {
+            assert!(!at(name).exists(), "{name}");
+            let mut text = Vec::new();
+            file.read_to_end(&mut text).expect("to read");
+            assert_eq!(text, [0; 6], "{name}");
+        }
+        assert!(at("tor/state/guards.json").exists(), "a running Tor client still writes it");
+        identity(directory.path()).expect("the rest");
+        let left: Vec<_> =
+            fs::read_dir(directory.path()).expect("to read").map(|e| e.expect("one").file_name()).collect();
+        assert_eq!(left, ["mine"]);
+        identity(directory.path()).expect("nothing to do");
+    }
+
+    #[test]
+    fn a_link_is_removed_and_what_it_leads_to_is_not_touched() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        put(&elsewhere.path().join("file"));
+        fs::create_dir(directory.path().join("clients")).expect("to create");
+        for (link, target) in [("clients/a.auth", "file"), ("retired", "")] {
+            let target = elsewhere.path().join(target);
+            std::os::unix::fs::symlink(target, directory.path().join(link)).expect("to link");
+        }
+        identity(directory.path()).expect("all of it");
+        assert_eq!(fs::read(elsewhere.path().join("file")).expect("to read"), b"secret");
+        assert_eq!(fs::read_dir(directory.path()).expect("to read").count(), 0);
+    }
+
+    #[test]
+    fn nothing_is_removed_while_a_tor_client_holds_the_lock() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("tor/state/state.lock");
+        let lock = put(&path);
+        lock.lock().expect("to lock");
+        assert!(matches!(identity_offline(directory.path()), Err(EraseError::InUse(_))));
+        assert_eq!(fs::read(&path).expect("to read"), b"secret");
+        drop(lock);
+        identity_offline(directory.path()).expect("all of it");
+        assert!(!directory.path().join("tor").exists());
+    }
+}
