@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use futures::future::try_join_all;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
@@ -147,8 +147,13 @@ impl Pair {
                 return Poll::Pending;
             }
             while let Poll::Ready(message) = self.sender.poll_next(cx) {
-                if message?.to_text().is_ok_and(|text| text.starts_with(r#"{"type":"accepted""#)) {
+                let message = message?;
+                let text = message.to_text().unwrap_or_default();
+                if text.starts_with(r#"{"type":"accepted""#) {
                     self.accepted += 1;
+                } else if text.starts_with(r#"{"type":"error""#) {
+                    // It would be waited for in vain.
+                    return Poll::Ready(Err(anyhow!("a message was refused: {text}")));
                 }
             }
             let mut sends = false;
