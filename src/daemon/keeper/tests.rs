@@ -48,7 +48,9 @@ async fn a_store_whose_lock_is_held_for_ever_and_a_watch_that_has_stopped_are_no
     let late = Some(STIRRED + Duration::from_secs(1));
     assert_eq!(pulse.take(&hub, late, LOOK).await, Err("the watch over the onion service has stopped"));
     let (hold, held) = std::sync::mpsc::channel::<()>();
-    pulse.store = Some(tokio::task::spawn_blocking(move || drop(held.recv())));
+    pulse.store = Some(tokio::task::spawn_blocking(move || {
+        let _ = held.recv();
+    }));
     let soon = Duration::from_millis(20);
     assert_eq!(pulse.take(&hub, None, soon).await, Err("the store does not answer"));
     assert_eq!(pulse.take(&hub, None, soon).await, Err("the store does not answer"), "no second thread is sent");
