@@ -1,13 +1,14 @@
 //! Clients that keep a server busy while it is treated badly, and count what becomes of their messages.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ephemeral::client::{Backoff, Connection, Direct, Event, Identity, Options, Outgoing, ServerUrl, Session};
+use ephemeral::client::backoff::Backoff;
+use ephemeral::client::{Connection, Direct, Event, Identity, Options, Outgoing, ServerUrl, Session};
 use ephemeral::clock::Clock;
 use ephemeral::protocol::{Fingerprint, Millis, ReceivedMessage, ServerEvent};
 use serde_json::json;
