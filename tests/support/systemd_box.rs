@@ -3,7 +3,13 @@
 //!
 //! It needs root, for the namespaces and for a cgroup of its own.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, reason = "each test binary uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "each test binary uses its part"
+)]
 
 use std::fs::{self, File};
 use std::os::fd::AsFd as _;
