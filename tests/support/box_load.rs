@@ -1,6 +1,6 @@
 //! Clients that keep a server busy while it is treated badly, and count what becomes of their messages.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+#![allow(unreachable_pub, dead_code, clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -4,8 +4,8 @@
 //! It needs root, for the namespaces and for a cgroup of its own.
 
 #![allow(
-    dead_code,
     unreachable_pub,
+    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "each test binary uses its part"
