@@ -120,6 +120,7 @@ fn in_force(now: &Config, told: &Config) -> Config {
         _ => fixed.clearnet,
     };
     let store::Bounds { total_bytes, kept_for_online, .. } = fixed.bounds;
+    // No `..`: a new field does not compile until it is known whether it can change.
     Config {
         state_dir: fixed.state_dir,
         admin_socket: fixed.admin_socket,
@@ -128,7 +129,13 @@ fn in_force(now: &Config, told: &Config) -> Config {
         onion: fixed.onion,
         log_format: fixed.log_format,
         clearnet,
-        ..told.clone()
+        rules: told.rules.clone(),
+        timing: told.timing,
+        limits: told.limits,
+        policy: told.policy,
+        grace: told.grace,
+        log_level: told.log_level,
+        log_filter: told.log_filter.clone(),
     }
 }
 

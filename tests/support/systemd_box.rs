@@ -53,7 +53,9 @@ cp "$SHIPPED/ephemeral-server.service" /run/box/units/
 mkdir /run/box/units/ephemeral-server.service.d
 printf '[Service]\nStandardOutput=append:%s\nStandardError=append:%s\n' "$FOLDER/out" "$FOLDER/log" \
     > /run/box/units/ephemeral-server.service.d/log.conf
-printf '[Unit]\nDescription=nothing but the manager\n' > /run/box/units/default.target
+for target in default sysinit basic network shutdown umount; do
+    printf '[Unit]\nDescription=%s, with nothing in it\nDefaultDependencies=no\n' $target > /run/box/units/$target.target
+done
 export container=box SYSTEMD_UNIT_PATH=/run/box/units SYSTEMD_GENERATOR_PATH=/nonexistent
 exec /lib/systemd/systemd --system --unit=default.target --log-target=console --show-status=0
 "#;
@@ -76,6 +78,7 @@ impl SystemdBox {
             ("/usr/bin/systemd-sysusers", "systemd"),
             ("/usr/bin/unshare", "util-linux"),
             ("/usr/bin/nsenter", "util-linux"),
+            ("/usr/bin/setpriv", "util-linux"),
             ("/bin/kill", "procps"),
         ] {
             assert!(Path::new(path).exists(), "{path} is missing: install the package {package}");
@@ -87,8 +90,8 @@ impl SystemdBox {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("ephemeral-server.toml"), configuration).unwrap();
         let console = File::create(folder.path().join("console")).unwrap();
-        let script = "echo $$ > \"$CGROUP/cgroup.procs\"; exec unshare --mount --pid --fork --kill-child --mount-proc --uts \
-                      --ipc --net --cgroup bash -c \"$BOOT\"";
+        let script = "echo $$ > \"$CGROUP/cgroup.procs\"; exec setpriv --pdeathsig KILL unshare --mount --pid --fork \
+                      --kill-child --mount-proc --uts --ipc --net --cgroup bash -c \"$BOOT\"";
         let namespaces = Command::new("/bin/bash")
             .args(["-c", script])
             .env_clear()
@@ -202,7 +205,7 @@ impl SystemdBox {
 
 impl Drop for SystemdBox {
     fn drop(&mut self) {
-        // With `--kill-child` its PID 1 goes, and with that everything.
+        // With `--kill-child` its PID 1 goes, and with that everything. So it does when this thread dies.
         let _ = self.namespaces.kill();
         let _ = self.namespaces.wait();
         let deadline = Instant::now() + Duration::from_secs(10);
