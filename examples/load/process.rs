@@ -36,8 +36,9 @@ connections_per_peer = 1000000
 circuits_per_second = 10000
 circuit_burst = 1000
 "#;
-/// The limits as they come, but for the rate of those who are meant to get through.
-const LIMITED: &str = "[limits]\nmessages_per_minute = 1000000\nmessage_burst = 1000000\n";
+/// The limits as they come, but for the rate and the quota of those who are meant to get through.
+const LIMITED: &str = "[store]\nsender_bytes = 1000000000\ntotal_bytes = 1000000000\n\
+                       [limits]\nmessages_per_minute = 1000000\nmessage_burst = 1000000\n";
 
 /// A server that is killed with this value.
 pub(crate) struct Server {
