@@ -122,6 +122,7 @@ fn in_force(now: &Config, told: &Config) -> Config {
     let store::Bounds { total_bytes, kept_for_online, .. } = fixed.bounds;
     // No `..`: a new field does not compile until it is known whether it can change.
     Config {
+        dead_man: fixed.dead_man,
         state_dir: fixed.state_dir,
         admin_socket: fixed.admin_socket,
         bounds: store::Bounds { total_bytes, kept_for_online, ..told.bounds },
