@@ -21,7 +21,7 @@ const LAST_RETRY: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Without a success for so long, the Tor client is started afresh. That ends the circuits that are open: while there are
 /// any, somebody is still served, and it waits longer.
-const GIVE_UP: Duration = Duration::from_secs(300);
+const GIVE_UP: Duration = Duration::from_secs(90);
 const GIVE_UP_ON_USERS: Duration = Duration::from_secs(1800);
 /// A bootstrap that makes no progress for so long is started afresh, too: Arti's own pauses have no bound. Each time it
 /// gets longer: a network may be slow.
