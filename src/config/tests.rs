@@ -344,7 +344,6 @@ fn a_key_of_arti_that_does_not_exist_is_refused() {
 }
 
 #[test]
-#[test]
 fn proof_of_work_is_the_default_of_a_program_that_has_it_and_an_error_for_one_that_has_not() {
     let asked = load("[onion]\nproof_of_work = true", &[], Flags::default());
     if transport::onion::PROOF_OF_WORK {
