@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn nothing_is_removed_while_a_tor_client_holds_the_lock() {
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("tor/state/state.lock");
+        let path = tor::lock_file(directory.path()).expect("a path");
         let lock = put(&path);
         lock.lock().expect("to lock");
         assert!(matches!(identity_offline(directory.path()), Err(EraseError::InUse(_))));
