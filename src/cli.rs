@@ -55,6 +55,11 @@ enum Command {
     /// What the running server says of itself: reachable or not, who is there, what waits, what happened
     #[command(after_help = STATUS_EXAMPLES)]
     Status(status::Status),
+    /// Say whether clients can connect, for a health check; unlike `status` it is no check-in
+    #[command(
+        after_help = "Example:\n  ephemeral-server health\n\nExit code 0: they can; 3: they cannot (yet); 1: no server answers."
+    )]
+    Health,
     /// End a block before its time
     #[command(after_help = "Example:\n  ephemeral-server unblock address-abcdefghijklm")]
     Unblock {
@@ -163,6 +168,7 @@ pub fn main() -> ExitCode {
         Command::Status(status) => status::run(&status, &config.admin_socket),
         Command::Panic(panic) => panic::run(panic, &config),
         Command::CheckIn => panic::check_in(&config.admin_socket),
+        Command::Health => status::health(&config.admin_socket),
         Command::Unblock { who } => status::unblock(&who, &config.admin_socket),
         Command::Run | Command::CheckConfig | Command::Manual { .. } => {
             run(config, daemon::Origin { flags: cli.flags, log })

@@ -67,9 +67,27 @@ async fn status_says_what_the_daemon_says_and_the_socket_is_its_owners_alone() {
     let (code, _, stderr) = text(&command(directory.path(), &["status", "--watch"]).await);
     assert!(code == Some(1) && stderr.contains("--watch needs a terminal"), "{stderr}");
 
+    assert_eq!(text(&command(directory.path(), &["health"]).await), (Some(0), "healthy\n".into(), String::new()));
+
     daemon.signal(Signal::TERM);
     assert!(daemon.ended().await.success());
     assert!(!socket.exists());
+    assert_eq!(text(&command(directory.path(), &["health"]).await).0, Some(1));
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_not_healthy() {
+    let directory = tempfile::tempdir().unwrap();
+    // A Tor network that is not there.
+    let nowhere = "[tor.tor_network]\nauthorities = { v3idents = ['0000000000000000000000000000000000000001'], \
+                   uploads = [['127.0.0.1:1']], downloads = [['127.0.0.1:1']], votes = [['127.0.0.1:1']] }\n\
+                   fallback_caches = []\n[tor.storage.permissions]\ndangerously_trust_everyone = true\n";
+    let mut daemon = Daemon::start(directory.path(), nowhere, &[]);
+    daemon.says("onion ").await;
+    let (code, stdout, stderr) = text(&command(directory.path(), &["health"]).await);
+    assert!(code == Some(3) && stdout.is_empty() && stderr.contains("cannot connect"), "{code:?} {stdout} {stderr}");
+    let (code, stdout, _) = text(&command(directory.path(), &["status"]).await);
+    assert!(code == Some(3) && stdout.starts_with("starting"), "{stdout}");
 }
 
 #[tokio::test]

@@ -64,6 +64,20 @@ pub(super) fn unblock(who: &str, socket: &Path) -> ExitCode {
     })
 }
 
+/// Asks for no more than a stranger is told, so that a machine which asks every minute checks in for nobody.
+pub(super) fn health(socket: &Path) -> ExitCode {
+    super::on_runtime(async {
+        match admin::ask(&admin::socket(socket), Method::GET, "/health").await {
+            Ok(_) => print("healthy\n"),
+            Err(AskError::Refused(_)) => {
+                complain("clients cannot connect (yet): `ephemeral-server status` says why");
+                EXIT_NOT_READY.into()
+            }
+            Err(error) => failure(error),
+        }
+    })
+}
+
 async fn once(socket: &Path, json: bool) -> Result<ExitCode, AskError> {
     let figures = admin::ask(&admin::socket(socket), Method::GET, "/stats").await?;
     let text = if json { format!("{figures}\n") } else { text::report(&figures) };
