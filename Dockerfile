@@ -28,6 +28,6 @@ ENV EPHEMERAL_STATE_DIR=/var/lib/ephemeral-server EPHEMERAL_ADMIN_SOCKET=/run/ep
 # The keys and Tor's directory of relays; never a message.
 VOLUME /var/lib/ephemeral-server
 # 0: clients can connect; 3: not yet, or no longer. The first start fetches Tor's directory.
-HEALTHCHECK --interval=30s --timeout=15s --start-period=5m --retries=3 CMD ["/usr/bin/ephemeral-server", "status"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=5m --retries=3 CMD ["/usr/bin/ephemeral-server", "health"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/bin/ephemeral-server"]
