@@ -40,7 +40,9 @@ pub fn check(data: &[u8]) {
         let halves = check_answers(&answers(&<[&[u8]; 2]>::from(data.split_at(data.len() / 2))).await);
         // hyper looks at a head when it begins and again when it may have ended: one that comes in pieces, and is wrong
         // already, stays unfinished.
-        if !matches!((whole, halves), (Some(400 | 414 | 431), None)) {
+        // The whole beginning of HTTP/2 is recognised, and closes the connection without an answer; in pieces it is a bad head.
+        let other_version = data.starts_with(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        if !matches!((whole, halves), (Some(400 | 414 | 431), None)) && !other_version {
             assert_eq!(whole, halves, "the first answer depends on how the bytes arrive");
         }
     });

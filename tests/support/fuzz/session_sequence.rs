@@ -318,6 +318,13 @@ impl World {
                 self.ledger.delivered(&mut self.clients[place], frame, unanswered, now);
             }
             Some("receipt") => {
+                // The answer went to a session that was deaf, and was replaced before anybody read it.
+                let who = self.clients[place].who;
+                let is_it = |sent: &Sent| *rig::fingerprint(sent.to) == frame["to"] && *sent.id == frame["id"];
+                let replaced = self.clients.iter().filter(|client| client.who == who && client.replaced);
+                if replaced.flat_map(Client::unread).any(is_it) {
+                    return;
+                }
                 // Its recipient's acknowledgement may have been read a moment ago.
                 self.clients.iter().for_each(|client| self.ledger.acknowledged(client, false, now));
                 self.ledger.receipt(&self.clients[place], frame, now);
