@@ -216,9 +216,10 @@ impl Ledger {
         let is_it = |kept: &Kept| {
             let same = kept.sent.from == from && kept.sent.id == id && kept.sent.to == client.who;
             same && kept.sent.content == frame["content"].as_str().unwrap_or_default()
-                && (kept.expires_at.is_none() || kept.expires_at == expires_at)
         };
-        let found = self.kept.iter().rposition(is_it);
+        // One whose time is known to be this one, before one of which nothing is known.
+        let with = |end: Option<Millis>| self.kept.iter().rposition(|kept| is_it(kept) && kept.expires_at == end);
+        let found = with(expires_at).or_else(|| with(None));
         let place = found.or_else(|| unanswered.map(|sent| self.keep(sent, false, expires_at)));
         assert!(place.is_some() || self.unsure.contains(&from), "a message that nobody sent");
         if let Some(place) = place {
