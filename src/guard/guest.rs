@@ -125,7 +125,13 @@ impl Guest {
     pub fn established(&mut self, fingerprint: Fingerprint, signal: &Arc<Signal>) {
         let mut peers = self.guard.peers();
         peers.sessions.entry(self.key).or_default().push(Arc::clone(signal));
+        // A block that came since it was let in found no session to end.
+        let now = self.guard.hub.now();
+        let blocked = peers.table.blocked(now, &self.key).is_some();
         drop(peers);
+        if blocked || self.guard.fingerprints().blocked(now, &fingerprint).is_some() {
+            signal.evict();
+        }
         self.session = Some((fingerprint, Arc::clone(signal)));
     }
 
