@@ -80,7 +80,7 @@ impl Siege {
             person.delivered > sent && person.received.len() > received
         })
         .await;
-        assert_eq!((alice.disconnected, bob.disconnected), (0, 0), "their sessions were not disturbed");
+        assert_eq!((&alice.troubles, &bob.troubles), (&vec![], &vec![]), "their sessions were not disturbed");
     }
 
     /// What the daemon says of itself.

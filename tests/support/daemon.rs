@@ -177,7 +177,8 @@ pub struct Person {
     pub accepted: usize,
     pub delivered: usize,
     pub connected: usize,
-    pub disconnected: usize,
+    /// Why an attempt failed or a session was lost, every time.
+    pub troubles: Vec<String>,
 }
 
 impl Person {
@@ -185,7 +186,15 @@ impl Person {
         let identity = Identity::from_seed(&[number; 32]);
         let fingerprint = identity.fingerprint();
         let session = Session::new(dialer, url.clone(), identity, Options::default());
-        Self { session, fingerprint, received: Vec::new(), accepted: 0, delivered: 0, connected: 0, disconnected: 0 }
+        Self {
+            session,
+            fingerprint,
+            received: Vec::new(),
+            accepted: 0,
+            delivered: 0,
+            connected: 0,
+            troubles: Vec::new(),
+        }
     }
 
     pub fn send(&mut self, to: Fingerprint, content: String) {
@@ -202,7 +211,7 @@ impl Person {
             Event::Accepted { .. } => self.accepted += 1,
             Event::Receipt { .. } => self.delivered += 1,
             Event::Connected { .. } => self.connected += 1,
-            Event::Disconnected { .. } => self.disconnected += 1,
+            Event::Disconnected { why, .. } => self.troubles.push(why.to_string()),
             Event::Refused { code, message, .. } => panic!("refused: {code:?} {message}"),
             _ => {}
         }
@@ -220,8 +229,9 @@ impl Person {
     }
 
     fn so_far(&self) -> String {
-        let Self { connected, accepted, delivered, received, .. } = self;
-        format!("connected {connected}, accepted {accepted}, delivered {delivered}, received {}", received.len())
+        let Self { connected, accepted, delivered, received, troubles, .. } = self;
+        let received = received.len();
+        format!("connected {connected}, accepted {accepted}, delivered {delivered}, received {received}; {troubles:?}")
     }
 
     pub fn contents(&self) -> Vec<&str> {
