@@ -1,30 +1,18 @@
 //! A good pair while strangers flood: what is left of its throughput, and what a stranger costs.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use ephemeral::events::{Events, Identity, Kind};
 use ephemeral::limits::{Bucket, Rate};
 use ephemeral::protocol::Millis;
-use futures::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_tungstenite::client_async;
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::pairs::{self, Shape};
-use crate::peer::{Peer, fingerprint};
+use crate::peer::Peer;
 use crate::process::Server;
-
-/// Strangers a second.
-const RATE: u64 = 500;
-/// No stranger stays longer than this, in case nobody ends it.
-const STAY: Duration = Duration::from_secs(3);
+use crate::strangers::{Flood, RATE, fail, stranger};
 
 /// A good pair with and without the flood, in turns; then the price of each kind of stranger.
 pub(crate) async fn run() -> Result<()> {
@@ -35,14 +23,14 @@ pub(crate) async fn run() -> Result<()> {
             let calm = pairs::run(&Server::limited().await?, &shape).await?;
             println!("depth {depth:2}, calm    {calm}");
             let server = Server::limited().await?;
-            let flood = Flood::start(address(&server)?);
+            let flood = Flood::start(address(&server)?)?;
             let flooded = pairs::run(&server, &shape).await?;
             println!("depth {depth:2}, flooded {flooded}");
             let (throughput, p99) = flooded.relative_to(&calm);
             println!(
                 "          {:.0} % of the throughput, p99 {p99:.2} ×; {} strangers",
                 throughput * 100.0,
-                flood.stop()
+                flood.stop().await?
             );
         }
     }
@@ -53,70 +41,6 @@ pub(crate) async fn run() -> Result<()> {
 
 fn address(server: &Server) -> Result<SocketAddr> {
     server.target.url.authority().parse().context("an address")
-}
-
-/// One after the other, from one address after the other.
-async fn stranger(from: u64, to: SocketAddr) -> Option<TcpStream> {
-    let socket = TcpSocket::new_v4().ok()?;
-    let [.., high, middle, low] = from.to_be_bytes();
-    socket.bind(SocketAddr::from(([127, 100 + high % 100, middle, low.max(1)], 0))).ok()?;
-    timeout(STAY, socket.connect(to)).await.ok()?.ok()
-}
-
-/// Strangers of every kind: silent ones, garbage, and wrong signatures.
-struct Flood {
-    tasks: JoinSet<()>,
-    made: Arc<AtomicU64>,
-}
-
-impl Flood {
-    fn start(to: SocketAddr) -> Self {
-        let made = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&made);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut tick = interval(Duration::from_micros(1_000_000 / RATE));
-            tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
-            let mut strangers = JoinSet::new();
-            loop {
-                tick.tick().await;
-                while strangers.try_join_next().is_some() {}
-                let number = counted.fetch_add(1, Ordering::Relaxed);
-                strangers.spawn(async move { drop(timeout(STAY, visit(number, to)).await) });
-            }
-        });
-        Self { tasks, made }
-    }
-
-    fn stop(mut self) -> u64 {
-        self.tasks.abort_all();
-        self.made.load(Ordering::Relaxed)
-    }
-}
-
-async fn visit(number: u64, to: SocketAddr) {
-    match number % 3 {
-        0 => {
-            let Some(mut stream) = stranger(number, to).await else { return };
-            let _ = stream.read(&mut [0]).await;
-        }
-        1 => {
-            let Some(mut stream) = stranger(number, to).await else { return };
-            let _ = stream.write_all(b"GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").await;
-            let _ = stream.read_to_end(&mut Vec::new()).await;
-        }
-        _ => drop(fail(number, to).await),
-    }
-}
-
-/// Connects, and signs wrongly.
-async fn fail(from: u64, to: SocketAddr) -> Option<()> {
-    let stream = stranger(from, to).await?;
-    let (mut socket, _) = client_async(format!("ws://{to}/ws?fingerprint={}", fingerprint(7)), stream).await.ok()?;
-    socket.next().await?.ok()?;
-    socket.send(Message::text(format!(r#"{{"type":"auth","signature":"{}"}}"#, "A".repeat(86)))).await.ok()?;
-    while let Some(Ok(_)) = socket.next().await {}
-    Some(())
 }
 
 /// What an accepted connection, a strike and a refused connection cost the server.
@@ -138,7 +62,8 @@ async fn prices() -> Result<()> {
 
     let before = server.cpu_us()?;
     for number in 0..COUNT {
-        fail(100_000 + number, to).await.context("a challenge")?;
+        let stream = stranger(100_000 + number, to).await.context("a connection")?;
+        fail(to, stream).await.context("a challenge")?;
     }
     let strike = (server.cpu_us()? - before) / 1000.0;
     println!("a wrong signature            {strike:6.1} µs, {:.2} ×", strike / accepted);

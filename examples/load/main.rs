@@ -12,6 +12,7 @@ mod onion;
 mod pairs;
 mod peer;
 mod process;
+mod strangers;
 #[path = "../../tests/support/tornet.rs"]
 mod tornet;
 
@@ -82,14 +83,24 @@ enum Part {
         /// Where to listen.
         listen: SocketAddr,
     },
+    /// The strangers of `flood`, until stdin ends; says how many they were.
+    #[command(hide = true)]
+    Strangers {
+        /// Where the server is.
+        to: SocketAddr,
+    },
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if matches!(arguments.part, Part::Strangers { .. }) {
+        strangers::give_way()?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match arguments.part {
             Part::Floor { listen } => floor::run(listen).await,
+            Part::Strangers { to } => strangers::run(to).await,
             Part::Exchange { pairs, depth, size, seconds, rounds, receipts } => {
                 exchange(Shape { pairs, depth, size, seconds, receipts }, rounds).await
             }

@@ -97,6 +97,15 @@ struct Pair {
     accepted: u64,
     /// When each message on the way was sent, oldest first.
     sent_at: std::collections::VecDeque<Instant>,
+    /// Frames that are fed and not yet flushed. A flush may stop before anything was written, where the task has used up
+    /// its turn; then it is up to the next turn.
+    unflushed: Unflushed,
+}
+
+#[derive(Default)]
+struct Unflushed {
+    acknowledgments: bool,
+    messages: bool,
 }
 
 impl Pair {
@@ -111,6 +120,7 @@ impl Pair {
             sent: 0,
             accepted: 0,
             sent_at: std::collections::VecDeque::new(),
+            unflushed: Unflushed::default(),
         })
     }
 
@@ -130,7 +140,6 @@ impl Pair {
         latencies: &mut Vec<Duration>,
     ) -> Poll<Result<()>> {
         loop {
-            let mut acknowledged = false;
             while let Poll::Ready(message) = self.recipient.poll_next(cx) {
                 let Message::Text(text) = message? else { continue };
                 if stop.load(Ordering::Relaxed) {
@@ -141,10 +150,10 @@ impl Pair {
                     latencies.push(now - sent_at);
                 }
                 self.recipient.feed(format!(r#"{{"type":"ack","seq":{}}}"#, seq_of(&text)))?;
-                acknowledged = true;
+                self.unflushed.acknowledgments = true;
             }
-            if acknowledged && self.recipient.poll_flush(cx)?.is_pending() {
-                return Poll::Pending;
+            if self.unflushed.acknowledgments && self.recipient.poll_flush(cx)?.is_ready() {
+                self.unflushed.acknowledgments = false;
             }
             while let Poll::Ready(message) = self.sender.poll_next(cx) {
                 let message = message?;
@@ -156,16 +165,16 @@ impl Pair {
                     return Poll::Ready(Err(anyhow!("a message was refused: {text}")));
                 }
             }
-            let mut sends = false;
             while self.sent_at.len() < self.depth {
                 self.sent += 1;
                 self.sent_at.push_back(Instant::now());
                 self.sender.feed(format!(r#"{{"type":"message","id":"m{}{}"#, self.sent, self.rest))?;
-                sends = true;
+                self.unflushed.messages = true;
             }
-            if !sends || self.sender.poll_flush(cx)?.is_pending() {
+            if !self.unflushed.messages || self.sender.poll_flush(cx)?.is_pending() {
                 return Poll::Pending;
             }
+            self.unflushed.messages = false;
         }
     }
 }
