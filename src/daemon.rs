@@ -81,7 +81,8 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     })
     .context("the system has no random numbers")?;
     let guard = Arc::clone(&server.guard);
-    let keeper = Keeper::new(Arc::clone(&waiting.hub), config.onion.is_some().then(|| status.clone()));
+    let seen = config.onion.is_some().then(|| status.clone());
+    let keeper = Keeper::new(Arc::clone(&waiting.hub), seen, office.operator().dead_man);
     // Before anything is opened that this would have to close again.
     office.look(&server);
     if office.is_over() {
@@ -174,6 +175,8 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
             }),
         }
     };
+    // A supervisor is not to start it again, which would make a new identity: without its keys the onion service fails.
+    let failed = failed.filter(|_| !office.is_over());
     drop(keeping);
     service::stopping(config.grace + Duration::from_secs(10));
 

@@ -134,6 +134,11 @@ pub fn keep_store_fd(file: &File) -> io::Result<()> {
     sd_notify::notify_with_fds(&state, &[file.as_fd()])
 }
 
+/// Has the service manager let go of the file, where no next process is to get it.
+pub fn drop_store_fd() {
+    tell(&[NotifyState::FdStoreRemove, NotifyState::FdName(NAME)]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

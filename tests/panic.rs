@@ -182,9 +182,14 @@ async fn panic_with_keys_ends_the_server_and_its_address() {
         fs::write(state.join(name), "not empty").unwrap();
     }
     let configuration = format!("{GENEROUS}{NO_NETWORK}");
-    let mut daemon = Daemon::start(directory.path(), &configuration, &["--clearnet=127.0.0.1:0"]);
+    let mut manager = Manager::new(directory.path());
+    let arguments = ["--clearnet=127.0.0.1:0"];
+    let mut daemon = Daemon::start_under(Some(&mut manager), directory.path(), &configuration, &arguments);
     let url: ServerUrl = daemon.says("clearnet ").await.parse().unwrap();
     let (mut alice, _) = sent(&url, "canary").await;
+    manager.listen();
+    let kept = manager.kept.as_ref().unwrap().try_clone().unwrap();
+    assert!(is_in_file(&kept, "canary"));
     // A socket that leads elsewhere: the server on this state does not answer there.
     let elsewhere = directory.path().join("elsewhere.sock");
     let arguments = ["panic", "--keys", "--yes", "--admin-socket", elsewhere.to_str().unwrap()];
@@ -197,6 +202,9 @@ async fn panic_with_keys_ends_the_server_and_its_address() {
     let status = daemon.ended().await;
     assert!(status.success(), "{status}: {}", daemon.log());
     until_closed(&mut alice).await;
+    assert!(!is_in_file(&kept, "canary"));
+    manager.listen();
+    assert!(manager.kept.is_none(), "there is no next process");
     let left: Vec<_> = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.is_empty(), "{left:?}");
     assert_ne!(does(directory.path(), &["address"]).await, address);
@@ -263,9 +271,13 @@ async fn the_dead_man_switch_takes_the_identity_where_it_was_told_to_and_not_aft
     let address = does(directory.path(), &["address"]).await;
     let configuration = format!("{GENEROUS}[panic]\nafter_days = 1\nkeys = true\n");
     checked_in_hours_ago(directory.path(), 23);
-    let mut daemon = Daemon::start(directory.path(), &configuration, &LOCAL);
+    let mut manager = Manager::new(directory.path());
+    let mut daemon = Daemon::start_under(Some(&mut manager), directory.path(), &configuration, &LOCAL);
     daemon.says("clearnet ").await;
+    let low = "nobody has checked in for long: in 1 h everything that waits and the identity are erased";
+    manager.until(&format!("STATUS=listening on TCP; 0 sessions; {low}\n"));
     does(directory.path(), &["check-in"]).await;
+    manager.until("STATUS=listening on TCP; 0 sessions\n");
     daemon.signal(Signal::TERM);
     assert!(daemon.ended().await.success());
     assert_eq!(does(directory.path(), &["address"]).await, address);

@@ -13,6 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::reload::Reloaded;
+use crate::dead_man;
 use crate::hub::Hub;
 use crate::service;
 use crate::transport::onion::{OnionStatus, Phase};
@@ -29,16 +30,21 @@ const STARTING: Duration = Duration::from_secs(60);
 pub(super) struct Keeper {
     hub: Arc<Hub>,
     onion: Option<watch::Receiver<OnionStatus>>,
+    dead_man: watch::Receiver<Option<dead_man::Figures>>,
     reloaded: watch::Sender<Reloaded>,
     /// Whether the manager was told that it serves.
     ready: AtomicBool,
 }
 
 impl Keeper {
-    /// `onion`: what is known of the onion service, if there is one.
-    pub(super) fn new(hub: Arc<Hub>, onion: Option<watch::Receiver<OnionStatus>>) -> Arc<Self> {
+    /// `onion`: what is known of the onion service, if there is one. `dead_man`: the same of the dead-man switch.
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        onion: Option<watch::Receiver<OnionStatus>>,
+        dead_man: watch::Receiver<Option<dead_man::Figures>>,
+    ) -> Arc<Self> {
         let reloaded = watch::Sender::new(Reloaded::default());
-        Arc::new(Self { hub, onion, reloaded, ready: AtomicBool::new(false) })
+        Arc::new(Self { hub, onion, dead_man, reloaded, ready: AtomicBool::new(false) })
     }
 
     /// A reload begins. A start that is still going on is not interrupted by it.
@@ -68,6 +74,7 @@ impl Keeper {
         let mut ticks = interval(look);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut onion, mut reloaded) = (self.onion.clone(), self.reloaded.subscribe());
+        let mut dead_man = self.dead_man.clone();
         let mut pulse = Pulse::default();
         let mut said = String::new();
         loop {
@@ -85,6 +92,7 @@ impl Keeper {
                     Err(what) => tracing::error!("{what}: the service manager is not told that this process lives"),
                 },
                 () = changed(onion.as_mut()) => {}
+                () = changed(Some(&mut dead_man)) => {}
                 _ = reloaded.changed() => {}
             }
         }
@@ -113,6 +121,12 @@ impl Keeper {
             1 => "; 1 session".to_owned(),
             _ => format!("; {sessions} sessions"),
         };
+        if let Some(switch) = self.dead_man.borrow().filter(|switch| switch.low) {
+            let what =
+                if switch.keys { "everything that waits and the identity are" } else { "everything that waits is" };
+            let hours = switch.left_s.div_ceil(3600);
+            words += &format!("; nobody has checked in for long: in {hours} h {what} erased");
+        }
         words
             + &match *self.reloaded.borrow() {
                 Reloaded::InForce => String::new(),
@@ -136,7 +150,7 @@ fn onion(status: &OnionStatus) -> String {
     }
 }
 
-async fn changed(status: Option<&mut watch::Receiver<OnionStatus>>) {
+async fn changed<T>(status: Option<&mut watch::Receiver<T>>) {
     match status {
         // One that has ended changes no more.
         Some(status) => {

@@ -55,6 +55,9 @@ impl Waiting {
     /// After the sessions have ended, where there is to be no next process.
     pub(super) fn close_for_good(self) -> &'static str {
         self.hub.erase();
+        if self.kept {
+            service::drop_store_fd();
+        }
         "drained, and everything that waited is erased; the identity is gone"
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Office {
     switch: Mutex<Option<Switch>>,
     figures: watch::Sender<Option<Figures>>,
     over: CancellationToken,
+    /// Held by whoever removes files.
+    erasing: Mutex<()>,
 }
 
 struct Switch {
@@ -50,7 +52,8 @@ impl Office {
         });
         let figures = watch::Sender::new(switch.as_ref().map(|switch| switch.dead_man.figures()));
         let over = CancellationToken::new();
-        Arc::new(Self { state_dir, clock, started, switch: Mutex::new(switch), figures, over })
+        let (switch, erasing) = (Mutex::new(switch), Mutex::new(()));
+        Arc::new(Self { state_dir, clock, started, switch, figures, over, erasing })
     }
 
     /// For the connections.
@@ -82,13 +85,15 @@ impl Office {
         if !keys {
             return wiped.is_ok();
         }
-        // At once, and not only when all has been drained: whoever asked for it may be in a hurry.
+        // At once, and not only when all has been drained: whoever asked for it may be in a hurry. Known first, since the
+        // onion service may fail over the keys that go.
+        let _erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.over.cancel();
         let erased = erase::keys(&self.state_dir);
         match &erased {
             Ok(()) => tracing::warn!("{why}: the keys of the onion service are overwritten and removed"),
             Err(error) => tracing::error!("{why}: not all keys could be removed: {error}"),
         }
-        self.over.cancel();
         wiped.is_ok() && erased.is_ok()
     }
 
@@ -106,6 +111,7 @@ impl Office {
     pub(super) fn bury(&self) -> Result<(), erase::EraseError> {
         // Nothing may write the times of the switch again.
         *self.lock() = None;
+        let _erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
         erase::identity(&self.state_dir)
     }
 

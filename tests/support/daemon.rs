@@ -146,12 +146,23 @@ impl Manager {
 
     /// Reads all that has been sent until now.
     pub fn listen(&mut self) -> String {
+        self.hear(RecvFlags::DONTWAIT, |_| false)
+    }
+
+    /// Reads until that has been sent.
+    pub fn until(&mut self, words: &str) {
+        self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let heard = self.hear(RecvFlags::empty(), |heard| heard.contains(words));
+        assert!(heard.contains(words), "{words:?} was not said: {heard}");
+    }
+
+    fn hear(&mut self, flags: RecvFlags, enough: impl Fn(&str) -> bool) -> String {
         let mut heard = String::new();
-        loop {
+        while !enough(&heard) {
             let mut bytes = [0; 4096];
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-            let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+            let flags = flags | RecvFlags::CMSG_CLOEXEC;
             let received = recvmsg(&self.socket, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags);
             let Ok(received) = received else { return heard };
             let said = std::str::from_utf8(&bytes[..received.bytes]).unwrap();
@@ -165,6 +176,7 @@ impl Manager {
                 self.kept = files.next().map(File::from);
             }
         }
+        heard
     }
 }
 

@@ -12,9 +12,13 @@ fn hub() -> Arc<Hub> {
     Hub::new(settings, Clock::System).unwrap()
 }
 
+fn no_switch() -> watch::Receiver<Option<dead_man::Figures>> {
+    watch::channel(None).1
+}
+
 fn keeper(status: OnionStatus) -> (watch::Sender<OnionStatus>, Arc<Keeper>) {
     let (sender, status) = watch::channel(status);
-    (sender, Keeper::new(hub(), Some(status)))
+    (sender, Keeper::new(hub(), Some(status), no_switch()))
 }
 
 #[test]
@@ -29,7 +33,7 @@ fn the_words_say_how_far_it_is_whether_it_is_reachable_and_why_not() {
     assert_eq!(keeper.words(), "not reachable, it goes on trying: there is no network connection; 0 sessions");
     keeper.reloaded(Reloaded::Refused { problems: 2 });
     assert!(keeper.words().ends_with("the configuration has 2 problems, see the log: the one before stays in force"));
-    assert_eq!(Keeper::new(hub(), None).words(), "listening on TCP; 0 sessions");
+    assert_eq!(Keeper::new(hub(), None, no_switch()).words(), "listening on TCP; 0 sessions");
 }
 
 #[test]
@@ -38,7 +42,7 @@ fn it_serves_once_it_is_reachable_and_not_while_it_starts() {
     assert!(!keeper.serves());
     sender.send_modify(|status| status.phase = Phase::Reachable);
     assert!(keeper.serves());
-    assert!(Keeper::new(hub(), None).serves(), "TCP alone serves at once");
+    assert!(Keeper::new(hub(), None, no_switch()).serves(), "TCP alone serves at once");
 }
 
 #[tokio::test]
