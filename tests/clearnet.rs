@@ -4,6 +4,8 @@
 
 #[path = "support/daemon.rs"]
 mod daemon;
+#[path = "support/tls.rs"]
+mod tls;
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -15,15 +17,13 @@ use daemon::{Daemon, PATIENCE};
 use ephemeral::transport::clearnet::{self, Settings, Tls, TlsFiles};
 use ephemeral::transport::{Incoming, Peer};
 use futures::StreamExt as _;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
+use tls::{connector, handshake};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
@@ -34,24 +34,6 @@ fn issue(directory: &Path, name: &str) -> TlsFiles {
     fs::write(&files.cert, issued.cert.pem()).unwrap();
     fs::write(&files.key, issued.signing_key.serialize_pem()).unwrap();
     files
-}
-
-/// A client that accepts this certificate and no other.
-fn connector(files: &TlsFiles, protocols: &[&str]) -> TlsConnector {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(&files.cert).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    Arc::new(config).into()
-}
-
-async fn handshake<S>(files: &TlsFiles, stream: S) -> std::io::Result<TlsStream<S>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    connector(files, &["http/1.1"]).connect(ServerName::try_from("localhost").unwrap(), stream).await
 }
 
 /// A listener in this process.
@@ -140,7 +122,7 @@ async fn a_client_that_knows_the_certificate_talks_over_tls() {
     let directory = tempfile::tempdir().unwrap();
     let files = issue(directory.path(), "a");
     let mut listening = listen(Settings { tls: Some(files.clone()), ..settings() }).await;
-    let mut client = handshake(&files, listening.connect().await).await.unwrap();
+    let mut client = handshake(&files.cert, listening.connect().await).await.unwrap();
     assert_eq!(client.get_ref().1.alpn_protocol(), Some(b"http/1.1".as_slice()));
     let mut incoming = listening.next().await;
     assert!(incoming.listener.tls);
@@ -148,9 +130,9 @@ async fn a_client_that_knows_the_certificate_talks_over_tls() {
     exchange(&mut client, &mut incoming).await;
 
     let other = issue(directory.path(), "b");
-    assert!(handshake(&other, listening.connect().await).await.is_err(), "it knows another certificate");
+    assert!(handshake(&other.cert, listening.connect().await).await.is_err(), "it knows another certificate");
     let name = ServerName::try_from("localhost").unwrap();
-    let h2_alone = connector(&files, &["h2"]).connect(name, listening.connect().await).await;
+    let h2_alone = connector(&files.cert, &["h2"]).connect(name, listening.connect().await).await;
     assert!(h2_alone.is_err(), "HTTP/2 is not spoken here");
     assert!(listening.incoming.try_recv().is_err(), "neither is handed on");
 }
@@ -163,17 +145,17 @@ async fn a_certificate_that_was_exchanged_is_for_new_connections_and_a_wrong_one
     fs::copy(&files.cert, &old.cert).unwrap();
     let mut listening = listen(Settings { tls: Some(files.clone()), ..settings() }).await;
     let tls = listening.tls.clone().unwrap();
-    let mut first = handshake(&old, listening.connect().await).await.unwrap();
+    let mut first = handshake(&old.cert, listening.connect().await).await.unwrap();
     let mut of_first = listening.next().await;
 
     fs::copy(&next.cert, &files.cert).unwrap();
     assert!(tls.reload().is_err(), "its key has not been exchanged yet");
-    handshake(&old, listening.connect().await).await.expect("the old one is still served");
+    handshake(&old.cert, listening.connect().await).await.expect("the old one is still served");
 
     fs::copy(&next.key, &files.key).unwrap();
     tls.reload().unwrap();
-    handshake(&next, listening.connect().await).await.expect("the new one is served");
-    assert!(handshake(&old, listening.connect().await).await.is_err(), "the old one is not any more");
+    handshake(&next.cert, listening.connect().await).await.expect("the new one is served");
+    assert!(handshake(&old.cert, listening.connect().await).await.is_err(), "the old one is not any more");
     exchange(&mut first, &mut of_first).await;
 }
 
@@ -199,7 +181,7 @@ async fn a_proxys_header_names_the_peer_before_tls_and_without_it() {
         let mut listening = listen(Settings { tls: Some(files.clone()), ..behind_a_proxy() }).await;
         let mut client = listening.connect().await;
         client.write_all(header).await.unwrap();
-        let mut client = handshake(&files, client).await.unwrap();
+        let mut client = handshake(&files.cert, client).await.unwrap();
         let mut incoming = listening.next().await;
         assert_peer(&incoming, peer);
         exchange(&mut client, &mut incoming).await;
@@ -251,7 +233,7 @@ async fn silent_connections_delay_nobody_and_the_oldest_of_them_give_way() {
         }
     }
     for round in 0..8 {
-        let mut client = timeout(PATIENCE, handshake(&files, listening.connect().await)).await.unwrap().unwrap();
+        let mut client = timeout(PATIENCE, handshake(&files.cert, listening.connect().await)).await.unwrap().unwrap();
         let mut incoming = listening.next().await;
         exchange(&mut client, &mut incoming).await;
         // All four were in front of it. The oldest gave way, and another silent one takes its place.
@@ -297,7 +279,7 @@ async fn the_daemon_serves_sessions_over_tls_and_says_on_every_answer_that_there
     let mut daemon = Daemon::start(directory.path(), &configuration, &["--no-tor", "--clearnet=127.0.0.1:0"]);
     let said = daemon.says("clearnet ").await;
     let address: SocketAddr = said.strip_prefix("https://").expect("it serves TLS").parse().unwrap();
-    let connect = async || handshake(&files, TcpStream::connect(address).await.unwrap()).await.unwrap();
+    let connect = async || handshake(&files.cert, TcpStream::connect(address).await.unwrap()).await.unwrap();
 
     let answer = ask(connect().await, HEALTH).await;
     assert!(answer.starts_with("http/1.1 200 ") && answer.contains(HSTS), "{answer}");

@@ -6,15 +6,20 @@
 mod box_load;
 #[path = "support/systemd_box.rs"]
 mod systemd_box;
+#[path = "support/tls.rs"]
+mod tls;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use box_load::{Control, fetch, pair};
 use ephemeral::client::{Connection, Direct, Identity, Options, ServerUrl};
+use rcgen::{CertificateParams, DnType, KeyPair};
 use systemd_box::{SystemdBox, UNIT};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// No onion service: there is no network inside. Everything else is the default, but for limits that would be in the way.
 const LOCAL: &str = "[onion]\nenabled = false\n[clearnet]\nlisten = '127.0.0.1:8443'\n[store]\nmailbox_messages = 100000\n\
@@ -189,6 +194,71 @@ fn a_reload_applies_what_can_change_and_says_what_cannot_and_a_broken_file_chang
     assert!(!restart.status.success());
     assert_eq!(machine.property("ActiveState"), "failed");
     assert_eq!((machine.property("ExecMainStatus"), machine.property("NRestarts")), ("78".to_owned(), "0".to_owned()));
+}
+
+/// A certificate for `localhost`, in PEM. Whoever trusts one of this name and key, trusts another one.
+fn certificate(name: &str, key: &KeyPair) -> String {
+    let mut certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    certificate.distinguished_name.push(DnType::CommonName, name);
+    certificate.self_signed(key).unwrap().pem()
+}
+
+/// What a page of `origin` is answered over TLS with this certificate; or why not.
+fn ask(machine: &SystemdBox, certificate: &str, origin: &str) -> std::io::Result<String> {
+    let (certificate, origin) = (certificate.to_owned(), origin.to_owned());
+    let asking = machine.inside(|| async move {
+        let file = tempfile::NamedTempFile::new()?;
+        std::fs::write(file.path(), certificate)?;
+        let stream = tokio::net::TcpStream::connect("127.0.0.1:8443").await?;
+        let mut stream = tls::handshake(file.path(), stream).await?;
+        let request =
+            format!("GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    });
+    asking.join().unwrap()
+}
+
+#[test]
+fn a_key_that_only_root_may_read_serves_tls_and_a_reload_takes_another_certificate_and_other_origins() {
+    let machine = SystemdBox::boot("");
+    let key = KeyPair::generate().unwrap();
+    let (first, next) = (certificate("first", &key), certificate("next", &key));
+    let stray = certificate("stray", &KeyPair::generate().unwrap());
+    let (a, b) = ("https://a.example", "https://b.example");
+    let configuration = format!(
+        "{LOCAL}[clearnet]\nlisten = '127.0.0.1:8443'\ntls_cert = '/etc/ephemeral-server/chat.pem'\n\
+         tls_key = '/run/credentials/{UNIT}/tls_key'\nallowed_origins = ['{a}']\n"
+    )
+    .replacen("[clearnet]\nlisten = '127.0.0.1:8443'\n", "", 1);
+    machine.write("/etc/ssl/private/chat.key", &key.serialize_pem(), 0o600);
+    machine.write("/etc/ephemeral-server/chat.pem", &first, 0o644);
+    let unit = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(UNIT)).unwrap();
+    let example = unit.lines().find_map(|line| line.strip_prefix("#LoadCredential=")).unwrap();
+    let drop_in = format!("[Service]\nLoadCredential={}\n", example.replace("chat.example.pem", "chat.key"));
+    machine.write(&format!("/run/box/units/{UNIT}.d/credential.conf"), &drop_in, 0o644);
+    machine.configure(&configuration);
+    assert!(machine.run(&["systemctl", "daemon-reload"]).status.success());
+    machine.systemctl(&["start"]);
+    let answer = ask(&machine, &first, a).unwrap();
+    assert!(answer.contains(&format!("access-control-allow-origin: {a}\r\n")), "{answer}");
+    assert!(ask(&machine, &first, b).unwrap().starts_with("HTTP/1.1 403 "));
+
+    machine.write("/etc/ephemeral-server/chat.pem", &next, 0o644);
+    reload(&machine, &configuration.replace(a, b), "listening on TCP; ");
+    machine.until("the next certificate", |machine| ask(machine, &next, b).ok());
+    assert!(ask(&machine, &first, b).is_err(), "the one before is not served any more");
+    let answer = ask(&machine, &next, b).unwrap();
+    assert!(answer.contains(&format!("access-control-allow-origin: {b}\r\n")), "{answer}");
+    assert!(ask(&machine, &next, a).unwrap().starts_with("HTTP/1.1 403 "));
+
+    // A certificate that is not the key's changes nothing.
+    machine.write("/etc/ephemeral-server/chat.pem", &stray, 0o644);
+    reload(&machine, &configuration, "the configuration has 1 problem, see the log");
+    assert!(machine.log().contains("is not the key of"), "{}", machine.log());
+    assert!(ask(&machine, &next, b).unwrap().starts_with("HTTP/1.1 200 "), "as before");
 }
 
 #[test]

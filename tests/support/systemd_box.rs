@@ -11,8 +11,9 @@
     reason = "each test binary uses its part"
 )]
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -56,6 +57,8 @@ printf '[Service]\nStandardOutput=append:%s\nStandardError=append:%s\n' "$FOLDER
 for target in default sysinit basic network shutdown umount; do
     printf '[Unit]\nDescription=%s, with nothing in it\nDefaultDependencies=no\n' $target > /run/box/units/$target.target
 done
+# As PID 1 does where there is no container: it mounts credentials in a namespace of their own.
+mount --make-rshared /
 export container=box SYSTEMD_UNIT_PATH=/run/box/units SYSTEMD_GENERATOR_PATH=/nonexistent
 exec /lib/systemd/systemd --system --unit=default.target --log-target=console --show-status=0
 "#;
@@ -169,8 +172,15 @@ impl SystemdBox {
     }
 
     pub fn configure(&self, configuration: &str) {
-        let path = format!("/proc/{}/root/etc/ephemeral-server/ephemeral-server.toml", self.systemd);
-        fs::write(path, configuration).unwrap();
+        self.write("/etc/ephemeral-server/ephemeral-server.toml", configuration, 0o644);
+    }
+
+    /// Writes a file inside, root's, with this mode.
+    pub fn write(&self, path: &str, text: &str, mode: u32) {
+        let path = PathBuf::from(format!("/proc/{}/root{path}", self.systemd));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
     }
 
     /// What the server has logged.
