@@ -30,6 +30,18 @@ use tokio_util::sync::CancellationToken;
 /// A flooder gives up that soon, and so does no work for a second attempt.
 const IMPATIENCE: Duration = Duration::from_secs(4);
 
+/// Bytes that the store may take in the daemon under a flood.
+const TOTAL: u64 = 24 << 20;
+/// And all the rest: less than the README says, since the directory of this network is small. 40 MiB were seen.
+const CONSTANT: u64 = 96 << 20;
+
+/// Bytes of a process that are in RAM.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+}
+
 fn tor_table() -> toml::Table {
     let network = tokio::task::block_in_place(tornet::shared);
     let mut file: toml::Table = network.arti_toml().parse().unwrap();
@@ -213,7 +225,10 @@ async fn circuits_that_come_too_fast_are_dropped_or_wait_and_are_counted_by_reas
 /// A pair exchanges while strangers flood, and one more good client comes.
 async fn exchange_under_flood(proof_of_work: bool) {
     let directory = tempfile::tempdir().unwrap();
-    let onion = format!("proof_of_work = {proof_of_work}\ncircuits = 8\ncircuits_per_second = 2\ncircuit_burst = 8");
+    let onion = format!(
+        "proof_of_work = {proof_of_work}\ncircuits = 8\ncircuits_per_second = 2\ncircuit_burst = 8\n\
+         [store]\ntotal_bytes = {TOTAL}\nsender_bytes = 1000000\nmailbox_bytes = 1000000"
+    );
     let mut daemon = start(&directory, &onion);
     let url = daemon.reachable().await;
     let people = arti(&directory, "people");
@@ -242,6 +257,8 @@ async fn exchange_under_flood(proof_of_work: bool) {
     until_both(&mut alice, &mut bob, "after all", |person| person.received.len() == 52).await;
     let troubles = (&alice.troubles, &bob.troubles);
     assert_eq!((alice.connected, bob.connected), (1, 1), "no session was lost to the flood: {troubles:?}");
+    let used = resident(daemon.process());
+    assert!(used < TOTAL + CONSTANT, "{} MiB", used >> 20);
     if let Some(flood) = flood {
         assert!(flood.stop() > 6, "the flood went on all the time");
     }
@@ -255,6 +272,36 @@ async fn with_proof_of_work_a_pair_goes_on_under_a_flood_and_a_newcomer_gets_in(
 #[tokio::test(flavor = "multi_thread")]
 async fn without_proof_of_work_a_pair_goes_on_under_a_flood_and_a_newcomer_gets_in_after_it() {
     exchange_under_flood(false).await;
+}
+
+/// The effort that Arti had come to ask for when it last kept it.
+fn suggested_effort(state: &Path) -> u64 {
+    let kept = std::fs::read_to_string(state.join("tor/state/hss/ephemeral/pow_manager.json")).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    kept["suggested_effort"].as_u64().unwrap_or_else(|| panic!("no suggested_effort in {kept}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a quarter of an hour: Arti looks at the load every 300 s, and keeps what it found with the next time period"]
+async fn the_effort_that_is_asked_for_grows_under_a_flood_and_a_newcomer_makes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = start(&directory, "proof_of_work = true\ncircuits_per_second = 1\ncircuit_burst = 1");
+    let url = daemon.reachable().await;
+    let strangers = tor::bootstrap(tor_table(), &directory.path().join("strangers")).await.unwrap();
+    let flood = Flood::start(&strangers, url.host(), 8);
+    let state = directory.path().join("server/state");
+    let grown = async {
+        while suggested_effort(&state) == 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    timeout(8 * PATIENCE, grown).await.expect("a suggested effort");
+    eprintln!("effort {}", suggested_effort(&state));
+    let people = arti(&directory, "people");
+    let mut carol = Person::new(3, Arc::new(people.isolated()), &url);
+    carol.send(carol.fingerprint, "let me in".into());
+    carol.until("a newcomer", |carol| carol.received.len() == 1).await;
+    assert!(flood.stop() > 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]

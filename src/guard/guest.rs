@@ -168,3 +168,40 @@ impl Drop for Guest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::events::Events;
+    use crate::hub::{Hub, Settings};
+    use crate::limits::{Policy, Rate};
+    use crate::protocol::Millis;
+    use crate::store::Bounds;
+    use crate::transport::Peer;
+
+    /// Somebody who is let in, while another connection of the same peer gets it blocked.
+    fn is_let_in_while(blocks: impl Fn(&Guest)) -> bool {
+        let settings = Settings { bounds: Bounds::default(), rate: Rate::new(60, 60), sessions: 10 };
+        let hub = Hub::new(settings, Clock::anchored(Millis(1_767_355_200_000))).unwrap();
+        let events = Arc::new(Events::new(hub.now()).unwrap());
+        let guard = Guard::new(Policy { strikes: 2, ..Policy::default() }, Arc::clone(&hub), events);
+        let someone = Fingerprint::from(&SigningKey::from_bytes(&[1; 32]).verifying_key());
+        let peer = Peer::Address([192, 0, 2, 1].into());
+        let (mut guest, other) = (guard.enter(peer).unwrap(), guard.enter(peer).unwrap());
+        assert!(!guard.bars(&someone) && !guest.is_blocked(), "the last look before it is let in");
+        let seat = hub.join(someone, false, 1).unwrap().0;
+        blocks(&other);
+        guest.established(someone, seat.signal());
+        !seat.signal().is_evicted()
+    }
+
+    #[test]
+    fn a_session_whose_peer_is_blocked_while_it_is_let_in_ends_at_once() {
+        let strikes = |other: &Guest, count| (0..count).for_each(|_| other.strike(Kind::Malformed));
+        assert!(is_let_in_while(|other| strikes(other, 2)), "it is not blocked yet");
+        assert!(!is_let_in_while(|other| strikes(other, 3)));
+    }
+}
