@@ -75,6 +75,8 @@ enum Part {
     },
     /// Over a private Tor network: the server's own Tor client against C tor in front of the same server.
     Onion,
+    /// What it costs that waiting messages survive a restart.
+    Surviving,
     /// A good pair while strangers flood, and what a stranger costs.
     Flood,
     /// The floor itself, as a server (what the other parts start).
@@ -107,6 +109,7 @@ fn main() -> Result<()> {
             Part::Scale => scale().await,
             Part::Onion => onion::compare().await,
             Part::Flood => flood::run().await,
+            Part::Surviving => surviving().await,
             Part::Idle { sessions } => memory::idle(sessions).await,
             Part::Stored { messages, size } => memory::stored(messages, size).await,
             Part::All => {
@@ -116,6 +119,7 @@ fn main() -> Result<()> {
                 scale().await?;
                 memory::idle(4000).await?;
                 memory::stored(100_000, 512).await?;
+                surviving().await?;
                 flood::run().await?;
                 onion::compare().await
             }
@@ -137,6 +141,24 @@ async fn exchange(shape: Shape, rounds: usize) -> Result<()> {
     }
     let (ours, floor) = (median(&mut ours), median(&mut floors));
     println!("  server {ours:.1} µs, floor {floor:.1} µs of CPU per message: {:.2} × the floor", ours / floor);
+    Ok(())
+}
+
+/// The store on the heap and in a file in RAM, in turns; the median of each.
+async fn surviving() -> Result<()> {
+    println!("\n## surviving a restart");
+    for depth in [1, 16] {
+        let shape = Shape { pairs: 50, depth, size: 512, seconds: 5, receipts: false };
+        println!("{shape}");
+        let (mut heap, mut file) = (Vec::new(), Vec::new());
+        for _ in 0..5 {
+            heap.push(pairs::run(&Server::start().await?, &shape).await?.cpu_us);
+            file.push(pairs::run(&Server::surviving().await?, &shape).await?.cpu_us);
+        }
+        let (heap, file) = (median(&mut heap), median(&mut file));
+        let ratio = file / heap;
+        println!("  on the heap {heap:.2} µs, in the file {file:.2} µs of CPU per message: {ratio:.3} ×");
+    }
     Ok(())
 }
 

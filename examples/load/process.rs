@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
@@ -46,7 +47,9 @@ pub(crate) struct Server {
     pub(crate) target: Target,
     /// A program that belongs to it: C tor, where that carries its connections.
     helper: Option<OnionService>,
-    _directory: TempDir,
+    /// Where a service manager would listen.
+    manager: Option<UnixDatagram>,
+    directory: TempDir,
 }
 
 impl Server {
@@ -56,6 +59,21 @@ impl Server {
         let (mut command, directory) = ours(CONFIG)?;
         command.arg("--no-tor").arg(format!("--clearnet={address}"));
         Self::spawn(command, local(address, false)?, None, directory).await
+    }
+
+    /// The same, for a service manager that keeps what waits over a restart. It never reads what it is told.
+    pub(crate) async fn surviving() -> Result<Self> {
+        let address = free_address()?;
+        let (mut command, directory) = ours(CONFIG)?;
+        command.arg("--no-tor").arg(format!("--clearnet={address}"));
+        let socket = directory.path().join("notify");
+        let manager = UnixDatagram::bind(&socket).context("no socket for the server's notices")?;
+        command.env("NOTIFY_SOCKET", socket);
+        let mut server = Self::spawn(command, local(address, false)?, None, directory).await?;
+        server.manager = Some(manager);
+        let log = fs::read_to_string(server.directory.path().join("log"))?;
+        ensure!(!log.contains("will not survive"), "the server does not keep what waits: {log}");
+        Ok(server)
     }
 
     /// The same, with the limits as they come.
@@ -105,7 +123,7 @@ impl Server {
         let quiet = Stdio::from(fs::File::create(directory.path().join("log"))?);
         let child = command.stdout(Stdio::null()).stderr(quiet).kill_on_drop(true).spawn();
         let child = child.context("cannot start the server")?;
-        let mut server = Self { child, target, helper, _directory: directory };
+        let mut server = Self { child, target, helper, manager: None, directory };
         let deadline = Instant::now() + Duration::from_secs(60);
         while Peer::connect(&server.target, 9_999_999, true).await.is_err() {
             if let Some(status) = server.child.try_wait()? {
