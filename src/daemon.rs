@@ -2,6 +2,7 @@
 
 mod announce;
 mod keeper;
+mod listening;
 mod memory;
 mod operator;
 mod process;
@@ -19,16 +20,17 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::conn::{self, Server, Setup};
 use crate::events::Kind;
-use crate::guard::{Guard, Lobby};
+use crate::guard::Lobby;
 use crate::http::Health;
 use crate::hub;
 use crate::limits::{Bucket, Rate};
 use crate::metrics::SAMPLE;
 use crate::service;
 use crate::tor::Notice;
-use crate::transport::onion::{OnionStatus, Phase};
-use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion};
+use crate::transport::onion::OnionStatus;
+use crate::transport::{CircuitFigures, Incoming};
 use keeper::Keeper;
+use listening::{ADMINISTRATORS, Listening, Watched};
 use memory::Waiting;
 use operator::Office;
 pub use process::harden;
@@ -42,8 +44,6 @@ const BACKLOG: usize = 64;
 /// came from: most of the processor stays with the sessions, however many knock.
 const ADMISSIONS_PER_MINUTE: u32 = 60_000;
 const ADMISSIONS_AT_ONCE: u32 = 256;
-/// Connections of the administrator at the same time.
-const ADMINISTRATORS: usize = 16;
 /// What is held only for a time is looked through that often.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
@@ -58,7 +58,7 @@ const HASTE: Duration = Duration::from_secs(2);
 pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     process::raise_file_limit();
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
-    let mut wipe_asked = signals::wipe().context("cannot listen for signals")?;
+    let wipe_asked = signals::wipe().context("cannot listen for signals")?;
     let stop = CancellationToken::new();
     let (incoming, accepted) = mpsc::channel(BACKLOG);
     let (onion_status, status) = watch::channel(OnionStatus::default());
@@ -80,8 +80,7 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
         operator: office.operator(),
     })
     .context("the system has no random numbers")?;
-    let guard = Arc::clone(&server.guard);
-    let seen = config.onion.is_some().then(|| status.clone());
+    let seen = config.onion.is_some().then_some(status);
     let keeper = Keeper::new(Arc::clone(&waiting.hub), seen, office.operator().dead_man);
     // Before anything is opened that this would have to close again.
     office.look(&server);
@@ -90,70 +89,17 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
         return office.bury().context("the identity is not gone");
     }
 
-    // Whatever of these ends before it is told to, ends the daemon.
-    let mut tasks = JoinSet::new();
-    let bound = match &config.clearnet {
-        Some(settings) => Some(clearnet::bind(settings).await?),
-        None => None,
-    };
-    let listens = bound.as_ref().map(|bound| announce::Clearnet { address: bound.address, tls: bound.tls.is_some() });
-    let control = bound.as_ref().map(|bound| bound.control.clone());
-    if let Some(bound) = bound {
-        let (incoming, stop) = (incoming.clone(), stop.clone());
-        tasks.spawn(async move {
-            clearnet::run(bound, incoming, stop).await;
-            Ok(())
-        });
-    }
-    let (administrators, administration) = mpsc::channel(ADMINISTRATORS);
-    let (admin_socket, admin_stop) = (admin::bind(&config.admin_socket)?, stop.clone());
-    tasks.spawn(async move {
-        admin::run(admin_socket, administrators, admin_stop).await;
-        Ok(())
-    });
-    if let Some(settings) = config.onion.clone() {
-        let port = settings.port;
-        let on_refusal = refusals(Arc::clone(&guard));
-        let outlets = onion::Outlets { incoming: incoming.clone(), status: onion_status, circuits, on_refusal };
-        let onion = onion::run(settings, config.state_dir.clone(), outlets, stop.clone());
-        tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
-        tasks.spawn(report(status, health.clone(), port, listens, stop.clone()));
-    } else {
-        announce::clearnet(listens);
-    }
-    drop(incoming);
-    let reload = Arc::new(Reload { origin, server: watch::Sender::new(Arc::clone(&server)), clearnet: control });
+    let watched = Watched { status: onion_status, circuits, health: health.clone() };
+    let listening = Listening::open(&config, incoming, watched, Arc::clone(&server.guard), &stop).await?;
+    let Listening { mut tasks, clearnet, administration } = listening;
+    let reload = Arc::new(Reload { origin, server: watch::Sender::new(Arc::clone(&server)), clearnet });
     let servers = reload.server.subscribe();
     let connections = tokio::spawn(serve(servers.clone(), accepted, Arc::clone(&server.lobby), stop.clone()));
     let mut connections = AbortOnDrop(connections);
     let anteroom = Lobby::new(ADMINISTRATORS);
-    let _administration = AbortOnDrop(tokio::spawn(serve(servers, administration, anteroom, stop.clone())));
-    let expiring = Arc::clone(&waiting.hub);
+    let mut administration = AbortOnDrop(tokio::spawn(serve(servers, administration, anteroom, stop.clone())));
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&keeper).keep()));
-    let mut upkeep = JoinSet::new();
-    upkeep.spawn(async move { expiring.keep_expiring().await });
-    let sampled = Arc::clone(&server);
-    upkeep.spawn(async move {
-        loop {
-            tokio::time::sleep(SAMPLE).await;
-            sampled.metrics.sample();
-        }
-    });
-    upkeep.spawn(async move {
-        loop {
-            tokio::time::sleep(HOUSEKEEPING).await;
-            guard.settle();
-        }
-    });
-
-    let (watching, watched) = (Arc::clone(&office), Arc::clone(&server));
-    upkeep.spawn(async move { watching.keep_looking(&watched).await });
-    let (wiping, wiped) = (Arc::clone(&office), Arc::clone(&server));
-    upkeep.spawn(async move {
-        while wipe_asked.recv().await.is_some() {
-            wiping.wipe(&wiped, "SIGUSR1", false);
-        }
-    });
+    let mut upkeep = upkeep(&server, &office, wipe_asked);
 
     let failed = loop {
         tokio::select! {
@@ -187,6 +133,8 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     stop.cancel();
     let drained = async {
         let _ = (&mut connections.0).await;
+        // Whoever ended it is to hear so.
+        let _ = (&mut administration.0).await;
         while tasks.join_next().await.is_some() {}
     };
     let patience = config.grace.saturating_sub(Duration::from_millis(500));
@@ -218,6 +166,36 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     }
 }
 
+/// What is to be done from time to time, and what the operator asks for with a signal.
+fn upkeep(server: &Arc<Server>, office: &Arc<Office>, mut wipe_asked: tokio::signal::unix::Signal) -> JoinSet<()> {
+    let mut upkeep = JoinSet::new();
+    let hub = Arc::clone(&server.sessions.hub);
+    upkeep.spawn(async move { hub.keep_expiring().await });
+    let sampled = Arc::clone(server);
+    upkeep.spawn(async move {
+        loop {
+            tokio::time::sleep(SAMPLE).await;
+            sampled.metrics.sample();
+        }
+    });
+    let guard = Arc::clone(&server.guard);
+    upkeep.spawn(async move {
+        loop {
+            tokio::time::sleep(HOUSEKEEPING).await;
+            guard.settle();
+        }
+    });
+    let (watching, watched) = (Arc::clone(office), Arc::clone(server));
+    upkeep.spawn(async move { watching.keep_looking(&watched).await });
+    let (wiping, wiped) = (Arc::clone(office), Arc::clone(server));
+    upkeep.spawn(async move {
+        while wipe_asked.recv().await.is_some() {
+            wiping.wipe(&wiped, "SIGUSR1", false);
+        }
+    });
+    upkeep
+}
+
 /// The notices that `keys rotate` has left. A file that is not right keeps nobody from writing messages.
 fn moved(state_dir: &std::path::Path) -> Option<bytes::Bytes> {
     match Notice::read_file(&state_dir.join(Notice::FILE)) {
@@ -234,15 +212,6 @@ impl hub::Settings {
         let rate = Rate::new(config.rules.messages_per_minute, config.rules.message_burst);
         Self { bounds: config.bounds, rate, sessions: config.limits.sessions }
     }
-}
-
-/// What the onion service refuses is a security event; a rendezvous that fails is the network's doing.
-fn refusals(guard: Arc<Guard>) -> OnRefusal {
-    Arc::new(move |why, peer| {
-        if why != CircuitRefused::Failed {
-            guard.note(Kind::CircuitRefused, peer);
-        }
-    })
 }
 
 /// Gives each connection a task, with the server as it is then, and returns when the last one has ended after `stop`.
@@ -284,40 +253,6 @@ async fn serve(
 fn note(ended: &Result<(), tokio::task::JoinError>) {
     if ended.as_ref().is_err_and(tokio::task::JoinError::is_panic) {
         tracing::error!("a connection was ended by a bug in this program; the others go on");
-    }
-}
-
-/// Tells the terminal and `/health` what becomes of the onion service.
-async fn report(
-    mut status: watch::Receiver<OnionStatus>,
-    health: watch::Sender<Health>,
-    port: u16,
-    clearnet: Option<announce::Clearnet>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let mut announcer = announce::Announcer::new(port);
-    announce::clearnet(clearnet);
-    loop {
-        let now = status.borrow_and_update().clone();
-        health.send_if_modified(|health| {
-            let next = match now.phase {
-                _ if *health == Health::Draining => Health::Draining,
-                Phase::Starting => Health::Starting,
-                Phase::Reachable => Health::Healthy,
-                Phase::Degraded(_) => Health::Degraded,
-            };
-            std::mem::replace(health, next) != next
-        });
-        // After `/health` knows: whoever reads the line may ask.
-        announcer.show(&now);
-        tokio::select! {
-            changed = status.changed() => if changed.is_err() {
-                // The onion service has ended, and its own task says why.
-                stop.cancelled().await;
-                return Ok(());
-            },
-            () = stop.cancelled() => return Ok(()),
-        }
     }
 }
 

@@ -19,6 +19,8 @@ pub const RETIRED: &str = "retired";
 pub const CHECK_IN: &str = "check-in";
 /// Bytes that are overwritten at once.
 const CHUNK: usize = 64 << 10;
+/// How often a directory is looked through again in which something has appeared meanwhile.
+const ROUNDS: usize = 20;
 
 /// Something is left.
 #[derive(Debug, thiserror::Error)]
@@ -101,11 +103,7 @@ fn overwrite_below(path: &Path, first: &mut Option<EraseError>) {
 fn remove(path: &Path, overwritten: bool, first: &mut Option<EraseError>) {
     let removed = fs::symlink_metadata(path).and_then(|metadata| {
         if metadata.is_dir() {
-            for entry in fs::read_dir(path)? {
-                remove(&entry?.path(), overwritten, first);
-            }
-            sync(Some(path));
-            return fs::remove_dir(path);
+            return remove_directory(path, overwritten, first);
         }
         // What cannot be overwritten can still be removed.
         let written = if overwritten && metadata.is_file() { overwrite(path, metadata.len()) } else { Ok(()) };
@@ -115,6 +113,21 @@ fn remove(path: &Path, overwritten: bool, first: &mut Option<EraseError>) {
         && source.kind() != ErrorKind::NotFound
     {
         first.get_or_insert(EraseError::Io { path: path.to_owned(), source });
+    }
+}
+
+/// A Tor client that is ending may still write a last key into it.
+fn remove_directory(path: &Path, overwritten: bool, first: &mut Option<EraseError>) -> std::io::Result<()> {
+    let mut again = ROUNDS;
+    loop {
+        for entry in fs::read_dir(path)? {
+            remove(&entry?.path(), overwritten, first);
+        }
+        sync(Some(path));
+        match fs::remove_dir(path) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && again > 0 => again -= 1,
+            other => return other,
+        }
     }
 }
 
@@ -178,6 +191,23 @@ mod tests {
             fs::read_dir(directory.path()).expect("to read").map(|e| e.expect("one").file_name()).collect();
         assert_eq!(left, ["mine"]);
         identity(directory.path()).expect("nothing to do");
+    }
+
+    #[test]
+    fn keys_that_appear_while_the_others_are_removed_are_removed_too() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let retired = directory.path().join("retired");
+        for _ in 0..5 {
+            (0..10).for_each(|number| drop(put(&retired.join(format!("first-{number}")))));
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    // Until the directory is gone.
+                    (0..ROUNDS).try_for_each(|number| fs::write(retired.join(format!("more-{number}")), "secret"))
+                });
+                keys(directory.path()).expect("all of it");
+            });
+            assert!(!retired.exists());
+        }
     }
 
     #[test]

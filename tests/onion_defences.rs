@@ -296,7 +296,6 @@ async fn the_effort_that_is_asked_for_grows_under_a_flood_and_a_newcomer_makes_i
         }
     };
     timeout(8 * PATIENCE, grown).await.expect("a suggested effort");
-    eprintln!("effort {}", suggested_effort(&state));
     let people = arti(&directory, "people");
     let mut carol = Person::new(3, Arc::new(people.isolated()), &url);
     carol.send(carol.fingerprint, "let me in".into());
