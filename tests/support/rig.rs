@@ -33,8 +33,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_tungstenite::client_async;
+use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 pub use answer::Answer;
 pub use socket::{Socket, seq};
@@ -230,7 +231,10 @@ impl Rig {
     pub async fn socket(&mut self, number: u8) -> Socket {
         let stream = self.connect();
         let url = format!("ws://{HOST}/ws?fingerprint={}", fingerprint(number));
-        let (socket, response) = client_async(url.into_client_request().unwrap(), stream).await.unwrap();
+        // The usual buffer is 128 KiB, which are filled with zeros before each read.
+        let config = WebSocketConfig::default().read_buffer_size(8192);
+        let request = url.into_client_request().unwrap();
+        let (socket, response) = client_async_with_config(request, stream, Some(config)).await.unwrap();
         assert_eq!(response.status(), 101);
         Socket { socket }
     }

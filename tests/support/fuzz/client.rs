@@ -10,14 +10,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ephemeral::protocol::ErrorCode;
+use ephemeral::protocol::{ErrorCode, Millis};
 use futures::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::ledger::Sent;
 use super::rig::Socket;
 
 /// A peer that does not read is closed earlier than this.
@@ -25,12 +24,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The answer to a frame.
 pub enum Owed {
-    /// `accepted`, or an error that this message deserves.
-    Message(Sent),
+    /// `accepted`, or an error that the message at this place of the ledger deserves.
+    Message(usize),
     /// This error, with this id.
     Error(ErrorCode, Option<String>),
-    /// One answer.
-    Anything,
+    /// Any error; or a duplicate of a message that has this id, and was sent before this place and lives at this time.
+    NothingKept { id: Option<String>, before: usize, at: Millis },
+}
+
+/// A message that has come.
+pub struct Delivery {
+    pub seq: u64,
+    /// Its place in the ledger.
+    pub place: usize,
 }
 
 /// One session of one client.
@@ -42,15 +48,19 @@ pub struct Client {
     pub replaced: bool,
     /// It does not read.
     pub deaf: bool,
-    /// It did not read for a while: what it reads is old, and it may have been closed for that.
+    /// It did not read for a while, and has not read everything since: it may have been closed for that.
     pub was_deaf: bool,
+    pub joined: Millis,
+    /// From then on it has had a session, this one or one that this one took over from, for certain.
+    pub online_since: Millis,
+    /// Then it had read everything: what comes was sent later.
+    pub since: Millis,
     pub caught_up: bool,
     /// Nothing more can be said to it.
     pub over: bool,
     /// The code with which it was closed.
     pub closed: Option<u16>,
-    /// The sequence numbers of what it was sent, and the places of that in the ledger, if it has one there.
-    pub delivered: Vec<(u64, Option<usize>)>,
+    pub delivered: Vec<Delivery>,
     /// All up to here is acknowledged.
     pub acknowledged: u64,
     socket: Socket,
@@ -58,7 +68,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(who: u8, socket: Socket, window: u32, receipts: bool) -> Self {
+    pub fn new(who: u8, socket: Socket, window: u32, receipts: bool, joined: Millis) -> Self {
         Self {
             who,
             window,
@@ -66,6 +76,9 @@ impl Client {
             replaced: false,
             deaf: false,
             was_deaf: false,
+            joined,
+            online_since: joined,
+            since: joined,
             caught_up: false,
             over: false,
             closed: None,
@@ -78,7 +91,7 @@ impl Client {
 
     /// The sequence number of one of the messages that it was sent.
     pub fn seq_at(&self, place: usize) -> Option<u64> {
-        self.delivered.get(place % self.delivered.len().max(1)).map(|(seq, _)| *seq)
+        self.delivered.get(place % self.delivered.len().max(1)).map(|delivery| delivery.seq)
     }
 
     pub async fn says(&mut self, text: &str, owed: Option<Owed>) {
@@ -109,6 +122,12 @@ impl Client {
         self.was_deaf = true;
     }
 
+    /// There is nothing more to read, and it was not closed.
+    pub fn has_read_everything(&mut self, now: Millis) {
+        self.was_deaf = false;
+        self.since = now;
+    }
+
     /// What has come, pings answered.
     pub async fn hears(&mut self) -> Vec<Value> {
         let mut heard = Vec::new();
@@ -136,21 +155,21 @@ impl Client {
         self.owed.pop_front().expect("an answer to nothing")
     }
 
-    /// The messages that it does not know the answers to.
-    pub fn unread(&self) -> impl Iterator<Item = &Sent> {
+    /// The messages that it does not know the answers to: their places in the ledger.
+    pub fn unanswered(&self) -> impl Iterator<Item = usize> {
         self.owed.iter().filter_map(|owed| match owed {
-            Owed::Message(sent) => Some(sent),
+            Owed::Message(place) => Some(*place),
             _ => None,
         })
     }
 
-    /// How many messages for this recipient were not answered.
-    pub fn unanswered(&self, to: u8) -> usize {
-        self.unread().filter(|sent| sent.to == to).count()
+    /// How many answers it has not read.
+    pub fn owed(&self) -> usize {
+        self.owed.len()
     }
 
-    /// Everything that was not answered.
-    pub fn owed(&mut self) -> impl Iterator<Item = Owed> {
-        std::mem::take(&mut self.owed).into_iter()
+    /// What it was sent, and has acknowledged.
+    pub fn taken(&self) -> impl Iterator<Item = &Delivery> {
+        self.delivered.iter().filter(|delivery| delivery.seq <= self.acknowledged)
     }
 }

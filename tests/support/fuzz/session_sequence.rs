@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `j1w` | client 1 joins, with window `w`; `W` (a capital): without receipts |
 //! | `s12a5text` | client 1 sends client 2 (4: somebody who never comes) the message `a`, kept as [`TTL_S`] says |
+//! | `s12A5text` | the same; but if it knows that `a` is kept, it sends that once more, as it was |
 //! | `a10` | client 1 acknowledges its session's message 0 (one that it was never sent, if there are none) |
 //! | `r1text` | client 1 sends this text |
 //! | `b1bytes` | these bytes come instead of a frame, and client 1 is gone |
@@ -30,18 +31,21 @@ mod client;
 mod ledger;
 #[path = "../rig.rs"]
 mod rig;
+#[path = "sent.rs"]
+mod sent;
 #[path = "../session_rules.rs"]
 mod session_rules;
 
-use ephemeral::protocol::{ClientFrame, ErrorCode};
+use ephemeral::protocol::{ClientFrame, ErrorCode, Fingerprint, Millis};
 use ephemeral::session::Rules;
 use ephemeral::store::Bounds;
 use serde_json::json;
 use tokio::runtime::Builder;
 
 use client::{Client, Owed};
-use ledger::{Ledger, Sent};
+use ledger::Ledger;
 use rig::{Options, Rig, pass, settle};
+use sent::{SLACK, Sent};
 
 /// Steps of one input, at most.
 const STEPS: usize = 64;
@@ -53,8 +57,11 @@ const UNSETTLED: usize = 8;
 const MAILBOX: usize = 6;
 /// Bytes of content, at most.
 const CONTENT_BYTES: usize = 64;
+/// Bytes that may be no frame, at most: too few for any message, so that nobody has to know what the server makes of
+/// them.
+const BYTES: usize = 60;
 /// How long a message is kept. The first is over at once.
-const TTL_S: [i64; 8] = [0, 1, 2, 5, 20, 60, 300, 3600];
+const TTL_S: [u64; 8] = [0, 1, 2, 5, 20, 60, 300, 3600];
 /// How long nothing happens.
 const SECONDS: [u64; 8] = [1, 2, 5, 10, 29, 61, 95, 301];
 /// Between two looks at what has come: a client that reads answers pings.
@@ -121,7 +128,7 @@ impl World {
         let bounds = Bounds { mailbox_messages: MAILBOX, ..Bounds::default() };
         // A small pipe: a client that does not read is noticed soon.
         let rig = Rig::with(Options { rules, bounds, pipe: 4096, ..Options::default() });
-        Self { ledger: Ledger::new(rig.hub.now()), rig, clients: Vec::new(), malformed: 0, unsettled: 0 }
+        Self { ledger: Ledger::default(), rig, clients: Vec::new(), malformed: 0, unsettled: 0 }
     }
 
     /// Returns whether the server still runs.
@@ -130,7 +137,7 @@ impl World {
         let what = operands.byte();
         match b"jsarbxdqpe".iter().find(|letter| what.eq_ignore_ascii_case(letter)) {
             Some(b'j') => self.join(operands.who(), operands.byte()).await,
-            Some(b'a') => self.acknowledge(operands.who(), operands.byte()).await,
+            Some(b'a') => self.acknowledge(operands.who(), usize::from(operands.byte().wrapping_sub(b'0'))).await,
             Some(b'r') => self.says(operands.who(), &operands.text()).await,
             Some(b'b') => self.breaks_off(operands.who(), operands.0).await,
             Some(b'x') => self.intrudes(operands.who(), &operands.text()).await,
@@ -166,29 +173,52 @@ impl World {
         let window = 1 + u32::from(window) % 4;
         let (socket, welcome) = self.rig.login_with(who, json!({"window": window, "receipts": receipts})).await;
         let pending = usize::try_from(welcome["pending"].as_u64().unwrap()).unwrap();
-        let unanswered = self.clients.iter().map(|client| client.unanswered(who)).sum();
-        self.ledger.check_pending(who, pending, unanswered, self.rig.hub.now());
-        self.current(who).into_iter().for_each(|older| older.replaced = true);
-        self.clients.push(Client::new(who, socket, window, receipts));
+        let now = Millis::parse(welcome["server_time"].as_str().unwrap()).unwrap();
+        self.ledger.check_pending(who, pending, now);
+        let mut client = Client::new(who, socket, window, receipts, now);
+        if let Some(older) = self.clients.iter_mut().find(|older| older.who == who && !older.replaced) {
+            older.replaced = true;
+            self.ledger.not_read_after(older.unanswered(), now);
+            // One that does not read may have been closed for that.
+            client.online_since = if older.was_deaf { now } else { older.online_since };
+        }
+        self.clients.push(client);
     }
 
-    async fn sends(&mut self, from: u8, to: u8, id: u8, ttl_s: i64, content: String) {
-        let id = char::from(b'a' + id.wrapping_sub(b'a') % 8).to_string();
-        let content: String =
-            content.chars().filter(|&character| !session_rules::is_control(character)).take(100).collect();
-        let Some(client) = self.current(from) else { return };
-        let frame = json!({"id": id, "to": rig::fingerprint(to), "content": content, "ttl_s": ttl_s});
-        let sent = Sent { from, to, id, content, over_at_once: ttl_s == 0 };
-        client.says(&frame.to_string(), Some(Owed::Message(sent))).await;
+    async fn sends(&mut self, from: u8, to: u8, id: u8, ttl_s: u64, text: String) {
+        let again = id.is_ascii_uppercase();
+        let id = char::from(b'a' + id.to_ascii_lowercase().wrapping_sub(b'a') % 8).to_string();
+        let text: String = text.chars().filter(|&character| !session_rules::is_control(character)).take(100).collect();
+        let now = self.rig.hub.now();
+        let Some(client) = self.clients.iter_mut().find(|client| client.who == from && !client.replaced) else {
+            return;
+        };
+        // While it has not read everything, what it says may be read late, and no known id any more.
+        let first = if again && !client.was_deaf { self.ledger.kept(from, &id, now) } else { None };
+        let sent = match first {
+            Some(first) => Sent::new(from, first.to, id, first.content.clone(), first.ttl_ms, now),
+            // No other has this content, and so it is known wherever it comes.
+            None if !text.is_empty() => {
+                Sent::new(from, to, id, format!("{} {text}", self.ledger.len()), ttl_s * 1000, now)
+            }
+            None => Sent::new(from, to, id, text, ttl_s * 1000, now),
+        };
+        let frame = json!({
+            "id": sent.id, "to": rig::fingerprint(sent.to), "content": sent.content, "ttl_s": sent.ttl_ms / 1000
+        });
+        let place = self.ledger.sends(sent);
+        client.says(&frame.to_string(), Some(Owed::Message(place))).await;
     }
 
-    async fn acknowledge(&mut self, who: u8, place: u8) {
-        let Some(client) = self.current(who) else { return };
-        if let Some(seq) = client.seq_at(usize::from(place.wrapping_sub(b'0'))) {
+    /// The message at this place among those that its session was sent, and all before it.
+    async fn acknowledge(&mut self, who: u8, place: usize) {
+        let now = self.rig.hub.now();
+        let Some(client) = self.clients.iter_mut().find(|client| client.who == who && !client.replaced) else { return };
+        if let Some(seq) = client.seq_at(place) {
             client.acknowledges(seq).await;
+            self.ledger.acknowledged(client, now);
         } else if self.malformed < MALFORMED {
             self.malformed += 1;
-            let Some(client) = self.current(who) else { return };
             let frame = json!({"type": "ack", "seq": i64::MAX});
             client.says(&frame.to_string(), Some(Owed::Error(ErrorCode::Malformed, None))).await;
         }
@@ -198,32 +228,31 @@ impl World {
         let owed = match ClientFrame::parse(text) {
             Err(error) => Owed::Error(error.code, error.id),
             Ok(ClientFrame::Auth(auth)) => Owed::Error(ErrorCode::Malformed, auth.id.map(Into::into)),
-            Ok(ClientFrame::Message(_)) => Owed::Anything,
+            // It might be kept: messages that may be are for `s`.
+            Ok(ClientFrame::Message(frame)) if frame.to.as_deref().is_some_and(is_key) => return,
+            Ok(ClientFrame::Message(frame)) => {
+                Owed::NothingKept { id: frame.id.map(Into::into), before: self.ledger.len(), at: self.rig.hub.now() }
+            }
             // There may be an answer, or none.
             Ok(ClientFrame::Ack { .. }) => return,
         };
-        if self.malformed >= MALFORMED || self.current(who).is_none() {
+        if self.malformed >= MALFORMED {
             return;
         }
-        self.malformed += 1;
-        self.ledger.is_unsure_of(who, matches!(owed, Owed::Anything));
         if let Some(client) = self.current(who) {
             client.says(text, Some(owed)).await;
+            self.malformed += 1;
         }
     }
 
     /// What the server makes of the bytes is not known; that the others are served all the same, is checked.
     async fn breaks_off(&mut self, who: u8, bytes: &[u8]) {
         self.settle().await;
-        if self.current(who).is_none() {
-            return;
-        }
-        self.ledger.is_unsure_of(who, true);
         if let Some(client) = self.current(who) {
-            client.writes(bytes).await;
+            client.writes(&bytes[..bytes.len().min(BYTES)]).await;
         }
         settle().await;
-        self.forget(who);
+        self.forget(who).await;
     }
 
     async fn intrudes(&mut self, who: u8, text: &str) {
@@ -238,16 +267,16 @@ impl World {
         if politely && let Some(client) = self.current(who) {
             client.says_goodbye().await;
         }
-        self.forget(who);
-        settle().await;
+        self.forget(who).await;
     }
 
-    fn forget(&mut self, who: u8) {
-        let now = self.rig.hub.now();
-        for mut client in self.clients.extract_if(.., |client| client.who == who && !client.replaced) {
-            self.ledger.may_have_kept(client.owed());
-            self.ledger.acknowledged(&client, false, now);
+    /// The connection is gone, without a word.
+    async fn forget(&mut self, who: u8) {
+        let soon = self.rig.hub.now().plus(SLACK);
+        for client in self.clients.extract_if(.., |client| client.who == who && !client.replaced) {
+            self.ledger.not_read_after(client.unanswered(), soon);
         }
+        settle().await;
     }
 
     async fn pass(&mut self, seconds: u64) {
@@ -269,89 +298,49 @@ impl World {
             settle().await;
         }
         let now = self.rig.hub.now();
-        self.ledger.since = now;
-        // An acknowledgement that was read by a session which still is one has been taken.
-        for client in &self.clients {
-            self.ledger.acknowledged(client, !client.over && !client.replaced && !client.was_deaf, now);
+        for client in self.clients.iter_mut().filter(|client| !client.deaf) {
+            assert!(!client.replaced, "it is not told that it was replaced");
+            self.ledger.settled(client, now);
+            client.has_read_everything(now);
         }
+        self.ledger.check_all(self.rig.waiting(), now);
     }
 }
 
 /// What comes, and the end.
 impl World {
-    /// Reads all that has come, and writes it down: answers first, since a message may be there before its sender knows.
-    /// Returns whether anything has come.
+    /// Reads all that has come, and writes it down. Returns whether anything has come.
     async fn read(&mut self) -> bool {
         let now = self.rig.hub.now();
-        let mut heard = Vec::new();
+        let mut something = false;
         for client in &mut self.clients {
-            heard.push(client.hears().await);
-        }
-        let deaf = self.clients.iter().filter(|client| client.deaf);
-        let unread: Vec<Sent> = deaf.flat_map(Client::unread).cloned().collect();
-        for (client, frames) in self.clients.iter_mut().zip(&heard) {
-            let answers = frames.iter().filter(|frame| matches!(frame["type"].as_str(), Some("accepted" | "error")));
-            answers.for_each(|frame| self.ledger.answer(client, frame, &unread, now));
-        }
-        let clients = &self.clients;
-        self.ledger.check_full(|to| clients.iter().map(|client| client.unanswered(to)).sum(), now);
-        for (place, frames) in heard.iter().enumerate() {
-            for frame in frames {
-                self.came(place, frame);
-            }
-        }
-        self.bury();
-        heard.iter().any(|frames| !frames.is_empty())
-    }
-
-    fn came(&mut self, place: usize, frame: &serde_json::Value) {
-        let now = self.rig.hub.now();
-        match frame["type"].as_str() {
-            Some("accepted" | "error") => {}
-            Some("message") => {
-                let to = self.clients[place].who;
-                let is_it = |sent: &&Sent| {
-                    let from = *rig::fingerprint(sent.from) == frame["from"];
-                    from && sent.to == to && *sent.id == frame["id"] && *sent.content == frame["content"]
-                };
-                let unanswered = self.clients.iter().flat_map(Client::unread).find(is_it).cloned();
-                self.ledger.delivered(&mut self.clients[place], frame, unanswered, now);
-            }
-            Some("receipt") => {
-                // The answer went to a session that was deaf, and was replaced before anybody read it.
-                let who = self.clients[place].who;
-                let is_it = |sent: &Sent| *rig::fingerprint(sent.to) == frame["to"] && *sent.id == frame["id"];
-                let replaced = self.clients.iter().filter(|client| client.who == who && client.replaced);
-                if replaced.flat_map(Client::unread).any(is_it) {
-                    return;
+            for frame in client.hears().await {
+                something = true;
+                match frame["type"].as_str() {
+                    Some("accepted" | "error") => self.ledger.answer(client, &frame, now),
+                    Some("message") => self.ledger.delivered(client, &frame, now),
+                    Some("receipt") => self.ledger.receipt(client, &frame, now),
+                    Some("caught_up") => {
+                        assert!(!client.caught_up, "`caught_up` comes once");
+                        client.caught_up = true;
+                    }
+                    other => panic!("a frame that is none of the server's: {other:?}"),
                 }
-                // Its recipient's acknowledgement may have been read a moment ago.
-                self.clients.iter().for_each(|client| self.ledger.acknowledged(client, false, now));
-                self.ledger.receipt(&self.clients[place], frame, now);
             }
-            Some("caught_up") => {
-                let client = &mut self.clients[place];
-                assert!(!client.caught_up, "`caught_up` comes once");
-                client.caught_up = true;
-            }
-            other => panic!("a frame that is none of the server's: {other:?}"),
         }
+        self.ledger.check_full();
+        self.bury();
+        something
     }
 
     /// Those that are over are forgotten, if they had a reason to be.
     fn bury(&mut self) {
         let now = self.rig.hub.now();
-        for mut client in self.clients.extract_if(.., |client| client.closed.is_some()) {
+        for client in self.clients.extract_if(.., |client| client.closed.is_some()) {
             let code = client.closed.unwrap_or_default();
-            let expected = match code {
-                4409 => client.replaced,
-                4408 => client.was_deaf,
-                // Closed while it did not read, and dropped before it did.
-                _ => client.was_deaf,
-            };
-            assert!(expected, "closed with {code}");
-            self.ledger.may_have_kept(client.owed());
-            self.ledger.acknowledged(&client, false, now);
+            // One that did not read may have been closed for that, and dropped before it read why.
+            assert!(client.was_deaf || (client.replaced && code == 4409), "closed with {code}");
+            self.ledger.not_read_after(client.unanswered(), now);
         }
     }
 
@@ -361,30 +350,17 @@ impl World {
         self.settle().await;
         for who in 1..=3 {
             self.join(who, b'4').await;
-            for _ in 0..=MAILBOX {
+            // A window's worth at a time. That nothing is missing is checked whenever all has settled.
+            for _ in 0..MAILBOX {
                 self.settle().await;
-                let last = self.current(who).and_then(|client| client.delivered.last().copied());
-                if let (Some((seq, _)), Some(client)) = (last, self.current(who)) {
-                    client.acknowledges(seq).await;
-                }
+                let last = self.current(who).map_or(0, |client| client.delivered.len().saturating_sub(1));
+                self.acknowledge(who, last).await;
             }
             self.settle().await;
-            let now = self.rig.hub.now();
-            let client = self.current(who).expect("it is still there");
-            assert!(client.caught_up, "`caught_up` does not come");
-            let client = self.clients.iter().find(|client| client.who == who && !client.replaced);
-            assert_eq!(
-                client.map(|client| self.ledger.misses(client, now)),
-                Some(0),
-                "what was accepted does not come"
-            );
         }
-        self.settle().await;
-        let now = self.rig.hub.now();
-        if let Some((least, most)) = self.ledger.leftovers(4, now) {
-            let left = self.rig.waiting();
-            assert!((least..=most).contains(&left), "{left} messages are left");
-        }
+        let (least, most) = self.ledger.waiting(4, self.rig.hub.now());
+        let left = self.rig.waiting();
+        assert!((least..=most).contains(&left), "{left} messages are left, and not {least} to {most}");
         self.clients.clear();
         pass(3).await;
         assert_eq!((self.rig.connections(), self.rig.unauthenticated()), (0, 0), "something of a connection is left");
@@ -406,4 +382,8 @@ impl World {
         pass(60).await;
         assert_eq!((self.rig.connections(), self.rig.hub.figures().0), (0, 0), "a session outlives the server");
     }
+}
+
+fn is_key(text: &str) -> bool {
+    text.parse::<Fingerprint>().is_ok()
 }
