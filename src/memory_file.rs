@@ -89,8 +89,8 @@ pub struct Left {
 }
 
 /// A file, and which of its blocks are in use.
-pub struct MemoryFile {
-    medium: Box<dyn Medium>,
+pub struct MemoryFile<M = Mapping> {
+    medium: M,
     blocks: Blocks,
     /// The head of each record, by the store's name for it.
     heads: Vec<u32>,
@@ -108,16 +108,18 @@ impl MemoryFile {
     /// [`MemoryFileError`].
     pub fn open(file: File, total_bytes: usize) -> Result<(Self, Found), MemoryFileError> {
         let medium = Mapping::open(file, layout::chunks(total_bytes))?;
-        Self::read(Box::new(medium)).map_err(|source| MemoryFileError::Refused { doing: "cannot read it", source })
+        Self::read(medium).map_err(|source| MemoryFileError::Refused { doing: "cannot read it", source })
     }
+}
 
+impl<M: Medium> MemoryFile<M> {
     /// Gives what is there a new epoch.
     pub fn rename(&mut self, epoch: [u8; 16], seed: &Seed) {
         self.medium.write(0, &layout::MAGIC.map(|_| 0));
         self.begin(epoch, seed);
     }
 
-    fn read(medium: Box<dyn Medium>) -> io::Result<(Self, Found)> {
+    fn read(medium: M) -> io::Result<(Self, Found)> {
         let blocks = Blocks::new(medium.chunks());
         let mut file = Self { medium, blocks, heads: Vec::new(), promise: 0, scratch: Vec::new() };
         let with_data = file.medium.chunks_with_data()?;
@@ -186,7 +188,7 @@ impl MemoryFile {
 }
 
 /// Nothing here waits for anything but memory, no disk and no other process: it is done under the hub's lock.
-impl Journal for MemoryFile {
+impl<M: Medium> Journal for MemoryFile<M> {
     fn accept(&mut self, record: u32, entry: &Entry<'_>) -> Result<(), NoRoom> {
         let mut body = layout::Body::new(entry.id, entry.escaped_content);
         let mut taken = std::mem::take(&mut self.scratch);

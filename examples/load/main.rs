@@ -144,19 +144,21 @@ async fn exchange(shape: Shape, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// The store on the heap and in a file in RAM, in turns; the median of each.
+/// The store on the heap and in a file in RAM, in turns; the medians of each, and of their ratio.
 async fn surviving() -> Result<()> {
     println!("\n## surviving a restart");
-    for depth in [1, 16] {
-        let shape = Shape { pairs: 50, depth, size: 512, seconds: 5, receipts: false };
+    for (depth, size) in [(1, 512), (16, 512), (1, 65536)] {
+        let shape = Shape { pairs: 50, depth, size, seconds: 3, receipts: false };
         println!("{shape}");
-        let (mut heap, mut file) = (Vec::new(), Vec::new());
-        for _ in 0..5 {
-            heap.push(pairs::run(&Server::start().await?, &shape).await?.cpu_us);
-            file.push(pairs::run(&Server::surviving().await?, &shape).await?.cpu_us);
+        let (mut heap, mut file, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..9 {
+            let without = pairs::run(&Server::start().await?, &shape).await?.cpu_us;
+            let with = pairs::run(&Server::surviving().await?, &shape).await?.cpu_us;
+            heap.push(without);
+            file.push(with);
+            ratios.push(with / without);
         }
-        let (heap, file) = (median(&mut heap), median(&mut file));
-        let ratio = file / heap;
+        let (heap, file, ratio) = (median(&mut heap), median(&mut file), median(&mut ratios));
         println!("  on the heap {heap:.2} µs, in the file {file:.2} µs of CPU per message: {ratio:.3} ×");
     }
     Ok(())

@@ -97,9 +97,16 @@ impl<'body> Body<'body> {
         self.id.len() + self.content.len()
     }
 
-    /// Fills `room` as far as there is something.
-    fn fill(&mut self, room: &mut [u8]) {
-        let (first, rest) = room.split_at_mut(self.id.len().min(room.len()));
+    /// Fills `room` as far as there is something, and clears the rest.
+    fn fill<const N: usize>(&mut self, room: &mut [u8; N]) {
+        // Most blocks of a long message.
+        if self.id.is_empty()
+            && let Some((now, rest)) = self.content.split_first_chunk()
+        {
+            (*room, self.content) = (*now, rest);
+            return;
+        }
+        let (first, rest) = room.split_at_mut(self.id.len().min(N));
         let id = self.id.split_off(..first.len()).unwrap_or_default();
         first.copy_from_slice(id);
         let content = self.content.split_off(..rest.len().min(self.content.len())).unwrap_or_default();
@@ -159,7 +166,9 @@ impl Head {
         put(image, 72, &entry.seq.to_le_bytes());
         put(image, 80, entry.recipient.as_bytes());
         image[112] = u8::try_from(entry.id.len()).unwrap_or(u8::MAX);
-        body.fill(&mut image[INLINE..]);
+        if let Some(room) = image.last_chunk_mut::<{ BLOCK - INLINE }>() {
+            body.fill(room);
+        }
         let waiting = checksum(&[&image[CHECKED..], body.id, body.content]);
         put(image, UNTIL_END, &waiting);
     }
@@ -198,7 +207,9 @@ impl Head {
 pub(super) fn write_link(image: &mut [u8; BLOCK], next: Option<u32>, body: &mut Body<'_>) {
     image[0] = Tag::Link as u8;
     put(image, LINK_NEXT, &next.unwrap_or(0).to_le_bytes());
-    body.fill(&mut image[LINKED..]);
+    if let Some(room) = image.last_chunk_mut::<{ BLOCK - LINKED }>() {
+        body.fill(room);
+    }
 }
 
 /// The next block and `bytes` bytes of the body, at most as many as there are; `None` if it is no further block.

@@ -3,11 +3,11 @@
 use zeroize::Zeroizing;
 
 use super::layout::{self, BLOCK, CHUNK, CHUNK_BLOCKS, Head, Header, Tag};
-use super::medium::offset;
+use super::medium::{Medium, offset};
 use super::{Left, MemoryFile};
 use crate::store::{Remembered, Seed, Waiting};
 
-impl MemoryFile {
+impl<M: Medium> MemoryFile<M> {
     /// Reads all blocks of the chunks that have data, and overwrites those that nothing leads to.
     pub(super) fn load(&mut self, with_data: &[u32], header: &Header) -> Left {
         let (below, place) = header.promised;

@@ -15,7 +15,7 @@ use super::MemoryFileError;
 use super::layout::{BLOCK, CHUNK};
 
 /// What the file is written to. Chunks that were not given memory are not touched: there the kernel could only kill.
-pub(super) trait Medium: Send {
+pub trait Medium: Send {
     /// As many chunks as it can have.
     fn chunks(&self) -> u32;
     /// The chunks in which something was written, in order.
@@ -61,7 +61,7 @@ pub fn create() -> io::Result<File> {
 }
 
 /// A mapped memfd.
-pub(super) struct Mapping {
+pub struct Mapping {
     file: File,
     region: MmapRegion,
     chunks: u32,
