@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::layout::CHUNK_BLOCKS;
 
-/// Chunks without a block in use that keep their memory, so that it is not taken and given back all the time: 1 MiB.
-const SPARE: usize = 16;
+/// Chunks without a block in use that keep their memory, so that it is not taken and given back all the time: 4 MiB, or
+/// a longest message for each of 60 recipients.
+const SPARE: usize = 64;
 const WORDS: usize = CHUNK_BLOCKS / 64;
 
 /// Which blocks are in use, and which chunks have memory.
