@@ -4,9 +4,8 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
 COPY . .
-# The paths that `packaging/environment` makes of others, so that the programs are those of `packaging/deb`.
-ARG SOURCE_DATE_EPOCH=0
-ENV CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=/build/target/package \
+# What `packaging/environment` makes of other paths and times, so that the programs are those of `packaging/deb`.
+ENV SOURCE_DATE_EPOCH=0 CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=/build/target/package \
     RUSTFLAGS="--remap-path-prefix=/usr/local/cargo=/cargo" CFLAGS="-ffile-prefix-map=/usr/local/cargo=/cargo"
 RUN cargo build --release --locked --bins && \
     install -s -D -t /out target/package/release/ephemeral-server target/package/release/ephemeral
