@@ -158,9 +158,7 @@ impl<M: Medium> MemoryFile<M> {
 
     /// The block that follows a block which names it at `place`.
     fn next(&self, block: u32, place: usize) -> u32 {
-        let mut next = [0; 4];
-        self.medium.read(offset(block) + place, &mut next);
-        u32::from_le_bytes(next)
+        self.medium.read_u32(offset(block) + place)
     }
 
     /// Overwrites the blocks that follow `next`, and makes them free.

@@ -76,7 +76,17 @@ enum Part {
     /// Over a private Tor network: the server's own Tor client against C tor in front of the same server.
     Onion,
     /// What it costs that waiting messages survive a restart.
-    Surviving,
+    Surviving {
+        /// Messages that each pair has on the way.
+        #[arg(long, default_value_t = 1)]
+        depth: usize,
+        /// Bytes of content.
+        #[arg(long, default_value_t = 512)]
+        size: usize,
+        /// Measured this often, with and without in turns.
+        #[arg(long, default_value_t = 9)]
+        rounds: usize,
+    },
     /// A good pair while strangers flood, and what a stranger costs.
     Flood,
     /// The floor itself, as a server (what the other parts start).
@@ -109,7 +119,9 @@ fn main() -> Result<()> {
             Part::Scale => scale().await,
             Part::Onion => onion::compare().await,
             Part::Flood => flood::run().await,
-            Part::Surviving => surviving().await,
+            Part::Surviving { depth, size, rounds } => {
+                surviving(Shape { pairs: 50, depth, size, seconds: 3, receipts: false }, rounds).await
+            }
             Part::Idle { sessions } => memory::idle(sessions).await,
             Part::Stored { messages, size } => memory::stored(messages, size).await,
             Part::All => {
@@ -119,7 +131,9 @@ fn main() -> Result<()> {
                 scale().await?;
                 memory::idle(4000).await?;
                 memory::stored(100_000, 512).await?;
-                surviving().await?;
+                for (depth, size) in [(1, 512), (16, 512), (1, 65536)] {
+                    surviving(Shape { pairs: 50, depth, size, seconds: 3, receipts: false }, 9).await?;
+                }
                 flood::run().await?;
                 onion::compare().await
             }
@@ -145,22 +159,19 @@ async fn exchange(shape: Shape, rounds: usize) -> Result<()> {
 }
 
 /// The store on the heap and in a file in RAM, in turns; the medians of each, and of their ratio.
-async fn surviving() -> Result<()> {
-    println!("\n## surviving a restart");
-    for (depth, size) in [(1, 512), (16, 512), (1, 65536)] {
-        let shape = Shape { pairs: 50, depth, size, seconds: 3, receipts: false };
-        println!("{shape}");
-        let (mut heap, mut file, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..9 {
-            let without = pairs::run(&Server::start().await?, &shape).await?.cpu_us;
-            let with = pairs::run(&Server::surviving().await?, &shape).await?.cpu_us;
-            heap.push(without);
-            file.push(with);
-            ratios.push(with / without);
-        }
-        let (heap, file, ratio) = (median(&mut heap), median(&mut file), median(&mut ratios));
-        println!("  on the heap {heap:.2} µs, in the file {file:.2} µs of CPU per message: {ratio:.3} ×");
+async fn surviving(shape: Shape, rounds: usize) -> Result<()> {
+    println!("\nsurviving a restart: {shape}");
+    let (mut heap, mut file, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 1..=rounds.max(1) {
+        let without = pairs::run(&Server::start().await?, &shape).await?;
+        let with = pairs::run(&Server::surviving().await?, &shape).await?;
+        println!("  heap {round}: {without}\n  file {round}: {with}");
+        heap.push(without.cpu_us);
+        file.push(with.cpu_us);
+        ratios.push(with.cpu_us / without.cpu_us);
     }
+    let (heap, file, ratio) = (median(&mut heap), median(&mut file), median(&mut ratios));
+    println!("  on the heap {heap:.2} µs, in the file {file:.2} µs of CPU per message: {ratio:.3} ×");
     Ok(())
 }
 
