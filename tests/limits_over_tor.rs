@@ -113,7 +113,9 @@ async fn a_circuit_with_too_many_strikes_is_closed_and_a_good_client_still_gets_
     let figures = status(directory.path()).await;
     let at = |pointer: &str| figures.pointer(pointer).cloned().unwrap_or_else(|| panic!("no {pointer} in {figures}"));
     assert_eq!((at("/status"), at("/onion/reachability")), (json!("healthy"), json!("reachable")));
-    assert_eq!((at("/security/counts/blocked"), at("/onion/bootstrap_percent")), (json!(2), json!(100)));
+    assert_eq!(at("/security/counts/blocked"), json!(2));
+    // It goes back while Arti fetches a new directory, which in this network is every minute.
+    assert!((1..=100).contains(&at("/onion/bootstrap_percent").as_u64().unwrap()));
     assert_eq!(at("/onion/probe/answered"), json!(true));
     assert!(at("/onion/circuits").as_u64().unwrap() >= 1 && at("/onion/established_circuits").as_u64().unwrap() >= 1);
     let who = at("/security/recent/0/who").as_str().unwrap().to_owned();
