@@ -41,20 +41,20 @@ fn join(hub: &Arc<Hub>, number: u8) -> Seat {
 fn submit(seat: &Seat, id: &str, to: u8, content: &str, expires_at: Millis) -> Result<bool, ErrorCode> {
     let draft = Draft { to: person(to), escaped_content: content.to_owned().into(), expires_at };
     let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
-    let kept = seat.submit(&submission, &mut Wakes::default()).unwrap();
+    let kept = seat.turn(&mut Wakes::default()).submit(&submission).unwrap();
     kept.map(|kept| kept.duplicate).map_err(|refusal| refusal.code)
 }
 
 /// Ids and numbers of the messages that are collected.
 fn collect(seat: &Seat) -> Vec<(String, u64)> {
-    let frames = seat.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
+    let frames = seat.turn(&mut Wakes::default()).collect(usize::MAX).unwrap().frames;
     let frames = frames.iter().map(|frame| serde_json::from_str::<Value>(frame).unwrap());
     let messages = frames.filter(|frame| frame["type"] == "message");
     messages.map(|frame| (frame["id"].as_str().unwrap().to_owned(), frame["seq"].as_u64().unwrap())).collect()
 }
 
 fn acknowledge(seat: &Seat, seq: u64) -> Result<(), ErrorCode> {
-    seat.acknowledge(seq, &mut Wakes::default()).unwrap().map_err(|refusal| refusal.code)
+    seat.turn(&mut Wakes::default()).acknowledge(seq).unwrap().map_err(|refusal| refusal.code)
 }
 
 /// The first blocks of the file: more than these tests use.

@@ -34,7 +34,7 @@ fn submit(seat: &Seat, id: &str, to: Fingerprint, ttl: Duration) -> Result<Resul
     let expires_at = seat.hub.now().plus(u64::try_from(ttl.as_millis()).unwrap());
     let draft = Draft { to, escaped_content: "hello".to_owned().into(), expires_at };
     let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
-    seat.submit(&submission, &mut Wakes::default()).map(|answer| answer.map_err(|refusal| refusal.code))
+    seat.turn(&mut Wakes::default()).submit(&submission).map(|answer| answer.map_err(|refusal| refusal.code))
 }
 
 /// Keeps a message for a minute.
@@ -43,7 +43,7 @@ fn send(seat: &Seat, id: &str, to: u8) {
 }
 
 fn collect(seat: &Seat) -> Vec<Value> {
-    let frames = seat.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
+    let frames = seat.turn(&mut Wakes::default()).collect(usize::MAX).unwrap().frames;
     frames.iter().map(|frame| serde_json::from_str(frame).unwrap()).collect()
 }
 
@@ -54,7 +54,7 @@ fn collected(seat: &Seat) -> Vec<String> {
 }
 
 fn acknowledge(seat: &Seat, seq: &Value) {
-    assert_eq!(seat.acknowledge(seq.as_u64().unwrap(), &mut Wakes::default()), Ok(Ok(())));
+    assert_eq!(seat.turn(&mut Wakes::default()).acknowledge(seq.as_u64().unwrap()), Ok(Ok(())));
 }
 
 /// Counts how often it is woken, and how often the lock was held then.
@@ -90,8 +90,8 @@ async fn a_session_that_is_taken_over_is_told_and_can_do_nothing_any_more() {
     let newer = join(&hub, 1);
     assert!(older.signal().poll(Waker::noop()));
     assert_eq!(older.is_over(), Err(Gone::Replaced));
-    assert_eq!(older.collect(1, &mut Wakes::default()).err(), Some(Gone::Replaced));
-    assert_eq!(older.acknowledge(1, &mut Wakes::default()), Err(Gone::Replaced));
+    assert_eq!(older.turn(&mut Wakes::default()).collect(1).err(), Some(Gone::Replaced));
+    assert_eq!(older.turn(&mut Wakes::default()).acknowledge(1), Err(Gone::Replaced));
     assert_eq!(submit(&older, "m", person(1), Duration::from_secs(1)), Err(Gone::Replaced));
     drop(older);
     assert_eq!((newer.is_over(), hub.figures().0), (Ok(()), 1), "the older one's end is not the newer one's");
@@ -130,7 +130,7 @@ async fn the_message_rate_is_a_fingerprints_and_not_a_sessions() {
     send(&alice, "2", 2);
     let submission =
         Submission { id: Cow::Borrowed("3"), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
-    let refusal = alice.submit(&submission, &mut Wakes::default()).unwrap().unwrap_err();
+    let refusal = alice.turn(&mut Wakes::default()).submit(&submission).unwrap().unwrap_err();
     assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::RateLimited, Some(60_000)));
     tokio::time::advance(Duration::from_secs(60)).await;
     send(&alice, "3", 2);
@@ -157,7 +157,7 @@ async fn the_first_message_of_an_id_counts_whatever_the_second_one_says() {
     assert_eq!(submit(&alice, "m", Fingerprint::from_bytes([0; 32]), Duration::from_secs(5)), known, "not a key");
     let empty =
         Submission { id: Cow::Borrowed("m"), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
-    assert_eq!(alice.submit(&empty, &mut Wakes::default()).map(|answer| answer.map_err(|r| r.code)), known);
+    assert_eq!(alice.turn(&mut Wakes::default()).submit(&empty).map(|answer| answer.map_err(|r| r.code)), known);
     assert_eq!(hub.figures().1.messages, 1);
 }
 
@@ -245,7 +245,7 @@ async fn a_session_that_does_not_fetch_its_receipts_is_over() {
     assert_eq!(alice.is_over(), Ok(()));
     tell(1);
     assert_eq!(alice.is_over(), Err(Gone::TooSlow));
-    assert_eq!(alice.collect(usize::MAX, &mut Wakes::default()).err(), Some(Gone::TooSlow));
+    assert_eq!(alice.turn(&mut Wakes::default()).collect(usize::MAX).err(), Some(Gone::TooSlow));
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,11 +254,11 @@ async fn a_turn_takes_one_frame_more_than_its_budget_and_says_that_there_is_more
     let alice = join(&hub, 1);
     send(&alice, "m", 1);
     let wakes = &mut Wakes::default();
-    let first = alice.collect(1, wakes).unwrap();
+    let first = alice.turn(wakes).collect(1).unwrap();
     assert_eq!((first.frames.len(), first.more), (1, true));
-    let second = alice.collect(1, wakes).unwrap();
+    let second = alice.turn(wakes).collect(1).unwrap();
     assert_eq!((second.frames.len(), second.more), (1, true));
-    let third = alice.collect(1, wakes).unwrap();
+    let third = alice.turn(wakes).collect(1).unwrap();
     assert_eq!((third.frames.len(), third.more), (0, false));
 }
 
@@ -270,7 +270,7 @@ async fn a_hub_that_drains_lets_nobody_in_and_keeps_nothing_new() {
     assert_eq!(hub.join(person(2), true, 1).err(), Some(JoinError::Draining));
     assert_eq!(submit(&alice, "m", person(1), Duration::from_secs(60)), Ok(Err(ErrorCode::Draining)));
     assert_eq!(alice.is_over(), Err(Gone::Draining));
-    assert_eq!(alice.collect(1, &mut Wakes::default()).err(), Some(Gone::Draining));
+    assert_eq!(alice.turn(&mut Wakes::default()).collect(1).err(), Some(Gone::Draining));
 }
 
 #[tokio::test(start_paused = true)]
