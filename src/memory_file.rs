@@ -156,17 +156,13 @@ impl<M: Medium> MemoryFile<M> {
         compiler_fence(Ordering::SeqCst);
     }
 
-    /// The block that follows a block which names it at `place`.
-    fn next(&self, block: u32, place: usize) -> u32 {
-        self.medium.read_u32(offset(block) + place)
-    }
-
-    /// Overwrites the blocks that follow `next`, and makes them free.
-    fn overwrite_chain(&mut self, mut next: u32) {
+    /// Overwrites the blocks that follow `head`, and makes them free.
+    fn overwrite_chain(&mut self, head: u32) {
         let mut chain = std::mem::take(&mut self.scratch);
+        let mut next = self.blocks.next(head);
         while next != 0 {
             chain.push(next);
-            next = self.next(next, layout::LINK_NEXT);
+            next = self.blocks.next(next);
         }
         // Blocks that are neighbours, all at once.
         for run in chain.chunk_by(|before, after| before + 1 == *after) {
@@ -196,6 +192,7 @@ impl<M: Medium> Journal for MemoryFile<M> {
             self.scratch = taken;
             return Err(NoRoom);
         }
+        blocks.chain(&taken);
         let head = taken[0];
         let mut image = [0; BLOCK];
         Head::write(&mut image, entry, whole, taken.get(1).copied(), &mut body);
@@ -219,10 +216,9 @@ impl<M: Medium> Journal for MemoryFile<M> {
 
     fn end(&mut self, record: u32) {
         let Some(&head) = self.heads.get(record as usize) else { return };
-        let next = self.next(head, layout::HEAD_NEXT);
         self.set_tag(head, Tag::Ended);
         self.medium.clear(offset(head) + layout::UNTIL_END, BLOCK - layout::UNTIL_END);
-        self.overwrite_chain(next);
+        self.overwrite_chain(head);
     }
 
     fn forget(&mut self, record: u32) {

@@ -1,4 +1,4 @@
-//! Which blocks are in use. Known on the heap only: at the start it follows from what the file holds.
+//! Which blocks are in use, and which follow which. Known on the heap: at the start it follows from what the file holds.
 
 use std::collections::BTreeSet;
 
@@ -22,10 +22,13 @@ pub(super) struct Blocks {
     empty: usize,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Chunk {
     used: [u64; WORDS],
     count: usize,
+    /// The block that follows each of these in its message; 0: none. The file says it as well, but there every step of the way
+    /// would wait for memory that another core has written. Empty while the chunk has no memory.
+    next: Vec<u32>,
 }
 
 fn place(block: u32) -> (u32, usize, u64) {
@@ -47,6 +50,7 @@ impl Blocks {
         }
         self.absent.remove(&chunk);
         self.open.insert(chunk);
+        self.chunks[chunk as usize].next = vec![0; CHUNK_BLOCKS];
         self.empty += 1;
         if chunk == 0 {
             self.mark(0);
@@ -116,13 +120,31 @@ impl Blocks {
         true
     }
 
+    /// These blocks, which are in use, are a message in this order.
+    pub(super) fn chain(&mut self, blocks: &[u32]) {
+        let following = blocks.iter().skip(1).copied().chain([0]);
+        for (&block, following) in blocks.iter().zip(following) {
+            if let Some(next) = self.next_mut(block) {
+                *next = following;
+            }
+        }
+    }
+
+    /// The block that follows in the same message; 0: none.
+    pub(super) fn next(&self, block: u32) -> u32 {
+        let chunk = self.chunks.get(block as usize / CHUNK_BLOCKS);
+        chunk.and_then(|chunk| chunk.next.get(block as usize % CHUNK_BLOCKS)).copied().unwrap_or(0)
+    }
+
+    fn next_mut(&mut self, block: u32) -> Option<&mut u32> {
+        self.chunks.get_mut(block as usize / CHUNK_BLOCKS)?.next.get_mut(block as usize % CHUNK_BLOCKS)
+    }
+
     /// A block, overwritten, is free again. Returns its chunk if the memory of that is to be given back.
     pub(super) fn release(&mut self, block: u32) -> Option<u32> {
         let number = self.unmark(block)?;
         (self.empty > SPARE).then(|| {
-            self.empty -= 1;
-            self.open.remove(&number);
-            self.absent.insert(number);
+            self.drop_memory(number);
             number
         })
     }
@@ -153,10 +175,16 @@ impl Blocks {
         let empty = self.open.iter().copied().filter(|&chunk| self.chunks[chunk as usize].count == 0);
         let given: Vec<u32> = empty.skip(SPARE).collect();
         for &chunk in &given {
-            self.open.remove(&chunk);
-            self.absent.insert(chunk);
+            self.drop_memory(chunk);
         }
-        self.empty -= given.len();
         given
+    }
+
+    /// An empty chunk has no memory any more.
+    fn drop_memory(&mut self, chunk: u32) {
+        self.empty -= 1;
+        self.open.remove(&chunk);
+        self.absent.insert(chunk);
+        self.chunks[chunk as usize].next = Vec::new();
     }
 }

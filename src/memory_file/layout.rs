@@ -42,9 +42,9 @@ pub(super) const MAGIC: [u8; 8] = *b"EPHEMEM\0";
 /// Where the promises are.
 pub(super) const PROMISES: [usize; 2] = [64, 96];
 /// Where a head names the next block.
-pub(super) const HEAD_NEXT: usize = 60;
+const HEAD_NEXT: usize = 60;
 /// Where a further block does.
-pub(super) const LINK_NEXT: usize = 1;
+const LINK_NEXT: usize = 1;
 /// Where the part of a head begins that is overwritten at the message's end.
 pub(super) const UNTIL_END: usize = 56;
 /// Where a head's own checked part begins, behind the checksum.

@@ -64,10 +64,11 @@ impl<M: Medium> MemoryFile<M> {
         self.medium.read(offset(block), &mut *image);
         let head = Head::read(&image)?;
         let waiting = if image[0] == Tag::Waiting as u8 {
-            let (chain, body) = self.read_body(&image, &head)?;
-            if !chain.iter().all(|&link| self.blocks.mark(link)) {
+            let (links, body) = self.read_body(&image, &head)?;
+            if !links.iter().all(|&link| self.blocks.mark(link)) {
                 return None;
             }
+            self.blocks.chain(&[&[block], &links[..]].concat());
             let Head { recipient, seq, lifetime, id_bytes, .. } = head;
             Some(Waiting { recipient, seq, lifetime, body, id_bytes })
         } else {

@@ -9,7 +9,7 @@ use std::io;
 
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, SeekFrom};
 use rustix::io::Errno;
-use vm_memory::{FileOffset, Le32, MmapRegion, VolatileMemory as _};
+use vm_memory::{FileOffset, MmapRegion, VolatileMemory as _};
 
 use super::MemoryFileError;
 use super::layout::{BLOCK, CHUNK};
@@ -26,12 +26,6 @@ pub trait Medium: Send {
     fn give_back(&mut self, chunk: u32);
     /// Copies from it.
     fn read(&self, at: usize, bytes: &mut [u8]);
-    /// A number, wherever it is.
-    fn read_u32(&self, at: usize) -> u32 {
-        let mut bytes = [0; 4];
-        self.read(at, &mut bytes);
-        u32::from_le_bytes(bytes)
-    }
     /// Copies to it.
     fn write(&mut self, at: usize, bytes: &[u8]);
 
@@ -132,12 +126,6 @@ impl Medium for Mapping {
         if let Ok(slice) = slice {
             slice.copy_to(bytes);
         }
-    }
-
-    fn read_u32(&self, at: usize) -> u32 {
-        let number = self.region.get_ref::<Le32>(at);
-        debug_assert!(number.is_ok(), "a block beyond the end");
-        number.map_or(0, |number| number.load().into())
     }
 
     fn write(&mut self, at: usize, bytes: &[u8]) {
