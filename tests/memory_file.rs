@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::sync::Arc;
@@ -40,7 +39,7 @@ fn join(hub: &Arc<Hub>, number: u8) -> Seat {
 /// Whether it was a duplicate.
 fn submit(seat: &Seat, id: &str, to: u8, content: &str, expires_at: Millis) -> Result<bool, ErrorCode> {
     let draft = Draft { to: person(to), escaped_content: content.to_owned().into(), expires_at };
-    let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
+    let submission = Submission { id: id.to_owned(), named: true, verdict: Ok(draft) };
     let kept = seat.turn(&mut Wakes::default()).submit(&submission).unwrap();
     kept.map(|kept| kept.duplicate).map_err(|refusal| refusal.code)
 }

@@ -1,6 +1,5 @@
 //! The rules of a hub, one by one. That they hold in every order is `tests/hub_properties.rs`'s matter.
 
-use std::borrow::Cow;
 use std::sync::atomic::AtomicUsize;
 use std::task::{Wake, Waker};
 
@@ -33,7 +32,7 @@ fn join(hub: &Arc<Hub>, number: u8) -> Seat {
 fn submit(seat: &Seat, id: &str, to: Fingerprint, ttl: Duration) -> Result<Result<Kept, ErrorCode>, Gone> {
     let expires_at = seat.hub.now().plus(u64::try_from(ttl.as_millis()).unwrap());
     let draft = Draft { to, escaped_content: "hello".to_owned().into(), expires_at };
-    let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
+    let submission = Submission { id: id.to_owned(), named: true, verdict: Ok(draft) };
     seat.turn(&mut Wakes::default()).submit(&submission).map(|answer| answer.map_err(|refusal| refusal.code))
 }
 
@@ -129,7 +128,7 @@ async fn the_message_rate_is_a_fingerprints_and_not_a_sessions() {
     let alice = join(&hub, 1);
     send(&alice, "2", 2);
     let submission =
-        Submission { id: Cow::Borrowed("3"), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
+        Submission { id: "3".to_owned(), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
     let refusal = alice.turn(&mut Wakes::default()).submit(&submission).unwrap().unwrap_err();
     assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::RateLimited, Some(60_000)));
     tokio::time::advance(Duration::from_secs(60)).await;
@@ -155,8 +154,7 @@ async fn the_first_message_of_an_id_counts_whatever_the_second_one_says() {
     let known = Ok(Ok(Kept { expires_at, duplicate: true }));
     assert_eq!(submit(&alice, "m", person(3), Duration::from_secs(5)), known, "another recipient");
     assert_eq!(submit(&alice, "m", Fingerprint::from_bytes([0; 32]), Duration::from_secs(5)), known, "not a key");
-    let empty =
-        Submission { id: Cow::Borrowed("m"), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
+    let empty = Submission { id: "m".to_owned(), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
     assert_eq!(alice.turn(&mut Wakes::default()).submit(&empty).map(|answer| answer.map_err(|r| r.code)), known);
     assert_eq!(hub.figures().1.messages, 1);
 }

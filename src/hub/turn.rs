@@ -63,7 +63,7 @@ impl<'turn> Turn<'turn> {
     ///
     /// # Errors
     /// [`Gone`] if this session is over: nothing was kept.
-    pub fn submit(&mut self, submission: &Submission<'_>) -> Result<Result<Kept, Refusal>, Gone> {
+    pub fn submit(&mut self, submission: &Submission) -> Result<Result<Kept, Refusal>, Gone> {
         let outcome = match self.judge(submission)? {
             Ok(Judged::Known(expires_at)) => Ok(Kept { expires_at, duplicate: true }),
             Ok(Judged::New(draft)) => self.deposit(&submission.id, draft)?,
@@ -82,7 +82,7 @@ impl<'turn> Turn<'turn> {
         Ok(outcome)
     }
 
-    fn judge<'draft>(&mut self, submission: &'draft Submission<'_>) -> Result<Result<Judged<'draft>, Refusal>, Gone> {
+    fn judge<'draft>(&mut self, submission: &'draft Submission) -> Result<Result<Judged<'draft>, Refusal>, Gone> {
         let party = self.seat.party;
         let (State { store, settings, draining, .. }, _, now) = self.hold()?;
         if *draining {

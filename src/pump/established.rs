@@ -48,7 +48,7 @@ struct State {
 type Answer = Result<Option<Kept>, Refusal>;
 
 /// Does it. Nothing that can be done without the lock belongs in here.
-fn act(mut turn: Turn<'_>, actions: &[Action<'_>], answers: &mut Vec<Answer>) -> Result<Collected, Gone> {
+fn act(mut turn: Turn<'_>, actions: &[Action], answers: &mut Vec<Answer>) -> Result<Collected, Gone> {
     for action in actions {
         answers.push(match action {
             Action::Submit(submission) => turn.submit(submission)?.map(Some),
@@ -163,15 +163,15 @@ impl State {
 
     /// Reads, answers and collects what there is.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let mut frames = Vec::new();
-        let read = self.read(cx, &mut frames);
+        let mut actions = Vec::new();
+        let read = self.read(cx, &mut actions);
         if self.socket.get_mut().take_heard() {
             self.heard = Instant::now();
         }
         let raised = self.seat.signal().poll(cx.waker());
-        if !frames.is_empty() || raised || self.collect {
+        if !actions.is_empty() || raised || self.collect {
             self.stay()?;
-            self.visit(&frames)?;
+            self.visit(actions)?;
         }
         if read? || self.collect {
             // There may be more, and nobody will tell: the next turn comes after the others had theirs.
@@ -181,7 +181,7 @@ impl State {
     }
 
     /// Reads what has arrived, up to a bound. Returns whether there may be more.
-    fn read(&mut self, cx: &mut Context<'_>, frames: &mut Vec<Utf8Bytes>) -> Result<bool, End> {
+    fn read(&mut self, cx: &mut Context<'_>, actions: &mut Vec<Action>) -> Result<bool, End> {
         let mut bytes = 0;
         for _ in 0..TURN_FRAMES {
             if bytes >= TURN_BYTES {
@@ -192,8 +192,9 @@ impl State {
             match next {
                 Some(Ok(Message::Text(text))) => {
                     bytes += text.len();
-                    self.large = (text.len() >= LARGE_FRAME).then(|| text.clone());
-                    frames.push(text);
+                    actions.push(self.session.on_text(&text, &self.settings.rules, self.settings.hub.now()));
+                    // Any other is given back now: then the next one is read into the same buffer.
+                    self.large = (text.len() >= LARGE_FRAME).then_some(text);
                 }
                 Some(Ok(Message::Binary(_))) => return Err(End::Close(CloseReason::Unsupported)),
                 // The socket has queued a pong.
@@ -210,10 +211,8 @@ impl State {
 
     /// Does in the hub what the frames ask for, and fetches what waits there, under one lock. What comes of it is queued
     /// afterwards, and then those are woken for whom there is something.
-    fn visit(&mut self, frames: &[Utf8Bytes]) -> Result<(), End> {
+    fn visit(&mut self, actions: Vec<Action>) -> Result<(), End> {
         let now = self.settings.hub.now();
-        let actions = frames.iter().map(|text| self.session.on_text(text, &self.settings.rules, now));
-        let actions: Vec<_> = actions.collect();
         let mut answers = Vec::with_capacity(actions.len());
         let mut wakes = Wakes::default();
         let collected = act(self.seat.turn(&mut wakes), &actions, &mut answers);
@@ -232,7 +231,7 @@ impl State {
     }
 
     /// What the peer is told of it.
-    fn answer(&mut self, action: Action<'_>, answer: Answer, now: Millis) -> Option<String> {
+    fn answer(&mut self, action: Action, answer: Answer, now: Millis) -> Option<String> {
         if let Err(refusal) = &answer {
             self.refused(refusal.code, now);
         }

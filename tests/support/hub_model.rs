@@ -2,7 +2,6 @@
 
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -218,7 +217,7 @@ impl Model {
         let refusal = Refusal::new(ErrorCode::ContentEmpty, "the content is empty");
         let draft = Draft { to: fingerprint(to), escaped_content: content.clone().into(), expires_at };
         let verdict = if by_the_rules { Ok(draft) } else { Err(refusal) };
-        let submission = Submission { id: Cow::Borrowed(&id), named: true, verdict };
+        let submission = Submission { id: id.clone(), named: true, verdict };
         let answer = session.seat.turn(&mut self.wakes).submit(&submission).map_err(|gone| fail("submit", gone))?;
         let known = self.kept.iter().find(|message| message.from == from && message.id == id);
         if let Some(Message { expires_at, .. }) = known {
