@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use futures::{Sink, Stream};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::websocket::{Socket, reason_of};
 use super::{Settings, TURN_BYTES, offence};
@@ -273,7 +274,11 @@ impl State {
 
     fn queue(&mut self, message: Message) -> Result<(), End> {
         self.unflushed = true;
-        Pin::new(&mut self.socket).start_send(message).map_err(|_| End::Lost)
+        match Pin::new(&mut self.socket).start_send(message) {
+            // The peer has said goodbye in the same turn: what it sent before counts, and it reads no answer any more.
+            Ok(()) | Err(Error::Protocol(ProtocolError::SendAfterClosing)) => Ok(()),
+            Err(_) => Err(End::Lost),
+        }
     }
 
     /// Pings, and ends what has been silent or stalled for too long.
