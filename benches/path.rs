@@ -38,7 +38,7 @@ fn message(criterion: &mut Criterion) {
         let (sender, _) = hub.join(fingerprint(1), true, 32).unwrap();
         let (recipient, _) = hub.join(fingerprint(2), false, 32).unwrap();
         let (alice, content, mut number) = (established(1), "x".repeat(size), 0_u64);
-        recipient.turn(&mut Wakes::default()).collect(1).unwrap();
+        recipient.collect(1, &mut Wakes::default()).unwrap();
         group.throughput(Throughput::Bytes(size as u64));
         let name = if survives { format!("{size} B, surviving a restart") } else { format!("{size} B") };
         group.bench_function(name, |bencher| {
@@ -47,11 +47,11 @@ fn message(criterion: &mut Criterion) {
                 let mut wakes = Wakes::default();
                 let frame = format!(r#"{{"id":"m{number}","to":"{}","content":"{content}"}}"#, fingerprint_text());
                 let Action::Submit(submission) = alice.on_text(&frame, &rules, hub.now()) else { panic!("{frame}") };
-                sender.turn(&mut wakes).submit(&submission).unwrap().unwrap();
-                let collected = recipient.turn(&mut wakes).collect(usize::MAX).unwrap();
+                sender.submit(&submission, &mut wakes).unwrap().unwrap();
+                let collected = recipient.collect(usize::MAX, &mut wakes).unwrap();
                 let delivered = collected.frames.last().unwrap();
                 let seq = delivered.trim_end_matches('}').rsplit(':').next().unwrap().parse().unwrap();
-                recipient.turn(&mut wakes).acknowledge(seq).unwrap().unwrap();
+                recipient.acknowledge(seq, &mut wakes).unwrap().unwrap();
             });
         });
     }

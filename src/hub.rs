@@ -5,7 +5,6 @@
 
 mod lifetime;
 mod seat;
-mod turn;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +19,7 @@ use crate::limits::Rate;
 use crate::protocol::{Fingerprint, Millis, Receipt};
 use crate::store::{Bounds, Ended, Figures, PartyId, Store};
 pub use lifetime::{RestoreError, Restored};
-pub use seat::{Gone, Seat};
-pub use turn::{Collected, Kept, Turn};
+pub use seat::{Collected, Gone, Kept, Seat};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
 const RECEIPTS: usize = 16_384;

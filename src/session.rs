@@ -121,15 +121,15 @@ pub struct Established {
 
 /// What a frame asks for.
 #[derive(Debug)]
-pub enum Action {
+pub enum Action<'frame> {
     /// Keep this message, or refuse it.
-    Submit(Submission),
+    Submit(Submission<'frame>),
     /// Erase what was delivered, up to and including a sequence number.
     Acknowledge {
         /// That number.
         seq: u64,
         /// What an error about it has to name.
-        id: Option<String>,
+        id: Option<Cow<'frame, str>>,
     },
     /// Nothing: it is refused.
     Reply {
@@ -142,9 +142,9 @@ pub enum Action {
 
 /// A message frame that has been looked at.
 #[derive(Debug)]
-pub struct Submission {
+pub struct Submission<'frame> {
     /// The client's id or, without one, a random one.
-    pub id: String,
+    pub id: Cow<'frame, str>,
     /// Whether it is the client's: only then does an error carry it.
     pub named: bool,
     /// What it says. It counts only if the id is new: the first message of an id counts, whatever the second says.
@@ -190,15 +190,15 @@ impl Refusal {
 impl Established {
     /// Takes one text frame.
     #[must_use]
-    pub fn on_text(&self, text: &str, rules: &Rules, now: Millis) -> Action {
+    pub fn on_text<'frame>(&self, text: &'frame str, rules: &Rules, now: Millis) -> Action<'frame> {
         match ClientFrame::parse(text) {
             Ok(ClientFrame::Message(mut frame)) => {
                 let id = frame.id.take();
                 let named = id.is_some();
-                let id = id.map_or_else(|| uuid::Uuid::new_v4().to_string(), Cow::into_owned);
+                let id = id.unwrap_or_else(|| Cow::Owned(uuid::Uuid::new_v4().to_string()));
                 Action::Submit(Submission { id, named, verdict: self.judge(&frame, rules, now) })
             }
-            Ok(ClientFrame::Ack { seq, id }) => Action::Acknowledge { seq, id: id.map(Cow::into_owned) },
+            Ok(ClientFrame::Ack { seq, id }) => Action::Acknowledge { seq, id },
             Ok(ClientFrame::Auth(AuthFrame { id, .. })) => {
                 let refusal = Refusal::new(ErrorCode::Malformed, "this session is authenticated already");
                 Action::Reply { code: refusal.code, frame: refusal.frame(id.as_deref()) }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::sync::Arc;
@@ -39,21 +40,21 @@ fn join(hub: &Arc<Hub>, number: u8) -> Seat {
 /// Whether it was a duplicate.
 fn submit(seat: &Seat, id: &str, to: u8, content: &str, expires_at: Millis) -> Result<bool, ErrorCode> {
     let draft = Draft { to: person(to), escaped_content: content.to_owned().into(), expires_at };
-    let submission = Submission { id: id.to_owned(), named: true, verdict: Ok(draft) };
-    let kept = seat.turn(&mut Wakes::default()).submit(&submission).unwrap();
+    let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
+    let kept = seat.submit(&submission, &mut Wakes::default()).unwrap();
     kept.map(|kept| kept.duplicate).map_err(|refusal| refusal.code)
 }
 
 /// Ids and numbers of the messages that are collected.
 fn collect(seat: &Seat) -> Vec<(String, u64)> {
-    let frames = seat.turn(&mut Wakes::default()).collect(usize::MAX).unwrap().frames;
+    let frames = seat.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
     let frames = frames.iter().map(|frame| serde_json::from_str::<Value>(frame).unwrap());
     let messages = frames.filter(|frame| frame["type"] == "message");
     messages.map(|frame| (frame["id"].as_str().unwrap().to_owned(), frame["seq"].as_u64().unwrap())).collect()
 }
 
 fn acknowledge(seat: &Seat, seq: u64) -> Result<(), ErrorCode> {
-    seat.turn(&mut Wakes::default()).acknowledge(seq).unwrap().map_err(|refusal| refusal.code)
+    seat.acknowledge(seq, &mut Wakes::default()).unwrap().map_err(|refusal| refusal.code)
 }
 
 /// The first blocks of the file: more than these tests use.

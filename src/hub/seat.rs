@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use super::turn::Turn;
 use super::{Hub, Signal, State, Wakes};
-use crate::store::PartyId;
+use crate::protocol::{CAUGHT_UP, ErrorCode, Millis, encode};
+use crate::session::{Draft, Refusal, Submission};
+use crate::store::{Full, Letter, NeverDelivered, Next, PartyId};
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
 pub struct Seat {
@@ -27,6 +28,24 @@ pub enum Gone {
     Draining,
 }
 
+/// A message is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// The time in force.
+    pub expires_at: Millis,
+    /// Whether it had been accepted before.
+    pub duplicate: bool,
+}
+
+/// Frames to send, in order.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The frames.
+    pub frames: Vec<String>,
+    /// Whether there were more than the budget let through.
+    pub more: bool,
+}
+
 impl Seat {
     /// How the hub calls this session.
     #[must_use]
@@ -40,10 +59,141 @@ impl Seat {
         self.replaces
     }
 
-    /// What the session does in the hub next, under one lock. Whoever has to be woken for it is added to `wakes`: drop these
-    /// after the turn.
-    pub fn turn<'turn>(&'turn self, wakes: &'turn mut Wakes) -> Turn<'turn> {
-        Turn::new(self, wakes)
+    /// Keeps a message, or says why not.
+    ///
+    /// # Errors
+    /// [`Gone`] if this session is over: nothing was kept.
+    pub fn submit(&self, submission: &Submission<'_>, wakes: &mut Wakes) -> Result<Result<Kept, Refusal>, Gone> {
+        let mut known_key = false;
+        loop {
+            let mut state = self.current()?;
+            let Some(outcome) = self.try_submit(&mut state, submission, known_key, wakes) else {
+                // Takes microseconds: not under the lock.
+                drop(state);
+                known_key = true;
+                if submission.verdict.as_ref().is_ok_and(|draft| draft.to.verifying_key().is_err()) {
+                    let message = "`to` is not a valid Ed25519 public key";
+                    self.current()?.totals.rejected += 1;
+                    return Ok(Err(Refusal::new(ErrorCode::InvalidRecipient, message)));
+                }
+                continue;
+            };
+            let totals = &mut state.totals;
+            *match &outcome {
+                Ok(Kept { duplicate: false, .. }) => &mut totals.accepted,
+                Ok(Kept { duplicate: true, .. }) => &mut totals.duplicates,
+                Err(_) => &mut totals.rejected,
+            } += 1;
+            return Ok(outcome);
+        }
+    }
+
+    /// `None` where it has to be known first whether the recipient is a key.
+    fn try_submit(
+        &self,
+        state: &mut State,
+        submission: &Submission<'_>,
+        known_key: bool,
+        wakes: &mut Wakes,
+    ) -> Option<Result<Kept, Refusal>> {
+        if state.draining {
+            return Some(Err(Refusal::new(ErrorCode::Draining, "the server is shutting down")));
+        }
+        let now = self.hub.now();
+        self.hub.expire(state, now, wakes);
+        if !known_key && let Err(wait) = state.store.take_rate(now, self.party, &state.settings.rate) {
+            let refusal = Refusal::new(ErrorCode::RateLimited, "too many messages: wait `retry_after_ms`");
+            return Some(Err(Refusal { retry_after_ms: Some(wait), ..refusal }));
+        }
+        if let Some(expires_at) = state.store.known(self.party, &submission.id) {
+            return Some(Ok(Kept { expires_at, duplicate: true }));
+        }
+        let draft = match &submission.verdict {
+            Ok(draft) => draft,
+            Err(refusal) => return Some(Err(*refusal)),
+        };
+        if !known_key && state.store.find(&draft.to).is_none() {
+            return None;
+        }
+        Some(self.deposit(state, now, &submission.id, draft, wakes))
+    }
+
+    fn deposit(
+        &self,
+        state: &mut State,
+        now: Millis,
+        id: &str,
+        draft: &Draft,
+        wakes: &mut Wakes,
+    ) -> Result<Kept, Refusal> {
+        let letter = Letter { id, to: draft.to, escaped_content: &draft.escaped_content, expires_at: draft.expires_at };
+        let due_before = state.store.next_due();
+        let recipient = state.store.deposit(now, self.party, &letter).map_err(|full| match full {
+            Full::Mailbox => Refusal::new(ErrorCode::MailboxFull, "the recipient's mailbox is full"),
+            Full::Sender => Refusal::new(ErrorCode::SenderQuota, "too much of yours is waiting already"),
+            Full::Store => Refusal::new(ErrorCode::StoreFull, "the server has no room left"),
+        })?;
+        if let Some(online) = recipient.and_then(|recipient| state.online_mut(recipient)) {
+            wakes.add(&online.signal);
+        }
+        if due_before.is_none_or(|due| draft.expires_at < due) {
+            self.hub.due_earlier.notify_one();
+        }
+        Ok(Kept { expires_at: draft.expires_at, duplicate: false })
+    }
+
+    /// Erases what was delivered, up to and including `seq`.
+    ///
+    /// # Errors
+    /// [`Gone`] if this session is over; inside, a refusal if it was never sent that far.
+    pub fn acknowledge(&self, seq: u64, wakes: &mut Wakes) -> Result<Result<(), Refusal>, Gone> {
+        let mut state = self.current()?;
+        let state = &mut *state;
+        let now = self.hub.now();
+        self.hub.expire(state, now, wakes);
+        let result = state.store.acknowledge(now, self.party, seq, &mut state.ended);
+        state.tell_senders(wakes);
+        Ok(result.map_err(|NeverDelivered| {
+            Refusal::new(ErrorCode::Malformed, "this session was never sent a message with this `seq`")
+        }))
+    }
+
+    /// What this session has to be sent: about `budget` bytes of it, one frame more than fits.
+    ///
+    /// # Errors
+    /// [`Gone`] if this session is over.
+    pub fn collect(&self, budget: usize, wakes: &mut Wakes) -> Result<Collected, Gone> {
+        let mut state = self.current()?;
+        let state = &mut *state;
+        let now = self.hub.now();
+        self.hub.expire(state, now, wakes);
+        if state.draining {
+            return Err(Gone::Draining);
+        }
+        let mut collected = Collected::default();
+        let mut left = budget;
+        let State { store, online, .. } = state;
+        let Some(Some(online)) = online.get_mut(self.party.index()) else { return Err(Gone::Replaced) };
+        if online.overrun {
+            return Err(Gone::TooSlow);
+        }
+        loop {
+            if left == 0 {
+                collected.more = true;
+                return Ok(collected);
+            }
+            let frame = if let Some(receipt) = online.receipts.pop_front() {
+                encode(&receipt)
+            } else {
+                match store.deliver(now, self.party, self.window) {
+                    Some(Next::Message(message)) => message.encode(),
+                    Some(Next::CaughtUp) => CAUGHT_UP.to_owned(),
+                    None => return Ok(collected),
+                }
+            };
+            left = left.saturating_sub(frame.len());
+            collected.frames.push(frame);
+        }
     }
 
     /// Whether this session has to end.
@@ -59,7 +209,7 @@ impl Seat {
     }
 
     /// The hub's state, if this session is still the one of its fingerprint.
-    pub(super) fn current(&self) -> Result<MutexGuard<'_, State>, Gone> {
+    fn current(&self) -> Result<MutexGuard<'_, State>, Gone> {
         let mut state = self.hub.lock();
         if state.online_mut(self.party).is_some_and(|online| online.session == self.session) {
             Ok(state)

@@ -1,5 +1,6 @@
 //! The rules of a hub, one by one. That they hold in every order is `tests/hub_properties.rs`'s matter.
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicUsize;
 use std::task::{Wake, Waker};
 
@@ -32,8 +33,8 @@ fn join(hub: &Arc<Hub>, number: u8) -> Seat {
 fn submit(seat: &Seat, id: &str, to: Fingerprint, ttl: Duration) -> Result<Result<Kept, ErrorCode>, Gone> {
     let expires_at = seat.hub.now().plus(u64::try_from(ttl.as_millis()).unwrap());
     let draft = Draft { to, escaped_content: "hello".to_owned().into(), expires_at };
-    let submission = Submission { id: id.to_owned(), named: true, verdict: Ok(draft) };
-    seat.turn(&mut Wakes::default()).submit(&submission).map(|answer| answer.map_err(|refusal| refusal.code))
+    let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
+    seat.submit(&submission, &mut Wakes::default()).map(|answer| answer.map_err(|refusal| refusal.code))
 }
 
 /// Keeps a message for a minute.
@@ -42,7 +43,7 @@ fn send(seat: &Seat, id: &str, to: u8) {
 }
 
 fn collect(seat: &Seat) -> Vec<Value> {
-    let frames = seat.turn(&mut Wakes::default()).collect(usize::MAX).unwrap().frames;
+    let frames = seat.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
     frames.iter().map(|frame| serde_json::from_str(frame).unwrap()).collect()
 }
 
@@ -53,7 +54,7 @@ fn collected(seat: &Seat) -> Vec<String> {
 }
 
 fn acknowledge(seat: &Seat, seq: &Value) {
-    assert_eq!(seat.turn(&mut Wakes::default()).acknowledge(seq.as_u64().unwrap()), Ok(Ok(())));
+    assert_eq!(seat.acknowledge(seq.as_u64().unwrap(), &mut Wakes::default()), Ok(Ok(())));
 }
 
 /// Counts how often it is woken, and how often the lock was held then.
@@ -89,8 +90,8 @@ async fn a_session_that_is_taken_over_is_told_and_can_do_nothing_any_more() {
     let newer = join(&hub, 1);
     assert!(older.signal().poll(Waker::noop()));
     assert_eq!(older.is_over(), Err(Gone::Replaced));
-    assert_eq!(older.turn(&mut Wakes::default()).collect(1).err(), Some(Gone::Replaced));
-    assert_eq!(older.turn(&mut Wakes::default()).acknowledge(1), Err(Gone::Replaced));
+    assert_eq!(older.collect(1, &mut Wakes::default()).err(), Some(Gone::Replaced));
+    assert_eq!(older.acknowledge(1, &mut Wakes::default()), Err(Gone::Replaced));
     assert_eq!(submit(&older, "m", person(1), Duration::from_secs(1)), Err(Gone::Replaced));
     drop(older);
     assert_eq!((newer.is_over(), hub.figures().0), (Ok(()), 1), "the older one's end is not the newer one's");
@@ -128,8 +129,8 @@ async fn the_message_rate_is_a_fingerprints_and_not_a_sessions() {
     let alice = join(&hub, 1);
     send(&alice, "2", 2);
     let submission =
-        Submission { id: "3".to_owned(), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
-    let refusal = alice.turn(&mut Wakes::default()).submit(&submission).unwrap().unwrap_err();
+        Submission { id: Cow::Borrowed("3"), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
+    let refusal = alice.submit(&submission, &mut Wakes::default()).unwrap().unwrap_err();
     assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::RateLimited, Some(60_000)));
     tokio::time::advance(Duration::from_secs(60)).await;
     send(&alice, "3", 2);
@@ -154,8 +155,9 @@ async fn the_first_message_of_an_id_counts_whatever_the_second_one_says() {
     let known = Ok(Ok(Kept { expires_at, duplicate: true }));
     assert_eq!(submit(&alice, "m", person(3), Duration::from_secs(5)), known, "another recipient");
     assert_eq!(submit(&alice, "m", Fingerprint::from_bytes([0; 32]), Duration::from_secs(5)), known, "not a key");
-    let empty = Submission { id: "m".to_owned(), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
-    assert_eq!(alice.turn(&mut Wakes::default()).submit(&empty).map(|answer| answer.map_err(|r| r.code)), known);
+    let empty =
+        Submission { id: Cow::Borrowed("m"), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
+    assert_eq!(alice.submit(&empty, &mut Wakes::default()).map(|answer| answer.map_err(|r| r.code)), known);
     assert_eq!(hub.figures().1.messages, 1);
 }
 
@@ -243,7 +245,7 @@ async fn a_session_that_does_not_fetch_its_receipts_is_over() {
     assert_eq!(alice.is_over(), Ok(()));
     tell(1);
     assert_eq!(alice.is_over(), Err(Gone::TooSlow));
-    assert_eq!(alice.turn(&mut Wakes::default()).collect(usize::MAX).err(), Some(Gone::TooSlow));
+    assert_eq!(alice.collect(usize::MAX, &mut Wakes::default()).err(), Some(Gone::TooSlow));
 }
 
 #[tokio::test(start_paused = true)]
@@ -252,11 +254,11 @@ async fn a_turn_takes_one_frame_more_than_its_budget_and_says_that_there_is_more
     let alice = join(&hub, 1);
     send(&alice, "m", 1);
     let wakes = &mut Wakes::default();
-    let first = alice.turn(wakes).collect(1).unwrap();
+    let first = alice.collect(1, wakes).unwrap();
     assert_eq!((first.frames.len(), first.more), (1, true));
-    let second = alice.turn(wakes).collect(1).unwrap();
+    let second = alice.collect(1, wakes).unwrap();
     assert_eq!((second.frames.len(), second.more), (1, true));
-    let third = alice.turn(wakes).collect(1).unwrap();
+    let third = alice.collect(1, wakes).unwrap();
     assert_eq!((third.frames.len(), third.more), (0, false));
 }
 
@@ -268,7 +270,7 @@ async fn a_hub_that_drains_lets_nobody_in_and_keeps_nothing_new() {
     assert_eq!(hub.join(person(2), true, 1).err(), Some(JoinError::Draining));
     assert_eq!(submit(&alice, "m", person(1), Duration::from_secs(60)), Ok(Err(ErrorCode::Draining)));
     assert_eq!(alice.is_over(), Err(Gone::Draining));
-    assert_eq!(alice.turn(&mut Wakes::default()).collect(1).err(), Some(Gone::Draining));
+    assert_eq!(alice.collect(1, &mut Wakes::default()).err(), Some(Gone::Draining));
 }
 
 #[tokio::test(start_paused = true)]

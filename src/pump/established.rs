@@ -6,19 +6,18 @@ use std::task::{Context, Poll};
 
 use futures::{Sink, Stream};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::websocket::{Socket, reason_of};
 use super::{Settings, TURN_BYTES, offence};
 use crate::events::Kind;
 use crate::guard::Guest;
-use crate::hub::{Collected, Gone, Kept, Seat, Turn, Wakes};
+use crate::hub::{Gone, Kept, Seat, Wakes};
 use crate::limits::{Bucket, Rate};
 use crate::protocol::{Accepted, CloseReason, ErrorCode, Millis, encode};
-use crate::session::{Action, Established, Refusal, Submission};
+use crate::session::{Action, Established};
 
-/// Frames that one turn reads, at most, before it answers them: fewer, once they are [`TURN_BYTES`] together.
+/// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;
 /// From this size on, a frame is held until the next one was read: then its buffer is freed instead of used again.
 const LARGE_FRAME: usize = 16 * 1024;
@@ -41,23 +40,6 @@ struct State {
     stalled: Option<Instant>,
     unflushed: bool,
     collect: bool,
-    /// The last frame, if it was a large one, until the next is read.
-    large: Option<Utf8Bytes>,
-}
-
-/// What became of what a frame asked for.
-type Answer = Result<Option<Kept>, Refusal>;
-
-/// Does it. Nothing that can be done without the lock belongs in here.
-fn act(mut turn: Turn<'_>, actions: &[Action], answers: &mut Vec<Answer>) -> Result<Collected, Gone> {
-    for action in actions {
-        answers.push(match action {
-            Action::Submit(submission) => turn.submit(submission)?.map(Some),
-            Action::Acknowledge { seq, .. } => turn.acknowledge(*seq)?.map(|()| None),
-            Action::Reply { .. } => Ok(None),
-        });
-    }
-    turn.collect(TURN_BYTES)
 }
 
 /// Why a session ends.
@@ -95,7 +77,6 @@ impl Pump {
             stalled: None,
             unflushed: true,
             collect: true,
-            large: None,
         })))
     }
 }
@@ -164,38 +145,16 @@ impl State {
 
     /// Reads, answers and collects what there is.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let mut actions = Vec::new();
-        let read = self.read(cx, &mut actions);
-        if self.socket.get_mut().take_heard() {
-            self.heard = Instant::now();
-        }
-        let raised = self.seat.signal().poll(cx.waker());
-        if !actions.is_empty() || raised || self.collect {
-            self.stay()?;
-            self.visit(actions)?;
-        }
-        if read? || self.collect {
-            // There may be more, and nobody will tell: the next turn comes after the others had theirs.
-            cx.waker().wake_by_ref();
-        }
-        Ok(())
-    }
-
-    /// Reads what has arrived, up to a bound. Returns whether there may be more.
-    fn read(&mut self, cx: &mut Context<'_>, actions: &mut Vec<Action>) -> Result<bool, End> {
-        let mut bytes = 0;
-        for _ in 0..TURN_FRAMES {
-            if bytes >= TURN_BYTES {
-                break;
-            }
-            let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { return Ok(false) };
-            self.large = None;
+        let mut wakes = Wakes::default();
+        let mut large: Option<Utf8Bytes> = None;
+        let mut read = 0;
+        while read < TURN_FRAMES {
+            let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { break };
+            read += 1;
             match next {
                 Some(Ok(Message::Text(text))) => {
-                    bytes += text.len();
-                    actions.push(self.session.on_text(&text, &self.settings.rules, self.settings.hub.now()));
-                    // Any other is given back now: then the next one is read into the same buffer.
-                    self.large = (text.len() >= LARGE_FRAME).then_some(text);
+                    self.on_text(&text, &mut wakes)?;
+                    large = (text.len() >= LARGE_FRAME).then_some(text);
                 }
                 Some(Ok(Message::Binary(_))) => return Err(End::Close(CloseReason::Unsupported)),
                 // The socket has queued a pong.
@@ -204,50 +163,57 @@ impl State {
                 // It answers by itself.
                 Some(Ok(Message::Close(_))) => self.unflushed = true,
                 None => return Err(End::Lost),
-                Some(Err(error)) => return Err(reason_of(&error, &self.socket).map_or(End::Lost, End::Close)),
+                Some(Err(error)) => {
+                    return Err(reason_of(&error, &self.socket).map_or(End::Lost, End::Close));
+                }
             }
         }
-        Ok(true)
-    }
-
-    /// Does in the hub what the frames ask for, and fetches what waits there, under one lock. What comes of it is queued
-    /// afterwards, and then those are woken for whom there is something.
-    fn visit(&mut self, actions: Vec<Action>) -> Result<(), End> {
-        let now = self.settings.hub.now();
-        let mut answers = Vec::with_capacity(actions.len());
-        let mut wakes = Wakes::default();
-        let collected = act(self.seat.turn(&mut wakes), &actions, &mut answers);
-        // Those that were done before the session was found to be over are answered, too.
-        for (action, answer) in actions.into_iter().zip(answers) {
-            if let Some(frame) = self.answer(action, answer, now) {
+        drop(large);
+        if self.socket.get_mut().take_heard() {
+            self.heard = Instant::now();
+        }
+        if self.seat.signal().poll(cx.waker()) || self.collect {
+            self.stay()?;
+            let collected = self.seat.collect(TURN_BYTES, &mut wakes)?;
+            self.collect = collected.more;
+            for frame in collected.frames {
                 self.queue(Message::text(frame))?;
             }
         }
-        let collected = collected?;
-        self.collect = collected.more;
-        for frame in collected.frames {
-            self.queue(Message::text(frame))?;
+        if read == TURN_FRAMES || self.collect {
+            // There may be more, and nobody will tell: the next turn comes after the others had theirs.
+            cx.waker().wake_by_ref();
         }
         Ok(())
     }
 
-    /// What the peer is told of it.
-    fn answer(&mut self, action: Action, answer: Answer, now: Millis) -> Option<String> {
-        if let Err(refusal) = &answer {
-            self.refused(refusal.code, now);
-        }
-        match (action, answer) {
-            (Action::Submit(Submission { id, .. }), Ok(Some(Kept { expires_at, duplicate }))) => {
-                Some(encode(&Accepted { id: &id, expires_at, duplicate }))
-            }
-            (Action::Submit(Submission { id, named, .. }), Err(refusal)) => Some(refusal.frame(named.then_some(&*id))),
-            (Action::Acknowledge { id, .. }, Err(refusal)) => Some(refusal.frame(id.as_deref())),
-            (Action::Reply { code, frame }, _) => {
+    fn on_text(&mut self, text: &str, wakes: &mut Wakes) -> Result<(), End> {
+        let now = self.settings.hub.now();
+        let reply = match self.session.on_text(text, &self.settings.rules, now) {
+            Action::Reply { code, frame } => {
                 self.refused(code, now);
-                Some(frame)
+                frame
             }
-            (Action::Submit(_) | Action::Acknowledge { .. }, Ok(_)) => None,
-        }
+            Action::Submit(submission) => match self.seat.submit(&submission, wakes)? {
+                Ok(Kept { expires_at, duplicate }) => encode(&Accepted { id: &submission.id, expires_at, duplicate }),
+                Err(refusal) => {
+                    self.refused(refusal.code, now);
+                    refusal.frame(submission.named.then_some(&*submission.id))
+                }
+            },
+            Action::Acknowledge { seq, id } => {
+                // There is room in the window.
+                self.collect = true;
+                match self.seat.acknowledge(seq, wakes)? {
+                    Ok(()) => return Ok(()),
+                    Err(refusal) => {
+                        self.refused(refusal.code, now);
+                        refusal.frame(id.as_deref())
+                    }
+                }
+            }
+        };
+        self.queue(Message::text(reply))
     }
 
     /// What a refusal means for the client: a mistake is a strike. Messages over the rate are not, as long as they can
@@ -274,11 +240,7 @@ impl State {
 
     fn queue(&mut self, message: Message) -> Result<(), End> {
         self.unflushed = true;
-        match Pin::new(&mut self.socket).start_send(message) {
-            // The peer has said goodbye in the same turn: what it sent before counts, and it reads no answer any more.
-            Ok(()) | Err(Error::Protocol(ProtocolError::SendAfterClosing)) => Ok(()),
-            Err(_) => Err(End::Lost),
-        }
+        Pin::new(&mut self.socket).start_send(message).map_err(|_| End::Lost)
     }
 
     /// Pings, and ends what has been silent or stalled for too long.

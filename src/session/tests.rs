@@ -167,7 +167,7 @@ fn content_is_kept_as_the_inside_of_a_json_string_that_is_overwritten_when_it_is
 fn a_message_without_an_id_gets_a_random_one() {
     let frame = json!({"to": own(), "content": "hello"}).to_string();
     let id = || match session().on_text(&frame, &Rules::default(), NOW) {
-        Action::Submit(Submission { id, .. }) => id,
+        Action::Submit(Submission { id, .. }) => id.into_owned(),
         other => panic!("{other:?}"),
     };
     assert_eq!(id().len(), 36, "a UUID");

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -217,8 +218,8 @@ impl Model {
         let refusal = Refusal::new(ErrorCode::ContentEmpty, "the content is empty");
         let draft = Draft { to: fingerprint(to), escaped_content: content.clone().into(), expires_at };
         let verdict = if by_the_rules { Ok(draft) } else { Err(refusal) };
-        let submission = Submission { id: id.clone(), named: true, verdict };
-        let answer = session.seat.turn(&mut self.wakes).submit(&submission).map_err(|gone| fail("submit", gone))?;
+        let submission = Submission { id: Cow::Borrowed(&id), named: true, verdict };
+        let answer = session.seat.submit(&submission, &mut self.wakes).map_err(|gone| fail("submit", gone))?;
         let known = self.kept.iter().find(|message| message.from == from && message.id == id);
         if let Some(Message { expires_at, .. }) = known {
             prop_assert_eq!(answer, Ok(Kept { expires_at: *expires_at, duplicate: true }), "the first one counts");
@@ -238,11 +239,11 @@ impl Model {
     fn acknowledge(&mut self, who: u8, place: u8) -> Check {
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
         let Some((_, seq)) = session.sent.get(usize::from(place) % session.sent.len().max(1)).copied() else {
-            let answer = session.seat.turn(&mut self.wakes).acknowledge(u64::MAX).map_err(|gone| fail("ack", gone))?;
+            let answer = session.seat.acknowledge(u64::MAX, &mut self.wakes).map_err(|gone| fail("ack", gone))?;
             prop_assert_eq!(answer.map_err(|refusal| refusal.code), Err(ErrorCode::Malformed));
             return Ok(());
         };
-        let answer = session.seat.turn(&mut self.wakes).acknowledge(seq).map_err(|gone| fail("ack", gone))?;
+        let answer = session.seat.acknowledge(seq, &mut self.wakes).map_err(|gone| fail("ack", gone))?;
         prop_assert_eq!(answer, Ok(()));
         session.collect = true;
         let (receipts, at) = (session.receipts, self.hub.now());
@@ -260,7 +261,7 @@ impl Model {
     fn collect(&mut self, who: u8, budget: usize) -> Check {
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
         let Collected { frames, more } =
-            session.seat.turn(&mut self.wakes).collect(budget).map_err(|gone| fail("collect", gone))?;
+            session.seat.collect(budget, &mut self.wakes).map_err(|gone| fail("collect", gone))?;
         let but_the_last: usize = frames.iter().rev().skip(1).map(String::len).sum();
         prop_assert!(but_the_last < budget, "more than the budget");
         for frame in frames {
@@ -343,15 +344,14 @@ impl Model {
         for session in self.sessions.values_mut() {
             session.poll();
             if !session.collect {
-                let missed =
-                    session.seat.turn(&mut self.wakes).collect(usize::MAX).map_err(|gone| fail("collect", gone))?;
+                let missed = session.seat.collect(usize::MAX, &mut self.wakes).map_err(|gone| fail("collect", gone))?;
                 prop_assert!(missed.frames.is_empty(), "a wake was lost: {:?}", missed.frames);
             }
         }
         for older in &self.replaced {
             prop_assert_eq!(older.seat.is_over(), Err(Gone::Replaced));
-            prop_assert_eq!(older.seat.turn(&mut self.wakes).acknowledge(1), Err(Gone::Replaced));
-            prop_assert_eq!(older.seat.turn(&mut self.wakes).collect(1).map(|_| ()), Err(Gone::Replaced));
+            prop_assert_eq!(older.seat.acknowledge(1, &mut self.wakes), Err(Gone::Replaced));
+            prop_assert_eq!(older.seat.collect(1, &mut self.wakes).map(|_| ()), Err(Gone::Replaced));
         }
         Ok(())
     }
@@ -364,7 +364,7 @@ impl Model {
             session.poll();
             prop_assert!(session.collect, "a session is not told to end");
             prop_assert_eq!(session.seat.is_over(), Err(Gone::Draining));
-            prop_assert_eq!(session.seat.turn(&mut self.wakes).collect(1).map(|_| ()), Err(Gone::Draining));
+            prop_assert_eq!(session.seat.collect(1, &mut self.wakes).map(|_| ()), Err(Gone::Draining));
         }
         self.hub.erase();
         prop_assert_eq!(self.hub.figures(), (0, Figures::default()));
