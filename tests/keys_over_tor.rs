@@ -56,9 +56,7 @@ async fn made_by_c_tor(directory: &Path) -> (PathBuf, String) {
 }
 
 fn arti(directory: &TempDir) -> Arti {
-    let mut file: toml::Table = tornet::shared().arti_toml().parse().unwrap();
-    let Some(toml::Value::Table(table)) = file.remove("tor") else { panic!("no [tor] table") };
-    Arti::new(table, &directory.path().join("client")).unwrap()
+    Arti::new(tornet::shared().tor_table(), &directory.path().join("client")).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

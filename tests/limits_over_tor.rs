@@ -26,9 +26,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 type Socket = WebSocketStream<Box<dyn ByteStream>>;
 
 fn arti(directory: &Path) -> Arti {
-    let mut file: toml::Table = tokio::task::block_in_place(tornet::shared).arti_toml().parse().unwrap();
-    let Some(toml::Value::Table(table)) = file.remove("tor") else { panic!("no [tor] table") };
-    Arti::new(table, &directory.join("client")).unwrap()
+    Arti::new(tokio::task::block_in_place(tornet::shared).tor_table(), &directory.join("client")).unwrap()
 }
 
 async fn dial(tor: &Arti, url: &ServerUrl) -> Option<Box<dyn ByteStream>> {

@@ -60,9 +60,7 @@ async fn killing_the_relays_that_carry_a_session_loses_no_accepted_message() {
     let configuration = format!("{GENEROUS}{}", network.arti_toml());
     let mut daemon = Daemon::start(&directory.path().join("server"), &configuration, &[]);
     let url = daemon.reachable().await;
-    let mut file: toml::Table = network.arti_toml().parse().unwrap();
-    let Some(toml::Value::Table(table)) = file.remove("tor") else { panic!("no [tor] table") };
-    let arti = Arti::new(table, &directory.path().join("client")).unwrap();
+    let arti = Arti::new(network.tor_table(), &directory.path().join("client")).unwrap();
     let mut alice = Person::new(1, Arc::new(arti.isolated()), &url);
     let mut bob = Person::new(2, Arc::new(arti.isolated()), &url);
     tokio::join!(

@@ -27,9 +27,7 @@ async fn after_messages_over_the_onion_and_a_kill_nothing_is_in_the_state_direct
     let configuration = format!("{GENEROUS}{}", network.arti_toml());
     let mut daemon = Daemon::start(&home, &configuration, &["--log-level", "debug"]);
     let url = daemon.reachable().await;
-    let mut file: toml::Table = network.arti_toml().parse().unwrap();
-    let Some(toml::Value::Table(table)) = file.remove("tor") else { panic!("no [tor] table") };
-    let arti = Arti::new(table, &directory.path().join("client")).unwrap();
+    let arti = Arti::new(network.tor_table(), &directory.path().join("client")).unwrap();
     let person = |number| Person::new(number, Arc::new(arti.isolated()), &url);
     let (mut alice, mut bob) = (person(101), person(102));
     let nobody = person(103).fingerprint;

@@ -44,9 +44,7 @@ fn resident(process: u32) -> u64 {
 
 fn tor_table() -> toml::Table {
     let network = tokio::task::block_in_place(tornet::shared);
-    let mut file: toml::Table = network.arti_toml().parse().unwrap();
-    let Some(toml::Value::Table(table)) = file.remove("tor") else { panic!("no [tor] table") };
-    table
+    network.tor_table()
 }
 
 fn start(directory: &TempDir, onion: &str) -> Daemon {

@@ -87,8 +87,7 @@ async fn ask(stream: &mut Stream, question: &str) -> String {
 /// The network that these tests share, and the settings of a service in it.
 fn settings() -> (tornet::Shared, Settings) {
     let network = tokio::task::block_in_place(tornet::shared);
-    let mut file: toml::Table = network.arti_toml().parse().unwrap();
-    let Some(toml::Value::Table(tor)) = file.remove("tor") else { panic!("no [tor] table") };
+    let tor = network.tor_table();
     (network, Settings { tor, ..Settings::default() })
 }
 

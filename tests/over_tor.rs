@@ -19,9 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// Tor in this process, in the shared network.
 fn arti(directory: &TempDir) -> Arti {
     let network = tornet::shared();
-    let mut file: toml::Table = network.arti_toml().parse().unwrap();
-    let Some(toml::Value::Table(table)) = file.remove("tor") else { panic!("no [tor] table") };
-    Arti::new(table, &directory.path().join("client")).unwrap()
+    Arti::new(network.tor_table(), &directory.path().join("client")).unwrap()
 }
 
 fn start(directory: &TempDir) -> Daemon {

@@ -59,9 +59,7 @@ async fn nor_is_what_came_and_went_over_the_onion() {
     let configuration = format!("{GENEROUS}{}", network.arti_toml());
     let mut daemon = Daemon::start(&directory.path().join("server"), &configuration, &[]);
     let url = daemon.reachable().await;
-    let mut file: toml::Table = network.arti_toml().parse().unwrap();
-    let Some(toml::Value::Table(table)) = file.remove("tor") else { panic!("no [tor] table") };
-    let arti = Arti::new(table, &directory.path().join("client")).unwrap();
+    let arti = Arti::new(network.tor_table(), &directory.path().join("client")).unwrap();
     let person = |number| Person::new(number, Arc::new(arti.isolated()), &url);
     talk_and_leave(&daemon, person(111), person(112), person(113)).await;
 }

@@ -154,6 +154,15 @@ impl TorNetwork {
         &self.arti_toml
     }
 
+    /// That table itself.
+    pub fn tor_table(&self) -> toml::Table {
+        let file = self.arti_toml.parse::<toml::Table>();
+        match file.ok().and_then(|mut file| file.remove("tor")) {
+            Some(toml::Value::Table(table)) => table,
+            _ => panic!("no [tor] table"),
+        }
+    }
+
     /// All relays, the authorities first: they carry circuits as well.
     pub fn relays(&self) -> &[Relay] {
         &self.relays
