@@ -8,10 +8,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
 use ephemeral::hub::{Hub, Settings, Wakes};
-use ephemeral::limits::Rate;
-use ephemeral::protocol::{Challenge, Fingerprint};
-use ephemeral::session::{Action, Established, Rules};
-use ephemeral::store::Bounds;
+use ephemeral_core::limits::Rate;
+use ephemeral_core::protocol::{Challenge, Fingerprint};
+use ephemeral_core::session::{Action, Established, Rules};
+use ephemeral_core::store::Bounds;
 
 fn fingerprint(number: u8) -> Fingerprint {
     Fingerprint::from(&SigningKey::from_bytes(&[number; 32]).verifying_key())

@@ -10,13 +10,11 @@ mod arguments;
 mod clients;
 mod doctor;
 mod keys;
-mod manual;
 mod panic;
 mod status;
 
 use std::fmt::Display;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -79,13 +77,6 @@ enum Command {
     /// Look at where and how the server runs, and say what is wrong and what to do
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Doctor),
-    /// Write the man pages and shell completions of both programs: for who makes a package
-    #[command(hide = true, after_help = "Example:\n  ephemeral-server manual target/manual")]
-    Manual {
-        /// Where to: `man` and `completions` are made in it
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
-    },
 }
 
 const STATUS_EXAMPLES: &str = "Examples:
@@ -120,6 +111,12 @@ const KEYS_EXAMPLES: &str = "Examples:
 Whoever has the key is the service. Each command prints the address; where the key is changed, the server must not be
 running.";
 
+/// Returns the definition of the command line, from which the manual is made.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Does what the command line says.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -132,9 +129,6 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { EXIT_CONFIG.into() } else { ExitCode::SUCCESS };
         }
     };
-    if let Some(Command::Manual { folder }) = &cli.command {
-        return manual::run(folder);
-    }
     let config = match Config::load(&cli.flags, &|name| std::env::var_os(name)) {
         Ok(config) => config,
         Err(error) => {
@@ -170,9 +164,7 @@ pub fn main() -> ExitCode {
         Command::CheckIn => panic::check_in(&config.admin_socket),
         Command::Health => status::health(&config.admin_socket),
         Command::Unblock { who } => status::unblock(&who, &config.admin_socket),
-        Command::Run | Command::CheckConfig | Command::Manual { .. } => {
-            run(config, daemon::Origin { flags: cli.flags, log })
-        }
+        Command::Run | Command::CheckConfig => run(config, daemon::Origin { flags: cli.flags, log }),
     }
 }
 

@@ -1,10 +1,10 @@
-//! The only place that asks what time it is. Everything else is handed a [`Millis`](crate::protocol::Millis).
+//! The only place that asks what time it is. Everything else is handed a [`Millis`](ephemeral_core::protocol::Millis).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-use crate::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 /// A source of wall-clock time.
 #[derive(Debug, Clone, Copy)]

@@ -19,10 +19,11 @@ pub use self::problem::{ConfigError, Problem};
 pub use self::sources::Flags;
 use self::sources::Sources;
 use self::tables::Tables;
-use crate::limits::Policy;
 use crate::logging::Level;
 pub use crate::logging::LogFormat;
-use crate::{conn, dead_man, pump, session, store, transport};
+use crate::{conn, pump, transport};
+use ephemeral_core::limits::Policy;
+use ephemeral_core::{dead_man, session, store};
 
 /// Everything that the daemon was told, validated.
 #[derive(Debug, Clone, PartialEq)]

@@ -23,13 +23,13 @@ use crate::events::{Events, Kind};
 use crate::guard::{Guard, Guest, Lobby, Passage, Place, Refused};
 use crate::http::{self, Context, Offence, Outcome};
 use crate::hub::Hub;
-use crate::limits::{Pace, Policy};
 use crate::metrics::{self, Metrics};
 use crate::pump::{self, Timing};
-use crate::session::{AwaitingAuth, Rules};
 use crate::transport::onion::OnionStatus;
 use crate::transport::{CircuitFigures, CircuitHandle, Incoming, Io, Listener, Peer};
 use answers::Answers;
+use ephemeral_core::limits::{Pace, Policy};
+use ephemeral_core::session::{AwaitingAuth, Rules};
 pub use operator::{OnAct, Operator};
 
 /// How many connections there may be.

@@ -10,8 +10,8 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::tor::{self, Notice, TorError};
 use crate::transport::onion::clients;
+use ephemeral_tor::{self as tor, Notice, TorError};
 
 /// Where keys that were replaced are kept, below the state directory.
 pub const RETIRED: &str = "retired";

@@ -13,8 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::limits::{Bucket, Rate};
-use crate::protocol::Millis;
+use ephemeral_core::limits::{Bucket, Rate};
+use ephemeral_core::protocol::Millis;
 pub use kind::Kind;
 use pseudonym::Pseudonyms;
 pub use pseudonym::{Identity, Pseudonym};

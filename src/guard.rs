@@ -15,9 +15,9 @@ use serde::Serialize;
 
 use crate::events::{Events, Identity, Kind, Pseudonym};
 use crate::hub::{Hub, Signal};
-use crate::limits::{Policy, Struck, Table};
-use crate::protocol::{Fingerprint, Millis};
 use crate::transport::Peer;
+use ephemeral_core::limits::{Policy, Struck, Table};
+use ephemeral_core::protocol::{Fingerprint, Millis};
 pub use guest::{Guest, Passage, Refused};
 use key::Key;
 pub use lobby::{Lobby, Place};

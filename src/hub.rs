@@ -15,9 +15,9 @@ use futures::task::AtomicWaker;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::limits::Rate;
-use crate::protocol::{Fingerprint, Millis, Receipt};
-use crate::store::{Bounds, Ended, Figures, PartyId, Store};
+use ephemeral_core::limits::Rate;
+use ephemeral_core::protocol::{Fingerprint, Millis, Receipt};
+use ephemeral_core::store::{Bounds, Ended, Figures, PartyId, Store};
 pub use lifetime::{RestoreError, Restored};
 pub use seat::{Collected, Gone, Kept, Seat};
 

@@ -5,13 +5,13 @@
 //! | module | what lives there |
 //! | --- | --- |
 //! | [`cli`] | the commands of `ephemeral-server`, and what each prints |
+//! | [`client_cli`] | the commands of `ephemeral` |
 //! | [`daemon`] | the composition root: builds the parts, supervises the tasks, drains |
 //! | [`doctor`] | what is wrong with where and how the server runs, and what to do about it |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
 //! | [`erase`] | the identity, gone from the state directory |
 //! | [`service`] | systemd: what the manager is told, and the FD store that keeps a file over a restart |
 //! | [`logging`] | where log lines go, and what never appears in them |
-//! | [`client`] | the client library that `ephemeral` and the tests use |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
 //! | [`http`] | routes, error bodies, headers, the `Host` rule |
 //! | [`metrics`] | the figures of `/stats`, `/metrics` and `status` |
@@ -20,36 +20,24 @@
 //! | [`transport`] | where connections come from: onion service, TCP |
 //! | [`hub`] | who is online; takeover; wakes; the lock around the store |
 //! | [`memory_file`] | the file in RAM that outlives the process, and what is written in it |
-//! | [`session`] | the protocol's state machine: frame in, action out; no socket, no clock |
-//! | [`store`] | mailboxes, quotas, expiry, duplicates; no socket, no clock |
 //! | [`events`] | security events: counters, a bounded ring, pseudonyms, their log lines |
-//! | [`dead_man`] | how long nobody has checked in, and whether that is too long; no clock |
-//! | [`limits`] | rates, strikes and blocks; no clock |
-//! | [`tor`] | the Tor client that the onion service and the client library share |
 //! | [`clock`] | the only place that asks what time it is |
-//! | [`protocol`] | the wire types, pure |
 
 pub mod cli;
-pub mod client;
+pub mod client_cli;
 pub mod clock;
 pub mod config;
 pub mod conn;
 pub mod daemon;
-pub mod dead_man;
 pub mod doctor;
 pub mod erase;
 pub mod events;
 pub mod guard;
 pub mod http;
 pub mod hub;
-pub mod limits;
 pub mod logging;
 pub mod memory_file;
 pub mod metrics;
-pub mod protocol;
 pub mod pump;
 pub mod service;
-pub mod session;
-pub mod store;
-pub mod tor;
 pub mod transport;

@@ -31,8 +31,8 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 use zeroize::Zeroize;
 
-use crate::store::{Entry, Journal, NoRoom, Remembered, Seed};
 use blocks::Blocks;
+use ephemeral_core::store::{Entry, Journal, NoRoom, Remembered, Seed};
 use layout::{BLOCK, CHUNK, Head, Header, Tag};
 pub use medium::create;
 use medium::{Mapping, Medium, offset};

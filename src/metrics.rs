@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::dead_man;
 use crate::events::{Event, Kind};
 use crate::guard::{Guard, Lobby};
 use crate::hub::{Hub, Totals};
-use crate::protocol::Millis;
 use crate::transport::CircuitFigures;
 use crate::transport::onion::OnionStatus;
+use ephemeral_core::dead_man;
+use ephemeral_core::protocol::Millis;
 pub use onion::Onion;
 pub use process::Process;
 use rates::Rates;

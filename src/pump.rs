@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 use crate::events::Kind;
 use crate::guard::{Guest, Place};
 use crate::hub::{Hub, JoinError};
-use crate::protocol::{CloseReason, Welcome, encode};
-use crate::session::{AwaitingAuth, Established, Rules};
 use crate::transport::{CircuitHandle, Io};
+use ephemeral_core::protocol::{CloseReason, Welcome, encode};
+use ephemeral_core::session::{AwaitingAuth, Established, Rules};
 use established::Pump;
 use websocket::{Socket, close, hang_up, open, reason_of};
 

@@ -5,7 +5,7 @@
 #[path = "support/rig.rs"]
 mod rig;
 
-use ephemeral::store::{Bounds, PARTY_COST, RECORD_COST};
+use ephemeral_core::store::{Bounds, PARTY_COST, RECORD_COST};
 use rig::{Options, Rig, Socket, fingerprint, message, pass, settle, sign};
 use serde_json::json;
 

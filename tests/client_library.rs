@@ -8,8 +8,8 @@ mod rig;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ephemeral::client::{ByteStream, ConnectError, Dial, DialError, Event, Identity, Outgoing, ServerUrl, Session};
-use ephemeral::protocol::{ErrorCode, ReceiptStatus};
+use ephemeral_client::{ByteStream, ConnectError, Dial, DialError, Event, Identity, Outgoing, ServerUrl, Session};
+use ephemeral_core::protocol::{ErrorCode, ReceiptStatus};
 use futures::future::BoxFuture;
 use rig::Rig;
 
@@ -24,7 +24,7 @@ impl ToRig {
 
     fn session(&self, number: u8) -> Session {
         let url: ServerUrl = format!("http://{}", rig::HOST).parse().unwrap();
-        Session::new(Arc::new(self.clone()), url, identity(number), ephemeral::client::Options::default())
+        Session::new(Arc::new(self.clone()), url, identity(number), ephemeral_client::Options::default())
     }
 
     fn replace(&self, rig: Option<Rig>) {

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ephemeral::metrics::{Bounds, Metrics};
-use ephemeral::protocol::Millis;
 use ephemeral::transport::CircuitFigures;
 use ephemeral::transport::onion::{OnionStatus, Phase, Probe};
+use ephemeral_core::protocol::Millis;
 use rig::{Rig, START};
 use serde_json::Value;
 use tokio::sync::watch;

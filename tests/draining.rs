@@ -7,7 +7,7 @@ mod raw;
 #[path = "support/rig.rs"]
 mod rig;
 
-use ephemeral::store::Figures;
+use ephemeral_core::store::Figures;
 use raw::Raw;
 use rig::{Rig, message, settle};
 use serde_json::json;

@@ -5,8 +5,8 @@
 #[path = "support/rig.rs"]
 mod rig;
 
-use ephemeral::session::Rules;
-use ephemeral::store::Bounds;
+use ephemeral_core::session::Rules;
+use ephemeral_core::store::Bounds;
 use rig::{Options, Rig, at, fingerprint, message, pass, unlimited};
 use serde_json::{Value, json};
 

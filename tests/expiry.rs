@@ -5,7 +5,7 @@
 #[path = "support/rig.rs"]
 mod rig;
 
-use ephemeral::session::Rules;
+use ephemeral_core::session::Rules;
 use rig::{Options, Rig, START, at, fingerprint, message, pass, settle, unlimited};
 use serde_json::{Value, json};
 
@@ -174,5 +174,5 @@ async fn nothing_is_left_in_the_store_when_everything_has_expired() {
     }
     drop(alice);
     pass(86_400 + 3600).await;
-    assert_eq!(rig.hub.figures(), (0, ephemeral::store::Figures::default()));
+    assert_eq!(rig.hub.figures(), (0, ephemeral_core::store::Figures::default()));
 }

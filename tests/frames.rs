@@ -7,7 +7,7 @@ mod raw;
 #[path = "support/rig.rs"]
 mod rig;
 
-use ephemeral::session::Rules;
+use ephemeral_core::session::Rules;
 use raw::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, Raw};
 use rig::{Options, Rig, message, unlimited};
 use serde_json::json;

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::{Daemon, GENEROUS, PATIENCE, Person};
-use ephemeral::client::dial::Arti;
-use ephemeral::client::{Dial as _, Identity, ServerUrl, Socks};
+use ephemeral_client::dial::Arti;
+use ephemeral_client::{Dial as _, Identity, ServerUrl, Socks};
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -164,12 +164,12 @@ async fn after_a_rotation_the_new_address_is_published_and_the_notice_leads_ther
     assert_ne!(new, old);
 
     // A client that knows the old address and has the notice.
-    let mut book = ephemeral::client::moved::Book::open(&directory.path().join("moved")).unwrap();
+    let mut book = ephemeral_client::moved::Book::open(&directory.path().join("moved")).unwrap();
     let arti = arti(&directory);
     // Right after its bootstrap a Tor client may not have chosen its guards: an attempt then fails at once.
     let asking = async {
         loop {
-            if let Ok(notices) = ephemeral::client::moved::ask(&arti, &new).await {
+            if let Ok(notices) = ephemeral_client::moved::ask(&arti, &new).await {
                 return notices;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -6,8 +6,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use ephemeral::tor::{Keystore, KeystoreError, OnionKey, TorError};
 use ephemeral::transport::onion;
+use ephemeral_tor::{Keystore, KeystoreError, OnionKey, TorError};
 
 const NICKNAME: &str = "ephemeral";
 

@@ -6,21 +6,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Modules that see no I/O, no clock and no task: a test can drive each of them as it is.
-const PURE: [&str; 5] = ["protocol", "store", "limits", "dead_man", "session"];
-/// What these may not name: a path, or one name of it.
-const IMPURE: [&str; 8] = [
-    "tokio",
-    "std::time::Instant",
-    "std::time::SystemTime",
-    "std::net",
-    "std::fs",
-    "std::thread",
-    "spawn",
-    "crate::clock",
-];
-/// Where Tor's crates may be named: files, and folders of the same name.
-const TOR: [&str; 2] = ["src/tor", "src/transport/onion"];
+/// What `crates/core` may not name, beside what Cargo keeps out of it: a path, or one name of it.
+const IMPURE: [&str; 5] = ["std::time::Instant", "std::time::SystemTime", "std::net", "std::fs", "std::thread"];
+/// Where the daemon may name Tor's crates: files, and folders of the same name.
+const TOR: [&str; 1] = ["src/transport/onion"];
+/// Every folder with sources of the workspace.
+const EVERYWHERE: [&str; 5] = ["src", "crates", "tests", "examples", "benches"];
 /// Lines of code in one file, at most.
 const LINES: usize = 400;
 
@@ -267,24 +258,45 @@ fn imports_point_down_the_table() {
 }
 
 #[test]
-fn the_pure_modules_see_no_io_no_clock_and_no_task() {
+fn the_core_names_no_clock_no_file_no_socket_and_no_thread() {
     let mut problems = Vec::new();
-    for source in sources(&["src"]).iter().filter(|source| PURE.contains(&module_of(&source.path))) {
-        for Named { path, line } in paths(source) {
+    for source in sources(&["crates/core/src"]) {
+        for Named { path, line } in paths(&source) {
             let path = path.join("::");
-            for impure in IMPURE {
-                let within = format!("::{path}::").contains(&format!("::{impure}::"));
-                if within {
-                    problems.push(format!("{}:{line}: {path}", source.path));
-                }
+            let impure = IMPURE.iter().any(|impure| format!("::{path}::").contains(&format!("::{impure}::")));
+            if impure {
+                problems.push(format!("{}:{line}: {path}", source.path));
             }
         }
     }
     assert_none(
         &problems,
-        "protocol, store, limits, dead_man and session are handed the time and whatever was read, and return what is to be done: \
-         move the effect to hub, pump or above.",
+        "crates/core is handed the time and the bytes, and returns what is to be done: move the effect to the daemon.",
     );
+}
+
+#[test]
+fn the_core_depends_on_no_runtime_and_no_tor() {
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "--package",
+            "ephemeral-core",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo tree");
+    let tree = String::from_utf8(tree.stdout).expect("UTF-8");
+    assert!(tree.starts_with("ephemeral-core "), "{tree}");
+    let is_impure = |line: &&str| ["tokio", "tor-", "arti-", "hyper", "mio"].iter().any(|name| line.starts_with(name));
+    let impure: Vec<_> = tree.lines().filter(is_impure).map(str::to_owned).collect();
+    assert_none(&impure, "crates/core has come to depend on these: leave them to the daemon.");
 }
 
 #[test]
@@ -310,15 +322,15 @@ fn tors_crates_are_named_in_two_places_only() {
     assert!(allowed > 10, "only {allowed} uses of Tor's crates found: this test no longer reads what is there");
     assert_none(
         &problems,
-        "Only src/tor and src/transport/onion know Tor's crates: give `tor` a function or a type that says what is \
-         needed, and use that.",
+        "Only crates/tor and src/transport/onion know Tor's crates: give `ephemeral-tor` a function or a type that \
+         says what is needed, and use that.",
     );
 }
 
 #[test]
 fn every_file_begins_with_what_it_is_for() {
     let mut problems = Vec::new();
-    for source in sources(&["src", "tests", "examples", "benches"]) {
+    for source in sources(&EVERYWHERE) {
         if !source.text.starts_with("//! ") {
             problems.push(source.path);
         }
@@ -329,7 +341,7 @@ fn every_file_begins_with_what_it_is_for() {
 #[test]
 fn no_file_is_too_long() {
     let mut problems = Vec::new();
-    for source in sources(&["src", "tests", "examples", "benches"]) {
+    for source in sources(&EVERYWHERE) {
         let lines = code(&source.text).lines().filter(|line| !line.trim().is_empty()).count();
         if lines > LINES {
             problems.push(format!("{}: {lines} lines of code", source.path));
@@ -340,7 +352,7 @@ fn no_file_is_too_long() {
 
 #[test]
 fn a_module_with_parts_is_a_file_beside_its_folder() {
-    let found = sources(&["src", "tests", "examples", "benches"]).into_iter().map(|source| source.path);
+    let found = sources(&EVERYWHERE).into_iter().map(|source| source.path);
     let problems: Vec<_> = found.filter(|path| path.ends_with("/mod.rs")).collect();
     assert_none(&problems, "Rename foo/mod.rs to foo.rs.");
 }

@@ -10,9 +10,9 @@ mod rig;
 use std::time::Duration;
 
 use ephemeral::events::Kind;
-use ephemeral::limits::Policy;
-use ephemeral::session::Rules;
 use ephemeral::transport::{Listener, Peer};
+use ephemeral_core::limits::Policy;
+use ephemeral_core::session::Rules;
 use raw::{Frame, Raw, upgrade_request};
 use rig::{Answer, HOST, Options, Rig, Socket, fingerprint, lenient, message, pass, settle, sign};
 use serde_json::json;

@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use daemon::{Daemon, GENEROUS, PATIENCE, Person};
-use ephemeral::client::dial::{Arti, ByteStream};
-use ephemeral::client::{Dial as _, ServerUrl};
-use ephemeral::protocol::{Challenge, Fingerprint};
+use ephemeral_client::dial::{Arti, ByteStream};
+use ephemeral_client::{Dial as _, ServerUrl};
+use ephemeral_core::protocol::{Challenge, Fingerprint};
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
 use ephemeral::hub::{Gone, Hub, Restored, Seat, Settings, Wakes};
-use ephemeral::limits::Rate;
 use ephemeral::memory_file;
-use ephemeral::protocol::{ErrorCode, Fingerprint, Millis};
-use ephemeral::session::{Draft, Submission};
-use ephemeral::store::{Bounds, Figures, RECORD_COST};
+use ephemeral_core::limits::Rate;
+use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
+use ephemeral_core::session::{Draft, Submission};
+use ephemeral_core::store::{Bounds, Figures, RECORD_COST};
 use serde_json::Value;
 
 const START: Millis = Millis(1_767_355_200_000);
@@ -88,7 +88,7 @@ async fn the_next_hub_goes_on_under_the_same_epoch_with_the_same_numbers_quotas_
 
     let (next, restored) = restore_with(&file, Bounds::default(), START.plus(1));
     assert_eq!(next.epoch(), hub.epoch());
-    let both_offline = Figures { bytes: figures.bytes + 2 * ephemeral::store::PARTY_COST, ..figures };
+    let both_offline = Figures { bytes: figures.bytes + 2 * ephemeral_core::store::PARTY_COST, ..figures };
     assert_eq!(restored, Restored::Going { figures: both_offline, damaged: 0, torn_blocks: 0 });
     let (alice, bob) = (join(&next, 1), join(&next, 2));
     assert_eq!(collect(&bob), before[1..]);

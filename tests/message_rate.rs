@@ -10,8 +10,8 @@ mod rig;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ephemeral::session::Rules;
 use ephemeral::transport::Peer;
+use ephemeral_core::session::Rules;
 use raw::{Frame, Raw, upgrade_request};
 use rig::{HOST, Options, Rig, fingerprint, message, pass};
 use serde_json::json;

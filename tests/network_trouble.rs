@@ -10,8 +10,8 @@ mod tornet;
 use std::sync::Arc;
 
 use daemon::{Daemon, GENEROUS, Person};
-use ephemeral::client::ServerUrl;
-use ephemeral::client::dial::Arti;
+use ephemeral_client::ServerUrl;
+use ephemeral_client::dial::Arti;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::block_in_place;

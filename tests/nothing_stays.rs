@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use canary::{Canary, everything_below, search};
 use ed25519_dalek::SigningKey;
-use ephemeral::client::ServerUrl;
-use ephemeral::protocol::{Challenge, Fingerprint};
+use ephemeral_client::ServerUrl;
+use ephemeral_core::protocol::{Challenge, Fingerprint};
 use futures::{SinkExt as _, StreamExt as _};
 use rustix::process::Signal;
 use serde_json::{Value, json};

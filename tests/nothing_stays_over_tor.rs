@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use canary::{Canary, everything_below, search};
 use daemon::{Daemon, GENEROUS, Person, until_both};
-use ephemeral::client::dial::Arti;
+use ephemeral_client::dial::Arti;
 use rustix::process::Signal;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +45,7 @@ async fn after_messages_over_the_onion_and_a_kill_nothing_is_in_the_state_direct
 
     let places = everything_below(&home);
     assert!(places.iter().any(|path| path.starts_with(home.join("state/tor/cache"))), "Tor has kept files: {places:?}");
-    let key = |fingerprint: ephemeral::protocol::Fingerprint| {
+    let key = |fingerprint: ephemeral_core::protocol::Fingerprint| {
         let bytes = data_encoding::HEXLOWER.decode(fingerprint.to_string().as_bytes()).unwrap();
         Canary::key(bytes.first_chunk().unwrap())
     };

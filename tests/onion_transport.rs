@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ephemeral::tor;
 use ephemeral::transport::Incoming;
 use ephemeral::transport::onion::{self, OnionError, OnionStatus, Outlets, Phase, Settings};
+use ephemeral_tor as tor;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;

@@ -10,8 +10,8 @@ mod rig;
 use std::sync::Arc;
 
 use ephemeral::events::Kind;
-use ephemeral::limits::Policy;
 use ephemeral::transport::Listener;
+use ephemeral_core::limits::Policy;
 use raw::upgrade_request;
 use rig::{Answer, Options, Rig, fingerprint, lenient};
 

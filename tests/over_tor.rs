@@ -10,8 +10,8 @@ mod tornet;
 use std::sync::Arc;
 
 use daemon::{Daemon, GENEROUS, Person, until_both};
-use ephemeral::client::dial::Arti;
-use ephemeral::client::{Dial, ServerUrl, Socks};
+use ephemeral_client::dial::Arti;
+use ephemeral_client::{Dial, ServerUrl, Socks};
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -64,7 +64,7 @@ async fn a_message_to_somebody_offline_waits_and_arrives_after_they_connect() {
     alice.until("acceptance", |alice| alice.accepted == 1).await;
     bob.until("delivery", |bob| bob.received.len() == 1).await;
     assert_eq!(bob.contents(), ["while you were away"]);
-    assert_eq!(bob.received[0].delivery_type, ephemeral::protocol::DeliveryType::Stored);
+    assert_eq!(bob.received[0].delivery_type, ephemeral_core::protocol::DeliveryType::Stored);
     assert!(bob.session.close().await, "the acknowledgement has arrived");
     alice.until("the receipt", |alice| alice.delivered == 1).await;
 }
@@ -124,8 +124,8 @@ async fn get_health(dialer: &dyn Dial, url: &ServerUrl) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_load_drains_and_tells_every_sender_what_became_of_its_message() {
-    use ephemeral::client::{Connection, Identity, Lost, Options};
-    use ephemeral::protocol::{ErrorCode, ServerEvent};
+    use ephemeral_client::{Connection, Identity, Lost, Options};
+    use ephemeral_core::protocol::{ErrorCode, ServerEvent};
     use std::time::{Duration, Instant};
 
     let directory = tempfile::tempdir().unwrap();

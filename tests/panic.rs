@@ -13,8 +13,8 @@ use std::path::Path;
 use std::process::Output;
 
 use daemon::{Daemon, GENEROUS, Manager, PATIENCE};
-use ephemeral::client::{Connection, Direct, Identity, Options, ServerUrl, Welcome};
-use ephemeral::protocol::{Millis, ServerEvent};
+use ephemeral_client::{Connection, Direct, Identity, Options, ServerUrl, Welcome};
+use ephemeral_core::protocol::{Millis, ServerEvent};
 use memory::times_in_memory;
 use rustix::process::Signal;
 use serde_json::{Value, json};

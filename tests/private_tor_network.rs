@@ -54,7 +54,7 @@ fn ask(client: &Client, host: &str, line: &str) -> String {
 async fn ask_with_arti(network: &TorNetwork, host: &str, line: &str) -> String {
     let config: toml::Table = toml::from_str(network.arti_toml()).unwrap();
     let state = network.directory().join("arti");
-    let client = ephemeral::tor::bootstrap(config["tor"].as_table().unwrap().clone(), &state).await.unwrap();
+    let client = ephemeral_tor::bootstrap(config["tor"].as_table().unwrap().clone(), &state).await.unwrap();
     let mut stream = client.connect((host, 80)).await.unwrap();
     stream.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     stream.flush().await.unwrap();

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use canary::Canary;
 use daemon::{Daemon, GENEROUS, PATIENCE, Person, until_both};
-use ephemeral::client::dial::{Arti, Direct};
+use ephemeral_client::dial::{Arti, Direct};
 use memory::times_in_memory;
 use tokio::time::timeout;
 

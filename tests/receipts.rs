@@ -5,7 +5,7 @@
 #[path = "support/rig.rs"]
 mod rig;
 
-use ephemeral::store::Bounds;
+use ephemeral_core::store::Bounds;
 use rig::{Options, Rig, Socket, at, fingerprint, message, pass, settle};
 use serde_json::{Value, json};
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use daemon::{Daemon, GENEROUS, Person, until_both};
-use ephemeral::client::{Direct, ServerUrl};
+use ephemeral_client::{Direct, ServerUrl};
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -5,8 +5,8 @@
 #[path = "support/rig.rs"]
 mod rig;
 
-use ephemeral::protocol::Sanitize;
-use ephemeral::session::Rules;
+use ephemeral_core::protocol::Sanitize;
+use ephemeral_core::session::Rules;
 use rig::{Rig, at, fingerprint, message, unlimited};
 use serde_json::{Value, json};
 

@@ -6,8 +6,8 @@
 mod session_rules;
 
 use data_encoding::BASE64URL_NOPAD;
-use ephemeral::protocol::{CloseReason, Millis, Sanitize};
-use ephemeral::session::Action;
+use ephemeral_core::protocol::{CloseReason, Millis, Sanitize};
+use ephemeral_core::session::Action;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

@@ -8,8 +8,8 @@ mod rig;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ephemeral::limits::Policy;
 use ephemeral::transport::{Audience, Listener, Peer};
+use ephemeral_core::limits::Policy;
 use rig::{Answer, HOST, Options, Rig, fingerprint, lenient, message, pass, settle};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -3,7 +3,7 @@
 #[path = "support/store_model.rs"]
 mod store_model;
 
-use ephemeral::store::Bounds;
+use ephemeral_core::store::Bounds;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use store_model::{Ack, Model, Op, PEOPLE};

@@ -10,8 +10,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use daemon::{Daemon, GENEROUS, Manager};
-use ephemeral::client::{Connection, Direct, Identity, Options, ServerUrl, Welcome};
-use ephemeral::protocol::{DeliveryType, Fingerprint, ReceivedMessage, ServerEvent};
+use ephemeral_client::{Connection, Direct, Identity, Options, ServerUrl, Welcome};
+use ephemeral_core::protocol::{DeliveryType, Fingerprint, ReceivedMessage, ServerEvent};
 use rustix::process::Signal;
 use serde_json::json;
 

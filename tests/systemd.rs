@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use box_load::{Control, fetch, pair};
-use ephemeral::client::{Connection, Direct, Identity, Options, ServerUrl};
+use ephemeral_client::{Connection, Direct, Identity, Options, ServerUrl};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use systemd_box::{SystemdBox, UNIT};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

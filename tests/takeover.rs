@@ -5,7 +5,7 @@
 #[path = "support/rig.rs"]
 mod rig;
 
-use ephemeral::session::Rules;
+use ephemeral_core::session::Rules;
 use rig::{Options, Rig, message, settle};
 use serde_json::json;
 

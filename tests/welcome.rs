@@ -7,8 +7,8 @@ mod raw;
 #[path = "support/rig.rs"]
 mod rig;
 
-use ephemeral::session::Rules;
-use ephemeral::store::Bounds;
+use ephemeral_core::session::Rules;
+use ephemeral_core::store::Bounds;
 use raw::{Frame, Raw, upgrade_request};
 use rig::{HOST, Options, Rig, at, fingerprint, message, sign};
 use serde_json::json;

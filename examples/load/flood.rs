@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use ephemeral::events::{Events, Identity, Kind};
-use ephemeral::limits::{Bucket, Rate};
-use ephemeral::protocol::Millis;
+use ephemeral_core::limits::{Bucket, Rate};
+use ephemeral_core::protocol::Millis;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::pairs::{self, Shape};

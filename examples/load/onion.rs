@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use ephemeral::client::dial::Arti;
+use ephemeral_client::dial::Arti;
 use futures::future::try_join_all;
 use tokio::task::block_in_place;
 

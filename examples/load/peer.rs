@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 
 use anyhow::{Result, anyhow, bail};
 use ed25519_dalek::SigningKey;
-use ephemeral::client::ServerUrl;
-use ephemeral::client::dial::{Arti, ByteStream, Dial as _, Direct};
-use ephemeral::protocol::{Challenge, Fingerprint};
+use ephemeral_client::ServerUrl;
+use ephemeral_client::dial::{Arti, ByteStream, Dial as _, Direct};
+use ephemeral_core::protocol::{Challenge, Fingerprint};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use serde_json::{Value, json};
 use std::pin::Pin;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::peer::{Peer, Target};
 use crate::tornet::{OnionService, TorNetwork};
-use ephemeral::client::dial::Arti;
+use ephemeral_client::dial::Arti;
 
 /// Everything that would refuse a load test's load is out of its way; nothing else differs from the defaults.
 const CONFIG: &str = r#"

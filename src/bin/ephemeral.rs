@@ -7,5 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
-    ephemeral::client::cli::main()
+    ephemeral::client_cli::main()
 }

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{complain, failure, print};
-use crate::tor::DiscoveryKey;
 use crate::transport::onion::clients;
+use ephemeral_tor::DiscoveryKey;
 
 const ADD_HELP: &str = "\
 Example:

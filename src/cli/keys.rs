@@ -13,10 +13,10 @@ use clap::{Args, Subcommand};
 use super::{complain, print};
 use crate::config::Config;
 use crate::erase::RETIRED;
-use crate::tor::{Keystore, KeystoreError, MovedError, OnionKey, OnionKeyError};
 use ask::Passphrase;
 pub(super) use ask::to_type;
 use backup::BackupError;
+use ephemeral_tor::{Keystore, KeystoreError, MovedError, OnionKey, OnionKeyError};
 
 /// What the key of a service is called in a directory of C tor's.
 const C_TOR_FILE: &str = "hs_ed25519_secret_key";

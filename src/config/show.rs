@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::tables::{LEVELS, SANITIZE, VANGUARDS};
-use crate::limits::Policy;
 use crate::transport::{clearnet, onion};
-use crate::{conn, pump, session, store};
+use crate::{conn, pump};
+use ephemeral_core::limits::Policy;
+use ephemeral_core::{session, store};
 
 impl Config {
     /// Every setting that has an effect, as TOML: read as a file, with the same flags and environment for what no file

@@ -7,11 +7,12 @@ use toml::de::DeValue;
 use super::clearnet::Clearnet;
 use super::document::Document;
 use super::setting::Setting;
-use crate::limits::{Policy, REQUESTS, Rate};
 use crate::logging::Level;
-use crate::protocol::Sanitize;
 use crate::transport::onion::{self, Vanguards};
-use crate::{conn, dead_man, pump, session, store};
+use crate::{conn, pump};
+use ephemeral_core::limits::{Policy, REQUESTS, Rate};
+use ephemeral_core::protocol::Sanitize;
+use ephemeral_core::{dead_man, session, store};
 
 /// A message's age is kept in 32 bits of milliseconds, which is a little less than 50 days.
 const MAX_TTL_S: u64 = 40 * 24 * 60 * 60;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::*;
-use crate::limits::Rate;
+use ephemeral_core::limits::Rate;
 
 /// Loads with a file of this text, these variables and these flags.
 pub(super) fn load(text: &str, variables: &[(&str, &str)], mut flags: Flags) -> Result<Config, String> {
@@ -149,7 +149,7 @@ fn every_key_arrives_where_it_has_its_effect() {
         survive_restart: false,
         rules: session::Rules {
             content_bytes: 1000,
-            sanitize: crate::protocol::Sanitize::Reject,
+            sanitize: ephemeral_core::protocol::Sanitize::Reject,
             default_ttl_s: 60,
             max_ttl_s: 120,
             messages_per_minute: 11,
@@ -202,7 +202,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),
         }),
         grace: Duration::from_secs(21),
-        dead_man: crate::dead_man::Settings { after_days: 22, keys: true },
+        dead_man: ephemeral_core::dead_man::Settings { after_days: 22, keys: true },
         log_level: crate::logging::Level::Debug,
         log_filter: "debug".into(),
         log_format: LogFormat::Text,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Server;
-use crate::dead_man;
 use crate::http::Act;
+use ephemeral_core::dead_man;
 
 /// Does what the administrator asks for; whether all of it was done. It is called within a request.
 pub type OnAct = Arc<dyn Fn(&Server, Act) -> bool + Send + Sync>;

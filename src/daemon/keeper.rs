@@ -13,10 +13,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::reload::Reloaded;
-use crate::dead_man;
 use crate::hub::Hub;
 use crate::service;
 use crate::transport::onion::{OnionStatus, Phase};
+use ephemeral_core::dead_man;
 
 /// How often it is looked at, at least; more often where the manager wants to hear it more often.
 const LOOK: Duration = Duration::from_secs(10);

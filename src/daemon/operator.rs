@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::conn::{self, Server};
-use crate::dead_man::{DeadMan, Figures, Moment, Settings, Verdict};
 use crate::erase;
 use crate::http::Act;
+use ephemeral_core::dead_man::{DeadMan, Figures, Moment, Settings, Verdict};
 use marks::Kept;
 
 /// Between two looks at the dead-man switch.

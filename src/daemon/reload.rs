@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use crate::config::{Config, ConfigError, Flags};
 use crate::conn::Server;
 use crate::transport::clearnet::Control;
-use crate::{hub, logging, store};
+use crate::{hub, logging};
+use ephemeral_core::store;
 
 /// Where the configuration came from, and what decides about the log.
 pub struct Origin {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 /// Everything that is judged.
 #[derive(Debug, Clone)]

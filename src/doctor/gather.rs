@@ -15,8 +15,8 @@ use rustix::process::{Resource, getrlimit, getuid};
 use super::facts::{Bind, Clock, Facts, Listener, Online, Settings, Tor};
 use crate::clock;
 use crate::config::Config;
-use crate::tor::Keystore;
 use crate::transport::onion::Vanguards;
+use ephemeral_tor::Keystore;
 
 pub use online::LIMIT as ONLINE_LIMIT;
 

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use siphasher::sip::SipHasher24;
 use zeroize::Zeroize;
 
-use crate::protocol::{Fingerprint, Millis};
+use ephemeral_core::protocol::{Fingerprint, Millis};
 
 /// A day, in milliseconds: how long a pseudonym means the same.
 const DAY_MS: u64 = 86_400_000;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::protocol::Fingerprint;
+use ephemeral_core::protocol::Fingerprint;
 
 const NOW: Millis = Millis(1_767_355_200_000);
 const DAY: u64 = 86_400_000;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Guard, Key};
 use crate::events::Kind;
 use crate::hub::Signal;
-use crate::limits::Pace;
-use crate::protocol::Fingerprint;
+use ephemeral_core::limits::Pace;
+use ephemeral_core::protocol::Fingerprint;
 
 /// Why a connection is refused before anything was read from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,10 +177,10 @@ mod tests {
     use crate::clock::Clock;
     use crate::events::Events;
     use crate::hub::{Hub, Settings};
-    use crate::limits::{Policy, Rate};
-    use crate::protocol::Millis;
-    use crate::store::Bounds;
     use crate::transport::Peer;
+    use ephemeral_core::limits::{Policy, Rate};
+    use ephemeral_core::protocol::Millis;
+    use ephemeral_core::store::Bounds;
 
     /// Somebody who is let in, while another connection of the same peer gets it blocked.
     fn is_let_in_while(blocks: impl Fn(&Guest)) -> bool {

@@ -6,7 +6,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::{Context, response};
-use crate::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 /// Whether the service can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::response::{error, json};
 use super::{Act, Context, Outcome, not_allowed};
-use crate::dead_man::Figures;
+use ephemeral_core::dead_man::Figures;
 
 const PANIC: &str = "/panic";
 const CHECK_IN: &str = "/check-in";

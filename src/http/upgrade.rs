@@ -10,8 +10,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Outcome;
 use super::response::error;
-use crate::protocol::{Challenge, Fingerprint};
-use crate::session::AwaitingAuth;
+use ephemeral_core::protocol::{Challenge, Fingerprint};
+use ephemeral_core::session::AwaitingAuth;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const VERSION_13: HeaderValue = HeaderValue::from_static("13");

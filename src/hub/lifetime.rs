@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::{Hub, Settings, State, Totals, Wakes};
 use crate::clock::Clock;
 use crate::memory_file::{Found, MemoryFile, MemoryFileError, Unreadable};
-use crate::store::{Figures, Journal, Seed, Store};
+use ephemeral_core::store::{Figures, Journal, Seed, Store};
 
 /// Why a hub cannot be made.
 #[derive(Debug, thiserror::Error)]

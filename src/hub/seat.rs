@@ -3,9 +3,9 @@
 use std::sync::{Arc, MutexGuard};
 
 use super::{Hub, Signal, State, Wakes};
-use crate::protocol::{CAUGHT_UP, ErrorCode, Millis, encode};
-use crate::session::{Draft, Refusal, Submission};
-use crate::store::{Full, Letter, NeverDelivered, Next, PartyId};
+use ephemeral_core::protocol::{CAUGHT_UP, ErrorCode, Millis, encode};
+use ephemeral_core::session::{Draft, Refusal, Submission};
+use ephemeral_core::store::{Full, Letter, NeverDelivered, Next, PartyId};
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
 pub struct Seat {

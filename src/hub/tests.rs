@@ -8,8 +8,8 @@ use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::protocol::{ErrorCode, ReceiptStatus};
-use crate::session::{Draft, Refusal, Submission};
+use ephemeral_core::protocol::{ErrorCode, ReceiptStatus};
+use ephemeral_core::session::{Draft, Refusal, Submission};
 
 const START: Millis = Millis(1_767_355_200_000);
 

@@ -26,8 +26,8 @@
 use crc32fast::Hasher;
 
 use super::Unreadable;
-use crate::protocol::{Fingerprint, Millis};
-use crate::store::{Entry, RECORD_COST};
+use ephemeral_core::protocol::{Fingerprint, Millis};
+use ephemeral_core::store::{Entry, RECORD_COST};
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 128;

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::layout::{self, BLOCK, CHUNK, CHUNK_BLOCKS, Head, Header, Tag};
 use super::medium::{Medium, offset};
 use super::{Left, MemoryFile};
-use crate::store::{Remembered, Seed, Waiting};
+use ephemeral_core::store::{Remembered, Seed, Waiting};
 
 impl<M: Medium> MemoryFile<M> {
     /// Reads all blocks of the chunks that have data, and overwrites those that nothing leads to.

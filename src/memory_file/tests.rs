@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::*;
-use crate::protocol::{Fingerprint, Millis};
-use crate::store::{Bounds, Letter, Next, PartyId, RECORD_COST, Store};
+use ephemeral_core::protocol::{Fingerprint, Millis};
+use ephemeral_core::store::{Bounds, Letter, Next, PartyId, RECORD_COST, Store};
 use layout::CHUNK_BLOCKS;
 
 const NOW: Millis = Millis(1_767_355_200_000);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::protocol::Millis;
 use crate::transport::onion::{OnionStatus, Phase};
 use crate::transport::{CircuitFigures, CircuitRefused};
+use ephemeral_core::protocol::Millis;
 
 /// The onion service.
 #[derive(Debug, Serialize)]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::hub::Totals;
-use crate::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 /// Between two samples.
 pub const SAMPLE: Duration = Duration::from_secs(5);

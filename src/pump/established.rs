@@ -13,9 +13,9 @@ use super::{Settings, TURN_BYTES, offence};
 use crate::events::Kind;
 use crate::guard::Guest;
 use crate::hub::{Gone, Kept, Seat, Wakes};
-use crate::limits::{Bucket, Rate};
-use crate::protocol::{Accepted, CloseReason, ErrorCode, Millis, encode};
-use crate::session::{Action, Established};
+use ephemeral_core::limits::{Bucket, Rate};
+use ephemeral_core::protocol::{Accepted, CloseReason, ErrorCode, Millis, encode};
+use ephemeral_core::session::{Action, Established};
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;

@@ -13,8 +13,8 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::TURN_BYTES;
 pub use super::meter::Meter;
-use crate::protocol::CloseReason;
 use crate::transport::Io;
+use ephemeral_core::protocol::CloseReason;
 
 /// Read at once, and allocated for every connection: the larger part of what an idle one costs.
 const READ_BUFFER: usize = 2048;

@@ -1,5 +1,5 @@
 //! The onion service: an in-process Tor client (Arti) that publishes it, and the rendezvous circuits that reach it.
-//! With [`crate::tor`], the only importer of `arti-*` and `tor-*` on the server's side.
+//! With [`ephemeral_tor`], the only importer of `arti-*` and `tor-*` on the server's side.
 
 mod circuits;
 pub mod clients;
@@ -20,8 +20,8 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::tor::TorError;
 use crate::transport::{Audience, CircuitFigures, Incoming, Listener, OnRefusal};
+use ephemeral_tor::TorError;
 
 use circuits::Circuits;
 use service::{End, Service};

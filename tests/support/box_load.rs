@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ephemeral::client::backoff::Backoff;
-use ephemeral::client::{Connection, Direct, Event, Identity, Options, Outgoing, ServerUrl, Session};
 use ephemeral::clock::Clock;
-use ephemeral::protocol::{Fingerprint, Millis, ReceivedMessage, ServerEvent};
+use ephemeral_client::backoff::Backoff;
+use ephemeral_client::{Connection, Direct, Event, Identity, Options, Outgoing, ServerUrl, Session};
+use ephemeral_core::protocol::{Fingerprint, Millis, ReceivedMessage, ServerEvent};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 

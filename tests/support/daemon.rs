@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use ephemeral::client::{Dial, Event, Identity, Options, Outgoing, ServerUrl, Session};
-use ephemeral::protocol::{Fingerprint, ReceivedMessage};
+use ephemeral_client::{Dial, Event, Identity, Options, Outgoing, ServerUrl, Session};
+use ephemeral_core::protocol::{Fingerprint, ReceivedMessage};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;

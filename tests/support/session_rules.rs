@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use ed25519_dalek::SigningKey;
-use ephemeral::protocol::{Challenge, ErrorCode, Fingerprint, Millis, Sanitize};
-use ephemeral::session::{Action, AwaitingAuth, Established, Rules};
+use ephemeral_core::protocol::{Challenge, ErrorCode, Fingerprint, Millis, Sanitize};
+use ephemeral_core::session::{Action, AwaitingAuth, Established, Rules};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 

@@ -8,9 +8,9 @@ mod written_down;
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use ephemeral::limits::Rate;
-use ephemeral::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
-use ephemeral::store::{
+use ephemeral_core::limits::Rate;
+use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
+use ephemeral_core::store::{
     Bounds, Ended, Figures, Full, Letter, NeverDelivered, Next, PARTY_COST, PartyId, RECORD_COST, Seed, Store,
 };
 use proptest::prelude::*;

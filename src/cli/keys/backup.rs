@@ -11,7 +11,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::rotate::{read_notices, write_notices};
 use super::{Consent, KeysError, Place, files};
-use crate::tor::{MovedError, Notice, OnionKey, OnionKeyError};
+use ephemeral_tor::{MovedError, Notice, OnionKey, OnionKeyError};
 
 /// Bytes of a backup, at most.
 pub(super) const MOST_BYTES: usize = 4 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use super::{KeysError, Place, ask, complain, files};
 use crate::clock::Clock;
-use crate::tor::{Notice, OnionKey};
+use ephemeral_tor::{Notice, OnionKey};
 
 /// Exchanges the key. Returns the new address.
 pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<String, KeysError> {

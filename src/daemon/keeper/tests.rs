@@ -3,9 +3,9 @@
 use super::*;
 use crate::clock::Clock;
 use crate::hub::Settings;
-use crate::limits::Rate;
-use crate::store::Bounds;
 use crate::transport::onion::Reason;
+use ephemeral_core::limits::Rate;
+use ephemeral_core::store::Bounds;
 
 fn hub() -> Arc<Hub> {
     let settings = Settings { bounds: Bounds::default(), rate: Rate::new(60, 60), sessions: 10 };

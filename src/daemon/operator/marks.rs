@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::dead_man::{Marks, Moment};
 use crate::erase::CHECK_IN;
+use ephemeral_core::dead_man::{Marks, Moment};
 
 /// Between two writes, at least: a program that asks for the figures every second is no reason to write every second.
 const OFTEN_MS: u64 = 60 * 1000;
@@ -76,7 +76,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Millis;
+    use ephemeral_core::protocol::Millis;
 
     fn marks(checked_in: u64, seen: u64) -> Marks {
         Marks { checked_in: Millis(checked_in), seen: Millis(seen) }

@@ -2,7 +2,7 @@
 
 use crate::doctor::facts::{Clock, Daemon, Memory, Sync, Unit};
 use crate::doctor::{Finding, Level};
-use crate::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 const CORE: &str = "process.core_dumps";
 const PRIVILEGES: &str = "process.privileges";

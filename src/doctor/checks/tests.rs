@@ -10,7 +10,7 @@ use crate::doctor::facts::{
     Bind, Clock, Daemon, Disk, Listener, Memory, Node, Online, Settings, State, Swap, Sync, Tor, Unit,
 };
 use crate::doctor::{Level, worst};
-use crate::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 const HOUR: u64 = 60 * 60 * 1000;
 /// 2026-06-01T00:00:00Z.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use crate::doctor::facts::{Disk, Node, State};
-use crate::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 /// Entries that are looked at, and exposed ones that are reported.
 const ENTRIES: usize = 10_000;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use tokio::time::timeout;
 
-use crate::tor;
+use ephemeral_tor as tor;
 
 /// For a directory of some megabytes over a slow line, and a circuit.
 pub const LIMIT: Duration = Duration::from_secs(180);

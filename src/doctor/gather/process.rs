@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::kernel::kibibytes;
 use crate::doctor::facts::Daemon;
-use crate::tor;
+use ephemeral_tor as tor;
 
 /// For an answer on the own machine.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -48,8 +48,7 @@ fn by_command_line(state_dir: &Path) -> Option<u32> {
 /// Whether a command line is that of a server with this state directory. `line`: arguments, each with a zero behind it.
 fn is_server(line: &[u8], state_dir: &Path) -> bool {
     let arguments: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
-    let other =
-        ["doctor", "keys", "address", "check-config", "status", "clients", "unblock", "panic", "check-in", "manual"];
+    let other = ["doctor", "keys", "address", "check-config", "status", "clients", "unblock", "panic", "check-in"];
     let mut told = arguments.windows(2).filter_map(|pair| match pair {
         [flag, value] if flag == "--state-dir" => Some(value.to_string()),
         [flag, _] => flag.strip_prefix("--state-dir=").map(str::to_owned),

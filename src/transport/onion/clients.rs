@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::tor::{DiscoveryKey, NotADiscoveryKey};
+use ephemeral_tor::{DiscoveryKey, NotADiscoveryKey};
 
 /// Clients of one service, at most: a descriptor that is encrypted to more keys may be too large for the directories
 /// (`tor_hsservice` advises 160), and one of them is the server's own.

@@ -8,8 +8,8 @@
 use tokio::time::{Duration, Instant};
 
 use super::Settings;
-use crate::limits::{Bucket, Rate};
-use crate::protocol::Millis;
+use ephemeral_core::limits::{Bucket, Rate};
+use ephemeral_core::protocol::Millis;
 
 /// See the module.
 pub(super) struct Pace {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tor_config::BoolOrAuto;
 
-use crate::tor::Client;
+use ephemeral_tor::Client;
 
 /// For the descriptor, a rendezvous, a stream and an answer. On the Tor network it takes a few seconds.
 const TIMEOUT: Duration = Duration::from_secs(60);

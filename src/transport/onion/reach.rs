@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::sleep::backoff;
 use super::{LOG, OnionStatus, Phase, Probe, Reason};
-use crate::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 /// Between two connections to the own address while all is well: half of this at least. It is doubled from the first
 /// on: what was reached only just now may be lost as soon.

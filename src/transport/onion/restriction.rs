@@ -12,7 +12,7 @@ use tor_keymgr::KeystoreSelector;
 
 use super::clients::{self, Clients};
 use super::{LOG, OnionError, OnionStatus, Settings, service};
-use crate::tor::{Client, DiscoveryKey, TorError};
+use ephemeral_tor::{Client, DiscoveryKey, TorError};
 
 /// Between two looks at the directory of the clients.
 const INTERVAL: Duration = Duration::from_secs(2);

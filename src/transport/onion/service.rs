@@ -18,7 +18,7 @@ use super::circuits::{Circuits, hard_stream_bound};
 use super::reach::Outlook;
 use super::restriction::Restriction;
 use super::{OnionError, PROOF_OF_WORK, Settings, Vanguards, watch};
-use crate::tor::{self, Client, DiscoveryKey, EndOnDrop, TorError};
+use ephemeral_tor::{self as tor, Client, DiscoveryKey, EndOnDrop, TorError};
 
 /// How a life ended.
 pub(super) enum End {

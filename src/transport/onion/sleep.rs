@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 /// How far the wall clock may drift from the monotonic one, or a timer be late, before it means something.
 const TOLERANCE: Duration = Duration::from_secs(15);

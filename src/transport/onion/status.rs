@@ -6,7 +6,7 @@ use std::time::Duration;
 use arti_client::status::BlockageKind;
 use tokio::time::Instant;
 
-use crate::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 /// What is known about the onion service: the source of `/health`, of the lines on the terminal, of `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -12,7 +12,7 @@ use super::reach::Outlook;
 use super::sleep::sleep_until;
 use super::{LOG, Probe, Reason};
 use crate::clock::Clock;
-use crate::tor::Client;
+use ephemeral_tor::Client;
 
 /// The first connection waits until Arti has tried to publish the descriptor, and then for this long.
 const PUBLISHED: Duration = Duration::from_secs(1);

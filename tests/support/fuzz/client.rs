@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ephemeral::protocol::{ErrorCode, Millis};
+use ephemeral_core::protocol::{ErrorCode, Millis};
 use futures::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;

@@ -10,8 +10,8 @@
 #[path = "../session_rules.rs"]
 mod session_rules;
 
-use ephemeral::protocol::{ClientFrame, CloseReason, ErrorCode, Sanitize};
-use ephemeral::session::Action;
+use ephemeral_core::protocol::{ClientFrame, CloseReason, ErrorCode, Sanitize};
+use ephemeral_core::session::Action;
 use serde_json::Value;
 
 use session_rules::{NOW, challenged, check_action, expected, good_signature, is_id, rules, session};

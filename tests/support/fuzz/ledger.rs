@@ -14,7 +14,7 @@
 
 use std::sync::LazyLock;
 
-use ephemeral::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 use serde_json::Value;
 
 use super::client::{Client, Delivery, Owed};

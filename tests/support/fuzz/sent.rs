@@ -2,7 +2,7 @@
 
 #![allow(unreachable_pub, reason = "it is part of what is called by a test and by the fuzzer")]
 
-use ephemeral::protocol::Millis;
+use ephemeral_core::protocol::Millis;
 
 use super::CONTENT_BYTES;
 

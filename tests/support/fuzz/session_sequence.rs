@@ -36,9 +36,9 @@ mod sent;
 #[path = "../session_rules.rs"]
 mod session_rules;
 
-use ephemeral::protocol::{ClientFrame, ErrorCode, Fingerprint, Millis};
-use ephemeral::session::Rules;
-use ephemeral::store::Bounds;
+use ephemeral_core::protocol::{ClientFrame, ErrorCode, Fingerprint, Millis};
+use ephemeral_core::session::Rules;
+use ephemeral_core::store::Bounds;
 use serde_json::json;
 use tokio::runtime::Builder;
 

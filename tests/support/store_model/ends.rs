@@ -1,6 +1,6 @@
 //! How every run ends: everybody gets what is theirs, and then nothing is left.
 
-use ephemeral::store::Figures;
+use ephemeral_core::store::Figures;
 use proptest::prelude::*;
 
 use super::{Ack, Check, Model, PEOPLE};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::FileExt as _;
 
 use ephemeral::memory_file::{self, Found, MemoryFile};
-use ephemeral::store::{Bounds, Journal as _, Store};
+use ephemeral_core::store::{Bounds, Journal as _, Store};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 

@@ -5,7 +5,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
-use crate::tor::DiscoverySecret;
+use ephemeral_tor::DiscoverySecret;
 
 fn key() -> DiscoveryKey {
     DiscoverySecret::generate().unwrap().public()

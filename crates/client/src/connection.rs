@@ -1,0 +1,269 @@
+//! One authenticated connection: frames out, events in, a timeout on everything. It knows nothing of reconnecting.
+
+mod errors;
+mod handshake;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{Sink as _, Stream as _};
+use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+
+pub use errors::{ConnectError, Lost};
+pub use handshake::Welcome;
+
+use super::{ByteStream, Dial, Identity, ServerUrl};
+use ephemeral_core::protocol::{ServerEvent, encode};
+
+/// What a client asks of its sessions, and how patient it is.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whether senders are told when their messages are acknowledged.
+    pub receipts: bool,
+    /// How many unacknowledged messages the server may send; `None`: as many as the server likes.
+    pub window: Option<u32>,
+    /// How patient it is.
+    pub timing: Timing,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { receipts: true, window: None, timing: Timing::default() }
+    }
+}
+
+/// How long a client waits for its server.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// For each step from the upgrade to `welcome`, and for the answer to a message.
+    pub answer: Duration,
+    /// Until what was queued is written.
+    pub write: Duration,
+    /// For a sign of life. After half of it the client asks for one (a WebSocket ping).
+    pub silence: Duration,
+    /// For the server's goodbye.
+    pub close: Duration,
+}
+
+impl Default for Timing {
+    /// Generous: a circuit may stall for seconds and go on.
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+            silence: Duration::from_secs(90),
+            close: Duration::from_secs(5),
+        }
+    }
+}
+
+/// An authenticated connection. Dropping it drops the byte stream.
+pub struct Connection {
+    socket: WebSocketStream<Box<dyn ByteStream>>,
+    timing: Timing,
+    /// When the server last gave a sign of life.
+    heard: Instant,
+    pinged: bool,
+    /// Since when something is queued and not yet written.
+    unflushed_since: Option<Instant>,
+    queued_bytes: usize,
+}
+
+impl Connection {
+    /// Past this much unwritten, [`is_clogged`](Self::is_clogged).
+    const CLOGGED_BYTES: usize = 256 * 1024;
+
+    /// Dials, upgrades and authenticates.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn connect(
+        dialer: &dyn Dial,
+        url: &ServerUrl,
+        identity: &Identity,
+        options: &Options,
+    ) -> Result<(Self, Welcome), ConnectError> {
+        let stream = dialer.dial(url).await?;
+        Self::open(stream, url, identity, options).await
+    }
+
+    /// Upgrades and authenticates on a byte stream that leads to the server.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn open(
+        stream: Box<dyn ByteStream>,
+        url: &ServerUrl,
+        identity: &Identity,
+        options: &Options,
+    ) -> Result<(Self, Welcome), ConnectError> {
+        let socket = handshake::upgrade(stream, url, identity, options.timing.answer).await?;
+        let mut connection = Self {
+            socket,
+            timing: options.timing,
+            heard: Instant::now(),
+            pinged: false,
+            unflushed_since: None,
+            queued_bytes: 0,
+        };
+        let welcome = handshake::authenticate(&mut connection, url, identity, options).await?;
+        Ok((connection, welcome))
+    }
+
+    /// Queues a text frame; [`next_event`](Self::next_event) or [`flush`](Self::flush) writes it.
+    ///
+    /// # Errors
+    /// If the connection is lost, or more than 16 MiB are queued.
+    pub fn queue(&mut self, text: &str) -> Result<(), Lost> {
+        self.queued_bytes = self.queued_bytes.saturating_add(text.len());
+        self.queue_message(Message::text(text))
+    }
+
+    /// Whether so much is waiting to be written that no more should be queued.
+    #[must_use]
+    pub fn is_clogged(&self) -> bool {
+        self.queued_bytes >= Self::CLOGGED_BYTES
+    }
+
+    /// Writes a frame and what was queued before it.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn send<F: Serialize>(&mut self, frame: &F) -> Result<(), Lost> {
+        self.queue(&encode(frame))?;
+        self.flush().await
+    }
+
+    /// Writes what was queued. It does not read meanwhile: for long sequences, use [`next_event`](Self::next_event).
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn flush(&mut self) -> Result<(), Lost> {
+        let deadline = Instant::now() + self.timing.write;
+        let flushing = poll_fn(|context| self.poll_flush(context));
+        timeout_at(deadline, flushing).await.map_err(|_| Lost::NotReading)?
+    }
+
+    /// The server's next frame, writing meanwhile what was queued. Nothing is lost if it is cancelled.
+    ///
+    /// # Errors
+    /// [`Lost`]; the connection is of no more use then.
+    pub async fn next_event(&mut self) -> Result<ServerEvent, Lost> {
+        loop {
+            match self.next_message().await? {
+                Message::Text(text) => {
+                    if let Some(event) = parse::event(&text)? {
+                        return Ok(event);
+                    }
+                }
+                Message::Binary(_) => return Err(Lost::Protocol("a binary frame")),
+                Message::Close(frame) => return Err(Lost::closed(frame)),
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+
+    /// Says goodbye and waits for the answer: the server handles frames in order, so with it everything that was sent
+    /// before has arrived. `false`: there was no answer.
+    pub async fn close(mut self) -> bool {
+        let deadline = Instant::now() + self.timing.close;
+        let goodbye = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        if self.queue_message(Message::Close(Some(goodbye))).is_err() {
+            return false;
+        }
+        loop {
+            match timeout_at(deadline, self.next_message()).await {
+                Ok(Ok(Message::Close(_))) => return true,
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) | Err(_) => return false,
+            }
+        }
+    }
+
+    fn queue_message(&mut self, message: Message) -> Result<(), Lost> {
+        Pin::new(&mut self.socket).start_send(message)?;
+        self.unflushed_since.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    async fn next_message(&mut self) -> Result<Message, Lost> {
+        loop {
+            match timeout_at(self.patience_ends(), poll_fn(|context| self.poll_message(context))).await {
+                Ok(message) => {
+                    self.heard = Instant::now();
+                    self.pinged = false;
+                    return message;
+                }
+                // What was unwritten when the wait began may have been written meanwhile: then there is more time.
+                Err(_) if Instant::now() < self.patience_ends() => {}
+                Err(_) if self.stuck_at().is_some_and(|at| at <= Instant::now()) => return Err(Lost::NotReading),
+                Err(_) if self.pinged => return Err(Lost::Silent),
+                Err(_) => {
+                    self.pinged = true;
+                    self.queue_message(Message::Ping(Bytes::new()))?;
+                }
+            }
+        }
+    }
+
+    /// When something has to be done if nothing comes.
+    fn patience_ends(&self) -> Instant {
+        let silence = if self.pinged { self.timing.silence } else { self.timing.silence / 2 };
+        let silent_at = self.heard + silence;
+        self.stuck_at().map_or(silent_at, |at| at.min(silent_at))
+    }
+
+    fn stuck_at(&self) -> Option<Instant> {
+        self.unflushed_since.map(|since| since + self.timing.write)
+    }
+
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Lost>> {
+        let flushed = self.poll_flush(context);
+        match Pin::new(&mut self.socket).poll_next(context) {
+            Poll::Ready(Some(message)) => Poll::Ready(message.map_err(Lost::from)),
+            Poll::Ready(None) => Poll::Ready(Err(Lost::Dropped)),
+            // Only when there is nothing left to read: a server that closes says why before writing fails.
+            Poll::Pending => match flushed {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => Poll::Pending,
+            },
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        if self.unflushed_since.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.socket).poll_flush(context).map(|result| {
+            self.unflushed_since = None;
+            self.queued_bytes = 0;
+            result.map_err(Lost::from)
+        })
+    }
+}
+
+impl From<WsError> for Lost {
+    fn from(error: WsError) -> Self {
+        match error {
+            WsError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)
+            | WsError::ConnectionClosed
+            | WsError::AlreadyClosed => Self::Dropped,
+            WsError::Io(error) => Self::Io(error),
+            WsError::Capacity(_) => Self::Protocol("a frame that is too large"),
+            WsError::Utf8(_) => Self::Protocol("text that is not UTF-8"),
+            WsError::WriteBufferFull(_) => Self::NotReading,
+            _ => Self::Protocol("something that is no WebSocket"),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! How to get to a server: TCP, a SOCKS proxy (an existing Tor), or Tor in this process. All end in a byte stream.
+
+mod arti;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_socks::tcp::Socks5Stream;
+
+pub use arti::Arti;
+
+use super::ServerUrl;
+use ephemeral_tor::TorError;
+
+/// A byte stream in both directions.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for T {}
+
+/// A way to reach servers. Tests bring their own.
+pub trait Dial: Send + Sync + 'static {
+    /// Connects. It ends within the dialer's own time limit.
+    fn dial<'a>(&'a self, url: &'a ServerUrl) -> BoxFuture<'a, Result<Box<dyn ByteStream>, DialError>>;
+}
+
+/// Why there is no byte stream.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// This way never leads there.
+    #[error("{0}")]
+    Unsuitable(&'static str),
+    /// Nobody answered in time.
+    #[error("no connection within {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// TCP.
+    #[error("cannot connect: {0}")]
+    Tcp(#[from] std::io::Error),
+    /// The proxy, or Tor behind it.
+    #[error("the SOCKS proxy {proxy}: {source}")]
+    Socks {
+        /// The proxy.
+        proxy: SocketAddr,
+        /// What it said.
+        source: tokio_socks::Error,
+    },
+    /// Tor in this process.
+    #[error(transparent)]
+    Tor(#[from] TorError),
+}
+
+impl DialError {
+    /// Whether trying again is of no use.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Unsuitable(_) => true,
+            // All but the network's troubles: somebody has to mend a file or a setting.
+            Self::Tor(error) => !matches!(error, TorError::Arti { .. }),
+            Self::Timeout(_) | Self::Tcp(_) | Self::Socks { .. } => false,
+        }
+    }
+}
+
+/// TCP, with the system's resolver. It refuses onion addresses: their names must not reach a resolver.
+#[derive(Debug, Clone, Copy)]
+pub struct Direct {
+    /// How long a connection may take.
+    pub limit: Duration,
+}
+
+impl Default for Direct {
+    fn default() -> Self {
+        Self { limit: Duration::from_secs(10) }
+    }
+}
+
+impl Dial for Direct {
+    fn dial<'a>(&'a self, url: &'a ServerUrl) -> BoxFuture<'a, Result<Box<dyn ByteStream>, DialError>> {
+        Box::pin(async move {
+            if url.is_onion() {
+                return Err(DialError::Unsuitable("an onion address is reached through Tor, not directly"));
+            }
+            let connecting = TcpStream::connect((url.bare_host(), url.port()));
+            let stream = timeout(self.limit, connecting).await.map_err(|_| DialError::Timeout(self.limit))??;
+            // Frames are small and flushed as wholes: waiting to fill a segment only delays them.
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn ByteStream>)
+        })
+    }
+}
+
+/// A SOCKS5 proxy, such as an existing Tor. It resolves the name; this machine's resolver never sees it.
+#[derive(Clone)]
+pub struct Socks {
+    proxy: SocketAddr,
+    /// Tor keeps connections with different passwords on different circuits (`IsolateSOCKSAuth`, on by default).
+    password: String,
+    limit: Duration,
+}
+
+impl Socks {
+    /// How long a circuit to an onion service may take: a descriptor to fetch, a rendezvous, a few attempts.
+    pub const LIMIT: Duration = Duration::from_secs(120);
+
+    /// Through this proxy, on circuits of its own. Two identities that share one could be linked: make two.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers.
+    pub fn new(proxy: SocketAddr) -> Result<Self, getrandom::Error> {
+        let mut password = [0; 16];
+        getrandom::fill(&mut password)?;
+        Ok(Self { proxy, password: HEXLOWER.encode(&password), limit: Self::LIMIT })
+    }
+}
+
+impl Dial for Socks {
+    fn dial<'a>(&'a self, url: &'a ServerUrl) -> BoxFuture<'a, Result<Box<dyn ByteStream>, DialError>> {
+        Box::pin(async move {
+            let target = (url.bare_host(), url.port());
+            let connecting = Socks5Stream::connect_with_password(self.proxy, target, "ephemeral", &self.password);
+            match timeout(self.limit, connecting).await {
+                Ok(Ok(stream)) => {
+                    let stream = stream.into_inner();
+                    stream.set_nodelay(true)?;
+                    Ok(Box::new(stream) as Box<dyn ByteStream>)
+                }
+                Ok(Err(source)) => Err(DialError::Socks { proxy: self.proxy, source }),
+                Err(_) => Err(DialError::Timeout(self.limit)),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Socks {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Socks").field("proxy", &self.proxy).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! Tor in this process: nothing to install. It bootstraps when it is first needed.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::time::timeout;
+
+use super::{ByteStream, Dial, DialError};
+use crate::ServerUrl;
+use ephemeral_tor::{self as tor, DiscoverySecret, TorError};
+
+/// Tor in this process (Arti). Two identities that share one could be linked: give each its own with
+/// [`isolated`](Self::isolated).
+pub struct Arti {
+    state_dir: PathBuf,
+    attempts: Mutex<Attempts>,
+}
+
+/// What the next attempt is made with.
+struct Attempts {
+    client: Arc<tor::Client>,
+    limit: Duration,
+}
+
+impl Arti {
+    /// How long the first connection to the Tor network may take: a directory of some megabytes, over any line.
+    pub const BOOTSTRAP_LIMIT: Duration = Duration::from_secs(300);
+    /// How long the first attempt to reach the server may take; twice as long after each one that took longer.
+    pub const FIRST_LIMIT: Duration = Duration::from_secs(30);
+    /// How long any attempt may take.
+    pub const LONGEST_LIMIT: Duration = Duration::from_secs(240);
+
+    /// `table`: the `[tor]` table of a configuration, empty for the public network. The directory is created 0700; it
+    /// holds the network's directory and the entry guards, which should stay the same for months. Call it within a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// [`TorError`], which says what to mend.
+    pub fn new(table: toml::Table, state_dir: &Path) -> Result<Self, TorError> {
+        Ok(Self::with(tor::client(tor::config(table, state_dir)?, state_dir)?, state_dir))
+    }
+
+    /// The same client, on circuits that nobody else uses.
+    #[must_use]
+    pub fn isolated(&self) -> Self {
+        Self::with(self.attempts().client.isolated_client(), &self.state_dir)
+    }
+
+    /// The key for finding a restricted server; `None` forgets what an earlier run may have left. Arti keeps it below the
+    /// state directory, for its owner alone.
+    ///
+    /// # Errors
+    /// [`TorError`], if it cannot be kept.
+    pub fn set_discovery_key(&self, url: &ServerUrl, secret: Option<&DiscoverySecret>) -> Result<(), TorError> {
+        match url.onion_name() {
+            Some(onion) => tor::set_discovery_key(&self.attempts().client, &self.state_dir, onion, secret),
+            None => Ok(()),
+        }
+    }
+
+    fn with(client: Arc<tor::Client>, state_dir: &Path) -> Self {
+        let attempts = Mutex::new(Attempts { client, limit: Self::FIRST_LIMIT });
+        Self { state_dir: state_dir.to_owned(), attempts }
+    }
+
+    async fn connect(&self, url: &ServerUrl) -> Result<Box<dyn ByteStream>, DialError> {
+        let sorted = |action, error| DialError::Tor(TorError::from_arti(action, &self.state_dir, error));
+        let (client, limit) = {
+            let attempts = self.attempts();
+            (Arc::clone(&attempts.client), attempts.limit)
+        };
+        timeout(Self::BOOTSTRAP_LIMIT, Box::pin(client.bootstrap()))
+            .await
+            .map_err(|_| DialError::Timeout(Self::BOOTSTRAP_LIMIT))?
+            .map_err(|error| sorted("the Tor network cannot be reached", error))?;
+        let outcome = timeout(limit, Box::pin(client.connect((url.bare_host(), url.port())))).await;
+        self.attempts().limit = match outcome {
+            Ok(_) => Self::FIRST_LIMIT,
+            Err(_) => (2 * limit).min(Self::LONGEST_LIMIT),
+        };
+        match outcome {
+            Ok(stream) => {
+                Ok(Box::new(stream.map_err(|error| sorted("the server cannot be reached through Tor", error))?))
+            }
+            Err(_) => {
+                // Arti goes on trying in the background, and the same client would only join in: with a directory of
+                // yesterday it may wait for minutes for an answer that cannot come.
+                self.attempts().client = client.isolated_client();
+                Err(DialError::Timeout(limit))
+            }
+        }
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Dial for Arti {
+    fn dial<'a>(&'a self, url: &'a ServerUrl) -> BoxFuture<'a, Result<Box<dyn ByteStream>, DialError>> {
+        Box::pin(self.connect(url))
+    }
+}
+
+impl fmt::Debug for Arti {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Arti").field("state_dir", &self.state_dir).finish_non_exhaustive()
+    }
+}

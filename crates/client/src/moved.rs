@@ -1,0 +1,261 @@
+//! Where servers have moved to: the notices that this client was given and has checked, kept in a file. From then on it
+//! dials the new address when it is told the old one.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::{Dial, DialError, ServerUrl};
+use ephemeral_tor::{MovedError, Notice};
+
+/// Notices that are kept, at most, and bytes of the file.
+const MOST: usize = 1000;
+const MOST_BYTES: u64 = 1024 * 1024;
+/// For a server's answer, once there is a connection.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// Why the notices cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// One of them is not to be believed.
+    #[error(transparent)]
+    Notice(#[from] MovedError),
+    /// The same address has moved to two places.
+    #[error(
+        "{from} has moved to {known}, as another notice says: if you know better, forget that one first \
+             (`ephemeral moved forget {from}`)"
+    )]
+    Contradiction {
+        /// The old address.
+        from: String,
+        /// Where it has moved to, as is known.
+        known: String,
+    },
+    /// So many servers do not move.
+    #[error("more than {MOST} notices")]
+    TooMany,
+    /// The file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The notices that this client follows.
+#[derive(Debug, Default)]
+pub struct Book {
+    path: PathBuf,
+    notices: Vec<Notice>,
+}
+
+impl Book {
+    /// Reads the file, and checks each signature again. Without a file there are none.
+    ///
+    /// # Errors
+    /// [`BookError`] if somebody else has written in it.
+    pub fn open(path: &Path) -> Result<Self, BookError> {
+        let io = |source| BookError::Io { path: path.to_owned(), source };
+        let mut text = String::new();
+        match File::open(path) {
+            Ok(file) => file.take(MOST_BYTES).read_to_string(&mut text).map_err(io)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            Err(error) => return Err(io(error)),
+        };
+        // One a line, so that there may be more of them than in a text from outside.
+        let lines = text.lines().filter(|line| !line.is_empty()).map(Notice::read);
+        let notices = lines.collect::<Result<Vec<_>, _>>()?.concat();
+        Ok(Self { path: path.to_owned(), notices })
+    }
+
+    /// Those that are followed.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// Where the server with this host is now: the last of the moves that lead on from it. A subdomain moves along.
+    #[must_use]
+    pub fn follow(&self, url: &ServerUrl) -> Option<ServerUrl> {
+        let mut labels = url.host().rsplitn(3, '.');
+        let (onion, name, subdomain) = (labels.next()?, labels.next()?, labels.next());
+        let way = Notice::way(&self.notices, &format!("{name}.{onion}"));
+        let to = way.last()?.to();
+        let host = subdomain.map_or_else(|| to.to_owned(), |subdomain| format!("{subdomain}.{to}"));
+        format!("http://{host}:{}", url.port()).parse().ok()
+    }
+
+    /// Follows these from now on, and writes the file. The first notice of an address counts: somebody who has found
+    /// the old key later cannot lead anybody elsewhere.
+    ///
+    /// # Errors
+    /// [`BookError::Contradiction`], and what is wrong with the file. Nothing has changed then.
+    pub fn add(&mut self, notices: Vec<Notice>) -> Result<(), BookError> {
+        let mut all = self.notices.clone();
+        for notice in notices {
+            match all.iter().find(|known| known.from() == notice.from()) {
+                Some(known) if known.to() == notice.to() => {}
+                Some(known) => {
+                    let (from, known) = (notice.from().to_owned(), known.to().to_owned());
+                    return Err(BookError::Contradiction { from, known });
+                }
+                None => all.push(notice),
+            }
+        }
+        if all.len() > MOST {
+            return Err(BookError::TooMany);
+        }
+        self.write(all)
+    }
+
+    /// Follows the notice of this address no more. Returns whether there was one.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn forget(&mut self, address: &str) -> Result<bool, BookError> {
+        let left: Vec<_> = self.notices.iter().filter(|notice| notice.from() != address).cloned().collect();
+        let was_there = left.len() < self.notices.len();
+        if was_there {
+            self.write(left)?;
+        }
+        Ok(was_there)
+    }
+
+    /// Which onion services somebody uses is nobody else's business: 0600. The old file is replaced as a whole.
+    fn write(&mut self, notices: Vec<Notice>) -> Result<(), BookError> {
+        let io = |source| BookError::Io { path: self.path.clone(), source };
+        if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            let mut builder = DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.recursive(true).create(parent).map_err(io)?;
+        }
+        let beside = self.path.with_extension("new");
+        let _ = fs::remove_file(&beside);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&beside).map_err(io)?;
+        for notice in &notices {
+            let line = serde_json::to_string(notice).map_err(std::io::Error::other).map_err(io)?;
+            writeln!(file, "{line}").map_err(io)?;
+        }
+        file.sync_all().and_then(|()| fs::rename(&beside, &self.path)).map_err(io)?;
+        self.notices = notices;
+        Ok(())
+    }
+}
+
+/// Why a server did not say whether it has moved.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// There is no connection to it.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// It does not answer as it should.
+    #[error("the server does not answer as it should")]
+    Answer,
+    /// It has no notice.
+    #[error("the server has no notice of a move (status {0})")]
+    None(u16),
+    /// What it answered is not to be believed.
+    #[error(transparent)]
+    Notice(#[from] MovedError),
+}
+
+/// Asks a server for its notices (`GET /moved`). It takes as long as the dialer, and a minute.
+///
+/// # Errors
+/// [`AskError`].
+pub async fn ask(dialer: &dyn Dial, url: &ServerUrl) -> Result<Vec<Notice>, AskError> {
+    let stream = dialer.dial(url).await?;
+    timeout(ANSWER_LIMIT, fetch(TokioIo::new(stream), url)).await.unwrap_or(Err(AskError::Answer))
+}
+
+async fn fetch(io: TokioIo<Box<dyn super::ByteStream>>, url: &ServerUrl) -> Result<Vec<Notice>, AskError> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(|_| AskError::Answer)?;
+    // It ends with this set.
+    let mut tasks = JoinSet::new();
+    tasks.spawn(connection);
+    let request = http::Request::builder().uri("/moved").header("Host", url.authority());
+    let request = request.body(Empty::<Bytes>::new()).map_err(|_| AskError::Answer)?;
+    let response = sender.send_request(request).await.map_err(|_| AskError::Answer)?;
+    if response.status() != http::StatusCode::OK {
+        return Err(AskError::None(response.status().as_u16()));
+    }
+    let body = Limited::new(response.into_body(), Notice::MOST_BYTES).collect().await.map_err(|_| AskError::Answer)?;
+    let text = String::from_utf8(body.to_bytes().to_vec()).map_err(|_| AskError::Answer)?;
+    Ok(Notice::read(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use ephemeral_core::protocol::Millis;
+    use ephemeral_tor::OnionKey;
+
+    fn moved(from: &OnionKey, to: &OnionKey, at: u64) -> Notice {
+        Notice::sign(from, to.address(), Millis(at)).unwrap()
+    }
+
+    fn url(host: &str) -> ServerUrl {
+        format!("http://{host}:81").parse().unwrap()
+    }
+
+    #[test]
+    fn a_notice_that_was_added_is_followed_also_after_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new/moved");
+        let (a, b, c) = (OnionKey::generate().unwrap(), OnionKey::generate().unwrap(), OnionKey::generate().unwrap());
+        let mut book = Book::open(&path).unwrap();
+        assert!(book.follow(&url(a.address())).is_none());
+        book.add(vec![moved(&a, &b, 1), moved(&b, &c, 2)]).unwrap();
+        let book = Book::open(&path).unwrap();
+        assert_eq!(book.follow(&url(a.address())), Some(url(c.address())));
+        assert_eq!(book.follow(&url(&format!("www.{}", b.address()))), Some(url(&format!("www.{}", c.address()))));
+        assert_eq!(book.follow(&url(c.address())), None);
+        assert_eq!(book.follow(&url("localhost")), None);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_first_notice_counts_until_it_is_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let (a, b, c) = (OnionKey::generate().unwrap(), OnionKey::generate().unwrap(), OnionKey::generate().unwrap());
+        let mut book = Book::open(&directory.path().join("moved")).unwrap();
+        book.add(vec![moved(&a, &b, 1)]).unwrap();
+        book.add(vec![moved(&a, &b, 2)]).unwrap();
+        let refused = book.add(vec![moved(&a, &c, 3)]);
+        assert!(matches!(refused, Err(BookError::Contradiction { known, .. }) if known == b.address()));
+        assert_eq!(book.follow(&url(a.address())), Some(url(b.address())));
+        assert!(book.forget(a.address()).unwrap());
+        assert!(!book.forget(a.address()).unwrap());
+        book.add(vec![moved(&a, &c, 3)]).unwrap();
+        assert_eq!(book.follow(&url(a.address())), Some(url(c.address())));
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_has_written_in_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("moved");
+        let (a, b, thief) =
+            (OnionKey::generate().unwrap(), OnionKey::generate().unwrap(), OnionKey::generate().unwrap());
+        Book::open(&path).unwrap().add(vec![moved(&a, &b, 1)]).unwrap();
+        let text = fs::read_to_string(&path).unwrap().replace(b.address(), thief.address());
+        fs::write(&path, text).unwrap();
+        assert!(matches!(Book::open(&path), Err(BookError::Notice(MovedError::Signature))));
+    }
+}

@@ -1,0 +1,361 @@
+//! What outlives a connection: it reconnects, sends again what was not accepted, drops duplicates, and acknowledges
+//! what its caller has confirmed. Everything happens inside [`Session::next`]; there is no task behind it.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::future::BoxFuture;
+use tokio::time::{Instant, sleep_until};
+
+use super::backoff::Backoff;
+use super::connection::{ConnectError, Connection, Lost, Options, Welcome};
+use super::frames::Ack;
+use super::inbox::{Inbox, Key, Verdict};
+use super::outbox::{Outbox, OutboxError, Outgoing, Refusal, is_well_formed_id};
+use super::{Dial, Identity, ServerUrl};
+use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis, ReceiptStatus, ReceivedMessage, ServerEvent, encode};
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// An attempt begins.
+    Connecting,
+    /// The server knows who this is.
+    Connected {
+        /// What it said.
+        welcome: Welcome,
+        /// It has lost its store since the last session: what was waiting is gone.
+        new_epoch: bool,
+    },
+    /// There is no connection; the next attempt begins after `retry_in`.
+    Disconnected {
+        /// Why.
+        why: ConnectError,
+        /// How long the session waits.
+        retry_in: Duration,
+    },
+    /// A message was accepted.
+    Accepted {
+        /// Which.
+        id: String,
+        /// The time in force, RFC 3339.
+        expires_at: String,
+        /// Whether an earlier attempt had got through.
+        duplicate: bool,
+    },
+    /// A message was refused and is not sent again.
+    Refused {
+        /// Which.
+        id: String,
+        /// Why, for programs.
+        code: ErrorCode,
+        /// Why, in the server's words: make them printable before they reach a terminal.
+        message: String,
+    },
+    /// The server does not take messages for a while; they are sent after that.
+    Delayed {
+        /// How long.
+        retry_in: Duration,
+    },
+    /// A message has met its end.
+    Receipt {
+        /// Which.
+        id: String,
+        /// Which end.
+        status: ReceiptStatus,
+    },
+    /// A message came. It comes again, in a later session, unless it is confirmed with [`Session::ack`].
+    Message(ReceivedMessage),
+    /// What had been waiting has come.
+    CaughtUp,
+    /// The server complains about something that is no message.
+    Complaint {
+        /// For programs.
+        code: ErrorCode,
+        /// The server's words.
+        message: String,
+    },
+}
+
+/// Where to and who as; what every attempt needs.
+struct Route {
+    dialer: Arc<dyn Dial>,
+    url: ServerUrl,
+    identity: Identity,
+    options: Options,
+}
+
+enum State {
+    Waiting { until: Instant },
+    Connecting(BoxFuture<'static, Result<(Connection, Welcome), ConnectError>>),
+    Online(Box<Online>),
+}
+
+struct Online {
+    connection: Connection,
+    since: Instant,
+    content_bytes: usize,
+}
+
+/// Returns the machine's wall-clock time: how long ids are remembered follows the server's `expires_at`.
+fn now() -> Millis {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A session with one server, for as long as it is polled.
+pub struct Session {
+    route: Arc<Route>,
+    state: State,
+    backoff: Backoff,
+    outbox: Outbox,
+    inbox: Inbox,
+    epoch: Option<String>,
+    /// What has happened and was not yet asked for: a handful at most, since nothing is read before it is empty.
+    events: VecDeque<Event>,
+}
+
+impl Session {
+    /// A connection that lasted this long was a good one: the next attempt may come soon.
+    const STABLE: Duration = Duration::from_secs(30);
+    /// After these, coming back at once would do harm: `replaced` (two clients would throw each other out in turns;
+    /// `ephemeral send` while `ephemeral recv` runs needs a moment), `blocked` and `overloaded`.
+    const UNWELCOME: [u16; 3] = [4409, 4429, 4503];
+    const UNWELCOME_WAIT: Duration = Duration::from_secs(3);
+    /// A server that wants to be left alone for longer is asked again after this.
+    const LONGEST_WAIT: Duration = Duration::from_secs(900);
+
+    /// A session that has not dialled yet. One message at a time is out without an answer, so that order is kept.
+    #[must_use]
+    pub fn new(dialer: Arc<dyn Dial>, url: ServerUrl, identity: Identity, options: Options) -> Self {
+        Self {
+            route: Arc::new(Route { dialer, url, identity, options }),
+            state: State::Waiting { until: Instant::now() },
+            backoff: Backoff::default(),
+            outbox: Outbox::new(1),
+            inbox: Inbox::default(),
+            epoch: None,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Allows several messages out without an answer; see [`Outbox::new`] for the price. Before the first `send`.
+    #[must_use]
+    pub fn with_in_flight(mut self, in_flight: usize) -> Self {
+        self.outbox = Outbox::new(in_flight);
+        self
+    }
+
+    /// With other waits between attempts.
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Takes a message, to be sent as soon as there is a connection; its id, which `Accepted` or `Refused` will name.
+    ///
+    /// # Errors
+    /// [`OutboxError`].
+    pub fn send(&mut self, message: &Outgoing) -> Result<String, OutboxError> {
+        self.outbox.push(message)
+    }
+
+    /// The caller has done with this message what it is there for: the server may forget it.
+    pub fn ack(&mut self, message: &ReceivedMessage) {
+        if let Some(key) = key(message) {
+            self.inbox.confirm(&key);
+            self.acknowledge();
+        }
+    }
+
+    /// Whether nothing is waiting for an answer or a receipt.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
+    /// What happens next. Nothing is lost if it is cancelled.
+    ///
+    /// # Errors
+    /// If trying again is of no use ([`ConnectError::is_permanent`]). Calling this again tries nevertheless.
+    pub async fn next(&mut self) -> Result<Event, ConnectError> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(event);
+            }
+            match &mut self.state {
+                State::Waiting { until } => {
+                    sleep_until(*until).await;
+                    self.dial();
+                }
+                State::Connecting(attempt) => match attempt.await {
+                    Ok((connection, welcome)) => self.connected(connection, welcome),
+                    Err(why) if why.is_permanent() => {
+                        self.state = State::Waiting { until: Instant::now() + self.backoff.next_wait() };
+                        return Err(why);
+                    }
+                    Err(why) => self.disconnected(why),
+                },
+                State::Online(_) => self.online().await,
+            }
+        }
+    }
+
+    /// Says goodbye. `true`: everything that was sent, acknowledgements included, has arrived.
+    pub async fn close(self) -> bool {
+        match self.state {
+            State::Online(online) => online.connection.close().await,
+            State::Waiting { .. } | State::Connecting(_) => false,
+        }
+    }
+
+    fn dial(&mut self) {
+        self.events.push_back(Event::Connecting);
+        let route = Arc::clone(&self.route);
+        self.state = State::Connecting(Box::pin(async move {
+            Connection::connect(&*route.dialer, &route.url, &route.identity, &route.options).await
+        }));
+    }
+
+    fn connected(&mut self, connection: Connection, welcome: Welcome) {
+        let new_epoch = self.epoch.as_ref().is_some_and(|epoch| *epoch != welcome.epoch);
+        self.epoch = Some(welcome.epoch.clone());
+        self.outbox.reconnected(new_epoch);
+        self.inbox.reconnected();
+        let content_bytes = welcome.limits.content_bytes;
+        self.state = State::Online(Box::new(Online { connection, since: Instant::now(), content_bytes }));
+        self.events.push_back(Event::Connected { welcome, new_epoch });
+    }
+
+    fn disconnected(&mut self, why: ConnectError) {
+        let close_code = match &why {
+            ConnectError::Lost(lost) => lost.close_code(),
+            _ => None,
+        };
+        let mut retry_in = self.backoff.next_wait();
+        if close_code.is_some_and(|code| Self::UNWELCOME.contains(&code)) {
+            self.backoff.slow_down();
+            retry_in += Self::UNWELCOME_WAIT;
+        }
+        if let Some(asked) = why.retry_after() {
+            retry_in = retry_in.max(asked.min(Self::LONGEST_WAIT));
+        }
+        self.state = State::Waiting { until: Instant::now() + retry_in };
+        self.events.push_back(Event::Disconnected { why, retry_in });
+    }
+
+    fn lost(&mut self, lost: Lost) {
+        if matches!(&self.state, State::Online(online) if online.since.elapsed() >= Self::STABLE) {
+            self.backoff.reset();
+        }
+        self.disconnected(ConnectError::Lost(lost));
+    }
+
+    async fn online(&mut self) {
+        self.send_due();
+        let patience = self.route.options.timing.answer;
+        let wake_at = self.outbox.wake_at(patience);
+        let State::Online(online) = &mut self.state else { return };
+        if !self.events.is_empty() {
+            return;
+        }
+        let wake = async {
+            match wake_at {
+                Some(at) => sleep_until(at).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            event = online.connection.next_event() => match event {
+                Ok(event) => self.handle(event),
+                Err(lost) => self.lost(lost),
+            },
+            () = wake => {
+                if self.outbox.is_overdue(Instant::now(), patience) {
+                    self.lost(Lost::Silent);
+                }
+            }
+        }
+    }
+
+    fn send_due(&mut self) {
+        let State::Online(online) = &mut self.state else { return };
+        for id in self.outbox.take_oversized(online.content_bytes) {
+            let message = format!("the server takes at most {} bytes", online.content_bytes);
+            self.events.push_back(Event::Refused { id, code: ErrorCode::ContentTooLarge, message });
+        }
+        // While answers are due there will be a next time; without, one more is no harm.
+        while !online.connection.is_clogged() || self.outbox.out() == 0 {
+            let Some(frame) = self.outbox.take_due(Instant::now()) else { return };
+            if let Err(lost) = online.connection.queue(frame) {
+                return self.lost(lost);
+            }
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        let State::Online(online) = &mut self.state else { return };
+        let Some(seq) = self.inbox.take_ack() else { return };
+        if let Err(lost) = online.connection.queue(&encode(&Ack { seq })) {
+            self.lost(lost);
+        }
+    }
+
+    fn handle(&mut self, event: ServerEvent) {
+        match event {
+            ServerEvent::Accepted { id, expires_at, duplicate } => {
+                if self.outbox.accepted(&id) {
+                    self.events.push_back(Event::Accepted { id, expires_at, duplicate });
+                }
+            }
+            ServerEvent::Error { code, message, id, retry_after_ms } => self.refused(code, message, id, retry_after_ms),
+            ServerEvent::Receipt { id, status, .. } => {
+                self.outbox.receipt(&id);
+                self.events.push_back(Event::Receipt { id, status });
+            }
+            ServerEvent::Message(message) => self.received(message),
+            ServerEvent::CaughtUp => self.events.push_back(Event::CaughtUp),
+            ServerEvent::Challenge { .. } | ServerEvent::Welcome { .. } => {
+                self.lost(Lost::Protocol("a challenge or a welcome within a session"));
+            }
+        }
+    }
+
+    fn refused(&mut self, code: ErrorCode, message: String, id: Option<String>, retry_after_ms: Option<u64>) {
+        let retry_after = retry_after_ms.map(Duration::from_millis);
+        let refusal = match &id {
+            Some(id) => self.outbox.refused(id, code, retry_after, Instant::now()),
+            None => Refusal::Unknown,
+        };
+        self.events.push_back(match (refusal, id) {
+            (Refusal::Later(retry_in), _) => Event::Delayed { retry_in },
+            (Refusal::Final, Some(id)) => Event::Refused { id, code, message },
+            _ => Event::Complaint { code, message },
+        });
+    }
+
+    fn received(&mut self, message: ReceivedMessage) {
+        let for_me = Fingerprint::from_hex(&message.to) == Ok(self.route.identity.fingerprint());
+        let Some(key) = key(&message).filter(|_| for_me) else {
+            return self.lost(Lost::Protocol("a message with a sender, a recipient or an id that cannot be"));
+        };
+        let expires_at = Millis::parse(&message.expires_at).unwrap_or_default();
+        match self.inbox.received(key, message.seq, expires_at, now()) {
+            Ok(Verdict::New) => self.events.push_back(Event::Message(message)),
+            Ok(Verdict::Duplicate) => self.acknowledge(),
+            Err(_) => self.lost(Lost::Protocol("more messages than any window allows")),
+        }
+    }
+}
+
+/// What the message is known by; `None` if no sender could have sent it.
+fn key(message: &ReceivedMessage) -> Option<Key> {
+    let from = Fingerprint::from_hex(&message.from).ok()?;
+    is_well_formed_id(&message.id).then(|| Key { from, id: message.id.clone() })
+}

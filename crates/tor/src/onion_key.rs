@@ -1,0 +1,164 @@
+//! The identity key of an onion service, and the file in which C tor keeps it (`hs_ed25519_secret_key`).
+
+use std::fmt;
+
+use safelog::DisplayRedacted as _;
+use tor_hscrypto::pk::{HsId, HsIdKey, HsIdKeypair};
+use tor_llcrypto::pk::ed25519::{ExpandedKeypair, Keypair};
+use zeroize::Zeroizing;
+
+/// What C tor's file begins with: 29 characters and three zeros.
+const C_TOR_HEADER: [u8; 32] = *b"== ed25519v1-secret: type0 ==\0\0\0";
+
+/// Why something is not the key of an onion service.
+#[derive(Debug, thiserror::Error)]
+pub enum OnionKeyError {
+    /// It is not C tor's file.
+    #[error(
+        "it is not C tor's `hs_ed25519_secret_key`: that has {} bytes and begins with `== ed25519v1-secret: type0 ==`",
+        OnionKey::C_TOR_BYTES
+    )]
+    NotCTors,
+    /// The bytes are no key that a service may have.
+    #[error("the key in it is not valid")]
+    Invalid,
+    /// There is no new one without them.
+    #[error("the system has no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// The identity key of an onion service: whoever has it, is the service. Overwritten in memory when it is dropped;
+/// `Debug` does not show it.
+pub struct OnionKey {
+    /// Scalar and hash prefix (RFC 8032, section 5.1.5, steps 1 and 2).
+    secret: Zeroizing<[u8; Self::BYTES]>,
+    address: String,
+}
+
+impl OnionKey {
+    /// Bytes of the secret in its expanded form, the only one in which both C tor and Arti keep it.
+    pub const BYTES: usize = 64;
+    /// Bytes of C tor's file.
+    pub const C_TOR_BYTES: usize = C_TOR_HEADER.len() + Self::BYTES;
+
+    /// A new one.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers.
+    pub fn generate() -> Result<Self, OnionKeyError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(seed.as_mut_slice())?;
+        Ok(Self::from_pair(&HsIdKeypair::from(ExpandedKeypair::from(&Keypair::from_bytes(&seed)))))
+    }
+
+    /// The one with this expanded secret.
+    ///
+    /// # Errors
+    /// [`OnionKeyError::Invalid`] if its public half could not be the name of a service: the neutral element, or another
+    /// point of small order.
+    pub fn from_expanded(secret: &[u8; Self::BYTES]) -> Result<Self, OnionKeyError> {
+        let pair = ExpandedKeypair::from_secret_key_bytes(*secret).ok_or(OnionKeyError::Invalid)?;
+        let public = ed25519_dalek::VerifyingKey::from_bytes(pair.public().as_bytes());
+        match public {
+            Ok(public) if !public.is_weak() => Ok(Self::from_pair(&HsIdKeypair::from(pair))),
+            _ => Err(OnionKeyError::Invalid),
+        }
+    }
+
+    /// Reads C tor's file.
+    ///
+    /// # Errors
+    /// [`OnionKeyError`] if it is another one, or has no valid key in it.
+    pub fn from_c_tor(file: &[u8]) -> Result<Self, OnionKeyError> {
+        let secret = file.strip_prefix(&C_TOR_HEADER).ok_or(OnionKeyError::NotCTors)?;
+        Self::from_expanded(secret.try_into().map_err(|_| OnionKeyError::NotCTors)?)
+    }
+
+    /// C tor's file.
+    #[must_use]
+    pub fn to_c_tor(&self) -> Zeroizing<Vec<u8>> {
+        let mut file = Zeroizing::new(Vec::with_capacity(Self::C_TOR_BYTES));
+        file.extend(C_TOR_HEADER);
+        file.extend(self.secret.iter());
+        file
+    }
+
+    /// The expanded secret.
+    #[must_use]
+    pub fn expanded(&self) -> &[u8; Self::BYTES] {
+        &self.secret
+    }
+
+    /// The service's name, with `.onion`, in lower case.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// An Ed25519 signature that everybody who knows the address can check, since the address *is* the public key. The
+    /// caller separates domains: Tor itself signs with keys that are derived from this one, never with this one.
+    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        // The secret was valid when this was made, and nothing changes it.
+        ExpandedKeypair::from_secret_key_bytes(*self.secret).map_or([0; 64], |pair| pair.sign(message).to_bytes())
+    }
+
+    /// As Arti keeps it.
+    pub(super) fn to_pair(&self) -> Option<HsIdKeypair> {
+        ExpandedKeypair::from_secret_key_bytes(*self.secret).map(HsIdKeypair::from)
+    }
+
+    pub(super) fn from_pair(pair: &HsIdKeypair) -> Self {
+        let expanded: &ExpandedKeypair = pair.as_ref();
+        let secret = Zeroizing::new(expanded.to_secret_key_bytes());
+        Self { secret, address: written(HsIdKey::from(pair).id()) }
+    }
+}
+
+impl fmt::Debug for OnionKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("OnionKey(…)")
+    }
+}
+
+/// The one way in which a service's name is written.
+pub(super) fn written(id: HsId) -> String {
+    id.display_unredacted().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_key_survives_c_tors_file_and_keeps_its_address() {
+        let key = OnionKey::generate().unwrap();
+        let file = key.to_c_tor();
+        assert_eq!(file.len(), 96);
+        let again = OnionKey::from_c_tor(&file).unwrap();
+        assert_eq!((again.address(), again.expanded()), (key.address(), key.expanded()));
+        assert!(crate::is_onion_address(key.address()), "{}", key.address());
+        assert_ne!(OnionKey::generate().unwrap().address(), key.address());
+    }
+
+    #[test]
+    fn what_is_not_c_tors_file_is_refused() {
+        let good = OnionKey::generate().unwrap().to_c_tor().to_vec();
+        let mut long = good.clone();
+        long.push(0);
+        let mut public = good.clone();
+        public.splice(..32, *b"== ed25519v1-public: type0 ==\0\0\0");
+        for wrong in [&[][..], &good[..95], &good[..32], &long, &public] {
+            assert!(matches!(OnionKey::from_c_tor(wrong), Err(OnionKeyError::NotCTors)), "{} bytes", wrong.len());
+        }
+        let mut zero = good;
+        zero[32..64].fill(0);
+        assert!(matches!(OnionKey::from_c_tor(&zero), Err(OnionKeyError::Invalid)), "the neutral element");
+    }
+
+    #[test]
+    fn the_secret_is_in_no_debug_print() {
+        let key = OnionKey::generate().unwrap();
+        assert_eq!(format!("{key:?}"), "OnionKey(…)");
+    }
+}

@@ -1,0 +1,134 @@
+//! Writes the man pages and shell completions of both programs, from the same definitions as their `--help`:
+//! `cargo run --example manual -- target/manual`. The programs themselves do not link what this needs.
+
+#![allow(clippy::print_stderr, clippy::unwrap_used, reason = "a tool for packaging; the rest are tests")]
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Command;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use ephemeral::{cli, client_cli};
+
+/// What stands in the middle of each page's head.
+const MANUAL: &str = "Ephemeral Messenger Server";
+/// For which shells there are completions; each has a folder of its name.
+const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
+
+/// A file of the manual cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be written: {source}", path.display())]
+struct ManualError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The programs, with the section that their pages belong to: 8 is for administrators (man(1)).
+fn programs() -> [(Command, &'static str); 2] {
+    [(cli::command(), "8"), (client_cli::command(), "1")]
+}
+
+fn main() -> ExitCode {
+    let Some(folder) = std::env::args_os().nth(1) else {
+        eprintln!("usage: manual DIR");
+        return ExitCode::FAILURE;
+    };
+    match write(Path::new(&folder)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("manual: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes `man/` and `completions/SHELL/` in `folder`, which is made if it is not there.
+fn write(folder: &Path) -> Result<(), ManualError> {
+    let pages = folder.join("man");
+    make(&pages)?;
+    for (program, section) in programs() {
+        let mut documented = program.clone().disable_help_subcommand(true);
+        documented.build();
+        write_pages(&documented, section, &pages)?;
+        for shell in SHELLS {
+            let folder = folder.join("completions").join(shell.to_string());
+            make(&folder)?;
+            let name = program.get_name().to_owned();
+            clap_complete::generate_to(shell, &mut program.clone(), name, &folder)
+                .map_err(|source| ManualError { path: folder, source })?;
+        }
+    }
+    Ok(())
+}
+
+/// The page of a command that has been built, and those of the commands below it.
+fn write_pages(command: &Command, section: &str, folder: &Path) -> Result<(), ManualError> {
+    let page = Man::new(command.clone()).section(section).manual(MANUAL);
+    let path = folder.join(page.get_filename());
+    page.generate_to(folder).map_err(|source| ManualError { path, source })?;
+    let mut shown = command.get_subcommands().filter(|below| !below.is_hide_set());
+    shown.try_for_each(|below| write_pages(below, section, folder))
+}
+
+fn make(folder: &Path) -> Result<(), ManualError> {
+    fs::create_dir_all(folder).map_err(|source| ManualError { path: folder.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of a command's page and of those below it, as people type the commands.
+    fn names(command: &Command, prefix: &str, found: &mut Vec<String>) {
+        let name = format!("{prefix}{}", command.get_name());
+        for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+            names(below, &format!("{name}-"), found);
+        }
+        found.push(name);
+    }
+
+    #[test]
+    fn every_command_of_both_programs_has_a_page_that_says_what_its_help_says() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path()).unwrap();
+        let mut expected = Vec::new();
+        for (program, section) in programs() {
+            let mut found = Vec::new();
+            names(&program, "", &mut found);
+            expected.extend(found.into_iter().map(|name| format!("{name}.{section}")));
+        }
+        for known in ["ephemeral-server.8", "ephemeral-server-keys-backup.8", "ephemeral.1", "ephemeral-identity-new.1"]
+        {
+            assert!(expected.iter().any(|name| name == known), "{known} is not in {expected:?}");
+        }
+        let mut written: Vec<_> = fs::read_dir(folder.path().join("man"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        written.sort();
+        expected.sort();
+        assert_eq!(written, expected);
+        let page = fs::read_to_string(folder.path().join("man/ephemeral-server-keys-backup.8")).unwrap();
+        assert!(page.contains("encrypted with a passphrase") && page.contains(MANUAL), "{page}");
+    }
+
+    #[test]
+    fn each_shell_completes_every_command_of_both_programs() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path()).unwrap();
+        let files = ["bash/NAME.bash", "zsh/_NAME", "fish/NAME.fish"];
+        for (program, _) in programs() {
+            for file in files {
+                let file = file.replace("NAME", program.get_name());
+                let text = fs::read_to_string(folder.path().join("completions").join(&file)).unwrap();
+                for below in program.get_subcommands().filter(|below| !below.is_hide_set()) {
+                    assert!(text.contains(below.get_name()), "{} is not in {file}", below.get_name());
+                }
+            }
+        }
+    }
+}

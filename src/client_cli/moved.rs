@@ -1,0 +1,131 @@
+//! `ephemeral moved`: checks a server's notice of its move, and follows it from then on.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use clap::{Args as ClapArgs, Subcommand};
+use serde_json::json;
+
+use super::exit::{Exit, Failure};
+use super::route::{RouteArgs, book_path};
+use ephemeral_client::moved::{AskError, Book, BookError, ask};
+use ephemeral_client::text::printable_json;
+use ephemeral_tor::{MovedError, Notice};
+
+#[derive(ClapArgs)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Examples:
+  ephemeral moved moved.json
+  ephemeral moved ask --server http://….onion
+  ephemeral moved list
+
+A server that gets a new key signs with the old one where it can be found from then on. An onion
+address is a public key, so whoever knows the old address can check that; a notice that is not signed
+with it changes nothing. Once a notice is followed, `send` and `recv` dial the new address when they
+are told the old one, and say so. The first notice of an address counts."
+)]
+pub(super) struct Args {
+    /// The notice: a file, its text, or - for standard input.
+    #[arg(value_name = "NOTICE", required = true)]
+    notice: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Ask a server for its notices, and follow them.
+    #[command(after_help = "Example:\n  ephemeral moved ask --server http://….onion")]
+    Ask(Box<RouteArgs>),
+    /// List the moves that are followed.
+    #[command(after_help = "Example:\n  ephemeral moved list --json")]
+    List,
+    /// Follow the notice of an address no more.
+    #[command(after_help = "Example:\n  ephemeral moved forget ….onion")]
+    Forget {
+        /// The old address.
+        address: String,
+    },
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    let mut book = Book::open(&book_path()?)?;
+    let notices = match (&args.command, &args.notice) {
+        (Some(Command::List), _) => return print(book.notices(), args.json),
+        (Some(Command::Forget { address }), _) => {
+            let address = address.to_ascii_lowercase();
+            return match book.forget(&address)? {
+                true => Ok(()),
+                false => Err(Failure::local(format!("no notice of {address} is followed"))),
+            };
+        }
+        (Some(Command::Ask(route)), _) => ask(route.dialer()?.as_ref(), route.told()).await?,
+        (None, Some(notice)) => Notice::read(&text(notice)?)?,
+        (None, None) => return Err(Failure::usage("which notice?")),
+    };
+    if notices.is_empty() {
+        return Err(Failure::usage("there is no notice in it"));
+    }
+    book.add(notices.clone())?;
+    print(&notices, args.json)
+}
+
+/// What stands in the notice's place: the text itself, or where that is. No more is read than a notice may have.
+fn text(told: &str) -> Result<String, Failure> {
+    let limit = Notice::MOST_BYTES as u64 + 1;
+    let mut text = String::new();
+    let read = match told {
+        told if told.trim_start().starts_with(['{', '[']) => return Ok(told.to_owned()),
+        "-" => std::io::stdin().take(limit).read_to_string(&mut text),
+        file => std::fs::File::open(Path::new(file)).and_then(|file| file.take(limit).read_to_string(&mut text)),
+    };
+    read.map_err(|error| Failure::local(format!("the notice {told} cannot be read: {error}")))?;
+    Ok(text)
+}
+
+fn print(notices: &[Notice], as_json: bool) -> Result<(), Failure> {
+    let mut text = String::new();
+    for notice in notices {
+        let (from, to, at) = (notice.from(), notice.to(), notice.at().to_string());
+        text += &match as_json {
+            true => printable_json(&json!({"from": from, "to": to, "at": at}).to_string()),
+            false => format!("{from} is at {to} since {at}"),
+        };
+        text.push('\n');
+    }
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| Failure::output(&error))
+}
+
+impl From<MovedError> for Failure {
+    fn from(error: MovedError) -> Self {
+        Self::new(Exit::Refused, error.to_string())
+    }
+}
+
+impl From<BookError> for Failure {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::Notice(error) => error.into(),
+            BookError::Contradiction { .. } => Self::new(Exit::Refused, error.to_string()),
+            BookError::TooMany | BookError::Io { .. } => Self::local(error.to_string()),
+        }
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        let exit = match &error {
+            AskError::Dial(error) if error.is_permanent() => Exit::Local,
+            AskError::Dial(_) => Exit::Unreachable,
+            AskError::Answer | AskError::None(_) | AskError::Notice(_) => Exit::Refused,
+        };
+        Self::new(exit, error.to_string())
+    }
+}

@@ -1,0 +1,176 @@
+//! What `send` and `recv` share: which server, which way there, who as; and the status lines on stderr.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use directories::ProjectDirs;
+
+use super::discovery::DirectoryArgs;
+use super::exit::{Failure, say};
+use ephemeral_client::moved::Book;
+use ephemeral_client::{Arti, Dial, Direct, Event, Options, ServerUrl, Session, Socks, discovery_file, key_file};
+use ephemeral_tor::TorError;
+
+#[derive(Args)]
+pub(super) struct KeyArgs {
+    /// The key file; by default identity.pem in the platform's configuration directory.
+    #[arg(long = "key", env = "EPHEMERAL_KEY", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl KeyArgs {
+    pub(super) fn path(&self) -> Result<PathBuf, Failure> {
+        match &self.file {
+            Some(path) => Ok(path.clone()),
+            None => Ok(directories()?.config_dir().join("identity.pem")),
+        }
+    }
+}
+
+#[derive(Args)]
+pub(super) struct RouteArgs {
+    /// The server: http://NAME.onion, or http://127.0.0.1:8443 on this machine.
+    #[arg(long, env = "EPHEMERAL_SERVER", value_name = "URL")]
+    server: ServerUrl,
+    #[command(flatten)]
+    key: KeyArgs,
+    #[command(flatten)]
+    discovery: DirectoryArgs,
+    /// Use an existing Tor at this address (usually 127.0.0.1:9050) instead of the built-in one. For a restricted server
+    /// it needs the discovery key: see `ephemeral discovery new --help`.
+    #[arg(long, env = "EPHEMERAL_SOCKS", value_name = "ADDR")]
+    socks: Option<SocketAddr>,
+    /// A TOML file whose [tor] table the built-in Tor is given (bridges, private networks).
+    #[arg(long, env = "EPHEMERAL_TOR_CONFIG", value_name = "FILE")]
+    tor_config: Option<PathBuf>,
+    /// Where the built-in Tor keeps its files; by default in the platform's data directory.
+    #[arg(long, env = "EPHEMERAL_CLIENT_STATE_DIR", value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Allow http:// to another machine without Tor: anybody on the way can read and change everything.
+    #[arg(long)]
+    insecure_http: bool,
+    /// No status lines on stderr; errors are still reported.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl RouteArgs {
+    /// A session that has not dialled yet.
+    pub(super) fn session(&self, options: Options) -> Result<Session, Failure> {
+        let identity = key_file::read(&self.key.path()?)?;
+        Ok(Session::new(self.dialer()?, self.current()?, identity, options))
+    }
+
+    /// The server as it was named, whether it has moved or not.
+    pub(super) fn told(&self) -> &ServerUrl {
+        &self.server
+    }
+
+    /// Where the server is now, as far as it is known.
+    fn current(&self) -> Result<ServerUrl, Failure> {
+        if !self.server.is_onion() {
+            return Ok(self.server.clone());
+        }
+        match Book::open(&book_path()?)?.follow(&self.server) {
+            Some(now) => {
+                self.note(&format!("{} has moved to {now}", self.server));
+                Ok(now)
+            }
+            None => Ok(self.server.clone()),
+        }
+    }
+
+    /// Tells the person what is going on.
+    pub(super) fn report(&self, event: &Event) {
+        let line = match event {
+            Event::Connecting => format!("connecting to {} …", self.server),
+            Event::Connected { new_epoch: true, .. } => {
+                "connected; the server was restarted meanwhile, and what was waiting there is gone".to_owned()
+            }
+            Event::Connected { .. } => "connected".to_owned(),
+            Event::Disconnected { why, retry_in } => format!("{why}; trying again in {}", seconds(*retry_in)),
+            Event::Delayed { retry_in } => {
+                format!("the server takes no more for now; sending in {}", seconds(*retry_in))
+            }
+            Event::Complaint { message, .. } => {
+                format!("the server complains: {}", ephemeral_client::text::printable(message))
+            }
+            _ => return,
+        };
+        if !self.quiet {
+            say(&line);
+        }
+    }
+
+    pub(super) fn note(&self, line: &str) {
+        if !self.quiet {
+            say(line);
+        }
+    }
+
+    pub(super) fn dialer(&self) -> Result<Arc<dyn Dial>, Failure> {
+        if !self.server.is_onion() && !self.server.is_loopback() && !self.insecure_http {
+            return Err(Failure::usage(
+                "http:// to another machine is not encrypted: anybody on the way could read and change everything. \
+                 Use the server's onion address, or --insecure-http if you know the network",
+            ));
+        }
+        if let Some(proxy) = self.socks {
+            let socks = Socks::new(proxy).map_err(|error| Failure::local(format!("no random numbers: {error}")))?;
+            return Ok(Arc::new(socks));
+        }
+        if !self.server.is_onion() {
+            return Ok(Arc::new(Direct::default()));
+        }
+        let table = match &self.tor_config {
+            Some(file) => tor_table(file)?,
+            None => toml::Table::new(),
+        };
+        let state_dir = match &self.state_dir {
+            Some(directory) => directory.clone(),
+            None => directories()?.data_local_dir().join("client"),
+        };
+        match Arti::new(table, &state_dir) {
+            Ok(arti) => {
+                if let Some(onion) = self.server.onion_name() {
+                    let secret = discovery_file::read(&discovery_file::path(&self.discovery.path()?, onion), onion)?;
+                    arti.set_discovery_key(&self.server, secret.as_ref())?;
+                }
+                Ok(Arc::new(arti))
+            }
+            Err(error @ TorError::Table(_)) => {
+                // Without a file the table is empty, and right.
+                let file = self.tor_config.as_deref().unwrap_or(Path::new(""));
+                Err(Failure::usage(format!("--tor-config {}: {error}", file.display())))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn tor_table(file: &Path) -> Result<toml::Table, Failure> {
+    let failed = |why: &dyn std::fmt::Display| Failure::usage(format!("--tor-config {}: {why}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
+    let mut tables: toml::Table = text.parse().map_err(|error: toml::de::Error| failed(&error))?;
+    match tables.remove("tor") {
+        Some(toml::Value::Table(table)) => Ok(table),
+        _ => Err(failed(&"there is no [tor] table in it")),
+    }
+}
+
+/// Where the notices of moves are that are followed.
+pub(super) fn book_path() -> Result<PathBuf, Failure> {
+    Ok(directories()?.config_dir().join("moved.jsonl"))
+}
+
+pub(super) fn directories() -> Result<ProjectDirs, Failure> {
+    ProjectDirs::from("", "", "ephemeral")
+        .ok_or_else(|| Failure::local("there is no home directory: say where with --key and --state-dir"))
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

@@ -1,0 +1,175 @@
+//! `ephemeral send`: one message, until the server has accepted it.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::{Instant, sleep_until};
+use zeroize::Zeroizing;
+
+use super::exit::{Exit, Failure};
+use super::route::RouteArgs;
+use super::stop;
+use ephemeral_client::outbox::Outbox;
+use ephemeral_client::{Event, Options, Outgoing, Session};
+use ephemeral_core::protocol::{Fingerprint, ReceiptStatus};
+
+const NO_ENCRYPTION: &str = "\
+messages are not encrypted end to end yet: whoever runs the server could read this one. \
+Nothing was sent. If that is acceptable, add --plaintext";
+
+#[derive(ClapArgs)]
+#[command(after_help = "\
+Examples (with EPHEMERAL_SERVER set, or --server URL):
+  ephemeral send 4f2a… 'See you at eight' --plaintext
+  tar c notes | base64 | ephemeral send 4f2a… - --plaintext --ttl 3600
+
+There is no end-to-end encryption yet: whoever runs the server could read what you send, until the
+recipient has taken it. Therefore --plaintext is required. Other users of this machine can see TEXT
+in the list of processes: use - for what they may not read. Standard input is sent as it is, a final
+line break included.")]
+pub(super) struct Args {
+    /// The recipient's fingerprint: 64 hex digits.
+    #[arg(value_name = "TO")]
+    to: Fingerprint,
+    /// The message; - or nothing: read it from standard input.
+    #[arg(value_name = "TEXT")]
+    text: Option<String>,
+    /// Send it although whoever runs the server could read it. Required, as long as there is no encryption.
+    #[arg(long)]
+    plaintext: bool,
+    /// How long the message may wait for its recipient, in seconds; by default as the server has it.
+    #[arg(long, value_name = "SECONDS")]
+    ttl: Option<u64>,
+    /// The message's id; by default a random one. Sending the same id again is safe: the first one counts.
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Wait until the recipient has the message. Recipients may choose not to tell.
+    #[arg(long)]
+    wait_delivered: bool,
+    /// Give up after this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    timeout: u32,
+    /// Print a JSON object instead of the id.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    route: RouteArgs,
+}
+
+/// What is known of the message when the command ends well.
+struct Sent {
+    id: String,
+    expires_at: String,
+    duplicate: bool,
+    status: &'static str,
+}
+
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
+    if !args.plaintext {
+        return Err(Failure::usage(NO_ENCRYPTION));
+    }
+    // A session takes what waits for this identity, too; nothing of it is acknowledged, so it comes again.
+    let options = Options { window: Some(1), ..Options::default() };
+    let mut session = args.route.session(options)?;
+    let content = match args.text.as_deref() {
+        None | Some("-") => {
+            tokio::select! {
+                content = read_stdin(&args) => content?,
+                stopped = stop::requested() => return Err(stopped.err().unwrap_or_else(|| Failure::local("interrupted"))),
+            }
+        }
+        Some(text) => Zeroizing::new(text.to_owned()),
+    };
+    if content.is_empty() {
+        return Err(Failure::usage("the message is empty"));
+    }
+    let message =
+        Outgoing { to: args.to, content, id: args.id.clone(), ttl_s: args.ttl, until_receipt: args.wait_delivered };
+    let id = session.send(&message).map_err(|error| Failure::usage(error.to_string()))?;
+    let sent = deliver(&mut session, &args, id).await;
+    session.close().await;
+    print(&sent?, &args)
+}
+
+async fn deliver(session: &mut Session, args: &Args, id: String) -> Result<Sent, Failure> {
+    let mut sent = Sent { id, expires_at: String::new(), duplicate: false, status: "waiting" };
+    let mut last_trouble = None;
+    let stopped = stop::requested();
+    tokio::pin!(stopped);
+    let deadline = Instant::now() + Duration::from_secs(args.timeout.into());
+    loop {
+        let event = tokio::select! {
+            event = session.next() => event?,
+            () = sleep_until(deadline) => return Err(late(args, &sent, last_trouble)),
+            result = &mut stopped => {
+                result?;
+                let what = if sent.status == "accepted" { "accepted, but not yet delivered" } else { "not accepted" };
+                return Err(Failure::local(format!("interrupted: the message {} was {what}", sent.id)));
+            }
+        };
+        args.route.report(&event);
+        match event {
+            Event::Accepted { id, expires_at, duplicate } if id == sent.id => {
+                sent = Sent { id, expires_at, duplicate, status: "accepted" };
+                if !args.wait_delivered {
+                    return Ok(sent);
+                }
+                args.route.note("accepted; waiting for the recipient …");
+            }
+            Event::Receipt { id, status } if id == sent.id => match status {
+                ReceiptStatus::Delivered => return Ok(Sent { status: "delivered", ..sent }),
+                ReceiptStatus::Expired => {
+                    let message = format!("the message {id} expired before its recipient took it");
+                    return Err(Failure::new(Exit::Expired, message));
+                }
+            },
+            Event::Refused { id, code, message } if id == sent.id => return Err(Failure::refused(code, &message)),
+            Event::Disconnected { why, .. } => last_trouble = Some(why.to_string()),
+            _ => {}
+        }
+    }
+}
+
+fn late(args: &Args, sent: &Sent, last_trouble: Option<String>) -> Failure {
+    let what = match sent.status {
+        "accepted" => format!("the message {} was accepted, but no receipt came", sent.id),
+        _ => "not accepted".to_owned(),
+    };
+    let why = last_trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+    Failure::new(Exit::Unreachable, format!("{what} within {} s{why}", args.timeout))
+}
+
+async fn read_stdin(args: &Args) -> Result<Zeroizing<String>, Failure> {
+    if std::io::stdin().is_terminal() {
+        args.route.note("write the message, and end it with Ctrl-D on a line of its own");
+    }
+    let limit = Outbox::MAX_CONTENT_BYTES + 1;
+    let mut bytes = Zeroizing::new(Vec::new());
+    let mut input = tokio::io::stdin().take(limit as u64);
+    input
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(|error| Failure::local(format!("cannot read standard input: {error}")))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        // What was cut in the middle of a character is too large, and is told that later.
+        Err(_) if bytes.len() == limit => Err(Failure::usage("the message is larger than 1 MiB")),
+        Err(_) => Err(Failure::usage("the message is not UTF-8 text: encode it first, for example with base64")),
+    }
+}
+
+fn print(sent: &Sent, args: &Args) -> Result<(), Failure> {
+    let line = if args.json {
+        let Sent { id, expires_at, duplicate, status } = sent;
+        let object =
+            json!({"id": id, "to": args.to, "status": status, "expires_at": expires_at, "duplicate": duplicate});
+        ephemeral_client::text::printable_json(&object.to_string())
+    } else {
+        sent.id.clone()
+    };
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(|error| Failure::output(&error))
+}
