@@ -5,13 +5,10 @@
 
 #![allow(clippy::print_stdout, reason = "it talks to a person")]
 
-#[path = "../tests/support/tornet.rs"]
-mod tornet;
-
 use anyhow::Context as _;
+use ephemeral_test_support::tornet::{BootError, TorNetwork};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use tornet::TorNetwork;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -37,7 +34,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn boot(directory: PathBuf) -> Result<TorNetwork, tornet::BootError> {
+fn boot(directory: PathBuf) -> Result<TorNetwork, BootError> {
     let begun = Instant::now();
     let tell = |step: &str| println!("{:6.1} s  {step}", begun.elapsed().as_secs_f32());
     println!("A private Tor network on 127.0.0.1, in {} (takes about 20 s)\n", directory.display());

@@ -13,8 +13,6 @@ mod pairs;
 mod peer;
 mod process;
 mod strangers;
-#[path = "../../tests/support/tornet.rs"]
-mod tornet;
 
 use std::net::SocketAddr;
 

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use ephemeral_client::dial::Arti;
+use ephemeral_test_support::tornet::{self, TorNetwork};
 use futures::future::try_join_all;
 use tokio::task::block_in_place;
 
 use crate::pairs::{self, Shape};
 use crate::peer::Peer;
 use crate::process::Server;
-use crate::tornet::{self, TorNetwork};
 
 /// Clients that connect at once, on circuits of their own.
 const CLIENTS: usize = 60;
@@ -20,7 +20,7 @@ const CLIENTS: usize = 60;
 /// Prints both.
 pub(crate) async fn compare() -> Result<()> {
     println!("\nover the onion (15 relays on this machine, which share its cores)");
-    let network = block_in_place(|| TorNetwork::boot(tornet::scratch_directory()))?;
+    let network = block_in_place(|| TorNetwork::boot(tornet::scratch_directory(&std::env::temp_dir())))?;
     let mut file: toml::Table = network.arti_toml().parse()?;
     let table = file.remove("tor").and_then(|tor| tor.try_into().ok()).context("no [tor] table")?;
     let directory = tempfile::tempdir()?;

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use ephemeral_client::dial::Arti;
+use ephemeral_test_support::tornet::{OnionService, TorNetwork};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::peer::{Peer, Target};
-use crate::tornet::{OnionService, TorNetwork};
-use ephemeral_client::dial::Arti;
 
 /// Everything that would refuse a load test's load is out of its way; nothing else differs from the defaults.
 const CONFIG: &str = r#"

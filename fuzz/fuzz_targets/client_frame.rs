@@ -1,8 +1,7 @@
-//! See `tests/support/fuzz/client_frame.rs`.
+//! See `ephemeral_test_support::fuzz::client_frame`.
 
 #![no_main]
 
-#[path = "../../tests/support/fuzz/client_frame.rs"]
-mod client_frame;
+use ephemeral_test_support::fuzz::client_frame;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| client_frame::check(data));

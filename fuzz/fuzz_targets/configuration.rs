@@ -1,8 +1,7 @@
-//! See `tests/support/fuzz/configuration.rs`.
+//! See `ephemeral_test_support::fuzz::configuration`.
 
 #![no_main]
 
-#[path = "../../tests/support/fuzz/configuration.rs"]
-mod configuration;
+use ephemeral_test_support::fuzz::configuration;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| configuration::check(data));

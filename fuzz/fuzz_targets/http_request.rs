@@ -1,8 +1,7 @@
-//! See `tests/support/fuzz/http_request.rs`.
+//! See `ephemeral_test_support::fuzz::http_request`.
 
 #![no_main]
 
-#[path = "../../tests/support/fuzz/http_request.rs"]
-mod http_request;
+use ephemeral_test_support::fuzz::http_request;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| http_request::check(data));

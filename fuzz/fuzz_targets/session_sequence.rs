@@ -1,8 +1,7 @@
-//! See `tests/support/fuzz/session_sequence.rs`.
+//! See `ephemeral_test_support::fuzz::session_sequence`.
 
 #![no_main]
 
-#[path = "../../tests/support/fuzz/session_sequence.rs"]
-mod session_sequence;
+use ephemeral_test_support::fuzz::session_sequence;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| session_sequence::check(data));

@@ -1,0 +1,19 @@
+//! The two programs as processes of their own, over TCP, their command lines and their files: no Tor network, no systemd.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod abuse;
+mod administration;
+mod clearnet;
+mod client_cli;
+mod configuration;
+mod doctor;
+mod keys;
+mod panic;
+mod running;
+mod surviving;
+
+/// The server.
+const SERVER: &str = env!("CARGO_BIN_EXE_ephemeral-server");
+/// The client.
+const CLIENT: &str = env!("CARGO_BIN_EXE_ephemeral");

@@ -1,0 +1,124 @@
+//! The dashboard in `docs/grafana.json`: it asks for nothing that `/metrics` does not print.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ephemeral::metrics::{Bounds, Metrics};
+use ephemeral::transport::CircuitFigures;
+use ephemeral::transport::onion::{OnionStatus, Phase, Probe};
+use ephemeral_test_support::rig::{Rig, START};
+use serde_json::Value;
+use tokio::sync::watch;
+
+fn dashboard() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/grafana.json");
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The text of `/metrics` of a server whose onion service has all there is to say about one.
+fn printed() -> String {
+    let rig = Rig::new();
+    let probe = Probe { at: START, answered: true, took: Duration::from_millis(700) };
+    let published = Some(Millis(START.0 - 60_000));
+    let status = OnionStatus { phase: Phase::Reachable, probe: Some(probe), published, ..OnionStatus::default() };
+    let (_status, receiver) = watch::channel(status);
+    let bounds =
+        Bounds { clients: 1, unauthenticated: 1, circuits: 1, bytes: 1 << 20, ttl_s: 86_400, max_ttl_s: 604_800 };
+    let (hub, guard, lobby) = (Arc::clone(&rig.hub), Arc::clone(&rig.server.guard), Arc::clone(&rig.server.lobby));
+    let dead_man = watch::channel(None).1;
+    let onion = Some((receiver, Arc::<CircuitFigures>::default()));
+    Metrics::new(hub, guard, lobby, bounds, onion, dead_man).prometheus(true)
+}
+
+/// The names of the series in the text, each with the names of its labels.
+fn series(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found = BTreeMap::<String, BTreeSet<String>>::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, rest) = line.split_at(line.find(['{', ' ']).unwrap());
+        let labels = rest.split(['{', ',']).filter_map(|part| part.split_once('=')).map(|(label, _)| label.to_owned());
+        found.entry(name.to_owned()).or_default().extend(labels);
+    }
+    found
+}
+
+/// Every name that begins as ours do.
+fn names(query: &str) -> BTreeSet<&str> {
+    let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("ephemeral_")).collect()
+}
+
+/// Every text in the document that has this key.
+fn texts<'a>(document: &'a Value, key: &str, found: &mut Vec<&'a str>) {
+    match document {
+        Value::Object(fields) => {
+            found.extend(fields.get(key).and_then(Value::as_str));
+            fields.values().for_each(|value| texts(value, key, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| texts(value, key, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_name_in_its_queries_is_one_that_the_server_prints() {
+    let (document, series) = (dashboard(), series(&printed()));
+    let mut queries = Vec::new();
+    for key in ["expr", "definition", "query"] {
+        texts(&document, key, &mut queries);
+    }
+    assert!(queries.len() > 20, "{queries:?}");
+    for query in queries {
+        for name in names(query) {
+            assert!(series.contains_key(name), "{name} of {query:?} is not one of {:?}", series.keys());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_series_that_the_server_prints_is_in_it() {
+    let (document, series) = (dashboard(), series(&printed()));
+    let mut queries = Vec::new();
+    texts(&document, "expr", &mut queries);
+    let asked: BTreeSet<&str> = queries.into_iter().flat_map(names).collect();
+    let missing: Vec<_> = series.keys().filter(|name| !asked.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_label_in_a_legend_is_one_of_the_series_that_it_belongs_to() {
+    let (document, series) = (dashboard(), series(&printed()));
+    let targets =
+        document["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+    let mut seen = 0;
+    for target in targets {
+        let (legend, query) = (target["legendFormat"].as_str().unwrap(), target["expr"].as_str().unwrap());
+        for label in legend.split("{{").skip(1).map(|rest| rest.split_once("}}").unwrap().0) {
+            seen += 1;
+            for name in names(query) {
+                assert!(series[name].contains(label), "{name} has no label {label}");
+            }
+        }
+    }
+    assert_eq!(seen, 2, "refused circuits by reason, security events by kind");
+}
+
+#[test]
+fn its_panels_have_numbers_of_their_own_and_do_not_overlap() {
+    let document = dashboard();
+    let panels = document["panels"].as_array().unwrap();
+    let (mut ids, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    for panel in panels {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{}", panel["title"]);
+        let place = |key: &str| panel["gridPos"][key].as_u64().unwrap();
+        assert!(place("x") + place("w") <= 24, "{}", panel["title"]);
+        for x in place("x")..place("x") + place("w") {
+            for y in place("y")..place("y") + place("h") {
+                assert!(taken.insert((x, y)), "{} overlaps another one", panel["title"]);
+            }
+        }
+    }
+    assert!(document["schemaVersion"].as_u64().unwrap() >= 38, "Grafana 10");
+}

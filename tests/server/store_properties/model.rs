@@ -1,0 +1,425 @@
+//! A store and a model of it: the list of all messages that are remembered, and what each session was sent.
+
+mod ends;
+mod written_down;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use ephemeral_core::limits::Rate;
+use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
+use ephemeral_core::store::{
+    Bounds, Ended, Figures, Full, Letter, NeverDelivered, Next, PARTY_COST, PartyId, RECORD_COST, Seed, Store,
+};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+/// Fingerprints there are.
+pub(crate) const PEOPLE: u8 = 3;
+const START: Millis = Millis(1_767_355_200_000);
+const SEED: Seed = Seed { hash_key: [1, 2], first_seq: 1 };
+const EPOCH: [u8; 16] = [7; 16];
+/// The longest that somebody may be remembered for after the last session: until this rate is unused again.
+const MEMORY_MS: u64 = 180_000;
+
+/// What can happen to a store.
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    /// Begins a session; if there is one, it is taken over.
+    Attach {
+        who: u8,
+        receipts: bool,
+    },
+    Detach {
+        who: u8,
+    },
+    Send {
+        from: u8,
+        to: u8,
+        id: u8,
+        padding: u8,
+        ttl_s: u8,
+    },
+    Deliver {
+        who: u8,
+        window: u8,
+        times: u8,
+    },
+    Acknowledge {
+        who: u8,
+        ack: Ack,
+    },
+    TakeRate {
+        who: u8,
+    },
+    Pass {
+        seconds: u16,
+    },
+    SetBack {
+        seconds: u16,
+    },
+    Expire,
+    /// The process is killed, and another one goes on with what was written down. A store on the heap goes on.
+    Restart,
+}
+
+/// What is acknowledged.
+#[derive(Debug, Clone)]
+pub(crate) enum Ack {
+    /// One that this session was sent, again perhaps.
+    Sent(u8),
+    /// The number before that of one that this session was sent.
+    JustBefore(u8),
+    /// The last that any session acknowledged.
+    Earlier,
+    /// Beyond everything that could be acknowledged.
+    TooHigh(u8),
+    Zero,
+}
+
+type Check = Result<(), TestCaseError>;
+
+/// An accepted message whose id is remembered.
+struct Kept {
+    number: u32,
+    from: u8,
+    to: u8,
+    id: String,
+    content: String,
+    accepted_at: Millis,
+    expires_at: Millis,
+    seq: Option<u64>,
+    waits: bool,
+}
+
+struct Session {
+    party: PartyId,
+    receipts: bool,
+    /// Messages with lower numbers had waited.
+    began_at: u32,
+    /// Messages with lower numbers had waited for the recipient to come online: it has been since, in other sessions too.
+    online_since: u32,
+    caught_up: bool,
+    /// Numbers and sequence numbers of all that it was sent.
+    sent: Vec<(u32, u64)>,
+}
+
+impl Session {
+    fn was_sent(&self, message: &Kept) -> bool {
+        self.sent.iter().any(|(number, _)| *number == message.number)
+    }
+
+    fn highest(&self) -> u64 {
+        self.sent.last().map_or(0, |(_, seq)| *seq)
+    }
+}
+
+pub(crate) struct Model {
+    store: Store,
+    bounds: Bounds,
+    now: Millis,
+    latest: Millis,
+    expired_up_to: Millis,
+    accepted: u32,
+    pub(crate) refused: u32,
+    kept: Vec<Kept>,
+    sessions: BTreeMap<u8, Session>,
+    /// The highest sequence number that each mailbox ever showed.
+    highest: BTreeMap<u8, u64>,
+    acknowledged: BTreeMap<u8, u64>,
+    forgotten_by: BTreeMap<u8, Millis>,
+    /// What the store is written down in, if it is.
+    file: Option<File>,
+    restarted: bool,
+}
+
+fn fingerprint(who: u8) -> Fingerprint {
+    Fingerprint::from_bytes([who; 32])
+}
+
+impl Model {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self::with(bounds, Store::new(bounds, SEED, START), None)
+    }
+
+    fn with(bounds: Bounds, store: Store, file: Option<File>) -> Self {
+        Self {
+            store,
+            bounds,
+            now: START,
+            latest: START,
+            expired_up_to: START,
+            accepted: 0,
+            refused: 0,
+            kept: Vec::new(),
+            sessions: BTreeMap::new(),
+            highest: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            forgotten_by: BTreeMap::new(),
+            file,
+            restarted: false,
+        }
+    }
+
+    pub(crate) fn step(&mut self, op: &Op) -> Check {
+        match *op {
+            Op::Attach { who, receipts } => self.attach(who, receipts),
+            Op::Detach { who } => {
+                self.detach(who);
+                Ok(())
+            }
+            Op::Send { from, to, id, padding, ttl_s } => self.send(from, to, id, padding, ttl_s),
+            Op::Deliver { who, window, times } => {
+                for _ in 0..times {
+                    self.deliver(who, usize::from(window))?;
+                }
+                Ok(())
+            }
+            Op::Acknowledge { who, ref ack } => self.acknowledge(who, ack),
+            Op::TakeRate { who } => {
+                if let Some(session) = self.sessions.get(&who) {
+                    // Three at once, then one a minute: its memory is longer than the time that a party lingers.
+                    let _ = self.store.take_rate(self.now, session.party, &Rate::new(1, 3));
+                }
+                Ok(())
+            }
+            Op::Pass { seconds } => {
+                self.pass(u64::from(seconds));
+                Ok(())
+            }
+            Op::SetBack { seconds } => {
+                self.now = Millis(self.now.0 - 1000 * u64::from(seconds));
+                Ok(())
+            }
+            Op::Expire => self.expire(),
+            Op::Restart => self.restart(),
+        }
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now = self.now.plus(1000 * seconds);
+        self.latest = self.latest.max(self.now);
+    }
+
+    fn mailbox(&self, who: u8) -> impl Iterator<Item = &Kept> {
+        self.kept.iter().filter(move |message| message.waits && message.to == who)
+    }
+
+    fn attach(&mut self, who: u8, receipts: bool) -> Check {
+        let (party, pending) = self.store.attach(self.now, fingerprint(who), receipts);
+        prop_assert_eq!(pending, self.mailbox(who).count(), "`pending` is what waits");
+        let (began_at, sent) = (self.accepted, Vec::new());
+        let online_since = self.sessions.get(&who).map_or(began_at, |older| older.online_since);
+        let session = Session { party, receipts, began_at, online_since, caught_up: false, sent };
+        if let Some(older) = self.sessions.insert(who, session) {
+            prop_assert_eq!(older.party, party, "a party's place stays the same while it is online");
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self, who: u8) {
+        if let Some(session) = self.sessions.remove(&who) {
+            self.store.detach(self.now, session.party);
+            self.forgotten_by.insert(who, self.latest.plus(MEMORY_MS));
+        }
+    }
+
+    fn send(&mut self, from: u8, to: u8, id: u8, padding: u8, ttl_s: u8) -> Check {
+        let Some(sender) = self.sessions.get(&from).map(|session| session.party) else { return Ok(()) };
+        let id = format!("id-{id}");
+        if self.store.known(sender, &id).is_some() {
+            // That it is known, and until when, is checked after every step.
+            return Ok(());
+        }
+        let content = format!("#{}.{}", self.accepted, ".".repeat(usize::from(padding)));
+        let expires_at = self.now.plus(1000 * u64::from(ttl_s));
+        let letter = Letter { id: &id, to: fingerprint(to), escaped_content: &content, expires_at };
+        let cost = RECORD_COST + id.len() + content.len();
+        let before = self.store.figures();
+        let party_cost = if self.store.find(&letter.to).is_none() { PARTY_COST } else { 0 };
+        match self.store.deposit(self.now, sender, &letter) {
+            Ok(online) => {
+                prop_assert_eq!(online, self.sessions.get(&to).map(|session| session.party), "who is to be woken");
+                prop_assert!(self.store.figures().bytes <= self.bounds.total_bytes, "more than the store may hold");
+                let (accepted_at, number) = (self.now, self.accepted);
+                self.kept.push(Kept { number, from, to, id, content, accepted_at, expires_at, seq: None, waits: true });
+                self.accepted += 1;
+            }
+            Err(full) => {
+                self.refused += 1;
+                let reached = match full {
+                    Full::Mailbox => {
+                        self.mailbox(to).count() >= self.bounds.mailbox_messages
+                            || self.mailbox_bytes(to) + content.len() > self.bounds.mailbox_bytes
+                    }
+                    Full::Sender => self.sender_bytes(from) + cost > self.bounds.sender_bytes,
+                    Full::Store => before.bytes + cost + party_cost > self.bounds.total_bytes,
+                };
+                prop_assert!(reached, "{:?} is not full", full);
+                prop_assert_eq!(self.store.figures(), before, "a refused message leaves no trace");
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, who: u8, window: usize) -> Check {
+        let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
+        let in_mailbox = |message: &&mut Kept| message.waits && message.to == who;
+        let out = self.kept.iter().filter(|kept| kept.waits && kept.to == who && session.was_sent(kept)).count();
+        // In the order in which they were accepted, whoever sent them; what was sent does not come again.
+        let next = self.kept.iter_mut().filter(in_mailbox).find(|message| !session.was_sent(message));
+        let all_old_sent = next.as_ref().is_none_or(|message| message.number >= session.began_at);
+        match self.store.deliver(self.now, session.party, window) {
+            Some(Next::CaughtUp) => {
+                prop_assert!(!session.caught_up, "`caught_up` comes once a session");
+                prop_assert!(all_old_sent, "`caught_up` comes after what had waited");
+                session.caught_up = true;
+            }
+            Some(Next::Message(sent)) => {
+                let Some(message) = next else { return Err(TestCaseError::fail("there is nothing to deliver")) };
+                prop_assert!(out < window, "more than the window is out");
+                prop_assert!(self.now < message.expires_at, "delivered after its time");
+                prop_assert_eq!(all_old_sent, session.caught_up, "`caught_up` comes between the old and the new");
+                let stored = message.number < session.online_since || message.seq.is_some();
+                let delivery_type = if stored { DeliveryType::Stored } else { DeliveryType::Direct };
+                prop_assert_eq!(sent.delivery_type, delivery_type);
+                prop_assert_eq!((sent.from, sent.to), (fingerprint(message.from), fingerprint(message.to)));
+                prop_assert_eq!((sent.id, sent.escaped_content), (message.id.as_str(), message.content.as_str()));
+                prop_assert_eq!((sent.timestamp, sent.expires_at), (message.accepted_at, message.expires_at));
+                if let Some(seq) = message.seq {
+                    prop_assert_eq!(sent.seq, seq, "delivered again under another number");
+                } else {
+                    let highest = self.highest.entry(who).or_default();
+                    prop_assert!(sent.seq > *highest, "`seq` does not rise: {} after {}", sent.seq, highest);
+                    *highest = sent.seq;
+                }
+                prop_assert!(sent.seq > session.highest(), "`seq` does not rise in this session");
+                message.seq = Some(sent.seq);
+                session.sent.push((message.number, sent.seq));
+            }
+            None => {
+                prop_assert!(session.caught_up || !all_old_sent, "`caught_up` is owed");
+                if let Some(message) = next {
+                    prop_assert!(out >= window || message.expires_at <= self.now, "a message is held back");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, who: u8, ack: &Ack) -> Check {
+        let Some(session) = self.sessions.get(&who) else { return Ok(()) };
+        let earlier = self.acknowledged.get(&who).copied().unwrap_or(0);
+        let sent =
+            |place: u8| session.sent.get(usize::from(place) % session.sent.len().max(1)).map_or(0, |sent| sent.1);
+        let seq = match *ack {
+            Ack::Sent(place) => sent(place),
+            Ack::JustBefore(place) => sent(place).saturating_sub(1),
+            Ack::Earlier => earlier,
+            Ack::TooHigh(by) => session.highest().max(earlier) + u64::from(by),
+            Ack::Zero => 0,
+        };
+        let valid = seq > 0 && seq <= session.highest().max(earlier);
+        let mut ended = Vec::new();
+        let result = self.store.acknowledge(self.now, session.party, seq, &mut ended);
+        // After a restart nobody knows what had been acknowledged: what does not wait any more counts as that.
+        let is_old_news = self.restarted && seq > 0 && result.is_ok();
+        if !is_old_news {
+            prop_assert_eq!(result, if valid { Ok(()) } else { Err(NeverDelivered) }, "ack of {}", seq);
+        }
+        let mut expected = Vec::new();
+        for message in self.kept.iter_mut().filter(|message| message.waits && message.to == who) {
+            if valid && session.was_sent(message) && message.seq.is_some_and(|sent| sent <= seq) {
+                message.waits = false;
+                if let Some(sender) = self.sessions.get(&message.from).filter(|_| session.receipts) {
+                    expected.push(end(sender, message, ReceiptStatus::Delivered, self.now));
+                }
+            }
+        }
+        prop_assert_eq!(ended, expected, "receipts of an ack");
+        if valid {
+            self.acknowledged.insert(who, earlier.max(seq));
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self) -> Check {
+        let mut ended = Vec::new();
+        let mut freed = Vec::new();
+        self.store.expire(self.now, &mut ended, &mut freed);
+        self.expired_up_to = self.expired_up_to.max(self.now);
+        prop_assert!(ended.is_sorted_by_key(|ended| ended.at), "ends are told in their order");
+        let mut expected = Vec::new();
+        for message in self.kept.extract_if(.., |message| message.expires_at <= self.now) {
+            if let Some(sender) = self.sessions.get(&message.from).filter(|_| message.waits) {
+                expected.push(end(sender, &message, ReceiptStatus::Expired, message.expires_at));
+            }
+        }
+        let order = |ended: &Ended| (ended.at, ended.sender.index(), ended.id.clone());
+        ended.sort_by_key(order);
+        expected.sort_by_key(order);
+        prop_assert_eq!(ended, expected, "receipts of what expired");
+        prop_assert!(self.store.next_due().is_none_or(|due| due > self.now), "something is still due");
+        Ok(())
+    }
+
+    fn mailbox_bytes(&self, who: u8) -> usize {
+        self.mailbox(who).map(|message| message.content.len()).sum()
+    }
+
+    fn sender_bytes(&self, who: u8) -> usize {
+        self.kept.iter().filter(|message| message.from == who).map(cost).sum()
+    }
+
+    /// What holds after every step.
+    pub(crate) fn check(&mut self) -> Check {
+        let mut known = 0;
+        let mut idle = 0;
+        for who in 0..PEOPLE {
+            let is_known = self.store.find(&fingerprint(who)).is_some();
+            let online = self.sessions.get(&who);
+            known += usize::from(is_known);
+            idle += usize::from(is_known && online.is_none());
+            let remembers = self.kept.iter().any(|kept| kept.from == who) || self.mailbox(who).next().is_some();
+            prop_assert!(is_known || !(remembers || online.is_some()), "{} was forgotten too early", who);
+            if !remembers && online.is_none() && self.forgotten_by.get(&who).is_none_or(|at| *at <= self.expired_up_to)
+            {
+                prop_assert!(!is_known, "{} is remembered for no reason", who);
+            }
+            if !is_known {
+                self.acknowledged.remove(&who);
+            }
+            if let Some(session) = online {
+                for id in (0..6).map(|id| format!("id-{id}")) {
+                    let kept = self.kept.iter().find(|message| message.from == who && message.id == id);
+                    let expires_at = kept.map(|message| message.expires_at);
+                    prop_assert_eq!(self.store.known(session.party, &id), expires_at, "the memory of {}", id);
+                }
+            }
+            prop_assert!(self.mailbox(who).count() <= self.bounds.mailbox_messages, "too many messages in a mailbox");
+            prop_assert!(self.mailbox_bytes(who) <= self.bounds.mailbox_bytes, "too many bytes in a mailbox");
+            prop_assert!(self.sender_bytes(who) <= self.bounds.sender_bytes, "too many bytes of one sender");
+        }
+        let figures = Figures {
+            messages: self.kept.iter().filter(|message| message.waits).count(),
+            bytes: self.kept.iter().map(cost).sum::<usize>() + PARTY_COST * idle,
+            parties: known,
+            records: self.kept.len(),
+        };
+        prop_assert_eq!(self.store.figures(), figures, "nothing is lost, and nothing is counted twice");
+        let first = self.kept.iter().map(|message| message.expires_at).min();
+        prop_assert!(
+            first.is_none_or(|first| self.store.next_due().is_some_and(|due| due <= first)),
+            "an unseen expiry"
+        );
+        Ok(())
+    }
+}
+
+fn cost(message: &Kept) -> usize {
+    RECORD_COST + if message.waits { message.id.len() + message.content.len() } else { 0 }
+}
+
+fn end(sender: &Session, message: &Kept, status: ReceiptStatus, at: Millis) -> Ended {
+    Ended { sender: sender.party, id: message.id.clone(), to: fingerprint(message.to), status, at }
+}

@@ -1,0 +1,62 @@
+//! A store that is written down in a file, and what is found there by the process that goes on.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::FileExt as _;
+
+use ephemeral::memory_file::{self, Found, MemoryFile};
+use ephemeral_core::store::{Bounds, Journal as _, Store};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+use super::{Check, EPOCH, Model, SEED, START};
+
+impl Model {
+    /// A store that is written down.
+    pub(crate) fn written_down(bounds: Bounds) -> Self {
+        let file = memory_file::create().unwrap();
+        let (mut memory, _) = MemoryFile::open(file.try_clone().unwrap(), bounds.total_bytes).unwrap();
+        memory.begin(EPOCH, &SEED);
+        Self::with(bounds, Store::with_journal(bounds, SEED, START, Box::new(memory)), Some(file))
+    }
+
+    /// The old store is not told: that it is dropped changes nothing in the file.
+    pub(super) fn restart(&mut self) -> Check {
+        let Some(file) = &self.file else { return Ok(()) };
+        let (memory, found) = MemoryFile::open(file.try_clone().unwrap(), self.bounds.total_bytes).unwrap();
+        let Found::Left(left) = found else { return Err(TestCaseError::fail("it cannot be read")) };
+        prop_assert_eq!((left.epoch, left.damaged, left.torn_blocks), (EPOCH, 0, 0));
+        self.store = Store::restore(self.bounds, left.seed, self.now, Box::new(memory), left.remembered);
+        self.restarted = true;
+        self.sessions.clear();
+        self.acknowledged.clear();
+        self.forgotten_by.clear();
+        self.expired_up_to = self.expired_up_to.max(self.now);
+        self.kept.retain(|message| message.expires_at > self.now);
+        self.nothing_else_is_written_down()
+    }
+
+    /// The file has the messages that wait, and of no other one anything that somebody sent.
+    fn nothing_else_is_written_down(&self) -> Check {
+        let Some(file) = &self.file else { return Ok(()) };
+        // All that 200 messages can need.
+        let mut bytes = vec![0; 128 << 10];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        let blocks = bytes.chunks(128).filter(|block| **block != [0; 128]);
+        let ids = blocks
+            .flat_map(|block| (0..block.len()).map(|place| &block[place..]))
+            .filter(|rest| rest.starts_with(b"id-"));
+        // Id and the content's number stand together, and are shorter than the part of a body that is in one block.
+        let found: BTreeSet<_> = ids.map(|rest| rest.split(|byte| *byte == b'.').next().unwrap_or_default()).collect();
+        let waiting = self.kept.iter().filter(|message| message.waits);
+        let expected: Vec<_> = waiting.map(|kept| format!("{}#{}", kept.id, kept.number)).collect();
+        let expected: BTreeSet<_> = expected.iter().map(String::as_bytes).collect();
+        prop_assert_eq!(found, expected, "what is written down");
+        Ok(())
+    }
+
+    /// Everything again, after the process was killed.
+    pub(crate) fn restarts(&mut self) -> Check {
+        self.restart()?;
+        self.check()
+    }
+}

@@ -1,0 +1,24 @@
+//! What the tests share with each other, with the fuzz targets and with the examples.
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`rig`] | the server in this process, over in-memory streams, and clients of it |
+//! | [`daemon`] | the server as a process of its own, a service manager around it, and people who use it |
+//! | [`tornet`] | a private Tor network on this machine |
+//! | [`tls`] | a TLS client |
+//! | [`session_rules`] | what a session has to make of a frame |
+//! | [`fuzz`] | the bodies of the fuzz targets |
+//! | [`canary`], [`memory`] | what is planted, and looked for in files and in a process |
+//!
+//! What only one of `tests/` needs lives there. Everything here fails by panicking, as a test does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails here is a test")]
+
+pub mod canary;
+pub mod daemon;
+pub mod fuzz;
+pub mod memory;
+pub mod rig;
+pub mod session_rules;
+pub mod tls;
+pub mod tornet;

@@ -1,0 +1,20 @@
+//! The server and its clients in a private Tor network on this machine, which the tests of this process share: see `network`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod client_over_tor;
+mod keys_over_tor;
+mod limits_over_tor;
+mod network;
+mod network_trouble;
+mod nothing_stays_over_tor;
+mod onion_defences;
+mod onion_transport;
+mod over_tor;
+mod private_tor_network;
+mod process_memory;
+
+/// The server.
+const SERVER: &str = env!("CARGO_BIN_EXE_ephemeral-server");
+/// The client.
+const CLIENT: &str = env!("CARGO_BIN_EXE_ephemeral");
