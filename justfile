@@ -1,9 +1,49 @@
-# What is often run, from the root of the repository.
+# The commands of everyday work. `just` lists them; each also runs by hand as it stands here.
 
-# Runs what needs neither Tor nor systemd: in under a minute, once it is built.
-test-fast *arguments:
-    ulimit -Sn "$(ulimit -Hn)" && cargo test --lib --test layering --test logging --test server --test process {{ arguments }}
+# Warnings in the documentation are errors.
+export RUSTDOCFLAGS := "-D warnings"
 
-# Runs every test, and installs what they need and what is missing.
-test *arguments:
-    tests/run {{ arguments }}
+_list:
+    @just --list --unsorted
+
+# Installs the tools that lint, fuzz and deb need
+setup:
+    cargo install --locked cargo-deny cargo-fuzz
+    cargo install --locked cargo-deb@3.8.0
+
+# Runs the server; with arguments: `just run --no-tor --clearnet`
+run *ARGUMENTS:
+    cargo run --release --locked -- {{ ARGUMENTS }}
+
+# Every test, over a private Tor network and under a real systemd
+test *ARGUMENTS:
+    tests/run --locked {{ ARGUMENTS }}
+
+# The tests that need neither Tor nor systemd nor root
+test-fast:
+    cargo test --locked --workspace --lib --bins --test server --test process --test layering
+
+# Format, lints, documentation, licences and sources
+lint:
+    cargo fmt --all --check
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo doc --locked --workspace --no-deps
+    cargo deny check
+
+# The server's own code without its sockets
+bench *ARGUMENTS:
+    cargo bench --locked {{ ARGUMENTS }}
+
+# One fuzz target (`ls fuzz/fuzz_targets`) for some seconds, from its seeds
+fuzz TARGET SECONDS="600":
+    mkdir -p fuzz/corpus/{{ TARGET }}
+    cargo fuzz run --sanitizer none {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- \
+        -dict=fuzz/dictionaries/{{ TARGET }}.dict -max_len=4000 -max_total_time={{ SECONDS }}
+
+# The Debian package; prints its path
+deb *ARGUMENTS:
+    packaging/deb {{ ARGUMENTS }}
+
+# The documentation of the code, in the browser
+docs:
+    cargo doc --locked --workspace --no-deps --open
