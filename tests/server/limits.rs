@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ephemeral::events::Kind;
 use ephemeral::transport::{Listener, Peer};
+use ephemeral_core::limits::Policy;
+use ephemeral_core::session::Rules;
 use ephemeral_test_support::rig::{
     Answer, HOST, Options, Rig, Socket, fingerprint, lenient, message, pass, settle, sign,
 };

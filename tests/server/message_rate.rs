@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ephemeral::transport::Peer;
+use ephemeral_core::session::Rules;
 use ephemeral_test_support::rig::{HOST, Options, Rig, fingerprint, message, pass};
 use serde_json::json;
 

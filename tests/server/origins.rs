@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ephemeral::events::Kind;
 use ephemeral::transport::Listener;
+use ephemeral_core::limits::Policy;
 use ephemeral_test_support::rig::{Answer, Options, Rig, fingerprint, lenient};
 
 use crate::raw::{self, upgrade_request};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ephemeral::transport::{Audience, Listener, Peer};
+use ephemeral_core::limits::Policy;
 use ephemeral_test_support::rig::{Answer, HOST, Options, Rig, fingerprint, lenient, message, pass, settle};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arti_client::{DataStream, ErrorKind, HasKind as _};
-use ephemeral_client::dial::Arti;
-use ephemeral_client::{Dial as _, ServerUrl};
-use ephemeral_tor as tor;
 use ephemeral::transport::onion::{self, OnionStatus, Outlets, Phase, Settings};
 use ephemeral::transport::{CircuitFigures, CircuitRefused, Established, Incoming};
+use ephemeral_client::dial::Arti;
+use ephemeral_client::{Dial as _, ServerUrl};
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, PATIENCE, Person, until_both};
+use ephemeral_tor as tor;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
