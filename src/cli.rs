@@ -201,7 +201,7 @@ fn address(config: &Config) -> ExitCode {
         complain("the onion service is off in this configuration, so it has no address");
         return EXIT_CONFIG.into();
     };
-    match transport::onion::address(&config.state_dir, &onion.nickname) {
+    match transport::onion_service::address(&config.state_dir, &onion.nickname) {
         Ok(address) => print(&format!("{address}\n")),
         Err(error) => failure(error),
     }

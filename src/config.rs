@@ -47,7 +47,7 @@ pub struct Config {
     /// `[clearnet]`; `None`: off.
     pub clearnet: Option<transport::clearnet::Settings>,
     /// `[onion]` and `[tor]`; `None`: off.
-    pub onion: Option<transport::onion::Settings>,
+    pub onion: Option<transport::onion_service::Settings>,
     /// `[shutdown] grace_s`.
     pub grace: Duration,
     /// `[panic]`: the dead-man switch.

@@ -25,7 +25,7 @@ use crate::http::{self, Context, Offence, Outcome};
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
 use crate::pump::{self, Timing};
-use crate::transport::onion::OnionStatus;
+use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitFigures, CircuitHandle, Incoming, Io, Listener, Peer};
 use answers::Answers;
 use ephemeral_core::limits::{Pace, Policy};

@@ -25,7 +25,7 @@ use crate::http::Health;
 use crate::hub;
 use crate::metrics::SAMPLE;
 use crate::service;
-use crate::transport::onion::OnionStatus;
+use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitFigures, Incoming};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_tor::Notice;

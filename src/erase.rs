@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::transport::onion::clients;
+use crate::transport::onion_service::clients;
 use ephemeral_tor::{self as tor, Notice, TorError};
 
 /// Where keys that were replaced are kept, below the state directory.

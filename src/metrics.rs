@@ -15,7 +15,7 @@ use crate::events::{Event, Kind};
 use crate::guard::{Guard, Lobby};
 use crate::hub::{Hub, Totals};
 use crate::transport::CircuitFigures;
-use crate::transport::onion::OnionStatus;
+use crate::transport::onion_service::OnionStatus;
 use ephemeral_core::dead_man;
 use ephemeral_core::protocol::Millis;
 pub use onion::Onion;

@@ -5,7 +5,7 @@ pub mod admin;
 mod circuit;
 pub mod clearnet;
 mod listener;
-pub mod onion;
+pub mod onion_service;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{complain, failure, print};
-use crate::transport::onion::clients;
+use crate::transport::onion_service::clients;
 use ephemeral_tor::DiscoveryKey;
 
 const ADD_HELP: &str = "\

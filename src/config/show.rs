@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::tables::{LEVELS, SANITIZE, VANGUARDS};
-use crate::transport::{clearnet, onion};
+use crate::transport::{clearnet, onion_service};
 use crate::{conn, pump};
 use ephemeral_core::limits::Policy;
 use ephemeral_core::{session, store};
@@ -133,12 +133,12 @@ impl Config {
             }
         }
         let Some(onion) = onion else { return table("onion", &[("enabled", &false)]) };
-        let onion::Settings { nickname, port, vanguards, introduction_points, introduction_rate, .. } = onion;
-        let onion::Settings { introduction_burst, proof_of_work, streams_per_circuit, circuits, .. } = onion;
-        let onion::Settings { circuits_per_second, circuit_burst, restricted, show_stats, memory_bytes, tor, .. } =
+        let onion_service::Settings { nickname, port, vanguards, introduction_points, introduction_rate, .. } = onion;
+        let onion_service::Settings { introduction_burst, proof_of_work, streams_per_circuit, circuits, .. } = onion;
+        let onion_service::Settings { circuits_per_second, circuit_burst, restricted, show_stats, memory_bytes, tor, .. } =
             onion;
         // Where the table below has a limit of its own, this one has no effect.
-        let memory_key = if onion::limits_memory(tor) { "# memory_bytes" } else { "memory_bytes" };
+        let memory_key = if onion_service::limits_memory(tor) { "# memory_bytes" } else { "memory_bytes" };
         table(
             "onion",
             &[

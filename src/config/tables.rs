@@ -8,7 +8,7 @@ use super::clearnet::Clearnet;
 use super::document::Document;
 use super::setting::Setting;
 use crate::logging::Level;
-use crate::transport::onion::{self, Vanguards};
+use crate::transport::onion_service::{self, Vanguards};
 use crate::{conn, pump};
 use ephemeral_core::limits::{Policy, REQUESTS, Rate};
 use ephemeral_core::protocol::Sanitize;
@@ -32,7 +32,7 @@ pub(super) struct Tables {
     pub(super) dead_man: dead_man::Settings,
     pub(super) clearnet: Clearnet,
     pub(super) onion_enabled: Setting<bool>,
-    pub(super) onion: onion::Settings,
+    pub(super) onion: onion_service::Settings,
 }
 
 impl Tables {
@@ -178,8 +178,8 @@ fn dead_man(document: &mut Document<'_>) -> dead_man::Settings {
     dead_man::Settings { after_days, keys: keys.value }
 }
 
-fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion::Settings) {
-    let default = onion::Settings::default();
+fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Settings) {
+    let default = onion_service::Settings::default();
     let mut table = document.section("onion");
     let enabled = table.boolean("enabled", true);
     let nickname = table.read("nickname", default.nickname, nickname).value;
@@ -200,7 +200,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion::Settings) {
 
     // An introduction point ignores what is the other way round (rend-spec, EST_INTRO_DOS_EXT).
     document.problems.extend(burst.must_be("at least", &rate, "at most", |high, low| high >= low));
-    if proof_of_work.value && !onion::PROOF_OF_WORK {
+    if proof_of_work.value && !onion_service::PROOF_OF_WORK {
         document
             .problems
             .push(proof_of_work.problem("this program was built without it: build it with `--features pow`"));
@@ -208,15 +208,15 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion::Settings) {
 
     let tor = document.passthrough("tor");
     if let Some(problem) =
-        tor.as_ref().and_then(|tor| onion::validate_tor_table(&tor.value).err().map(|e| tor.problem(e)))
+        tor.as_ref().and_then(|tor| onion_service::validate_tor_table(&tor.value).err().map(|e| tor.problem(e)))
     {
         document.problems.push(problem);
     }
     let tor = tor.map(|tor| tor.value).unwrap_or_default();
-    if memory.told.is_some() && onion::limits_memory(&tor) {
+    if memory.told.is_some() && onion_service::limits_memory(&tor) {
         document.problems.push(memory.problem("has no effect beside tor.system.memory.max: remove one of the two"));
     }
-    let settings = onion::Settings {
+    let settings = onion_service::Settings {
         nickname,
         port,
         vanguards,

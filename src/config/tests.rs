@@ -28,7 +28,7 @@ fn defaults() -> Config {
 fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     let shipped = include_str!("../../systemd/ephemeral-server.toml");
     // Whoever builds it without proof of work has to say so.
-    let built_with = format!("proof_of_work = {}", transport::onion::PROOF_OF_WORK);
+    let built_with = format!("proof_of_work = {}", transport::onion_service::PROOF_OF_WORK);
     let shipped = &shipped.replace("proof_of_work = true", &built_with);
     assert_eq!(load(shipped, &[], Flags::default()).expect("it is valid"), defaults());
 
@@ -184,10 +184,10 @@ fn every_key_arrives_where_it_has_its_effect() {
             preparing: 13,
             preparation: Duration::from_millis(1500),
         }),
-        onion: Some(transport::onion::Settings {
+        onion: Some(transport::onion_service::Settings {
             nickname: "other".into(),
             port: 81,
-            vanguards: transport::onion::Vanguards::Lite,
+            vanguards: transport::onion_service::Vanguards::Lite,
             introduction_points: 4,
             introduction_rate: 15,
             introduction_burst: 16,
@@ -349,7 +349,7 @@ fn a_key_of_arti_that_does_not_exist_is_refused() {
 #[test]
 fn proof_of_work_is_the_default_of_a_program_that_has_it_and_an_error_for_one_that_has_not() {
     let asked = load("[onion]\nproof_of_work = true", &[], Flags::default());
-    if transport::onion::PROOF_OF_WORK {
+    if transport::onion_service::PROOF_OF_WORK {
         assert_eq!(asked, Ok(defaults()));
     } else {
         assert!(asked.is_err_and(|error| error.contains("proof_of_work = true") && error.contains("--features pow")));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::transport::onion::{OnionStatus, Phase};
+use crate::transport::onion_service::{OnionStatus, Phase};
 
 /// Writes a line. If nobody reads stdout any more, the daemon goes on.
 fn line(text: &str) {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::reload::Reloaded;
 use crate::hub::Hub;
 use crate::service;
-use crate::transport::onion::{OnionStatus, Phase};
+use crate::transport::onion_service::{OnionStatus, Phase};
 use ephemeral_core::dead_man;
 
 /// How often it is looked at, at least; more often where the manager wants to hear it more often.

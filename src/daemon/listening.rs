@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::events::Kind;
 use crate::guard::Guard;
 use crate::http::Health;
-use crate::transport::onion::{OnionStatus, Phase};
-use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion};
+use crate::transport::onion_service::{OnionStatus, Phase};
+use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion_service};
 
 /// Connections of the administrator at the same time.
 pub(super) const ADMINISTRATORS: usize = 16;
@@ -73,8 +73,8 @@ impl Listening {
         };
         let Watched { status, circuits, health } = watched;
         tasks.spawn(report(status.subscribe(), health, settings.port, announced, stop.clone()));
-        let outlets = onion::Outlets { incoming, status, circuits, on_refusal: refusals(guard) };
-        let onion = onion::run(settings, config.state_dir.clone(), outlets, stop.clone());
+        let outlets = onion_service::Outlets { incoming, status, circuits, on_refusal: refusals(guard) };
+        let onion = onion_service::run(settings, config.state_dir.clone(), outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
         Ok(Self { tasks, clearnet: control, administration })
     }

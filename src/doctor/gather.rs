@@ -15,7 +15,7 @@ use rustix::process::{Resource, getrlimit, getuid};
 use super::facts::{Bind, Clock, Facts, Listener, Online, Settings, Tor};
 use crate::clock;
 use crate::config::Config;
-use crate::transport::onion::Vanguards;
+use crate::transport::onion_service::Vanguards;
 use ephemeral_tor::Keystore;
 
 pub use online::LIMIT as ONLINE_LIMIT;

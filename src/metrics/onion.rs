@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::transport::onion::{OnionStatus, Phase};
+use crate::transport::onion_service::{OnionStatus, Phase};
 use crate::transport::{CircuitFigures, CircuitRefused};
 use ephemeral_core::protocol::Millis;
 

@@ -1,5 +1,5 @@
 //! Rendezvous circuits as the rest of the daemon sees them: who is let in, who stays, how one is closed, and the figures
-//! of it all. Which circuits they are, [`super::onion`] knows; here is no Tor, and no clock.
+//! of it all. Which circuits they are, [`super::onion_service`] knows; here is no Tor, and no clock.
 
 mod table;
 #[cfg(test)]

@@ -235,7 +235,7 @@ fn the_state_directory_is_told_by_the_flag_the_environment_or_the_platform() {
 
 #[test]
 fn what_check_config_prints_is_a_file_that_gives_the_same_again() {
-    let built_with = format!("proof_of_work = {}", ephemeral::transport::onion::PROOF_OF_WORK);
+    let built_with = format!("proof_of_work = {}", ephemeral::transport::onion_service::PROOF_OF_WORK);
     let shipped = &*include_str!("../../systemd/ephemeral-server.toml").replace("proof_of_work = true", &built_with);
     let file = "[clearnet]\nlisten = '0.0.0.0:1'\nallow_plaintext = true\nserver_names = ['a.example']\n[tor.system.memory]\nmax = '99 MB'";
     for file in ["", shipped, file, "[onion]\nenabled = false\n[clearnet]\nlisten = '127.0.0.1:1'"] {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ephemeral::metrics::{Bounds, Metrics};
 use ephemeral::transport::CircuitFigures;
-use ephemeral::transport::onion::{OnionStatus, Phase, Probe};
+use ephemeral::transport::onion_service::{OnionStatus, Phase, Probe};
 use ephemeral_core::protocol::Millis;
 use ephemeral_test_support::rig::{Rig, START};
 use serde_json::Value;

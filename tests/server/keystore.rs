@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use ephemeral::transport::onion;
+use ephemeral::transport::onion_service;
 use ephemeral_tor::{Keystore, KeystoreError, OnionKey, TorError};
 
 const NICKNAME: &str = "ephemeral";
@@ -24,7 +24,7 @@ fn state_dir() -> tempfile::TempDir {
 #[test]
 fn the_key_that_arti_made_is_read() {
     let directory = state_dir();
-    let address = onion::address(directory.path(), NICKNAME).unwrap();
+    let address = onion_service::address(directory.path(), NICKNAME).unwrap();
     assert_eq!(to_read(directory.path()).key().unwrap().unwrap().address(), address);
     assert!(Keystore::open(&toml::Table::new(), directory.path(), "another").unwrap().key().unwrap().is_none());
 }
@@ -41,7 +41,7 @@ fn a_key_that_was_put_in_is_the_services_and_only_its_owner_can_read_it() {
     let directory = state_dir();
     let key = OnionKey::generate().unwrap();
     to_change(directory.path()).insert(&key).unwrap();
-    assert_eq!(onion::address(directory.path(), NICKNAME).unwrap(), key.address());
+    assert_eq!(onion_service::address(directory.path(), NICKNAME).unwrap(), key.address());
     let kept = directory.path().join("tor/state/keystore/hss").join(NICKNAME);
     let file = fs::read_dir(kept).unwrap().next().unwrap().unwrap();
     assert!(file.file_name().to_string_lossy().starts_with("ks_hs_id."), "{file:?}");
@@ -53,20 +53,20 @@ fn a_key_that_was_put_in_is_the_services_and_only_its_owner_can_read_it() {
 #[test]
 fn another_key_is_not_overwritten_unless_that_is_asked_for() {
     let directory = state_dir();
-    let address = onion::address(directory.path(), NICKNAME).unwrap();
+    let address = onion_service::address(directory.path(), NICKNAME).unwrap();
     let key = OnionKey::generate().unwrap();
     let refused = to_change(directory.path()).insert(&key);
     assert!(matches!(refused, Err(KeystoreError::Exists(there)) if there == address));
-    assert_eq!(onion::address(directory.path(), NICKNAME).unwrap(), address);
+    assert_eq!(onion_service::address(directory.path(), NICKNAME).unwrap(), address);
     to_change(directory.path()).replace(&key).unwrap();
-    assert_eq!(onion::address(directory.path(), NICKNAME).unwrap(), key.address());
+    assert_eq!(onion_service::address(directory.path(), NICKNAME).unwrap(), key.address());
 }
 
 #[test]
 fn what_was_derived_from_the_old_key_goes_with_it_and_other_services_keep_theirs() {
     let directory = state_dir();
-    onion::address(directory.path(), NICKNAME).unwrap();
-    let other = onion::address(directory.path(), "other").unwrap();
+    onion_service::address(directory.path(), NICKNAME).unwrap();
+    let other = onion_service::address(directory.path(), "other").unwrap();
     let keys = directory.path().join("tor/state/keystore/hss").join(NICKNAME);
     let state = directory.path().join("tor/state/hss").join(NICKNAME);
     fs::create_dir_all(&state).unwrap();
@@ -78,7 +78,7 @@ fn what_was_derived_from_the_old_key_goes_with_it_and_other_services_keep_theirs
     assert!(!state.exists(), "the introduction points are those of the old address");
     let left: Vec<_> = fs::read_dir(&keys).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 1, "{left:?}");
-    assert_eq!(onion::address(directory.path(), "other").unwrap(), other);
+    assert_eq!(onion_service::address(directory.path(), "other").unwrap(), other);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn nothing_is_changed_while_somebody_else_uses_the_state_directory() {
 #[test]
 fn a_key_that_others_can_read_is_refused_with_the_command_that_mends_it() {
     let directory = state_dir();
-    onion::address(directory.path(), NICKNAME).unwrap();
+    onion_service::address(directory.path(), NICKNAME).unwrap();
     let keys = directory.path().join("tor/state/keystore/hss").join(NICKNAME);
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o755)).unwrap();
     let error = to_read(directory.path()).key().unwrap_err().to_string();

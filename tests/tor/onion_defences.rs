@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arti_client::{DataStream, ErrorKind, HasKind as _};
-use ephemeral::transport::onion::{self, OnionStatus, Outlets, Phase, Settings};
-use ephemeral::transport::{CircuitFigures, CircuitRefused, Established, Incoming};
+use ephemeral::transport::onion_service::{self, OnionStatus, Outlets, Phase, Settings};
+use ephemeral::transport::{CircuitFigures, CircuitRefused, CircuitSession, Incoming};
 use ephemeral_client::dial::Arti;
 use ephemeral_client::{Dial as _, ServerUrl};
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, PATIENCE, Person, until_both};
@@ -105,7 +105,7 @@ impl Echo {
         let cancel = CancellationToken::new();
         let outlets = Outlets::new(incoming, sender);
         let figures = Arc::clone(&outlets.circuits);
-        tokio::spawn(onion::run(settings.clone(), state_dir.to_owned(), outlets, cancel.clone()));
+        tokio::spawn(onion_service::run(settings.clone(), state_dir.to_owned(), outlets, cancel.clone()));
         tokio::spawn(async move {
             while let Some(incoming) = streams.recv().await {
                 tokio::spawn(Self::answer(incoming));
@@ -116,7 +116,7 @@ impl Echo {
 
     async fn answer(mut incoming: Incoming) {
         let circuit = incoming.circuit.take().expect("a circuit");
-        let mut session: Option<Established> = None;
+        let mut session: Option<CircuitSession> = None;
         let mut buffer = [0; 256];
         while let Ok(count @ 1..) = incoming.io.read(&mut buffer).await {
             buffer.make_ascii_uppercase();

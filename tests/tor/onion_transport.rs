@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ephemeral::transport::Incoming;
-use ephemeral::transport::onion::{self, OnionError, OnionStatus, Outlets, Phase, Settings};
+use ephemeral::transport::onion_service::{self, OnionError, OnionStatus, Outlets, Phase, Settings};
 use ephemeral_tor as tor;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
@@ -29,7 +29,7 @@ impl Server {
         let (sender, status) = watch::channel(OnionStatus::default());
         let cancel = CancellationToken::new();
         let outlets = Outlets::new(incoming, sender);
-        let run = tokio::spawn(onion::run(settings.clone(), state_dir.to_owned(), outlets, cancel.clone()));
+        let run = tokio::spawn(onion_service::run(settings.clone(), state_dir.to_owned(), outlets, cancel.clone()));
         tokio::spawn(answer_all(streams));
         Self { status, cancel, run }
     }
@@ -98,7 +98,7 @@ async fn client(settings: &Settings, home: &Path) -> Arc<tor::Client> {
 async fn clients_reach_the_configured_port_and_no_other() {
     let (_network, settings) = settings();
     let home = tempfile::tempdir().unwrap();
-    let expected = onion::address(home.path(), &settings.nickname).unwrap();
+    let expected = onion_service::address(home.path(), &settings.nickname).unwrap();
     let mut server = Server::start(&settings, home.path());
     let address = server.reachable().await;
     assert_eq!(address, expected, "the address was right before there was a service");
@@ -169,7 +169,7 @@ async fn beside_a_running_service_its_address_can_be_read_but_no_second_one_star
     let mut server = Server::start(&settings, home.path());
     let address = server.reachable().await;
 
-    assert_eq!(onion::address(home.path(), &settings.nickname).unwrap(), address);
+    assert_eq!(onion_service::address(home.path(), &settings.nickname).unwrap(), address);
     let second = Server::start(&settings, home.path());
     let refusal = timeout(PATIENCE, second.run).await.expect("an end").unwrap().unwrap_err().to_string();
     assert!(refusal.contains("another process uses the state directory"), "{refusal}");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::Clock;
 use crate::hub::Settings;
-use crate::transport::onion::Reason;
+use crate::transport::onion_service::Reason;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::store::Bounds;
 
