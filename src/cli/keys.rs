@@ -16,7 +16,7 @@ use crate::erase::RETIRED;
 use ask::Passphrase;
 pub(super) use ask::to_type;
 use backup::BackupError;
-use ephemeral_tor::{Keystore, KeystoreError, MovedError, OnionKey, OnionKeyError};
+use ephemeral_tor::{Keystore, KeystoreError, MovedError, ServiceKey, ServiceKeyError};
 
 /// What the key of a service is called in a directory of C tor's.
 const C_TOR_FILE: &str = "hs_ed25519_secret_key";
@@ -124,13 +124,13 @@ pub(super) enum KeysError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("{}: {source}", path.display())]
-    Key { path: PathBuf, source: OnionKeyError },
+    Key { path: PathBuf, source: ServiceKeyError },
     #[error("{} says that its service is {says}, but the key beside it is that of {key}", path.display())]
     Hostname { path: PathBuf, says: String, key: String },
     #[error("{}: {source}", path.display())]
     Backup { path: PathBuf, source: BackupError },
     #[error(transparent)]
-    Random(OnionKeyError),
+    Random(ServiceKeyError),
     #[error(transparent)]
     Keystore(#[from] KeystoreError),
     #[error("{}: {source}", path.display())]
@@ -162,12 +162,12 @@ impl Place<'_> {
         Ok(Keystore::open_to_change(self.table, self.state_dir, self.nickname)?)
     }
 
-    fn key(&self) -> Result<OnionKey, KeysError> {
+    fn key(&self) -> Result<ServiceKey, KeysError> {
         self.to_read()?.key()?.ok_or_else(|| KeysError::NoKey(self.state_dir.to_owned()))
     }
 
     /// Makes this the service's key. One that is there is kept in `retired`, unless it is to be forgotten.
-    fn put(&self, store: &Keystore, key: &OnionKey, consent: Consent) -> Result<(), KeysError> {
+    fn put(&self, store: &Keystore, key: &ServiceKey, consent: Consent) -> Result<(), KeysError> {
         match store.key()? {
             Some(there) if there.address() == key.address() => {
                 complain(format_args!("it is this server's key already: {}", key.address()));
@@ -191,7 +191,7 @@ impl Place<'_> {
     }
 
     /// Keeps a key that is being replaced, as C tor would: `keys import` takes it back.
-    fn retire(&self, key: &OnionKey) -> Result<(), KeysError> {
+    fn retire(&self, key: &ServiceKey) -> Result<(), KeysError> {
         let directory = self.state_dir.join(RETIRED).join(key.address());
         files::private_directory(&directory)?;
         let file = directory.join(C_TOR_FILE);
@@ -262,11 +262,11 @@ fn restore(place: &Place<'_>, file: &Path, passphrase: &Passphrase, consent: Con
     Ok(key.address().to_owned())
 }
 
-fn from_c_tor(path: &Path) -> Result<OnionKey, KeysError> {
+fn from_c_tor(path: &Path) -> Result<ServiceKey, KeysError> {
     let (file, hostname) =
         if path.is_dir() { (path.join(C_TOR_FILE), Some(path.join("hostname"))) } else { (path.to_owned(), None) };
-    let bytes = files::read(&file, OnionKey::C_TOR_BYTES)?;
-    let key = OnionKey::from_c_tor(&bytes).map_err(|source| KeysError::Key { path: file, source })?;
+    let bytes = files::read(&file, ServiceKey::C_TOR_BYTES)?;
+    let key = ServiceKey::from_c_tor(&bytes).map_err(|source| KeysError::Key { path: file, source })?;
     if let Some(path) = hostname.filter(|path| path.exists()) {
         let says = String::from_utf8_lossy(&files::read(&path, 128)?).trim().to_owned();
         if says != key.address() {

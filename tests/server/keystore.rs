@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use ephemeral::transport::onion_service;
-use ephemeral_tor::{Keystore, KeystoreError, OnionKey, TorError};
+use ephemeral_tor::{Keystore, KeystoreError, ServiceKey, TorError};
 
 const NICKNAME: &str = "ephemeral";
 
@@ -39,7 +39,7 @@ fn reading_creates_nothing() {
 #[test]
 fn a_key_that_was_put_in_is_the_services_and_only_its_owner_can_read_it() {
     let directory = state_dir();
-    let key = OnionKey::generate().unwrap();
+    let key = ServiceKey::generate().unwrap();
     to_change(directory.path()).insert(&key).unwrap();
     assert_eq!(onion_service::address(directory.path(), NICKNAME).unwrap(), key.address());
     let kept = directory.path().join("tor/state/keystore/hss").join(NICKNAME);
@@ -54,7 +54,7 @@ fn a_key_that_was_put_in_is_the_services_and_only_its_owner_can_read_it() {
 fn another_key_is_not_overwritten_unless_that_is_asked_for() {
     let directory = state_dir();
     let address = onion_service::address(directory.path(), NICKNAME).unwrap();
-    let key = OnionKey::generate().unwrap();
+    let key = ServiceKey::generate().unwrap();
     let refused = to_change(directory.path()).insert(&key);
     assert!(matches!(refused, Err(KeystoreError::Exists(there)) if there == address));
     assert_eq!(onion_service::address(directory.path(), NICKNAME).unwrap(), address);
@@ -73,7 +73,7 @@ fn what_was_derived_from_the_old_key_goes_with_it_and_other_services_keep_theirs
     fs::write(state.join("ipts.json"), "{}").unwrap();
     fs::write(keys.join("ks_hs_blind_id+20000_1440_43200.ed25519_expanded_private"), "").unwrap();
     fs::create_dir(keys.join("ipts")).unwrap();
-    let key = OnionKey::generate().unwrap();
+    let key = ServiceKey::generate().unwrap();
     to_change(directory.path()).replace(&key).unwrap();
     assert!(!state.exists(), "the introduction points are those of the old address");
     let left: Vec<_> = fs::read_dir(&keys).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -205,9 +205,9 @@ mod tests {
 
     use super::*;
     use ephemeral_core::protocol::Millis;
-    use ephemeral_tor::OnionKey;
+    use ephemeral_tor::ServiceKey;
 
-    fn moved(from: &OnionKey, to: &OnionKey, at: u64) -> Notice {
+    fn moved(from: &ServiceKey, to: &ServiceKey, at: u64) -> Notice {
         Notice::sign(from, to.address(), Millis(at)).unwrap()
     }
 
@@ -219,7 +219,7 @@ mod tests {
     fn a_notice_that_was_added_is_followed_also_after_a_restart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new/moved");
-        let (a, b, c) = (OnionKey::generate().unwrap(), OnionKey::generate().unwrap(), OnionKey::generate().unwrap());
+        let (a, b, c) = (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
         let mut book = Book::open(&path).unwrap();
         assert!(book.follow(&url(a.address())).is_none());
         book.add(vec![moved(&a, &b, 1), moved(&b, &c, 2)]).unwrap();
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn the_first_notice_counts_until_it_is_forgotten() {
         let directory = tempfile::tempdir().unwrap();
-        let (a, b, c) = (OnionKey::generate().unwrap(), OnionKey::generate().unwrap(), OnionKey::generate().unwrap());
+        let (a, b, c) = (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
         let mut book = Book::open(&directory.path().join("moved")).unwrap();
         book.add(vec![moved(&a, &b, 1)]).unwrap();
         book.add(vec![moved(&a, &b, 2)]).unwrap();
@@ -252,7 +252,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("moved");
         let (a, b, thief) =
-            (OnionKey::generate().unwrap(), OnionKey::generate().unwrap(), OnionKey::generate().unwrap());
+            (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
         Book::open(&path).unwrap().add(vec![moved(&a, &b, 1)]).unwrap();
         let text = fs::read_to_string(&path).unwrap().replace(b.address(), thief.address());
         fs::write(&path, text).unwrap();

@@ -10,7 +10,7 @@ use tor_hscrypto::pk::HsIdKeypair;
 use tor_hsservice::{HsIdKeypairSpecifier, HsNickname};
 use tor_keymgr::{ArtiNativeKeystore, KeyMgr, KeyMgrBuilder, KeystoreSelector};
 
-use super::{LOCK, OnionKey, TorError, causes, config, directory, make_directories, refused_path};
+use super::{LOCK, ServiceKey, TorError, causes, config, directory, make_directories, refused_path};
 
 /// Where Arti keeps keys, below its state directory. A test notices if it moves.
 const KEYS: &str = "keystore";
@@ -102,7 +102,7 @@ impl Keystore {
     ///
     /// # Errors
     /// [`KeystoreError`] if there is one that cannot be read.
-    pub fn key(&self) -> Result<Option<OnionKey>, KeystoreError> {
+    pub fn key(&self) -> Result<Option<ServiceKey>, KeystoreError> {
         // Opening it would create it.
         match self.path.try_exists() {
             Ok(true) => {}
@@ -110,14 +110,14 @@ impl Keystore {
             Err(source) => return Err(KeystoreError::Io { path: self.path.clone(), source }),
         }
         let pair = self.manager()?.get::<HsIdKeypair>(&self.specifier()).map_err(|error| self.failed(&error))?;
-        Ok(pair.as_ref().map(OnionKey::from_pair))
+        Ok(pair.as_ref().map(ServiceKey::from_pair))
     }
 
     /// Makes this the service's key, where there is none yet.
     ///
     /// # Errors
     /// [`KeystoreError::Exists`] if there is another.
-    pub fn insert(&self, key: &OnionKey) -> Result<(), KeystoreError> {
+    pub fn insert(&self, key: &ServiceKey) -> Result<(), KeystoreError> {
         match self.key()? {
             None => self.replace(key),
             Some(there) if there.address() == key.address() => Ok(()),
@@ -129,7 +129,7 @@ impl Keystore {
     ///
     /// # Errors
     /// [`KeystoreError`]; the key that was there is still there then.
-    pub fn replace(&self, key: &OnionKey) -> Result<(), KeystoreError> {
+    pub fn replace(&self, key: &ServiceKey) -> Result<(), KeystoreError> {
         // Before the key itself: Arti would go on with keys that it has derived from the old one.
         self.forget_derived()?;
         let pair = key.to_pair().ok_or_else(|| self.failed(&std::io::Error::other("the key is not valid")))?;

@@ -4,7 +4,7 @@
 mod discovery;
 mod keystore;
 mod moved;
-mod onion_key;
+mod service_key;
 mod runtime;
 
 use std::error::Error;
@@ -21,7 +21,7 @@ pub use discovery::set_discovery_key;
 pub use discovery::{DiscoveryKey, DiscoverySecret, NotADiscoveryKey};
 pub use keystore::{Keystore, KeystoreError, key_directory, lock_file, state_directory};
 pub use moved::{MovedError, Notice};
-pub use onion_key::{OnionKey, OnionKeyError};
+pub use service_key::{ServiceKey, ServiceKeyError};
 pub use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
 

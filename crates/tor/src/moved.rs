@@ -10,8 +10,8 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use tor_hscrypto::pk::HsId;
 
-use super::OnionKey;
-use super::onion_key::written;
+use super::ServiceKey;
+use super::service_key::written;
 use ephemeral_core::protocol::Millis;
 
 /// What the signature is for, and nothing else.
@@ -87,7 +87,7 @@ impl Notice {
     ///
     /// # Errors
     /// [`MovedError`] if `to` is no address, or that of the key.
-    pub fn sign(key: &OnionKey, to: &str, now: Millis) -> Result<Self, MovedError> {
+    pub fn sign(key: &ServiceKey, to: &str, now: Millis) -> Result<Self, MovedError> {
         let (from, at) = (key.address().to_owned(), now.to_string());
         let signature = key.sign(&signed(&from, to, &at));
         let wire =
@@ -212,11 +212,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn key() -> OnionKey {
-        OnionKey::generate().unwrap()
+    fn key() -> ServiceKey {
+        ServiceKey::generate().unwrap()
     }
 
-    fn moved(from: &OnionKey, to: &OnionKey, at: u64) -> Notice {
+    fn moved(from: &ServiceKey, to: &ServiceKey, at: u64) -> Notice {
         Notice::sign(from, to.address(), Millis(at)).unwrap()
     }
 
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn the_way_leads_over_several_moves_and_always_ends() {
         let (a, b, c) = (key(), key(), key());
-        let targets = |notices: &[Notice], from: &OnionKey| {
+        let targets = |notices: &[Notice], from: &ServiceKey| {
             Notice::way(notices, from.address()).last().map(|notice| notice.to.clone())
         };
         let chain = [moved(&b, &c, 2), moved(&a, &b, 1)];

@@ -11,7 +11,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::rotate::{read_notices, write_notices};
 use super::{Consent, KeysError, Place, files};
-use ephemeral_tor::{MovedError, Notice, OnionKey, OnionKeyError};
+use ephemeral_tor::{MovedError, Notice, ServiceKey, ServiceKeyError};
 
 /// Bytes of a backup, at most.
 pub(super) const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -43,7 +43,7 @@ pub(in crate::cli) enum BackupError {
     #[error("the address in it is not that of the key in it")]
     Address,
     #[error("the key in it: {0}")]
-    Key(#[from] OnionKeyError),
+    Key(#[from] ServiceKeyError),
     #[error("the notices of moves in it: {0}")]
     Moved(#[from] MovedError),
 }
@@ -70,7 +70,7 @@ pub(super) struct Contents {
 const KIND: &str = "ephemeral-server keys";
 
 /// The encrypted backup.
-pub(super) fn seal(place: &Place<'_>, key: &OnionKey, passphrase: SecretString) -> Result<Vec<u8>, KeysError> {
+pub(super) fn seal(place: &Place<'_>, key: &ServiceKey, passphrase: SecretString) -> Result<Vec<u8>, KeysError> {
     let contents = Contents {
         kind: KIND.to_owned(),
         version: VERSION,
@@ -118,14 +118,14 @@ pub(super) fn open(sealed: &[u8], passphrase: SecretString) -> Result<Contents, 
 
 impl Contents {
     /// The key. Its address is the one that stands beside it.
-    pub(super) fn key(&self) -> Result<OnionKey, BackupError> {
-        let mut secret = Zeroizing::new([0; OnionKey::BYTES]);
+    pub(super) fn key(&self) -> Result<ServiceKey, BackupError> {
+        let mut secret = Zeroizing::new([0; ServiceKey::BYTES]);
         let wrong = || BackupError::Contents("its key is not 64 bytes".into());
         if BASE64URL_NOPAD.decode_len(self.key.len()) != Ok(secret.len()) {
             return Err(wrong());
         }
         BASE64URL_NOPAD.decode_mut(self.key.as_bytes(), secret.as_mut_slice()).map_err(|_| wrong())?;
-        let key = OnionKey::from_expanded(&secret)?;
+        let key = ServiceKey::from_expanded(&secret)?;
         if key.address() == self.address { Ok(key) } else { Err(BackupError::Address) }
     }
 
@@ -203,21 +203,21 @@ mod tests {
         open(&sealed(json, "correct horse"), SecretString::from("correct horse"))
     }
 
-    fn json(key: &OnionKey) -> serde_json::Value {
+    fn json(key: &ServiceKey) -> serde_json::Value {
         serde_json::json!({"type": KIND, "version": 1, "nickname": "n", "address": key.address(),
             "key": BASE64URL_NOPAD.encode(key.expanded())})
     }
 
     #[test]
     fn a_backup_of_an_earlier_program_without_clients_is_read() {
-        let key = OnionKey::generate().unwrap();
+        let key = ServiceKey::generate().unwrap();
         let contents = opened(&json(&key).to_string()).unwrap();
         assert_eq!((contents.key().unwrap().address(), contents.nickname()), (key.address(), "n"));
     }
 
     #[test]
     fn a_wrong_passphrase_and_a_damaged_file_are_told_apart() {
-        let key = OnionKey::generate().unwrap();
+        let key = ServiceKey::generate().unwrap();
         let good = sealed(&json(&key).to_string(), "correct horse");
         assert!(matches!(open(&good, SecretString::from("battery")), Err(BackupError::Passphrase)));
         let cut = &good[..good.len() - 1];
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn contents_that_do_not_fit_together_are_refused() {
-        let (key, other) = (OnionKey::generate().unwrap(), OnionKey::generate().unwrap());
+        let (key, other) = (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
         let with = |name: &str, value: serde_json::Value| {
             let mut json = json(&key);
             json[name] = value;

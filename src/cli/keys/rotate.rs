@@ -2,7 +2,7 @@
 
 use super::{KeysError, Place, ask, complain, files};
 use crate::clock::Clock;
-use ephemeral_tor::{Notice, OnionKey};
+use ephemeral_tor::{Notice, ServiceKey};
 
 /// Exchanges the key. Returns the new address.
 pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<String, KeysError> {
@@ -16,7 +16,7 @@ pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<Stri
     );
     ask::to_type(&question, ask::first_letters(old.address()), yes)?;
 
-    let new = OnionKey::generate().map_err(KeysError::Random)?;
+    let new = ServiceKey::generate().map_err(KeysError::Random)?;
     let path = place.state_dir.join(Notice::FILE);
     let notice = Notice::sign(&old, new.address(), Clock::System.now())
         .map_err(|source| KeysError::Moved { path: path.clone(), source })?;

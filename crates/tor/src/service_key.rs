@@ -12,11 +12,11 @@ const C_TOR_HEADER: [u8; 32] = *b"== ed25519v1-secret: type0 ==\0\0\0";
 
 /// Why something is not the key of an onion service.
 #[derive(Debug, thiserror::Error)]
-pub enum OnionKeyError {
+pub enum ServiceKeyError {
     /// It is not C tor's file.
     #[error(
         "it is not C tor's `hs_ed25519_secret_key`: that has {} bytes and begins with `== ed25519v1-secret: type0 ==`",
-        OnionKey::C_TOR_BYTES
+        ServiceKey::C_TOR_BYTES
     )]
     NotCTors,
     /// The bytes are no key that a service may have.
@@ -29,13 +29,13 @@ pub enum OnionKeyError {
 
 /// The identity key of an onion service: whoever has it, is the service. Overwritten in memory when it is dropped;
 /// `Debug` does not show it.
-pub struct OnionKey {
+pub struct ServiceKey {
     /// Scalar and hash prefix (RFC 8032, section 5.1.5, steps 1 and 2).
     secret: Zeroizing<[u8; Self::BYTES]>,
     address: String,
 }
 
-impl OnionKey {
+impl ServiceKey {
     /// Bytes of the secret in its expanded form, the only one in which both C tor and Arti keep it.
     pub const BYTES: usize = 64;
     /// Bytes of C tor's file.
@@ -45,7 +45,7 @@ impl OnionKey {
     ///
     /// # Errors
     /// If the operating system has no random numbers.
-    pub fn generate() -> Result<Self, OnionKeyError> {
+    pub fn generate() -> Result<Self, ServiceKeyError> {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut_slice())?;
         Ok(Self::from_pair(&HsIdKeypair::from(ExpandedKeypair::from(&Keypair::from_bytes(&seed)))))
@@ -54,24 +54,24 @@ impl OnionKey {
     /// The one with this expanded secret.
     ///
     /// # Errors
-    /// [`OnionKeyError::Invalid`] if its public half could not be the name of a service: the neutral element, or another
+    /// [`ServiceKeyError::Invalid`] if its public half could not be the name of a service: the neutral element, or another
     /// point of small order.
-    pub fn from_expanded(secret: &[u8; Self::BYTES]) -> Result<Self, OnionKeyError> {
-        let pair = ExpandedKeypair::from_secret_key_bytes(*secret).ok_or(OnionKeyError::Invalid)?;
+    pub fn from_expanded(secret: &[u8; Self::BYTES]) -> Result<Self, ServiceKeyError> {
+        let pair = ExpandedKeypair::from_secret_key_bytes(*secret).ok_or(ServiceKeyError::Invalid)?;
         let public = ed25519_dalek::VerifyingKey::from_bytes(pair.public().as_bytes());
         match public {
             Ok(public) if !public.is_weak() => Ok(Self::from_pair(&HsIdKeypair::from(pair))),
-            _ => Err(OnionKeyError::Invalid),
+            _ => Err(ServiceKeyError::Invalid),
         }
     }
 
     /// Reads C tor's file.
     ///
     /// # Errors
-    /// [`OnionKeyError`] if it is another one, or has no valid key in it.
-    pub fn from_c_tor(file: &[u8]) -> Result<Self, OnionKeyError> {
-        let secret = file.strip_prefix(&C_TOR_HEADER).ok_or(OnionKeyError::NotCTors)?;
-        Self::from_expanded(secret.try_into().map_err(|_| OnionKeyError::NotCTors)?)
+    /// [`ServiceKeyError`] if it is another one, or has no valid key in it.
+    pub fn from_c_tor(file: &[u8]) -> Result<Self, ServiceKeyError> {
+        let secret = file.strip_prefix(&C_TOR_HEADER).ok_or(ServiceKeyError::NotCTors)?;
+        Self::from_expanded(secret.try_into().map_err(|_| ServiceKeyError::NotCTors)?)
     }
 
     /// C tor's file.
@@ -114,9 +114,9 @@ impl OnionKey {
     }
 }
 
-impl fmt::Debug for OnionKey {
+impl fmt::Debug for ServiceKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("OnionKey(…)")
+        formatter.write_str("ServiceKey(…)")
     }
 }
 
@@ -132,33 +132,33 @@ mod tests {
 
     #[test]
     fn a_key_survives_c_tors_file_and_keeps_its_address() {
-        let key = OnionKey::generate().unwrap();
+        let key = ServiceKey::generate().unwrap();
         let file = key.to_c_tor();
         assert_eq!(file.len(), 96);
-        let again = OnionKey::from_c_tor(&file).unwrap();
+        let again = ServiceKey::from_c_tor(&file).unwrap();
         assert_eq!((again.address(), again.expanded()), (key.address(), key.expanded()));
         assert!(crate::is_onion_address(key.address()), "{}", key.address());
-        assert_ne!(OnionKey::generate().unwrap().address(), key.address());
+        assert_ne!(ServiceKey::generate().unwrap().address(), key.address());
     }
 
     #[test]
     fn what_is_not_c_tors_file_is_refused() {
-        let good = OnionKey::generate().unwrap().to_c_tor().to_vec();
+        let good = ServiceKey::generate().unwrap().to_c_tor().to_vec();
         let mut long = good.clone();
         long.push(0);
         let mut public = good.clone();
         public.splice(..32, *b"== ed25519v1-public: type0 ==\0\0\0");
         for wrong in [&[][..], &good[..95], &good[..32], &long, &public] {
-            assert!(matches!(OnionKey::from_c_tor(wrong), Err(OnionKeyError::NotCTors)), "{} bytes", wrong.len());
+            assert!(matches!(ServiceKey::from_c_tor(wrong), Err(ServiceKeyError::NotCTors)), "{} bytes", wrong.len());
         }
         let mut zero = good;
         zero[32..64].fill(0);
-        assert!(matches!(OnionKey::from_c_tor(&zero), Err(OnionKeyError::Invalid)), "the neutral element");
+        assert!(matches!(ServiceKey::from_c_tor(&zero), Err(ServiceKeyError::Invalid)), "the neutral element");
     }
 
     #[test]
     fn the_secret_is_in_no_debug_print() {
-        let key = OnionKey::generate().unwrap();
-        assert_eq!(format!("{key:?}"), "OnionKey(…)");
+        let key = ServiceKey::generate().unwrap();
+        assert_eq!(format!("{key:?}"), "ServiceKey(…)");
     }
 }
