@@ -74,7 +74,7 @@ fn generous() -> Policy {
 }
 
 async fn serve(server: Arc<Server>, stream: TcpStream, peer: Peer, listener: Arc<Listener>) {
-    let Ok(guest) = server.guard.enter(peer) else { return };
+    let Ok(guest) = server.admission.enter(peer) else { return };
     if let Some(upgraded) = conn::requests(server, peer, Box::new(stream), listener, Some(guest)).await {
         let mut socket = websocket::open(upgraded.io, upgraded.read_ahead, FRAME_BYTES).await;
         socket.get_mut().unlimit();

@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::{Events, Kind};
-use crate::guard::{Guard, Guest, Lobby, Passage, Place, Refused};
+use crate::admission::{Admission, Guest, Lobby, Passage, Place, Refused};
 use crate::http::{self, Context, Offence, Outcome};
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
@@ -52,7 +52,7 @@ pub struct Server {
     /// What every session needs.
     pub sessions: Arc<pump::Settings>,
     /// Who may come in.
-    pub guard: Arc<Guard>,
+    pub admission: Arc<Admission>,
     /// The places of those who have not authenticated.
     pub lobby: Arc<Lobby>,
     /// Where figures come from.
@@ -96,13 +96,13 @@ impl Server {
         let Setup { hub, rules, timing, policy, limits, onion, health, moved, operator } = setup;
         let circuits = onion.as_ref().map_or(0, |(_, _, circuits)| *circuits);
         let bounds = bounds(&hub, limits, &rules, circuits);
-        let guard = Guard::new(policy, Arc::clone(&hub), Arc::new(Events::new(hub.now())?));
+        let admission = Admission::new(policy, Arc::clone(&hub), Arc::new(Events::new(hub.now())?));
         let lobby = Lobby::new(limits.unauthenticated);
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
         let Operator { on_act, dead_man } = operator;
-        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&guard), Arc::clone(&lobby), bounds, onion, dead_man);
+        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&admission), Arc::clone(&lobby), bounds, onion, dead_man);
         let sessions = Arc::new(pump::Settings { hub, rules, timing, drain: CancellationToken::new() });
-        Ok(Arc::new(Self { sessions, guard, lobby, metrics, health, moved, on_act }))
+        Ok(Arc::new(Self { sessions, admission, lobby, metrics, health, moved, on_act }))
     }
 
     /// Erases everything that waits, and ends every session; it goes on with a new epoch. It is noted.
@@ -111,7 +111,7 @@ impl Server {
     /// If the operating system has no random numbers. What waited is erased nevertheless.
     pub fn wipe(&self) -> Result<(), getrandom::Error> {
         let wiped = self.sessions.hub.wipe();
-        self.guard.note_nobody(Kind::Wiped);
+        self.admission.note_nobody(Kind::Wiped);
         wiped
     }
 
@@ -121,10 +121,10 @@ impl Server {
     pub fn renewed(&self, rules: Rules, timing: Timing, limits: Limits) -> Arc<Self> {
         let (hub, drain) = (Arc::clone(&self.sessions.hub), self.sessions.drain.clone());
         let metrics = self.metrics.renewed(bounds(&hub, limits, &rules, self.metrics.bounds().circuits));
-        let (guard, lobby) = (Arc::clone(&self.guard), Arc::clone(&self.lobby));
+        let (admission, lobby) = (Arc::clone(&self.admission), Arc::clone(&self.lobby));
         let sessions = Arc::new(pump::Settings { hub, rules, timing, drain });
         let (health, moved, on_act) = (self.health.clone(), self.moved.clone(), Arc::clone(&self.on_act));
-        Arc::new(Self { sessions, guard, lobby, metrics, health, moved, on_act })
+        Arc::new(Self { sessions, admission, lobby, metrics, health, moved, on_act })
     }
 }
 
@@ -161,9 +161,9 @@ pub struct Upgraded {
 pub async fn serve(server: Arc<Server>, incoming: Incoming, place: Place) {
     let Incoming { peer, io, listener, circuit, permit: transports } = incoming;
     let sessions = Arc::clone(&server.sessions);
-    let guard = Arc::clone(&server.guard);
+    let admission = Arc::clone(&server.admission);
     // A circuit that is blocked is closed with all of its streams, and nothing more comes of it.
-    let _closing = circuit.clone().map(|circuit| CloseIfBlocked { guard, peer, circuit });
+    let _closing = circuit.clone().map(|circuit| CloseIfBlocked { admission, peer, circuit });
     let Ok(guest) = entrance(&server, peer, &listener) else { return };
     // Both are boxed: an idle session holds nothing of what the request needed.
     let requests = Box::pin(requests(server, peer, io, listener, guest));
@@ -179,14 +179,14 @@ pub async fn serve(server: Arc<Server>, incoming: Incoming, place: Place) {
 
 /// Closes a circuit, when one of its connections ends, if it is blocked.
 struct CloseIfBlocked {
-    guard: Arc<Guard>,
+    admission: Arc<Admission>,
     peer: Peer,
     circuit: CircuitHandle,
 }
 
 impl Drop for CloseIfBlocked {
     fn drop(&mut self) {
-        if self.guard.is_blocked(self.peer) {
+        if self.admission.is_blocked(self.peer) {
             self.circuit.close();
         }
     }
@@ -197,7 +197,7 @@ fn entrance(server: &Server, peer: Peer, listener: &Listener) -> Result<Option<G
     if matches!(peer, Peer::Address(address) if listener.is_trusted_proxy(address)) {
         return Ok(None);
     }
-    server.guard.enter(peer).map(Some)
+    server.admission.enter(peer).map(Some)
 }
 
 /// Answers requests until the connection ends (`None`) or becomes a session. `guest`: `None` where each request may be of
@@ -219,7 +219,7 @@ pub async fn requests(
     let service = service_fn(|mut request: Request<Body>| {
         answering.store(true, Ordering::Relaxed);
         let asking = if proxied { listener.peer_of(peer, request.headers()) } else { peer };
-        let mut visitor = if proxied { server.guard.enter(asking).ok() } else { take(&guest) };
+        let mut visitor = if proxied { server.admission.enter(asking).ok() } else { take(&guest) };
         let passage = visitor.as_mut().map_or(CROWDED, Guest::request);
         let context = Context {
             metrics: &server.metrics,

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::conn::{self, Server, Setup};
 use crate::events::Kind;
-use crate::guard::Lobby;
+use crate::admission::Lobby;
 use crate::http::Health;
 use crate::hub;
 use crate::metrics::SAMPLE;
@@ -90,7 +90,7 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     }
 
     let watched = Watched { status: onion_status, circuits, health: health.clone() };
-    let listening = Listening::open(&config, incoming, watched, Arc::clone(&server.guard), &stop).await?;
+    let listening = Listening::open(&config, incoming, watched, Arc::clone(&server.admission), &stop).await?;
     let Listening { mut tasks, clearnet, administration } = listening;
     let reload = Arc::new(Reload { origin, server: watch::Sender::new(Arc::clone(&server)), clearnet });
     let servers = reload.server.subscribe();
@@ -178,11 +178,11 @@ fn upkeep(server: &Arc<Server>, office: &Arc<Office>, mut wipe_asked: tokio::sig
             sampled.metrics.sample();
         }
     });
-    let guard = Arc::clone(&server.guard);
+    let admission = Arc::clone(&server.admission);
     upkeep.spawn(async move {
         loop {
             tokio::time::sleep(HOUSEKEEPING).await;
-            guard.settle();
+            admission.settle();
         }
     });
     let (watching, watched) = (Arc::clone(office), Arc::clone(server));
@@ -233,7 +233,7 @@ async fn serve(
                 let server = Arc::clone(&servers.borrow());
                 let (place, took) = lobby.enter();
                 if took {
-                    server.guard.note_nobody(Kind::Overload);
+                    server.admission.note_nobody(Kind::Overload);
                 }
                 let now = server.sessions.hub.now();
                 connections.spawn(conn::serve(server, incoming, place));

@@ -16,7 +16,7 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::events::Kind;
-use crate::guard::Passage;
+use crate::admission::Passage;
 use crate::metrics::Metrics;
 use crate::transport::{Listener, Peer};
 use ephemeral_core::session::AwaitingAuth;

@@ -16,7 +16,7 @@
 //! | [`http`] | routes, error bodies, headers, the `Host` rule |
 //! | [`metrics`] | the figures of `/stats`, `/metrics` and `status` |
 //! | [`pump`] | WebSocket ↔ session ↔ hub: the only place that reads and writes a WebSocket |
-//! | [`guard`] | who may come in, at what pace, and who is blocked |
+//! | [`admission`] | who may come in, at what pace, and who is blocked |
 //! | [`transport`] | where connections come from: onion service, TCP |
 //! | [`hub`] | who is online; takeover; wakes; the lock around the store |
 //! | [`memory_file`] | the file in RAM that outlives the process, and what is written in it |
@@ -32,7 +32,7 @@ pub mod daemon;
 pub mod doctor;
 pub mod erase;
 pub mod events;
-pub mod guard;
+pub mod admission;
 pub mod http;
 pub mod hub;
 pub mod logging;

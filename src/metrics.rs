@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::events::{Event, Kind};
-use crate::guard::{Guard, Lobby};
+use crate::admission::{Admission, Lobby};
 use crate::hub::{Hub, Totals};
 use crate::transport::CircuitFigures;
 use crate::transport::onion_service::OnionStatus;
@@ -29,7 +29,7 @@ const RECENT: usize = 50;
 /// Who has the figures.
 pub struct Metrics {
     hub: Arc<Hub>,
-    guard: Arc<Guard>,
+    admission: Arc<Admission>,
     lobby: Arc<Lobby>,
     bounds: Bounds,
     started: Millis,
@@ -113,23 +113,23 @@ impl Metrics {
     #[must_use]
     pub fn new(
         hub: Arc<Hub>,
-        guard: Arc<Guard>,
+        admission: Arc<Admission>,
         lobby: Arc<Lobby>,
         bounds: Bounds,
         onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
         dead_man: watch::Receiver<Option<dead_man::Figures>>,
     ) -> Self {
         let started = hub.now();
-        Self { hub, guard, lobby, bounds, started, rates: Arc::default(), onion, dead_man }
+        Self { hub, admission, lobby, bounds, started, rates: Arc::default(), onion, dead_man }
     }
 
     /// The same figures, against other bounds.
     #[must_use]
     pub fn renewed(&self, bounds: Bounds) -> Self {
-        let (hub, guard, lobby) = (Arc::clone(&self.hub), Arc::clone(&self.guard), Arc::clone(&self.lobby));
+        let (hub, admission, lobby) = (Arc::clone(&self.hub), Arc::clone(&self.admission), Arc::clone(&self.lobby));
         Self {
             hub,
-            guard,
+            admission,
             lobby,
             bounds,
             started: self.started,
@@ -153,8 +153,8 @@ impl Metrics {
 
     /// Who keeps the limits.
     #[must_use]
-    pub fn guard(&self) -> &Guard {
-        &self.guard
+    pub fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     /// Takes a sample for the rates. Call it every [`SAMPLE`].
@@ -174,7 +174,7 @@ impl Metrics {
     pub fn figures(&self) -> Figures {
         let now = self.hub.now();
         let (clients, store) = self.hub.figures();
-        let events = self.guard.events();
+        let events = self.admission.events();
         let messages = self.hub.totals();
         let last_minute = self.rates.lock().unwrap_or_else(PoisonError::into_inner).last_minute(now, &messages);
         Figures {
@@ -193,8 +193,8 @@ impl Metrics {
             process: Process::now(),
             security: Security {
                 counts: Kind::ALL.into_iter().map(|kind| (kind.name(), events.count(kind))).collect(),
-                blocked: self.guard.blocks().len(),
-                remembered: self.guard.remembered(),
+                blocked: self.admission.blocks().len(),
+                remembered: self.admission.remembered(),
                 recent: events.recent(RECENT),
             },
             onion: self.onion.as_ref().map(|(status, circuits)| Onion::new(&status.borrow(), circuits, now)),

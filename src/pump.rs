@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Kind;
-use crate::guard::{Guest, Place};
+use crate::admission::{Guest, Place};
 use crate::hub::{Hub, JoinError};
 use crate::transport::{CircuitHandle, Io};
 use ephemeral_core::protocol::{CloseReason, Welcome, encode};
@@ -159,7 +159,7 @@ async fn answer(
             Some(Err(error)) => return reason_of(&error, socket).map_or(Ok(None), Err),
         }
     };
-    if guest.guard().bars(&established.fingerprint) || guest.is_blocked() {
+    if guest.admission().bars(&established.fingerprint) || guest.is_blocked() {
         return Err(CloseReason::Blocked);
     }
     match settings.hub.join(established.fingerprint, established.receipts, established.window) {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::announce;
 use crate::config::Config;
 use crate::events::Kind;
-use crate::guard::Guard;
+use crate::admission::Admission;
 use crate::http::Health;
 use crate::transport::onion_service::{OnionStatus, Phase};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion_service};
@@ -43,7 +43,7 @@ impl Listening {
         config: &Config,
         incoming: mpsc::Sender<Incoming>,
         watched: Watched,
-        guard: Arc<Guard>,
+        admission: Arc<Admission>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let mut tasks = JoinSet::new();
@@ -73,7 +73,7 @@ impl Listening {
         };
         let Watched { status, circuits, health } = watched;
         tasks.spawn(report(status.subscribe(), health, settings.port, announced, stop.clone()));
-        let outlets = onion_service::Outlets { incoming, status, circuits, on_refusal: refusals(guard) };
+        let outlets = onion_service::Outlets { incoming, status, circuits, on_refusal: refusals(admission) };
         let onion = onion_service::run(settings, config.state_dir.clone(), outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
         Ok(Self { tasks, clearnet: control, administration })
@@ -81,10 +81,10 @@ impl Listening {
 }
 
 /// What the onion service refuses is a security event; a rendezvous that fails is the network's doing.
-fn refusals(guard: Arc<Guard>) -> OnRefusal {
+fn refusals(admission: Arc<Admission>) -> OnRefusal {
     Arc::new(move |why, peer| {
         if why != CircuitRefused::Failed {
-            guard.note(Kind::CircuitRefused, peer);
+            admission.note(Kind::CircuitRefused, peer);
         }
     })
 }

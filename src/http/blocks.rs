@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::response::{error, json};
 use super::{Context, not_allowed};
-use crate::guard::Blocked;
+use crate::admission::Blocked;
 
 const PATH: &str = "/blocks";
 
@@ -23,11 +23,11 @@ struct Blocks {
 /// `GET /blocks` lists them, `DELETE /blocks/<name>` ends one.
 pub(super) fn answer<B>(request: &Request<B>, context: &Context<'_>) -> Response<Full<Bytes>> {
     let name = request.uri().path().strip_prefix(PATH).and_then(|rest| rest.strip_prefix('/'));
-    let guard = context.metrics.guard();
+    let admission = context.metrics.admission();
     match (request.method(), name) {
-        (&Method::GET | &Method::HEAD, None) => json(StatusCode::OK, &Blocks { blocks: guard.blocks() }),
-        (&Method::DELETE, Some(name)) if guard.unblock(name) => {
-            json(StatusCode::OK, &Blocks { blocks: guard.blocks() })
+        (&Method::GET | &Method::HEAD, None) => json(StatusCode::OK, &Blocks { blocks: admission.blocks() }),
+        (&Method::DELETE, Some(name)) if admission.unblock(name) => {
+            json(StatusCode::OK, &Blocks { blocks: admission.blocks() })
         }
         (&Method::DELETE, Some(_)) => error(StatusCode::NOT_FOUND, "not_found", "nobody of that name is blocked"),
         (_, None) => not_allowed("GET, HEAD", "the methods here are GET and HEAD"),

@@ -6,7 +6,7 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
 
-use crate::guard::Passage;
+use crate::admission::Passage;
 
 /// On every response: nothing that this server says is a page, and nobody needs to remember it.
 const HEADERS: [(&str, &str); 7] = [

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::websocket::{Socket, reason_of};
 use super::{Settings, TURN_BYTES, offence};
 use crate::events::Kind;
-use crate::guard::Guest;
+use crate::admission::Guest;
 use crate::hub::{Gone, Kept, Seat, Wakes};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::{Accepted, CloseReason, ErrorCode, Millis, encode};

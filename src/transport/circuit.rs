@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::table::Bounds;
-use self::table::{Admission, Table};
+use self::table::{CircuitDecision, Table};
 use super::Peer;
 
 /// Why a circuit, or a stream of one, was refused or closed. A client is told nothing of it.
@@ -108,11 +108,11 @@ impl Registry {
     pub(super) fn admit(&self, number: u64) -> (Option<Seat>, bool) {
         let admission = self.0.change(|table| table.admit(number));
         match admission {
-            Admission::Full => {
+            CircuitDecision::Full => {
                 self.0.refused(CircuitRefused::Full, number);
                 (None, true)
             }
-            Admission::Seated { closed, evicted } => {
+            CircuitDecision::Seated { closed, evicted } => {
                 let crowded = evicted.is_some();
                 if let Some((evicted, token)) = evicted {
                     token.cancel();

@@ -281,9 +281,9 @@ async fn everything_that_was_remembered_is_forgotten_in_time() {
     for number in 0..=255 {
         status_as(&mut rig, address(&format!("127.0.1.{number}"))).await;
     }
-    rig.server.guard.settle();
-    assert_eq!(rig.server.guard.remembered(), 256);
+    rig.server.admission.settle();
+    assert_eq!(rig.server.admission.remembered(), 256);
     pass(60).await;
-    rig.server.guard.settle();
-    assert_eq!(rig.server.guard.remembered(), 0);
+    rig.server.admission.settle();
+    assert_eq!(rig.server.admission.remembered(), 0);
 }

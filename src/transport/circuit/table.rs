@@ -51,7 +51,7 @@ struct Circuit {
 }
 
 /// What becomes of a new circuit.
-pub(super) enum Admission {
+pub(super) enum CircuitDecision {
     /// It has a place. Another one may have lost its own.
     Seated {
         /// Cancelled when it has to end.
@@ -84,7 +84,7 @@ impl Table {
     }
 
     /// A new circuit, which is about to be built.
-    pub(super) fn admit(&mut self, number: u64) -> Admission {
+    pub(super) fn admit(&mut self, number: u64) -> CircuitDecision {
         let over_bound = self.line.len() >= self.bounds.newcomers || self.circuits.len() >= self.bounds.all;
         let victim = if self.building.len() >= self.bounds.building {
             // A rendezvous point that does not answer must not hold up who names one that does.
@@ -92,7 +92,7 @@ impl Table {
         } else if over_bound {
             match self.last_in_rank() {
                 Some(place) => Some(place),
-                None => return Admission::Full,
+                None => return CircuitDecision::Full,
             }
         } else {
             None
@@ -105,7 +105,7 @@ impl Table {
         let place = self.enter_line(number);
         self.building.insert(place);
         self.circuits.insert(number, Circuit { closed: closed.clone(), sessions: 0, place: Some(place) });
-        Admission::Seated { closed, evicted }
+        CircuitDecision::Seated { closed, evicted }
     }
 
     pub(super) fn built(&mut self, number: u64) {

@@ -208,7 +208,7 @@ impl Rig {
 
     /// How many security events of a kind there were.
     pub fn events(&self, kind: Kind) -> u64 {
-        self.server.guard.events().count(kind)
+        self.server.admission.events().count(kind)
     }
 
     /// How many connections have not ended.

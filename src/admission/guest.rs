@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Guard, Key};
+use super::{Admission, Key};
 use crate::events::Kind;
 use crate::hub::Signal;
 use ephemeral_core::limits::Pace;
@@ -32,7 +32,7 @@ pub enum Passage {
 
 /// One connection of a peer.
 pub struct Guest {
-    guard: Arc<Guard>,
+    admission: Arc<Admission>,
     key: Key,
     /// What the connection itself took from the rate: it pays for the first request.
     paid: Option<Pace>,
@@ -40,13 +40,13 @@ pub struct Guest {
 }
 
 impl Guest {
-    pub(super) fn enter(guard: Arc<Guard>, key: Key) -> Result<Self, Refused> {
+    pub(super) fn enter(admission: Arc<Admission>, key: Key) -> Result<Self, Refused> {
         if key == Key::Local {
-            return Ok(Self { guard, key, paid: None, session: None });
+            return Ok(Self { admission, key, paid: None, session: None });
         }
-        let now = guard.hub.now();
+        let now = admission.hub.now();
         let (blocked, pace, opened) = {
-            let table = &mut guard.peers().table;
+            let table = &mut admission.peers().table;
             let blocked = table.blocked(now, &key).is_some();
             if blocked && matches!(key, Key::Circuit(_)) {
                 (true, None, Ok(()))
@@ -55,20 +55,20 @@ impl Guest {
             }
         };
         let Some(pace) = pace else {
-            guard.note_key(Kind::RefusedBlocked, &key);
+            admission.note_key(Kind::RefusedBlocked, &key);
             return Err(Refused::Blocked);
         };
         if opened.is_err() {
-            guard.note_key(Kind::Crowded, &key);
+            admission.note_key(Kind::Crowded, &key);
             if pace.ignores {
-                guard.strike_peer(Kind::RateIgnored, &key);
+                admission.strike_peer(Kind::RateIgnored, &key);
             }
             return Err(Refused::Crowded);
         }
         if !blocked {
-            note_pace(&guard, &key, &pace);
+            note_pace(&admission, &key, &pace);
         }
-        Ok(Self { guard, key, paid: Some(pace), session: None })
+        Ok(Self { admission, key, paid: Some(pace), session: None })
     }
 
     /// One more request; the first one was paid for by the connection.
@@ -76,18 +76,18 @@ impl Guest {
         if self.key == Key::Local {
             return Passage::Free;
         }
-        let now = self.guard.hub.now();
+        let now = self.admission.hub.now();
         let (until, pace) = {
-            let table = &mut self.guard.peers().table;
+            let table = &mut self.admission.peers().table;
             let until = table.blocked(now, &self.key);
             (until, if until.is_none() && self.paid.is_none() { Some(table.request(now, self.key)) } else { None })
         };
         if let Some(until) = until {
-            self.guard.note_key(Kind::RefusedBlocked, &self.key);
+            self.admission.note_key(Kind::RefusedBlocked, &self.key);
             return Passage::Blocked(until.since(now).div_ceil(1000));
         }
         if let Some(pace) = &pace {
-            note_pace(&self.guard, &self.key, pace);
+            note_pace(&self.admission, &self.key, pace);
         }
         match pace.or(self.paid.take()) {
             Some(pace) if pace.wait_ms.is_some() => Passage::Limited(pace),
@@ -98,9 +98,9 @@ impl Guest {
 
     /// It has done what it must not do.
     pub fn strike(&self, kind: Kind) {
-        self.guard.strike_peer(kind, &self.key);
+        self.admission.strike_peer(kind, &self.key);
         if let Some((fingerprint, _)) = &self.session {
-            self.guard.strike_fingerprint(fingerprint);
+            self.admission.strike_fingerprint(fingerprint);
         }
     }
 
@@ -109,27 +109,27 @@ impl Guest {
         match &self.session {
             Some((fingerprint, _)) => {
                 let who = crate::events::Identity::Fingerprint(fingerprint);
-                self.guard.events.note(self.guard.hub.now(), kind, Some(&who));
+                self.admission.events.note(self.admission.hub.now(), kind, Some(&who));
             }
-            None => self.guard.note_key(kind, &self.key),
+            None => self.admission.note_key(kind, &self.key),
         }
     }
 
     /// Whether the peer is blocked.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        self.guard.peers().table.blocked(self.guard.hub.now(), &self.key).is_some()
+        self.admission.peers().table.blocked(self.admission.hub.now(), &self.key).is_some()
     }
 
     /// It has become a session, which `signal` reaches: from now on strikes count for `fingerprint` too.
     pub fn established(&mut self, fingerprint: Fingerprint, signal: &Arc<Signal>) {
-        let mut peers = self.guard.peers();
+        let mut peers = self.admission.peers();
         peers.sessions.entry(self.key).or_default().push(Arc::clone(signal));
         // A block that came since it was let in found no session to end.
-        let now = self.guard.hub.now();
+        let now = self.admission.hub.now();
         let blocked = peers.table.blocked(now, &self.key).is_some();
         drop(peers);
-        if blocked || self.guard.fingerprints().blocked(now, &fingerprint).is_some() {
+        if blocked || self.admission.fingerprints().blocked(now, &fingerprint).is_some() {
             signal.evict();
         }
         self.session = Some((fingerprint, Arc::clone(signal)));
@@ -137,16 +137,16 @@ impl Guest {
 
     /// Who keeps the limits.
     #[must_use]
-    pub fn guard(&self) -> &Arc<Guard> {
-        &self.guard
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.admission
     }
 }
 
-fn note_pace(guard: &Guard, key: &Key, pace: &Pace) {
+fn note_pace(admission: &Admission, key: &Key, pace: &Pace) {
     if pace.ignores {
-        guard.strike_peer(Kind::RateIgnored, key);
+        admission.strike_peer(Kind::RateIgnored, key);
     } else if pace.wait_ms.is_some() {
-        guard.note_key(Kind::RateLimited, key);
+        admission.note_key(Kind::RateLimited, key);
     }
 }
 
@@ -155,8 +155,8 @@ impl Drop for Guest {
         if self.key == Key::Local {
             return;
         }
-        let now = self.guard.hub.now();
-        let peers = &mut *self.guard.peers();
+        let now = self.admission.hub.now();
+        let peers = &mut *self.admission.peers();
         peers.table.close(now, self.key);
         if let Some((_, signal)) = &self.session
             && let Some(sessions) = peers.sessions.get_mut(&self.key)
@@ -187,11 +187,11 @@ mod tests {
         let settings = Settings { bounds: Bounds::default(), rate: Rate::new(60, 60), sessions: 10 };
         let hub = Hub::new(settings, Clock::anchored(Millis(1_767_355_200_000))).unwrap();
         let events = Arc::new(Events::new(hub.now()).unwrap());
-        let guard = Guard::new(Policy { strikes: 2, ..Policy::default() }, Arc::clone(&hub), events);
+        let admission = Admission::new(Policy { strikes: 2, ..Policy::default() }, Arc::clone(&hub), events);
         let someone = Fingerprint::from(&SigningKey::from_bytes(&[1; 32]).verifying_key());
         let peer = Peer::Address([192, 0, 2, 1].into());
-        let (mut guest, other) = (guard.enter(peer).unwrap(), guard.enter(peer).unwrap());
-        assert!(!guard.bars(&someone) && !guest.is_blocked(), "the last look before it is let in");
+        let (mut guest, other) = (admission.enter(peer).unwrap(), admission.enter(peer).unwrap());
+        assert!(!admission.bars(&someone) && !guest.is_blocked(), "the last look before it is let in");
         let seat = hub.join(someone, false, 1).unwrap().0;
         blocks(&other);
         guest.established(someone, seat.signal());

@@ -28,7 +28,7 @@ const PEERS: usize = 65_536;
 const FINGERPRINTS: usize = 16_384;
 
 /// Keeps the limits.
-pub struct Guard {
+pub struct Admission {
     hub: Arc<Hub>,
     events: Arc<Events>,
     peers: Mutex<Peers>,
@@ -50,7 +50,7 @@ pub struct Blocked {
     pub until: Millis,
 }
 
-impl Guard {
+impl Admission {
     /// One that knows nobody yet.
     #[must_use]
     pub fn new(policy: Policy, hub: Arc<Hub>, events: Arc<Events>) -> Arc<Self> {
