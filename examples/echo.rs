@@ -74,8 +74,8 @@ fn generous() -> Policy {
 }
 
 async fn serve(server: Arc<Server>, stream: TcpStream, peer: Peer, listener: Arc<Listener>) {
-    let Ok(guest) = server.admission.enter(peer) else { return };
-    if let Some(upgraded) = conn::requests(server, peer, Box::new(stream), listener, Some(guest)).await {
+    let Ok(connection) = server.admission.enter(peer) else { return };
+    if let Some(upgraded) = conn::requests(server, peer, Box::new(stream), listener, Some(connection)).await {
         let mut socket = websocket::open(upgraded.io, upgraded.read_ahead, FRAME_BYTES).await;
         socket.get_mut().unlimit();
         echo(socket).await;

@@ -1,10 +1,10 @@
 //! Who may come in, at what pace, and who is blocked: the limits, keyed by peer and by fingerprint, and their events.
 //!
-//! Every connection is a [`Guest`] of its peer. What it does wrong is a strike for the peer, and for the fingerprint once
+//! Every connection is a [`PeerConnection`] of its peer. What it does wrong is a strike for the peer, and for the fingerprint once
 //! it has authenticated; before that a fingerprint is only what somebody claims, and nobody is blocked for what
 //! others say. Who is blocked loses its sessions, and on the clearnet is told so (403); a blocked circuit is closed.
 
-mod guest;
+mod connection;
 mod key;
 mod lobby;
 
@@ -18,7 +18,7 @@ use crate::hub::{Hub, Signal};
 use crate::transport::Peer;
 use ephemeral_core::limits::{Policy, Struck, Table};
 use ephemeral_core::protocol::{Fingerprint, Millis};
-pub use guest::{Guest, Passage, Refused};
+pub use connection::{PeerConnection, Passage, Refused};
 use key::Key;
 pub use lobby::{Lobby, Place};
 
@@ -75,8 +75,8 @@ impl Admission {
     ///
     /// # Errors
     /// [`Refused`]: it has to be closed.
-    pub fn enter(self: &Arc<Self>, peer: Peer) -> Result<Guest, Refused> {
-        Guest::enter(Arc::clone(self), Key::of(peer))
+    pub fn enter(self: &Arc<Self>, peer: Peer) -> Result<PeerConnection, Refused> {
+        PeerConnection::enter(Arc::clone(self), Key::of(peer))
     }
 
     /// Notes what a peer did that is not a strike.

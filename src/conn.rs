@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::{Events, Kind};
-use crate::admission::{Admission, Guest, Lobby, Passage, Place, Refused};
+use crate::admission::{Admission, PeerConnection, Lobby, Passage, Place, Refused};
 use crate::http::{self, Context, Offence, Outcome};
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
@@ -153,7 +153,7 @@ pub struct Upgraded {
     /// Who it says it is, and the challenge.
     pub session: AwaitingAuth,
     /// Its peer's.
-    pub guest: Guest,
+    pub connection: PeerConnection,
 }
 
 /// Serves one connection to its end. `place` is one of [`Limits::unauthenticated`]: free again once the peer has
@@ -164,15 +164,15 @@ pub async fn serve(server: Arc<Server>, incoming: Incoming, place: Place) {
     let admission = Arc::clone(&server.admission);
     // A circuit that is blocked is closed with all of its streams, and nothing more comes of it.
     let _closing = circuit.clone().map(|circuit| CloseIfBlocked { admission, peer, circuit });
-    let Ok(guest) = entrance(&server, peer, &listener) else { return };
+    let Ok(connection) = entrance(&server, peer, &listener) else { return };
     // Both are boxed: an idle session holds nothing of what the request needed.
-    let requests = Box::pin(requests(server, peer, io, listener, guest));
+    let requests = Box::pin(requests(server, peer, io, listener, connection));
     let upgraded = tokio::select! {
         upgraded = requests => upgraded,
         () = place.lost() => return,
     };
-    if let Some(Upgraded { io, read_ahead, session, guest }) = upgraded {
-        Box::pin(pump::run(sessions, io, read_ahead, session, guest, circuit.clone(), place)).await;
+    if let Some(Upgraded { io, read_ahead, session, connection }) = upgraded {
+        Box::pin(pump::run(sessions, io, read_ahead, session, connection, circuit.clone(), place)).await;
     }
     drop(transports);
 }
@@ -193,25 +193,25 @@ impl Drop for CloseIfBlocked {
 }
 
 /// The connection as its peer's. `None` for a trusted proxy's: each of its requests is somebody else's.
-fn entrance(server: &Server, peer: Peer, listener: &Listener) -> Result<Option<Guest>, Refused> {
+fn entrance(server: &Server, peer: Peer, listener: &Listener) -> Result<Option<PeerConnection>, Refused> {
     if matches!(peer, Peer::Address(address) if listener.is_trusted_proxy(address)) {
         return Ok(None);
     }
     server.admission.enter(peer).map(Some)
 }
 
-/// Answers requests until the connection ends (`None`) or becomes a session. `guest`: `None` where each request may be of
+/// Answers requests until the connection ends (`None`) or becomes a session. `connection`: `None` where each request may be of
 /// somebody else.
 pub async fn requests(
     server: Arc<Server>,
     peer: Peer,
     io: Box<dyn Io>,
     listener: Arc<Listener>,
-    guest: Option<Guest>,
+    connection: Option<PeerConnection>,
 ) -> Option<Upgraded> {
-    let upgrade: Mutex<Option<(OnUpgrade, AwaitingAuth, Guest)>> = Mutex::new(None);
-    let proxied = guest.is_none();
-    let guest = Mutex::new(guest);
+    let upgrade: Mutex<Option<(OnUpgrade, AwaitingAuth, PeerConnection)>> = Mutex::new(None);
+    let proxied = connection.is_none();
+    let connection = Mutex::new(connection);
     let (timing, drain) = (server.sessions.timing, &server.sessions.drain);
     let barred = Notify::new();
     let answering = Arc::new(AtomicBool::new(false));
@@ -219,8 +219,8 @@ pub async fn requests(
     let service = service_fn(|mut request: Request<Body>| {
         answering.store(true, Ordering::Relaxed);
         let asking = if proxied { listener.peer_of(peer, request.headers()) } else { peer };
-        let mut visitor = if proxied { server.admission.enter(asking).ok() } else { take(&guest) };
-        let passage = visitor.as_mut().map_or(CROWDED, Guest::request);
+        let mut visitor = if proxied { server.admission.enter(asking).ok() } else { take(&connection) };
+        let passage = visitor.as_mut().map_or(CROWDED, PeerConnection::request);
         let context = Context {
             metrics: &server.metrics,
             health: *server.health.borrow(),
@@ -255,7 +255,7 @@ pub async fn requests(
             }
             (Outcome::Response(response) | Outcome::Act(response, _) | Outcome::Upgrade(response, _), visitor) => {
                 if !proxied {
-                    *lock(&guest) = visitor;
+                    *lock(&connection) = visitor;
                 }
                 response
             }
@@ -268,28 +268,28 @@ pub async fn requests(
         .header_read_timeout(timing.auth_timeout.min(timing.idle_timeout))
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service).with_upgrades());
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(io), service).with_upgrades());
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = serving.as_mut() => ended,
         () = async { tokio::select! { () = drain.cancelled() => {}, () = barred.notified() => {} } } => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            serving.as_mut().graceful_shutdown();
+            serving.await
         }
     };
-    if let (Err(error), Some(guest)) = (&ended, &*lock(&guest)) {
+    if let (Err(error), Some(connection)) = (&ended, &*lock(&connection)) {
         match error {
-            _ if error.is_parse_too_large() => guest.strike(Kind::Oversize),
-            _ if error.is_parse() => guest.strike(Kind::Malformed),
-            _ if error.is_timeout() => guest.note(Kind::AuthTimeout),
+            _ if error.is_parse_too_large() => connection.strike(Kind::Oversize),
+            _ if error.is_parse() => connection.strike(Kind::Malformed),
+            _ if error.is_timeout() => connection.note(Kind::AuthTimeout),
             _ => {}
         }
     }
     ended.ok()?;
-    let (pending, session, guest) = take(&upgrade)?;
+    let (pending, session, connection) = take(&upgrade)?;
     let parts = pending.await.ok()?.downcast::<TokioIo<Answers>>().ok()?;
     // What was read ahead is a slice of the request's buffer, which would stay.
     let read_ahead = Bytes::copy_from_slice(&parts.read_buf);
-    Some(Upgraded { io: parts.io.into_inner().into_inner(), read_ahead, session, guest })
+    Some(Upgraded { io: parts.io.into_inner().into_inner(), read_ahead, session, connection })
 }
 
 /// What a client behind a trusted proxy is told that has as many requests and sessions open as it may have.

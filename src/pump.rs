@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Kind;
-use crate::admission::{Guest, Place};
+use crate::admission::{PeerConnection, Place};
 use crate::hub::{Hub, JoinError};
 use crate::transport::{CircuitHandle, Io};
 use ephemeral_core::protocol::{CloseReason, Welcome, encode};
@@ -72,13 +72,13 @@ pub async fn run(
     io: Box<dyn Io>,
     read_ahead: Bytes,
     session: AwaitingAuth,
-    guest: Guest,
+    connection: PeerConnection,
     circuit: Option<CircuitHandle>,
     place: Place,
 ) {
     let socket = open(io, read_ahead, settings.rules.frame_bytes()).await;
     // Boxed: what authentication needs is freed before the long life of the session begins.
-    let authenticate = Box::pin(authenticate(settings, socket, session, guest));
+    let authenticate = Box::pin(authenticate(settings, socket, session, connection));
     let pump = tokio::select! {
         pump = authenticate => pump,
         () = place.lost() => return,
@@ -99,16 +99,16 @@ async fn authenticate(
     settings: Arc<Settings>,
     mut socket: Socket,
     session: AwaitingAuth,
-    mut guest: Guest,
+    mut connection: PeerConnection,
 ) -> Option<Pump> {
     let deadline = Instant::now() + settings.timing.auth_timeout;
-    let answer = settings.drain.run_until_cancelled(answer(&settings, &mut socket, session, &guest));
+    let answer = settings.drain.run_until_cancelled(answer(&settings, &mut socket, session, &connection));
     let answer = timeout_at(deadline, answer).await.map(|answer| answer.unwrap_or(Err(CloseReason::Draining)));
     match answer {
         Ok(Ok(Some((established, seat, pending)))) => {
-            guest.established(established.fingerprint, seat.signal());
+            connection.established(established.fingerprint, seat.signal());
             if seat.replaces() {
-                guest.note(Kind::Takeover);
+                connection.note(Kind::Takeover);
             }
             let welcome = encode(&Welcome {
                 fingerprint: established.fingerprint,
@@ -120,19 +120,19 @@ async fn authenticate(
             socket.get_mut().unlimit();
             // Flushed in the pump's first turn.
             socket.feed(Message::text(welcome)).await.ok()?;
-            Some(Pump::new(settings, socket, established, seat, guest))
+            Some(Pump::new(settings, socket, established, seat, connection))
         }
         Ok(Ok(None)) => {
             hang_up(socket).await;
             None
         }
         Ok(Err(reason)) => {
-            offence(&guest, reason);
+            offence(&connection, reason);
             close(socket, reason).await;
             None
         }
         Err(_) => {
-            guest.note(Kind::AuthTimeout);
+            connection.note(Kind::AuthTimeout);
             close(socket, CloseReason::AuthTimeout).await;
             None
         }
@@ -144,7 +144,7 @@ async fn answer(
     settings: &Settings,
     socket: &mut Socket,
     session: AwaitingAuth,
-    guest: &Guest,
+    connection: &PeerConnection,
 ) -> Result<Option<(Established, crate::hub::Seat, usize)>, CloseReason> {
     if socket.send(Message::text(session.first_frame(settings.timing.auth_timeout))).await.is_err() {
         return Ok(None);
@@ -159,7 +159,7 @@ async fn answer(
             Some(Err(error)) => return reason_of(&error, socket).map_or(Ok(None), Err),
         }
     };
-    if guest.admission().bars(&established.fingerprint) || guest.is_blocked() {
+    if connection.admission().bars(&established.fingerprint) || connection.is_blocked() {
         return Err(CloseReason::Blocked);
     }
     match settings.hub.join(established.fingerprint, established.receipts, established.window) {
@@ -170,16 +170,16 @@ async fn answer(
 }
 
 /// What the end of a session for this reason means for its peer.
-fn offence(guest: &Guest, reason: CloseReason) {
+fn offence(connection: &PeerConnection, reason: CloseReason) {
     match reason {
-        CloseReason::AuthFailed | CloseReason::AuthRequired => guest.strike(Kind::AuthFailed),
-        CloseReason::FrameTooLarge => guest.strike(Kind::Oversize),
+        CloseReason::AuthFailed | CloseReason::AuthRequired => connection.strike(Kind::AuthFailed),
+        CloseReason::FrameTooLarge => connection.strike(Kind::Oversize),
         CloseReason::ProtocolError | CloseReason::Unsupported | CloseReason::InvalidUtf8 => {
-            guest.strike(Kind::Malformed);
+            connection.strike(Kind::Malformed);
         }
-        CloseReason::TooSlow => guest.note(Kind::TooSlow),
-        CloseReason::AuthTimeout => guest.note(Kind::AuthTimeout),
-        CloseReason::Overloaded => guest.note(Kind::Overload),
+        CloseReason::TooSlow => connection.note(Kind::TooSlow),
+        CloseReason::AuthTimeout => connection.note(Kind::AuthTimeout),
+        CloseReason::Overloaded => connection.note(Kind::Overload),
         CloseReason::Replaced | CloseReason::Blocked | CloseReason::Draining => {}
     }
 }

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::websocket::{Socket, reason_of};
 use super::{Settings, TURN_BYTES, offence};
 use crate::events::Kind;
-use crate::admission::Guest;
+use crate::admission::PeerConnection;
 use crate::hub::{Gone, Kept, Seat, Wakes};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::{Accepted, CloseReason, ErrorCode, Millis, encode};
@@ -30,7 +30,7 @@ struct State {
     socket: Socket,
     session: Established,
     seat: Seat,
-    guest: Guest,
+    connection: PeerConnection,
     /// The messages that were refused for their rate.
     hasty: Bucket,
     timer: Pin<Box<Sleep>>,
@@ -61,7 +61,7 @@ impl From<Gone> for End {
 }
 
 impl Pump {
-    pub(super) fn new(settings: Arc<Settings>, socket: Socket, session: Established, seat: Seat, guest: Guest) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, socket: Socket, session: Established, seat: Seat, connection: PeerConnection) -> Self {
         let now = Instant::now();
         let timer = Box::pin(sleep_until(now + settings.timing.ping_interval));
         Self(Some(Box::new(State {
@@ -69,7 +69,7 @@ impl Pump {
             socket,
             session,
             seat,
-            guest,
+            connection,
             hasty: Bucket::default(),
             timer,
             heard: now,
@@ -90,7 +90,7 @@ impl Future for Pump {
             Ok(()) => return Poll::Pending,
             Err(End::Lost) => None,
             Err(End::Close(reason)) => {
-                offence(&state.guest, reason);
+                offence(&state.connection, reason);
                 Some(reason)
             }
         };
@@ -220,13 +220,13 @@ impl State {
     /// have been on their way when the first was refused: as many as the rate allows in a minute.
     fn refused(&mut self, code: ErrorCode, now: Millis) {
         match code {
-            ErrorCode::Malformed => self.guest.strike(Kind::Malformed),
-            ErrorCode::MailboxFull | ErrorCode::SenderQuota | ErrorCode::StoreFull => self.guest.note(Kind::Quota),
+            ErrorCode::Malformed => self.connection.strike(Kind::Malformed),
+            ErrorCode::MailboxFull | ErrorCode::SenderQuota | ErrorCode::StoreFull => self.connection.note(Kind::Quota),
             ErrorCode::RateLimited => {
                 let most = self.settings.rules.messages_per_minute;
                 match Rate::new(most, most).take(&mut self.hasty, now) {
-                    Ok(()) => self.guest.note(Kind::RateLimited),
-                    Err(_) => self.guest.strike(Kind::RateIgnored),
+                    Ok(()) => self.connection.note(Kind::RateLimited),
+                    Err(_) => self.connection.strike(Kind::RateIgnored),
                 }
             }
             _ => {}

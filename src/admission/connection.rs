@@ -31,7 +31,7 @@ pub enum Passage {
 }
 
 /// One connection of a peer.
-pub struct Guest {
+pub struct PeerConnection {
     admission: Arc<Admission>,
     key: Key,
     /// What the connection itself took from the rate: it pays for the first request.
@@ -39,7 +39,7 @@ pub struct Guest {
     session: Option<(Fingerprint, Arc<Signal>)>,
 }
 
-impl Guest {
+impl PeerConnection {
     pub(super) fn enter(admission: Arc<Admission>, key: Key) -> Result<Self, Refused> {
         if key == Key::Local {
             return Ok(Self { admission, key, paid: None, session: None });
@@ -150,7 +150,7 @@ fn note_pace(admission: &Admission, key: &Key, pace: &Pace) {
     }
 }
 
-impl Drop for Guest {
+impl Drop for PeerConnection {
     fn drop(&mut self) {
         if self.key == Key::Local {
             return;
@@ -183,24 +183,24 @@ mod tests {
     use ephemeral_core::store::Bounds;
 
     /// Somebody who is let in, while another connection of the same peer gets it blocked.
-    fn is_let_in_while(blocks: impl Fn(&Guest)) -> bool {
+    fn is_let_in_while(blocks: impl Fn(&PeerConnection)) -> bool {
         let settings = Settings { bounds: Bounds::default(), rate: Rate::new(60, 60), sessions: 10 };
         let hub = Hub::new(settings, Clock::anchored(Millis(1_767_355_200_000))).unwrap();
         let events = Arc::new(Events::new(hub.now()).unwrap());
         let admission = Admission::new(Policy { strikes: 2, ..Policy::default() }, Arc::clone(&hub), events);
         let someone = Fingerprint::from(&SigningKey::from_bytes(&[1; 32]).verifying_key());
         let peer = Peer::Address([192, 0, 2, 1].into());
-        let (mut guest, other) = (admission.enter(peer).unwrap(), admission.enter(peer).unwrap());
-        assert!(!admission.bars(&someone) && !guest.is_blocked(), "the last look before it is let in");
+        let (mut connection, other) = (admission.enter(peer).unwrap(), admission.enter(peer).unwrap());
+        assert!(!admission.bars(&someone) && !connection.is_blocked(), "the last look before it is let in");
         let seat = hub.join(someone, false, 1).unwrap().0;
         blocks(&other);
-        guest.established(someone, seat.signal());
+        connection.established(someone, seat.signal());
         !seat.signal().is_evicted()
     }
 
     #[test]
     fn a_session_whose_peer_is_blocked_while_it_is_let_in_ends_at_once() {
-        let strikes = |other: &Guest, count| (0..count).for_each(|_| other.strike(Kind::Malformed));
+        let strikes = |other: &PeerConnection, count| (0..count).for_each(|_| other.strike(Kind::Malformed));
         assert!(is_let_in_while(|other| strikes(other, 2)), "it is not blocked yet");
         assert!(!is_let_in_while(|other| strikes(other, 3)));
     }
