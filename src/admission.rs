@@ -18,7 +18,7 @@ use crate::hub::{Hub, Signal};
 use crate::transport::Peer;
 use ephemeral_core::limits::{Policy, Struck, Table};
 use ephemeral_core::protocol::{Fingerprint, Millis};
-pub use connection::{PeerConnection, Passage, Refused};
+pub use connection::{PeerConnection, Decision, Refused};
 use key::Key;
 pub use lobby::{Lobby, Place};
 

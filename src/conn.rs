@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::{Events, Kind};
-use crate::admission::{Admission, PeerConnection, Lobby, Passage, Place, Refused};
+use crate::admission::{Admission, PeerConnection, Lobby, Decision, Place, Refused};
 use crate::http::{self, Context, Offence, Outcome};
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
@@ -220,13 +220,13 @@ pub async fn requests(
         answering.store(true, Ordering::Relaxed);
         let asking = if proxied { listener.peer_of(peer, request.headers()) } else { peer };
         let mut visitor = if proxied { server.admission.enter(asking).ok() } else { take(&connection) };
-        let passage = visitor.as_mut().map_or(CROWDED, PeerConnection::request);
+        let decision = visitor.as_mut().map_or(CROWDED, PeerConnection::request);
         let context = Context {
             metrics: &server.metrics,
             health: *server.health.borrow(),
             listener: &listener,
             peer: asking,
-            passage,
+            decision,
             https: listener.is_https(peer, request.headers()),
             moved: server.moved.as_ref(),
         };
@@ -293,8 +293,8 @@ pub async fn requests(
 }
 
 /// What a client behind a trusted proxy is told that has as many requests and sessions open as it may have.
-const CROWDED: Passage =
-    Passage::Limited(Pace { wait_ms: Some(1000), ignores: false, burst: 0, left: 0, reset_ms: 1000 });
+const CROWDED: Decision =
+    Decision::RateLimited(Pace { wait_ms: Some(1000), ignores: false, burst: 0, left: 0, reset_ms: 1000 });
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -16,7 +16,7 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::events::Kind;
-use crate::admission::Passage;
+use crate::admission::Decision;
 use crate::metrics::Metrics;
 use crate::transport::{Listener, Peer};
 use ephemeral_core::session::AwaitingAuth;
@@ -35,7 +35,7 @@ pub struct Context<'server> {
     /// Who asks.
     pub peer: Peer,
     /// Whether the peer may ask now.
-    pub passage: Passage,
+    pub decision: Decision,
     /// Whether the client came over TLS, here or at a trusted proxy.
     pub https: bool,
     /// The notices of this server's moves, if there are any.
@@ -79,7 +79,7 @@ pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Optio
     let mut offence = None;
     let outcome = route(request, context, &mut offence);
     let finish = |mut response: Response<Full<Bytes>>| {
-        response::pace(&mut response, &context.passage);
+        response::pace(&mut response, &context.decision);
         cors::allow(request, context, &mut response);
         response::finish(response, request.method(), context.listener.tls)
     };
@@ -99,15 +99,15 @@ pub fn not_done() -> Response<Full<Bytes>> {
 }
 
 fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Offence>) -> Outcome {
-    match context.passage {
-        Passage::Blocked(_) => {
+    match context.decision {
+        Decision::Blocked(_) => {
             return Outcome::Response(error(StatusCode::FORBIDDEN, "blocked", "this address is blocked for a while"));
         }
-        Passage::Limited(_) => {
+        Decision::RateLimited(_) => {
             let sentence = "too many requests: wait as long as `Retry-After` says";
             return Outcome::Response(error(StatusCode::TOO_MANY_REQUESTS, "rate_limited", sentence));
         }
-        Passage::Open(_) | Passage::Free => {}
+        Decision::Allow(_) | Decision::Free => {}
     }
     let host = match host::of(request) {
         Ok(host) if context.listener.answers_to(&host) => host,

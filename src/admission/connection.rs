@@ -19,11 +19,11 @@ pub enum Refused {
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passage {
+pub enum Decision {
     /// It is answered.
-    Open(Pace),
+    Allow(Pace),
     /// There were too many: it has to wait.
-    Limited(Pace),
+    RateLimited(Pace),
     /// Its peer is blocked, for so many seconds more.
     Blocked(u64),
     /// Nothing is counted.
@@ -72,9 +72,9 @@ impl PeerConnection {
     }
 
     /// One more request; the first one was paid for by the connection.
-    pub fn request(&mut self) -> Passage {
+    pub fn request(&mut self) -> Decision {
         if self.key == Key::Local {
-            return Passage::Free;
+            return Decision::Free;
         }
         let now = self.admission.hub.now();
         let (until, pace) = {
@@ -84,15 +84,15 @@ impl PeerConnection {
         };
         if let Some(until) = until {
             self.admission.note_key(Kind::RefusedBlocked, &self.key);
-            return Passage::Blocked(until.since(now).div_ceil(1000));
+            return Decision::Blocked(until.since(now).div_ceil(1000));
         }
         if let Some(pace) = &pace {
             note_pace(&self.admission, &self.key, pace);
         }
         match pace.or(self.paid.take()) {
-            Some(pace) if pace.wait_ms.is_some() => Passage::Limited(pace),
-            Some(pace) => Passage::Open(pace),
-            None => Passage::Free,
+            Some(pace) if pace.wait_ms.is_some() => Decision::RateLimited(pace),
+            Some(pace) => Decision::Allow(pace),
+            None => Decision::Free,
         }
     }
 

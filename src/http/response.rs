@@ -6,7 +6,7 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
 
-use crate::admission::Passage;
+use crate::admission::Decision;
 
 /// On every response: nothing that this server says is a page, and nobody needs to remember it.
 const HEADERS: [(&str, &str); 7] = [
@@ -48,10 +48,10 @@ pub(super) fn error(status: StatusCode, code: &'static str, sentence: &'static s
 
 /// Says how the peer's rate stands (draft-ietf-httpapi-ratelimit-headers-03): what there is at once, what is left of
 /// it, and in how many seconds it is whole again. Whoever has to wait or is blocked is also told for how long.
-pub(super) fn pace(response: &mut Response<Full<Bytes>>, passage: &Passage) {
+pub(super) fn pace(response: &mut Response<Full<Bytes>>, decision: &Decision) {
     let headers = response.headers_mut();
-    let (Passage::Open(pace) | Passage::Limited(pace)) = passage else {
-        if let Passage::Blocked(seconds) = passage {
+    let (Decision::Allow(pace) | Decision::RateLimited(pace)) = decision else {
+        if let Decision::Blocked(seconds) = decision {
             headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
