@@ -28,7 +28,7 @@ use crate::pump::{self, Timing};
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitFigures, CircuitHandle, Incoming, Io, Listener, Peer};
 use answers::Answers;
-use ephemeral_core::limits::{Pace, Policy};
+use ephemeral_core::limits::{RateStatus, Policy};
 use ephemeral_core::session::{AwaitingAuth, Rules};
 pub use operator::{OnAct, Operator};
 
@@ -294,7 +294,7 @@ pub async fn requests(
 
 /// What a client behind a trusted proxy is told that has as many requests and sessions open as it may have.
 const CROWDED: Decision =
-    Decision::RateLimited(Pace { wait_ms: Some(1000), ignores: false, burst: 0, left: 0, reset_ms: 1000 });
+    Decision::RateLimited(RateStatus { wait_ms: Some(1000), ignores: false, burst: 0, left: 0, reset_ms: 1000 });
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

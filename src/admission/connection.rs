@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Admission, Key};
 use crate::events::Kind;
 use crate::hub::Signal;
-use ephemeral_core::limits::Pace;
+use ephemeral_core::limits::RateStatus;
 use ephemeral_core::protocol::Fingerprint;
 
 /// Why a connection is refused before anything was read from it.
@@ -21,9 +21,9 @@ pub enum Refused {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// It is answered.
-    Allow(Pace),
+    Allow(RateStatus),
     /// There were too many: it has to wait.
-    RateLimited(Pace),
+    RateLimited(RateStatus),
     /// Its peer is blocked, for so many seconds more.
     Blocked(u64),
     /// Nothing is counted.
@@ -35,7 +35,7 @@ pub struct PeerConnection {
     admission: Arc<Admission>,
     key: Key,
     /// What the connection itself took from the rate: it pays for the first request.
-    paid: Option<Pace>,
+    paid: Option<RateStatus>,
     session: Option<(Fingerprint, Arc<Signal>)>,
 }
 
@@ -142,7 +142,7 @@ impl PeerConnection {
     }
 }
 
-fn note_pace(admission: &Admission, key: &Key, pace: &Pace) {
+fn note_pace(admission: &Admission, key: &Key, pace: &RateStatus) {
     if pace.ignores {
         admission.strike_peer(Kind::RateIgnored, key);
     } else if pace.wait_ms.is_some() {

@@ -3,7 +3,7 @@
 
 mod circuits;
 pub mod clients;
-mod pace;
+mod circuit_limiter;
 mod probe;
 mod reach;
 mod restriction;

@@ -14,7 +14,7 @@ use tor_cell::relaycell::msg::{Connected, End, EndReason};
 use tor_hsservice::{RendRequest, StreamRequest};
 use tor_proto::stream::IncomingStreamRequest;
 
-use super::pace::Pace;
+use super::circuit_limiter::CircuitLimiter;
 use super::stream::CircuitStream;
 use super::{LOG, Outlets, Settings};
 use crate::transport::circuit::{Bounds, Registry, Seat};
@@ -45,7 +45,7 @@ pub(super) fn hard_stream_bound(streams_per_circuit: u32) -> u32 {
 pub(super) struct Circuits {
     tasks: JoinSet<()>,
     registry: Registry,
-    pace: Pace,
+    pace: CircuitLimiter,
     numbered: u64,
     notice: Option<Instant>,
     shared: Arc<Shared>,
@@ -71,7 +71,7 @@ impl Circuits {
         Self {
             tasks: JoinSet::new(),
             registry: Registry::new(Bounds::of(settings.circuits), circuits, on_refusal),
-            pace: Pace::new(settings, Instant::now()),
+            pace: CircuitLimiter::new(settings, Instant::now()),
             numbered: 0,
             notice: None,
             shared: Arc::new(shared),
@@ -84,7 +84,7 @@ impl Circuits {
     }
 
     /// The next request that may be admitted; `None` if there are no more. What comes too fast waits in `requests` or is
-    /// dropped, see [`Pace`]. Nothing is lost if the future is dropped.
+    /// dropped, see [`CircuitLimiter`]. Nothing is lost if the future is dropped.
     pub(super) async fn next(
         &mut self,
         requests: &mut (impl Stream<Item = RendRequest> + Unpin),

@@ -40,7 +40,7 @@ pub struct Crowded;
 
 /// What came of taking one from a key's rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
+pub struct RateStatus {
     /// How many milliseconds to wait, if there was none.
     pub wait_ms: Option<u64>,
     /// Whether the key had been told to wait before, and does not.
@@ -143,14 +143,14 @@ impl<K: Eq + Hash + Copy> Table<K> {
     }
 
     /// Takes one from the rate of `key`.
-    pub fn request(&mut self, now: Millis, key: K) -> Pace {
+    pub fn request(&mut self, now: Millis, key: K) -> RateStatus {
         let rate = self.policy.requests;
         let standing = self.standing(now, key);
         let wait_ms = rate.take(&mut standing.requests, now).err();
         let ignores = wait_ms.is_some() && standing.told;
         standing.told = wait_ms.is_some();
         let (left, reset_ms) = rate.left(&standing.requests, now);
-        Pace { wait_ms, ignores, burst: rate.burst(), left, reset_ms }
+        RateStatus { wait_ms, ignores, burst: rate.burst(), left, reset_ms }
     }
 
     /// `key` has done what it must not do.

@@ -20,7 +20,7 @@ fn a_key_has_its_own_rate_and_is_told_how_long_to_wait() {
         assert_eq!((pace.wait_ms, pace.ignores, pace.left), (None, false, left));
     }
     let first = table.request(NOW, 1);
-    assert_eq!(first, Pace { wait_ms: Some(600), ignores: false, burst: 10, left: 0, reset_ms: 6000 });
+    assert_eq!(first, RateStatus { wait_ms: Some(600), ignores: false, burst: 10, left: 0, reset_ms: 6000 });
     assert!(table.request(NOW, 1).ignores, "it has been told");
     assert_eq!(table.request(NOW, 2).wait_ms, None, "another key");
     assert_eq!(table.request(NOW.plus(600), 1).wait_ms, None);

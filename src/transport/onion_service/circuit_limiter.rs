@@ -12,7 +12,7 @@ use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::Millis;
 
 /// See the module.
-pub(super) struct Pace {
+pub(super) struct CircuitLimiter {
     rate: Rate,
     bucket: Bucket,
     start: Instant,
@@ -22,7 +22,7 @@ pub(super) struct Pace {
     paid: bool,
 }
 
-impl Pace {
+impl CircuitLimiter {
     pub(super) fn new(settings: &Settings, now: Instant) -> Self {
         Self {
             rate: Rate::new(settings.circuits_per_second.saturating_mul(60), settings.circuit_burst),
@@ -61,9 +61,9 @@ mod tests {
 
     use super::*;
 
-    fn pace(proof_of_work: bool) -> Pace {
+    fn pace(proof_of_work: bool) -> CircuitLimiter {
         let settings = Settings { proof_of_work, circuits_per_second: 10, circuit_burst: 5, ..Settings::default() };
-        Pace::new(&settings, Instant::now())
+        CircuitLimiter::new(&settings, Instant::now())
     }
 
     #[tokio::test(start_paused = true)]
