@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::events::{Events, Identity, Kind, Pseudonym};
 use crate::hub::{Hub, Signal};
 use crate::transport::Peer;
-use ephemeral_core::limits::{Policy, Struck, Table};
+use ephemeral_core::limits::{Policy, StrikeOutcome, KeyTable};
 use ephemeral_core::protocol::{Fingerprint, Millis};
 pub use connection::{PeerConnection, Decision, Refused};
 use key::Key;
@@ -32,11 +32,11 @@ pub struct Admission {
     hub: Arc<Hub>,
     events: Arc<Events>,
     peers: Mutex<Peers>,
-    fingerprints: Mutex<Table<Fingerprint>>,
+    fingerprints: Mutex<KeyTable<Fingerprint>>,
 }
 
 struct Peers {
-    table: Table<Key>,
+    table: KeyTable<Key>,
     /// The sessions of each peer that has any.
     sessions: HashMap<Key, Vec<Arc<Signal>>>,
 }
@@ -54,8 +54,8 @@ impl Admission {
     /// One that knows nobody yet.
     #[must_use]
     pub fn new(policy: Policy, hub: Arc<Hub>, events: Arc<Events>) -> Arc<Self> {
-        let peers = Peers { table: Table::new(policy, PEERS), sessions: HashMap::new() };
-        let fingerprints = Mutex::new(Table::new(policy, FINGERPRINTS));
+        let peers = Peers { table: KeyTable::new(policy, PEERS), sessions: HashMap::new() };
+        let fingerprints = Mutex::new(KeyTable::new(policy, FINGERPRINTS));
         Arc::new(Self { hub, events, peers: Mutex::new(peers), fingerprints })
     }
 
@@ -177,8 +177,8 @@ impl Admission {
         let sessions = {
             let mut peers = self.peers();
             match peers.table.strike(self.hub.now(), *key) {
-                Struck::Counted => return,
-                Struck::Blocked => peers.sessions.get(key).cloned().unwrap_or_default(),
+                StrikeOutcome::Counted => return,
+                StrikeOutcome::Blocked => peers.sessions.get(key).cloned().unwrap_or_default(),
             }
         };
         self.note_key(Kind::Blocked, key);
@@ -189,7 +189,7 @@ impl Admission {
     fn strike_fingerprint(&self, fingerprint: &Fingerprint) {
         let now = self.hub.now();
         let struck = self.fingerprints().strike(now, *fingerprint);
-        if struck == Struck::Blocked {
+        if struck == StrikeOutcome::Blocked {
             self.events.note(now, Kind::Blocked, Some(&Identity::Fingerprint(fingerprint)));
             self.hub.evict(fingerprint);
         }
@@ -199,7 +199,7 @@ impl Admission {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fingerprints(&self) -> MutexGuard<'_, Table<Fingerprint>> {
+    fn fingerprints(&self) -> MutexGuard<'_, KeyTable<Fingerprint>> {
         self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,7 +12,7 @@ use ephemeral_core::protocol::Fingerprint;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// The peer has as many as it may have.
-    Crowded,
+    TooManyConnections,
     /// The circuit is blocked. (A blocked address is told so over HTTP.)
     Blocked,
 }
@@ -63,7 +63,7 @@ impl PeerConnection {
             if pace.ignores {
                 admission.strike_peer(Kind::RateIgnored, &key);
             }
-            return Err(Refused::Crowded);
+            return Err(Refused::TooManyConnections);
         }
         if !blocked {
             note_pace(&admission, &key, &pace);

@@ -3,7 +3,7 @@
 mod table;
 
 use crate::protocol::Millis;
-pub use table::{Block, Crowded, RateStatus, Policy, REQUESTS, Struck, Table};
+pub use table::{Block, TooManyConnections, RateStatus, Policy, REQUESTS, StrikeOutcome, KeyTable};
 
 /// So many a minute, so many of them at once (a generic cell rate algorithm, ITU-T I.371).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

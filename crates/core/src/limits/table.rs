@@ -36,7 +36,7 @@ impl Default for Policy {
 
 /// As many connections as there may be of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Crowded;
+pub struct TooManyConnections;
 
 /// What came of taking one from a key's rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct RateStatus {
 
 /// What came of a strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Struck {
+pub enum StrikeOutcome {
     /// It was counted.
     Counted,
     /// It was one too many: the key is blocked from now on.
@@ -73,7 +73,7 @@ pub struct Block<K> {
 
 /// What is remembered of one key.
 #[derive(Debug, Default)]
-struct Standing {
+struct KeyState {
     requests: Bucket,
     /// Whether it has been told to wait since its last request that passed.
     told: bool,
@@ -82,7 +82,7 @@ struct Standing {
     blocked_until: Millis,
 }
 
-impl Standing {
+impl KeyState {
     fn is_blocked(&self, now: Millis) -> bool {
         self.blocked_until > now
     }
@@ -94,12 +94,12 @@ impl Standing {
 }
 
 /// What each of many keys has used and done.
-pub struct Table<K> {
+pub struct KeyTable<K> {
     policy: Policy,
     capacity: usize,
-    standings: HashMap<K, Standing>,
+    key_states: HashMap<K, KeyState>,
     /// The one of all those for whom there is no room.
-    strangers: Standing,
+    strangers: KeyState,
     /// When it was last looked through for what can be forgotten.
     swept: Millis,
 }
@@ -107,11 +107,11 @@ pub struct Table<K> {
 /// A full table is looked through at most that often, in milliseconds: a flood of new keys must not make it slow.
 const SWEEP_MS: u64 = 1000;
 
-impl<K: Eq + Hash + Copy> Table<K> {
+impl<K: Eq + Hash + Copy> KeyTable<K> {
     /// `capacity`: keys that are remembered at the same time, at most.
     #[must_use]
     pub fn new(policy: Policy, capacity: usize) -> Self {
-        Self { policy, capacity, standings: HashMap::new(), strangers: Standing::default(), swept: Millis(0) }
+        Self { policy, capacity, key_states: HashMap::new(), strangers: KeyState::default(), swept: Millis(0) }
     }
 
     /// What holds for every key from now on. What each has used and done stays.
@@ -122,21 +122,21 @@ impl<K: Eq + Hash + Copy> Table<K> {
     /// A connection of `key` begins.
     ///
     /// # Errors
-    /// [`Crowded`]: it must not, and nothing was counted.
-    pub fn open(&mut self, now: Millis, key: K) -> Result<(), Crowded> {
+    /// [`TooManyConnections`]: it must not, and nothing was counted.
+    pub fn open(&mut self, now: Millis, key: K) -> Result<(), TooManyConnections> {
         let bound = self.policy.connections;
-        let standing = self.standing(now, key);
-        if standing.connections >= bound {
-            return Err(Crowded);
+        let key_state = self.key_state(now, key);
+        if key_state.connections >= bound {
+            return Err(TooManyConnections);
         }
-        standing.connections += 1;
+        key_state.connections += 1;
         Ok(())
     }
 
     /// A connection of `key` has ended.
     pub fn close(&mut self, now: Millis, key: K) {
-        match self.standings.get_mut(&key) {
-            Some(standing) if standing.connections > 0 => standing.connections -= 1,
+        match self.key_states.get_mut(&key) {
+            Some(key_state) if key_state.connections > 0 => key_state.connections -= 1,
             _ => self.strangers.connections = self.strangers.connections.saturating_sub(1),
         }
         self.forget(now, key);
@@ -145,53 +145,53 @@ impl<K: Eq + Hash + Copy> Table<K> {
     /// Takes one from the rate of `key`.
     pub fn request(&mut self, now: Millis, key: K) -> RateStatus {
         let rate = self.policy.requests;
-        let standing = self.standing(now, key);
-        let wait_ms = rate.take(&mut standing.requests, now).err();
-        let ignores = wait_ms.is_some() && standing.told;
-        standing.told = wait_ms.is_some();
-        let (left, reset_ms) = rate.left(&standing.requests, now);
+        let key_state = self.key_state(now, key);
+        let wait_ms = rate.take(&mut key_state.requests, now).err();
+        let ignores = wait_ms.is_some() && key_state.told;
+        key_state.told = wait_ms.is_some();
+        let (left, reset_ms) = rate.left(&key_state.requests, now);
         RateStatus { wait_ms, ignores, burst: rate.burst(), left, reset_ms }
     }
 
     /// `key` has done what it must not do.
-    pub fn strike(&mut self, now: Millis, key: K) -> Struck {
+    pub fn strike(&mut self, now: Millis, key: K) -> StrikeOutcome {
         let Policy { strikes, window_ms, duration_ms, .. } = self.policy;
-        let standing = self.standing(now, key);
-        if standing.is_blocked(now) {
-            return Struck::Counted;
+        let key_state = self.key_state(now, key);
+        if key_state.is_blocked(now) {
+            return StrikeOutcome::Counted;
         }
-        while standing.strikes.front().is_some_and(|first| first.plus(window_ms) <= now) {
-            standing.strikes.pop_front();
+        while key_state.strikes.front().is_some_and(|first| first.plus(window_ms) <= now) {
+            key_state.strikes.pop_front();
         }
-        standing.strikes.push_back(now);
-        if standing.strikes.len() <= strikes as usize {
-            return Struck::Counted;
+        key_state.strikes.push_back(now);
+        if key_state.strikes.len() <= strikes as usize {
+            return StrikeOutcome::Counted;
         }
-        standing.strikes = VecDeque::new();
-        standing.blocked_until = now.plus(duration_ms);
-        Struck::Blocked
+        key_state.strikes = VecDeque::new();
+        key_state.blocked_until = now.plus(duration_ms);
+        StrikeOutcome::Blocked
     }
 
     /// Until when `key` is blocked, if it is.
     #[must_use]
     pub fn blocked(&self, now: Millis, key: &K) -> Option<Millis> {
-        let full = self.standings.len() >= self.capacity;
-        let standing = self.standings.get(key).or_else(|| full.then_some(&self.strangers))?;
-        standing.is_blocked(now).then_some(standing.blocked_until)
+        let full = self.key_states.len() >= self.capacity;
+        let key_state = self.key_states.get(key).or_else(|| full.then_some(&self.strangers))?;
+        key_state.is_blocked(now).then_some(key_state.blocked_until)
     }
 
     /// Every key that is blocked.
     pub fn blocks(&self, now: Millis) -> impl Iterator<Item = Block<K>> + '_ {
-        let blocked = self.standings.iter().filter(move |(_, standing)| standing.is_blocked(now));
-        blocked.map(|(&key, standing)| Block { key, until: standing.blocked_until })
+        let blocked = self.key_states.iter().filter(move |(_, key_state)| key_state.is_blocked(now));
+        blocked.map(|(&key, key_state)| Block { key, until: key_state.blocked_until })
     }
 
     /// Ends a block before its time. Whether there was one.
     pub fn unblock(&mut self, now: Millis, key: &K) -> bool {
-        let Some(standing) = self.standings.get_mut(key).filter(|standing| standing.is_blocked(now)) else {
+        let Some(key_state) = self.key_states.get_mut(key).filter(|key_state| key_state.is_blocked(now)) else {
             return false;
         };
-        standing.blocked_until = now;
+        key_state.blocked_until = now;
         self.forget(now, *key);
         true
     }
@@ -199,38 +199,38 @@ impl<K: Eq + Hash + Copy> Table<K> {
     /// How many keys are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.standings.len()
+        self.key_states.len()
     }
 
     /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.standings.is_empty()
+        self.key_states.is_empty()
     }
 
     /// Forgets what need not be remembered.
     pub fn sweep(&mut self, now: Millis) {
         self.swept = now;
         let policy = self.policy;
-        self.standings.retain(|_, standing| !standing.is_forgettable(now, &policy));
-        if self.standings.len() * 4 < self.standings.capacity() {
-            self.standings.shrink_to_fit();
+        self.key_states.retain(|_, key_state| !key_state.is_forgettable(now, &policy));
+        if self.key_states.len() * 4 < self.key_states.capacity() {
+            self.key_states.shrink_to_fit();
         }
     }
 
     fn forget(&mut self, now: Millis, key: K) {
-        if self.standings.get(&key).is_some_and(|standing| standing.is_forgettable(now, &self.policy)) {
-            self.standings.remove(&key);
+        if self.key_states.get(&key).is_some_and(|key_state| key_state.is_forgettable(now, &self.policy)) {
+            self.key_states.remove(&key);
         }
     }
 
-    fn standing(&mut self, now: Millis, key: K) -> &mut Standing {
-        let known = self.standings.contains_key(&key);
-        if !known && self.standings.len() >= self.capacity && now.since(self.swept) >= SWEEP_MS {
+    fn key_state(&mut self, now: Millis, key: K) -> &mut KeyState {
+        let known = self.key_states.contains_key(&key);
+        if !known && self.key_states.len() >= self.capacity && now.since(self.swept) >= SWEEP_MS {
             self.sweep(now);
         }
-        if known || self.standings.len() < self.capacity {
-            self.standings.entry(key).or_default()
+        if known || self.key_states.len() < self.capacity {
+            self.key_states.entry(key).or_default()
         } else {
             &mut self.strangers
         }

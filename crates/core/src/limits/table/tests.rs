@@ -8,8 +8,8 @@ fn policy() -> Policy {
     Policy { requests: Rate::new(100, 10), connections: 2, strikes: 10, window_ms: 60_000, duration_ms: 900_000 }
 }
 
-fn table() -> Table<u32> {
-    Table::new(policy(), 100)
+fn table() -> KeyTable<u32> {
+    KeyTable::new(policy(), 100)
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn a_key_has_its_own_rate_and_is_told_how_long_to_wait() {
 #[test]
 fn connections_of_one_key_are_bounded_and_given_back() {
     let mut table = table();
-    assert_eq!((table.open(NOW, 1), table.open(NOW, 1), table.open(NOW, 1)), (Ok(()), Ok(()), Err(Crowded)));
+    assert_eq!((table.open(NOW, 1), table.open(NOW, 1), table.open(NOW, 1)), (Ok(()), Ok(()), Err(TooManyConnections)));
     assert_eq!(table.open(NOW, 2), Ok(()));
     table.close(NOW, 1);
     assert_eq!(table.open(NOW, 1), Ok(()));
@@ -44,23 +44,23 @@ fn connections_of_one_key_are_bounded_and_given_back() {
 fn more_strikes_than_allowed_within_the_window_are_a_block_that_ends_by_itself() {
     let mut table = table();
     for _ in 0..10 {
-        assert_eq!(table.strike(NOW, 1), Struck::Counted);
+        assert_eq!(table.strike(NOW, 1), StrikeOutcome::Counted);
     }
     assert_eq!(table.blocked(NOW, &1), None);
-    assert_eq!(table.strike(NOW.plus(59_999), 1), Struck::Blocked);
+    assert_eq!(table.strike(NOW.plus(59_999), 1), StrikeOutcome::Blocked);
     let until = NOW.plus(59_999 + 900_000);
     assert_eq!(table.blocked(NOW.plus(59_999), &1), Some(until));
     assert_eq!(table.blocks(NOW.plus(59_999)).collect::<Vec<_>>(), [Block { key: 1, until }]);
-    assert_eq!(table.strike(NOW.plus(70_000), 1), Struck::Counted, "a block is not made longer by who is blocked");
+    assert_eq!(table.strike(NOW.plus(70_000), 1), StrikeOutcome::Counted, "a block is not made longer by who is blocked");
     assert_eq!(table.blocked(until, &1), None);
-    assert_eq!(table.strike(until, 1), Struck::Counted, "it begins anew");
+    assert_eq!(table.strike(until, 1), StrikeOutcome::Counted, "it begins anew");
 }
 
 #[test]
 fn strikes_grow_old() {
     let mut table = table();
     for number in 0..100 {
-        assert_eq!(table.strike(NOW.plus(number * 6000), 1), Struck::Counted, "{number}: ten a minute");
+        assert_eq!(table.strike(NOW.plus(number * 6000), 1), StrikeOutcome::Counted, "{number}: ten a minute");
     }
 }
 
@@ -78,7 +78,7 @@ fn a_block_can_be_ended_before_its_time() {
 
 #[test]
 fn a_full_table_forgets_what_it_may_and_remembers_what_it_must() {
-    let mut table = Table::new(policy(), 10);
+    let mut table = KeyTable::new(policy(), 10);
     for _ in 0..11 {
         table.strike(NOW, 0);
     }
@@ -93,11 +93,11 @@ fn a_full_table_forgets_what_it_may_and_remembers_what_it_must() {
 
 #[test]
 fn those_for_whom_there_is_no_room_share_what_one_of_them_would_get() {
-    let mut table = Table::new(policy(), 2);
+    let mut table = KeyTable::new(policy(), 2);
     assert_eq!((table.open(NOW, 1), table.open(NOW, 2)), (Ok(()), Ok(())));
     let passed = (3..100).filter(|&key| table.request(NOW, key).wait_ms.is_none()).count();
     assert_eq!((passed, table.len()), (10, 2));
-    assert_eq!((table.open(NOW, 3), table.open(NOW, 4), table.open(NOW, 5)), (Ok(()), Ok(()), Err(Crowded)));
+    assert_eq!((table.open(NOW, 3), table.open(NOW, 4), table.open(NOW, 5)), (Ok(()), Ok(()), Err(TooManyConnections)));
     assert_eq!(table.request(NOW, 1).wait_ms, None, "who has an entry is not disturbed");
     table.close(NOW, 3);
     assert_eq!(table.open(NOW, 6), Ok(()));
@@ -105,7 +105,7 @@ fn those_for_whom_there_is_no_room_share_what_one_of_them_would_get() {
 
 #[test]
 fn a_stranger_that_got_an_entry_meanwhile_gives_back_what_the_strangers_had() {
-    let mut table = Table::new(policy(), 1);
+    let mut table = KeyTable::new(policy(), 1);
     assert_eq!((table.open(NOW, 1), table.open(NOW, 2)), (Ok(()), Ok(())));
     table.close(NOW, 1);
     table.request(NOW, 2);
