@@ -6,7 +6,7 @@
 
 mod connection;
 mod key;
-mod lobby;
+mod slots;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ use ephemeral_core::limits::{Policy, StrikeOutcome, KeyTable};
 use ephemeral_core::protocol::{Fingerprint, Millis};
 pub use connection::{PeerConnection, Decision, Refused};
 use key::Key;
-pub use lobby::{Lobby, Place};
+pub use slots::{HandshakeSlots, Slot};
 
 /// Peers that are remembered at the same time, at most: some 10 MB.
 const PEERS: usize = 65_536;

@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::{Events, Kind};
-use crate::admission::{Admission, PeerConnection, Lobby, Decision, Place, Refused};
+use crate::admission::{Admission, PeerConnection, HandshakeSlots, Decision, Slot, Refused};
 use crate::http::{self, Context, Offence, Outcome};
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
@@ -54,7 +54,7 @@ pub struct Server {
     /// Who may come in.
     pub admission: Arc<Admission>,
     /// The places of those who have not authenticated.
-    pub lobby: Arc<Lobby>,
+    pub slots: Arc<HandshakeSlots>,
     /// Where figures come from.
     pub metrics: Metrics,
     /// Whether the service is ready.
@@ -97,12 +97,12 @@ impl Server {
         let circuits = onion.as_ref().map_or(0, |(_, _, circuits)| *circuits);
         let bounds = bounds(&hub, limits, &rules, circuits);
         let admission = Admission::new(policy, Arc::clone(&hub), Arc::new(Events::new(hub.now())?));
-        let lobby = Lobby::new(limits.unauthenticated);
+        let slots = HandshakeSlots::new(limits.unauthenticated);
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
         let Operator { on_act, dead_man } = operator;
-        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&admission), Arc::clone(&lobby), bounds, onion, dead_man);
+        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&admission), Arc::clone(&slots), bounds, onion, dead_man);
         let sessions = Arc::new(pump::Settings { hub, rules, timing, drain: CancellationToken::new() });
-        Ok(Arc::new(Self { sessions, admission, lobby, metrics, health, moved, on_act }))
+        Ok(Arc::new(Self { sessions, admission, slots, metrics, health, moved, on_act }))
     }
 
     /// Erases everything that waits, and ends every session; it goes on with a new epoch. It is noted.
@@ -121,10 +121,10 @@ impl Server {
     pub fn renewed(&self, rules: Rules, timing: Timing, limits: Limits) -> Arc<Self> {
         let (hub, drain) = (Arc::clone(&self.sessions.hub), self.sessions.drain.clone());
         let metrics = self.metrics.renewed(bounds(&hub, limits, &rules, self.metrics.bounds().circuits));
-        let (admission, lobby) = (Arc::clone(&self.admission), Arc::clone(&self.lobby));
+        let (admission, slots) = (Arc::clone(&self.admission), Arc::clone(&self.slots));
         let sessions = Arc::new(pump::Settings { hub, rules, timing, drain });
         let (health, moved, on_act) = (self.health.clone(), self.moved.clone(), Arc::clone(&self.on_act));
-        Arc::new(Self { sessions, admission, lobby, metrics, health, moved, on_act })
+        Arc::new(Self { sessions, admission, slots, metrics, health, moved, on_act })
     }
 }
 
@@ -156,9 +156,9 @@ pub struct Upgraded {
     pub connection: PeerConnection,
 }
 
-/// Serves one connection to its end. `place` is one of [`Limits::unauthenticated`]: free again once the peer has
+/// Serves one connection to its end. `slot` is one of [`Limits::unauthenticated`]: free again once the peer has
 /// authenticated; and when it is lost before, the connection ends.
-pub async fn serve(server: Arc<Server>, incoming: Incoming, place: Place) {
+pub async fn serve(server: Arc<Server>, incoming: Incoming, slot: Slot) {
     let Incoming { peer, io, listener, circuit, permit: transports } = incoming;
     let sessions = Arc::clone(&server.sessions);
     let admission = Arc::clone(&server.admission);
@@ -169,10 +169,10 @@ pub async fn serve(server: Arc<Server>, incoming: Incoming, place: Place) {
     let requests = Box::pin(requests(server, peer, io, listener, connection));
     let upgraded = tokio::select! {
         upgraded = requests => upgraded,
-        () = place.lost() => return,
+        () = slot.lost() => return,
     };
     if let Some(Upgraded { io, read_ahead, session, connection }) = upgraded {
-        Box::pin(pump::run(sessions, io, read_ahead, session, connection, circuit.clone(), place)).await;
+        Box::pin(pump::run(sessions, io, read_ahead, session, connection, circuit.clone(), slot)).await;
     }
     drop(transports);
 }

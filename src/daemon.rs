@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::conn::{self, Server, Setup};
 use crate::events::Kind;
-use crate::admission::Lobby;
+use crate::admission::HandshakeSlots;
 use crate::http::Health;
 use crate::hub;
 use crate::metrics::SAMPLE;
@@ -94,10 +94,10 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     let Listening { mut tasks, clearnet, administration } = listening;
     let reload = Arc::new(Reload { origin, server: watch::Sender::new(Arc::clone(&server)), clearnet });
     let servers = reload.server.subscribe();
-    let connections = tokio::spawn(serve(servers.clone(), accepted, Arc::clone(&server.lobby), stop.clone()));
+    let connections = tokio::spawn(serve(servers.clone(), accepted, Arc::clone(&server.slots), stop.clone()));
     let mut connections = AbortOnDrop(connections);
-    let anteroom = Lobby::new(ADMINISTRATORS);
-    let mut administration = AbortOnDrop(tokio::spawn(serve(servers, administration, anteroom, stop.clone())));
+    let admin_slots = HandshakeSlots::new(ADMINISTRATORS);
+    let mut administration = AbortOnDrop(tokio::spawn(serve(servers, administration, admin_slots, stop.clone())));
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&keeper).keep()));
     let mut upkeep = upkeep(&server, &office, wipe_asked);
 
@@ -218,7 +218,7 @@ impl hub::Settings {
 async fn serve(
     servers: watch::Receiver<Arc<Server>>,
     mut accepted: mpsc::Receiver<Incoming>,
-    lobby: Arc<Lobby>,
+    slots: Arc<HandshakeSlots>,
     stop: CancellationToken,
 ) {
     let (pace, mut admitted) = (Rate::new(ADMISSIONS_PER_MINUTE, ADMISSIONS_AT_ONCE), Bucket::default());
@@ -231,12 +231,12 @@ async fn serve(
                     continue;
                 }
                 let server = Arc::clone(&servers.borrow());
-                let (place, took) = lobby.enter();
+                let (slot, took) = slots.enter();
                 if took {
                     server.admission.note_nobody(Kind::Overload);
                 }
                 let now = server.sessions.hub.now();
-                connections.spawn(conn::serve(server, incoming, place));
+                connections.spawn(conn::serve(server, incoming, slot));
                 if let Err(wait) = pace.take(&mut admitted, now) {
                     tokio::time::sleep(Duration::from_millis(wait)).await;
                 }

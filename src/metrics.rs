@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::events::{Event, Kind};
-use crate::admission::{Admission, Lobby};
+use crate::admission::{Admission, HandshakeSlots};
 use crate::hub::{Hub, Totals};
 use crate::transport::CircuitFigures;
 use crate::transport::onion_service::OnionStatus;
@@ -30,7 +30,7 @@ const RECENT: usize = 50;
 pub struct Metrics {
     hub: Arc<Hub>,
     admission: Arc<Admission>,
-    lobby: Arc<Lobby>,
+    slots: Arc<HandshakeSlots>,
     bounds: Bounds,
     started: Millis,
     rates: Arc<Mutex<Rates>>,
@@ -114,23 +114,23 @@ impl Metrics {
     pub fn new(
         hub: Arc<Hub>,
         admission: Arc<Admission>,
-        lobby: Arc<Lobby>,
+        slots: Arc<HandshakeSlots>,
         bounds: Bounds,
         onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
         dead_man: watch::Receiver<Option<dead_man::Figures>>,
     ) -> Self {
         let started = hub.now();
-        Self { hub, admission, lobby, bounds, started, rates: Arc::default(), onion, dead_man }
+        Self { hub, admission, slots, bounds, started, rates: Arc::default(), onion, dead_man }
     }
 
     /// The same figures, against other bounds.
     #[must_use]
     pub fn renewed(&self, bounds: Bounds) -> Self {
-        let (hub, admission, lobby) = (Arc::clone(&self.hub), Arc::clone(&self.admission), Arc::clone(&self.lobby));
+        let (hub, admission, slots) = (Arc::clone(&self.hub), Arc::clone(&self.admission), Arc::clone(&self.slots));
         Self {
             hub,
             admission,
-            lobby,
+            slots,
             bounds,
             started: self.started,
             rates: Arc::clone(&self.rates),
@@ -182,7 +182,7 @@ impl Metrics {
             timestamp: now,
             uptime_s: now.since(self.started) / 1000,
             clients,
-            unauthenticated: self.lobby.len(),
+            unauthenticated: self.slots.len(),
             pending_messages: store.messages,
             pending_bytes: store.bytes,
             remembered_ids: store.records,

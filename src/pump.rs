@@ -1,4 +1,4 @@
-//! WebSocket ↔ session ↔ hub: the only place that reads and writes a WebSocket.
+//! WebSocket ↔ session ↔ hub: the only slot that reads and writes a WebSocket.
 //!
 //! One task owns both directions of a connection. In a turn it handles every frame that has arrived, queues the answers
 //! and what its mailbox has for it, wakes whom it has to wake, and flushes once. While the peer does not read, nothing
@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Kind;
-use crate::admission::{PeerConnection, Place};
+use crate::admission::{PeerConnection, Slot};
 use crate::hub::{Hub, JoinError};
 use crate::transport::{CircuitHandle, Io};
 use ephemeral_core::protocol::{CloseReason, Welcome, encode};
@@ -65,7 +65,7 @@ pub struct Settings {
 /// Bytes of frames that one turn takes from the mailbox, before it flushes.
 const TURN_BYTES: usize = 16 * 1024;
 
-/// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `place` is
+/// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `slot` is
 /// given up once the peer has authenticated; from then on `circuit`, if there is one, counts as established.
 pub async fn run(
     settings: Arc<Settings>,
@@ -74,17 +74,17 @@ pub async fn run(
     session: AwaitingAuth,
     connection: PeerConnection,
     circuit: Option<CircuitHandle>,
-    place: Place,
+    slot: Slot,
 ) {
     let socket = open(io, read_ahead, settings.rules.frame_bytes()).await;
     // Boxed: what authentication needs is freed before the long life of the session begins.
     let authenticate = Box::pin(authenticate(settings, socket, session, connection));
     let pump = tokio::select! {
         pump = authenticate => pump,
-        () = place.lost() => return,
+        () = slot.lost() => return,
     };
     if let Some(pump) = pump {
-        drop(place);
+        drop(slot);
         let _established = circuit.as_ref().map(CircuitHandle::established);
         let (socket, reason) = pump.await;
         match reason {

@@ -64,7 +64,7 @@ impl Reload {
         }
         let before = self.server.borrow().clone();
         before.admission.set_policy(next.policy);
-        before.lobby.set_bound(next.limits.unauthenticated);
+        before.slots.set_bound(next.limits.unauthenticated);
         before.sessions.hub.set_settings(hub::Settings::from_config(&next));
         self.server.send_replace(before.renewed(next.rules.clone(), next.timing, next.limits));
 

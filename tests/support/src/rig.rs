@@ -171,8 +171,8 @@ impl Rig {
         let (ours, theirs) = duplex(self.pipe);
         let incoming =
             Incoming { peer, io: Box::new(theirs), listener: Arc::clone(&self.listener), circuit: None, permit: None };
-        let (place, _) = self.server.lobby.enter();
-        self.tasks.spawn(conn::serve(Arc::clone(&self.server), incoming, place));
+        let (slot, _) = self.server.slots.enter();
+        self.tasks.spawn(conn::serve(Arc::clone(&self.server), incoming, slot));
         ours
     }
 
@@ -203,7 +203,7 @@ impl Rig {
 
     /// How many connections have not authenticated.
     pub fn unauthenticated(&self) -> usize {
-        self.server.lobby.len()
+        self.server.slots.len()
     }
 
     /// How many security events of a kind there were.

@@ -1,6 +1,6 @@
 //! Connections that have not authenticated, in all: bounded, and fair to those who are quick.
 //!
-//! Where there are as many as there may be, a new one takes the place of the one that has been here longest. Who proves
+//! Where there are as many as there may be, a new one takes the slot of the one that has been here longest. Who proves
 //! what it is within a second or two gets in as long as fewer than the bound arrive in that time, and a flood of silent
 //! connections locks nobody out.
 
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// The connections that have not authenticated.
-pub struct Lobby {
+pub struct HandshakeSlots {
     state: Mutex<State>,
 }
 
@@ -21,14 +21,14 @@ struct State {
     here: BTreeMap<u64, CancellationToken>,
 }
 
-/// One place. It is free again when this is dropped.
-pub struct Place {
-    lobby: Arc<Lobby>,
+/// One slot. It is free again when this is dropped.
+pub struct Slot {
+    slots: Arc<HandshakeSlots>,
     number: u64,
     lost: CancellationToken,
 }
 
-impl Lobby {
+impl HandshakeSlots {
     /// An empty one; `bound` ≥ 1.
     #[must_use]
     pub fn new(bound: usize) -> Arc<Self> {
@@ -41,9 +41,9 @@ impl Lobby {
         self.lock().bound = bound.max(1);
     }
 
-    /// A place for one more, and whether another one lost its place for it.
+    /// A slot for one more, and whether another one lost its slot for it.
     #[must_use]
-    pub fn enter(self: &Arc<Self>) -> (Place, bool) {
+    pub fn enter(self: &Arc<Self>) -> (Slot, bool) {
         let lost = CancellationToken::new();
         let (number, oldest) = {
             let mut state = self.lock();
@@ -57,7 +57,7 @@ impl Lobby {
         if let Some((_, oldest)) = oldest {
             oldest.cancel();
         }
-        (Place { lobby: Arc::clone(self), number, lost }, took)
+        (Slot { slots: Arc::clone(self), number, lost }, took)
     }
 
     /// How many are here.
@@ -77,16 +77,16 @@ impl Lobby {
     }
 }
 
-impl Place {
-    /// Resolves when the place is lost to a newer connection.
+impl Slot {
+    /// Resolves when the slot is lost to a newer connection.
     pub async fn lost(&self) {
         self.lost.cancelled().await;
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.lobby.lock().here.remove(&self.number);
+        self.slots.lock().here.remove(&self.number);
     }
 }
 
@@ -96,16 +96,16 @@ mod tests {
 
     #[test]
     fn the_one_that_has_been_here_longest_loses_its_place_to_a_new_one() {
-        let lobby = Lobby::new(2);
-        let (first, second) = (lobby.enter(), lobby.enter());
+        let slots = HandshakeSlots::new(2);
+        let (first, second) = (slots.enter(), slots.enter());
         assert!(!first.1 && !second.1);
-        let third = lobby.enter();
+        let third = slots.enter();
         assert!(third.1 && first.0.lost.is_cancelled() && !second.0.lost.is_cancelled());
-        assert_eq!(lobby.len(), 2);
+        assert_eq!(slots.len(), 2);
         drop(second);
-        let fourth = lobby.enter();
-        assert!(!fourth.1 && !third.0.lost.is_cancelled(), "there was a free place");
+        let fourth = slots.enter();
+        assert!(!fourth.1 && !third.0.lost.is_cancelled(), "there was a free slot");
         drop((first, third, fourth));
-        assert!(lobby.is_empty());
+        assert!(slots.is_empty());
     }
 }
