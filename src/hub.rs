@@ -4,7 +4,7 @@
 //! released. A session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
 
 mod lifetime;
-mod seat;
+mod session_handle;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{Fingerprint, Millis, Receipt};
 use ephemeral_core::store::{Bounds, Ended, Figures, PartyId, Store};
 pub use lifetime::{RestoreError, Restored};
-pub use seat::{Collected, Gone, Kept, Seat};
+pub use session_handle::{Collected, Gone, Kept, SessionHandle};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
 const RECEIPTS: usize = 16_384;
@@ -203,7 +203,7 @@ impl Hub {
         fingerprint: Fingerprint,
         wants_receipts: bool,
         window: u32,
-    ) -> Result<(Seat, usize), JoinError> {
+    ) -> Result<(SessionHandle, usize), JoinError> {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
         let state = &mut *state;
@@ -235,7 +235,7 @@ impl Hub {
             *place = Some(Online { session, signal: Arc::clone(&signal), receipts, overrun: false });
         }
         let hub = Arc::clone(self);
-        Ok((Seat { hub, party, session, signal, window: window as usize, replaces }, pending))
+        Ok((SessionHandle { hub, party, session, signal, window: window as usize, replaces }, pending))
     }
 
     /// Expires messages at the moment they are due, for ever.

@@ -105,9 +105,9 @@ async fn authenticate(
     let answer = settings.drain.run_until_cancelled(answer(&settings, &mut socket, session, &connection));
     let answer = timeout_at(deadline, answer).await.map(|answer| answer.unwrap_or(Err(CloseReason::Draining)));
     match answer {
-        Ok(Ok(Some((established, seat, pending)))) => {
-            connection.established(established.fingerprint, seat.signal());
-            if seat.replaces() {
+        Ok(Ok(Some((established, session_handle, pending)))) => {
+            connection.established(established.fingerprint, session_handle.signal());
+            if session_handle.replaces() {
                 connection.note(Kind::Takeover);
             }
             let welcome = encode(&Welcome {
@@ -120,7 +120,7 @@ async fn authenticate(
             socket.get_mut().unlimit();
             // Flushed in the pump's first turn.
             socket.feed(Message::text(welcome)).await.ok()?;
-            Some(Pump::new(settings, socket, established, seat, connection))
+            Some(Pump::new(settings, socket, established, session_handle, connection))
         }
         Ok(Ok(None)) => {
             hang_up(socket).await;
@@ -145,7 +145,7 @@ async fn answer(
     socket: &mut Socket,
     session: AwaitingAuth,
     connection: &PeerConnection,
-) -> Result<Option<(Established, crate::hub::Seat, usize)>, CloseReason> {
+) -> Result<Option<(Established, crate::hub::SessionHandle, usize)>, CloseReason> {
     if socket.send(Message::text(session.first_frame(settings.timing.auth_timeout))).await.is_err() {
         return Ok(None);
     }
@@ -163,7 +163,7 @@ async fn answer(
         return Err(CloseReason::Blocked);
     }
     match settings.hub.join(established.fingerprint, established.receipts, established.window) {
-        Ok((seat, pending)) => Ok(Some((established, seat, pending))),
+        Ok((session_handle, pending)) => Ok(Some((established, session_handle, pending))),
         Err(JoinError::Overloaded) => Err(CloseReason::Overloaded),
         Err(JoinError::Draining) => Err(CloseReason::Draining),
     }

@@ -192,10 +192,10 @@ mod tests {
         let peer = Peer::Address([192, 0, 2, 1].into());
         let (mut connection, other) = (admission.enter(peer).unwrap(), admission.enter(peer).unwrap());
         assert!(!admission.bars(&someone) && !connection.is_blocked(), "the last look before it is let in");
-        let seat = hub.join(someone, false, 1).unwrap().0;
+        let session_handle = hub.join(someone, false, 1).unwrap().0;
         blocks(&other);
-        connection.established(someone, seat.signal());
-        !seat.signal().is_evicted()
+        connection.established(someone, session_handle.signal());
+        !session_handle.signal().is_evicted()
     }
 
     #[test]

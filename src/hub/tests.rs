@@ -26,35 +26,35 @@ fn person(number: u8) -> Fingerprint {
 }
 
 /// The session of a person that wants receipts, with a window of 2.
-fn join(hub: &Arc<Hub>, number: u8) -> Seat {
+fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
     hub.join(person(number), true, 2).unwrap().0
 }
 
-fn submit(seat: &Seat, id: &str, to: Fingerprint, ttl: Duration) -> Result<Result<Kept, ErrorCode>, Gone> {
-    let expires_at = seat.hub.now().plus(u64::try_from(ttl.as_millis()).unwrap());
+fn submit(session_handle: &SessionHandle, id: &str, to: Fingerprint, ttl: Duration) -> Result<Result<Kept, ErrorCode>, Gone> {
+    let expires_at = session_handle.hub.now().plus(u64::try_from(ttl.as_millis()).unwrap());
     let draft = Draft { to, escaped_content: "hello".to_owned().into(), expires_at };
     let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
-    seat.submit(&submission, &mut Wakes::default()).map(|answer| answer.map_err(|refusal| refusal.code))
+    session_handle.submit(&submission, &mut Wakes::default()).map(|answer| answer.map_err(|refusal| refusal.code))
 }
 
 /// Keeps a message for a minute.
-fn send(seat: &Seat, id: &str, to: u8) {
-    assert!(matches!(submit(seat, id, person(to), Duration::from_secs(60)), Ok(Ok(Kept { duplicate: false, .. }))));
+fn send(session_handle: &SessionHandle, id: &str, to: u8) {
+    assert!(matches!(submit(session_handle, id, person(to), Duration::from_secs(60)), Ok(Ok(Kept { duplicate: false, .. }))));
 }
 
-fn collect(seat: &Seat) -> Vec<Value> {
-    let frames = seat.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
+fn collect(session_handle: &SessionHandle) -> Vec<Value> {
+    let frames = session_handle.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
     frames.iter().map(|frame| serde_json::from_str(frame).unwrap()).collect()
 }
 
 /// Types, and ids where there are some, of what can be collected.
-fn collected(seat: &Seat) -> Vec<String> {
+fn collected(session_handle: &SessionHandle) -> Vec<String> {
     let name = |frame: Value| format!("{} {}", frame["type"].as_str().unwrap(), frame["id"].as_str().unwrap_or("-"));
-    collect(seat).into_iter().map(name).collect()
+    collect(session_handle).into_iter().map(name).collect()
 }
 
-fn acknowledge(seat: &Seat, seq: &Value) {
-    assert_eq!(seat.acknowledge(seq.as_u64().unwrap(), &mut Wakes::default()), Ok(Ok(())));
+fn acknowledge(session_handle: &SessionHandle, seq: &Value) {
+    assert_eq!(session_handle.acknowledge(seq.as_u64().unwrap(), &mut Wakes::default()), Ok(Ok(())));
 }
 
 /// Counts how often it is woken, and how often the lock was held then.

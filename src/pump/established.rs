@@ -12,7 +12,7 @@ use super::websocket::{Socket, reason_of};
 use super::{Settings, TURN_BYTES, offence};
 use crate::events::Kind;
 use crate::admission::PeerConnection;
-use crate::hub::{Gone, Kept, Seat, Wakes};
+use crate::hub::{Gone, Kept, SessionHandle, Wakes};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::{Accepted, CloseReason, ErrorCode, Millis, encode};
 use ephemeral_core::session::{Action, Established};
@@ -29,7 +29,7 @@ struct State {
     settings: Arc<Settings>,
     socket: Socket,
     session: Established,
-    seat: Seat,
+    session_handle: SessionHandle,
     connection: PeerConnection,
     /// The messages that were refused for their rate.
     hasty: Bucket,
@@ -61,14 +61,14 @@ impl From<Gone> for End {
 }
 
 impl Pump {
-    pub(super) fn new(settings: Arc<Settings>, socket: Socket, session: Established, seat: Seat, connection: PeerConnection) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, socket: Socket, session: Established, session_handle: SessionHandle, connection: PeerConnection) -> Self {
         let now = Instant::now();
         let timer = Box::pin(sleep_until(now + settings.timing.ping_interval));
         Self(Some(Box::new(State {
             settings,
             socket,
             session,
-            seat,
+            session_handle,
             connection,
             hasty: Bucket::default(),
             timer,
@@ -95,7 +95,7 @@ impl Future for Pump {
             }
         };
         match self.0.take() {
-            // The seat is given up here: what was not acknowledged can be delivered elsewhere at once.
+            // The session_handle is given up here: what was not acknowledged can be delivered elsewhere at once.
             Some(state) => Poll::Ready((state.socket, end)),
             None => Poll::Pending,
         }
@@ -114,11 +114,11 @@ impl State {
         }
         // The peer does not read: nothing but the end of the session matters.
         self.check_time(cx)?;
-        if self.seat.signal().poll(cx.waker()) {
+        if self.session_handle.signal().poll(cx.waker()) {
             // Whatever it was, it is collected once the peer reads again.
             self.collect = true;
             self.stay()?;
-            self.seat.is_over()?;
+            self.session_handle.is_over()?;
         }
         Ok(())
     }
@@ -172,9 +172,9 @@ impl State {
         if self.socket.get_mut().take_heard() {
             self.heard = Instant::now();
         }
-        if self.seat.signal().poll(cx.waker()) || self.collect {
+        if self.session_handle.signal().poll(cx.waker()) || self.collect {
             self.stay()?;
-            let collected = self.seat.collect(TURN_BYTES, &mut wakes)?;
+            let collected = self.session_handle.collect(TURN_BYTES, &mut wakes)?;
             self.collect = collected.more;
             for frame in collected.frames {
                 self.queue(Message::text(frame))?;
@@ -194,7 +194,7 @@ impl State {
                 self.refused(code, now);
                 frame
             }
-            Action::Submit(submission) => match self.seat.submit(&submission, wakes)? {
+            Action::Submit(submission) => match self.session_handle.submit(&submission, wakes)? {
                 Ok(Kept { expires_at, duplicate }) => encode(&Accepted { id: &submission.id, expires_at, duplicate }),
                 Err(refusal) => {
                     self.refused(refusal.code, now);
@@ -204,7 +204,7 @@ impl State {
             Action::Acknowledge { seq, id } => {
                 // There is room in the window.
                 self.collect = true;
-                match self.seat.acknowledge(seq, wakes)? {
+                match self.session_handle.acknowledge(seq, wakes)? {
                     Ok(()) => return Ok(()),
                     Err(refusal) => {
                         self.refused(refusal.code, now);
@@ -235,7 +235,7 @@ impl State {
 
     /// Ends the session where it is blocked.
     fn stay(&self) -> Result<(), End> {
-        if self.seat.signal().is_evicted() { Err(End::Close(CloseReason::Blocked)) } else { Ok(()) }
+        if self.session_handle.signal().is_evicted() { Err(End::Close(CloseReason::Blocked)) } else { Ok(()) }
     }
 
     fn queue(&mut self, message: Message) -> Result<(), End> {

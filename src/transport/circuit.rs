@@ -103,22 +103,22 @@ impl Registry {
         Self(Arc::new(Shared { table: Mutex::new(Table::new(bounds)), figures, on_refusal }))
     }
 
-    /// Gives a new circuit a seat. Another one may lose its own for it, and is closed. The second value is whether it
+    /// Gives a new circuit a slot. Another one may lose its own for it, and is closed. The second value is whether it
     /// was crowded: somebody had to go, or to stay outside.
-    pub(super) fn admit(&self, number: u64) -> (Option<Seat>, bool) {
+    pub(super) fn admit(&self, number: u64) -> (Option<CircuitSlot>, bool) {
         let admission = self.0.change(|table| table.admit(number));
         match admission {
             CircuitDecision::Full => {
                 self.0.refused(CircuitRefused::Full, number);
                 (None, true)
             }
-            CircuitDecision::Seated { closed, evicted } => {
+            CircuitDecision::Admitted { closed, evicted } => {
                 let crowded = evicted.is_some();
                 if let Some((evicted, token)) = evicted {
                     token.cancel();
                     self.0.refused(CircuitRefused::Evicted, evicted);
                 }
-                (Some(Seat(CircuitHandle { number, closed, shared: Arc::clone(&self.0) })), crowded)
+                (Some(CircuitSlot(CircuitHandle { number, closed, shared: Arc::clone(&self.0) })), crowded)
             }
         }
     }
@@ -154,9 +154,9 @@ impl Shared {
 }
 
 /// A circuit's place among the open ones, for as long as it lives.
-pub(super) struct Seat(CircuitHandle);
+pub(super) struct CircuitSlot(CircuitHandle);
 
-impl Seat {
+impl CircuitSlot {
     pub(super) fn handle(&self) -> &CircuitHandle {
         &self.0
     }
@@ -172,7 +172,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for CircuitSlot {
     fn drop(&mut self) {
         self.0.closed.cancel();
         self.0.shared.change(|table| table.leave(self.0.number));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{Gone, Hub, Restored, Seat, Settings, Wakes};
+use ephemeral::hub::{Gone, Hub, Restored, SessionHandle, Settings, Wakes};
 use ephemeral::memory_file;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
@@ -31,28 +31,28 @@ fn restore(file: &File, now: Millis) -> Arc<Hub> {
     restore_with(file, Bounds::default(), now).0
 }
 
-fn join(hub: &Arc<Hub>, number: u8) -> Seat {
+fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
     hub.join(person(number), true, 1000).unwrap().0
 }
 
 /// Whether it was a duplicate.
-fn submit(seat: &Seat, id: &str, to: u8, content: &str, expires_at: Millis) -> Result<bool, ErrorCode> {
+fn submit(session_handle: &SessionHandle, id: &str, to: u8, content: &str, expires_at: Millis) -> Result<bool, ErrorCode> {
     let draft = Draft { to: person(to), escaped_content: content.to_owned().into(), expires_at };
     let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
-    let kept = seat.submit(&submission, &mut Wakes::default()).unwrap();
+    let kept = session_handle.submit(&submission, &mut Wakes::default()).unwrap();
     kept.map(|kept| kept.duplicate).map_err(|refusal| refusal.code)
 }
 
 /// Ids and numbers of the messages that are collected.
-fn collect(seat: &Seat) -> Vec<(String, u64)> {
-    let frames = seat.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
+fn collect(session_handle: &SessionHandle) -> Vec<(String, u64)> {
+    let frames = session_handle.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
     let frames = frames.iter().map(|frame| serde_json::from_str::<Value>(frame).unwrap());
     let messages = frames.filter(|frame| frame["type"] == "message");
     messages.map(|frame| (frame["id"].as_str().unwrap().to_owned(), frame["seq"].as_u64().unwrap())).collect()
 }
 
-fn acknowledge(seat: &Seat, seq: u64) -> Result<(), ErrorCode> {
-    seat.acknowledge(seq, &mut Wakes::default()).unwrap().map_err(|refusal| refusal.code)
+fn acknowledge(session_handle: &SessionHandle, seq: u64) -> Result<(), ErrorCode> {
+    session_handle.acknowledge(seq, &mut Wakes::default()).unwrap().map_err(|refusal| refusal.code)
 }
 
 /// The first blocks of the file: more than these tests use.

@@ -53,7 +53,7 @@ struct Circuit {
 /// What becomes of a new circuit.
 pub(super) enum CircuitDecision {
     /// It has a place. Another one may have lost its own.
-    Seated {
+    Admitted {
         /// Cancelled when it has to end.
         closed: CancellationToken,
         /// Who has to end for it.
@@ -105,7 +105,7 @@ impl Table {
         let place = self.enter_line(number);
         self.building.insert(place);
         self.circuits.insert(number, Circuit { closed: closed.clone(), sessions: 0, place: Some(place) });
-        CircuitDecision::Seated { closed, evicted }
+        CircuitDecision::Admitted { closed, evicted }
     }
 
     pub(super) fn built(&mut self, number: u64) {

@@ -25,13 +25,13 @@ impl Rig {
     }
 
     /// The next circuit, numbered from 1, built.
-    fn circuit(&mut self) -> Seat {
-        let seat = self.building().unwrap();
-        seat.built();
-        seat
+    fn circuit(&mut self) -> CircuitSlot {
+        let slot = self.building().unwrap();
+        slot.built();
+        slot
     }
 
-    fn building(&mut self) -> Option<Seat> {
+    fn building(&mut self) -> Option<CircuitSlot> {
         self.number += 1;
         self.registry.admit(self.number).0
     }
@@ -45,18 +45,18 @@ impl Rig {
     }
 }
 
-fn closed(seats: &[Seat]) -> Vec<bool> {
-    seats.iter().map(|seat| seat.handle().is_closed()).collect()
+fn closed(session_handles: &[CircuitSlot]) -> Vec<bool> {
+    session_handles.iter().map(|slot| slot.handle().is_closed()).collect()
 }
 
 #[test]
 fn at_the_bound_the_oldest_newcomer_makes_room_for_the_next() {
     let mut rig = Rig::new(BOUNDS);
-    let seats: Vec<_> = (0..8).map(|_| rig.circuit()).collect();
-    assert_eq!(closed(&seats), [true, true, false, false, false, false, false, false]);
+    let session_handles: Vec<_> = (0..8).map(|_| rig.circuit()).collect();
+    assert_eq!(closed(&session_handles), [true, true, false, false, false, false, false, false]);
     assert_eq!(rig.said(), [(CircuitRefused::Evicted, 1), (CircuitRefused::Evicted, 2)]);
     assert_eq!(rig.figures(), (6, 0));
-    drop(seats);
+    drop(session_handles);
     assert_eq!(rig.figures(), (0, 0));
     assert_eq!(rig.registry.figures().refused(CircuitRefused::Evicted), 2);
 }
@@ -94,18 +94,18 @@ fn circuits_with_sessions_cannot_take_the_newcomers_places() {
     let mut rig = Rig::new(BOUNDS);
     let mut good = Vec::new();
     for _ in 0..BOUNDS.established {
-        let seat = rig.circuit();
-        good.push((seat.handle().established(), seat));
+        let slot = rig.circuit();
+        good.push((slot.handle().established(), slot));
     }
     assert_eq!(rig.figures(), (6, 6));
     let more = [rig.circuit(), rig.circuit()];
-    let _sessions: Vec<_> = more.iter().map(|seat| seat.handle().established()).collect();
+    let _sessions: Vec<_> = more.iter().map(|slot| slot.handle().established()).collect();
     assert_eq!(rig.figures(), (8, 6), "these are not safe");
     let newcomer = rig.circuit();
     assert_eq!(closed(&more), [true, false]);
     let _next = rig.circuit();
     assert!(newcomer.handle().is_closed(), "but come after those without a session");
-    assert!(good.iter().all(|(_, seat)| !seat.handle().is_closed()));
+    assert!(good.iter().all(|(_, slot)| !slot.handle().is_closed()));
 
     drop(good.pop());
     let _fill: Vec<_> = (0..20).map(|_| rig.circuit()).collect();
@@ -146,12 +146,12 @@ fn two_sessions_of_a_circuit_count_until_both_have_ended() {
 #[test]
 fn a_circuit_that_was_closed_is_so_for_every_handle_and_its_session_ends_without_harm() {
     let mut rig = Rig::new(BOUNDS);
-    let seat = rig.circuit();
-    let handle = seat.handle().clone();
+    let slot = rig.circuit();
+    let handle = slot.handle().clone();
     let session = handle.established();
     handle.close();
-    assert!(seat.handle().is_closed());
-    drop(seat);
+    assert!(slot.handle().is_closed());
+    drop(slot);
     assert_eq!(rig.figures(), (0, 0), "its place is free at once");
     drop(session);
     assert_eq!(rig.figures(), (0, 0));

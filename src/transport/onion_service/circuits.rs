@@ -1,4 +1,4 @@
-//! Rendezvous circuits: each is admitted with a seat, has a number and a task, and its streams are handed on.
+//! Rendezvous circuits: each is admitted with a slot, has a number and a task, and its streams are handed on.
 //! The bounds hold for a peer that has proved nothing yet, so nothing here waits on one without a limit.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tor_proto::stream::IncomingStreamRequest;
 use super::circuit_limiter::CircuitLimiter;
 use super::stream::CircuitStream;
 use super::{LOG, Outlets, Settings};
-use crate::transport::circuit::{Bounds, Registry, Seat};
+use crate::transport::circuit::{Bounds, Registry, CircuitSlot};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, Listener, Peer};
 
 /// For the circuit to a client's rendezvous point.
@@ -113,13 +113,13 @@ impl Circuits {
     /// there is none, the request is dropped. A client is not told.
     pub(super) fn admit(&mut self, request: RendRequest) {
         self.numbered += 1;
-        let (seat, crowded) = self.registry.admit(self.numbered);
+        let (slot, crowded) = self.registry.admit(self.numbered);
         if crowded {
             self.notice();
         }
-        if let Some(seat) = seat {
+        if let Some(slot) = slot {
             let peer = Peer::Circuit(self.numbered);
-            self.tasks.spawn(Arc::clone(&self.shared).rendezvous(peer, request, seat));
+            self.tasks.spawn(Arc::clone(&self.shared).rendezvous(peer, request, slot));
         }
     }
 
@@ -139,8 +139,8 @@ impl Circuits {
 }
 
 impl Shared {
-    async fn rendezvous(self: Arc<Self>, peer: Peer, request: RendRequest, seat: Seat) {
-        let closed = seat.handle().token().clone();
+    async fn rendezvous(self: Arc<Self>, peer: Peer, request: RendRequest, slot: CircuitSlot) {
+        let closed = slot.handle().token().clone();
         let accepted = tokio::select! {
             () = self.cancel.cancelled() => return,
             () = closed.cancelled() => return,
@@ -148,23 +148,23 @@ impl Shared {
         };
         match accepted {
             Ok(Ok(requests)) => {
-                seat.built();
+                slot.built();
                 // Arti ends a circuit when nobody holds its requests or a stream of it any more, and these end by themselves.
-                closed.run_until_cancelled(self.circuit(peer, requests, &seat)).await;
+                closed.run_until_cancelled(self.circuit(peer, requests, &slot)).await;
             }
             // The kind only: the rest of the report would name relays of the client's choice.
             Ok(Err(error)) => {
-                seat.refused(CircuitRefused::Failed);
+                slot.refused(CircuitRefused::Failed);
                 tracing::debug!(target: LOG, kind = %error.kind(), "a rendezvous failed");
             }
             Err(_) => {
-                seat.refused(CircuitRefused::Failed);
+                slot.refused(CircuitRefused::Failed);
                 tracing::debug!(target: LOG, "a rendezvous took too long");
             }
         }
     }
 
-    async fn circuit(&self, peer: Peer, mut requests: impl Stream<Item = StreamRequest> + Unpin, seat: &Seat) {
+    async fn circuit(&self, peer: Peer, mut requests: impl Stream<Item = StreamRequest> + Unpin, slot: &CircuitSlot) {
         let streams = Arc::new(Semaphore::new(self.streams as usize));
         let mut refused = Refused::default();
         loop {
@@ -182,10 +182,10 @@ impl Shared {
                 Err(Refusal::WrongPort)
             };
             if let Err(Some(why)) = stream.as_ref().map_err(|why| why.reported()) {
-                seat.refused(why);
+                slot.refused(why);
             }
             match stream {
-                Ok(permit) => self.hand_on(peer, request, permit, seat).await,
+                Ok(permit) => self.hand_on(peer, request, permit, slot).await,
                 Err(why) if refused.bears(why) => refuse(request).await,
                 Err(_) => {
                     tracing::debug!(target: LOG, "a circuit asked for too much and was closed");
@@ -213,18 +213,18 @@ impl Shared {
         tokio::time::sleep(LINGER).await;
     }
 
-    async fn hand_on(&self, peer: Peer, request: StreamRequest, permit: OwnedSemaphorePermit, seat: &Seat) {
-        // The slot first: a stream that nobody takes must not look open to its client.
-        let slot = match timeout(ANSWER_TIMEOUT, self.incoming.reserve()).await {
-            Ok(Ok(slot)) => slot,
+    async fn hand_on(&self, peer: Peer, request: StreamRequest, permit: OwnedSemaphorePermit, slot: &CircuitSlot) {
+        // The room first: a stream that nobody takes must not look open to its client.
+        let room = match timeout(ANSWER_TIMEOUT, self.incoming.reserve()).await {
+            Ok(Ok(room)) => room,
             _ => return refuse(request).await,
         };
         match timeout(ANSWER_TIMEOUT, request.accept(Connected::new_empty())).await {
-            Ok(Ok(stream)) => slot.send(Incoming {
+            Ok(Ok(stream)) => room.send(Incoming {
                 peer,
-                io: Box::new(CircuitStream::new(stream, seat.handle().token())),
+                io: Box::new(CircuitStream::new(stream, slot.handle().token())),
                 listener: Arc::clone(&self.listener),
-                circuit: Some(seat.handle().clone()),
+                circuit: Some(slot.handle().clone()),
                 permit: Some(permit),
             }),
             _ => tracing::debug!(target: LOG, "a stream ended before it was accepted"),

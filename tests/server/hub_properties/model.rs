@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{Collected, Gone, Hub, JoinError, Kept, Seat, Settings, Wakes};
+use ephemeral::hub::{Collected, Gone, Hub, JoinError, Kept, SessionHandle, Settings, Wakes};
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
 use ephemeral_core::session::{Draft, Refusal, Submission};
@@ -84,7 +84,7 @@ struct Message {
 }
 
 struct Session {
-    seat: Seat,
+    session_handle: SessionHandle,
     receipts: bool,
     window: usize,
     began_at: u32,
@@ -108,7 +108,7 @@ impl Session {
 
     /// Looks at the signal as a pump does.
     fn poll(&mut self) {
-        if self.seat.signal().poll(&Waker::from(Arc::clone(&self.woken))) {
+        if self.session_handle.signal().poll(&Waker::from(Arc::clone(&self.woken))) {
             self.collect = true;
         }
     }
@@ -174,7 +174,7 @@ impl Model {
     }
 
     fn join(&mut self, who: u8, receipts: bool, window: u32) -> Check {
-        let (seat, pending) = match self.hub.join(fingerprint(who), receipts, window) {
+        let (session_handle, pending) = match self.hub.join(fingerprint(who), receipts, window) {
             Ok(joined) => joined,
             Err(error) => {
                 prop_assert_eq!(error, JoinError::Overloaded);
@@ -184,7 +184,7 @@ impl Model {
         };
         prop_assert_eq!(pending, self.mailbox(who).count(), "`pending` is what waits");
         let mut session = Session {
-            seat,
+            session_handle,
             receipts,
             window: window as usize,
             began_at: self.accepted,
@@ -217,7 +217,7 @@ impl Model {
         let draft = Draft { to: fingerprint(to), escaped_content: content.clone().into(), expires_at };
         let verdict = if by_the_rules { Ok(draft) } else { Err(refusal) };
         let submission = Submission { id: Cow::Borrowed(&id), named: true, verdict };
-        let answer = session.seat.submit(&submission, &mut self.wakes).map_err(|gone| fail("submit", gone))?;
+        let answer = session.session_handle.submit(&submission, &mut self.wakes).map_err(|gone| fail("submit", gone))?;
         let known = self.kept.iter().find(|message| message.from == from && message.id == id);
         if let Some(Message { expires_at, .. }) = known {
             prop_assert_eq!(answer, Ok(Kept { expires_at: *expires_at, duplicate: true }), "the first one counts");
@@ -237,11 +237,11 @@ impl Model {
     fn acknowledge(&mut self, who: u8, place: u8) -> Check {
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
         let Some((_, seq)) = session.sent.get(usize::from(place) % session.sent.len().max(1)).copied() else {
-            let answer = session.seat.acknowledge(u64::MAX, &mut self.wakes).map_err(|gone| fail("ack", gone))?;
+            let answer = session.session_handle.acknowledge(u64::MAX, &mut self.wakes).map_err(|gone| fail("ack", gone))?;
             prop_assert_eq!(answer.map_err(|refusal| refusal.code), Err(ErrorCode::Malformed));
             return Ok(());
         };
-        let answer = session.seat.acknowledge(seq, &mut self.wakes).map_err(|gone| fail("ack", gone))?;
+        let answer = session.session_handle.acknowledge(seq, &mut self.wakes).map_err(|gone| fail("ack", gone))?;
         prop_assert_eq!(answer, Ok(()));
         session.collect = true;
         let (receipts, at) = (session.receipts, self.hub.now());
@@ -259,7 +259,7 @@ impl Model {
     fn collect(&mut self, who: u8, budget: usize) -> Check {
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
         let Collected { frames, more } =
-            session.seat.collect(budget, &mut self.wakes).map_err(|gone| fail("collect", gone))?;
+            session.session_handle.collect(budget, &mut self.wakes).map_err(|gone| fail("collect", gone))?;
         let but_the_last: usize = frames.iter().rev().skip(1).map(String::len).sum();
         prop_assert!(but_the_last < budget, "more than the budget");
         for frame in frames {
@@ -342,14 +342,14 @@ impl Model {
         for session in self.sessions.values_mut() {
             session.poll();
             if !session.collect {
-                let missed = session.seat.collect(usize::MAX, &mut self.wakes).map_err(|gone| fail("collect", gone))?;
+                let missed = session.session_handle.collect(usize::MAX, &mut self.wakes).map_err(|gone| fail("collect", gone))?;
                 prop_assert!(missed.frames.is_empty(), "a wake was lost: {:?}", missed.frames);
             }
         }
         for older in &self.replaced {
-            prop_assert_eq!(older.seat.is_over(), Err(Gone::Replaced));
-            prop_assert_eq!(older.seat.acknowledge(1, &mut self.wakes), Err(Gone::Replaced));
-            prop_assert_eq!(older.seat.collect(1, &mut self.wakes).map(|_| ()), Err(Gone::Replaced));
+            prop_assert_eq!(older.session_handle.is_over(), Err(Gone::Replaced));
+            prop_assert_eq!(older.session_handle.acknowledge(1, &mut self.wakes), Err(Gone::Replaced));
+            prop_assert_eq!(older.session_handle.collect(1, &mut self.wakes).map(|_| ()), Err(Gone::Replaced));
         }
         Ok(())
     }
@@ -361,8 +361,8 @@ impl Model {
             session.collect = false;
             session.poll();
             prop_assert!(session.collect, "a session is not told to end");
-            prop_assert_eq!(session.seat.is_over(), Err(Gone::Draining));
-            prop_assert_eq!(session.seat.collect(1, &mut self.wakes).map(|_| ()), Err(Gone::Draining));
+            prop_assert_eq!(session.session_handle.is_over(), Err(Gone::Draining));
+            prop_assert_eq!(session.session_handle.collect(1, &mut self.wakes).map(|_| ()), Err(Gone::Draining));
         }
         self.hub.erase();
         prop_assert_eq!(self.hub.figures(), (0, Figures::default()));

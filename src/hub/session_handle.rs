@@ -8,7 +8,7 @@ use ephemeral_core::session::{Draft, Refusal, Submission};
 use ephemeral_core::store::{Full, Letter, NeverDelivered, Next, PartyId};
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
-pub struct Seat {
+pub struct SessionHandle {
     pub(super) hub: Arc<Hub>,
     pub(super) party: PartyId,
     pub(super) session: u64,
@@ -46,7 +46,7 @@ pub struct Collected {
     pub more: bool,
 }
 
-impl Seat {
+impl SessionHandle {
     /// How the hub calls this session.
     #[must_use]
     pub fn signal(&self) -> &Arc<Signal> {
@@ -221,7 +221,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for SessionHandle {
     fn drop(&mut self) {
         let now = self.hub.now();
         if let Ok(mut state) = self.current() {
