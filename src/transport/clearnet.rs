@@ -1,6 +1,6 @@
 //! The TCP listener: optional, with TLS, behind a proxy, or for local testing.
 
-mod prepare;
+mod handshakes;
 mod tls;
 
 use std::io::{self, ErrorKind};
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::prepare::{Preparation, Preparing};
+use self::handshakes::{Handshake, Handshakes};
 pub use self::tls::{Tls, TlsError, TlsFile, TlsFiles, TlsProblem};
 use super::{Incoming, Io, Listener, Peer};
 
@@ -77,14 +77,14 @@ pub struct Bound {
     pub address: SocketAddr,
     /// The certificate, if it serves TLS: to have it read again.
     pub tls: Option<Arc<Tls>>,
-    terms: watch::Receiver<Terms>,
+    state: watch::Receiver<ListenerState>,
     /// To change what holds for its connections, while it runs.
     pub control: Control,
 }
 
 /// What holds for the connections that come from now on.
 #[derive(Debug, Clone)]
-struct Terms {
+struct ListenerState {
     listener: Arc<Listener>,
     tls: Option<Arc<Tls>>,
     proxy_protocol: bool,
@@ -92,7 +92,7 @@ struct Terms {
     preparation: Duration,
 }
 
-impl Terms {
+impl ListenerState {
     /// `address`: where it listens.
     fn new(settings: &Settings, address: SocketAddr, tls: Option<Arc<Tls>>) -> Self {
         let listener = Listener {
@@ -106,8 +106,8 @@ impl Terms {
     }
 
     /// What a connection of `peer` begins with. Nobody else's than a trusted proxy's begins with a PROXY header.
-    fn preparation(&self, peer: std::net::IpAddr) -> Preparation {
-        Preparation {
+    fn preparation(&self, peer: std::net::IpAddr) -> Handshake {
+        Handshake {
             tls: self.tls.as_ref().map(|tls| tls.acceptor()),
             header: self.proxy_protocol && self.listener.is_trusted_proxy(peer),
             time: self.preparation,
@@ -119,7 +119,7 @@ impl Terms {
 #[derive(Debug, Clone)]
 pub struct Control {
     address: SocketAddr,
-    terms: Arc<watch::Sender<Terms>>,
+    state: Arc<watch::Sender<ListenerState>>,
 }
 
 impl Control {
@@ -129,7 +129,7 @@ impl Control {
     /// # Errors
     /// Which file is to be mended, and how. Everything stays as it was then.
     pub fn apply(&self, settings: &Settings) -> Result<(), TlsError> {
-        let served = self.terms.borrow().tls.clone();
+        let served = self.state.borrow().tls.clone();
         let tls = match (served, &settings.tls) {
             (Some(served), Some(files)) if served.files() == files => {
                 served.reload()?;
@@ -138,7 +138,7 @@ impl Control {
             (_, Some(files)) => Some(Arc::new(Tls::load(files.clone())?)),
             (_, None) => None,
         };
-        self.terms.send_replace(Terms::new(settings, self.address, tls));
+        self.state.send_replace(ListenerState::new(settings, self.address, tls));
         Ok(())
     }
 }
@@ -158,14 +158,14 @@ pub async fn bind(settings: &Settings) -> Result<Bound, ClearnetError> {
     let tls = settings.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let socket = TcpListener::bind(address).await.map_err(failed)?;
     let address = socket.local_addr().map_err(failed)?;
-    let (sender, terms) = watch::channel(Terms::new(settings, address, tls.clone()));
-    Ok(Bound { socket, address, tls, terms, control: Control { address, terms: Arc::new(sender) } })
+    let (sender, state) = watch::channel(ListenerState::new(settings, address, tls.clone()));
+    Ok(Bound { socket, address, tls, state, control: Control { address, state: Arc::new(sender) } })
 }
 
 /// Hands every connection on once it is prepared, until it is cancelled or nobody takes them any more. While `incoming`
 /// is full, new ones wait in the kernel's queue.
 pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: CancellationToken) {
-    let Bound { socket, terms, .. } = bound;
+    let Bound { socket, state, .. } = bound;
     let socket = &socket;
     let accept = move || async move {
         let (stream, address): (TcpStream, _) = socket.accept().await?;
@@ -174,17 +174,17 @@ pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: Cancell
         let _ = stream.set_nodelay(true);
         Ok((stream, address))
     };
-    cancel.run_until_cancelled(accept_loop(accept, terms, incoming)).await;
+    cancel.run_until_cancelled(accept_loop(accept, state, incoming)).await;
 }
 
 /// `accept` is dropped at any time, as that of a socket may be.
 async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
     mut accept: impl FnMut() -> F,
-    terms: watch::Receiver<Terms>,
+    state: watch::Receiver<ListenerState>,
     incoming: mpsc::Sender<Incoming>,
 ) {
     let mut exhausted = false;
-    let mut preparing = Preparing::new(terms.borrow().preparing);
+    let mut preparing = Handshakes::new(state.borrow().preparing);
     loop {
         let Ok(slot) = incoming.reserve().await else { return };
         let accepted = tokio::select! {
@@ -199,10 +199,10 @@ async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
                     tracing::info!("connections are accepted again");
                 }
                 let peer = address.ip().to_canonical();
-                let terms = terms.borrow().clone();
-                let first = terms.preparation(peer);
-                preparing.set_bound(terms.preparing);
-                let listener = terms.listener;
+                let state = state.borrow().clone();
+                let first = state.preparation(peer);
+                preparing.set_bound(state.preparing);
+                let listener = state.listener;
                 let handed =
                     move |peer, io| Incoming { peer: Peer::Address(peer), io, listener, circuit: None, permit: None };
                 if first.is_needed() {

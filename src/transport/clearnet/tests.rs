@@ -23,8 +23,8 @@ pub(super) fn settings(listen: &str) -> Settings {
 }
 
 /// Nothing to prepare.
-fn plain() -> watch::Receiver<Terms> {
-    watch::channel(Terms::new(&settings("127.0.0.1:1"), "127.0.0.1:1".parse().expect("an address"), None)).1
+fn plain() -> watch::Receiver<ListenerState> {
+    watch::channel(ListenerState::new(&settings("127.0.0.1:1"), "127.0.0.1:1".parse().expect("an address"), None)).1
 }
 
 /// Runs the accept loop over what `accept` is to return, until that is used up.

@@ -24,7 +24,7 @@ const V2_BYTES: usize = 4096;
 
 /// What a connection needs before it can be handed on.
 #[derive(Clone)]
-pub(super) struct Preparation {
+pub(super) struct Handshake {
     /// The handshake.
     pub(super) tls: Option<TlsAcceptor>,
     /// Whether it begins with a PROXY header.
@@ -33,7 +33,7 @@ pub(super) struct Preparation {
     pub(super) time: Duration,
 }
 
-impl Preparation {
+impl Handshake {
     /// Whether there is anything to do.
     pub(super) fn is_needed(&self) -> bool {
         self.header || self.tls.is_some()
@@ -86,7 +86,7 @@ async fn proxied<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<IpAd
 
 /// The connections that are being prepared: at most so many, the oldest giving way to a new one. A flood of silent ones
 /// then cannot keep out those that speak.
-pub(super) struct Preparing {
+pub(super) struct Handshakes {
     bound: usize,
     tasks: JoinSet<u64>,
     /// By their number, which rises.
@@ -94,7 +94,7 @@ pub(super) struct Preparing {
     next: u64,
 }
 
-impl Preparing {
+impl Handshakes {
     pub(super) fn new(bound: usize) -> Self {
         Self { bound: bound.max(1), tasks: JoinSet::new(), running: BTreeMap::new(), next: 0 }
     }

@@ -32,8 +32,8 @@ fn v2(header: &ProxyHeader<'_>) -> Vec<u8> {
     bytes
 }
 
-fn header_alone() -> Preparation {
-    Preparation { tls: None, header: true, time: LIMIT }
+fn header_alone() -> Handshake {
+    Handshake { tls: None, header: true, time: LIMIT }
 }
 
 /// What is found on a connection from 10.0.0.1 that begins with these bytes, and what is left to read of it.
@@ -142,7 +142,7 @@ async fn a_header_in_pieces_is_put_together_and_one_that_does_not_end_is_given_u
 }
 
 /// Starts one that goes on once its sender is told to, and says its number then.
-fn start(preparing: &mut Preparing, number: u32, done: &mpsc::UnboundedSender<u32>) -> DuplexStream {
+fn start(preparing: &mut Handshakes, number: u32, done: &mpsc::UnboundedSender<u32>) -> DuplexStream {
     let (client, mut server) = duplex(1);
     let done = done.clone();
     preparing.push(async move {
@@ -155,7 +155,7 @@ fn start(preparing: &mut Preparing, number: u32, done: &mpsc::UnboundedSender<u3
 #[tokio::test]
 async fn the_oldest_gives_way_to_a_new_one_and_no_other_does() {
     let (done, mut finished) = mpsc::unbounded_channel();
-    let mut preparing = Preparing::new(3);
+    let mut preparing = Handshakes::new(3);
     let mut clients: Vec<_> = (0..3).map(|number| start(&mut preparing, number, &done)).collect();
     // One that is ready makes room by itself.
     clients[1].write_u8(1).await.expect("somebody reads");
@@ -180,7 +180,7 @@ async fn the_oldest_gives_way_to_a_new_one_and_no_other_does() {
 #[tokio::test]
 async fn a_bug_in_one_leaves_the_others_and_its_room() {
     let (done, mut finished) = mpsc::unbounded_channel();
-    let mut preparing = Preparing::new(2);
+    let mut preparing = Handshakes::new(2);
     preparing.push(async { panic!("a bug") });
     let mut client = start(&mut preparing, 1, &done);
     assert_eq!(preparing.ended().await, Some(()));
