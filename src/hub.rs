@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{Fingerprint, Millis, Receipt};
-use ephemeral_core::store::{Bounds, Ended, Figures, PartyId, Store};
+use ephemeral_core::store::{Bounds, Ended, Figures, AccountId, Store};
 pub use lifetime::{RestoreError, Restored};
 pub use session_handle::{Collected, Gone, Kept, SessionHandle};
 
@@ -46,7 +46,7 @@ struct State {
     settings: Settings,
     store: Store,
     epoch: Arc<str>,
-    /// By the index of the party in the store.
+    /// By the index of the account in the store.
     online: Vec<Option<Online>>,
     sessions: usize,
     next_session: u64,
@@ -56,7 +56,7 @@ struct State {
     totals: Totals,
     /// Empty, but for their allocations, whenever the lock is free.
     ended: Vec<Ended>,
-    freed: Vec<PartyId>,
+    freed: Vec<AccountId>,
 }
 
 /// What became of messages since the hub was made.
@@ -185,8 +185,8 @@ impl Hub {
     pub fn evict(&self, fingerprint: &Fingerprint) {
         let signal = {
             let mut state = self.lock();
-            let party = state.store.find(fingerprint);
-            party.and_then(|party| state.online_mut(party)).map(|online| Arc::clone(&online.signal))
+            let account = state.store.find(fingerprint);
+            account.and_then(|account| state.online_mut(account)).map(|online| Arc::clone(&online.signal))
         };
         if let Some(signal) = signal {
             signal.evict();
@@ -212,30 +212,30 @@ impl Hub {
         }
         let now = self.clock.now();
         self.expire(state, now, &mut wakes);
-        let replaces = state.store.find(&fingerprint).is_some_and(|party| state.online_mut(party).is_some());
+        let replaces = state.store.find(&fingerprint).is_some_and(|account| state.online_mut(account).is_some());
         if !replaces && state.sessions >= state.settings.sessions {
             return Err(JoinError::Overloaded);
         }
-        let (party, pending) = state.store.attach(now, fingerprint, wants_receipts);
-        if state.online.len() <= party.index() {
-            state.online.resize_with(party.index() + 1, || None);
+        let (account, pending) = state.store.attach(now, fingerprint, wants_receipts);
+        if state.online.len() <= account.index() {
+            state.online.resize_with(account.index() + 1, || None);
         }
         let session = state.next_session;
         state.next_session += 1;
         let signal = Arc::new(Signal::default());
         let mut receipts = VecDeque::new();
-        if let Some(older) = state.online_mut(party) {
+        if let Some(older) = state.online_mut(account) {
             wakes.add(&older.signal);
             receipts = std::mem::take(&mut older.receipts);
         } else {
             state.sessions += 1;
         }
         signal.raised.store(true, Ordering::Release);
-        if let Some(place) = state.online.get_mut(party.index()) {
+        if let Some(place) = state.online.get_mut(account.index()) {
             *place = Some(Online { session, signal: Arc::clone(&signal), receipts, overrun: false });
         }
         let hub = Arc::clone(self);
-        Ok((SessionHandle { hub, party, session, signal, window: window as usize, replaces }, pending))
+        Ok((SessionHandle { hub, account, session, signal, window: window as usize, replaces }, pending))
     }
 
     /// Expires messages at the moment they are due, for ever.
@@ -285,8 +285,8 @@ impl Hub {
 }
 
 impl State {
-    fn online_mut(&mut self, party: PartyId) -> Option<&mut Online> {
-        self.online.get_mut(party.index())?.as_mut()
+    fn online_mut(&mut self, account: AccountId) -> Option<&mut Online> {
+        self.online.get_mut(account.index())?.as_mut()
     }
 
     /// Hands on what has ended to those senders who are online.
@@ -308,8 +308,8 @@ impl State {
     /// Wakes those for whom there may be room in the window because a message has expired.
     fn wake_freed(&mut self, wakes: &mut Wakes) {
         let Self { freed, online, .. } = self;
-        for party in freed.drain(..) {
-            if let Some(Some(online)) = online.get(party.index()) {
+        for account in freed.drain(..) {
+            if let Some(Some(online)) = online.get(account.index()) {
                 wakes.add(&online.signal);
             }
         }

@@ -186,7 +186,7 @@ impl Metrics {
             pending_messages: store.messages,
             pending_bytes: store.bytes,
             remembered_ids: store.records,
-            known_fingerprints: store.parties,
+            known_fingerprints: store.accounts,
             messages,
             last_minute,
             bounds: self.bounds,

@@ -5,12 +5,12 @@ use std::sync::{Arc, MutexGuard};
 use super::{Hub, Signal, State, Wakes};
 use ephemeral_core::protocol::{CAUGHT_UP, ErrorCode, Millis, encode};
 use ephemeral_core::session::{Draft, Refusal, Submission};
-use ephemeral_core::store::{Full, Letter, NeverDelivered, Next, PartyId};
+use ephemeral_core::store::{Full, Letter, NeverDelivered, Next, AccountId};
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
 pub struct SessionHandle {
     pub(super) hub: Arc<Hub>,
-    pub(super) party: PartyId,
+    pub(super) account: AccountId,
     pub(super) session: u64,
     pub(super) signal: Arc<Signal>,
     pub(super) window: usize,
@@ -101,11 +101,11 @@ impl SessionHandle {
         }
         let now = self.hub.now();
         self.hub.expire(state, now, wakes);
-        if !known_key && let Err(wait) = state.store.take_rate(now, self.party, &state.settings.rate) {
+        if !known_key && let Err(wait) = state.store.take_rate(now, self.account, &state.settings.rate) {
             let refusal = Refusal::new(ErrorCode::RateLimited, "too many messages: wait `retry_after_ms`");
             return Some(Err(Refusal { retry_after_ms: Some(wait), ..refusal }));
         }
-        if let Some(expires_at) = state.store.known(self.party, &submission.id) {
+        if let Some(expires_at) = state.store.known(self.account, &submission.id) {
             return Some(Ok(Kept { expires_at, duplicate: true }));
         }
         let draft = match &submission.verdict {
@@ -128,7 +128,7 @@ impl SessionHandle {
     ) -> Result<Kept, Refusal> {
         let letter = Letter { id, to: draft.to, escaped_content: &draft.escaped_content, expires_at: draft.expires_at };
         let due_before = state.store.next_due();
-        let recipient = state.store.deposit(now, self.party, &letter).map_err(|full| match full {
+        let recipient = state.store.deposit(now, self.account, &letter).map_err(|full| match full {
             Full::Mailbox => Refusal::new(ErrorCode::MailboxFull, "the recipient's mailbox is full"),
             Full::Sender => Refusal::new(ErrorCode::SenderQuota, "too much of yours is waiting already"),
             Full::Store => Refusal::new(ErrorCode::StoreFull, "the server has no room left"),
@@ -151,7 +151,7 @@ impl SessionHandle {
         let state = &mut *state;
         let now = self.hub.now();
         self.hub.expire(state, now, wakes);
-        let result = state.store.acknowledge(now, self.party, seq, &mut state.ended);
+        let result = state.store.acknowledge(now, self.account, seq, &mut state.ended);
         state.tell_senders(wakes);
         Ok(result.map_err(|NeverDelivered| {
             Refusal::new(ErrorCode::Malformed, "this session was never sent a message with this `seq`")
@@ -173,7 +173,7 @@ impl SessionHandle {
         let mut collected = Collected::default();
         let mut left = budget;
         let State { store, online, .. } = state;
-        let Some(Some(online)) = online.get_mut(self.party.index()) else { return Err(Gone::Replaced) };
+        let Some(Some(online)) = online.get_mut(self.account.index()) else { return Err(Gone::Replaced) };
         if online.overrun {
             return Err(Gone::TooSlow);
         }
@@ -185,7 +185,7 @@ impl SessionHandle {
             let frame = if let Some(receipt) = online.receipts.pop_front() {
                 encode(&receipt)
             } else {
-                match store.deliver(now, self.party, self.window) {
+                match store.deliver(now, self.account, self.window) {
                     Some(Next::Message(message)) => message.encode(),
                     Some(Next::CaughtUp) => CAUGHT_UP.to_owned(),
                     None => return Ok(collected),
@@ -205,13 +205,13 @@ impl SessionHandle {
         if state.draining {
             return Err(Gone::Draining);
         }
-        if state.online_mut(self.party).is_some_and(|online| online.overrun) { Err(Gone::TooSlow) } else { Ok(()) }
+        if state.online_mut(self.account).is_some_and(|online| online.overrun) { Err(Gone::TooSlow) } else { Ok(()) }
     }
 
     /// The hub's state, if this session is still the one of its fingerprint.
     fn current(&self) -> Result<MutexGuard<'_, State>, Gone> {
         let mut state = self.hub.lock();
-        if state.online_mut(self.party).is_some_and(|online| online.session == self.session) {
+        if state.online_mut(self.account).is_some_and(|online| online.session == self.session) {
             Ok(state)
         } else if self.session < state.ended_below {
             Err(Gone::Draining)
@@ -225,11 +225,11 @@ impl Drop for SessionHandle {
     fn drop(&mut self) {
         let now = self.hub.now();
         if let Ok(mut state) = self.current() {
-            if let Some(place) = state.online.get_mut(self.party.index()) {
+            if let Some(place) = state.online.get_mut(self.account.index()) {
                 *place = None;
             }
             state.sessions -= 1;
-            state.store.detach(now, self.party);
+            state.store.detach(now, self.account);
         }
     }
 }

@@ -230,7 +230,7 @@ async fn a_session_that_does_not_fetch_its_receipts_is_over() {
     let tell = |receipts: usize| {
         let mut state = hub.lock();
         let ended = |id: usize| Ended {
-            sender: alice.party,
+            sender: alice.account,
             id: id.to_string(),
             to: person(2),
             status: ReceiptStatus::Expired,

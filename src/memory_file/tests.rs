@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::*;
 use ephemeral_core::protocol::{Fingerprint, Millis};
-use ephemeral_core::store::{Bounds, Letter, Next, PartyId, RECORD_COST, Store};
+use ephemeral_core::store::{Bounds, Letter, Next, AccountId, RECORD_COST, Store};
 use layout::CHUNK_BLOCKS;
 
 const NOW: Millis = Millis(1_767_355_200_000);
@@ -127,16 +127,16 @@ fn content(number: u32) -> String {
     format!("{number}{}", CANARY.repeat(50))
 }
 
-fn send(store: &mut Store, from: PartyId, id: &str, to: Fingerprint, content: &str, lifetime: u64) -> bool {
+fn send(store: &mut Store, from: AccountId, id: &str, to: Fingerprint, content: &str, lifetime: u64) -> bool {
     let letter = Letter { id, to, escaped_content: content, expires_at: NOW.plus(lifetime) };
     store.deposit(NOW, from, &letter).is_ok()
 }
 
 /// Id, content and number of all that is delivered to `who`.
 fn fetch(store: &mut Store, who: Fingerprint, now: Millis) -> Vec<(String, String, u64)> {
-    let (party, _) = store.attach(now, who, true);
+    let (account, _) = store.attach(now, who, true);
     let mut fetched = Vec::new();
-    while let Some(next) = store.deliver(now, party, usize::MAX) {
+    while let Some(next) = store.deliver(now, account, usize::MAX) {
         if let Next::Message(message) = next {
             fetched.push((message.id.to_owned(), message.escaped_content.to_owned(), message.seq));
         }

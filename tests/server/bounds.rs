@@ -1,6 +1,6 @@
 //! What the server has room for, and what it says at each bound.
 
-use ephemeral_core::store::{Bounds, PARTY_COST, RECORD_COST};
+use ephemeral_core::store::{Bounds, ACCOUNT_COST, RECORD_COST};
 use ephemeral_test_support::rig::{self, Options, Rig, Socket, fingerprint, message, pass, settle, sign};
 use serde_json::json;
 
@@ -104,7 +104,7 @@ async fn a_senders_quota_is_freed_by_acknowledgement_but_for_the_ids_that_are_re
 
 #[tokio::test(start_paused = true)]
 async fn the_store_holds_so_many_bytes_in_all() {
-    let total = 2 * PARTY_COST + 2 * (RECORD_COST + 1 + 500);
+    let total = 2 * ACCOUNT_COST + 2 * (RECORD_COST + 1 + 500);
     let (mut rig, mut alice) = rig_with(Bounds { total_bytes: total, ..Bounds::default() }).await;
     let mut carol = rig.login(3).await;
     alice.sends("a", 2, &"x".repeat(500)).await;
@@ -121,7 +121,7 @@ async fn the_store_holds_so_many_bytes_in_all() {
 
 #[tokio::test(start_paused = true)]
 async fn every_quota_is_freed_by_expiry() {
-    let total = PARTY_COST + RECORD_COST + 101;
+    let total = ACCOUNT_COST + RECORD_COST + 101;
     for bounds in [
         Bounds { mailbox_messages: 1, ..Bounds::default() },
         Bounds { mailbox_bytes: 100, ..Bounds::default() },
@@ -146,7 +146,7 @@ async fn at_several_bounds_the_mailbox_is_named_first_then_the_sender_then_the_s
         mailbox_messages: 1,
         mailbox_bytes: 1,
         sender_bytes: one,
-        total_bytes: PARTY_COST + one,
+        total_bytes: ACCOUNT_COST + one,
         kept_for_online: 0,
     };
     let wide = Bounds::default();

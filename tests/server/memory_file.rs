@@ -86,7 +86,7 @@ async fn the_next_hub_goes_on_under_the_same_epoch_with_the_same_numbers_quotas_
 
     let (next, restored) = restore_with(&file, Bounds::default(), START.plus(1));
     assert_eq!(next.epoch(), hub.epoch());
-    let both_offline = Figures { bytes: figures.bytes + 2 * ephemeral_core::store::PARTY_COST, ..figures };
+    let both_offline = Figures { bytes: figures.bytes + 2 * ephemeral_core::store::ACCOUNT_COST, ..figures };
     assert_eq!(restored, Restored::Going { figures: both_offline, damaged: 0, torn_blocks: 0 });
     let (alice, bob) = (join(&next, 1), join(&next, 2));
     assert_eq!(collect(&bob), before[1..]);

@@ -35,7 +35,7 @@ async fn sequence_numbers_rise_also_after_a_long_time_offline() {
     assert_eq!(alice.next().await["type"], "receipt");
     drop((alice, bob));
     pass(3 * 86_400).await;
-    assert_eq!(rig.hub.figures().1.parties, 0, "nothing is known of either any more");
+    assert_eq!(rig.hub.figures().1.accounts, 0, "nothing is known of either any more");
     let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
     alice.sends("n", 2, "hi").await;
     assert!(seq(&bob.receives("n").await) > seq(&last));

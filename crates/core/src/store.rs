@@ -1,11 +1,11 @@
 //! Mailboxes, quotas, expiry and duplicates, in RAM only. No socket, no clock, no task: time is passed in.
 //!
-//! The mailbox is the one place where a message waits. A *party* is what is known of one fingerprint: its mailbox, what
+//! The mailbox is the one place where a message waits. A *account* is what is known of one fingerprint: its mailbox, what
 //! it has sent, whether it is online. A *record* is one accepted message: its body until it is delivered or expires,
 //! and its id until it expires. What outlives the process, if anything does, is written down in a [`Journal`].
 
 mod journal;
-mod party;
+mod account;
 mod record;
 
 use std::cmp::Reverse;
@@ -18,7 +18,7 @@ use slab::Slab;
 use crate::limits::Rate;
 use crate::protocol::{DeliveryType, Fingerprint, MessageOut, Millis, ReceiptStatus};
 pub use journal::{Entry, Journal, NoRoom, Remembered, Waiting};
-use party::Party;
+use account::Account;
 use record::Record;
 
 /// The bounds of a store. At a bound the sender is told; nothing that was accepted is evicted.
@@ -48,18 +48,18 @@ impl Default for Bounds {
 pub const KEPT_FOR_ONLINE: usize = 8;
 /// What a record costs besides its body: itself, its places in the tables and the allocator's share.
 pub const RECORD_COST: usize = 96;
-/// What a party costs: itself and its place in the table. Counted for those that are not online (those that are, are
+/// What a account costs: itself and its place in the table. Counted for those that are not online (those that are, are
 /// bounded by the number of sessions).
-pub const PARTY_COST: usize = 320;
-/// How long a party is remembered after its last session, in milliseconds, so that its rate and its last
+pub const ACCOUNT_COST: usize = 320;
+/// How long a account is remembered after its last session, in milliseconds, so that its rate and its last
 /// acknowledgement outlive a short interruption.
 const LINGER_MS: u64 = 60_000;
 
-/// A party's place in the store. It stays the same while the party is online.
+/// A account's place in the store. It stays the same while the account is online.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PartyId(u32);
+pub struct AccountId(u32);
 
-impl PartyId {
+impl AccountId {
     /// Small numbers, reused: an index.
     #[must_use]
     pub const fn index(self) -> usize {
@@ -99,7 +99,7 @@ pub struct Letter<'letter> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// Who sent it.
-    pub sender: PartyId,
+    pub sender: AccountId,
     /// The sender's name for it.
     pub id: String,
     /// The recipient.
@@ -127,7 +127,7 @@ pub struct Figures {
     /// Bytes counted against [`Bounds::total_bytes`].
     pub bytes: usize,
     /// Fingerprints known.
-    pub parties: usize,
+    pub accounts: usize,
     /// Message ids remembered, those of the waiting messages included.
     pub records: usize,
 }
@@ -145,14 +145,14 @@ pub struct Seed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     Record(u32),
-    Party(u32),
+    Account(u32),
 }
 
 /// Mailboxes, quotas, expiry and duplicates.
 pub struct Store {
     bounds: Bounds,
     hasher: SipHasher13,
-    parties: Slab<Party>,
+    accounts: Slab<Account>,
     by_fingerprint: HashTable<u32>,
     records: Slab<Record>,
     due: BinaryHeap<Reverse<(Millis, Due)>>,
@@ -179,7 +179,7 @@ impl Store {
         Self {
             bounds,
             hasher: SipHasher13::new_with_keys(seed.hash_key[0], seed.hash_key[1]),
-            parties: Slab::new(),
+            accounts: Slab::new(),
             by_fingerprint: HashTable::new(),
             records: Slab::new(),
             due: BinaryHeap::new(),
@@ -205,48 +205,48 @@ impl Store {
 
     /// Begins a session of `fingerprint`: what it had not acknowledged will be delivered again. Returns its place and
     /// how many messages wait. `wants_receipts`: whether senders are told when it acknowledges.
-    pub fn attach(&mut self, now: Millis, fingerprint: Fingerprint, wants_receipts: bool) -> (PartyId, usize) {
-        let id = self.find(&fingerprint).unwrap_or_else(|| self.insert_party(now, fingerprint));
-        let party = &mut self.parties[id.index()];
-        if !party.online {
-            self.bytes -= PARTY_COST;
+    pub fn attach(&mut self, now: Millis, fingerprint: Fingerprint, wants_receipts: bool) -> (AccountId, usize) {
+        let id = self.find(&fingerprint).unwrap_or_else(|| self.insert_account(now, fingerprint));
+        let account = &mut self.accounts[id.index()];
+        if !account.online {
+            self.bytes -= ACCOUNT_COST;
         }
-        party.begin_session(wants_receipts);
-        (id, party.mailbox.len())
+        account.begin_session(wants_receipts);
+        (id, account.mailbox.len())
     }
 
-    /// Ends the session of `party`.
-    pub fn detach(&mut self, now: Millis, party: PartyId) {
-        let party_state = &mut self.parties[party.index()];
-        party_state.online = false;
-        party_state.keep_until = now.plus(LINGER_MS).max(party_state.rate.unused_at());
-        self.bytes += PARTY_COST;
-        self.forget_if_idle(party, now);
+    /// Ends the session of `account`.
+    pub fn detach(&mut self, now: Millis, account: AccountId) {
+        let account_state = &mut self.accounts[account.index()];
+        account_state.online = false;
+        account_state.keep_until = now.plus(LINGER_MS).max(account_state.rate.unused_at());
+        self.bytes += ACCOUNT_COST;
+        self.forget_if_idle(account, now);
     }
 
-    /// Takes one from the message rate of `party`.
+    /// Takes one from the message rate of `account`.
     ///
     /// # Errors
     /// How many milliseconds until there is one again.
-    pub fn take_rate(&mut self, now: Millis, party: PartyId, rate: &Rate) -> Result<(), u64> {
-        rate.take(&mut self.parties[party.index()].rate, now)
+    pub fn take_rate(&mut self, now: Millis, account: AccountId, rate: &Rate) -> Result<(), u64> {
+        rate.take(&mut self.accounts[account.index()].rate, now)
     }
 
     /// If `sender` has used `id` before, and it is remembered: when that message expires.
     #[must_use]
-    pub fn known(&self, sender: PartyId, id: &str) -> Option<Millis> {
+    pub fn known(&self, sender: AccountId, id: &str) -> Option<Millis> {
         let hash = self.hasher.hash(id.as_bytes());
         let record =
-            self.parties[sender.index()].ids.find(hash, |&record| self.records[record as usize].id_hash == hash)?;
+            self.accounts[sender.index()].ids.find(hash, |&record| self.records[record as usize].id_hash == hash)?;
         Some(self.records[*record as usize].expires_at)
     }
 
     /// The place of `fingerprint`, if anything is known of it. Then it is a valid key.
     #[must_use]
-    pub fn find(&self, fingerprint: &Fingerprint) -> Option<PartyId> {
+    pub fn find(&self, fingerprint: &Fingerprint) -> Option<AccountId> {
         let hash = self.hasher.hash(fingerprint.as_bytes());
-        let found = self.by_fingerprint.find(hash, |&party| self.parties[party as usize].fingerprint == *fingerprint);
-        found.map(|&party| PartyId(party))
+        let found = self.by_fingerprint.find(hash, |&account| self.accounts[account as usize].fingerprint == *fingerprint);
+        found.map(|&account| AccountId(account))
     }
 
     /// Keeps a message. Returns its recipient, if that is online. The caller has checked that `letter.to` is a key, and
@@ -254,12 +254,12 @@ impl Store {
     ///
     /// # Errors
     /// [`Full`]; nothing is kept then, and nothing was evicted.
-    pub fn deposit(&mut self, now: Millis, sender: PartyId, letter: &Letter<'_>) -> Result<Option<PartyId>, Full> {
+    pub fn deposit(&mut self, now: Millis, sender: AccountId, letter: &Letter<'_>) -> Result<Option<AccountId>, Full> {
         let size = letter.escaped_content.len();
         let cost = RECORD_COST + letter.id.len() + size;
         let recipient = self.find(&letter.to);
         if let Some(recipient) = recipient {
-            let mailbox = &self.parties[recipient.index()];
+            let mailbox = &self.accounts[recipient.index()];
             if mailbox.mailbox.len() >= self.bounds.mailbox_messages || mailbox.bytes + size > self.bounds.mailbox_bytes
             {
                 return Err(Full::Mailbox);
@@ -267,19 +267,19 @@ impl Store {
         } else if size > self.bounds.mailbox_bytes || self.bounds.mailbox_messages == 0 {
             return Err(Full::Mailbox);
         }
-        if self.parties[sender.index()].sent_bytes + cost > self.bounds.sender_bytes {
+        if self.accounts[sender.index()].sent_bytes + cost > self.bounds.sender_bytes {
             return Err(Full::Sender);
         }
-        let party_cost = if recipient.is_none() { PARTY_COST } else { 0 };
-        let online = recipient.is_some_and(|recipient| self.parties[recipient.index()].online);
+        let account_cost = if recipient.is_none() { ACCOUNT_COST } else { 0 };
+        let online = recipient.is_some_and(|recipient| self.accounts[recipient.index()].online);
         let kept = if online { 0 } else { self.bounds.kept_for_online };
-        if self.bytes + cost + party_cost + kept > self.bounds.total_bytes {
+        if self.bytes + cost + account_cost + kept > self.bounds.total_bytes {
             return Err(Full::Store);
         }
 
-        let recipient = recipient.unwrap_or_else(|| self.insert_party(now, letter.to));
+        let recipient = recipient.unwrap_or_else(|| self.insert_account(now, letter.to));
         let id_hash = self.hasher.hash(letter.id.as_bytes());
-        let entry = Record::new(now, sender, recipient, letter, id_hash, self.parties[recipient.index()].next_seq);
+        let entry = Record::new(now, sender, recipient, letter, id_hash, self.accounts[recipient.index()].next_seq);
         // A record costs at least 96 bytes of a bounded total: there are fewer than 2^32 below 400 GiB.
         let record = u32::try_from(self.records.vacant_key()).unwrap_or(u32::MAX);
         if self.write_down(sender, recipient, record, &entry).is_err() {
@@ -287,13 +287,13 @@ impl Store {
             return Err(Full::Store);
         }
         self.records.insert(entry);
-        let party = &mut self.parties[recipient.index()];
-        party.next_seq += 1;
-        party.mailbox.push_back(record);
-        party.bytes += size;
-        let online = party.online;
+        let account = &mut self.accounts[recipient.index()];
+        account.next_seq += 1;
+        account.mailbox.push_back(record);
+        account.bytes += size;
+        let online = account.online;
         let records = &self.records;
-        let sending = &mut self.parties[sender.index()];
+        let sending = &mut self.accounts[sender.index()];
         sending.sent_bytes += cost;
         sending.ids.insert_unique(id_hash, record, |&other| records[other as usize].id_hash);
         self.bytes += cost;
@@ -302,22 +302,22 @@ impl Store {
         Ok(online.then_some(recipient))
     }
 
-    /// The next thing to send to `party`, which is online: a message while fewer than `window` are out.
-    pub fn deliver(&mut self, now: Millis, party: PartyId, window: usize) -> Option<Next<'_>> {
-        let party = &mut self.parties[party.index()];
-        let next = party.mailbox.get(party.out).copied();
-        if !party.caught_up && next.is_none_or(|record| self.records[record as usize].seq >= party.began_at) {
-            party.caught_up = true;
+    /// The next thing to send to `account`, which is online: a message while fewer than `window` are out.
+    pub fn deliver(&mut self, now: Millis, account: AccountId, window: usize) -> Option<Next<'_>> {
+        let account = &mut self.accounts[account.index()];
+        let next = account.mailbox.get(account.out).copied();
+        if !account.caught_up && next.is_none_or(|record| self.records[record as usize].seq >= account.began_at) {
+            account.caught_up = true;
             return Some(Next::CaughtUp);
         }
         let record = &self.records[next? as usize];
-        if party.out >= window || record.expires_at <= now {
+        if account.out >= window || record.expires_at <= now {
             return None;
         }
-        party.out += 1;
-        party.delivered_up_to = record.seq;
-        let delivery_type = if record.seq < party.stored_below { DeliveryType::Stored } else { DeliveryType::Direct };
-        let (to, from) = (party.fingerprint, self.parties[record.sender as usize].fingerprint);
+        account.out += 1;
+        account.delivered_up_to = record.seq;
+        let delivery_type = if record.seq < account.stored_below { DeliveryType::Stored } else { DeliveryType::Direct };
+        let (to, from) = (account.fingerprint, self.accounts[record.sender as usize].fingerprint);
         let (id, escaped_content) = record.body()?;
         Some(Next::Message(MessageOut {
             id,
@@ -331,7 +331,7 @@ impl Store {
         }))
     }
 
-    /// Erases every message of `party`'s mailbox that was delivered, up to and including `seq`. Pushes what the
+    /// Erases every message of `account`'s mailbox that was delivered, up to and including `seq`. Pushes what the
     /// senders are to be told.
     ///
     /// # Errors
@@ -339,17 +339,17 @@ impl Store {
     pub fn acknowledge(
         &mut self,
         now: Millis,
-        party: PartyId,
+        account: AccountId,
         seq: u64,
         ended: &mut Vec<Ended>,
     ) -> Result<(), NeverDelivered> {
-        let recipient = &mut self.parties[party.index()];
+        let recipient = &mut self.accounts[account.index()];
         if seq == 0 || seq > recipient.delivered_up_to.max(recipient.acknowledged_up_to) {
             return Err(NeverDelivered);
         }
         recipient.acknowledged_up_to = recipient.acknowledged_up_to.max(seq);
         loop {
-            let recipient = &mut self.parties[party.index()];
+            let recipient = &mut self.accounts[account.index()];
             let first = recipient.mailbox.front().filter(|_| recipient.out > 0).copied();
             let Some(record) = first.filter(|&record| self.records[record as usize].seq <= seq) else { return Ok(()) };
             recipient.mailbox.pop_front();
@@ -361,7 +361,7 @@ impl Store {
 
     /// Erases what is due by `now`. Pushes what the senders are to be told, and those who are online and for whom there
     /// may be something to [`deliver`](Self::deliver) now, because what kept them from it is gone.
-    pub fn expire(&mut self, now: Millis, ended: &mut Vec<Ended>, freed: &mut Vec<PartyId>) {
+    pub fn expire(&mut self, now: Millis, ended: &mut Vec<Ended>, freed: &mut Vec<AccountId>) {
         self.latest = self.latest.max(now);
         while let Some(&Reverse((at, due))) = self.due.peek() {
             if at > now {
@@ -369,10 +369,10 @@ impl Store {
             }
             self.due.pop();
             match due {
-                Due::Party(party) => {
-                    if let Some(state) = self.parties.get_mut(party as usize) {
+                Due::Account(account) => {
+                    if let Some(state) = self.accounts.get_mut(account as usize) {
                         state.forget_queued = false;
-                        self.forget_if_idle(PartyId(party), now);
+                        self.forget_if_idle(AccountId(account), now);
                     }
                 }
                 Due::Record(record) => self.expire_record(record, at, now, ended, freed),
@@ -395,7 +395,7 @@ impl Store {
     /// How full it is.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        Figures { messages: self.waiting, bytes: self.bytes, parties: self.parties.len(), records: self.records.len() }
+        Figures { messages: self.waiting, bytes: self.bytes, accounts: self.accounts.len(), records: self.records.len() }
     }
 }
 

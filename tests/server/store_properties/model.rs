@@ -9,7 +9,7 @@ use std::fs::File;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
 use ephemeral_core::store::{
-    Bounds, Ended, Figures, Full, Letter, NeverDelivered, Next, PARTY_COST, PartyId, RECORD_COST, Seed, Store,
+    Bounds, Ended, Figures, Full, Letter, NeverDelivered, Next, ACCOUNT_COST, AccountId, RECORD_COST, Seed, Store,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -93,7 +93,7 @@ struct Kept {
 }
 
 struct Session {
-    party: PartyId,
+    account: AccountId,
     receipts: bool,
     /// Messages with lower numbers had waited.
     began_at: u32,
@@ -178,8 +178,8 @@ impl Model {
             Op::Acknowledge { who, ref ack } => self.acknowledge(who, ack),
             Op::TakeRate { who } => {
                 if let Some(session) = self.sessions.get(&who) {
-                    // Three at once, then one a minute: its memory is longer than the time that a party lingers.
-                    let _ = self.store.take_rate(self.now, session.party, &Rate::new(1, 3));
+                    // Three at once, then one a minute: its memory is longer than the time that a account lingers.
+                    let _ = self.store.take_rate(self.now, session.account, &Rate::new(1, 3));
                 }
                 Ok(())
             }
@@ -206,26 +206,26 @@ impl Model {
     }
 
     fn attach(&mut self, who: u8, receipts: bool) -> Check {
-        let (party, pending) = self.store.attach(self.now, fingerprint(who), receipts);
+        let (account, pending) = self.store.attach(self.now, fingerprint(who), receipts);
         prop_assert_eq!(pending, self.mailbox(who).count(), "`pending` is what waits");
         let (began_at, sent) = (self.accepted, Vec::new());
         let online_since = self.sessions.get(&who).map_or(began_at, |older| older.online_since);
-        let session = Session { party, receipts, began_at, online_since, caught_up: false, sent };
+        let session = Session { account, receipts, began_at, online_since, caught_up: false, sent };
         if let Some(older) = self.sessions.insert(who, session) {
-            prop_assert_eq!(older.party, party, "a party's place stays the same while it is online");
+            prop_assert_eq!(older.account, account, "a account's place stays the same while it is online");
         }
         Ok(())
     }
 
     fn detach(&mut self, who: u8) {
         if let Some(session) = self.sessions.remove(&who) {
-            self.store.detach(self.now, session.party);
+            self.store.detach(self.now, session.account);
             self.forgotten_by.insert(who, self.latest.plus(MEMORY_MS));
         }
     }
 
     fn send(&mut self, from: u8, to: u8, id: u8, padding: u8, ttl_s: u8) -> Check {
-        let Some(sender) = self.sessions.get(&from).map(|session| session.party) else { return Ok(()) };
+        let Some(sender) = self.sessions.get(&from).map(|session| session.account) else { return Ok(()) };
         let id = format!("id-{id}");
         if self.store.known(sender, &id).is_some() {
             // That it is known, and until when, is checked after every step.
@@ -236,10 +236,10 @@ impl Model {
         let letter = Letter { id: &id, to: fingerprint(to), escaped_content: &content, expires_at };
         let cost = RECORD_COST + id.len() + content.len();
         let before = self.store.figures();
-        let party_cost = if self.store.find(&letter.to).is_none() { PARTY_COST } else { 0 };
+        let account_cost = if self.store.find(&letter.to).is_none() { ACCOUNT_COST } else { 0 };
         match self.store.deposit(self.now, sender, &letter) {
             Ok(online) => {
-                prop_assert_eq!(online, self.sessions.get(&to).map(|session| session.party), "who is to be woken");
+                prop_assert_eq!(online, self.sessions.get(&to).map(|session| session.account), "who is to be woken");
                 prop_assert!(self.store.figures().bytes <= self.bounds.total_bytes, "more than the store may hold");
                 let (accepted_at, number) = (self.now, self.accepted);
                 self.kept.push(Kept { number, from, to, id, content, accepted_at, expires_at, seq: None, waits: true });
@@ -253,7 +253,7 @@ impl Model {
                             || self.mailbox_bytes(to) + content.len() > self.bounds.mailbox_bytes
                     }
                     Full::Sender => self.sender_bytes(from) + cost > self.bounds.sender_bytes,
-                    Full::Store => before.bytes + cost + party_cost > self.bounds.total_bytes,
+                    Full::Store => before.bytes + cost + account_cost > self.bounds.total_bytes,
                 };
                 prop_assert!(reached, "{:?} is not full", full);
                 prop_assert_eq!(self.store.figures(), before, "a refused message leaves no trace");
@@ -269,7 +269,7 @@ impl Model {
         // In the order in which they were accepted, whoever sent them; what was sent does not come again.
         let next = self.kept.iter_mut().filter(in_mailbox).find(|message| !session.was_sent(message));
         let all_old_sent = next.as_ref().is_none_or(|message| message.number >= session.began_at);
-        match self.store.deliver(self.now, session.party, window) {
+        match self.store.deliver(self.now, session.account, window) {
             Some(Next::CaughtUp) => {
                 prop_assert!(!session.caught_up, "`caught_up` comes once a session");
                 prop_assert!(all_old_sent, "`caught_up` comes after what had waited");
@@ -321,7 +321,7 @@ impl Model {
         };
         let valid = seq > 0 && seq <= session.highest().max(earlier);
         let mut ended = Vec::new();
-        let result = self.store.acknowledge(self.now, session.party, seq, &mut ended);
+        let result = self.store.acknowledge(self.now, session.account, seq, &mut ended);
         // After a restart nobody knows what had been acknowledged: what does not wait any more counts as that.
         let is_old_news = self.restarted && seq > 0 && result.is_ok();
         if !is_old_news {
@@ -393,7 +393,7 @@ impl Model {
                 for id in (0..6).map(|id| format!("id-{id}")) {
                     let kept = self.kept.iter().find(|message| message.from == who && message.id == id);
                     let expires_at = kept.map(|message| message.expires_at);
-                    prop_assert_eq!(self.store.known(session.party, &id), expires_at, "the memory of {}", id);
+                    prop_assert_eq!(self.store.known(session.account, &id), expires_at, "the memory of {}", id);
                 }
             }
             prop_assert!(self.mailbox(who).count() <= self.bounds.mailbox_messages, "too many messages in a mailbox");
@@ -402,8 +402,8 @@ impl Model {
         }
         let figures = Figures {
             messages: self.kept.iter().filter(|message| message.waits).count(),
-            bytes: self.kept.iter().map(cost).sum::<usize>() + PARTY_COST * idle,
-            parties: known,
+            bytes: self.kept.iter().map(cost).sum::<usize>() + ACCOUNT_COST * idle,
+            accounts: known,
             records: self.kept.len(),
         };
         prop_assert_eq!(self.store.figures(), figures, "nothing is lost, and nothing is counted twice");
@@ -421,5 +421,5 @@ fn cost(message: &Kept) -> usize {
 }
 
 fn end(sender: &Session, message: &Kept, status: ReceiptStatus, at: Millis) -> Ended {
-    Ended { sender: sender.party, id: message.id.clone(), to: fingerprint(message.to), status, at }
+    Ended { sender: sender.account, id: message.id.clone(), to: fingerprint(message.to), status, at }
 }

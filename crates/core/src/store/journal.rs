@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use zeroize::Zeroizing;
 
 use super::record::Record;
-use super::{Bounds, Due, LINGER_MS, PartyId, RECORD_COST, Seed, Store};
+use super::{Bounds, Due, LINGER_MS, AccountId, RECORD_COST, Seed, Store};
 use crate::protocol::{Fingerprint, Millis};
 
 /// How many sequence numbers are promised at once: those of a minute, as mailboxes are made (one a microsecond). So a
@@ -119,13 +119,13 @@ impl Store {
             store.recall(now, entry);
         }
         let records = &store.records;
-        for (_, party) in &mut store.parties {
-            party.mailbox.make_contiguous().sort_unstable_by_key(|&record| records[record as usize].seq);
-            if let Some(&first) = party.mailbox.front() {
-                party.acknowledged_up_to = records[first as usize].seq.saturating_sub(1);
+        for (_, account) in &mut store.accounts {
+            account.mailbox.make_contiguous().sort_unstable_by_key(|&record| records[record as usize].seq);
+            if let Some(&first) = account.mailbox.front() {
+                account.acknowledged_up_to = records[first as usize].seq.saturating_sub(1);
             }
-            if let Some(&last) = party.mailbox.back() {
-                party.next_seq = party.next_seq.max(records[last as usize].seq + 1);
+            if let Some(&last) = account.mailbox.back() {
+                account.next_seq = account.next_seq.max(records[last as usize].seq + 1);
             }
         }
         // Nobody is online who could be told.
@@ -134,7 +134,7 @@ impl Store {
     }
 
     fn recall(&mut self, now: Millis, entry: Remembered) {
-        let mut place = |fingerprint| self.find(&fingerprint).unwrap_or_else(|| self.insert_party(now, fingerprint));
+        let mut place = |fingerprint| self.find(&fingerprint).unwrap_or_else(|| self.insert_account(now, fingerprint));
         let sender = place(entry.sender);
         let recipient = entry.waiting.as_ref().map_or(sender, |waiting| place(waiting.recipient));
         let cost = RECORD_COST + entry.waiting.as_ref().map_or(0, |waiting| waiting.body.len());
@@ -145,15 +145,15 @@ impl Store {
         // There were fewer than 2^32 before.
         let record = u32::try_from(record).unwrap_or(u32::MAX);
         let records = &self.records;
-        let party = &mut self.parties[sender.index()];
-        party.ids.insert_unique(id_hash, record, |&other| records[other as usize].id_hash);
-        party.sent_bytes += cost;
+        let account = &mut self.accounts[sender.index()];
+        account.ids.insert_unique(id_hash, record, |&other| records[other as usize].id_hash);
+        account.sent_bytes += cost;
         self.bytes += cost;
         self.due.push(Reverse((expires_at, Due::Record(record))));
         if waits {
-            let party = &mut self.parties[recipient.index()];
-            party.mailbox.push_back(record);
-            party.bytes += content;
+            let account = &mut self.accounts[recipient.index()];
+            account.mailbox.push_back(record);
+            account.bytes += content;
             self.waiting += 1;
         }
     }
@@ -166,8 +166,8 @@ impl Store {
     /// Writes a message down before anything else knows of it.
     pub(super) fn write_down(
         &mut self,
-        sender: PartyId,
-        recipient: PartyId,
+        sender: AccountId,
+        recipient: AccountId,
         record: u32,
         entry: &Record,
     ) -> Result<(), NoRoom> {
@@ -178,8 +178,8 @@ impl Store {
             journal.promise(self.promised);
         }
         let entry = Entry {
-            sender: self.parties[sender.index()].fingerprint,
-            recipient: self.parties[recipient.index()].fingerprint,
+            sender: self.accounts[sender.index()].fingerprint,
+            recipient: self.accounts[recipient.index()].fingerprint,
             id,
             escaped_content,
             id_hash: entry.id_hash,

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Ended, Letter, PartyId, RECORD_COST, Remembered, Store};
+use super::{Ended, Letter, AccountId, RECORD_COST, Remembered, Store};
 use crate::protocol::{Millis, ReceiptStatus};
 
 /// One accepted message. It outlives its body, so that its id is known until it expires.
@@ -23,8 +23,8 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn new(
         now: Millis,
-        sender: PartyId,
-        recipient: PartyId,
+        sender: AccountId,
+        recipient: AccountId,
         letter: &Letter<'_>,
         id_hash: u64,
         seq: u64,
@@ -42,7 +42,7 @@ impl Record {
         }
     }
 
-    pub(super) fn recalled(sender: PartyId, recipient: PartyId, entry: Remembered) -> Self {
+    pub(super) fn recalled(sender: AccountId, recipient: AccountId, entry: Remembered) -> Self {
         let Remembered { id_hash, expires_at, waiting, .. } = entry;
         let (seq, lifetime, id_bytes) =
             waiting.as_ref().map_or((0, 0, 0), |waiting| (waiting.seq, waiting.lifetime, waiting.id_bytes));
@@ -69,17 +69,17 @@ impl Store {
         if let Some(journal) = &mut self.journal {
             journal.end(record);
         }
-        let (sender, recipient) = (PartyId(entry.sender), PartyId(entry.recipient));
+        let (sender, recipient) = (AccountId(entry.sender), AccountId(entry.recipient));
         let (id, content) = body.split_at_checked(usize::from(entry.id_bytes)).unwrap_or_default();
         self.waiting -= 1;
         let expired = status == Some(ReceiptStatus::Expired);
         *(if expired { &mut self.expired } else { &mut self.delivered }) += 1;
         self.bytes -= body.len();
-        self.parties[recipient.index()].bytes -= content.len();
-        let to = self.parties[recipient.index()].fingerprint;
-        let party = &mut self.parties[sender.index()];
-        party.sent_bytes -= body.len();
-        if let Some(status) = status.filter(|_| party.online) {
+        self.accounts[recipient.index()].bytes -= content.len();
+        let to = self.accounts[recipient.index()].fingerprint;
+        let account = &mut self.accounts[sender.index()];
+        account.sent_bytes -= body.len();
+        if let Some(status) = status.filter(|_| account.online) {
             ended.push(Ended { sender, id: id.to_owned(), to, status, at });
         }
     }
@@ -91,29 +91,29 @@ impl Store {
         at: Millis,
         now: Millis,
         ended: &mut Vec<Ended>,
-        freed: &mut Vec<PartyId>,
+        freed: &mut Vec<AccountId>,
     ) {
         let Some(entry) = self.records.get(record as usize) else { return };
         let (sender, recipient, seq, id_hash) =
-            (PartyId(entry.sender), PartyId(entry.recipient), entry.seq, entry.id_hash);
+            (AccountId(entry.sender), AccountId(entry.recipient), entry.seq, entry.id_hash);
         let waits = entry.body.is_some();
         if waits {
-            let party = &mut self.parties[recipient.index()];
-            if let Ok(place) = party.mailbox.binary_search_by_key(&seq, |&other| self.records[other as usize].seq) {
-                party.mailbox.remove(place);
+            let account = &mut self.accounts[recipient.index()];
+            if let Ok(place) = account.mailbox.binary_search_by_key(&seq, |&other| self.records[other as usize].seq) {
+                account.mailbox.remove(place);
                 // There is room in the window, or another message is the next one, or none is and it has caught up.
-                if party.online && place <= party.out {
+                if account.online && place <= account.out {
                     freed.push(recipient);
                 }
-                party.out -= usize::from(place < party.out);
+                account.out -= usize::from(place < account.out);
             }
             self.end(record, Some(ReceiptStatus::Expired), at, ended);
         }
-        let party = &mut self.parties[sender.index()];
-        if let Ok(id) = party.ids.find_entry(id_hash, |&other| other == record) {
+        let account = &mut self.accounts[sender.index()];
+        if let Ok(id) = account.ids.find_entry(id_hash, |&other| other == record) {
             id.remove();
         }
-        party.sent_bytes -= RECORD_COST;
+        account.sent_bytes -= RECORD_COST;
         self.bytes -= RECORD_COST;
         self.records.remove(record as usize);
         if let Some(journal) = &mut self.journal {

@@ -22,9 +22,9 @@ fn letter(id: &str, to: Fingerprint, now: Millis) -> Letter<'_> {
 }
 
 /// The sequence numbers of all that can be delivered.
-fn fetch(store: &mut Store, now: Millis, party: PartyId, window: usize) -> Vec<u64> {
+fn fetch(store: &mut Store, now: Millis, account: AccountId, window: usize) -> Vec<u64> {
     let mut fetched = Vec::new();
-    while let Some(next) = store.deliver(now, party, window) {
+    while let Some(next) = store.deliver(now, account, window) {
         if let Next::Message(message) = next {
             fetched.push(message.seq);
         }
@@ -33,15 +33,15 @@ fn fetch(store: &mut Store, now: Millis, party: PartyId, window: usize) -> Vec<u
 }
 
 /// What expires at `now`: the ends that are told, and who is freed.
-fn expire(store: &mut Store, now: Millis) -> (Vec<(String, ReceiptStatus)>, Vec<PartyId>) {
+fn expire(store: &mut Store, now: Millis) -> (Vec<(String, ReceiptStatus)>, Vec<AccountId>) {
     let (mut ended, mut freed) = (Vec::new(), Vec::new());
     store.expire(now, &mut ended, &mut freed);
     (ended.into_iter().map(|ended| (ended.id, ended.status)).collect(), freed)
 }
 
-fn acknowledge(store: &mut Store, party: PartyId, seq: u64) -> Result<usize, NeverDelivered> {
+fn acknowledge(store: &mut Store, account: AccountId, seq: u64) -> Result<usize, NeverDelivered> {
     let mut ended = Vec::new();
-    store.acknowledge(NOW, party, seq, &mut ended).map(|()| ended.len())
+    store.acknowledge(NOW, account, seq, &mut ended).map(|()| ended.len())
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn each_bound_is_reached_exactly_and_names_itself() {
         (Bounds { mailbox_messages: 2, ..roomy }, Full::Mailbox),
         (Bounds { mailbox_bytes: 14, ..roomy }, Full::Mailbox),
         (Bounds { sender_bytes: 3 * cost - 1, ..roomy }, Full::Sender),
-        (Bounds { total_bytes: 3 * cost + PARTY_COST - 1, ..roomy }, Full::Store),
+        (Bounds { total_bytes: 3 * cost + ACCOUNT_COST - 1, ..roomy }, Full::Store),
     ] {
         let mut store = store_with(bounds);
         let (alice, _) = store.attach(NOW, ALICE, true);
@@ -245,7 +245,7 @@ fn each_bound_is_reached_exactly_and_names_itself() {
 
 #[test]
 fn a_recipient_that_was_never_online_costs_its_place_too() {
-    let enough = RECORD_COST + "m".len() + 5 + PARTY_COST;
+    let enough = RECORD_COST + "m".len() + 5 + ACCOUNT_COST;
     for (total_bytes, answer) in [(enough, Ok(None)), (enough - 1, Err(Full::Store))] {
         let mut store = store_with(Bounds { total_bytes, ..Bounds::default() });
         let (alice, _) = store.attach(NOW, ALICE, true);
@@ -257,7 +257,7 @@ fn a_recipient_that_was_never_online_costs_its_place_too() {
 #[test]
 fn what_is_kept_for_those_who_are_online_is_only_for_them() {
     let cost = RECORD_COST + 1 + 4;
-    let total_bytes = 3 * cost + 2 * PARTY_COST - 1;
+    let total_bytes = 3 * cost + 2 * ACCOUNT_COST - 1;
     let mut store = store_with(Bounds { total_bytes, kept_for_online: cost, ..Bounds::default() });
     let (alice, _) = store.attach(NOW, ALICE, true);
     let letter = |id, to| Letter { id, to, escaped_content: "text", expires_at: NOW.plus(1000) };
@@ -295,7 +295,7 @@ fn leaving_and_coming_back_does_not_refill_the_message_rate() {
     assert_eq!(store.take_rate(NOW, alice, &rate), Ok(()));
     assert_eq!(store.take_rate(NOW, alice, &rate), Ok(()));
     store.detach(NOW, alice);
-    // Longer than a party lingers, shorter than its rate takes to recover.
+    // Longer than a account lingers, shorter than its rate takes to recover.
     let then = NOW.plus(MINUTE + 1);
     expire(&mut store, then);
     let (alice, _) = store.attach(then, ALICE, true);

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 
 use hashbrown::HashTable;
 
-use super::{Due, PARTY_COST, PartyId, Store};
+use super::{Due, ACCOUNT_COST, AccountId, Store};
 use crate::limits::Bucket;
 use crate::protocol::{Fingerprint, Millis};
 
 /// What is known of one fingerprint.
-pub(super) struct Party {
+pub(super) struct Account {
     pub(super) fingerprint: Fingerprint,
     /// The records that wait for it, in the order of their sequence numbers. The first `out` have been delivered.
     pub(super) mailbox: VecDeque<u32>,
@@ -40,7 +40,7 @@ pub(super) struct Party {
     pub(super) forget_queued: bool,
 }
 
-impl Party {
+impl Account {
     fn new(fingerprint: Fingerprint, next_seq: u64) -> Self {
         Self {
             fingerprint,
@@ -88,43 +88,43 @@ impl Store {
         self.seq_floor.max(self.first_seq.saturating_add(elapsed))
     }
 
-    pub(super) fn insert_party(&mut self, now: Millis, fingerprint: Fingerprint) -> PartyId {
+    pub(super) fn insert_account(&mut self, now: Millis, fingerprint: Fingerprint) -> AccountId {
         self.latest = self.latest.max(now);
-        let mut party = Party::new(fingerprint, self.fresh_seq());
+        let mut account = Account::new(fingerprint, self.fresh_seq());
         if now < self.forgotten_until {
-            party.acknowledged_up_to = self.forgotten_below - 1;
+            account.acknowledged_up_to = self.forgotten_below - 1;
         }
-        let party = self.parties.insert(party);
-        // A party costs at least 320 bytes of a bounded total, or a session: there are fewer than 2^32.
-        let party = u32::try_from(party).unwrap_or(u32::MAX);
-        let (parties, hasher) = (&self.parties, &self.hasher);
-        self.by_fingerprint.insert_unique(hasher.hash(fingerprint.as_bytes()), party, |&other| {
-            hasher.hash(parties[other as usize].fingerprint.as_bytes())
+        let account = self.accounts.insert(account);
+        // A account costs at least 320 bytes of a bounded total, or a session: there are fewer than 2^32.
+        let account = u32::try_from(account).unwrap_or(u32::MAX);
+        let (accounts, hasher) = (&self.accounts, &self.hasher);
+        self.by_fingerprint.insert_unique(hasher.hash(fingerprint.as_bytes()), account, |&other| {
+            hasher.hash(accounts[other as usize].fingerprint.as_bytes())
         });
-        self.bytes += PARTY_COST;
-        PartyId(party)
+        self.bytes += ACCOUNT_COST;
+        AccountId(account)
     }
 
-    /// Forgets a party of which nothing needs to be known any more, or notes when to look again.
-    pub(super) fn forget_if_idle(&mut self, id: PartyId, now: Millis) {
-        let Some(party) = self.parties.get_mut(id.index()).filter(|party| party.is_idle()) else { return };
-        if party.keep_until > now {
-            if !party.forget_queued {
-                party.forget_queued = true;
-                self.due.push(Reverse((party.keep_until, Due::Party(id.0))));
+    /// Forgets a account of which nothing needs to be known any more, or notes when to look again.
+    pub(super) fn forget_if_idle(&mut self, id: AccountId, now: Millis) {
+        let Some(account) = self.accounts.get_mut(id.index()).filter(|account| account.is_idle()) else { return };
+        if account.keep_until > now {
+            if !account.forget_queued {
+                account.forget_queued = true;
+                self.due.push(Reverse((account.keep_until, Due::Account(id.0))));
             }
             return;
         }
-        let hash = self.hasher.hash(party.fingerprint.as_bytes());
+        let hash = self.hasher.hash(account.fingerprint.as_bytes());
         if let Ok(entry) = self.by_fingerprint.find_entry(hash, |&other| other == id.0) {
             entry.remove();
         }
-        let reached = party.next_seq;
-        self.parties.remove(id.index());
+        let reached = account.next_seq;
+        self.accounts.remove(id.index());
         // Only a mailbox that was filled faster than one a microsecond is ahead of what a new one begins with.
         if reached > self.fresh_seq() {
             self.seq_floor = reached;
         }
-        self.bytes -= PARTY_COST;
+        self.bytes -= ACCOUNT_COST;
     }
 }
