@@ -31,7 +31,7 @@ use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_tor::Notice;
 use keeper::Keeper;
 use listening::{ADMINISTRATORS, Listening, Watched};
-use memory::Waiting;
+use memory::MessageStore;
 use operator::Office;
 pub use process::harden;
 pub use reload::Origin;
@@ -64,7 +64,7 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
-    let waiting = Waiting::open(hub::Settings::from_config(&config), config.survive_restart)?;
+    let waiting = MessageStore::open(hub::Settings::from_config(&config), config.survive_restart)?;
     let office = Office::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitFigures>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));

@@ -17,9 +17,9 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{Fingerprint, Millis, Receipt};
-use ephemeral_core::store::{Bounds, Ended, Figures, AccountId, Store};
+use ephemeral_core::store::{Bounds, Completion, Figures, AccountId, Store};
 pub use lifetime::{RestoreError, Restored};
-pub use session_handle::{Collected, Gone, Kept, SessionHandle};
+pub use session_handle::{Collected, SessionEnd, Kept, SessionHandle};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
 const RECEIPTS: usize = 16_384;
@@ -55,7 +55,7 @@ struct State {
     draining: bool,
     totals: Totals,
     /// Empty, but for their allocations, whenever the lock is free.
-    ended: Vec<Ended>,
+    ended: Vec<Completion>,
     freed: Vec<AccountId>,
 }
 
@@ -292,7 +292,7 @@ impl State {
     /// Hands on what has ended to those senders who are online.
     fn tell_senders(&mut self, wakes: &mut Wakes) {
         let mut ended = std::mem::take(&mut self.ended);
-        for Ended { sender, id, to, status, at } in ended.drain(..) {
+        for Completion { sender, id, to, status, at } in ended.drain(..) {
             let Some(online) = self.online_mut(sender) else { continue };
             if online.receipts.len() >= RECEIPTS {
                 online.overrun = true;

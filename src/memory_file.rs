@@ -32,7 +32,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use zeroize::Zeroize;
 
 use blocks::Blocks;
-use ephemeral_core::store::{Entry, Journal, NoRoom, Remembered, Seed};
+use ephemeral_core::store::{JournalEntry, Journal, NoRoom, Remembered, Seed};
 use layout::{BLOCK, CHUNK, Head, Header, Tag};
 pub use medium::create;
 use medium::{Mapping, Medium, offset};
@@ -183,7 +183,7 @@ impl<M: Medium> MemoryFile<M> {
 
 /// Nothing here waits for anything but memory, no disk and no other process: it is done under the hub's lock.
 impl<M: Medium> Journal for MemoryFile<M> {
-    fn accept(&mut self, record: u32, entry: &Entry<'_>) -> Result<(), NoRoom> {
+    fn accept(&mut self, record: u32, entry: &JournalEntry<'_>) -> Result<(), NoRoom> {
         let mut body = layout::Body::new(entry.id, entry.escaped_content);
         let mut taken = std::mem::take(&mut self.scratch);
         let (blocks, medium) = (&mut self.blocks, &mut self.medium);
@@ -205,7 +205,7 @@ impl<M: Medium> Journal for MemoryFile<M> {
         image.zeroize();
         taken.clear();
         self.scratch = taken;
-        self.set_tag(head, Tag::Waiting);
+        self.set_tag(head, Tag::WaitingMessage);
         let place = record as usize;
         if self.heads.len() <= place {
             self.heads.resize(place + 1, 0);
@@ -216,7 +216,7 @@ impl<M: Medium> Journal for MemoryFile<M> {
 
     fn end(&mut self, record: u32) {
         let Some(&head) = self.heads.get(record as usize) else { return };
-        self.set_tag(head, Tag::Ended);
+        self.set_tag(head, Tag::Completion);
         self.medium.clear(offset(head) + layout::UNTIL_END, BLOCK - layout::UNTIL_END);
         self.overwrite_chain(head);
     }

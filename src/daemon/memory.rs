@@ -10,13 +10,13 @@ use crate::hub::{Hub, RestoreError, Restored, Settings};
 use crate::{memory_file, service};
 
 /// A hub, and what its end has to be.
-pub(super) struct Waiting {
+pub(super) struct MessageStore {
     pub(super) hub: Arc<Hub>,
     /// Whether the service manager has the file for the next process.
     kept: bool,
 }
 
-impl Waiting {
+impl MessageStore {
     /// `survive`: what waits is to be there after a restart, if there is a service manager that can keep it.
     pub(super) fn open(settings: Settings, survive: bool) -> anyhow::Result<Self> {
         if survive && service::is_managed() {

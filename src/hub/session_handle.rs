@@ -19,7 +19,7 @@ pub struct SessionHandle {
 
 /// Why a session has to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gone {
+pub enum SessionEnd {
     /// Another session of the same fingerprint took over.
     Replaced,
     /// It does not read its receipts.
@@ -62,8 +62,8 @@ impl SessionHandle {
     /// Keeps a message, or says why not.
     ///
     /// # Errors
-    /// [`Gone`] if this session is over: nothing was kept.
-    pub fn submit(&self, submission: &Submission<'_>, wakes: &mut Wakes) -> Result<Result<Kept, Refusal>, Gone> {
+    /// [`SessionEnd`] if this session is over: nothing was kept.
+    pub fn submit(&self, submission: &Submission<'_>, wakes: &mut Wakes) -> Result<Result<Kept, Refusal>, SessionEnd> {
         let mut known_key = false;
         loop {
             let mut state = self.current()?;
@@ -145,8 +145,8 @@ impl SessionHandle {
     /// Erases what was delivered, up to and including `seq`.
     ///
     /// # Errors
-    /// [`Gone`] if this session is over; inside, a refusal if it was never sent that far.
-    pub fn acknowledge(&self, seq: u64, wakes: &mut Wakes) -> Result<Result<(), Refusal>, Gone> {
+    /// [`SessionEnd`] if this session is over; inside, a refusal if it was never sent that far.
+    pub fn acknowledge(&self, seq: u64, wakes: &mut Wakes) -> Result<Result<(), Refusal>, SessionEnd> {
         let mut state = self.current()?;
         let state = &mut *state;
         let now = self.hub.now();
@@ -161,21 +161,21 @@ impl SessionHandle {
     /// What this session has to be sent: about `budget` bytes of it, one frame more than fits.
     ///
     /// # Errors
-    /// [`Gone`] if this session is over.
-    pub fn collect(&self, budget: usize, wakes: &mut Wakes) -> Result<Collected, Gone> {
+    /// [`SessionEnd`] if this session is over.
+    pub fn collect(&self, budget: usize, wakes: &mut Wakes) -> Result<Collected, SessionEnd> {
         let mut state = self.current()?;
         let state = &mut *state;
         let now = self.hub.now();
         self.hub.expire(state, now, wakes);
         if state.draining {
-            return Err(Gone::Draining);
+            return Err(SessionEnd::Draining);
         }
         let mut collected = Collected::default();
         let mut left = budget;
         let State { store, online, .. } = state;
-        let Some(Some(online)) = online.get_mut(self.account.index()) else { return Err(Gone::Replaced) };
+        let Some(Some(online)) = online.get_mut(self.account.index()) else { return Err(SessionEnd::Replaced) };
         if online.overrun {
-            return Err(Gone::TooSlow);
+            return Err(SessionEnd::TooSlow);
         }
         loop {
             if left == 0 {
@@ -199,24 +199,24 @@ impl SessionHandle {
     /// Whether this session has to end.
     ///
     /// # Errors
-    /// [`Gone`] if so.
-    pub fn is_over(&self) -> Result<(), Gone> {
+    /// [`SessionEnd`] if so.
+    pub fn is_over(&self) -> Result<(), SessionEnd> {
         let mut state = self.current()?;
         if state.draining {
-            return Err(Gone::Draining);
+            return Err(SessionEnd::Draining);
         }
-        if state.online_mut(self.account).is_some_and(|online| online.overrun) { Err(Gone::TooSlow) } else { Ok(()) }
+        if state.online_mut(self.account).is_some_and(|online| online.overrun) { Err(SessionEnd::TooSlow) } else { Ok(()) }
     }
 
     /// The hub's state, if this session is still the one of its fingerprint.
-    fn current(&self) -> Result<MutexGuard<'_, State>, Gone> {
+    fn current(&self) -> Result<MutexGuard<'_, State>, SessionEnd> {
         let mut state = self.hub.lock();
         if state.online_mut(self.account).is_some_and(|online| online.session == self.session) {
             Ok(state)
         } else if self.session < state.ended_below {
-            Err(Gone::Draining)
+            Err(SessionEnd::Draining)
         } else {
-            Err(Gone::Replaced)
+            Err(SessionEnd::Replaced)
         }
     }
 }

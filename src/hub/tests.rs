@@ -30,7 +30,7 @@ fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
     hub.join(person(number), true, 2).unwrap().0
 }
 
-fn submit(session_handle: &SessionHandle, id: &str, to: Fingerprint, ttl: Duration) -> Result<Result<Kept, ErrorCode>, Gone> {
+fn submit(session_handle: &SessionHandle, id: &str, to: Fingerprint, ttl: Duration) -> Result<Result<Kept, ErrorCode>, SessionEnd> {
     let expires_at = session_handle.hub.now().plus(u64::try_from(ttl.as_millis()).unwrap());
     let draft = Draft { to, escaped_content: "hello".to_owned().into(), expires_at };
     let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
@@ -89,10 +89,10 @@ async fn a_session_that_is_taken_over_is_told_and_can_do_nothing_any_more() {
     assert!(!older.signal().poll(Waker::noop()));
     let newer = join(&hub, 1);
     assert!(older.signal().poll(Waker::noop()));
-    assert_eq!(older.is_over(), Err(Gone::Replaced));
-    assert_eq!(older.collect(1, &mut Wakes::default()).err(), Some(Gone::Replaced));
-    assert_eq!(older.acknowledge(1, &mut Wakes::default()), Err(Gone::Replaced));
-    assert_eq!(submit(&older, "m", person(1), Duration::from_secs(1)), Err(Gone::Replaced));
+    assert_eq!(older.is_over(), Err(SessionEnd::Replaced));
+    assert_eq!(older.collect(1, &mut Wakes::default()).err(), Some(SessionEnd::Replaced));
+    assert_eq!(older.acknowledge(1, &mut Wakes::default()), Err(SessionEnd::Replaced));
+    assert_eq!(submit(&older, "m", person(1), Duration::from_secs(1)), Err(SessionEnd::Replaced));
     drop(older);
     assert_eq!((newer.is_over(), hub.figures().0), (Ok(()), 1), "the older one's end is not the newer one's");
 }
@@ -229,7 +229,7 @@ async fn a_session_that_does_not_fetch_its_receipts_is_over() {
     let alice = join(&hub, 1);
     let tell = |receipts: usize| {
         let mut state = hub.lock();
-        let ended = |id: usize| Ended {
+        let ended = |id: usize| Completion {
             sender: alice.account,
             id: id.to_string(),
             to: person(2),
@@ -244,8 +244,8 @@ async fn a_session_that_does_not_fetch_its_receipts_is_over() {
     tell(RECEIPTS);
     assert_eq!(alice.is_over(), Ok(()));
     tell(1);
-    assert_eq!(alice.is_over(), Err(Gone::TooSlow));
-    assert_eq!(alice.collect(usize::MAX, &mut Wakes::default()).err(), Some(Gone::TooSlow));
+    assert_eq!(alice.is_over(), Err(SessionEnd::TooSlow));
+    assert_eq!(alice.collect(usize::MAX, &mut Wakes::default()).err(), Some(SessionEnd::TooSlow));
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,8 +269,8 @@ async fn a_hub_that_drains_lets_nobody_in_and_keeps_nothing_new() {
     hub.drain();
     assert_eq!(hub.join(person(2), true, 1).err(), Some(JoinError::Draining));
     assert_eq!(submit(&alice, "m", person(1), Duration::from_secs(60)), Ok(Err(ErrorCode::Draining)));
-    assert_eq!(alice.is_over(), Err(Gone::Draining));
-    assert_eq!(alice.collect(1, &mut Wakes::default()).err(), Some(Gone::Draining));
+    assert_eq!(alice.is_over(), Err(SessionEnd::Draining));
+    assert_eq!(alice.collect(1, &mut Wakes::default()).err(), Some(SessionEnd::Draining));
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,7 +27,7 @@ use crc32fast::Hasher;
 
 use super::Unreadable;
 use ephemeral_core::protocol::{Fingerprint, Millis};
-use ephemeral_core::store::{Entry, RECORD_COST};
+use ephemeral_core::store::{JournalEntry, RECORD_COST};
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 128;
@@ -59,9 +59,9 @@ pub(super) enum Tag {
     /// Nothing, or not yet something.
     Free = 0,
     /// The head of a message that waits.
-    Waiting = 1,
+    WaitingMessage = 1,
     /// The head of a message that met its end, and whose id is remembered.
-    Ended = 2,
+    Completion = 2,
     /// More of a body.
     Link = 3,
 }
@@ -149,7 +149,7 @@ impl Head {
     /// Writes a head, but for its tag, and takes the first bytes of `body`, which is whole yet and `bytes` long.
     pub(super) fn write(
         image: &mut [u8; BLOCK],
-        entry: &Entry<'_>,
+        entry: &JournalEntry<'_>,
         bytes: u32,
         next: Option<u32>,
         body: &mut Body<'_>,

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::layout::{self, BLOCK, CHUNK, CHUNK_BLOCKS, Head, Header, Tag};
 use super::medium::{Medium, offset};
 use super::{Left, MemoryFile};
-use ephemeral_core::store::{Remembered, Seed, Waiting};
+use ephemeral_core::store::{Remembered, Seed, WaitingMessage};
 
 impl<M: Medium> MemoryFile<M> {
     /// Reads all blocks of the chunks that have data, and overwrites those that nothing leads to.
@@ -46,7 +46,7 @@ impl<M: Medium> MemoryFile<M> {
             self.medium.read(chunk as usize * CHUNK, &mut bytes);
             let first = chunk * CHUNK_BLOCKS as u32;
             for (block, image) in (first..).zip(bytes.as_chunks::<BLOCK>().0).filter(|(block, _)| *block != 0) {
-                if image[0] == Tag::Waiting as u8 || image[0] == Tag::Ended as u8 {
+                if image[0] == Tag::WaitingMessage as u8 || image[0] == Tag::Completion as u8 {
                     candidates.push(block);
                 }
                 unknown += usize::from(image[0] > Tag::Link as u8);
@@ -63,14 +63,14 @@ impl<M: Medium> MemoryFile<M> {
         let mut image = Zeroizing::new([0; BLOCK]);
         self.medium.read(offset(block), &mut *image);
         let head = Head::read(&image)?;
-        let waiting = if image[0] == Tag::Waiting as u8 {
+        let waiting = if image[0] == Tag::WaitingMessage as u8 {
             let (links, body) = self.read_body(&image, &head)?;
             if !links.iter().all(|&link| self.blocks.mark(link)) {
                 return None;
             }
             self.blocks.chain(&[&[block], &links[..]].concat());
             let Head { recipient, seq, lifetime, id_bytes, .. } = head;
-            Some(Waiting { recipient, seq, lifetime, body, id_bytes })
+            Some(WaitingMessage { recipient, seq, lifetime, body, id_bytes })
         } else {
             // It was being overwritten, perhaps.
             self.medium.clear(offset(block) + layout::UNTIL_END, BLOCK - layout::UNTIL_END);

@@ -12,7 +12,7 @@ use super::websocket::{Socket, reason_of};
 use super::{Settings, TURN_BYTES, offence};
 use crate::events::Kind;
 use crate::admission::PeerConnection;
-use crate::hub::{Gone, Kept, SessionHandle, Wakes};
+use crate::hub::{SessionEnd, Kept, SessionHandle, Wakes};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::{Accepted, CloseReason, ErrorCode, Millis, encode};
 use ephemeral_core::session::{Action, Established};
@@ -50,12 +50,12 @@ enum End {
     Close(CloseReason),
 }
 
-impl From<Gone> for End {
-    fn from(gone: Gone) -> Self {
+impl From<SessionEnd> for End {
+    fn from(gone: SessionEnd) -> Self {
         Self::Close(match gone {
-            Gone::Replaced => CloseReason::Replaced,
-            Gone::TooSlow => CloseReason::TooSlow,
-            Gone::Draining => CloseReason::Draining,
+            SessionEnd::Replaced => CloseReason::Replaced,
+            SessionEnd::TooSlow => CloseReason::TooSlow,
+            SessionEnd::Draining => CloseReason::Draining,
         })
     }
 }

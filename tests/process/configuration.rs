@@ -9,20 +9,20 @@ use crate::SERVER;
 
 const EX_CONFIG: i32 = 78;
 
-struct Ended {
+struct Completion {
     code: Option<i32>,
     stdout: String,
     stderr: String,
 }
 
 /// Runs it in a directory of its own, with nothing of this process's environment.
-fn server(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+fn server(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Completion {
     let mut command = Command::new(SERVER);
     command.current_dir(directory).env_clear().env("HOME", directory).envs(variables.iter().copied()).args(arguments);
     let started = Instant::now();
     let output = command.timeout(Duration::from_secs(20)).output().expect("it runs");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    let ended = Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    let ended = Completion { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
     if ended.code == Some(EX_CONFIG) {
         assert!(started.elapsed() < Duration::from_secs(1), "{} after {:?}", ended.stderr, started.elapsed());
         assert_eq!(ended.stdout, "", "what is wrong goes to stderr");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{Gone, Hub, Restored, SessionHandle, Settings, Wakes};
+use ephemeral::hub::{SessionEnd, Hub, Restored, SessionHandle, Settings, Wakes};
 use ephemeral::memory_file;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
@@ -175,7 +175,7 @@ async fn erasing_and_wiping_leave_nothing_in_the_file_and_releasing_leaves_all()
     assert_eq!(submit(&alice, "m", 2, "CANARY", START.plus(MINUTE)), Ok(false));
     hub.drain();
     hub.release();
-    assert_eq!((hub.figures(), alice.is_over()), ((0, Figures::default()), Err(Gone::Draining)));
+    assert_eq!((hub.figures(), alice.is_over()), ((0, Figures::default()), Err(SessionEnd::Draining)));
     drop(alice);
     let epoch = hub.epoch();
     drop(hub);
@@ -186,7 +186,7 @@ async fn erasing_and_wiping_leave_nothing_in_the_file_and_releasing_leaves_all()
     let alice = join(&next, 1);
     next.wipe().unwrap();
     assert!(!has(&file, "CANARY") && !has(&file, person(1).as_bytes()));
-    assert_eq!(alice.is_over(), Err(Gone::Draining), "to come again, not to stay away");
+    assert_eq!(alice.is_over(), Err(SessionEnd::Draining), "to come again, not to stay away");
     assert_ne!(next.epoch(), epoch);
     let alice = join(&next, 1);
     assert_eq!(submit(&alice, "m", 2, "CANARY", START.plus(MINUTE)), Ok(false), "it goes on");

@@ -17,7 +17,7 @@ use slab::Slab;
 
 use crate::limits::Rate;
 use crate::protocol::{DeliveryType, Fingerprint, MessageOut, Millis, ReceiptStatus};
-pub use journal::{Entry, Journal, NoRoom, Remembered, Waiting};
+pub use journal::{JournalEntry, Journal, NoRoom, Remembered, WaitingMessage};
 use account::Account;
 use record::Record;
 
@@ -97,7 +97,7 @@ pub struct Letter<'letter> {
 
 /// A message has met its end, and its sender is online.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct Completion {
     /// Who sent it.
     pub sender: AccountId,
     /// The sender's name for it.
@@ -341,7 +341,7 @@ impl Store {
         now: Millis,
         account: AccountId,
         seq: u64,
-        ended: &mut Vec<Ended>,
+        ended: &mut Vec<Completion>,
     ) -> Result<(), NeverDelivered> {
         let recipient = &mut self.accounts[account.index()];
         if seq == 0 || seq > recipient.delivered_up_to.max(recipient.acknowledged_up_to) {
@@ -361,7 +361,7 @@ impl Store {
 
     /// Erases what is due by `now`. Pushes what the senders are to be told, and those who are online and for whom there
     /// may be something to [`deliver`](Self::deliver) now, because what kept them from it is gone.
-    pub fn expire(&mut self, now: Millis, ended: &mut Vec<Ended>, freed: &mut Vec<AccountId>) {
+    pub fn expire(&mut self, now: Millis, ended: &mut Vec<Completion>, freed: &mut Vec<AccountId>) {
         self.latest = self.latest.max(now);
         while let Some(&Reverse((at, due))) = self.due.peek() {
             if at > now {

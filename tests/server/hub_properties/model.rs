@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{Collected, Gone, Hub, JoinError, Kept, SessionHandle, Settings, Wakes};
+use ephemeral::hub::{Collected, SessionEnd, Hub, JoinError, Kept, SessionHandle, Settings, Wakes};
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
 use ephemeral_core::session::{Draft, Refusal, Submission};
@@ -347,9 +347,9 @@ impl Model {
             }
         }
         for older in &self.replaced {
-            prop_assert_eq!(older.session_handle.is_over(), Err(Gone::Replaced));
-            prop_assert_eq!(older.session_handle.acknowledge(1, &mut self.wakes), Err(Gone::Replaced));
-            prop_assert_eq!(older.session_handle.collect(1, &mut self.wakes).map(|_| ()), Err(Gone::Replaced));
+            prop_assert_eq!(older.session_handle.is_over(), Err(SessionEnd::Replaced));
+            prop_assert_eq!(older.session_handle.acknowledge(1, &mut self.wakes), Err(SessionEnd::Replaced));
+            prop_assert_eq!(older.session_handle.collect(1, &mut self.wakes).map(|_| ()), Err(SessionEnd::Replaced));
         }
         Ok(())
     }
@@ -361,8 +361,8 @@ impl Model {
             session.collect = false;
             session.poll();
             prop_assert!(session.collect, "a session is not told to end");
-            prop_assert_eq!(session.session_handle.is_over(), Err(Gone::Draining));
-            prop_assert_eq!(session.session_handle.collect(1, &mut self.wakes).map(|_| ()), Err(Gone::Draining));
+            prop_assert_eq!(session.session_handle.is_over(), Err(SessionEnd::Draining));
+            prop_assert_eq!(session.session_handle.collect(1, &mut self.wakes).map(|_| ()), Err(SessionEnd::Draining));
         }
         self.hub.erase();
         prop_assert_eq!(self.hub.figures(), (0, Figures::default()));
@@ -378,7 +378,7 @@ impl Drop for Model {
     }
 }
 
-fn fail(what: &str, gone: Gone) -> TestCaseError {
+fn fail(what: &str, gone: SessionEnd) -> TestCaseError {
     TestCaseError::fail(format!("{what}: a session that is not over is told that it is {gone:?}"))
 }
 

@@ -9,7 +9,7 @@ use std::fs::File;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
 use ephemeral_core::store::{
-    Bounds, Ended, Figures, Full, Letter, NeverDelivered, Next, ACCOUNT_COST, AccountId, RECORD_COST, Seed, Store,
+    Bounds, Completion, Figures, Full, Letter, NeverDelivered, Next, ACCOUNT_COST, AccountId, RECORD_COST, Seed, Store,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -355,7 +355,7 @@ impl Model {
                 expected.push(end(sender, &message, ReceiptStatus::Expired, message.expires_at));
             }
         }
-        let order = |ended: &Ended| (ended.at, ended.sender.index(), ended.id.clone());
+        let order = |ended: &Completion| (ended.at, ended.sender.index(), ended.id.clone());
         ended.sort_by_key(order);
         expected.sort_by_key(order);
         prop_assert_eq!(ended, expected, "receipts of what expired");
@@ -420,6 +420,6 @@ fn cost(message: &Kept) -> usize {
     RECORD_COST + if message.waits { message.id.len() + message.content.len() } else { 0 }
 }
 
-fn end(sender: &Session, message: &Kept, status: ReceiptStatus, at: Millis) -> Ended {
-    Ended { sender: sender.account, id: message.id.clone(), to: fingerprint(message.to), status, at }
+fn end(sender: &Session, message: &Kept, status: ReceiptStatus, at: Millis) -> Completion {
+    Completion { sender: sender.account, id: message.id.clone(), to: fingerprint(message.to), status, at }
 }

@@ -23,7 +23,7 @@ pub trait Journal: Send {
     ///
     /// # Errors
     /// [`NoRoom`]; nothing is kept then.
-    fn accept(&mut self, record: u32, entry: &Entry<'_>) -> Result<(), NoRoom>;
+    fn accept(&mut self, record: u32, entry: &JournalEntry<'_>) -> Result<(), NoRoom>;
     /// A message has met its end: all of it is overwritten but what its id needs to be remembered.
     fn end(&mut self, record: u32);
     /// The id of an ended message is forgotten: nothing is left of it.
@@ -42,7 +42,7 @@ pub struct NoRoom;
 
 /// An accepted message as it is written down.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'entry> {
+pub struct JournalEntry<'entry> {
     /// Who sent it.
     pub sender: Fingerprint,
     /// The recipient.
@@ -70,11 +70,11 @@ pub struct Remembered {
     /// When it will be gone.
     pub expires_at: Millis,
     /// The message itself, unless it has met its end.
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<WaitingMessage>,
 }
 
 /// What is left of a message until its end.
-pub struct Waiting {
+pub struct WaitingMessage {
     /// The recipient.
     pub recipient: Fingerprint,
     /// Its number in the recipient's mailbox.
@@ -177,7 +177,7 @@ impl Store {
             self.promised = entry.seq.saturating_add(PROMISED_AT_ONCE);
             journal.promise(self.promised);
         }
-        let entry = Entry {
+        let entry = JournalEntry {
             sender: self.accounts[sender.index()].fingerprint,
             recipient: self.accounts[recipient.index()].fingerprint,
             id,

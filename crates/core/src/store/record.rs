@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Ended, Letter, AccountId, RECORD_COST, Remembered, Store};
+use super::{Completion, Letter, AccountId, RECORD_COST, Remembered, Store};
 use crate::protocol::{Millis, ReceiptStatus};
 
 /// One accepted message. It outlives its body, so that its id is known until it expires.
@@ -63,7 +63,7 @@ impl Record {
 impl Store {
     /// Erases the body of a record that has been taken out of its mailbox. Its sender is told of `status`, if it is
     /// online. The record stays, for its id.
-    pub(super) fn end(&mut self, record: u32, status: Option<ReceiptStatus>, at: Millis, ended: &mut Vec<Ended>) {
+    pub(super) fn end(&mut self, record: u32, status: Option<ReceiptStatus>, at: Millis, ended: &mut Vec<Completion>) {
         let Some(entry) = self.records.get_mut(record as usize) else { return };
         let Some(body) = entry.body.take() else { return };
         if let Some(journal) = &mut self.journal {
@@ -80,7 +80,7 @@ impl Store {
         let account = &mut self.accounts[sender.index()];
         account.sent_bytes -= body.len();
         if let Some(status) = status.filter(|_| account.online) {
-            ended.push(Ended { sender, id: id.to_owned(), to, status, at });
+            ended.push(Completion { sender, id: id.to_owned(), to, status, at });
         }
     }
 
@@ -90,7 +90,7 @@ impl Store {
         record: u32,
         at: Millis,
         now: Millis,
-        ended: &mut Vec<Ended>,
+        ended: &mut Vec<Completion>,
         freed: &mut Vec<AccountId>,
     ) {
         let Some(entry) = self.records.get(record as usize) else { return };
