@@ -31,7 +31,7 @@ fn message(criterion: &mut Criterion) {
         let settings = Settings { bounds, rate: Rate::new(u32::MAX, u32::MAX), sessions: 10 };
         // As under a service manager: what is accepted is written down, too.
         let hub = if survives {
-            Hub::restore(settings, Clock::System, ephemeral::memory_file::create().unwrap()).unwrap().0
+            Hub::restore(settings, Clock::System, ephemeral::memfd_journal::create().unwrap()).unwrap().0
         } else {
             Hub::new(settings, Clock::System).unwrap()
         };

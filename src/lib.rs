@@ -19,7 +19,7 @@
 //! | [`admission`] | who may come in, at what pace, and who is blocked |
 //! | [`transport`] | where connections come from: onion service, TCP |
 //! | [`hub`] | who is online; takeover; wakes; the lock around the store |
-//! | [`memory_file`] | the file in RAM that outlives the process, and what is written in it |
+//! | [`memfd_journal`] | the file in RAM that outlives the process, and what is written in it |
 //! | [`events`] | security events: counters, a bounded ring, pseudonyms, their log lines |
 //! | [`clock`] | the only place that asks what time it is |
 
@@ -36,7 +36,7 @@ pub mod admission;
 pub mod http;
 pub mod hub;
 pub mod logging;
-pub mod memory_file;
+pub mod memfd_journal;
 pub mod metrics;
 pub mod pump;
 pub mod service;

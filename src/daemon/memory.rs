@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::clock::Clock;
 use crate::hub::{Hub, RestoreError, Restored, Settings};
-use crate::{memory_file, service};
+use crate::{memfd_journal, service};
 
 /// A hub, and what its end has to be.
 pub(super) struct MessageStore {
@@ -45,7 +45,7 @@ impl MessageStore {
                 Err(error @ RestoreError::Random(_)) => return Err(error.into()),
             },
         }
-        let file = memory_file::create().context("there is no memory for them")?;
+        let file = memfd_journal::create().context("there is no memory for them")?;
         let ours: File = file.try_clone().context("there is no descriptor for them")?;
         let (hub, _) = Hub::restore(settings, Clock::System, ours)?;
         service::keep_store_fd(&file).context("the service manager does not take them")?;

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{Hub, Settings, State, Totals, Wakes};
 use crate::clock::Clock;
-use crate::memory_file::{Found, MemoryFile, MemoryFileError, Unreadable};
+use crate::memfd_journal::{Found, MemfdJournal, MemfdJournalError, Unreadable};
 use ephemeral_core::store::{Figures, Journal, Seed, Store};
 
 /// Why a hub cannot be made.
@@ -16,7 +16,7 @@ use ephemeral_core::store::{Figures, Journal, Seed, Store};
 pub enum RestoreError {
     /// The file cannot be used.
     #[error(transparent)]
-    File(#[from] MemoryFileError),
+    File(#[from] MemfdJournalError),
     /// The operating system has no random numbers.
     #[error("the system has no random numbers: {0}")]
     Random(#[from] getrandom::Error),
@@ -59,10 +59,10 @@ impl Hub {
     pub fn restore(settings: Settings, clock: Clock, file: File) -> Result<(Arc<Self>, Restored), RestoreError> {
         // First what can fail.
         let (fresh_epoch, fresh_seed) = random_lifetime()?;
-        let (mut memory, found) = MemoryFile::open(file, settings.bounds.total_bytes)?;
+        let (mut memory, found) = MemfdJournal::open(file, settings.bounds.total_bytes)?;
         let now = clock.now();
         let (epoch, store, restored) = match found {
-            Found::Left(left) => {
+            Found::Leftover(left) => {
                 let (damaged, torn_blocks) = (left.damaged, left.torn_blocks);
                 let epoch = if damaged == 0 { left.epoch } else { fresh_epoch };
                 if damaged != 0 {

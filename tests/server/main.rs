@@ -22,7 +22,7 @@ mod keepalive;
 mod keystore;
 mod limits;
 mod malformed;
-mod memory_file;
+mod memfd_journal;
 mod message_rate;
 mod origins;
 mod raw;

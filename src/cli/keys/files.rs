@@ -55,7 +55,7 @@ pub(super) fn stage(path: &Path, bytes: &[u8]) -> Result<PathBuf, KeysError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);
-    // Left over from one that was interrupted.
+    // Leftover over from one that was interrupted.
     match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(&beside)(error)),
         _ => {}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::FileExt as _;
 
-use ephemeral::memory_file::{self, Found, MemoryFile};
+use ephemeral::memfd_journal::{self, Found, MemfdJournal};
 use ephemeral_core::store::{Bounds, Journal as _, Store};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -13,8 +13,8 @@ use super::{Check, EPOCH, Model, SEED, START};
 impl Model {
     /// A store that is written down.
     pub(crate) fn written_down(bounds: Bounds) -> Self {
-        let file = memory_file::create().unwrap();
-        let (mut memory, _) = MemoryFile::open(file.try_clone().unwrap(), bounds.total_bytes).unwrap();
+        let file = memfd_journal::create().unwrap();
+        let (mut memory, _) = MemfdJournal::open(file.try_clone().unwrap(), bounds.total_bytes).unwrap();
         memory.begin(EPOCH, &SEED);
         Self::with(bounds, Store::with_journal(bounds, SEED, START, Box::new(memory)), Some(file))
     }
@@ -22,8 +22,8 @@ impl Model {
     /// The old store is not told: that it is dropped changes nothing in the file.
     pub(super) fn restart(&mut self) -> Check {
         let Some(file) = &self.file else { return Ok(()) };
-        let (memory, found) = MemoryFile::open(file.try_clone().unwrap(), self.bounds.total_bytes).unwrap();
-        let Found::Left(left) = found else { return Err(TestCaseError::fail("it cannot be read")) };
+        let (memory, found) = MemfdJournal::open(file.try_clone().unwrap(), self.bounds.total_bytes).unwrap();
+        let Found::Leftover(left) = found else { return Err(TestCaseError::fail("it cannot be read")) };
         prop_assert_eq!((left.epoch, left.damaged, left.torn_blocks), (EPOCH, 0, 0));
         self.store = Store::restore(self.bounds, left.seed, self.now, Box::new(memory), left.remembered);
         self.restarted = true;

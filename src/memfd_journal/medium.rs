@@ -11,7 +11,7 @@ use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, SeekFrom};
 use rustix::io::Errno;
 use vm_memory::{FileOffset, MmapRegion, VolatileMemory as _};
 
-use super::MemoryFileError;
+use super::MemfdJournalError;
 use super::layout::{BLOCK, CHUNK};
 
 /// What the file is written to. Chunks that were not given memory are not touched: there the kernel could only kill.
@@ -69,13 +69,13 @@ pub struct Mapping {
 
 impl Mapping {
     /// Maps a file, and makes it as large as `chunks` chunks if it is smaller. That takes addresses, but no memory.
-    pub(super) fn open(file: File, chunks: u32) -> Result<Self, MemoryFileError> {
+    pub(super) fn open(file: File, chunks: u32) -> Result<Self, MemfdJournalError> {
         // Only memory has seals.
-        let seals = rustix::fs::fcntl_get_seals(&file).map_err(|_| MemoryFileError::Foreign)?;
+        let seals = rustix::fs::fcntl_get_seals(&file).map_err(|_| MemfdJournalError::Foreign)?;
         if !seals.contains(SealFlags::SHRINK) {
-            return Err(MemoryFileError::Foreign);
+            return Err(MemfdJournalError::Foreign);
         }
-        let refused = |doing| move |source: io::Error| MemoryFileError::Refused { doing, source };
+        let refused = |doing| move |source: io::Error| MemfdJournalError::Refused { doing, source };
         let length = file.metadata().map_err(refused("cannot look at it"))?.len();
         let chunks = chunks.max(u32::try_from(length / CHUNK as u64).unwrap_or(u32::MAX));
         let wanted = chunks as usize * CHUNK;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
 use ephemeral::hub::{SessionEnd, Hub, Restored, SessionHandle, Settings, Wakes};
-use ephemeral::memory_file;
+use ephemeral::memfd_journal;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
 use ephemeral_core::session::{Draft, Submission};
@@ -74,7 +74,7 @@ fn memory(file: &File) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn the_next_hub_goes_on_under_the_same_epoch_with_the_same_numbers_quotas_and_duplicates() {
-    let file = memory_file::create().unwrap();
+    let file = memfd_journal::create().unwrap();
     let hub = restore(&file, START);
     let (alice, bob) = (join(&hub, 1), join(&hub, 2));
     for id in ["first", "second", "third"] {
@@ -98,7 +98,7 @@ async fn the_next_hub_goes_on_under_the_same_epoch_with_the_same_numbers_quotas_
 
 #[tokio::test(start_paused = true)]
 async fn a_senders_quota_counts_what_it_sent_before() {
-    let file = memory_file::create().unwrap();
+    let file = memfd_journal::create().unwrap();
     let bounds = Bounds { sender_bytes: 2 * (RECORD_COST + 6), ..Bounds::default() };
     let (hub, _) = restore_with(&file, bounds, START);
     let alice = join(&hub, 1);
@@ -110,7 +110,7 @@ async fn a_senders_quota_counts_what_it_sent_before() {
 
 #[tokio::test(start_paused = true)]
 async fn what_expired_while_no_process_ran_is_overwritten_and_never_delivered() {
-    let file = memory_file::create().unwrap();
+    let file = memfd_journal::create().unwrap();
     let hub = restore(&file, START);
     let alice = join(&hub, 1);
     assert_eq!(submit(&alice, "early", 2, "CANARY", START.plus(MINUTE)), Ok(false));
@@ -124,7 +124,7 @@ async fn what_expired_while_no_process_ran_is_overwritten_and_never_delivered() 
 
 #[tokio::test(start_paused = true)]
 async fn a_late_acknowledgement_of_what_an_earlier_process_delivered_is_no_error() {
-    let file = memory_file::create().unwrap();
+    let file = memfd_journal::create().unwrap();
     let hub = restore(&file, START);
     let (alice, bob) = (join(&hub, 1), join(&hub, 2));
     assert_eq!(submit(&alice, "m", 2, "hello", START.plus(MINUTE)), Ok(false));
@@ -143,7 +143,7 @@ async fn a_late_acknowledgement_of_what_an_earlier_process_delivered_is_no_error
 
 #[tokio::test(start_paused = true)]
 async fn with_smaller_bounds_all_that_was_accepted_stays_and_nothing_new_is_taken_until_there_is_room() {
-    let file = memory_file::create().unwrap();
+    let file = memfd_journal::create().unwrap();
     let hub = restore(&file, START);
     let alice = join(&hub, 1);
     for number in 0..100 {
@@ -169,7 +169,7 @@ async fn with_smaller_bounds_all_that_was_accepted_stays_and_nothing_new_is_take
 
 #[tokio::test(start_paused = true)]
 async fn erasing_and_wiping_leave_nothing_in_the_file_and_releasing_leaves_all() {
-    let file = memory_file::create().unwrap();
+    let file = memfd_journal::create().unwrap();
     let hub = restore(&file, START);
     let alice = join(&hub, 1);
     assert_eq!(submit(&alice, "m", 2, "CANARY", START.plus(MINUTE)), Ok(false));
@@ -198,7 +198,7 @@ async fn erasing_and_wiping_leave_nothing_in_the_file_and_releasing_leaves_all()
 
 #[tokio::test(start_paused = true)]
 async fn after_damage_what_is_whole_stays_and_a_new_epoch_says_that_something_was_lost() {
-    let file = memory_file::create().unwrap();
+    let file = memfd_journal::create().unwrap();
     let hub = restore(&file, START);
     let alice = join(&hub, 1);
     assert_eq!(submit(&alice, "damaged", 2, "hello", START.plus(MINUTE)), Ok(false));
@@ -217,12 +217,12 @@ async fn after_damage_what_is_whole_stays_and_a_new_epoch_says_that_something_wa
 
 #[tokio::test(start_paused = true)]
 async fn another_layout_is_refused_and_a_new_epoch_begins_in_the_same_file() {
-    let file = memory_file::create().unwrap();
+    let file = memfd_journal::create().unwrap();
     let hub = restore(&file, START);
     assert_eq!(submit(&join(&hub, 1), "m", 2, "CANARY", START.plus(MINUTE)), Ok(false));
     file.write_at(&[99], 8).unwrap();
     let (next, restored) = restore_with(&file, Bounds::default(), START.plus(1));
-    assert_eq!(restored, Restored::Refused(memory_file::Unreadable::Version(99)));
+    assert_eq!(restored, Restored::Refused(memfd_journal::Unreadable::Version(99)));
     assert!(!has(&file, "CANARY"));
     assert_ne!(next.epoch(), hub.epoch());
     assert_eq!(restore(&file, START.plus(2)).epoch(), next.epoch());
@@ -230,7 +230,7 @@ async fn another_layout_is_refused_and_a_new_epoch_begins_in_the_same_file() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_thousand_messages_use_the_same_memory_again_and_again() {
-    let file = memory_file::create().unwrap();
+    let file = memfd_journal::create().unwrap();
     let mut hub = restore(&file, START);
     let mut now = START;
     // A second's messages are remembered for a second: 1,000 at once, of changing sizes.
@@ -276,7 +276,7 @@ async fn a_hundred_thousand_messages_use_the_same_memory_again_and_again() {
 
 #[tokio::test(start_paused = true)]
 async fn memory_is_given_back_after_a_flood() {
-    let file = memory_file::create().unwrap();
+    let file = memfd_journal::create().unwrap();
     let bounds = Bounds { mailbox_messages: usize::MAX, mailbox_bytes: 1 << 30, ..Bounds::default() };
     let (hub, _) = restore_with(&file, bounds, START);
     let alice = join(&hub, 1);

@@ -4,12 +4,12 @@ use zeroize::Zeroizing;
 
 use super::layout::{self, BLOCK, CHUNK, CHUNK_BLOCKS, Head, Header, Tag};
 use super::medium::{Medium, offset};
-use super::{Left, MemoryFile};
+use super::{Leftover, MemfdJournal};
 use ephemeral_core::store::{Remembered, Seed, WaitingMessage};
 
-impl<M: Medium> MemoryFile<M> {
+impl<M: Medium> MemfdJournal<M> {
     /// Reads all blocks of the chunks that have data, and overwrites those that nothing leads to.
-    pub(super) fn load(&mut self, with_data: &[u32], header: &Header) -> Left {
+    pub(super) fn load(&mut self, with_data: &[u32], header: &Header) -> Leftover {
         let (below, place) = header.promised;
         self.promise = 1 - place;
         let (candidates, not_clear, unknown) = self.scan(with_data);
@@ -35,7 +35,7 @@ impl<M: Medium> MemoryFile<M> {
             self.medium.give_back(chunk);
         }
         let seed = Seed { hash_key: header.hash_key, first_seq: below };
-        Left { epoch: header.epoch, seed, remembered, damaged, torn_blocks }
+        Leftover { epoch: header.epoch, seed, remembered, damaged, torn_blocks }
     }
 
     /// All that look like heads, all that are not clear, and how many are nothing that is ever written.

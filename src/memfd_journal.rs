@@ -39,7 +39,7 @@ use medium::{Mapping, Medium, offset};
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum MemoryFileError {
+pub enum MemfdJournalError {
     /// It is not one that [`create`] made: perhaps it is on a disk.
     #[error("it is not memory that this program made")]
     Foreign,
@@ -60,7 +60,7 @@ pub enum Found {
     /// What cannot be read: it has been overwritten.
     Unreadable(Unreadable),
     /// What another process left.
-    Left(Left),
+    Leftover(Leftover),
 }
 
 /// Why the content of a file cannot be read.
@@ -75,7 +75,7 @@ pub enum Unreadable {
 }
 
 /// What another process left in a file.
-pub struct Left {
+pub struct Leftover {
     /// The epoch.
     pub epoch: [u8; 16],
     /// The hash key, and the number below which all sequence numbers are.
@@ -89,7 +89,7 @@ pub struct Left {
 }
 
 /// A file, and which of its blocks are in use.
-pub struct MemoryFile<M = Mapping> {
+pub struct MemfdJournal<M = Mapping> {
     medium: M,
     blocks: Blocks,
     /// The head of each record, by the store's name for it.
@@ -100,19 +100,19 @@ pub struct MemoryFile<M = Mapping> {
     scratch: Vec<u32>,
 }
 
-impl MemoryFile {
+impl MemfdJournal {
     /// Opens a file that [`create`] made, for a store of `total_bytes`: reads what is in it, and overwrites what is left
     /// of messages that were not whole.
     ///
     /// # Errors
-    /// [`MemoryFileError`].
-    pub fn open(file: File, total_bytes: usize) -> Result<(Self, Found), MemoryFileError> {
+    /// [`MemfdJournalError`].
+    pub fn open(file: File, total_bytes: usize) -> Result<(Self, Found), MemfdJournalError> {
         let medium = Mapping::open(file, layout::chunks(total_bytes))?;
-        Self::read(medium).map_err(|source| MemoryFileError::Refused { doing: "cannot read it", source })
+        Self::read(medium).map_err(|source| MemfdJournalError::Refused { doing: "cannot read it", source })
     }
 }
 
-impl<M: Medium> MemoryFile<M> {
+impl<M: Medium> MemfdJournal<M> {
     /// Gives what is there a new epoch.
     pub fn rename(&mut self, epoch: [u8; 16], seed: &Seed) {
         self.medium.write(0, &layout::MAGIC.map(|_| 0));
@@ -131,7 +131,7 @@ impl<M: Medium> MemoryFile<M> {
         let mut block = [0; BLOCK];
         file.medium.read(0, &mut block);
         let found = match Header::read(&block) {
-            Ok(Some(header)) => Found::Left(file.load(&with_data, &header)),
+            Ok(Some(header)) => Found::Leftover(file.load(&with_data, &header)),
             Ok(None) if with_data.is_empty() => Found::Nothing,
             Ok(None) => Found::Unreadable(Unreadable::Header),
             Err(unreadable) => Found::Unreadable(unreadable),
@@ -182,7 +182,7 @@ impl<M: Medium> MemoryFile<M> {
 }
 
 /// Nothing here waits for anything but memory, no disk and no other process: it is done under the hub's lock.
-impl<M: Medium> Journal for MemoryFile<M> {
+impl<M: Medium> Journal for MemfdJournal<M> {
     fn accept(&mut self, record: u32, entry: &JournalEntry<'_>) -> Result<(), NoRoom> {
         let mut body = layout::Body::new(entry.id, entry.escaped_content);
         let mut taken = std::mem::take(&mut self.scratch);

@@ -102,15 +102,15 @@ impl Medium for Recorded {
 
 /// A new store in such a memory.
 fn begin(medium: &Recorded) -> Store {
-    let (mut file, found) = MemoryFile::read(medium.clone()).unwrap();
+    let (mut file, found) = MemfdJournal::read(medium.clone()).unwrap();
     assert!(matches!(found, Found::Nothing));
     file.begin(EPOCH, &SEED);
     Store::with_journal(Bounds::default(), SEED, NOW, Box::new(file))
 }
 
-fn open(medium: &Recorded) -> (MemoryFile<Recorded>, Left) {
-    let (file, found) = MemoryFile::read(medium.clone()).unwrap();
-    let Found::Left(left) = found else { panic!("it cannot be read") };
+fn open(medium: &Recorded) -> (MemfdJournal<Recorded>, Leftover) {
+    let (file, found) = MemfdJournal::read(medium.clone()).unwrap();
+    let Found::Leftover(left) = found else { panic!("it cannot be read") };
     (file, left)
 }
 
@@ -248,15 +248,15 @@ fn killed_while_a_message_expires_it_never_delivers_it() {
 #[test]
 fn killed_while_it_begins_it_begins_again() {
     let medium = Recorded::new(CHUNKS as usize);
-    let (mut file, _) = MemoryFile::read(medium.clone()).unwrap();
+    let (mut file, _) = MemfdJournal::read(medium.clone()).unwrap();
     at_every_cut(
         &medium,
         || file.begin(EPOCH, &SEED),
         |image, whole| {
-            let (mut file, found) = MemoryFile::read(image.clone()).unwrap();
-            let has_begun = matches!(&found, Found::Left(left) if left.epoch == EPOCH && left.seed.first_seq == 1000);
+            let (mut file, found) = MemfdJournal::read(image.clone()).unwrap();
+            let has_begun = matches!(&found, Found::Leftover(left) if left.epoch == EPOCH && left.seed.first_seq == 1000);
             assert!(has_begun || !whole);
-            assert!(has_begun || !matches!(found, Found::Left(_)), "half a beginning is none");
+            assert!(has_begun || !matches!(found, Found::Leftover(_)), "half a beginning is none");
             file.begin(EPOCH, &SEED);
             assert_eq!(restore(&image, NOW).0.figures().records, 0);
         },
@@ -266,7 +266,7 @@ fn killed_while_it_begins_it_begins_again() {
 #[test]
 fn killed_while_it_promises_it_keeps_the_higher_promise_that_is_whole() {
     let medium = Recorded::new(CHUNKS as usize);
-    let (mut file, _) = MemoryFile::read(medium.clone()).unwrap();
+    let (mut file, _) = MemfdJournal::read(medium.clone()).unwrap();
     file.begin(EPOCH, &SEED);
     file.promise(5000);
     at_every_cut(
@@ -355,7 +355,7 @@ fn another_layout_and_a_damaged_header_are_refused_and_overwritten() {
     ] {
         let image = Recorded::of(whole.clone());
         image.state().bytes[place] ^= 1;
-        let (_, found) = MemoryFile::read(image.clone()).unwrap();
+        let (_, found) = MemfdJournal::read(image.clone()).unwrap();
         assert!(matches!(found, Found::Unreadable(why) if why == expected), "byte {place}");
         assert!(image.state().bytes.iter().all(|&byte| byte == 0), "byte {place}: something is left");
     }
