@@ -24,7 +24,7 @@ use crate::admission::HandshakeSlots;
 use crate::http::Health;
 use crate::hub;
 use crate::metrics::SAMPLE;
-use crate::service;
+use crate::systemd;
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitFigures, Incoming};
 use ephemeral_core::limits::{Bucket, Rate};
@@ -124,7 +124,7 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     // A supervisor is not to start it again, which would make a new identity: without its keys the onion service fails.
     let failed = failed.filter(|_| !office.is_over());
     drop(keeping);
-    service::stopping(config.grace + Duration::from_secs(10));
+    systemd::stopping(config.grace + Duration::from_secs(10));
 
     // Senders are told first; then nobody new comes in, and every session is closed.
     health.send_replace(Health::Draining);

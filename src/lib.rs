@@ -10,7 +10,7 @@
 //! | [`doctor`] | what is wrong with where and how the server runs, and what to do about it |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
 //! | [`erase`] | the identity, gone from the state directory |
-//! | [`service`] | systemd: what the manager is told, and the FD store that keeps a file over a restart |
+//! | [`systemd`] | systemd: what the manager is told, and the FD store that keeps a file over a restart |
 //! | [`logging`] | where log lines go, and what never appears in them |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
 //! | [`http`] | routes, error bodies, headers, the `Host` rule |
@@ -39,5 +39,5 @@ pub mod logging;
 pub mod memfd_journal;
 pub mod metrics;
 pub mod pump;
-pub mod service;
+pub mod systemd;
 pub mod transport;

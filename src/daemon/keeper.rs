@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::reload::Reloaded;
 use crate::hub::Hub;
-use crate::service;
+use crate::systemd;
 use crate::transport::onion_service::{OnionStatus, Phase};
 use ephemeral_core::dead_man;
 
@@ -50,7 +50,7 @@ impl Keeper {
     /// A reload begins. A start that is still going on is not interrupted by it.
     pub(super) fn reloading(&self) {
         if self.ready.load(Ordering::Relaxed) {
-            service::reloading();
+            systemd::reloading();
         }
     }
 
@@ -58,8 +58,8 @@ impl Keeper {
     pub(super) fn reloaded(&self, outcome: Reloaded) {
         self.reloaded.send_replace(outcome);
         // Before it is ready again: whoever waited for that may ask.
-        let _ = service::status(&self.words());
-        if self.ready.load(Ordering::Relaxed) && !service::ready() {
+        let _ = systemd::status(&self.words());
+        if self.ready.load(Ordering::Relaxed) && !systemd::ready() {
             // Told by `keep`, then.
             self.ready.store(false, Ordering::Relaxed);
         }
@@ -67,10 +67,10 @@ impl Keeper {
 
     /// Tells the manager, for ever. Without one there is nothing to do.
     pub(super) async fn keep(self: Arc<Self>) {
-        if !service::is_managed() {
+        if !systemd::is_managed() {
             return;
         }
-        let look = service::watchdog().map_or(LOOK, |within| (within / 3).min(LOOK));
+        let look = systemd::watchdog().map_or(LOOK, |within| (within / 3).min(LOOK));
         let mut ticks = interval(look);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut onion, mut reloaded) = (self.onion.clone(), self.reloaded.subscribe());
@@ -79,16 +79,16 @@ impl Keeper {
         let mut said = String::new();
         loop {
             let words = self.words();
-            if words != said && service::status(&words) {
+            if words != said && systemd::status(&words) {
                 said = words;
             }
-            if !self.ready.load(Ordering::Relaxed) && self.serves() && service::ready() {
+            if !self.ready.load(Ordering::Relaxed) && self.serves() && systemd::ready() {
                 self.ready.store(true, Ordering::Relaxed);
             }
             tokio::select! {
                 _ = ticks.tick() => match pulse.take(&self.hub, self.stirred(), look).await {
-                    Ok(()) if self.ready.load(Ordering::Relaxed) => service::lives(),
-                    Ok(()) => service::extend_start(STARTING),
+                    Ok(()) if self.ready.load(Ordering::Relaxed) => systemd::lives(),
+                    Ok(()) => systemd::extend_start(STARTING),
                     Err(what) => tracing::error!("{what}: the service manager is not told that this process lives"),
                 },
                 () = changed(onion.as_mut()) => {}

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::clock::Clock;
 use crate::hub::{Hub, RestoreError, Restored, Settings};
-use crate::{memfd_journal, service};
+use crate::{memfd_journal, systemd};
 
 /// A hub, and what its end has to be.
 pub(super) struct MessageStore {
@@ -19,7 +19,7 @@ pub(super) struct MessageStore {
 impl MessageStore {
     /// `survive`: what waits is to be there after a restart, if there is a service manager that can keep it.
     pub(super) fn open(settings: Settings, survive: bool) -> anyhow::Result<Self> {
-        if survive && service::is_managed() {
+        if survive && systemd::is_managed() {
             // Running without is better than not running.
             match Self::in_file(settings) {
                 Ok(hub) => return Ok(Self { hub, kept: true }),
@@ -31,7 +31,7 @@ impl MessageStore {
     }
 
     fn in_file(settings: Settings) -> anyhow::Result<Arc<Hub>> {
-        match service::take_store_fd() {
+        match systemd::take_store_fd() {
             Ok(None) => {}
             Err(error) => tracing::error!("what the service manager kept cannot be opened, and is lost: {error}"),
             Ok(Some(file)) => match Hub::restore(settings, Clock::System, file) {
@@ -48,7 +48,7 @@ impl MessageStore {
         let file = memfd_journal::create().context("there is no memory for them")?;
         let ours: File = file.try_clone().context("there is no descriptor for them")?;
         let (hub, _) = Hub::restore(settings, Clock::System, ours)?;
-        service::keep_store_fd(&file).context("the service manager does not take them")?;
+        systemd::keep_store_fd(&file).context("the service manager does not take them")?;
         Ok(hub)
     }
 
@@ -56,7 +56,7 @@ impl MessageStore {
     pub(super) fn close_for_good(self) -> &'static str {
         self.hub.erase();
         if self.kept {
-            service::drop_store_fd();
+            systemd::drop_store_fd();
         }
         "drained, and everything that waited is erased; the identity is gone"
     }
