@@ -22,7 +22,7 @@ use ephemeral_core::dead_man;
 const LOOK: Duration = Duration::from_secs(10);
 /// Without a sign of it for so long, the watch over the onion service is taken for dead. Its longest pause is six minutes,
 /// and what it does then has a minute.
-const STIRRED: Duration = Duration::from_secs(600);
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(600);
 /// While it starts, the manager waits so much longer after each look.
 const STARTING: Duration = Duration::from_secs(60);
 
@@ -86,7 +86,7 @@ impl Keeper {
                 self.ready.store(true, Ordering::Relaxed);
             }
             tokio::select! {
-                _ = ticks.tick() => match pulse.take(&self.hub, self.stirred(), look).await {
+                _ = ticks.tick() => match pulse.take(&self.hub, self.heartbeat_at(), look).await {
                     Ok(()) if self.ready.load(Ordering::Relaxed) => systemd::lives(),
                     Ok(()) => systemd::extend_start(STARTING),
                     Err(what) => tracing::error!("{what}: the service manager is not told that this process lives"),
@@ -105,10 +105,10 @@ impl Keeper {
     }
 
     /// How long ago the watch over the onion service last got on; `None`: there is none.
-    fn stirred(&self) -> Option<Duration> {
+    fn heartbeat_at(&self) -> Option<Duration> {
         let status = self.onion.as_ref()?;
         // Not yet: it has not begun, and the manager's patience with a start is what bounds that.
-        Some(status.borrow().stirred.map_or(Duration::ZERO, |stirred| Instant::now() - stirred))
+        Some(status.borrow().heartbeat_at.map_or(Duration::ZERO, |heartbeat_at| Instant::now() - heartbeat_at))
     }
 
     fn words(&self) -> String {
@@ -170,11 +170,11 @@ struct Pulse {
 }
 
 impl Pulse {
-    /// `stirred`: how long ago the watch over the onion service last got on. Takes `within` at most.
+    /// `heartbeat_at`: how long ago the watch over the onion service last got on. Takes `within` at most.
     ///
     /// # Errors
     /// What does not answer.
-    async fn take(&mut self, hub: &Arc<Hub>, stirred: Option<Duration>, within: Duration) -> Result<(), &'static str> {
+    async fn take(&mut self, hub: &Arc<Hub>, heartbeat_at: Option<Duration>, within: Duration) -> Result<(), &'static str> {
         let mut task = JoinSet::new();
         task.spawn(async {});
         if timeout(within, task.join_next()).await.is_err() {
@@ -190,8 +190,8 @@ impl Pulse {
             return Err("the store does not answer");
         }
         self.store = None;
-        match stirred {
-            Some(stirred) if stirred > STIRRED => Err("the watch over the onion service has stopped"),
+        match heartbeat_at {
+            Some(heartbeat_at) if heartbeat_at > HEARTBEAT_TIMEOUT => Err("the watch over the onion service has stopped"),
             _ => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ mod circuits;
 pub mod clients;
 mod circuit_limiter;
 mod probe;
-mod reach;
+mod reachability;
 mod restriction;
 mod service;
 mod sleep;
@@ -185,17 +185,17 @@ pub async fn run(
     });
     let figures = if settings.show_stats { Audience::Everybody } else { Audience::Nobody };
     let listener = Arc::new(Listener { names: vec![address.clone()], figures, ..Listener::default() });
-    let mut outlook = reach::Outlook::new(outlets.status.clone(), Instant::now());
+    let mut reachability = reachability::Reachability::new(outlets.status.clone(), Instant::now());
     let mut circuits = Circuits::new(&settings, listener, outlets, cancel.clone());
 
     let mut service = Service::launch(&settings, &state_dir, &address)?;
-    while let End::Stuck = service.serve(&mut circuits, &mut outlook, &cancel).await {
+    while let End::Stuck = service.serve(&mut circuits, &mut reachability, &cancel).await {
         // A new client forgets every delay and every grudge that Arti has built up against its guards and directories.
         tracing::debug!(target: LOG, "the Tor client is started afresh");
         service.end().await;
         service = tokio::select! {
             () = cancel.cancelled() => return Ok(()),
-            relaunched = relaunch(&settings, &state_dir, &address, &outlook) => relaunched,
+            relaunched = relaunch(&settings, &state_dir, &address, &reachability) => relaunched,
         };
     }
     let client = service.unpublish();
@@ -205,10 +205,10 @@ pub async fn run(
 }
 
 /// Launches again, for ever: what went well once may do so again, and there is more to the daemon than this.
-async fn relaunch(settings: &Settings, state_dir: &Path, address: &str, outlook: &reach::Outlook) -> Service {
+async fn relaunch(settings: &Settings, state_dir: &Path, address: &str, reachability: &reachability::Reachability) -> Service {
     loop {
-        outlook.stirs(Instant::now());
-        tokio::time::sleep(outlook.pause()).await;
+        reachability.heartbeat(Instant::now());
+        tokio::time::sleep(reachability.pause()).await;
         match Service::launch(settings, state_dir, address) {
             Ok(service) => return service,
             Err(error) => {

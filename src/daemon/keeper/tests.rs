@@ -48,8 +48,8 @@ fn it_serves_once_it_is_reachable_and_not_while_it_starts() {
 #[tokio::test]
 async fn a_store_whose_lock_is_held_for_ever_and_a_watch_that_has_stopped_are_no_life() {
     let (mut pulse, hub) = (Pulse::default(), hub());
-    assert_eq!(pulse.take(&hub, Some(STIRRED), LOOK).await, Ok(()));
-    let late = Some(STIRRED + Duration::from_secs(1));
+    assert_eq!(pulse.take(&hub, Some(HEARTBEAT_TIMEOUT), LOOK).await, Ok(()));
+    let late = Some(HEARTBEAT_TIMEOUT + Duration::from_secs(1));
     assert_eq!(pulse.take(&hub, late, LOOK).await, Err("the watch over the onion service has stopped"));
     let (hold, held) = std::sync::mpsc::channel::<()>();
     pulse.store = Some(tokio::task::spawn_blocking(move || {
@@ -66,13 +66,13 @@ async fn a_store_whose_lock_is_held_for_ever_and_a_watch_that_has_stopped_are_no
 async fn being_offline_is_life_as_long_as_it_goes_on_trying() {
     let tried = OnionStatus {
         phase: Phase::Degraded(Reason::Offline),
-        stirred: Some(Instant::now()),
+        heartbeat_at: Some(Instant::now()),
         ..OnionStatus::default()
     };
     let (_sender, keeper) = keeper(tried);
     tokio::time::advance(Duration::from_secs(420)).await;
     assert!(keeper.serves());
-    assert!(keeper.stirred().is_some_and(|stirred| stirred <= STIRRED));
+    assert!(keeper.heartbeat_at().is_some_and(|heartbeat_at| heartbeat_at <= HEARTBEAT_TIMEOUT));
     tokio::time::advance(Duration::from_secs(420)).await;
-    assert!(keeper.stirred().is_some_and(|stirred| stirred > STIRRED));
+    assert!(keeper.heartbeat_at().is_some_and(|heartbeat_at| heartbeat_at > HEARTBEAT_TIMEOUT));
 }

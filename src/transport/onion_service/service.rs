@@ -15,7 +15,7 @@ use tor_hsservice::{HsNickname, RendRequest, RunningOnionService};
 use tor_keymgr::KeystoreSelector;
 
 use super::circuits::{Circuits, hard_stream_bound};
-use super::reach::Outlook;
+use super::reachability::Reachability;
 use super::restriction::Restriction;
 use super::{OnionError, PROOF_OF_WORK, Settings, Vanguards, watch};
 use ephemeral_tor::{self as tor, Client, DiscoveryKey, EndOnDrop, TorError};
@@ -76,10 +76,10 @@ impl Service {
     pub(super) async fn serve(
         &mut self,
         circuits: &mut Circuits,
-        outlook: &mut Outlook,
+        reachability: &mut Reachability,
         cancel: &CancellationToken,
     ) -> End {
-        let (running, status, figures) = (&self.running, outlook.status(), circuits.figures());
+        let (running, status, figures) = (&self.running, reachability.status(), circuits.figures());
         let restriction = &mut self.restriction;
         status.send_modify(|status| status.restricted = restriction.as_ref().map(Restriction::clients));
         let keep_clients = async {
@@ -89,7 +89,7 @@ impl Service {
             }
         };
         let in_use = || figures.open() > 0;
-        let watch = watch::watch(&self.client.client, running, &self.address, self.port, outlook, in_use);
+        let watch = watch::watch(&self.client.client, running, &self.address, self.port, reachability, in_use);
         tokio::pin!(watch, keep_clients);
         loop {
             tokio::select! {

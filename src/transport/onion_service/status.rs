@@ -34,7 +34,7 @@ pub struct OnionStatus {
     pub proof_of_work: bool,
     /// When the watch over the service last got on: it bootstrapped, connected to the own address, or began afresh. It
     /// does so every few minutes at least, whatever the network does.
-    pub stirred: Option<Instant>,
+    pub heartbeat_at: Option<Instant>,
     /// With restricted discovery, how many clients can find the service; `None`: everybody can.
     pub restricted: Option<usize>,
 }

@@ -8,7 +8,7 @@ use tor_hsservice::RunningOnionService;
 use tor_hsservice::status::{OnionServiceStatusStream, State};
 
 use super::probe::probe;
-use super::reach::Outlook;
+use super::reachability::Reachability;
 use super::sleep::sleep_until;
 use super::{LOG, Probe, Reason};
 use crate::clock::Clock;
@@ -27,55 +27,55 @@ pub(super) async fn watch(
     running: &RunningOnionService,
     address: &str,
     port: u16,
-    outlook: &mut Outlook,
+    reachability: &mut Reachability,
     in_use: impl Fn() -> bool,
 ) {
-    outlook.begin(Instant::now());
-    outlook.stirs(Instant::now());
-    if !bootstrap(client, outlook).await {
-        outlook.failed(reason(client), Instant::now());
+    reachability.begin(Instant::now());
+    reachability.heartbeat(Instant::now());
+    if !bootstrap(client, reachability).await {
+        reachability.failed(reason(client), Instant::now());
         return;
     }
     let mut pause = Pause { events: running.status_events(), state: State::Bootstrapping, changed: false };
-    pause.until(Instant::now() + UNPUBLISHED, PUBLISHED, outlook).await;
+    pause.until(Instant::now() + UNPUBLISHED, PUBLISHED, reachability).await;
     loop {
         let start = Instant::now();
-        outlook.stirs(start);
-        let answered = pause.listening(probe(client, address, port), outlook).await;
+        reachability.heartbeat(start);
+        let answered = pause.listening(probe(client, address, port), reachability).await;
         let now = Instant::now();
-        outlook.probed(Probe { at: Clock::System.now(), answered, took: now - start });
+        reachability.probed(Probe { at: Clock::System.now(), answered, took: now - start });
         if answered {
-            outlook.succeeded(now);
+            reachability.succeeded(now);
         } else {
-            outlook.failed(reason(client), now);
+            reachability.failed(reason(client), now);
         }
-        if outlook.is_stuck(now, in_use()) {
+        if reachability.is_stuck(now, in_use()) {
             return;
         }
-        pause.until(now + outlook.retry(), SOON, outlook).await;
+        pause.until(now + reachability.retry(), SOON, reachability).await;
     }
 }
 
 /// True when there is enough of a directory to build circuits.
-async fn bootstrap(client: &Client, outlook: &Outlook) -> bool {
+async fn bootstrap(client: &Client, reachability: &Reachability) -> bool {
     let mut events = client.bootstrap_events();
     let attempt = client.bootstrap();
     tokio::pin!(attempt);
     let mut furthest = 0.0;
-    let mut deadline = Instant::now() + outlook.stall();
+    let mut deadline = Instant::now() + reachability.stall();
     loop {
         tokio::select! {
             outcome = &mut attempt => {
                 let status = client.bootstrap_status();
-                outlook.progress(status.as_frac(), status.to_string());
+                reachability.progress(status.as_frac(), status.to_string());
                 return outcome.is_ok();
             }
             Some(status) = events.next() => {
-                outlook.progress(status.as_frac(), status.to_string());
+                reachability.progress(status.as_frac(), status.to_string());
                 if status.as_frac() > furthest {
-                    outlook.stirs(Instant::now());
+                    reachability.heartbeat(Instant::now());
                     furthest = status.as_frac();
-                    deadline = Instant::now() + outlook.stall();
+                    deadline = Instant::now() + reachability.stall();
                 }
             }
             _ = sleep_until(deadline) => return false,
@@ -99,7 +99,7 @@ struct Pause {
 impl Pause {
     /// Waits until `due`; but only for `soon` when Arti changes its mind about the service, and no longer when the
     /// machine has slept.
-    async fn until(&mut self, mut due: Instant, soon: Duration, outlook: &Outlook) {
+    async fn until(&mut self, mut due: Instant, soon: Duration, reachability: &Reachability) {
         if std::mem::take(&mut self.changed) {
             due = due.min(Instant::now() + soon);
         }
@@ -112,7 +112,7 @@ impl Pause {
                     return;
                 }
                 Some(status) = self.events.next() => {
-                    if self.heard(status.state(), outlook) {
+                    if self.heard(status.state(), reachability) {
                         due = due.min(Instant::now() + soon);
                     }
                 }
@@ -121,24 +121,24 @@ impl Pause {
     }
 
     /// Lets something happen, and misses nothing of what Arti says meanwhile.
-    async fn listening<T>(&mut self, happening: impl Future<Output = T>, outlook: &Outlook) -> T {
+    async fn listening<T>(&mut self, happening: impl Future<Output = T>, reachability: &Reachability) -> T {
         let mut happening = std::pin::pin!(happening);
         loop {
             tokio::select! {
                 outcome = &mut happening => return outcome,
                 Some(status) = self.events.next() => {
-                    self.changed |= self.heard(status.state(), outlook);
+                    self.changed |= self.heard(status.state(), reachability);
                 }
             }
         }
     }
 
     /// Whether Arti has changed its mind. While it publishes, it is bootstrapping in its own words.
-    fn heard(&mut self, state: State, outlook: &Outlook) -> bool {
+    fn heard(&mut self, state: State, reachability: &Reachability) -> bool {
         let changed = state != self.state;
         let uploaded = matches!(state, State::Running | State::DegradedReachable | State::DegradedUnreachable);
         let published = uploaded && self.state == State::Bootstrapping;
-        outlook.heard(word(state), published.then(|| Clock::System.now()));
+        reachability.heard(word(state), published.then(|| Clock::System.now()));
         self.state = state;
         changed && !matches!(state, State::Bootstrapping | State::Shutdown)
     }

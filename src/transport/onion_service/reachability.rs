@@ -35,28 +35,28 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 const FAILURES: u32 = 2;
 
 /// The service's state as far as it is known, over all lives of the Tor client.
-pub(super) struct Outlook {
+pub(super) struct Reachability {
     status: watch::Sender<OnionStatus>,
     start: Instant,
-    life: Instant,
+    incarnation: Instant,
     success: Option<Instant>,
     failures: u32,
     /// In a row.
     successes: u32,
-    fruitless_lives: u32,
+    fruitless_incarnations: u32,
 }
 
-impl Outlook {
+impl Reachability {
     pub(super) fn new(status: watch::Sender<OnionStatus>, now: Instant) -> Self {
-        Self { status, start: now, life: now, success: None, failures: 0, successes: 0, fruitless_lives: 0 }
+        Self { status, start: now, incarnation: now, success: None, failures: 0, successes: 0, fruitless_incarnations: 0 }
     }
 
     /// A life of the Tor client begins.
     pub(super) fn begin(&mut self, now: Instant) {
-        self.life = now;
+        self.incarnation = now;
         // A new client need not wait as long as the old one had come to.
         self.failures = self.failures.min(FAILURES);
-        self.fruitless_lives = self.fruitless_lives.saturating_add(1);
+        self.fruitless_incarnations = self.fruitless_incarnations.saturating_add(1);
     }
 
     /// The Tor client has got so far.
@@ -72,9 +72,9 @@ impl Outlook {
     }
 
     /// The watch gets on. Nobody is woken for it.
-    pub(super) fn stirs(&self, now: Instant) {
+    pub(super) fn heartbeat(&self, now: Instant) {
         self.status.send_if_modified(|status| {
-            status.stirred = Some(now);
+            status.heartbeat_at = Some(now);
             false
         });
     }
@@ -107,7 +107,7 @@ impl Outlook {
         self.success = Some(now);
         self.failures = 0;
         self.successes = self.successes.saturating_add(1);
-        self.fruitless_lives = 0;
+        self.fruitless_incarnations = 0;
         self.enter(Phase::Reachable);
     }
 
@@ -131,19 +131,19 @@ impl Outlook {
 
     /// Whether this life of the Tor client has had its chance.
     pub(super) fn is_stuck(&self, now: Instant, in_use: bool) -> bool {
-        let good = self.success.map_or(self.life, |success| success.max(self.life));
+        let good = self.success.map_or(self.incarnation, |success| success.max(self.incarnation));
         let patience = if in_use { GIVE_UP_ON_USERS } else { GIVE_UP };
         self.failures >= FAILURES && now.saturating_duration_since(good) >= patience
     }
 
     /// How long a bootstrap may go without progress.
     pub(super) fn stall(&self) -> Duration {
-        FIRST_STALL.saturating_mul(self.fruitless_lives.max(1)).min(LAST_STALL)
+        FIRST_STALL.saturating_mul(self.fruitless_incarnations.max(1)).min(LAST_STALL)
     }
 
-    /// How long to wait before the next life.
+    /// How long to wait before the next incarnation.
     pub(super) fn pause(&self) -> Duration {
-        backoff(FIRST_PAUSE, LAST_PAUSE, self.fruitless_lives.saturating_sub(1))
+        backoff(FIRST_PAUSE, LAST_PAUSE, self.fruitless_incarnations.saturating_sub(1))
     }
 
     /// A change of the reason alone is for the status: an outage has several in turn.
