@@ -1,7 +1,7 @@
 //! The composition root: builds the parts, supervises the tasks, drains.
 
 mod announce;
-mod keeper;
+mod notifier;
 mod listening;
 mod memory;
 mod operator;
@@ -29,10 +29,10 @@ use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitFigures, Incoming};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_tor::Notice;
-use keeper::Keeper;
+use notifier::ManagerNotifier;
 use listening::{ADMINISTRATORS, Listening, Watched};
 use memory::MessageStore;
-use operator::Office;
+use operator::Actions;
 pub use process::harden;
 pub use reload::Origin;
 use reload::Reload;
@@ -48,7 +48,7 @@ const ADMISSIONS_AT_ONCE: u32 = 256;
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// What is left to connections when the identity is to go: enough for the answer that it has gone.
-const HASTE: Duration = Duration::from_secs(2);
+const ERASE_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs until it is told to stop (SIGTERM or SIGINT), then drains. At SIGHUP it reads the configuration again, from
 /// where `origin` says.
@@ -65,7 +65,7 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
     let waiting = MessageStore::open(hub::Settings::from_config(&config), config.survive_restart)?;
-    let office = Office::open(config.state_dir.clone(), config.dead_man);
+    let actions = Actions::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitFigures>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
     let server = Server::new(Setup {
@@ -77,16 +77,16 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
         onion: onion_figures,
         health: health_now,
         moved: moved(&config.state_dir),
-        operator: office.operator(),
+        operator: actions.operator(),
     })
     .context("the system has no random numbers")?;
     let seen = config.onion.is_some().then_some(status);
-    let keeper = Keeper::new(Arc::clone(&waiting.hub), seen, office.operator().dead_man);
+    let notifier = ManagerNotifier::new(Arc::clone(&waiting.hub), seen, actions.operator().dead_man);
     // Before anything is opened that this would have to close again.
-    office.look(&server);
-    if office.is_over() {
+    actions.look(&server);
+    if actions.is_over() {
         waiting.close_for_good();
-        return office.bury().context("the identity is not gone");
+        return actions.erase_identity().context("the identity is not gone");
     }
 
     let watched = Watched { status: onion_status, circuits, health: health.clone() };
@@ -98,20 +98,20 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     let mut connections = AbortOnDrop(connections);
     let admin_slots = HandshakeSlots::new(ADMINISTRATORS);
     let mut administration = AbortOnDrop(tokio::spawn(serve(servers, administration, admin_slots, stop.clone())));
-    let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&keeper).keep()));
-    let mut upkeep = upkeep(&server, &office, wipe_asked);
+    let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
+    let mut upkeep = upkeep(&server, &actions, wipe_asked);
 
     let failed = loop {
         tokio::select! {
-            () = office.over() => break None,
+            () = actions.over() => break None,
             asked = signals.next() => match asked {
                 Asked::End(name) => {
                     tracing::info!("{name}: draining");
                     break None;
                 }
                 Asked::Reload => {
-                    keeper.reloading();
-                    keeper.reloaded(reload::run(&reload, &mut config).await);
+                    notifier.reloading();
+                    notifier.reloaded(reload::run(&reload, &mut config).await);
                 }
             },
             Some(ended) = tasks.join_next() => break Some(match ended {
@@ -122,7 +122,7 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
         }
     };
     // A supervisor is not to start it again, which would make a new identity: without its keys the onion service fails.
-    let failed = failed.filter(|_| !office.is_over());
+    let failed = failed.filter(|_| !actions.is_over());
     drop(keeping);
     systemd::stopping(config.grace + Duration::from_secs(10));
 
@@ -138,7 +138,7 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
         while tasks.join_next().await.is_some() {}
     };
     let patience = config.grace.saturating_sub(Duration::from_millis(500));
-    let patience = if office.is_over() { patience.min(HASTE) } else { patience };
+    let patience = if actions.is_over() { patience.min(ERASE_GRACE) } else { patience };
     let cut_short = tokio::select! {
         () = drained => None,
         () = tokio::time::sleep(patience) => {
@@ -149,10 +149,10 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     };
     // Nothing may expire from the file while it is let go of.
     upkeep.abort_all();
-    let farewell = if office.is_over() {
+    let farewell = if actions.is_over() {
         let farewell = waiting.close_for_good();
         // Also what the Tor client wrote while it ended.
-        office.bury().context("the identity is not gone")?;
+        actions.erase_identity().context("the identity is not gone")?;
         farewell
     } else {
         waiting.close()
@@ -167,7 +167,7 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
 }
 
 /// What is to be done from time to time, and what the operator asks for with a signal.
-fn upkeep(server: &Arc<Server>, office: &Arc<Office>, mut wipe_asked: tokio::signal::unix::Signal) -> JoinSet<()> {
+fn upkeep(server: &Arc<Server>, actions: &Arc<Actions>, mut wipe_asked: tokio::signal::unix::Signal) -> JoinSet<()> {
     let mut upkeep = JoinSet::new();
     let hub = Arc::clone(&server.sessions.hub);
     upkeep.spawn(async move { hub.keep_expiring().await });
@@ -185,9 +185,9 @@ fn upkeep(server: &Arc<Server>, office: &Arc<Office>, mut wipe_asked: tokio::sig
             admission.settle();
         }
     });
-    let (watching, watched) = (Arc::clone(office), Arc::clone(server));
+    let (watching, watched) = (Arc::clone(actions), Arc::clone(server));
     upkeep.spawn(async move { watching.keep_looking(&watched).await });
-    let (wiping, wiped) = (Arc::clone(office), Arc::clone(server));
+    let (wiping, wiped) = (Arc::clone(actions), Arc::clone(server));
     upkeep.spawn(async move {
         while wipe_asked.recv().await.is_some() {
             wiping.wipe(&wiped, "SIGUSR1", false);

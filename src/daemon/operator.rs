@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(60);
 const WARN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Does it.
-pub(super) struct Office {
+pub(super) struct Actions {
     state_dir: PathBuf,
     clock: Clock,
     started: Instant,
@@ -41,7 +41,7 @@ struct Switch {
     warned: Option<Instant>,
 }
 
-impl Office {
+impl Actions {
     /// Reads when somebody last checked in, if that matters.
     pub(super) fn open(state_dir: PathBuf, settings: Settings) -> Arc<Self> {
         let (clock, started) = (Clock::System, Instant::now());
@@ -58,12 +58,12 @@ impl Office {
 
     /// For the connections.
     pub(super) fn operator(self: &Arc<Self>) -> conn::Operator {
-        let office = Arc::clone(self);
+        let actions = Arc::clone(self);
         conn::Operator {
             on_act: Arc::new(move |server: &Server, act| match act {
-                Act::Wipe { keys } => office.wipe(server, "`panic`", keys),
+                Act::Wipe { keys } => actions.wipe(server, "`panic`", keys),
                 Act::CheckIn => {
-                    office.check_in();
+                    actions.check_in();
                     true
                 }
             }),
@@ -72,7 +72,7 @@ impl Office {
     }
 
     /// Wipes; whether all of it was done. With the keys, the daemon is to end then, and to finish with
-    /// [`bury`](Self::bury).
+    /// [`erase_identity`](Self::erase_identity).
     pub(super) fn wipe(&self, server: &Server, why: &str, keys: bool) -> bool {
         // First, and whatever becomes of the keys.
         let wiped = server.wipe();
@@ -108,7 +108,7 @@ impl Office {
     }
 
     /// After the Tor client has ended: the rest of the identity.
-    pub(super) fn bury(&self) -> Result<(), erase::EraseError> {
+    pub(super) fn erase_identity(&self) -> Result<(), erase::EraseError> {
         // Nothing may write the times of the switch again.
         *self.lock() = None;
         let _erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);

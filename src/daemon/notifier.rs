@@ -27,7 +27,7 @@ const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(600);
 const STARTING: Duration = Duration::from_secs(60);
 
 /// What the manager hears.
-pub(super) struct Keeper {
+pub(super) struct ManagerNotifier {
     hub: Arc<Hub>,
     onion: Option<watch::Receiver<OnionStatus>>,
     dead_man: watch::Receiver<Option<dead_man::Figures>>,
@@ -36,7 +36,7 @@ pub(super) struct Keeper {
     ready: AtomicBool,
 }
 
-impl Keeper {
+impl ManagerNotifier {
     /// `onion`: what is known of the onion service, if there is one. `dead_man`: the same of the dead-man switch.
     pub(super) fn new(
         hub: Arc<Hub>,
@@ -75,7 +75,7 @@ impl Keeper {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut onion, mut reloaded) = (self.onion.clone(), self.reloaded.subscribe());
         let mut dead_man = self.dead_man.clone();
-        let mut pulse = Pulse::default();
+        let mut pulse = LivenessCheck::default();
         let mut said = String::new();
         loop {
             let words = self.words();
@@ -164,12 +164,12 @@ async fn changed<T>(status: Option<&mut watch::Receiver<T>>) {
 
 /// Feels whether the parts live.
 #[derive(Default)]
-struct Pulse {
+struct LivenessCheck {
     /// A thread that waits for the store's lock. As long as it does, no second one is sent.
     store: Option<JoinHandle<()>>,
 }
 
-impl Pulse {
+impl LivenessCheck {
     /// `heartbeat_at`: how long ago the watch over the onion service last got on. Takes `within` at most.
     ///
     /// # Errors

@@ -16,38 +16,38 @@ fn no_switch() -> watch::Receiver<Option<dead_man::Figures>> {
     watch::channel(None).1
 }
 
-fn keeper(status: OnionStatus) -> (watch::Sender<OnionStatus>, Arc<Keeper>) {
+fn notifier(status: OnionStatus) -> (watch::Sender<OnionStatus>, Arc<ManagerNotifier>) {
     let (sender, status) = watch::channel(status);
-    (sender, Keeper::new(hub(), Some(status), no_switch()))
+    (sender, ManagerNotifier::new(hub(), Some(status), no_switch()))
 }
 
 #[test]
 fn the_words_say_how_far_it_is_whether_it_is_reachable_and_why_not() {
-    let (sender, keeper) = keeper(OnionStatus { bootstrap_percent: 40, ..OnionStatus::default() });
-    assert_eq!(keeper.words(), "starting: Tor 40 %; 0 sessions");
+    let (sender, notifier) = notifier(OnionStatus { bootstrap_percent: 40, ..OnionStatus::default() });
+    assert_eq!(notifier.words(), "starting: Tor 40 %; 0 sessions");
     sender.send_modify(|status| status.bootstrap_percent = 100);
-    assert_eq!(keeper.words(), "starting: publishing the onion service; 0 sessions");
+    assert_eq!(notifier.words(), "starting: publishing the onion service; 0 sessions");
     sender.send_modify(|status| status.phase = Phase::Reachable);
-    assert_eq!(keeper.words(), "reachable; 0 sessions");
+    assert_eq!(notifier.words(), "reachable; 0 sessions");
     sender.send_modify(|status| status.phase = Phase::Degraded(Reason::Offline));
-    assert_eq!(keeper.words(), "not reachable, it goes on trying: there is no network connection; 0 sessions");
-    keeper.reloaded(Reloaded::Refused { problems: 2 });
-    assert!(keeper.words().ends_with("the configuration has 2 problems, see the log: the one before stays in force"));
-    assert_eq!(Keeper::new(hub(), None, no_switch()).words(), "listening on TCP; 0 sessions");
+    assert_eq!(notifier.words(), "not reachable, it goes on trying: there is no network connection; 0 sessions");
+    notifier.reloaded(Reloaded::Refused { problems: 2 });
+    assert!(notifier.words().ends_with("the configuration has 2 problems, see the log: the one before stays in force"));
+    assert_eq!(ManagerNotifier::new(hub(), None, no_switch()).words(), "listening on TCP; 0 sessions");
 }
 
 #[test]
 fn it_serves_once_it_is_reachable_and_not_while_it_starts() {
-    let (sender, keeper) = keeper(OnionStatus { bootstrap_percent: 100, ..OnionStatus::default() });
-    assert!(!keeper.serves());
+    let (sender, notifier) = notifier(OnionStatus { bootstrap_percent: 100, ..OnionStatus::default() });
+    assert!(!notifier.serves());
     sender.send_modify(|status| status.phase = Phase::Reachable);
-    assert!(keeper.serves());
-    assert!(Keeper::new(hub(), None, no_switch()).serves(), "TCP alone serves at once");
+    assert!(notifier.serves());
+    assert!(ManagerNotifier::new(hub(), None, no_switch()).serves(), "TCP alone serves at once");
 }
 
 #[tokio::test]
 async fn a_store_whose_lock_is_held_for_ever_and_a_watch_that_has_stopped_are_no_life() {
-    let (mut pulse, hub) = (Pulse::default(), hub());
+    let (mut pulse, hub) = (LivenessCheck::default(), hub());
     assert_eq!(pulse.take(&hub, Some(HEARTBEAT_TIMEOUT), LOOK).await, Ok(()));
     let late = Some(HEARTBEAT_TIMEOUT + Duration::from_secs(1));
     assert_eq!(pulse.take(&hub, late, LOOK).await, Err("the watch over the onion service has stopped"));
@@ -69,10 +69,10 @@ async fn being_offline_is_life_as_long_as_it_goes_on_trying() {
         heartbeat_at: Some(Instant::now()),
         ..OnionStatus::default()
     };
-    let (_sender, keeper) = keeper(tried);
+    let (_sender, notifier) = notifier(tried);
     tokio::time::advance(Duration::from_secs(420)).await;
-    assert!(keeper.serves());
-    assert!(keeper.heartbeat_at().is_some_and(|heartbeat_at| heartbeat_at <= HEARTBEAT_TIMEOUT));
+    assert!(notifier.serves());
+    assert!(notifier.heartbeat_at().is_some_and(|heartbeat_at| heartbeat_at <= HEARTBEAT_TIMEOUT));
     tokio::time::advance(Duration::from_secs(420)).await;
-    assert!(keeper.heartbeat_at().is_some_and(|heartbeat_at| heartbeat_at > HEARTBEAT_TIMEOUT));
+    assert!(notifier.heartbeat_at().is_some_and(|heartbeat_at| heartbeat_at > HEARTBEAT_TIMEOUT));
 }
