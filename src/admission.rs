@@ -5,7 +5,7 @@
 //! others say. Who is blocked loses its sessions, and on the clearnet is told so (403); a blocked circuit is closed.
 
 mod connection;
-mod key;
+mod peer_key;
 mod slots;
 
 use std::collections::HashMap;
@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::events::{Events, Identity, Kind, Pseudonym};
+use crate::events::{Events, Subject, Kind, Pseudonym};
 use crate::hub::{Hub, Signal};
 use crate::transport::Peer;
 use ephemeral_core::limits::{Policy, StrikeOutcome, KeyTable};
 use ephemeral_core::protocol::{Fingerprint, Millis};
 pub use connection::{PeerConnection, Decision, Refused};
-use key::Key;
+use peer_key::PeerKey;
 pub use slots::{HandshakeSlots, Slot};
 
 /// Peers that are remembered at the same time, at most: some 10 MB.
@@ -36,9 +36,9 @@ pub struct Admission {
 }
 
 struct Peers {
-    table: KeyTable<Key>,
+    table: KeyTable<PeerKey>,
     /// The sessions of each peer that has any.
-    sessions: HashMap<Key, Vec<Arc<Signal>>>,
+    sessions: HashMap<PeerKey, Vec<Arc<Signal>>>,
 }
 
 /// One block, as it is shown.
@@ -76,12 +76,12 @@ impl Admission {
     /// # Errors
     /// [`Refused`]: it has to be closed.
     pub fn enter(self: &Arc<Self>, peer: Peer) -> Result<PeerConnection, Refused> {
-        PeerConnection::enter(Arc::clone(self), Key::of(peer))
+        PeerConnection::enter(Arc::clone(self), PeerKey::of(peer))
     }
 
     /// Notes what a peer did that is not a strike.
     pub fn note(&self, kind: Kind, peer: Peer) {
-        self.note_key(kind, &Key::of(peer));
+        self.note_key(kind, &PeerKey::of(peer));
     }
 
     /// Notes what nobody in particular did.
@@ -92,7 +92,7 @@ impl Admission {
     /// Whether a peer is blocked.
     #[must_use]
     pub fn is_blocked(&self, peer: Peer) -> bool {
-        self.peers().table.blocked(self.hub.now(), &Key::of(peer)).is_some()
+        self.peers().table.blocked(self.hub.now(), &PeerKey::of(peer)).is_some()
     }
 
     /// Whether `fingerprint`, which has proved itself, is blocked. It is noted.
@@ -101,7 +101,7 @@ impl Admission {
         let now = self.hub.now();
         let blocked = self.fingerprints().blocked(now, fingerprint).is_some();
         if blocked {
-            self.events.note(now, Kind::RefusedBlocked, Some(&Identity::Fingerprint(fingerprint)));
+            self.events.note(now, Kind::RefusedBlocked, Some(&Subject::Fingerprint(fingerprint)));
         }
         blocked
     }
@@ -112,10 +112,10 @@ impl Admission {
         let now = self.hub.now();
         let peers: Vec<_> = self.peers().table.blocks(now).collect();
         let fingerprints: Vec<_> = self.fingerprints().blocks(now).collect();
-        let peers = peers.iter().map(|block| (key::with_identity(&block.key, |who| self.name(now, who)), block.until));
+        let peers = peers.iter().map(|block| (peer_key::with_identity(&block.key, |who| self.name(now, who)), block.until));
         let fingerprints = fingerprints
             .iter()
-            .map(|block| (Some(self.events.pseudonym(now, &Identity::Fingerprint(&block.key))), block.until));
+            .map(|block| (Some(self.events.pseudonym(now, &Subject::Fingerprint(&block.key))), block.until));
         let mut blocks: Vec<_> =
             peers.chain(fingerprints).filter_map(|(who, until)| Some(Blocked { who: who?, until })).collect();
         blocks.sort_by_key(|block| std::cmp::Reverse(block.until));
@@ -127,7 +127,7 @@ impl Admission {
         let now = self.hub.now();
         let peers: Vec<_> = self.peers().table.blocks(now).map(|block| block.key).collect();
         let peer = peers.into_iter().find(|key| {
-            key::with_identity(key, |identity| self.name(now, identity)).is_some_and(|name| name.to_string() == who)
+            peer_key::with_identity(key, |identity| self.name(now, identity)).is_some_and(|name| name.to_string() == who)
         });
         if let Some(key) = peer {
             self.note_key(Kind::Unblocked, &key);
@@ -136,9 +136,9 @@ impl Admission {
         let fingerprints: Vec<_> = self.fingerprints().blocks(now).map(|block| block.key).collect();
         let found = fingerprints
             .into_iter()
-            .find(|key| self.events.pseudonym(now, &Identity::Fingerprint(key)).to_string() == who);
+            .find(|key| self.events.pseudonym(now, &Subject::Fingerprint(key)).to_string() == who);
         found.is_some_and(|key| {
-            self.events.note(now, Kind::Unblocked, Some(&Identity::Fingerprint(&key)));
+            self.events.note(now, Kind::Unblocked, Some(&Subject::Fingerprint(&key)));
             self.fingerprints().unblock(now, &key)
         })
     }
@@ -157,20 +157,20 @@ impl Admission {
         self.peers().table.len() + self.fingerprints().len()
     }
 
-    fn name(&self, now: Millis, who: &Identity<'_>) -> Pseudonym {
+    fn name(&self, now: Millis, who: &Subject<'_>) -> Pseudonym {
         self.events.pseudonym(now, who)
     }
 
-    fn note_key(&self, kind: Kind, key: &Key) {
+    fn note_key(&self, kind: Kind, key: &PeerKey) {
         let now = self.hub.now();
-        if key::with_identity(key, |who| self.events.note(now, kind, Some(who))).is_none() {
+        if peer_key::with_identity(key, |who| self.events.note(now, kind, Some(who))).is_none() {
             self.events.note(now, kind, None);
         }
     }
 
     /// A strike for a peer. Its sessions end if it was one too many.
-    fn strike_peer(&self, kind: Kind, key: &Key) {
-        if *key == Key::Local {
+    fn strike_peer(&self, kind: Kind, key: &PeerKey) {
+        if *key == PeerKey::Local {
             return;
         }
         self.note_key(kind, key);
@@ -190,7 +190,7 @@ impl Admission {
         let now = self.hub.now();
         let struck = self.fingerprints().strike(now, *fingerprint);
         if struck == StrikeOutcome::Blocked {
-            self.events.note(now, Kind::Blocked, Some(&Identity::Fingerprint(fingerprint)));
+            self.events.note(now, Kind::Blocked, Some(&Subject::Fingerprint(fingerprint)));
             self.hub.evict(fingerprint);
         }
     }

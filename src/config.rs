@@ -19,7 +19,7 @@ pub use self::problem::{ConfigError, Problem};
 pub use self::sources::Flags;
 use self::sources::Sources;
 use self::tables::Tables;
-use crate::logging::Level;
+use crate::logging::LogLevel;
 pub use crate::logging::LogFormat;
 use crate::{conn, pump, transport};
 use ephemeral_core::limits::Policy;
@@ -53,7 +53,7 @@ pub struct Config {
     /// `[panic]`: the dead-man switch.
     pub dead_man: dead_man::Settings,
     /// `[log] level`, `LOG_LEVEL` or `--log-level`.
-    pub log_level: Level,
+    pub log_level: LogLevel,
     /// The log filter: the level, and the detail of `RUST_LOG`.
     pub log_filter: String,
     /// `--log-format`.

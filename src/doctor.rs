@@ -20,7 +20,7 @@ pub use checks::examine;
 /// How bad it is. The order is from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum Severity {
     /// As it should be.
     Ok,
     /// Good to know; nothing has to be done.
@@ -31,7 +31,7 @@ pub enum Level {
     Problem,
 }
 
-impl Level {
+impl Severity {
     /// The exit code for scripts: 0 for nothing worse than a note, 1 for warnings, 2 for problems.
     #[must_use]
     pub fn exit_code(self) -> u8 {
@@ -49,7 +49,7 @@ pub struct Finding {
     /// Which check: `area.name`, stable for scripts.
     pub check: &'static str,
     /// How bad it is.
-    pub level: Level,
+    pub level: Severity,
     /// What was found.
     pub what: String,
     /// Why it matters.
@@ -60,11 +60,11 @@ pub struct Finding {
 
 impl Finding {
     fn ok(check: &'static str, what: impl Into<String>) -> Self {
-        Self { check, level: Level::Ok, what: what.into(), why: None, remedy: None }
+        Self { check, level: Severity::Ok, what: what.into(), why: None, remedy: None }
     }
 
     fn new(
-        level: Level,
+        level: Severity,
         check: &'static str,
         what: impl Into<String>,
         why: &'static str,
@@ -77,6 +77,6 @@ impl Finding {
 
 /// The worst of them.
 #[must_use]
-pub fn worst(findings: &[Finding]) -> Level {
-    findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
+pub fn worst(findings: &[Finding]) -> Severity {
+    findings.iter().map(|finding| finding.level).max().unwrap_or(Severity::Ok)
 }

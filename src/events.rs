@@ -17,7 +17,7 @@ use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::Millis;
 pub use kind::Kind;
 use pseudonym::Pseudonyms;
-pub use pseudonym::{Identity, Pseudonym};
+pub use pseudonym::{Subject, Pseudonym};
 
 /// The target of their log lines.
 pub const LOG: &str = "security";
@@ -75,7 +75,7 @@ impl Events {
     }
 
     /// Counts, keeps and logs one.
-    pub fn note(&self, now: Millis, kind: Kind, who: Option<&Identity<'_>>) {
+    pub fn note(&self, now: Millis, kind: Kind, who: Option<&Subject<'_>>) {
         self.counters[kind as usize].fetch_add(1, Ordering::Relaxed);
         let (who, held_back) = {
             let mut state = self.lock();
@@ -125,7 +125,7 @@ impl Events {
 
     /// How `who` is called today.
     #[must_use]
-    pub fn pseudonym(&self, now: Millis, who: &Identity<'_>) -> Pseudonym {
+    pub fn pseudonym(&self, now: Millis, who: &Subject<'_>) -> Pseudonym {
         self.lock().pseudonyms.of(now, who)
     }
 

@@ -23,7 +23,7 @@ const REFUSED: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "hyper_
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Level {
+pub enum LogLevel {
     /// What ended something.
     Error,
     /// What needs a look; `warning` is understood too.
@@ -38,7 +38,7 @@ pub enum Level {
     Trace,
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for LogLevel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Error => "error",

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use ephemeral::events::{Events, Identity, Kind};
+use ephemeral::events::{Events, Subject, Kind};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::Millis;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -120,7 +120,7 @@ fn limits() {
     let IpAddr::V4(who) = who else { return };
     let begun = Instant::now();
     for step in 0..TIMES {
-        events.note(now.plus(u64::from(step) / 1000), Kind::Malformed, Some(&Identity::Address(&who.octets())));
+        events.note(now.plus(u64::from(step) / 1000), Kind::Malformed, Some(&Subject::Address(&who.octets())));
     }
     println!("{:.3} µs for one security event", per(begun, TIMES));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Admission, Key};
+use super::{Admission, PeerKey};
 use crate::events::Kind;
 use crate::hub::Signal;
 use ephemeral_core::limits::RateStatus;
@@ -33,22 +33,22 @@ pub enum Decision {
 /// One connection of a peer.
 pub struct PeerConnection {
     admission: Arc<Admission>,
-    key: Key,
+    key: PeerKey,
     /// What the connection itself took from the rate: it pays for the first request.
     paid: Option<RateStatus>,
     session: Option<(Fingerprint, Arc<Signal>)>,
 }
 
 impl PeerConnection {
-    pub(super) fn enter(admission: Arc<Admission>, key: Key) -> Result<Self, Refused> {
-        if key == Key::Local {
+    pub(super) fn enter(admission: Arc<Admission>, key: PeerKey) -> Result<Self, Refused> {
+        if key == PeerKey::Local {
             return Ok(Self { admission, key, paid: None, session: None });
         }
         let now = admission.hub.now();
         let (blocked, pace, opened) = {
             let table = &mut admission.peers().table;
             let blocked = table.blocked(now, &key).is_some();
-            if blocked && matches!(key, Key::Circuit(_)) {
+            if blocked && matches!(key, PeerKey::Circuit(_)) {
                 (true, None, Ok(()))
             } else {
                 (blocked, Some(table.request(now, key)), table.open(now, key))
@@ -73,7 +73,7 @@ impl PeerConnection {
 
     /// One more request; the first one was paid for by the connection.
     pub fn request(&mut self) -> Decision {
-        if self.key == Key::Local {
+        if self.key == PeerKey::Local {
             return Decision::Free;
         }
         let now = self.admission.hub.now();
@@ -108,7 +108,7 @@ impl PeerConnection {
     pub fn note(&self, kind: Kind) {
         match &self.session {
             Some((fingerprint, _)) => {
-                let who = crate::events::Identity::Fingerprint(fingerprint);
+                let who = crate::events::Subject::Fingerprint(fingerprint);
                 self.admission.events.note(self.admission.hub.now(), kind, Some(&who));
             }
             None => self.admission.note_key(kind, &self.key),
@@ -142,7 +142,7 @@ impl PeerConnection {
     }
 }
 
-fn note_pace(admission: &Admission, key: &Key, pace: &RateStatus) {
+fn note_pace(admission: &Admission, key: &PeerKey, pace: &RateStatus) {
     if pace.ignores {
         admission.strike_peer(Kind::RateIgnored, key);
     } else if pace.wait_ms.is_some() {
@@ -152,7 +152,7 @@ fn note_pace(admission: &Admission, key: &Key, pace: &RateStatus) {
 
 impl Drop for PeerConnection {
     fn drop(&mut self) {
-        if self.key == Key::Local {
+        if self.key == PeerKey::Local {
             return;
         }
         let now = self.admission.hub.now();

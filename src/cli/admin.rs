@@ -23,7 +23,7 @@ const ANSWER_BYTES: usize = 8 << 20;
 
 /// The running daemon cannot be asked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AskError {
+pub(super) enum AdminClientError {
     /// None runs there.
     #[error("no ephemeral-server answers on {}: is it running, and with this --state-dir or --admin-socket?", .0.display())]
     NotRunning(PathBuf),
@@ -50,19 +50,19 @@ pub(super) fn socket(configured: &Path) -> PathBuf {
 }
 
 /// Asks the daemon, and reads its answer, which is JSON.
-pub(super) async fn ask(socket: &Path, method: Method, target: &str) -> Result<Value, AskError> {
-    let failed = |why: String| AskError::Failed { path: socket.to_owned(), why };
+pub(super) async fn ask(socket: &Path, method: Method, target: &str) -> Result<Value, AdminClientError> {
+    let failed = |why: String| AdminClientError::Failed { path: socket.to_owned(), why };
     match timeout(PATIENCE, exchange(socket, method, target)).await {
         Ok(result) => result,
         Err(_) => Err(failed(format!("it took longer than {} s", PATIENCE.as_secs()))),
     }
 }
 
-async fn exchange(socket: &Path, method: Method, target: &str) -> Result<Value, AskError> {
-    let failed = |why: &dyn std::fmt::Display| AskError::Failed { path: socket.to_owned(), why: why.to_string() };
+async fn exchange(socket: &Path, method: Method, target: &str) -> Result<Value, AdminClientError> {
+    let failed = |why: &dyn std::fmt::Display| AdminClientError::Failed { path: socket.to_owned(), why: why.to_string() };
     let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused => AskError::NotRunning(socket.to_owned()),
-        ErrorKind::PermissionDenied => AskError::NotYours(socket.to_owned()),
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => AdminClientError::NotRunning(socket.to_owned()),
+        ErrorKind::PermissionDenied => AdminClientError::NotYours(socket.to_owned()),
         _ => failed(&error),
     })?;
     let (mut sender, connection) =
@@ -87,5 +87,5 @@ async fn exchange(socket: &Path, method: Method, target: &str) -> Result<Value, 
         return Ok(value);
     }
     let says = value.get("error").and_then(Value::as_str).unwrap_or("the daemon refused");
-    Err(AskError::Refused(format!("{says} ({})", status.as_u16())))
+    Err(AdminClientError::Refused(format!("{says} ({})", status.as_u16())))
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use hyper::Method;
 use serde_json::Value;
 
-use super::admin::{self, AskError};
+use super::admin::{self, AdminClientError};
 use super::status::text;
 use super::{complain, failure, keys, print};
 use crate::config::Config;
@@ -80,8 +80,8 @@ fn question(panic: Panic, socket: &Path, state_dir: &Path) -> String {
 }
 
 /// Where the daemon did not do it.
-fn offline(asked: &AskError, socket: &Path, state_dir: &Path) -> ExitCode {
-    let runs = !matches!(asked, AskError::NotRunning(_));
+fn offline(asked: &AdminClientError, socket: &Path, state_dir: &Path) -> ExitCode {
+    let runs = !matches!(asked, AdminClientError::NotRunning(_));
     if runs {
         complain(asked);
     }

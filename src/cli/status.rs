@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::Value;
 
-use super::admin::{self, AskError};
+use super::admin::{self, AdminClientError};
 use super::{complain, failure, print};
 
 /// Between two looks of `--watch`.
@@ -69,7 +69,7 @@ pub(super) fn health(socket: &Path) -> ExitCode {
     super::on_runtime(async {
         match admin::ask(&admin::socket(socket), Method::GET, "/health").await {
             Ok(_) => print("healthy\n"),
-            Err(AskError::Refused(_)) => {
+            Err(AdminClientError::Refused(_)) => {
                 complain("clients cannot connect (yet): `ephemeral-server status` says why");
                 EXIT_NOT_READY.into()
             }
@@ -78,7 +78,7 @@ pub(super) fn health(socket: &Path) -> ExitCode {
     })
 }
 
-async fn once(socket: &Path, json: bool) -> Result<ExitCode, AskError> {
+async fn once(socket: &Path, json: bool) -> Result<ExitCode, AdminClientError> {
     let figures = admin::ask(&admin::socket(socket), Method::GET, "/stats").await?;
     let text = if json { format!("{figures}\n") } else { text::report(&figures) };
     let printed = print(&text);
@@ -86,12 +86,12 @@ async fn once(socket: &Path, json: bool) -> Result<ExitCode, AskError> {
     Ok(if ready || printed != ExitCode::SUCCESS { printed } else { EXIT_NOT_READY.into() })
 }
 
-async fn blocks(socket: &Path, json: bool) -> Result<ExitCode, AskError> {
+async fn blocks(socket: &Path, json: bool) -> Result<ExitCode, AdminClientError> {
     let blocks = admin::ask(&admin::socket(socket), Method::GET, "/blocks").await?;
     Ok(print(&if json { format!("{blocks}\n") } else { text::blocks(&blocks) }))
 }
 
-async fn watch(socket: &Path) -> Result<ExitCode, AskError> {
+async fn watch(socket: &Path) -> Result<ExitCode, AdminClientError> {
     if !std::io::stdout().is_terminal() {
         complain("--watch needs a terminal; without one, use `status --json` again and again");
         return Ok(ExitCode::FAILURE);
@@ -103,7 +103,7 @@ async fn watch(socket: &Path) -> Result<ExitCode, AskError> {
         Ok(screen) => screen,
         Err(error) => return Ok(failure(format_args!("the terminal cannot be used: {error}"))),
     };
-    let mut next: Result<Value, AskError> = Ok(first);
+    let mut next: Result<Value, AdminClientError> = Ok(first);
     loop {
         if let Err(error) = screen.show(next.as_ref().map_err(ToString::to_string)) {
             return Ok(failure(format_args!("the terminal cannot be used: {error}")));

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::route::{RouteArgs, book_path};
-use ephemeral_client::moved::{AskError, Book, BookError, ask};
+use ephemeral_client::moved::{NoticeRequestError, Book, BookError, ask};
 use ephemeral_client::text::printable_json;
 use ephemeral_tor::{MovedError, Notice};
 
@@ -119,12 +119,12 @@ impl From<BookError> for Failure {
     }
 }
 
-impl From<AskError> for Failure {
-    fn from(error: AskError) -> Self {
+impl From<NoticeRequestError> for Failure {
+    fn from(error: NoticeRequestError) -> Self {
         let exit = match &error {
-            AskError::Dial(error) if error.is_permanent() => Exit::Local,
-            AskError::Dial(_) => Exit::Unreachable,
-            AskError::Answer | AskError::None(_) | AskError::Notice(_) => Exit::Refused,
+            NoticeRequestError::Dial(error) if error.is_permanent() => Exit::Local,
+            NoticeRequestError::Dial(_) => Exit::Unreachable,
+            NoticeRequestError::Answer | NoticeRequestError::None(_) | NoticeRequestError::Notice(_) => Exit::Refused,
         };
         Self::new(exit, error.to_string())
     }

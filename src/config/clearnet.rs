@@ -14,7 +14,7 @@ use crate::transport::clearnet::{Settings, TlsFile, TlsFiles};
 use crate::{conn, pump, transport};
 
 /// What the file says, before the environment and the flags were asked.
-pub(super) struct Clearnet {
+pub(super) struct ClearnetTable {
     pub(super) listen: Setting<Option<SocketAddr>>,
     server_names: Setting<Vec<String>>,
     allow_plaintext: Setting<bool>,
@@ -25,7 +25,7 @@ pub(super) struct Clearnet {
     allowed_origins: Setting<Vec<String>>,
 }
 
-impl Clearnet {
+impl ClearnetTable {
     /// Reads the table; what is wrong with a single key is left in the document's problems.
     pub(super) fn read(document: &mut Document<'_>) -> Self {
         let mut table = document.section("clearnet");

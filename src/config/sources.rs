@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::problem::Problem;
 use super::setting::Setting;
-use crate::logging::{self, Level, LogFormat};
+use crate::logging::{self, LogLevel, LogFormat};
 use crate::transport::admin;
 
 /// What a sentence about an address accepts.
@@ -46,7 +46,7 @@ pub struct Flags {
     /// How much to log; replaces LOG_LEVEL and RUST_LOG [env: LOG_LEVEL; RUST_LOG adds detail, "info,ephemeral=debug"]
     /// [default: as the file says, else info]
     #[arg(long, value_name = "LEVEL", global = true, ignore_case = true)]
-    pub log_level: Option<Level>,
+    pub log_level: Option<LogLevel>,
 
     /// How log lines look, on stderr [default: text]
     #[arg(long, value_name = "FORMAT", global = true)]
@@ -163,12 +163,12 @@ impl Sources<'_> {
 
     /// `--log-level` alone, or `LOG_LEVEL` (else what the file says) with `RUST_LOG` behind it: the later directive wins
     /// where both speak.
-    pub(super) fn log_filter(&mut self, file: Level) -> (Level, String) {
+    pub(super) fn log_filter(&mut self, file: LogLevel) -> (LogLevel, String) {
         if let Some(level) = self.flags.log_level {
             return (level, level.to_string());
         }
         let words = "must be one of error, warn, info, debug, trace";
-        let level = self.variable("LOG_LEVEL", words, |text| Level::from_str(text, true).ok());
+        let level = self.variable("LOG_LEVEL", words, |text| LogLevel::from_str(text, true).ok());
         let level = level.map_or(file, |level| level.value);
         let accepted = "must be directives such as info,ephemeral=debug";
         let detail = self.variable("RUST_LOG", accepted, |text| logging::is_filter(text).then(|| text.to_owned()));

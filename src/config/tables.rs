@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::clearnet::Clearnet;
+use super::clearnet::ClearnetTable;
 use super::document::Document;
 use super::setting::Setting;
-use crate::logging::Level;
+use crate::logging::LogLevel;
 use crate::transport::onion_service::{self, Vanguards};
 use crate::{conn, pump};
 use ephemeral_core::limits::{Policy, REQUESTS, Rate};
@@ -28,9 +28,9 @@ pub(super) struct Tables {
     pub(super) limits: conn::Limits,
     pub(super) policy: Policy,
     pub(super) grace: Duration,
-    pub(super) log_level: Level,
+    pub(super) log_level: LogLevel,
     pub(super) dead_man: dead_man::Settings,
-    pub(super) clearnet: Clearnet,
+    pub(super) clearnet: ClearnetTable,
     pub(super) onion_enabled: Setting<bool>,
     pub(super) onion: onion_service::Settings,
 }
@@ -43,7 +43,7 @@ impl Tables {
         let (limits, policy) = limits(document, &mut rules);
         let timing = session(document, &mut rules);
 
-        let clearnet = Clearnet::read(document);
+        let clearnet = ClearnetTable::read(document);
         let (onion_enabled, onion) = onion(document);
 
         let mut table = document.section("shutdown");
@@ -51,7 +51,7 @@ impl Tables {
         table.finish();
 
         let mut table = document.section("log");
-        let log_level = table.choice("level", &LEVELS, Level::default()).value;
+        let log_level = table.choice("level", &LEVELS, LogLevel::default()).value;
         table.finish();
 
         let dead_man = dead_man(document);
@@ -241,12 +241,12 @@ pub(super) const SANITIZE: [(&str, Sanitize); 3] =
     [("clean", Sanitize::Clean), ("reject", Sanitize::Reject), ("ciphertext", Sanitize::Ciphertext)];
 
 /// The words of `[log] level`.
-pub(super) const LEVELS: [(&str, Level); 5] = [
-    ("error", Level::Error),
-    ("warn", Level::Warn),
-    ("info", Level::Info),
-    ("debug", Level::Debug),
-    ("trace", Level::Trace),
+pub(super) const LEVELS: [(&str, LogLevel); 5] = [
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
 ];
 
 /// The words of `[onion] vanguards`.

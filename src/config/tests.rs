@@ -203,7 +203,7 @@ fn every_key_arrives_where_it_has_its_effect() {
         }),
         grace: Duration::from_secs(21),
         dead_man: ephemeral_core::dead_man::Settings { after_days: 22, keys: true },
-        log_level: crate::logging::Level::Debug,
+        log_level: crate::logging::LogLevel::Debug,
         log_filter: "debug".into(),
         log_format: LogFormat::Text,
     };
@@ -395,7 +395,7 @@ fn whether_tor_runs_is_told_by_the_flag_then_the_variable_then_the_file() {
 
 #[test]
 fn the_log_filter_is_the_flag_alone_or_the_level_with_its_detail() {
-    let filter = |level, detail, flag: Option<crate::logging::Level>| {
+    let filter = |level, detail, flag: Option<crate::logging::LogLevel>| {
         let flags = Flags { log_level: flag, ..Flags::default() };
         load("", &[("LOG_LEVEL", level), ("RUST_LOG", detail)], flags).expect("valid").log_filter
     };
@@ -409,7 +409,7 @@ fn the_log_filter_is_the_flag_alone_or_the_level_with_its_detail() {
     assert_eq!(filed(&[]), "debug");
     assert_eq!(filed(&[("RUST_LOG", "hyper=off")]), "debug,hyper=off");
     assert_eq!(filed(&[("LOG_LEVEL", "warn")]), "warn");
-    assert_eq!(filter("error", "trace", Some(crate::logging::Level::Debug)), "debug");
+    assert_eq!(filter("error", "trace", Some(crate::logging::LogLevel::Debug)), "debug");
 }
 
 #[test]

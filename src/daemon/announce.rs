@@ -16,7 +16,7 @@ fn line(text: &str) {
 
 /// A TCP listener.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clearnet {
+pub(super) struct ClearnetAddress {
     /// Where it listens.
     pub(super) address: SocketAddr,
     /// Whether it serves TLS.
@@ -24,8 +24,8 @@ pub(super) struct Clearnet {
 }
 
 /// Where the TCP listener listens, if there is one.
-pub(super) fn clearnet(listens: Option<Clearnet>) {
-    if let Some(Clearnet { address, tls }) = listens {
+pub(super) fn clearnet(listens: Option<ClearnetAddress>) {
+    if let Some(ClearnetAddress { address, tls }) = listens {
         let scheme = if tls { "https" } else { "http" };
         line(&format!("clearnet {scheme}://{address}"));
     }

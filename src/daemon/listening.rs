@@ -52,7 +52,7 @@ impl Listening {
             None => None,
         };
         let announced =
-            bound.as_ref().map(|bound| announce::Clearnet { address: bound.address, tls: bound.tls.is_some() });
+            bound.as_ref().map(|bound| announce::ClearnetAddress { address: bound.address, tls: bound.tls.is_some() });
         let control = bound.as_ref().map(|bound| bound.control.clone());
         if let Some(bound) = bound {
             let (incoming, stop) = (incoming.clone(), stop.clone());
@@ -94,7 +94,7 @@ async fn report(
     mut status: watch::Receiver<OnionStatus>,
     health: watch::Sender<Health>,
     port: u16,
-    clearnet: Option<announce::Clearnet>,
+    clearnet: Option<announce::ClearnetAddress>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut announcer = announce::Announcer::new(port);

@@ -21,13 +21,13 @@ pub struct Facts {
     /// Memory, and where it may be written to.
     pub memory: Memory,
     /// What time it is.
-    pub clock: Clock,
+    pub clock: ClockFacts,
     /// The file system of the state directory.
     pub disk: Option<Disk>,
     /// The TCP listener, if there is to be one.
-    pub listener: Option<Listener>,
+    pub listener: Option<ListenerFacts>,
     /// The settings that can be traps.
-    pub settings: Settings,
+    pub settings: SettingsFacts,
     /// The service manager.
     pub unit: Unit,
     /// The onion service; `None`: off.
@@ -123,7 +123,7 @@ pub enum Sync {
 
 /// What time it is, and what that can be compared with.
 #[derive(Debug, Clone)]
-pub struct Clock {
+pub struct ClockFacts {
     /// This machine's clock.
     pub now: Millis,
     /// Who sets it.
@@ -160,7 +160,7 @@ pub enum Bind {
 
 /// The TCP listener.
 #[derive(Debug, Clone)]
-pub struct Listener {
+pub struct ListenerFacts {
     /// Where.
     pub address: SocketAddr,
     /// Whether that can be had.
@@ -169,7 +169,7 @@ pub struct Listener {
 
 /// The settings that can be traps.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct SettingsFacts {
     /// `[store] total_bytes`.
     pub total_bytes: usize,
     /// `[limits] sessions`.

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use rustix::process::{Resource, getrlimit, getuid};
 
-use super::facts::{Bind, Clock, Facts, Listener, Online, Settings, Tor};
+use super::facts::{Bind, ClockFacts, Facts, ListenerFacts, Online, SettingsFacts, Tor};
 use crate::clock;
 use crate::config::Config;
 use crate::transport::onion_service::Vanguards;
@@ -34,13 +34,13 @@ pub fn offline(config: &Config, config_file: Option<&Path>) -> Facts {
         uid: getuid().as_raw(),
         core_pattern: kernel::core_pattern(),
         memory: kernel::memory(daemon.as_ref().map(|daemon| daemon.pid)),
-        clock: Clock {
+        clock: ClockFacts {
             now: clock::Clock::System.now(),
             sync: kernel::sync(),
             consensus: files::consensus(&config.state_dir),
         },
         disk: files::disk(&config.state_dir),
-        listener: listener.map(|address| Listener { address, bind: bind(address) }),
+        listener: listener.map(|address| ListenerFacts { address, bind: bind(address) }),
         settings: settings(config),
         unit: unit::installed(),
         tor: config.onion.as_ref().map(|onion| Tor {
@@ -79,8 +79,8 @@ fn bind(address: std::net::SocketAddr) -> Bind {
     }
 }
 
-fn settings(config: &Config) -> Settings {
-    Settings {
+fn settings(config: &Config) -> SettingsFacts {
+    SettingsFacts {
         total_bytes: config.bounds.total_bytes,
         sessions: config.limits.sessions,
         unauthenticated: config.limits.unauthenticated,

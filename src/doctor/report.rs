@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Finding, Level, worst};
+use super::{Finding, Severity, worst};
 
 /// Columns of a line, at most.
 const WIDTH: usize = 100;
@@ -14,7 +14,7 @@ const INDENT: usize = 11;
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
-    level: Level,
+    level: Severity,
     findings: &'a [Finding],
 }
 
@@ -62,10 +62,10 @@ fn summary(findings: &[Finding]) -> String {
         number => Some(format!("{number} {many}")),
     };
     let parts = [
-        counted(Level::Problem, "problem", "problems"),
-        counted(Level::Warning, "warning", "warnings"),
-        counted(Level::Note, "note", "notes"),
-        counted(Level::Ok, "check is well", "checks are well"),
+        counted(Severity::Problem, "problem", "problems"),
+        counted(Severity::Warning, "warning", "warnings"),
+        counted(Severity::Note, "note", "notes"),
+        counted(Severity::Ok, "check is well", "checks are well"),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
@@ -76,7 +76,7 @@ fn area(check: &str) -> &'static str {
         Some("disk") => "Disk",
         Some("process") => "The server's process",
         Some("memory") => "Memory",
-        Some("clock") => "Clock",
+        Some("clock") => "ClockFacts",
         Some("network") => "Network",
         Some("config") => "Configuration",
         Some("unit") => "Service",
@@ -85,21 +85,21 @@ fn area(check: &str) -> &'static str {
     }
 }
 
-fn word(level: Level) -> &'static str {
+fn word(level: Severity) -> &'static str {
     match level {
-        Level::Ok => "ok",
-        Level::Note => "note",
-        Level::Warning => "warning",
-        Level::Problem => "problem",
+        Severity::Ok => "ok",
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Problem => "problem",
     }
 }
 
-fn colour(level: Level) -> u8 {
+fn colour(level: Severity) -> u8 {
     match level {
-        Level::Ok => 32,
-        Level::Note => 36,
-        Level::Warning => 33,
-        Level::Problem => 31,
+        Severity::Ok => 32,
+        Severity::Note => 36,
+        Severity::Warning => 33,
+        Severity::Problem => 31,
     }
 }
 
@@ -131,8 +131,8 @@ mod tests {
     fn findings() -> Vec<Finding> {
         vec![
             Finding::ok("state.permissions", "well"),
-            Finding::new(Level::Problem, "state.permissions", "bad ".repeat(40).trim(), "because", "mend it"),
-            Finding::new(Level::Note, "clock.time", "so so", "who knows", ""),
+            Finding::new(Severity::Problem, "state.permissions", "bad ".repeat(40).trim(), "because", "mend it"),
+            Finding::new(Severity::Note, "clock.time", "so so", "who knows", ""),
         ]
     }
 

@@ -15,7 +15,7 @@ const DAY_MS: u64 = 86_400_000;
 
 /// Who it is in truth. Never written anywhere.
 #[derive(Clone, Copy)]
-pub enum Identity<'who> {
+pub enum Subject<'who> {
     /// A rendezvous circuit.
     Circuit(u64),
     /// An address, or the network that is counted as one.
@@ -56,7 +56,7 @@ impl Pseudonyms {
     }
 
     /// The name of `who` today. Yesterday's key is gone with yesterday.
-    pub(super) fn of(&mut self, now: Millis, who: &Identity<'_>) -> Pseudonym {
+    pub(super) fn of(&mut self, now: Millis, who: &Subject<'_>) -> Pseudonym {
         let day = now.0 / DAY_MS;
         if day != self.day {
             // Without random numbers the key is still another one; nobody has the old one to compare.
@@ -66,17 +66,17 @@ impl Pseudonyms {
         }
         let mut hasher = SipHasher24::new_with_keys(self.key[0], self.key[1]);
         let kind = match who {
-            Identity::Circuit(number) => {
+            Subject::Circuit(number) => {
                 hasher.write(b"c");
                 hasher.write_u64(*number);
                 "circuit"
             }
-            Identity::Address(bytes) => {
+            Subject::Address(bytes) => {
                 hasher.write(b"a");
                 hasher.write(bytes);
                 "address"
             }
-            Identity::Fingerprint(fingerprint) => {
+            Subject::Fingerprint(fingerprint) => {
                 hasher.write(b"f");
                 hasher.write(fingerprint.as_bytes());
                 "key"

@@ -46,7 +46,7 @@ fn every_kind_has_a_name_and_a_place_of_its_own() {
 fn the_ring_keeps_the_most_recent_ones_and_the_counters_count_all() {
     let events = events();
     for number in 0..1000 {
-        events.note(NOW.plus(number), Kind::Malformed, Some(&Identity::Circuit(number)));
+        events.note(NOW.plus(number), Kind::Malformed, Some(&Subject::Circuit(number)));
     }
     assert_eq!(events.count(Kind::Malformed), 1000);
     assert_eq!(events.count(Kind::Quota), 0);
@@ -58,10 +58,10 @@ fn the_ring_keeps_the_most_recent_ones_and_the_counters_count_all() {
 #[test]
 fn the_same_peer_has_the_same_name_for_a_day_and_another_one_the_next() {
     let (events, other) = (events(), events());
-    let who = Identity::Address(&[127, 0, 0, 1]);
+    let who = Subject::Address(&[127, 0, 0, 1]);
     let name = events.pseudonym(NOW, &who);
     assert_eq!(events.pseudonym(NOW.plus(1000), &who), name);
-    assert_ne!(events.pseudonym(NOW, &Identity::Address(&[127, 0, 0, 2])), name);
+    assert_ne!(events.pseudonym(NOW, &Subject::Address(&[127, 0, 0, 2])), name);
     assert_ne!(other.pseudonym(NOW, &who), name, "another process");
     let tomorrow = events.pseudonym(NOW.plus(DAY), &who);
     assert_ne!(tomorrow, name);
@@ -73,7 +73,7 @@ fn no_identifier_is_in_a_line_of_the_log() {
     let fingerprint = Fingerprint::from_bytes([0xab; 32]);
     let lines = logged(|| {
         let events = events();
-        events.note(NOW, Kind::Takeover, Some(&Identity::Fingerprint(&fingerprint)));
+        events.note(NOW, Kind::Takeover, Some(&Subject::Fingerprint(&fingerprint)));
         events.note(NOW, Kind::Overload, None);
     });
     assert_eq!(lines.len(), 2);
@@ -89,8 +89,8 @@ fn a_flood_does_not_flood_the_log_and_its_size_is_told() {
     let lines = logged(|| {
         let events = events();
         for number in 0..5000 {
-            events.note(NOW.plus(number / 5), Kind::AuthFailed, Some(&Identity::Circuit(number)));
-            events.note(NOW.plus(number / 5), Kind::Oversize, Some(&Identity::Circuit(number)));
+            events.note(NOW.plus(number / 5), Kind::AuthFailed, Some(&Subject::Circuit(number)));
+            events.note(NOW.plus(number / 5), Kind::Oversize, Some(&Subject::Circuit(number)));
         }
         events.settle(NOW.plus(2000));
         events.settle(NOW.plus(60_000));

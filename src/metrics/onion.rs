@@ -25,7 +25,7 @@ pub struct Onion {
     /// What Arti thinks of the service, in a word.
     pub arti: &'static str,
     /// The last connection to the own address.
-    pub probe: Option<Probe>,
+    pub probe: Option<ProbeStats>,
     /// How long ago the descriptor was last known to be published, in seconds.
     pub descriptor_age_s: Option<u64>,
     /// How many introduction points are asked for.
@@ -44,7 +44,7 @@ pub struct Onion {
 
 /// How a connection to the own address went.
 #[derive(Debug, Serialize)]
-pub struct Probe {
+pub struct ProbeStats {
     /// When it ended.
     pub at: Millis,
     /// Whether a request was answered.
@@ -67,7 +67,7 @@ impl Onion {
             bootstrap_percent: status.bootstrap_percent,
             bootstrap: status.progress.clone(),
             arti: status.arti,
-            probe: status.probe.map(|probe| Probe {
+            probe: status.probe.map(|probe| ProbeStats {
                 at: probe.at,
                 answered: probe.answered,
                 took_ms: u64::try_from(probe.took.as_millis()).unwrap_or(u64::MAX),

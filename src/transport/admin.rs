@@ -49,7 +49,7 @@ pub enum AdminError {
 
 /// The socket; its file is removed when this is dropped.
 #[derive(Debug)]
-pub struct Bound {
+pub struct AdminSocket {
     socket: UnixListener,
     path: PathBuf,
 }
@@ -58,7 +58,7 @@ pub struct Bound {
 ///
 /// # Errors
 /// [`AdminError`]: a sentence for the operator.
-pub fn bind(path: &Path) -> Result<Bound, AdminError> {
+pub fn bind(path: &Path) -> Result<AdminSocket, AdminError> {
     let failed = |source| AdminError::Other { path: path.to_owned(), source };
     if path.as_os_str().len() > PATH_BYTES {
         return Err(AdminError::TooLong(path.to_owned()));
@@ -76,13 +76,13 @@ pub fn bind(path: &Path) -> Result<Bound, AdminError> {
         Err(error) => return Err(failed(error)),
     }
     let socket = UnixListener::bind(path).map_err(failed)?;
-    let bound = Bound { socket, path: path.to_owned() };
+    let bound = AdminSocket { socket, path: path.to_owned() };
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
     Ok(bound)
 }
 
 /// Hands every connection on, until it is cancelled.
-pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: CancellationToken) {
+pub async fn run(bound: AdminSocket, incoming: mpsc::Sender<Incoming>, cancel: CancellationToken) {
     let listener =
         Arc::new(Listener { names: vec![HOST.to_owned()], figures: Audience::Everybody, ..Listener::default() });
     let accepting = async {
@@ -105,7 +105,7 @@ pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: Cancell
     cancel.run_until_cancelled(accepting).await;
 }
 
-impl Drop for Bound {
+impl Drop for AdminSocket {
     fn drop(&mut self) {
         // If it is gone already, it is gone.
         let _ = fs::remove_file(&self.path);

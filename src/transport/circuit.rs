@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::table::Bounds;
-use self::table::{CircuitDecision, Table};
+pub(super) use self::table::CircuitBounds;
+use self::table::{CircuitDecision, CircuitTable};
 use super::Peer;
 
 /// Why a circuit, or a stream of one, was refused or closed. A client is told nothing of it.
@@ -88,19 +88,19 @@ impl CircuitFigures {
     }
 }
 
-/// Every circuit that is open, and the rules of [`Table`].
+/// Every circuit that is open, and the rules of [`CircuitTable`].
 #[derive(Clone)]
 pub(super) struct Registry(Arc<Shared>);
 
 struct Shared {
-    table: Mutex<Table>,
+    table: Mutex<CircuitTable>,
     figures: Arc<CircuitFigures>,
     on_refusal: OnRefusal,
 }
 
 impl Registry {
-    pub(super) fn new(bounds: Bounds, figures: Arc<CircuitFigures>, on_refusal: OnRefusal) -> Self {
-        Self(Arc::new(Shared { table: Mutex::new(Table::new(bounds)), figures, on_refusal }))
+    pub(super) fn new(bounds: CircuitBounds, figures: Arc<CircuitFigures>, on_refusal: OnRefusal) -> Self {
+        Self(Arc::new(Shared { table: Mutex::new(CircuitTable::new(bounds)), figures, on_refusal }))
     }
 
     /// Gives a new circuit a slot. Another one may lose its own for it, and is closed. The second value is whether it
@@ -135,7 +135,7 @@ impl Registry {
 
 impl Shared {
     /// Changes the table, and the figures with it.
-    fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut CircuitTable) -> T) -> T {
         let mut table = self.table();
         let outcome = change(&mut table);
         self.figures.open.store(table.open(), Ordering::Relaxed);
@@ -143,7 +143,7 @@ impl Shared {
         outcome
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, CircuitTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -203,9 +203,9 @@ impl CircuitHandle {
     /// Says that a stream of it carries an authenticated session, until the guard is dropped. While one does, newcomers
     /// cannot push the circuit out (but for what a flood of authenticated ones leaves, see `onion.circuits`).
     #[must_use = "the circuit counts as established until this is dropped"]
-    pub fn established(&self) -> Established {
+    pub fn established(&self) -> CircuitSession {
         self.shared.change(|table| table.session_begins(self.number));
-        Established(self.clone())
+        CircuitSession(self.clone())
     }
 
     pub(super) fn token(&self) -> &CancellationToken {
@@ -221,9 +221,9 @@ impl fmt::Debug for CircuitHandle {
 
 /// See [`CircuitHandle::established`].
 #[derive(Debug)]
-pub struct Established(CircuitHandle);
+pub struct CircuitSession(CircuitHandle);
 
-impl Drop for Established {
+impl Drop for CircuitSession {
     fn drop(&mut self) {
         self.0.shared.change(|table| table.session_ends(self.0.number));
     }

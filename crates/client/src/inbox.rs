@@ -10,7 +10,7 @@ use ephemeral_core::protocol::{Fingerprint, Millis};
 
 /// What a message is known by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct MessageKey {
     /// Who sent it.
     pub from: Fingerprint,
     /// The sender's name for it.
@@ -19,7 +19,7 @@ pub struct Key {
 
 /// What to do with a message that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Arrival {
     /// Show it.
     New,
     /// It was shown before.
@@ -39,11 +39,11 @@ struct Known {
 /// What has arrived. Bounded, whatever the server does.
 #[derive(Debug, Default)]
 pub struct Inbox {
-    known: HashMap<Key, Known>,
+    known: HashMap<MessageKey, Known>,
     /// The keys of `known`, oldest first.
-    order: VecDeque<Key>,
+    order: VecDeque<MessageKey>,
     /// Delivered in this session and not acknowledged, in order.
-    unacknowledged: VecDeque<(u64, Key)>,
+    unacknowledged: VecDeque<(u64, MessageKey)>,
 }
 
 impl Inbox {
@@ -66,23 +66,23 @@ impl Inbox {
     ///
     /// # Errors
     /// [`TooMany`].
-    pub fn received(&mut self, key: Key, seq: u64, expires_at: Millis, now: Millis) -> Result<Verdict, TooMany> {
+    pub fn received(&mut self, key: MessageKey, seq: u64, expires_at: Millis, now: Millis) -> Result<Arrival, TooMany> {
         if self.unacknowledged.len() >= Self::MAX_UNACKNOWLEDGED {
             return Err(TooMany);
         }
         self.unacknowledged.push_back((seq, key.clone()));
         if self.known.contains_key(&key) {
-            return Ok(Verdict::Duplicate);
+            return Ok(Arrival::Duplicate);
         }
         self.make_room(now);
         let forget_at = expires_at.max(now.plus(Self::MIN_MEMORY));
         self.known.insert(key.clone(), Known { confirmed: false, forget_at });
         self.order.push_back(key);
-        Ok(Verdict::New)
+        Ok(Arrival::New)
     }
 
     /// The caller has done with a message what it is there for.
-    pub fn confirm(&mut self, key: &Key) {
+    pub fn confirm(&mut self, key: &MessageKey) {
         if let Some(known) = self.known.get_mut(key) {
             known.confirmed = true;
         }
@@ -121,11 +121,11 @@ mod tests {
 
     const NOW: Millis = Millis(1_000_000_000);
 
-    fn key(id: &str) -> Key {
-        Key { from: Fingerprint::from_bytes([1; 32]), id: id.to_owned() }
+    fn key(id: &str) -> MessageKey {
+        MessageKey { from: Fingerprint::from_bytes([1; 32]), id: id.to_owned() }
     }
 
-    fn receive(inbox: &mut Inbox, id: &str, seq: u64) -> Verdict {
+    fn receive(inbox: &mut Inbox, id: &str, seq: u64) -> Arrival {
         inbox.received(key(id), seq, NOW.plus(60_000), NOW).unwrap()
     }
 
@@ -133,7 +133,7 @@ mod tests {
     fn an_ack_waits_for_every_message_before_it() {
         let mut inbox = Inbox::default();
         for (id, seq) in [("a", 3), ("b", 4), ("c", 9)] {
-            assert_eq!(receive(&mut inbox, id, seq), Verdict::New);
+            assert_eq!(receive(&mut inbox, id, seq), Arrival::New);
         }
         inbox.confirm(&key("b"));
         assert_eq!(inbox.take_ack(), None);
@@ -151,7 +151,7 @@ mod tests {
         inbox.confirm(&key("a"));
         inbox.reconnected();
         assert_eq!(inbox.take_ack(), None, "an ack of another session would be malformed");
-        assert_eq!(receive(&mut inbox, "a", 1), Verdict::Duplicate);
+        assert_eq!(receive(&mut inbox, "a", 1), Arrival::Duplicate);
         assert_eq!(inbox.take_ack(), Some(1));
     }
 
@@ -160,7 +160,7 @@ mod tests {
         let mut inbox = Inbox::default();
         receive(&mut inbox, "a", 1);
         inbox.reconnected();
-        assert_eq!(receive(&mut inbox, "a", 5), Verdict::Duplicate);
+        assert_eq!(receive(&mut inbox, "a", 5), Arrival::Duplicate);
         assert_eq!(inbox.take_ack(), None);
         inbox.confirm(&key("a"));
         assert_eq!(inbox.take_ack(), Some(5));
@@ -170,8 +170,8 @@ mod tests {
     fn the_same_id_of_another_sender_is_another_message() {
         let mut inbox = Inbox::default();
         receive(&mut inbox, "a", 1);
-        let other = Key { from: Fingerprint::from_bytes([2; 32]), id: "a".to_owned() };
-        assert_eq!(inbox.received(other, 2, NOW, NOW), Ok(Verdict::New));
+        let other = MessageKey { from: Fingerprint::from_bytes([2; 32]), id: "a".to_owned() };
+        assert_eq!(inbox.received(other, 2, NOW, NOW), Ok(Arrival::New));
     }
 
     #[test]
@@ -180,10 +180,10 @@ mod tests {
         let hour = Inbox::MIN_MEMORY;
         inbox.received(key("short"), 1, NOW, NOW).unwrap();
         inbox.received(key("long"), 2, NOW.plus(3 * hour), NOW).unwrap();
-        assert_eq!(inbox.received(key("short"), 3, NOW, NOW.plus(hour - 1)), Ok(Verdict::Duplicate));
+        assert_eq!(inbox.received(key("short"), 3, NOW, NOW.plus(hour - 1)), Ok(Arrival::Duplicate));
         inbox.received(key("x"), 4, NOW, NOW.plus(2 * hour)).unwrap();
-        assert_eq!(inbox.received(key("short"), 5, NOW, NOW.plus(2 * hour)), Ok(Verdict::New));
-        assert_eq!(inbox.received(key("long"), 6, NOW, NOW.plus(2 * hour)), Ok(Verdict::Duplicate));
+        assert_eq!(inbox.received(key("short"), 5, NOW, NOW.plus(2 * hour)), Ok(Arrival::New));
+        assert_eq!(inbox.received(key("long"), 6, NOW, NOW.plus(2 * hour)), Ok(Arrival::Duplicate));
     }
 
     #[test]
@@ -196,8 +196,8 @@ mod tests {
             assert_eq!(inbox.take_ack(), Some(number as u64));
         }
         assert_eq!((inbox.known.len(), inbox.order.len()), (Inbox::MAX_KNOWN, Inbox::MAX_KNOWN));
-        assert_eq!(receive(&mut inbox, "1", 10_000), Verdict::Duplicate);
-        assert_eq!(receive(&mut inbox, "0", 10_001), Verdict::New);
+        assert_eq!(receive(&mut inbox, "1", 10_000), Arrival::Duplicate);
+        assert_eq!(receive(&mut inbox, "0", 10_001), Arrival::New);
     }
 
     #[test]

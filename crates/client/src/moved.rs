@@ -158,7 +158,7 @@ impl Book {
 
 /// Why a server did not say whether it has moved.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum NoticeRequestError {
     /// There is no connection to it.
     #[error(transparent)]
     Dial(#[from] DialError),
@@ -176,25 +176,25 @@ pub enum AskError {
 /// Asks a server for its notices (`GET /moved`). It takes as long as the dialer, and a minute.
 ///
 /// # Errors
-/// [`AskError`].
-pub async fn ask(dialer: &dyn Dial, url: &ServerUrl) -> Result<Vec<Notice>, AskError> {
+/// [`NoticeRequestError`].
+pub async fn ask(dialer: &dyn Dial, url: &ServerUrl) -> Result<Vec<Notice>, NoticeRequestError> {
     let stream = dialer.dial(url).await?;
-    timeout(ANSWER_LIMIT, fetch(TokioIo::new(stream), url)).await.unwrap_or(Err(AskError::Answer))
+    timeout(ANSWER_LIMIT, fetch(TokioIo::new(stream), url)).await.unwrap_or(Err(NoticeRequestError::Answer))
 }
 
-async fn fetch(io: TokioIo<Box<dyn super::ByteStream>>, url: &ServerUrl) -> Result<Vec<Notice>, AskError> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(|_| AskError::Answer)?;
+async fn fetch(io: TokioIo<Box<dyn super::ByteStream>>, url: &ServerUrl) -> Result<Vec<Notice>, NoticeRequestError> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(|_| NoticeRequestError::Answer)?;
     // It ends with this set.
     let mut tasks = JoinSet::new();
     tasks.spawn(connection);
     let request = http::Request::builder().uri("/moved").header("Host", url.authority());
-    let request = request.body(Empty::<Bytes>::new()).map_err(|_| AskError::Answer)?;
-    let response = sender.send_request(request).await.map_err(|_| AskError::Answer)?;
+    let request = request.body(Empty::<Bytes>::new()).map_err(|_| NoticeRequestError::Answer)?;
+    let response = sender.send_request(request).await.map_err(|_| NoticeRequestError::Answer)?;
     if response.status() != http::StatusCode::OK {
-        return Err(AskError::None(response.status().as_u16()));
+        return Err(NoticeRequestError::None(response.status().as_u16()));
     }
-    let body = Limited::new(response.into_body(), Notice::MOST_BYTES).collect().await.map_err(|_| AskError::Answer)?;
-    let text = String::from_utf8(body.to_bytes().to_vec()).map_err(|_| AskError::Answer)?;
+    let body = Limited::new(response.into_body(), Notice::MOST_BYTES).collect().await.map_err(|_| NoticeRequestError::Answer)?;
+    let text = String::from_utf8(body.to_bytes().to_vec()).map_err(|_| NoticeRequestError::Answer)?;
     Ok(Notice::read(&text)?)
 }
 

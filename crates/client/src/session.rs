@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::backoff::Backoff;
 use super::connection::{ConnectError, Connection, Lost, Options, Welcome};
 use super::frames::Ack;
-use super::inbox::{Inbox, Key, Verdict};
+use super::inbox::{Inbox, MessageKey, Arrival};
 use super::outbox::{Outbox, OutboxError, Outgoing, Refusal, is_well_formed_id};
 use super::{Dial, Identity, ServerUrl};
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis, ReceiptStatus, ReceivedMessage, ServerEvent, encode};
@@ -347,15 +347,15 @@ impl Session {
         };
         let expires_at = Millis::parse(&message.expires_at).unwrap_or_default();
         match self.inbox.received(key, message.seq, expires_at, now()) {
-            Ok(Verdict::New) => self.events.push_back(Event::Message(message)),
-            Ok(Verdict::Duplicate) => self.acknowledge(),
+            Ok(Arrival::New) => self.events.push_back(Event::Message(message)),
+            Ok(Arrival::Duplicate) => self.acknowledge(),
             Err(_) => self.lost(Lost::Protocol("more messages than any window allows")),
         }
     }
 }
 
 /// What the message is known by; `None` if no sender could have sent it.
-fn key(message: &ReceivedMessage) -> Option<Key> {
+fn key(message: &ReceivedMessage) -> Option<MessageKey> {
     let from = Fingerprint::from_hex(&message.from).ok()?;
-    is_well_formed_id(&message.id).then(|| Key { from, id: message.id.clone() })
+    is_well_formed_id(&message.id).then(|| MessageKey { from, id: message.id.clone() })
 }

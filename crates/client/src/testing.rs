@@ -53,9 +53,9 @@ impl Dial for Wire {
 }
 
 /// The server's end of a connection.
-pub(crate) struct Peer(pub(crate) WebSocketStream<DuplexStream>);
+pub(crate) struct TestServer(pub(crate) WebSocketStream<DuplexStream>);
 
-impl Peer {
+impl TestServer {
     /// Answers the upgrade.
     pub(crate) async fn accept(arrivals: &mut Arrivals) -> Self {
         let stream = arrivals.recv().await.expect("a connection");

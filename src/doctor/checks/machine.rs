@@ -1,7 +1,7 @@
 //! The machine: what a crash, swapping, a wrong clock or a weak unit would do.
 
-use crate::doctor::facts::{Clock, Daemon, Memory, Sync, Unit};
-use crate::doctor::{Finding, Level};
+use crate::doctor::facts::{ClockFacts, Daemon, Memory, Sync, Unit};
+use crate::doctor::{Finding, Severity};
 use ephemeral_core::protocol::Millis;
 
 const CORE: &str = "process.core_dumps";
@@ -30,7 +30,7 @@ pub(super) fn core_dumps(daemon: Option<&Daemon>, pattern: &str) -> Vec<Finding>
     // The limit does not count for a collector behind a pipe, and being dumpable lets others read the memory (core(5)).
     let piped = if pattern.starts_with('|') { ", and a collector takes them" } else { "" };
     let what = format!("process {} can leave a core dump{piped}", daemon.pid);
-    vec![Finding::new(Level::Problem, CORE, what, why, "restart it: the server forbids them when it starts")]
+    vec![Finding::new(Severity::Problem, CORE, what, why, "restart it: the server forbids them when it starts")]
 }
 
 pub(super) fn privileges(daemon: Option<&Daemon>) -> Vec<Finding> {
@@ -40,13 +40,13 @@ pub(super) fn privileges(daemon: Option<&Daemon>) -> Vec<Finding> {
         let what = format!("process {} runs as root", daemon.pid);
         let why = "whoever breaks into it has the machine";
         let remedy = "run it as a user of its own, as the unit in systemd/ does";
-        findings.push(Finding::new(Level::Warning, PRIVILEGES, what, why, remedy));
+        findings.push(Finding::new(Severity::Warning, PRIVILEGES, what, why, remedy));
     }
     if !daemon.no_new_privileges {
         let what = format!("process {} could gain privileges from a setuid program", daemon.pid);
         let why = "whoever breaks into it has one door more";
         findings.push(Finding::new(
-            Level::Warning,
+            Severity::Warning,
             PRIVILEGES,
             what,
             why,
@@ -56,7 +56,7 @@ pub(super) fn privileges(daemon: Option<&Daemon>) -> Vec<Finding> {
     if daemon.outdated {
         let what = "the program was replaced since it was started";
         let remedy = "restart it when it suits";
-        findings.push(Finding::new(Level::Note, PRIVILEGES, what, "the old version still runs", remedy));
+        findings.push(Finding::new(Severity::Note, PRIVILEGES, what, "the old version still runs", remedy));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(PRIVILEGES, "it has no privileges, and cannot gain any"));
@@ -69,11 +69,11 @@ pub(super) fn swap(memory: &Memory, daemon: Option<&Daemon>) -> Vec<Finding> {
     if let Some(daemon) = daemon.filter(|daemon| daemon.swapped_kib > 0) {
         let what = format!("{} KiB of the running server have been swapped out", daemon.swapped_kib);
         let remedy = "swapoff -a, restart the server, and then overwrite or encrypt the swap area";
-        return vec![Finding::new(Level::Problem, SWAP, what, why, remedy)];
+        return vec![Finding::new(Severity::Problem, SWAP, what, why, remedy)];
     }
     let Some(swaps) = &memory.swaps else {
         let what = "whether this machine swaps is not known (/proc/swaps cannot be read)";
-        return vec![Finding::new(Level::Warning, SWAP, what, why, "see `swapon --show`")];
+        return vec![Finding::new(Severity::Warning, SWAP, what, why, "see `swapon --show`")];
     };
     let names = |encrypted| {
         let names = swaps.iter().filter(|swap| (swap.is_ram || swap.is_encrypted) == encrypted);
@@ -89,9 +89,9 @@ pub(super) fn swap(memory: &Memory, daemon: Option<&Daemon>) -> Vec<Finding> {
     }
     let protected = memory.group_without_swap || daemon.is_some_and(|daemon| daemon.locked_kib > 0);
     let (level, what) = if protected {
-        (Level::Note, format!("this machine swaps to {open}, unencrypted; the server is kept out of it"))
+        (Severity::Note, format!("this machine swaps to {open}, unencrypted; the server is kept out of it"))
     } else {
-        (Level::Warning, format!("this machine swaps to {open}, unencrypted, and the server with it"))
+        (Severity::Warning, format!("this machine swaps to {open}, unencrypted, and the server with it"))
     };
     let remedy = "swapoff -a and take it out of /etc/fstab, encrypt it, or let the server lock its memory \
                   (LimitMEMLOCK=infinity, MemorySwapMax=0)";
@@ -102,7 +102,7 @@ pub(super) fn memory_lock(memory: &Memory, daemon: Option<&Daemon>) -> Vec<Findi
     let why = "memory that is not locked is swapped out when the machine runs short of it";
     let remedy = "LimitMEMLOCK=infinity in the unit, or `ulimit -l unlimited` before it is started";
     let harmless = memory.group_without_swap || memory.swaps.as_ref().is_some_and(Vec::is_empty);
-    let level = if harmless { Level::Note } else { Level::Warning };
+    let level = if harmless { Severity::Note } else { Severity::Warning };
     match daemon {
         Some(daemon) if daemon.locked_kib > 0 => vec![Finding::ok(LOCK, "the running server has locked its memory")],
         Some(_) => vec![Finding::new(level, LOCK, "the running server has not locked its memory", why, remedy)],
@@ -110,18 +110,18 @@ pub(super) fn memory_lock(memory: &Memory, daemon: Option<&Daemon>) -> Vec<Findi
             None => vec![Finding::ok(LOCK, "a server started from here may lock its memory")],
             Some(bytes) => {
                 let what = format!("a server started from here may lock {} KiB, which is not enough", bytes >> 10);
-                vec![Finding::new(Level::Note, LOCK, what, why, remedy)]
+                vec![Finding::new(Severity::Note, LOCK, what, why, remedy)]
             }
         },
     }
 }
 
-pub(super) fn clock(clock: &Clock, running: bool) -> Vec<Finding> {
+pub(super) fn clock(clock: &ClockFacts, running: bool) -> Vec<Finding> {
     let why = "Tor trusts no directory, and publishes nothing that others accept, if the clock is wrong by hours; and \
                messages expire too early or too late";
     let remedy = "timedatectl set-ntp true (systemd-timesyncd), or install chrony";
     let now = clock.now;
-    let wrong = |what: String| Finding::new(Level::Problem, TIME, what, why, remedy);
+    let wrong = |what: String| Finding::new(Severity::Problem, TIME, what, why, remedy);
     let time = match clock.consensus {
         _ if now < MADE_AFTER => wrong(format!("the clock says {now}, and this program is younger than that")),
         Some((from, _)) if now.plus(HOUR) < from => {
@@ -131,7 +131,7 @@ pub(super) fn clock(clock: &Clock, running: bool) -> Vec<Finding> {
             let what =
                 format!("the clock says {now}, and the running server has no directory that is valid after {until}");
             let remedy = "look at the clock, and at the log for what keeps Tor from the network";
-            Finding::new(Level::Warning, TIME, what, why, remedy)
+            Finding::new(Severity::Warning, TIME, what, why, remedy)
         }
         Some((from, until)) if from <= now && now <= until => {
             Finding::ok(TIME, format!("the clock says {now}, and Tor's directory agrees"))
@@ -145,7 +145,7 @@ pub(super) fn clock(clock: &Clock, running: bool) -> Vec<Finding> {
         Sync::NotYet(by) => {
             let what = format!("{by} runs, and has not set the clock yet");
             Finding::new(
-                Level::Warning,
+                Severity::Warning,
                 SYNC,
                 what,
                 why,
@@ -154,7 +154,7 @@ pub(super) fn clock(clock: &Clock, running: bool) -> Vec<Finding> {
         }
         Sync::Unknown => {
             let what = "nobody is known to set the clock; in a container it is the host that does";
-            Finding::new(Level::Note, SYNC, what, why, remedy)
+            Finding::new(Severity::Note, SYNC, what, why, remedy)
         }
     };
     vec![time, sync]
@@ -169,7 +169,7 @@ pub(super) fn unit(unit: &Unit) -> Vec<Finding> {
             "systemd does not run this machine: the sandbox is whatever starts the server"
         };
         return vec![Finding::new(
-            Level::Note,
+            Severity::Note,
             UNIT,
             what,
             why,
@@ -181,12 +181,12 @@ pub(super) fn unit(unit: &Unit) -> Vec<Finding> {
         "use the unit that comes with this program; `systemd-analyze security ephemeral-server` says what is open";
     let Some(exposure) = unit.exposure else {
         let what = format!("{file} is installed; how well it is hardened could not be asked (systemd-analyze)");
-        return vec![Finding::new(Level::Note, UNIT, what, why, remedy)];
+        return vec![Finding::new(Severity::Note, UNIT, what, why, remedy)];
     };
     let what = format!("{file} has an exposure of {exposure:.1} (0 is best, 10 is none)");
     match exposure {
         exposure if exposure <= GOOD_EXPOSURE => vec![Finding::ok(UNIT, what)],
-        exposure if exposure <= POOR_EXPOSURE => vec![Finding::new(Level::Note, UNIT, what, why, remedy)],
-        _ => vec![Finding::new(Level::Warning, UNIT, what, why, remedy)],
+        exposure if exposure <= POOR_EXPOSURE => vec![Finding::new(Severity::Note, UNIT, what, why, remedy)],
+        _ => vec![Finding::new(Severity::Warning, UNIT, what, why, remedy)],
     }
 }

@@ -1,9 +1,9 @@
-//! Settings that do what they say, and more than one thinks.
+//! SettingsFacts that do what they say, and more than one thinks.
 
 use std::net::IpAddr;
 
-use crate::doctor::facts::{Bind, Listener, Memory, Settings};
-use crate::doctor::{Finding, Level};
+use crate::doctor::facts::{Bind, ListenerFacts, Memory, SettingsFacts};
+use crate::doctor::{Finding, Severity};
 
 const PORT: &str = "network.port";
 const PLAINTEXT: &str = "config.plaintext";
@@ -20,8 +20,8 @@ const REST_BYTES: u64 = 96 << 20;
 /// Files beside the connections.
 const REST_FILES: u64 = 200;
 
-pub(super) fn listener(listener: Option<&Listener>, running: bool) -> Vec<Finding> {
-    let Some(Listener { address, bind }) = listener else {
+pub(super) fn listener(listener: Option<&ListenerFacts>, running: bool) -> Vec<Finding> {
+    let Some(ListenerFacts { address, bind }) = listener else {
         return vec![Finding::ok(PORT, "nothing listens on TCP")];
     };
     let why = "the server ends at once if it cannot listen where it was told to";
@@ -31,12 +31,12 @@ pub(super) fn listener(listener: Option<&Listener>, running: bool) -> Vec<Findin
         Bind::InUse => {
             let (what, port) = (format!("{address} is in use by another program"), address.port());
             let remedy = format!("`ss -ltnp 'sport = {port}'` says by which; give another port");
-            Finding::new(Level::Problem, PORT, what, why, remedy)
+            Finding::new(Severity::Problem, PORT, what, why, remedy)
         }
         Bind::Denied => {
             let what = format!("this user may not listen on {address}");
             Finding::new(
-                Level::Problem,
+                Severity::Problem,
                 PORT,
                 what,
                 why,
@@ -45,10 +45,10 @@ pub(super) fn listener(listener: Option<&Listener>, running: bool) -> Vec<Findin
         }
         Bind::NotHere => {
             let what = format!("this machine does not have the address {}", address.ip());
-            Finding::new(Level::Problem, PORT, what, why, "`ip address` lists those it has")
+            Finding::new(Severity::Problem, PORT, what, why, "`ip address` lists those it has")
         }
         Bind::Failed(error) => Finding::new(
-            Level::Problem,
+            Severity::Problem,
             PORT,
             format!("cannot listen on {address}: {error}"),
             why,
@@ -67,9 +67,9 @@ fn plaintext(address: IpAddr) -> Finding {
         IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
     };
     let (level, who) = if private {
-        (Level::Warning, "everybody in that network")
+        (Severity::Warning, "everybody in that network")
     } else {
-        (Level::Problem, "everybody, unless a firewall is in between,")
+        (Severity::Problem, "everybody, unless a firewall is in between,")
     };
     let what = format!("plaintext off loopback: {who} can connect to {address}");
     let why = "without TLS whoever is on the way reads who writes to whom and what, and the machine's address is known \
@@ -83,11 +83,11 @@ fn plaintext(address: IpAddr) -> Finding {
     )
 }
 
-pub(super) fn memory(settings: &Settings, memory: &Memory) -> Vec<Finding> {
+pub(super) fn memory(settings: &SettingsFacts, memory: &Memory) -> Vec<Finding> {
     let why = "if it fills up, the kernel kills the server, and everything that waits is lost";
     let machine = memory.total_bytes.into_iter().chain(memory.group_bytes).min();
     let Some(machine) = machine else {
-        return vec![Finding::new(Level::Note, STORE, "how much memory there is is not known", why, "")];
+        return vec![Finding::new(Severity::Note, STORE, "how much memory there is is not known", why, "")];
     };
     let (store, sessions) = (settings.total_bytes as u64, settings.sessions as u64);
     let needed = store.saturating_add(sessions.saturating_mul(SESSION_BYTES)).saturating_add(REST_BYTES);
@@ -98,34 +98,34 @@ pub(super) fn memory(settings: &Settings, memory: &Memory) -> Vec<Finding> {
         store >> 20
     );
     let level = match needed {
-        needed if needed > machine => Level::Problem,
-        needed if needed > machine / 4 * 3 => Level::Warning,
+        needed if needed > machine => Severity::Problem,
+        needed if needed > machine / 4 * 3 => Severity::Warning,
         _ => return vec![Finding::ok(STORE, what)],
     };
     vec![Finding::new(level, STORE, what, why, "lower total_bytes in [store], or sessions in [limits]")]
 }
 
-pub(super) fn limits(settings: &Settings) -> Vec<Finding> {
+pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     let connections = (settings.sessions as u64).saturating_add(settings.unauthenticated as u64);
     if let Some(limit) = settings.file_limit.filter(|limit| *limit < connections.saturating_add(REST_FILES)) {
         let what = format!("{connections} connections are allowed, and {limit} open files");
         let why = "each connection is an open file: at the limit nobody can connect, long before the configured bound";
         let remedy = "LimitNOFILE in the unit, or lower sessions in [limits]";
-        findings.push(Finding::new(Level::Warning, LIMITS, what, why, remedy));
+        findings.push(Finding::new(Severity::Warning, LIMITS, what, why, remedy));
     }
     let flood = "one who floods is stopped late, at everybody's expense";
     if settings.messages_per_minute > 6000 {
         let what = format!("messages_per_minute is {}", settings.messages_per_minute);
-        findings.push(Finding::new(Level::Warning, LIMITS, what, flood, "100 is plenty for people, 6000 for programs"));
+        findings.push(Finding::new(Severity::Warning, LIMITS, what, flood, "100 is plenty for people, 6000 for programs"));
     }
     if settings.auth_timeout_s > 60 {
         let what = format!("whoever has not proven who they are may stay for {} s", settings.auth_timeout_s);
-        findings.push(Finding::new(Level::Warning, LIMITS, what, flood, "auth_timeout_ms = 10000 suffices over Tor"));
+        findings.push(Finding::new(Severity::Warning, LIMITS, what, flood, "auth_timeout_ms = 10000 suffices over Tor"));
     }
     if settings.unauthenticated > 10_000 {
         let what = format!("{} connections may be open that have not proven who they are", settings.unauthenticated);
-        findings.push(Finding::new(Level::Warning, LIMITS, what, flood, "a few hundred suffice"));
+        findings.push(Finding::new(Severity::Warning, LIMITS, what, flood, "a few hundred suffice"));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(LIMITS, "the limits hold off a flood"));
@@ -134,14 +134,14 @@ pub(super) fn limits(settings: &Settings) -> Vec<Finding> {
 }
 
 /// What others learn.
-pub(super) fn visible(settings: &Settings) -> Vec<Finding> {
+pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if settings.onion_shows_stats {
         let why =
             "how many people are there and write, and when, helps whoever compares that with what they see elsewhere";
         let remedy = "show_stats = false in [onion]; `ephemeral-server status` shows them to the operator";
         findings.push(Finding::new(
-            Level::Warning,
+            Severity::Warning,
             STATS,
             "everybody who knows the address sees the statistics",
             why,
@@ -151,12 +151,12 @@ pub(super) fn visible(settings: &Settings) -> Vec<Finding> {
     if settings.vanguards_lite {
         let why = "an attacker who runs relays finds this machine's guard sooner, and then this machine";
         let remedy = "vanguards = \"full\" in [onion], the default";
-        findings.push(Finding::new(Level::Warning, VANGUARDS, "vanguards are \"lite\"", why, remedy));
+        findings.push(Finding::new(Severity::Warning, VANGUARDS, "vanguards are \"lite\"", why, remedy));
     }
     if ["debug", "trace"].iter().any(|level| settings.log_filter.contains(level)) {
         let what = format!("the log is detailed ({})", settings.log_filter);
         let why = "it has no content and no identities, but times at which things happened";
-        findings.push(Finding::new(Level::Note, LOG, what, why, "log_level info, once the trouble is found"));
+        findings.push(Finding::new(Severity::Note, LOG, what, why, "log_level info, once the trouble is found"));
     }
     findings
 }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::doctor::facts::{
-    Bind, Clock, Daemon, Disk, Listener, Memory, Node, Online, Settings, State, Swap, Sync, Tor, Unit,
+    Bind, ClockFacts, Daemon, Disk, ListenerFacts, Memory, Node, Online, SettingsFacts, State, Swap, Sync, Tor, Unit,
 };
-use crate::doctor::{Level, worst};
+use crate::doctor::{Severity, worst};
 use ephemeral_core::protocol::Millis;
 
 const HOUR: u64 = 60 * 60 * 1000;
@@ -44,10 +44,10 @@ fn good() -> Facts {
         uid: 999,
         core_pattern: "core".into(),
         memory: Memory { swaps: Some(Vec::new()), total_bytes: Some(4 * GIB), ..Memory::default() },
-        clock: Clock { now: NOW, sync: Sync::Done("chrony"), consensus: Some((NOW, NOW.plus(3 * HOUR))) },
+        clock: ClockFacts { now: NOW, sync: Sync::Done("chrony"), consensus: Some((NOW, NOW.plus(3 * HOUR))) },
         disk: Some(Disk { free_bytes: GIB, free_files: Some(100_000), read_only: false }),
-        listener: Some(Listener { address: "127.0.0.1:8443".parse().unwrap(), bind: Bind::InUse }),
-        settings: Settings {
+        listener: Some(ListenerFacts { address: "127.0.0.1:8443".parse().unwrap(), bind: Bind::InUse }),
+        settings: SettingsFacts {
             total_bytes: 256 << 20,
             sessions: 10_000,
             unauthenticated: 256,
@@ -72,9 +72,9 @@ fn found(check: &str, change: impl FnOnce(&mut Facts)) -> Finding {
     findings.into_iter().max_by_key(|finding| finding.level).unwrap_or_else(|| panic!("no finding of {check}"))
 }
 
-fn level(check: &str, change: impl FnOnce(&mut Facts)) -> Level {
+fn level(check: &str, change: impl FnOnce(&mut Facts)) -> Severity {
     let finding = found(check, change);
-    if finding.level > Level::Note {
+    if finding.level > Severity::Note {
         assert!(finding.why.is_some() && finding.remedy.is_some(), "{finding:?}");
     }
     finding.level
@@ -88,7 +88,7 @@ fn daemon(facts: &mut Facts) -> &mut Daemon {
 #[test]
 fn a_machine_that_is_as_it_should_be_gives_no_reason_to_complain() {
     let findings = examine(&good());
-    assert_eq!(worst(&findings), Level::Ok, "{findings:#?}");
+    assert_eq!(worst(&findings), Severity::Ok, "{findings:#?}");
     assert!(findings.len() > 12);
 }
 
@@ -96,45 +96,45 @@ fn a_machine_that_is_as_it_should_be_gives_no_reason_to_complain() {
 fn a_state_directory_that_others_can_enter_is_a_problem_with_the_command_that_mends_it() {
     for mode in [0o755, 0o701, 0o740, 0o770] {
         let finding = found("state.permissions", |facts| facts.state.directory.as_mut().unwrap().mode = mode);
-        assert_eq!((finding.level, finding.remedy.as_deref()), (Level::Problem, Some("chmod 700 /var/lib/e")));
+        assert_eq!((finding.level, finding.remedy.as_deref()), (Severity::Problem, Some("chmod 700 /var/lib/e")));
     }
-    assert_eq!(level("state.permissions", |facts| facts.state.directory = None), Level::Note);
+    assert_eq!(level("state.permissions", |facts| facts.state.directory = None), Severity::Note);
 }
 
 #[test]
 fn a_state_directory_of_somebody_else_is_a_problem_but_for_root_who_does_not_know() {
     let others = |facts: &mut Facts| facts.state.directory.as_mut().unwrap().uid = 1000;
-    assert_eq!(level("state.permissions", others), Level::Problem);
+    assert_eq!(level("state.permissions", others), Severity::Problem);
     let as_root = |facts: &mut Facts| {
         facts.daemon = None;
         facts.uid = 0;
     };
-    assert_eq!(level("state.permissions", as_root), Level::Note);
+    assert_eq!(level("state.permissions", as_root), Severity::Note);
 }
 
 #[test]
 fn a_key_that_others_can_read_is_a_problem() {
     let key = Node { path: "/var/lib/e/key".into(), mode: 0o644, uid: 999, directory: false };
     let finding = found("state.permissions", |facts| facts.state.exposed.push(key.clone()));
-    assert_eq!((finding.level, finding.remedy.as_deref()), (Level::Problem, Some("chmod 600 /var/lib/e/key")));
+    assert_eq!((finding.level, finding.remedy.as_deref()), (Severity::Problem, Some("chmod 600 /var/lib/e/key")));
     let roots = Node { mode: 0o600, uid: 0, ..key };
     let finding = found("state.permissions", |facts| facts.state.exposed.push(roots));
-    assert_eq!((finding.level, finding.remedy.as_deref()), (Level::Problem, Some("chown 999 /var/lib/e/key")));
+    assert_eq!((finding.level, finding.remedy.as_deref()), (Severity::Problem, Some("chown 999 /var/lib/e/key")));
 }
 
 #[test]
 fn a_directory_above_that_others_can_exchange_is_a_problem_unless_it_is_sticky() {
     let above = |mode, uid| move |facts: &mut Facts| facts.state.parents[0] = directory("/var/lib", mode, uid);
-    assert_eq!(level("state.parents", above(0o777, 0)), Level::Problem);
-    assert_eq!(level("state.parents", above(0o775, 0)), Level::Problem);
-    assert_eq!(level("state.parents", above(0o755, 1000)), Level::Problem);
-    assert_eq!(level("state.parents", above(0o1777, 0)), Level::Ok);
-    assert_eq!(level("state.parents", above(0o755, 999)), Level::Ok);
+    assert_eq!(level("state.parents", above(0o777, 0)), Severity::Problem);
+    assert_eq!(level("state.parents", above(0o775, 0)), Severity::Problem);
+    assert_eq!(level("state.parents", above(0o755, 1000)), Severity::Problem);
+    assert_eq!(level("state.parents", above(0o1777, 0)), Severity::Ok);
+    assert_eq!(level("state.parents", above(0o755, 999)), Severity::Ok);
 }
 
 #[test]
 fn a_configuration_that_others_can_write_is_a_problem() {
-    assert_eq!(level("config.permissions", |facts| facts.config_file.as_mut().unwrap().mode = 0o666), Level::Problem);
+    assert_eq!(level("config.permissions", |facts| facts.config_file.as_mut().unwrap().mode = 0o666), Severity::Problem);
 }
 
 #[test]
@@ -142,30 +142,30 @@ fn a_full_or_read_only_disk_is_noticed() {
     let disk = |free_bytes, free_files, read_only| {
         move |facts: &mut Facts| facts.disk = Some(Disk { free_bytes, free_files, read_only })
     };
-    assert_eq!(level("disk.space", disk(10 << 20, None, false)), Level::Problem);
-    assert_eq!(level("disk.space", disk(100 << 20, None, false)), Level::Warning);
-    assert_eq!(level("disk.space", disk(GIB, Some(3), false)), Level::Warning);
-    assert_eq!(level("disk.space", disk(GIB, Some(100_000), true)), Level::Problem);
-    assert_eq!(level("disk.space", |facts| facts.disk = None), Level::Note, "not known is not good news");
+    assert_eq!(level("disk.space", disk(10 << 20, None, false)), Severity::Problem);
+    assert_eq!(level("disk.space", disk(100 << 20, None, false)), Severity::Warning);
+    assert_eq!(level("disk.space", disk(GIB, Some(3), false)), Severity::Warning);
+    assert_eq!(level("disk.space", disk(GIB, Some(100_000), true)), Severity::Problem);
+    assert_eq!(level("disk.space", |facts| facts.disk = None), Severity::Note, "not known is not good news");
 }
 
 #[test]
 fn a_server_that_could_leave_a_core_dump_is_a_problem() {
-    assert_eq!(level("process.core_dumps", |facts| daemon(facts).core_limit = None), Level::Problem);
+    assert_eq!(level("process.core_dumps", |facts| daemon(facts).core_limit = None), Severity::Problem);
     let piped = found("process.core_dumps", |facts| {
         facts.core_pattern = "|/usr/lib/systemd/systemd-coredump %P".into();
         daemon(facts).dumpable = Some(true);
     });
-    assert_eq!(piped.level, Level::Problem);
+    assert_eq!(piped.level, Severity::Problem);
     assert!(piped.what.contains("collector"), "{}", piped.what);
-    assert_eq!(level("process.core_dumps", |facts| facts.daemon = None), Level::Ok, "it forbids them when it starts");
+    assert_eq!(level("process.core_dumps", |facts| facts.daemon = None), Severity::Ok, "it forbids them when it starts");
 }
 
 #[test]
 fn a_server_with_privileges_is_warned_of() {
-    assert_eq!(level("process.privileges", |facts| daemon(facts).no_new_privileges = false), Level::Warning);
-    assert_eq!(level("process.privileges", |facts| daemon(facts).uid = 0), Level::Warning);
-    assert_eq!(level("process.privileges", |facts| daemon(facts).outdated = true), Level::Note);
+    assert_eq!(level("process.privileges", |facts| daemon(facts).no_new_privileges = false), Severity::Warning);
+    assert_eq!(level("process.privileges", |facts| daemon(facts).uid = 0), Severity::Warning);
+    assert_eq!(level("process.privileges", |facts| daemon(facts).outdated = true), Severity::Note);
 }
 
 /// A swap area, and whether the server has locked its memory.
@@ -178,84 +178,84 @@ fn swapping(is_ram: bool, is_encrypted: bool, locked_kib: u64) -> impl Fn(&mut F
 
 #[test]
 fn swap_is_warned_of_unless_it_is_encrypted_or_in_memory_or_the_server_is_kept_out_of_it() {
-    assert_eq!(level("memory.swap", swapping(false, false, 0)), Level::Warning);
-    assert_eq!(level("memory.swap", swapping(false, false, 100)), Level::Note);
-    assert_eq!(level("memory.swap", swapping(true, false, 0)), Level::Ok);
-    assert_eq!(level("memory.swap", swapping(false, true, 0)), Level::Ok);
+    assert_eq!(level("memory.swap", swapping(false, false, 0)), Severity::Warning);
+    assert_eq!(level("memory.swap", swapping(false, false, 100)), Severity::Note);
+    assert_eq!(level("memory.swap", swapping(true, false, 0)), Severity::Ok);
+    assert_eq!(level("memory.swap", swapping(false, true, 0)), Severity::Ok);
     let no_swap_in_the_group = |facts: &mut Facts| {
         swapping(false, false, 0)(facts);
         facts.memory.group_without_swap = true;
     };
-    assert_eq!(level("memory.swap", no_swap_in_the_group), Level::Note);
-    assert_eq!(level("memory.swap", |facts| daemon(facts).swapped_kib = 4), Level::Problem);
-    assert_eq!(level("memory.swap", |facts| facts.memory.swaps = None), Level::Warning, "not known is not good news");
+    assert_eq!(level("memory.swap", no_swap_in_the_group), Severity::Note);
+    assert_eq!(level("memory.swap", |facts| daemon(facts).swapped_kib = 4), Severity::Problem);
+    assert_eq!(level("memory.swap", |facts| facts.memory.swaps = None), Severity::Warning, "not known is not good news");
 }
 
 #[test]
 fn memory_that_is_not_locked_is_warned_of_where_there_is_swap() {
-    assert_eq!(level("memory.lock", swapping(false, false, 0)), Level::Warning);
-    assert_eq!(level("memory.lock", |facts| daemon(facts).locked_kib = 0), Level::Note);
+    assert_eq!(level("memory.lock", swapping(false, false, 0)), Severity::Warning);
+    assert_eq!(level("memory.lock", |facts| daemon(facts).locked_kib = 0), Severity::Note);
     let stopped = |limit| {
         move |facts: &mut Facts| {
             facts.daemon = None;
             facts.memory.lock_limit = limit;
         }
     };
-    assert_eq!(level("memory.lock", stopped(None)), Level::Ok);
-    assert_eq!(level("memory.lock", stopped(Some(8 << 20))), Level::Note);
+    assert_eq!(level("memory.lock", stopped(None)), Severity::Ok);
+    assert_eq!(level("memory.lock", stopped(Some(8 << 20))), Severity::Note);
 }
 
 #[test]
 fn a_clock_that_cannot_be_right_is_a_problem() {
-    assert_eq!(level("clock.time", |facts| facts.clock.now = Millis(1_700_000_000_000)), Level::Problem);
+    assert_eq!(level("clock.time", |facts| facts.clock.now = Millis(1_700_000_000_000)), Severity::Problem);
     let consensus = |from: i64| {
         move |facts: &mut Facts| {
             let from = Millis(NOW.0.strict_add_signed(from * 3_600_000));
             facts.clock.consensus = Some((from, from.plus(3 * HOUR)));
         }
     };
-    assert_eq!(level("clock.time", consensus(2)), Level::Problem, "a directory from the future");
-    assert_eq!(level("clock.time", consensus(-1)), Level::Ok);
-    assert_eq!(level("clock.time", consensus(-100)), Level::Warning, "the running server has no newer directory");
+    assert_eq!(level("clock.time", consensus(2)), Severity::Problem, "a directory from the future");
+    assert_eq!(level("clock.time", consensus(-1)), Severity::Ok);
+    assert_eq!(level("clock.time", consensus(-100)), Severity::Warning, "the running server has no newer directory");
     let stopped = |facts: &mut Facts| {
         consensus(-100)(facts);
         facts.daemon = None;
     };
-    assert_eq!(level("clock.time", stopped), Level::Ok);
-    assert_eq!(level("clock.synchronised", |facts| facts.clock.sync = Sync::NotYet("x")), Level::Warning);
-    assert_eq!(level("clock.synchronised", |facts| facts.clock.sync = Sync::Unknown), Level::Note);
+    assert_eq!(level("clock.time", stopped), Severity::Ok);
+    assert_eq!(level("clock.synchronised", |facts| facts.clock.sync = Sync::NotYet("x")), Severity::Warning);
+    assert_eq!(level("clock.synchronised", |facts| facts.clock.sync = Sync::Unknown), Severity::Note);
 }
 
 fn listening(address: &str, bind: Bind) -> impl Fn(&mut Facts) {
     let address: SocketAddr = address.parse().unwrap();
-    move |facts| facts.listener = Some(Listener { address, bind: bind.clone() })
+    move |facts| facts.listener = Some(ListenerFacts { address, bind: bind.clone() })
 }
 
 #[test]
 fn an_address_that_cannot_be_listened_on_is_a_problem() {
     for bind in [Bind::Denied, Bind::NotHere, Bind::Failed("x".into())] {
-        assert_eq!(level("network.port", listening("127.0.0.1:80", bind)), Level::Problem);
+        assert_eq!(level("network.port", listening("127.0.0.1:80", bind)), Severity::Problem);
     }
-    assert_eq!(level("network.port", listening("127.0.0.1:80", Bind::Free)), Level::Ok);
+    assert_eq!(level("network.port", listening("127.0.0.1:80", Bind::Free)), Severity::Ok);
     let taken = |facts: &mut Facts| {
         listening("127.0.0.1:80", Bind::InUse)(facts);
         facts.daemon = None;
     };
-    assert_eq!(level("network.port", taken), Level::Problem);
-    assert_eq!(level("network.port", |facts| facts.listener = None), Level::Ok);
+    assert_eq!(level("network.port", taken), Severity::Problem);
+    assert_eq!(level("network.port", |facts| facts.listener = None), Severity::Ok);
 }
 
 #[test]
 fn plaintext_off_loopback_is_a_problem_and_in_a_private_network_a_warning() {
     for (address, expected) in [
-        ("127.0.0.1:1", Level::Ok),
-        ("[::1]:1", Level::Ok),
-        ("192.168.1.2:1", Level::Warning),
-        ("[fd00::1]:1", Level::Warning),
-        ("0.0.0.0:1", Level::Problem),
-        ("[::]:1", Level::Problem),
-        ("203.0.113.5:1", Level::Problem),
-        ("[::ffff:203.0.113.5]:1", Level::Problem),
+        ("127.0.0.1:1", Severity::Ok),
+        ("[::1]:1", Severity::Ok),
+        ("192.168.1.2:1", Severity::Warning),
+        ("[fd00::1]:1", Severity::Warning),
+        ("0.0.0.0:1", Severity::Problem),
+        ("[::]:1", Severity::Problem),
+        ("203.0.113.5:1", Severity::Problem),
+        ("[::ffff:203.0.113.5]:1", Severity::Problem),
     ] {
         assert_eq!(level("config.plaintext", listening(address, Bind::Free)), expected, "{address}");
     }
@@ -264,55 +264,55 @@ fn plaintext_off_loopback_is_a_problem_and_in_a_private_network_a_warning() {
 #[test]
 fn a_store_that_does_not_fit_into_the_memory_is_a_problem() {
     let total = |bytes: u64| move |facts: &mut Facts| facts.settings.total_bytes = usize::try_from(bytes).unwrap();
-    assert_eq!(level("config.memory", total(8 * GIB)), Level::Problem);
-    assert_eq!(level("config.memory", total(3 * GIB)), Level::Warning);
-    assert_eq!(level("config.memory", total(GIB)), Level::Ok);
+    assert_eq!(level("config.memory", total(8 * GIB)), Severity::Problem);
+    assert_eq!(level("config.memory", total(3 * GIB)), Severity::Warning);
+    assert_eq!(level("config.memory", total(GIB)), Severity::Ok);
     let grouped = |facts: &mut Facts| facts.memory.group_bytes = Some(256 << 20);
-    assert_eq!(level("config.memory", grouped), Level::Problem, "the smaller of the two counts");
-    assert_eq!(level("config.memory", |facts| facts.memory.total_bytes = None), Level::Note);
+    assert_eq!(level("config.memory", grouped), Severity::Problem, "the smaller of the two counts");
+    assert_eq!(level("config.memory", |facts| facts.memory.total_bytes = None), Severity::Note);
 }
 
 #[test]
 fn limits_that_stop_nobody_are_warned_of() {
-    assert_eq!(level("config.limits", |facts| facts.settings.messages_per_minute = 100_000), Level::Warning);
-    assert_eq!(level("config.limits", |facts| facts.settings.auth_timeout_s = 600), Level::Warning);
-    assert_eq!(level("config.limits", |facts| facts.settings.unauthenticated = 100_000), Level::Warning);
-    assert_eq!(level("config.limits", |facts| facts.settings.file_limit = Some(1024)), Level::Warning);
-    assert_eq!(level("config.limits", |facts| facts.settings.file_limit = None), Level::Ok);
+    assert_eq!(level("config.limits", |facts| facts.settings.messages_per_minute = 100_000), Severity::Warning);
+    assert_eq!(level("config.limits", |facts| facts.settings.auth_timeout_s = 600), Severity::Warning);
+    assert_eq!(level("config.limits", |facts| facts.settings.unauthenticated = 100_000), Severity::Warning);
+    assert_eq!(level("config.limits", |facts| facts.settings.file_limit = Some(1024)), Severity::Warning);
+    assert_eq!(level("config.limits", |facts| facts.settings.file_limit = None), Severity::Ok);
 }
 
 #[test]
 fn settings_that_show_more_than_they_should_are_named() {
-    assert_eq!(level("config.statistics", |facts| facts.settings.onion_shows_stats = true), Level::Warning);
-    assert_eq!(level("config.vanguards", |facts| facts.settings.vanguards_lite = true), Level::Warning);
-    assert_eq!(level("config.log", |facts| facts.settings.log_filter = "info,ephemeral=trace".into()), Level::Note);
+    assert_eq!(level("config.statistics", |facts| facts.settings.onion_shows_stats = true), Severity::Warning);
+    assert_eq!(level("config.vanguards", |facts| facts.settings.vanguards_lite = true), Severity::Warning);
+    assert_eq!(level("config.log", |facts| facts.settings.log_filter = "info,ephemeral=trace".into()), Severity::Note);
 }
 
 #[test]
 fn a_unit_that_is_not_hardened_is_warned_of() {
-    assert_eq!(level("unit.hardening", |facts| facts.unit.exposure = Some(9.2)), Level::Warning);
-    assert_eq!(level("unit.hardening", |facts| facts.unit.exposure = Some(3.0)), Level::Note);
-    assert_eq!(level("unit.hardening", |facts| facts.unit.exposure = None), Level::Note);
-    assert_eq!(level("unit.hardening", |facts| facts.unit.file = None::<PathBuf>), Level::Note);
+    assert_eq!(level("unit.hardening", |facts| facts.unit.exposure = Some(9.2)), Severity::Warning);
+    assert_eq!(level("unit.hardening", |facts| facts.unit.exposure = Some(3.0)), Severity::Note);
+    assert_eq!(level("unit.hardening", |facts| facts.unit.exposure = None), Severity::Note);
+    assert_eq!(level("unit.hardening", |facts| facts.unit.file = None::<PathBuf>), Severity::Note);
 }
 
 #[test]
 fn a_server_that_is_not_healthy_is_a_problem() {
     let health = |health: &'static str| move |facts: &mut Facts| daemon(facts).health = Some(health.into());
-    assert_eq!(level("server.running", health("degraded")), Level::Problem);
-    assert_eq!(level("server.running", health("starting")), Level::Note);
-    assert_eq!(level("server.running", |facts| facts.daemon = None), Level::Note);
+    assert_eq!(level("server.running", health("degraded")), Severity::Problem);
+    assert_eq!(level("server.running", health("starting")), Severity::Note);
+    assert_eq!(level("server.running", |facts| facts.daemon = None), Severity::Note);
 }
 
 #[test]
 fn what_keeps_the_onion_service_from_being_reached_is_named() {
     let tor = |change: fn(&mut Tor)| move |facts: &mut Facts| change(facts.tor.as_mut().unwrap());
-    assert_eq!(level("tor.key", tor(|tor| tor.address = Err("x".into()))), Level::Problem);
-    assert_eq!(level("tor.key", tor(|tor| tor.address = Ok(None))), Level::Note);
-    assert_eq!(level("tor.network", tor(|tor| tor.online = Online::Failed("x".into()))), Level::Problem);
-    assert_eq!(level("tor.network", tor(|tor| tor.online = Online::NotTried)), Level::Note);
-    assert_eq!(level("tor.own_address", tor(|tor| tor.own_address = Some(Err("x".into())))), Level::Warning);
-    assert_eq!(level("tor.network", |facts| facts.tor = None), Level::Ok);
+    assert_eq!(level("tor.key", tor(|tor| tor.address = Err("x".into()))), Severity::Problem);
+    assert_eq!(level("tor.key", tor(|tor| tor.address = Ok(None))), Severity::Note);
+    assert_eq!(level("tor.network", tor(|tor| tor.online = Online::Failed("x".into()))), Severity::Problem);
+    assert_eq!(level("tor.network", tor(|tor| tor.online = Online::NotTried)), Severity::Note);
+    assert_eq!(level("tor.own_address", tor(|tor| tor.own_address = Some(Err("x".into())))), Severity::Warning);
+    assert_eq!(level("tor.network", |facts| facts.tor = None), Severity::Ok);
 }
 
 #[test]

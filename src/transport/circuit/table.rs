@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How many circuits there may be of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::transport) struct Bounds {
+pub(in crate::transport) struct CircuitBounds {
     pub(in crate::transport) all: usize,
     pub(in crate::transport) newcomers: usize,
     pub(in crate::transport) established: usize,
@@ -21,7 +21,7 @@ pub(in crate::transport) struct Bounds {
     pub(in crate::transport) building: usize,
 }
 
-impl Bounds {
+impl CircuitBounds {
     /// Each kind may have three quarters, but not all.
     pub(in crate::transport) fn of(circuits: usize) -> Self {
         let share = (circuits - circuits / 4).clamp(1, circuits.saturating_sub(1).max(1));
@@ -30,8 +30,8 @@ impl Bounds {
 }
 
 /// The open circuits.
-pub(super) struct Table {
-    bounds: Bounds,
+pub(super) struct CircuitTable {
+    bounds: CircuitBounds,
     circuits: HashMap<u64, Circuit>,
     /// The newcomers' numbers by their places in the line: the oldest is the first.
     line: BTreeMap<u64, u64>,
@@ -63,8 +63,8 @@ pub(super) enum CircuitDecision {
     Full,
 }
 
-impl Table {
-    pub(super) fn new(bounds: Bounds) -> Self {
+impl CircuitTable {
+    pub(super) fn new(bounds: CircuitBounds) -> Self {
         Self {
             bounds,
             circuits: HashMap::new(),

@@ -4,7 +4,7 @@
 
 use super::*;
 
-const BOUNDS: Bounds = Bounds { all: 8, newcomers: 6, established: 6, building: 4 };
+const BOUNDS: CircuitBounds = CircuitBounds { all: 8, newcomers: 6, established: 6, building: 4 };
 
 /// A registry, and what it has said of refusals.
 struct Rig {
@@ -14,7 +14,7 @@ struct Rig {
 }
 
 impl Rig {
-    fn new(bounds: Bounds) -> Self {
+    fn new(bounds: CircuitBounds) -> Self {
         let said: Arc<Mutex<Vec<_>>> = Arc::default();
         let log = Arc::clone(&said);
         let on_refusal = Arc::new(move |why, peer| {
@@ -115,7 +115,7 @@ fn circuits_with_sessions_cannot_take_the_newcomers_places() {
 
 #[test]
 fn where_every_place_is_an_established_ones_a_newcomer_is_refused() {
-    let mut rig = Rig::new(Bounds { all: 1, newcomers: 1, established: 1, building: 1 });
+    let mut rig = Rig::new(CircuitBounds { all: 1, newcomers: 1, established: 1, building: 1 });
     let only = rig.circuit();
     let _session = only.handle().established();
     assert!(rig.building().is_none());
@@ -160,12 +160,12 @@ fn a_circuit_that_was_closed_is_so_for_every_handle_and_its_session_ends_without
 #[test]
 fn each_kind_has_places_that_the_other_cannot_take() {
     for circuits in 4..2000 {
-        let Bounds { all, newcomers, established, building } = Bounds::of(circuits);
+        let CircuitBounds { all, newcomers, established, building } = CircuitBounds::of(circuits);
         assert_eq!(all, circuits);
         assert!(newcomers < all && established < all, "{circuits}");
         assert!((1..=newcomers).contains(&building) && established >= 1, "{circuits}");
     }
-    assert_eq!(Bounds::of(512), Bounds { all: 512, newcomers: 384, established: 384, building: 192 });
+    assert_eq!(CircuitBounds::of(512), CircuitBounds { all: 512, newcomers: 384, established: 384, building: 192 });
 }
 
 #[test]

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 /// Who is behind a connection, as far as it is known for certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Client {
+pub(super) struct ForwardedClient {
     /// The last address that is not a trusted proxy. If an entry before that names nobody who can be known (`unknown`,
     /// `_hidden`, what is not an address), the trusted proxy that wrote it; if there is none but proxies, the first.
     pub(super) address: IpAddr,
@@ -34,8 +34,8 @@ pub(super) fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
 }
 
 /// Who is behind `proxy`, the peer of the connection: itself, unless it is trusted.
-pub(super) fn client(headers: &HeaderMap, proxy: IpAddr, trusted: &[IpNet]) -> Client {
-    let known = Client { address: proxy.to_canonical(), https: None };
+pub(super) fn client(headers: &HeaderMap, proxy: IpAddr, trusted: &[IpNet]) -> ForwardedClient {
+    let known = ForwardedClient { address: proxy.to_canonical(), https: None };
     if !is_trusted(trusted, proxy) {
         return known;
     }
@@ -51,7 +51,7 @@ pub(super) fn client(headers: &HeaderMap, proxy: IpAddr, trusted: &[IpNet]) -> C
 }
 
 /// Follows the entries, the nearest first, for as long as who wrote them is trusted.
-fn behind(mut known: Client, entries: impl Iterator<Item = Entry>, trusted: &[IpNet]) -> Client {
+fn behind(mut known: ForwardedClient, entries: impl Iterator<Item = Entry>, trusted: &[IpNet]) -> ForwardedClient {
     for entry in entries {
         known.https = entry.https.or(known.https);
         let Some(address) = entry.address else { break };

@@ -17,7 +17,7 @@ use tor_proto::stream::IncomingStreamRequest;
 use super::circuit_limiter::CircuitLimiter;
 use super::stream::CircuitStream;
 use super::{LOG, Outlets, Settings};
-use crate::transport::circuit::{Bounds, Registry, CircuitSlot};
+use crate::transport::circuit::{CircuitBounds, Registry, CircuitSlot};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, Listener, Peer};
 
 /// For the circuit to a client's rendezvous point.
@@ -70,7 +70,7 @@ impl Circuits {
         let shared = Shared { port: settings.port, streams: settings.streams_per_circuit, listener, incoming, cancel };
         Self {
             tasks: JoinSet::new(),
-            registry: Registry::new(Bounds::of(settings.circuits), circuits, on_refusal),
+            registry: Registry::new(CircuitBounds::of(settings.circuits), circuits, on_refusal),
             pace: CircuitLimiter::new(settings, Instant::now()),
             numbered: 0,
             notice: None,

@@ -6,7 +6,7 @@ use futures::SinkExt as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::testing::{Arrivals, NONCE, Peer, accepted, alice, bob, challenge, is_signed, url, welcome, wire};
+use super::super::testing::{Arrivals, NONCE, TestServer, accepted, alice, bob, challenge, is_signed, url, welcome, wire};
 use super::*;
 use ephemeral_core::protocol::Challenge;
 
@@ -22,7 +22,7 @@ async fn against<T, S: Future<Output = T>>(server: impl FnOnce(Arrivals) -> S) -
 /// What comes of a connection whose first frame is this.
 async fn after_first_frame(frame: Message) -> ConnectError {
     let (outcome, _peer) = against(async |mut arrivals: Arrivals| {
-        let mut peer = Peer::accept(&mut arrivals).await;
+        let mut peer = TestServer::accept(&mut arrivals).await;
         peer.0.send(frame).await.unwrap();
         peer
     })
@@ -30,9 +30,9 @@ async fn after_first_frame(frame: Message) -> ConnectError {
     outcome.err().expect("a refusal")
 }
 
-async fn established() -> (Connection, Peer) {
+async fn established() -> (Connection, TestServer) {
     let (outcome, peer) =
-        against(async |mut arrivals: Arrivals| Peer::login(&mut arrivals, &alice(), "epoch-1").await).await;
+        against(async |mut arrivals: Arrivals| TestServer::login(&mut arrivals, &alice(), "epoch-1").await).await;
     (outcome.unwrap().0, peer)
 }
 
@@ -56,7 +56,7 @@ async fn the_request_names_the_host_that_was_dialled_and_nothing_that_identifies
 async fn the_signature_is_over_the_host_that_was_dialled_whatever_the_server_claims() {
     let (outcome, auth) = against(async |mut arrivals: Arrivals| {
         // A hostile server relays the challenge of another one.
-        let mut peer = Peer::accept(&mut arrivals).await;
+        let mut peer = TestServer::accept(&mut arrivals).await;
         peer.send(challenge("victim.onion")).await;
         let auth = peer.next().await.unwrap();
         peer.send(welcome(alice().fingerprint(), "e")).await;
@@ -71,7 +71,7 @@ async fn the_signature_is_over_the_host_that_was_dialled_whatever_the_server_cla
 #[tokio::test(start_paused = true)]
 async fn only_one_challenge_is_ever_answered() {
     let (outcome, second) = against(async |mut arrivals: Arrivals| {
-        let mut peer = Peer::accept(&mut arrivals).await;
+        let mut peer = TestServer::accept(&mut arrivals).await;
         peer.send(challenge("a")).await;
         peer.next().await.expect("the answer to the first");
         let nonce = Challenge { nonce: [7; 32] }.nonce_text();
@@ -106,7 +106,7 @@ async fn a_server_that_does_not_keep_to_the_protocol_is_refused_for_good() {
 #[tokio::test(start_paused = true)]
 async fn a_welcome_for_somebody_else_is_refused() {
     let (outcome, _peer) = against(async |mut arrivals: Arrivals| {
-        let mut peer = Peer::accept(&mut arrivals).await;
+        let mut peer = TestServer::accept(&mut arrivals).await;
         peer.send(challenge("a")).await;
         peer.next().await.unwrap();
         peer.send(welcome(bob().fingerprint(), "e")).await;
@@ -158,7 +158,7 @@ async fn a_failed_authentication_is_final_and_a_crowded_server_is_not() {
         [(4401, "auth_failed", true), (4408, "auth_timeout", false), (4503, "overloaded", false)]
     {
         let (outcome, ()) = against(async |mut arrivals: Arrivals| {
-            let mut peer = Peer::accept(&mut arrivals).await;
+            let mut peer = TestServer::accept(&mut arrivals).await;
             peer.send(challenge("a")).await;
             peer.next().await.unwrap();
             peer.close(code, reason).await;
@@ -175,10 +175,10 @@ async fn a_silent_server_is_given_up_at_every_step() {
     let start = Instant::now();
     let (outcome, _stream) = against(async |mut arrivals: Arrivals| arrivals.recv().await).await;
     assert!(matches!(outcome, Err(ConnectError::Timeout("answer"))));
-    let (outcome, _peer) = against(async |mut arrivals: Arrivals| Peer::accept(&mut arrivals).await).await;
+    let (outcome, _peer) = against(async |mut arrivals: Arrivals| TestServer::accept(&mut arrivals).await).await;
     assert!(matches!(outcome, Err(ConnectError::Timeout("challenge"))));
     let (outcome, _peer) = against(async |mut arrivals: Arrivals| {
-        let mut peer = Peer::accept(&mut arrivals).await;
+        let mut peer = TestServer::accept(&mut arrivals).await;
         peer.send(challenge("a")).await;
         peer
     })
@@ -190,7 +190,7 @@ async fn a_silent_server_is_given_up_at_every_step() {
 #[tokio::test(start_paused = true)]
 async fn frames_that_say_nothing_do_not_stretch_the_time_for_an_answer() {
     let (outcome, ()) = against(async |mut arrivals: Arrivals| {
-        let mut peer = Peer::accept(&mut arrivals).await;
+        let mut peer = TestServer::accept(&mut arrivals).await;
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_secs(1)).await;
             if peer.0.send(Message::text(r#"{"type":"news"}"#)).await.is_err() {

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::super::testing::{Arrivals, Peer, accepted, alice, bob, message, url, wire};
+use super::super::testing::{Arrivals, TestServer, accepted, alice, bob, message, url, wire};
 use super::*;
 
 fn session() -> (Session, Arrivals) {
@@ -38,10 +38,10 @@ async fn what_was_not_accepted_is_sent_again_under_the_same_id_after_a_lost_conn
     let (mut session, mut arrivals) = session();
     let id = session.send(&to_bob("hello")).unwrap();
     let server = async {
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         let first = peer.next().await.unwrap();
         drop(peer);
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         assert_eq!(peer.next().await.unwrap(), first);
         peer.send(accepted(&first["id"])).await;
         peer
@@ -56,11 +56,11 @@ async fn an_answer_that_never_comes_is_a_lost_connection() {
     let (mut session, mut arrivals) = session();
     session.send(&to_bob("hello")).unwrap();
     let server = async {
-        let mut deaf = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut deaf = TestServer::login(&mut arrivals, &alice(), "e").await;
         deaf.next().await.unwrap();
         // It keeps reading, and answers pings, but says nothing.
         assert_eq!(deaf.next().await, None);
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         let again = peer.next().await.unwrap();
         peer.send(accepted(&again["id"])).await;
         peer
@@ -76,7 +76,7 @@ async fn a_rate_limited_message_is_sent_again_after_the_wait_and_the_next_one_be
         session.send(&to_bob(content)).unwrap();
     }
     let server = async {
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         let first = peer.next().await.unwrap();
         let start = Instant::now();
         peer.send(json!({"type": "error", "code": "rate_limited", "message": "Slow down.", "id": first["id"],
@@ -103,7 +103,7 @@ async fn a_refusal_is_reported_and_the_next_message_goes_out() {
     let (mut session, mut arrivals) = session();
     let ids = ["one", "two"].map(|content| session.send(&to_bob(content)).unwrap());
     let server = async {
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         let first = peer.next().await.unwrap();
         peer.send(json!({"type": "error", "code": "mailbox_full", "message": "Full.", "id": first["id"]})).await;
         peer.send(json!({"type": "error", "code": "malformed", "message": "What?"})).await;
@@ -125,7 +125,7 @@ async fn a_message_that_the_server_would_not_take_is_refused_here_and_costs_no_s
     let (mut session, mut arrivals) = session();
     let id = session.send(&to_bob(&"x".repeat(1001))).unwrap();
     let alice = alice();
-    let (event, mut peer) = tokio::join!(next(&mut session), Peer::login(&mut arrivals, &alice, "e"));
+    let (event, mut peer) = tokio::join!(next(&mut session), TestServer::login(&mut arrivals, &alice, "e"));
     assert!(matches!(event, Event::Refused { id: refused, code: ErrorCode::ContentTooLarge, .. } if refused == id));
     let (confirmed, nothing) = tokio::join!(session.close(), peer.next());
     assert!(confirmed && nothing.is_none());
@@ -137,15 +137,15 @@ async fn a_kept_message_is_sent_again_in_a_new_epoch_and_another_one_is_not() {
     session.send(&to_bob("forgotten")).unwrap();
     session.send(&Outgoing { until_receipt: true, ..to_bob("kept") }).unwrap();
     let server = async {
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         for _ in 0..2 {
             let frame = peer.next().await.unwrap();
             peer.send(accepted(&frame["id"])).await;
         }
         peer.close(1001, "draining").await;
-        let peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         peer.close(1001, "draining").await;
-        let mut peer = Peer::login(&mut arrivals, &alice(), "another").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "another").await;
         let frame = peer.next().await.unwrap();
         assert_eq!(frame["content"], "kept");
         peer.send(accepted(&frame["id"])).await;
@@ -169,11 +169,11 @@ async fn a_kept_message_is_sent_again_in_a_new_epoch_and_another_one_is_not() {
 async fn an_unconfirmed_message_is_not_acknowledged_and_a_redelivered_one_is_shown_once() {
     let (mut session, mut arrivals) = session();
     let server = async {
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         peer.send(message("m-1", 1, "hello")).await;
         // The client has not confirmed it when the connection breaks off.
         peer.close(4408, "too_slow").await;
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         peer.send(message("m-1", 1, "hello")).await;
         peer.send(message("m-2", 2, "again")).await;
         assert_eq!(peer.next().await.unwrap(), json!({"type": "ack", "seq": 2}));
@@ -198,11 +198,11 @@ async fn an_unconfirmed_message_is_not_acknowledged_and_a_redelivered_one_is_sho
 async fn a_confirmed_message_whose_ack_was_lost_is_acknowledged_again_and_not_shown_again() {
     let (mut session, mut arrivals) = session();
     let server = async {
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         peer.send(message("m-1", 1, "hello")).await;
         peer.next().await.expect("the ack");
         drop(peer);
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         peer.send(message("m-1", 1, "hello")).await;
         assert_eq!(peer.next().await.unwrap(), json!({"type": "ack", "seq": 1}));
         peer.send(json!({"type": "caught_up"})).await;
@@ -220,7 +220,7 @@ async fn a_confirmed_message_whose_ack_was_lost_is_acknowledged_again_and_not_sh
 async fn a_goodbye_carries_the_last_acknowledgement() {
     let (mut session, mut arrivals) = session();
     let (message, mut peer) = tokio::join!(next_message(&mut session), async {
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         peer.send(message("m-1", 1, "hello")).await;
         peer
     });
@@ -257,7 +257,7 @@ async fn messages_that_cannot_be_end_the_session_before_anybody_sees_them() {
             }
         };
         let ((), _peer) = tokio::join!(client, async {
-            let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+            let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
             peer.send(message).await;
             peer
         });
@@ -268,9 +268,9 @@ async fn messages_that_cannot_be_end_the_session_before_anybody_sees_them() {
 async fn after_being_replaced_it_does_not_come_back_at_once() {
     let (mut session, mut arrivals) = session();
     let server = async {
-        Peer::login(&mut arrivals, &alice(), "e").await.close(4409, "replaced").await;
+        TestServer::login(&mut arrivals, &alice(), "e").await.close(4409, "replaced").await;
         let replaced = Instant::now();
-        let peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         assert!(replaced.elapsed() >= Session::UNWELCOME_WAIT);
         peer
     };
@@ -306,7 +306,7 @@ async fn a_server_that_throws_everybody_out_is_not_hammered() {
     let start = Instant::now();
     let server = async {
         for _ in 0..30 {
-            Peer::login(&mut arrivals, &alice(), "e").await.close(1011, "internal").await;
+            TestServer::login(&mut arrivals, &alice(), "e").await.close(1011, "internal").await;
         }
     };
     let client = async {
@@ -325,7 +325,7 @@ async fn a_server_that_throws_everybody_out_is_not_hammered() {
 async fn cancelling_loses_nothing() {
     let (mut session, mut arrivals) = session();
     let server = async {
-        let mut peer = Peer::login(&mut arrivals, &alice(), "e").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
         for seq in 1..=20 {
             tokio::time::sleep(Duration::from_millis(7)).await;
             peer.send(message(&format!("m-{seq}"), seq, &"x".repeat(900))).await;

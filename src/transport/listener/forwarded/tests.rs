@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Who is behind a connection from 10.0.0.1, where 10.0.0.0/8 and 2001:db8:ffff::/48 are trusted.
-fn found(lines: &[(&'static str, &[u8])]) -> Client {
+fn found(lines: &[(&'static str, &[u8])]) -> ForwardedClient {
     client(&headers(lines), ip("10.0.0.1"), &trusted())
 }
 
@@ -192,7 +192,7 @@ proptest! {
         let lines: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         let headers = headers(&lines);
         for peer in [IpAddr::from(peer).to_canonical(), IpAddr::from(v4)] {
-            let itself = Client { address: peer, https: None };
+            let itself = ForwardedClient { address: peer, https: None };
             prop_assert_eq!(client(&headers, peer, &[]), itself);
             if !is_trusted(&trusted(), peer) {
                 prop_assert_eq!(client(&headers, peer, &trusted()), itself);
@@ -211,6 +211,6 @@ proptest! {
             _ => lines.push((FORWARDED, element.into_bytes())),
         }
         let lines: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_slice())).collect();
-        prop_assert_eq!(found(&lines), Client { address: expected, https: Some(true) });
+        prop_assert_eq!(found(&lines), ForwardedClient { address: expected, https: Some(true) });
     }
 }

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use crate::events::Identity;
+use crate::events::Subject;
 use crate::transport::Peer;
 
 /// What counts as one peer: a circuit, an IPv4 address, or a /64 of IPv6, which is what one line or machine is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Key {
+pub(super) enum PeerKey {
     Circuit(u64),
     V4([u8; 4]),
     V6([u8; 8]),
@@ -15,7 +15,7 @@ pub(super) enum Key {
     Local,
 }
 
-impl Key {
+impl PeerKey {
     pub(super) fn of(peer: Peer) -> Self {
         match peer {
             Peer::Circuit(number) => Self::Circuit(number),
@@ -32,12 +32,12 @@ impl Key {
 }
 
 /// Hands on who that is; nobody, for the administrator.
-pub(super) fn with_identity<T>(key: &Key, then: impl FnOnce(&Identity<'_>) -> T) -> Option<T> {
+pub(super) fn with_identity<T>(key: &PeerKey, then: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
     match key {
-        Key::Circuit(number) => Some(then(&Identity::Circuit(*number))),
-        Key::V4(bytes) => Some(then(&Identity::Address(bytes))),
-        Key::V6(bytes) => Some(then(&Identity::Address(bytes))),
-        Key::Local => None,
+        PeerKey::Circuit(number) => Some(then(&Subject::Circuit(*number))),
+        PeerKey::V4(bytes) => Some(then(&Subject::Address(bytes))),
+        PeerKey::V6(bytes) => Some(then(&Subject::Address(bytes))),
+        PeerKey::Local => None,
     }
 }
 
@@ -45,8 +45,8 @@ pub(super) fn with_identity<T>(key: &Key, then: impl FnOnce(&Identity<'_>) -> T)
 mod tests {
     use super::*;
 
-    fn key(address: &str) -> Key {
-        Key::of(Peer::Address(address.parse().unwrap()))
+    fn key(address: &str) -> PeerKey {
+        PeerKey::of(Peer::Address(address.parse().unwrap()))
     }
 
     #[test]
