@@ -7,11 +7,11 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{Hub, Settings, Wakes};
+use ephemeral::hub::{self, Hub, Wakes};
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{Challenge, Fingerprint};
-use ephemeral_core::session::{Action, Established, Rules};
-use ephemeral_core::store::Bounds;
+use ephemeral_core::session::{self, Action, Established};
+use ephemeral_core::store;
 
 fn fingerprint(number: u8) -> Fingerprint {
     Fingerprint::from(&SigningKey::from_bytes(&[number; 32]).verifying_key())
@@ -26,9 +26,9 @@ fn message(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("message, from frame to acknowledgement");
     for (size, survives) in [16, 512, 65536].map(|size| [(size, false), (size, true)]).concat() {
         // The ids are remembered for one second: the store stays small, however long this runs.
-        let rules = Rules { default_ttl_s: 1, ..Rules::default() };
-        let bounds = Bounds { sender_bytes: 4 << 30, total_bytes: 4 << 30, ..Bounds::default() };
-        let settings = Settings { bounds, rate: Rate::new(u32::MAX, u32::MAX), sessions: 10 };
+        let rules = session::Config { default_ttl_s: 1, ..session::Config::default() };
+        let bounds = store::Config { sender_bytes: 4 << 30, total_bytes: 4 << 30, ..store::Config::default() };
+        let settings = hub::Config { bounds, rate: Rate::new(u32::MAX, u32::MAX), sessions: 10 };
         // As under a service manager: what is accepted is written down, too.
         let hub = if survives {
             Hub::restore(settings, Clock::System, ephemeral::memfd_journal::create().unwrap()).unwrap().0

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use ephemeral::clock::Clock;
-use ephemeral::conn::{self, Limits, Operator, Server, Setup};
+use ephemeral::conn::{self, Operator, Server, Setup};
 use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
-use ephemeral::pump::{Timing, websocket};
+use ephemeral::pump::{self, websocket};
 use ephemeral::transport::{Listener, Peer};
-use ephemeral_core::limits::{Policy, Rate};
-use ephemeral_core::session::Rules;
-use ephemeral_core::store::Bounds;
+use ephemeral_core::limits::{self, Rate};
+use ephemeral_core::session;
+use ephemeral_core::store;
 use futures::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -55,22 +55,22 @@ async fn main() -> anyhow::Result<()> {
 
 /// What [`conn::requests`] wants to know of the server, whose hub stays empty.
 fn server() -> anyhow::Result<(watch::Sender<Health>, Arc<Server>)> {
-    let rules = Rules::default();
+    let rules = session::Config::default();
     let rate = Rate::new(rules.messages_per_minute, rules.message_burst);
-    let hub = Hub::new(hub::Settings { bounds: Bounds::default(), rate, sessions: 1 }, Clock::System)
+    let hub = Hub::new(hub::Config { bounds: store::Config::default(), rate, sessions: 1 }, Clock::System)
         .context("the system has no random numbers")?;
     let (health, health_now) = watch::channel(Health::Healthy);
-    let (timing, policy) = (Timing::default(), generous());
-    let limits = Limits::default();
+    let (timing, policy) = (pump::Config::default(), generous());
+    let limits = conn::Config::default();
     let (operator, moved) = (Operator::without_keys(), None);
     let setup = Setup { hub, rules, timing, policy, limits, onion: None, health: health_now, moved, operator };
     Ok((health, Server::new(setup).context("the system has no random numbers")?))
 }
 
 /// The suite connects hundreds of times, and breaks the rules on purpose.
-fn generous() -> Policy {
+fn generous() -> limits::Config {
     let requests = Rate::new(1_000_000, 1_000_000);
-    Policy { requests, connections: 1_000_000, strikes: 1_000_000, ..Policy::default() }
+    limits::Config { requests, connections: 1_000_000, strikes: 1_000_000, ..limits::Config::default() }
 }
 
 async fn serve(server: Arc<Server>, stream: TcpStream, peer: Peer, listener: Arc<Listener>) {

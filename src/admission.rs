@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::events::{Events, Subject, Kind, Pseudonym};
 use crate::hub::{Hub, Signal};
 use crate::transport::Peer;
-use ephemeral_core::limits::{Policy, StrikeOutcome, KeyTable};
+use ephemeral_core::limits::{self, StrikeOutcome, KeyTable};
 use ephemeral_core::protocol::{Fingerprint, Millis};
 pub use connection::{PeerConnection, Decision, Refused};
 use peer_key::PeerKey;
@@ -53,14 +53,14 @@ pub struct Blocked {
 impl Admission {
     /// One that knows nobody yet.
     #[must_use]
-    pub fn new(policy: Policy, hub: Arc<Hub>, events: Arc<Events>) -> Arc<Self> {
+    pub fn new(policy: limits::Config, hub: Arc<Hub>, events: Arc<Events>) -> Arc<Self> {
         let peers = Peers { table: KeyTable::new(policy, PEERS), sessions: HashMap::new() };
         let fingerprints = Mutex::new(KeyTable::new(policy, FINGERPRINTS));
         Arc::new(Self { hub, events, peers: Mutex::new(peers), fingerprints })
     }
 
     /// What holds from now on. Strikes and blocks stay as they are.
-    pub fn set_policy(&self, policy: Policy) {
+    pub fn set_policy(&self, policy: limits::Config) {
         self.peers().table.set_policy(policy);
         self.fingerprints().set_policy(policy);
     }

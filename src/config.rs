@@ -22,7 +22,7 @@ use self::tables::Tables;
 use crate::logging::LogLevel;
 pub use crate::logging::LogFormat;
 use crate::{conn, pump, transport};
-use ephemeral_core::limits::Policy;
+use ephemeral_core::limits;
 use ephemeral_core::{dead_man, session, store};
 
 /// Everything that the daemon was told, validated.
@@ -31,27 +31,27 @@ pub struct Config {
     /// Keys and Tor state; never message content. Created 0700. Absolute.
     pub state_dir: PathBuf,
     /// `[store]`: the bounds.
-    pub bounds: store::Bounds,
+    pub bounds: store::Config,
     /// `[store] survive_restart`: whether what waits is handed to a service manager that can keep it.
     pub survive_restart: bool,
     /// `[store]`, `[limits]` and `[session]`: what holds for every session.
-    pub rules: session::Rules,
+    pub rules: session::Config,
     /// `[session]`: how long a session waits for its peer.
-    pub timing: pump::Timing,
+    pub timing: pump::Config,
     /// `[limits]`: how many connections there may be.
-    pub limits: conn::Limits,
+    pub limits: conn::Config,
     /// `[limits]` and `[block]`: what each peer may do, and what becomes of it otherwise.
-    pub policy: Policy,
+    pub policy: limits::Config,
     /// The administrator's socket. Absolute.
     pub admin_socket: PathBuf,
     /// `[clearnet]`; `None`: off.
-    pub clearnet: Option<transport::clearnet::Settings>,
+    pub clearnet: Option<transport::clearnet::Config>,
     /// `[onion]` and `[tor]`; `None`: off.
-    pub onion: Option<transport::onion_service::Settings>,
+    pub onion: Option<transport::onion_service::Config>,
     /// `[shutdown] grace_s`.
     pub grace: Duration,
     /// `[panic]`: the dead-man switch.
-    pub dead_man: dead_man::Settings,
+    pub dead_man: dead_man::Config,
     /// `[log] level`, `LOG_LEVEL` or `--log-level`.
     pub log_level: LogLevel,
     /// The log filter: the level, and the detail of `RUST_LOG`.

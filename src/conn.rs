@@ -24,24 +24,24 @@ use crate::admission::{Admission, PeerConnection, HandshakeSlots, Decision, Slot
 use crate::http::{self, Context, Offence, Outcome};
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
-use crate::pump::{self, Timing};
+use crate::pump::{self};
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitFigures, CircuitHandle, Incoming, Io, Listener, Peer};
 use answers::Answers;
-use ephemeral_core::limits::{RateStatus, Policy};
-use ephemeral_core::session::{AwaitingAuth, Rules};
+use ephemeral_core::limits::{self, RateStatus};
+use ephemeral_core::session::{self, AwaitingAuth};
 pub use operator::{OnAct, Operator};
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct Config {
     /// Connections that have not authenticated yet, in all.
     pub unauthenticated: usize,
     /// Authenticated sessions.
     pub sessions: usize,
 }
 
-impl Default for Limits {
+impl Default for Config {
     fn default() -> Self {
         Self { unauthenticated: 256, sessions: 10_000 }
     }
@@ -50,7 +50,7 @@ impl Default for Limits {
 /// What every connection needs.
 pub struct Server {
     /// What every session needs.
-    pub sessions: Arc<pump::Settings>,
+    pub sessions: Arc<pump::SessionContext>,
     /// Who may come in.
     pub admission: Arc<Admission>,
     /// The places of those who have not authenticated.
@@ -70,13 +70,13 @@ pub struct Setup {
     /// Where messages wait.
     pub hub: Arc<Hub>,
     /// What holds for every session.
-    pub rules: Rules,
+    pub rules: session::Config,
     /// How long one waits for its peer.
-    pub timing: Timing,
+    pub timing: pump::Config,
     /// What each peer may do.
-    pub policy: Policy,
+    pub policy: limits::Config,
     /// How many connections there may be.
-    pub limits: Limits,
+    pub limits: Config,
     /// The onion service's status and circuits, if there is one, and how many circuits there may be.
     pub onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>, usize)>,
     /// Whether the service is ready.
@@ -101,7 +101,7 @@ impl Server {
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
         let Operator { on_act, dead_man } = operator;
         let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&admission), Arc::clone(&slots), bounds, onion, dead_man);
-        let sessions = Arc::new(pump::Settings { hub, rules, timing, drain: CancellationToken::new() });
+        let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain: CancellationToken::new() });
         Ok(Arc::new(Self { sessions, admission, slots, metrics, health, moved, on_act }))
     }
 
@@ -118,17 +118,17 @@ impl Server {
     /// The same server with other rules, for connections that come from now on; those that are here keep the ones that
     /// they were told.
     #[must_use]
-    pub fn renewed(&self, rules: Rules, timing: Timing, limits: Limits) -> Arc<Self> {
+    pub fn renewed(&self, rules: session::Config, timing: pump::Config, limits: Config) -> Arc<Self> {
         let (hub, drain) = (Arc::clone(&self.sessions.hub), self.sessions.drain.clone());
         let metrics = self.metrics.renewed(bounds(&hub, limits, &rules, self.metrics.bounds().circuits));
         let (admission, slots) = (Arc::clone(&self.admission), Arc::clone(&self.slots));
-        let sessions = Arc::new(pump::Settings { hub, rules, timing, drain });
+        let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain });
         let (health, moved, on_act) = (self.health.clone(), self.moved.clone(), Arc::clone(&self.on_act));
         Arc::new(Self { sessions, admission, slots, metrics, health, moved, on_act })
     }
 }
 
-fn bounds(hub: &Hub, limits: Limits, rules: &Rules, circuits: usize) -> metrics::Bounds {
+fn bounds(hub: &Hub, limits: Config, rules: &session::Config, circuits: usize) -> metrics::Bounds {
     metrics::Bounds {
         clients: limits.sessions,
         unauthenticated: limits.unauthenticated,
@@ -156,7 +156,7 @@ pub struct Upgraded {
     pub connection: PeerConnection,
 }
 
-/// Serves one connection to its end. `slot` is one of [`Limits::unauthenticated`]: free again once the peer has
+/// Serves one connection to its end. `slot` is one of [`Config::unauthenticated`]: free again once the peer has
 /// authenticated; and when it is lost before, the connection ends.
 pub async fn serve(server: Arc<Server>, incoming: Incoming, slot: Slot) {
     let Incoming { peer, io, listener, circuit, permit: transports } = incoming;

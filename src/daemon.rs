@@ -64,7 +64,7 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
-    let waiting = MessageStore::open(hub::Settings::from_config(&config), config.survive_restart)?;
+    let waiting = MessageStore::open(hub::Config::from_config(&config), config.survive_restart)?;
     let actions = Actions::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitFigures>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
@@ -207,7 +207,7 @@ fn moved(state_dir: &std::path::Path) -> Option<bytes::Bytes> {
     }
 }
 
-impl hub::Settings {
+impl hub::Config {
     fn from_config(config: &Config) -> Self {
         let rate = Rate::new(config.rules.messages_per_minute, config.rules.message_burst);
         Self { bounds: config.bounds, rate, sessions: config.limits.sessions }

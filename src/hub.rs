@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{Fingerprint, Millis, Receipt};
-use ephemeral_core::store::{Bounds, Completion, Figures, AccountId, Store};
+use ephemeral_core::store::{self, Completion, Figures, AccountId, Store};
 pub use lifetime::{RestoreError, Restored};
 pub use session_handle::{Collected, SessionEnd, Kept, SessionHandle};
 
@@ -26,9 +26,9 @@ const RECEIPTS: usize = 16_384;
 
 /// What a hub is told when it is made.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct Config {
     /// The store's bounds.
-    pub bounds: Bounds,
+    pub bounds: store::Config,
     /// Messages a minute a fingerprint.
     pub rate: Rate,
     /// Authenticated sessions.
@@ -43,7 +43,7 @@ pub struct Hub {
 }
 
 struct State {
-    settings: Settings,
+    settings: Config,
     store: Store,
     epoch: Arc<str>,
     /// By the index of the account in the store.
@@ -148,13 +148,13 @@ impl Hub {
 
     /// The store's bounds.
     #[must_use]
-    pub fn bounds(&self) -> Bounds {
+    pub fn bounds(&self) -> store::Config {
         self.lock().settings.bounds
     }
 
     /// What holds from now on. Who is here stays, and so does what waits. A file in RAM keeps the size that it has:
     /// `total_bytes` should be what it was.
-    pub fn set_settings(&self, settings: Settings) {
+    pub fn set_settings(&self, settings: Config) {
         let mut state = self.lock();
         state.settings = settings;
         state.store.set_bounds(settings.bounds);

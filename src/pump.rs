@@ -22,13 +22,13 @@ use crate::admission::{PeerConnection, Slot};
 use crate::hub::{Hub, JoinError};
 use crate::transport::{CircuitHandle, Io};
 use ephemeral_core::protocol::{CloseReason, Welcome, encode};
-use ephemeral_core::session::{AwaitingAuth, Established, Rules};
+use ephemeral_core::session::{self, AwaitingAuth, Established};
 use established::Pump;
 use websocket::{Socket, close, hang_up, open, reason_of};
 
 /// How long a session waits for its peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
+pub struct Config {
     /// From the upgrade to a valid `auth` frame.
     pub auth_timeout: Duration,
     /// Between two pings.
@@ -39,7 +39,7 @@ pub struct Timing {
     pub write_timeout: Duration,
 }
 
-impl Default for Timing {
+impl Default for Config {
     fn default() -> Self {
         Self {
             auth_timeout: Duration::from_secs(10),
@@ -51,13 +51,13 @@ impl Default for Timing {
 }
 
 /// What every session needs.
-pub struct Settings {
+pub struct SessionContext {
     /// Where messages wait.
     pub hub: Arc<Hub>,
     /// What holds for every session.
-    pub rules: Rules,
+    pub rules: session::Config,
     /// How long it waits for its peer.
-    pub timing: Timing,
+    pub timing: Config,
     /// Cancelled when the server shuts down.
     pub drain: CancellationToken,
 }
@@ -68,7 +68,7 @@ const TURN_BYTES: usize = 16 * 1024;
 /// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `slot` is
 /// given up once the peer has authenticated; from then on `circuit`, if there is one, counts as established.
 pub async fn run(
-    settings: Arc<Settings>,
+    settings: Arc<SessionContext>,
     io: Box<dyn Io>,
     read_ahead: Bytes,
     session: AwaitingAuth,
@@ -96,7 +96,7 @@ pub async fn run(
 
 /// Challenge, answer, `welcome`.
 async fn authenticate(
-    settings: Arc<Settings>,
+    settings: Arc<SessionContext>,
     mut socket: Socket,
     session: AwaitingAuth,
     mut connection: PeerConnection,
@@ -141,7 +141,7 @@ async fn authenticate(
 
 /// `Ok(None)` if the peer is gone.
 async fn answer(
-    settings: &Settings,
+    settings: &SessionContext,
     socket: &mut Socket,
     session: AwaitingAuth,
     connection: &PeerConnection,

@@ -176,18 +176,18 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::events::Events;
-    use crate::hub::{Hub, Settings};
+    use crate::hub::{self, Hub};
     use crate::transport::Peer;
-    use ephemeral_core::limits::{Policy, Rate};
+    use ephemeral_core::limits::{self, Rate};
     use ephemeral_core::protocol::Millis;
-    use ephemeral_core::store::Bounds;
+    use ephemeral_core::store;
 
     /// Somebody who is let in, while another connection of the same peer gets it blocked.
     fn is_let_in_while(blocks: impl Fn(&PeerConnection)) -> bool {
-        let settings = Settings { bounds: Bounds::default(), rate: Rate::new(60, 60), sessions: 10 };
+        let settings = hub::Config { bounds: store::Config::default(), rate: Rate::new(60, 60), sessions: 10 };
         let hub = Hub::new(settings, Clock::anchored(Millis(1_767_355_200_000))).unwrap();
         let events = Arc::new(Events::new(hub.now()).unwrap());
-        let admission = Admission::new(Policy { strikes: 2, ..Policy::default() }, Arc::clone(&hub), events);
+        let admission = Admission::new(limits::Config { strikes: 2, ..limits::Config::default() }, Arc::clone(&hub), events);
         let someone = Fingerprint::from(&SigningKey::from_bytes(&[1; 32]).verifying_key());
         let peer = Peer::Address([192, 0, 2, 1].into());
         let (mut connection, other) = (admission.enter(peer).unwrap(), admission.enter(peer).unwrap());

@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::route::RouteArgs;
 use super::stop;
 use ephemeral_client::text::{printable, printable_json};
-use ephemeral_client::{Event, Options, Session};
+use ephemeral_client::{Event, ConnectOptions, Session};
 use ephemeral_core::protocol::ReceivedMessage;
 
 /// How long `--once` tries, unless it is told.
@@ -51,7 +51,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let options = Options { receipts: !args.no_receipts, ..Options::default() };
+    let options = ConnectOptions { receipts: !args.no_receipts, ..ConnectOptions::default() };
     let mut session = args.route.session(options)?;
     let outcome = receive(&mut session, &args).await;
     let arrived = session.close().await;

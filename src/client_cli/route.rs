@@ -11,7 +11,7 @@ use directories::ProjectDirs;
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
 use ephemeral_client::moved::Book;
-use ephemeral_client::{Arti, Dial, Direct, Event, Options, ServerUrl, Session, Socks, discovery_file, key_file};
+use ephemeral_client::{Arti, Dial, Direct, Event, ConnectOptions, ServerUrl, Session, Socks, discovery_file, key_file};
 use ephemeral_tor::TorError;
 
 #[derive(Args)]
@@ -59,7 +59,7 @@ pub(super) struct RouteArgs {
 
 impl RouteArgs {
     /// A session that has not dialled yet.
-    pub(super) fn session(&self, options: Options) -> Result<Session, Failure> {
+    pub(super) fn session(&self, options: ConnectOptions) -> Result<Session, Failure> {
         let identity = key_file::read(&self.key.path()?)?;
         Ok(Session::new(self.dialer()?, self.current()?, identity, options))
     }

@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure};
 use super::route::RouteArgs;
 use super::stop;
 use ephemeral_client::outbox::Outbox;
-use ephemeral_client::{Event, Options, Outgoing, Session};
+use ephemeral_client::{Event, ConnectOptions, Outgoing, Session};
 use ephemeral_core::protocol::{Fingerprint, ReceiptStatus};
 
 const NO_ENCRYPTION: &str = "\
@@ -72,7 +72,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::usage(NO_ENCRYPTION));
     }
     // A session takes what waits for this identity, too; nothing of it is acknowledged, so it comes again.
-    let options = Options { window: Some(1), ..Options::default() };
+    let options = ConnectOptions { window: Some(1), ..ConnectOptions::default() };
     let mut session = args.route.session(options)?;
     let content = match args.text.as_deref() {
         None | Some("-") => {

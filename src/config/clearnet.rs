@@ -10,7 +10,7 @@ use super::document::Document;
 use super::problem::Problem;
 use super::setting::Setting;
 use super::sources;
-use crate::transport::clearnet::{Settings, TlsFile, TlsFiles};
+use crate::transport::clearnet::{self, TlsFile, TlsFiles};
 use crate::{conn, pump, transport};
 
 /// What the file says, before the environment and the flags were asked.
@@ -117,8 +117,8 @@ impl ClearnetTable {
 
     /// What is in force. A connection that is being prepared counts as, and may take as long as, one that has not
     /// authenticated.
-    pub(super) fn settings(self, listen: SocketAddr, limits: &conn::Limits, timing: &pump::Timing) -> Settings {
-        Settings {
+    pub(super) fn settings(self, listen: SocketAddr, limits: &conn::Config, timing: &pump::Config) -> clearnet::Config {
+        clearnet::Config {
             listen,
             tls: self.tls(),
             server_names: self.server_names.value,

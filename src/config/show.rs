@@ -7,7 +7,7 @@ use super::Config;
 use super::tables::{LEVELS, SANITIZE, VANGUARDS};
 use crate::transport::{clearnet, onion_service};
 use crate::{conn, pump};
-use ephemeral_core::limits::Policy;
+use ephemeral_core::limits;
 use ephemeral_core::{session, store};
 
 impl Config {
@@ -26,12 +26,12 @@ impl Config {
         let Self { state_dir, bounds, survive_restart, rules, timing, limits, policy, .. } = self;
         let Self { admin_socket, clearnet, onion, grace, dead_man, log_level, log_filter, log_format, .. } = self;
         // What is kept for those who are online follows from the total.
-        let store::Bounds { mailbox_messages, mailbox_bytes, sender_bytes, total_bytes, kept_for_online: _ } = bounds;
-        let session::Rules { content_bytes, sanitize, default_ttl_s, max_ttl_s, .. } = rules;
-        let session::Rules { messages_per_minute, message_burst, window, .. } = rules;
-        let pump::Timing { auth_timeout, ping_interval, idle_timeout, write_timeout } = timing;
-        let conn::Limits { unauthenticated, sessions } = limits;
-        let Policy { requests, connections, strikes, window_ms, duration_ms } = policy;
+        let store::Config { mailbox_messages, mailbox_bytes, sender_bytes, total_bytes, kept_for_online: _ } = bounds;
+        let session::Config { content_bytes, sanitize, default_ttl_s, max_ttl_s, .. } = rules;
+        let session::Config { messages_per_minute, message_burst, window, .. } = rules;
+        let pump::Config { auth_timeout, ping_interval, idle_timeout, write_timeout } = timing;
+        let conn::Config { unauthenticated, sessions } = limits;
+        let limits::Config { requests, connections, strikes, window_ms, duration_ms } = policy;
 
         // Quoted: a line break in a path would end the comment.
         writeln!(out, "# state directory: {state_dir:?}")?;
@@ -99,7 +99,7 @@ impl Config {
                 ],
             )?,
             Some(settings) => {
-                let clearnet::Settings {
+                let clearnet::Config {
                     listen,
                     server_names,
                     allow_plaintext,
@@ -133,9 +133,9 @@ impl Config {
             }
         }
         let Some(onion) = onion else { return table("onion", &[("enabled", &false)]) };
-        let onion_service::Settings { nickname, port, vanguards, introduction_points, introduction_rate, .. } = onion;
-        let onion_service::Settings { introduction_burst, proof_of_work, streams_per_circuit, circuits, .. } = onion;
-        let onion_service::Settings { circuits_per_second, circuit_burst, restricted, show_stats, memory_bytes, tor, .. } =
+        let onion_service::Config { nickname, port, vanguards, introduction_points, introduction_rate, .. } = onion;
+        let onion_service::Config { introduction_burst, proof_of_work, streams_per_circuit, circuits, .. } = onion;
+        let onion_service::Config { circuits_per_second, circuit_burst, restricted, show_stats, memory_bytes, tor, .. } =
             onion;
         // Where the table below has a limit of its own, this one has no effect.
         let memory_key = if onion_service::limits_memory(tor) { "# memory_bytes" } else { "memory_bytes" };

@@ -10,7 +10,7 @@ use super::setting::Setting;
 use crate::logging::LogLevel;
 use crate::transport::onion_service::{self, Vanguards};
 use crate::{conn, pump};
-use ephemeral_core::limits::{Policy, REQUESTS, Rate};
+use ephemeral_core::limits::{self, REQUESTS, Rate};
 use ephemeral_core::protocol::Sanitize;
 use ephemeral_core::{dead_man, session, store};
 
@@ -21,24 +21,24 @@ const BOOKKEEPING_BYTES: usize = 256;
 
 /// The tables, before the environment and the flags were asked.
 pub(super) struct Tables {
-    pub(super) bounds: store::Bounds,
+    pub(super) bounds: store::Config,
     pub(super) survive_restart: bool,
-    pub(super) rules: session::Rules,
-    pub(super) timing: pump::Timing,
-    pub(super) limits: conn::Limits,
-    pub(super) policy: Policy,
+    pub(super) rules: session::Config,
+    pub(super) timing: pump::Config,
+    pub(super) limits: conn::Config,
+    pub(super) policy: limits::Config,
     pub(super) grace: Duration,
     pub(super) log_level: LogLevel,
-    pub(super) dead_man: dead_man::Settings,
+    pub(super) dead_man: dead_man::Config,
     pub(super) clearnet: ClearnetTable,
     pub(super) onion_enabled: Setting<bool>,
-    pub(super) onion: onion_service::Settings,
+    pub(super) onion: onion_service::Config,
 }
 
 impl Tables {
     /// Reads all of them; what is wrong is left in the document's problems.
     pub(super) fn read(document: &mut Document<'_>) -> Self {
-        let mut rules = session::Rules::default();
+        let mut rules = session::Config::default();
         let (bounds, survive_restart) = store(document, &mut rules);
         let (limits, policy) = limits(document, &mut rules);
         let timing = session(document, &mut rules);
@@ -78,8 +78,8 @@ fn bytes_max() -> usize {
     usize::try_from(1_u64 << 40).unwrap_or(usize::MAX)
 }
 
-fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> (store::Bounds, bool) {
-    let bounds = store::Bounds::default();
+fn store(document: &mut Document<'_>, rules: &mut session::Config) -> (store::Config, bool) {
+    let bounds = store::Config::default();
     let bytes_max = bytes_max();
 
     let mut table = document.section("store");
@@ -110,7 +110,7 @@ fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> (store::Bou
     rules.max_ttl_s = max_ttl.value;
     rules.content_bytes = content.value;
     rules.sanitize = sanitize.value;
-    let bounds = store::Bounds {
+    let bounds = store::Config {
         mailbox_messages: messages.value,
         mailbox_bytes: mailbox.value,
         sender_bytes: sender.value,
@@ -120,9 +120,9 @@ fn store(document: &mut Document<'_>, rules: &mut session::Rules) -> (store::Bou
     (bounds, survive_restart)
 }
 
-fn limits(document: &mut Document<'_>, rules: &mut session::Rules) -> (conn::Limits, Policy) {
-    let limits = conn::Limits::default();
-    let default = Policy::default();
+fn limits(document: &mut Document<'_>, rules: &mut session::Config) -> (conn::Config, limits::Config) {
+    let limits = conn::Config::default();
+    let default = limits::Config::default();
     let (per_minute, burst) = REQUESTS;
     let mut table = document.section("limits");
     let per_minute = table.number("requests_per_minute", 1..=1_000_000, per_minute).value;
@@ -141,11 +141,11 @@ fn limits(document: &mut Document<'_>, rules: &mut session::Rules) -> (conn::Lim
     table.finish();
 
     let requests = Rate::new(per_minute, burst);
-    (conn::Limits { unauthenticated, sessions }, Policy { requests, connections, strikes, window_ms, duration_ms })
+    (conn::Config { unauthenticated, sessions }, limits::Config { requests, connections, strikes, window_ms, duration_ms })
 }
 
-fn session(document: &mut Document<'_>, rules: &mut session::Rules) -> pump::Timing {
-    let timing = pump::Timing::default();
+fn session(document: &mut Document<'_>, rules: &mut session::Config) -> pump::Config {
+    let timing = pump::Config::default();
     let milliseconds = u64::try_from(timing.auth_timeout.as_millis()).unwrap_or(u64::MAX);
 
     let mut table = document.section("session");
@@ -159,7 +159,7 @@ fn session(document: &mut Document<'_>, rules: &mut session::Rules) -> pump::Tim
     // Otherwise a peer that answers every ping would be taken for a silent one.
     document.problems.extend(idle.must_be("greater than", &ping, "less than", |high, low| high > low));
 
-    pump::Timing {
+    pump::Config {
         auth_timeout: Duration::from_millis(auth.value),
         ping_interval: Duration::from_secs(ping.value),
         idle_timeout: Duration::from_secs(idle.value),
@@ -167,7 +167,7 @@ fn session(document: &mut Document<'_>, rules: &mut session::Rules) -> pump::Tim
     }
 }
 
-fn dead_man(document: &mut Document<'_>) -> dead_man::Settings {
+fn dead_man(document: &mut Document<'_>) -> dead_man::Config {
     let mut table = document.section("panic");
     let after_days = table.number("after_days", 0..=3650, 0).value;
     let keys = table.boolean("keys", false);
@@ -175,11 +175,11 @@ fn dead_man(document: &mut Document<'_>) -> dead_man::Settings {
     if keys.value && after_days == 0 {
         document.problems.push(keys.problem("has no effect while after_days is 0: set it, or leave keys out"));
     }
-    dead_man::Settings { after_days, keys: keys.value }
+    dead_man::Config { after_days, keys: keys.value }
 }
 
-fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Settings) {
-    let default = onion_service::Settings::default();
+fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) {
+    let default = onion_service::Config::default();
     let mut table = document.section("onion");
     let enabled = table.boolean("enabled", true);
     let nickname = table.read("nickname", default.nickname, nickname).value;
@@ -216,7 +216,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Settings
     if memory.told.is_some() && onion_service::limits_memory(&tor) {
         document.problems.push(memory.problem("has no effect beside tor.system.memory.max: remove one of the two"));
     }
-    let settings = onion_service::Settings {
+    let settings = onion_service::Config {
         nickname,
         port,
         vanguards,

@@ -139,7 +139,7 @@ fn every_key_arrives_where_it_has_its_effect() {
     let config = load(EVERYTHING, &[], Flags::default()).expect("valid");
     let expected = Config {
         state_dir: "/var/lib/test".into(),
-        bounds: store::Bounds {
+        bounds: store::Config {
             mailbox_messages: 7,
             mailbox_bytes: 2000,
             sender_bytes: 3000,
@@ -147,7 +147,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             kept_for_online: 500,
         },
         survive_restart: false,
-        rules: session::Rules {
+        rules: session::Config {
             content_bytes: 1000,
             sanitize: ephemeral_core::protocol::Sanitize::Reject,
             default_ttl_s: 60,
@@ -156,14 +156,14 @@ fn every_key_arrives_where_it_has_its_effect() {
             message_burst: 12,
             window: 6,
         },
-        timing: pump::Timing {
+        timing: pump::Config {
             auth_timeout: Duration::from_millis(1500),
             ping_interval: Duration::from_secs(3),
             idle_timeout: Duration::from_secs(4),
             write_timeout: Duration::from_secs(5),
         },
-        limits: conn::Limits { unauthenticated: 13, sessions: 14 },
-        policy: Policy {
+        limits: conn::Config { unauthenticated: 13, sessions: 14 },
+        policy: ephemeral_core::limits::Config {
             requests: Rate::new(15, 16),
             connections: 17,
             strikes: 18,
@@ -171,7 +171,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             duration_ms: 20_000,
         },
         admin_socket: "/var/lib/test/admin.sock".into(),
-        clearnet: Some(transport::clearnet::Settings {
+        clearnet: Some(transport::clearnet::Config {
             listen: "192.0.2.1:80".parse().expect("an address"),
             server_names: vec!["chat.example".into(), "[2001:db8::1]".into()],
             allow_plaintext: true,
@@ -184,7 +184,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             preparing: 13,
             preparation: Duration::from_millis(1500),
         }),
-        onion: Some(transport::onion_service::Settings {
+        onion: Some(transport::onion_service::Config {
             nickname: "other".into(),
             port: 81,
             vanguards: transport::onion_service::Vanguards::Lite,
@@ -202,7 +202,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),
         }),
         grace: Duration::from_secs(21),
-        dead_man: ephemeral_core::dead_man::Settings { after_days: 22, keys: true },
+        dead_man: ephemeral_core::dead_man::Config { after_days: 22, keys: true },
         log_level: crate::logging::LogLevel::Debug,
         log_filter: "debug".into(),
         log_format: LogFormat::Text,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::clock::Clock;
-use crate::hub::{Hub, RestoreError, Restored, Settings};
+use crate::hub::{self, Hub, RestoreError, Restored};
 use crate::{memfd_journal, systemd};
 
 /// A hub, and what its end has to be.
@@ -18,7 +18,7 @@ pub(super) struct MessageStore {
 
 impl MessageStore {
     /// `survive`: what waits is to be there after a restart, if there is a service manager that can keep it.
-    pub(super) fn open(settings: Settings, survive: bool) -> anyhow::Result<Self> {
+    pub(super) fn open(settings: hub::Config, survive: bool) -> anyhow::Result<Self> {
         if survive && systemd::is_managed() {
             // Running without is better than not running.
             match Self::in_file(settings) {
@@ -30,7 +30,7 @@ impl MessageStore {
         Ok(Self { hub, kept: false })
     }
 
-    fn in_file(settings: Settings) -> anyhow::Result<Arc<Hub>> {
+    fn in_file(settings: hub::Config) -> anyhow::Result<Arc<Hub>> {
         match systemd::take_store_fd() {
             Ok(None) => {}
             Err(error) => tracing::error!("what the service manager kept cannot be opened, and is lost: {error}"),

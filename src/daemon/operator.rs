@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::conn::{self, Server};
 use crate::erase;
 use crate::http::Act;
-use ephemeral_core::dead_man::{DeadMan, Figures, Moment, Settings, Verdict};
+use ephemeral_core::dead_man::{self, DeadMan, Figures, Moment, Verdict};
 use marks::Kept;
 
 /// Between two looks at the dead-man switch.
@@ -43,7 +43,7 @@ struct Switch {
 
 impl Actions {
     /// Reads when somebody last checked in, if that matters.
-    pub(super) fn open(state_dir: PathBuf, settings: Settings) -> Arc<Self> {
+    pub(super) fn open(state_dir: PathBuf, settings: dead_man::Config) -> Arc<Self> {
         let (clock, started) = (Clock::System, Instant::now());
         let now = Moment { wall: clock.now(), running_ms: 0 };
         let switch = (settings.after_days > 0).then(|| Kept::open(&state_dir)).and_then(|(kept, marks)| {

@@ -65,7 +65,7 @@ impl Reload {
         let before = self.server.borrow().clone();
         before.admission.set_policy(next.policy);
         before.slots.set_bound(next.limits.unauthenticated);
-        before.sessions.hub.set_settings(hub::Settings::from_config(&next));
+        before.sessions.hub.set_settings(hub::Config::from_config(&next));
         self.server.send_replace(before.renewed(next.rules.clone(), next.timing, next.limits));
 
         let (changed, waits) = (differences(config, &next), differences(&next, &told));
@@ -120,13 +120,13 @@ fn in_force(now: &Config, told: &Config) -> Config {
         // What is allowed depends on where it listens.
         _ => fixed.clearnet,
     };
-    let store::Bounds { total_bytes, kept_for_online, .. } = fixed.bounds;
+    let store::Config { total_bytes, kept_for_online, .. } = fixed.bounds;
     // No `..`: a new field does not compile until it is known whether it can change.
     Config {
         dead_man: fixed.dead_man,
         state_dir: fixed.state_dir,
         admin_socket: fixed.admin_socket,
-        bounds: store::Bounds { total_bytes, kept_for_online, ..told.bounds },
+        bounds: store::Config { total_bytes, kept_for_online, ..told.bounds },
         survive_restart: fixed.survive_restart,
         onion: fixed.onion,
         log_format: fixed.log_format,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use data_encoding::BASE64URL_NOPAD;
 use tokio::sync::Notify;
 
-use super::{Hub, Settings, State, Totals, Wakes};
+use super::{Hub, Config, State, Totals, Wakes};
 use crate::clock::Clock;
 use crate::memfd_journal::{Found, MemfdJournal, MemfdJournalError, Unreadable};
 use ephemeral_core::store::{Figures, Journal, Seed, Store};
@@ -45,7 +45,7 @@ impl Hub {
     ///
     /// # Errors
     /// If the operating system has no random numbers.
-    pub fn new(settings: Settings, clock: Clock) -> Result<Arc<Self>, getrandom::Error> {
+    pub fn new(settings: Config, clock: Clock) -> Result<Arc<Self>, getrandom::Error> {
         let (epoch, seed) = random_lifetime()?;
         let store = Store::new(settings.bounds, seed, clock.now());
         Ok(Self::with(settings, clock, &epoch, store))
@@ -56,7 +56,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`RestoreError`]; the file is as it was, then.
-    pub fn restore(settings: Settings, clock: Clock, file: File) -> Result<(Arc<Self>, Restored), RestoreError> {
+    pub fn restore(settings: Config, clock: Clock, file: File) -> Result<(Arc<Self>, Restored), RestoreError> {
         // First what can fail.
         let (fresh_epoch, fresh_seed) = random_lifetime()?;
         let (mut memory, found) = MemfdJournal::open(file, settings.bounds.total_bytes)?;
@@ -83,7 +83,7 @@ impl Hub {
         Ok((Self::with(settings, clock, &epoch, store), restored))
     }
 
-    fn with(settings: Settings, clock: Clock, epoch: &[u8; 16], store: Store) -> Arc<Self> {
+    fn with(settings: Config, clock: Clock, epoch: &[u8; 16], store: Store) -> Arc<Self> {
         let state = State {
             settings,
             store,

@@ -14,7 +14,7 @@ use ephemeral_core::session::{Draft, Refusal, Submission};
 const START: Millis = Millis(1_767_355_200_000);
 
 fn hub_with(rate: Rate, sessions: usize) -> Arc<Hub> {
-    Hub::new(Settings { bounds: Bounds::default(), rate, sessions }, Clock::anchored(START)).unwrap()
+    Hub::new(Config { bounds: ephemeral_core::store::Config::default(), rate, sessions }, Clock::anchored(START)).unwrap()
 }
 
 fn hub() -> Arc<Hub> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::*;
 use ephemeral_core::protocol::{Fingerprint, Millis};
-use ephemeral_core::store::{Bounds, Letter, Next, AccountId, RECORD_COST, Store};
+use ephemeral_core::store::{self, Letter, Next, AccountId, RECORD_COST, Store};
 use layout::CHUNK_BLOCKS;
 
 const NOW: Millis = Millis(1_767_355_200_000);
@@ -105,7 +105,7 @@ fn begin(medium: &Recorded) -> Store {
     let (mut file, found) = MemfdJournal::read(medium.clone()).unwrap();
     assert!(matches!(found, Found::Nothing));
     file.begin(EPOCH, &SEED);
-    Store::with_journal(Bounds::default(), SEED, NOW, Box::new(file))
+    Store::with_journal(store::Config::default(), SEED, NOW, Box::new(file))
 }
 
 fn open(medium: &Recorded) -> (MemfdJournal<Recorded>, Leftover) {
@@ -119,7 +119,7 @@ fn restore(medium: &Recorded, now: Millis) -> (Store, usize) {
     let (file, left) = open(medium);
     assert_eq!((left.epoch, left.damaged), (EPOCH, 0), "a kill damages nothing");
     let torn = left.torn_blocks;
-    (Store::restore(Bounds::default(), left.seed, now, Box::new(file), left.remembered), torn)
+    (Store::restore(store::Config::default(), left.seed, now, Box::new(file), left.remembered), torn)
 }
 
 /// Longer than a head and a block.
@@ -331,7 +331,7 @@ fn a_damaged_message_is_dropped_and_reported_and_the_others_stay() {
         image.state().bytes[place] ^= 0x55;
         let (file, left) = open(&image);
         assert!(left.damaged == 1 || left.torn_blocks > 0 || left.remembered.len() == 2, "byte {place}");
-        let mut next = Store::restore(Bounds::default(), left.seed, NOW, Box::new(file), left.remembered);
+        let mut next = Store::restore(store::Config::default(), left.seed, NOW, Box::new(file), left.remembered);
         let fetched = fetch(&mut next, BOB, NOW);
         assert_eq!(fetched.last().unwrap(), &("kept".to_owned(), "another".to_owned(), 1001), "byte {place}");
         assert!(fetched.len() == 1 || fetched[0].1 == content(1), "byte {place}: delivered although it is damaged");

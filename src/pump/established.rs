@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::websocket::{Socket, reason_of};
-use super::{Settings, TURN_BYTES, offence};
+use super::{SessionContext, TURN_BYTES, offence};
 use crate::events::Kind;
 use crate::admission::PeerConnection;
 use crate::hub::{SessionEnd, Kept, SessionHandle, Wakes};
@@ -26,7 +26,7 @@ const LARGE_FRAME: usize = 16 * 1024;
 pub(super) struct Pump(Option<Box<State>>);
 
 struct State {
-    settings: Arc<Settings>,
+    settings: Arc<SessionContext>,
     socket: Socket,
     session: Established,
     session_handle: SessionHandle,
@@ -61,7 +61,7 @@ impl From<SessionEnd> for End {
 }
 
 impl Pump {
-    pub(super) fn new(settings: Arc<Settings>, socket: Socket, session: Established, session_handle: SessionHandle, connection: PeerConnection) -> Self {
+    pub(super) fn new(settings: Arc<SessionContext>, socket: Socket, session: Established, session_handle: SessionHandle, connection: PeerConnection) -> Self {
         let now = Instant::now();
         let timer = Box::pin(sleep_until(now + settings.timing.ping_interval));
         Self(Some(Box::new(State {

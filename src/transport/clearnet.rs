@@ -23,7 +23,7 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// The `[clearnet]` table, validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct Config {
     /// Where to listen; port 0: one that the system picks.
     pub listen: SocketAddr,
     /// Further accepted `Host` names, as [`super::host_name`] writes them.
@@ -94,14 +94,14 @@ struct ListenerState {
 
 impl ListenerState {
     /// `address`: where it listens.
-    fn new(settings: &Settings, address: SocketAddr, tls: Option<Arc<Tls>>) -> Self {
+    fn new(settings: &Config, address: SocketAddr, tls: Option<Arc<Tls>>) -> Self {
         let listener = Listener {
             tls: tls.is_some(),
             trusted_proxies: settings.trusted_proxies.clone(),
             allowed_origins: settings.allowed_origins.clone(),
             ..Listener::clearnet(address, &settings.server_names)
         };
-        let Settings { proxy_protocol, preparing, preparation, .. } = *settings;
+        let Config { proxy_protocol, preparing, preparation, .. } = *settings;
         Self { listener: Arc::new(listener), tls, proxy_protocol, preparing, preparation }
     }
 
@@ -128,7 +128,7 @@ impl Control {
     ///
     /// # Errors
     /// Which file is to be mended, and how. Everything stays as it was then.
-    pub fn apply(&self, settings: &Settings) -> Result<(), TlsError> {
+    pub fn apply(&self, settings: &Config) -> Result<(), TlsError> {
         let served = self.state.borrow().tls.clone();
         let tls = match (served, &settings.tls) {
             (Some(served), Some(files)) if served.files() == files => {
@@ -147,7 +147,7 @@ impl Control {
 ///
 /// # Errors
 /// [`ClearnetError`]: a sentence for the person who chose the address.
-pub async fn bind(settings: &Settings) -> Result<Bound, ClearnetError> {
+pub async fn bind(settings: &Config) -> Result<Bound, ClearnetError> {
     let address = settings.listen;
     let failed = |source: io::Error| match source.kind() {
         ErrorKind::AddrInUse => ClearnetError::InUse(address),

@@ -45,7 +45,7 @@ pub enum Vanguards {
 
 /// The `[onion]` and `[tor]` tables, validated.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
+pub struct Config {
     /// Arti's name for the service: the key's name in the state directory.
     pub nickname: String,
     /// The virtual port.
@@ -81,7 +81,7 @@ pub struct Settings {
     pub tor: toml::Table,
 }
 
-impl Default for Settings {
+impl Default for Config {
     fn default() -> Self {
         Self {
             nickname: "ephemeral".into(),
@@ -122,7 +122,7 @@ pub enum OnionError {
 /// The service's address, without a network: reads its key from the state directory, and makes one if there is none.
 /// It is the key that [`run`] uses, and it may be asked for while another process runs the service.
 pub fn address(state_dir: &Path, nickname: &str) -> Result<String, OnionError> {
-    let settings = Settings { nickname: nickname.to_owned(), ..Settings::default() };
+    let settings = Config { nickname: nickname.to_owned(), ..Config::default() };
     service::address(&settings, state_dir)
 }
 
@@ -134,7 +134,7 @@ pub fn limits_memory(table: &toml::Table) -> bool {
 
 /// Checks a `[tor]` table without starting anything. The text of the error names the key.
 pub fn validate_tor_table(table: &toml::Table) -> Result<(), String> {
-    let settings = Settings { tor: table.clone(), ..Settings::default() };
+    let settings = Config { tor: table.clone(), ..Config::default() };
     match service::client_config(&settings, Path::new("/nonexistent")) {
         Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),
@@ -171,7 +171,7 @@ impl Outlets {
 ///
 /// The streams buffer what is written to them: flush what must leave.
 pub async fn run(
-    settings: Settings,
+    settings: Config,
     state_dir: PathBuf,
     outlets: Outlets,
     cancel: CancellationToken,
@@ -205,7 +205,7 @@ pub async fn run(
 }
 
 /// Launches again, for ever: what went well once may do so again, and there is more to the daemon than this.
-async fn relaunch(settings: &Settings, state_dir: &Path, address: &str, reachability: &reachability::Reachability) -> Service {
+async fn relaunch(settings: &Config, state_dir: &Path, address: &str, reachability: &reachability::Reachability) -> Service {
     loop {
         reachability.heartbeat(Instant::now());
         tokio::time::sleep(reachability.pause()).await;

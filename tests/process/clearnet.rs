@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ephemeral::transport::clearnet::{self, Settings, Tls, TlsFiles};
+use ephemeral::transport::clearnet::{self, Tls, TlsFiles};
 use ephemeral::transport::{Incoming, Peer};
 use ephemeral_test_support::daemon::{Daemon, PATIENCE};
 use ephemeral_test_support::tls::{connector, handshake};
@@ -39,8 +39,8 @@ struct Listening {
     _task: JoinSet<()>,
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> clearnet::Config {
+    clearnet::Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         server_names: Vec::new(),
         allow_plaintext: false,
@@ -53,12 +53,12 @@ fn settings() -> Settings {
     }
 }
 
-/// Settings for a proxy on 127.0.0.1, which begins with a PROXY header.
-fn behind_a_proxy() -> Settings {
-    Settings { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], proxy_protocol: true, ..settings() }
+/// clearnet::Config for a proxy on 127.0.0.1, which begins with a PROXY header.
+fn behind_a_proxy() -> clearnet::Config {
+    clearnet::Config { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], proxy_protocol: true, ..settings() }
 }
 
-async fn listen(settings: Settings) -> Listening {
+async fn listen(settings: clearnet::Config) -> Listening {
     let bound = clearnet::bind(&settings).await.unwrap();
     let (address, tls) = (bound.address, bound.tls.clone());
     let (sender, incoming) = mpsc::channel(8);
@@ -116,7 +116,7 @@ async fn closed(client: &mut TcpStream) {
 async fn a_client_that_knows_the_certificate_talks_over_tls() {
     let directory = tempfile::tempdir().unwrap();
     let files = issue(directory.path(), "a");
-    let mut listening = listen(Settings { tls: Some(files.clone()), ..settings() }).await;
+    let mut listening = listen(clearnet::Config { tls: Some(files.clone()), ..settings() }).await;
     let mut client = handshake(&files.cert, listening.connect().await).await.unwrap();
     assert_eq!(client.get_ref().1.alpn_protocol(), Some(b"http/1.1".as_slice()));
     let mut incoming = listening.next().await;
@@ -138,7 +138,7 @@ async fn a_certificate_that_was_exchanged_is_for_new_connections_and_a_wrong_one
     let (files, next) = (issue(directory.path(), "a"), issue(directory.path(), "b"));
     let old = TlsFiles { cert: directory.path().join("old.pem"), ..files.clone() };
     fs::copy(&files.cert, &old.cert).unwrap();
-    let mut listening = listen(Settings { tls: Some(files.clone()), ..settings() }).await;
+    let mut listening = listen(clearnet::Config { tls: Some(files.clone()), ..settings() }).await;
     let tls = listening.tls.clone().unwrap();
     let mut first = handshake(&old.cert, listening.connect().await).await.unwrap();
     let mut of_first = listening.next().await;
@@ -173,7 +173,7 @@ async fn a_proxys_header_names_the_peer_before_tls_and_without_it() {
         assert_peer(&incoming, peer);
         exchange(&mut client, &mut incoming).await;
 
-        let mut listening = listen(Settings { tls: Some(files.clone()), ..behind_a_proxy() }).await;
+        let mut listening = listen(clearnet::Config { tls: Some(files.clone()), ..behind_a_proxy() }).await;
         let mut client = listening.connect().await;
         client.write_all(header).await.unwrap();
         let mut client = handshake(&files.cert, client).await.unwrap();
@@ -205,7 +205,7 @@ async fn nobody_elses_header_is_believed_or_even_read() {
     assert_eq!(read, header);
 
     // Where the protocol is off, it is nobody's.
-    let mut listening = listen(Settings { proxy_protocol: false, ..behind_a_proxy() }).await;
+    let mut listening = listen(clearnet::Config { proxy_protocol: false, ..behind_a_proxy() }).await;
     let _client = listening.connect().await;
     let incoming = listening.next().await;
     assert_peer(&incoming, "127.0.0.1");
@@ -218,7 +218,7 @@ async fn nobody_elses_header_is_believed_or_even_read() {
 async fn silent_connections_delay_nobody_and_the_oldest_of_them_give_way() {
     let directory = tempfile::tempdir().unwrap();
     let files = issue(directory.path(), "a");
-    let mut listening = listen(Settings { tls: Some(files.clone()), preparing: 4, ..settings() }).await;
+    let mut listening = listen(clearnet::Config { tls: Some(files.clone()), preparing: 4, ..settings() }).await;
     let mut silent = Vec::new();
     for number in 0..4 {
         silent.push(listening.connect().await);
@@ -245,10 +245,10 @@ async fn whoever_does_not_finish_the_handshake_in_time_is_closed() {
     let directory = tempfile::tempdir().unwrap();
     let tls = Some(issue(directory.path(), "a"));
     let preparation = Duration::from_millis(50);
-    let listening = listen(Settings { tls, preparation, ..settings() }).await;
+    let listening = listen(clearnet::Config { tls, preparation, ..settings() }).await;
     let mut silent = listening.connect().await;
     closed(&mut silent).await;
-    let listening = listen(Settings { preparation, ..behind_a_proxy() }).await;
+    let listening = listen(clearnet::Config { preparation, ..behind_a_proxy() }).await;
     let mut half = listening.connect().await;
     half.write_all(b"PROXY TCP4 192.0.2.1 ").await.unwrap();
     closed(&mut half).await;

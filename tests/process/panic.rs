@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::Output;
 
-use ephemeral_client::{Connection, Direct, Identity, Options, ServerUrl, Welcome};
+use ephemeral_client::{Connection, Direct, Identity, ConnectOptions, ServerUrl, Welcome};
 use ephemeral_core::protocol::{Millis, ServerEvent};
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, Manager, PATIENCE};
 use ephemeral_test_support::memory::times_in_memory;
@@ -58,7 +58,7 @@ async fn figures(directory: &Path) -> Value {
 
 async fn connect(number: u8, url: &ServerUrl) -> (Connection, Welcome) {
     let identity = Identity::from_seed(&[number; 32]);
-    Connection::connect(&Direct::default(), url, &identity, &Options::default()).await.unwrap()
+    Connection::connect(&Direct::default(), url, &identity, &ConnectOptions::default()).await.unwrap()
 }
 
 /// Alice, who has sent that to Bob, who is not there.

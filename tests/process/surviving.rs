@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use ephemeral_client::{Connection, Direct, Identity, Options, ServerUrl, Welcome};
+use ephemeral_client::{Connection, Direct, Identity, ConnectOptions, ServerUrl, Welcome};
 use ephemeral_core::protocol::{DeliveryType, Fingerprint, ReceivedMessage, ServerEvent};
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, Manager};
 use rustix::process::Signal;
@@ -38,7 +38,7 @@ impl Client {
         let identity = Identity::from_seed(&[number; 32]);
         let fingerprint = identity.fingerprint();
         let (connection, welcome) =
-            Connection::connect(&Direct::default(), url, &identity, &Options::default()).await.unwrap();
+            Connection::connect(&Direct::default(), url, &identity, &ConnectOptions::default()).await.unwrap();
         Self { connection, welcome, fingerprint }
     }
 

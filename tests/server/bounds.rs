@@ -1,10 +1,10 @@
 //! What the server has room for, and what it says at each bound.
 
-use ephemeral_core::store::{Bounds, ACCOUNT_COST, RECORD_COST};
+use ephemeral_core::store::{self, ACCOUNT_COST, RECORD_COST};
 use ephemeral_test_support::rig::{self, Options, Rig, Socket, fingerprint, message, pass, settle, sign};
 use serde_json::json;
 
-async fn rig_with(bounds: Bounds) -> (Rig, Socket) {
+async fn rig_with(bounds: store::Config) -> (Rig, Socket) {
     let mut rig = Rig::with(Options { bounds, ..Options::default() });
     let alice = rig.login(1).await;
     (rig, alice)
@@ -23,7 +23,7 @@ async fn bob_fetches(rig: &mut Rig, ids: &[&str]) -> Socket {
 
 #[tokio::test(start_paused = true)]
 async fn a_mailbox_holds_so_many_messages_and_evicts_none() {
-    let (mut rig, mut alice) = rig_with(Bounds { mailbox_messages: 3, ..Bounds::default() }).await;
+    let (mut rig, mut alice) = rig_with(store::Config { mailbox_messages: 3, ..store::Config::default() }).await;
     let mut carol = rig.login(3).await;
     for id in ["a", "b", "c"] {
         alice.sends(id, 2, "hi").await;
@@ -40,7 +40,7 @@ async fn a_mailbox_holds_so_many_messages_and_evicts_none() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mailbox_holds_so_many_bytes() {
-    let (mut rig, mut alice) = rig_with(Bounds { mailbox_bytes: 100, ..Bounds::default() }).await;
+    let (mut rig, mut alice) = rig_with(store::Config { mailbox_bytes: 100, ..store::Config::default() }).await;
     assert_eq!(alice.refused(&message("m", 2, &"x".repeat(101))).await, "mailbox_full");
     alice.sends("a", 2, &"x".repeat(60)).await;
     assert_eq!(alice.refused(&message("b", 2, &"x".repeat(41))).await, "mailbox_full");
@@ -54,7 +54,7 @@ async fn a_mailbox_holds_so_many_bytes() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_delivered_and_not_acknowledged_still_takes_room() {
-    let (mut rig, mut alice) = rig_with(Bounds { mailbox_messages: 1, ..Bounds::default() }).await;
+    let (mut rig, mut alice) = rig_with(store::Config { mailbox_messages: 1, ..store::Config::default() }).await;
     let mut bob = rig.login(2).await;
     alice.sends("a", 2, "hi").await;
     let first = bob.receives("a").await;
@@ -66,7 +66,7 @@ async fn what_was_delivered_and_not_acknowledged_still_takes_room() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_has_so_many_bytes_waiting_whoever_they_are_for() {
-    let (mut rig, mut alice) = rig_with(Bounds { sender_bytes: 1000, ..Bounds::default() }).await;
+    let (mut rig, mut alice) = rig_with(store::Config { sender_bytes: 1000, ..store::Config::default() }).await;
     alice.sends("a", 2, &"x".repeat(400)).await;
     let refused = alice.ask(&message("b", 3, &"x".repeat(450))).await;
     assert_eq!((&refused["code"], &refused["id"]), (&json!("sender_quota"), &json!("b")));
@@ -79,7 +79,7 @@ async fn a_sender_has_so_many_bytes_waiting_whoever_they_are_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_senders_quota_is_freed_by_acknowledgement_but_for_the_ids_that_are_remembered() {
-    let (mut rig, mut alice) = rig_with(Bounds { sender_bytes: 10 * RECORD_COST, ..Bounds::default() }).await;
+    let (mut rig, mut alice) = rig_with(store::Config { sender_bytes: 10 * RECORD_COST, ..store::Config::default() }).await;
     let mut bob = rig.login(2).await;
     let mut accepted = 0;
     loop {
@@ -105,7 +105,7 @@ async fn a_senders_quota_is_freed_by_acknowledgement_but_for_the_ids_that_are_re
 #[tokio::test(start_paused = true)]
 async fn the_store_holds_so_many_bytes_in_all() {
     let total = 2 * ACCOUNT_COST + 2 * (RECORD_COST + 1 + 500);
-    let (mut rig, mut alice) = rig_with(Bounds { total_bytes: total, ..Bounds::default() }).await;
+    let (mut rig, mut alice) = rig_with(store::Config { total_bytes: total, ..store::Config::default() }).await;
     let mut carol = rig.login(3).await;
     alice.sends("a", 2, &"x".repeat(500)).await;
     carol.sends("b", 4, &"x".repeat(500)).await;
@@ -123,10 +123,10 @@ async fn the_store_holds_so_many_bytes_in_all() {
 async fn every_quota_is_freed_by_expiry() {
     let total = ACCOUNT_COST + RECORD_COST + 101;
     for bounds in [
-        Bounds { mailbox_messages: 1, ..Bounds::default() },
-        Bounds { mailbox_bytes: 100, ..Bounds::default() },
-        Bounds { sender_bytes: RECORD_COST + 101, ..Bounds::default() },
-        Bounds { total_bytes: total, ..Bounds::default() },
+        store::Config { mailbox_messages: 1, ..store::Config::default() },
+        store::Config { mailbox_bytes: 100, ..store::Config::default() },
+        store::Config { sender_bytes: RECORD_COST + 101, ..store::Config::default() },
+        store::Config { total_bytes: total, ..store::Config::default() },
     ] {
         let (_rig, mut alice) = rig_with(bounds).await;
         let full = "x".repeat(100);
@@ -142,19 +142,19 @@ async fn every_quota_is_freed_by_expiry() {
 #[tokio::test(start_paused = true)]
 async fn at_several_bounds_the_mailbox_is_named_first_then_the_sender_then_the_store() {
     let one = RECORD_COST + 2;
-    let full = Bounds {
+    let full = store::Config {
         mailbox_messages: 1,
         mailbox_bytes: 1,
         sender_bytes: one,
         total_bytes: ACCOUNT_COST + one,
         kept_for_online: 0,
     };
-    let wide = Bounds::default();
+    let wide = store::Config::default();
     for (bounds, code) in [
         (full, "mailbox_full"),
-        (Bounds { mailbox_messages: wide.mailbox_messages, ..full }, "mailbox_full"),
-        (Bounds { mailbox_messages: wide.mailbox_messages, mailbox_bytes: wide.mailbox_bytes, ..full }, "sender_quota"),
-        (Bounds { total_bytes: full.total_bytes, ..wide }, "store_full"),
+        (store::Config { mailbox_messages: wide.mailbox_messages, ..full }, "mailbox_full"),
+        (store::Config { mailbox_messages: wide.mailbox_messages, mailbox_bytes: wide.mailbox_bytes, ..full }, "sender_quota"),
+        (store::Config { total_bytes: full.total_bytes, ..wide }, "store_full"),
     ] {
         let (_rig, mut alice) = rig_with(bounds).await;
         alice.sends("a", 2, "x").await;

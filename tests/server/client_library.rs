@@ -19,7 +19,7 @@ impl ToRig {
 
     fn session(&self, number: u8) -> Session {
         let url: ServerUrl = format!("http://{}", rig::HOST).parse().unwrap();
-        Session::new(Arc::new(self.clone()), url, identity(number), ephemeral_client::Options::default())
+        Session::new(Arc::new(self.clone()), url, identity(number), ephemeral_client::ConnectOptions::default())
     }
 
     fn replace(&self, rig: Option<Rig>) {

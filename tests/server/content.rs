@@ -1,13 +1,13 @@
 //! What a message may carry, and what becomes of it on the way.
 
 use ephemeral_core::protocol::Sanitize;
-use ephemeral_core::session::Rules;
+use ephemeral_core::session;
 use ephemeral_test_support::rig::{Rig, fingerprint, message, unlimited};
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]
 async fn content_may_be_as_large_as_the_limit_in_utf_8_however_it_is_escaped() {
-    let (_rig, mut alice, mut bob) = Rig::with_two(Rules { content_bytes: 3000, ..unlimited() }).await;
+    let (_rig, mut alice, mut bob) = Rig::with_two(session::Config { content_bytes: 3000, ..unlimited() }).await;
     let escaped = format!(r#"{{"to":"{}","id":"escaped","content":"{}"}}"#, fingerprint(2), "\\u0061".repeat(3000));
     alice.send_text(&escaped).await;
     assert_eq!(alice.next().await["type"], "accepted");
@@ -29,7 +29,7 @@ async fn controls_and_direction_overrides_are_removed_by_default() {
 
 #[tokio::test(start_paused = true)]
 async fn controls_and_direction_overrides_are_refused_where_the_operator_says_so() {
-    let (_rig, mut alice, mut bob) = Rig::with_two(Rules { sanitize: Sanitize::Reject, ..unlimited() }).await;
+    let (_rig, mut alice, mut bob) = Rig::with_two(session::Config { sanitize: Sanitize::Reject, ..unlimited() }).await;
     for dirty in ["a\u{0}", "\u{1b}[31m", "\u{85}", "\u{202e}x", "\u{2068}"] {
         assert_eq!(alice.refused(&message("m", 2, dirty)).await, "invalid_content", "{dirty:?}");
     }
@@ -39,7 +39,7 @@ async fn controls_and_direction_overrides_are_refused_where_the_operator_says_so
 
 #[tokio::test(start_paused = true)]
 async fn everything_but_base64_is_refused_where_the_operator_wants_ciphertext() {
-    let (_rig, mut alice, mut bob) = Rig::with_two(Rules { sanitize: Sanitize::Ciphertext, ..unlimited() }).await;
+    let (_rig, mut alice, mut bob) = Rig::with_two(session::Config { sanitize: Sanitize::Ciphertext, ..unlimited() }).await;
     for plain in ["hello world", "é", "a\n", "{}", "a=b"] {
         assert_eq!(alice.refused(&message("m", 2, plain)).await, "invalid_content", "{plain:?}");
     }

@@ -1,7 +1,7 @@
 //! Sending the same id again is safe.
 
-use ephemeral_core::session::Rules;
-use ephemeral_core::store::Bounds;
+use ephemeral_core::session;
+use ephemeral_core::store;
 use ephemeral_test_support::rig::{Options, Rig, at, fingerprint, message, pass, unlimited};
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ async fn an_id_is_unique_for_its_sender_only() {
 
 #[tokio::test(start_paused = true)]
 async fn a_resend_is_answered_also_when_the_mailbox_is_full_by_now() {
-    let bounds = Bounds { mailbox_messages: 1, ..Bounds::default() };
+    let bounds = store::Config { mailbox_messages: 1, ..store::Config::default() };
     let mut rig = Rig::with(Options { bounds, ..Options::default() });
     let mut alice = rig.login(1).await;
     alice.sends("m", 2, "hi").await;
@@ -89,7 +89,7 @@ async fn a_resend_is_answered_also_when_the_mailbox_is_full_by_now() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_refused_is_not_remembered() {
-    let rules = Rules { content_bytes: 10, ..unlimited() };
+    let rules = session::Config { content_bytes: 10, ..unlimited() };
     let mut rig = Rig::with(Options { rules, ..Options::default() });
     let mut alice = rig.login(1).await;
     assert_eq!(alice.refused(&message("m", 2, "much too large")).await, "content_too_large");

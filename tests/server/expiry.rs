@@ -1,6 +1,6 @@
 //! When messages end that nobody has fetched.
 
-use ephemeral_core::session::Rules;
+use ephemeral_core::session;
 use ephemeral_test_support::rig::{Options, Rig, START, at, fingerprint, message, pass, settle, unlimited};
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn a_message_lasts_as_long_as_its_sender_says_and_at_most_the_longest_time
 
 #[tokio::test(start_paused = true)]
 async fn the_configured_times_are_in_force() {
-    let rules = Rules { default_ttl_s: 60, max_ttl_s: 120, ..unlimited() };
+    let rules = session::Config { default_ttl_s: 60, max_ttl_s: 120, ..unlimited() };
     let mut rig = Rig::with(Options { rules, ..Options::default() });
     let mut alice = rig.login(1).await;
     assert_eq!(alice.sends("default", 2, "hi").await["expires_at"], json!(at(60_000)));

@@ -1,6 +1,6 @@
 //! WebSocket frames that a library would not send, and those that a library may.
 
-use ephemeral_core::session::Rules;
+use ephemeral_core::session;
 use ephemeral_test_support::rig::{self, Options, Rig, message, unlimited};
 use serde_json::json;
 
@@ -128,7 +128,7 @@ async fn text_that_is_not_utf_8_is_closed_with_1007() {
 
 #[tokio::test(start_paused = true)]
 async fn a_frame_that_is_too_large_is_closed_with_1009() {
-    let rules = Rules { content_bytes: 1000, ..unlimited() };
+    let rules = session::Config { content_bytes: 1000, ..unlimited() };
     let largest = rules.frame_bytes();
     let mut rig = Rig::with(Options { rules, ..Options::default() });
     let padded = |bytes: usize| {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ephemeral::events::Kind;
 use ephemeral::transport::{Listener, Peer};
-use ephemeral_core::limits::Policy;
-use ephemeral_core::session::Rules;
+use ephemeral_core::limits;
+use ephemeral_core::session;
 use ephemeral_test_support::rig::{
     Answer, HOST, Options, Rig, Socket, fingerprint, lenient, message, pass, settle, sign,
 };
@@ -17,13 +17,13 @@ use crate::raw::{self, Frame, Raw, upgrade_request};
 
 const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-fn rig(policy: Policy) -> Rig {
+fn rig(policy: limits::Config) -> Rig {
     Rig::with(Options { policy, ..Options::default() })
 }
 
 /// Few strikes, and nothing else that would be in the way.
-fn three_strikes() -> Policy {
-    Policy { strikes: 3, ..lenient() }
+fn three_strikes() -> limits::Config {
+    limits::Config { strikes: 3, ..lenient() }
 }
 
 fn address(text: &str) -> Peer {
@@ -46,7 +46,7 @@ async fn status_as(rig: &mut Rig, peer: Peer) -> Option<u16> {
 
 #[tokio::test(start_paused = true)]
 async fn past_its_rate_a_peer_is_told_how_long_to_wait_and_others_are_not_affected() {
-    let mut rig = rig(Policy::default());
+    let mut rig = rig(limits::Config::default());
     let (one, other) = (address("127.0.0.2"), address("127.0.0.3"));
     for left in (0..10).rev() {
         let answer = ask_as(&mut rig, one, HEALTH).await.unwrap();
@@ -65,7 +65,7 @@ async fn past_its_rate_a_peer_is_told_how_long_to_wait_and_others_are_not_affect
 
 #[tokio::test(start_paused = true)]
 async fn requests_on_one_connection_count_like_requests_on_many() {
-    let mut rig = rig(Policy::default());
+    let mut rig = rig(limits::Config::default());
     let mut raw = Raw::connect(&mut rig);
     let mut statuses = Vec::new();
     for _ in 0..12 {
@@ -80,7 +80,7 @@ async fn requests_on_one_connection_count_like_requests_on_many() {
 
 #[tokio::test(start_paused = true)]
 async fn an_ipv6_network_is_one_peer() {
-    let mut rig = rig(Policy::default());
+    let mut rig = rig(limits::Config::default());
     for number in 0..10 {
         assert_eq!(status_as(&mut rig, address(&format!("2001:db8::{number}"))).await, Some(200));
     }
@@ -90,7 +90,7 @@ async fn an_ipv6_network_is_one_peer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_has_so_many_connections_and_the_next_one_is_closed() {
-    let mut rig = rig(Policy { connections: 2, ..lenient() });
+    let mut rig = rig(limits::Config { connections: 2, ..lenient() });
     let peer = address("127.0.0.2");
     let idle = [rig.connect_as(peer), rig.connect_as(peer)];
     settle().await;
@@ -208,7 +208,7 @@ async fn oversize_and_binary_frames_and_garbage_are_strikes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_goes_on_although_it_was_told_to_wait_is_blocked() {
-    let mut rig = rig(Policy { strikes: 3, ..Policy::default() });
+    let mut rig = rig(limits::Config { strikes: 3, ..limits::Config::default() });
     let mut statuses = Vec::new();
     for _ in 0..16 {
         statuses.push(status_as(&mut rig, address("127.0.0.1")).await.unwrap());
@@ -218,8 +218,8 @@ async fn a_peer_that_goes_on_although_it_was_told_to_wait_is_blocked() {
 
 #[tokio::test(start_paused = true)]
 async fn messages_over_the_rate_are_refused_and_only_who_never_waits_is_blocked() {
-    let rules = Rules { messages_per_minute: 20, message_burst: 5, ..Rules::default() };
-    let policy = Policy { strikes: 3, ..lenient() };
+    let rules = session::Config { messages_per_minute: 20, message_burst: 5, ..session::Config::default() };
+    let policy = limits::Config { strikes: 3, ..lenient() };
     let mut rig = Rig::with(Options { rules, policy, ..Options::default() });
     let mut alice = rig.login(1).await;
     for number in 0..25 {
@@ -277,7 +277,7 @@ async fn a_takeover_loop_is_noted_and_leaves_one_session() {
 
 #[tokio::test(start_paused = true)]
 async fn everything_that_was_remembered_is_forgotten_in_time() {
-    let mut rig = rig(Policy::default());
+    let mut rig = rig(limits::Config::default());
     for number in 0..=255 {
         status_as(&mut rig, address(&format!("127.0.1.{number}"))).await;
     }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{SessionEnd, Hub, Restored, SessionHandle, Settings, Wakes};
+use ephemeral::hub::{self, SessionEnd, Hub, Restored, SessionHandle, Wakes};
 use ephemeral::memfd_journal;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
 use ephemeral_core::session::{Draft, Submission};
-use ephemeral_core::store::{Bounds, Figures, RECORD_COST};
+use ephemeral_core::store::{self, Figures, RECORD_COST};
 use serde_json::Value;
 
 const START: Millis = Millis(1_767_355_200_000);
@@ -22,13 +22,13 @@ fn person(number: u8) -> Fingerprint {
     Fingerprint::from(&SigningKey::from_bytes(&[number; 32]).verifying_key())
 }
 
-fn restore_with(file: &File, bounds: Bounds, now: Millis) -> (Arc<Hub>, Restored) {
-    let settings = Settings { bounds, rate: Rate::new(u32::MAX, u32::MAX), sessions: 10 };
+fn restore_with(file: &File, bounds: store::Config, now: Millis) -> (Arc<Hub>, Restored) {
+    let settings = hub::Config { bounds, rate: Rate::new(u32::MAX, u32::MAX), sessions: 10 };
     Hub::restore(settings, Clock::anchored(now), file.try_clone().unwrap()).unwrap()
 }
 
 fn restore(file: &File, now: Millis) -> Arc<Hub> {
-    restore_with(file, Bounds::default(), now).0
+    restore_with(file, store::Config::default(), now).0
 }
 
 fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
@@ -84,7 +84,7 @@ async fn the_next_hub_goes_on_under_the_same_epoch_with_the_same_numbers_quotas_
     acknowledge(&bob, before[0].1).unwrap();
     let figures = hub.figures().1;
 
-    let (next, restored) = restore_with(&file, Bounds::default(), START.plus(1));
+    let (next, restored) = restore_with(&file, store::Config::default(), START.plus(1));
     assert_eq!(next.epoch(), hub.epoch());
     let both_offline = Figures { bytes: figures.bytes + 2 * ephemeral_core::store::ACCOUNT_COST, ..figures };
     assert_eq!(restored, Restored::Going { figures: both_offline, damaged: 0, torn_blocks: 0 });
@@ -99,7 +99,7 @@ async fn the_next_hub_goes_on_under_the_same_epoch_with_the_same_numbers_quotas_
 #[tokio::test(start_paused = true)]
 async fn a_senders_quota_counts_what_it_sent_before() {
     let file = memfd_journal::create().unwrap();
-    let bounds = Bounds { sender_bytes: 2 * (RECORD_COST + 6), ..Bounds::default() };
+    let bounds = store::Config { sender_bytes: 2 * (RECORD_COST + 6), ..store::Config::default() };
     let (hub, _) = restore_with(&file, bounds, START);
     let alice = join(&hub, 1);
     assert_eq!(submit(&alice, "1", 2, "hello", START.plus(MINUTE)), Ok(false));
@@ -149,7 +149,7 @@ async fn with_smaller_bounds_all_that_was_accepted_stays_and_nothing_new_is_take
     for number in 0..100 {
         assert_eq!(submit(&alice, &format!("{number}"), 2, &"x".repeat(5000), START.plus(MINUTE)), Ok(false));
     }
-    let tight = Bounds {
+    let tight = store::Config {
         mailbox_messages: 10,
         mailbox_bytes: 6000,
         sender_bytes: 12_000,
@@ -206,11 +206,11 @@ async fn after_damage_what_is_whole_stays_and_a_new_epoch_says_that_something_wa
     let bytes = content_of(&file);
     let place = bytes.windows(7).position(|window| window == b"damaged").unwrap();
     file.write_at(b"D", place as u64).unwrap();
-    let (next, restored) = restore_with(&file, Bounds::default(), START.plus(1));
+    let (next, restored) = restore_with(&file, store::Config::default(), START.plus(1));
     assert!(matches!(restored, Restored::Going { damaged: 1, .. }), "{restored:?}");
     assert_ne!(next.epoch(), hub.epoch());
     assert_eq!(collect(&join(&next, 2))[0].0, "whole");
-    let (again, restored) = restore_with(&file, Bounds::default(), START.plus(2));
+    let (again, restored) = restore_with(&file, store::Config::default(), START.plus(2));
     assert!(matches!(restored, Restored::Going { damaged: 0, torn_blocks: 0, .. }), "{restored:?}");
     assert_eq!(again.epoch(), next.epoch(), "it is told once");
 }
@@ -221,7 +221,7 @@ async fn another_layout_is_refused_and_a_new_epoch_begins_in_the_same_file() {
     let hub = restore(&file, START);
     assert_eq!(submit(&join(&hub, 1), "m", 2, "CANARY", START.plus(MINUTE)), Ok(false));
     file.write_at(&[99], 8).unwrap();
-    let (next, restored) = restore_with(&file, Bounds::default(), START.plus(1));
+    let (next, restored) = restore_with(&file, store::Config::default(), START.plus(1));
     assert_eq!(restored, Restored::Refused(memfd_journal::Unreadable::Version(99)));
     assert!(!has(&file, "CANARY"));
     assert_ne!(next.epoch(), hub.epoch());
@@ -277,7 +277,7 @@ async fn a_hundred_thousand_messages_use_the_same_memory_again_and_again() {
 #[tokio::test(start_paused = true)]
 async fn memory_is_given_back_after_a_flood() {
     let file = memfd_journal::create().unwrap();
-    let bounds = Bounds { mailbox_messages: usize::MAX, mailbox_bytes: 1 << 30, ..Bounds::default() };
+    let bounds = store::Config { mailbox_messages: usize::MAX, mailbox_bytes: 1 << 30, ..store::Config::default() };
     let (hub, _) = restore_with(&file, bounds, START);
     let alice = join(&hub, 1);
     for number in 0..20_000 {

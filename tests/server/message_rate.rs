@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ephemeral::transport::Peer;
-use ephemeral_core::session::Rules;
+use ephemeral_core::session;
 use ephemeral_test_support::rig::{HOST, Options, Rig, fingerprint, message, pass};
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::raw::{Frame, Raw, upgrade_request};
 
 /// With the protocol's defaults: 100 a minute, 10 at once.
 fn rig() -> Rig {
-    Rig::with(Options { rules: Rules::default(), ..Options::default() })
+    Rig::with(Options { rules: session::Config::default(), ..Options::default() })
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +69,7 @@ async fn the_rate_is_counted_by_fingerprint_and_not_by_connection_or_address() {
 
 #[tokio::test(start_paused = true)]
 async fn the_rate_outlives_a_session_however_slow_it_is() {
-    let rules = Rules { messages_per_minute: 1, message_burst: 5, ..Rules::default() };
+    let rules = session::Config { messages_per_minute: 1, message_burst: 5, ..session::Config::default() };
     let mut rig = Rig::with(Options { rules, ..Options::default() });
     let mut alice = rig.login(1).await;
     for number in 0..5 {

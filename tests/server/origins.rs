@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ephemeral::events::Kind;
 use ephemeral::transport::Listener;
-use ephemeral_core::limits::Policy;
+use ephemeral_core::limits;
 use ephemeral_test_support::rig::{Answer, Options, Rig, fingerprint, lenient};
 
 use crate::raw::{self, upgrade_request};
@@ -112,7 +112,7 @@ async fn where_every_page_may_ask_the_answer_is_for_everybody_and_null_is_still_
 
 #[tokio::test(start_paused = true)]
 async fn behind_a_trusted_proxy_it_is_its_client_that_is_counted_and_blocked() {
-    let policy = Policy { strikes: 3, ..lenient() };
+    let policy = limits::Config { strikes: 3, ..lenient() };
     let mut rig = Rig::with(Options { policy, ..Options::default() });
     let trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
     rig.listener = Arc::new(Listener { trusted_proxies, ..(*rig.listener).clone() });
@@ -127,7 +127,7 @@ async fn behind_a_trusted_proxy_it_is_its_client_that_is_counted_and_blocked() {
 
 #[tokio::test(start_paused = true)]
 async fn the_clients_of_a_proxy_share_its_connection_and_not_their_bounds() {
-    let policy = Policy { connections: 1, ..lenient() };
+    let policy = limits::Config { connections: 1, ..lenient() };
     let mut rig = Rig::with(Options { policy, ..Options::default() });
     let trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
     rig.listener = Arc::new(Listener { trusted_proxies, ..(*rig.listener).clone() });

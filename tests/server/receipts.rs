@@ -1,6 +1,6 @@
 //! What senders are told about the end of their messages.
 
-use ephemeral_core::store::Bounds;
+use ephemeral_core::store;
 use ephemeral_test_support::rig::{self, Options, Rig, Socket, at, fingerprint, message, pass, settle};
 use serde_json::{Value, json};
 
@@ -143,7 +143,7 @@ async fn a_resend_makes_no_second_receipt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_lets_too_many_receipts_pile_up_is_closed() {
-    let bounds = Bounds { mailbox_messages: 20_000, ..Bounds::default() };
+    let bounds = store::Config { mailbox_messages: 20_000, ..store::Config::default() };
     let mut rig = Rig::with(Options { bounds, pipe: 1024, ..Options::default() });
     let mut alice = rig.login(1).await;
     for number in 0..16_385 {

@@ -1,7 +1,7 @@
 //! What a sender may send, and what it is told.
 
 use ephemeral_core::protocol::Sanitize;
-use ephemeral_core::session::Rules;
+use ephemeral_core::session;
 use ephemeral_test_support::rig::{Rig, at, fingerprint, message, unlimited};
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ async fn fields_that_the_server_does_not_know_or_sets_itself_are_never_relayed()
 
 #[tokio::test(start_paused = true)]
 async fn what_a_message_may_not_be_is_refused_with_its_code_and_its_id() {
-    let (rig, mut alice, mut bob) = Rig::with_two(Rules { content_bytes: 100, ..unlimited() }).await;
+    let (rig, mut alice, mut bob) = Rig::with_two(session::Config { content_bytes: 100, ..unlimited() }).await;
     let point = |low: &str| format!("{low}{}", "00".repeat(31));
     for (fields, code) in [
         (json!({"from": fingerprint(2)}), "from_mismatch"),
@@ -145,7 +145,7 @@ async fn an_id_is_1_to_64_of_its_alphabet() {
 #[tokio::test(start_paused = true)]
 async fn the_first_of_several_faults_is_named_in_a_fixed_order() {
     let (_rig, mut alice, _bob) =
-        Rig::with_two(Rules { content_bytes: 4, sanitize: Sanitize::Reject, ..unlimited() }).await;
+        Rig::with_two(session::Config { content_bytes: 4, sanitize: Sanitize::Reject, ..unlimited() }).await;
     // Each step mends the first fault of the one before.
     let mut frame = json!({
         "id": "m", "ttl_s": 0, "from": "x", "to": "x", "delivery_type": "x", "content": "\u{1}\u{1}\u{1}\u{1}\u{1}"

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ephemeral::transport::{Audience, Listener, Peer};
-use ephemeral_core::limits::Policy;
+use ephemeral_core::limits;
 use ephemeral_test_support::rig::{Answer, HOST, Options, Rig, fingerprint, lenient, message, pass, settle};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,7 +26,7 @@ async fn stats(rig: &mut Rig) -> Value {
 
 /// A server that has seen something of everything.
 async fn eventful() -> Rig {
-    let mut rig = Rig::with(Options { policy: Policy { strikes: 3, ..lenient() }, ..Options::default() });
+    let mut rig = Rig::with(Options { policy: limits::Config { strikes: 3, ..lenient() }, ..Options::default() });
     let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
     alice.sends("id-delivered", 2, "secret words").await;
     let seq = bob.receives("id-delivered").await["seq"].clone();

@@ -1,6 +1,6 @@
 //! Whatever sessions do to a store, and in whatever order: each step is checked against a model that is a plain list.
 
-use ephemeral_core::store::Bounds;
+use ephemeral_core::store;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -8,9 +8,9 @@ use model::{Ack, Model, Op, PEOPLE};
 mod model;
 
 /// Small enough that every bound is reached now and then, by itself and together with others.
-fn bounds() -> impl Strategy<Value = Bounds> {
+fn bounds() -> impl Strategy<Value = store::Config> {
     (0..8_usize, 1..400_usize, 100..1500_usize, 400..4000_usize).prop_map(
-        |(mailbox_messages, mailbox_bytes, sender_bytes, total_bytes)| Bounds {
+        |(mailbox_messages, mailbox_bytes, sender_bytes, total_bytes)| store::Config {
             mailbox_messages,
             mailbox_bytes,
             sender_bytes,
@@ -70,7 +70,7 @@ proptest! {
 
     #[test]
     fn a_store_with_room_enough_refuses_nothing(ops in vec(op(), 0..200)) {
-        let mut model = Model::new(Bounds::default());
+        let mut model = Model::new(store::Config::default());
         for op in &ops {
             model.step(op)?;
             model.check()?;
@@ -86,7 +86,7 @@ proptest! {
         roomy in any::<bool>(),
         ops in vec(op(), 0..200),
     ) {
-        let mut model = Model::written_down(if roomy { Bounds { total_bytes: 100_000, ..Bounds::default() } } else { bounds });
+        let mut model = Model::written_down(if roomy { store::Config { total_bytes: 100_000, ..store::Config::default() } } else { bounds });
         for op in &ops {
             model.step(op)?;
             model.check()?;

@@ -1,6 +1,6 @@
 //! A second session of the same client.
 
-use ephemeral_core::session::Rules;
+use ephemeral_core::session;
 use ephemeral_test_support::rig::{self, Options, Rig, message, settle};
 use serde_json::json;
 
@@ -147,7 +147,7 @@ async fn takeovers_may_follow_each_other_quickly() {
 
 #[tokio::test(start_paused = true)]
 async fn a_takeover_does_not_renew_the_message_rate() {
-    let rules = Rules { messages_per_minute: 60, message_burst: 2, ..Rules::default() };
+    let rules = session::Config { messages_per_minute: 60, message_burst: 2, ..session::Config::default() };
     let mut rig = Rig::with(Options { rules, ..Options::default() });
     let mut older = rig.login(1).await;
     older.sends("a", 2, "hi").await;

@@ -1,7 +1,7 @@
 //! What a client is told once it has authenticated, and nothing before.
 
-use ephemeral_core::session::Rules;
-use ephemeral_core::store::Bounds;
+use ephemeral_core::session;
+use ephemeral_core::store;
 use ephemeral_test_support::rig::{HOST, Options, Rig, at, fingerprint, message, sign};
 use serde_json::json;
 
@@ -27,23 +27,23 @@ async fn welcome_says_what_is_in_force() {
 
 #[tokio::test(start_paused = true)]
 async fn the_limits_are_the_configured_ones_and_by_default_those_of_the_specification() {
-    let rules = Rules {
+    let rules = session::Config {
         content_bytes: 1,
         default_ttl_s: 2,
         max_ttl_s: 3,
         messages_per_minute: 4,
         message_burst: 5,
         window: 6,
-        ..Rules::default()
+        ..session::Config::default()
     };
-    let bounds = Bounds { mailbox_messages: 7, mailbox_bytes: 8, ..Bounds::default() };
+    let bounds = store::Config { mailbox_messages: 7, mailbox_bytes: 8, ..store::Config::default() };
     for (options, limits) in [
         (
             Options { rules, bounds, ..Options::default() },
             json!({"content_bytes": 1, "ttl_s": 2, "max_ttl_s": 3, "messages_per_minute": 4, "burst": 5, "window": 6, "mailbox_messages": 7, "mailbox_bytes": 8}),
         ),
         (
-            Options { rules: Rules::default(), ..Options::default() },
+            Options { rules: session::Config::default(), ..Options::default() },
             json!({"content_bytes":65536,"ttl_s":86400,"max_ttl_s":604_800,"messages_per_minute":100,"burst":10,"window":32,"mailbox_messages":1000,"mailbox_bytes":8_388_608}),
         ),
     ] {

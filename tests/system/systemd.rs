@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ephemeral_client::{Connection, Direct, Identity, Options, ServerUrl};
+use ephemeral_client::{Connection, Direct, Identity, ConnectOptions, ServerUrl};
 use ephemeral_test_support::tls;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -142,7 +142,7 @@ fn assert_hardened(machine: &SystemdBox) {
 fn rate(machine: &SystemdBox) -> u32 {
     let asking = machine.inside(|| async {
         let identity = Identity::from_seed(&[9; 32]);
-        let connected = Connection::connect(&Direct::default(), &url(), &identity, &Options::default()).await;
+        let connected = Connection::connect(&Direct::default(), &url(), &identity, &ConnectOptions::default()).await;
         connected.unwrap().1.limits.messages_per_minute
     });
     asking.join().unwrap()

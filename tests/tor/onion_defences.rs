@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arti_client::{DataStream, ErrorKind, HasKind as _};
-use ephemeral::transport::onion_service::{self, OnionStatus, Outlets, Phase, Settings};
+use ephemeral::transport::onion_service::{self, OnionStatus, Outlets, Phase};
 use ephemeral::transport::{CircuitFigures, CircuitRefused, CircuitSession, Incoming};
 use ephemeral_client::dial::Arti;
 use ephemeral_client::{Dial as _, ServerUrl};
@@ -99,7 +99,7 @@ struct Echo {
 }
 
 impl Echo {
-    fn start(settings: &Settings, state_dir: &Path) -> Self {
+    fn start(settings: &onion_service::Config, state_dir: &Path) -> Self {
         let (incoming, mut streams) = mpsc::channel::<Incoming>(4);
         let (sender, status) = watch::channel(OnionStatus::default());
         let cancel = CancellationToken::new();
@@ -167,7 +167,7 @@ async fn ask(stream: &mut DataStream, question: &str) -> Option<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_of_a_closed_circuit_gets_nothing_more_and_its_place_is_free_for_another() {
     let home = tempfile::tempdir().unwrap();
-    let settings = Settings { tor: tor_table(), circuits: 4, ..Settings::default() };
+    let settings = onion_service::Config { tor: tor_table(), circuits: 4, ..onion_service::Config::default() };
     let mut server = Echo::start(&settings, home.path());
     let address = server.reachable().await;
     let client = tor::bootstrap(tor_table(), &home.path().join("client")).await.unwrap();
@@ -190,13 +190,13 @@ async fn the_client_of_a_closed_circuit_gets_nothing_more_and_its_place_is_free_
 #[tokio::test(flavor = "multi_thread")]
 async fn circuits_that_come_too_fast_are_dropped_or_wait_and_are_counted_by_reason() {
     let home = tempfile::tempdir().unwrap();
-    let settings = Settings {
+    let settings = onion_service::Config {
         tor: tor_table(),
         proof_of_work: false,
         circuits: 4,
         circuits_per_second: 1,
         circuit_burst: 2,
-        ..Settings::default()
+        ..onion_service::Config::default()
     };
     let mut server = Echo::start(&settings, home.path());
     let address = server.reachable().await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ephemeral::transport::Incoming;
-use ephemeral::transport::onion_service::{self, OnionError, OnionStatus, Outlets, Phase, Settings};
+use ephemeral::transport::onion_service::{self, OnionError, OnionStatus, Outlets, Phase};
 use ephemeral_tor as tor;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
@@ -24,7 +24,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(settings: &Settings, state_dir: &Path) -> Self {
+    fn start(settings: &onion_service::Config, state_dir: &Path) -> Self {
         let (incoming, streams) = mpsc::channel(4);
         let (sender, status) = watch::channel(OnionStatus::default());
         let cancel = CancellationToken::new();
@@ -83,14 +83,14 @@ async fn ask(stream: &mut Stream, question: &str) -> String {
 }
 
 /// The network that these tests share, and the settings of a service in it.
-fn settings() -> (network::Shared, Settings) {
+fn settings() -> (network::Shared, onion_service::Config) {
     let network = tokio::task::block_in_place(network::shared);
     let tor = network.tor_table();
-    (network, Settings { tor, ..Settings::default() })
+    (network, onion_service::Config { tor, ..onion_service::Config::default() })
 }
 
 /// A Tor client of its own, as people have it.
-async fn client(settings: &Settings, home: &Path) -> Arc<tor::Client> {
+async fn client(settings: &onion_service::Config, home: &Path) -> Arc<tor::Client> {
     tor::bootstrap(settings.tor.clone(), &home.join("client")).await.unwrap()
 }
 
@@ -123,7 +123,7 @@ async fn clients_reach_the_configured_port_and_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_over_the_bound_are_refused_and_the_others_live() {
     let (_network, settings) = settings();
-    let settings = Settings { streams_per_circuit: 2, ..settings };
+    let settings = onion_service::Config { streams_per_circuit: 2, ..settings };
     let home = tempfile::tempdir().unwrap();
     let mut server = Server::start(&settings, home.path());
     let address = server.reachable().await;

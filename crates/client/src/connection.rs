@@ -28,24 +28,24 @@ use ephemeral_core::protocol::{ServerEvent, encode};
 
 /// What a client asks of its sessions, and how patient it is.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ConnectOptions {
     /// Whether senders are told when their messages are acknowledged.
     pub receipts: bool,
     /// How many unacknowledged messages the server may send; `None`: as many as the server likes.
     pub window: Option<u32>,
     /// How patient it is.
-    pub timing: Timing,
+    pub timing: Timeouts,
 }
 
-impl Default for Options {
+impl Default for ConnectOptions {
     fn default() -> Self {
-        Self { receipts: true, window: None, timing: Timing::default() }
+        Self { receipts: true, window: None, timing: Timeouts::default() }
     }
 }
 
 /// How long a client waits for its server.
 #[derive(Debug, Clone, Copy)]
-pub struct Timing {
+pub struct Timeouts {
     /// For each step from the upgrade to `welcome`, and for the answer to a message.
     pub answer: Duration,
     /// Until what was queued is written.
@@ -56,7 +56,7 @@ pub struct Timing {
     pub close: Duration,
 }
 
-impl Default for Timing {
+impl Default for Timeouts {
     /// Generous: a circuit may stall for seconds and go on.
     fn default() -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Default for Timing {
 /// An authenticated connection. Dropping it drops the byte stream.
 pub struct Connection {
     socket: WebSocketStream<Box<dyn ByteStream>>,
-    timing: Timing,
+    timing: Timeouts,
     /// When the server last gave a sign of life.
     heard: Instant,
     pinged: bool,
@@ -92,7 +92,7 @@ impl Connection {
         dialer: &dyn Dial,
         url: &ServerUrl,
         identity: &Identity,
-        options: &Options,
+        options: &ConnectOptions,
     ) -> Result<(Self, Welcome), ConnectError> {
         let stream = dialer.dial(url).await?;
         Self::open(stream, url, identity, options).await
@@ -106,7 +106,7 @@ impl Connection {
         stream: Box<dyn ByteStream>,
         url: &ServerUrl,
         identity: &Identity,
-        options: &Options,
+        options: &ConnectOptions,
     ) -> Result<(Self, Welcome), ConnectError> {
         let socket = handshake::upgrade(stream, url, identity, options.timing.answer).await?;
         let mut connection = Self {

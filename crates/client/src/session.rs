@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
 use super::backoff::Backoff;
-use super::connection::{ConnectError, Connection, Lost, Options, Welcome};
+use super::connection::{ConnectError, Connection, Lost, ConnectOptions, Welcome};
 use super::frames::Ack;
 use super::inbox::{Inbox, MessageKey, Arrival};
 use super::outbox::{Outbox, OutboxError, Outgoing, Refusal, is_well_formed_id};
@@ -87,7 +87,7 @@ struct Route {
     dialer: Arc<dyn Dial>,
     url: ServerUrl,
     identity: Identity,
-    options: Options,
+    options: ConnectOptions,
 }
 
 enum State {
@@ -132,7 +132,7 @@ impl Session {
 
     /// A session that has not dialled yet. One message at a time is out without an answer, so that order is kept.
     #[must_use]
-    pub fn new(dialer: Arc<dyn Dial>, url: ServerUrl, identity: Identity, options: Options) -> Self {
+    pub fn new(dialer: Arc<dyn Dial>, url: ServerUrl, identity: Identity, options: ConnectOptions) -> Self {
         Self {
             route: Arc::new(Route { dialer, url, identity, options }),
             state: State::Waiting { until: Instant::now() },

@@ -15,7 +15,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// `[panic]` of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Settings {
+pub struct Config {
     /// Days without a check-in that are too long; 0: there is no such switch.
     pub after_days: u32,
     /// Whether the onion service's identity goes, too.
@@ -92,7 +92,7 @@ pub struct Figures {
 /// The switch.
 #[derive(Debug)]
 pub struct DeadMan {
-    settings: Settings,
+    settings: Config,
     limit_ms: u64,
     checked_in: Moment,
     looked: Moment,
@@ -106,7 +106,7 @@ pub struct DeadMan {
 impl DeadMan {
     /// `None` if the settings say that there is none. Without marks, this is the first check-in.
     #[must_use]
-    pub fn new(settings: Settings, marks: Option<Marks>, now: Moment) -> Option<Self> {
+    pub fn new(settings: Config, marks: Option<Marks>, now: Moment) -> Option<Self> {
         let marks = marks.unwrap_or(Marks { checked_in: now.wall, seen: now.wall });
         (settings.after_days > 0).then(|| Self {
             settings,

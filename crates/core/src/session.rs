@@ -12,11 +12,11 @@ use crate::protocol::{
     AuthFrame, Challenge, ChallengeFrame, ClientFrame, CloseReason, ErrorCode, ErrorFrame, Fingerprint, FrameError,
     MessageFrame, Millis, Sanitize, SessionLimits, VERSION, encode,
 };
-use crate::store::Bounds;
+use crate::store;
 
 /// What holds for every session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
+pub struct Config {
     /// Bytes of content in one message, at most.
     pub content_bytes: usize,
     /// What is done to a message's content.
@@ -33,7 +33,7 @@ pub struct Rules {
     pub window: u32,
 }
 
-impl Default for Rules {
+impl Default for Config {
     fn default() -> Self {
         Self {
             content_bytes: 65536,
@@ -47,10 +47,10 @@ impl Default for Rules {
     }
 }
 
-impl Rules {
+impl Config {
     /// The values in force for a session with this window, as `welcome` tells them.
     #[must_use]
-    pub fn limits(&self, bounds: &Bounds, window: u32) -> SessionLimits {
+    pub fn limits(&self, bounds: &store::Config, window: u32) -> SessionLimits {
         SessionLimits {
             content_bytes: self.content_bytes,
             ttl_s: self.default_ttl_s,
@@ -98,7 +98,7 @@ impl AwaitingAuth {
     ///
     /// # Errors
     /// Why the session is closed: there is no second try, a nonce is used once.
-    pub fn answer(self, text: &str, rules: &Rules) -> Result<Established, CloseReason> {
+    pub fn answer(self, text: &str, rules: &Config) -> Result<Established, CloseReason> {
         let Ok(ClientFrame::Auth(AuthFrame { signature, receipts, window, .. })) = ClientFrame::parse(text) else {
             return Err(CloseReason::AuthRequired);
         };
@@ -190,7 +190,7 @@ impl Refusal {
 impl Established {
     /// Takes one text frame.
     #[must_use]
-    pub fn on_text<'frame>(&self, text: &'frame str, rules: &Rules, now: Millis) -> Action<'frame> {
+    pub fn on_text<'frame>(&self, text: &'frame str, rules: &Config, now: Millis) -> Action<'frame> {
         match ClientFrame::parse(text) {
             Ok(ClientFrame::Message(mut frame)) => {
                 let id = frame.id.take();
@@ -210,7 +210,7 @@ impl Established {
     }
 
     /// Section 3.2, as far as the frame itself tells.
-    fn judge(&self, frame: &MessageFrame<'_>, rules: &Rules, now: Millis) -> Result<Draft, Refusal> {
+    fn judge(&self, frame: &MessageFrame<'_>, rules: &Config, now: Millis) -> Result<Draft, Refusal> {
         use ErrorCode as Code;
         let refuse = |code, message| Err(Refusal::new(code, message));
         let expires_at = expiry(frame, rules, now)?;
@@ -240,7 +240,7 @@ impl Established {
 }
 
 /// When a message will be gone: what its sender asks for, at most the longest time there is.
-fn expiry(frame: &MessageFrame<'_>, rules: &Rules, now: Millis) -> Result<Millis, Refusal> {
+fn expiry(frame: &MessageFrame<'_>, rules: &Config, now: Millis) -> Result<Millis, Refusal> {
     let malformed = |message| Err(Refusal::new(ErrorCode::Malformed, message));
     let latest = now.plus(rules.max_ttl_s.saturating_mul(1000));
     let asked = match (&frame.expires_at, frame.ttl_s) {

@@ -23,7 +23,7 @@ use record::Record;
 
 /// The bounds of a store. At a bound the sender is told; nothing that was accepted is evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct Config {
     /// Messages waiting for one recipient.
     pub mailbox_messages: usize,
     /// Bytes of content waiting for one recipient.
@@ -37,14 +37,14 @@ pub struct Bounds {
     pub kept_for_online: usize,
 }
 
-impl Default for Bounds {
+impl Default for Config {
     fn default() -> Self {
         let total_bytes = 256 << 20;
         Self { mailbox_messages: 1000, mailbox_bytes: 8 << 20, sender_bytes: 16 << 20, total_bytes, kept_for_online: 0 }
     }
 }
 
-/// Which part of [`Bounds::total_bytes`] a daemon keeps for recipients who are online: one of so many.
+/// Which part of [`Config::total_bytes`] a daemon keeps for recipients who are online: one of so many.
 pub const KEPT_FOR_ONLINE: usize = 8;
 /// What a record costs besides its body: itself, its places in the tables and the allocator's share.
 pub const RECORD_COST: usize = 96;
@@ -124,7 +124,7 @@ pub enum Next<'store> {
 pub struct Figures {
     /// Messages waiting.
     pub messages: usize,
-    /// Bytes counted against [`Bounds::total_bytes`].
+    /// Bytes counted against [`Config::total_bytes`].
     pub bytes: usize,
     /// Fingerprints known.
     pub accounts: usize,
@@ -150,7 +150,7 @@ enum Due {
 
 /// Mailboxes, quotas, expiry and duplicates.
 pub struct Store {
-    bounds: Bounds,
+    bounds: Config,
     hasher: SipHasher13,
     accounts: Slab<Account>,
     by_fingerprint: HashTable<u32>,
@@ -175,7 +175,7 @@ pub struct Store {
 impl Store {
     /// An empty one.
     #[must_use]
-    pub fn new(bounds: Bounds, seed: Seed, now: Millis) -> Self {
+    pub fn new(bounds: Config, seed: Seed, now: Millis) -> Self {
         Self {
             bounds,
             hasher: SipHasher13::new_with_keys(seed.hash_key[0], seed.hash_key[1]),
@@ -199,7 +199,7 @@ impl Store {
     }
 
     /// What holds from now on. What is kept already stays, be it more than that.
-    pub fn set_bounds(&mut self, bounds: Bounds) {
+    pub fn set_bounds(&mut self, bounds: Config) {
         self.bounds = bounds;
     }
 

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::clock::Clock;
-use crate::hub::Settings;
+use crate::hub;
 use crate::transport::onion_service::Reason;
 use ephemeral_core::limits::Rate;
-use ephemeral_core::store::Bounds;
+use ephemeral_core::store;
 
 fn hub() -> Arc<Hub> {
-    let settings = Settings { bounds: Bounds::default(), rate: Rate::new(60, 60), sessions: 10 };
+    let settings = hub::Config { bounds: store::Config::default(), rate: Rate::new(60, 60), sessions: 10 };
     Hub::new(settings, Clock::System).unwrap()
 }
 

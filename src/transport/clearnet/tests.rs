@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::*;
 
-pub(super) fn settings(listen: &str) -> Settings {
-    Settings {
+pub(super) fn settings(listen: &str) -> Config {
+    Config {
         listen: listen.parse().expect("an address"),
         server_names: Vec::new(),
         allow_plaintext: false,

@@ -7,7 +7,7 @@
 
 use tokio::time::{Duration, Instant};
 
-use super::Settings;
+use super::Config;
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::Millis;
 
@@ -23,7 +23,7 @@ pub(super) struct CircuitLimiter {
 }
 
 impl CircuitLimiter {
-    pub(super) fn new(settings: &Settings, now: Instant) -> Self {
+    pub(super) fn new(settings: &Config, now: Instant) -> Self {
         Self {
             rate: Rate::new(settings.circuits_per_second.saturating_mul(60), settings.circuit_burst),
             bucket: Bucket::default(),
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn pace(proof_of_work: bool) -> CircuitLimiter {
-        let settings = Settings { proof_of_work, circuits_per_second: 10, circuit_burst: 5, ..Settings::default() };
+        let settings = Config { proof_of_work, circuits_per_second: 10, circuit_burst: 5, ..Config::default() };
         CircuitLimiter::new(&settings, Instant::now())
     }
 

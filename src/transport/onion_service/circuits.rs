@@ -16,7 +16,7 @@ use tor_proto::stream::IncomingStreamRequest;
 
 use super::circuit_limiter::CircuitLimiter;
 use super::stream::CircuitStream;
-use super::{LOG, Outlets, Settings};
+use super::{LOG, Outlets, Config};
 use crate::transport::circuit::{CircuitBounds, Registry, CircuitSlot};
 use crate::transport::{CircuitFigures, CircuitRefused, Incoming, Listener, Peer};
 
@@ -61,7 +61,7 @@ struct Shared {
 
 impl Circuits {
     pub(super) fn new(
-        settings: &Settings,
+        settings: &Config,
         listener: Arc<Listener>,
         outlets: Outlets,
         cancel: CancellationToken,

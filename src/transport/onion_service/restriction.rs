@@ -11,7 +11,7 @@ use tor_hsservice::RunningOnionService;
 use tor_keymgr::KeystoreSelector;
 
 use super::clients::{self, Clients};
-use super::{LOG, OnionError, OnionStatus, Settings, service};
+use super::{LOG, OnionError, OnionStatus, Config, service};
 use ephemeral_tor::{Client, DiscoveryKey, TorError};
 
 /// Between two looks at the directory of the clients.
@@ -21,7 +21,7 @@ pub(super) const OWN: &str = "_self";
 
 /// See the module.
 pub(super) struct Restriction {
-    settings: Settings,
+    settings: Config,
     state_dir: PathBuf,
     own: DiscoveryKey,
     clients: Clients,
@@ -31,7 +31,7 @@ pub(super) struct Restriction {
 impl Restriction {
     /// `None` where everybody may find the service. The server needs a key to reach itself: Arti keeps it with the others.
     pub(super) fn new(
-        settings: &Settings,
+        settings: &Config,
         state_dir: &Path,
         client: &Client,
         address: &str,

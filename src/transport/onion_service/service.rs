@@ -17,7 +17,7 @@ use tor_keymgr::KeystoreSelector;
 use super::circuits::{Circuits, hard_stream_bound};
 use super::reachability::Reachability;
 use super::restriction::Restriction;
-use super::{OnionError, PROOF_OF_WORK, Settings, Vanguards, watch};
+use super::{OnionError, PROOF_OF_WORK, Config, Vanguards, watch};
 use ephemeral_tor::{self as tor, Client, DiscoveryKey, EndOnDrop, TorError};
 
 /// How a life ended.
@@ -54,7 +54,7 @@ impl OwnedClient {
 
 impl Service {
     /// Creates the client and publishes the service as soon as there is a network.
-    pub(super) fn launch(settings: &Settings, state_dir: &Path, address: &str) -> Result<Self, OnionError> {
+    pub(super) fn launch(settings: &Config, state_dir: &Path, address: &str) -> Result<Self, OnionError> {
         let (client, tasks) = tor::owned_client(client_config(settings, state_dir)?, state_dir)?;
         let client = OwnedClient { client, tasks: EndOnDrop(tasks) };
         let restriction = Restriction::new(settings, state_dir, &client.client, address)?;
@@ -116,7 +116,7 @@ impl Service {
 }
 
 /// See [`super::address`].
-pub(super) fn address(settings: &Settings, state_dir: &Path) -> Result<String, OnionError> {
+pub(super) fn address(settings: &Config, state_dir: &Path) -> Result<String, OnionError> {
     let config = client_config(settings, state_dir)?;
     tor::make_directories(&config, state_dir)?;
     // Who may find it does not matter for its name.
@@ -134,7 +134,7 @@ pub(super) fn address(settings: &Settings, state_dir: &Path) -> Result<String, O
 }
 
 /// The `[tor]` table with what `[onion]` says about the client.
-pub(super) fn client_config(settings: &Settings, state_dir: &Path) -> Result<TorClientConfig, TorError> {
+pub(super) fn client_config(settings: &Config, state_dir: &Path) -> Result<TorClientConfig, TorError> {
     let mut table = settings.tor.clone();
     let vanguards = table.entry("vanguards").or_insert_with(|| toml::Table::new().into());
     let Some(vanguards) = vanguards.as_table_mut() else {
@@ -174,7 +174,7 @@ fn limit_memory(table: &mut toml::Table, bytes: usize) -> Result<(), TorError> {
 
 /// With `clients`, only these can find the service; there has to be one at least.
 pub(super) fn service_config<'a>(
-    settings: &Settings,
+    settings: &Config,
     clients: Option<&mut dyn Iterator<Item = (&'a str, &'a DiscoveryKey)>>,
 ) -> Result<OnionServiceConfig, OnionError> {
     let nickname = HsNickname::new(settings.nickname.clone())

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{Collected, SessionEnd, Hub, JoinError, Kept, SessionHandle, Settings, Wakes};
+use ephemeral::hub::{self, Collected, SessionEnd, Hub, JoinError, Kept, SessionHandle, Wakes};
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
 use ephemeral_core::session::{Draft, Refusal, Submission};
-use ephemeral_core::store::{Bounds, Figures};
+use ephemeral_core::store::{self, Figures};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
@@ -136,7 +136,7 @@ impl Model {
     /// Within a runtime whose time is paused.
     pub(crate) fn new() -> Self {
         let rate = Rate::new(1_000_000, 1_000_000);
-        let settings = Settings { bounds: Bounds::default(), rate, sessions: SESSIONS };
+        let settings = hub::Config { bounds: store::Config::default(), rate, sessions: SESSIONS };
         let hub = Hub::new(settings, Clock::anchored(START)).expect("random numbers");
         let expiring = Arc::clone(&hub);
         let expiring = tokio::spawn(async move { expiring.keep_expiring().await }).abort_handle();

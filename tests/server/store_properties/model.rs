@@ -8,9 +8,7 @@ use std::fs::File;
 
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
-use ephemeral_core::store::{
-    Bounds, Completion, Figures, Full, Letter, NeverDelivered, Next, ACCOUNT_COST, AccountId, RECORD_COST, Seed, Store,
-};
+use ephemeral_core::store::{self, Completion, Figures, Full, Letter, NeverDelivered, Next, ACCOUNT_COST, AccountId, RECORD_COST, Seed, Store};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -116,7 +114,7 @@ impl Session {
 
 pub(crate) struct Model {
     store: Store,
-    bounds: Bounds,
+    bounds: store::Config,
     now: Millis,
     latest: Millis,
     expired_up_to: Millis,
@@ -138,11 +136,11 @@ fn fingerprint(who: u8) -> Fingerprint {
 }
 
 impl Model {
-    pub(crate) fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: store::Config) -> Self {
         Self::with(bounds, Store::new(bounds, SEED, START), None)
     }
 
-    fn with(bounds: Bounds, store: Store, file: Option<File>) -> Self {
+    fn with(bounds: store::Config, store: Store, file: Option<File>) -> Self {
         Self {
             store,
             bounds,

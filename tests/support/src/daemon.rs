@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use ephemeral_client::{Dial, Event, Identity, Options, Outgoing, ServerUrl, Session};
+use ephemeral_client::{Dial, Event, Identity, ConnectOptions, Outgoing, ServerUrl, Session};
 use ephemeral_core::protocol::{Fingerprint, ReceivedMessage};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
@@ -198,7 +198,7 @@ impl Person {
     pub fn new(number: u8, dialer: Arc<dyn Dial>, url: &ServerUrl) -> Self {
         let identity = Identity::from_seed(&[number; 32]);
         let fingerprint = identity.fingerprint();
-        let session = Session::new(dialer, url.clone(), identity, Options::default());
+        let session = Session::new(dialer, url.clone(), identity, ConnectOptions::default());
         Self {
             session,
             fingerprint,

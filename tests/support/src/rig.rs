@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::conn::{self, Limits, Operator, Server, Setup};
+use ephemeral::conn::{self, Operator, Server, Setup};
 use ephemeral::events::Kind;
 use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
-use ephemeral::pump::Timing;
+use ephemeral::pump;
 use ephemeral::transport::{Incoming, Listener, Peer};
-use ephemeral_core::limits::{Policy, Rate};
+use ephemeral_core::limits::{self, Rate};
 use ephemeral_core::protocol::{Challenge, Fingerprint, Millis};
-use ephemeral_core::session::Rules;
-use ephemeral_core::store::Bounds;
+use ephemeral_core::session;
+use ephemeral_core::store;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
@@ -40,13 +40,13 @@ pub const HOST: &str = "localhost";
 #[derive(Clone)]
 pub struct Options {
     /// What sessions may do.
-    pub rules: Rules,
+    pub rules: session::Config,
     /// What the store may hold.
-    pub bounds: Bounds,
+    pub bounds: store::Config,
     /// When sessions are looked after and given up.
-    pub timing: Timing,
+    pub timing: pump::Config,
     /// What peers may do.
-    pub policy: Policy,
+    pub policy: limits::Config,
     /// Sessions, at most.
     pub sessions: usize,
     /// Connections without a session, at most.
@@ -61,8 +61,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             rules: unlimited(),
-            bounds: Bounds::default(),
-            timing: Timing::default(),
+            bounds: store::Config::default(),
+            timing: pump::Config::default(),
             policy: lenient(),
             sessions: 1000,
             unauthenticated: 1000,
@@ -73,13 +73,13 @@ impl Default for Options {
 }
 
 /// The default policy, but for what each peer may do, and get wrong: no test is about that unless it says so.
-pub fn lenient() -> Policy {
-    Policy { requests: Rate::new(1_000_000, 1_000_000), connections: 100_000, strikes: 100_000, ..Policy::default() }
+pub fn lenient() -> limits::Config {
+    limits::Config { requests: Rate::new(1_000_000, 1_000_000), connections: 100_000, strikes: 100_000, ..limits::Config::default() }
 }
 
 /// The default rules, but for the message rate: no test is about that unless it says so.
-pub fn unlimited() -> Rules {
-    Rules { messages_per_minute: 1_000_000, message_burst: 1_000_000, ..Rules::default() }
+pub fn unlimited() -> session::Config {
+    session::Config { messages_per_minute: 1_000_000, message_burst: 1_000_000, ..session::Config::default() }
 }
 
 /// The server in this process.
@@ -115,7 +115,7 @@ impl Rig {
     /// Makes one, and begins to expire messages.
     pub fn with(options: Options) -> Self {
         let rate = Rate::new(options.rules.messages_per_minute, options.rules.message_burst);
-        let settings = hub::Settings { bounds: options.bounds, rate, sessions: options.sessions };
+        let settings = hub::Config { bounds: options.bounds, rate, sessions: options.sessions };
         let hub = Hub::new(settings, Clock::anchored(START)).unwrap();
         let (health, health_now) = watch::channel(Health::Healthy);
         let server = Server::new(Setup {
@@ -123,7 +123,7 @@ impl Rig {
             rules: options.rules,
             timing: options.timing,
             policy: options.policy,
-            limits: Limits { unauthenticated: options.unauthenticated, sessions: options.sessions },
+            limits: conn::Config { unauthenticated: options.unauthenticated, sessions: options.sessions },
             onion: None,
             health: health_now,
             moved: options.moved,
@@ -144,7 +144,7 @@ impl Rig {
     }
 
     /// A server with these rules, and the sessions of clients 1 and 2.
-    pub async fn with_two(rules: Rules) -> (Self, Socket, Socket) {
+    pub async fn with_two(rules: session::Config) -> (Self, Socket, Socket) {
         let mut rig = Self::with(Options { rules, ..Options::default() });
         let (alice, bob) = (rig.login(1).await, rig.login(2).await);
         (rig, alice, bob)

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use ed25519_dalek::SigningKey;
 use ephemeral_core::protocol::{Challenge, ErrorCode, Fingerprint, Millis, Sanitize};
-use ephemeral_core::session::{Action, AwaitingAuth, Established, Rules};
+use ephemeral_core::session::{self, Action, AwaitingAuth, Established};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -45,8 +45,8 @@ pub fn session() -> Established {
 }
 
 /// Returns rules that allow little, so that all of them are met.
-pub fn rules(sanitize: Sanitize) -> Rules {
-    Rules { content_bytes: CONTENT_BYTES, sanitize, default_ttl_s: 600, max_ttl_s: 3600, ..Rules::default() }
+pub fn rules(sanitize: Sanitize) -> session::Config {
+    session::Config { content_bytes: CONTENT_BYTES, sanitize, default_ttl_s: 600, max_ttl_s: 3600, ..session::Config::default() }
 }
 
 /// Section 3.2 of the protocol, in other words than the server's.
@@ -87,7 +87,7 @@ fn asked_expiry(json: &Value) -> Option<Millis> {
 }
 
 /// The error that `refusal` names is there.
-fn is_justified(refusal: ErrorCode, json: &Value, rules: &Rules) -> bool {
+fn is_justified(refusal: ErrorCode, json: &Value, rules: &session::Config) -> bool {
     let content = text(json, "content").unwrap_or_default();
     match refusal {
         ErrorCode::Malformed => asked_expiry(json).is_none(),
@@ -113,7 +113,7 @@ fn is_justified(refusal: ErrorCode, json: &Value, rules: &Rules) -> bool {
 }
 
 /// Whatever the text, the action follows from it.
-pub fn check_action(text: &str, rules: &Rules) {
+pub fn check_action(text: &str, rules: &session::Config) {
     match session().on_text(text, rules, NOW) {
         Action::Reply { frame: reply, .. } => {
             let reply: Value = serde_json::from_str(&reply).expect("JSON");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ephemeral::clock::Clock;
 use ephemeral_client::backoff::Backoff;
-use ephemeral_client::{Connection, Direct, Event, Identity, Options, Outgoing, ServerUrl, Session};
+use ephemeral_client::{Connection, Direct, Event, Identity, ConnectOptions, Outgoing, ServerUrl, Session};
 use ephemeral_core::protocol::{Fingerprint, Millis, ReceivedMessage, ServerEvent};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -53,7 +53,7 @@ fn in_time(message: &ReceivedMessage) {
 }
 
 fn session(number: u8, url: &ServerUrl) -> Session {
-    let session = Session::new(Arc::new(Direct::default()), url.clone(), identity(number), Options::default());
+    let session = Session::new(Arc::new(Direct::default()), url.clone(), identity(number), ConnectOptions::default());
     session.with_in_flight(16).with_backoff(Backoff::new(Duration::from_millis(50), Duration::from_millis(200)))
 }
 
@@ -110,7 +110,7 @@ pub(super) async fn pair(number: u8, absent: u8, url: ServerUrl, control: Arc<Co
 pub(super) async fn fetch(number: u8, url: ServerUrl) -> (BTreeSet<String>, String) {
     let fetching = async {
         let (mut connection, welcome) =
-            Connection::connect(&Direct::default(), &url, &identity(number), &Options::default()).await.unwrap();
+            Connection::connect(&Direct::default(), &url, &identity(number), &ConnectOptions::default()).await.unwrap();
         let mut fetched = BTreeSet::new();
         loop {
             match connection.next_event().await.unwrap() {

@@ -13,7 +13,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::super::frames::Auth;
 use super::super::text::printable;
 use super::super::{ByteStream, Identity, ServerUrl};
-use super::{ConnectError, Connection, Lost, Options};
+use super::{ConnectError, Connection, Lost, ConnectOptions};
 use ephemeral_core::protocol::{Challenge, Fingerprint, ServerEvent, SessionLimits, VERSION};
 
 /// What the server said about itself and the session.
@@ -89,7 +89,7 @@ pub(super) async fn authenticate(
     connection: &mut Connection,
     url: &ServerUrl,
     identity: &Identity,
-    options: &Options,
+    options: &ConnectOptions,
 ) -> Result<Welcome, ConnectError> {
     let challenge = match answer(connection, "challenge").await? {
         ServerEvent::Challenge { version, .. } if version != VERSION => {

@@ -15,7 +15,7 @@ type Outcome = Result<(Connection, Welcome), ConnectError>;
 /// Connects as Alice while the server does what it is told.
 async fn against<T, S: Future<Output = T>>(server: impl FnOnce(Arrivals) -> S) -> (Outcome, T) {
     let (wire, arrivals) = wire();
-    let (url, identity, options) = (url(), alice(), Options::default());
+    let (url, identity, options) = (url(), alice(), ConnectOptions::default());
     tokio::join!(Connection::connect(&*wire, &url, &identity, &options), server(arrivals))
 }
 
@@ -184,7 +184,7 @@ async fn a_silent_server_is_given_up_at_every_step() {
     })
     .await;
     assert!(matches!(outcome, Err(ConnectError::Timeout("welcome"))));
-    assert_eq!(start.elapsed(), 3 * Timing::default().answer);
+    assert_eq!(start.elapsed(), 3 * Timeouts::default().answer);
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,7 +226,7 @@ async fn a_server_that_does_not_read_is_given_up() {
     }
     assert!(connection.is_clogged());
     assert!(matches!(connection.next_event().await, Err(Lost::NotReading)));
-    assert_eq!(start.elapsed(), Timing::default().write);
+    assert_eq!(start.elapsed(), Timeouts::default().write);
     drop(peer);
 }
 
@@ -288,5 +288,5 @@ async fn a_goodbye_waits_for_the_answer_but_not_for_ever() {
     let (connection, _peer) = established().await;
     let start = Instant::now();
     assert!(!connection.close().await);
-    assert_eq!(start.elapsed(), Timing::default().close);
+    assert_eq!(start.elapsed(), Timeouts::default().close);
 }

@@ -9,7 +9,7 @@ use super::*;
 
 fn session() -> (Session, Arrivals) {
     let (wire, arrivals) = wire();
-    (Session::new(wire, url(), alice(), Options::default()), arrivals)
+    (Session::new(wire, url(), alice(), ConnectOptions::default()), arrivals)
 }
 
 /// The next event that is not about connecting.

@@ -15,7 +15,7 @@ impl Machine {
     /// One that was checked in on now.
     fn new(after_days: u32) -> Self {
         let now = Moment { wall: Millis(START), running_ms: 0 };
-        let switch = DeadMan::new(Settings { after_days, keys: false }, None, now).expect("a switch");
+        let switch = DeadMan::new(Config { after_days, keys: false }, None, now).expect("a switch");
         Self { now, switch }
     }
 
@@ -52,7 +52,7 @@ impl Machine {
 #[test]
 fn there_is_none_unless_it_was_asked_for() {
     let now = Moment { wall: Millis(START), running_ms: 0 };
-    assert!(DeadMan::new(Settings::default(), None, now).is_none());
+    assert!(DeadMan::new(Config::default(), None, now).is_none());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::protocol::Millis;
 
 /// What every key may do, and what becomes of it otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
+pub struct Config {
     /// Requests, and connections without one.
     pub requests: Rate,
     /// Connections at the same time.
@@ -27,7 +27,7 @@ pub struct Policy {
 /// The default rate of requests: so many a minute, so many at once.
 pub const REQUESTS: (u32, u32) = (100, 10);
 
-impl Default for Policy {
+impl Default for Config {
     fn default() -> Self {
         let requests = Rate::new(REQUESTS.0, REQUESTS.1);
         Self { requests, connections: 8, strikes: 10, window_ms: 60_000, duration_ms: 900_000 }
@@ -87,7 +87,7 @@ impl KeyState {
         self.blocked_until > now
     }
 
-    fn is_forgettable(&self, now: Millis, policy: &Policy) -> bool {
+    fn is_forgettable(&self, now: Millis, policy: &Config) -> bool {
         let old = self.strikes.back().is_none_or(|last| last.plus(policy.window_ms) <= now);
         self.connections == 0 && old && !self.is_blocked(now) && self.requests.unused_at() <= now
     }
@@ -95,7 +95,7 @@ impl KeyState {
 
 /// What each of many keys has used and done.
 pub struct KeyTable<K> {
-    policy: Policy,
+    policy: Config,
     capacity: usize,
     key_states: HashMap<K, KeyState>,
     /// The one of all those for whom there is no room.
@@ -110,12 +110,12 @@ const SWEEP_MS: u64 = 1000;
 impl<K: Eq + Hash + Copy> KeyTable<K> {
     /// `capacity`: keys that are remembered at the same time, at most.
     #[must_use]
-    pub fn new(policy: Policy, capacity: usize) -> Self {
+    pub fn new(policy: Config, capacity: usize) -> Self {
         Self { policy, capacity, key_states: HashMap::new(), strangers: KeyState::default(), swept: Millis(0) }
     }
 
     /// What holds for every key from now on. What each has used and done stays.
-    pub fn set_policy(&mut self, policy: Policy) {
+    pub fn set_policy(&mut self, policy: Config) {
         self.policy = policy;
     }
 
@@ -155,7 +155,7 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
 
     /// `key` has done what it must not do.
     pub fn strike(&mut self, now: Millis, key: K) -> StrikeOutcome {
-        let Policy { strikes, window_ms, duration_ms, .. } = self.policy;
+        let Config { strikes, window_ms, duration_ms, .. } = self.policy;
         let key_state = self.key_state(now, key);
         if key_state.is_blocked(now) {
             return StrikeOutcome::Counted;

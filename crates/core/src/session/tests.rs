@@ -22,7 +22,7 @@ fn challenged() -> AwaitingAuth {
 }
 
 fn answer(frame: &Value) -> Result<Established, CloseReason> {
-    challenged().answer(&frame.to_string(), &Rules::default())
+    challenged().answer(&frame.to_string(), &Config::default())
 }
 
 fn session() -> Established {
@@ -30,7 +30,7 @@ fn session() -> Established {
 }
 
 /// The verdict on a message to oneself with these fields besides.
-fn verdict(fields: Value, rules: &Rules) -> Result<Draft, ErrorCode> {
+fn verdict(fields: Value, rules: &Config) -> Result<Draft, ErrorCode> {
     let mut frame = json!({"to": own(), "content": "hello"});
     frame.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     let text = frame.to_string();
@@ -41,7 +41,7 @@ fn verdict(fields: Value, rules: &Rules) -> Result<Draft, ErrorCode> {
 }
 
 fn reply(frame: &Value) -> Value {
-    match session().on_text(&frame.to_string(), &Rules::default(), NOW) {
+    match session().on_text(&frame.to_string(), &Config::default(), NOW) {
         Action::Reply { frame: reply, .. } => serde_json::from_str(&reply).unwrap(),
         other => panic!("{other:?}"),
     }
@@ -97,7 +97,7 @@ fn receipts_are_given_unless_the_recipient_says_otherwise() {
 
 #[test]
 fn the_limits_are_those_of_this_session() {
-    let limits = Rules::default().limits(&Bounds::default(), 5);
+    let limits = Config::default().limits(&store::Config::default(), 5);
     assert_eq!(
         serde_json::to_value(limits).unwrap(),
         json!({
@@ -110,7 +110,7 @@ fn the_limits_are_those_of_this_session() {
 #[test]
 fn each_rule_that_is_broken_has_its_code() {
     use ErrorCode as Code;
-    let rules = Rules { content_bytes: 5, ..Rules::default() };
+    let rules = Config { content_bytes: 5, ..Config::default() };
     for (fields, code) in [
         (json!({"from": "f".repeat(64)}), Code::FromMismatch),
         (json!({"from": ""}), Code::FromMismatch),
@@ -130,7 +130,7 @@ fn each_rule_that_is_broken_has_its_code() {
         assert_eq!(verdict(fields.clone(), &rules).err(), Some(code), "{fields}");
     }
     assert!(verdict(json!({}), &rules).is_ok(), "the bound itself is allowed");
-    let reject = Rules { sanitize: Sanitize::Reject, ..Rules::default() };
+    let reject = Config { sanitize: Sanitize::Reject, ..Config::default() };
     assert_eq!(verdict(json!({"content": "\u{202e}"}), &reject).err(), Some(Code::InvalidContent));
 }
 
@@ -143,7 +143,7 @@ fn the_time_in_force_is_the_one_asked_for_cut_to_the_longest_there_is() {
         (json!({"expires_at": "2026-01-02T13:00:00+00:30"}), 1800),
         (json!({"expires_at": "9999-12-31T23:59:59Z"}), 604_800),
     ] {
-        let draft = verdict(fields.clone(), &Rules::default()).unwrap();
+        let draft = verdict(fields.clone(), &Config::default()).unwrap();
         assert_eq!(draft.expires_at, NOW.plus(1000 * seconds), "{fields}");
     }
 }
@@ -151,13 +151,13 @@ fn the_time_in_force_is_the_one_asked_for_cut_to_the_longest_there_is() {
 #[test]
 fn fingerprints_are_folded_where_they_are_read() {
     let upper = own().to_string().to_uppercase();
-    assert_eq!(verdict(json!({"to": upper, "from": upper}), &Rules::default()).unwrap().to, own());
+    assert_eq!(verdict(json!({"to": upper, "from": upper}), &Config::default()).unwrap().to, own());
 }
 
 #[test]
 fn content_is_kept_as_the_inside_of_a_json_string_that_is_overwritten_when_it_is_dropped() {
     fn is_overwritten_when_dropped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
-    let draft = verdict(json!({"content": "\"a\\b\"\n\u{0}\r\t/🦀"}), &Rules::default()).unwrap();
+    let draft = verdict(json!({"content": "\"a\\b\"\n\u{0}\r\t/🦀"}), &Config::default()).unwrap();
     assert_eq!(*draft.escaped_content, "\\\"a\\\\b\\\"\\n\\r\\t/🦀");
     is_overwritten_when_dropped(&draft.escaped_content);
     assert_eq!(draft.escaped_content.capacity(), draft.escaped_content.len(), "it has not grown out of another place");
@@ -166,7 +166,7 @@ fn content_is_kept_as_the_inside_of_a_json_string_that_is_overwritten_when_it_is
 #[test]
 fn a_message_without_an_id_gets_a_random_one() {
     let frame = json!({"to": own(), "content": "hello"}).to_string();
-    let id = || match session().on_text(&frame, &Rules::default(), NOW) {
+    let id = || match session().on_text(&frame, &Config::default(), NOW) {
         Action::Submit(Submission { id, .. }) => id.into_owned(),
         other => panic!("{other:?}"),
     };
@@ -186,7 +186,7 @@ fn an_error_carries_the_id_of_the_frame_whatever_its_type() {
         assert_eq!((&reply["code"], &reply["id"]), (&json!(code), &json!("i-1")), "{frame}");
     }
     let text = json!({"type": "ack", "seq": 5, "id": "i-1"}).to_string();
-    let action = session().on_text(&text, &Rules::default(), NOW);
+    let action = session().on_text(&text, &Config::default(), NOW);
     assert!(matches!(action, Action::Acknowledge { seq: 5, id: Some(id) } if id == "i-1"));
 }
 
@@ -198,7 +198,7 @@ fn an_id_that_is_not_well_formed_is_not_repeated() {
 
 #[test]
 fn the_largest_message_fits_into_the_largest_frame_however_it_is_written() {
-    let rules = Rules { content_bytes: 1000, ..Rules::default() };
+    let rules = Config { content_bytes: 1000, ..Config::default() };
     let content = "\\u0061".repeat(rules.content_bytes);
     let frame = format!(
         r#"{{"type":"message","id":"{}","from":"{own}","to":"{own}","content":"{content}","timestamp":"{time}",

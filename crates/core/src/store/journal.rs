@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use zeroize::Zeroizing;
 
 use super::record::Record;
-use super::{Bounds, Due, LINGER_MS, AccountId, RECORD_COST, Seed, Store};
+use super::{Config, Due, LINGER_MS, AccountId, RECORD_COST, Seed, Store};
 use crate::protocol::{Fingerprint, Millis};
 
 /// How many sequence numbers are promised at once: those of a minute, as mailboxes are made (one a microsecond). So a
@@ -90,7 +90,7 @@ pub struct WaitingMessage {
 impl Store {
     /// An empty one that is written down.
     #[must_use]
-    pub fn with_journal(bounds: Bounds, seed: Seed, now: Millis, journal: Box<dyn Journal>) -> Self {
+    pub fn with_journal(bounds: Config, seed: Seed, now: Millis, journal: Box<dyn Journal>) -> Self {
         let mut store = Self::new(bounds, seed, now);
         store.promised = store.first_seq;
         store.journal = Some(journal);
@@ -104,7 +104,7 @@ impl Store {
     /// then there is no room for anything new.
     #[must_use]
     pub fn restore(
-        bounds: Bounds,
+        bounds: Config,
         seed: Seed,
         now: Millis,
         journal: Box<dyn Journal>,

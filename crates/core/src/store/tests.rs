@@ -8,12 +8,12 @@ const ALICE: Fingerprint = Fingerprint::from_bytes([1; 32]);
 const BOB: Fingerprint = Fingerprint::from_bytes([2; 32]);
 const CAROL: Fingerprint = Fingerprint::from_bytes([3; 32]);
 
-fn store_with(bounds: Bounds) -> Store {
+fn store_with(bounds: Config) -> Store {
     Store::new(bounds, Seed { hash_key: [1, 2], first_seq: 1000 }, NOW)
 }
 
 fn store() -> Store {
-    store_with(Bounds::default())
+    store_with(Config::default())
 }
 
 /// Five bytes of content that expire after a minute.
@@ -210,7 +210,7 @@ fn a_sender_who_left_is_told_nothing() {
 
 #[test]
 fn the_memory_of_an_id_counts_in_its_senders_quota_until_it_expires() {
-    let mut store = store_with(Bounds { sender_bytes: RECORD_COST + "m".len() + 5, ..Bounds::default() });
+    let mut store = store_with(Config { sender_bytes: RECORD_COST + "m".len() + 5, ..Config::default() });
     let (alice, _) = store.attach(NOW, ALICE, true);
     store.deposit(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
     let seq = fetch(&mut store, NOW, alice, 1)[0];
@@ -225,12 +225,12 @@ fn the_memory_of_an_id_counts_in_its_senders_quota_until_it_expires() {
 #[test]
 fn each_bound_is_reached_exactly_and_names_itself() {
     let cost = RECORD_COST + "m".len() + 5;
-    let roomy = Bounds::default();
+    let roomy = Config::default();
     for (bounds, full) in [
-        (Bounds { mailbox_messages: 2, ..roomy }, Full::Mailbox),
-        (Bounds { mailbox_bytes: 14, ..roomy }, Full::Mailbox),
-        (Bounds { sender_bytes: 3 * cost - 1, ..roomy }, Full::Sender),
-        (Bounds { total_bytes: 3 * cost + ACCOUNT_COST - 1, ..roomy }, Full::Store),
+        (Config { mailbox_messages: 2, ..roomy }, Full::Mailbox),
+        (Config { mailbox_bytes: 14, ..roomy }, Full::Mailbox),
+        (Config { sender_bytes: 3 * cost - 1, ..roomy }, Full::Sender),
+        (Config { total_bytes: 3 * cost + ACCOUNT_COST - 1, ..roomy }, Full::Store),
     ] {
         let mut store = store_with(bounds);
         let (alice, _) = store.attach(NOW, ALICE, true);
@@ -247,7 +247,7 @@ fn each_bound_is_reached_exactly_and_names_itself() {
 fn a_recipient_that_was_never_online_costs_its_place_too() {
     let enough = RECORD_COST + "m".len() + 5 + ACCOUNT_COST;
     for (total_bytes, answer) in [(enough, Ok(None)), (enough - 1, Err(Full::Store))] {
-        let mut store = store_with(Bounds { total_bytes, ..Bounds::default() });
+        let mut store = store_with(Config { total_bytes, ..Config::default() });
         let (alice, _) = store.attach(NOW, ALICE, true);
         assert_eq!(store.deposit(NOW, alice, &letter("m", BOB, NOW)), answer);
         assert_eq!(store.find(&BOB).is_some(), answer.is_ok());
@@ -258,7 +258,7 @@ fn a_recipient_that_was_never_online_costs_its_place_too() {
 fn what_is_kept_for_those_who_are_online_is_only_for_them() {
     let cost = RECORD_COST + 1 + 4;
     let total_bytes = 3 * cost + 2 * ACCOUNT_COST - 1;
-    let mut store = store_with(Bounds { total_bytes, kept_for_online: cost, ..Bounds::default() });
+    let mut store = store_with(Config { total_bytes, kept_for_online: cost, ..Config::default() });
     let (alice, _) = store.attach(NOW, ALICE, true);
     let letter = |id, to| Letter { id, to, escaped_content: "text", expires_at: NOW.plus(1000) };
     assert_eq!(store.deposit(NOW, alice, &letter("1", BOB)), Ok(None));

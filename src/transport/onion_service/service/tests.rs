@@ -21,7 +21,7 @@ fn a_nickname_that_cannot_be_one_names_its_key() {
 
 #[test]
 fn a_number_of_introduction_points_that_arti_refuses_names_its_key() {
-    let error = service_config(&Settings { introduction_points: 21, ..Settings::default() }, None).unwrap_err();
+    let error = service_config(&Config { introduction_points: 21, ..Config::default() }, None).unwrap_err();
     assert!(error.to_string().starts_with("onion.introduction_points"), "{error}");
 }
 
@@ -31,14 +31,14 @@ fn how_far_vanguards_go_is_set_in_one_place() {
     let error = onion_service::validate_tor_table(&table).unwrap_err();
     assert!(error.contains("tor.vanguards.mode") && error.contains("onion.vanguards"), "{error}");
     for vanguards in [Vanguards::Lite, Vanguards::Full] {
-        client_config(&Settings { vanguards, ..Settings::default() }, Path::new("/nonexistent")).unwrap();
+        client_config(&Config { vanguards, ..Config::default() }, Path::new("/nonexistent")).unwrap();
     }
 }
 
 #[test]
 fn the_limit_of_arti_s_memory_is_the_operator_s_or_ours() {
     let limit = |tor: &str| {
-        let settings = Settings { tor: tor.parse().unwrap(), ..Settings::default() };
+        let settings = Config { tor: tor.parse().unwrap(), ..Config::default() };
         let mut table = settings.tor.clone();
         limit_memory(&mut table, settings.memory_bytes).unwrap();
         client_config(&settings, Path::new("/nonexistent")).unwrap();
@@ -47,21 +47,21 @@ fn the_limit_of_arti_s_memory_is_the_operator_s_or_ours() {
     assert_eq!(limit(""), toml::Value::Integer(128 << 20));
     assert_eq!(limit("system.memory.low_water = 1000000"), toml::Value::Integer(128 << 20));
     assert_eq!(limit("system.memory.max = '100 MB'"), toml::Value::String("100 MB".into()));
-    let settings = Settings { tor: "system = 7".parse().unwrap(), ..Settings::default() };
+    let settings = Config { tor: "system = 7".parse().unwrap(), ..Config::default() };
     let error = client_config(&settings, Path::new("/nonexistent")).unwrap_err().to_string();
     assert!(error.contains("tor.system"), "{error}");
 }
 
 #[test]
 fn proof_of_work_follows_what_the_program_was_built_with() {
-    let settings = |proof_of_work| Settings { proof_of_work, ..Settings::default() };
+    let settings = |proof_of_work| Config { proof_of_work, ..Config::default() };
     service_config(&settings(PROOF_OF_WORK), None).unwrap();
     service_config(&settings(false), None).unwrap();
     if !PROOF_OF_WORK {
         let error = service_config(&settings(true), None).unwrap_err().to_string();
         assert!(error.contains("onion.proof_of_work") && error.contains("--features pow"), "{error}");
     }
-    assert_eq!(Settings::default().proof_of_work, PROOF_OF_WORK);
+    assert_eq!(Config::default().proof_of_work, PROOF_OF_WORK);
 }
 
 #[test]
@@ -73,6 +73,6 @@ fn the_queue_of_arti_is_bounded_whatever_the_rate() {
 fn the_names_of_clients_are_ones_that_arti_takes() {
     let key = tor::DiscoverySecret::generate().unwrap().public();
     let names = ["alice", "0", "a-b_c", super::super::restriction::OWN];
-    let settings = Settings::default();
+    let settings = Config::default();
     service_config(&settings, Some(&mut names.into_iter().map(|name| (name, &key)))).unwrap();
 }

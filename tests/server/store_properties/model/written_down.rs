@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::FileExt as _;
 
 use ephemeral::memfd_journal::{self, Found, MemfdJournal};
-use ephemeral_core::store::{Bounds, Journal as _, Store};
+use ephemeral_core::store::{self, Journal as _, Store};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -12,7 +12,7 @@ use super::{Check, EPOCH, Model, SEED, START};
 
 impl Model {
     /// A store that is written down.
-    pub(crate) fn written_down(bounds: Bounds) -> Self {
+    pub(crate) fn written_down(bounds: store::Config) -> Self {
         let file = memfd_journal::create().unwrap();
         let (mut memory, _) = MemfdJournal::open(file.try_clone().unwrap(), bounds.total_bytes).unwrap();
         memory.begin(EPOCH, &SEED);

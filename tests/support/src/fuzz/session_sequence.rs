@@ -23,8 +23,8 @@ mod ledger;
 mod sent;
 
 use ephemeral_core::protocol::{ClientFrame, ErrorCode, Fingerprint, Millis};
-use ephemeral_core::session::Rules;
-use ephemeral_core::store::Bounds;
+use ephemeral_core::session;
+use ephemeral_core::store;
 use serde_json::json;
 use tokio::runtime::Builder;
 
@@ -112,8 +112,8 @@ impl Operands<'_> {
 
 impl World {
     fn new() -> Self {
-        let rules = Rules { content_bytes: CONTENT_BYTES, window: 4, ..rig::unlimited() };
-        let bounds = Bounds { mailbox_messages: MAILBOX, ..Bounds::default() };
+        let rules = session::Config { content_bytes: CONTENT_BYTES, window: 4, ..rig::unlimited() };
+        let bounds = store::Config { mailbox_messages: MAILBOX, ..store::Config::default() };
         // A small pipe: a client that does not read is noticed soon.
         let rig = Rig::with(Options { rules, bounds, pipe: 4096, ..Options::default() });
         Self { ledger: Ledger::default(), rig, clients: Vec::new(), malformed: 0, unsettled: 0 }

@@ -4,8 +4,8 @@ use super::*;
 
 const NOW: Millis = Millis(1_000_000_000);
 
-fn policy() -> Policy {
-    Policy { requests: Rate::new(100, 10), connections: 2, strikes: 10, window_ms: 60_000, duration_ms: 900_000 }
+fn policy() -> Config {
+    Config { requests: Rate::new(100, 10), connections: 2, strikes: 10, window_ms: 60_000, duration_ms: 900_000 }
 }
 
 fn table() -> KeyTable<u32> {
