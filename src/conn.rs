@@ -26,7 +26,7 @@ use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
 use crate::pump::{self};
 use crate::transport::onion_service::OnionStatus;
-use crate::transport::{CircuitFigures, CircuitHandle, Incoming, Io, Listener, Peer};
+use crate::transport::{CircuitStats, CircuitHandle, Incoming, Io, Listener, Peer};
 use answers::Answers;
 use ephemeral_core::limits::{self, RateStatus};
 use ephemeral_core::session::{self, AwaitingAuth};
@@ -78,7 +78,7 @@ pub struct Setup {
     /// How many connections there may be.
     pub limits: Config,
     /// The onion service's status and circuits, if there is one, and how many circuits there may be.
-    pub onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>, usize)>,
+    pub onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitStats>, usize)>,
     /// Whether the service is ready.
     pub health: watch::Receiver<http::Health>,
     /// The notices of this server's moves, if there are any.

@@ -26,7 +26,7 @@ use crate::hub;
 use crate::metrics::SAMPLE;
 use crate::systemd;
 use crate::transport::onion_service::OnionStatus;
-use crate::transport::{CircuitFigures, Incoming};
+use crate::transport::{CircuitStats, Incoming};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_tor::Notice;
 use notifier::ManagerNotifier;
@@ -66,7 +66,7 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
 
     let waiting = MessageStore::open(hub::Config::from_config(&config), config.survive_restart)?;
     let actions = Actions::open(config.state_dir.clone(), config.dead_man);
-    let circuits = Arc::<CircuitFigures>::default();
+    let circuits = Arc::<CircuitStats>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
     let server = Server::new(Setup {
         hub: Arc::clone(&waiting.hub),

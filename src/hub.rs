@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{Fingerprint, Millis, Receipt};
-use ephemeral_core::store::{self, Completion, Figures, AccountId, Store};
+use ephemeral_core::store::{self, Completion, StoreStats, AccountId, Store};
 pub use lifetime::{RestoreError, Restored};
 pub use session_handle::{Collected, SessionEnd, Kept, SessionHandle};
 
@@ -168,7 +168,7 @@ impl Hub {
 
     /// How many sessions there are, and how full the store is.
     #[must_use]
-    pub fn figures(&self) -> (usize, Figures) {
+    pub fn figures(&self) -> (usize, StoreStats) {
         let state = self.lock();
         (state.sessions, state.store.figures())
     }

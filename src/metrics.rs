@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::events::{Event, Kind};
 use crate::admission::{Admission, HandshakeSlots};
 use crate::hub::{Hub, Totals};
-use crate::transport::CircuitFigures;
+use crate::transport::CircuitStats;
 use crate::transport::onion_service::OnionStatus;
 use ephemeral_core::dead_man;
 use ephemeral_core::protocol::Millis;
@@ -34,8 +34,8 @@ pub struct Metrics {
     bounds: Bounds,
     started: Millis,
     rates: Arc<Mutex<Rates>>,
-    onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
-    dead_man: watch::Receiver<Option<dead_man::Figures>>,
+    onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitStats>)>,
+    dead_man: watch::Receiver<Option<dead_man::DeadManStats>>,
 }
 
 /// The bounds that the figures are to be read against.
@@ -57,7 +57,7 @@ pub struct Bounds {
 
 /// The figures at one moment.
 #[derive(Debug, Serialize)]
-pub struct Figures {
+pub struct Stats {
     /// This program's.
     pub version: &'static str,
     /// When they were gathered.
@@ -91,7 +91,7 @@ pub struct Figures {
     pub onion: Option<Onion>,
     /// The dead-man switch, if there is one. In the answer to a check-in, how it stood until then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dead_man: Option<dead_man::Figures>,
+    pub dead_man: Option<dead_man::DeadManStats>,
 }
 
 /// What happened that should not.
@@ -116,8 +116,8 @@ impl Metrics {
         admission: Arc<Admission>,
         slots: Arc<HandshakeSlots>,
         bounds: Bounds,
-        onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitFigures>)>,
-        dead_man: watch::Receiver<Option<dead_man::Figures>>,
+        onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitStats>)>,
+        dead_man: watch::Receiver<Option<dead_man::DeadManStats>>,
     ) -> Self {
         let started = hub.now();
         Self { hub, admission, slots, bounds, started, rates: Arc::default(), onion, dead_man }
@@ -165,19 +165,19 @@ impl Metrics {
 
     /// How the dead-man switch stands, if there is one.
     #[must_use]
-    pub fn dead_man(&self) -> Option<dead_man::Figures> {
+    pub fn dead_man(&self) -> Option<dead_man::DeadManStats> {
         *self.dead_man.borrow()
     }
 
     /// The figures now.
     #[must_use]
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&self) -> Stats {
         let now = self.hub.now();
         let (clients, store) = self.hub.figures();
         let events = self.admission.events();
         let messages = self.hub.totals();
         let last_minute = self.rates.lock().unwrap_or_else(PoisonError::into_inner).last_minute(now, &messages);
-        Figures {
+        Stats {
             version: env!("CARGO_PKG_VERSION"),
             timestamp: now,
             uptime_s: now.since(self.started) / 1000,

@@ -17,7 +17,7 @@ pub struct Operator {
     /// Does it.
     pub on_act: OnAct,
     /// How the dead-man switch stands, if there is one.
-    pub dead_man: watch::Receiver<Option<dead_man::Figures>>,
+    pub dead_man: watch::Receiver<Option<dead_man::DeadManStats>>,
 }
 
 impl Operator {

@@ -12,7 +12,7 @@ use crate::events::Kind;
 use crate::admission::Admission;
 use crate::http::Health;
 use crate::transport::onion_service::{OnionStatus, Phase};
-use crate::transport::{CircuitFigures, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion_service};
+use crate::transport::{CircuitStats, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion_service};
 
 /// Connections of the administrator at the same time.
 pub(super) const ADMINISTRATORS: usize = 16;
@@ -30,7 +30,7 @@ pub(super) struct Listening {
 /// What the onion service says of itself, and to whom.
 pub(super) struct Watched {
     pub(super) status: watch::Sender<OnionStatus>,
-    pub(super) circuits: Arc<CircuitFigures>,
+    pub(super) circuits: Arc<CircuitStats>,
     pub(super) health: watch::Sender<Health>,
 }
 

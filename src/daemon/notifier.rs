@@ -30,7 +30,7 @@ const STARTING: Duration = Duration::from_secs(60);
 pub(super) struct ManagerNotifier {
     hub: Arc<Hub>,
     onion: Option<watch::Receiver<OnionStatus>>,
-    dead_man: watch::Receiver<Option<dead_man::Figures>>,
+    dead_man: watch::Receiver<Option<dead_man::DeadManStats>>,
     reloaded: watch::Sender<Reloaded>,
     /// Whether the manager was told that it serves.
     ready: AtomicBool,
@@ -41,7 +41,7 @@ impl ManagerNotifier {
     pub(super) fn new(
         hub: Arc<Hub>,
         onion: Option<watch::Receiver<OnionStatus>>,
-        dead_man: watch::Receiver<Option<dead_man::Figures>>,
+        dead_man: watch::Receiver<Option<dead_man::DeadManStats>>,
     ) -> Arc<Self> {
         let reloaded = watch::Sender::new(Reloaded::default());
         Arc::new(Self { hub, onion, dead_man, reloaded, ready: AtomicBool::new(false) })

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::conn::{self, Server};
 use crate::erase;
 use crate::http::Act;
-use ephemeral_core::dead_man::{self, DeadMan, Figures, Moment, Verdict};
+use ephemeral_core::dead_man::{self, DeadMan, DeadManStats, Moment, Verdict};
 use marks::Kept;
 
 /// Between two looks at the dead-man switch.
@@ -29,7 +29,7 @@ pub(super) struct Actions {
     clock: Clock,
     started: Instant,
     switch: Mutex<Option<Switch>>,
-    figures: watch::Sender<Option<Figures>>,
+    figures: watch::Sender<Option<DeadManStats>>,
     over: CancellationToken,
     /// Held by whoever removes files.
     erasing: Mutex<()>,
@@ -167,7 +167,7 @@ impl Actions {
 }
 
 impl Switch {
-    fn warn(&mut self, figures: Figures) {
+    fn warn(&mut self, figures: DeadManStats) {
         if self.warned.is_none_or(|warned| warned.elapsed() >= WARN) {
             self.warned = Some(Instant::now());
             let what = if figures.keys { "everything that waits and the identity" } else { "everything that waits" };

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::response::{error, json};
 use super::{Act, Context, Outcome, not_allowed};
-use ephemeral_core::dead_man::Figures;
+use ephemeral_core::dead_man::DeadManStats;
 
 const PANIC: &str = "/panic";
 const CHECK_IN: &str = "/check-in";
@@ -23,7 +23,7 @@ struct Wiped {
 #[derive(Serialize)]
 struct CheckedIn {
     /// How it stood until now; `null` if there is no dead-man switch.
-    dead_man: Option<Figures>,
+    dead_man: Option<DeadManStats>,
 }
 
 /// `POST /panic` wipes what waits, `POST /panic?keys=true` the identity as well.

@@ -7,7 +7,7 @@ use hyper::{Request, Response, StatusCode};
 use serde::Serialize;
 
 use super::{Context, Health, response};
-use crate::metrics::Figures;
+use crate::metrics::Stats;
 use crate::transport::Audience;
 
 /// What a proxy adds. A loopback peer that sends one of them speaks for somebody else, who is not on this machine.
@@ -23,7 +23,7 @@ pub(super) fn shown<B>(request: &Request<B>, context: &Context<'_>) -> bool {
 struct Body {
     status: Health,
     #[serde(flatten)]
-    figures: Figures,
+    figures: Stats,
 }
 
 pub(super) fn json(context: &Context<'_>) -> Response<Full<Bytes>> {

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::{Hub, Config, State, Totals, Wakes};
 use crate::clock::Clock;
 use crate::memfd_journal::{Found, MemfdJournal, MemfdJournalError, Unreadable};
-use ephemeral_core::store::{Figures, Journal, Seed, Store};
+use ephemeral_core::store::{StoreStats, Journal, Seed, Store};
 
 /// Why a hub cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum Restored {
     /// It goes on.
     Going {
         /// What there is now. What expired meanwhile is not in it.
-        figures: Figures,
+        figures: StoreStats,
         /// Messages that were not whole and are lost: then there is a new epoch. A kill does not do that.
         damaged: usize,
         /// Blocks of messages that were being written or overwritten when the process was killed.

@@ -279,8 +279,8 @@ async fn erasing_leaves_nothing_and_sessions_may_end_after_it() {
     let alice = join(&hub, 1);
     send(&alice, "m", 2);
     hub.erase();
-    assert_eq!(hub.figures(), (0, Figures::default()));
+    assert_eq!(hub.figures(), (0, StoreStats::default()));
     assert!(alice.is_over().is_err());
     drop(alice);
-    assert_eq!(hub.figures(), (0, Figures::default()));
+    assert_eq!(hub.figures(), (0, StoreStats::default()));
 }

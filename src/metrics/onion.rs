@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::transport::onion_service::{OnionStatus, Phase};
-use crate::transport::{CircuitFigures, CircuitRefused};
+use crate::transport::{CircuitStats, CircuitRefused};
 use ephemeral_core::protocol::Millis;
 
 /// The onion service.
@@ -54,7 +54,7 @@ pub struct ProbeStats {
 }
 
 impl Onion {
-    pub(super) fn new(status: &OnionStatus, circuits: &CircuitFigures, now: Millis) -> Self {
+    pub(super) fn new(status: &OnionStatus, circuits: &CircuitStats, now: Millis) -> Self {
         let (reachability, reason) = match status.phase {
             Phase::Starting => ("starting", None),
             Phase::Reachable => ("reachable", None),

@@ -6,11 +6,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Figures;
+use super::Stats;
 
 type Labels = [(&'static str, &'static str); 1];
 
-pub(super) fn text(figures: &Figures, ready: bool) -> String {
+pub(super) fn text(figures: &Stats, ready: bool) -> String {
     let mut registry = Registry::with_prefix("ephemeral");
     let mut gauge = |name: &str, help: &str, unit: Option<Unit>, value: usize| {
         let value = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));

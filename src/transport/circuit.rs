@@ -56,13 +56,13 @@ pub type OnRefusal = Arc<dyn Fn(CircuitRefused, Peer) + Send + Sync>;
 
 /// How many circuits there are, and what was refused since the start.
 #[derive(Debug, Default)]
-pub struct CircuitFigures {
+pub struct CircuitStats {
     open: AtomicUsize,
     established: AtomicUsize,
     refused: [AtomicU64; CircuitRefused::ALL.len()],
 }
 
-impl CircuitFigures {
+impl CircuitStats {
     /// Circuits that are open or being built.
     #[must_use]
     pub fn open(&self) -> usize {
@@ -94,12 +94,12 @@ pub(super) struct Registry(Arc<Shared>);
 
 struct Shared {
     table: Mutex<CircuitTable>,
-    figures: Arc<CircuitFigures>,
+    figures: Arc<CircuitStats>,
     on_refusal: OnRefusal,
 }
 
 impl Registry {
-    pub(super) fn new(bounds: CircuitBounds, figures: Arc<CircuitFigures>, on_refusal: OnRefusal) -> Self {
+    pub(super) fn new(bounds: CircuitBounds, figures: Arc<CircuitStats>, on_refusal: OnRefusal) -> Self {
         Self(Arc::new(Shared { table: Mutex::new(CircuitTable::new(bounds)), figures, on_refusal }))
     }
 
@@ -128,7 +128,7 @@ impl Registry {
         self.0.refused(why, number);
     }
 
-    pub(super) fn figures(&self) -> &Arc<CircuitFigures> {
+    pub(super) fn figures(&self) -> &Arc<CircuitStats> {
         &self.0.figures
     }
 }

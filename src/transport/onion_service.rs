@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::transport::{Audience, CircuitFigures, Incoming, Listener, OnRefusal};
+use crate::transport::{Audience, CircuitStats, Incoming, Listener, OnRefusal};
 use ephemeral_tor::TorError;
 
 use circuits::Circuits;
@@ -149,7 +149,7 @@ pub struct Outlets {
     /// What becomes of the service.
     pub status: channel::Sender<OnionStatus>,
     /// How many circuits there are, and what was refused.
-    pub circuits: Arc<CircuitFigures>,
+    pub circuits: Arc<CircuitStats>,
     /// Each refusal.
     pub on_refusal: OnRefusal,
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ephemeral::metrics::{Bounds, Metrics};
-use ephemeral::transport::CircuitFigures;
+use ephemeral::transport::CircuitStats;
 use ephemeral::transport::onion_service::{OnionStatus, Phase, Probe};
 use ephemeral_core::protocol::Millis;
 use ephemeral_test_support::rig::{Rig, START};
@@ -30,7 +30,7 @@ fn printed() -> String {
         Bounds { clients: 1, unauthenticated: 1, circuits: 1, bytes: 1 << 20, ttl_s: 86_400, max_ttl_s: 604_800 };
     let (hub, admission, slots) = (Arc::clone(&rig.hub), Arc::clone(&rig.server.admission), Arc::clone(&rig.server.slots));
     let dead_man = watch::channel(None).1;
-    let onion = Some((receiver, Arc::<CircuitFigures>::default()));
+    let onion = Some((receiver, Arc::<CircuitStats>::default()));
     Metrics::new(hub, admission, slots, bounds, onion, dead_man).prometheus(true)
 }
 

@@ -1,6 +1,6 @@
 //! What happens to sessions when the server shuts down.
 
-use ephemeral_core::store::Figures;
+use ephemeral_core::store::StoreStats;
 use ephemeral_test_support::rig::{self, Rig, message, settle};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
@@ -88,7 +88,7 @@ async fn everything_that_waited_is_erased_at_the_end() {
     assert_eq!(alice.closed().await, draining());
     assert_eq!(rig.waiting(), 1, "not before the sessions have ended");
     rig.hub.erase();
-    assert_eq!(rig.hub.figures(), (0, Figures::default()));
+    assert_eq!(rig.hub.figures(), (0, StoreStats::default()));
     settle().await;
-    assert_eq!(rig.hub.figures(), (0, Figures::default()), "nor does what ends later count");
+    assert_eq!(rig.hub.figures(), (0, StoreStats::default()), "nor does what ends later count");
 }

@@ -169,5 +169,5 @@ async fn nothing_is_left_in_the_store_when_everything_has_expired() {
     }
     drop(alice);
     pass(86_400 + 3600).await;
-    assert_eq!(rig.hub.figures(), (0, ephemeral_core::store::Figures::default()));
+    assert_eq!(rig.hub.figures(), (0, ephemeral_core::store::StoreStats::default()));
 }

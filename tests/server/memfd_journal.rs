@@ -12,7 +12,7 @@ use ephemeral::memfd_journal;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
 use ephemeral_core::session::{Draft, Submission};
-use ephemeral_core::store::{self, Figures, RECORD_COST};
+use ephemeral_core::store::{self, StoreStats, RECORD_COST};
 use serde_json::Value;
 
 const START: Millis = Millis(1_767_355_200_000);
@@ -86,7 +86,7 @@ async fn the_next_hub_goes_on_under_the_same_epoch_with_the_same_numbers_quotas_
 
     let (next, restored) = restore_with(&file, store::Config::default(), START.plus(1));
     assert_eq!(next.epoch(), hub.epoch());
-    let both_offline = Figures { bytes: figures.bytes + 2 * ephemeral_core::store::ACCOUNT_COST, ..figures };
+    let both_offline = StoreStats { bytes: figures.bytes + 2 * ephemeral_core::store::ACCOUNT_COST, ..figures };
     assert_eq!(restored, Restored::Going { figures: both_offline, damaged: 0, torn_blocks: 0 });
     let (alice, bob) = (join(&next, 1), join(&next, 2));
     assert_eq!(collect(&bob), before[1..]);
@@ -175,7 +175,7 @@ async fn erasing_and_wiping_leave_nothing_in_the_file_and_releasing_leaves_all()
     assert_eq!(submit(&alice, "m", 2, "CANARY", START.plus(MINUTE)), Ok(false));
     hub.drain();
     hub.release();
-    assert_eq!((hub.figures(), alice.is_over()), ((0, Figures::default()), Err(SessionEnd::Draining)));
+    assert_eq!((hub.figures(), alice.is_over()), ((0, StoreStats::default()), Err(SessionEnd::Draining)));
     drop(alice);
     let epoch = hub.epoch();
     drop(hub);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arti_client::{DataStream, ErrorKind, HasKind as _};
 use ephemeral::transport::onion_service::{self, OnionStatus, Outlets, Phase};
-use ephemeral::transport::{CircuitFigures, CircuitRefused, CircuitSession, Incoming};
+use ephemeral::transport::{CircuitStats, CircuitRefused, CircuitSession, Incoming};
 use ephemeral_client::dial::Arti;
 use ephemeral_client::{Dial as _, ServerUrl};
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, PATIENCE, Person, until_both};
@@ -94,7 +94,7 @@ impl Flood {
 /// authenticated, and whoever says "CLOSE ME" has its circuit closed.
 struct Echo {
     status: watch::Receiver<OnionStatus>,
-    figures: Arc<CircuitFigures>,
+    figures: Arc<CircuitStats>,
     _cancel: tokio_util::sync::DropGuard,
 }
 
@@ -139,7 +139,7 @@ impl Echo {
     }
 
     /// Waits for the figures: there is nothing that announces them.
-    async fn until(&self, what: &str, holds: impl Fn(&CircuitFigures) -> bool) {
+    async fn until(&self, what: &str, holds: impl Fn(&CircuitStats) -> bool) {
         let holds = async {
             while !holds(&self.figures) {
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -76,7 +76,7 @@ pub enum Verdict {
 
 /// The switch as it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Figures {
+pub struct DeadManStats {
     /// The last check-in.
     pub checked_in: Millis,
     /// Days without one that are too long.
@@ -167,9 +167,9 @@ impl DeadMan {
 
     /// As of the last look.
     #[must_use]
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&self) -> DeadManStats {
         let left_ms = self.left_ms();
-        Figures {
+        DeadManStats {
             checked_in: self.checked_in.wall,
             after_days: self.settings.after_days,
             keys: self.settings.keys,

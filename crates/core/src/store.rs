@@ -121,7 +121,7 @@ pub enum Next<'store> {
 
 /// How full a store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Figures {
+pub struct StoreStats {
     /// Messages waiting.
     pub messages: usize,
     /// Bytes counted against [`Config::total_bytes`].
@@ -394,8 +394,8 @@ impl Store {
 
     /// How full it is.
     #[must_use]
-    pub fn figures(&self) -> Figures {
-        Figures { messages: self.waiting, bytes: self.bytes, accounts: self.accounts.len(), records: self.records.len() }
+    pub fn figures(&self) -> StoreStats {
+        StoreStats { messages: self.waiting, bytes: self.bytes, accounts: self.accounts.len(), records: self.records.len() }
     }
 }
 

@@ -12,7 +12,7 @@ fn hub() -> Arc<Hub> {
     Hub::new(settings, Clock::System).unwrap()
 }
 
-fn no_switch() -> watch::Receiver<Option<dead_man::Figures>> {
+fn no_switch() -> watch::Receiver<Option<dead_man::DeadManStats>> {
     watch::channel(None).1
 }
 

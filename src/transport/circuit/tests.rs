@@ -170,7 +170,7 @@ fn each_kind_has_places_that_the_other_cannot_take() {
 
 #[test]
 fn every_reason_has_a_counter_and_a_word_of_its_own() {
-    let figures = CircuitFigures::default();
+    let figures = CircuitStats::default();
     let words: std::collections::BTreeSet<_> = CircuitRefused::ALL.iter().map(|why| why.name()).collect();
     assert_eq!(words.len(), CircuitRefused::ALL.len());
     for why in CircuitRefused::ALL {

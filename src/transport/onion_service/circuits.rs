@@ -18,7 +18,7 @@ use super::circuit_limiter::CircuitLimiter;
 use super::stream::CircuitStream;
 use super::{LOG, Outlets, Config};
 use crate::transport::circuit::{CircuitBounds, Registry, CircuitSlot};
-use crate::transport::{CircuitFigures, CircuitRefused, Incoming, Listener, Peer};
+use crate::transport::{CircuitStats, CircuitRefused, Incoming, Listener, Peer};
 
 /// For the circuit to a client's rendezvous point.
 const ACCEPT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -79,7 +79,7 @@ impl Circuits {
     }
 
     /// How many circuits are open, wherever it is taken to.
-    pub(super) fn figures(&self) -> Arc<CircuitFigures> {
+    pub(super) fn figures(&self) -> Arc<CircuitStats> {
         Arc::clone(self.registry.figures())
     }
 

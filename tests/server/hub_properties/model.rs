@@ -13,7 +13,7 @@ use ephemeral::hub::{self, Collected, SessionEnd, Hub, JoinError, Kept, SessionH
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
 use ephemeral_core::session::{Draft, Refusal, Submission};
-use ephemeral_core::store::{self, Figures};
+use ephemeral_core::store::{self, StoreStats};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
@@ -365,9 +365,9 @@ impl Model {
             prop_assert_eq!(session.session_handle.collect(1, &mut self.wakes).map(|_| ()), Err(SessionEnd::Draining));
         }
         self.hub.erase();
-        prop_assert_eq!(self.hub.figures(), (0, Figures::default()));
+        prop_assert_eq!(self.hub.figures(), (0, StoreStats::default()));
         self.sessions.clear();
-        prop_assert_eq!(self.hub.figures(), (0, Figures::default()), "a session that ends after the end");
+        prop_assert_eq!(self.hub.figures(), (0, StoreStats::default()), "a session that ends after the end");
         Ok(())
     }
 }

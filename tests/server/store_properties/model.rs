@@ -8,7 +8,7 @@ use std::fs::File;
 
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
-use ephemeral_core::store::{self, Completion, Figures, Full, Letter, NeverDelivered, Next, ACCOUNT_COST, AccountId, RECORD_COST, Seed, Store};
+use ephemeral_core::store::{self, Completion, StoreStats, Full, Letter, NeverDelivered, Next, ACCOUNT_COST, AccountId, RECORD_COST, Seed, Store};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -398,7 +398,7 @@ impl Model {
             prop_assert!(self.mailbox_bytes(who) <= self.bounds.mailbox_bytes, "too many bytes in a mailbox");
             prop_assert!(self.sender_bytes(who) <= self.bounds.sender_bytes, "too many bytes of one sender");
         }
-        let figures = Figures {
+        let figures = StoreStats {
             messages: self.kept.iter().filter(|message| message.waits).count(),
             bytes: self.kept.iter().map(cost).sum::<usize>() + ACCOUNT_COST * idle,
             accounts: known,

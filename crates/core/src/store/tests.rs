@@ -274,7 +274,7 @@ fn a_party_is_forgotten_a_minute_after_its_last_session() {
     expire(&mut store, NOW.plus(MINUTE - 1));
     assert_eq!(store.find(&ALICE), Some(alice));
     expire(&mut store, NOW.plus(MINUTE));
-    assert_eq!((store.find(&ALICE), store.figures()), (None, Figures::default()));
+    assert_eq!((store.find(&ALICE), store.figures()), (None, StoreStats::default()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How every run ends: everybody gets what is theirs, and then nothing is left.
 
-use ephemeral_core::store::Figures;
+use ephemeral_core::store::StoreStats;
 use proptest::prelude::*;
 
 use super::{Ack, Check, Model, PEOPLE};
@@ -35,7 +35,7 @@ impl Model {
             self.pass(86_400);
             self.expire()?;
             self.check()?;
-            prop_assert_eq!(self.store.figures(), Figures::default());
+            prop_assert_eq!(self.store.figures(), StoreStats::default());
             prop_assert_eq!(self.store.next_due(), None);
             for who in (0..PEOPLE).filter(|_| again) {
                 self.attach(who, true)?;
