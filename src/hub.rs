@@ -19,7 +19,7 @@ use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{Fingerprint, Millis, Receipt};
 use ephemeral_core::store::{self, Completion, StoreStats, AccountId, Store};
 pub use lifetime::{RestoreError, Restored};
-pub use session_handle::{Collected, SessionEnd, Kept, SessionHandle};
+pub use session_handle::{Collected, SessionEnd, Accepted, SessionHandle};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
 const RECEIPTS: usize = 16_384;
@@ -62,7 +62,7 @@ struct State {
 /// What became of messages since the hub was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Totals {
-    /// Kept.
+    /// Accepted.
     pub accepted: u64,
     /// Sent again with an id that was known.
     pub duplicates: u64,

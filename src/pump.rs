@@ -21,7 +21,7 @@ use crate::events::Kind;
 use crate::admission::{PeerConnection, Slot};
 use crate::hub::{Hub, JoinError};
 use crate::transport::{CircuitHandle, Io};
-use ephemeral_core::protocol::{CloseReason, Welcome, encode};
+use ephemeral_core::protocol::{CloseReason, WelcomeFrame, encode};
 use ephemeral_core::session::{self, AwaitingAuth, Established};
 use established::Pump;
 use websocket::{Socket, close, hang_up, open, reason_of};
@@ -110,7 +110,7 @@ async fn authenticate(
             if session_handle.replaces() {
                 connection.note(Kind::Takeover);
             }
-            let welcome = encode(&Welcome {
+            let welcome = encode(&WelcomeFrame {
                 fingerprint: established.fingerprint,
                 epoch: &settings.hub.epoch(),
                 pending,

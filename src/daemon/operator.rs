@@ -16,7 +16,7 @@ use crate::conn::{self, Server};
 use crate::erase;
 use crate::http::Act;
 use ephemeral_core::dead_man::{self, DeadMan, DeadManStats, Moment, Verdict};
-use marks::Kept;
+use marks::MarksFile;
 
 /// Between two looks at the dead-man switch.
 const LOOK: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ pub(super) struct Actions {
 
 struct Switch {
     dead_man: DeadMan,
-    kept: Kept,
+    kept: MarksFile,
     warned: Option<Instant>,
 }
 
@@ -46,7 +46,7 @@ impl Actions {
     pub(super) fn open(state_dir: PathBuf, settings: dead_man::Config) -> Arc<Self> {
         let (clock, started) = (Clock::System, Instant::now());
         let now = Moment { wall: clock.now(), running_ms: 0 };
-        let switch = (settings.after_days > 0).then(|| Kept::open(&state_dir)).and_then(|(kept, marks)| {
+        let switch = (settings.after_days > 0).then(|| MarksFile::open(&state_dir)).and_then(|(kept, marks)| {
             let dead_man = DeadMan::new(settings, marks, now)?;
             Some(Switch { dead_man, kept, warned: None })
         });

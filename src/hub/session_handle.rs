@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard};
 use super::{Hub, Signal, State, Wakes};
 use ephemeral_core::protocol::{CAUGHT_UP, ErrorCode, Millis, encode};
 use ephemeral_core::session::{Draft, Refusal, Submission};
-use ephemeral_core::store::{Full, Letter, NeverDelivered, Next, AccountId};
+use ephemeral_core::store::{QuotaExceeded, Letter, NeverDelivered, Next, AccountId};
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
 pub struct SessionHandle {
@@ -30,7 +30,7 @@ pub enum SessionEnd {
 
 /// A message is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
+pub struct Accepted {
     /// The time in force.
     pub expires_at: Millis,
     /// Whether it had been accepted before.
@@ -63,7 +63,7 @@ impl SessionHandle {
     ///
     /// # Errors
     /// [`SessionEnd`] if this session is over: nothing was kept.
-    pub fn submit(&self, submission: &Submission<'_>, wakes: &mut Wakes) -> Result<Result<Kept, Refusal>, SessionEnd> {
+    pub fn submit(&self, submission: &Submission<'_>, wakes: &mut Wakes) -> Result<Result<Accepted, Refusal>, SessionEnd> {
         let mut known_key = false;
         loop {
             let mut state = self.current()?;
@@ -80,8 +80,8 @@ impl SessionHandle {
             };
             let totals = &mut state.totals;
             *match &outcome {
-                Ok(Kept { duplicate: false, .. }) => &mut totals.accepted,
-                Ok(Kept { duplicate: true, .. }) => &mut totals.duplicates,
+                Ok(Accepted { duplicate: false, .. }) => &mut totals.accepted,
+                Ok(Accepted { duplicate: true, .. }) => &mut totals.duplicates,
                 Err(_) => &mut totals.rejected,
             } += 1;
             return Ok(outcome);
@@ -95,7 +95,7 @@ impl SessionHandle {
         submission: &Submission<'_>,
         known_key: bool,
         wakes: &mut Wakes,
-    ) -> Option<Result<Kept, Refusal>> {
+    ) -> Option<Result<Accepted, Refusal>> {
         if state.draining {
             return Some(Err(Refusal::new(ErrorCode::Draining, "the server is shutting down")));
         }
@@ -106,7 +106,7 @@ impl SessionHandle {
             return Some(Err(Refusal { retry_after_ms: Some(wait), ..refusal }));
         }
         if let Some(expires_at) = state.store.known(self.account, &submission.id) {
-            return Some(Ok(Kept { expires_at, duplicate: true }));
+            return Some(Ok(Accepted { expires_at, duplicate: true }));
         }
         let draft = match &submission.verdict {
             Ok(draft) => draft,
@@ -125,13 +125,13 @@ impl SessionHandle {
         id: &str,
         draft: &Draft,
         wakes: &mut Wakes,
-    ) -> Result<Kept, Refusal> {
+    ) -> Result<Accepted, Refusal> {
         let letter = Letter { id, to: draft.to, escaped_content: &draft.escaped_content, expires_at: draft.expires_at };
         let due_before = state.store.next_due();
         let recipient = state.store.deposit(now, self.account, &letter).map_err(|full| match full {
-            Full::Mailbox => Refusal::new(ErrorCode::MailboxFull, "the recipient's mailbox is full"),
-            Full::Sender => Refusal::new(ErrorCode::SenderQuota, "too much of yours is waiting already"),
-            Full::Store => Refusal::new(ErrorCode::StoreFull, "the server has no room left"),
+            QuotaExceeded::Mailbox => Refusal::new(ErrorCode::MailboxFull, "the recipient's mailbox is full"),
+            QuotaExceeded::Sender => Refusal::new(ErrorCode::SenderQuota, "too much of yours is waiting already"),
+            QuotaExceeded::Store => Refusal::new(ErrorCode::StoreFull, "the server has no room left"),
         })?;
         if let Some(online) = recipient.and_then(|recipient| state.online_mut(recipient)) {
             wakes.add(&online.signal);
@@ -139,7 +139,7 @@ impl SessionHandle {
         if due_before.is_none_or(|due| draft.expires_at < due) {
             self.hub.due_earlier.notify_one();
         }
-        Ok(Kept { expires_at: draft.expires_at, duplicate: false })
+        Ok(Accepted { expires_at: draft.expires_at, duplicate: false })
     }
 
     /// Erases what was delivered, up to and including `seq`.

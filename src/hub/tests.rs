@@ -30,7 +30,7 @@ fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
     hub.join(person(number), true, 2).unwrap().0
 }
 
-fn submit(session_handle: &SessionHandle, id: &str, to: Fingerprint, ttl: Duration) -> Result<Result<Kept, ErrorCode>, SessionEnd> {
+fn submit(session_handle: &SessionHandle, id: &str, to: Fingerprint, ttl: Duration) -> Result<Result<Accepted, ErrorCode>, SessionEnd> {
     let expires_at = session_handle.hub.now().plus(u64::try_from(ttl.as_millis()).unwrap());
     let draft = Draft { to, escaped_content: "hello".to_owned().into(), expires_at };
     let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
@@ -39,7 +39,7 @@ fn submit(session_handle: &SessionHandle, id: &str, to: Fingerprint, ttl: Durati
 
 /// Keeps a message for a minute.
 fn send(session_handle: &SessionHandle, id: &str, to: u8) {
-    assert!(matches!(submit(session_handle, id, person(to), Duration::from_secs(60)), Ok(Ok(Kept { duplicate: false, .. }))));
+    assert!(matches!(submit(session_handle, id, person(to), Duration::from_secs(60)), Ok(Ok(Accepted { duplicate: false, .. }))));
 }
 
 fn collect(session_handle: &SessionHandle) -> Vec<Value> {
@@ -152,7 +152,7 @@ async fn the_first_message_of_an_id_counts_whatever_the_second_one_says() {
     let alice = join(&hub, 1);
     send(&alice, "m", 2);
     let expires_at = START.plus(60_000);
-    let known = Ok(Ok(Kept { expires_at, duplicate: true }));
+    let known = Ok(Ok(Accepted { expires_at, duplicate: true }));
     assert_eq!(submit(&alice, "m", person(3), Duration::from_secs(5)), known, "another recipient");
     assert_eq!(submit(&alice, "m", Fingerprint::from_bytes([0; 32]), Duration::from_secs(5)), known, "not a key");
     let empty =

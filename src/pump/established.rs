@@ -12,9 +12,9 @@ use super::websocket::{Socket, reason_of};
 use super::{SessionContext, TURN_BYTES, offence};
 use crate::events::Kind;
 use crate::admission::PeerConnection;
-use crate::hub::{SessionEnd, Kept, SessionHandle, Wakes};
+use crate::hub::{SessionEnd, Accepted, SessionHandle, Wakes};
 use ephemeral_core::limits::{Bucket, Rate};
-use ephemeral_core::protocol::{Accepted, CloseReason, ErrorCode, Millis, encode};
+use ephemeral_core::protocol::{AcceptedFrame, CloseReason, ErrorCode, Millis, encode};
 use ephemeral_core::session::{Action, Established};
 
 /// Frames that one turn reads, at most, before it answers them.
@@ -195,7 +195,7 @@ impl State {
                 frame
             }
             Action::Submit(submission) => match self.session_handle.submit(&submission, wakes)? {
-                Ok(Kept { expires_at, duplicate }) => encode(&Accepted { id: &submission.id, expires_at, duplicate }),
+                Ok(Accepted { expires_at, duplicate }) => encode(&AcceptedFrame { id: &submission.id, expires_at, duplicate }),
                 Err(refusal) => {
                     self.refused(refusal.code, now);
                     refusal.frame(submission.named.then_some(&*submission.id))

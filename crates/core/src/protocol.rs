@@ -33,8 +33,8 @@ pub use fingerprint::{Fingerprint, FingerprintError};
 pub use sanitize::{Sanitize, SanitizeError};
 pub use server_event::{ReceivedMessage, ServerEvent};
 pub use server_frame::{
-    Accepted, CAUGHT_UP, ChallengeFrame, CloseReason, DeliveryType, ErrorCode, ErrorFrame, MessageOut, Receipt,
-    ReceiptStatus, SessionLimits, Welcome, encode,
+    AcceptedFrame, CAUGHT_UP, ChallengeFrame, CloseReason, DeliveryType, ErrorCode, ErrorFrame, MessageOut, Receipt,
+    ReceiptStatus, SessionLimits, WelcomeFrame, encode,
 };
 pub use time::Millis;
 

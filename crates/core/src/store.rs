@@ -69,7 +69,7 @@ impl AccountId {
 
 /// Why a message cannot be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Full {
+pub enum QuotaExceeded {
     /// Its recipient's mailbox.
     Mailbox,
     /// What its sender may have waiting.
@@ -253,8 +253,8 @@ impl Store {
     /// that the id is not [`known`](Self::known).
     ///
     /// # Errors
-    /// [`Full`]; nothing is kept then, and nothing was evicted.
-    pub fn deposit(&mut self, now: Millis, sender: AccountId, letter: &Letter<'_>) -> Result<Option<AccountId>, Full> {
+    /// [`QuotaExceeded`]; nothing is kept then, and nothing was evicted.
+    pub fn deposit(&mut self, now: Millis, sender: AccountId, letter: &Letter<'_>) -> Result<Option<AccountId>, QuotaExceeded> {
         let size = letter.escaped_content.len();
         let cost = RECORD_COST + letter.id.len() + size;
         let recipient = self.find(&letter.to);
@@ -262,19 +262,19 @@ impl Store {
             let mailbox = &self.accounts[recipient.index()];
             if mailbox.mailbox.len() >= self.bounds.mailbox_messages || mailbox.bytes + size > self.bounds.mailbox_bytes
             {
-                return Err(Full::Mailbox);
+                return Err(QuotaExceeded::Mailbox);
             }
         } else if size > self.bounds.mailbox_bytes || self.bounds.mailbox_messages == 0 {
-            return Err(Full::Mailbox);
+            return Err(QuotaExceeded::Mailbox);
         }
         if self.accounts[sender.index()].sent_bytes + cost > self.bounds.sender_bytes {
-            return Err(Full::Sender);
+            return Err(QuotaExceeded::Sender);
         }
         let account_cost = if recipient.is_none() { ACCOUNT_COST } else { 0 };
         let online = recipient.is_some_and(|recipient| self.accounts[recipient.index()].online);
         let kept = if online { 0 } else { self.bounds.kept_for_online };
         if self.bytes + cost + account_cost + kept > self.bounds.total_bytes {
-            return Err(Full::Store);
+            return Err(QuotaExceeded::Store);
         }
 
         let recipient = recipient.unwrap_or_else(|| self.insert_account(now, letter.to));
@@ -284,7 +284,7 @@ impl Store {
         let record = u32::try_from(self.records.vacant_key()).unwrap_or(u32::MAX);
         if self.write_down(sender, recipient, record, &entry).is_err() {
             self.forget_if_idle(recipient, now);
-            return Err(Full::Store);
+            return Err(QuotaExceeded::Store);
         }
         self.records.insert(entry);
         let account = &mut self.accounts[recipient.index()];

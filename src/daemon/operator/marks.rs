@@ -14,14 +14,14 @@ const OFTEN_MS: u64 = 60 * 1000;
 const SELDOM_MS: u64 = 60 * 60 * 1000;
 
 /// The file, and what is in it.
-pub(super) struct Kept {
+pub(super) struct MarksFile {
     path: PathBuf,
     marks: Option<Marks>,
     /// How long the process had run when it was last written.
     written_ms: Option<u64>,
 }
 
-impl Kept {
+impl MarksFile {
     /// Reads it. One that cannot be read is as if there were none: that is a check-in.
     pub(super) fn open(state_dir: &Path) -> (Self, Option<Marks>) {
         let path = state_dir.join(CHECK_IN);
@@ -90,9 +90,9 @@ mod tests {
     fn it_is_written_once_a_minute_for_check_ins_and_once_an_hour_for_the_clock() {
         let directory = tempfile::tempdir().expect("a directory");
         let state = directory.path().join("state");
-        let (mut kept, none) = Kept::open(&state);
+        let (mut kept, none) = MarksFile::open(&state);
         assert_eq!(none, None);
-        let in_file = || Kept::open(&state).1;
+        let in_file = || MarksFile::open(&state).1;
         kept.keep(marks(1000, 1000), at(0));
         assert_eq!(in_file(), Some(marks(1000, 1000)));
         kept.keep(marks(2000, 2000), at(OFTEN_MS - 1));
@@ -110,6 +110,6 @@ mod tests {
     fn what_cannot_be_read_is_as_if_there_were_none() {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join(CHECK_IN), "yesterday").expect("to write");
-        assert_eq!(Kept::open(directory.path()).1, None);
+        assert_eq!(MarksFile::open(directory.path()).1, None);
     }
 }

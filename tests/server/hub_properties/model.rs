@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{self, Collected, SessionEnd, Hub, JoinError, Kept, SessionHandle, Wakes};
+use ephemeral::hub::{self, Collected, SessionEnd, Hub, JoinError, Accepted, SessionHandle, Wakes};
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
 use ephemeral_core::session::{Draft, Refusal, Submission};
@@ -220,13 +220,13 @@ impl Model {
         let answer = session.session_handle.submit(&submission, &mut self.wakes).map_err(|gone| fail("submit", gone))?;
         let known = self.kept.iter().find(|message| message.from == from && message.id == id);
         if let Some(Message { expires_at, .. }) = known {
-            prop_assert_eq!(answer, Ok(Kept { expires_at: *expires_at, duplicate: true }), "the first one counts");
+            prop_assert_eq!(answer, Ok(Accepted { expires_at: *expires_at, duplicate: true }), "the first one counts");
         } else if !by_the_rules {
             prop_assert_eq!(answer, Err(refusal));
         } else if to == PEOPLE {
             prop_assert_eq!(answer.map_err(|refusal| refusal.code), Err(ErrorCode::InvalidRecipient));
         } else {
-            prop_assert_eq!(answer, Ok(Kept { expires_at, duplicate: false }));
+            prop_assert_eq!(answer, Ok(Accepted { expires_at, duplicate: false }));
             let (number, accepted_at) = (self.accepted, now);
             self.kept.push(Message { number, from, to, id, content, accepted_at, expires_at, seq: None, waits: true });
             self.accepted += 1;

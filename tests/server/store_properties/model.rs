@@ -8,7 +8,7 @@ use std::fs::File;
 
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
-use ephemeral_core::store::{self, Completion, StoreStats, Full, Letter, NeverDelivered, Next, ACCOUNT_COST, AccountId, RECORD_COST, Seed, Store};
+use ephemeral_core::store::{self, Completion, StoreStats, QuotaExceeded, Letter, NeverDelivered, Next, ACCOUNT_COST, AccountId, RECORD_COST, Seed, Store};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -246,12 +246,12 @@ impl Model {
             Err(full) => {
                 self.refused += 1;
                 let reached = match full {
-                    Full::Mailbox => {
+                    QuotaExceeded::Mailbox => {
                         self.mailbox(to).count() >= self.bounds.mailbox_messages
                             || self.mailbox_bytes(to) + content.len() > self.bounds.mailbox_bytes
                     }
-                    Full::Sender => self.sender_bytes(from) + cost > self.bounds.sender_bytes,
-                    Full::Store => before.bytes + cost + account_cost > self.bounds.total_bytes,
+                    QuotaExceeded::Sender => self.sender_bytes(from) + cost > self.bounds.sender_bytes,
+                    QuotaExceeded::Store => before.bytes + cost + account_cost > self.bounds.total_bytes,
                 };
                 prop_assert!(reached, "{:?} is not full", full);
                 prop_assert_eq!(self.store.figures(), before, "a refused message leaves no trace");

@@ -23,7 +23,7 @@ pub struct ChallengeFrame<'frame> {
 /// The session is established.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "welcome")]
-pub struct Welcome<'frame> {
+pub struct WelcomeFrame<'frame> {
     /// Whose session it is.
     pub fingerprint: Fingerprint,
     /// The random id of the store's lifetime.
@@ -53,7 +53,7 @@ pub struct SessionLimits {
 /// A message is in RAM, and will be delivered or expire.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "accepted")]
-pub struct Accepted<'frame> {
+pub struct AcceptedFrame<'frame> {
     /// The message's id: the sender's, or the one that the server made.
     pub id: &'frame str,
     /// The time in force.

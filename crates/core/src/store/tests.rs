@@ -215,7 +215,7 @@ fn the_memory_of_an_id_counts_in_its_senders_quota_until_it_expires() {
     store.deposit(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
     let seq = fetch(&mut store, NOW, alice, 1)[0];
     acknowledge(&mut store, alice, seq).unwrap();
-    assert_eq!(store.deposit(NOW, alice, &letter("n", ALICE, NOW)), Err(Full::Sender));
+    assert_eq!(store.deposit(NOW, alice, &letter("n", ALICE, NOW)), Err(QuotaExceeded::Sender));
     let then = NOW.plus(MINUTE);
     expire(&mut store, then);
     assert_eq!(store.known(alice, "m"), None);
@@ -227,10 +227,10 @@ fn each_bound_is_reached_exactly_and_names_itself() {
     let cost = RECORD_COST + "m".len() + 5;
     let roomy = Config::default();
     for (bounds, full) in [
-        (Config { mailbox_messages: 2, ..roomy }, Full::Mailbox),
-        (Config { mailbox_bytes: 14, ..roomy }, Full::Mailbox),
-        (Config { sender_bytes: 3 * cost - 1, ..roomy }, Full::Sender),
-        (Config { total_bytes: 3 * cost + ACCOUNT_COST - 1, ..roomy }, Full::Store),
+        (Config { mailbox_messages: 2, ..roomy }, QuotaExceeded::Mailbox),
+        (Config { mailbox_bytes: 14, ..roomy }, QuotaExceeded::Mailbox),
+        (Config { sender_bytes: 3 * cost - 1, ..roomy }, QuotaExceeded::Sender),
+        (Config { total_bytes: 3 * cost + ACCOUNT_COST - 1, ..roomy }, QuotaExceeded::Store),
     ] {
         let mut store = store_with(bounds);
         let (alice, _) = store.attach(NOW, ALICE, true);
@@ -246,7 +246,7 @@ fn each_bound_is_reached_exactly_and_names_itself() {
 #[test]
 fn a_recipient_that_was_never_online_costs_its_place_too() {
     let enough = RECORD_COST + "m".len() + 5 + ACCOUNT_COST;
-    for (total_bytes, answer) in [(enough, Ok(None)), (enough - 1, Err(Full::Store))] {
+    for (total_bytes, answer) in [(enough, Ok(None)), (enough - 1, Err(QuotaExceeded::Store))] {
         let mut store = store_with(Config { total_bytes, ..Config::default() });
         let (alice, _) = store.attach(NOW, ALICE, true);
         assert_eq!(store.deposit(NOW, alice, &letter("m", BOB, NOW)), answer);
@@ -262,7 +262,7 @@ fn what_is_kept_for_those_who_are_online_is_only_for_them() {
     let (alice, _) = store.attach(NOW, ALICE, true);
     let letter = |id, to| Letter { id, to, escaped_content: "text", expires_at: NOW.plus(1000) };
     assert_eq!(store.deposit(NOW, alice, &letter("1", BOB)), Ok(None));
-    assert_eq!(store.deposit(NOW, alice, &letter("2", CAROL)), Err(Full::Store));
+    assert_eq!(store.deposit(NOW, alice, &letter("2", CAROL)), Err(QuotaExceeded::Store));
     assert_eq!(store.deposit(NOW, alice, &letter("2", ALICE)), Ok(Some(alice)));
 }
 
