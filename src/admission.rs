@@ -43,7 +43,7 @@ struct Peers {
 
 /// One block, as it is shown.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Blocked {
+pub struct BlockEntry {
     /// Who, for today.
     pub who: Pseudonym,
     /// When it ends by itself.
@@ -108,7 +108,7 @@ impl Admission {
 
     /// Everybody who is blocked, the one that stays longest first.
     #[must_use]
-    pub fn blocks(&self) -> Vec<Blocked> {
+    pub fn blocks(&self) -> Vec<BlockEntry> {
         let now = self.hub.now();
         let peers: Vec<_> = self.peers().table.blocks(now).collect();
         let fingerprints: Vec<_> = self.fingerprints().blocks(now).collect();
@@ -117,7 +117,7 @@ impl Admission {
             .iter()
             .map(|block| (Some(self.events.pseudonym(now, &Subject::Fingerprint(&block.key))), block.until));
         let mut blocks: Vec<_> =
-            peers.chain(fingerprints).filter_map(|(who, until)| Some(Blocked { who: who?, until })).collect();
+            peers.chain(fingerprints).filter_map(|(who, until)| Some(BlockEntry { who: who?, until })).collect();
         blocks.sort_by_key(|block| std::cmp::Reverse(block.until));
         blocks
     }

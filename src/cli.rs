@@ -164,7 +164,7 @@ pub fn main() -> ExitCode {
         Command::CheckIn => panic::check_in(&config.admin_socket),
         Command::Health => status::health(&config.admin_socket),
         Command::Unblock { who } => status::unblock(&who, &config.admin_socket),
-        Command::Run | Command::CheckConfig => run(config, daemon::Origin { flags: cli.flags, log }),
+        Command::Run | Command::CheckConfig => run(config, daemon::ConfigSource { flags: cli.flags, log }),
     }
 }
 
@@ -181,7 +181,7 @@ fn on_runtime_with<T>(command: impl Future<Output = T>) -> Result<T, ExitCode> {
     }
 }
 
-fn run(config: Config, origin: daemon::Origin) -> ExitCode {
+fn run(config: Config, origin: daemon::ConfigSource) -> ExitCode {
     daemon::harden(config.bounds.total_bytes);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

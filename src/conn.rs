@@ -1,6 +1,6 @@
 //! One connection: HTTP/1 with timeouts and limits, then an upgrade to a session.
 
-mod answers;
+mod stall;
 mod operator;
 
 use std::convert::Infallible;
@@ -27,7 +27,7 @@ use crate::metrics::{self, Metrics};
 use crate::pump::{self};
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitStats, CircuitHandle, Incoming, Io, Listener, Peer};
-use answers::Answers;
+use stall::ResponseIo;
 use ephemeral_core::limits::{self, RateStatus};
 use ephemeral_core::session::{self, AwaitingAuth};
 pub use operator::{OnAct, Operator};
@@ -200,7 +200,7 @@ fn entrance(server: &Server, peer: Peer, listener: &Listener) -> Result<Option<P
     server.admission.enter(peer).map(Some)
 }
 
-/// Answers requests until the connection ends (`None`) or becomes a session. `connection`: `None` where each request may be of
+/// ResponseIo requests until the connection ends (`None`) or becomes a session. `connection`: `None` where each request may be of
 /// somebody else.
 pub async fn requests(
     server: Arc<Server>,
@@ -215,7 +215,7 @@ pub async fn requests(
     let (timing, drain) = (server.sessions.timing, &server.sessions.drain);
     let barred = Notify::new();
     let answering = Arc::new(AtomicBool::new(false));
-    let io = Answers::new(io, Arc::clone(&answering), listener.tls, timing.write_timeout);
+    let io = ResponseIo::new(io, Arc::clone(&answering), listener.tls, timing.write_timeout);
     let service = service_fn(|mut request: Request<Body>| {
         answering.store(true, Ordering::Relaxed);
         let asking = if proxied { listener.peer_of(peer, request.headers()) } else { peer };
@@ -286,7 +286,7 @@ pub async fn requests(
     }
     ended.ok()?;
     let (pending, session, connection) = take(&upgrade)?;
-    let parts = pending.await.ok()?.downcast::<TokioIo<Answers>>().ok()?;
+    let parts = pending.await.ok()?.downcast::<TokioIo<ResponseIo>>().ok()?;
     // What was read ahead is a slice of the request's buffer, which would stay.
     let read_ahead = Bytes::copy_from_slice(&parts.read_buf);
     Some(Upgraded { io: parts.io.into_inner().into_inner(), read_ahead, session, connection })

@@ -34,9 +34,9 @@ use listening::{ADMINISTRATORS, Listening, Watched};
 use memory::MessageStore;
 use operator::Actions;
 pub use process::harden;
-pub use reload::Origin;
+pub use reload::ConfigSource;
 use reload::Reload;
-use signals::Asked;
+use signals::SignalRequest;
 
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
@@ -55,7 +55,7 @@ const ERASE_GRACE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// What the operator has to mend: a busy port, an unusable state directory; or that a second signal cut the drain short.
-pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
+pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()> {
     process::raise_file_limit();
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
     let wipe_asked = signals::wipe().context("cannot listen for signals")?;
@@ -105,11 +105,11 @@ pub async fn run(mut config: Config, origin: Origin) -> anyhow::Result<()> {
         tokio::select! {
             () = actions.over() => break None,
             asked = signals.next() => match asked {
-                Asked::End(name) => {
+                SignalRequest::End(name) => {
                     tracing::info!("{name}: draining");
                     break None;
                 }
-                Asked::Reload => {
+                SignalRequest::Reload => {
                     notifier.reloading();
                     notifier.reloaded(reload::run(&reload, &mut config).await);
                 }

@@ -1,7 +1,7 @@
 //! Routes, error bodies, headers, the `Host` and `Origin` rules. Pure: a request's head in, a response out.
 
 mod blocks;
-mod cors;
+mod origin;
 mod health;
 mod host;
 mod moved;
@@ -80,7 +80,7 @@ pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Optio
     let outcome = route(request, context, &mut offence);
     let finish = |mut response: Response<Full<Bytes>>| {
         response::pace(&mut response, &context.decision);
-        cors::allow(request, context, &mut response);
+        origin::allow(request, context, &mut response);
         response::finish(response, request.method(), context.listener.tls)
     };
     let outcome = match outcome {
@@ -118,7 +118,7 @@ fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Of
         }
         Err(sentence) => return Outcome::Response(error(StatusCode::BAD_REQUEST, "bad_request", sentence)),
     };
-    if !cors::is_welcome(request, context) {
+    if !origin::is_welcome(request, context) {
         *offence = Some(Offence::Strike(Kind::OriginRefused));
         let sentence = "web pages of that origin may not use this server";
         return Outcome::Response(error(StatusCode::FORBIDDEN, "origin_not_allowed", sentence));
@@ -135,8 +135,8 @@ fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Of
     if !known {
         return Outcome::Response(error(StatusCode::NOT_FOUND, "not_found", "there is nothing here"));
     }
-    if cors::is_preflight(request) {
-        return Outcome::Response(cors::preflight());
+    if origin::is_preflight(request) {
+        return Outcome::Response(origin::preflight());
     }
     if context.peer == Peer::Local && blocks::is_path(path) {
         return Outcome::Response(blocks::answer(request, context));

@@ -4,7 +4,7 @@
 //! and what its mailbox has for it, wakes whom it has to wake, and flushes once. While the peer does not read, nothing
 //! is read from it and nothing is taken from the mailbox: a slow peer costs what one turn can queue.
 
-mod established;
+mod driver;
 mod meter;
 pub mod websocket;
 
@@ -23,7 +23,7 @@ use crate::hub::{Hub, JoinError};
 use crate::transport::{CircuitHandle, Io};
 use ephemeral_core::protocol::{CloseReason, WelcomeFrame, encode};
 use ephemeral_core::session::{self, AwaitingAuth, Established};
-use established::Pump;
+use driver::Pump;
 use websocket::{Socket, close, hang_up, open, reason_of};
 
 /// How long a session waits for its peer.

@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::route::RouteArgs;
 use super::stop;
 use ephemeral_client::text::{printable, printable_json};
-use ephemeral_client::{Event, ConnectOptions, Session};
+use ephemeral_client::{ClientEvent, ConnectOptions, Session};
 use ephemeral_core::protocol::ReceivedMessage;
 
 /// How long `--once` tries, unless it is told.
@@ -81,7 +81,7 @@ async fn receive(session: &mut Session, args: &Args) -> Result<(), Failure> {
         };
         args.route.report(&event);
         match event {
-            Event::Message(message) => {
+            ClientEvent::Message(message) => {
                 let line = if args.json { json_line(&message)? } else { text_line(&message) };
                 tokio::select! {
                     written = write(&mut stdout, &line) => written.map_err(|error| Failure::output(&error))?,
@@ -93,9 +93,9 @@ async fn receive(session: &mut Session, args: &Args) -> Result<(), Failure> {
                 session.ack(&message);
                 printed += 1;
             }
-            Event::CaughtUp => caught_up = true,
-            Event::Connected { .. } if !args.once => deadline = None,
-            Event::Disconnected { why, .. } => {
+            ClientEvent::CaughtUp => caught_up = true,
+            ClientEvent::Connected { .. } if !args.once => deadline = None,
+            ClientEvent::Disconnected { why, .. } => {
                 last_trouble = Some(why.to_string());
                 if !args.once {
                     deadline = deadline.or_else(|| limit.map(|limit| Instant::now() + limit));

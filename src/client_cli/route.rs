@@ -11,7 +11,7 @@ use directories::ProjectDirs;
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
 use ephemeral_client::moved::Book;
-use ephemeral_client::{Arti, Dial, Direct, Event, ConnectOptions, ServerUrl, Session, Socks, discovery_file, key_file};
+use ephemeral_client::{Arti, Dial, Direct, ClientEvent, ConnectOptions, ServerUrl, Session, Socks, discovery_file, key_file};
 use ephemeral_tor::TorError;
 
 #[derive(Args)]
@@ -84,18 +84,18 @@ impl RouteArgs {
     }
 
     /// Tells the person what is going on.
-    pub(super) fn report(&self, event: &Event) {
+    pub(super) fn report(&self, event: &ClientEvent) {
         let line = match event {
-            Event::Connecting => format!("connecting to {} …", self.server),
-            Event::Connected { new_epoch: true, .. } => {
+            ClientEvent::Connecting => format!("connecting to {} …", self.server),
+            ClientEvent::Connected { new_epoch: true, .. } => {
                 "connected; the server was restarted meanwhile, and what was waiting there is gone".to_owned()
             }
-            Event::Connected { .. } => "connected".to_owned(),
-            Event::Disconnected { why, retry_in } => format!("{why}; trying again in {}", seconds(*retry_in)),
-            Event::Delayed { retry_in } => {
+            ClientEvent::Connected { .. } => "connected".to_owned(),
+            ClientEvent::Disconnected { why, retry_in } => format!("{why}; trying again in {}", seconds(*retry_in)),
+            ClientEvent::Delayed { retry_in } => {
                 format!("the server takes no more for now; sending in {}", seconds(*retry_in))
             }
-            Event::Complaint { message, .. } => {
+            ClientEvent::Complaint { message, .. } => {
                 format!("the server complains: {}", ephemeral_client::text::printable(message))
             }
             _ => return,

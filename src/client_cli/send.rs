@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure};
 use super::route::RouteArgs;
 use super::stop;
 use ephemeral_client::outbox::Outbox;
-use ephemeral_client::{Event, ConnectOptions, Outgoing, Session};
+use ephemeral_client::{ClientEvent, ConnectOptions, Outgoing, Session};
 use ephemeral_core::protocol::{Fingerprint, ReceiptStatus};
 
 const NO_ENCRYPTION: &str = "\
@@ -112,22 +112,22 @@ async fn deliver(session: &mut Session, args: &Args, id: String) -> Result<Sent,
         };
         args.route.report(&event);
         match event {
-            Event::Accepted { id, expires_at, duplicate } if id == sent.id => {
+            ClientEvent::Accepted { id, expires_at, duplicate } if id == sent.id => {
                 sent = Sent { id, expires_at, duplicate, status: "accepted" };
                 if !args.wait_delivered {
                     return Ok(sent);
                 }
                 args.route.note("accepted; waiting for the recipient …");
             }
-            Event::Receipt { id, status } if id == sent.id => match status {
+            ClientEvent::Receipt { id, status } if id == sent.id => match status {
                 ReceiptStatus::Delivered => return Ok(Sent { status: "delivered", ..sent }),
                 ReceiptStatus::Expired => {
                     let message = format!("the message {id} expired before its recipient took it");
                     return Err(Failure::new(Exit::Expired, message));
                 }
             },
-            Event::Refused { id, code, message } if id == sent.id => return Err(Failure::refused(code, &message)),
-            Event::Disconnected { why, .. } => last_trouble = Some(why.to_string()),
+            ClientEvent::Refused { id, code, message } if id == sent.id => return Err(Failure::refused(code, &message)),
+            ClientEvent::Disconnected { why, .. } => last_trouble = Some(why.to_string()),
             _ => {}
         }
     }

@@ -12,7 +12,7 @@ use crate::{hub, logging};
 use ephemeral_core::store;
 
 /// Where the configuration came from, and what decides about the log.
-pub struct Origin {
+pub struct ConfigSource {
     /// The flags that the process was started with.
     pub flags: Flags,
     /// The log's filter.
@@ -36,7 +36,7 @@ pub(super) enum Reloaded {
 
 /// Everything that a reload changes.
 pub(super) struct Reload {
-    pub(super) origin: Origin,
+    pub(super) origin: ConfigSource,
     /// For connections that come from now on.
     pub(super) server: watch::Sender<Arc<Server>>,
     /// The TCP listener, if there is one.

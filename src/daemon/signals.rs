@@ -11,7 +11,7 @@ pub(super) struct Signals {
 }
 
 /// What a signal asks for.
-pub(super) enum Asked {
+pub(super) enum SignalRequest {
     /// To end; the signal's name.
     End(&'static str),
     /// To read the configuration again.
@@ -29,19 +29,19 @@ impl Signals {
     }
 
     /// What the next one asks for.
-    pub(super) async fn next(&mut self) -> Asked {
+    pub(super) async fn next(&mut self) -> SignalRequest {
         tokio::select! {
             biased;
-            _ = self.terminate.recv() => Asked::End("SIGTERM"),
-            _ = self.interrupt.recv() => Asked::End("SIGINT"),
-            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.terminate.recv() => SignalRequest::End("SIGTERM"),
+            _ = self.interrupt.recv() => SignalRequest::End("SIGINT"),
+            _ = self.hangup.recv() => SignalRequest::Reload,
         }
     }
 
     /// The name of the next one that asks to end.
     pub(super) async fn end(&mut self) -> &'static str {
         loop {
-            if let Asked::End(name) = self.next().await {
+            if let SignalRequest::End(name) = self.next().await {
                 return name;
             }
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::response::{error, json};
 use super::{Context, not_allowed};
-use crate::admission::Blocked;
+use crate::admission::BlockEntry;
 
 const PATH: &str = "/blocks";
 
@@ -17,7 +17,7 @@ pub(super) fn is_path(path: &str) -> bool {
 
 #[derive(Serialize)]
 struct Blocks {
-    blocks: Vec<Blocked>,
+    blocks: Vec<BlockEntry>,
 }
 
 /// `GET /blocks` lists them, `DELETE /blocks/<name>` ends one.

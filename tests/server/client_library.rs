@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ephemeral_client::{ByteStream, ConnectError, Dial, DialError, Event, Identity, Outgoing, ServerUrl, Session};
+use ephemeral_client::{ByteStream, ConnectError, Dial, DialError, ClientEvent, Identity, Outgoing, ServerUrl, Session};
 use ephemeral_core::protocol::{ErrorCode, ReceiptStatus};
 use ephemeral_test_support::rig::{self, Rig};
 use futures::future::BoxFuture;
@@ -48,7 +48,7 @@ fn to(number: u8, content: &str) -> Outgoing {
 }
 
 /// The first event that the function makes something of.
-async fn wait_for<T>(session: &mut Session, mut wanted: impl FnMut(Event) -> Option<T>) -> T {
+async fn wait_for<T>(session: &mut Session, mut wanted: impl FnMut(ClientEvent) -> Option<T>) -> T {
     let waiting = async {
         loop {
             let event = session.next().await.expect("a server worth trying again");
@@ -61,17 +61,17 @@ async fn wait_for<T>(session: &mut Session, mut wanted: impl FnMut(Event) -> Opt
 }
 
 async fn online(session: &mut Session) {
-    wait_for(session, |event| matches!(event, Event::CaughtUp).then_some(())).await;
+    wait_for(session, |event| matches!(event, ClientEvent::CaughtUp).then_some(())).await;
 }
 
 async fn accepted(session: &mut Session) -> String {
-    wait_for(session, |event| if let Event::Accepted { id, .. } = event { Some(id) } else { None }).await
+    wait_for(session, |event| if let ClientEvent::Accepted { id, .. } = event { Some(id) } else { None }).await
 }
 
 /// The next message, acknowledged.
 async fn received(session: &mut Session) -> String {
     let message =
-        wait_for(session, |event| if let Event::Message(message) = event { Some(message) } else { None }).await;
+        wait_for(session, |event| if let ClientEvent::Message(message) = event { Some(message) } else { None }).await;
     session.ack(&message);
     message.content
 }
@@ -87,7 +87,7 @@ async fn a_message_goes_from_one_client_to_another_and_its_receipt_comes_back() 
         wait_for(&mut bob, |_| None::<()>).await
     };
     let receipt =
-        wait_for(&mut alice, |event| if let Event::Receipt { id, status } = event { Some((id, status)) } else { None });
+        wait_for(&mut alice, |event| if let ClientEvent::Receipt { id, status } = event { Some((id, status)) } else { None });
     tokio::select! {
         () = receiving => {}
         receipt = receipt => assert_eq!(receipt, (id, ReceiptStatus::Delivered)),
@@ -106,8 +106,8 @@ async fn a_goodbye_is_answered_after_the_last_acknowledgement_was_taken() {
     assert!(bob.close().await);
     let mut bob = server.session(2);
     let event = wait_for(&mut bob, |event| match event {
-        Event::Message(message) => Some(Err(message.content)),
-        Event::CaughtUp => Some(Ok(())),
+        ClientEvent::Message(message) => Some(Err(message.content)),
+        ClientEvent::CaughtUp => Some(Ok(())),
         _ => None,
     });
     assert_eq!(event.await, Ok(()), "nothing comes again");
@@ -119,7 +119,7 @@ async fn what_was_not_confirmed_comes_again_to_the_next_client() {
     let (mut alice, mut bob) = (server.session(1), server.session(2));
     alice.send(&to(2, "precious")).unwrap();
     accepted(&mut alice).await;
-    wait_for(&mut bob, |event| matches!(event, Event::Message(_)).then_some(())).await;
+    wait_for(&mut bob, |event| matches!(event, ClientEvent::Message(_)).then_some(())).await;
     drop(bob);
     assert_eq!(received(&mut server.session(2)).await, "precious");
 }
@@ -135,7 +135,7 @@ async fn messages_past_the_rate_limit_arrive_in_order_all_the_same() {
     }
     let mut delays = 0;
     while !alice.is_idle() {
-        delays += usize::from(matches!(alice.next().await.unwrap(), Event::Delayed { .. }));
+        delays += usize::from(matches!(alice.next().await.unwrap(), ClientEvent::Delayed { .. }));
     }
     assert!(delays > 0);
     for number in 0..8 {
@@ -149,7 +149,7 @@ async fn the_second_of_two_clients_with_one_identity_takes_over() {
     let (mut first, mut second) = (server.session(1), server.session(1));
     online(&mut first).await;
     online(&mut second).await;
-    let why = wait_for(&mut first, |event| if let Event::Disconnected { why, .. } = event { Some(why) } else { None });
+    let why = wait_for(&mut first, |event| if let ClientEvent::Disconnected { why, .. } = event { Some(why) } else { None });
     assert!(matches!(why.await, ConnectError::Lost(lost) if lost.close_code() == Some(4409)));
 }
 
@@ -162,13 +162,13 @@ async fn a_server_that_comes_back_empty_gets_again_what_was_kept_for_its_receipt
     accepted(&mut alice).await;
     accepted(&mut alice).await;
     server.replace(None);
-    wait_for(&mut alice, |event| matches!(event, Event::Disconnected { .. }).then_some(())).await;
+    wait_for(&mut alice, |event| matches!(event, ClientEvent::Disconnected { .. }).then_some(())).await;
     server.replace(Some(Rig::new()));
     let new_epoch =
         wait_for(
             &mut alice,
             |event| {
-                if let Event::Connected { new_epoch, .. } = event { Some(new_epoch) } else { None }
+                if let ClientEvent::Connected { new_epoch, .. } = event { Some(new_epoch) } else { None }
             },
         );
     assert!(new_epoch.await);
@@ -184,7 +184,7 @@ async fn what_the_server_will_not_take_is_refused_with_its_reason() {
     alice.send(&to(2, &"x".repeat(65_537))).unwrap();
     for expected in [ErrorCode::ContentTooLarge, ErrorCode::AlreadyExpired] {
         let code =
-            wait_for(&mut alice, |event| if let Event::Refused { code, .. } = event { Some(code) } else { None });
+            wait_for(&mut alice, |event| if let ClientEvent::Refused { code, .. } = event { Some(code) } else { None });
         assert_eq!(code.await, expected);
     }
     assert!(alice.is_idle());
@@ -214,13 +214,13 @@ async fn many_large_messages_in_both_directions_do_not_block_each_other() {
             let (mut came, mut gone) = (0, 0);
             while came < 50 || gone < 50 {
                 match session.next().await.unwrap() {
-                    Event::Message(message) => {
+                    ClientEvent::Message(message) => {
                         assert_eq!(message.content, expected);
                         session.ack(&message);
                         came += 1;
                     }
-                    Event::Accepted { .. } => gone += 1,
-                    Event::Disconnected { why, .. } => panic!("{why}"),
+                    ClientEvent::Accepted { .. } => gone += 1,
+                    ClientEvent::Disconnected { why, .. } => panic!("{why}"),
                     _ => {}
                 }
             }

@@ -32,5 +32,5 @@ pub use connection::{ConnectError, Connection, Lost, ConnectOptions, Timeouts, W
 pub use dial::{Arti, ByteStream, Dial, DialError, Direct, Socks};
 pub use identity::Identity;
 pub use outbox::Outgoing;
-pub use session::{Event, Session};
+pub use session::{ClientEvent, Session};
 pub use url::ServerUrl;

@@ -55,7 +55,7 @@ pub enum OutboxError {
 
 /// What becomes of a message that the server did not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Rejection {
     /// It will be sent again after this time.
     Later(Duration),
     /// It will not: the caller decides.
@@ -178,18 +178,18 @@ impl Outbox {
     }
 
     /// The server has not taken it.
-    pub fn refused(&mut self, id: &str, code: ErrorCode, retry_after: Option<Duration>, now: Instant) -> Refusal {
+    pub fn refused(&mut self, id: &str, code: ErrorCode, retry_after: Option<Duration>, now: Instant) -> Rejection {
         let Some(entry) = self.position(id).and_then(|position| self.entries.get_mut(position)) else {
-            return Refusal::Unknown;
+            return Rejection::Unknown;
         };
         if !matches!(code, ErrorCode::RateLimited | ErrorCode::Draining) {
             self.remove(id);
-            return Refusal::Final;
+            return Rejection::Final;
         }
         entry.state = State::Waiting;
         let pause = retry_after.unwrap_or(Duration::from_secs(1)).min(Self::LONGEST_PAUSE);
         self.paused_until = self.paused_until.max(Some(now + pause));
-        Refusal::Later(pause)
+        Rejection::Later(pause)
     }
 
     /// It has met its end. `false`: nobody was waiting for that.

@@ -16,13 +16,13 @@ use super::backoff::Backoff;
 use super::connection::{ConnectError, Connection, Lost, ConnectOptions, Welcome};
 use super::frames::Ack;
 use super::inbox::{Inbox, MessageKey, Arrival};
-use super::outbox::{Outbox, OutboxError, Outgoing, Refusal, is_well_formed_id};
+use super::outbox::{Outbox, OutboxError, Outgoing, Rejection, is_well_formed_id};
 use super::{Dial, Identity, ServerUrl};
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis, ReceiptStatus, ReceivedMessage, ServerEvent, encode};
 
 /// What happened.
 #[derive(Debug)]
-pub enum Event {
+pub enum ClientEvent {
     /// An attempt begins.
     Connecting,
     /// The server knows who this is.
@@ -117,7 +117,7 @@ pub struct Session {
     inbox: Inbox,
     epoch: Option<String>,
     /// What has happened and was not yet asked for: a handful at most, since nothing is read before it is empty.
-    events: VecDeque<Event>,
+    events: VecDeque<ClientEvent>,
 }
 
 impl Session {
@@ -184,7 +184,7 @@ impl Session {
     ///
     /// # Errors
     /// If trying again is of no use ([`ConnectError::is_permanent`]). Calling this again tries nevertheless.
-    pub async fn next(&mut self) -> Result<Event, ConnectError> {
+    pub async fn next(&mut self) -> Result<ClientEvent, ConnectError> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Ok(event);
@@ -216,7 +216,7 @@ impl Session {
     }
 
     fn dial(&mut self) {
-        self.events.push_back(Event::Connecting);
+        self.events.push_back(ClientEvent::Connecting);
         let route = Arc::clone(&self.route);
         self.state = State::Connecting(Box::pin(async move {
             Connection::connect(&*route.dialer, &route.url, &route.identity, &route.options).await
@@ -230,7 +230,7 @@ impl Session {
         self.inbox.reconnected();
         let content_bytes = welcome.limits.content_bytes;
         self.state = State::Online(Box::new(Online { connection, since: Instant::now(), content_bytes }));
-        self.events.push_back(Event::Connected { welcome, new_epoch });
+        self.events.push_back(ClientEvent::Connected { welcome, new_epoch });
     }
 
     fn disconnected(&mut self, why: ConnectError) {
@@ -247,7 +247,7 @@ impl Session {
             retry_in = retry_in.max(asked.min(Self::LONGEST_WAIT));
         }
         self.state = State::Waiting { until: Instant::now() + retry_in };
-        self.events.push_back(Event::Disconnected { why, retry_in });
+        self.events.push_back(ClientEvent::Disconnected { why, retry_in });
     }
 
     fn lost(&mut self, lost: Lost) {
@@ -288,7 +288,7 @@ impl Session {
         let State::Online(online) = &mut self.state else { return };
         for id in self.outbox.take_oversized(online.content_bytes) {
             let message = format!("the server takes at most {} bytes", online.content_bytes);
-            self.events.push_back(Event::Refused { id, code: ErrorCode::ContentTooLarge, message });
+            self.events.push_back(ClientEvent::Refused { id, code: ErrorCode::ContentTooLarge, message });
         }
         // While answers are due there will be a next time; without, one more is no harm.
         while !online.connection.is_clogged() || self.outbox.out() == 0 {
@@ -311,16 +311,16 @@ impl Session {
         match event {
             ServerEvent::Accepted { id, expires_at, duplicate } => {
                 if self.outbox.accepted(&id) {
-                    self.events.push_back(Event::Accepted { id, expires_at, duplicate });
+                    self.events.push_back(ClientEvent::Accepted { id, expires_at, duplicate });
                 }
             }
             ServerEvent::Error { code, message, id, retry_after_ms } => self.refused(code, message, id, retry_after_ms),
             ServerEvent::Receipt { id, status, .. } => {
                 self.outbox.receipt(&id);
-                self.events.push_back(Event::Receipt { id, status });
+                self.events.push_back(ClientEvent::Receipt { id, status });
             }
             ServerEvent::Message(message) => self.received(message),
-            ServerEvent::CaughtUp => self.events.push_back(Event::CaughtUp),
+            ServerEvent::CaughtUp => self.events.push_back(ClientEvent::CaughtUp),
             ServerEvent::Challenge { .. } | ServerEvent::Welcome { .. } => {
                 self.lost(Lost::Protocol("a challenge or a welcome within a session"));
             }
@@ -331,12 +331,12 @@ impl Session {
         let retry_after = retry_after_ms.map(Duration::from_millis);
         let refusal = match &id {
             Some(id) => self.outbox.refused(id, code, retry_after, Instant::now()),
-            None => Refusal::Unknown,
+            None => Rejection::Unknown,
         };
         self.events.push_back(match (refusal, id) {
-            (Refusal::Later(retry_in), _) => Event::Delayed { retry_in },
-            (Refusal::Final, Some(id)) => Event::Refused { id, code, message },
-            _ => Event::Complaint { code, message },
+            (Rejection::Later(retry_in), _) => ClientEvent::Delayed { retry_in },
+            (Rejection::Final, Some(id)) => ClientEvent::Refused { id, code, message },
+            _ => ClientEvent::Complaint { code, message },
         });
     }
 
@@ -347,7 +347,7 @@ impl Session {
         };
         let expires_at = Millis::parse(&message.expires_at).unwrap_or_default();
         match self.inbox.received(key, message.seq, expires_at, now()) {
-            Ok(Arrival::New) => self.events.push_back(Event::Message(message)),
+            Ok(Arrival::New) => self.events.push_back(ClientEvent::Message(message)),
             Ok(Arrival::Duplicate) => self.acknowledge(),
             Err(_) => self.lost(Lost::Protocol("more messages than any window allows")),
         }

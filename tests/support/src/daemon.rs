@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use ephemeral_client::{Dial, Event, Identity, ConnectOptions, Outgoing, ServerUrl, Session};
+use ephemeral_client::{Dial, ClientEvent, Identity, ConnectOptions, Outgoing, ServerUrl, Session};
 use ephemeral_core::protocol::{Fingerprint, ReceivedMessage};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
@@ -218,15 +218,15 @@ impl Person {
     /// The next thing that happens. Acknowledges what comes.
     async fn step(&mut self) {
         match self.session.next().await.expect("a session that can go on") {
-            Event::Message(message) => {
+            ClientEvent::Message(message) => {
                 self.session.ack(&message);
                 self.received.push(message);
             }
-            Event::Accepted { .. } => self.accepted += 1,
-            Event::Receipt { .. } => self.delivered += 1,
-            Event::Connected { .. } => self.connected += 1,
-            Event::Disconnected { why, .. } => self.troubles.push(why.to_string()),
-            Event::Refused { code, message, .. } => panic!("refused: {code:?} {message}"),
+            ClientEvent::Accepted { .. } => self.accepted += 1,
+            ClientEvent::Receipt { .. } => self.delivered += 1,
+            ClientEvent::Connected { .. } => self.connected += 1,
+            ClientEvent::Disconnected { why, .. } => self.troubles.push(why.to_string()),
+            ClientEvent::Refused { code, message, .. } => panic!("refused: {code:?} {message}"),
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ephemeral::clock::Clock;
 use ephemeral_client::backoff::Backoff;
-use ephemeral_client::{Connection, Direct, Event, Identity, ConnectOptions, Outgoing, ServerUrl, Session};
+use ephemeral_client::{Connection, Direct, ClientEvent, Identity, ConnectOptions, Outgoing, ServerUrl, Session};
 use ephemeral_core::protocol::{Fingerprint, Millis, ReceivedMessage, ServerEvent};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -87,16 +87,16 @@ pub(super) async fn pair(number: u8, absent: u8, url: ServerUrl, control: Arc<Co
                 sent += 1;
             }
             event = alice.next() => match event.unwrap() {
-                Event::Accepted { id, .. } => {
+                ClientEvent::Accepted { id, .. } => {
                     let (to, ttl_s) = recipients.remove(&id).expect("it was sent, and accepted once");
                     if ttl_s.is_some() { tally.short.insert(id); } else { tally.kept.insert(id, to); }
                 }
-                Event::Refused { code, message, .. } => panic!("refused: {code:?} {message}"),
-                Event::Connected { welcome, .. } => { tally.epochs.insert(welcome.epoch); }
-                Event::Disconnected { .. } => tally.lost += 1,
+                ClientEvent::Refused { code, message, .. } => panic!("refused: {code:?} {message}"),
+                ClientEvent::Connected { welcome, .. } => { tally.epochs.insert(welcome.epoch); }
+                ClientEvent::Disconnected { .. } => tally.lost += 1,
                 _ => {}
             },
-            event = bob.next() => if let Event::Message(message) = event.unwrap() {
+            event = bob.next() => if let ClientEvent::Message(message) = event.unwrap() {
                 in_time(&message);
                 bob.ack(&message);
                 control.delivered.fetch_add(1, Ordering::Relaxed);

@@ -55,7 +55,7 @@ fn after_a_refusal_for_a_while_everything_waits_and_the_order_stays() {
     let mut outbox = with(1, &[message("a"), message("b")]);
     outbox.take_due(now).unwrap();
     let refusal = outbox.refused("a", ErrorCode::RateLimited, Some(3 * SECOND), now);
-    assert_eq!(refusal, Refusal::Later(3 * SECOND));
+    assert_eq!(refusal, Rejection::Later(3 * SECOND));
     assert_eq!(due_id(&mut outbox, now + 2 * SECOND), None);
     assert_eq!(outbox.wake_at(60 * SECOND), Some(now + 3 * SECOND));
     assert_eq!(due_id(&mut outbox, now + 3 * SECOND).as_deref(), Some("a"));
@@ -67,7 +67,7 @@ fn a_server_cannot_make_a_client_wait_for_ever() {
     let mut outbox = with(1, &[message("a")]);
     outbox.take_due(now).unwrap();
     let refusal = outbox.refused("a", ErrorCode::RateLimited, Some(Duration::from_millis(u64::MAX)), now);
-    assert_eq!(refusal, Refusal::Later(Outbox::LONGEST_PAUSE));
+    assert_eq!(refusal, Rejection::Later(Outbox::LONGEST_PAUSE));
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn a_message_that_is_refused_for_good_is_forgotten_and_the_next_one_goes_out() {
     let now = Instant::now();
     let mut outbox = with(1, &[message("a"), message("b")]);
     outbox.take_due(now).unwrap();
-    assert_eq!(outbox.refused("a", ErrorCode::MailboxFull, None, now), Refusal::Final);
-    assert_eq!(outbox.refused("a", ErrorCode::MailboxFull, None, now), Refusal::Unknown);
+    assert_eq!(outbox.refused("a", ErrorCode::MailboxFull, None, now), Rejection::Final);
+    assert_eq!(outbox.refused("a", ErrorCode::MailboxFull, None, now), Rejection::Unknown);
     assert_eq!(due_id(&mut outbox, now).as_deref(), Some("b"));
 }
 

@@ -13,10 +13,10 @@ fn session() -> (Session, Arrivals) {
 }
 
 /// The next event that is not about connecting.
-async fn next(session: &mut Session) -> Event {
+async fn next(session: &mut Session) -> ClientEvent {
     loop {
         match session.next().await.unwrap() {
-            Event::Connecting | Event::Connected { .. } | Event::Disconnected { .. } => {}
+            ClientEvent::Connecting | ClientEvent::Connected { .. } | ClientEvent::Disconnected { .. } => {}
             event => return event,
         }
     }
@@ -24,7 +24,7 @@ async fn next(session: &mut Session) -> Event {
 
 async fn next_message(session: &mut Session) -> ReceivedMessage {
     match next(session).await {
-        Event::Message(message) => message,
+        ClientEvent::Message(message) => message,
         event => panic!("instead of a message: {event:?}"),
     }
 }
@@ -47,7 +47,7 @@ async fn what_was_not_accepted_is_sent_again_under_the_same_id_after_a_lost_conn
         peer
     };
     let (event, _peer) = tokio::join!(next(&mut session), server);
-    assert!(matches!(event, Event::Accepted { id: accepted, duplicate: false, .. } if accepted == id));
+    assert!(matches!(event, ClientEvent::Accepted { id: accepted, duplicate: false, .. } if accepted == id));
     assert!(session.is_idle());
 }
 
@@ -66,7 +66,7 @@ async fn an_answer_that_never_comes_is_a_lost_connection() {
         peer
     };
     let (event, _peer) = tokio::join!(next(&mut session), server);
-    assert!(matches!(event, Event::Accepted { .. }), "{event:?}");
+    assert!(matches!(event, ClientEvent::Accepted { .. }), "{event:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,9 +91,9 @@ async fn a_rate_limited_message_is_sent_again_after_the_wait_and_the_next_one_be
         peer
     };
     let client = async {
-        assert!(matches!(next(&mut session).await, Event::Delayed { .. }));
-        assert!(matches!(next(&mut session).await, Event::Accepted { .. }));
-        assert!(matches!(next(&mut session).await, Event::Accepted { .. }));
+        assert!(matches!(next(&mut session).await, ClientEvent::Delayed { .. }));
+        assert!(matches!(next(&mut session).await, ClientEvent::Accepted { .. }));
+        assert!(matches!(next(&mut session).await, ClientEvent::Accepted { .. }));
     };
     tokio::join!(client, server);
 }
@@ -113,9 +113,9 @@ async fn a_refusal_is_reported_and_the_next_message_goes_out() {
     };
     let client = async {
         let event = next(&mut session).await;
-        assert!(matches!(event, Event::Refused { id, code: ErrorCode::MailboxFull, .. } if id == ids[0]));
-        assert!(matches!(next(&mut session).await, Event::Complaint { code: ErrorCode::Malformed, .. }));
-        assert!(matches!(next(&mut session).await, Event::Accepted { id, .. } if id == ids[1]));
+        assert!(matches!(event, ClientEvent::Refused { id, code: ErrorCode::MailboxFull, .. } if id == ids[0]));
+        assert!(matches!(next(&mut session).await, ClientEvent::Complaint { code: ErrorCode::Malformed, .. }));
+        assert!(matches!(next(&mut session).await, ClientEvent::Accepted { id, .. } if id == ids[1]));
     };
     tokio::join!(client, server);
 }
@@ -126,7 +126,7 @@ async fn a_message_that_the_server_would_not_take_is_refused_here_and_costs_no_s
     let id = session.send(&to_bob(&"x".repeat(1001))).unwrap();
     let alice = alice();
     let (event, mut peer) = tokio::join!(next(&mut session), TestServer::login(&mut arrivals, &alice, "e"));
-    assert!(matches!(event, Event::Refused { id: refused, code: ErrorCode::ContentTooLarge, .. } if refused == id));
+    assert!(matches!(event, ClientEvent::Refused { id: refused, code: ErrorCode::ContentTooLarge, .. } if refused == id));
     let (confirmed, nothing) = tokio::join!(session.close(), peer.next());
     assert!(confirmed && nothing.is_none());
 }
@@ -156,10 +156,10 @@ async fn a_kept_message_is_sent_again_in_a_new_epoch_and_another_one_is_not() {
     };
     let client = async {
         for _ in 0..3 {
-            assert!(matches!(next(&mut session).await, Event::Accepted { .. }));
+            assert!(matches!(next(&mut session).await, ClientEvent::Accepted { .. }));
         }
         let event = next(&mut session).await;
-        assert!(matches!(event, Event::Receipt { status: ReceiptStatus::Delivered, .. }), "{event:?}");
+        assert!(matches!(event, ClientEvent::Receipt { status: ReceiptStatus::Delivered, .. }), "{event:?}");
     };
     tokio::join!(client, server);
     assert!(session.is_idle());
@@ -211,7 +211,7 @@ async fn a_confirmed_message_whose_ack_was_lost_is_acknowledged_again_and_not_sh
     let client = async {
         let first = next_message(&mut session).await;
         session.ack(&first);
-        assert!(matches!(next(&mut session).await, Event::CaughtUp));
+        assert!(matches!(next(&mut session).await, ClientEvent::CaughtUp));
     };
     tokio::join!(client, server);
 }
@@ -250,8 +250,8 @@ async fn messages_that_cannot_be_end_the_session_before_anybody_sees_them() {
         let client = async {
             loop {
                 match session.next().await.unwrap() {
-                    Event::Disconnected { why: ConnectError::Lost(Lost::Protocol(_)), .. } => return,
-                    Event::Message(_) => panic!("it was shown"),
+                    ClientEvent::Disconnected { why: ConnectError::Lost(Lost::Protocol(_)), .. } => return,
+                    ClientEvent::Message(_) => panic!("it was shown"),
                     _ => {}
                 }
             }
@@ -291,7 +291,7 @@ async fn attempts_come_less_and_less_often_and_never_stop() {
     drop(arrivals);
     let mut waits = Vec::new();
     while waits.len() < 50 {
-        if let Event::Disconnected { retry_in, .. } = session.next().await.unwrap() {
+        if let ClientEvent::Disconnected { retry_in, .. } = session.next().await.unwrap() {
             waits.push(retry_in);
         }
     }
@@ -335,7 +335,7 @@ async fn cancelling_loses_nothing() {
     let client = async {
         let mut seqs = Vec::new();
         while seqs.len() < 20 {
-            if let Ok(Ok(Event::Message(message))) =
+            if let Ok(Ok(ClientEvent::Message(message))) =
                 tokio::time::timeout(Duration::from_millis(2), session.next()).await
             {
                 seqs.push(message.seq);

@@ -16,7 +16,7 @@ use crate::http;
 use crate::transport::Io;
 
 /// A byte stream between hyper and a peer.
-pub(super) struct Answers {
+pub(super) struct ResponseIo {
     io: Box<dyn Io>,
     /// Set when a request is being answered, until the answer has been written. What hyper writes else, is its own.
     answering: Arc<AtomicBool>,
@@ -29,7 +29,7 @@ pub(super) struct Answers {
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Answers {
+impl ResponseIo {
     pub(super) fn new(io: Box<dyn Io>, answering: Arc<AtomicBool>, tls: bool, write_timeout: Duration) -> Self {
         Self { io, answering, instead: None, tls, write_timeout, stalled: None }
     }
@@ -64,13 +64,13 @@ impl Answers {
     }
 }
 
-impl AsyncRead for Answers {
+impl AsyncRead for ResponseIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Answers {
+impl AsyncWrite for ResponseIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.answering.load(Ordering::Relaxed) {
             let written = Pin::new(&mut self.io).poll_write(cx, bytes);
