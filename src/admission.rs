@@ -13,12 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::events::{Events, Subject, Kind, Pseudonym};
+use crate::events::{Events, Kind, Pseudonym, Subject};
 use crate::hub::{Hub, Signal};
 use crate::transport::Peer;
-use ephemeral_core::limits::{self, StrikeOutcome, KeyTable};
+pub use connection::{Decision, PeerConnection, Refused};
+use ephemeral_core::limits::{self, KeyTable, StrikeOutcome};
 use ephemeral_core::protocol::{Fingerprint, Millis};
-pub use connection::{PeerConnection, Decision, Refused};
 use peer_key::PeerKey;
 pub use slots::{HandshakeSlots, Slot};
 
@@ -112,7 +112,8 @@ impl Admission {
         let now = self.hub.now();
         let peers: Vec<_> = self.peers().table.blocks(now).collect();
         let fingerprints: Vec<_> = self.fingerprints().blocks(now).collect();
-        let peers = peers.iter().map(|block| (peer_key::with_identity(&block.key, |who| self.name(now, who)), block.until));
+        let peers =
+            peers.iter().map(|block| (peer_key::with_identity(&block.key, |who| self.name(now, who)), block.until));
         let fingerprints = fingerprints
             .iter()
             .map(|block| (Some(self.events.pseudonym(now, &Subject::Fingerprint(&block.key))), block.until));
@@ -127,7 +128,8 @@ impl Admission {
         let now = self.hub.now();
         let peers: Vec<_> = self.peers().table.blocks(now).map(|block| block.key).collect();
         let peer = peers.into_iter().find(|key| {
-            peer_key::with_identity(key, |identity| self.name(now, identity)).is_some_and(|name| name.to_string() == who)
+            peer_key::with_identity(key, |identity| self.name(now, identity))
+                .is_some_and(|name| name.to_string() == who)
         });
         if let Some(key) = peer {
             self.note_key(Kind::Unblocked, &key);

@@ -33,11 +33,11 @@ enum Command {
     #[command(subcommand)]
     Discovery(discovery::Command),
     /// Send a message.
-    Send(send::Args),
+    Send(send::SendArgs),
     /// Print the messages that come.
-    Recv(recv::Args),
+    Recv(recv::RecvArgs),
     /// Check a server's notice of its move, and follow it from now on.
-    Moved(moved::Args),
+    Moved(moved::MovedArgs),
 }
 
 /// The definition of the command line, for whoever documents it.

@@ -1,7 +1,7 @@
 //! One connection: HTTP/1 with timeouts and limits, then an upgrade to a session.
 
-mod stall;
 mod operator;
+mod stall;
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -19,18 +19,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::{Admission, Decision, HandshakeSlots, PeerConnection, Refused, Slot};
 use crate::events::{Events, Kind};
-use crate::admission::{Admission, PeerConnection, HandshakeSlots, Decision, Slot, Refused};
 use crate::http::{self, Context, Offence, Outcome};
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
 use crate::pump::{self};
 use crate::transport::onion_service::OnionStatus;
-use crate::transport::{CircuitStats, CircuitHandle, Incoming, Io, Listener, Peer};
-use stall::ResponseIo;
+use crate::transport::{CircuitHandle, CircuitStats, Incoming, Io, Listener, Peer};
 use ephemeral_core::limits::{self, RateStatus};
 use ephemeral_core::session::{self, AwaitingAuth};
 pub use operator::{OnAct, Operator};
+use stall::ResponseIo;
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,8 @@ impl Server {
         let slots = HandshakeSlots::new(limits.unauthenticated);
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
         let Operator { on_act, dead_man } = operator;
-        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&admission), Arc::clone(&slots), bounds, onion, dead_man);
+        let metrics =
+            Metrics::new(Arc::clone(&hub), Arc::clone(&admission), Arc::clone(&slots), bounds, onion, dead_man);
         let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain: CancellationToken::new() });
         Ok(Arc::new(Self { sessions, admission, slots, metrics, health, moved, on_act }))
     }

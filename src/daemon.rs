@@ -1,9 +1,9 @@
 //! The composition root: builds the parts, supervises the tasks, drains.
 
 mod announce;
-mod notifier;
 mod listening;
 mod memory;
+mod notifier;
 mod operator;
 mod process;
 mod reload;
@@ -17,10 +17,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::HandshakeSlots;
 use crate::config::Config;
 use crate::conn::{self, Server, Setup};
 use crate::events::Kind;
-use crate::admission::HandshakeSlots;
 use crate::http::Health;
 use crate::hub;
 use crate::metrics::SAMPLE;
@@ -29,9 +29,9 @@ use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitStats, Incoming};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_tor::Notice;
-use notifier::ManagerNotifier;
 use listening::{ADMINISTRATORS, Listening, Watched};
 use memory::MessageStore;
+use notifier::ManagerNotifier;
 use operator::Actions;
 pub use process::harden;
 pub use reload::ConfigSource;

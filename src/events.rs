@@ -17,7 +17,7 @@ use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::Millis;
 pub use kind::Kind;
 use pseudonym::Pseudonyms;
-pub use pseudonym::{Subject, Pseudonym};
+pub use pseudonym::{Pseudonym, Subject};
 
 /// The target of their log lines.
 pub const LOG: &str = "security";

@@ -1,11 +1,11 @@
 //! Routes, error bodies, headers, the `Host` and `Origin` rules. Pure: a request's head in, a response out.
 
 mod blocks;
-mod origin;
 mod health;
 mod host;
 mod moved;
 mod operate;
+mod origin;
 mod response;
 mod stats;
 mod upgrade;
@@ -15,8 +15,8 @@ use http_body_util::Full;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::events::Kind;
 use crate::admission::Decision;
+use crate::events::Kind;
 use crate::metrics::Metrics;
 use crate::transport::{Listener, Peer};
 use ephemeral_core::session::AwaitingAuth;

@@ -17,9 +17,9 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{Fingerprint, Millis, Receipt};
-use ephemeral_core::store::{self, Completion, StoreStats, AccountId, Store};
+use ephemeral_core::store::{self, AccountId, Completion, Store, StoreStats};
 pub use lifetime::{RestoreError, Restored};
-pub use session_handle::{Collected, SessionEnd, Accepted, SessionHandle};
+pub use session_handle::{Accepted, Collected, SessionEnd, SessionHandle};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
 const RECEIPTS: usize = 16_384;

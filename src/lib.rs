@@ -23,6 +23,7 @@
 //! | [`events`] | security events: counters, a bounded ring, pseudonyms, their log lines |
 //! | [`clock`] | the only place that asks what time it is |
 
+pub mod admission;
 pub mod cli;
 pub mod client_cli;
 pub mod clock;
@@ -32,7 +33,6 @@ pub mod daemon;
 pub mod doctor;
 pub mod erase;
 pub mod events;
-pub mod admission;
 pub mod http;
 pub mod hub;
 pub mod logging;

@@ -32,7 +32,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use zeroize::Zeroize;
 
 use blocks::Blocks;
-use ephemeral_core::store::{JournalEntry, Journal, NoRoom, Remembered, Seed};
+use ephemeral_core::store::{Journal, JournalEntry, NoRoom, Remembered, Seed};
 use layout::{BLOCK, CHUNK, Head, Header, Tag};
 pub use medium::create;
 use medium::{Mapping, Medium, offset};

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::events::{Event, Kind};
 use crate::admission::{Admission, HandshakeSlots};
+use crate::events::{Event, Kind};
 use crate::hub::{Hub, Totals};
 use crate::transport::CircuitStats;
 use crate::transport::onion_service::OnionStatus;

@@ -17,13 +17,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
-use crate::events::Kind;
 use crate::admission::{PeerConnection, Slot};
+use crate::events::Kind;
 use crate::hub::{Hub, JoinError};
 use crate::transport::{CircuitHandle, Io};
+use driver::Pump;
 use ephemeral_core::protocol::{CloseReason, WelcomeFrame, encode};
 use ephemeral_core::session::{self, AwaitingAuth, Established};
-use driver::Pump;
 use websocket::{Socket, close, hang_up, open, reason_of};
 
 /// How long a session waits for its peer.

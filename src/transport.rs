@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use self::circuit::{CircuitStats, CircuitHandle, CircuitRefused, CircuitSession, OnRefusal};
+pub use self::circuit::{CircuitHandle, CircuitRefused, CircuitSession, CircuitStats, OnRefusal};
 pub use self::listener::{Audience, Listener, host_name, origin};
 
 /// Who is on the other end before it has authenticated. Never written to a log in clear.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use ephemeral::events::{Events, Subject, Kind};
+use ephemeral::events::{Events, Kind, Subject};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::Millis;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -20,9 +20,9 @@ pub(crate) async fn run() -> Result<()> {
     for depth in [1, 16] {
         let shape = Shape { pairs: 1, depth, size: 512, seconds: 5, receipts: false };
         for _ in 0..2 {
-            let calm = pairs::run(&Server::limited().await?, &shape).await?;
+            let calm = pairs::run(&LoadedServer::limited().await?, &shape).await?;
             println!("depth {depth:2}, calm    {calm}");
-            let server = Server::limited().await?;
+            let server = LoadedServer::limited().await?;
             let flood = Flood::start(address(&server)?)?;
             let flooded = pairs::run(&server, &shape).await?;
             println!("depth {depth:2}, flooded {flooded}");
@@ -39,7 +39,7 @@ pub(crate) async fn run() -> Result<()> {
     Ok(())
 }
 
-fn address(server: &Server) -> Result<SocketAddr> {
+fn address(server: &LoadedServer) -> Result<SocketAddr> {
     server.target.url.authority().parse().context("an address")
 }
 
@@ -47,14 +47,14 @@ fn address(server: &Server) -> Result<SocketAddr> {
 async fn prices() -> Result<()> {
     const COUNT: u64 = 1000;
     println!("\n## price: CPU of the server for one connection");
-    let server = Server::limited().await?;
+    let server = LoadedServer::limited().await?;
     let to = address(&server)?;
     let mut accepted = 0.0;
     // From loopback addresses of their own, within the rate of each.
     let before = server.cpu_us()?;
     for number in 0..COUNT {
         let stream = stranger(number, to).await.context("a connection")?;
-        drop(Peer::on(&server.target, stream, 1000 + usize::try_from(number)?).await?);
+        drop(LoadClient::on(&server.target, stream, 1000 + usize::try_from(number)?).await?);
         accepted += 1.0;
     }
     let accepted = (server.cpu_us()? - before) / accepted;

@@ -139,13 +139,13 @@ fn main() -> Result<()> {
     })
 }
 
-/// Server and floor in turns; the median of each.
+/// LoadedServer and floor in turns; the median of each.
 async fn exchange(shape: Shape, rounds: usize) -> Result<()> {
     println!("\n{shape}");
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
     for round in 1..=rounds.max(1) {
         for (name, results) in [("floor", &mut floors), ("server", &mut ours)] {
-            let server = if name == "floor" { Server::floor().await? } else { Server::start().await? };
+            let server = if name == "floor" { LoadedServer::floor().await? } else { LoadedServer::start().await? };
             let figures = pairs::run(&server, &shape).await?;
             println!("  {name:<6} {round}: {figures}");
             results.push(figures.cpu_us);
@@ -161,8 +161,8 @@ async fn surviving(shape: Shape, rounds: usize) -> Result<()> {
     println!("\nsurviving a restart: {shape}");
     let (mut heap, mut file, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=rounds.max(1) {
-        let without = pairs::run(&Server::start().await?, &shape).await?;
-        let with = pairs::run(&Server::surviving().await?, &shape).await?;
+        let without = pairs::run(&LoadedServer::start().await?, &shape).await?;
+        let with = pairs::run(&LoadedServer::surviving().await?, &shape).await?;
         println!("  heap {round}: {without}\n  file {round}: {with}");
         heap.push(without.cpu_us);
         file.push(with.cpu_us);
@@ -176,7 +176,7 @@ async fn surviving(shape: Shape, rounds: usize) -> Result<()> {
 async fn scale() -> Result<()> {
     println!("\nfrom 50 to 5,000 pairs (depth 1, 512 B)");
     for pairs in [50, 500, 5000] {
-        let server = Server::start().await?;
+        let server = LoadedServer::start().await?;
         let shape = Shape { pairs, depth: 1, size: 512, seconds: 5, receipts: false };
         println!("  {pairs:>5} pairs: {}", pairs::run(&server, &shape).await?);
     }

@@ -6,14 +6,14 @@ use anyhow::Result;
 use futures::future::try_join_all;
 use serde_json::json;
 
-use crate::peer::{Peer, fingerprint};
+use crate::peer::{LoadClient, fingerprint};
 use crate::process::Server;
 
 /// Sessions that only exist. The first hundred are not counted: they pay for what is allocated once.
 pub(crate) async fn idle(sessions: usize) -> Result<()> {
     println!("\n{sessions} idle sessions");
     for floor in [true, false] {
-        let server = if floor { Server::floor().await? } else { Server::start().await? };
+        let server = if floor { LoadedServer::floor().await? } else { LoadedServer::start().await? };
         let mut peers = connect(&server, 0..100).await?;
         settle().await;
         let (rss, cpu, began) = (server.rss()?, server.cpu_us()?, Instant::now());
@@ -40,8 +40,8 @@ pub(crate) async fn idle(sessions: usize) -> Result<()> {
 /// Messages that wait for recipients who are not online, a thousand each.
 pub(crate) async fn stored(messages: usize, size: usize) -> Result<()> {
     println!("\n{messages} messages of {size} B waiting");
-    let server = Server::start().await?;
-    let mut sender = Peer::connect(&server.target, 0, true).await?;
+    let server = LoadedServer::start().await?;
+    let mut sender = LoadClient::connect(&server.target, 0, true).await?;
     let content = "x".repeat(size);
     fill(&mut sender, 0..1000, &content).await?;
     settle().await;
@@ -56,17 +56,17 @@ pub(crate) async fn stored(messages: usize, size: usize) -> Result<()> {
     Ok(())
 }
 
-async fn connect(server: &Server, numbers: std::ops::Range<usize>) -> Result<Vec<Peer>> {
+async fn connect(server: &LoadedServer, numbers: std::ops::Range<usize>) -> Result<Vec<LoadClient>> {
     let numbers: Vec<usize> = numbers.collect();
     let mut peers = Vec::new();
     for slice in numbers.chunks(50) {
-        let connecting = slice.iter().map(|&number| Peer::connect(&server.target, number, true));
+        let connecting = slice.iter().map(|&number| LoadClient::connect(&server.target, number, true));
         peers.extend(try_join_all(connecting).await?);
     }
     Ok(peers)
 }
 
-async fn fill(sender: &mut Peer, numbers: std::ops::Range<usize>, content: &str) -> Result<()> {
+async fn fill(sender: &mut LoadClient, numbers: std::ops::Range<usize>, content: &str) -> Result<()> {
     for number in numbers {
         let to = fingerprint(1_000_000 + number / 1000);
         let frame = json!({"id": format!("message-{number:08}"), "to": to, "content": content});

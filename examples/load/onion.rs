@@ -28,14 +28,15 @@ pub(crate) async fn compare() -> Result<()> {
     // C tor has the lite vanguards only; full ones, the server's default, add a hop to its side of every circuit.
     for name in ["Arti, lite vanguards", "C tor in front", "Arti, full vanguards"] {
         let server = match name {
-            "Arti, lite vanguards" => Server::onion(&network, &tor, "lite").await?,
-            "Arti, full vanguards" => Server::onion(&network, &tor, "full").await?,
-            _ => Server::behind_c_tor(&network, &tor).await?,
+            "Arti, lite vanguards" => LoadedServer::onion(&network, &tor, "lite").await?,
+            "Arti, full vanguards" => LoadedServer::onion(&network, &tor, "full").await?,
+            _ => LoadedServer::behind_c_tor(&network, &tor).await?,
         };
         const MIB: f64 = 1024.0 * 1024.0;
         let idle = server.rss()? / MIB;
         let (began, cpu) = (Instant::now(), server.cpu_us()?);
-        let peers = try_join_all((0..CLIENTS).map(|number| Peer::connect(&server.target, 1000 + number, true))).await?;
+        let peers =
+            try_join_all((0..CLIENTS).map(|number| LoadClient::connect(&server.target, 1000 + number, true))).await?;
         let (elapsed, cpu) = (began.elapsed(), server.cpu_us()? - cpu);
         let connected = server.rss()? / MIB;
         drop(peers);

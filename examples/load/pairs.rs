@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::peer::{Peer, fingerprint};
+use crate::peer::{LoadClient, fingerprint};
 use crate::process::Server;
 
 /// What is driven.
@@ -54,7 +54,7 @@ impl Figures {
 }
 
 /// Runs the pairs against a server.
-pub(crate) async fn run(server: &Server, shape: &Shape) -> Result<Figures> {
+pub(crate) async fn run(server: &LoadedServer, shape: &Shape) -> Result<Figures> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut tasks = JoinSet::new();
     let numbers: Vec<usize> = (0..shape.pairs).collect();
@@ -88,8 +88,8 @@ pub(crate) async fn run(server: &Server, shape: &Shape) -> Result<Figures> {
 }
 
 struct Pair {
-    sender: Peer,
-    recipient: Peer,
+    sender: LoadClient,
+    recipient: LoadClient,
     /// All of a message frame but its id.
     rest: String,
     depth: usize,
@@ -109,12 +109,12 @@ struct Unflushed {
 }
 
 impl Pair {
-    async fn connect(server: &Server, shape: &Shape, number: usize) -> Result<Self> {
+    async fn connect(server: &LoadedServer, shape: &Shape, number: usize) -> Result<Self> {
         let (sender, recipient) = (2 * number, 2 * number + 1);
         let rest = format!(r#"","to":"{}","content":"{}"}}"#, fingerprint(recipient), "x".repeat(shape.size));
         Ok(Self {
-            recipient: Peer::connect(&server.target, recipient, shape.receipts).await?,
-            sender: Peer::connect(&server.target, sender, false).await?,
+            recipient: LoadClient::connect(&server.target, recipient, shape.receipts).await?,
+            sender: LoadClient::connect(&server.target, sender, false).await?,
             rest,
             depth: shape.depth,
             sent: 0,

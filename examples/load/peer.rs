@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// A WebSocket, authenticated where the server wants that.
-pub(crate) struct Peer {
+pub(crate) struct LoadClient {
     socket: WebSocketStream<Box<dyn ByteStream>>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn fingerprint(number: usize) -> String {
     Fingerprint::from(&key(number).verifying_key()).to_string()
 }
 
-impl Peer {
+impl LoadClient {
     /// Connects as `number`; up to and including `caught_up`, if nothing waits.
     pub(crate) async fn connect(target: &Target, number: usize, receipts: bool) -> Result<Self> {
         Self::over(target, target.dial().await?, number, receipts).await

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use crate::peer::{Peer, Target};
+use crate::peer::{LoadClient, Target};
 
 /// Everything that would refuse a load test's load is out of its way; nothing else differs from the defaults.
 const CONFIG: &str = r#"
@@ -42,7 +42,7 @@ const LIMITED: &str = "[store]\nsender_bytes = 1000000000\ntotal_bytes = 1000000
                        [limits]\nmessages_per_minute = 1000000\nmessage_burst = 1000000\n";
 
 /// A server that is killed with this value.
-pub(crate) struct Server {
+pub(crate) struct LoadedServer {
     child: Child,
     pub(crate) target: Target,
     /// A program that belongs to it: C tor, where that carries its connections.
@@ -52,7 +52,7 @@ pub(crate) struct Server {
     directory: TempDir,
 }
 
-impl Server {
+impl LoadedServer {
     /// `ephemeral-server`, from where this example was built, without Tor.
     pub(crate) async fn start() -> Result<Self> {
         let address = free_address()?;
@@ -125,7 +125,7 @@ impl Server {
         let child = child.context("cannot start the server")?;
         let mut server = Self { child, target, helper, manager: None, directory };
         let deadline = Instant::now() + Duration::from_secs(60);
-        while Peer::connect(&server.target, 9_999_999, true).await.is_err() {
+        while LoadClient::connect(&server.target, 9_999_999, true).await.is_err() {
             if let Some(status) = server.child.try_wait()? {
                 bail!("the server ended with {status}");
             }

@@ -187,7 +187,8 @@ mod tests {
         let settings = hub::Config { bounds: store::Config::default(), rate: Rate::new(60, 60), sessions: 10 };
         let hub = Hub::new(settings, Clock::anchored(Millis(1_767_355_200_000))).unwrap();
         let events = Arc::new(Events::new(hub.now()).unwrap());
-        let admission = Admission::new(limits::Config { strikes: 2, ..limits::Config::default() }, Arc::clone(&hub), events);
+        let admission =
+            Admission::new(limits::Config { strikes: 2, ..limits::Config::default() }, Arc::clone(&hub), events);
         let someone = Fingerprint::from(&SigningKey::from_bytes(&[1; 32]).verifying_key());
         let peer = Peer::Address([192, 0, 2, 1].into());
         let (mut connection, other) = (admission.enter(peer).unwrap(), admission.enter(peer).unwrap());

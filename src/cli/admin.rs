@@ -59,7 +59,8 @@ pub(super) async fn ask(socket: &Path, method: Method, target: &str) -> Result<V
 }
 
 async fn exchange(socket: &Path, method: Method, target: &str) -> Result<Value, AdminClientError> {
-    let failed = |why: &dyn std::fmt::Display| AdminClientError::Failed { path: socket.to_owned(), why: why.to_string() };
+    let failed =
+        |why: &dyn std::fmt::Display| AdminClientError::Failed { path: socket.to_owned(), why: why.to_string() };
     let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => AdminClientError::NotRunning(socket.to_owned()),
         ErrorKind::PermissionDenied => AdminClientError::NotYours(socket.to_owned()),

@@ -27,14 +27,14 @@ each server: two servers that saw the same one would know that it is the same cl
 pub(super) enum Command {
     /// Make a discovery key for a restricted server, and print its public half. It never overwrites one.
     #[command(after_help = NEW_HELP)]
-    New(Options),
+    New(DiscoveryOptions),
     /// Print the public half of the discovery key for a server.
     #[command(after_help = "Example:\n  ephemeral discovery show --server http://….onion")]
-    Show(Options),
+    Show(DiscoveryOptions),
 }
 
 #[derive(Args)]
-pub(super) struct Options {
+pub(super) struct DiscoveryOptions {
     /// The server: http://NAME.onion
     #[arg(long, env = "EPHEMERAL_SERVER", value_name = "URL")]
     server: ServerUrl,

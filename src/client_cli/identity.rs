@@ -23,16 +23,16 @@ Example:
 It prints the fingerprint: the address that others write to. Whoever has the key file is you: keep a
 copy in a safe place, and give it to nobody. The file is an unencrypted PKCS#8 key in PEM, as
 `openssl genpkey -algorithm ed25519` makes it too.")]
-    New(Options),
+    New(IdentityOptions),
     /// Show the fingerprint: the address that others write to.
     #[command(
         after_help = "Example:\n  ephemeral identity show\n  ephemeral identity show --json | jq -r .fingerprint"
     )]
-    Show(Options),
+    Show(IdentityOptions),
 }
 
 #[derive(Args)]
-pub(super) struct Options {
+pub(super) struct IdentityOptions {
     #[command(flatten)]
     key: KeyArgs,
     /// Print a JSON object instead.

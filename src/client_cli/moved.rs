@@ -3,16 +3,16 @@
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::route::{RouteArgs, book_path};
-use ephemeral_client::moved::{NoticeRequestError, Book, BookError, ask};
+use ephemeral_client::moved::{Book, BookError, NoticeRequestError, ask};
 use ephemeral_client::text::printable_json;
 use ephemeral_tor::{MovedError, Notice};
 
-#[derive(ClapArgs)]
+#[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
@@ -27,7 +27,7 @@ address is a public key, so whoever knows the old address can check that; a noti
 with it changes nothing. Once a notice is followed, `send` and `recv` dial the new address when they
 are told the old one, and say so. The first notice of an address counts."
 )]
-pub(super) struct Args {
+pub(super) struct MovedArgs {
     /// The notice: a file, its text, or - for standard input.
     #[arg(value_name = "NOTICE", required = true)]
     notice: Option<String>,
@@ -54,7 +54,7 @@ enum Command {
     },
 }
 
-pub(super) async fn run(args: Args) -> Result<(), Failure> {
+pub(super) async fn run(args: MovedArgs) -> Result<(), Failure> {
     let mut book = Book::open(&book_path()?)?;
     let notices = match (&args.command, &args.notice) {
         (Some(Command::List), _) => return print(book.notices(), args.json),

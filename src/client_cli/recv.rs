@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args as ClapArgs;
+use clap::Args;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep_until};
 
@@ -16,7 +16,7 @@ use ephemeral_core::protocol::ReceivedMessage;
 /// How long `--once` tries, unless it is told.
 const ONCE_LIMIT_S: u32 = 180;
 
-#[derive(ClapArgs)]
+#[derive(Args)]
 #[command(after_help = "\
 Examples (with EPHEMERAL_SERVER set, or --server URL):
   ephemeral recv
@@ -27,7 +27,7 @@ A line is the time, the sender's fingerprint and the message. Whatever could act
 written as an escape (\\n, \\u{1b}) and backslashes are doubled, so a message is always one line; for
 the exact text use --json. A message is acknowledged, and so erased from the server, only after it
 was written: if the output fails, it comes again.")]
-pub(super) struct Args {
+pub(super) struct RecvArgs {
     /// Print what is waiting, then end. Nothing waiting is no failure.
     #[arg(long)]
     once: bool,
@@ -50,7 +50,7 @@ pub(super) struct Args {
     route: RouteArgs,
 }
 
-pub(super) async fn run(args: Args) -> Result<(), Failure> {
+pub(super) async fn run(args: RecvArgs) -> Result<(), Failure> {
     let options = ConnectOptions { receipts: !args.no_receipts, ..ConnectOptions::default() };
     let mut session = args.route.session(options)?;
     let outcome = receive(&mut session, &args).await;
@@ -61,7 +61,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     outcome
 }
 
-async fn receive(session: &mut Session, args: &Args) -> Result<(), Failure> {
+async fn receive(session: &mut Session, args: &RecvArgs) -> Result<(), Failure> {
     let default_limit = (args.once && !args.wait).then_some(ONCE_LIMIT_S);
     let limit = args.timeout.or(default_limit).map(|seconds| Duration::from_secs(seconds.into()));
     let mut deadline = limit.map(|limit| Instant::now() + limit);

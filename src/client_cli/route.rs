@@ -11,7 +11,9 @@ use directories::ProjectDirs;
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
 use ephemeral_client::moved::Book;
-use ephemeral_client::{Arti, Dial, Direct, ClientEvent, ConnectOptions, ServerUrl, Session, Socks, discovery_file, key_file};
+use ephemeral_client::{
+    Arti, ClientEvent, ConnectOptions, Dial, Direct, ServerUrl, Session, Socks, discovery_file, key_file,
+};
 use ephemeral_tor::TorError;
 
 #[derive(Args)]

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use clap::Args as ClapArgs;
+use clap::Args;
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, sleep_until};
@@ -20,7 +20,7 @@ const NO_ENCRYPTION: &str = "\
 messages are not encrypted end to end yet: whoever runs the server could read this one. \
 Nothing was sent. If that is acceptable, add --plaintext";
 
-#[derive(ClapArgs)]
+#[derive(Args)]
 #[command(after_help = "\
 Examples (with EPHEMERAL_SERVER set, or --server URL):
   ephemeral send 4f2a… 'See you at eight' --plaintext
@@ -30,7 +30,7 @@ There is no end-to-end encryption yet: whoever runs the server could read what y
 recipient has taken it. Therefore --plaintext is required. Other users of this machine can see TEXT
 in the list of processes: use - for what they may not read. Standard input is sent as it is, a final
 line break included.")]
-pub(super) struct Args {
+pub(super) struct SendArgs {
     /// The recipient's fingerprint: 64 hex digits.
     #[arg(value_name = "TO")]
     to: Fingerprint,
@@ -67,7 +67,7 @@ struct Sent {
     status: &'static str,
 }
 
-pub(super) async fn run(args: Args) -> Result<(), Failure> {
+pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     if !args.plaintext {
         return Err(Failure::usage(NO_ENCRYPTION));
     }
@@ -94,7 +94,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     print(&sent?, &args)
 }
 
-async fn deliver(session: &mut Session, args: &Args, id: String) -> Result<Sent, Failure> {
+async fn deliver(session: &mut Session, args: &SendArgs, id: String) -> Result<Sent, Failure> {
     let mut sent = Sent { id, expires_at: String::new(), duplicate: false, status: "waiting" };
     let mut last_trouble = None;
     let stopped = stop::requested();
@@ -126,14 +126,16 @@ async fn deliver(session: &mut Session, args: &Args, id: String) -> Result<Sent,
                     return Err(Failure::new(Exit::Expired, message));
                 }
             },
-            ClientEvent::Refused { id, code, message } if id == sent.id => return Err(Failure::refused(code, &message)),
+            ClientEvent::Refused { id, code, message } if id == sent.id => {
+                return Err(Failure::refused(code, &message));
+            }
             ClientEvent::Disconnected { why, .. } => last_trouble = Some(why.to_string()),
             _ => {}
         }
     }
 }
 
-fn late(args: &Args, sent: &Sent, last_trouble: Option<String>) -> Failure {
+fn late(args: &SendArgs, sent: &Sent, last_trouble: Option<String>) -> Failure {
     let what = match sent.status {
         "accepted" => format!("the message {} was accepted, but no receipt came", sent.id),
         _ => "not accepted".to_owned(),
@@ -142,7 +144,7 @@ fn late(args: &Args, sent: &Sent, last_trouble: Option<String>) -> Failure {
     Failure::new(Exit::Unreachable, format!("{what} within {} s{why}", args.timeout))
 }
 
-async fn read_stdin(args: &Args) -> Result<Zeroizing<String>, Failure> {
+async fn read_stdin(args: &SendArgs) -> Result<Zeroizing<String>, Failure> {
     if std::io::stdin().is_terminal() {
         args.route.note("write the message, and end it with Ctrl-D on a line of its own");
     }
@@ -161,7 +163,7 @@ async fn read_stdin(args: &Args) -> Result<Zeroizing<String>, Failure> {
     }
 }
 
-fn print(sent: &Sent, args: &Args) -> Result<(), Failure> {
+fn print(sent: &Sent, args: &SendArgs) -> Result<(), Failure> {
     let line = if args.json {
         let Sent { id, expires_at, duplicate, status } = sent;
         let object =

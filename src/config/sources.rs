@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::problem::Problem;
 use super::setting::Setting;
-use crate::logging::{self, LogLevel, LogFormat};
+use crate::logging::{self, LogFormat, LogLevel};
 use crate::transport::admin;
 
 /// What a sentence about an address accepts.

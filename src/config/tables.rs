@@ -141,7 +141,10 @@ fn limits(document: &mut Document<'_>, rules: &mut session::Config) -> (conn::Co
     table.finish();
 
     let requests = Rate::new(per_minute, burst);
-    (conn::Config { unauthenticated, sessions }, limits::Config { requests, connections, strikes, window_ms, duration_ms })
+    (
+        conn::Config { unauthenticated, sessions },
+        limits::Config { requests, connections, strikes, window_ms, duration_ms },
+    )
 }
 
 fn session(document: &mut Document<'_>, rules: &mut session::Config) -> pump::Config {

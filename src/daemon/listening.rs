@@ -7,12 +7,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::announce;
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::events::Kind;
-use crate::admission::Admission;
 use crate::http::Health;
 use crate::transport::onion_service::{OnionStatus, Phase};
-use crate::transport::{CircuitStats, CircuitRefused, Incoming, OnRefusal, admin, clearnet, onion_service};
+use crate::transport::{CircuitRefused, CircuitStats, Incoming, OnRefusal, admin, clearnet, onion_service};
 
 /// Connections of the administrator at the same time.
 pub(super) const ADMINISTRATORS: usize = 16;

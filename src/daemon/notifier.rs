@@ -174,7 +174,12 @@ impl LivenessCheck {
     ///
     /// # Errors
     /// What does not answer.
-    async fn take(&mut self, hub: &Arc<Hub>, heartbeat_at: Option<Duration>, within: Duration) -> Result<(), &'static str> {
+    async fn take(
+        &mut self,
+        hub: &Arc<Hub>,
+        heartbeat_at: Option<Duration>,
+        within: Duration,
+    ) -> Result<(), &'static str> {
         let mut task = JoinSet::new();
         task.spawn(async {});
         if timeout(within, task.join_next()).await.is_err() {
@@ -191,7 +196,9 @@ impl LivenessCheck {
         }
         self.store = None;
         match heartbeat_at {
-            Some(heartbeat_at) if heartbeat_at > HEARTBEAT_TIMEOUT => Err("the watch over the onion service has stopped"),
+            Some(heartbeat_at) if heartbeat_at > HEARTBEAT_TIMEOUT => {
+                Err("the watch over the onion service has stopped")
+            }
             _ => Ok(()),
         }
     }

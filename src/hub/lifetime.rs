@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use data_encoding::BASE64URL_NOPAD;
 use tokio::sync::Notify;
 
-use super::{Hub, Config, State, Totals, Wakes};
+use super::{Config, Hub, State, Totals, Wakes};
 use crate::clock::Clock;
 use crate::memfd_journal::{Found, MemfdJournal, MemfdJournalError, Unreadable};
-use ephemeral_core::store::{StoreStats, Journal, Seed, Store};
+use ephemeral_core::store::{Journal, Seed, Store, StoreStats};
 
 /// Why a hub cannot be made.
 #[derive(Debug, thiserror::Error)]

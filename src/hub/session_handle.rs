@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard};
 use super::{Hub, Signal, State, Wakes};
 use ephemeral_core::protocol::{CAUGHT_UP, ErrorCode, Millis, encode};
 use ephemeral_core::session::{Draft, Refusal, Submission};
-use ephemeral_core::store::{QuotaExceeded, Letter, NeverDelivered, Next, AccountId};
+use ephemeral_core::store::{AccountId, Letter, NeverDelivered, Next, QuotaExceeded};
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
 pub struct SessionHandle {
@@ -63,7 +63,11 @@ impl SessionHandle {
     ///
     /// # Errors
     /// [`SessionEnd`] if this session is over: nothing was kept.
-    pub fn submit(&self, submission: &Submission<'_>, wakes: &mut Wakes) -> Result<Result<Accepted, Refusal>, SessionEnd> {
+    pub fn submit(
+        &self,
+        submission: &Submission<'_>,
+        wakes: &mut Wakes,
+    ) -> Result<Result<Accepted, Refusal>, SessionEnd> {
         let mut known_key = false;
         loop {
             let mut state = self.current()?;
@@ -205,7 +209,11 @@ impl SessionHandle {
         if state.draining {
             return Err(SessionEnd::Draining);
         }
-        if state.online_mut(self.account).is_some_and(|online| online.overrun) { Err(SessionEnd::TooSlow) } else { Ok(()) }
+        if state.online_mut(self.account).is_some_and(|online| online.overrun) {
+            Err(SessionEnd::TooSlow)
+        } else {
+            Ok(())
+        }
     }
 
     /// The hub's state, if this session is still the one of its fingerprint.

@@ -14,7 +14,8 @@ use ephemeral_core::session::{Draft, Refusal, Submission};
 const START: Millis = Millis(1_767_355_200_000);
 
 fn hub_with(rate: Rate, sessions: usize) -> Arc<Hub> {
-    Hub::new(Config { bounds: ephemeral_core::store::Config::default(), rate, sessions }, Clock::anchored(START)).unwrap()
+    Hub::new(Config { bounds: ephemeral_core::store::Config::default(), rate, sessions }, Clock::anchored(START))
+        .unwrap()
 }
 
 fn hub() -> Arc<Hub> {
@@ -30,7 +31,12 @@ fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
     hub.join(person(number), true, 2).unwrap().0
 }
 
-fn submit(session_handle: &SessionHandle, id: &str, to: Fingerprint, ttl: Duration) -> Result<Result<Accepted, ErrorCode>, SessionEnd> {
+fn submit(
+    session_handle: &SessionHandle,
+    id: &str,
+    to: Fingerprint,
+    ttl: Duration,
+) -> Result<Result<Accepted, ErrorCode>, SessionEnd> {
     let expires_at = session_handle.hub.now().plus(u64::try_from(ttl.as_millis()).unwrap());
     let draft = Draft { to, escaped_content: "hello".to_owned().into(), expires_at };
     let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
@@ -39,7 +45,10 @@ fn submit(session_handle: &SessionHandle, id: &str, to: Fingerprint, ttl: Durati
 
 /// Keeps a message for a minute.
 fn send(session_handle: &SessionHandle, id: &str, to: u8) {
-    assert!(matches!(submit(session_handle, id, person(to), Duration::from_secs(60)), Ok(Ok(Accepted { duplicate: false, .. }))));
+    assert!(matches!(
+        submit(session_handle, id, person(to), Duration::from_secs(60)),
+        Ok(Ok(Accepted { duplicate: false, .. }))
+    ));
 }
 
 fn collect(session_handle: &SessionHandle) -> Vec<Value> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::*;
 use ephemeral_core::protocol::{Fingerprint, Millis};
-use ephemeral_core::store::{self, Letter, Next, AccountId, RECORD_COST, Store};
+use ephemeral_core::store::{self, AccountId, Letter, Next, RECORD_COST, Store};
 use layout::CHUNK_BLOCKS;
 
 const NOW: Millis = Millis(1_767_355_200_000);
@@ -254,7 +254,8 @@ fn killed_while_it_begins_it_begins_again() {
         || file.begin(EPOCH, &SEED),
         |image, whole| {
             let (mut file, found) = MemfdJournal::read(image.clone()).unwrap();
-            let has_begun = matches!(&found, Found::Leftover(left) if left.epoch == EPOCH && left.seed.first_seq == 1000);
+            let has_begun =
+                matches!(&found, Found::Leftover(left) if left.epoch == EPOCH && left.seed.first_seq == 1000);
             assert!(has_begun || !whole);
             assert!(has_begun || !matches!(found, Found::Leftover(_)), "half a beginning is none");
             file.begin(EPOCH, &SEED);

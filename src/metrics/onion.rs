@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::transport::onion_service::{OnionStatus, Phase};
-use crate::transport::{CircuitStats, CircuitRefused};
+use crate::transport::{CircuitRefused, CircuitStats};
 use ephemeral_core::protocol::Millis;
 
 /// The onion service.

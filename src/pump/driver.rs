@@ -10,9 +10,9 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::websocket::{Socket, reason_of};
 use super::{SessionContext, TURN_BYTES, offence};
-use crate::events::Kind;
 use crate::admission::PeerConnection;
-use crate::hub::{SessionEnd, Accepted, SessionHandle, Wakes};
+use crate::events::Kind;
+use crate::hub::{Accepted, SessionEnd, SessionHandle, Wakes};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::{AcceptedFrame, CloseReason, ErrorCode, Millis, encode};
 use ephemeral_core::session::{Action, Established};
@@ -61,7 +61,13 @@ impl From<SessionEnd> for End {
 }
 
 impl Pump {
-    pub(super) fn new(settings: Arc<SessionContext>, socket: Socket, session: Established, session_handle: SessionHandle, connection: PeerConnection) -> Self {
+    pub(super) fn new(
+        settings: Arc<SessionContext>,
+        socket: Socket,
+        session: Established,
+        session_handle: SessionHandle,
+        connection: PeerConnection,
+    ) -> Self {
         let now = Instant::now();
         let timer = Box::pin(sleep_until(now + settings.timing.ping_interval));
         Self(Some(Box::new(State {
@@ -195,7 +201,9 @@ impl State {
                 frame
             }
             Action::Submit(submission) => match self.session_handle.submit(&submission, wakes)? {
-                Ok(Accepted { expires_at, duplicate }) => encode(&AcceptedFrame { id: &submission.id, expires_at, duplicate }),
+                Ok(Accepted { expires_at, duplicate }) => {
+                    encode(&AcceptedFrame { id: &submission.id, expires_at, duplicate })
+                }
                 Err(refusal) => {
                     self.refused(refusal.code, now);
                     refusal.frame(submission.named.then_some(&*submission.id))

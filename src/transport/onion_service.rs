@@ -1,9 +1,9 @@
 //! The onion service: an in-process Tor client (Arti) that publishes it, and the rendezvous circuits that reach it.
 //! With [`ephemeral_tor`], the only importer of `arti-*` and `tor-*` on the server's side.
 
+mod circuit_limiter;
 mod circuits;
 pub mod clients;
-mod circuit_limiter;
 mod probe;
 mod reachability;
 mod restriction;
@@ -205,7 +205,12 @@ pub async fn run(
 }
 
 /// Launches again, for ever: what went well once may do so again, and there is more to the daemon than this.
-async fn relaunch(settings: &Config, state_dir: &Path, address: &str, reachability: &reachability::Reachability) -> Service {
+async fn relaunch(
+    settings: &Config,
+    state_dir: &Path,
+    address: &str,
+    reachability: &reachability::Reachability,
+) -> Service {
     loop {
         reachability.heartbeat(Instant::now());
         tokio::time::sleep(reachability.pause()).await;

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::Output;
 
-use ephemeral_client::{Connection, Direct, Identity, ConnectOptions, ServerUrl, Welcome};
+use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl, Welcome};
 use ephemeral_core::protocol::{Millis, ServerEvent};
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, Manager, PATIENCE};
 use ephemeral_test_support::memory::times_in_memory;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use ephemeral_client::{Connection, Direct, Identity, ConnectOptions, ServerUrl, Welcome};
+use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl, Welcome};
 use ephemeral_core::protocol::{DeliveryType, Fingerprint, ReceivedMessage, ServerEvent};
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, Manager};
 use rustix::process::Signal;

@@ -79,7 +79,8 @@ async fn a_sender_has_so_many_bytes_waiting_whoever_they_are_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_senders_quota_is_freed_by_acknowledgement_but_for_the_ids_that_are_remembered() {
-    let (mut rig, mut alice) = rig_with(store::Config { sender_bytes: 10 * RECORD_COST, ..store::Config::default() }).await;
+    let (mut rig, mut alice) =
+        rig_with(store::Config { sender_bytes: 10 * RECORD_COST, ..store::Config::default() }).await;
     let mut bob = rig.login(2).await;
     let mut accepted = 0;
     loop {
@@ -153,7 +154,10 @@ async fn at_several_bounds_the_mailbox_is_named_first_then_the_sender_then_the_s
     for (bounds, code) in [
         (full, "mailbox_full"),
         (store::Config { mailbox_messages: wide.mailbox_messages, ..full }, "mailbox_full"),
-        (store::Config { mailbox_messages: wide.mailbox_messages, mailbox_bytes: wide.mailbox_bytes, ..full }, "sender_quota"),
+        (
+            store::Config { mailbox_messages: wide.mailbox_messages, mailbox_bytes: wide.mailbox_bytes, ..full },
+            "sender_quota",
+        ),
         (store::Config { total_bytes: full.total_bytes, ..wide }, "store_full"),
     ] {
         let (_rig, mut alice) = rig_with(bounds).await;

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ephemeral_client::{ByteStream, ConnectError, Dial, DialError, ClientEvent, Identity, Outgoing, ServerUrl, Session};
+use ephemeral_client::{
+    ByteStream, ClientEvent, ConnectError, Dial, DialError, Identity, Outgoing, ServerUrl, Session,
+};
 use ephemeral_core::protocol::{ErrorCode, ReceiptStatus};
 use ephemeral_test_support::rig::{self, Rig};
 use futures::future::BoxFuture;
@@ -87,7 +89,10 @@ async fn a_message_goes_from_one_client_to_another_and_its_receipt_comes_back() 
         wait_for(&mut bob, |_| None::<()>).await
     };
     let receipt =
-        wait_for(&mut alice, |event| if let ClientEvent::Receipt { id, status } = event { Some((id, status)) } else { None });
+        wait_for(
+            &mut alice,
+            |event| if let ClientEvent::Receipt { id, status } = event { Some((id, status)) } else { None },
+        );
     tokio::select! {
         () = receiving => {}
         receipt = receipt => assert_eq!(receipt, (id, ReceiptStatus::Delivered)),
@@ -149,7 +154,8 @@ async fn the_second_of_two_clients_with_one_identity_takes_over() {
     let (mut first, mut second) = (server.session(1), server.session(1));
     online(&mut first).await;
     online(&mut second).await;
-    let why = wait_for(&mut first, |event| if let ClientEvent::Disconnected { why, .. } = event { Some(why) } else { None });
+    let why =
+        wait_for(&mut first, |event| if let ClientEvent::Disconnected { why, .. } = event { Some(why) } else { None });
     assert!(matches!(why.await, ConnectError::Lost(lost) if lost.close_code() == Some(4409)));
 }
 

@@ -39,7 +39,8 @@ async fn controls_and_direction_overrides_are_refused_where_the_operator_says_so
 
 #[tokio::test(start_paused = true)]
 async fn everything_but_base64_is_refused_where_the_operator_wants_ciphertext() {
-    let (_rig, mut alice, mut bob) = Rig::with_two(session::Config { sanitize: Sanitize::Ciphertext, ..unlimited() }).await;
+    let (_rig, mut alice, mut bob) =
+        Rig::with_two(session::Config { sanitize: Sanitize::Ciphertext, ..unlimited() }).await;
     for plain in ["hello world", "é", "a\n", "{}", "a=b"] {
         assert_eq!(alice.refused(&message("m", 2, plain)).await, "invalid_content", "{plain:?}");
     }

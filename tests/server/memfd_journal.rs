@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{self, SessionEnd, Hub, Restored, SessionHandle, Wakes};
+use ephemeral::hub::{self, Hub, Restored, SessionEnd, SessionHandle, Wakes};
 use ephemeral::memfd_journal;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
 use ephemeral_core::session::{Draft, Submission};
-use ephemeral_core::store::{self, StoreStats, RECORD_COST};
+use ephemeral_core::store::{self, RECORD_COST, StoreStats};
 use serde_json::Value;
 
 const START: Millis = Millis(1_767_355_200_000);
@@ -36,7 +36,13 @@ fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
 }
 
 /// Whether it was a duplicate.
-fn submit(session_handle: &SessionHandle, id: &str, to: u8, content: &str, expires_at: Millis) -> Result<bool, ErrorCode> {
+fn submit(
+    session_handle: &SessionHandle,
+    id: &str,
+    to: u8,
+    content: &str,
+    expires_at: Millis,
+) -> Result<bool, ErrorCode> {
     let draft = Draft { to: person(to), escaped_content: content.to_owned().into(), expires_at };
     let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
     let kept = session_handle.submit(&submission, &mut Wakes::default()).unwrap();

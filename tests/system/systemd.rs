@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ephemeral_client::{Connection, Direct, Identity, ConnectOptions, ServerUrl};
+use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl};
 use ephemeral_test_support::tls;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

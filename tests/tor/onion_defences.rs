@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arti_client::{DataStream, ErrorKind, HasKind as _};
 use ephemeral::transport::onion_service::{self, OnionStatus, Outlets, Phase};
-use ephemeral::transport::{CircuitStats, CircuitRefused, CircuitSession, Incoming};
+use ephemeral::transport::{CircuitRefused, CircuitSession, CircuitStats, Incoming};
 use ephemeral_client::dial::Arti;
 use ephemeral_client::{Dial as _, ServerUrl};
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, PATIENCE, Person, until_both};

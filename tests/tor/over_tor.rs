@@ -125,7 +125,7 @@ async fn get_health(dialer: &dyn Dial, url: &ServerUrl) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_load_drains_and_tells_every_sender_what_became_of_its_message() {
-    use ephemeral_client::{Connection, Identity, Lost, ConnectOptions};
+    use ephemeral_client::{ConnectOptions, Connection, Identity, Lost};
     use ephemeral_core::protocol::{ErrorCode, ServerEvent};
     use std::time::{Duration, Instant};
 
@@ -140,7 +140,8 @@ async fn sigterm_under_load_drains_and_tells_every_sender_what_became_of_its_mes
         senders.spawn(async move {
             let identity = Identity::from_seed(&[number; 32]);
             let to = identity.fingerprint().to_string();
-            let (mut connection, _) = Connection::connect(&dialer, &url, &identity, &ConnectOptions::default()).await.unwrap();
+            let (mut connection, _) =
+                Connection::connect(&dialer, &url, &identity, &ConnectOptions::default()).await.unwrap();
             let (mut accepted, mut draining) = (0, 0);
             loop {
                 let frame = serde_json::json!({"to": to, "content": "x".repeat(1000)});

@@ -28,7 +28,7 @@ mod testing;
 pub mod text;
 pub mod url;
 
-pub use connection::{ConnectError, Connection, Lost, ConnectOptions, Timeouts, Welcome};
+pub use connection::{ConnectError, ConnectOptions, Connection, Lost, Timeouts, Welcome};
 pub use dial::{Arti, ByteStream, Dial, DialError, Direct, Socks};
 pub use identity::Identity;
 pub use outbox::Outgoing;

@@ -183,7 +183,8 @@ pub async fn ask(dialer: &dyn Dial, url: &ServerUrl) -> Result<Vec<Notice>, Noti
 }
 
 async fn fetch(io: TokioIo<Box<dyn super::ByteStream>>, url: &ServerUrl) -> Result<Vec<Notice>, NoticeRequestError> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(|_| NoticeRequestError::Answer)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(io).await.map_err(|_| NoticeRequestError::Answer)?;
     // It ends with this set.
     let mut tasks = JoinSet::new();
     tasks.spawn(connection);
@@ -193,7 +194,10 @@ async fn fetch(io: TokioIo<Box<dyn super::ByteStream>>, url: &ServerUrl) -> Resu
     if response.status() != http::StatusCode::OK {
         return Err(NoticeRequestError::None(response.status().as_u16()));
     }
-    let body = Limited::new(response.into_body(), Notice::MOST_BYTES).collect().await.map_err(|_| NoticeRequestError::Answer)?;
+    let body = Limited::new(response.into_body(), Notice::MOST_BYTES)
+        .collect()
+        .await
+        .map_err(|_| NoticeRequestError::Answer)?;
     let text = String::from_utf8(body.to_bytes().to_vec()).map_err(|_| NoticeRequestError::Answer)?;
     Ok(Notice::read(&text)?)
 }
@@ -219,7 +223,8 @@ mod tests {
     fn a_notice_that_was_added_is_followed_also_after_a_restart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new/moved");
-        let (a, b, c) = (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
+        let (a, b, c) =
+            (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
         let mut book = Book::open(&path).unwrap();
         assert!(book.follow(&url(a.address())).is_none());
         book.add(vec![moved(&a, &b, 1), moved(&b, &c, 2)]).unwrap();
@@ -234,7 +239,8 @@ mod tests {
     #[test]
     fn the_first_notice_counts_until_it_is_forgotten() {
         let directory = tempfile::tempdir().unwrap();
-        let (a, b, c) = (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
+        let (a, b, c) =
+            (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
         let mut book = Book::open(&directory.path().join("moved")).unwrap();
         book.add(vec![moved(&a, &b, 1)]).unwrap();
         book.add(vec![moved(&a, &b, 2)]).unwrap();

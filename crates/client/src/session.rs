@@ -13,9 +13,9 @@ use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
 use super::backoff::Backoff;
-use super::connection::{ConnectError, Connection, Lost, ConnectOptions, Welcome};
+use super::connection::{ConnectError, ConnectOptions, Connection, Lost, Welcome};
 use super::frames::Ack;
-use super::inbox::{Inbox, MessageKey, Arrival};
+use super::inbox::{Arrival, Inbox, MessageKey};
 use super::outbox::{Outbox, OutboxError, Outgoing, Rejection, is_well_formed_id};
 use super::{Dial, Identity, ServerUrl};
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis, ReceiptStatus, ReceivedMessage, ServerEvent, encode};

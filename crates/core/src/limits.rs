@@ -3,7 +3,7 @@
 mod table;
 
 use crate::protocol::Millis;
-pub use table::{Block, TooManyConnections, RateStatus, Config, REQUESTS, StrikeOutcome, KeyTable};
+pub use table::{Block, Config, KeyTable, REQUESTS, RateStatus, StrikeOutcome, TooManyConnections};
 
 /// So many a minute, so many of them at once (a generic cell rate algorithm, ITU-T I.371).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 //! it has sent, whether it is online. A *record* is one accepted message: its body until it is delivered or expires,
 //! and its id until it expires. What outlives the process, if anything does, is written down in a [`Journal`].
 
-mod journal;
 mod account;
+mod journal;
 mod record;
 
 use std::cmp::Reverse;
@@ -17,8 +17,8 @@ use slab::Slab;
 
 use crate::limits::Rate;
 use crate::protocol::{DeliveryType, Fingerprint, MessageOut, Millis, ReceiptStatus};
-pub use journal::{JournalEntry, Journal, NoRoom, Remembered, WaitingMessage};
 use account::Account;
+pub use journal::{Journal, JournalEntry, NoRoom, Remembered, WaitingMessage};
 use record::Record;
 
 /// The bounds of a store. At a bound the sender is told; nothing that was accepted is evicted.
@@ -245,7 +245,8 @@ impl Store {
     #[must_use]
     pub fn find(&self, fingerprint: &Fingerprint) -> Option<AccountId> {
         let hash = self.hasher.hash(fingerprint.as_bytes());
-        let found = self.by_fingerprint.find(hash, |&account| self.accounts[account as usize].fingerprint == *fingerprint);
+        let found =
+            self.by_fingerprint.find(hash, |&account| self.accounts[account as usize].fingerprint == *fingerprint);
         found.map(|&account| AccountId(account))
     }
 
@@ -254,7 +255,12 @@ impl Store {
     ///
     /// # Errors
     /// [`QuotaExceeded`]; nothing is kept then, and nothing was evicted.
-    pub fn deposit(&mut self, now: Millis, sender: AccountId, letter: &Letter<'_>) -> Result<Option<AccountId>, QuotaExceeded> {
+    pub fn deposit(
+        &mut self,
+        now: Millis,
+        sender: AccountId,
+        letter: &Letter<'_>,
+    ) -> Result<Option<AccountId>, QuotaExceeded> {
         let size = letter.escaped_content.len();
         let cost = RECORD_COST + letter.id.len() + size;
         let recipient = self.find(&letter.to);
@@ -395,7 +401,12 @@ impl Store {
     /// How full it is.
     #[must_use]
     pub fn figures(&self) -> StoreStats {
-        StoreStats { messages: self.waiting, bytes: self.bytes, accounts: self.accounts.len(), records: self.records.len() }
+        StoreStats {
+            messages: self.waiting,
+            bytes: self.bytes,
+            accounts: self.accounts.len(),
+            records: self.records.len(),
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 mod discovery;
 mod keystore;
 mod moved;
-mod service_key;
 mod runtime;
+mod service_key;
 
 use std::error::Error;
 use std::fs::{File, TryLockError};
@@ -21,9 +21,9 @@ pub use discovery::set_discovery_key;
 pub use discovery::{DiscoveryKey, DiscoverySecret, NotADiscoveryKey};
 pub use keystore::{Keystore, KeystoreError, key_directory, lock_file, state_directory};
 pub use moved::{MovedError, Notice};
-pub use service_key::{ServiceKey, ServiceKeyError};
 pub use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
+pub use service_key::{ServiceKey, ServiceKeyError};
 
 /// Where Arti keeps its lock, below its state directory. A test notices if it moves.
 const LOCK: &str = "state/state.lock";

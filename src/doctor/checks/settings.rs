@@ -117,11 +117,23 @@ pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {
     let flood = "one who floods is stopped late, at everybody's expense";
     if settings.messages_per_minute > 6000 {
         let what = format!("messages_per_minute is {}", settings.messages_per_minute);
-        findings.push(Finding::new(Severity::Warning, LIMITS, what, flood, "100 is plenty for people, 6000 for programs"));
+        findings.push(Finding::new(
+            Severity::Warning,
+            LIMITS,
+            what,
+            flood,
+            "100 is plenty for people, 6000 for programs",
+        ));
     }
     if settings.auth_timeout_s > 60 {
         let what = format!("whoever has not proven who they are may stay for {} s", settings.auth_timeout_s);
-        findings.push(Finding::new(Severity::Warning, LIMITS, what, flood, "auth_timeout_ms = 10000 suffices over Tor"));
+        findings.push(Finding::new(
+            Severity::Warning,
+            LIMITS,
+            what,
+            flood,
+            "auth_timeout_ms = 10000 suffices over Tor",
+        ));
     }
     if settings.unauthenticated > 10_000 {
         let what = format!("{} connections may be open that have not proven who they are", settings.unauthenticated);

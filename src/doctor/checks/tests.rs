@@ -134,7 +134,10 @@ fn a_directory_above_that_others_can_exchange_is_a_problem_unless_it_is_sticky()
 
 #[test]
 fn a_configuration_that_others_can_write_is_a_problem() {
-    assert_eq!(level("config.permissions", |facts| facts.config_file.as_mut().unwrap().mode = 0o666), Severity::Problem);
+    assert_eq!(
+        level("config.permissions", |facts| facts.config_file.as_mut().unwrap().mode = 0o666),
+        Severity::Problem
+    );
 }
 
 #[test]
@@ -158,7 +161,11 @@ fn a_server_that_could_leave_a_core_dump_is_a_problem() {
     });
     assert_eq!(piped.level, Severity::Problem);
     assert!(piped.what.contains("collector"), "{}", piped.what);
-    assert_eq!(level("process.core_dumps", |facts| facts.daemon = None), Severity::Ok, "it forbids them when it starts");
+    assert_eq!(
+        level("process.core_dumps", |facts| facts.daemon = None),
+        Severity::Ok,
+        "it forbids them when it starts"
+    );
 }
 
 #[test]
@@ -188,7 +195,11 @@ fn swap_is_warned_of_unless_it_is_encrypted_or_in_memory_or_the_server_is_kept_o
     };
     assert_eq!(level("memory.swap", no_swap_in_the_group), Severity::Note);
     assert_eq!(level("memory.swap", |facts| daemon(facts).swapped_kib = 4), Severity::Problem);
-    assert_eq!(level("memory.swap", |facts| facts.memory.swaps = None), Severity::Warning, "not known is not good news");
+    assert_eq!(
+        level("memory.swap", |facts| facts.memory.swaps = None),
+        Severity::Warning,
+        "not known is not good news"
+    );
 }
 
 #[test]

@@ -16,9 +16,9 @@ use tor_proto::stream::IncomingStreamRequest;
 
 use super::circuit_limiter::CircuitLimiter;
 use super::stream::CircuitStream;
-use super::{LOG, Outlets, Config};
-use crate::transport::circuit::{CircuitBounds, Registry, CircuitSlot};
-use crate::transport::{CircuitStats, CircuitRefused, Incoming, Listener, Peer};
+use super::{Config, LOG, Outlets};
+use crate::transport::circuit::{CircuitBounds, CircuitSlot, Registry};
+use crate::transport::{CircuitRefused, CircuitStats, Incoming, Listener, Peer};
 
 /// For the circuit to a client's rendezvous point.
 const ACCEPT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -60,12 +60,7 @@ struct Shared {
 }
 
 impl Circuits {
-    pub(super) fn new(
-        settings: &Config,
-        listener: Arc<Listener>,
-        outlets: Outlets,
-        cancel: CancellationToken,
-    ) -> Self {
+    pub(super) fn new(settings: &Config, listener: Arc<Listener>, outlets: Outlets, cancel: CancellationToken) -> Self {
         let Outlets { incoming, circuits, on_refusal, .. } = outlets;
         let shared = Shared { port: settings.port, streams: settings.streams_per_circuit, listener, incoming, cancel };
         Self {

@@ -48,7 +48,15 @@ pub(super) struct Reachability {
 
 impl Reachability {
     pub(super) fn new(status: watch::Sender<OnionStatus>, now: Instant) -> Self {
-        Self { status, start: now, incarnation: now, success: None, failures: 0, successes: 0, fruitless_incarnations: 0 }
+        Self {
+            status,
+            start: now,
+            incarnation: now,
+            success: None,
+            failures: 0,
+            successes: 0,
+            fruitless_incarnations: 0,
+        }
     }
 
     /// A life of the Tor client begins.

@@ -11,7 +11,7 @@ use tor_hsservice::RunningOnionService;
 use tor_keymgr::KeystoreSelector;
 
 use super::clients::{self, Clients};
-use super::{LOG, OnionError, OnionStatus, Config, service};
+use super::{Config, LOG, OnionError, OnionStatus, service};
 use ephemeral_tor::{Client, DiscoveryKey, TorError};
 
 /// Between two looks at the directory of the clients.

@@ -17,7 +17,7 @@ use tor_keymgr::KeystoreSelector;
 use super::circuits::{Circuits, hard_stream_bound};
 use super::reachability::Reachability;
 use super::restriction::Restriction;
-use super::{OnionError, PROOF_OF_WORK, Config, Vanguards, watch};
+use super::{Config, OnionError, PROOF_OF_WORK, Vanguards, watch};
 use ephemeral_tor::{self as tor, Client, DiscoveryKey, EndOnDrop, TorError};
 
 /// How a life ended.

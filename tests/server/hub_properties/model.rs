@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{self, Collected, SessionEnd, Hub, JoinError, Accepted, SessionHandle, Wakes};
+use ephemeral::hub::{self, Accepted, Collected, Hub, JoinError, SessionEnd, SessionHandle, Wakes};
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
 use ephemeral_core::session::{Draft, Refusal, Submission};
@@ -217,7 +217,8 @@ impl Model {
         let draft = Draft { to: fingerprint(to), escaped_content: content.clone().into(), expires_at };
         let verdict = if by_the_rules { Ok(draft) } else { Err(refusal) };
         let submission = Submission { id: Cow::Borrowed(&id), named: true, verdict };
-        let answer = session.session_handle.submit(&submission, &mut self.wakes).map_err(|gone| fail("submit", gone))?;
+        let answer =
+            session.session_handle.submit(&submission, &mut self.wakes).map_err(|gone| fail("submit", gone))?;
         let known = self.kept.iter().find(|message| message.from == from && message.id == id);
         if let Some(Message { expires_at, .. }) = known {
             prop_assert_eq!(answer, Ok(Accepted { expires_at: *expires_at, duplicate: true }), "the first one counts");
@@ -237,7 +238,8 @@ impl Model {
     fn acknowledge(&mut self, who: u8, place: u8) -> Check {
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
         let Some((_, seq)) = session.sent.get(usize::from(place) % session.sent.len().max(1)).copied() else {
-            let answer = session.session_handle.acknowledge(u64::MAX, &mut self.wakes).map_err(|gone| fail("ack", gone))?;
+            let answer =
+                session.session_handle.acknowledge(u64::MAX, &mut self.wakes).map_err(|gone| fail("ack", gone))?;
             prop_assert_eq!(answer.map_err(|refusal| refusal.code), Err(ErrorCode::Malformed));
             return Ok(());
         };
@@ -342,7 +344,10 @@ impl Model {
         for session in self.sessions.values_mut() {
             session.poll();
             if !session.collect {
-                let missed = session.session_handle.collect(usize::MAX, &mut self.wakes).map_err(|gone| fail("collect", gone))?;
+                let missed = session
+                    .session_handle
+                    .collect(usize::MAX, &mut self.wakes)
+                    .map_err(|gone| fail("collect", gone))?;
                 prop_assert!(missed.frames.is_empty(), "a wake was lost: {:?}", missed.frames);
             }
         }

@@ -8,7 +8,10 @@ use std::fs::File;
 
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
-use ephemeral_core::store::{self, Completion, StoreStats, QuotaExceeded, Letter, NeverDelivered, Next, ACCOUNT_COST, AccountId, RECORD_COST, Seed, Store};
+use ephemeral_core::store::{
+    self, ACCOUNT_COST, AccountId, Completion, Letter, NeverDelivered, Next, QuotaExceeded, RECORD_COST, Seed, Store,
+    StoreStats,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use ephemeral_client::{Dial, ClientEvent, Identity, ConnectOptions, Outgoing, ServerUrl, Session};
+use ephemeral_client::{ClientEvent, ConnectOptions, Dial, Identity, Outgoing, ServerUrl, Session};
 use ephemeral_core::protocol::{Fingerprint, ReceivedMessage};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};

@@ -74,7 +74,12 @@ impl Default for Options {
 
 /// The default policy, but for what each peer may do, and get wrong: no test is about that unless it says so.
 pub fn lenient() -> limits::Config {
-    limits::Config { requests: Rate::new(1_000_000, 1_000_000), connections: 100_000, strikes: 100_000, ..limits::Config::default() }
+    limits::Config {
+        requests: Rate::new(1_000_000, 1_000_000),
+        connections: 100_000,
+        strikes: 100_000,
+        ..limits::Config::default()
+    }
 }
 
 /// The default rules, but for the message rate: no test is about that unless it says so.

@@ -46,7 +46,13 @@ pub fn session() -> Established {
 
 /// Returns rules that allow little, so that all of them are met.
 pub fn rules(sanitize: Sanitize) -> session::Config {
-    session::Config { content_bytes: CONTENT_BYTES, sanitize, default_ttl_s: 600, max_ttl_s: 3600, ..session::Config::default() }
+    session::Config {
+        content_bytes: CONTENT_BYTES,
+        sanitize,
+        default_ttl_s: 600,
+        max_ttl_s: 3600,
+        ..session::Config::default()
+    }
 }
 
 /// Section 3.2 of the protocol, in other words than the server's.

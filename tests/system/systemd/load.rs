@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ephemeral::clock::Clock;
 use ephemeral_client::backoff::Backoff;
-use ephemeral_client::{Connection, Direct, ClientEvent, Identity, ConnectOptions, Outgoing, ServerUrl, Session};
+use ephemeral_client::{ClientEvent, ConnectOptions, Connection, Direct, Identity, Outgoing, ServerUrl, Session};
 use ephemeral_core::protocol::{Fingerprint, Millis, ReceivedMessage, ServerEvent};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};

@@ -13,7 +13,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::super::frames::Auth;
 use super::super::text::printable;
 use super::super::{ByteStream, Identity, ServerUrl};
-use super::{ConnectError, Connection, Lost, ConnectOptions};
+use super::{ConnectError, ConnectOptions, Connection, Lost};
 use ephemeral_core::protocol::{Challenge, Fingerprint, ServerEvent, SessionLimits, VERSION};
 
 /// What the server said about itself and the session.

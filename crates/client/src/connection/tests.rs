@@ -6,7 +6,9 @@ use futures::SinkExt as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::testing::{Arrivals, NONCE, TestServer, accepted, alice, bob, challenge, is_signed, url, welcome, wire};
+use super::super::testing::{
+    Arrivals, NONCE, TestServer, accepted, alice, bob, challenge, is_signed, url, welcome, wire,
+};
 use super::*;
 use ephemeral_core::protocol::Challenge;
 

@@ -126,7 +126,9 @@ async fn a_message_that_the_server_would_not_take_is_refused_here_and_costs_no_s
     let id = session.send(&to_bob(&"x".repeat(1001))).unwrap();
     let alice = alice();
     let (event, mut peer) = tokio::join!(next(&mut session), TestServer::login(&mut arrivals, &alice, "e"));
-    assert!(matches!(event, ClientEvent::Refused { id: refused, code: ErrorCode::ContentTooLarge, .. } if refused == id));
+    assert!(
+        matches!(event, ClientEvent::Refused { id: refused, code: ErrorCode::ContentTooLarge, .. } if refused == id)
+    );
     let (confirmed, nothing) = tokio::join!(session.close(), peer.next());
     assert!(confirmed && nothing.is_none());
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashTable;
 
-use super::{Due, ACCOUNT_COST, AccountId, Store};
+use super::{ACCOUNT_COST, AccountId, Due, Store};
 use crate::limits::Bucket;
 use crate::protocol::{Fingerprint, Millis};
 

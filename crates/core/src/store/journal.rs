@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use zeroize::Zeroizing;
 
 use super::record::Record;
-use super::{Config, Due, LINGER_MS, AccountId, RECORD_COST, Seed, Store};
+use super::{AccountId, Config, Due, LINGER_MS, RECORD_COST, Seed, Store};
 use crate::protocol::{Fingerprint, Millis};
 
 /// How many sequence numbers are promised at once: those of a minute, as mailboxes are made (one a microsecond). So a

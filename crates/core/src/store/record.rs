@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Completion, Letter, AccountId, RECORD_COST, Remembered, Store};
+use super::{AccountId, Completion, Letter, RECORD_COST, Remembered, Store};
 use crate::protocol::{Millis, ReceiptStatus};
 
 /// One accepted message. It outlives its body, so that its id is known until it expires.

@@ -51,7 +51,11 @@ fn more_strikes_than_allowed_within_the_window_are_a_block_that_ends_by_itself()
     let until = NOW.plus(59_999 + 900_000);
     assert_eq!(table.blocked(NOW.plus(59_999), &1), Some(until));
     assert_eq!(table.blocks(NOW.plus(59_999)).collect::<Vec<_>>(), [Block { key: 1, until }]);
-    assert_eq!(table.strike(NOW.plus(70_000), 1), StrikeOutcome::Counted, "a block is not made longer by who is blocked");
+    assert_eq!(
+        table.strike(NOW.plus(70_000), 1),
+        StrikeOutcome::Counted,
+        "a block is not made longer by who is blocked"
+    );
     assert_eq!(table.blocked(until, &1), None);
     assert_eq!(table.strike(until, 1), StrikeOutcome::Counted, "it begins anew");
 }
