@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// What `crates/core` may not name, beside what Cargo keeps out of it: a path, or one name of it.
 const IMPURE: [&str; 5] = ["std::time::Instant", "std::time::SystemTime", "std::net", "std::fs", "std::thread"];
 /// Where the daemon may name Tor's crates: files, and folders of the same name.
-const TOR: [&str; 1] = ["src/transport/onion"];
+const TOR: [&str; 1] = ["src/transport/onion_service"];
 /// Every folder with sources of the workspace.
 const EVERYWHERE: [&str; 5] = ["src", "crates", "tests", "examples", "benches"];
 /// Lines of code in one file, at most.
@@ -322,7 +322,7 @@ fn tors_crates_are_named_in_two_places_only() {
     assert!(allowed > 10, "only {allowed} uses of Tor's crates found: this test no longer reads what is there");
     assert_none(
         &problems,
-        "Only crates/tor and src/transport/onion know Tor's crates: give `ephemeral-tor` a function or a type that \
+        "Only crates/tor and src/transport/onion_service know Tor's crates: give `ephemeral-tor` a function or a type that \
          says what is needed, and use that.",
     );
 }

@@ -10,8 +10,8 @@ use ephemeral_core::protocol::Millis;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::pairs::{self, Shape};
-use crate::peer::Peer;
-use crate::process::Server;
+use crate::peer::LoadClient;
+use crate::process::LoadedServer;
 use crate::strangers::{Flood, RATE, fail, stranger};
 
 /// A good pair with and without the flood, in turns; then the price of each kind of stranger.

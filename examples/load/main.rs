@@ -20,7 +20,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use pairs::Shape;
-use process::Server;
+use process::LoadedServer;
 
 #[derive(Parser)]
 #[command(about, version)]
@@ -139,7 +139,7 @@ fn main() -> Result<()> {
     })
 }
 
-/// LoadedServer and floor in turns; the median of each.
+/// Server and floor in turns; the median of each.
 async fn exchange(shape: Shape, rounds: usize) -> Result<()> {
     println!("\n{shape}");
     let (mut ours, mut floors) = (Vec::new(), Vec::new());

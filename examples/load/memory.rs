@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use serde_json::json;
 
 use crate::peer::{LoadClient, fingerprint};
-use crate::process::Server;
+use crate::process::LoadedServer;
 
 /// Sessions that only exist. The first hundred are not counted: they pay for what is allocated once.
 pub(crate) async fn idle(sessions: usize) -> Result<()> {

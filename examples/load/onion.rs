@@ -11,8 +11,8 @@ use futures::future::try_join_all;
 use tokio::task::block_in_place;
 
 use crate::pairs::{self, Shape};
-use crate::peer::Peer;
-use crate::process::Server;
+use crate::peer::LoadClient;
+use crate::process::LoadedServer;
 
 /// Clients that connect at once, on circuits of their own.
 const CLIENTS: usize = 60;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::peer::{LoadClient, fingerprint};
-use crate::process::Server;
+use crate::process::LoadedServer;
 
 /// What is driven.
 pub(crate) struct Shape {

@@ -76,7 +76,7 @@ fn area(check: &str) -> &'static str {
         Some("disk") => "Disk",
         Some("process") => "The server's process",
         Some("memory") => "Memory",
-        Some("clock") => "ClockFacts",
+        Some("clock") => "Clock",
         Some("network") => "Network",
         Some("config") => "Configuration",
         Some("unit") => "Service",

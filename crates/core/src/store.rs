@@ -48,14 +48,14 @@ impl Default for Config {
 pub const KEPT_FOR_ONLINE: usize = 8;
 /// What a record costs besides its body: itself, its places in the tables and the allocator's share.
 pub const RECORD_COST: usize = 96;
-/// What a account costs: itself and its place in the table. Counted for those that are not online (those that are, are
+/// What an account costs: itself and its place in the table. Counted for those that are not online (those that are, are
 /// bounded by the number of sessions).
 pub const ACCOUNT_COST: usize = 320;
-/// How long a account is remembered after its last session, in milliseconds, so that its rate and its last
+/// How long an account is remembered after its last session, in milliseconds, so that its rate and its last
 /// acknowledgement outlive a short interruption.
 const LINGER_MS: u64 = 60_000;
 
-/// A account's place in the store. It stays the same while the account is online.
+/// An account's place in the store. It stays the same while the account is online.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccountId(u32);
 

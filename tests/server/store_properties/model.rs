@@ -179,7 +179,7 @@ impl Model {
             Op::Acknowledge { who, ref ack } => self.acknowledge(who, ack),
             Op::TakeRate { who } => {
                 if let Some(session) = self.sessions.get(&who) {
-                    // Three at once, then one a minute: its memory is longer than the time that a account lingers.
+                    // Three at once, then one a minute: its memory is longer than the time that an account lingers.
                     let _ = self.store.take_rate(self.now, session.account, &Rate::new(1, 3));
                 }
                 Ok(())
@@ -213,7 +213,7 @@ impl Model {
         let online_since = self.sessions.get(&who).map_or(began_at, |older| older.online_since);
         let session = Session { account, receipts, began_at, online_since, caught_up: false, sent };
         if let Some(older) = self.sessions.insert(who, session) {
-            prop_assert_eq!(older.account, account, "a account's place stays the same while it is online");
+            prop_assert_eq!(older.account, account, "an account's place stays the same while it is online");
         }
         Ok(())
     }

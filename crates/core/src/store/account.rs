@@ -95,7 +95,7 @@ impl Store {
             account.acknowledged_up_to = self.forgotten_below - 1;
         }
         let account = self.accounts.insert(account);
-        // A account costs at least 320 bytes of a bounded total, or a session: there are fewer than 2^32.
+        // An account costs at least 320 bytes of a bounded total, or a session: there are fewer than 2^32.
         let account = u32::try_from(account).unwrap_or(u32::MAX);
         let (accounts, hasher) = (&self.accounts, &self.hasher);
         self.by_fingerprint.insert_unique(hasher.hash(fingerprint.as_bytes()), account, |&other| {
@@ -105,7 +105,7 @@ impl Store {
         AccountId(account)
     }
 
-    /// Forgets a account of which nothing needs to be known any more, or notes when to look again.
+    /// Forgets an account of which nothing needs to be known any more, or notes when to look again.
     pub(super) fn forget_if_idle(&mut self, id: AccountId, now: Millis) {
         let Some(account) = self.accounts.get_mut(id.index()).filter(|account| account.is_idle()) else { return };
         if account.keep_until > now {

@@ -295,7 +295,7 @@ fn leaving_and_coming_back_does_not_refill_the_message_rate() {
     assert_eq!(store.take_rate(NOW, alice, &rate), Ok(()));
     assert_eq!(store.take_rate(NOW, alice, &rate), Ok(()));
     store.detach(NOW, alice);
-    // Longer than a account lingers, shorter than its rate takes to recover.
+    // Longer than an account lingers, shorter than its rate takes to recover.
     let then = NOW.plus(MINUTE + 1);
     expire(&mut store, then);
     let (alice, _) = store.attach(then, ALICE, true);
