@@ -14,11 +14,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails here is a test")]
 
+#[cfg(feature = "server")]
 pub mod canary;
+#[cfg(feature = "server")]
 pub mod daemon;
 pub mod fuzz;
+#[cfg(feature = "server")]
 pub mod memory;
+#[cfg(feature = "server")]
 pub mod rig;
 pub mod session_rules;
+#[cfg(feature = "server")]
 pub mod tls;
+#[cfg(feature = "server")]
 pub mod tornet;
