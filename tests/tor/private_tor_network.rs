@@ -1,5 +1,7 @@
 //! The private Tor network that other tests run in: does it come up, carry bytes, and leave nothing behind?
 
+#![allow(clippy::print_stdout, reason = "it tells how long each step took, and one process what another has to know")]
+
 use ephemeral_test_support::tornet::{Client, Relay, TorNetwork};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

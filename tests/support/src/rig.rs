@@ -111,10 +111,16 @@ pub fn fingerprint(number: u8) -> String {
     Fingerprint::from(&key(number).verifying_key()).to_string()
 }
 
+impl Default for Rig {
+    fn default() -> Self {
+        Self::with(Options::default())
+    }
+}
+
 impl Rig {
     /// Makes one with the default options.
     pub fn new() -> Self {
-        Self::with(Options::default())
+        Self::default()
     }
 
     /// Makes one, and begins to expire messages.
