@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::{daemon, logging, transport};
 
@@ -138,6 +139,8 @@ pub fn main() -> ExitCode {
     };
     let command = cli.command.unwrap_or_default();
     if let Command::CheckConfig = command {
+        let concerns = config.clearnet.as_ref().map(|settings| settings.concerns(Clock::System.now()));
+        concerns.unwrap_or_default().iter().for_each(complain);
         return print(&config.to_toml());
     }
     let log = match logging::init(&config.log_filter, config.log_format) {

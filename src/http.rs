@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::transport::{Listener, Peer};
 use ephemeral_core::session::AwaitingAuth;
 pub use health::Health;
+use host::RequestHost;
 use response::error;
 pub(crate) use response::instead_of;
 
@@ -77,10 +78,11 @@ pub enum Offence {
 #[must_use]
 pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Option<Offence>) {
     let mut offence = None;
-    let outcome = route(request, context, &mut offence);
+    let host = host::of(request);
+    let outcome = route(request, host.as_ref().map_err(|sentence| *sentence), context, &mut offence);
     let finish = |mut response: Response<Full<Bytes>>| {
         response::pace(&mut response, &context.decision);
-        origin::allow(request, context, &mut response);
+        origin::allow(request, host.as_ref().ok(), context, &mut response);
         response::finish(response, request.method(), context.listener.tls)
     };
     let outcome = match outcome {
@@ -98,7 +100,12 @@ pub fn not_done() -> Response<Full<Bytes>> {
     response::finish(error(StatusCode::INTERNAL_SERVER_ERROR, "not_done", sentence), &Method::POST, false)
 }
 
-fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Offence>) -> Outcome {
+fn route<B>(
+    request: &Request<B>,
+    host: Result<&RequestHost, &'static str>,
+    context: &Context<'_>,
+    offence: &mut Option<Offence>,
+) -> Outcome {
     match context.decision {
         Decision::Blocked(_) => {
             return Outcome::Response(error(StatusCode::FORBIDDEN, "blocked", "this address is blocked for a while"));
@@ -109,8 +116,8 @@ fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Of
         }
         Decision::Allow(_) | Decision::Free => {}
     }
-    let host = match host::of(request) {
-        Ok(host) if context.listener.answers_to(&host) => host,
+    let host = match host {
+        Ok(host) if context.listener.answers_to(&host.name) => host,
         Ok(_) => {
             *offence = Some(Offence::Note(Kind::MisdirectedHost));
             let sentence = "this server does not answer to that host";
@@ -118,7 +125,7 @@ fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Of
         }
         Err(sentence) => return Outcome::Response(error(StatusCode::BAD_REQUEST, "bad_request", sentence)),
     };
-    if !origin::is_welcome(request, context) {
+    if !origin::is_welcome(request, host, context) {
         *offence = Some(Offence::Strike(Kind::OriginRefused));
         let sentence = "web pages of that origin may not use this server";
         return Outcome::Response(error(StatusCode::FORBIDDEN, "origin_not_allowed", sentence));
@@ -148,7 +155,7 @@ fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Of
         return Outcome::Response(not_allowed("GET, HEAD", "the methods here are GET and HEAD"));
     }
     match path {
-        "/ws" => upgrade::answer(request, host),
+        "/ws" => upgrade::answer(request, host.name.clone()),
         // Whoever looks at them here is the operator, and is there.
         "/stats" if context.peer == Peer::Local => Outcome::Act(stats::json(context), Act::CheckIn),
         "/stats" => Outcome::Response(stats::json(context)),

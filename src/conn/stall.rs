@@ -66,7 +66,13 @@ impl ResponseIo {
 
 impl AsyncRead for ResponseIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
+        // hyper closes without a word what begins like HTTP/2. As a method that there is not, it is answered 400.
+        if let Some(read) = buffer.filled_mut().get_mut(before..).filter(|read| read.starts_with(b"PRI * HTTP/2")) {
+            read.iter_mut().take(1).for_each(|first| *first = b'(');
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::announce;
 use crate::admission::Admission;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::events::Kind;
 use crate::http::Health;
@@ -48,7 +49,10 @@ impl Listening {
     ) -> anyhow::Result<Self> {
         let mut tasks = JoinSet::new();
         let bound = match &config.clearnet {
-            Some(settings) => Some(clearnet::bind(settings).await?),
+            Some(settings) => {
+                settings.concerns(Clock::System.now()).iter().for_each(|concern| tracing::warn!("{concern}"));
+                Some(clearnet::bind(settings).await?)
+            }
             None => None,
         };
         let announced =

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flags};
 use crate::conn::Server;
 use crate::transport::clearnet::Control;
@@ -59,6 +60,8 @@ impl Reload {
             tracing::error!("the configuration stays as it was");
             return Reloaded::Refused { problems: 1 };
         }
+        let concerns = next.clearnet.as_ref().map(|settings| settings.concerns(Clock::System.now()));
+        concerns.unwrap_or_default().iter().for_each(|concern| tracing::warn!("{concern}"));
         if let Err(error) = self.origin.log.set(&next.log_filter) {
             tracing::error!("{error}");
         }

@@ -165,6 +165,10 @@ pub struct ListenerFacts {
     pub address: SocketAddr,
     /// Whether that can be had.
     pub bind: Bind,
+    /// Whether it serves TLS.
+    pub tls: bool,
+    /// What clients will hold against its certificate, a sentence each.
+    pub certificate: Vec<String>,
 }
 
 /// The settings that can be traps.
@@ -199,6 +203,8 @@ pub struct Unit {
     pub file: Option<PathBuf>,
     /// What `systemd-analyze security` says: 0 (best) to 10.
     pub exposure: Option<f32>,
+    /// How many files the manager keeps over a restart, drop-ins included; `None`: it has not loaded the unit.
+    pub kept_files: Option<u32>,
 }
 
 /// Whether Tor is reached.

@@ -40,7 +40,12 @@ pub fn offline(config: &Config, config_file: Option<&Path>) -> Facts {
             consensus: files::consensus(&config.state_dir),
         },
         disk: files::disk(&config.state_dir),
-        listener: listener.map(|address| ListenerFacts { address, bind: bind(address) }),
+        listener: config.clearnet.as_ref().zip(listener).map(|(settings, address)| ListenerFacts {
+            address,
+            bind: bind(address),
+            tls: settings.tls.is_some(),
+            certificate: settings.concerns(clock::Clock::System.now()),
+        }),
         settings: settings(config),
         unit: unit::installed(),
         tor: config.onion.as_ref().map(|onion| Tor {

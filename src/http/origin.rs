@@ -7,18 +7,19 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
 };
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::Context;
+use super::host::RequestHost;
 
-/// Whether the request may be answered: it has no `Origin`, or one that is welcome.
-pub(super) fn is_welcome<B>(request: &Request<B>, context: &Context<'_>) -> bool {
+/// Returns whether the request may be answered: it has no `Origin`, or one that is welcome.
+pub(super) fn is_welcome<B>(request: &Request<B>, host: &RequestHost, context: &Context<'_>) -> bool {
     let mut origins = request.headers().get_all(ORIGIN).iter();
     let Some(origin) = origins.next() else { return true };
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let allowed = origin.to_str().is_ok_and(|origin| context.listener.allows_origin(origin, host, context.https));
+    let authority = &host.authority;
+    let allowed = origin.to_str().is_ok_and(|origin| context.listener.allows_origin(origin, authority, context.https));
     allowed && origins.next().is_none()
 }
 
@@ -41,9 +42,15 @@ pub(super) fn preflight() -> Response<Full<Bytes>> {
 }
 
 /// Lets a page of a welcome origin read the answer; every answer depends on the `Origin`.
-pub(super) fn allow<B>(request: &Request<B>, context: &Context<'_>, response: &mut Response<Full<Bytes>>) {
+pub(super) fn allow<B>(
+    request: &Request<B>,
+    host: Option<&RequestHost>,
+    context: &Context<'_>,
+    response: &mut Response<Full<Bytes>>,
+) {
     response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
-    let Some(origin) = request.headers().get(ORIGIN).filter(|_| is_welcome(request, context)) else { return };
+    let welcome = host.is_some_and(|host| is_welcome(request, host, context));
+    let Some(origin) = request.headers().get(ORIGIN).filter(|_| welcome) else { return };
     let headers = response.headers_mut();
     let anybody = context.listener.allows_any_origin();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, if anybody { HeaderValue::from_static("*") } else { origin.clone() });

@@ -2,8 +2,8 @@
 
 use http_body_util::Full;
 use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -28,6 +28,10 @@ pub(super) fn answer<B>(request: &Request<B>, host: String) -> Outcome {
         response.headers_mut().insert(UPGRADE, WEBSOCKET);
         response.headers_mut().insert(SEC_WEBSOCKET_VERSION, VERSION_13);
         return Outcome::Response(response);
+    }
+    if has_body(headers) {
+        let sentence = "a request for an upgrade has no body: what follows it are WebSocket frames";
+        return Outcome::Response(error(StatusCode::BAD_REQUEST, "bad_request", sentence));
     }
     let Some((fingerprint, key)) = fingerprint(request.uri().query().unwrap_or_default()) else {
         let sentence = "`fingerprint` must be 64 hex digits: an Ed25519 public key";
@@ -60,6 +64,12 @@ fn fingerprint(query: &str) -> Option<(Fingerprint, ed25519_dalek::VerifyingKey)
         return None;
     }
     Some((fingerprint, fingerprint.verifying_key().ok()?))
+}
+
+/// Returns whether a body is announced (RFC 9112, section 6.3). Its bytes would be taken for frames.
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    length || headers.contains_key(TRANSFER_ENCODING)
 }
 
 /// Whether a list header has a token, whatever its case (RFC 9110, section 5.6.1).

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ephemeral_core::protocol::Millis;
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -90,6 +91,14 @@ struct ListenerState {
     proxy_protocol: bool,
     preparing: usize,
     preparation: Duration,
+}
+
+impl Config {
+    /// Returns what clients will hold against the certificate, a sentence each.
+    #[must_use]
+    pub fn concerns(&self, now: Millis) -> Vec<String> {
+        self.tls.as_ref().map(|files| files.concerns(&self.server_names, now)).unwrap_or_default()
+    }
 }
 
 impl ListenerState {

@@ -130,13 +130,14 @@ impl Listener {
     }
 }
 
-/// A host name or address as it is compared: lower case, addresses in their shortest form, IPv6 in brackets.
+/// Writes a host name or address as it is compared: lower case, without the dot of an absolute name, addresses in their
+/// shortest form, IPv6 in brackets.
 ///
-/// `None` if it is neither: a scheme, a port, a wildcard, an empty label, more than 253 characters, or not ASCII
+/// Returns `None` if it is neither: a scheme, a port, a wildcard, an empty label, more than 253 characters, or not ASCII
 /// (an internationalised name is written with `xn--`).
 #[must_use]
 pub fn host_name(text: &str) -> Option<String> {
-    let text = text.to_ascii_lowercase();
+    let text = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     if let Some(address) = literal(&text) {
         return Some(written(address));
     }

@@ -161,6 +161,18 @@ pub(super) fn clock(clock: &ClockFacts, running: bool) -> Vec<Finding> {
 }
 
 pub(super) fn unit(unit: &Unit) -> Vec<Finding> {
+    let mut findings = sandbox(unit);
+    if unit.kept_files == Some(0) {
+        let what = "FileDescriptorStoreMax is 0 for ephemeral-server.service, in the unit or in a drop-in";
+        let why = "the manager cannot keep the memory in which messages wait: a restart loses them all";
+        let remedy =
+            "FileDescriptorStoreMax=1 in [Service]; `systemctl cat ephemeral-server` shows where it was changed";
+        findings.push(Finding::new(Severity::Problem, UNIT, what, why, remedy));
+    }
+    findings
+}
+
+fn sandbox(unit: &Unit) -> Vec<Finding> {
     let why = "the unit's sandbox limits what somebody who breaks into the server can see and do";
     let Some(file) = &unit.file else {
         let what = if unit.systemd {

@@ -7,6 +7,7 @@ use crate::doctor::{Finding, Severity};
 
 const PORT: &str = "network.port";
 const PLAINTEXT: &str = "config.plaintext";
+const CERTIFICATE: &str = "config.certificate";
 const STORE: &str = "config.memory";
 const LIMITS: &str = "config.limits";
 const STATS: &str = "config.statistics";
@@ -21,7 +22,7 @@ const REST_BYTES: u64 = 96 << 20;
 const REST_FILES: u64 = 200;
 
 pub(super) fn listener(listener: Option<&ListenerFacts>, running: bool) -> Vec<Finding> {
-    let Some(ListenerFacts { address, bind }) = listener else {
+    let Some(ListenerFacts { address, bind, tls, certificate }) = listener else {
         return vec![Finding::ok(PORT, "nothing listens on TCP")];
     };
     let why = "the server ends at once if it cannot listen where it was told to";
@@ -55,7 +56,18 @@ pub(super) fn listener(listener: Option<&ListenerFacts>, running: bool) -> Vec<F
             "give another address",
         ),
     };
-    vec![port, plaintext(address.ip().to_canonical())]
+    if !tls {
+        return vec![port, plaintext(address.ip().to_canonical())];
+    }
+    let why = "clients that check certificates do not connect";
+    let remedy = "put one in its place that a client accepts; `systemctl reload ephemeral-server` has it read again";
+    let concern = |what: &String| Finding::new(Severity::Warning, CERTIFICATE, what.clone(), why, remedy);
+    let mut findings: Vec<_> = certificate.iter().map(concern).collect();
+    if findings.is_empty() {
+        findings.push(Finding::ok(CERTIFICATE, "TLS is served, with a certificate in its time"));
+    }
+    findings.insert(0, port);
+    findings
 }
 
 fn plaintext(address: IpAddr) -> Finding {

@@ -46,7 +46,12 @@ fn good() -> Facts {
         memory: Memory { swaps: Some(Vec::new()), total_bytes: Some(4 * GIB), ..Memory::default() },
         clock: ClockFacts { now: NOW, sync: Sync::Done("chrony"), consensus: Some((NOW, NOW.plus(3 * HOUR))) },
         disk: Some(Disk { free_bytes: GIB, free_files: Some(100_000), read_only: false }),
-        listener: Some(ListenerFacts { address: "127.0.0.1:8443".parse().unwrap(), bind: Bind::InUse }),
+        listener: Some(ListenerFacts {
+            address: "127.0.0.1:8443".parse().unwrap(),
+            bind: Bind::InUse,
+            tls: false,
+            certificate: Vec::new(),
+        }),
         settings: SettingsFacts {
             total_bytes: 256 << 20,
             sessions: 10_000,
@@ -58,7 +63,12 @@ fn good() -> Facts {
             log_filter: "info".into(),
             file_limit: Some(1 << 20),
         },
-        unit: Unit { systemd: true, file: Some("/etc/systemd/system/e.service".into()), exposure: Some(1.1) },
+        unit: Unit {
+            systemd: true,
+            file: Some("/etc/systemd/system/e.service".into()),
+            exposure: Some(1.1),
+            kept_files: Some(1),
+        },
         tor: Some(Tor { address: Ok(Some("x.onion".into())), online: Online::Reached, own_address: Some(Ok(())) }),
     }
 }
@@ -239,7 +249,9 @@ fn a_clock_that_cannot_be_right_is_a_problem() {
 
 fn listening(address: &str, bind: Bind) -> impl Fn(&mut Facts) {
     let address: SocketAddr = address.parse().unwrap();
-    move |facts| facts.listener = Some(ListenerFacts { address, bind: bind.clone() })
+    move |facts| {
+        facts.listener = Some(ListenerFacts { address, bind: bind.clone(), tls: false, certificate: Vec::new() })
+    }
 }
 
 #[test]

@@ -24,14 +24,20 @@ pub(super) fn find(state_dir: &Path) -> Option<Daemon> {
     describe(pid)
 }
 
-/// Who holds the lock on a file. Lines of `/proc/locks`: `1: FLOCK ADVISORY WRITE 708 00:2c:1234 0 EOF`.
+/// Returns the process that holds the lock on a file.
 fn holder(file: &Path) -> Option<u32> {
-    let inode = file.metadata().ok()?.ino().to_string();
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    let of_inode = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|words| {
-        words.get(1) == Some(&"FLOCK") && words.get(5).is_some_and(|place| place.rsplit(':').next() == Some(&inode))
-    })?;
-    of_inode.get(4)?.parse().ok()
+    let metadata = file.metadata().ok()?;
+    let (major, minor) = (rustix::fs::major(metadata.dev()), rustix::fs::minor(metadata.dev()));
+    holder_of(&fs::read_to_string("/proc/locks").ok()?, major, minor, metadata.ino())
+}
+
+/// Reads lines of `/proc/locks` (proc(5)), with the device in hexadecimal, since other file systems have the same inodes:
+/// `1: FLOCK ADVISORY WRITE 708 00:2c:1234 0 EOF`.
+fn holder_of(locks: &str, major: u32, minor: u32, inode: u64) -> Option<u32> {
+    let place = format!("{major:02x}:{minor:02x}:{inode}");
+    let mut lines = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let held = lines.find(|words| words.get(1) == Some(&"FLOCK") && words.get(5) == Some(&place.as_str()))?;
+    held.get(4)?.parse().ok()
 }
 
 fn by_command_line(state_dir: &Path) -> Option<u32> {
@@ -121,6 +127,15 @@ mod tests {
         file.lock()?;
         assert_eq!(find(directory.path()).map(|daemon| daemon.pid), Some(std::process::id()));
         Ok(())
+    }
+
+    #[test]
+    fn a_lock_on_another_file_system_with_the_same_inode_is_not_taken_for_it() {
+        let locks = "1: FLOCK  ADVISORY  WRITE 708 00:2c:1234 0 EOF\n2: POSIX  ADVISORY  WRITE 9 fe:01:1234 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 710 fe:01:1234 0 EOF\n";
+        assert_eq!(holder_of(locks, 0xfe, 1, 1234), Some(710));
+        assert_eq!(holder_of(locks, 0, 0x2c, 1234), Some(708));
+        assert_eq!(holder_of(locks, 0, 0x2d, 1234), None);
     }
 
     #[test]

@@ -20,20 +20,37 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn installed() -> Unit {
     let file = FOLDERS.iter().map(|folder| Path::new(folder).join(NAME)).find(|path| path.exists());
-    Unit { systemd: Path::new("/run/systemd/system").exists(), exposure: file.as_deref().and_then(exposure), file }
+    let systemd = Path::new("/run/systemd/system").exists();
+    // Where systemd runs, it knows the unit with its drop-ins, as it is in force; elsewhere the file is all there is.
+    let loaded = systemd.then(|| said_by("systemctl", &["show", "--property=LoadState,FileDescriptorStoreMax", NAME]));
+    let loaded = loaded.flatten().filter(|said| said.lines().any(|line| line == "LoadState=loaded"));
+    let exposure = match (&loaded, &file) {
+        (Some(_), _) => said_by("systemd-analyze", &["security", "--no-pager", NAME]),
+        (None, Some(file)) => {
+            let file = file.to_string_lossy();
+            said_by("systemd-analyze", &["security", "--no-pager", "--offline=true", &file])
+        }
+        (None, None) => None,
+    };
+    let exposure = exposure.as_deref().and_then(overall);
+    Unit { systemd, exposure, file, kept_files: loaded.as_deref().and_then(kept_files) }
 }
 
-/// What `systemd-analyze` thinks of it, if there is that program and it answers soon.
-fn exposure(file: &Path) -> Option<f32> {
-    let mut analyze = Command::new("systemd-analyze")
-        .args(["security", "--no-pager", "--offline=true"])
-        .arg(file)
+/// Returns how many files the manager keeps for the unit over a restart (systemd.service(5), `FileDescriptorStoreMax=`).
+fn kept_files(said: &str) -> Option<u32> {
+    said.lines().find_map(|line| line.strip_prefix("FileDescriptorStoreMax="))?.trim().parse().ok()
+}
+
+/// Returns what a program prints, if there is that program and it answers soon.
+fn said_by(program: &str, arguments: &[&str]) -> Option<String> {
+    let mut running = Command::new(program)
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    let mut stdout = analyze.stdout.take()?;
+    let mut stdout = running.stdout.take()?;
     let reading = std::thread::spawn(move || {
         let mut said = String::new();
         stdout.read_to_string(&mut said).map(|_| said)
@@ -43,10 +60,10 @@ fn exposure(file: &Path) -> Option<f32> {
         std::thread::sleep(Duration::from_millis(20));
     }
     if !reading.is_finished() {
-        let _ = analyze.kill();
+        let _ = running.kill();
     }
-    let _ = analyze.wait();
-    overall(&reading.join().ok()?.ok()?)
+    let _ = running.wait();
+    reading.join().ok()?.ok()
 }
 
 /// The last line: `→ Overall exposure level for ephemeral-server.service: 1.1 OK`.
@@ -58,6 +75,12 @@ fn overall(said: &str) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_many_files_the_manager_keeps_is_read() {
+        assert_eq!(kept_files("LoadState=loaded\nFileDescriptorStoreMax=1\n"), Some(1));
+        assert_eq!(kept_files("LoadState=loaded\n"), None);
+    }
 
     #[test]
     fn the_overall_exposure_is_read() {

@@ -1,11 +1,14 @@
 //! TLS of the TCP listener: a certificate and its key from two PEM files, which can be read again while it serves.
 
+mod certificate;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ephemeral_core::protocol::Millis;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -72,6 +75,12 @@ pub enum TlsProblem {
     /// Its first certificate is none.
     #[error("has a first certificate that cannot be read: give the chain in PEM, the server's own certificate first")]
     BadCertificate,
+    /// Its first certificate is of X.509 version 1 or 2.
+    #[error(
+        "has a certificate of X.509 version 1, which TLS does not take: have one of version 3 issued, with the server's \
+         names in subjectAltName (with `openssl x509 -req`, by -extfile)"
+    )]
+    OldVersion,
     /// Nothing in it is a private key.
     #[error("has no private key in it: give one in PEM (-----BEGIN PRIVATE KEY-----) that needs no passphrase")]
     NoKey,
@@ -94,6 +103,19 @@ impl TlsFiles {
         self.load(&ring::default_provider()).map(|_| ())
     }
 
+    /// Returns what clients will hold against the certificate, a sentence each: that it has expired, or is not for one of
+    /// `names`. None where it cannot be read: [`check`](Self::check) says that.
+    #[must_use]
+    pub fn concerns(&self, names: &[String], now: Millis) -> Vec<String> {
+        let chain = read(&self.cert).unwrap_or_default();
+        let Some(Ok(first)) = CertificateDer::pem_slice_iter(&chain).next() else { return Vec::new() };
+        let concerns = certificate::concerns(&first, names, now);
+        concerns
+            .into_iter()
+            .map(|concern| format!("tls_cert in [clearnet]: {} {concern}", self.cert.display()))
+            .collect()
+    }
+
     fn load(&self, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
         let cert = |what| TlsError { file: TlsFile::Cert, path: self.cert.clone(), what };
         let key = |what| TlsError { file: TlsFile::Key, path: self.key.clone(), what };
@@ -110,11 +132,13 @@ impl TlsFiles {
             _ => key(TlsProblem::NotPem),
         })?;
         let private = provider.key_provider.load_private_key(private).map_err(|_| key(TlsProblem::BadKey))?;
+        let first = chain.first().map(|first| first.to_vec()).unwrap_or_default();
         let certified = CertifiedKey::new(chain, private);
         match certified.keys_match() {
             // Where it cannot be told, the first handshake will.
             Ok(()) | Err(RustlsError::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
             Err(RustlsError::InconsistentKeys(_)) => Err(key(TlsProblem::Mismatch(self.cert.clone()))),
+            Err(_) if certificate::is_of_an_old_version(&first) => Err(cert(TlsProblem::OldVersion)),
             Err(_) => Err(cert(TlsProblem::BadCertificate)),
         }
     }
