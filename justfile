@@ -21,7 +21,7 @@ test *ARGUMENTS:
 
 # The tests that need neither Tor nor systemd nor root, in under a minute once they are built
 test-fast *ARGUMENTS:
-    ulimit -Sn "$(ulimit -Hn)" && cargo test --locked --workspace --lib \
+    RUST_TEST_THREADS=$(($(nproc) + 6)) cargo test --locked --workspace --lib \
         --test layering --test logging --test server --test process {{ ARGUMENTS }}
 
 # Format, lints, documentation, licences and sources

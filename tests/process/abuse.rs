@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -35,6 +36,10 @@ const TOTAL: u64 = 24 << 20;
 /// allocator holds back.
 const CONSTANT: u64 = 96 << 20;
 
+/// How many daemons are attacked at once: each attack takes all that it can get of the processor, and the good pair has to
+/// answer in time.
+static TURNS: Semaphore = Semaphore::const_new(2);
+
 /// A daemon with a good pair.
 struct Siege {
     address: SocketAddr,
@@ -44,10 +49,12 @@ struct Siege {
     before: Value,
     _daemon: Daemon,
     _directory: TempDir,
+    _turn: SemaphorePermit<'static>,
 }
 
 impl Siege {
     async fn new(more: &str) -> Self {
+        let turn = TURNS.acquire().await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let configuration = format!(
             "[store]\ntotal_bytes = {TOTAL}\nsender_bytes = {TOTAL}\nmailbox_bytes = 65536\n\
@@ -61,11 +68,34 @@ impl Siege {
         let (mut alice, mut bob) = (person(1), person(2));
         until_both(&mut alice, &mut bob, "connecting", |person| person.connected == 1).await;
         let socket = directory.path().join("state/admin.sock");
-        let mut siege =
-            Self { address, socket, alice, bob, before: Value::Null, _daemon: daemon, _directory: directory };
-        siege.exchange().await;
-        siege.before = siege.figures().await;
+        let mut siege = Self {
+            address,
+            socket,
+            alice,
+            bob,
+            before: Value::Null,
+            _daemon: daemon,
+            _directory: directory,
+            _turn: turn,
+        };
+        siege.before = siege.settled().await;
         siege
+    }
+
+    /// The figures once the daemon has started all its tasks. It serves before that, and nothing tells: three times in a row
+    /// they are as many.
+    async fn settled(&mut self) -> Value {
+        let (mut last, mut times) = (0, 0);
+        loop {
+            self.exchange().await;
+            let figures = self.figures().await;
+            let tasks = number(&figures, "/process/tasks");
+            times = if tasks == last { times + 1 } else { 1 };
+            last = tasks;
+            if times == 3 {
+                return figures;
+            }
+        }
     }
 
     /// Each sends the other a message and gets it.

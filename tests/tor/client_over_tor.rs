@@ -27,6 +27,7 @@ fn client(home: &Path, arguments: &[&str]) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_can_receive_in_one_terminal_and_send_in_another_with_the_built_in_tor() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path();
     std::fs::write(home.join("network.toml"), network::shared().arti_toml()).unwrap();

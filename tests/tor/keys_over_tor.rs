@@ -57,6 +57,7 @@ fn arti(directory: &TempDir) -> Arti {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_onion_that_c_tor_generated_is_published_here_and_c_tor_reaches_it() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let network = network::shared();
     let (service, address) = made_by_c_tor(directory.path()).await;
@@ -101,6 +102,7 @@ async fn an_onion_that_c_tor_has_just_published_moves_here_and_is_reached() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_was_exported_is_published_by_c_tor_and_arti_reaches_it() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let network = network::shared();
     let state = directory.path().join("server/state");
@@ -135,6 +137,7 @@ async fn a_key_that_was_exported_is_published_by_c_tor_and_arti_reaches_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_rotation_the_new_address_is_published_and_the_notice_leads_there() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path().join("server");
     let configuration = format!("{GENEROUS}{}", network::shared().arti_toml());

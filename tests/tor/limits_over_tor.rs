@@ -64,6 +64,7 @@ async fn status(directory: &Path) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_circuit_with_too_many_strikes_is_closed_and_a_good_client_still_gets_in() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let network = tokio::task::block_in_place(network::shared);
     let configuration = format!("{GENEROUS}[block]\nstrikes = 3\n{}", network.arti_toml());
@@ -118,6 +119,7 @@ async fn a_circuit_with_too_many_strikes_is_closed_and_a_good_client_still_gets_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_figures_are_not_shown_over_the_onion_unless_the_operator_says_so() {
+    let _turn = network::turn().await;
     let network = tokio::task::block_in_place(network::shared);
     for (shown, status) in [(false, "404"), (true, "200")] {
         let directory = tempfile::tempdir().unwrap();

@@ -52,6 +52,7 @@ async fn a_daemon_without_a_network_serves_clearnet_and_becomes_reachable_whenev
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_the_relays_that_carry_a_session_loses_no_accepted_message() {
+    let _turn = network::turn().await;
     let network = block_in_place(|| TorNetwork::boot(network::scratch_directory())).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let configuration = format!("{GENEROUS}{}", network.arti_toml());

@@ -15,6 +15,7 @@ use crate::network;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_messages_over_the_onion_and_a_kill_nothing_is_in_the_state_directory_or_the_log() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path().join("server");
     let network = network::shared();

@@ -150,7 +150,7 @@ impl Echo {
 }
 
 async fn connect(client: &tor::Client, address: &str) -> DataStream {
-    timeout(PATIENCE, client.connect((address, 80))).await.expect("in time").unwrap()
+    network::connect(client, address, 80).await.unwrap()
 }
 
 async fn ask(stream: &mut DataStream, question: &str) -> Option<String> {
@@ -166,6 +166,7 @@ async fn ask(stream: &mut DataStream, question: &str) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_of_a_closed_circuit_gets_nothing_more_and_its_place_is_free_for_another() {
+    let _turn = network::turn().await;
     let home = tempfile::tempdir().unwrap();
     let settings = onion_service::Config { tor: tor_table(), circuits: 4, ..onion_service::Config::default() };
     let mut server = Echo::start(&settings, home.path());
@@ -189,6 +190,7 @@ async fn the_client_of_a_closed_circuit_gets_nothing_more_and_its_place_is_free_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn circuits_that_come_too_fast_are_dropped_or_wait_and_are_counted_by_reason() {
+    let _turn = network::turn_to_flood().await;
     let home = tempfile::tempdir().unwrap();
     let settings = onion_service::Config {
         tor: tor_table(),
@@ -261,11 +263,13 @@ async fn exchange_under_flood(proof_of_work: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_proof_of_work_a_pair_goes_on_under_a_flood_and_a_newcomer_gets_in() {
+    let _turn = network::turn_to_flood().await;
     exchange_under_flood(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_proof_of_work_a_pair_goes_on_under_a_flood_and_a_newcomer_gets_in_after_it() {
+    let _turn = network::turn_to_flood().await;
     exchange_under_flood(false).await;
 }
 
@@ -304,6 +308,7 @@ async fn the_effort_that_is_asked_for_grows_under_a_flood_and_a_newcomer_makes_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_idle_circuits_than_the_bound_neither_close_a_session_nor_keep_a_newcomer_out() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let mut daemon = start(&directory, "circuits = 6");
     let url = daemon.reachable().await;
@@ -349,7 +354,7 @@ async fn a_restricted_service_is_found_by_those_who_were_added_while_it_runs_and
     assert!(daemon.log().contains("nobody can find the service"), "{}", daemon.log());
 
     let stranger = tor::bootstrap(tor_table(), &home.join("stranger")).await.unwrap();
-    let refusal = stranger.connect((url.host(), 80)).await.map(drop).unwrap_err();
+    let refusal = network::connect(&stranger, url.host(), 80).await.map(drop).unwrap_err();
     assert_eq!(refusal.kind(), ErrorKind::OnionServiceMissingClientAuth, "{refusal}");
 
     let (server, url_text) = (home.join("server/state"), url.to_string());

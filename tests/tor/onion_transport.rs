@@ -67,11 +67,7 @@ async fn answer(mut incoming: Incoming) {
 type Stream = arti_client::DataStream;
 
 async fn connect(client: &tor::Client, address: &str, port: u16) -> Result<Stream, String> {
-    match timeout(PATIENCE, client.connect((address, port))).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(format!("{error:?}")),
-        Err(_) => Err("no answer".into()),
-    }
+    network::connect(client, address, port).await.map_err(|error| format!("{error:?}"))
 }
 
 async fn ask(stream: &mut Stream, question: &str) -> String {
@@ -96,6 +92,7 @@ async fn client(settings: &onion_service::Config, home: &Path) -> Arc<tor::Clien
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_reach_the_configured_port_and_no_other() {
+    let _turn = network::turn().await;
     let (_network, settings) = settings();
     let home = tempfile::tempdir().unwrap();
     let expected = onion_service::address(home.path(), &settings.nickname).unwrap();
@@ -122,6 +119,7 @@ async fn clients_reach_the_configured_port_and_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_over_the_bound_are_refused_and_the_others_live() {
+    let _turn = network::turn().await;
     let (_network, settings) = settings();
     let settings = onion_service::Config { streams_per_circuit: 2, ..settings };
     let home = tempfile::tempdir().unwrap();
@@ -140,6 +138,7 @@ async fn streams_over_the_bound_are_refused_and_the_others_live() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn open_streams_outlive_the_end_of_the_service_and_the_next_one_has_its_address() {
+    let _turn = network::turn().await;
     let (_network, settings) = settings();
     let home = tempfile::tempdir().unwrap();
     let mut server = Server::start(&settings, home.path());
@@ -164,6 +163,7 @@ async fn open_streams_outlive_the_end_of_the_service_and_the_next_one_has_its_ad
 
 #[tokio::test(flavor = "multi_thread")]
 async fn beside_a_running_service_its_address_can_be_read_but_no_second_one_starts() {
+    let _turn = network::turn().await;
     let (_network, settings) = settings();
     let home = tempfile::tempdir().unwrap();
     let mut server = Server::start(&settings, home.path());

@@ -40,6 +40,7 @@ fn numbered(who: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clients_on_separate_circuits_exchange_a_hundred_messages_each_way() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let mut daemon = start(&directory);
     let url = daemon.reachable().await;
@@ -57,6 +58,7 @@ async fn two_clients_on_separate_circuits_exchange_a_hundred_messages_each_way()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_to_somebody_offline_waits_and_arrives_after_they_connect() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let mut daemon = start(&directory);
     let url = daemon.reachable().await;
@@ -72,6 +74,7 @@ async fn a_message_to_somebody_offline_waits_and_arrives_after_they_connect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_the_address_is_the_same_and_clients_come_back_and_go_on() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let mut daemon = start(&directory);
     let url = daemon.reachable().await;
@@ -97,6 +100,7 @@ async fn after_a_restart_the_address_is_the_same_and_clients_come_back_and_go_on
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_c_tor_client_gets_health_and_runs_a_session() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let mut daemon = start(&directory);
     let url = daemon.reachable().await;
@@ -125,6 +129,7 @@ async fn get_health(dialer: &dyn Dial, url: &ServerUrl) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_load_drains_and_tells_every_sender_what_became_of_its_message() {
+    let _turn = network::turn().await;
     use ephemeral_client::{ConnectOptions, Connection, Identity, Lost};
     use ephemeral_core::protocol::{ErrorCode, ServerEvent};
     use std::time::{Duration, Instant};

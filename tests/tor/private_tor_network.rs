@@ -92,6 +92,7 @@ fn listens(relay: &Relay) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_tors_reach_an_onion_service_and_nothing_is_left_after_the_network() {
+    let _turn = network::turn().await;
     let begun = Instant::now();
     let network = TorNetwork::boot(network::scratch_directory()).unwrap();
     println!("booted in {:.1?}", begun.elapsed());

@@ -46,6 +46,7 @@ async fn once_the_sessions_have_ended_what_was_delivered_is_nowhere_in_memory() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nor_is_what_came_and_went_over_the_onion() {
+    let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let network = network::shared();
     let configuration = format!("{GENEROUS}{}", network.arti_toml());

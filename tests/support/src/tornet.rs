@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use std::{fs, io, thread};
 
@@ -258,8 +259,22 @@ pub fn scratch_directory(parent: &Path) -> PathBuf {
     parent.join(format!("tornet-{}-{started}-{count}", std::process::id()))
 }
 
+/// How long it is until the time period of the onion services ends.
+///
+/// In a network without a shared random value Arti publishes for the period that is now, and not for the next. So a service
+/// is not found by those who know that the period has ended before it does: who has just come, for up to a minute.
+pub fn time_period_ends_in() -> Duration {
+    let period = Duration::from_secs(torrc::TIME_PERIOD);
+    let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let since_one_began = since_epoch.saturating_sub(Duration::from_secs(torrc::TIME_PERIOD_BEGINS));
+    period - Duration::from_nanos((since_one_began.as_nanos() % period.as_nanos()) as u64)
+}
+
 /// Makes the relays' keys, which takes a second of computing each, on all cores.
 fn prepare_relays(directory: &Path, group: i32) -> Result<Vec<Relay>, BootError> {
+    // One network after the other.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let prepare_some = || {

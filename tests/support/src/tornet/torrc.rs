@@ -12,6 +12,11 @@ pub(super) const FIRST_VOTING_INTERVAL: u64 = 10;
 /// Seconds before the end of an interval at which the authorities vote: the sum of the delays of [`AUTHORITY`].
 pub(super) const VOTE_BEFORE_INTERVAL_ENDS: u64 = 4;
 
+/// Seconds of a time period of the onion services: 24 intervals between votes.
+pub(super) const TIME_PERIOD: u64 = 24 * 20;
+/// Seconds after the full hour at which one begins: 12 intervals.
+pub(super) const TIME_PERIOD_BEGINS: u64 = 12 * 20;
+
 /// For every process. The default scheduler (KIST) adds 10 ms a hop; the databases of countries take a second to parse.
 const COMMON: &str = "\
 TestingTorNetwork 1
@@ -30,7 +35,8 @@ GeoIPv6File /dev/null
 /// hours in the public network.
 ///
 /// `hsdir_interval` (minutes) follows from the 20 s: an onion service's period is 24 intervals. Without it C tor and Arti
-/// disagree about the period, and so about where a descriptor is.
+/// disagree about the period, and so about where a descriptor is. So they do about a shared random value, which there would
+/// be from the next turn of the period on: Arti takes it to be that of the whole day.
 const AUTHORITY: &str = "\
 AuthoritativeDirectory 1
 V3AuthoritativeDirectory 1
@@ -43,6 +49,7 @@ V3AuthVoteDelay 2
 V3AuthDistDelay 2
 V3AuthNIntervalsValid 3
 AuthDirTestReachability 0
+AuthDirSharedRandomness 0
 TestingDirAuthVoteExit *
 TestingDirAuthVoteHSDir *
 TestingDirAuthVoteGuard *
