@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use ephemeral::clock::Clock;
-use ephemeral::conn::{self, Operator, Server, Setup};
+use ephemeral::conn::{self, Server, Setup};
 use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
 use ephemeral::pump::{self, websocket};
@@ -62,8 +62,8 @@ fn server() -> anyhow::Result<(watch::Sender<Health>, Arc<Server>)> {
     let (health, health_now) = watch::channel(Health::Healthy);
     let (timing, policy) = (pump::Config::default(), generous());
     let limits = conn::Config::default();
-    let (operator, moved) = (Operator::without_keys(), None);
-    let setup = Setup { hub, rules, timing, policy, limits, onion: None, health: health_now, moved, operator };
+    let dead_man = watch::channel(None).1;
+    let setup = Setup { hub, rules, timing, policy, limits, onion: None, health: health_now, moved: None, dead_man };
     Ok((health, Server::new(setup).context("the system has no random numbers")?))
 }
 

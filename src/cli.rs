@@ -1,30 +1,42 @@
 //! The commands of `ephemeral-server`, and what each prints.
 //!
 //! Exit codes: 0; 1 for what went wrong while it ran; 78 (`EX_CONFIG` of sysexits.h) for what it was told and cannot
-//! use, be it a flag, a variable or a line of the file, so that a supervisor need not try again.
+//! use, be it a flag, a variable or a line of the file, so that a supervisor need not try again; 75 (`EX_TEMPFAIL`) for
+//! the same where the supervisor holds messages, so that it tries again and keeps them; 74 (`EX_IOERR`) for what was to be
+//! erased and is left.
 
 #![allow(clippy::print_stderr)]
 
-mod admin;
 mod arguments;
+mod ask;
 mod clients;
 mod doctor;
 mod keys;
 mod panic;
+mod places;
 mod status;
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
-use crate::{daemon, logging, transport};
+use crate::erase::EraseError;
+use crate::{daemon, logging, systemd, transport};
+use places::Candidates;
 
 /// `EX_CONFIG`.
 const EXIT_CONFIG: u8 = 78;
+/// `EX_TEMPFAIL`.
+const EXIT_TRY_AGAIN: u8 = 75;
+/// `EX_IOERR`.
+const EXIT_NOT_ERASED: u8 = 74;
+/// For whoever reads stderr.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A Tor onion service that carries messages between people and keeps what waits in RAM only.
 #[derive(Debug, Parser)]
@@ -54,27 +66,14 @@ enum Command {
     /// What the running server says of itself: reachable or not, who is there, what waits, what happened
     #[command(after_help = STATUS_EXAMPLES)]
     Status(status::Status),
-    /// Say whether clients can connect, for a health check; unlike `status` it is no check-in
-    #[command(
-        after_help = "Example:\n  ephemeral-server health\n\nExit code 0: they can; 3: they cannot (yet); 1: no server answers."
-    )]
-    Health,
-    /// End a block before its time
-    #[command(after_help = "Example:\n  ephemeral-server unblock address-abcdefghijklm")]
-    Unblock {
-        /// The name that `status blocks` gives
-        #[arg(value_name = "NAME")]
-        who: String,
-    },
+    #[command(flatten)]
+    Ask(ask::Command),
     /// Back up, restore, move or exchange the key of the onion service, offline
     #[command(subcommand, after_help = KEYS_EXAMPLES)]
     Keys(keys::Command),
     /// Erase at once everything that waits, and with --keys the identity, too
     #[command(after_help = panic::EXAMPLES)]
     Panic(panic::Panic),
-    /// Tell the dead-man switch ([panic] in the configuration) that somebody is there; `status` does, too
-    #[command(after_help = "Example:\n  ephemeral-server check-in")]
-    CheckIn,
     /// Look at where and how the server runs, and say what is wrong and what to do
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Doctor),
@@ -86,7 +85,8 @@ const STATUS_EXAMPLES: &str = "Examples:
   ephemeral-server status --json
   ephemeral-server status blocks
 
-Exit code 3: the server runs, and clients cannot connect (yet).";
+Exit code 3: the server runs, and clients cannot connect (yet). On a terminal, `status` without an option is a check-in
+for the dead-man switch; nothing else here is.";
 
 const CLIENTS_EXAMPLES: &str = "Example:
   ephemeral-server clients add alice descriptor:x25519:ZAALVFJ7RR25HHMT5SVLBEY7ADA7WYJMAIXA2KKQHVBRTBZ6ST4A
@@ -127,29 +127,65 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // A closed terminal leaves nobody to tell.
             let _ = error.print();
-            return if error.use_stderr() { EXIT_CONFIG.into() } else { ExitCode::SUCCESS };
+            return if error.use_stderr() { unusable(&[], &Flags::default()) } else { ExitCode::SUCCESS };
         }
     };
-    let config = match Config::load(&cli.flags, &|name| std::env::var_os(name)) {
-        Ok(config) => config,
+    let code = match cli.command.unwrap_or_default() {
+        Command::Run => run(cli.flags),
+        Command::CheckConfig => check_config(&cli.flags),
+        command => other(command, &cli.flags),
+    };
+    logging::flush(PATIENCE);
+    code
+}
+
+/// Looks a variable up.
+fn environment(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
+fn check_config(flags: &Flags) -> ExitCode {
+    match Config::load(flags, &environment) {
+        Ok(config) => {
+            let concerns = config.clearnet.as_ref().map(|settings| settings.concerns(Clock::System.now()));
+            concerns.unwrap_or_default().iter().for_each(complain);
+            print(&config.to_toml())
+        }
         Err(error) => {
             error.to_string().lines().for_each(complain);
-            return EXIT_CONFIG.into();
+            EXIT_CONFIG.into()
         }
-    };
-    let command = cli.command.unwrap_or_default();
-    if let Command::CheckConfig = command {
-        let concerns = config.clearnet.as_ref().map(|settings| settings.concerns(Clock::System.now()));
-        concerns.unwrap_or_default().iter().for_each(complain);
-        return print(&config.to_toml());
     }
-    let log = match logging::init(&config.log_filter, config.log_format) {
-        Ok(log) => log,
-        Err(error) => return failure(error),
-    };
+}
+
+/// Runs a command that needs only some of the settings: the others may be broken, and in an emergency they are.
+fn other(command: Command, flags: &Flags) -> ExitCode {
+    let candidates = Candidates::find(&flags.places(&environment));
     match command {
-        Command::Address => address(&config),
-        Command::Keys(command) => match keys::run(&command, &config) {
+        Command::Ask(command) => return ask::run(command, &candidates),
+        Command::Status(status) => return status::run(&status, &candidates),
+        Command::Panic(panic) => return panic::run(panic, &candidates),
+        _ => {}
+    }
+    let examined = Config::examine(flags, &environment);
+    let config = &examined.config;
+    if let Err(error) = logging::init(&config.log_filter, config.log_format) {
+        return failure(error);
+    }
+    if let Err(error) = logging::start_writing() {
+        return failure(format_args!("no thread for the log can be started: {error}"));
+    }
+    if let Command::Doctor(doctor) = command {
+        return doctor::run(&doctor, &examined, flags.config_file(&environment));
+    }
+    if let Some(error) = examined.error.as_ref().filter(|_| !examined.onion_is_known) {
+        // Another key than the one that is meant would be worse than none.
+        error.to_string().lines().for_each(complain);
+        return EXIT_CONFIG.into();
+    }
+    match command {
+        Command::Address => address(config),
+        Command::Keys(command) => match keys::run(&command, config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is_configuration() => {
                 complain(error);
@@ -157,17 +193,11 @@ pub fn main() -> ExitCode {
             }
             Err(error) => failure(error),
         },
-        Command::Doctor(doctor) => doctor::run(&doctor, &config, cli.flags.config_file(&|name| std::env::var_os(name))),
         Command::Clients(command) => {
             let restricted = config.onion.as_ref().is_some_and(|onion| onion.restricted);
             clients::run(&command, &config.state_dir, restricted)
         }
-        Command::Status(status) => status::run(&status, &config.admin_socket),
-        Command::Panic(panic) => panic::run(panic, &config),
-        Command::CheckIn => panic::check_in(&config.admin_socket),
-        Command::Health => status::health(&config.admin_socket),
-        Command::Unblock { who } => status::unblock(&who, &config.admin_socket),
-        Command::Run | Command::CheckConfig => run(config, daemon::ConfigSource { flags: cli.flags, log }),
+        _ => ExitCode::SUCCESS,
     }
 }
 
@@ -184,19 +214,51 @@ fn on_runtime_with<T>(command: impl Future<Output = T>) -> Result<T, ExitCode> {
     }
 }
 
-fn run(config: Config, origin: daemon::ConfigSource) -> ExitCode {
+fn run(flags: Flags) -> ExitCode {
+    let config = match Config::load(&flags, &environment) {
+        Ok(config) => config,
+        Err(error) => {
+            let problems: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
+            return unusable(&problems, &flags);
+        }
+    };
+    let log = match logging::init(&config.log_filter, config.log_format) {
+        Ok(log) => log,
+        Err(error) => return failure(error),
+    };
+    // Before there is another thread.
     daemon::harden(config.bounds.total_bytes);
+    if let Err(error) = logging::start_writing() {
+        return failure(format_args!("no thread for the log can be started: {error}"));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure(format_args!("the runtime cannot be started: {error}")),
     };
-    let result = runtime.block_on(daemon::run(config, origin));
+    let result = runtime.block_on(daemon::run(config, daemon::ConfigSource { flags, log }));
     // The daemon has waited for its tasks for as long as it wanted to; a library's thread does not hold up the end.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.downcast_ref::<EraseError>().is_some() => not_erased(format_args!("{error:#}")),
         Err(error) => failure(format_args!("{error:#}")),
     }
+}
+
+/// Says what cannot be used of what the daemon was told, and how it is to go on.
+fn unusable(problems: &[String], flags: &Flags) -> ExitCode {
+    problems.iter().for_each(complain);
+    let state_dir = flags.places(&environment).state_dir;
+    let is_to_be_wiped = state_dir.is_some_and(|path| daemon::wipe_mark::read(&path).is_some());
+    // A manager that gives up drops what waits. Where a wipe was asked for, that is right.
+    if !systemd::has_store_fd() || is_to_be_wiped {
+        return EXIT_CONFIG.into();
+    }
+    complain(
+        "the service manager holds messages that wait: it keeps them and tries again until this is mended. \
+         `systemctl stop` drops them",
+    );
+    EXIT_TRY_AGAIN.into()
 }
 
 fn address(config: &Config) -> ExitCode {
@@ -210,11 +272,12 @@ fn address(config: &Config) -> ExitCode {
     }
 }
 
-/// Writes to stdout; unlike `println!` it does not panic when nobody reads any more (`… | head`).
+/// Writes to stdout; unlike `println!` it does not panic when nobody reads any more (`… | head`), which is no error.
 fn print(text: &str) -> ExitCode {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => failure(format_args!("cannot write to stdout: {error}")),
     }
 }
@@ -224,9 +287,22 @@ fn failure(error: impl Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Something that was to be erased is left.
+fn not_erased(what: impl Display) -> ExitCode {
+    complain(what);
+    EXIT_NOT_ERASED.into()
+}
+
+/// Writes to stderr, beside the log's lines where there is a log: nobody who does not read holds up the end.
 fn complain(what: impl Display) {
-    // Like `print`: without a panic if stderr is closed.
-    let _ = writeln!(std::io::stderr(), "ephemeral-server: {what}");
+    let line = format!("ephemeral-server: {what}");
+    if logging::is_writing() {
+        logging::say(&line);
+        logging::flush(PATIENCE);
+    } else {
+        // Without a panic if stderr is closed.
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod clearnet;
 mod document;
+mod metrics;
 mod problem;
 mod setting;
 mod show;
@@ -16,9 +17,10 @@ use std::time::Duration;
 
 use self::document::Document;
 pub use self::problem::{ConfigError, Problem};
-pub use self::sources::Flags;
 use self::sources::Sources;
+pub use self::sources::{Flags, Places};
 use self::tables::Tables;
+use crate::admin::scrape;
 pub use crate::logging::LogFormat;
 use crate::logging::LogLevel;
 use crate::{conn, pump, transport};
@@ -42,10 +44,12 @@ pub struct Config {
     pub limits: conn::Config,
     /// `[limits]` and `[block]`: what each peer may do, and what becomes of it otherwise.
     pub policy: limits::Config,
-    /// The administrator's socket. Absolute.
+    /// The admin socket. Absolute.
     pub admin_socket: PathBuf,
     /// `[clearnet]`; `None`: off.
     pub clearnet: Option<transport::clearnet::Config>,
+    /// `[metrics]`; `None`: off.
+    pub metrics: Option<scrape::Config>,
     /// `[onion]` and `[tor]`; `None`: off.
     pub onion: Option<transport::onion_service::Config>,
     /// `[shutdown] grace_s`.
@@ -60,6 +64,17 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
+/// What could be read of a configuration that may be broken.
+#[derive(Debug)]
+pub struct Examined {
+    /// The settings, with defaults in place of what cannot be used.
+    pub config: Config,
+    /// What is wrong.
+    pub error: Option<ConfigError>,
+    /// Whether `[onion]` was read, so that it is known which key is meant.
+    pub onion_is_known: bool,
+}
+
 impl Config {
     /// Puts together the defaults, the file, the environment and the flags, later ones winning.
     ///
@@ -69,15 +84,30 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], with everything that is wrong, not only the first.
     pub fn load(flags: &Flags, environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let Examined { config, error, .. } = Self::examine(flags, environment);
+        error.map_or(Ok(config), Err)
+    }
+
+    /// As [`load`](Self::load), for commands that need only some of the settings: where one cannot be used, its default
+    /// stands in for it, and what is wrong is returned beside.
+    #[must_use]
+    pub fn examine(flags: &Flags, environment: &dyn Fn(&str) -> Option<OsString>) -> Examined {
         let mut sources = Sources { flags, environment, problems: Vec::new() };
+        let mut error = None;
         let (file, text) = match sources.config() {
             None => (String::new(), String::new()),
-            Some((path, named_by)) => match std::fs::read_to_string(&path) {
-                Ok(text) => (path.display().to_string(), text),
-                Err(source) => return Err(ConfigError::Unreadable { path, named_by, source }),
-            },
+            Some((path, named_by)) => {
+                let text = std::fs::read_to_string(&path).unwrap_or_else(|source| {
+                    error = Some(ConfigError::Unreadable { path: path.clone(), named_by, source });
+                    String::new()
+                });
+                (path.display().to_string(), text)
+            }
         };
-        let mut document = Document::parse(&file, &text).map_err(|problem| ConfigError::Invalid(vec![problem]))?;
+        let mut document = Document::parse(&file, &text).unwrap_or_else(|problem| {
+            error = Some(ConfigError::Invalid(vec![problem]));
+            Document::empty(&file)
+        });
         let tables = Tables::read(&mut document);
         document.finish();
 
@@ -98,11 +128,11 @@ impl Config {
                         or enabled = false in [onion]), or give --clearnet, PORT or listen in [clearnet]";
             problems.push(Problem::new("", says));
         }
-        if !problems.is_empty() {
-            return Err(ConfigError::Invalid(problems));
+        let onion_is_known = error.is_none() && !problems.iter().any(Problem::is_about_the_onion_service);
+        if error.is_none() && !problems.is_empty() {
+            error = Some(ConfigError::Invalid(problems));
         }
-
-        Ok(Self {
+        let config = Self {
             state_dir,
             bounds: tables.bounds,
             survive_restart: tables.survive_restart,
@@ -112,12 +142,14 @@ impl Config {
             policy: tables.policy,
             admin_socket,
             clearnet: listen.value.map(|listen| tables.clearnet.settings(listen, &tables.limits, &tables.timing)),
+            metrics: tables.metrics,
             onion: tor.then_some(tables.onion),
             grace: tables.grace,
             log_level,
             dead_man: tables.dead_man,
             log_filter,
             log_format: flags.log_format.unwrap_or_default(),
-        })
+        };
+        Examined { config, error, onion_is_known }
     }
 }

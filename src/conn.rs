@@ -1,6 +1,5 @@
 //! One connection: HTTP/1 with timeouts and limits, then an upgrade to a session.
 
-mod operator;
 mod stall;
 
 use std::convert::Infallible;
@@ -27,9 +26,9 @@ use crate::metrics::{self, Metrics};
 use crate::pump::{self};
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitHandle, CircuitStats, Incoming, Io, Listener, Peer};
+use ephemeral_core::dead_man::DeadManStats;
 use ephemeral_core::limits::{self, RateStatus};
 use ephemeral_core::session::{self, AwaitingAuth};
-pub use operator::{OnAct, Operator};
 use stall::ResponseIo;
 
 /// How many connections there may be.
@@ -61,8 +60,6 @@ pub struct Server {
     pub health: watch::Receiver<http::Health>,
     /// The notices of this server's moves (`GET /moved`), if there are any.
     pub moved: Option<Bytes>,
-    /// Does what the administrator asks for.
-    pub on_act: OnAct,
 }
 
 /// What a [`Server`] is made of.
@@ -83,8 +80,8 @@ pub struct Setup {
     pub health: watch::Receiver<http::Health>,
     /// The notices of this server's moves, if there are any.
     pub moved: Option<Bytes>,
-    /// Who does what the administrator asks for.
-    pub operator: Operator,
+    /// How the dead-man switch stands, if there is one.
+    pub dead_man: watch::Receiver<Option<DeadManStats>>,
 }
 
 impl Server {
@@ -93,17 +90,16 @@ impl Server {
     /// # Errors
     /// If the operating system has no random numbers.
     pub fn new(setup: Setup) -> Result<Arc<Self>, getrandom::Error> {
-        let Setup { hub, rules, timing, policy, limits, onion, health, moved, operator } = setup;
+        let Setup { hub, rules, timing, policy, limits, onion, health, moved, dead_man } = setup;
         let circuits = onion.as_ref().map_or(0, |(_, _, circuits)| *circuits);
         let bounds = bounds(&hub, limits, &rules, circuits);
         let admission = Admission::new(policy, Arc::clone(&hub), Arc::new(Events::new(hub.now())?));
         let slots = HandshakeSlots::new(limits.unauthenticated);
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
-        let Operator { on_act, dead_man } = operator;
         let metrics =
             Metrics::new(Arc::clone(&hub), Arc::clone(&admission), Arc::clone(&slots), bounds, onion, dead_man);
         let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain: CancellationToken::new() });
-        Ok(Arc::new(Self { sessions, admission, slots, metrics, health, moved, on_act }))
+        Ok(Arc::new(Self { sessions, admission, slots, metrics, health, moved }))
     }
 
     /// Erases everything that waits, and ends every session; it goes on with a new epoch. It is noted.
@@ -124,8 +120,8 @@ impl Server {
         let metrics = self.metrics.renewed(bounds(&hub, limits, &rules, self.metrics.bounds().circuits));
         let (admission, slots) = (Arc::clone(&self.admission), Arc::clone(&self.slots));
         let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain });
-        let (health, moved, on_act) = (self.health.clone(), self.moved.clone(), Arc::clone(&self.on_act));
-        Arc::new(Self { sessions, admission, slots, metrics, health, moved, on_act })
+        let (health, moved) = (self.health.clone(), self.moved.clone());
+        Arc::new(Self { sessions, admission, slots, metrics, health, moved })
     }
 }
 
@@ -226,7 +222,6 @@ pub async fn requests(
             metrics: &server.metrics,
             health: *server.health.borrow(),
             listener: &listener,
-            peer: asking,
             decision,
             https: listener.is_https(peer, request.headers()),
             moved: server.moved.as_ref(),
@@ -243,18 +238,13 @@ pub async fn requests(
                 barred.notify_one();
             }
         }
-        let outcome = match outcome {
-            Outcome::Act(_, act) if !(server.on_act)(&server, act) => Outcome::Response(http::not_done()),
-            Outcome::Act(response, _) => Outcome::Response(response),
-            other => other,
-        };
         let response = match (outcome, visitor) {
             (Outcome::Upgrade(response, session), Some(visitor)) => {
                 let pending = hyper::upgrade::on(&mut request);
                 *lock(&upgrade) = Some((pending, *session, visitor));
                 response
             }
-            (Outcome::Response(response) | Outcome::Act(response, _) | Outcome::Upgrade(response, _), visitor) => {
+            (Outcome::Response(response) | Outcome::Upgrade(response, _), visitor) => {
                 if !proxied {
                     *lock(&connection) = visitor;
                 }

@@ -4,11 +4,12 @@ mod announce;
 mod listening;
 mod memory;
 mod notifier;
-mod operator;
 mod process;
 mod reload;
 mod signals;
+pub mod wipe_mark;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::{Actions, Plane};
 use crate::admission::HandshakeSlots;
 use crate::config::Config;
 use crate::conn::{self, Server, Setup};
+use crate::erase;
 use crate::events::Kind;
 use crate::http::Health;
 use crate::hub;
@@ -29,14 +32,14 @@ use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitStats, Incoming};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_tor::Notice;
-use listening::{ADMINISTRATORS, Listening, Watched};
+use listening::{Listening, Watched};
 use memory::MessageStore;
 use notifier::ManagerNotifier;
-use operator::Actions;
 pub use process::harden;
 pub use reload::ConfigSource;
 use reload::Reload;
 use signals::SignalRequest;
+use wipe_mark::WipeMark;
 
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
@@ -64,6 +67,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
+    finish_erasing(&config.state_dir)?;
     let waiting = MessageStore::open(hub::Config::from_config(&config), config.survive_restart)?;
     let actions = Actions::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitStats>::default();
@@ -77,11 +81,11 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
         onion: onion_figures,
         health: health_now,
         moved: moved(&config.state_dir),
-        operator: actions.operator(),
+        dead_man: actions.dead_man(),
     })
     .context("the system has no random numbers")?;
     let seen = config.onion.is_some().then_some(status);
-    let notifier = ManagerNotifier::new(Arc::clone(&waiting.hub), seen, actions.operator().dead_man);
+    let notifier = ManagerNotifier::new(Arc::clone(&waiting.hub), seen, actions.dead_man());
     // Before anything is opened that this would have to close again.
     actions.look(&server);
     if actions.is_over() {
@@ -90,14 +94,14 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     }
 
     let watched = Watched { status: onion_status, circuits, health: health.clone() };
-    let listening = Listening::open(&config, incoming, watched, Arc::clone(&server.admission), &stop).await?;
-    let Listening { mut tasks, clearnet, administration } = listening;
-    let reload = Arc::new(Reload { origin, server: watch::Sender::new(Arc::clone(&server)), clearnet });
+    let current = watch::Sender::new(Arc::clone(&server));
+    let plane = Plane::new(current.subscribe(), Arc::clone(&actions));
+    let listening = Listening::open(&config, incoming, watched, &plane, &stop).await?;
+    let Listening { mut tasks, clearnet } = listening;
+    let reload = Arc::new(Reload { origin, server: current, clearnet });
     let servers = reload.server.subscribe();
-    let connections = tokio::spawn(serve(servers.clone(), accepted, Arc::clone(&server.slots), stop.clone()));
+    let connections = tokio::spawn(serve(servers, accepted, Arc::clone(&server.slots), stop.clone()));
     let mut connections = AbortOnDrop(connections);
-    let admin_slots = HandshakeSlots::new(ADMINISTRATORS);
-    let mut administration = AbortOnDrop(tokio::spawn(serve(servers, administration, admin_slots, stop.clone())));
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
     let mut upkeep = upkeep(&server, &actions, wipe_asked);
 
@@ -133,8 +137,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     stop.cancel();
     let drained = async {
         let _ = (&mut connections.0).await;
-        // Whoever ended it is to hear so.
-        let _ = (&mut administration.0).await;
+        // Among them the admin socket's: whoever ended it is to hear so.
         while tasks.join_next().await.is_some() {}
     };
     let patience = config.grace.saturating_sub(Duration::from_millis(500));
@@ -153,6 +156,9 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
         let farewell = waiting.close_for_good();
         // Also what the Tor client wrote while it ended.
         actions.erase_identity().context("the identity is not gone")?;
+        if let Err(error) = wipe_mark::clear(&config.state_dir) {
+            tracing::warn!("{}: {error}", wipe_mark::path(&config.state_dir).display());
+        }
         farewell
     } else {
         waiting.close()
@@ -164,6 +170,15 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
             Ok(())
         }
     }
+}
+
+/// Erases the identity where that was asked for and was not whole: an old one must not come back with a restart.
+fn finish_erasing(state_dir: &Path) -> anyhow::Result<()> {
+    if wipe_mark::read(state_dir) == Some(WipeMark::Identity) {
+        erase::identity(state_dir).context("the identity was to be erased and is not gone")?;
+        tracing::warn!("the identity is erased, as `panic --keys` asked for while no server ran");
+    }
+    Ok(())
 }
 
 /// What is to be done from time to time, and what the operator asks for with a signal.
@@ -190,14 +205,15 @@ fn upkeep(server: &Arc<Server>, actions: &Arc<Actions>, mut wipe_asked: tokio::s
     let (wiping, wiped) = (Arc::clone(actions), Arc::clone(server));
     upkeep.spawn(async move {
         while wipe_asked.recv().await.is_some() {
-            wiping.wipe(&wiped, "SIGUSR1", false);
+            // What is left is in the log.
+            let _ = wiping.wipe(&wiped, "SIGUSR1", false);
         }
     });
     upkeep
 }
 
 /// The notices that `keys rotate` has left. A file that is not right keeps nobody from writing messages.
-fn moved(state_dir: &std::path::Path) -> Option<bytes::Bytes> {
+fn moved(state_dir: &Path) -> Option<bytes::Bytes> {
     match Notice::read_file(&state_dir.join(Notice::FILE)) {
         Ok(notices) => (!notices.is_empty()).then(|| Notice::write(&notices).into()),
         Err(error) => {

@@ -63,7 +63,7 @@ impl Finding {
         Self { check, level: Severity::Ok, what: what.into(), why: None, remedy: None }
     }
 
-    fn new(
+    pub(crate) fn new(
         level: Severity,
         check: &'static str,
         what: impl Into<String>,

@@ -58,6 +58,17 @@ pub fn keys(state_dir: &Path) -> Result<(), EraseError> {
     first.map_or(Ok(()), Err)
 }
 
+/// Whether anything of an identity is in the state directory. Where that cannot be told, there is.
+#[must_use]
+pub fn has_identity(state_dir: &Path) -> bool {
+    let Ok(kept) = tor::state_directory(state_dir) else { return true };
+    let has_entries = |path: PathBuf| match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    };
+    has_entries(kept) || has_entries(state_dir.join(RETIRED)) || has_entries(clients::directory(state_dir))
+}
+
 /// As [`keys`], and all that Tor keeps: guards, vanguards, introduction points, its directory of relays.
 ///
 /// # Errors

@@ -1,13 +1,10 @@
 //! Routes, error bodies, headers, the `Host` and `Origin` rules. Pure: a request's head in, a response out.
 
-mod blocks;
 mod health;
 mod host;
 mod moved;
-mod operate;
 mod origin;
 mod response;
-mod stats;
 mod upgrade;
 
 use bytes::Bytes;
@@ -18,7 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use crate::admission::Decision;
 use crate::events::Kind;
 use crate::metrics::Metrics;
-use crate::transport::{Listener, Peer};
+use crate::transport::Listener;
 use ephemeral_core::session::AwaitingAuth;
 pub use health::Health;
 use host::RequestHost;
@@ -33,8 +30,6 @@ pub struct Context<'server> {
     pub health: Health,
     /// What holds for the listener.
     pub listener: &'server Listener,
-    /// Who asks.
-    pub peer: Peer,
     /// Whether the peer may ask now.
     pub decision: Decision,
     /// Whether the client came over TLS, here or at a trusted proxy.
@@ -47,22 +42,8 @@ pub struct Context<'server> {
 pub enum Outcome {
     /// This response, and the next request.
     Response(Response<Full<Bytes>>),
-    /// This response, once this was done; else [`not_done`].
-    Act(Response<Full<Bytes>>, Act),
     /// This response (101), and then a session.
     Upgrade(Response<Full<Bytes>>, Box<AwaitingAuth>),
-}
-
-/// What the administrator has asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
-    /// To erase what waits.
-    Wipe {
-        /// And the identity.
-        keys: bool,
-    },
-    /// Nothing: the operator is there.
-    CheckIn,
 }
 
 /// What a peer did wrong with a request.
@@ -87,17 +68,9 @@ pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Optio
     };
     let outcome = match outcome {
         Outcome::Response(response) => Outcome::Response(finish(response)),
-        Outcome::Act(response, act) => Outcome::Act(finish(response), act),
         Outcome::Upgrade(response, session) => Outcome::Upgrade(finish(response), session),
     };
     (outcome, offence)
-}
-
-/// The response where what was asked for was not done, or not all of it.
-#[must_use]
-pub fn not_done() -> Response<Full<Bytes>> {
-    let sentence = "it was not done, or not all of it: the server's log says what is left";
-    response::finish(error(StatusCode::INTERNAL_SERVER_ERROR, "not_done", sentence), &Method::POST, false)
 }
 
 fn route<B>(
@@ -131,13 +104,11 @@ fn route<B>(
         return Outcome::Response(error(StatusCode::FORBIDDEN, "origin_not_allowed", sentence));
     }
     let path = request.uri().path();
-    let shown = stats::shown(request, context);
     let moved = context.moved.filter(|_| path == "/moved");
     let known = match path {
         "/ws" | "/health" => true,
         "/moved" => moved.is_some(),
-        "/stats" | "/metrics" => shown,
-        _ => context.peer == Peer::Local && (blocks::is_path(path) || operate::is_path(path)),
+        _ => false,
     };
     if !known {
         return Outcome::Response(error(StatusCode::NOT_FOUND, "not_found", "there is nothing here"));
@@ -145,24 +116,14 @@ fn route<B>(
     if origin::is_preflight(request) {
         return Outcome::Response(origin::preflight());
     }
-    if context.peer == Peer::Local && blocks::is_path(path) {
-        return Outcome::Response(blocks::answer(request, context));
-    }
-    if context.peer == Peer::Local && operate::is_path(path) {
-        return operate::answer(request, context);
-    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Outcome::Response(not_allowed("GET, HEAD", "the methods here are GET and HEAD"));
     }
     match path {
         "/ws" => upgrade::answer(request, host.name.clone()),
-        // Whoever looks at them here is the operator, and is there.
-        "/stats" if context.peer == Peer::Local => Outcome::Act(stats::json(context), Act::CheckIn),
-        "/stats" => Outcome::Response(stats::json(context)),
-        "/metrics" => Outcome::Response(stats::text(context)),
         _ => Outcome::Response(match moved {
             Some(notices) => moved::answer(notices),
-            None => health::answer(context, shown),
+            None => health::answer(context),
         }),
     }
 }

@@ -60,7 +60,7 @@ struct State {
 }
 
 /// What became of messages since the hub was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Totals {
     /// Accepted.
     pub accepted: u64,

@@ -11,7 +11,7 @@
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
 //! | [`erase`] | the identity, gone from the state directory |
 //! | [`systemd`] | systemd: what the manager is told, and the FD store that keeps a file over a restart |
-//! | [`logging`] | where log lines go, and what never appears in them |
+//! | [`admin`] | the operator's plane: its listeners, its routes, what they do, and the commands' client |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
 //! | [`http`] | routes, error bodies, headers, the `Host` rule |
 //! | [`metrics`] | the figures of `/stats`, `/metrics` and `status` |
@@ -21,8 +21,10 @@
 //! | [`hub`] | who is online; takeover; wakes; the lock around the store |
 //! | [`memfd_journal`] | the file in RAM that outlives the process, and what is written in it |
 //! | [`events`] | security events: counters, a bounded ring, pseudonyms, their log lines |
+//! | [`logging`] | where log lines go, and what never appears in them |
 //! | [`clock`] | the only place that asks what time it is |
 
+pub mod admin;
 pub mod admission;
 pub mod cli;
 pub mod client_cli;

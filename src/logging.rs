@@ -1,4 +1,5 @@
-//! Where log lines go: to stderr, as text or JSON, filtered. No level makes identifiers or content appear.
+//! Sends log lines to stderr, as text or JSON, filtered. No level makes identifiers or content appear, and nobody who
+//! logs waits for whoever reads.
 //!
 //! What the program itself logs holds none (identifiers are types whose `Debug` hides them). What the libraries log is
 //! kept out in two ways. First, nothing listens to the `log` crate, through which `tungstenite` writes whole frames at
@@ -6,8 +7,13 @@
 //! `init` would install it whenever any crate in the tree turns that feature on, and one does). Second, targets that
 //! write what a peer sent are refused whatever the filter says.
 
+mod queue;
+
 use std::fmt;
 use std::io::IsTerminal;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tracing::Metadata;
 use tracing::subscriber::{SetGlobalDefaultError, Subscriber};
@@ -17,9 +23,58 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::{Layer, Registry};
 
+use queue::{Queue, QueueWriter};
+
 /// Crates that are handed what peers send. Whatever they say at a level that someone turns on for finding a fault may
 /// be content.
 const REFUSED: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "hyper_util"];
+
+/// The lines of this process that wait to be written to stderr.
+static LINES: OnceLock<Queue> = OnceLock::new();
+
+/// Whether anybody takes lines from it.
+static WRITING: AtomicBool = AtomicBool::new(false);
+
+fn lines() -> &'static Queue {
+    LINES.get_or_init(Queue::default)
+}
+
+/// Starts the thread that writes the log. Until then, lines wait. Call it once.
+///
+/// # Errors
+/// If the machine has no room for one more thread.
+pub fn start_writing() -> std::io::Result<()> {
+    let mention = |dropped| tracing::warn!(dropped, "log lines were dropped: nobody read them");
+    let thread = std::thread::Builder::new().name("log".to_owned());
+    // It is not waited for: stderr may be stuck for ever.
+    thread.spawn(move || lines().write(std::io::stderr(), mention))?;
+    WRITING.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Whether the thread that writes was started.
+#[must_use]
+pub fn is_writing() -> bool {
+    WRITING.load(Ordering::Relaxed)
+}
+
+/// Puts a line of the program's own among the log's, without waiting for anybody to read it.
+pub fn say(line: &str) {
+    lines().push(format!("{line}\n").as_bytes());
+}
+
+/// Waits until every line is written, for so long at most.
+pub fn flush(within: Duration) {
+    if is_writing() {
+        lines().flush(within);
+    }
+}
+
+/// Returns how many lines were dropped because nobody read them.
+#[must_use]
+pub fn dropped() -> u64 {
+    lines().dropped()
+}
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -103,14 +158,14 @@ impl Filter {
     }
 }
 
-/// Sends the process's log to stderr, in colors where that is a terminal (and `NO_COLOR` is not set).
+/// Sends the process's log to the queue for stderr ([`start_writing`]), in colors where that is a terminal (and `NO_COLOR` is not set).
 ///
 /// # Errors
 /// [`LogError`].
 pub fn init(filter: &str, format: LogFormat) -> Result<Filter, LogError> {
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // Not `init` of `tracing_subscriber`: it installs the bridge from `log`, see above.
-    let (subscriber, filter) = subscriber(filter, format, color, std::io::stderr)?;
+    let (subscriber, filter) = subscriber(filter, format, color, QueueWriter(lines()))?;
     tracing::subscriber::set_global_default(subscriber)?;
     Ok(filter)
 }
@@ -125,7 +180,7 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let (filter, handle) = reload::Layer::new(EnvFilter::builder().parse(filter)?);
-    let lines = tracing_subscriber::fmt::layer().with_ansi(color).with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(color).log_internal_errors(false).with_writer(writer);
     let lines: Box<dyn Layer<_> + Send + Sync> = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

@@ -1,5 +1,6 @@
-//! The figures of `/stats`, `/metrics` and `status`: gathered when they are asked for, from those who have them.
-//! Nothing in them names anybody.
+//! Gathers the figures of `status`, `/stats` and `/metrics` when they are asked for. Nothing in them names anybody.
+//!
+//! [`Stats`] is read by the commands as it is written by the daemon: a key that is misspelt does not compile.
 
 mod onion;
 mod process;
@@ -18,12 +19,12 @@ use crate::transport::CircuitStats;
 use crate::transport::onion_service::OnionStatus;
 use ephemeral_core::dead_man;
 use ephemeral_core::protocol::Millis;
-pub use onion::Onion;
+pub use onion::{Onion, OnionPhase, ProbeStats};
 pub use process::Process;
 use rates::Rates;
 pub use rates::SAMPLE;
 
-/// Security events that `/stats` shows.
+/// Security events that are shown.
 const RECENT: usize = 50;
 
 /// Who has the figures.
@@ -56,10 +57,10 @@ pub struct Bounds {
 }
 
 /// The figures at one moment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stats {
-    /// This program's.
-    pub version: &'static str,
+    /// The daemon's version.
+    pub version: String,
     /// When they were gathered.
     pub timestamp: Millis,
     /// Since the process began, in seconds.
@@ -87,24 +88,43 @@ pub struct Stats {
     /// What happened that should not.
     pub security: Security,
     /// The onion service, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onion: Option<Onion>,
-    /// The dead-man switch, if there is one. In the answer to a check-in, how it stood until then.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The dead-man switch, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_man: Option<dead_man::DeadManStats>,
 }
 
 /// What happened that should not.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Security {
     /// How often, by kind, since the process began.
-    pub counts: std::collections::BTreeMap<&'static str, u64>,
+    pub counts: std::collections::BTreeMap<String, u64>,
     /// Peers and fingerprints that are blocked now.
     pub blocked: usize,
     /// Peers and fingerprints that are remembered for their rate, their strikes or their connections.
     pub remembered: usize,
     /// The last ones, the most recent first.
-    pub recent: Vec<Event>,
+    pub recent: Vec<SecurityEvent>,
+}
+
+/// One event that should not happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityEvent {
+    /// When it happened.
+    pub at: Millis,
+    /// What happened, as [`Kind::name`] says it.
+    pub kind: String,
+    /// Who caused it, by today's pseudonym, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+}
+
+impl From<Event> for SecurityEvent {
+    fn from(event: Event) -> Self {
+        let Event { at, kind, who } = event;
+        Self { at, kind: kind.name().to_owned(), who: who.map(|who| who.to_string()) }
+    }
 }
 
 impl Metrics {
@@ -178,7 +198,7 @@ impl Metrics {
         let messages = self.hub.totals();
         let last_minute = self.rates.lock().unwrap_or_else(PoisonError::into_inner).last_minute(now, &messages);
         Stats {
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             timestamp: now,
             uptime_s: now.since(self.started) / 1000,
             clients,
@@ -192,10 +212,10 @@ impl Metrics {
             bounds: self.bounds,
             process: Process::now(),
             security: Security {
-                counts: Kind::ALL.into_iter().map(|kind| (kind.name(), events.count(kind))).collect(),
+                counts: Kind::ALL.into_iter().map(|kind| (kind.name().to_owned(), events.count(kind))).collect(),
                 blocked: self.admission.blocks().len(),
                 remembered: self.admission.remembered(),
-                recent: events.recent(RECENT),
+                recent: events.recent(RECENT).into_iter().map(SecurityEvent::from).collect(),
             },
             onion: self.onion.as_ref().map(|(status, circuits)| Onion::new(&status.borrow(), circuits, now)),
             dead_man: self.dead_man(),

@@ -20,6 +20,12 @@ use sd_notify::NotifyState;
 const NAME: &str = "messages";
 /// Bytes of a status, at most: it is a line on a terminal.
 const STATUS_BYTES: usize = 500;
+/// The first descriptor that is passed (sd_listen_fds(3)).
+const FIRST_PASSED: u32 = 3;
+/// Descriptors among which the file is looked for.
+const MOST_PASSED: usize = 64;
+/// A watchdog that wants to hear more often is told so often.
+const SHORTEST_WATCHDOG: Duration = Duration::from_millis(100);
 
 /// Whether a service manager listens.
 #[must_use]
@@ -67,10 +73,27 @@ pub fn lives() {
     tell(&[NotifyState::Watchdog]);
 }
 
-/// How often the manager wants to hear that it lives, at least, if at all.
+/// Returns how often the manager wants to hear that it lives, at least, if at all.
 #[must_use]
 pub fn watchdog() -> Option<Duration> {
-    sd_notify::watchdog_enabled()
+    watchdog_of(&environment, std::process::id())
+}
+
+/// What another process was given, or nobody can use, is as if it were not there.
+fn watchdog_of(environment: &dyn Fn(&str) -> Option<String>, me: u32) -> Option<Duration> {
+    let number = |name: &str| environment(name).filter(|text| !text.trim().is_empty());
+    if let Some(process) = number("WATCHDOG_PID")
+        && process.trim().parse() != Ok(me)
+    {
+        return None;
+    }
+    let microseconds = number("WATCHDOG_USEC")?.trim().parse::<u64>().ok()?;
+    (microseconds > 0).then(|| Duration::from_micros(microseconds).max(SHORTEST_WATCHDOG))
+}
+
+/// Returns a variable that is text.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Not `sd_notify::notify`, which waits while the manager does not read: nobody's messages have to wait for that.
@@ -109,14 +132,52 @@ fn microseconds(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
+/// Whether the manager has passed the file that a process of this unit handed over before.
+#[must_use]
+pub fn has_store_fd() -> bool {
+    store_fd().is_some()
+}
+
+fn store_fd() -> Option<u32> {
+    let is_open = |descriptor: u32| std::fs::symlink_metadata(format!("/proc/self/fd/{descriptor}")).is_ok();
+    store_fd_of(&environment, std::process::id()).filter(|&descriptor| is_open(descriptor))
+}
+
+/// Returns the number under which the file was passed (sd_listen_fds(3)). Variables that are another process's, or make
+/// no sense, pass nothing.
+fn store_fd_of(environment: &dyn Fn(&str) -> Option<String>, me: u32) -> Option<u32> {
+    let number = |name: &str| environment(name)?.trim().parse::<u32>().ok();
+    if number("LISTEN_PID")? != me {
+        return None;
+    }
+    let count = usize::try_from(number("LISTEN_FDS")?).ok()?;
+    let names = environment("LISTEN_FDNAMES")?;
+    let place = names.split(':').take(count.min(MOST_PASSED)).position(|name| name == NAME)?;
+    u32::try_from(place).ok()?.checked_add(FIRST_PASSED)
+}
+
+/// Whether stdout is a journal: what is written there stays on a disk.
+#[must_use]
+pub fn stdout_is_kept() -> bool {
+    use std::io::IsTerminal as _;
+    use std::os::unix::fs::MetadataExt as _;
+
+    if std::io::stdout().is_terminal() {
+        return false;
+    }
+    let stdout = std::fs::metadata("/proc/self/fd/1").map(|stdout| format!("{}:{}", stdout.dev(), stdout.ino()));
+    // systemd.exec(5), `JOURNAL_STREAM`: device and inode of the stream that leads to the journal.
+    let is_journal = environment("JOURNAL_STREAM").is_some_and(|stream| stdout.is_ok_and(|stdout| stdout == stream));
+    is_managed() || is_journal
+}
+
 /// The file that a process of this unit handed over before, if there is one. Called once, at the start, before any
 /// child process could inherit it.
 ///
 /// # Errors
 /// If what the manager passed cannot be opened.
 pub fn take_store_fd() -> io::Result<Option<File>> {
-    let mut passed = sd_notify::listen_fds_with_names()?;
-    let Some((descriptor, _)) = passed.find(|(_, name)| name == NAME) else { return Ok(None) };
+    let Some(descriptor) = store_fd() else { return Ok(None) };
     // Opened again, since a number that somebody passes is not a descriptor that this process can be sure to own.
     let path = format!("/proc/self/fd/{descriptor}");
     File::options().read(true).write(true).open(path).map(Some)
@@ -147,6 +208,58 @@ mod tests {
     fn a_status_is_one_short_line_whatever_is_in_it() {
         assert_eq!(line("degraded\nREADY=1"), "degraded READY=1");
         assert_eq!(line(&"é".repeat(400)).len(), STATUS_BYTES);
+    }
+
+    fn variables<'a>(set: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        |name| set.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    #[test]
+    fn whatever_the_watchdogs_variables_say_no_interval_is_zero_and_no_other_processs() {
+        let of = |microseconds: &str, process: &str| {
+            watchdog_of(&variables(&[("WATCHDOG_USEC", microseconds), ("WATCHDOG_PID", process)]), 7)
+        };
+        assert_eq!(of("30000000", "7"), Some(Duration::from_secs(30)));
+        assert_eq!(of("30000000", ""), Some(Duration::from_secs(30)), "an empty variable is one that is not set");
+        assert_eq!(of("1", "7"), Some(SHORTEST_WATCHDOG));
+        assert_eq!(of(&u64::MAX.to_string(), "7"), Some(Duration::from_micros(u64::MAX)));
+        for (microseconds, process) in [
+            ("0", "7"),
+            ("", "7"),
+            (" ", ""),
+            ("-1", "7"),
+            ("soon", "7"),
+            ("99999999999999999999", "7"),
+            ("30000000", "8"),
+            ("30000000", "x"),
+            ("30000000", "99999999999"),
+        ] {
+            assert_eq!(of(microseconds, process), None, "{microseconds:?} {process:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_passed_to_this_process_under_our_name_is_taken() {
+        let of = |process: &str, count: &str, names: &str| {
+            let set = [("LISTEN_PID", process), ("LISTEN_FDS", count), ("LISTEN_FDNAMES", names)];
+            store_fd_of(&variables(&set), 7)
+        };
+        assert_eq!((of("7", "1", "messages"), of("7", "2", "socket:messages")), (Some(3), Some(4)));
+        assert_eq!(of("7", "4294967295", "messages"), Some(3), "a count beyond all that could be open");
+        for (process, count, names) in [
+            ("8", "1", "messages"),
+            ("", "1", "messages"),
+            ("x", "1", "messages"),
+            ("99999999999", "1", "messages"),
+            ("7", "0", "messages"),
+            ("7", "", "messages"),
+            ("7", "-1", "messages"),
+            ("7", "1", ""),
+            ("7", "1", "unknown:messages"),
+            ("7", "4294967296", "messages"),
+        ] {
+            assert_eq!(of(process, count, names), None, "{process:?} {count:?} {names:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Where connections come from. A transport only *produces* [`Incoming`]s: a byte stream and who is on it.
 //! Nothing behind it knows whether the bytes came over Tor or TCP; policy differs only as data.
 
-pub mod admin;
 mod circuit;
 pub mod clearnet;
 mod listener;
@@ -13,7 +12,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::circuit::{CircuitHandle, CircuitRefused, CircuitSession, CircuitStats, OnRefusal};
-pub use self::listener::{Audience, Listener, host_name, origin};
+pub use self::listener::{Listener, host_name, origin};
 
 /// Who is on the other end before it has authenticated. Never written to a log in clear.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

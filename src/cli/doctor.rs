@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{complain, failure, print};
-use crate::config::Config;
-use crate::doctor::{examine, gather, report, worst};
+use crate::config::Examined;
+use crate::doctor::{Finding, Severity, examine, gather, report, worst};
 
 pub(super) const EXAMPLES: &str = "Examples:
   ephemeral-server doctor
@@ -17,7 +17,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 Run it as the server's user and with the server's flags, so that it sees what the server sees. It changes nothing.
 
-Exit codes: 0 nothing worse than a note, 1 warnings, 2 problems, 78 the configuration itself cannot be used.";
+Exit codes: 0 nothing worse than a note, 1 warnings, 2 problems; a setting that cannot be used is one.";
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct Doctor {
@@ -29,7 +29,8 @@ pub(super) struct Doctor {
     online: bool,
 }
 
-pub(super) fn run(doctor: &Doctor, config: &Config, config_file: Option<PathBuf>) -> ExitCode {
+pub(super) fn run(doctor: &Doctor, examined: &Examined, config_file: Option<PathBuf>) -> ExitCode {
+    let config = &examined.config;
     let mut facts = gather::offline(config, config_file.as_deref());
     if doctor.online {
         let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -42,7 +43,8 @@ pub(super) fn run(doctor: &Doctor, config: &Config, config_file: Option<PathBuf>
         runtime.block_on(gather::online(&mut facts, config));
         runtime.shutdown_background();
     }
-    let findings = examine(&facts);
+    let mut findings = unusable(examined);
+    findings.extend(examine(&facts));
     let text = if doctor.json {
         report::json(&findings)
     } else {
@@ -53,4 +55,12 @@ pub(super) fn run(doctor: &Doctor, config: &Config, config_file: Option<PathBuf>
         return printed;
     }
     worst(&findings).exit_code().into()
+}
+
+/// A finding for each setting that cannot be used. Everything else is looked at with its default.
+fn unusable(examined: &Examined) -> Vec<Finding> {
+    let text = examined.error.as_ref().map(ToString::to_string).unwrap_or_default();
+    let why = "the server does not start with it, and a running one keeps the settings from before";
+    let remedy = "mend it, and see `ephemeral-server check-config`";
+    text.lines().map(|problem| Finding::new(Severity::Problem, "config.unusable", problem, why, remedy)).collect()
 }

@@ -1,17 +1,17 @@
-//! `panic` and `check-in`: everything is wiped, and everything is well.
+//! `panic`: erases what waits and, with `--keys`, the identity; whether the server runs or not.
 
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use hyper::Method;
-use serde_json::Value;
 
-use super::admin::{self, AdminClientError};
-use super::status::text;
-use super::{complain, failure, keys, print};
-use crate::config::Config;
+use super::places::{Candidates, Instance};
+use super::{complain, failure, keys, not_erased, print};
+use crate::admin::client::{AdminClientError, ask};
+use crate::admin::routes::{HealthRequest, PanicAnswer, PanicRequest, RefusalCode};
+use crate::daemon::wipe_mark::{self, WipeMark};
 use crate::erase::{self, EraseError};
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -21,9 +21,11 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 `kill -USR1 PID` does the same as `panic`, without --keys. What waited is overwritten in memory; the server goes on, empty,
 and clients send again what they still have. With --keys it overwrites and removes its keys and Tor's state, and stops, and
-nobody can ever be reached at its address again; without a running server it does that by itself. Overwriting a file does
-not reach what the file system, the disk, a snapshot or a backup keeps of it: only encrypting the disk, and destroying
-that key, does.";
+nobody can ever be reached at its address again. Where no server answers, it leaves a mark that the next start obeys before
+it restores anything, and with --keys removes the keys by itself. Overwriting a file does not reach what the file system,
+the disk, a snapshot or a backup keeps of it: only encrypting the disk, and destroying that key, does.
+
+Exit codes: 0 all of it is erased; 74 something is left, which it names; 1 nothing could be done.";
 
 /// For the daemon to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,36 +42,39 @@ pub(super) struct Panic {
     yes: bool,
 }
 
-pub(super) fn run(panic: Panic, config: &Config) -> ExitCode {
-    // A server of the system's must not lose its keys to somebody who means another one.
-    let own = panic.keys && config.state_dir.exists();
-    let socket = if own { config.admin_socket.clone() } else { admin::socket(&config.admin_socket) };
-    let question = question(panic, &socket, &config.state_dir);
+pub(super) fn run(panic: Panic, candidates: &Candidates) -> ExitCode {
+    let found = if panic.keys { candidates.to_destroy() } else { candidates.to_change() };
+    let instance = match found {
+        Ok(instance) => instance,
+        Err(error) => return failure(error),
+    };
     let word = if panic.keys { "wipe keys" } else { "wipe" };
-    if let Err(error) = keys::to_type(&question, word, panic.yes) {
+    if !panic.yes
+        && let Err(error) = keys::to_type(&question(panic, instance), word, false)
+    {
         return failure(error);
     }
-    let target = if panic.keys { "/panic?keys=true" } else { "/panic" };
     let asked = super::on_runtime_with(async {
-        let answer = admin::ask(&socket, Method::POST, target).await;
-        let stopped = answer.is_err() || !panic.keys || has_stopped(&socket).await;
+        let answer = ask(&instance.socket, &PanicRequest { keys: panic.keys }).await;
+        let stopped = !panic.keys || answer.is_err() || has_stopped(&instance.socket).await;
         (answer, stopped)
     });
     match asked {
         Err(code) => code,
-        Ok((Ok(_), _)) if !panic.keys => print("everything that waited is erased\n"),
-        Ok((Ok(_), true)) => {
-            print("everything that waited is erased, the identity is gone, and the server has stopped\n")
+        Ok((Ok(answer), stopped)) => answered(panic, &answer, stopped),
+        Ok((Err(AdminClientError::Refused(refusal)), _)) if refusal.code == RefusalCode::NotDone => {
+            not_erased(refusal.error)
         }
-        Ok((Ok(_), false)) => failure(
-            "everything that waited is erased and the keys are gone, but the server still runs: end it. Its memory has the key",
-        ),
-        Ok((Err(error), _)) if panic.keys => offline(&error, &socket, &config.state_dir),
-        Ok((Err(error), _)) => failure(error),
+        Ok((Err(error @ (AdminClientError::NotYours(_) | AdminClientError::Refused(_))), _)) => failure(error),
+        Ok((Err(error), _)) => without_server(panic, &error, instance, candidates),
     }
 }
 
-fn question(panic: Panic, socket: &Path, state_dir: &Path) -> String {
+fn question(panic: Panic, instance: &Instance) -> String {
+    let Instance { socket, state_dir, .. } = instance;
+    // The daemon knows best where its keys are.
+    let told = super::on_runtime_with(async { ask(socket, &HealthRequest {}).await.ok() }).ok().flatten();
+    let state_dir = told.map(|answer| answer.state_dir).or_else(|| state_dir.clone()).unwrap_or_default();
     let content = format!("What waits in the server at {} is erased; its senders are not told.", socket.display());
     if panic.keys {
         let keys = format!("The keys in {} are destroyed, too", state_dir.display());
@@ -79,24 +84,92 @@ fn question(panic: Panic, socket: &Path, state_dir: &Path) -> String {
     }
 }
 
-/// Where the daemon did not do it.
-fn offline(asked: &AdminClientError, socket: &Path, state_dir: &Path) -> ExitCode {
+/// Says what a running server has done.
+fn answered(panic: Panic, answer: &PanicAnswer, stopped: bool) -> ExitCode {
+    let PanicAnswer { messages, keys, state_dir } = answer;
+    let erased = format!("everything that waited is erased: {messages} messages");
+    let state_dir = state_dir.display();
+    match (panic.keys, keys, stopped) {
+        (false, ..) => print(&format!("{erased}, of the server on {state_dir}\n")),
+        (true, false, _) => not_erased(format_args!("{erased}; the server is of another version and kept its keys")),
+        (true, true, false) => not_erased(format_args!(
+            "{erased}, and the keys in {state_dir} are gone, but the server still runs: end it. Its memory has the key"
+        )),
+        (true, true, true) if erase::has_identity(&answer.state_dir) => {
+            not_erased(format_args!("{erased}, and the server has stopped, but keys are left in {state_dir}"))
+        }
+        (true, true, true) => print(&format!(
+            "{erased}; the identity in {state_dir} is gone, and the server has stopped\n{}",
+            remains(&answer.state_dir)
+        )),
+    }
+}
+
+/// Does what can be done without the server's help.
+fn without_server(panic: Panic, asked: &AdminClientError, instance: &Instance, candidates: &Candidates) -> ExitCode {
+    let Some(state_dir) = &instance.state_dir else {
+        return failure(format_args!("{asked}\nnothing was erased: give its --state-dir, and the next start wipes"));
+    };
+    if let Err(error) = fs::read_dir(state_dir) {
+        return failure(format_args!("{asked}\nnothing was erased: {}: {error}", candidates.state_dirs()));
+    }
+    let finds_keys = erase::has_identity(state_dir);
+    let wanted = if panic.keys && finds_keys { WipeMark::Identity } else { WipeMark::Messages };
+    // First: whatever becomes of the rest, the next start obeys it.
+    let marked = wipe_mark::write(state_dir, wanted);
     let runs = !matches!(asked, AdminClientError::NotRunning(_));
     if runs {
         complain(asked);
     }
-    match erase::identity_offline(state_dir) {
-        Ok(()) if runs => failure(format_args!(
-            "the identity in {} is gone; what waits may still be in the memory of the server: end it with `kill -9`",
-            state_dir.display()
-        )),
-        Ok(()) => print(&format!("no server runs; the identity in {} is gone\n", state_dir.display())),
-        Err(error @ EraseError::InUse(_)) => failure(format_args!(
-            "{error}, and no answer comes on {}: nothing was removed. End that process (`systemctl stop ephemeral-server`, or \
-             `kill -9` if it does not end), and run this again",
-            socket.display()
-        )),
-        Err(error) => failure(error),
+    let erased = (panic.keys && finds_keys).then(|| erase::identity_offline(state_dir));
+    if let (Some(Ok(())), Ok(())) = (&erased, &marked) {
+        // What is left for the next start to wipe are messages, if a service manager holds any.
+        let _ = wipe_mark::clear(state_dir).and_then(|()| wipe_mark::write(state_dir, WipeMark::Messages));
+    }
+    let mut said = Vec::new();
+    match &erased {
+        None if panic.keys => said.push(format!("there is no identity in {}", candidates.state_dirs())),
+        None => {}
+        Some(Ok(())) => said.push(format!("the identity in {} is gone", state_dir.display())),
+        Some(Err(error @ EraseError::InUse(_))) => said.push(format!("{error}: its identity is not erased")),
+        Some(Err(error)) => said.push(format!("not the whole identity is erased: {error}")),
+    }
+    said.push(match &marked {
+        Ok(()) => format!("{} is left: the next start wipes first", wipe_mark::path(state_dir).display()),
+        Err(error) => format!("{} cannot be written: {error}", wipe_mark::path(state_dir).display()),
+    });
+    said.push(waits(instance, runs).to_owned());
+    let is_whole = erased.is_some_and(|erased| erased.is_ok()) && marked.is_ok() && !runs && !instance.is_service;
+    let said = said.join("\n");
+    if is_whole {
+        return print(&format!("no server runs; {said}\n{}", remains(state_dir)));
+    }
+    if !runs {
+        complain(asked);
+    }
+    not_erased(said)
+}
+
+/// Says where messages may still be.
+fn waits(instance: &Instance, runs: bool) -> &'static str {
+    match (runs, instance.is_service) {
+        (true, _) => {
+            "the server still has what waits: end it (`systemctl kill --signal=KILL ephemeral-server`, or `kill -9`)"
+        }
+        (false, true) => {
+            "systemd may hold what waits: it is overwritten at the next start, and \
+             `systemctl stop ephemeral-server` drops it now"
+        }
+        (false, false) => "a service manager may hold what waits: it is overwritten at the next start",
+    }
+}
+
+/// Says what an erased identity leaves elsewhere.
+fn remains(state_dir: &Path) -> &'static str {
+    if state_dir == Path::new("/var/lib/ephemeral-server") {
+        "the journal may hold the address: `journalctl --rotate --vacuum-time=1s` removes old entries of every service\n"
+    } else {
+        "a log that was kept may hold the address\n"
     }
 }
 
@@ -107,24 +180,4 @@ async fn has_stopped(socket: &Path) -> bool {
         }
     };
     tokio::time::timeout(PATIENCE, gone).await.is_ok()
-}
-
-pub(super) fn check_in(socket: &Path) -> ExitCode {
-    super::on_runtime(async {
-        match admin::ask(&admin::socket(socket), Method::POST, "/check-in").await {
-            Ok(answer) => print(&format!("{}\n", checked_in(&answer))),
-            Err(error) => failure(error),
-        }
-    })
-}
-
-fn checked_in(answer: &Value) -> String {
-    match answer.get("dead_man").filter(|dead_man| !dead_man.is_null()) {
-        None => "the dead-man switch is off: [panic] after_days is 0".to_owned(),
-        Some(before) => {
-            let days = text::number(before, "/after_days");
-            let left = text::duration(text::number(before, "/left_s"));
-            format!("checked in: {days} d from now on; {left} were left")
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! `status`, `status blocks` and `unblock`: what the running daemon says of itself.
+//! `status` and `status blocks`: what the running daemon says of itself.
 
 mod screen;
 pub(super) mod text;
@@ -9,11 +9,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use hyper::Method;
-use serde_json::Value;
+use serde::Serialize;
 
-use super::admin::{self, AdminClientError};
+use super::places::Candidates;
 use super::{complain, failure, print};
+use crate::admin::client::{AdminClientError, ask};
+use crate::admin::routes::{BlocksRequest, CheckInRequest, StatsRequest};
+use crate::http::Health;
 
 /// Between two looks of `--watch`.
 const LOOK: Duration = Duration::from_secs(1);
@@ -38,9 +40,10 @@ enum Part {
 }
 
 /// Exit code where the daemon answers, and clients cannot connect.
-const EXIT_NOT_READY: u8 = 3;
+pub(super) const EXIT_NOT_READY: u8 = 3;
 
-pub(super) fn run(status: &Status, socket: &Path) -> ExitCode {
+pub(super) fn run(status: &Status, candidates: &Candidates) -> ExitCode {
+    let socket = &candidates.to_ask().socket;
     super::on_runtime(async {
         let shown = match status.part {
             Some(Part::Blocks) => blocks(socket, status.json).await,
@@ -51,66 +54,47 @@ pub(super) fn run(status: &Status, socket: &Path) -> ExitCode {
     })
 }
 
-pub(super) fn unblock(who: &str, socket: &Path) -> ExitCode {
-    super::on_runtime(async {
-        // What is not a name of ours need not be asked for, and cannot be part of a request.
-        if !who.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            return failure(format_args!("{who:?} is not a name that `status blocks` gives"));
-        }
-        match admin::ask(&admin::socket(socket), Method::DELETE, &format!("/blocks/{who}")).await {
-            Ok(_) => print(&format!("{who} is no longer blocked\n")),
-            Err(error) => failure(error),
-        }
-    })
-}
-
-/// Asks for no more than a stranger is told, so that a machine which asks every minute checks in for nobody.
-pub(super) fn health(socket: &Path) -> ExitCode {
-    super::on_runtime(async {
-        match admin::ask(&admin::socket(socket), Method::GET, "/health").await {
-            Ok(_) => print("healthy\n"),
-            Err(AdminClientError::Refused(_)) => {
-                complain("clients cannot connect (yet): `ephemeral-server status` says why");
-                EXIT_NOT_READY.into()
-            }
-            Err(error) => failure(error),
-        }
-    })
-}
-
 async fn once(socket: &Path, json: bool) -> Result<ExitCode, AdminClientError> {
-    let figures = admin::ask(&admin::socket(socket), Method::GET, "/stats").await?;
-    let text = if json { format!("{figures}\n") } else { text::report(&figures) };
+    let answer = ask(socket, &StatsRequest {}).await?;
+    let text = if json { written(&answer) } else { text::report(&answer) };
     let printed = print(&text);
-    let ready = figures["status"] == "healthy";
+    // Only a person reads a terminal; a script, a scraper or a forgotten `--watch` is nobody's sign of life.
+    if !json && std::io::stdout().is_terminal() && answer.stats.dead_man.is_some() {
+        ask(socket, &CheckInRequest {}).await?;
+    }
+    let ready = answer.status == Health::Healthy;
     Ok(if ready || printed != ExitCode::SUCCESS { printed } else { EXIT_NOT_READY.into() })
 }
 
 async fn blocks(socket: &Path, json: bool) -> Result<ExitCode, AdminClientError> {
-    let blocks = admin::ask(&admin::socket(socket), Method::GET, "/blocks").await?;
-    Ok(print(&if json { format!("{blocks}\n") } else { text::blocks(&blocks) }))
+    let blocks = ask(socket, &BlocksRequest {}).await?;
+    Ok(print(&if json { written(&blocks) } else { text::blocks(&blocks) }))
+}
+
+fn written<T: Serialize>(answer: &T) -> String {
+    serde_json::to_string(answer).unwrap_or_default() + "\n"
 }
 
 async fn watch(socket: &Path) -> Result<ExitCode, AdminClientError> {
-    if !std::io::stdout().is_terminal() {
-        complain("--watch needs a terminal; without one, use `status --json` again and again");
+    let is_plain = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    if !std::io::stdout().is_terminal() || is_plain {
+        complain("--watch needs a terminal that it can draw on; without one, use `status --json` again and again");
         return Ok(ExitCode::FAILURE);
     }
-    let socket = admin::socket(socket);
     // Before the screen is taken: an error should stay readable.
-    let first = admin::ask(&socket, Method::GET, "/stats").await?;
+    let first = ask(socket, &StatsRequest {}).await?;
     let mut screen = match screen::Screen::open() {
         Ok(screen) => screen,
         Err(error) => return Ok(failure(format_args!("the terminal cannot be used: {error}"))),
     };
-    let mut next: Result<Value, AdminClientError> = Ok(first);
+    let mut next = Ok(first);
     loop {
-        if let Err(error) = screen.show(next.as_ref().map_err(ToString::to_string)) {
+        if let Err(error) = screen.show(next.map_err(|error: AdminClientError| error.to_string())) {
             return Ok(failure(format_args!("the terminal cannot be used: {error}")));
         }
         if screen.wants_to_end(LOOK).await {
             return Ok(ExitCode::SUCCESS);
         }
-        next = admin::ask(&socket, Method::GET, "/stats").await;
+        next = ask(socket, &StatsRequest {}).await;
     }
 }

@@ -37,6 +37,11 @@ impl<'t> Document<'t> {
         }
     }
 
+    /// Stands for a file that cannot be read.
+    pub(super) fn empty(file: &str) -> Self {
+        Self { file: file.to_owned(), text: "", tables: DeTable::new(), known: Vec::new(), problems: Vec::new() }
+    }
+
     /// Opens a table; one that the file does not have is empty.
     pub(super) fn section(&mut self, name: &'static str) -> Section<'_, 't> {
         let entries = self.table(name).map(|(_, table)| table).unwrap_or_default();

@@ -34,6 +34,11 @@ impl Problem {
     pub(super) fn new(told: impl Into<String>, says: impl Into<String>) -> Self {
         Self { told: told.into(), says: says.into() }
     }
+
+    /// Whether it leaves open which key the onion service has, or where that is.
+    pub(super) fn is_about_the_onion_service(&self) -> bool {
+        ["[onion]", "--state-dir", "TOR_ENABLED"].iter().any(|setting| self.told.contains(setting))
+    }
 }
 
 impl fmt::Display for Problem {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::tables::{LEVELS, SANITIZE, VANGUARDS};
+use crate::admin::scrape;
 use crate::transport::{clearnet, onion_service};
 use crate::{conn, pump};
 use ephemeral_core::limits;
@@ -24,7 +25,8 @@ impl Config {
     fn write(&self, out: &mut String) -> fmt::Result {
         // No `..`: a new field does not compile until it is shown.
         let Self { state_dir, bounds, survive_restart, rules, timing, limits, policy, .. } = self;
-        let Self { admin_socket, clearnet, onion, grace, dead_man, log_level, log_filter, log_format, .. } = self;
+        let Self { admin_socket, clearnet, metrics, onion, grace, dead_man, log_level, log_filter, log_format, .. } =
+            self;
         // What is kept for those who are online follows from the total.
         let store::Config { mailbox_messages, mailbox_bytes, sender_bytes, total_bytes, kept_for_online: _ } = bounds;
         let session::Config { content_bytes, sanitize, default_ttl_s, max_ttl_s, .. } = rules;
@@ -84,6 +86,12 @@ impl Config {
         table("shutdown", &[("grace_s", &grace.as_secs())])?;
         table("log", &[("level", &word(&LEVELS, *log_level))])?;
         table("panic", &[("after_days", &dead_man.after_days), ("keys", &dead_man.keys)])?;
+        match metrics {
+            None => table("metrics", &[("# listen", &"(off)"), ("off_loopback", &false)])?,
+            Some(scrape::Config { listen, off_loopback }) => {
+                table("metrics", &[("listen", &quoted(&listen.to_string())), ("off_loopback", off_loopback)])?;
+            }
+        }
         match clearnet {
             None => table(
                 "clearnet",
@@ -135,9 +143,7 @@ impl Config {
         let Some(onion) = onion else { return table("onion", &[("enabled", &false)]) };
         let onion_service::Config { nickname, port, vanguards, introduction_points, introduction_rate, .. } = onion;
         let onion_service::Config { introduction_burst, proof_of_work, streams_per_circuit, circuits, .. } = onion;
-        let onion_service::Config {
-            circuits_per_second, circuit_burst, restricted, show_stats, memory_bytes, tor, ..
-        } = onion;
+        let onion_service::Config { circuits_per_second, circuit_burst, restricted, memory_bytes, tor, .. } = onion;
         // Where the table below has a limit of its own, this one has no effect.
         let memory_key = if onion_service::limits_memory(tor) { "# memory_bytes" } else { "memory_bytes" };
         table(
@@ -156,7 +162,6 @@ impl Config {
                 ("circuits_per_second", circuits_per_second),
                 ("circuit_burst", circuit_burst),
                 ("restricted", restricted),
-                ("show_stats", show_stats),
                 (memory_key, memory_bytes),
             ],
         )?;

@@ -8,8 +8,8 @@ use clap::ValueEnum;
 
 use super::problem::Problem;
 use super::setting::Setting;
+use crate::admin::socket;
 use crate::logging::{self, LogFormat, LogLevel};
-use crate::transport::admin;
 
 /// What a sentence about an address accepts.
 pub(super) const ADDRESS: &str = "must be an IP address with a port, such as 127.0.0.1:8443 or [::1]:8443";
@@ -60,6 +60,34 @@ impl Flags {
         let sources = Sources { flags: self, environment, problems: Vec::new() };
         sources.config().map(|(path, _)| path)
     }
+
+    /// Where the server's state and socket are, by the flags and the environment alone, which no file can break.
+    #[must_use]
+    pub fn places(&self, environment: &dyn Fn(&str) -> Option<OsString>) -> Places {
+        let mut sources = Sources { flags: self, environment, problems: Vec::new() };
+        let is_set = |name: &str| sources.path(name).is_some();
+        let state_is_told = self.state_dir.is_some() || is_set("EPHEMERAL_STATE_DIR") || is_set("STATE_DIRECTORY");
+        let socket_is_told =
+            self.admin_socket.is_some() || is_set("EPHEMERAL_ADMIN_SOCKET") || is_set("RUNTIME_DIRECTORY");
+        let state_dir = sources.state_dir();
+        let admin_socket = sources.admin_socket(&state_dir);
+        // Without a home directory there is no default.
+        let state_dir = Some(state_dir).filter(|path| !path.as_os_str().is_empty());
+        Places { state_dir, state_is_told, admin_socket, socket_is_told }
+    }
+}
+
+/// Where a server's state and socket are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The state directory; `None`: nobody has named one, and there is no home directory.
+    pub state_dir: Option<PathBuf>,
+    /// Whether a flag or a variable names it.
+    pub state_is_told: bool,
+    /// The admin socket.
+    pub admin_socket: PathBuf,
+    /// Whether a flag or a variable names it.
+    pub socket_is_told: bool,
 }
 
 /// The environment, the flags, and what is wrong with them.
@@ -123,7 +151,7 @@ impl Sources<'_> {
         told.unwrap_or_else(|| {
             let listed = (self.environment)("RUNTIME_DIRECTORY").unwrap_or_default();
             let runtime = std::env::split_paths(&listed).next().filter(|path| !path.as_os_str().is_empty());
-            runtime.unwrap_or_else(|| state_dir.to_owned()).join(admin::NAME)
+            runtime.unwrap_or_else(|| state_dir.to_owned()).join(socket::NAME)
         })
     }
 

@@ -6,7 +6,9 @@ use toml::de::DeValue;
 
 use super::clearnet::ClearnetTable;
 use super::document::Document;
+use super::metrics;
 use super::setting::Setting;
+use crate::admin::scrape;
 use crate::logging::LogLevel;
 use crate::transport::onion_service::{self, Vanguards};
 use crate::{conn, pump};
@@ -31,6 +33,7 @@ pub(super) struct Tables {
     pub(super) log_level: LogLevel,
     pub(super) dead_man: dead_man::Config,
     pub(super) clearnet: ClearnetTable,
+    pub(super) metrics: Option<scrape::Config>,
     pub(super) onion_enabled: Setting<bool>,
     pub(super) onion: onion_service::Config,
 }
@@ -45,6 +48,7 @@ impl Tables {
 
         let clearnet = ClearnetTable::read(document);
         let (onion_enabled, onion) = onion(document);
+        let metrics = metrics::read(document);
 
         let mut table = document.section("shutdown");
         let grace = Duration::from_secs(table.number("grace_s", 1..=3600, 10).value);
@@ -67,6 +71,7 @@ impl Tables {
             log_level,
             dead_man,
             clearnet,
+            metrics,
             onion_enabled,
             onion,
         }
@@ -197,7 +202,6 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
     let circuits_per_second = table.number("circuits_per_second", 1..=10_000, default.circuits_per_second).value;
     let circuit_burst = table.number("circuit_burst", 1..=1_000_000, default.circuit_burst).value;
     let restricted = table.boolean("restricted", default.restricted).value;
-    let show_stats = table.boolean("show_stats", default.show_stats).value;
     let memory = table.number("memory_bytes", 16 << 20..=bytes_max(), default.memory_bytes);
     table.finish();
 
@@ -232,7 +236,6 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
         circuits_per_second,
         circuit_burst,
         restricted,
-        show_stats,
         memory_bytes: memory.value,
         tor,
     };

@@ -121,8 +121,10 @@ circuits = 10
 circuits_per_second = 17
 circuit_burst = 18
 restricted = true
-show_stats = true
 memory_bytes = 19000000
+[metrics]
+listen = "[::]:9100"
+off_loopback = true
 [tor]
 address_filter.allow_local_addrs = true
 [shutdown]
@@ -184,6 +186,10 @@ fn every_key_arrives_where_it_has_its_effect() {
             preparing: 13,
             preparation: Duration::from_millis(1500),
         }),
+        metrics: Some(crate::admin::scrape::Config {
+            listen: "[::]:9100".parse().expect("an address"),
+            off_loopback: true,
+        }),
         onion: Some(transport::onion_service::Config {
             nickname: "other".into(),
             port: 81,
@@ -197,7 +203,6 @@ fn every_key_arrives_where_it_has_its_effect() {
             circuits_per_second: 17,
             circuit_burst: 18,
             restricted: true,
-            show_stats: true,
             memory_bytes: 19_000_000,
             tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),
         }),
@@ -257,6 +262,15 @@ fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
         (
             "[onion]\nmemory_bytes = 1000",
             "line 2: [onion] memory_bytes = 1000: must be a whole number from 16777216 to 1099511627776",
+        ),
+        (
+            "[metrics]\nlisten = '192.0.2.1:9100'",
+            "line 2: [metrics] listen = '192.0.2.1:9100': off loopback, so that whoever can connect sees how many people \
+             are there and write, and when: listen on 127.0.0.1, or accept that with off_loopback = true in [metrics]",
+        ),
+        (
+            "[metrics]\noff_loopback = true",
+            "line 2: [metrics] off_loopback = true: has no effect without listen: give it, or leave this out",
         ),
         ("[onion]\nenabled = 'yes'", "line 2: [onion] enabled = 'yes': must be true or false"),
         ("[onion]\nvanguards = 'Full'", "line 2: [onion] vanguards = 'Full': must be one of \"lite\", \"full\""),

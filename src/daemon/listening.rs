@@ -1,4 +1,4 @@
-//! What connections come through: the onion service, the TCP listener, the administrator's socket.
+//! Opens every listener: the onion service, TCP, the admin socket, the one for Prometheus.
 
 use std::sync::Arc;
 
@@ -7,16 +7,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::announce;
+use crate::admin::{Plane, scrape, socket};
 use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::events::Kind;
 use crate::http::Health;
 use crate::transport::onion_service::{OnionStatus, Phase};
-use crate::transport::{CircuitRefused, CircuitStats, Incoming, OnRefusal, admin, clearnet, onion_service};
-
-/// Connections of the administrator at the same time.
-pub(super) const ADMINISTRATORS: usize = 16;
+use crate::transport::{CircuitRefused, CircuitStats, Incoming, OnRefusal, clearnet, onion_service};
 
 /// Everything that connections come through.
 pub(super) struct Listening {
@@ -24,8 +22,6 @@ pub(super) struct Listening {
     pub(super) tasks: JoinSet<anyhow::Result<()>>,
     /// Where the TCP listener is changed, if there is one.
     pub(super) clearnet: Option<clearnet::Control>,
-    /// Where the administrator's connections come out.
-    pub(super) administration: mpsc::Receiver<Incoming>,
 }
 
 /// What the onion service says of itself, and to whom.
@@ -39,12 +35,12 @@ impl Listening {
     /// Begins to listen, until `stop`. Connections go to `incoming`.
     ///
     /// # Errors
-    /// If an address or the administrator's socket cannot be had.
+    /// If an address or the admin socket cannot be had.
     pub(super) async fn open(
         config: &Config,
         incoming: mpsc::Sender<Incoming>,
         watched: Watched,
-        admission: Arc<Admission>,
+        plane: &Arc<Plane>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let mut tasks = JoinSet::new();
@@ -55,8 +51,9 @@ impl Listening {
             }
             None => None,
         };
-        let announced =
+        let clearnet =
             bound.as_ref().map(|bound| announce::ClearnetAddress { address: bound.address, tls: bound.tls.is_some() });
+        let mut listens = announce::Listens { clearnet, metrics: None };
         let control = bound.as_ref().map(|bound| bound.control.clone());
         if let Some(bound) = bound {
             let (incoming, stop) = (incoming.clone(), stop.clone());
@@ -65,22 +62,37 @@ impl Listening {
                 Ok(())
             });
         }
-        let (administrators, administration) = mpsc::channel(ADMINISTRATORS);
-        let (socket, until) = (admin::bind(&config.admin_socket)?, stop.clone());
+        let (admin, answering, until) = (socket::bind(&config.admin_socket)?, Arc::clone(plane), stop.clone());
         tasks.spawn(async move {
-            admin::run(socket, administrators, until).await;
+            socket::run(admin, answering, until).await;
             Ok(())
         });
+        if let Some(settings) = config.metrics {
+            let bound = scrape::bind(settings).await?;
+            listens.metrics = Some(bound.address()?);
+            let (answering, until) = (Arc::clone(plane), stop.clone());
+            tasks.spawn(async move {
+                scrape::run(bound, answering, until).await;
+                Ok(())
+            });
+        }
         let Some(settings) = config.onion.clone() else {
-            announce::clearnet(announced);
-            return Ok(Self { tasks, clearnet: control, administration });
+            announce::start(listens, None);
+            return Ok(Self { tasks, clearnet: control });
         };
         let Watched { status, circuits, health } = watched;
-        tasks.spawn(report(status.subscribe(), health, settings.port, announced, stop.clone()));
-        let outlets = onion_service::Outlets { incoming, status, circuits, on_refusal: refusals(admission) };
+        let shown = watch::Sender::new(status.borrow().clone());
+        announce::start(listens, Some((settings.port, shown.subscribe())));
+        tasks.spawn(report(status.subscribe(), health, shown, stop.clone()));
+        let outlets = onion_service::Outlets {
+            incoming,
+            status,
+            circuits,
+            on_refusal: refusals(Arc::clone(&plane.server().admission)),
+        };
         let onion = onion_service::run(settings, config.state_dir.clone(), outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
-        Ok(Self { tasks, clearnet: control, administration })
+        Ok(Self { tasks, clearnet: control })
     }
 }
 
@@ -93,16 +105,13 @@ fn refusals(admission: Arc<Admission>) -> OnRefusal {
     })
 }
 
-/// Tells the terminal and `/health` what becomes of the onion service.
+/// Tells `/health`, and then the terminal, what becomes of the onion service.
 async fn report(
     mut status: watch::Receiver<OnionStatus>,
     health: watch::Sender<Health>,
-    port: u16,
-    clearnet: Option<announce::ClearnetAddress>,
+    shown: watch::Sender<OnionStatus>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut announcer = announce::Announcer::new(port);
-    announce::clearnet(clearnet);
     loop {
         let now = status.borrow_and_update().clone();
         health.send_if_modified(|health| {
@@ -115,7 +124,7 @@ async fn report(
             std::mem::replace(health, next) != next
         });
         // After `/health` knows: whoever reads the line may ask.
-        announcer.show(&now);
+        shown.send_replace(now);
         tokio::select! {
             changed = status.changed() => if changed.is_err() {
                 // The onion service has ended, and its own task says why.

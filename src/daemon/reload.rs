@@ -131,6 +131,7 @@ fn in_force(now: &Config, told: &Config) -> Config {
         admin_socket: fixed.admin_socket,
         bounds: store::Config { total_bytes, kept_for_online, ..told.bounds },
         survive_restart: fixed.survive_restart,
+        metrics: fixed.metrics,
         onion: fixed.onion,
         log_format: fixed.log_format,
         clearnet,

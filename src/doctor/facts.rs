@@ -186,8 +186,8 @@ pub struct SettingsFacts {
     pub auth_timeout_s: u64,
     /// `[onion] vanguards = "lite"`.
     pub vanguards_lite: bool,
-    /// `[onion] show_stats`.
-    pub onion_shows_stats: bool,
+    /// Whether `[metrics] listen` is off loopback.
+    pub metrics_off_loopback: bool,
     /// The log filter.
     pub log_filter: String,
     /// Files that a process started from here may open, if it raises its limit; `None`: no limit.

@@ -92,7 +92,7 @@ fn settings(config: &Config) -> SettingsFacts {
         messages_per_minute: config.rules.messages_per_minute,
         auth_timeout_s: config.timing.auth_timeout.as_secs(),
         vanguards_lite: config.onion.as_ref().is_some_and(|onion| onion.vanguards == Vanguards::Lite),
-        onion_shows_stats: config.onion.as_ref().is_some_and(|onion| onion.show_stats),
+        metrics_off_loopback: config.metrics.is_some_and(|metrics| !metrics.listen.ip().to_canonical().is_loopback()),
         log_filter: config.log_filter.clone(),
         file_limit: getrlimit(Resource::Nofile).maximum,
     }

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Response, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Context, response};
 use ephemeral_core::protocol::Millis;
 
 /// Whether the service can be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// Not yet.
@@ -27,23 +27,11 @@ struct Body {
     status: Health,
     timestamp: Millis,
     version: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    clients: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pending_messages: Option<usize>,
 }
 
-/// `shown`: whether the counts are.
-pub(super) fn answer(context: &Context<'_>, shown: bool) -> Response<Full<Bytes>> {
-    let hub = context.metrics.hub();
-    let (sessions, figures) = hub.figures();
-    let body = Body {
-        status: context.health,
-        timestamp: hub.now(),
-        version: env!("CARGO_PKG_VERSION"),
-        clients: shown.then_some(sessions),
-        pending_messages: shown.then_some(figures.messages),
-    };
+pub(super) fn answer(context: &Context<'_>) -> Response<Full<Bytes>> {
+    let body =
+        Body { status: context.health, timestamp: context.metrics.hub().now(), version: env!("CARGO_PKG_VERSION") };
     let status = if context.health == Health::Healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     response::json(status, &body)
 }

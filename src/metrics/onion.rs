@@ -2,28 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::transport::onion_service::{OnionStatus, Phase};
 use crate::transport::{CircuitRefused, CircuitStats};
 use ephemeral_core::protocol::Millis;
 
 /// The onion service.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Onion {
     /// Its address, without a port.
     pub address: Option<String>,
-    /// Whether clients can connect: `starting`, `reachable` or `degraded`.
-    pub reachability: &'static str,
+    /// Whether clients can connect.
+    pub reachability: OnionPhase,
     /// Why they cannot, for a person.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// How far the Tor client is, 0 to 100.
     pub bootstrap_percent: u8,
     /// Its own words for it, for a person.
     pub bootstrap: String,
     /// What Arti thinks of the service, in a word.
-    pub arti: &'static str,
+    pub arti: String,
     /// The last connection to the own address.
     pub probe: Option<ProbeStats>,
     /// How long ago the descriptor was last known to be published, in seconds.
@@ -35,15 +35,27 @@ pub struct Onion {
     /// Those of them that carry an authenticated session.
     pub established_circuits: usize,
     /// Circuits and streams that were refused, by reason.
-    pub refused: BTreeMap<&'static str, u64>,
+    pub refused: BTreeMap<String, u64>,
     /// Whether clients are asked for proof of work under load.
     pub proof_of_work: bool,
     /// With restricted discovery, how many clients can find the service.
     pub restricted_to: Option<usize>,
 }
 
+/// Whether clients can connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnionPhase {
+    /// Not yet.
+    Starting,
+    /// Yes.
+    Reachable,
+    /// Not any more, or not for a long time.
+    Degraded,
+}
+
 /// How a connection to the own address went.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProbeStats {
     /// When it ended.
     pub at: Millis,
@@ -56,9 +68,9 @@ pub struct ProbeStats {
 impl Onion {
     pub(super) fn new(status: &OnionStatus, circuits: &CircuitStats, now: Millis) -> Self {
         let (reachability, reason) = match status.phase {
-            Phase::Starting => ("starting", None),
-            Phase::Reachable => ("reachable", None),
-            Phase::Degraded(reason) => ("degraded", Some(reason.to_string())),
+            Phase::Starting => (OnionPhase::Starting, None),
+            Phase::Reachable => (OnionPhase::Reachable, None),
+            Phase::Degraded(reason) => (OnionPhase::Degraded, Some(reason.to_string())),
         };
         Self {
             address: status.address.clone(),
@@ -66,7 +78,7 @@ impl Onion {
             reason,
             bootstrap_percent: status.bootstrap_percent,
             bootstrap: status.progress.clone(),
-            arti: status.arti,
+            arti: status.arti.to_owned(),
             probe: status.probe.map(|probe| ProbeStats {
                 at: probe.at,
                 answered: probe.answered,
@@ -76,7 +88,10 @@ impl Onion {
             introduction_points: status.introduction_points,
             circuits: circuits.open(),
             established_circuits: circuits.established(),
-            refused: CircuitRefused::ALL.into_iter().map(|why| (why.name(), circuits.refused(why))).collect(),
+            refused: CircuitRefused::ALL
+                .into_iter()
+                .map(|why| (why.name().to_owned(), circuits.refused(why)))
+                .collect(),
             proof_of_work: status.proof_of_work,
             restricted_to: status.restricted,
         }

@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::logging;
 
 /// What this process uses of the machine. What cannot be read is 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Process {
     /// Bytes of memory that are resident (proc(5), `/proc/self/statm`).
     pub resident_bytes: u64,
@@ -13,6 +15,9 @@ pub struct Process {
     pub open_files: u64,
     /// Tasks of the async runtime.
     pub tasks: u64,
+    /// Log lines that were dropped because nobody read them.
+    #[serde(default)]
+    pub log_lines_dropped: u64,
 }
 
 impl Process {
@@ -25,6 +30,7 @@ impl Process {
             resident_bytes: pages.unwrap_or(0_u64).saturating_mul(page),
             open_files: files as u64,
             tasks: tasks as u64,
+            log_lines_dropped: logging::dropped(),
         }
     }
 }

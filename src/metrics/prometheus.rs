@@ -8,7 +8,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::Stats;
 
-type Labels = [(&'static str, &'static str); 1];
+type Labels = [(&'static str, String); 1];
 
 pub(super) fn text(figures: &Stats, ready: bool) -> String {
     let mut registry = Registry::with_prefix("ephemeral");
@@ -68,9 +68,9 @@ pub(super) fn text(figures: &Stats, ready: bool) -> String {
             let at = usize::try_from(probe.at.0 / 1000).unwrap_or(usize::MAX);
             gauge("probe_timestamp", "When the last self-probe ended", Some(Unit::Seconds), at);
         }
-        let refused = Family::<[(&'static str, &'static str); 1], Counter>::default();
-        for (&reason, &count) in &onion.refused {
-            refused.get_or_create(&[("reason", reason)]).inc_by(count);
+        let refused = Family::<Labels, Counter>::default();
+        for (reason, &count) in &onion.refused {
+            refused.get_or_create(&[("reason", reason.clone())]).inc_by(count);
         }
         registry.register("circuits_refused", "Circuits and streams that were refused, by reason", refused);
     }
@@ -81,9 +81,10 @@ pub(super) fn text(figures: &Stats, ready: bool) -> String {
     counter("messages_rejected", "Messages that were refused", totals.rejected);
     counter("messages_delivered", "Messages that their recipients acknowledged", totals.delivered);
     counter("messages_expired", "Messages whose time ran out", totals.expired);
+    counter("log_lines_dropped", "Log lines that nobody read in time", figures.process.log_lines_dropped);
     let events = Family::<Labels, Counter>::default();
-    for (&kind, &count) in &figures.security.counts {
-        events.get_or_create(&[("kind", kind)]).inc_by(count);
+    for (kind, &count) in &figures.security.counts {
+        events.get_or_create(&[("kind", kind.clone())]).inc_by(count);
     }
     registry.register("security_events", "What happened that should not, by kind", events);
     let mut text = String::new();

@@ -19,26 +19,12 @@ pub struct Listener {
     pub names: Vec<String>,
     /// Whether `localhost` and every loopback address are among its names.
     pub answers_to_loopback: bool,
-    /// Who is shown the figures.
-    pub figures: Audience,
     /// Whether its connections are TLS.
     pub tls: bool,
     /// Proxies that are believed about whom they connect. Networks of IPv4 are written as such.
     pub trusted_proxies: Vec<IpNet>,
     /// Origins that may ask beside its own, as [`origin()`] writes them; or `*` alone: all of them.
     pub allowed_origins: Vec<String>,
-}
-
-/// Who is shown the figures of `/stats`, `/metrics` and `/health`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Audience {
-    /// They are answered as if they were not there.
-    #[default]
-    Nobody,
-    /// Peers on this machine.
-    Loopback,
-    /// Whoever can connect.
-    Everybody,
 }
 
 impl Listener {
@@ -51,7 +37,7 @@ impl Listener {
         let bound = bound.ip().to_canonical();
         let own = (!bound.is_unspecified()).then(|| written(bound));
         let names = own.into_iter().chain(server_names.iter().cloned()).collect();
-        Self { names, answers_to_loopback: true, figures: Audience::Loopback, ..Self::default() }
+        Self { names, answers_to_loopback: true, ..Self::default() }
     }
 
     /// Whether a request for this host is for this listener. `host`: lower case, without port, IPv6 in brackets.
@@ -69,20 +55,6 @@ impl Listener {
     #[must_use]
     pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
         forwarded::is_trusted(&self.trusted_proxies, address)
-    }
-
-    /// Whether this peer is shown the figures. One on loopback is, but no proxy there that names nobody, since that may
-    /// be anybody.
-    #[must_use]
-    pub fn shows_figures_to(&self, peer: Peer) -> bool {
-        match (self.figures, peer) {
-            (Audience::Nobody, _) => false,
-            (Audience::Everybody, _) | (Audience::Loopback, Peer::Local) => true,
-            (Audience::Loopback, Peer::Circuit(_)) => false,
-            (Audience::Loopback, Peer::Address(address)) => {
-                address.to_canonical().is_loopback() && !self.is_trusted_proxy(address)
-            }
-        }
     }
 
     /// Who asks: the peer of the connection, or whom it names if it is a trusted proxy (`Forwarded` of RFC 7239, else

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::transport::{Audience, CircuitStats, Incoming, Listener, OnRefusal};
+use crate::transport::{CircuitStats, Incoming, Listener, OnRefusal};
 use ephemeral_tor::TorError;
 
 use circuits::Circuits;
@@ -72,8 +72,6 @@ pub struct Config {
     pub circuit_burst: u32,
     /// Whether only those can find the service whose discovery key was added, see [`clients`].
     pub restricted: bool,
-    /// Whether `/stats`, `/metrics` and the counts of `/health` are shown to whoever can connect.
-    pub show_stats: bool,
     /// Bytes that Arti's queues may take before it closes the circuits that hold most, unless `tor` sets
     /// `system.memory.max`. Not counted: its directory and its code.
     pub memory_bytes: usize,
@@ -96,7 +94,6 @@ impl Default for Config {
             circuits_per_second: 25,
             circuit_burst: 100,
             restricted: false,
-            show_stats: false,
             memory_bytes: 128 << 20,
             tor: toml::Table::new(),
         }
@@ -183,8 +180,7 @@ pub async fn run(
         status.proof_of_work = settings.proof_of_work;
         status.restricted = settings.restricted.then_some(0);
     });
-    let figures = if settings.show_stats { Audience::Everybody } else { Audience::Nobody };
-    let listener = Arc::new(Listener { names: vec![address.clone()], figures, ..Listener::default() });
+    let listener = Arc::new(Listener { names: vec![address.clone()], ..Listener::default() });
     let mut reachability = reachability::Reachability::new(outlets.status.clone(), Instant::now());
     let mut circuits = Circuits::new(&settings, listener, outlets, cancel.clone());
 

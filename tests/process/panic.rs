@@ -18,6 +18,8 @@ use tokio::time::timeout;
 
 use crate::SERVER;
 
+/// The exit code where something is left that was to be erased.
+const NOT_ERASED: i32 = 74;
 const LOCAL: [&str; 2] = ["--no-tor", "--clearnet=127.0.0.1:0"];
 /// A Tor network of which nothing answers: the daemon has its identity, and nobody is asked for anything.
 const NO_NETWORK: &str = r#"
@@ -47,8 +49,13 @@ async fn does(directory: &Path, arguments: &[&str]) -> String {
 
 /// What it complains about.
 async fn refuses(directory: &Path, arguments: &[&str]) -> String {
+    fails(directory, arguments, 1).await
+}
+
+/// What it complains about with this exit code.
+async fn fails(directory: &Path, arguments: &[&str], code: i32) -> String {
     let output = command(directory, arguments).await;
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
     String::from_utf8(output.stderr).unwrap()
 }
 
@@ -136,7 +143,9 @@ async fn panic_over_the_socket_erases_what_waits_on_the_heap() {
     assert_eq!(figures(directory.path()).await["pending_messages"], 1);
     let before_it = times_in_memory(daemon.process(), "canary-on-heap");
 
-    assert_eq!(does(directory.path(), &["panic", "--yes"]).await, "everything that waited is erased");
+    let said = does(directory.path(), &["panic", "--yes"]).await;
+    let state = directory.path().join("state");
+    assert_eq!(said, format!("everything that waited is erased: 1 messages, of the server on {}", state.display()));
     until_closed(&mut alice).await;
     drop(alice);
     // The mailbox's copy, and that in the buffer of the session through which it came, once that has ended.
@@ -176,12 +185,14 @@ async fn panic_with_keys_ends_the_server_and_its_address() {
     // A socket that leads elsewhere: the server on this state does not answer there.
     let elsewhere = directory.path().join("elsewhere.sock");
     let arguments = ["panic", "--keys", "--yes", "--admin-socket", elsewhere.to_str().unwrap()];
-    let refused = refuses(directory.path(), &arguments).await;
-    assert!(refused.contains("nothing was removed. End that process"), "{refused}");
+    let refused = fails(directory.path(), &arguments, NOT_ERASED).await;
+    assert!(refused.contains("a process uses the state directory") && refused.contains("is not erased"), "{refused}");
+    assert!(refused.contains("state/wipe is left: the next start wipes first"), "{refused}");
     assert_eq!(does(directory.path(), &["address"]).await, address);
 
     let said = does(directory.path(), &["panic", "--keys", "--yes"]).await;
-    assert!(said.contains("the identity is gone, and the server has stopped"), "{said}");
+    assert!(said.contains("state is gone, and the server has stopped"), "{said}");
+    assert!(said.contains("may hold the address"), "{said}");
     let status = daemon.ended().await;
     assert!(status.success(), "{status}: {}", daemon.log());
     until_closed(&mut alice).await;
@@ -200,7 +211,8 @@ async fn without_a_server_panic_with_keys_removes_them_by_itself() {
     assert!(refuses(directory.path(), &["panic", "--keys"]).await.contains("no terminal"));
     assert_eq!(does(directory.path(), &["address"]).await, address);
     let said = does(directory.path(), &["panic", "--keys", "--yes"]).await;
-    assert!(said.starts_with("no server runs; the identity in"), "{said}");
+    assert!(said.starts_with("no server runs; the identity in") && said.contains("state is gone"), "{said}");
+    assert!(said.contains("state/wipe is left: the next start wipes first"), "{said}");
     assert!(!directory.path().join("state/tor").exists());
     assert_ne!(does(directory.path(), &["address"]).await, address);
 }
@@ -226,13 +238,14 @@ async fn when_nobody_has_checked_in_the_dead_man_switch_erases_what_waits_and_go
     daemon.signal(Signal::KILL);
     daemon.ended().await;
 
-    // In the last quarter it warns, and whoever looks has checked in.
+    // In the last quarter it warns. A script that looks at it is nobody's sign of life.
     checked_in_hours_ago(directory.path(), 40);
     let mut daemon = Daemon::start_under(SERVER, Some(&mut manager), directory.path(), &configuration, &LOCAL);
     let url: ServerUrl = daemon.says("clearnet ").await.parse().unwrap();
     assert!(daemon.log().contains("in 8 h the dead-man switch erases everything that waits"), "{}", daemon.log());
     let status = does(directory.path(), &["status"]).await;
-    assert!(status.contains("WAS ABOUT TO GO OFF: "), "{status}");
+    assert!(status.contains("ABOUT TO GO OFF: "), "{status}");
+    assert_eq!(figures(directory.path()).await["dead_man"]["low"], true);
     assert!(does(directory.path(), &["check-in"]).await.starts_with("checked in: 2 d from now on; "), "a check-in");
     assert_eq!(figures(directory.path()).await["dead_man"]["low"], false);
     let (_bob, welcome) = connect(2, &url).await;

@@ -1,13 +1,19 @@
-//! `/stats`, `/metrics` and `/blocks`: what they say, to whom, and what they never say.
+//! The operator's plane: what its answers say, who can ask, and what they never say.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use ephemeral::transport::{Audience, Listener, Peer};
-use ephemeral_core::limits;
+use bytes::Bytes;
+use ephemeral::admin::{Actions, Plane, routes, scrape};
+use ephemeral::transport::{Listener, Peer};
+use ephemeral_core::{dead_man, limits};
 use ephemeral_test_support::rig::{Answer, HOST, Options, Rig, fingerprint, lenient, message, pass, settle};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{HeaderMap, Method, Response};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
 
 async fn ask_as(rig: &mut Rig, peer: Peer, method: &str, path: &str, headers: &str) -> Answer {
     let mut stream = rig.connect_as(peer);
@@ -18,10 +24,37 @@ async fn ask_as(rig: &mut Rig, peer: Peer, method: &str, path: &str, headers: &s
     Answer::parse(&answer)
 }
 
-async fn stats(rig: &mut Rig) -> Value {
-    let (status, stats) = rig.request("GET", "/stats").await;
-    assert_eq!(status, 200);
-    stats
+/// The operator's plane of this server.
+fn plane(rig: &Rig) -> Arc<Plane> {
+    let actions = Actions::open(PathBuf::from("/nonexistent"), dead_man::Config::default());
+    Plane::new(watch::channel(Arc::clone(&rig.server)).1, actions)
+}
+
+async fn read(response: Response<Full<Bytes>>) -> (u16, String) {
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// What the admin socket answers.
+async fn operator(rig: &Rig, method: Method, target: &str, body: &Value) -> (u16, String) {
+    let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
+    read(routes::answer(&method, &target.parse().unwrap(), &body, &plane(rig))).await
+}
+
+async fn get(rig: &Rig, path: &str) -> Value {
+    let (status, body) = operator(rig, Method::GET, path, &Value::Null).await;
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// What the listener of `[metrics]` answers.
+async fn scraped(rig: &Rig, method: Method, path: &str, hosts: &[&str]) -> (u16, String) {
+    let mut headers = HeaderMap::new();
+    for host in hosts {
+        headers.append("host", host.parse().unwrap());
+    }
+    read(scrape::route(&method, path, &headers, &plane(rig))).await
 }
 
 /// A server that has seen something of everything.
@@ -50,8 +83,8 @@ async fn eventful() -> Rig {
 
 #[tokio::test(start_paused = true)]
 async fn the_statistics_count_what_happened_and_say_what_the_bounds_are() {
-    let mut rig = eventful().await;
-    let stats = ask_as(&mut rig, Peer::Local, "GET", "/stats", "").await.json();
+    let rig = eventful().await;
+    let stats = get(&rig, "/stats").await;
     let messages = json!({"accepted": 3, "duplicates": 1, "rejected": 1, "delivered": 1, "expired": 1});
     assert_eq!(stats["messages"], messages);
     assert_eq!(stats["last_minute"], messages, "all of it happened just now");
@@ -66,9 +99,9 @@ async fn the_statistics_count_what_happened_and_say_what_the_bounds_are() {
 
 #[tokio::test(start_paused = true)]
 async fn neither_a_fingerprint_nor_an_address_nor_content_nor_an_id_is_in_them() {
-    let mut rig = eventful().await;
+    let rig = eventful().await;
     for path in ["/stats", "/metrics", "/blocks", "/health"] {
-        let body = ask_as(&mut rig, Peer::Local, "GET", path, "").await.body;
+        let (_, body) = operator(&rig, Method::GET, path, &Value::Null).await;
         assert!(body.len() > 20, "{path}: {body}");
         for secret in [&fingerprint(1), &fingerprint(2), &fingerprint(3), "127.0.0.1", "secret", "id-"] {
             assert!(!body.contains(secret), "{secret} in {path}: {body}");
@@ -77,35 +110,89 @@ async fn neither_a_fingerprint_nor_an_address_nor_content_nor_an_id_is_in_them()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_figures_are_shown_on_this_machine_and_are_absent_for_everybody_else() {
+async fn no_stranger_and_nobody_on_this_machine_finds_the_operators_routes_on_a_listener_for_clients() {
     let mut rig = Rig::new();
     let (near, far) = (Peer::Address("127.0.0.5".parse().unwrap()), Peer::Address("192.0.2.1".parse().unwrap()));
-    for path in ["/stats", "/metrics"] {
-        assert_eq!(ask_as(&mut rig, near, "GET", path, "").await.status, 200);
-        assert_eq!(ask_as(&mut rig, near, "POST", path, "").await.status, 405);
-        for method in ["GET", "HEAD", "POST", "OPTIONS"] {
-            assert_eq!(ask_as(&mut rig, far, method, path, "").await.status, 404, "{method} {path}");
-        }
-        for header in ["X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1", "Via: 1.1 proxy"] {
-            let proxied = ask_as(&mut rig, near, "GET", path, &format!("{header}\r\n")).await;
-            assert_eq!(proxied.status, 404, "whoever a proxy on this machine speaks for is not on it: {header}");
+    let onion = Listener { names: vec![HOST.into()], ..Listener::default() };
+    for (listener, peers) in [(Arc::clone(&rig.listener), vec![near, far]), (Arc::new(onion), vec![Peer::Circuit(1)])] {
+        rig.listener = listener;
+        for peer in peers {
+            for path in ["/stats", "/metrics", "/blocks", "/unblock", "/panic", "/check-in"] {
+                for method in ["GET", "HEAD", "POST", "DELETE", "OPTIONS"] {
+                    assert_eq!(ask_as(&mut rig, peer, method, path, "").await.status, 404, "{method} {path}");
+                }
+            }
+            let health = ask_as(&mut rig, peer, "GET", "/health", "").await.json();
+            assert!(health.get("clients").is_none() && health.get("pending_messages").is_none(), "{health}");
         }
     }
-    assert_eq!(ask_as(&mut rig, near, "GET", "/blocks", "").await.status, 404, "for the administrator's socket");
-    for (figures, status) in [(Audience::Nobody, 404), (Audience::Everybody, 200)] {
-        rig.listener = Arc::new(Listener { names: vec![HOST.into()], figures, ..Listener::default() });
-        assert_eq!(ask_as(&mut rig, Peer::Circuit(1), "GET", "/stats", "").await.status, status);
-        let health = ask_as(&mut rig, Peer::Circuit(2), "GET", "/health", "").await.json();
-        assert_eq!(health.get("clients").is_some(), status == 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_listener_for_prometheus_has_one_route_and_is_named_by_an_address() {
+    let rig = Rig::new();
+    for host in ["127.0.0.1:9100", "localhost:9100", "[::1]:9100", "192.0.2.1"] {
+        let (status, text) = scraped(&rig, Method::GET, "/metrics", &[host]).await;
+        assert!(status == 200 && text.contains("ephemeral_ready 1\n"), "{host}: {text}");
+    }
+    // A page that rebinds a name of its own to this machine says that name.
+    for hosts in [&["evil.example"][..], &[], &["localhost", "evil.example"], &["127.0.0.1.evil.example:9100"]] {
+        assert_eq!(scraped(&rig, Method::GET, "/metrics", hosts).await.0, 421, "{hosts:?}");
+    }
+    for path in ["/", "/stats", "/blocks", "/health", "/panic", "/check-in", "/ws", "/metrics/"] {
+        for method in [Method::GET, Method::POST] {
+            assert_eq!(scraped(&rig, method, path, &["localhost"]).await.0, 404, "{path}");
+        }
+    }
+    assert_eq!(scraped(&rig, Method::POST, "/metrics", &["localhost"]).await.0, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operators_request_that_is_misspelt_does_nothing() {
+    let mut rig = Rig::new();
+    let mut alice = rig.login(1).await;
+    alice.sends("m", 2, "x").await;
+    for (target, body) in [
+        ("/panic?keys=true", Value::Null),
+        ("/panic", json!({"key": true})),
+        ("/panic", json!({"keys": "yes"})),
+        ("/panic", json!([])),
+        ("/check-in", json!({"x": 1})),
+    ] {
+        let (status, answer) = operator(&rig, Method::POST, target, &body).await;
+        assert_eq!(status, 400, "{target} {body}: {answer}");
+    }
+    assert_eq!(operator(&rig, Method::GET, "/panic", &Value::Null).await.0, 404);
+    assert_eq!(rig.waiting(), 1);
+    let (status, answer) = operator(&rig, Method::POST, "/panic", &Value::Null).await;
+    let expected = json!({"messages": 1, "keys": false, "state_dir": "/nonexistent"});
+    assert_eq!((status, serde_json::from_str::<Value>(&answer).unwrap()), (200, expected));
+    assert_eq!(rig.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wipe_between_two_samples_leaves_the_rates_right() {
+    let mut rig = Rig::new();
+    let mut alice = rig.login(1).await;
+    alice.sends("m", 2, "x").await;
+    rig.server.metrics.sample();
+    pass(61).await;
+    rig.server.metrics.sample();
+    pass(61).await;
+    operator(&rig, Method::POST, "/panic", &Value::Null).await;
+    let stats = get(&rig, "/stats").await;
+    for (what, count) in stats["last_minute"].as_object().unwrap() {
+        assert_eq!(count, 0, "{what}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_text_of_prometheus_keeps_its_conventions() {
-    let mut rig = eventful().await;
-    let answer = ask_as(&mut rig, Peer::Local, "GET", "/metrics", "").await;
-    assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text; version=1.0.0"));
-    let text = answer.body;
+    let rig = eventful().await;
+    let answer = routes::answer(&Method::GET, &"/metrics".parse().unwrap(), &[], &plane(&rig));
+    let kind = answer.headers()["content-type"].to_str().unwrap();
+    assert!(kind.starts_with("application/openmetrics-text; version=1.0.0"), "{kind}");
+    let (_, text) = read(answer).await;
     assert!(text.ends_with("# EOF\n"), "{text}");
     for line in [
         "ephemeral_ready 1",
@@ -130,30 +217,30 @@ async fn the_text_of_prometheus_keeps_its_conventions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_administrator_sees_who_is_blocked_and_can_end_it() {
+async fn the_operator_sees_who_is_blocked_and_can_end_it() {
     let mut rig = eventful().await;
-    let blocks = ask_as(&mut rig, Peer::Local, "GET", "/blocks", "").await.json()["blocks"].clone();
+    let blocks = get(&rig, "/blocks").await["blocks"].clone();
     let names: Vec<_> = blocks.as_array().unwrap().iter().map(|block| block["who"].as_str().unwrap()).collect();
     assert_eq!(names.len(), 2);
     let address = names.iter().find(|name| name.starts_with("address-")).expect("an address");
     assert_eq!(rig.ask("GET", "/health").await.status, 403);
-    assert_eq!(ask_as(&mut rig, Peer::Local, "DELETE", "/blocks/address-nobody", "").await.status, 404);
-    assert_eq!(ask_as(&mut rig, Peer::Local, "PUT", &format!("/blocks/{address}"), "").await.status, 405);
-    assert_eq!(ask_as(&mut rig, Peer::Local, "DELETE", &format!("/blocks/{address}"), "").await.status, 200);
+    let nobody = json!({"who": "address-nobody"});
+    assert_eq!(operator(&rig, Method::POST, "/unblock", &nobody).await.0, 404);
+    assert_eq!(operator(&rig, Method::POST, "/unblock", &json!({"who": address})).await.0, 200);
     assert_eq!(rig.ask("GET", "/health").await.status, 200);
-    let left = ask_as(&mut rig, Peer::Local, "GET", "/blocks", "").await.json();
+    let left = get(&rig, "/blocks").await;
     assert_eq!(left["blocks"].as_array().unwrap().len(), 1, "the fingerprint");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_statistics_are_there_for_a_peer_that_asks_again_and_again() {
+async fn the_statistics_are_there_for_whoever_asks_again_and_again() {
     let mut rig = Rig::new();
     let mut alice = rig.login(1).await;
     alice.sends("m", 2, "x").await;
-    let first = stats(&mut rig).await;
+    let first = get(&rig, "/stats").await;
     rig.server.metrics.sample();
     pass(61).await;
-    let second = stats(&mut rig).await;
+    let second = get(&rig, "/stats").await;
     assert_eq!((&first["uptime_s"], &second["uptime_s"]), (&json!(0), &json!(61)));
     let accepted = |stats: &Value| (stats["messages"]["accepted"].clone(), stats["last_minute"]["accepted"].clone());
     assert_eq!((accepted(&first), accepted(&second)), ((json!(1), json!(1)), (json!(1), json!(0))));

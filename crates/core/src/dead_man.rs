@@ -5,7 +5,7 @@
 //! that goes forward by more than a day at once (or a machine that was off for longer) leaves at least one day of running
 //! time to check in.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::protocol::Millis;
 
@@ -75,7 +75,7 @@ pub enum Verdict {
 }
 
 /// The switch as it is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadManStats {
     /// The last check-in.
     pub checked_in: Millis,

@@ -1,37 +1,44 @@
 //! The live screen of `status --watch`.
 
+mod narrow;
+mod wide;
+
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, stdout};
 use std::time::Duration;
 
-use ratatui::DefaultTerminal;
-use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
-use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::{Color, Modifier, Style, Stylize as _};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Gauge, List, Paragraph, Sparkline};
-use serde_json::Value;
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{self, EnterAlternateScreen};
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Line;
+use ratatui::{DefaultTerminal, Frame, TerminalOptions, Viewport};
 
 use super::text;
+use crate::admin::routes::StatsAnswer;
+use crate::http::Health;
+use crate::hub::Totals;
 
 /// Looks that the curves show, at most.
 const HISTORY: usize = 300;
-/// What has a curve: its title and where its total is.
-const CURVES: [(&str, &str); 3] =
-    [("accepted", "/messages/accepted"), ("delivered", "/messages/delivered"), ("refused", "/messages/rejected")];
-/// What has a bound: its title, the value and the bound.
-const BOUNDED: [(&str, &str, &str); 4] = [
-    ("clients", "/clients", "/bounds/clients"),
-    ("circuits", "/onion/circuits", "/bounds/circuits"),
-    ("not authenticated", "/unauthenticated", "/bounds/unauthenticated"),
-    ("waiting", "/pending_bytes", "/bounds/bytes"),
+/// Columns and rows that are drawn, at most: a terminal may say that it has billions of cells.
+const LARGEST: (u16, u16) = (500, 200);
+/// For a terminal that says it has none.
+const USUAL: (u16, u16) = (80, 24);
+/// Columns and rows from which on there are panels and curves.
+const WIDE: (u16, u16) = (100, 30);
+/// The curves: a title, and what is counted.
+const CURVES: [(&str, fn(&Totals) -> u64); 3] = [
+    ("accepted", |totals| totals.accepted),
+    ("delivered", |totals| totals.delivered),
+    ("refused", |totals| totals.rejected),
 ];
 
 /// What is shown.
 #[derive(Default)]
 struct View {
-    figures: Option<Value>,
+    answer: Option<StatsAnswer>,
     /// Why there is nothing newer.
     trouble: Option<String>,
     /// What was added between two looks, the newest last.
@@ -41,18 +48,29 @@ struct View {
 /// The terminal, until this is dropped.
 pub(super) struct Screen {
     terminal: DefaultTerminal,
+    area: Rect,
     view: View,
 }
 
 impl Screen {
     /// Takes the terminal.
     pub(super) fn open() -> io::Result<Self> {
-        Ok(Self { terminal: ratatui::try_init()?, view: View::default() })
+        let area = area(terminal::size());
+        let viewport = Viewport::Fixed(area);
+        let terminal = ratatui::try_init_with_options(TerminalOptions { viewport })?;
+        let screen = Self { terminal, area, view: View::default() };
+        execute!(stdout(), EnterAlternateScreen)?;
+        Ok(screen)
     }
 
     /// Shows the figures or, where there are none, the last ones and why.
-    pub(super) fn show(&mut self, figures: Result<&Value, String>) -> io::Result<()> {
-        self.view.take(figures);
+    pub(super) fn show(&mut self, next: Result<StatsAnswer, String>) -> io::Result<()> {
+        self.view.take(next);
+        let area = area(terminal::size());
+        if area != self.area {
+            self.area = area;
+            self.terminal.resize(area)?;
+        }
         let view = &self.view;
         self.terminal.draw(|frame| view.draw(frame)).map(drop)
     }
@@ -82,101 +100,84 @@ impl Drop for Screen {
     }
 }
 
+/// Returns what is drawn on, whatever the terminal says of its size.
+fn area(size: io::Result<(u16, u16)>) -> Rect {
+    let (width, height) = size.ok().filter(|(width, height)| *width > 0 && *height > 0).unwrap_or(USUAL);
+    Rect::new(0, 0, width.min(LARGEST.0), height.min(LARGEST.1))
+}
+
 impl View {
-    fn take(&mut self, figures: Result<&Value, String>) {
-        match figures {
-            Ok(figures) => {
-                for (curve, (_, pointer)) in self.curves.iter_mut().zip(CURVES) {
-                    if let Some(before) = &self.figures {
-                        let added = text::number(figures, pointer).saturating_sub(text::number(before, pointer));
-                        curve.push_back(added);
-                    }
-                    if curve.len() > HISTORY {
-                        curve.pop_front();
-                    }
-                }
-                self.figures = Some(figures.clone());
-                self.trouble = None;
+    fn take(&mut self, next: Result<StatsAnswer, String>) {
+        let answer = match next {
+            Ok(answer) => answer,
+            Err(trouble) => {
+                self.trouble = Some(trouble);
+                return;
             }
-            Err(trouble) => self.trouble = Some(trouble),
+        };
+        for (curve, (_, count)) in self.curves.iter_mut().zip(CURVES) {
+            if let Some(before) = &self.answer {
+                curve.push_back(count(&answer.stats.messages).saturating_sub(count(&before.stats.messages)));
+            }
+            if curve.len() > HISTORY {
+                curve.pop_front();
+            }
         }
+        self.answer = Some(answer);
+        self.trouble = None;
     }
 
     fn draw(&self, frame: &mut Frame<'_>) {
-        let Some(figures) = &self.figures else { return };
-        let rows = text::rows(figures);
-        let height = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2);
-        let [head, middle, curves, events, foot] = Layout::vertical([
-            Constraint::Length(1),
-            Constraint::Length(height.max(10)),
-            Constraint::Length(6),
-            Constraint::Min(3),
-            Constraint::Length(1),
-        ])
-        .areas(frame.area());
-        let [left, right] = Layout::horizontal([Constraint::Min(40), Constraint::Length(38)]).areas(middle);
-        frame.render_widget(self.headline(figures), head);
-        let rows = rows.into_iter().map(|(name, value)| {
-            Line::from(vec![Span::styled(format!("{name:<18} "), Style::new().fg(Color::DarkGray)), Span::raw(value)])
-        });
-        frame.render_widget(Paragraph::new(rows.collect::<Vec<_>>()).block(panel("now")), left);
-        bounds(frame, right, figures);
-        self.draw_curves(frame, curves);
-        draw_events(frame, events, figures);
-        let keys = Line::from("q ends this screen, not the server").fg(Color::DarkGray);
-        frame.render_widget(keys, foot);
+        let Some(answer) = &self.answer else { return };
+        let area = frame.area();
+        let head = self.head(answer, usize::from(area.width));
+        if area.width >= WIDE.0 && area.height >= WIDE.1 {
+            wide::draw(frame, head, &answer.stats, &self.curves);
+        } else {
+            narrow::draw(frame, head, &answer.stats);
+        }
     }
 
-    fn headline(&self, figures: &Value) -> Line<'static> {
-        if let Some(trouble) = &self.trouble {
-            return Line::from(trouble.clone()).style(Style::new().fg(Color::Red).add_modifier(Modifier::BOLD));
-        }
-        let color = match text::text(figures, "/status") {
-            "healthy" => Color::Green,
-            "starting" => Color::Yellow,
-            _ => Color::Red,
+    /// Says whether clients can connect, or why nobody knows, and then the whole address.
+    fn head(&self, answer: &StatsAnswer, width: usize) -> Vec<Line<'static>> {
+        let color = match answer.status {
+            _ if self.trouble.is_some() => Color::Red,
+            Health::Healthy => Color::Green,
+            Health::Starting => Color::Yellow,
+            Health::Degraded | Health::Draining => Color::Red,
         };
-        Line::from(vec![Span::styled("● ", Style::new().fg(color)), Span::raw(text::headline(figures)).bold()])
+        let said = self.trouble.clone().unwrap_or_else(|| text::reachability(answer));
+        let style = Style::new().fg(color).add_modifier(Modifier::BOLD);
+        let said = wrapped(&format!("● {said}"), width).into_iter().map(|line| Line::from(line).style(style));
+        let address = text::address(&answer.stats).map(|address| wrapped(&address, width)).unwrap_or_default();
+        said.chain(address.into_iter().map(Line::from)).collect()
     }
+}
 
-    fn draw_curves(&self, frame: &mut Frame<'_>, area: Rect) {
-        let areas = Layout::horizontal([Constraint::Fill(1); CURVES.len()]).split(area);
-        for (((title, _), curve), area) in CURVES.iter().zip(&self.curves).zip(areas.iter()) {
-            let width = usize::from(area.width.saturating_sub(2));
-            let data: Vec<u64> = curve.iter().skip(curve.len().saturating_sub(width)).copied().collect();
-            let title = format!("{title} · {}/s", curve.back().unwrap_or(&0));
-            let curve = Sparkline::default().data(data).style(Style::new().fg(Color::Cyan)).block(panel(title));
-            frame.render_widget(curve, *area);
+/// Breaks a text into lines of so many columns: between words, and within those that are longer than a line.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        let blank = usize::from(used > 0);
+        for character in " ".chars().take(blank).chain(word.chars()) {
+            if used >= width {
+                lines.push(String::new());
+                used = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(character);
+                used += 1;
+            }
         }
     }
-}
-
-fn panel<'title>(title: impl Into<Line<'title>>) -> Block<'title> {
-    Block::bordered().border_type(BorderType::Rounded).border_style(Style::new().fg(Color::DarkGray)).title(title)
-}
-
-fn bounds(frame: &mut Frame<'_>, area: Rect, figures: &Value) {
-    let shown: Vec<_> = BOUNDED.into_iter().filter(|(_, _, bound)| text::number(figures, bound) > 0).collect();
-    let areas = Layout::vertical(vec![Constraint::Length(2); shown.len()]).split(panel("").inner(area));
-    frame.render_widget(panel("of what there may be"), area);
-    for ((title, value, bound), area) in shown.into_iter().zip(areas.iter()) {
-        #[allow(clippy::cast_precision_loss, reason = "a bar on a screen")]
-        let ratio = (text::number(figures, value) as f64 / text::number(figures, bound) as f64).clamp(0.0, 1.0);
-        let color = if ratio < 0.7 { Color::Green } else { Color::Red };
-        let gauge = Gauge::default()
-            .ratio(ratio)
-            .label(format!("{title} {:.0} %", ratio * 100.0))
-            .gauge_style(Style::new().fg(color).bg(Color::Black));
-        frame.render_widget(gauge, Rect { height: area.height.min(1), ..*area });
-    }
-}
-
-fn draw_events(frame: &mut Frame<'_>, area: Rect, figures: &Value) {
-    let kinds =
-        text::kinds(figures).iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", ");
-    let title = if kinds.is_empty() { "security events: none".to_owned() } else { format!("security events: {kinds}") };
-    let lines = text::recent(figures, usize::from(area.height));
-    frame.render_widget(List::new(lines).block(panel(title)), area);
+    lines
 }
 
 #[cfg(test)]
@@ -185,28 +186,32 @@ mod tests {
     use ratatui::backend::TestBackend;
     use serde_json::json;
 
+    use super::super::text::tests::{answer, onion};
     use super::*;
 
-    fn drawn(view: &View) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(110, 32)).unwrap();
+    fn drawn(view: &View, width: u16, height: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| view.draw(frame)).unwrap();
         terminal.backend().to_string()
     }
 
-    fn figures(accepted: u64) -> Value {
-        json!({"status": "healthy", "uptime_s": 5, "version": "1", "clients": 8, "unauthenticated": 1,
-            "bounds": {"clients": 10, "unauthenticated": 100, "circuits": 0, "bytes": 1000}, "pending_bytes": 250,
-            "messages": {"accepted": accepted},
-            "security": {"counts": {"quota": 1}, "recent": [{"at": "T", "kind": "quota", "who": "key-abc"}]}})
+    /// What is on the screen, without the ends of its lines.
+    fn run_together(screen: &str) -> String {
+        screen.lines().map(|line| line.trim_matches('"').trim_end()).collect()
+    }
+
+    fn accepted(accepted: u64) -> StatsAnswer {
+        let totals = json!({"accepted": accepted, "duplicates": 0, "rejected": 0, "delivered": 0, "expired": 0});
+        answer(&json!({"messages": totals, "clients": 8}))
     }
 
     #[test]
     fn the_screen_shows_what_there_is_and_what_there_may_be() {
         let mut view = View::default();
-        view.take(Ok(&figures(100)));
-        view.take(Ok(&figures(142)));
-        let screen = drawn(&view);
-        for part in ["● running", "8 of 10", "clients 80 %", "waiting 25 %", "accepted · 42/s", "quota 1", "key-abc"]
+        view.take(Ok(accepted(100)));
+        view.take(Ok(accepted(142)));
+        let screen = drawn(&view, 110, 34);
+        for part in ["● running", "8 of 10", "clients 80 %", "waiting 25 %", "accepted · 42/s", "quota 5", "key-abc"]
         {
             assert!(screen.contains(part), "{part} is not in\n{screen}");
         }
@@ -216,19 +221,49 @@ mod tests {
     #[test]
     fn when_the_daemon_is_gone_the_last_figures_stay_and_the_reason_is_shown() {
         let mut view = View::default();
-        view.take(Ok(&figures(1)));
+        view.take(Ok(accepted(1)));
         view.take(Err("no ephemeral-server answers".into()));
-        let screen = drawn(&view);
-        assert!(screen.contains("no ephemeral-server answers") && screen.contains("8 of 10"), "{screen}");
+        for (width, height) in [(110, 32), (40, 24)] {
+            let screen = drawn(&view, width, height);
+            assert!(screen.contains("no ephemeral-server answers") && screen.contains("8 of 10"), "{screen}");
+        }
     }
 
     #[test]
-    fn a_small_terminal_is_no_error() {
-        let mut view = View::default();
-        view.take(Ok(&figures(1)));
-        for (width, height) in [(1, 1), (20, 5), (40, 12)] {
-            let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-            terminal.draw(|frame| view.draw(frame)).unwrap();
+    fn at_80_and_at_40_columns_the_address_is_whole_and_one_line_says_whether_clients_can_connect() {
+        for (status, phase, said) in [
+            ("healthy", "reachable", "● reachable: clients can connect"),
+            ("degraded", "degraded", "● NOT REACHABLE, it goes on trying: no network"),
+        ] {
+            let mut view = View::default();
+            view.take(Ok(answer(&json!({"status": status, "onion": onion(phase)}))));
+            for (width, height) in [(40, 24), (80, 24), (110, 34)] {
+                let screen = drawn(&view, width, height);
+                let address = format!("http://{}.onion", "a".repeat(56));
+                assert!(run_together(&screen).contains(&address), "{width} columns:\n{screen}");
+                let whole = run_together(&screen).replace(' ', "");
+                assert!(whole.contains(&said.replace(' ', "")), "{width} columns:\n{screen}");
+                assert_eq!(whole.to_lowercase().matches("reachable").count(), 1, "{width} columns:\n{screen}");
+            }
         }
+    }
+
+    #[test]
+    fn no_size_of_a_terminal_is_an_error() {
+        let mut view = View::default();
+        view.take(Ok(answer(&json!({"onion": onion("reachable")}))));
+        for size in [(1, 1), (20, 5), (40, 12), (100, 30), (65_535, 65_535), (65_535, 1), (1, 65_535), (0, 0)] {
+            let area = area(Ok(size));
+            assert!(u32::from(area.width) * u32::from(area.height) <= 100_000, "{size:?}");
+            drawn(&view, area.width, area.height);
+        }
+        assert_eq!(area(Err(io::ErrorKind::Other.into())), Rect::new(0, 0, 80, 24));
+    }
+
+    #[test]
+    fn lines_break_between_words_and_within_those_that_are_too_long() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a longerthanthat b", 5), ["a", "longe", "rthan", "that", "b"]);
+        assert_eq!(wrapped("", 0), [""]);
     }
 }

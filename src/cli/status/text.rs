@@ -1,16 +1,9 @@
 //! The daemon's figures in words.
 
-use serde_json::Value;
-
-/// A number of the figures; 0 where there is none.
-pub(in crate::cli) fn number(figures: &Value, pointer: &str) -> u64 {
-    figures.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
-}
-
-/// A text of the figures; empty where there is none.
-pub(in crate::cli) fn text<'figures>(figures: &'figures Value, pointer: &str) -> &'figures str {
-    figures.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
+use crate::admin::routes::{BlocksAnswer, StatsAnswer};
+use crate::http::Health;
+use crate::metrics::{Onion, SecurityEvent, Stats};
+use ephemeral_core::dead_man::DeadManStats;
 
 /// `1 d 2 h`, `3 min 4 s`: the two largest units.
 pub(in crate::cli) fn duration(seconds: u64) -> String {
@@ -41,170 +34,196 @@ pub(super) fn bytes(bytes: u64) -> String {
     format!("{size:.1} TiB")
 }
 
-/// What matters most, in one line.
-pub(super) fn headline(figures: &Value) -> String {
-    let state = match text(figures, "/status") {
-        "healthy" if figures.get("onion").is_some() => "reachable: clients can connect".to_owned(),
-        "healthy" => "running, without an onion service".to_owned(),
-        "starting" => format!(
-            "starting: {} %, {}",
-            number(figures, "/onion/bootstrap_percent"),
-            text(figures, "/onion/bootstrap")
+/// Says whether clients can connect: the only place that does.
+pub(super) fn reachability(answer: &StatsAnswer) -> String {
+    match (answer.status, &answer.stats.onion) {
+        (Health::Healthy, Some(_)) => "reachable: clients can connect".to_owned(),
+        (Health::Healthy, None) => "running, without an onion service".to_owned(),
+        (Health::Draining, _) => "draining: it is about to end".to_owned(),
+        (Health::Starting, Some(onion)) if onion.bootstrap_percent >= 100 => {
+            "starting: publishing the onion service; clients cannot connect yet".to_owned()
+        }
+        (Health::Starting, Some(onion)) => format!(
+            "starting: connecting to the Tor network, {} %; clients cannot connect yet",
+            onion.bootstrap_percent
         ),
-        "degraded" => format!("NOT REACHABLE: {}", text(figures, "/onion/reason")),
-        other => other.to_owned(),
-    };
-    format!("{state} · up {} · version {}", duration(number(figures, "/uptime_s")), text(figures, "/version"))
+        (Health::Starting, None) => "starting; clients cannot connect yet".to_owned(),
+        (Health::Degraded, onion) => {
+            let reason = onion.as_ref().and_then(|onion| onion.reason.as_deref()).unwrap_or("the log says why");
+            format!("NOT REACHABLE, it goes on trying: {reason}")
+        }
+    }
 }
 
-/// The rows below the headline: a name, and what there is to say.
-pub(super) fn rows(figures: &Value) -> Vec<(&'static str, String)> {
-    let n = |pointer: &str| number(figures, pointer);
-    let of = |value: &str, bound: &str| format!("{} of {}", n(value), n(bound));
-    let mut rows = Vec::new();
-    if figures.get("onion").is_some() {
-        rows.push(("address", format!("http://{}", text(figures, "/onion/address"))));
-        rows.extend(onion(figures));
+/// Returns the address that clients are given, if there is one.
+pub(super) fn address(stats: &Stats) -> Option<String> {
+    let address = stats.onion.as_ref()?.address.as_ref()?;
+    Some(format!("http://{address}"))
+}
+
+/// The rows below: a name, and what there is to say. None of them says again whether clients can connect.
+pub(super) fn rows(stats: &Stats) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("up", format!("{} · version {}", duration(stats.uptime_s), stats.version))];
+    if let Some(onion) = &stats.onion {
+        rows.extend(onion_rows(onion, stats.bounds.circuits));
     }
-    rows.extend(dead_man(figures));
+    rows.extend(stats.dead_man.as_ref().map(dead_man));
     rows.extend([
-        ("clients", of("/clients", "/bounds/clients")),
-        ("not authenticated", of("/unauthenticated", "/bounds/unauthenticated")),
-        (
-            "waiting",
-            format!(
-                "{} messages, {} of {}",
-                n("/pending_messages"),
-                bytes(n("/pending_bytes")),
-                bytes(n("/bounds/bytes"))
-            ),
-        ),
-        (
-            "messages",
-            format!(
-                "{} accepted, {} delivered, {} expired, {} refused, {} sent again",
-                n("/messages/accepted"),
-                n("/messages/delivered"),
-                n("/messages/expired"),
-                n("/messages/rejected"),
-                n("/messages/duplicates")
-            ),
-        ),
+        ("clients", format!("{} of {}", stats.clients, stats.bounds.clients)),
+        ("not authenticated", format!("{} of {}", stats.unauthenticated, stats.bounds.unauthenticated)),
+        ("waiting", waiting(stats)),
+        ("messages", messages(stats)),
         (
             "last minute",
             format!(
                 "{} accepted, {} delivered, {} refused",
-                n("/last_minute/accepted"),
-                n("/last_minute/delivered"),
-                n("/last_minute/rejected")
+                stats.last_minute.accepted, stats.last_minute.delivered, stats.last_minute.rejected
             ),
         ),
-        (
-            "process",
-            format!("{} of memory, {} open files", bytes(n("/process/resident_bytes")), n("/process/open_files")),
-        ),
-        ("blocked", n("/security/blocked").to_string()),
+        ("process", process(stats)),
+        ("blocked", stats.security.blocked.to_string()),
     ]);
     rows
 }
 
-/// What there is to say of the dead-man switch: how it stood until this look at it, which is a check-in.
-fn dead_man(figures: &Value) -> Option<(&'static str, String)> {
-    let switch = figures.get("dead_man")?;
-    let what = if switch["keys"] == true { "everything and the identity" } else { "everything that waits" };
-    let left = duration(number(switch, "/left_s"));
-    let (days, since) = (number(switch, "/after_days"), text(switch, "/checked_in"));
-    let warning = if switch["low"] == true { "WAS ABOUT TO GO OFF: " } else { "" };
-    Some((
-        "dead-man switch",
-        format!("{warning}{left} were left of {days} d, then it erases {what} · checked in {since}"),
-    ))
+fn waiting(stats: &Stats) -> String {
+    let (held, bound) = (bytes(stats.pending_bytes as u64), bytes(stats.bounds.bytes as u64));
+    format!("{} messages, {held} of {bound}", stats.pending_messages)
 }
 
-/// What there is to say of the onion service.
-fn onion(figures: &Value) -> Vec<(&'static str, String)> {
-    let n = |pointer: &str| number(figures, pointer);
-    let tor = format!("{} % · Arti says: {}", n("/onion/bootstrap_percent"), text(figures, "/onion/arti"));
-    let probe = match figures.pointer("/onion/probe").filter(|probe| !probe.is_null()) {
+fn messages(stats: &Stats) -> String {
+    let totals = &stats.messages;
+    format!(
+        "{} accepted, {} delivered, {} expired, {} refused, {} sent again",
+        totals.accepted, totals.delivered, totals.expired, totals.rejected, totals.duplicates
+    )
+}
+
+fn process(stats: &Stats) -> String {
+    let process = &stats.process;
+    let mut text = format!("{} of memory, {} open files", bytes(process.resident_bytes), process.open_files);
+    if process.log_lines_dropped > 0 {
+        text += &format!(", {} log lines dropped: nobody reads stderr", process.log_lines_dropped);
+    }
+    text
+}
+
+/// Says how the dead-man switch stood until this look at it, which may be a check-in.
+fn dead_man(switch: &DeadManStats) -> (&'static str, String) {
+    let what = if switch.keys { "everything and the identity" } else { "everything that waits" };
+    let left = duration(switch.left_s);
+    let (days, since) = (switch.after_days, switch.checked_in);
+    let warning = if switch.low { "ABOUT TO GO OFF: " } else { "" };
+    ("dead-man switch", format!("{warning}{left} left of {days} d, then it erases {what} · checked in {since}"))
+}
+
+/// Says how the onion service is doing.
+fn onion_rows(onion: &Onion, circuits: usize) -> Vec<(&'static str, String)> {
+    let tried = match &onion.probe {
         Some(probe) => {
-            let went = if probe["answered"] == true { "answered" } else { "NOT answered" };
-            format!("{went} after {} ms, at {}", number(probe, "/took_ms"), text(probe, "/at"))
+            let went = if probe.answered { "answered" } else { "not answered" };
+            format!("{went} after {} ms, at {}", probe.took_ms, probe.at)
         }
         None => "not yet".to_owned(),
     };
-    let descriptor = figures.pointer("/onion/descriptor_age_s").and_then(Value::as_u64);
-    let descriptor = descriptor.map_or("not yet".to_owned(), |age| format!("{} ago", duration(age)));
-    let defence = if figures.pointer("/onion/proof_of_work") == Some(&Value::Bool(true)) { "on" } else { "off" };
-    let discovery = figures.pointer("/onion/restricted_to").and_then(Value::as_u64);
-    let discovery = discovery.map_or("everybody".to_owned(), |clients| format!("{clients} clients only"));
+    let published = match onion.descriptor_age_s {
+        Some(age) => format!("published {} ago", duration(age)),
+        None => "not published yet".to_owned(),
+    };
+    let points = onion.introduction_points;
+    let found_by = onion.restricted_to.map_or("everybody".to_owned(), |clients| format!("{clients} clients only"));
+    let defence = if onion.proof_of_work { "on" } else { "off" };
     vec![
-        ("tor", tor),
-        ("self-probe", probe),
-        ("descriptor", format!("published {descriptor}, {} introduction points", n("/onion/introduction_points"))),
+        ("last self-test", tried),
+        ("descriptor", format!("{published}, {points} introduction points")),
         (
             "circuits",
-            format!(
-                "{} of {}, {} of them with a session",
-                n("/onion/circuits"),
-                n("/bounds/circuits"),
-                n("/onion/established_circuits")
-            ),
+            format!("{} of {circuits}, {} of them with a session", onion.circuits, onion.established_circuits),
         ),
-        ("found by", format!("{discovery} · proof of work {defence}")),
+        ("found by", format!("{found_by} · proof of work {defence}")),
     ]
 }
 
-/// The kinds of security events that there were, the most frequent first.
-pub(super) fn kinds(figures: &Value) -> Vec<(String, u64)> {
-    let counts = figures.pointer("/security/counts").and_then(Value::as_object);
-    let mut kinds: Vec<_> = counts
-        .into_iter()
-        .flatten()
-        .filter_map(|(kind, count)| Some((kind.clone(), count.as_u64().filter(|&count| count > 0)?)))
-        .collect();
+/// Returns the kinds of security events that there were, the most frequent first.
+pub(super) fn kinds(stats: &Stats) -> Vec<(&str, u64)> {
+    let counts = stats.security.counts.iter().filter(|(_, count)| **count > 0);
+    let mut kinds: Vec<_> = counts.map(|(kind, count)| (kind.as_str(), *count)).collect();
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     kinds
 }
 
-/// The most recent security events, a line each.
-pub(super) fn recent(figures: &Value, most: usize) -> Vec<String> {
-    let events = figures.pointer("/security/recent").and_then(Value::as_array);
-    let line = |event: &Value| {
-        format!("{}  {:<16} {}", text(event, "/at"), text(event, "/kind"), text(event, "/who")).trim_end().to_owned()
+/// Returns the most recent security events, a line each.
+pub(super) fn recent(stats: &Stats, most: usize) -> Vec<String> {
+    let line = |event: &SecurityEvent| {
+        let SecurityEvent { at, kind, who } = event;
+        format!("{at}  {kind:<16} {}", who.as_deref().unwrap_or_default()).trim_end().to_owned()
     };
-    events.into_iter().flatten().take(most).map(line).collect()
+    stats.security.recent.iter().take(most).map(line).collect()
 }
 
-/// All of it, for a terminal that scrolls.
-pub(super) fn report(figures: &Value) -> String {
-    let mut report = format!("{}\n\n", headline(figures));
-    for (name, value) in rows(figures) {
+/// Lists the security events by kind.
+pub(super) fn kinds_line(stats: &Stats) -> Option<String> {
+    let kinds: Vec<_> = kinds(stats).iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    (!kinds.is_empty()).then(|| format!("security events: {}", kinds.join(", ")))
+}
+
+/// All of it, for a terminal that scrolls. The address is on a line of its own, so that no terminal cuts it.
+pub(super) fn report(answer: &StatsAnswer) -> String {
+    let stats = &answer.stats;
+    let mut report = format!("{}\n", reachability(answer));
+    if let Some(address) = address(stats) {
+        report.push_str(&format!("{address}\n"));
+    }
+    report.push('\n');
+    for (name, value) in rows(stats) {
         report.push_str(&format!("  {name:<18} {value}\n"));
     }
-    let kinds = kinds(figures);
-    if !kinds.is_empty() {
-        let kinds = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", ");
-        report.push_str(&format!("\nsecurity events: {kinds}\n"));
-        recent(figures, 10).iter().for_each(|line| report.push_str(&format!("  {line}\n")));
+    if let Some(kinds) = kinds_line(stats) {
+        report.push_str(&format!("\n{kinds}\n"));
+        recent(stats, 10).iter().for_each(|line| report.push_str(&format!("  {line}\n")));
     }
     report
 }
 
-/// Who is blocked.
-pub(super) fn blocks(blocks: &Value) -> String {
-    let list = blocks.get("blocks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    if list.is_empty() {
+/// Says who is blocked.
+pub(super) fn blocks(answer: &BlocksAnswer) -> String {
+    if answer.blocks.is_empty() {
         return "nobody is blocked\n".to_owned();
     }
-    let line = |block: &Value| format!("{}  until {}\n", text(block, "/who"), text(block, "/until"));
-    list.iter().map(line).collect()
+    answer.blocks.iter().map(|block| format!("{}  until {}\n", block.who, block.until)).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
+pub(super) mod tests {
+    use serde_json::{Value, json};
 
     use super::*;
+
+    /// Figures of a server, with these on top.
+    pub(in crate::cli::status) fn answer(more: &Value) -> StatsAnswer {
+        let totals = json!({"accepted": 0, "duplicates": 0, "rejected": 0, "delivered": 0, "expired": 0});
+        let mut figures = json!({
+            "status": "healthy", "state_dir": "/state", "version": "1", "timestamp": "2026-01-02T12:00:00.000Z",
+            "uptime_s": 61, "clients": 3, "unauthenticated": 1, "pending_messages": 0, "pending_bytes": 250,
+            "remembered_ids": 0, "known_fingerprints": 0, "messages": totals, "last_minute": totals,
+            "bounds": {"clients": 10, "unauthenticated": 100, "circuits": 0, "bytes": 1000, "ttl_s": 1, "max_ttl_s": 1},
+            "process": {"resident_bytes": 0, "open_files": 0, "tasks": 0},
+            "security": {"counts": {"malformed": 2, "quota": 5, "takeover": 0}, "blocked": 0, "remembered": 0,
+                "recent": [{"at": "2026-01-02T12:00:00.000Z", "kind": "quota", "who": "key-abc"}]},
+        });
+        for (key, value) in more.as_object().unwrap() {
+            figures[key] = value.clone();
+        }
+        serde_json::from_value(figures).unwrap()
+    }
+
+    /// An onion service with an address of the true length.
+    pub(in crate::cli::status) fn onion(phase: &str) -> Value {
+        json!({"address": format!("{}.onion", "a".repeat(56)), "reachability": phase, "reason": "no network",
+            "bootstrap_percent": 40, "bootstrap": "", "arti": "degraded, unreachable", "probe": null,
+            "descriptor_age_s": null, "introduction_points": 3, "circuits": 0, "established_circuits": 0,
+            "refused": {}, "proof_of_work": true, "restricted_to": null})
+    }
 
     #[test]
     fn times_and_sizes_are_written_for_people() {
@@ -214,37 +233,46 @@ mod tests {
     }
 
     #[test]
-    fn the_report_says_first_whether_clients_can_connect() {
-        let mut figures = json!({"status": "degraded", "onion": {"address": "a.onion", "reason": "no network"},
-            "uptime_s": 61, "version": "1", "clients": 3, "bounds": {"clients": 10},
-            "security": {"counts": {"malformed": 2, "quota": 5, "takeover": 0},
-                "recent": [{"at": "T", "kind": "quota", "who": "key-abc"}]}});
-        let report = report(&figures);
-        assert!(report.starts_with("NOT REACHABLE: no network · up 1 min 1 s · version 1\n"), "{report}");
-        for part in ["3 of 10", "http://a.onion", "security events: quota 5, malformed 2\n", "quota            key-abc"]
-        {
-            assert!(report.contains(part), "{part}: {report}");
+    fn the_report_says_once_and_first_whether_clients_can_connect_and_has_the_whole_address() {
+        for (status, phase, first) in [
+            ("healthy", "reachable", "reachable: clients can connect\n"),
+            ("degraded", "degraded", "NOT REACHABLE, it goes on trying: no network\n"),
+            ("starting", "starting", "starting: connecting to the Tor network, 40 %; clients cannot connect yet\n"),
+        ] {
+            let report = report(&answer(&json!({"status": status, "onion": onion(phase)})));
+            let address = format!("\nhttp://{}.onion\n", "a".repeat(56));
+            assert!(report.starts_with(first) && report.contains(&address), "{report}");
+            // What Arti thinks of it would be a second opinion.
+            assert!(!report.contains("degraded, unreachable"), "{report}");
+            assert_eq!(
+                report.to_lowercase().matches("reachable").count(),
+                first.to_lowercase().matches("reachable").count()
+            );
+            for part in ["3 of 10", "security events: quota 5, malformed 2\n", "quota            key-abc"] {
+                assert!(report.contains(part), "{part}: {report}");
+            }
         }
-        figures["status"] = "healthy".into();
-        assert!(headline(&figures).starts_with("reachable"));
     }
 
     #[test]
     fn the_dead_man_switch_is_shown_where_there_is_one_and_warned_of_in_the_last_quarter() {
-        let mut figures = json!({"dead_man":
-            {"after_days": 4, "left_s": 90_061, "low": false, "keys": false, "checked_in": "T"}});
-        let line = "dead-man switch    1 d 1 h were left of 4 d, then it erases everything that waits · checked in T\n";
-        assert!(report(&figures).contains(line), "{}", report(&figures));
-        figures["dead_man"]["low"] = true.into();
-        figures["dead_man"]["keys"] = true.into();
-        assert!(report(&figures).contains("WAS ABOUT TO GO OFF: 1 d 1 h") && report(&figures).contains("the identity"));
-        assert!(!report(&json!({})).contains("dead-man"));
+        let mut switch = json!({"after_days": 4, "left_s": 90_061, "low": false, "keys": false,
+            "checked_in": "2026-01-02T12:00:00.000Z"});
+        let said = report(&answer(&json!({"dead_man": switch})));
+        let line = "dead-man switch    1 d 1 h left of 4 d, then it erases everything that waits · checked in 2026-";
+        assert!(said.contains(line), "{said}");
+        switch["low"] = true.into();
+        switch["keys"] = true.into();
+        let said = report(&answer(&json!({"dead_man": switch})));
+        assert!(said.contains("ABOUT TO GO OFF: 1 d 1 h") && said.contains("the identity"), "{said}");
+        assert!(!report(&answer(&json!({}))).contains("dead-man"));
     }
 
     #[test]
     fn blocks_are_listed_one_a_line() {
-        assert_eq!(blocks(&json!({"blocks": []})), "nobody is blocked\n");
-        let list = json!({"blocks": [{"who": "address-x", "until": "T"}]});
-        assert_eq!(blocks(&list), "address-x  until T\n");
+        assert_eq!(blocks(&BlocksAnswer::default()), "nobody is blocked\n");
+        let list = json!({"blocks": [{"who": "address-x", "until": "2026-01-02T12:00:00.000Z"}]});
+        let list = serde_json::from_value(list).unwrap();
+        assert_eq!(blocks(&list), "address-x  until 2026-01-02T12:00:00.000Z\n");
     }
 }

@@ -160,14 +160,14 @@ pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {
 /// What others learn.
 pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if settings.onion_shows_stats {
+    if settings.metrics_off_loopback {
         let why =
             "how many people are there and write, and when, helps whoever compares that with what they see elsewhere";
-        let remedy = "show_stats = false in [onion]; `ephemeral-server status` shows them to the operator";
+        let remedy = "listen = \"127.0.0.1:9100\" in [metrics], and a tunnel from the machine that asks";
         findings.push(Finding::new(
             Severity::Warning,
             STATS,
-            "everybody who knows the address sees the statistics",
+            "whoever can connect to [metrics] listen sees the statistics",
             why,
             remedy,
         ));

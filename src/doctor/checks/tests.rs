@@ -59,7 +59,7 @@ fn good() -> Facts {
             messages_per_minute: 100,
             auth_timeout_s: 10,
             vanguards_lite: false,
-            onion_shows_stats: false,
+            metrics_off_loopback: false,
             log_filter: "info".into(),
             file_limit: Some(1 << 20),
         },
@@ -306,7 +306,7 @@ fn limits_that_stop_nobody_are_warned_of() {
 
 #[test]
 fn settings_that_show_more_than_they_should_are_named() {
-    assert_eq!(level("config.statistics", |facts| facts.settings.onion_shows_stats = true), Severity::Warning);
+    assert_eq!(level("config.statistics", |facts| facts.settings.metrics_off_loopback = true), Severity::Warning);
     assert_eq!(level("config.vanguards", |facts| facts.settings.vanguards_lite = true), Severity::Warning);
     assert_eq!(level("config.log", |facts| facts.settings.log_filter = "info,ephemeral=trace".into()), Severity::Note);
 }

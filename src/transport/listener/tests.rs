@@ -221,22 +221,6 @@ fn whom_a_trusted_proxy_names_is_the_peer_and_whom_another_names_is_not() {
 }
 
 #[test]
-fn statistics_are_for_loopback_but_not_for_a_proxy_there() {
-    let listener = clearnet("127.0.0.1:8443", &[]);
-    for peer in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-        assert!(listener.shows_figures_to(address(peer)), "{peer}");
-    }
-    assert!(!listener.shows_figures_to(address("192.0.2.1")) && !listener.shows_figures_to(Peer::Circuit(1)));
-    assert!(!Listener::default().shows_figures_to(address("127.0.0.1")), "only where they are shown at all");
-
-    let listener = Listener { trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")], ..listener };
-    assert!(
-        !listener.shows_figures_to(address("127.0.0.1")) && !listener.shows_figures_to(address("::ffff:127.0.0.1"))
-    );
-    assert!(listener.shows_figures_to(address("127.0.0.2")));
-}
-
-#[test]
 fn the_scheme_is_the_one_that_a_trusted_proxy_names_and_else_the_listeners_own() {
     for tls in [false, true] {
         let listener = behind_a_proxy(tls);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::conn::{self, Operator, Server, Setup};
+use ephemeral::conn::{self, Server, Setup};
 use ephemeral::events::Kind;
 use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
@@ -138,7 +138,7 @@ impl Rig {
             onion: None,
             health: health_now,
             moved: options.moved,
-            operator: Operator::without_keys(),
+            dead_man: watch::channel(None).1,
         })
         .unwrap();
         let mut tasks = JoinSet::new();

@@ -4,7 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::{DateTimePrinter, Pieces};
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time: milliseconds since the Unix epoch. Written as RFC 3339 in UTC with milliseconds and `Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -55,6 +56,13 @@ impl fmt::Display for Millis {
         let milliseconds = i64::try_from(self.0.min(Self::MAX.0)).map_err(|_| fmt::Error)?;
         let timestamp = Timestamp::from_millisecond(milliseconds).map_err(|_| fmt::Error)?;
         PRINTER.print_timestamp(&timestamp, jiff::fmt::StdFmtWrite(formatter)).map_err(|_| fmt::Error)
+    }
+}
+
+impl<'de> Deserialize<'de> for Millis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("not a time of RFC 3339"))
     }
 }
 

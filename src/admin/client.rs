@@ -1,21 +1,18 @@
-//! The commands' side of the administrator's socket: one request, one answer.
+//! The commands' side of the admin socket: one request, one answer.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use crate::transport::admin::HOST;
+use super::routes::{Ask, Refusal};
 
-/// Where the daemon of a system's service has its socket.
-const SERVICE: &str = "/run/ephemeral-server/admin.sock";
 /// For the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of an answer, at most.
@@ -23,7 +20,7 @@ const ANSWER_BYTES: usize = 8 << 20;
 
 /// The running daemon cannot be asked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AdminClientError {
+pub enum AdminClientError {
     /// None runs there.
     #[error("no ephemeral-server answers on {}: is it running, and with this --state-dir or --admin-socket?", .0.display())]
     NotRunning(PathBuf),
@@ -31,8 +28,8 @@ pub(super) enum AdminClientError {
     #[error("the socket {} belongs to another user: run this as the user of the daemon, or as root", .0.display())]
     NotYours(PathBuf),
     /// It said no.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{}", .0.error)]
+    Refused(Refusal),
     /// Anything else.
     #[error("the daemon at {} did not answer: {why}", path.display())]
     Failed {
@@ -43,22 +40,38 @@ pub(super) enum AdminClientError {
     },
 }
 
-/// The socket to ask: the one of the settings or, if there is none, that of the system's service.
-pub(super) fn socket(configured: &Path) -> PathBuf {
-    let service = Path::new(SERVICE);
-    if !configured.exists() && service.exists() { service.to_owned() } else { configured.to_owned() }
-}
-
-/// Asks the daemon, and reads its answer, which is JSON.
-pub(super) async fn ask(socket: &Path, method: Method, target: &str) -> Result<Value, AdminClientError> {
+/// Asks the daemon, and reads its answer.
+///
+/// # Errors
+/// [`AdminClientError`]: a sentence for the operator.
+pub async fn ask<A: Ask>(socket: &Path, request: &A) -> Result<A::Answer, AdminClientError> {
     let failed = |why: String| AdminClientError::Failed { path: socket.to_owned(), why };
-    match timeout(PATIENCE, exchange(socket, method, target)).await {
+    let asking = async {
+        let body = if A::METHOD == Method::GET { Vec::new() } else { written(request).map_err(&failed)? };
+        let (status, body) = exchange(socket, A::METHOD, A::PATH, body.into()).await?;
+        let unreadable =
+            |error: serde_json::Error| failed(format!("its answer cannot be read ({error}): is it older?"));
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&body).map_err(unreadable);
+        }
+        Err(AdminClientError::Refused(serde_json::from_slice(&body).map_err(unreadable)?))
+    };
+    match timeout(PATIENCE, asking).await {
         Ok(result) => result,
         Err(_) => Err(failed(format!("it took longer than {} s", PATIENCE.as_secs()))),
     }
 }
 
-async fn exchange(socket: &Path, method: Method, target: &str) -> Result<Value, AdminClientError> {
+fn written<A: Ask>(request: &A) -> Result<Vec<u8>, String> {
+    serde_json::to_vec(request).map_err(|error| error.to_string())
+}
+
+async fn exchange(
+    socket: &Path,
+    method: Method,
+    target: &str,
+    body: Bytes,
+) -> Result<(StatusCode, Bytes), AdminClientError> {
     let failed =
         |why: &dyn std::fmt::Display| AdminClientError::Failed { path: socket.to_owned(), why: why.to_string() };
     let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
@@ -71,9 +84,9 @@ async fn exchange(socket: &Path, method: Method, target: &str) -> Result<Value, 
     let request = Request::builder()
         .method(method)
         .uri(target)
-        .header("host", HOST)
+        .header("host", "localhost")
         .header("connection", "close")
-        .body(Empty::<Bytes>::new())
+        .body(Full::new(body))
         .map_err(|error| failed(&error))?;
     let answer = async {
         let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
@@ -82,11 +95,5 @@ async fn exchange(socket: &Path, method: Method, target: &str) -> Result<Value, 
         Ok((status, body.to_bytes()))
     };
     let (answer, _) = tokio::join!(answer, connection);
-    let (status, body) = answer?;
-    let value: Value = serde_json::from_slice(&body).map_err(|error| failed(&error))?;
-    if status == StatusCode::OK {
-        return Ok(value);
-    }
-    let says = value.get("error").and_then(Value::as_str).unwrap_or("the daemon refused");
-    Err(AdminClientError::Refused(format!("{says} ({})", status.as_u16())))
+    answer
 }

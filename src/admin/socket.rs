@@ -1,26 +1,20 @@
-//! The administrator's Unix socket: the same HTTP, for the one user who runs the daemon (and root).
+//! The admin socket: HTTP over a Unix socket, for the one user who runs the daemon (and root).
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Audience, Incoming, Listener, Peer};
+use super::{Plane, routes, serving};
 
 /// The socket's name in the runtime directory.
 pub const NAME: &str = "admin.sock";
-/// The `Host` of requests to it.
-pub const HOST: &str = "localhost";
 /// Bytes of a socket's path, at most (unix(7), `sun_path`).
 const PATH_BYTES: usize = 107;
-/// How long the accept loop waits when the machine has no file descriptor or memory for one more connection.
-const BREATH: Duration = Duration::from_millis(100);
 
 /// The socket cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -81,28 +75,10 @@ pub fn bind(path: &Path) -> Result<AdminSocket, AdminError> {
     Ok(bound)
 }
 
-/// Hands every connection on, until it is cancelled.
-pub async fn run(bound: AdminSocket, incoming: mpsc::Sender<Incoming>, cancel: CancellationToken) {
-    let listener =
-        Arc::new(Listener { names: vec![HOST.to_owned()], figures: Audience::Everybody, ..Listener::default() });
-    let accepting = async {
-        while let Ok(slot) = incoming.reserve().await {
-            match bound.socket.accept().await {
-                Ok((stream, _)) => slot.send(Incoming {
-                    peer: Peer::Local,
-                    io: Box::new(stream),
-                    listener: Arc::clone(&listener),
-                    circuit: None,
-                    permit: None,
-                }),
-                Err(_) => {
-                    drop(slot);
-                    tokio::time::sleep(BREATH).await;
-                }
-            }
-        }
-    };
-    cancel.run_until_cancelled(accepting).await;
+/// Answers requests until `cancel`, and then those that have begun.
+pub async fn run(bound: AdminSocket, plane: Arc<Plane>, cancel: CancellationToken) {
+    let answer = move |asked: &serving::Asked| routes::answer(&asked.method, &asked.uri, &asked.body, &plane);
+    serving::run(&bound.socket, answer, cancel).await;
 }
 
 impl Drop for AdminSocket {

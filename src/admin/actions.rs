@@ -1,0 +1,134 @@
+//! Does what an operator asks for by the admin socket or a signal, or by being away for too long: the wipe, the end of
+//! the identity, the check-in.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::check_in::{CheckIns, Due};
+use crate::conn::Server;
+use crate::erase::{self, EraseError};
+use ephemeral_core::dead_man::{self, DeadManStats};
+
+/// Between two looks at the dead-man switch.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Does it.
+pub struct Actions {
+    state_dir: PathBuf,
+    check_ins: CheckIns,
+    over: CancellationToken,
+    /// Held by whoever removes files.
+    erasing: Mutex<()>,
+}
+
+/// A wipe was not whole. What waited is erased in each case.
+#[derive(Debug, thiserror::Error)]
+pub enum WipeError {
+    /// The operating system has no random numbers.
+    #[error("everything that waited is erased, but there are no random numbers for a new epoch: {0}")]
+    Random(#[from] getrandom::Error),
+    /// Something of the identity is left.
+    #[error("everything that waited is erased, but not the whole identity: {0}")]
+    Identity(#[from] EraseError),
+}
+
+impl Actions {
+    /// Reads when somebody last checked in, if that matters.
+    #[must_use]
+    pub fn open(state_dir: PathBuf, config: dead_man::Config) -> Arc<Self> {
+        let check_ins = CheckIns::open(&state_dir, config);
+        Arc::new(Self { state_dir, check_ins, over: CancellationToken::new(), erasing: Mutex::new(()) })
+    }
+
+    /// Returns where the keys are.
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// Follows how the dead-man switch stands; `None`: there is none.
+    #[must_use]
+    pub fn dead_man(&self) -> watch::Receiver<Option<DeadManStats>> {
+        self.check_ins.stats()
+    }
+
+    /// Wipes. With the keys, the daemon is to end then, and to finish with [`erase_identity`](Self::erase_identity).
+    ///
+    /// # Errors
+    /// [`WipeError`]: what is left.
+    pub fn wipe(&self, server: &Server, why: &str, keys: bool) -> Result<(), WipeError> {
+        // First, and whatever becomes of the keys.
+        let wiped = server.wipe();
+        match &wiped {
+            Ok(()) => tracing::warn!("{why}: everything that waited is erased, a new epoch begins"),
+            Err(error) => tracing::error!(
+                "{why}: everything that waited is erased, and there are no random numbers for a new epoch: {error}"
+            ),
+        }
+        if keys {
+            self.erase_keys(why)?;
+        }
+        Ok(wiped?)
+    }
+
+    /// At once, and not only when all has been drained: whoever asked for it may be in a hurry.
+    fn erase_keys(&self, why: &str) -> Result<(), EraseError> {
+        let _erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Known first, since the onion service may fail over the keys that go.
+        self.over.cancel();
+        let erased = erase::keys(&self.state_dir);
+        match &erased {
+            Ok(()) => tracing::warn!("{why}: the keys of the onion service are overwritten and removed"),
+            Err(error) => tracing::error!("{why}: not all keys could be removed: {error}"),
+        }
+        erased
+    }
+
+    /// Whether the identity is to be gone.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over.is_cancelled()
+    }
+
+    /// Waits until it is.
+    pub async fn over(&self) {
+        self.over.cancelled().await;
+    }
+
+    /// Erases the rest of the identity, after the Tor client has ended.
+    ///
+    /// # Errors
+    /// [`EraseError`]: what is left.
+    pub fn erase_identity(&self) -> Result<(), EraseError> {
+        // Nothing may write the times of the switch again.
+        self.check_ins.close();
+        let _erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
+        erase::identity(&self.state_dir)
+    }
+
+    /// Notes that the operator is there.
+    pub fn check_in(&self) {
+        self.check_ins.check_in();
+    }
+
+    /// Looks at the dead-man switch, and does what it says.
+    pub fn look(&self, server: &Server) {
+        if let Some(Due { keys }) = self.check_ins.look() {
+            // What is left is in the log, and decides the exit code.
+            let _ = self.wipe(server, "nobody has checked in for too long", keys);
+        }
+    }
+
+    /// Looks at it again and again.
+    pub async fn keep_looking(&self, server: &Server) {
+        loop {
+            self.look(server);
+            sleep(LOOK).await;
+        }
+    }
+}
