@@ -64,18 +64,9 @@ pub enum Act {
     CheckIn,
 }
 
-/// What a peer did wrong with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offence {
-    /// It is a strike.
-    Strike(Kind),
-    /// It is noted.
-    Note(Kind),
-}
-
 /// Answers a request by its head. Its body is not read.
 #[must_use]
-pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Option<Offence>) {
+pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Option<Kind>) {
     let mut offence = None;
     let outcome = route(request, context, &mut offence);
     let finish = |mut response: Response<Full<Bytes>>| {
@@ -91,6 +82,12 @@ pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Optio
     (outcome, offence)
 }
 
+/// Tells whether a load balancer may be asking by itself whether the server is well.
+#[must_use]
+pub fn is_probe<B>(request: &Request<B>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD) && request.uri().path() == "/health"
+}
+
 /// The response where what was asked for was not done, or not all of it.
 #[must_use]
 pub fn not_done() -> Response<Full<Bytes>> {
@@ -98,7 +95,7 @@ pub fn not_done() -> Response<Full<Bytes>> {
     response::finish(error(StatusCode::INTERNAL_SERVER_ERROR, "not_done", sentence), &Method::POST, false)
 }
 
-fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Offence>) -> Outcome {
+fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Kind>) -> Outcome {
     match context.decision {
         Decision::Blocked(_) => {
             return Outcome::Response(error(StatusCode::FORBIDDEN, "blocked", "this address is blocked for a while"));
@@ -112,14 +109,14 @@ fn route<B>(request: &Request<B>, context: &Context<'_>, offence: &mut Option<Of
     let host = match host::of(request) {
         Ok(host) if context.listener.answers_to(&host) => host,
         Ok(_) => {
-            *offence = Some(Offence::Note(Kind::MisdirectedHost));
+            *offence = Some(Kind::MisdirectedHost);
             let sentence = "this server does not answer to that host";
             return Outcome::Response(error(StatusCode::MISDIRECTED_REQUEST, "misdirected_request", sentence));
         }
         Err(sentence) => return Outcome::Response(error(StatusCode::BAD_REQUEST, "bad_request", sentence)),
     };
     if !origin::is_welcome(request, context) {
-        *offence = Some(Offence::Strike(Kind::OriginRefused));
+        *offence = Some(Kind::OriginRefused);
         let sentence = "web pages of that origin may not use this server";
         return Outcome::Response(error(StatusCode::FORBIDDEN, "origin_not_allowed", sentence));
     }

@@ -181,7 +181,6 @@ fn every_key_arrives_where_it_has_its_effect() {
                 .to_vec(),
             proxy_protocol: true,
             allowed_origins: vec!["https://page.example".into(), "http://localhost:3000".into()],
-            preparing: 13,
             preparation: Duration::from_millis(1500),
         }),
         onion: Some(transport::onion_service::Config {

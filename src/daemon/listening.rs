@@ -55,9 +55,9 @@ impl Listening {
             bound.as_ref().map(|bound| announce::ClearnetAddress { address: bound.address, tls: bound.tls.is_some() });
         let control = bound.as_ref().map(|bound| bound.control.clone());
         if let Some(bound) = bound {
-            let (incoming, stop) = (incoming.clone(), stop.clone());
+            let (incoming, admission, stop) = (incoming.clone(), Arc::clone(&admission), stop.clone());
             tasks.spawn(async move {
-                clearnet::run(bound, incoming, stop).await;
+                clearnet::run(bound, incoming, admission, stop).await;
                 Ok(())
             });
         }
@@ -73,7 +73,8 @@ impl Listening {
         };
         let Watched { status, circuits, health } = watched;
         tasks.spawn(report(status.subscribe(), health, settings.port, announced, stop.clone()));
-        let outlets = onion_service::Outlets { incoming, status, circuits, on_refusal: refusals(admission) };
+        let on_refusal = refusals(Arc::clone(&admission));
+        let outlets = onion_service::Outlets { incoming, status, circuits, on_refusal, admission: Some(admission) };
         let onion = onion_service::run(settings, config.state_dir.clone(), outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
         Ok(Self { tasks, clearnet: control, administration })

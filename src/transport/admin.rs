@@ -93,6 +93,7 @@ pub async fn run(bound: AdminSocket, incoming: mpsc::Sender<Incoming>, cancel: C
                     io: Box::new(stream),
                     listener: Arc::clone(&listener),
                     circuit: None,
+                    admitted: None,
                     permit: None,
                 }),
                 Err(_) => {
