@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use ephemeral::admission::Admitted;
 use ephemeral::clock::Clock;
 use ephemeral::conn::{self, Server, Setup};
 use ephemeral::http::Health;
@@ -74,8 +75,8 @@ fn generous() -> limits::Config {
 }
 
 async fn serve(server: Arc<Server>, stream: TcpStream, peer: Peer, listener: Arc<Listener>) {
-    let Ok(connection) = server.admission.enter(peer) else { return };
-    if let Some(upgraded) = conn::requests(server, peer, Box::new(stream), listener, Some(connection)).await {
+    let Ok(Admitted { connection, slot }) = server.admission.admit(peer, false) else { return };
+    if let Some(upgraded) = conn::requests(server, peer, Box::new(stream), listener, connection, slot).await {
         let mut socket = websocket::open(upgraded.io, upgraded.read_ahead, FRAME_BYTES).await;
         socket.get_mut().unlimit();
         echo(socket).await;

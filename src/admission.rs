@@ -1,11 +1,17 @@
-//! Who may come in, at what pace, and who is blocked: the limits, keyed by peer and by fingerprint, and their events.
+//! Who may come in, at what rate, and who is blocked: the limits, keyed by peer and by fingerprint, and their events.
 //!
-//! Every connection is a [`PeerConnection`] of its peer. What it does wrong is a strike for the peer, and for the fingerprint once
-//! it has authenticated; before that a fingerprint is only what somebody claims, and nobody is blocked for what
-//! others say. Who is blocked loses its sessions, and on the clearnet is told so (403); a blocked circuit is closed.
+//! Every connection is a [`PeerConnection`] of its peer, and holds a [`Slot`] until it has authenticated. What it does
+//! wrong is a strike for the peer, and for the fingerprint once it has authenticated; before that a fingerprint is only
+//! what somebody claims, and nobody is blocked for what others say.
+//!
+//! A peer that is blocked gets nobody new in. It costs no session: several people may be behind one address. A session
+//! answers for its own fingerprint, whose block ends it. On TCP a blocked peer is told so (403); a blocked circuit is
+//! closed once it carries no session.
 
 mod connection;
+mod entrance;
 mod peer_key;
+mod peer_table;
 mod slots;
 
 use std::collections::HashMap;
@@ -14,31 +20,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use crate::events::{Events, Kind, Pseudonym, Subject};
-use crate::hub::{Hub, Signal};
-use crate::transport::Peer;
-pub use connection::{Decision, PeerConnection, Refused};
-use ephemeral_core::limits::{self, KeyTable, StrikeOutcome};
+use crate::hub::Hub;
+pub use connection::{Decision, PeerConnection};
+pub use entrance::{Admitted, Refused};
+use ephemeral_core::limits::{self, Bucket, KeyTable, StrikeOutcome};
 use ephemeral_core::protocol::{Fingerprint, Millis};
+pub use peer_key::Peer;
 use peer_key::PeerKey;
+use peer_table::{ADDRESSES, CIRCUITS, PeerEntry, PeerTable};
 pub use slots::{HandshakeSlots, Slot};
 
-/// Peers that are remembered at the same time, at most: some 10 MB.
-const PEERS: usize = 65_536;
-/// Fingerprints that are, for what they did wrong: some 2 MB. Strangers cannot fill this one.
+/// Fingerprints that are remembered for what they did wrong, at most: some 2 MB. Strangers cannot fill this table.
 const FINGERPRINTS: usize = 16_384;
 
 /// Keeps the limits.
 pub struct Admission {
     hub: Arc<Hub>,
     events: Arc<Events>,
-    peers: Mutex<Peers>,
+    slots: Arc<HandshakeSlots>,
+    /// How far connections are ahead of the rate of all.
+    pace: Mutex<Bucket>,
+    // Circuits and addresses have nothing to do with each other: neither can crowd the other out.
+    circuits: Mutex<PeerTable>,
+    addresses: Mutex<PeerTable>,
     fingerprints: Mutex<KeyTable<Fingerprint>>,
-}
-
-struct Peers {
-    table: KeyTable<PeerKey>,
-    /// The sessions of each peer that has any.
-    sessions: HashMap<PeerKey, Vec<Arc<Signal>>>,
+    /// How many sessions each circuit carries, of those that carry any.
+    circuit_sessions: Mutex<HashMap<u64, usize>>,
 }
 
 /// One block, as it is shown.
@@ -51,116 +58,156 @@ pub struct BlockEntry {
 }
 
 impl Admission {
-    /// One that knows nobody yet.
+    /// Makes one that knows nobody yet. `unauthenticated`: how many slots there are.
     #[must_use]
-    pub fn new(policy: limits::Config, hub: Arc<Hub>, events: Arc<Events>) -> Arc<Self> {
-        let peers = Peers { table: KeyTable::new(policy, PEERS), sessions: HashMap::new() };
-        let fingerprints = Mutex::new(KeyTable::new(policy, FINGERPRINTS));
-        Arc::new(Self { hub, events, peers: Mutex::new(peers), fingerprints })
+    pub fn new(policy: limits::Config, unauthenticated: usize, hub: Arc<Hub>, events: Arc<Events>) -> Arc<Self> {
+        Arc::new(Self {
+            hub,
+            events,
+            slots: HandshakeSlots::new(unauthenticated),
+            pace: Mutex::default(),
+            circuits: Mutex::new(PeerTable::new(policy, &CIRCUITS)),
+            addresses: Mutex::new(PeerTable::new(policy, &ADDRESSES)),
+            fingerprints: Mutex::new(KeyTable::new(policy, FINGERPRINTS)),
+            circuit_sessions: Mutex::default(),
+        })
     }
 
-    /// What holds from now on. Strikes and blocks stay as they are.
-    pub fn set_policy(&self, policy: limits::Config) {
-        self.peers().table.set_policy(policy);
-        self.fingerprints().set_policy(policy);
+    /// Changes what holds from now on. Strikes and blocks stay as they are. Where more slots are taken than there are
+    /// to be, some give way at once.
+    pub fn set_policy(&self, policy: limits::Config, unauthenticated: usize) {
+        lock(&self.circuits).set_policy(policy);
+        lock(&self.addresses).set_policy(policy);
+        lock(&self.fingerprints).set_policy(policy);
+        for key in self.slots.set_bound(unauthenticated) {
+            self.note_key(Kind::GaveWay, &key);
+        }
     }
 
-    /// What happened so far.
+    /// Returns what happened so far.
     #[must_use]
     pub fn events(&self) -> &Events {
         &self.events
     }
 
-    /// A connection of `peer` begins.
-    ///
-    /// # Errors
-    /// [`Refused`]: it has to be closed.
-    pub fn enter(self: &Arc<Self>, peer: Peer) -> Result<PeerConnection, Refused> {
-        PeerConnection::enter(Arc::clone(self), PeerKey::of(peer))
+    /// Returns the slots of connections that have not authenticated.
+    #[must_use]
+    pub fn slots(&self) -> &Arc<HandshakeSlots> {
+        &self.slots
     }
 
-    /// Notes what a peer did that is not a strike.
+    /// Notes something that concerns a peer which has no connection.
     pub fn note(&self, kind: Kind, peer: Peer) {
         self.note_key(kind, &PeerKey::of(peer));
     }
 
-    /// Notes what nobody in particular did.
+    /// Notes something that nobody in particular did.
     pub fn note_nobody(&self, kind: Kind) {
         self.events.note(self.hub.now(), kind, None);
     }
 
-    /// Whether a peer is blocked.
-    #[must_use]
-    pub fn is_blocked(&self, peer: Peer) -> bool {
-        self.peers().table.blocked(self.hub.now(), &PeerKey::of(peer)).is_some()
-    }
-
-    /// Whether `fingerprint`, which has proved itself, is blocked. It is noted.
+    /// Tells whether `fingerprint`, which has proved itself, is blocked. That is noted.
     #[must_use]
     pub fn bars(&self, fingerprint: &Fingerprint) -> bool {
         let now = self.hub.now();
-        let blocked = self.fingerprints().blocked(now, fingerprint).is_some();
+        let blocked = lock(&self.fingerprints).blocked(now, fingerprint).is_some();
         if blocked {
             self.events.note(now, Kind::RefusedBlocked, Some(&Subject::Fingerprint(fingerprint)));
         }
         blocked
     }
 
-    /// Everybody who is blocked, the one that stays longest first.
+    /// Tells whether a circuit has to be closed: it is blocked, and carries no session. If so, it is forgotten when its
+    /// last connection has ended.
+    #[must_use]
+    pub fn is_over(&self, peer: Peer) -> bool {
+        let Peer::Circuit(number) = peer else { return false };
+        if lock(&self.circuit_sessions).contains_key(&number) {
+            return false;
+        }
+        let (now, key) = (self.hub.now(), PeerKey::Circuit(number));
+        lock(&self.circuits).blocked(now, key).is_some()
+    }
+
+    /// Forgets a circuit that is closed, if it has no connection left.
+    pub fn retire(&self, peer: Peer) {
+        lock(&self.circuits).retire(PeerKey::of(peer));
+    }
+
+    /// Lists everybody who is blocked, the one that stays longest first.
     #[must_use]
     pub fn blocks(&self) -> Vec<BlockEntry> {
         let now = self.hub.now();
-        let peers: Vec<_> = self.peers().table.blocks(now).collect();
-        let fingerprints: Vec<_> = self.fingerprints().blocks(now).collect();
-        let peers =
-            peers.iter().map(|block| (peer_key::with_identity(&block.key, |who| self.name(now, who)), block.until));
-        let fingerprints = fingerprints
-            .iter()
-            .map(|block| (Some(self.events.pseudonym(now, &Subject::Fingerprint(&block.key))), block.until));
-        let mut blocks: Vec<_> =
-            peers.chain(fingerprints).filter_map(|(who, until)| Some(BlockEntry { who: who?, until })).collect();
+        let mut blocks: Vec<_> = self
+            .blocked_peers(now)
+            .into_iter()
+            .filter_map(|block| Some(BlockEntry { who: self.name(now, &block.key)?, until: block.until }))
+            .collect();
+        let fingerprints: Vec<_> = lock(&self.fingerprints).blocks(now).collect();
+        blocks.extend(fingerprints.iter().map(|block| BlockEntry {
+            who: self.events.pseudonym(now, &Subject::Fingerprint(&block.key)),
+            until: block.until,
+        }));
         blocks.sort_by_key(|block| std::cmp::Reverse(block.until));
         blocks
     }
 
-    /// Ends the block of whoever is called `who` today. Whether there was one.
+    /// Ends the block of the peer or fingerprint that is called `who` today. Returns whether there was one.
     pub fn unblock(&self, who: &str) -> bool {
         let now = self.hub.now();
-        let peers: Vec<_> = self.peers().table.blocks(now).map(|block| block.key).collect();
-        let peer = peers.into_iter().find(|key| {
-            peer_key::with_identity(key, |identity| self.name(now, identity))
-                .is_some_and(|name| name.to_string() == who)
-        });
-        if let Some(key) = peer {
-            self.note_key(Kind::Unblocked, &key);
-            return self.peers().table.unblock(now, &key);
+        let is_called = |name: Pseudonym| name.to_string() == who;
+        let mut peers = self.blocked_peers(now).into_iter();
+        if let Some(block) = peers.find(|block| self.name(now, &block.key).is_some_and(is_called)) {
+            self.note_key(Kind::Unblocked, &block.key);
+            return self.table(&block.key).is_some_and(|table| lock(table).unblock(now, &block.key));
         }
-        let fingerprints: Vec<_> = self.fingerprints().blocks(now).map(|block| block.key).collect();
-        let found = fingerprints
-            .into_iter()
-            .find(|key| self.events.pseudonym(now, &Subject::Fingerprint(key)).to_string() == who);
+        let fingerprints: Vec<_> = lock(&self.fingerprints).blocks(now).map(|block| block.key).collect();
+        let found =
+            fingerprints.into_iter().find(|key| is_called(self.events.pseudonym(now, &Subject::Fingerprint(key))));
         found.is_some_and(|key| {
             self.events.note(now, Kind::Unblocked, Some(&Subject::Fingerprint(&key)));
-            self.fingerprints().unblock(now, &key)
+            lock(&self.fingerprints).unblock(now, &key)
         })
     }
 
     /// Forgets what need not be remembered. Call it about once a minute.
     pub fn settle(&self) {
         let now = self.hub.now();
-        self.peers().table.sweep(now);
-        self.fingerprints().sweep(now);
+        lock(&self.circuits).sweep(now);
+        lock(&self.addresses).sweep(now);
+        lock(&self.fingerprints).sweep(now);
+        self.slots.settle();
         self.events.settle(now);
     }
 
-    /// How many peers and fingerprints are remembered.
+    /// Returns how many peers, networks and fingerprints are remembered.
     #[must_use]
     pub fn remembered(&self) -> usize {
-        self.peers().table.len() + self.fingerprints().len()
+        lock(&self.circuits).len() + lock(&self.addresses).len() + lock(&self.fingerprints).len()
     }
 
-    fn name(&self, now: Millis, who: &Subject<'_>) -> Pseudonym {
-        self.events.pseudonym(now, who)
+    /// Returns the table that a peer is in; the administrator is in none.
+    fn table(&self, key: &PeerKey) -> Option<&Mutex<PeerTable>> {
+        match key {
+            PeerKey::Circuit(_) => Some(&self.circuits),
+            PeerKey::V4(..) | PeerKey::V6(..) => Some(&self.addresses),
+            PeerKey::Local => None,
+        }
+    }
+
+    fn blocked_peers(&self, now: Millis) -> Vec<limits::Block<PeerKey>> {
+        let mut blocks = lock(&self.circuits).blocks(now);
+        blocks.extend(lock(&self.addresses).blocks(now));
+        blocks
+    }
+
+    /// Returns until when a peer is blocked.
+    fn blocked(&self, now: Millis, key: PeerKey) -> Option<Millis> {
+        self.table(&key).and_then(|table| lock(table).blocked(now, key))
+    }
+
+    fn name(&self, now: Millis, key: &PeerKey) -> Option<Pseudonym> {
+        peer_key::with_identity(key, |who| self.events.pseudonym(now, who))
     }
 
     fn note_key(&self, kind: Kind, key: &PeerKey) {
@@ -170,38 +217,26 @@ impl Admission {
         }
     }
 
-    /// A strike for a peer. Its sessions end if it was one too many.
-    fn strike_peer(&self, kind: Kind, key: &PeerKey) {
-        if *key == PeerKey::Local {
-            return;
+    /// Counts a strike for a peer. It ends no session.
+    fn strike_peer(&self, entry: PeerEntry) {
+        let Some(table) = self.table(&entry.key) else { return };
+        let outcome = lock(table).strike(self.hub.now(), entry);
+        if outcome == StrikeOutcome::Blocked {
+            self.note_key(Kind::Blocked, &entry.key);
         }
-        self.note_key(kind, key);
-        let sessions = {
-            let mut peers = self.peers();
-            match peers.table.strike(self.hub.now(), *key) {
-                StrikeOutcome::Counted => return,
-                StrikeOutcome::Blocked => peers.sessions.get(key).cloned().unwrap_or_default(),
-            }
-        };
-        self.note_key(Kind::Blocked, key);
-        sessions.iter().for_each(|session| session.evict());
     }
 
-    /// A strike for a fingerprint that has proved itself. Its session ends if it was one too many.
+    /// Counts a strike for a fingerprint that has proved itself. Its session ends if it was one too many.
     fn strike_fingerprint(&self, fingerprint: &Fingerprint) {
         let now = self.hub.now();
-        let struck = self.fingerprints().strike(now, *fingerprint);
-        if struck == StrikeOutcome::Blocked {
+        let outcome = lock(&self.fingerprints).strike(now, *fingerprint);
+        if outcome == StrikeOutcome::Blocked {
             self.events.note(now, Kind::Blocked, Some(&Subject::Fingerprint(fingerprint)));
             self.hub.evict(fingerprint);
         }
     }
+}
 
-    fn peers(&self) -> MutexGuard<'_, Peers> {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fingerprints(&self) -> MutexGuard<'_, KeyTable<Fingerprint>> {
-        self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

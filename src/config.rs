@@ -141,7 +141,7 @@ impl Config {
             limits: tables.limits,
             policy: tables.policy,
             admin_socket,
-            clearnet: listen.value.map(|listen| tables.clearnet.settings(listen, &tables.limits, &tables.timing)),
+            clearnet: listen.value.map(|listen| tables.clearnet.settings(listen, &tables.timing)),
             metrics: tables.metrics,
             onion: tor.then_some(tables.onion),
             grace: tables.grace,

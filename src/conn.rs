@@ -18,9 +18,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::{Admission, Decision, HandshakeSlots, PeerConnection, Refused, Slot};
+use crate::admission::{Admission, Admitted, Decision, PeerConnection, Refused, Slot};
 use crate::events::{Events, Kind};
-use crate::http::{self, Context, Offence, Outcome};
+use crate::http::{self, Context, Outcome};
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
 use crate::pump::{self};
@@ -52,8 +52,6 @@ pub struct Server {
     pub sessions: Arc<pump::SessionContext>,
     /// Who may come in.
     pub admission: Arc<Admission>,
-    /// The places of those who have not authenticated.
-    pub slots: Arc<HandshakeSlots>,
     /// Where figures come from.
     pub metrics: Metrics,
     /// Whether the service is ready.
@@ -93,13 +91,12 @@ impl Server {
         let Setup { hub, rules, timing, policy, limits, onion, health, moved, dead_man } = setup;
         let circuits = onion.as_ref().map_or(0, |(_, _, circuits)| *circuits);
         let bounds = bounds(&hub, limits, &rules, circuits);
-        let admission = Admission::new(policy, Arc::clone(&hub), Arc::new(Events::new(hub.now())?));
-        let slots = HandshakeSlots::new(limits.unauthenticated);
+        let events = Arc::new(Events::new(hub.now())?);
+        let admission = Admission::new(policy, limits.unauthenticated, Arc::clone(&hub), events);
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
-        let metrics =
-            Metrics::new(Arc::clone(&hub), Arc::clone(&admission), Arc::clone(&slots), bounds, onion, dead_man);
+        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&admission), bounds, onion, dead_man);
         let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain: CancellationToken::new() });
-        Ok(Arc::new(Self { sessions, admission, slots, metrics, health, moved }))
+        Ok(Arc::new(Self { sessions, admission, metrics, health, moved }))
     }
 
     /// Erases everything that waits, and ends every session; it goes on with a new epoch. It is noted.
@@ -118,10 +115,10 @@ impl Server {
     pub fn renewed(&self, rules: session::Config, timing: pump::Config, limits: Config) -> Arc<Self> {
         let (hub, drain) = (Arc::clone(&self.sessions.hub), self.sessions.drain.clone());
         let metrics = self.metrics.renewed(bounds(&hub, limits, &rules, self.metrics.bounds().circuits));
-        let (admission, slots) = (Arc::clone(&self.admission), Arc::clone(&self.slots));
+        let admission = Arc::clone(&self.admission);
         let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain });
         let (health, moved) = (self.health.clone(), self.moved.clone());
-        Arc::new(Self { sessions, admission, slots, metrics, health, moved })
+        Arc::new(Self { sessions, admission, metrics, health, moved })
     }
 }
 
@@ -151,30 +148,47 @@ pub struct Upgraded {
     pub session: AwaitingAuth,
     /// Its peer's.
     pub connection: PeerConnection,
+    /// Held until it has authenticated.
+    pub slot: Slot,
 }
 
-/// Serves one connection to its end. `slot` is one of [`Config::unauthenticated`]: free again once the peer has
-/// authenticated; and when it is lost before, the connection ends.
-pub async fn serve(server: Arc<Server>, incoming: Incoming, slot: Slot) {
-    let Incoming { peer, io, listener, circuit, permit: transports } = incoming;
+/// Serves one connection to its end. Its slot is free again once the peer has authenticated; when it is lost before, the
+/// connection ends.
+pub async fn serve(server: Arc<Server>, incoming: Incoming) {
+    let Incoming { peer, io, listener, circuit, admitted, permit: transports } = incoming;
     let sessions = Arc::clone(&server.sessions);
     let admission = Arc::clone(&server.admission);
     // A circuit that is blocked is closed with all of its streams, and nothing more comes of it.
     let _closing = circuit.clone().map(|circuit| CloseIfBlocked { admission, peer, circuit });
-    let Ok(connection) = entrance(&server, peer, &listener) else { return };
+    let Ok(Admitted { connection, slot }) = admitted.map_or_else(|| admit(&server, peer, &listener), Ok) else {
+        return;
+    };
+    let lost = slot.lost();
     // Both are boxed: an idle session holds nothing of what the request needed.
-    let requests = Box::pin(requests(server, peer, io, listener, connection));
+    let requests = Box::pin(requests(server, peer, io, listener, connection, slot));
     let upgraded = tokio::select! {
         upgraded = requests => upgraded,
-        () = slot.lost() => return,
+        () = lost => return,
     };
-    if let Some(Upgraded { io, read_ahead, session, connection }) = upgraded {
+    if let Some(Upgraded { io, read_ahead, session, connection, slot }) = upgraded {
         Box::pin(pump::run(sessions, io, read_ahead, session, connection, circuit.clone(), slot)).await;
     }
     drop(transports);
 }
 
-/// Closes a circuit, when one of its connections ends, if it is blocked.
+/// Asks at the door for a transport that has not.
+fn admit(server: &Server, peer: Peer, listener: &Listener) -> Result<Admitted, Refused> {
+    if is_proxy(peer, listener) {
+        return Ok(server.admission.admit_proxy(peer));
+    }
+    server.admission.admit(peer, false)
+}
+
+fn is_proxy(peer: Peer, listener: &Listener) -> bool {
+    matches!(peer, Peer::Address(address) if listener.is_trusted_proxy(address))
+}
+
+/// Closes a circuit, when one of its connections ends, if it is blocked and carries no session.
 struct CloseIfBlocked {
     admission: Arc<Admission>,
     peer: Peer,
@@ -183,41 +197,50 @@ struct CloseIfBlocked {
 
 impl Drop for CloseIfBlocked {
     fn drop(&mut self) {
-        if self.admission.is_blocked(self.peer) {
+        if self.admission.is_over(self.peer) {
             self.circuit.close();
+            self.admission.retire(self.peer);
         }
     }
 }
 
-/// The connection as its peer's. `None` for a trusted proxy's: each of its requests is somebody else's.
-fn entrance(server: &Server, peer: Peer, listener: &Listener) -> Result<Option<PeerConnection>, Refused> {
-    if matches!(peer, Peer::Address(address) if listener.is_trusted_proxy(address)) {
-        return Ok(None);
-    }
-    server.admission.enter(peer).map(Some)
-}
-
-/// ResponseIo requests until the connection ends (`None`) or becomes a session. `connection`: `None` where each request may be of
-/// somebody else.
+/// Answers requests until the connection ends (`None`) or becomes a session. `connection`: `None` where each request may
+/// be of somebody else, whom a trusted proxy names.
 pub async fn requests(
     server: Arc<Server>,
     peer: Peer,
     io: Box<dyn Io>,
     listener: Arc<Listener>,
     connection: Option<PeerConnection>,
+    slot: Slot,
 ) -> Option<Upgraded> {
     let upgrade: Mutex<Option<(OnUpgrade, AwaitingAuth, PeerConnection)>> = Mutex::new(None);
     let proxied = connection.is_none();
     let connection = Mutex::new(connection);
     let (timing, drain) = (server.sessions.timing, &server.sessions.drain);
     let barred = Notify::new();
+    let further = AtomicBool::new(false);
     let answering = Arc::new(AtomicBool::new(false));
     let io = ResponseIo::new(io, Arc::clone(&answering), listener.tls, timing.write_timeout);
     let service = service_fn(|mut request: Request<Body>| {
         answering.store(true, Ordering::Relaxed);
         let asking = if proxied { listener.peer_of(peer, request.headers()) } else { peer };
-        let mut visitor = if proxied { server.admission.enter(asking).ok() } else { take(&connection) };
-        let decision = visitor.as_mut().map_or(CROWDED, PeerConnection::request);
+        let probe = proxied && is_proxy(asking, &listener) && http::is_probe(&request);
+        let mut visitor = match proxied {
+            true if probe => None,
+            true => server.admission.enter(asking, is_proxy(asking, &listener)).ok(),
+            false => take(&connection),
+        };
+        let decision = match &mut visitor {
+            _ if probe => Decision::Free,
+            Some(visitor) => visitor.request(),
+            None => CROWDED,
+        };
+        match &visitor {
+            Some(visitor) if proxied => visitor.hold(&slot, &decision),
+            _ if further.swap(true, Ordering::Relaxed) => slot.keep(),
+            _ => {}
+        }
         let context = Context {
             metrics: &server.metrics,
             health: *server.health.borrow(),
@@ -228,10 +251,8 @@ pub async fn requests(
         };
         let (outcome, offence) = http::answer(&request, &context);
         if let Some(visitor) = &visitor {
-            match offence {
-                Some(Offence::Strike(kind)) => visitor.strike(kind),
-                Some(Offence::Note(kind)) => visitor.note(kind),
-                None => {}
+            if let Some(kind) = offence {
+                visitor.report(kind);
             }
             // A blocked address is told so; a blocked circuit is closed.
             if matches!(asking, Peer::Circuit(_)) && visitor.is_blocked() {
@@ -271,9 +292,9 @@ pub async fn requests(
     };
     if let (Err(error), Some(connection)) = (&ended, &*lock(&connection)) {
         match error {
-            _ if error.is_parse_too_large() => connection.strike(Kind::Oversize),
-            _ if error.is_parse() => connection.strike(Kind::Malformed),
-            _ if error.is_timeout() => connection.note(Kind::AuthTimeout),
+            _ if error.is_parse_too_large() => connection.report(Kind::Oversize),
+            _ if error.is_parse() => connection.report(Kind::Malformed),
+            _ if error.is_timeout() => connection.report(Kind::AuthTimeout),
             _ => {}
         }
     }
@@ -282,7 +303,7 @@ pub async fn requests(
     let parts = pending.await.ok()?.downcast::<TokioIo<ResponseIo>>().ok()?;
     // What was read ahead is a slice of the request's buffer, which would stay.
     let read_ahead = Bytes::copy_from_slice(&parts.read_buf);
-    Some(Upgraded { io: parts.io.into_inner().into_inner(), read_ahead, session, connection })
+    Some(Upgraded { io: parts.io.into_inner().into_inner(), read_ahead, session, connection, slot })
 }
 
 /// What a client behind a trusted proxy is told that has as many requests and sessions open as it may have.

@@ -23,14 +23,13 @@ use crate::admission::HandshakeSlots;
 use crate::config::Config;
 use crate::conn::{self, Server, Setup};
 use crate::erase;
-use crate::events::Kind;
 use crate::http::Health;
 use crate::hub;
 use crate::metrics::SAMPLE;
 use crate::systemd;
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitStats, Incoming};
-use ephemeral_core::limits::{Bucket, Rate};
+use ephemeral_core::limits::Rate;
 use ephemeral_tor::Notice;
 use listening::{Listening, Watched};
 use memory::MessageStore;
@@ -43,10 +42,6 @@ use wipe_mark::WipeMark;
 
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
-/// New connections a minute that are given a task, from wherever they come, and at once. The others wait where they
-/// came from: most of the processor stays with the sessions, however many knock.
-const ADMISSIONS_PER_MINUTE: u32 = 60_000;
-const ADMISSIONS_AT_ONCE: u32 = 256;
 /// What is held only for a time is looked through that often.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
@@ -100,7 +95,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let Listening { mut tasks, clearnet } = listening;
     let reload = Arc::new(Reload { origin, server: current, clearnet });
     let servers = reload.server.subscribe();
-    let connections = tokio::spawn(serve(servers, accepted, Arc::clone(&server.slots), stop.clone()));
+    let connections = tokio::spawn(serve(servers, accepted, None, stop.clone()));
     let mut connections = AbortOnDrop(connections);
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
     let mut upkeep = upkeep(&server, &actions, wipe_asked);
@@ -231,31 +226,26 @@ impl hub::Config {
 }
 
 /// Gives each connection a task, with the server as it is then, and returns when the last one has ended after `stop`.
+/// `local`: the slots of those that come over this machine's own socket.
 async fn serve(
     servers: watch::Receiver<Arc<Server>>,
     mut accepted: mpsc::Receiver<Incoming>,
-    slots: Arc<HandshakeSlots>,
+    local: Option<Arc<HandshakeSlots>>,
     stop: CancellationToken,
 ) {
-    let (pace, mut admitted) = (Rate::new(ADMISSIONS_PER_MINUTE, ADMISSIONS_AT_ONCE), Bucket::default());
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             incoming = accepted.recv() => {
-                let Some(incoming) = incoming else { break };
+                let Some(mut incoming) = incoming else { break };
                 if stop.is_cancelled() {
                     continue;
                 }
                 let server = Arc::clone(&servers.borrow());
-                let (slot, took) = slots.enter();
-                if took {
-                    server.admission.note_nobody(Kind::Overload);
+                if let Some(local) = &local {
+                    incoming.admitted = server.admission.admit_local(local.take_local());
                 }
-                let now = server.sessions.hub.now();
-                connections.spawn(conn::serve(server, incoming, slot));
-                if let Err(wait) = pace.take(&mut admitted, now) {
-                    tokio::time::sleep(Duration::from_millis(wait)).await;
-                }
+                connections.spawn(conn::serve(server, incoming));
             }
             Some(ended) = connections.join_next() => note(&ended),
         }

@@ -46,18 +46,9 @@ pub enum Outcome {
     Upgrade(Response<Full<Bytes>>, Box<AwaitingAuth>),
 }
 
-/// What a peer did wrong with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offence {
-    /// It is a strike.
-    Strike(Kind),
-    /// It is noted.
-    Note(Kind),
-}
-
 /// Answers a request by its head. Its body is not read.
 #[must_use]
-pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Option<Offence>) {
+pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Option<Kind>) {
     let mut offence = None;
     let host = host::of(request);
     let outcome = route(request, host.as_ref().map_err(|sentence| *sentence), context, &mut offence);
@@ -73,11 +64,17 @@ pub fn answer<B>(request: &Request<B>, context: &Context<'_>) -> (Outcome, Optio
     (outcome, offence)
 }
 
+/// Tells whether a load balancer may be asking by itself whether the server is well.
+#[must_use]
+pub fn is_probe<B>(request: &Request<B>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD) && request.uri().path() == "/health"
+}
+
 fn route<B>(
     request: &Request<B>,
     host: Result<&RequestHost, &'static str>,
     context: &Context<'_>,
-    offence: &mut Option<Offence>,
+    offence: &mut Option<Kind>,
 ) -> Outcome {
     match context.decision {
         Decision::Blocked(_) => {
@@ -92,14 +89,14 @@ fn route<B>(
     let host = match host {
         Ok(host) if context.listener.answers_to(&host.name) => host,
         Ok(_) => {
-            *offence = Some(Offence::Note(Kind::MisdirectedHost));
+            *offence = Some(Kind::MisdirectedHost);
             let sentence = "this server does not answer to that host";
             return Outcome::Response(error(StatusCode::MISDIRECTED_REQUEST, "misdirected_request", sentence));
         }
         Err(sentence) => return Outcome::Response(error(StatusCode::BAD_REQUEST, "bad_request", sentence)),
     };
     if !origin::is_welcome(request, host, context) {
-        *offence = Some(Offence::Strike(Kind::OriginRefused));
+        *offence = Some(Kind::OriginRefused);
         let sentence = "web pages of that origin may not use this server";
         return Outcome::Response(error(StatusCode::FORBIDDEN, "origin_not_allowed", sentence));
     }

@@ -16,8 +16,8 @@
 //! | [`http`] | routes, error bodies, headers, the `Host` rule |
 //! | [`metrics`] | the figures of `/stats`, `/metrics` and `status` |
 //! | [`pump`] | WebSocket ↔ session ↔ hub: the only place that reads and writes a WebSocket |
-//! | [`admission`] | who may come in, at what pace, and who is blocked |
 //! | [`transport`] | where connections come from: onion service, TCP |
+//! | [`admission`] | who may come in, at what rate, and who is blocked; asked at the door |
 //! | [`hub`] | who is online; takeover; wakes; the lock around the store |
 //! | [`memfd_journal`] | the file in RAM that outlives the process, and what is written in it |
 //! | [`events`] | security events: counters, a bounded ring, pseudonyms, their log lines |

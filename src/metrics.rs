@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::admission::{Admission, HandshakeSlots};
+use crate::admission::Admission;
 use crate::events::{Event, Kind};
 use crate::hub::{Hub, Totals};
 use crate::transport::CircuitStats;
@@ -31,7 +31,6 @@ const RECENT: usize = 50;
 pub struct Metrics {
     hub: Arc<Hub>,
     admission: Arc<Admission>,
-    slots: Arc<HandshakeSlots>,
     bounds: Bounds,
     started: Millis,
     rates: Arc<Mutex<Rates>>,
@@ -134,23 +133,21 @@ impl Metrics {
     pub fn new(
         hub: Arc<Hub>,
         admission: Arc<Admission>,
-        slots: Arc<HandshakeSlots>,
         bounds: Bounds,
         onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitStats>)>,
         dead_man: watch::Receiver<Option<dead_man::DeadManStats>>,
     ) -> Self {
         let started = hub.now();
-        Self { hub, admission, slots, bounds, started, rates: Arc::default(), onion, dead_man }
+        Self { hub, admission, bounds, started, rates: Arc::default(), onion, dead_man }
     }
 
     /// The same figures, against other bounds.
     #[must_use]
     pub fn renewed(&self, bounds: Bounds) -> Self {
-        let (hub, admission, slots) = (Arc::clone(&self.hub), Arc::clone(&self.admission), Arc::clone(&self.slots));
+        let (hub, admission) = (Arc::clone(&self.hub), Arc::clone(&self.admission));
         Self {
             hub,
             admission,
-            slots,
             bounds,
             started: self.started,
             rates: Arc::clone(&self.rates),
@@ -202,7 +199,7 @@ impl Metrics {
             timestamp: now,
             uptime_s: now.since(self.started) / 1000,
             clients,
-            unauthenticated: self.slots.len(),
+            unauthenticated: self.admission.slots().len(),
             pending_messages: store.messages,
             pending_bytes: store.bytes,
             remembered_ids: store.records,

@@ -84,7 +84,7 @@ pub async fn run(
         () = slot.lost() => return,
     };
     if let Some(pump) = pump {
-        drop(slot);
+        slot.authenticated();
         let _established = circuit.as_ref().map(CircuitHandle::established);
         let (socket, reason) = pump.await;
         match reason {
@@ -108,7 +108,7 @@ async fn authenticate(
         Ok(Ok(Some((established, session_handle, pending)))) => {
             connection.established(established.fingerprint, session_handle.signal());
             if session_handle.replaces() {
-                connection.note(Kind::Takeover);
+                connection.report(Kind::Takeover);
             }
             let welcome = encode(&WelcomeFrame {
                 fingerprint: established.fingerprint,
@@ -132,7 +132,7 @@ async fn authenticate(
             None
         }
         Err(_) => {
-            connection.note(Kind::AuthTimeout);
+            connection.report(Kind::AuthTimeout);
             close(socket, CloseReason::AuthTimeout).await;
             None
         }
@@ -172,14 +172,14 @@ async fn answer(
 /// What the end of a session for this reason means for its peer.
 fn offence(connection: &PeerConnection, reason: CloseReason) {
     match reason {
-        CloseReason::AuthFailed | CloseReason::AuthRequired => connection.strike(Kind::AuthFailed),
-        CloseReason::FrameTooLarge => connection.strike(Kind::Oversize),
+        CloseReason::AuthFailed | CloseReason::AuthRequired => connection.report(Kind::AuthFailed),
+        CloseReason::FrameTooLarge => connection.report(Kind::Oversize),
         CloseReason::ProtocolError | CloseReason::Unsupported | CloseReason::InvalidUtf8 => {
-            connection.strike(Kind::Malformed);
+            connection.report(Kind::Malformed);
         }
-        CloseReason::TooSlow => connection.note(Kind::TooSlow),
-        CloseReason::AuthTimeout => connection.note(Kind::AuthTimeout),
-        CloseReason::Overloaded => connection.note(Kind::Overload),
+        CloseReason::TooSlow => connection.report(Kind::TooSlow),
+        CloseReason::AuthTimeout => connection.report(Kind::AuthTimeout),
+        CloseReason::Overloaded => connection.report(Kind::Overload),
         CloseReason::Replaced | CloseReason::Blocked | CloseReason::Draining => {}
     }
 }

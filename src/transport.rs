@@ -6,24 +6,15 @@ pub mod clearnet;
 mod listener;
 pub mod onion_service;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::admission::Admitted;
+pub use crate::admission::Peer;
+
 pub use self::circuit::{CircuitHandle, CircuitRefused, CircuitSession, CircuitStats, OnRefusal};
 pub use self::listener::{Listener, host_name, origin};
-
-/// Who is on the other end before it has authenticated. Never written to a log in clear.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Peer {
-    /// A rendezvous circuit of the onion service, numbered in the order of arrival.
-    Circuit(u64),
-    /// The address of a TCP connection.
-    Address(IpAddr),
-    /// The administrator, on this machine.
-    Local,
-}
 
 /// A byte stream in both directions.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -39,6 +30,8 @@ pub struct Incoming {
     pub listener: Arc<Listener>,
     /// The rendezvous circuit that it is a stream of, on the onion service.
     pub circuit: Option<CircuitHandle>,
+    /// The leave to be here, and the slot, given at the door. `None`: on this machine's own socket.
+    pub admitted: Option<Admitted>,
     /// Released when the connection has ended: a transport's permit, if it gives any.
     pub permit: Option<tokio::sync::OwnedSemaphorePermit>,
 }

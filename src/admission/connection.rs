@@ -2,22 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Admission, PeerKey};
-use crate::events::Kind;
+use super::{Admission, PeerEntry, PeerKey, Refused, Slot, lock};
+use crate::events::{Kind, Subject};
 use crate::hub::Signal;
 use ephemeral_core::limits::RateStatus;
 use ephemeral_core::protocol::Fingerprint;
 
-/// Why a connection is refused before anything was read from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// The peer has as many as it may have.
-    TooManyConnections,
-    /// The circuit is blocked. (A blocked address is told so over HTTP.)
-    Blocked,
-}
-
-/// What becomes of a request.
+/// Decides what becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// It is answered.
@@ -34,60 +25,64 @@ pub enum Decision {
 pub struct PeerConnection {
     admission: Arc<Admission>,
     key: PeerKey,
+    /// Where it is counted; the administrator's is not.
+    entry: Option<PeerEntry>,
+    /// Whether the peer is a trusted proxy: everybody's, and not to be blocked.
+    is_proxy: bool,
     /// What the connection itself took from the rate: it pays for the first request.
     paid: Option<RateStatus>,
-    session: Option<(Fingerprint, Arc<Signal>)>,
+    session: Option<Fingerprint>,
 }
 
 impl PeerConnection {
-    pub(super) fn enter(admission: Arc<Admission>, key: PeerKey) -> Result<Self, Refused> {
-        if key == PeerKey::Local {
-            return Ok(Self { admission, key, paid: None, session: None });
-        }
+    pub(super) fn enter(admission: Arc<Admission>, key: PeerKey, is_proxy: bool) -> Result<Self, Refused> {
+        let Some(table) = admission.table(&key) else {
+            return Ok(Self { admission, key, entry: None, is_proxy, paid: None, session: None });
+        };
         let now = admission.hub.now();
-        let (blocked, pace, opened) = {
-            let table = &mut admission.peers().table;
-            let blocked = table.blocked(now, &key).is_some();
+        let (entry, blocked, pace, opened) = {
+            let mut table = lock(table);
+            let entry = table.entry(now, key);
+            let blocked = table.blocked(now, key).is_some();
             if blocked && matches!(key, PeerKey::Circuit(_)) {
-                (true, None, Ok(()))
+                (entry, true, None, Ok(()))
             } else {
-                (blocked, Some(table.request(now, key)), table.open(now, key))
+                (entry, blocked, table.request(now, entry), table.open(now, entry))
             }
         };
+        if entry.is_coalesced() {
+            admission.note_key(Kind::Coalesced, &entry.key);
+        }
         let Some(pace) = pace else {
             admission.note_key(Kind::RefusedBlocked, &key);
             return Err(Refused::Blocked);
         };
         if opened.is_err() {
             admission.note_key(Kind::Crowded, &key);
-            if pace.ignores {
-                admission.strike_peer(Kind::RateIgnored, &key);
-            }
             return Err(Refused::TooManyConnections);
         }
-        if !blocked {
-            note_pace(&admission, &key, &pace);
+        if pace.wait_ms.is_some() && !blocked {
+            admission.note_key(Kind::RateLimited, &key);
         }
-        Ok(Self { admission, key, paid: Some(pace), session: None })
+        Ok(Self { admission, key, entry: Some(entry), is_proxy, paid: Some(pace), session: None })
     }
 
-    /// One more request; the first one was paid for by the connection.
+    /// Decides about one more request; the first one was paid for by the connection.
     pub fn request(&mut self) -> Decision {
-        if self.key == PeerKey::Local {
-            return Decision::Free;
-        }
+        let Some((entry, table)) = self.entry.zip(self.admission.table(&self.key)) else { return Decision::Free };
         let now = self.admission.hub.now();
         let (until, pace) = {
-            let table = &mut self.admission.peers().table;
-            let until = table.blocked(now, &self.key);
-            (until, if until.is_none() && self.paid.is_none() { Some(table.request(now, self.key)) } else { None })
+            let mut table = lock(table);
+            let until = table.blocked(now, self.key);
+            let is_new = until.is_none() && self.paid.is_none();
+            (until, if is_new { table.request(now, entry) } else { None })
         };
         if let Some(until) = until {
-            self.admission.note_key(Kind::RefusedBlocked, &self.key);
+            self.report(Kind::RefusedBlocked);
             return Decision::Blocked(until.since(now).div_ceil(1000));
         }
-        if let Some(pace) = &pace {
-            note_pace(&self.admission, &self.key, pace);
+        if pace.is_some_and(|pace| pace.wait_ms.is_some()) {
+            self.report(Kind::RateLimited);
         }
         match pace.or(self.paid.take()) {
             Some(pace) if pace.wait_ms.is_some() => Decision::RateLimited(pace),
@@ -96,74 +91,98 @@ impl PeerConnection {
         }
     }
 
-    /// It has done what it must not do.
-    pub fn strike(&self, kind: Kind) {
-        self.admission.strike_peer(kind, &self.key);
-        if let Some((fingerprint, _)) = &self.session {
+    /// Counts something that it did, and does what the table of [`Kind`] says of it: nothing more, or a strike. It is
+    /// noted of the fingerprint, once that is known.
+    pub fn report(&self, kind: Kind) {
+        match &self.session {
+            Some(fingerprint) => {
+                let now = self.admission.hub.now();
+                self.admission.events.note(now, kind, Some(&Subject::Fingerprint(fingerprint)));
+            }
+            None => self.admission.note_key(kind, &self.key),
+        }
+        if !kind.is_strike() {
+            return;
+        }
+        if let Some(entry) = self.entry.filter(|_| !self.is_proxy) {
+            self.admission.strike_peer(entry);
+        }
+        if let Some(fingerprint) = &self.session {
             self.admission.strike_fingerprint(fingerprint);
         }
     }
 
-    /// Notes what it did that is not a strike: of the fingerprint, once that is known.
-    pub fn note(&self, kind: Kind) {
-        match &self.session {
-            Some((fingerprint, _)) => {
-                let who = crate::events::Subject::Fingerprint(fingerprint);
-                self.admission.events.note(self.admission.hub.now(), kind, Some(&who));
-            }
-            None => self.admission.note_key(kind, &self.key),
-        }
-    }
-
-    /// Whether the peer is blocked.
+    /// Tells whether the peer is blocked.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        self.admission.peers().table.blocked(self.admission.hub.now(), &self.key).is_some()
+        self.admission.blocked(self.admission.hub.now(), self.key).is_some()
     }
 
-    /// It has become a session, which `signal` reaches: from now on strikes count for `fingerprint` too.
-    pub fn established(&mut self, fingerprint: Fingerprint, signal: &Arc<Signal>) {
-        let mut peers = self.admission.peers();
-        peers.sessions.entry(self.key).or_default().push(Arc::clone(signal));
+    /// Counts it as a session, which `signal` reaches: from now on strikes count for `fingerprint` too, and a block of
+    /// the peer does not concern it.
+    pub fn established(&mut self, fingerprint: Fingerprint, signal: &Signal) {
         // A block that came since it was let in found no session to end.
         let now = self.admission.hub.now();
-        let blocked = peers.table.blocked(now, &self.key).is_some();
-        drop(peers);
-        if blocked || self.admission.fingerprints().blocked(now, &fingerprint).is_some() {
+        if lock(&self.admission.fingerprints).blocked(now, &fingerprint).is_some() {
             signal.evict();
         }
-        self.session = Some((fingerprint, Arc::clone(signal)));
+        if let PeerKey::Circuit(number) = self.key {
+            *lock(&self.admission.circuit_sessions).entry(number).or_default() += 1;
+        }
+        self.session = Some(fingerprint);
     }
 
-    /// Who keeps the limits.
+    /// Counts a slot as this peer's. `decision`: what was decided of its request.
+    pub fn hold(&self, slot: &Slot, decision: &Decision) {
+        let over = !matches!(decision, Decision::Allow(_) | Decision::Free);
+        slot.rename(self.key, over);
+    }
+
+    /// Returns the limits that it is counted by.
     #[must_use]
     pub fn admission(&self) -> &Arc<Admission> {
         &self.admission
     }
+
+    /// Tells whether the connection itself came too early, or of a blocked peer, so that nobody has to give way for it;
+    /// and whether it had been told.
+    pub(super) fn standing(&self) -> Standing {
+        match self.paid {
+            _ if self.is_proxy => Standing::Good,
+            _ if self.is_blocked() => Standing::Blocked,
+            Some(pace) if pace.ignores => Standing::Told,
+            Some(pace) if pace.wait_ms.is_some() => Standing::OverRate,
+            _ => Standing::Good,
+        }
+    }
+
+    pub(super) fn key(&self) -> PeerKey {
+        self.key
+    }
 }
 
-fn note_pace(admission: &Admission, key: &PeerKey, pace: &RateStatus) {
-    if pace.ignores {
-        admission.strike_peer(Kind::RateIgnored, key);
-    } else if pace.wait_ms.is_some() {
-        admission.note_key(Kind::RateLimited, key);
-    }
+/// How a peer stands that has just connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Good,
+    /// It has to wait, and is to be told so.
+    OverRate,
+    /// It has to wait, and was told before.
+    Told,
+    Blocked,
 }
 
 impl Drop for PeerConnection {
     fn drop(&mut self) {
-        if self.key == PeerKey::Local {
-            return;
-        }
-        let now = self.admission.hub.now();
-        let peers = &mut *self.admission.peers();
-        peers.table.close(now, self.key);
-        if let Some((_, signal)) = &self.session
-            && let Some(sessions) = peers.sessions.get_mut(&self.key)
-        {
-            sessions.retain(|session| !Arc::ptr_eq(session, signal));
-            if sessions.is_empty() {
-                peers.sessions.remove(&self.key);
+        let Some((entry, table)) = self.entry.zip(self.admission.table(&self.key)) else { return };
+        lock(table).close(self.admission.hub.now(), entry);
+        if let (PeerKey::Circuit(number), Some(_)) = (self.key, self.session) {
+            let mut sessions = lock(&self.admission.circuit_sessions);
+            if let Some(count) = sessions.get_mut(&number) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    sessions.remove(&number);
+                }
             }
         }
     }
@@ -173,36 +192,44 @@ impl Drop for PeerConnection {
 mod tests {
     use ed25519_dalek::SigningKey;
 
+    use super::super::Peer;
     use super::*;
     use crate::clock::Clock;
     use crate::events::Events;
     use crate::hub::{self, Hub};
-    use crate::transport::Peer;
     use ephemeral_core::limits::{self, Rate};
     use ephemeral_core::protocol::Millis;
     use ephemeral_core::store;
 
-    /// Somebody who is let in, while another connection of the same peer gets it blocked.
-    fn is_let_in_while(blocks: impl Fn(&PeerConnection)) -> bool {
+    /// Somebody who is let in, while another session of the same address and key gets something blocked.
+    fn is_let_in_while(blocks: impl Fn(&mut PeerConnection, Fingerprint, &Signal)) -> bool {
         let settings = hub::Config { bounds: store::Config::default(), rate: Rate::new(60, 60), sessions: 10 };
         let hub = Hub::new(settings, Clock::anchored(Millis(1_767_355_200_000))).unwrap();
         let events = Arc::new(Events::new(hub.now()).unwrap());
-        let admission =
-            Admission::new(limits::Config { strikes: 2, ..limits::Config::default() }, Arc::clone(&hub), events);
+        let policy = limits::Config { strikes: 2, ..limits::Config::default() };
+        let admission = Admission::new(policy, 10, Arc::clone(&hub), events);
         let someone = Fingerprint::from(&SigningKey::from_bytes(&[1; 32]).verifying_key());
-        let peer = Peer::Address([192, 0, 2, 1].into());
-        let (mut connection, other) = (admission.enter(peer).unwrap(), admission.enter(peer).unwrap());
+        let peer = PeerKey::of(Peer::Address([192, 0, 2, 1].into()));
+        let enter = || PeerConnection::enter(Arc::clone(&admission), peer, false).unwrap();
+        let (mut connection, mut other) = (enter(), enter());
         assert!(!admission.bars(&someone) && !connection.is_blocked(), "the last look before it is let in");
         let session_handle = hub.join(someone, false, 1).unwrap().0;
-        blocks(&other);
+        blocks(&mut other, someone, &Signal::default());
         connection.established(someone, session_handle.signal());
         !session_handle.signal().is_evicted()
     }
 
     #[test]
-    fn a_session_whose_peer_is_blocked_while_it_is_let_in_ends_at_once() {
-        let strikes = |other: &PeerConnection, count| (0..count).for_each(|_| other.strike(Kind::Malformed));
-        assert!(is_let_in_while(|other| strikes(other, 2)), "it is not blocked yet");
-        assert!(!is_let_in_while(|other| strikes(other, 3)));
+    fn a_session_whose_key_is_blocked_while_it_is_let_in_ends_at_once_and_one_whose_address_is_does_not() {
+        let strikes = |other: &PeerConnection, count| (0..count).for_each(|_| other.report(Kind::Malformed));
+        assert!(is_let_in_while(|other, _, _| strikes(other, 3)), "the address");
+        let of_key = |count| {
+            is_let_in_while(|other, someone, signal| {
+                other.established(someone, signal);
+                strikes(other, count);
+            })
+        };
+        assert!(of_key(2), "it is not blocked yet");
+        assert!(!of_key(3));
     }
 }

@@ -1,24 +1,24 @@
-//! Connections that have not authenticated, in all: bounded, and fair to those who are quick.
+//! The connections that have not authenticated: bounded in all, and accounted by peer.
 //!
-//! Where there are as many as there may be, a new one takes the slot of the one that has been here longest. Who proves
-//! what it is within a second or two gets in as long as fewer than the bound arrive in that time, and a flood of silent
-//! connections locks nobody out.
+//! A slot is taken when a connection is accepted, before TLS, the PROXY header and HTTP, and held until the peer has
+//! authenticated. Where all are taken, see [`table`] for the one that gives way.
 
-use std::collections::BTreeMap;
+mod table;
+mod tally;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// The connections that have not authenticated.
+use super::PeerKey;
+use table::{SlotTable, Taken};
+
+/// The slots of all connections that have not authenticated.
 pub struct HandshakeSlots {
-    state: Mutex<State>,
-}
-
-struct State {
-    bound: usize,
-    next: u64,
-    /// In the order of arrival.
-    here: BTreeMap<u64, CancellationToken>,
+    started: Instant,
+    table: Mutex<SlotTable>,
 }
 
 /// One slot. It is free again when this is dropped.
@@ -26,86 +26,101 @@ pub struct Slot {
     slots: Arc<HandshakeSlots>,
     number: u64,
     lost: CancellationToken,
+    authenticated: bool,
 }
 
 impl HandshakeSlots {
-    /// An empty one; `bound` ≥ 1.
+    /// Makes so many free slots; at least one.
     #[must_use]
     pub fn new(bound: usize) -> Arc<Self> {
-        let state = State { bound: bound.max(1), next: 0, here: BTreeMap::new() };
-        Arc::new(Self { state: Mutex::new(state) })
+        Arc::new(Self { started: Instant::now(), table: Mutex::new(SlotTable::new(bound)) })
     }
 
-    /// How many there may be from now on.
-    pub fn set_bound(&self, bound: usize) {
-        self.lock().bound = bound.max(1);
+    /// Changes how many there are. Where more are taken, some give way at once; returns whose.
+    pub(super) fn set_bound(&self, bound: usize) -> Vec<PeerKey> {
+        self.lock().set_bound(self.now(), bound)
     }
 
-    /// A slot for one more, and whether another one lost its slot for it.
+    /// Takes a slot for a connection on this machine's own socket.
     #[must_use]
-    pub fn enter(self: &Arc<Self>) -> (Slot, bool) {
-        let lost = CancellationToken::new();
-        let (number, oldest) = {
-            let mut state = self.lock();
-            let oldest = if state.here.len() >= state.bound { state.here.pop_first() } else { None };
-            let number = state.next;
-            state.next += 1;
-            state.here.insert(number, lost.clone());
-            (number, oldest)
-        };
-        let took = oldest.is_some();
-        if let Some((_, oldest)) = oldest {
-            oldest.cancel();
-        }
-        (Slot { slots: Arc::clone(self), number, lost }, took)
+    pub fn take_local(self: &Arc<Self>) -> Slot {
+        self.take(PeerKey::Local).0
     }
 
-    /// How many are here.
+    /// Takes a slot. Where all are taken, another one gives way; returns whose.
+    pub(super) fn take(self: &Arc<Self>, key: PeerKey) -> (Slot, Option<PeerKey>) {
+        let taken = self.lock().take(self.now(), key);
+        let gave_way = taken.gave_way;
+        (self.slot(taken), gave_way)
+    }
+
+    /// Takes a slot that is free, if there is one, for a peer that nobody has to give way for.
+    pub(super) fn take_spare(self: &Arc<Self>, key: PeerKey) -> Option<Slot> {
+        let taken = self.lock().take_spare(self.now(), key)?;
+        Some(self.slot(taken))
+    }
+
+    /// Tells whether a peer has taken more than `count` slots lately.
+    pub(super) fn has_taken_more_than(&self, count: f64, key: PeerKey) -> bool {
+        self.lock().taken_lately(self.now(), key) > count.log2()
+    }
+
+    /// Forgets who has taken next to nothing lately.
+    pub(super) fn settle(&self) {
+        self.lock().settle(self.now());
+    }
+
+    /// Returns how many are taken.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().here.len()
+        self.lock().len()
     }
 
-    /// Whether nobody is.
+    /// Tells whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(self: &Arc<Self>, taken: Taken) -> Slot {
+        let Taken { number, lost, gave_way: _ } = taken;
+        Slot { slots: Arc::clone(self), number, lost, authenticated: false }
+    }
+
+    /// Returns the time since the start: no clock that can be set moves it.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SlotTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Slot {
-    /// Resolves when the slot is lost to a newer connection.
-    pub async fn lost(&self) {
-        self.lost.cancelled().await;
+    /// Resolves when the slot is lost to another connection.
+    pub fn lost(&self) -> WaitForCancellationFutureOwned {
+        self.lost.clone().cancelled_owned()
+    }
+
+    /// Counts the slot as another peer's. `over`: that peer is blocked or over its rate, so it gives way first.
+    pub(super) fn rename(&self, key: PeerKey, over: bool) {
+        self.slots.lock().rename(self.slots.now(), self.number, key, over);
+    }
+
+    /// Charges the holder for another request on the same connection.
+    pub fn keep(&self) {
+        self.slots.lock().keep(self.slots.now(), self.number);
+    }
+
+    /// Gives the slot back: the peer has authenticated.
+    pub fn authenticated(mut self) {
+        self.authenticated = true;
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.slots.lock().here.remove(&self.number);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_one_that_has_been_here_longest_loses_its_place_to_a_new_one() {
-        let slots = HandshakeSlots::new(2);
-        let (first, second) = (slots.enter(), slots.enter());
-        assert!(!first.1 && !second.1);
-        let third = slots.enter();
-        assert!(third.1 && first.0.lost.is_cancelled() && !second.0.lost.is_cancelled());
-        assert_eq!(slots.len(), 2);
-        drop(second);
-        let fourth = slots.enter();
-        assert!(!fourth.1 && !third.0.lost.is_cancelled(), "there was a free slot");
-        drop((first, third, fourth));
-        assert!(slots.is_empty());
+        self.slots.lock().release(self.slots.now(), self.number, self.authenticated);
     }
 }

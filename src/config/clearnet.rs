@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::setting::Setting;
 use super::sources;
 use crate::transport::clearnet::{self, TlsFile, TlsFiles};
-use crate::{conn, pump, transport};
+use crate::{pump, transport};
 
 /// What the file says, before the environment and the flags were asked.
 pub(super) struct ClearnetTable {
@@ -115,9 +115,8 @@ impl ClearnetTable {
         Some(TlsFiles { cert: self.tls_cert.value.clone()?, key: self.tls_key.value.clone()? })
     }
 
-    /// What is in force. A connection that is being prepared counts as, and may take as long as, one that has not
-    /// authenticated.
-    pub(super) fn settings(self, listen: SocketAddr, limits: &conn::Config, timing: &pump::Config) -> clearnet::Config {
+    /// Returns what is in force. The handshakes may take as long as authentication.
+    pub(super) fn settings(self, listen: SocketAddr, timing: &pump::Config) -> clearnet::Config {
         clearnet::Config {
             listen,
             tls: self.tls(),
@@ -126,7 +125,6 @@ impl ClearnetTable {
             trusted_proxies: self.trusted_proxies.value,
             proxy_protocol: self.proxy_protocol.value,
             allowed_origins: self.allowed_origins.value,
-            preparing: limits.unauthenticated,
             preparation: timing.auth_timeout,
         }
     }

@@ -116,7 +116,6 @@ impl Config {
                     proxy_protocol,
                     allowed_origins,
                     // They stand in [limits] and [session].
-                    preparing: _,
                     preparation: _,
                 } = settings;
                 let file = |name: &'static str, commented: &'static str, path: Option<&PathBuf>| match path {

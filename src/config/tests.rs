@@ -183,7 +183,6 @@ fn every_key_arrives_where_it_has_its_effect() {
                 .to_vec(),
             proxy_protocol: true,
             allowed_origins: vec!["https://page.example".into(), "http://localhost:3000".into()],
-            preparing: 13,
             preparation: Duration::from_millis(1500),
         }),
         metrics: Some(crate::admin::scrape::Config {

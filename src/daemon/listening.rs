@@ -44,6 +44,7 @@ impl Listening {
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let mut tasks = JoinSet::new();
+        let admission = Arc::clone(&plane.server().admission);
         let bound = match &config.clearnet {
             Some(settings) => {
                 settings.concerns(Clock::System.now()).iter().for_each(|concern| tracing::warn!("{concern}"));
@@ -56,9 +57,9 @@ impl Listening {
         let mut listens = announce::Listens { clearnet, metrics: None };
         let control = bound.as_ref().map(|bound| bound.control.clone());
         if let Some(bound) = bound {
-            let (incoming, stop) = (incoming.clone(), stop.clone());
+            let (incoming, admission, stop) = (incoming.clone(), Arc::clone(&admission), stop.clone());
             tasks.spawn(async move {
-                clearnet::run(bound, incoming, stop).await;
+                clearnet::run(bound, incoming, admission, stop).await;
                 Ok(())
             });
         }
@@ -88,7 +89,8 @@ impl Listening {
             incoming,
             status,
             circuits,
-            on_refusal: refusals(Arc::clone(&plane.server().admission)),
+            on_refusal: refusals(Arc::clone(&admission)),
+            admission: Some(admission),
         };
         let onion = onion_service::run(settings, config.state_dir.clone(), outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });

@@ -66,8 +66,7 @@ impl Reload {
             tracing::error!("{error}");
         }
         let before = self.server.borrow().clone();
-        before.admission.set_policy(next.policy);
-        before.slots.set_bound(next.limits.unauthenticated);
+        before.admission.set_policy(next.policy, next.limits.unauthenticated);
         before.sessions.hub.set_settings(hub::Config::from_config(&next));
         self.server.send_replace(before.renewed(next.rules.clone(), next.timing, next.limits));
 

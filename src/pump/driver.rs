@@ -228,13 +228,15 @@ impl State {
     /// have been on their way when the first was refused: as many as the rate allows in a minute.
     fn refused(&mut self, code: ErrorCode, now: Millis) {
         match code {
-            ErrorCode::Malformed => self.connection.strike(Kind::Malformed),
-            ErrorCode::MailboxFull | ErrorCode::SenderQuota | ErrorCode::StoreFull => self.connection.note(Kind::Quota),
+            ErrorCode::Malformed => self.connection.report(Kind::Malformed),
+            ErrorCode::MailboxFull | ErrorCode::SenderQuota | ErrorCode::StoreFull => {
+                self.connection.report(Kind::Quota)
+            }
             ErrorCode::RateLimited => {
                 let most = self.settings.rules.messages_per_minute;
                 match Rate::new(most, most).take(&mut self.hasty, now) {
-                    Ok(()) => self.connection.note(Kind::RateLimited),
-                    Err(_) => self.connection.strike(Kind::RateIgnored),
+                    Ok(()) => self.connection.report(Kind::RateLimited),
+                    Err(_) => self.connection.report(Kind::RateIgnored),
                 }
             }
             _ => {}

@@ -4,7 +4,7 @@ mod handshakes;
 mod tls;
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use self::handshakes::{Handshake, Handshakes};
 pub use self::tls::{Tls, TlsError, TlsFile, TlsFiles, TlsProblem};
 use super::{Incoming, Io, Listener, Peer};
+use crate::admission::{Admission, Admitted, Refused};
 
 /// How long the accept loop waits when the machine has no file descriptor or memory for one more connection. Nobody
 /// tells when there is one again.
@@ -39,8 +40,6 @@ pub struct Config {
     pub proxy_protocol: bool,
     /// Origins that may ask, as [`super::origin`] writes them, or `*` alone.
     pub allowed_origins: Vec<String>,
-    /// Connections whose PROXY header or TLS handshake is not complete, at most; at least 1.
-    pub preparing: usize,
     /// For the PROXY header and the TLS handshake together.
     pub preparation: Duration,
 }
@@ -89,7 +88,6 @@ struct ListenerState {
     listener: Arc<Listener>,
     tls: Option<Arc<Tls>>,
     proxy_protocol: bool,
-    preparing: usize,
     preparation: Duration,
 }
 
@@ -110,17 +108,25 @@ impl ListenerState {
             allowed_origins: settings.allowed_origins.clone(),
             ..Listener::clearnet(address, &settings.server_names)
         };
-        let Config { proxy_protocol, preparing, preparation, .. } = *settings;
-        Self { listener: Arc::new(listener), tls, proxy_protocol, preparing, preparation }
+        let Config { proxy_protocol, preparation, .. } = *settings;
+        Self { listener: Arc::new(listener), tls, proxy_protocol, preparation }
     }
 
     /// What a connection of `peer` begins with. Nobody else's than a trusted proxy's begins with a PROXY header.
-    fn preparation(&self, peer: std::net::IpAddr) -> Handshake {
+    fn preparation(&self, peer: IpAddr) -> Handshake {
         Handshake {
             tls: self.tls.as_ref().map(|tls| tls.acceptor()),
             header: self.proxy_protocol && self.listener.is_trusted_proxy(peer),
             time: self.preparation,
         }
+    }
+
+    /// Asks at the door, before anything is read or computed.
+    fn admit(&self, admission: &Arc<Admission>, peer: IpAddr) -> Result<Admitted, Refused> {
+        if self.listener.is_trusted_proxy(peer) {
+            return Ok(admission.admit_proxy(Peer::Address(peer)));
+        }
+        admission.admit(Peer::Address(peer), self.tls.is_some())
     }
 }
 
@@ -171,9 +177,9 @@ pub async fn bind(settings: &Config) -> Result<Bound, ClearnetError> {
     Ok(Bound { socket, address, tls, state, control: Control { address, state: Arc::new(sender) } })
 }
 
-/// Hands every connection on once it is prepared, until it is cancelled or nobody takes them any more. While `incoming`
-/// is full, new ones wait in the kernel's queue.
-pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: CancellationToken) {
+/// Hands every connection on that `admission` lets in, once its handshakes are over, until it is cancelled or nobody
+/// takes them any more. While `incoming` is full, new ones wait in the kernel's queue.
+pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, admission: Arc<Admission>, cancel: CancellationToken) {
     let Bound { socket, state, .. } = bound;
     let socket = &socket;
     let accept = move || async move {
@@ -183,22 +189,23 @@ pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, cancel: Cancell
         let _ = stream.set_nodelay(true);
         Ok((stream, address))
     };
-    cancel.run_until_cancelled(accept_loop(accept, state, incoming)).await;
+    cancel.run_until_cancelled(accept_loop(accept, state, admission, incoming)).await;
 }
 
 /// `accept` is dropped at any time, as that of a socket may be.
 async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
     mut accept: impl FnMut() -> F,
     state: watch::Receiver<ListenerState>,
+    admission: Arc<Admission>,
     incoming: mpsc::Sender<Incoming>,
 ) {
     let mut exhausted = false;
-    let mut preparing = Handshakes::new(state.borrow().preparing);
+    let mut handshakes = Handshakes::default();
     loop {
-        let Ok(slot) = incoming.reserve().await else { return };
+        let Ok(room) = incoming.reserve().await else { return };
         let accepted = tokio::select! {
             biased;
-            Some(()) = preparing.ended() => continue,
+            Some(()) = handshakes.ended() => continue,
             accepted = accept() => accepted,
         };
         match accepted {
@@ -209,21 +216,15 @@ async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
                 }
                 let peer = address.ip().to_canonical();
                 let state = state.borrow().clone();
+                // Refused: it is closed.
+                let Ok(admitted) = state.admit(&admission, peer) else { continue };
                 let first = state.preparation(peer);
-                preparing.set_bound(state.preparing);
-                let listener = state.listener;
-                let handed =
-                    move |peer, io| Incoming { peer: Peer::Address(peer), io, listener, circuit: None, permit: None };
+                let listener = Arc::clone(&state.listener);
                 if first.is_needed() {
-                    let incoming = incoming.clone();
-                    preparing.push(async move {
-                        if let Ok((peer, io)) = first.run(stream, peer).await {
-                            // Nobody takes them any more: then it ends like the others.
-                            let _ = incoming.send(handed(peer, io)).await;
-                        }
-                    });
+                    let admission = Arc::clone(&admission);
+                    handshakes.spawn(prepare(first, stream, peer, admitted, admission, listener, incoming.clone()));
                 } else {
-                    slot.send(handed(peer, Box::new(stream)));
+                    room.send(handed_on(peer, Box::new(stream), admitted, listener));
                 }
             }
             Err(error) if concerns_one_connection(error.kind()) => {}
@@ -234,10 +235,45 @@ async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
                     exhausted = true;
                     tracing::warn!(%error, "no further connection can be accepted for now");
                 }
-                drop(slot);
+                drop(room);
                 tokio::time::sleep(BREATH).await;
             }
         }
+    }
+}
+
+fn handed_on(peer: IpAddr, io: Box<dyn Io>, admitted: Admitted, listener: Arc<Listener>) -> Incoming {
+    let (peer, admitted) = (Peer::Address(peer), Some(admitted));
+    Incoming { peer, io, listener, circuit: None, admitted, permit: None }
+}
+
+/// Does what a connection begins with, and hands it on; until its slot is lost.
+async fn prepare<S: Io>(
+    first: Handshake,
+    stream: S,
+    peer: IpAddr,
+    admitted: Admitted,
+    admission: Arc<Admission>,
+    listener: Arc<Listener>,
+    incoming: mpsc::Sender<Incoming>,
+) {
+    let lost = admitted.slot.lost();
+    let costly = first.tls.is_some();
+    let named = |client: IpAddr| {
+        if client == peer || listener.is_trusted_proxy(client) {
+            return Some(admitted);
+        }
+        admitted.named(&admission, Peer::Address(client), costly).ok()
+    };
+    let prepared = async {
+        if let Ok((client, io, admitted)) = first.run(stream, peer, named).await {
+            // Nobody takes them any more: then it ends like the others.
+            let _ = incoming.send(handed_on(client, io, admitted, Arc::clone(&listener))).await;
+        }
+    };
+    tokio::select! {
+        () = prepared => {}
+        () = lost => {}
     }
 }
 

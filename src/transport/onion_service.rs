@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Admission;
 use crate::transport::{CircuitStats, Incoming, Listener, OnRefusal};
 use ephemeral_tor::TorError;
 
@@ -149,13 +150,15 @@ pub struct Outlets {
     pub circuits: Arc<CircuitStats>,
     /// Each refusal.
     pub on_refusal: OnRefusal,
+    /// Asked about each stream before it is answered. `None`: whoever takes the stream asks.
+    pub admission: Option<Arc<Admission>>,
 }
 
 impl Outlets {
     /// Refusals are only counted.
     #[must_use]
     pub fn new(incoming: mpsc::Sender<Incoming>, status: channel::Sender<OnionStatus>) -> Self {
-        Self { incoming, status, circuits: Arc::default(), on_refusal: Arc::new(|_, _| {}) }
+        Self { incoming, status, circuits: Arc::default(), on_refusal: Arc::new(|_, _| {}), admission: None }
     }
 }
 

@@ -6,9 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ephemeral::admission::Admission;
+use ephemeral::clock::Clock;
+use ephemeral::events::Events;
+use ephemeral::hub::{self, Hub};
 use ephemeral::transport::clearnet::{self, Tls, TlsFiles};
 use ephemeral::transport::{Incoming, Peer};
+use ephemeral_core::limits::Rate;
+use ephemeral_core::store;
 use ephemeral_test_support::daemon::{Daemon, PATIENCE};
+use ephemeral_test_support::rig::lenient;
 use ephemeral_test_support::tls::{connector, handshake};
 use futures::StreamExt as _;
 use rustls::pki_types::ServerName;
@@ -48,7 +55,6 @@ fn settings() -> clearnet::Config {
         trusted_proxies: Vec::new(),
         proxy_protocol: false,
         allowed_origins: Vec::new(),
-        preparing: 16,
         preparation: PATIENCE,
     }
 }
@@ -59,12 +65,24 @@ fn behind_a_proxy() -> clearnet::Config {
 }
 
 async fn listen(settings: clearnet::Config) -> Listening {
+    listen_with(settings, 16).await
+}
+
+/// `slots`: for connections that have not authenticated.
+async fn listen_with(settings: clearnet::Config, slots: usize) -> Listening {
     let bound = clearnet::bind(&settings).await.unwrap();
     let (address, tls) = (bound.address, bound.tls.clone());
     let (sender, incoming) = mpsc::channel(8);
     let mut task = JoinSet::new();
-    task.spawn(clearnet::run(bound, sender, CancellationToken::new()));
+    task.spawn(clearnet::run(bound, sender, admission(slots), CancellationToken::new()));
     Listening { address, tls, incoming, _task: task }
+}
+
+fn admission(slots: usize) -> Arc<Admission> {
+    let settings = hub::Config { bounds: store::Config::default(), rate: Rate::new(60, 60), sessions: 10 };
+    let hub = Hub::new(settings, Clock::System).unwrap();
+    let events = Arc::new(Events::new(hub.now()).unwrap());
+    Admission::new(lenient(), slots, hub, events)
 }
 
 impl Listening {
@@ -218,7 +236,7 @@ async fn nobody_elses_header_is_believed_or_even_read() {
 async fn silent_connections_delay_nobody_and_the_oldest_of_them_give_way() {
     let directory = tempfile::tempdir().unwrap();
     let files = issue(directory.path(), "a");
-    let mut listening = listen(clearnet::Config { tls: Some(files.clone()), preparing: 4, ..settings() }).await;
+    let mut listening = listen_with(clearnet::Config { tls: Some(files.clone()), ..settings() }, 4).await;
     let mut silent = Vec::new();
     for number in 0..4 {
         silent.push(listening.connect().await);

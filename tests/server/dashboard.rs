@@ -28,11 +28,10 @@ fn printed() -> String {
     let (_status, receiver) = watch::channel(status);
     let bounds =
         Bounds { clients: 1, unauthenticated: 1, circuits: 1, bytes: 1 << 20, ttl_s: 86_400, max_ttl_s: 604_800 };
-    let (hub, admission, slots) =
-        (Arc::clone(&rig.hub), Arc::clone(&rig.server.admission), Arc::clone(&rig.server.slots));
+    let (hub, admission) = (Arc::clone(&rig.hub), Arc::clone(&rig.server.admission));
     let dead_man = watch::channel(None).1;
     let onion = Some((receiver, Arc::<CircuitStats>::default()));
-    Metrics::new(hub, admission, slots, bounds, onion, dead_man).prometheus(true)
+    Metrics::new(hub, admission, bounds, onion, dead_man).prometheus(true)
 }
 
 /// The names of the series in the text, each with the names of its labels.

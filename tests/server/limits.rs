@@ -11,7 +11,6 @@ use ephemeral_test_support::rig::{
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 
 use crate::raw::{self, Frame, Raw, upgrade_request};
 
@@ -145,25 +144,83 @@ async fn misbehave(socket: &mut Socket, times: usize) {
     }
 }
 
+/// Tries to log in from this address; returns what comes in place of `welcome`.
+async fn refused_login(rig: &mut Rig, number: u8, peer: Peer) -> (u16, String) {
+    let mut raw = Raw { stream: rig.connect_as(peer) };
+    raw.write(upgrade_request(&fingerprint(number), HOST)).await;
+    assert_eq!(raw.head().await.status, 101);
+    let challenge = raw.next().await;
+    let auth = json!({"type": "auth", "signature": sign(&challenge, number, HOST)});
+    raw.send(&[Frame::text(auth.to_string())]).await;
+    raw.closed().await
+}
+
 #[tokio::test(start_paused = true)]
-async fn malformed_frames_end_every_session_of_the_peer_and_the_fingerprint_is_refused_elsewhere() {
+async fn malformed_frames_end_the_session_of_their_key_and_no_other_behind_the_same_address() {
     let mut rig = rig(three_strikes());
     let (mut alice, mut neighbour) = (rig.login(1).await, rig.login(2).await);
     misbehave(&mut alice, 3).await;
     alice.send(&json!({"type": 5})).await;
     assert_eq!(alice.closed().await, (4429, "blocked".into()));
-    assert_eq!(neighbour.closed().await, (4429, "blocked".into()), "a session of the same peer");
+    neighbour.goes_on().await;
+    assert_eq!(status_as(&mut rig, address("127.0.0.1")).await, Some(403), "nobody new comes in from there");
 
-    // From another address, with the right key.
-    let mut stream = rig.connect_as(address("127.0.0.9"));
-    stream.write_all(upgrade_request(&fingerprint(1), HOST).as_bytes()).await.unwrap();
-    let mut raw = Raw { stream };
-    assert_eq!(raw.head().await.status, 101);
-    let challenge = raw.next().await;
-    let auth = json!({"type": "auth", "signature": sign(&challenge, 1, HOST)});
-    raw.send(&[Frame::text(auth.to_string())]).await;
-    assert_eq!(raw.closed().await, (4429, "blocked".into()));
+    let blocked = refused_login(&mut rig, 1, address("127.0.0.9")).await;
+    assert_eq!(blocked, (4429, "blocked".into()), "the same key, from another address");
     assert_eq!((rig.events(Kind::Malformed), rig.events(Kind::Blocked)), (4, 2), "the peer and the fingerprint");
+    neighbour.goes_on().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_that_a_web_page_or_a_stranger_does_from_an_address_ends_a_session_there() {
+    let mut rig = rig(limits::Config::default());
+    let mut innocent = rig.login(1).await;
+    let (here, foreign) = (address("127.0.0.1"), "GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n");
+    for _ in 0..100 {
+        // Images, fetches, and garbage.
+        for request in [HEALTH, foreign, "nonsense\r\n\r\n"] {
+            let mut stream = rig.connect_as(here);
+            let _ = stream.write_all(request.as_bytes()).await;
+            settle().await;
+        }
+    }
+    assert_eq!(rig.events(Kind::Blocked), 1, "the garbage");
+    innocent.goes_on().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_another_origin_and_a_hurry_without_a_session_block_nobody() {
+    let mut rig = rig(limits::Config { strikes: 3, ..limits::Config::default() });
+    let page = "GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\nConnection: close\r\n\r\n";
+    let mut statuses = Vec::new();
+    for _ in 0..16 {
+        statuses.push(ask_as(&mut rig, address("127.0.0.1"), page).await.unwrap().status);
+    }
+    assert_eq!(statuses, [[403; 10].as_slice(), &[429; 6]].concat());
+    assert_eq!((rig.events(Kind::OriginRefused), rig.events(Kind::RateLimited)), (10, 6));
+    assert_eq!((rig.events(Kind::Blocked), rig.server.admission.blocks().len()), (0, 0));
+    pass(6).await;
+    rig.login(1).await.goes_on().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_balancer_may_ask_as_often_as_it_likes_whether_the_server_is_well() {
+    let mut rig = rig(limits::Config { strikes: 3, ..limits::Config::default() });
+    let trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    rig.listener = std::sync::Arc::new(Listener { trusted_proxies, ..(*rig.listener).clone() });
+    for _ in 0..1000 {
+        assert_eq!(status_as(&mut rig, address("127.0.0.1")).await, Some(200));
+        let garbage = ask_as(&mut rig, address("127.0.0.1"), "nonsense\r\n\r\n").await;
+        assert_eq!(garbage.map(|answer| answer.status), Some(400));
+    }
+    // A client that it names is counted.
+    let named = HEALTH.replace("\r\n\r\n", "\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n");
+    let mut statuses = Vec::new();
+    for _ in 0..11 {
+        statuses.push(ask_as(&mut rig, address("127.0.0.1"), &named).await.unwrap().status);
+    }
+    assert_eq!(statuses, [[200; 10].as_slice(), &[429]].concat());
+    assert_eq!((rig.events(Kind::RateLimited), rig.events(Kind::Blocked)), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,16 +264,6 @@ async fn oversize_and_binary_frames_and_garbage_are_strikes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_goes_on_although_it_was_told_to_wait_is_blocked() {
-    let mut rig = rig(limits::Config { strikes: 3, ..limits::Config::default() });
-    let mut statuses = Vec::new();
-    for _ in 0..16 {
-        statuses.push(status_as(&mut rig, address("127.0.0.1")).await.unwrap());
-    }
-    assert_eq!(statuses, [[200; 10].as_slice(), &[429; 4], &[403; 2]].concat(), "told once, three strikes, one more");
-}
-
-#[tokio::test(start_paused = true)]
 async fn messages_over_the_rate_are_refused_and_only_who_never_waits_is_blocked() {
     let rules = session::Config { messages_per_minute: 20, message_burst: 5, ..session::Config::default() };
     let policy = limits::Config { strikes: 3, ..lenient() };
@@ -243,22 +290,78 @@ async fn a_blocked_circuit_is_closed_without_a_word_and_another_one_is_served() 
     let mut rig = rig(three_strikes());
     let onion = Listener { names: vec![HOST.into()], ..Listener::default() };
     rig.listener = std::sync::Arc::new(onion);
-    let refused = "GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n";
-    let mut statuses = Vec::new();
-    let mut stream = rig.connect_as(Peer::Circuit(7));
     for _ in 0..4 {
-        stream.write_all(refused.as_bytes()).await.unwrap();
-        let mut head = [0; 12];
-        stream.read_exact(&mut head).await.unwrap();
-        statuses.push(String::from_utf8(head.to_vec()).unwrap());
-        // The rest of this answer.
-        let mut rest = vec![0; 4096];
-        let _ = timeout(Duration::from_millis(10), stream.read(&mut rest)).await;
+        let answer = ask_as(&mut rig, Peer::Circuit(7), "nonsense\r\n\r\n").await;
+        assert_eq!(answer.map(|answer| answer.status), Some(400));
     }
-    assert_eq!(statuses, ["HTTP/1.1 403"; 4]);
-    assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "closed after the fourth");
     assert_eq!(status_as(&mut rig, Peer::Circuit(7)).await, None);
+    assert!(rig.server.admission.is_over(Peer::Circuit(7)) && !rig.server.admission.is_over(Peer::Circuit(8)));
     assert_eq!(status_as(&mut rig, Peer::Circuit(8)).await, Some(200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_circuit_stays_while_it_carries_a_session_and_lets_nobody_else_in() {
+    let mut rig = rig(three_strikes());
+    rig.listener = std::sync::Arc::new(Listener { names: vec![HOST.into()], ..Listener::default() });
+    let mut raw = Raw { stream: rig.connect_as(Peer::Circuit(7)) };
+    raw.write(upgrade_request(&fingerprint(1), HOST)).await;
+    assert_eq!(raw.head().await.status, 101);
+    raw.authenticate(1).await;
+    for _ in 0..4 {
+        ask_as(&mut rig, Peer::Circuit(7), "nonsense\r\n\r\n").await;
+    }
+    assert_eq!((rig.events(Kind::Blocked), status_as(&mut rig, Peer::Circuit(7)).await), (1, None));
+    assert!(!rig.server.admission.is_over(Peer::Circuit(7)), "it carries a session");
+    raw.send(&[Frame::text(json!({"type": "are you there?"}).to_string())]).await;
+    while raw.next().await["code"] != "unknown_type" {}
+    drop(raw);
+    settle().await;
+    assert!(rig.server.admission.is_over(Peer::Circuit(7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lower_bound_takes_effect_while_a_flood_keeps_the_old_one_full() {
+    let mut rig = Rig::with(Options { unauthenticated: 50, ..Options::default() });
+    let mut silent: Vec<_> =
+        (0..60).map(|number| rig.connect_as(address(&format!("127.0.1.{}", number % 6)))).collect();
+    settle().await;
+    assert_eq!(rig.unauthenticated(), 50);
+    rig.server.admission.set_policy(lenient(), 10);
+    settle().await;
+    assert_eq!((rig.unauthenticated(), rig.events(Kind::GaveWay)), (10, 50));
+    for _ in 0..20 {
+        silent.push(rig.connect_as(address("127.0.1.1")));
+        settle().await;
+        assert_eq!(rig.unauthenticated(), 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_blocked_or_over_its_rate_takes_nobodys_slot() {
+    let policy = limits::Config { strikes: 3, ..limits::Config::default() };
+    let mut rig = Rig::with(Options { policy, unauthenticated: 3, ..Options::default() });
+    let _silent = [1, 2].map(|number| rig.connect_as(address(&format!("127.0.2.{number}"))));
+    settle().await;
+    let (hasty, blocked) = (address("127.0.0.2"), address("127.0.0.3"));
+    for _ in 0..10 {
+        assert_eq!(status_as(&mut rig, hasty).await, Some(200));
+    }
+    for _ in 0..4 {
+        ask_as(&mut rig, blocked, "nonsense\r\n\r\n").await;
+    }
+    // There is one slot that is free: one of the two has it, until somebody else needs it.
+    let streams = [hasty, blocked].map(|peer| rig.connect_as(peer));
+    settle().await;
+    assert_eq!(rig.unauthenticated(), 3);
+    let _newcomer = rig.connect_as(address("127.0.2.9"));
+    settle().await;
+    let gave_way = rig.events(Kind::GaveWay);
+    let more = [hasty, blocked].map(|peer| rig.connect_as(peer));
+    settle().await;
+    assert_eq!((rig.unauthenticated(), rig.events(Kind::GaveWay)), (3, gave_way), "nobody gave way to them");
+    for mut stream in more.into_iter().chain(streams) {
+        assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "closed");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,14 +1,13 @@
 //! What comes before the first byte of HTTP: the PROXY header of a trusted proxy, then the TLS handshake. It reads from a
 //! peer that has proven nothing, so it is bounded in bytes, in time and in number.
 
-use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use proxy_header::{ParseConfig, Protocol, ProxyHeader};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -39,15 +38,23 @@ impl Handshake {
         self.header || self.tls.is_some()
     }
 
-    /// Prepares a connection from `peer`; returns who is really on it. An error has nobody to be told: the peer is.
-    pub(super) async fn run<S: Io>(self, mut stream: S, peer: IpAddr) -> io::Result<(IpAddr, Box<dyn Io>)> {
+    /// Prepares a connection from `peer`. Once it is known who is really on it, `named` is asked for the leave to go on.
+    /// Returns who that is, and the leave. An error has nobody to be told: the peer is.
+    pub(super) async fn run<S: Io, T>(
+        self,
+        mut stream: S,
+        peer: IpAddr,
+        named: impl FnOnce(IpAddr) -> Option<T>,
+    ) -> io::Result<(IpAddr, Box<dyn Io>, T)> {
         let prepared = async {
             let client = if self.header { proxied(&mut stream).await?.unwrap_or(peer) } else { peer };
+            let client = client.to_canonical();
+            let leave = named(client).ok_or(ErrorKind::PermissionDenied)?;
             let io: Box<dyn Io> = match self.tls {
                 Some(acceptor) => Box::new(acceptor.accept(stream).await?),
                 None => Box::new(stream),
             };
-            Ok((client.to_canonical(), io))
+            Ok((client, io, leave))
         };
         timeout(self.time, prepared).await?
     }
@@ -84,60 +91,22 @@ async fn proxied<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<IpAd
     Ok(named.map(|named| named.source.ip()))
 }
 
-/// The connections that are being prepared: at most so many, the oldest giving way to a new one. A flood of silent ones
-/// then cannot keep out those that speak.
-pub(super) struct Handshakes {
-    bound: usize,
-    tasks: JoinSet<u64>,
-    /// By their number, which rises.
-    running: BTreeMap<u64, AbortHandle>,
-    next: u64,
-}
+/// Owns the tasks of the connections that are being prepared. Each holds a slot, which bounds them.
+#[derive(Default)]
+pub(super) struct Handshakes(JoinSet<()>);
 
 impl Handshakes {
-    pub(super) fn new(bound: usize) -> Self {
-        Self { bound: bound.max(1), tasks: JoinSet::new(), running: BTreeMap::new(), next: 0 }
-    }
-
-    /// How many there may be from now on.
-    pub(super) fn set_bound(&mut self, bound: usize) {
-        self.bound = bound.max(1);
-    }
-
     /// Starts one.
-    pub(super) fn push(&mut self, preparation: impl Future<Output = ()> + Send + 'static) {
-        while self.running.len() >= self.bound
-            && let Some((_, oldest)) = self.running.pop_first()
-        {
-            oldest.abort();
-        }
-        let number = self.next;
-        self.next += 1;
-        let task = self.tasks.spawn(async move {
-            preparation.await;
-            number
-        });
-        self.running.insert(number, task);
+    pub(super) fn spawn(&mut self, preparation: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(preparation);
     }
 
-    /// Waits until one has ended, and forgets it. `None`: there is none.
+    /// Waits until one has ended. `None`: there is none.
     pub(super) async fn ended(&mut self) -> Option<()> {
-        let ended = self.tasks.join_next_with_id().await?;
-        match ended {
-            Ok((_, number)) => {
-                self.running.remove(&number);
-            }
-            Err(error) => self.failed(&error),
+        if self.0.join_next().await?.is_err_and(|error| error.is_panic()) {
+            tracing::error!("a connection was ended by a bug in this program; the others go on");
         }
         Some(())
-    }
-
-    /// One that gave way, or a bug in what a connection is prepared with. It took that connection with it.
-    fn failed(&mut self, error: &JoinError) {
-        if error.is_panic() {
-            tracing::error!("a connection was ended by a bug in this program; the others go on");
-            self.running.retain(|_, task| task.id() != error.id());
-        }
     }
 }
 

@@ -7,6 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 
 use super::*;
+use crate::clock::Clock;
+use crate::events::Events;
+use crate::hub::{self, Hub};
+use ephemeral_core::limits::{self, Rate};
+use ephemeral_core::store;
 
 pub(super) fn settings(listen: &str) -> Config {
     Config {
@@ -17,9 +22,16 @@ pub(super) fn settings(listen: &str) -> Config {
         trusted_proxies: Vec::new(),
         proxy_protocol: false,
         allowed_origins: Vec::new(),
-        preparing: 16,
         preparation: Duration::from_secs(10),
     }
+}
+
+/// Lets everybody in.
+fn admission() -> Arc<Admission> {
+    let settings = hub::Config { bounds: store::Config::default(), rate: Rate::new(60, 60), sessions: 10 };
+    let hub = Hub::new(settings, Clock::System).expect("random numbers");
+    let events = Arc::new(Events::new(hub.now()).expect("random numbers"));
+    Admission::new(limits::Config::default(), 16, hub, events)
 }
 
 /// Nothing to prepare.
@@ -50,7 +62,7 @@ async fn accepted(script: Vec<io::Result<SocketAddr>>) -> Vec<Peer> {
         peers
     };
     tokio::select! {
-        () = accept_loop(accept, plain(), sender) => panic!("the loop ended"),
+        () = accept_loop(accept, plain(), admission(), sender) => panic!("the loop ended"),
         peers = collect => peers,
     }
 }
@@ -92,7 +104,7 @@ async fn the_loop_ends_when_nobody_takes_connections_any_more() {
     let (sender, receiver) = mpsc::channel(1);
     drop(receiver);
     let accept = async || Err::<(DuplexStream, _), _>(io::Error::from(ErrorKind::Other));
-    accept_loop(accept, plain(), sender).await;
+    accept_loop(accept, plain(), admission(), sender).await;
 }
 
 #[tokio::test]
@@ -101,7 +113,7 @@ async fn a_connection_is_handed_on_with_its_peer_and_its_listener() {
     let (address, cancel) = (bound.address, CancellationToken::new());
     assert_ne!(address.port(), 0);
     let (sender, mut receiver) = mpsc::channel(1);
-    let task = tokio::spawn(run(bound, sender, cancel.clone()));
+    let task = tokio::spawn(run(bound, sender, admission(), cancel.clone()));
 
     let mut client = TcpStream::connect(address).await.expect("it listens");
     let mut incoming = receiver.recv().await.expect("a connection");

@@ -17,6 +17,7 @@ use tor_proto::stream::IncomingStreamRequest;
 use super::circuit_limiter::CircuitLimiter;
 use super::stream::CircuitStream;
 use super::{Config, LOG, Outlets};
+use crate::admission::Admission;
 use crate::transport::circuit::{CircuitBounds, CircuitSlot, Registry};
 use crate::transport::{CircuitRefused, CircuitStats, Incoming, Listener, Peer};
 
@@ -57,12 +58,14 @@ struct Shared {
     listener: Arc<Listener>,
     incoming: mpsc::Sender<Incoming>,
     cancel: CancellationToken,
+    admission: Option<Arc<Admission>>,
 }
 
 impl Circuits {
     pub(super) fn new(settings: &Config, listener: Arc<Listener>, outlets: Outlets, cancel: CancellationToken) -> Self {
-        let Outlets { incoming, circuits, on_refusal, .. } = outlets;
-        let shared = Shared { port: settings.port, streams: settings.streams_per_circuit, listener, incoming, cancel };
+        let Outlets { incoming, circuits, on_refusal, admission, status: _ } = outlets;
+        let (port, streams) = (settings.port, settings.streams_per_circuit);
+        let shared = Shared { port, streams, listener, incoming, cancel, admission };
         Self {
             tasks: JoinSet::new(),
             registry: Registry::new(CircuitBounds::of(settings.circuits), circuits, on_refusal),
@@ -214,12 +217,21 @@ impl Shared {
             Ok(Ok(room)) => room,
             _ => return refuse(request).await,
         };
+        let Ok(admitted) = self.admission.as_ref().map(|admission| admission.admit(peer, false)).transpose() else {
+            refuse(request).await;
+            // A circuit that is blocked is closed, unless it carries a session.
+            if self.admission.as_ref().is_some_and(|admission| admission.is_over(peer)) {
+                slot.handle().close();
+            }
+            return;
+        };
         match timeout(ANSWER_TIMEOUT, request.accept(Connected::new_empty())).await {
             Ok(Ok(stream)) => room.send(Incoming {
                 peer,
                 io: Box::new(CircuitStream::new(stream, slot.handle().token())),
                 listener: Arc::clone(&self.listener),
                 circuit: Some(slot.handle().clone()),
+                admitted,
                 permit: Some(permit),
             }),
             _ => tracing::debug!(target: LOG, "a stream ended before it was accepted"),

@@ -180,10 +180,9 @@ impl Rig {
     /// A new connection of this peer.
     pub fn connect_as(&mut self, peer: Peer) -> DuplexStream {
         let (ours, theirs) = duplex(self.pipe);
-        let incoming =
-            Incoming { peer, io: Box::new(theirs), listener: Arc::clone(&self.listener), circuit: None, permit: None };
-        let (slot, _) = self.server.slots.enter();
-        self.tasks.spawn(conn::serve(Arc::clone(&self.server), incoming, slot));
+        let (io, listener) = (Box::new(theirs), Arc::clone(&self.listener));
+        let incoming = Incoming { peer, io, listener, circuit: None, admitted: None, permit: None };
+        self.tasks.spawn(conn::serve(Arc::clone(&self.server), incoming));
         ours
     }
 
@@ -214,7 +213,7 @@ impl Rig {
 
     /// How many connections have not authenticated.
     pub fn unauthenticated(&self) -> usize {
-        self.server.slots.len()
+        self.server.admission.slots().len()
     }
 
     /// How many security events of a kind there were.

@@ -1,7 +1,8 @@
 //! What each of many keys has used and done: requests, connections, strikes, blocks. Bounded, and it forgets.
 //!
 //! A key of which there is nothing to remember has no entry. Where the table is full of keys that must be remembered,
-//! those that have none share one entry: together they get what one of them would.
+//! those that have none share one entry: together they get what one of them would. Nobody is blocked for what the others
+//! of that entry do: it has a rate, and no strikes.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -153,9 +154,12 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         RateStatus { wait_ms, ignores, burst: rate.burst(), left, reset_ms }
     }
 
-    /// `key` has done what it must not do.
+    /// Counts that `key` has done what it must not do. Where there is no room to remember the key, nothing comes of it.
     pub fn strike(&mut self, now: Millis, key: K) -> StrikeOutcome {
         let Config { strikes, window_ms, duration_ms, .. } = self.policy;
+        if !self.has_room_for(now, &key) {
+            return StrikeOutcome::Counted;
+        }
         let key_state = self.key_state(now, key);
         if key_state.is_blocked(now) {
             return StrikeOutcome::Counted;
@@ -175,9 +179,24 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
     /// Until when `key` is blocked, if it is.
     #[must_use]
     pub fn blocked(&self, now: Millis, key: &K) -> Option<Millis> {
-        let full = self.key_states.len() >= self.capacity;
-        let key_state = self.key_states.get(key).or_else(|| full.then_some(&self.strangers))?;
+        let key_state = self.key_states.get(key)?;
         key_state.is_blocked(now).then_some(key_state.blocked_until)
+    }
+
+    /// Tells whether `key` has an entry of its own, or would be given one.
+    pub fn has_room_for(&mut self, now: Millis, key: &K) -> bool {
+        let known = self.key_states.contains_key(key);
+        if !known && self.key_states.len() >= self.capacity && now.since(self.swept) >= SWEEP_MS {
+            self.sweep(now);
+        }
+        known || self.key_states.len() < self.capacity
+    }
+
+    /// Forgets a key that will not come back, unless it has connections still.
+    pub fn retire(&mut self, key: &K) {
+        if self.key_states.get(key).is_some_and(|key_state| key_state.connections == 0) {
+            self.key_states.remove(key);
+        }
     }
 
     /// Every key that is blocked.
@@ -225,15 +244,7 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
     }
 
     fn key_state(&mut self, now: Millis, key: K) -> &mut KeyState {
-        let known = self.key_states.contains_key(&key);
-        if !known && self.key_states.len() >= self.capacity && now.since(self.swept) >= SWEEP_MS {
-            self.sweep(now);
-        }
-        if known || self.key_states.len() < self.capacity {
-            self.key_states.entry(key).or_default()
-        } else {
-            &mut self.strangers
-        }
+        if self.has_room_for(now, &key) { self.key_states.entry(key).or_default() } else { &mut self.strangers }
     }
 }
 

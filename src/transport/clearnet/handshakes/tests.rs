@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 
 use proptest::prelude::*;
 use proxy_header::{ProxiedAddress, Tlv};
-use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::mpsc;
+use tokio::io::{AsyncWriteExt, duplex};
 
 use super::*;
 
@@ -41,7 +40,7 @@ async fn prepared(bytes: &[u8]) -> io::Result<(IpAddr, Vec<u8>)> {
     let (mut client, server) = duplex(1 << 16);
     client.write_all(bytes).await?;
     drop(client);
-    let (peer, mut io) = header_alone().run(server, ip("10.0.0.1")).await?;
+    let (peer, mut io, ()) = header_alone().run(server, ip("10.0.0.1"), |_| Some(())).await?;
     let mut rest = Vec::new();
     io.read_to_end(&mut rest).await?;
     Ok((peer, rest))
@@ -128,66 +127,41 @@ async fn a_header_in_pieces_is_put_together_and_one_that_does_not_end_is_given_u
         }
         client
     };
-    let (found, _client) = tokio::join!(header_alone().run(server, ip("10.0.0.1")), pieces);
+    let (found, _client) = tokio::join!(header_alone().run(server, ip("10.0.0.1"), |_| Some(())), pieces);
     assert_eq!(found.expect("a header").0, ip("192.0.2.1"));
 
     for part in [0, 5, header.len() - 1] {
         let (mut client, server) = duplex(200);
         client.write_all(&header[..part]).await.expect("it fits");
         let began = tokio::time::Instant::now();
-        let ended = header_alone().run(server, ip("10.0.0.1")).await;
+        let ended = header_alone().run(server, ip("10.0.0.1"), |_| Some(())).await;
         assert_eq!(ended.err().map(|error| error.kind()), Some(ErrorKind::TimedOut), "after {part} bytes");
         assert_eq!(began.elapsed(), LIMIT);
     }
 }
 
-/// Starts one that goes on once its sender is told to, and says its number then.
-fn start(preparing: &mut Handshakes, number: u32, done: &mpsc::UnboundedSender<u32>) -> DuplexStream {
-    let (client, mut server) = duplex(1);
-    let done = done.clone();
-    preparing.push(async move {
-        let _ = server.read_u8().await;
-        let _ = done.send(number);
-    });
-    client
+#[tokio::test]
+async fn whoever_a_header_names_may_be_refused_before_the_tls_handshake() {
+    let (mut client, server) = duplex(1 << 16);
+    client.write_all(&v1(&named("192.0.2.1:1000", "10.0.0.1:443"))).await.expect("it fits");
+    let mut asked = None;
+    let refused = |client| {
+        asked = Some(client);
+        None::<()>
+    };
+    let ended = header_alone().run(server, ip("10.0.0.1"), refused).await;
+    assert_eq!(ended.err().map(|error| error.kind()), Some(ErrorKind::PermissionDenied));
+    assert_eq!(asked, Some(ip("192.0.2.1")));
 }
 
 #[tokio::test]
-async fn the_oldest_gives_way_to_a_new_one_and_no_other_does() {
-    let (done, mut finished) = mpsc::unbounded_channel();
-    let mut preparing = Handshakes::new(3);
-    let mut clients: Vec<_> = (0..3).map(|number| start(&mut preparing, number, &done)).collect();
-    // One that is ready makes room by itself.
-    clients[1].write_u8(1).await.expect("somebody reads");
-    assert_eq!(preparing.ended().await, Some(()));
-    assert_eq!(finished.recv().await, Some(1));
-    clients.push(start(&mut preparing, 3, &done));
-    assert_eq!(preparing.running.len(), 3);
-
-    clients.push(start(&mut preparing, 4, &done));
-    assert_eq!(preparing.ended().await, Some(()));
-    assert_eq!(preparing.running.len(), 3);
-    assert!(clients[0].write_all(&[1, 1]).await.is_err(), "nobody reads from the oldest any more");
-    for number in [2, 3, 4] {
-        clients[number].write_u8(1).await.expect("somebody reads");
-        assert_eq!(preparing.ended().await, Some(()));
-        assert_eq!(finished.recv().await, u32::try_from(number).ok());
-    }
-    assert_eq!(preparing.ended().await, None, "it forgets all of them");
-    assert!(preparing.running.is_empty());
-}
-
-#[tokio::test]
-async fn a_bug_in_one_leaves_the_others_and_its_room() {
-    let (done, mut finished) = mpsc::unbounded_channel();
-    let mut preparing = Handshakes::new(2);
-    preparing.push(async { panic!("a bug") });
-    let mut client = start(&mut preparing, 1, &done);
-    assert_eq!(preparing.ended().await, Some(()));
-    assert_eq!(preparing.running.len(), 1);
-    client.write_u8(1).await.expect("somebody reads");
-    assert_eq!(preparing.ended().await, Some(()));
-    assert_eq!(finished.recv().await, Some(1));
+async fn a_bug_in_one_leaves_the_others() {
+    let mut handshakes = Handshakes::default();
+    handshakes.spawn(async { panic!("a bug") });
+    assert_eq!(handshakes.ended().await, Some(()));
+    handshakes.spawn(async {});
+    assert_eq!(handshakes.ended().await, Some(()));
+    assert_eq!(handshakes.ended().await, None);
 }
 
 proptest! {
