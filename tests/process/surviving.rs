@@ -147,7 +147,7 @@ async fn what_was_accepted_survives_kill_9_and_a_restart_and_what_was_acknowledg
 async fn killed_again_and_again_under_load_it_loses_nothing_that_it_accepted() {
     let directory = tempfile::tempdir().unwrap();
     let mut manager = Manager::new(directory.path());
-    let configuration = format!("{GENEROUS}[store]\nmailbox_messages = 10000\n");
+    let configuration = format!("{GENEROUS}[store]\nmailbox_messages = 100000\n");
     let mut accepted = Vec::new();
     let mut epochs = Vec::new();
     let bob = Identity::from_seed(&[2; 32]).fingerprint();

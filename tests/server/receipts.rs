@@ -143,7 +143,7 @@ async fn a_resend_makes_no_second_receipt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_lets_too_many_receipts_pile_up_is_closed() {
-    let bounds = store::Config { mailbox_messages: 20_000, ..store::Config::default() };
+    let bounds = store::Config { mailbox_messages: 200_000, ..store::Config::default() };
     let mut rig = Rig::with(Options { bounds, pipe: 1024, ..Options::default() });
     let mut alice = rig.login(1).await;
     for number in 0..16_385 {
