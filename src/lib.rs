@@ -10,6 +10,7 @@
 //! | [`doctor`] | what is wrong with where and how the server runs, and what to do about it |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
 //! | [`erase`] | the identity, gone from the state directory |
+//! | [`wipe_mark`] | a wipe that was asked for while no server could be asked |
 //! | [`systemd`] | systemd: what the manager is told, and the FD store that keeps a file over a restart |
 //! | [`logging`] | where log lines go, and what never appears in them |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
@@ -41,3 +42,4 @@ pub mod metrics;
 pub mod pump;
 pub mod systemd;
 pub mod transport;
+pub mod wipe_mark;

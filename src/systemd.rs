@@ -109,17 +109,30 @@ fn microseconds(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
-/// The file that a process of this unit handed over before, if there is one. Called once, at the start, before any
-/// child process could inherit it.
+/// Takes the file that a process of this unit handed over before, if there is one. Called once, at the start, before any
+/// child process could inherit it, and whatever is to become of it: a descriptor that nobody takes stays open, and what
+/// is in the file is kept.
 ///
 /// # Errors
 /// If what the manager passed cannot be opened.
 pub fn take_store_fd() -> io::Result<Option<File>> {
-    let mut passed = sd_notify::listen_fds_with_names()?;
-    let Some((descriptor, _)) = passed.find(|(_, name)| name == NAME) else { return Ok(None) };
-    // Opened again, since a number that somebody passes is not a descriptor that this process can be sure to own.
-    let path = format!("/proc/self/fd/{descriptor}");
-    File::options().read(true).write(true).open(path).map(Some)
+    let mut taken = Ok(None);
+    for (descriptor, name) in sd_notify::listen_fds_with_names()? {
+        if name != NAME {
+            continue;
+        }
+        // Opened again, since a number that somebody passes is not a descriptor that this process can be sure to own.
+        let path = format!("/proc/self/fd/{descriptor}");
+        let opened = File::options().read(true).write(true).open(path);
+        // The other one would keep the memory of the file for as long as this process lives.
+        if let Err(error) = nix::unistd::close(descriptor) {
+            tracing::debug!("what the service manager passed cannot be closed: {error}");
+        }
+        if !matches!(taken, Ok(Some(_))) {
+            taken = opened.map(Some);
+        }
+    }
+    taken
 }
 
 /// Hands a file to the service manager, in place of one that it has, and waits until it is on its way. The manager does

@@ -85,7 +85,7 @@ async fn what_was_delivered_and_not_acknowledged_still_takes_room() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_has_so_many_bytes_waiting_whoever_they_are_for() {
-    let (mut rig, mut alice) = rig_with(store::Config { sender_bytes: 1000, ..store::Config::default() }).await;
+    let (mut rig, mut alice) = rig_with(store::Config { sender_bytes: 1200, ..store::Config::default() }).await;
     alice.sends("a", 2, &"x".repeat(400)).await;
     let refused = alice.ask(&message("b", 3, &"x".repeat(450))).await;
     assert_eq!((&refused["code"], &refused["id"]), (&json!("sender_quota"), &json!("b")));
