@@ -213,6 +213,81 @@ async fn what_the_manager_passes_is_not_written_to_if_it_is_not_memory() {
     assert!(daemon.log().contains("is not memory that this program made"), "{}", daemon.log());
 }
 
+/// A manager that keeps a message of Alice's, which a killed daemon left; and its epoch.
+async fn left_by_another(directory: &Path) -> (Manager, File, String) {
+    let mut manager = Manager::new(directory);
+    let (mut daemon, url) = start(&mut manager, directory).await;
+    manager.listen();
+    let mut alice = Client::connect(1, &url).await;
+    alice.send(alice.fingerprint, "left", &canary("left")).await;
+    kill(&mut daemon).await;
+    let kept = manager.kept.as_ref().expect("a file that the manager keeps").try_clone().unwrap();
+    assert!(has(&kept, "canary-left"));
+    (manager, kept, alice.welcome.epoch)
+}
+
+/// Whether a process has such a file open.
+fn has_open(daemon: &Daemon) -> bool {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", daemon.process())).unwrap();
+    let mut links = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    links.any(|link| link.to_string_lossy().contains("ephemeral-messages"))
+}
+
+#[tokio::test]
+async fn what_was_kept_is_overwritten_and_let_go_of_where_it_is_not_to_survive_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut manager, kept, epoch) = left_by_another(directory.path()).await;
+    let configuration = "[store]\nsurvive_restart = false\n";
+    let mut daemon = Daemon::start_under(SERVER, Some(&mut manager), directory.path(), configuration, &LOCAL);
+    let url = daemon.says("clearnet ").await.parse().unwrap();
+    assert!(!has(&kept, "canary-left"), "it is not overwritten");
+    assert!(!has_open(&daemon), "the daemon holds it still");
+    assert!(manager.listen().contains("FDSTOREREMOVE=1") && manager.kept.is_none());
+    assert_eq!(Client::connect(1, &url).await.welcome.pending, 0);
+    kill(&mut daemon).await;
+
+    let (_daemon, url) = start(&mut manager, directory.path()).await;
+    let welcome = Client::connect(1, &url).await.welcome;
+    assert_eq!(welcome.pending, 0, "it comes back with the setting");
+    assert_ne!(welcome.epoch, epoch);
+}
+
+#[tokio::test]
+async fn a_wipe_that_was_asked_for_while_no_server_ran_is_carried_out_before_anything_is_restored() {
+    for survive in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut manager, kept, epoch) = left_by_another(directory.path()).await;
+        let state_dir = directory.path().join("state");
+        ephemeral::wipe_mark::ask_for_wipe(&state_dir).unwrap();
+        let configuration = format!("[store]\nsurvive_restart = {survive}\n");
+        let mut daemon = Daemon::start_under(SERVER, Some(&mut manager), directory.path(), &configuration, &LOCAL);
+        let url = daemon.says("clearnet ").await.parse().unwrap();
+        assert!(!has(&kept, "canary-left"));
+        manager.listen();
+        let welcome = Client::connect(1, &url).await.welcome;
+        assert_eq!(welcome.pending, 0);
+        assert_ne!(welcome.epoch, epoch);
+        assert!(!ephemeral::wipe_mark::wipe_is_asked(&state_dir), "once is enough");
+        assert!(
+            daemon.log().contains("a wipe was asked for while no server ran: everything that waited is overwritten")
+        );
+        assert_eq!(manager.kept.is_some(), survive, "a new file, or none");
+    }
+}
+
+#[tokio::test]
+async fn what_one_process_after_the_other_could_not_read_to_its_end_is_overwritten_by_the_next_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut manager, kept, epoch) = left_by_another(directory.path()).await;
+    kept.write_at(&ephemeral::memfd_journal::ATTEMPTS.to_le_bytes(), 120).unwrap();
+    let (daemon, url) = start(&mut manager, directory.path()).await;
+    let welcome = Client::connect(1, &url).await.welcome;
+    assert_eq!(welcome.pending, 0);
+    assert_ne!(welcome.epoch, epoch);
+    assert!(!has(&kept, "canary-left"));
+    assert!(daemon.log().contains("everything that waited is lost"), "{}", daemon.log());
+}
+
 #[tokio::test]
 async fn without_the_setting_nothing_is_handed_over_and_everything_ends_with_the_process() {
     let directory = tempfile::tempdir().unwrap();
