@@ -110,8 +110,7 @@ fn microseconds(time: Duration) -> u32 {
 }
 
 /// Takes the file that a process of this unit handed over before, if there is one. Called once, at the start, before any
-/// child process could inherit it, and whatever is to become of it: a descriptor that nobody takes stays open, and what
-/// is in the file is kept.
+/// child process could inherit it, and whatever is to become of it: what nobody takes is kept.
 ///
 /// # Errors
 /// If what the manager passed cannot be opened.
@@ -123,11 +122,8 @@ pub fn take_store_fd() -> io::Result<Option<File>> {
         }
         // Opened again, since a number that somebody passes is not a descriptor that this process can be sure to own.
         let path = format!("/proc/self/fd/{descriptor}");
+        // It stays open beside this one. That keeps no memory: what is not used is overwritten and given back.
         let opened = File::options().read(true).write(true).open(path);
-        // The other one would keep the memory of the file for as long as this process lives.
-        if let Err(error) = nix::unistd::close(descriptor) {
-            tracing::debug!("what the service manager passed cannot be closed: {error}");
-        }
         if !matches!(taken, Ok(Some(_))) {
             taken = opened.map(Some);
         }

@@ -111,7 +111,13 @@ pub(super) fn memory(settings: &SettingsFacts, memory: &Memory) -> Vec<Finding> 
         needed if needed > machine / 4 * 3 => Severity::Warning,
         _ => return vec![Finding::ok(STORE, what)],
     };
-    vec![Finding::new(level, STORE, what, why, "lower total_bytes in [store], memory_bytes in [onion], or sessions in [limits]")]
+    vec![Finding::new(
+        level,
+        STORE,
+        what,
+        why,
+        "lower total_bytes in [store], memory_bytes in [onion], or sessions in [limits]",
+    )]
 }
 
 pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {
