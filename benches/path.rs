@@ -36,7 +36,7 @@ fn message(criterion: &mut Criterion) {
             Hub::new(settings, Clock::System).unwrap()
         };
         let (sender, _) = hub.join(fingerprint(1), true, 32).unwrap();
-        let (recipient, _) = hub.join(fingerprint(2), false, 32).unwrap();
+        let (recipient, _) = hub.join(fingerprint(2), true, 32).unwrap();
         let (alice, content, mut number) = (established(1), "x".repeat(size), 0_u64);
         recipient.collect(1, &mut Wakes::default()).unwrap();
         group.throughput(Throughput::Bytes(size as u64));
@@ -52,6 +52,8 @@ fn message(criterion: &mut Criterion) {
                 let delivered = collected.frames.last().unwrap();
                 let seq = delivered.trim_end_matches('}').rsplit(':').next().unwrap().parse().unwrap();
                 recipient.acknowledge(seq, &mut wakes).unwrap().unwrap();
+                // The receipt.
+                sender.collect(usize::MAX, &mut wakes).unwrap();
             });
         });
     }

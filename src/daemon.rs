@@ -63,7 +63,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
     finish_erasing(&config.state_dir)?;
-    let waiting = MessageStore::open(hub::Config::from_config(&config), config.survive_restart)?;
+    let waiting = MessageStore::open(hub::Config::from_config(&config), config.survive_restart, &config.state_dir)?;
     let actions = Actions::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitStats>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));

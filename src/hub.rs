@@ -1,15 +1,16 @@
 //! Who is online; takeover; wakes; the lock around the store.
 //!
-//! There is one lock, held for microseconds and never across an await. Whoever is to be woken is woken after it was
-//! released. A session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
+//! There is one lock, held for microseconds and never across an await: what is more work than that is done in parts, and
+//! the lock is released in between. Whoever is to be woken is woken after it was released. A session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
 
+mod expiry;
 mod lifetime;
+mod senders;
 mod session_handle;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::task::AtomicWaker;
 use tokio::sync::Notify;
@@ -238,29 +239,6 @@ impl Hub {
         Ok((SessionHandle { hub, account, session, signal, window: window as usize, replaces }, pending))
     }
 
-    /// Expires messages at the moment they are due, for ever.
-    pub async fn keep_expiring(&self) {
-        /// Looked at the clock again at least this often, in case it was set.
-        const LOOK_AGAIN: Duration = Duration::from_secs(15);
-        loop {
-            let earlier = self.due_earlier.notified();
-            let next = {
-                let mut wakes = Wakes::default();
-                let mut state = self.lock();
-                let now = self.clock.now();
-                self.expire(&mut state, now, &mut wakes);
-                let next = state.store.next_due().map(|due| Duration::from_millis(due.since(now)));
-                // Not by the end of the block: whoever is woken wants the lock.
-                drop(state);
-                next
-            };
-            tokio::select! {
-                () = earlier => {}
-                () = tokio::time::sleep(next.map_or(LOOK_AGAIN, |next| next.min(LOOK_AGAIN))) => {}
-            }
-        }
-    }
-
     /// From now on nothing is accepted and nobody joins; every session is told to end.
     pub fn drain(&self) {
         let mut wakes = Wakes::default();
@@ -275,12 +253,6 @@ impl Hub {
     /// sessions go on.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn expire(&self, state: &mut State, now: Millis, wakes: &mut Wakes) {
-        state.store.expire(now, &mut state.ended, &mut state.freed);
-        state.tell_senders(wakes);
-        state.wake_freed(wakes);
     }
 }
 

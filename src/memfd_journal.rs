@@ -8,8 +8,8 @@
 //!
 //! Blocks of 128 bytes, the first of them the [header](layout). A message is a *head*, and as many further blocks, any
 //! that are free, as its body needs: space is used again whatever the sizes were, and the file never needs more blocks
-//! than were in use at once. That is at most 2.3 times the store's `total_bytes`, and 1.25 times for messages of 512
-//! bytes. Memory is taken and given back 64 KiB at a time.
+//! than were in use at once. The store counts them in its `total_bytes`, as [`Journal::cost`] says. Memory is taken and
+//! given back 64 KiB at a time.
 //!
 //! # Why a kill at any instant does no harm
 //!
@@ -17,6 +17,12 @@
 //! when the tag is set, after everything else. A message that met its end is one no more when the tag is changed, before
 //! anything is overwritten. What no valid head leads to when the file is read is overwritten then. Checksums are there
 //! for what should never happen: then all that is whole is kept, and a new epoch says that something was lost.
+//!
+//! # Why it is read again and again only so often
+//!
+//! A process may be killed because what is here does not fit into its memory, and so may the next. Each one that begins
+//! to read counts that in the header, and the count is cleared when it has read everything. After [`ATTEMPTS`] that have
+//! not, the content is overwritten.
 
 mod blocks;
 mod layout;
@@ -32,10 +38,16 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use zeroize::Zeroize;
 
 use blocks::Blocks;
-use ephemeral_core::store::{Journal, JournalEntry, NoRoom, Remembered, Seed};
+use ephemeral_core::store::{Journal, JournalEntry, NoRoom, Seed};
 use layout::{BLOCK, CHUNK, Head, Header, Tag};
-pub use medium::create;
+pub use load::Loaded;
 use medium::{Mapping, Medium, offset};
+pub use medium::{create, overwrite};
+
+/// So many processes may have begun to read a file and not come to its end.
+pub const ATTEMPTS: u32 = 5;
+/// Heads whose places are kept together.
+const HEADS: usize = 1024;
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -72,28 +84,27 @@ pub enum Unreadable {
     /// Its header is damaged.
     #[error("its header is damaged")]
     Header,
+    /// Processes have begun to read it, and none has come to its end.
+    #[error("{0} processes in a row ended while they read it: perhaps it does not fit into the memory there is")]
+    Attempts(u32),
 }
 
-/// What another process left in a file.
+/// What another process left in a file. [`MemfdJournal::load`] reads the messages.
 pub struct Leftover {
     /// The epoch.
     pub epoch: [u8; 16],
     /// The hash key, and the number below which all sequence numbers are.
     pub seed: Seed,
-    /// Every message whose id is remembered.
-    pub remembered: Vec<Remembered>,
-    /// Messages that were not whole. A kill does not do that.
-    pub damaged: usize,
-    /// Blocks of messages that were being written or overwritten in the instant of the kill, overwritten by now.
-    pub torn_blocks: usize,
+    /// The chunks in which there is something.
+    with_data: Vec<u32>,
 }
 
 /// A file, and which of its blocks are in use.
 pub struct MemfdJournal<M = Mapping> {
     medium: M,
     blocks: Blocks,
-    /// The head of each record, by the store's name for it.
-    heads: Vec<u32>,
+    /// The head of each record, by the store's name for it: in pieces, so that no growing copies them all.
+    heads: Vec<Vec<u32>>,
     /// Of the two places for the promise, the one to write next.
     promise: usize,
     /// Empty, but for its allocation, between calls.
@@ -101,8 +112,7 @@ pub struct MemfdJournal<M = Mapping> {
 }
 
 impl MemfdJournal {
-    /// Opens a file that [`create`] made, for a store of `total_bytes`: reads what is in it, and overwrites what is left
-    /// of messages that were not whole.
+    /// Opens a file that [`create`] made, for a store of `total_bytes`, and says what is in it.
     ///
     /// # Errors
     /// [`MemfdJournalError`].
@@ -131,7 +141,14 @@ impl<M: Medium> MemfdJournal<M> {
         let mut block = [0; BLOCK];
         file.medium.read(0, &mut block);
         let found = match Header::read(&block) {
-            Ok(Some(header)) => Found::Leftover(file.load(&with_data, &header)),
+            Ok(Some(header)) if header.attempts >= ATTEMPTS => Found::Unreadable(Unreadable::Attempts(header.attempts)),
+            Ok(Some(header)) => {
+                file.medium.write(layout::ATTEMPTS, &(header.attempts + 1).to_le_bytes());
+                let (below, place) = header.promised;
+                file.promise = 1 - place;
+                let seed = Seed { hash_key: header.hash_key, first_seq: below };
+                Found::Leftover(Leftover { epoch: header.epoch, seed, with_data })
+            }
             Ok(None) if with_data.is_empty() => Found::Nothing,
             Ok(None) => Found::Unreadable(Unreadable::Header),
             Err(unreadable) => Found::Unreadable(unreadable),
@@ -146,6 +163,22 @@ impl<M: Medium> MemfdJournal<M> {
         self.medium.back(chunk)?;
         self.blocks.add(chunk);
         Ok(())
+    }
+
+    fn head(&self, record: u32) -> Option<u32> {
+        self.heads.get(record as usize / HEADS)?.get(record as usize % HEADS).copied()
+    }
+
+    fn note_head(&mut self, record: u32, head: u32) {
+        let piece = record as usize / HEADS;
+        if self.heads.len() <= piece {
+            self.heads.resize_with(piece + 1, Vec::new);
+        }
+        let heads = &mut self.heads[piece];
+        if heads.is_empty() {
+            heads.resize(HEADS, 0);
+        }
+        heads[record as usize % HEADS] = head;
     }
 
     fn set_tag(&mut self, head: u32, tag: Tag) {
@@ -206,23 +239,19 @@ impl<M: Medium> Journal for MemfdJournal<M> {
         taken.clear();
         self.scratch = taken;
         self.set_tag(head, Tag::WaitingMessage);
-        let place = record as usize;
-        if self.heads.len() <= place {
-            self.heads.resize(place + 1, 0);
-        }
-        self.heads[place] = head;
+        self.note_head(record, head);
         Ok(())
     }
 
     fn end(&mut self, record: u32) {
-        let Some(&head) = self.heads.get(record as usize) else { return };
+        let Some(head) = self.head(record) else { return };
         self.set_tag(head, Tag::Completion);
         self.medium.clear(offset(head) + layout::UNTIL_END, BLOCK - layout::UNTIL_END);
         self.overwrite_chain(head);
     }
 
     fn forget(&mut self, record: u32) {
-        let Some(&head) = self.heads.get(record as usize) else { return };
+        let Some(head) = self.head(record) else { return };
         self.set_tag(head, Tag::Free);
         self.medium.clear(offset(head), BLOCK);
         self.release(head);
@@ -253,5 +282,9 @@ impl<M: Medium> Journal for MemfdJournal<M> {
         // The file is one of this program's as soon as this is there.
         compiler_fence(Ordering::SeqCst);
         self.medium.write(0, &layout::MAGIC);
+    }
+
+    fn cost(&self) -> fn(usize) -> usize {
+        layout::cost
     }
 }

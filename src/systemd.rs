@@ -171,8 +171,8 @@ pub fn stdout_is_kept() -> bool {
     is_managed() || is_journal
 }
 
-/// The file that a process of this unit handed over before, if there is one. Called once, at the start, before any
-/// child process could inherit it.
+/// Takes the file that a process of this unit handed over before, if there is one. Called once, at the start, before any
+/// child process could inherit it, and whatever is to become of it: what nobody takes is kept.
 ///
 /// # Errors
 /// If what the manager passed cannot be opened.

@@ -28,7 +28,15 @@ impl Config {
         let Self { admin_socket, clearnet, metrics, onion, grace, dead_man, log_level, log_filter, log_format, .. } =
             self;
         // What is kept for those who are online follows from the total.
-        let store::Config { mailbox_messages, mailbox_bytes, sender_bytes, total_bytes, kept_for_online: _ } = bounds;
+        // What is not named here follows from other settings.
+        let store::Config {
+            mailbox_messages,
+            mailbox_bytes,
+            sender_bytes,
+            total_bytes,
+            kept_for_online: _,
+            crowded_life_ms: _,
+        } = bounds;
         let session::Config { content_bytes, sanitize, default_ttl_s, max_ttl_s, .. } = rules;
         let session::Config { messages_per_minute, message_burst, window, .. } = rules;
         let pump::Config { auth_timeout, ping_interval, idle_timeout, write_timeout } = timing;

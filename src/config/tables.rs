@@ -121,6 +121,7 @@ fn store(document: &mut Document<'_>, rules: &mut session::Config) -> (store::Co
         sender_bytes: sender.value,
         total_bytes: total.value,
         kept_for_online: total.value / store::KEPT_FOR_ONLINE,
+        crowded_life_ms: default_ttl.value.saturating_mul(1000),
     };
     (bounds, survive_restart)
 }

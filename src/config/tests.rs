@@ -147,6 +147,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             sender_bytes: 3000,
             total_bytes: 4000,
             kept_for_online: 500,
+            crowded_life_ms: 60_000,
         },
         survive_restart: false,
         rules: session::Config {

@@ -1,13 +1,16 @@
 //! Where messages wait: on the heap, or in a file in RAM that the service manager keeps while the daemon is restarted.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use super::wipe_mark;
 use crate::clock::Clock;
 use crate::hub::{self, Hub, RestoreError, Restored};
-use crate::{memfd_journal, systemd};
+use crate::memfd_journal::{self, MemfdJournalError, Unreadable};
+use crate::systemd;
 
 /// A hub, and what its end has to be.
 pub(super) struct MessageStore {
@@ -17,33 +20,47 @@ pub(super) struct MessageStore {
 }
 
 impl MessageStore {
-    /// `survive`: what waits is to be there after a restart, if there is a service manager that can keep it.
-    pub(super) fn open(settings: hub::Config, survive: bool) -> anyhow::Result<Self> {
+    /// Opens one, and takes over what an earlier process left. `survive`: what waits is to be there after a restart, if
+    /// there is a service manager that can keep it. If a wipe was asked for while no server ran, it is carried out first.
+    pub(super) fn open(settings: hub::Config, survive: bool, state_dir: &Path) -> anyhow::Result<Self> {
+        let mut passed = systemd::take_store_fd().unwrap_or_else(|error| {
+            tracing::error!("what the service manager kept cannot be opened, and is lost: {error}");
+            systemd::drop_store_fd();
+            None
+        });
+        if wipe_mark::read(state_dir).is_some() {
+            wipe(passed.take(), state_dir)?;
+        }
         if survive && systemd::is_managed() {
             // Running without is better than not running.
-            match Self::in_file(settings) {
+            match Self::in_file(settings, passed) {
                 Ok(hub) => return Ok(Self { hub, kept: true }),
                 Err(error) => tracing::error!("messages will not survive a restart: {error:#}"),
             }
+        } else if let Some(passed) = passed {
+            tracing::warn!("what an earlier process left is not to survive, and is overwritten");
+            discard(&passed);
         }
         let hub = Hub::new(settings, Clock::System).context("the system has no random numbers")?;
         Ok(Self { hub, kept: false })
     }
 
-    fn in_file(settings: hub::Config) -> anyhow::Result<Arc<Hub>> {
-        match systemd::take_store_fd() {
-            Ok(None) => {}
-            Err(error) => tracing::error!("what the service manager kept cannot be opened, and is lost: {error}"),
-            Ok(Some(file)) => match Hub::restore(settings, Clock::System, file) {
+    fn in_file(settings: hub::Config, passed: Option<File>) -> anyhow::Result<Arc<Hub>> {
+        if let Some(file) = passed {
+            let again = file.try_clone().context("there is no descriptor for them")?;
+            match Hub::restore(settings, Clock::System, file) {
                 Ok((hub, restored)) => {
                     report(restored);
                     return Ok(hub);
                 }
-                Err(RestoreError::File(error)) => {
+                Err(error) => {
                     tracing::error!("what the service manager kept cannot be used, and is lost: {error}");
+                    discard(&again);
+                    if let RestoreError::Random(_) = error {
+                        return Err(error.into());
+                    }
                 }
-                Err(error @ RestoreError::Random(_)) => return Err(error.into()),
-            },
+            }
         }
         let file = memfd_journal::create().context("there is no memory for them")?;
         let ours: File = file.try_clone().context("there is no descriptor for them")?;
@@ -75,9 +92,40 @@ impl MessageStore {
     }
 }
 
+/// Carries out a wipe that was asked for while no server ran. It stays asked for unless all is overwritten.
+fn wipe(passed: Option<File>, state_dir: &Path) -> anyhow::Result<()> {
+    let what = match &passed {
+        Some(file) => {
+            memfd_journal::overwrite(file).context("a wipe was asked for, and what waits cannot be overwritten")?;
+            "everything that waited is overwritten"
+        }
+        None => "nothing was left to overwrite",
+    };
+    systemd::drop_store_fd();
+    wipe_mark::clear(state_dir).with_context(|| format!("cannot remove {}", wipe_mark::path(state_dir).display()))?;
+    tracing::warn!("a wipe was asked for while no server ran: {what}");
+    Ok(())
+}
+
+/// Overwrites what is not to be used, and has the service manager let go of it.
+fn discard(passed: &File) {
+    match memfd_journal::overwrite(passed) {
+        Ok(()) => {}
+        Err(MemfdJournalError::Foreign) => {
+            tracing::error!("what the service manager kept is left as it is, and let go of")
+        }
+        Err(error) => tracing::error!("what the service manager kept is let go of, but not overwritten: {error}"),
+    }
+    systemd::drop_store_fd();
+}
+
 fn report(restored: Restored) {
     match restored {
         Restored::Nothing => {}
+        Restored::Refused(why @ Unreadable::Attempts(_)) => tracing::error!(
+            "what an earlier process left was overwritten, and everything that waited is lost; a new epoch begins: {why}. \
+             Give the server more memory, or lower total_bytes in [store]"
+        ),
         Restored::Refused(why) => {
             tracing::warn!(
                 "what an earlier process left cannot be read and was overwritten, a new epoch begins: {why}"

@@ -66,7 +66,7 @@ pub fn read(state_dir: &Path) -> Option<WipeMark> {
     let mut text = String::new();
     match File::open(path(state_dir)).and_then(|file| file.take(64).read_to_string(&mut text)) {
         Ok(_) if text == WipeMark::Identity.text() => Some(WipeMark::Identity),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
         Ok(_) | Err(_) => Some(WipeMark::Messages),
     }
 }

@@ -176,6 +176,8 @@ pub struct ListenerFacts {
 pub struct SettingsFacts {
     /// `[store] total_bytes`.
     pub total_bytes: usize,
+    /// `[onion] memory_bytes`; 0 without an onion service.
+    pub onion_memory_bytes: u64,
     /// `[limits] sessions`.
     pub sessions: usize,
     /// `[limits] unauthenticated`.

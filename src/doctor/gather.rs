@@ -87,6 +87,7 @@ fn bind(address: std::net::SocketAddr) -> Bind {
 fn settings(config: &Config) -> SettingsFacts {
     SettingsFacts {
         total_bytes: config.bounds.total_bytes,
+        onion_memory_bytes: config.onion.as_ref().map_or(0, |onion| onion.memory_bytes as u64),
         sessions: config.limits.sessions,
         unauthenticated: config.limits.unauthenticated,
         messages_per_minute: config.rules.messages_per_minute,

@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 
 use super::{Config, Hub, State, Totals, Wakes};
 use crate::clock::Clock;
-use crate::memfd_journal::{Found, MemfdJournal, MemfdJournalError, Unreadable};
-use ephemeral_core::store::{Journal, Seed, Store, StoreStats};
+use crate::memfd_journal::{Found, Loaded, MemfdJournal, MemfdJournalError, Unreadable};
+use ephemeral_core::store::{Journal, Restoring, Seed, Store, StoreStats};
 
 /// Why a hub cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -63,12 +63,13 @@ impl Hub {
         let now = clock.now();
         let (epoch, store, restored) = match found {
             Found::Leftover(left) => {
-                let (damaged, torn_blocks) = (left.damaged, left.torn_blocks);
+                let mut restoring = Restoring::begin(settings.bounds, left.seed, now, memory.cost());
+                let Loaded { damaged, torn_blocks } = memory.load(&left, |message| restoring.recall(message));
                 let epoch = if damaged == 0 { left.epoch } else { fresh_epoch };
                 if damaged != 0 {
                     memory.rename(epoch, &left.seed);
                 }
-                let store = Store::restore(settings.bounds, left.seed, now, Box::new(memory), left.remembered);
+                let store = restoring.finish(Box::new(memory));
                 let figures = store.figures();
                 (epoch, store, Restored::Going { figures, damaged, torn_blocks })
             }
@@ -157,10 +158,15 @@ impl Hub {
         let journal = state.store.take_journal().and_then(end);
         let now = self.clock.now();
         let bounds = state.settings.bounds;
-        state.store = match journal {
+        let empty = match journal {
             Some(journal) => Store::with_journal(bounds, seed, now, journal),
             None => Store::new(bounds, seed, now),
         };
+        let full = std::mem::replace(&mut state.store, empty);
+        // Overwriting all that was on the heap takes a while: nobody has to wait for that. The file was overwritten
+        // under the lock, since what is accepted next is written there.
+        drop(state);
+        drop(full);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard};
 use super::{Hub, Signal, State, Wakes};
 use ephemeral_core::protocol::{CAUGHT_UP, ErrorCode, Millis, encode};
 use ephemeral_core::session::{Draft, Refusal, Submission};
-use ephemeral_core::store::{AccountId, Letter, NeverDelivered, Next, QuotaExceeded};
+use ephemeral_core::store::{AccountId, Deposited, Letter, NeverDelivered, Next, QuotaExceeded};
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
 pub struct SessionHandle {
@@ -46,6 +46,13 @@ pub struct Collected {
     pub more: bool,
 }
 
+/// How often, at most, a message that has no room waits until more of what has expired is erased.
+const SWEEPS: usize = 20;
+
+fn is_quota(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::MailboxFull | ErrorCode::SenderQuota | ErrorCode::StoreFull)
+}
+
 impl SessionHandle {
     /// How the hub calls this session.
     #[must_use]
@@ -69,6 +76,7 @@ impl SessionHandle {
         wakes: &mut Wakes,
     ) -> Result<Result<Accepted, Refusal>, SessionEnd> {
         let mut known_key = false;
+        let mut again = SWEEPS;
         loop {
             let mut state = self.current()?;
             let Some(outcome) = self.try_submit(&mut state, submission, known_key, wakes) else {
@@ -82,6 +90,12 @@ impl SessionHandle {
                 }
                 continue;
             };
+            // What has expired and is not erased yet is not to stand in its way.
+            if again > 0 && state.store.is_behind() && outcome.as_ref().is_err_and(|refusal| is_quota(refusal.code)) {
+                again -= 1;
+                known_key = true;
+                continue;
+            }
             let totals = &mut state.totals;
             *match &outcome {
                 Ok(Accepted { duplicate: false, .. }) => &mut totals.accepted,
@@ -132,18 +146,19 @@ impl SessionHandle {
     ) -> Result<Accepted, Refusal> {
         let letter = Letter { id, to: draft.to, escaped_content: &draft.escaped_content, expires_at: draft.expires_at };
         let due_before = state.store.next_due();
-        let recipient = state.store.deposit(now, self.account, &letter).map_err(|full| match full {
-            QuotaExceeded::Mailbox => Refusal::new(ErrorCode::MailboxFull, "the recipient's mailbox is full"),
-            QuotaExceeded::Sender => Refusal::new(ErrorCode::SenderQuota, "too much of yours is waiting already"),
-            QuotaExceeded::Store => Refusal::new(ErrorCode::StoreFull, "the server has no room left"),
-        })?;
-        if let Some(online) = recipient.and_then(|recipient| state.online_mut(recipient)) {
+        let Deposited { online, expires_at } =
+            state.store.deposit(now, self.account, &letter).map_err(|full| match full {
+                QuotaExceeded::Mailbox => Refusal::new(ErrorCode::MailboxFull, "the recipient's mailbox is full"),
+                QuotaExceeded::Sender => Refusal::new(ErrorCode::SenderQuota, "too much of yours is waiting already"),
+                QuotaExceeded::Store => Refusal::new(ErrorCode::StoreFull, "the server has no room left"),
+            })?;
+        if let Some(online) = online.and_then(|recipient| state.online_mut(recipient)) {
             wakes.add(&online.signal);
         }
-        if due_before.is_none_or(|due| draft.expires_at < due) {
+        if due_before.is_none_or(|due| expires_at < due) {
             self.hub.due_earlier.notify_one();
         }
-        Ok(Accepted { expires_at: draft.expires_at, duplicate: false })
+        Ok(Accepted { expires_at, duplicate: false })
     }
 
     /// Erases what was delivered, up to and including `seq`.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::AtomicUsize;
 use std::task::{Wake, Waker};
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};

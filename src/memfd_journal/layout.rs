@@ -4,10 +4,11 @@
 //! | --- | --- | --- |
 //! | magic | 0 | written last |
 //! | version of the layout | 8 | |
-//! | checksum | 12 | of all that stands here but the promises |
+//! | checksum | 12 | of all that stands here but the promises and the attempts |
 //! | epoch | 16 | |
 //! | hash key | 32 | |
 //! | promise, twice | 64, 96 | all sequence numbers are below it; and its checksum. The higher valid one counts |
+//! | attempts | 120 | how many processes in a row began to read it, and did not come to its end |
 //!
 //! | a head | at | |
 //! | --- | --- | --- |
@@ -41,6 +42,8 @@ pub(super) const VERSION: u32 = 1;
 pub(super) const MAGIC: [u8; 8] = *b"EPHEMEM\0";
 /// Where the promises are.
 pub(super) const PROMISES: [usize; 2] = [64, 96];
+/// Where the attempts to read it are counted. It is 0 where a version wrote that does not count them.
+pub(super) const ATTEMPTS: usize = 120;
 /// Where a head names the next block.
 const HEAD_NEXT: usize = 60;
 /// Where a further block does.
@@ -69,6 +72,11 @@ pub(super) enum Tag {
 /// Blocks for a body of `bytes`.
 pub(super) const fn blocks(bytes: usize) -> usize {
     1 + bytes.saturating_sub(BLOCK - INLINE).div_ceil(BLOCK - LINKED)
+}
+
+/// Bytes of memory that a body takes: its blocks, and what is known of them on the heap.
+pub(super) const fn cost(bytes: usize) -> usize {
+    blocks(bytes) * (BLOCK + size_of::<u32>() + 1) + size_of::<u32>()
 }
 
 /// Chunks that a store of `total_bytes` can need at most, and one for the header. No more than 32 bits can count the
@@ -232,6 +240,7 @@ pub(super) struct Header {
     pub(super) hash_key: [u64; 2],
     /// The number below which all sequence numbers are, and which of the two places has it.
     pub(super) promised: (u64, usize),
+    pub(super) attempts: u32,
 }
 
 impl Header {
@@ -263,6 +272,7 @@ impl Header {
         let is_whole = checksum(&[&image[16..48]]) == get(image, 12);
         let promised = promises.max().filter(|_| is_whole).ok_or(Unreadable::Header)?;
         let hash_key = [u64::from_le_bytes(get(image, 32)), u64::from_le_bytes(get(image, 40))];
-        Ok(Some(Self { epoch: get(image, 16), hash_key, promised }))
+        let attempts = u32::from_le_bytes(get(image, ATTEMPTS));
+        Ok(Some(Self { epoch: get(image, 16), hash_key, promised, attempts }))
     }
 }

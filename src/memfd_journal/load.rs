@@ -2,60 +2,67 @@
 
 use zeroize::Zeroizing;
 
-use super::layout::{self, BLOCK, CHUNK, CHUNK_BLOCKS, Head, Header, Tag};
+use super::layout::{self, BLOCK, CHUNK, CHUNK_BLOCKS, Head, Tag};
 use super::medium::{Medium, offset};
 use super::{Leftover, MemfdJournal};
-use ephemeral_core::store::{Remembered, Seed, WaitingMessage};
+use ephemeral_core::store::{Remembered, WaitingMessage};
+
+/// What was not whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Loaded {
+    /// Messages that were not whole. A kill does not do that.
+    pub damaged: usize,
+    /// Blocks of messages that were being written or overwritten in the instant of the kill, overwritten by now.
+    pub torn_blocks: usize,
+}
 
 impl<M: Medium> MemfdJournal<M> {
-    /// Reads all blocks of the chunks that have data, and overwrites those that nothing leads to.
-    pub(super) fn load(&mut self, with_data: &[u32], header: &Header) -> Leftover {
-        let (below, place) = header.promised;
-        self.promise = 1 - place;
-        let (candidates, not_clear, unknown) = self.scan(with_data);
-        let mut remembered = Vec::with_capacity(candidates.len());
-        let mut damaged = unknown;
-        for head in candidates {
-            match self.read_message(head) {
-                Some(entry) => {
-                    self.heads.push(head);
-                    remembered.push(entry);
+    /// Reads all that was left, hands every message whose id is remembered to `each`, and overwrites the blocks that
+    /// nothing leads to. There is one message at a time, and one chunk.
+    pub fn load(&mut self, leftover: &Leftover, mut each: impl FnMut(Remembered)) -> Loaded {
+        let mut loaded = Loaded::default();
+        let mut records = 0;
+        let mut bytes = Zeroizing::new(vec![0; CHUNK]);
+        for &chunk in &leftover.with_data {
+            for (block, image) in self.blocks_of(chunk, &mut bytes) {
+                loaded.damaged += usize::from(image[0] > Tag::Link as u8);
+                if image[0] != Tag::WaitingMessage as u8 && image[0] != Tag::Completion as u8 {
+                    continue;
                 }
-                None => damaged += 1,
+                match self.read_message(block) {
+                    Some(entry) => {
+                        self.note_head(records, block);
+                        records += 1;
+                        each(entry);
+                    }
+                    None => loaded.damaged += 1,
+                }
             }
         }
-        let mut torn_blocks = 0;
-        for block in not_clear {
-            if !self.blocks.is_used(block) {
-                self.medium.clear(offset(block), BLOCK);
-                torn_blocks += 1;
+        for &chunk in &leftover.with_data {
+            for (block, image) in self.blocks_of(chunk, &mut bytes) {
+                if *image != [0; BLOCK] && !self.blocks.is_used(block) {
+                    self.medium.clear(offset(block), BLOCK);
+                    loaded.torn_blocks += 1;
+                }
             }
         }
         for chunk in self.blocks.trim() {
             self.medium.give_back(chunk);
         }
-        let seed = Seed { hash_key: header.hash_key, first_seq: below };
-        Leftover { epoch: header.epoch, seed, remembered, damaged, torn_blocks }
+        self.medium.write(layout::ATTEMPTS, &[0; 4]);
+        loaded
     }
 
-    /// All that look like heads, all that are not clear, and how many are nothing that is ever written.
-    fn scan(&self, with_data: &[u32]) -> (Vec<u32>, Vec<u32>, usize) {
-        let (mut candidates, mut not_clear, mut unknown) = (Vec::new(), Vec::new(), 0);
-        let mut bytes = Zeroizing::new(vec![0; CHUNK]);
-        for &chunk in with_data {
-            self.medium.read(chunk as usize * CHUNK, &mut bytes);
-            let first = chunk * CHUNK_BLOCKS as u32;
-            for (block, image) in (first..).zip(bytes.as_chunks::<BLOCK>().0).filter(|(block, _)| *block != 0) {
-                if image[0] == Tag::WaitingMessage as u8 || image[0] == Tag::Completion as u8 {
-                    candidates.push(block);
-                }
-                unknown += usize::from(image[0] > Tag::Link as u8);
-                if *image != [0; BLOCK] {
-                    not_clear.push(block);
-                }
-            }
-        }
-        (candidates, not_clear, unknown)
+    /// Reads a chunk, and returns its blocks, but for the header.
+    fn blocks_of<'bytes>(
+        &self,
+        chunk: u32,
+        bytes: &'bytes mut [u8],
+    ) -> impl Iterator<Item = (u32, &'bytes [u8; BLOCK])> + use<'bytes, M> {
+        self.medium.read(chunk as usize * CHUNK, bytes);
+        let first = chunk * CHUNK_BLOCKS as u32;
+        (first..).zip(bytes.as_chunks::<BLOCK>().0).filter(|(block, _)| *block != 0)
     }
 
     /// What a head stands for, if it is whole. Its blocks are in use then.

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, SeekFrom};
 use rustix::io::Errno;
@@ -60,6 +61,49 @@ pub fn create() -> io::Result<File> {
     Ok(File::from(file))
 }
 
+/// Overwrites everything in a file that [`create`] made, and gives its memory back: also where it cannot be mapped.
+///
+/// # Errors
+/// [`MemfdJournalError::Foreign`] if it is not such a file: then it is as it was. Else what the operating system says.
+pub fn overwrite(file: &File) -> Result<(), MemfdJournalError> {
+    static ZEROS: [u8; CHUNK] = [0; CHUNK];
+    is_ours(file)?;
+    let refused = |doing| move |source: io::Error| MemfdJournalError::Refused { doing, source };
+    let length = file.metadata().map_err(refused("cannot look at it"))?.len();
+    for chunk in chunks_with_data(file).map_err(refused("cannot find what is in it"))? {
+        let at = u64::from(chunk) * CHUNK as u64;
+        let bytes = usize::try_from(length - at).unwrap_or(CHUNK).min(CHUNK);
+        file.write_all_at(&ZEROS[..bytes], at).map_err(refused("cannot overwrite it"))?;
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        // If it fails, the memory is freed with the file.
+        let _ = rustix::fs::fallocate(file, flags, at, CHUNK as u64);
+    }
+    Ok(())
+}
+
+/// Only memory has seals.
+fn is_ours(file: &File) -> Result<(), MemfdJournalError> {
+    let seals = rustix::fs::fcntl_get_seals(file).map_err(|_| MemfdJournalError::Foreign)?;
+    if seals.contains(SealFlags::SHRINK) { Ok(()) } else { Err(MemfdJournalError::Foreign) }
+}
+
+/// Returns the chunks in which something was written, in order.
+fn chunks_with_data(file: &File) -> io::Result<Vec<u32>> {
+    let mut chunks = Vec::new();
+    let mut at = 0;
+    loop {
+        match rustix::fs::seek(file, SeekFrom::Data(at)) {
+            Ok(found) => {
+                let chunk = found / CHUNK as u64;
+                chunks.push(u32::try_from(chunk).unwrap_or(u32::MAX));
+                at = (chunk + 1) * CHUNK as u64;
+            }
+            Err(Errno::NXIO) => return Ok(chunks),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// A mapped memfd.
 pub struct Mapping {
     file: File,
@@ -70,11 +114,7 @@ pub struct Mapping {
 impl Mapping {
     /// Maps a file, and makes it as large as `chunks` chunks if it is smaller. That takes addresses, but no memory.
     pub(super) fn open(file: File, chunks: u32) -> Result<Self, MemfdJournalError> {
-        // Only memory has seals.
-        let seals = rustix::fs::fcntl_get_seals(&file).map_err(|_| MemfdJournalError::Foreign)?;
-        if !seals.contains(SealFlags::SHRINK) {
-            return Err(MemfdJournalError::Foreign);
-        }
+        is_ours(&file)?;
         let refused = |doing| move |source: io::Error| MemfdJournalError::Refused { doing, source };
         let length = file.metadata().map_err(refused("cannot look at it"))?.len();
         let chunks = chunks.max(u32::try_from(length / CHUNK as u64).unwrap_or(u32::MAX));
@@ -94,18 +134,7 @@ impl Medium for Mapping {
     }
 
     fn chunks_with_data(&self) -> io::Result<Vec<u32>> {
-        let (mut chunks, mut at) = (Vec::new(), 0);
-        loop {
-            match rustix::fs::seek(&self.file, SeekFrom::Data(at)) {
-                Ok(found) => {
-                    let chunk = found / CHUNK as u64;
-                    chunks.push(u32::try_from(chunk).unwrap_or(u32::MAX));
-                    at = (chunk + 1) * CHUNK as u64;
-                }
-                Err(Errno::NXIO) => return Ok(chunks),
-                Err(error) => return Err(error.into()),
-            }
-        }
+        chunks_with_data(&self.file)
     }
 
     fn back(&mut self, chunk: u32) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::*;
 use ephemeral_core::protocol::{Fingerprint, Millis};
-use ephemeral_core::store::{self, AccountId, Letter, Next, RECORD_COST, Store};
+use ephemeral_core::store::{self, AccountId, Letter, Next, RECORD_COST, Restoring, Store};
 use layout::CHUNK_BLOCKS;
 
 const NOW: Millis = Millis(1_767_355_200_000);
@@ -114,12 +114,20 @@ fn open(medium: &Recorded) -> (MemfdJournal<Recorded>, Leftover) {
     (file, left)
 }
 
-/// What the next process makes of it.
+/// What the next process makes of it, and what was not whole.
+fn read_back(medium: &Recorded, now: Millis) -> (Store, Loaded) {
+    let (mut file, left) = open(medium);
+    let mut restoring = Restoring::begin(store::Config::default(), left.seed, now, file.cost());
+    let loaded = file.load(&left, |message| restoring.recall(message));
+    (restoring.finish(Box::new(file)), loaded)
+}
+
+/// The same after a kill, which damages nothing; and how many blocks were torn.
 fn restore(medium: &Recorded, now: Millis) -> (Store, usize) {
-    let (file, left) = open(medium);
-    assert_eq!((left.epoch, left.damaged), (EPOCH, 0), "a kill damages nothing");
-    let torn = left.torn_blocks;
-    (Store::restore(store::Config::default(), left.seed, now, Box::new(file), left.remembered), torn)
+    assert_eq!(open(&Recorded::of(medium.state().bytes.clone())).1.epoch, EPOCH);
+    let (store, loaded) = read_back(medium, now);
+    assert_eq!(loaded.damaged, 0, "a kill damages nothing");
+    (store, loaded.torn_blocks)
 }
 
 /// Longer than a head and a block.
@@ -232,7 +240,7 @@ fn killed_while_a_message_expires_it_never_delivers_it() {
     let then = NOW.plus(HOUR);
     at_every_cut(
         &medium,
-        || store.expire(then, &mut Vec::new(), &mut Vec::new()),
+        || assert!(!store.expire(then, &mut Vec::new(), &mut Vec::new())),
         |image, _| {
             let (mut next, _) = restore(&image, then);
             let fetched = fetch(&mut next, BOB, then);
@@ -330,9 +338,8 @@ fn a_damaged_message_is_dropped_and_reported_and_the_others_stay() {
     for place in (BLOCK..5 * BLOCK).step_by(3) {
         let image = Recorded::of(whole.clone());
         image.state().bytes[place] ^= 0x55;
-        let (file, left) = open(&image);
-        assert!(left.damaged == 1 || left.torn_blocks > 0 || left.remembered.len() == 2, "byte {place}");
-        let mut next = Store::restore(store::Config::default(), left.seed, NOW, Box::new(file), left.remembered);
+        let (mut next, loaded) = read_back(&image, NOW);
+        assert!(loaded.damaged == 1 || loaded.torn_blocks > 0 || next.figures().records == 2, "byte {place}");
         let fetched = fetch(&mut next, BOB, NOW);
         assert_eq!(fetched.last().unwrap(), &("kept".to_owned(), "another".to_owned(), 1001), "byte {place}");
         assert!(fetched.len() == 1 || fetched[0].1 == content(1), "byte {place}: delivered although it is damaged");
@@ -385,14 +392,32 @@ fn without_memory_a_message_is_refused_and_leaves_no_trace() {
 }
 
 #[test]
+fn a_file_that_again_and_again_was_not_read_to_its_end_is_overwritten() {
+    let medium = Recorded::new(CHUNKS as usize);
+    let mut store = begin(&medium);
+    let (alice, _) = store.attach(NOW, ALICE, true);
+    assert!(send(&mut store, alice, "m", BOB, &content(1), HOUR));
+    for _ in 0..ATTEMPTS - 1 {
+        // Killed while it reads.
+        drop(open(&medium));
+    }
+    assert_eq!(restore(&medium, NOW).0.figures().messages, 1, "the last attempt is one");
+    for _ in 0..ATTEMPTS {
+        drop(open(&medium));
+    }
+    let (_, found) = MemfdJournal::read(medium.clone()).unwrap();
+    assert!(matches!(found, Found::Unreadable(Unreadable::Attempts(ATTEMPTS))));
+    assert!(medium.state().bytes.iter().all(|&byte| byte == 0), "nothing is left of it");
+}
+
+#[test]
 fn the_most_wasteful_messages_fit_into_what_is_said_to_be_enough() {
     let total = 100_000;
     let capacity = layout::chunks(total) as usize * CHUNK_BLOCKS - 1;
     for body in 1..2000 {
-        let fit = total / (RECORD_COST + body);
+        let fit = total / (RECORD_COST + body + layout::cost(body));
         assert!(fit * layout::blocks(body) <= capacity, "{fit} messages of {body} bytes");
-        assert!(layout::blocks(body) * BLOCK * 10 <= 23 * (RECORD_COST + body), "more than 2.3 times");
+        assert!(layout::blocks(body) * BLOCK < layout::cost(body), "counted for less than it takes");
     }
-    assert!(total / RECORD_COST <= capacity, "remembered ids");
-    assert!(layout::blocks(512 + 8) * BLOCK * 4 <= 5 * (RECORD_COST + 512 + 8), "more than 1.25 times");
+    assert!(total / (RECORD_COST + layout::cost(0)) <= capacity, "remembered ids");
 }

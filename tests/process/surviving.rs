@@ -1,7 +1,7 @@
 //! The real daemon under a service manager that keeps its file: killed and started again, it has lost nothing.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl, Welcome};
@@ -147,7 +147,7 @@ async fn what_was_accepted_survives_kill_9_and_a_restart_and_what_was_acknowledg
 async fn killed_again_and_again_under_load_it_loses_nothing_that_it_accepted() {
     let directory = tempfile::tempdir().unwrap();
     let mut manager = Manager::new(directory.path());
-    let configuration = format!("{GENEROUS}[store]\nmailbox_messages = 10000\n");
+    let configuration = format!("{GENEROUS}[store]\nmailbox_messages = 100000\n");
     let mut accepted = Vec::new();
     let mut epochs = Vec::new();
     let bob = Identity::from_seed(&[2; 32]).fingerprint();
@@ -211,6 +211,74 @@ async fn what_the_manager_passes_is_not_written_to_if_it_is_not_memory() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "as it was");
     assert!(has(manager.kept.as_ref().unwrap(), "canary"), "it made a file of its own, in place of that one");
     assert!(daemon.log().contains("is not memory that this program made"), "{}", daemon.log());
+}
+
+/// A manager that keeps a message of Alice's, which a killed daemon left; and its epoch.
+async fn left_by_another(directory: &Path) -> (Manager, File, String) {
+    let mut manager = Manager::new(directory);
+    let (mut daemon, url) = start(&mut manager, directory).await;
+    manager.listen();
+    let mut alice = Client::connect(1, &url).await;
+    alice.send(alice.fingerprint, "left", &canary("left")).await;
+    kill(&mut daemon).await;
+    let kept = manager.kept.as_ref().expect("a file that the manager keeps").try_clone().unwrap();
+    assert!(has(&kept, "canary-left"));
+    (manager, kept, alice.welcome.epoch)
+}
+
+#[tokio::test]
+async fn what_was_kept_is_overwritten_and_let_go_of_where_it_is_not_to_survive_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut manager, kept, epoch) = left_by_another(directory.path()).await;
+    let configuration = "[store]\nsurvive_restart = false\n";
+    let mut daemon = Daemon::start_under(SERVER, Some(&mut manager), directory.path(), configuration, &LOCAL);
+    let url = daemon.says("clearnet ").await.parse().unwrap();
+    assert!(!has(&kept, "canary-left"), "it is not overwritten");
+    assert_eq!(kept.metadata().unwrap().blocks(), 0, "its memory is given back, whoever holds it");
+    assert!(manager.listen().contains("FDSTOREREMOVE=1") && manager.kept.is_none());
+    assert_eq!(Client::connect(1, &url).await.welcome.pending, 0);
+    kill(&mut daemon).await;
+
+    let (_daemon, url) = start(&mut manager, directory.path()).await;
+    let welcome = Client::connect(1, &url).await.welcome;
+    assert_eq!(welcome.pending, 0, "it comes back with the setting");
+    assert_ne!(welcome.epoch, epoch);
+}
+
+#[tokio::test]
+async fn a_wipe_that_was_asked_for_while_no_server_ran_is_carried_out_before_anything_is_restored() {
+    for survive in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut manager, kept, epoch) = left_by_another(directory.path()).await;
+        let state_dir = directory.path().join("state");
+        ephemeral::daemon::wipe_mark::write(&state_dir, ephemeral::daemon::wipe_mark::WipeMark::Messages).unwrap();
+        let configuration = format!("[store]\nsurvive_restart = {survive}\n");
+        let mut daemon = Daemon::start_under(SERVER, Some(&mut manager), directory.path(), &configuration, &LOCAL);
+        let url = daemon.says("clearnet ").await.parse().unwrap();
+        assert!(!has(&kept, "canary-left"));
+        manager.listen();
+        let welcome = Client::connect(1, &url).await.welcome;
+        assert_eq!(welcome.pending, 0);
+        assert_ne!(welcome.epoch, epoch);
+        assert!(ephemeral::daemon::wipe_mark::read(&state_dir).is_none(), "once is enough");
+        assert!(
+            daemon.log().contains("a wipe was asked for while no server ran: everything that waited is overwritten")
+        );
+        assert_eq!(manager.kept.is_some(), survive, "a new file, or none");
+    }
+}
+
+#[tokio::test]
+async fn what_one_process_after_the_other_could_not_read_to_its_end_is_overwritten_by_the_next_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut manager, kept, epoch) = left_by_another(directory.path()).await;
+    kept.write_at(&ephemeral::memfd_journal::ATTEMPTS.to_le_bytes(), 120).unwrap();
+    let (daemon, url) = start(&mut manager, directory.path()).await;
+    let welcome = Client::connect(1, &url).await.welcome;
+    assert_eq!(welcome.pending, 0);
+    assert_ne!(welcome.epoch, epoch);
+    assert!(!has(&kept, "canary-left"));
+    assert!(daemon.log().contains("everything that waited is lost"), "{}", daemon.log());
 }
 
 #[tokio::test]

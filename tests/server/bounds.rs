@@ -24,32 +24,51 @@ async fn bob_fetches(rig: &mut Rig, ids: &[&str]) -> Socket {
 #[tokio::test(start_paused = true)]
 async fn a_mailbox_holds_so_many_messages_and_evicts_none() {
     let (mut rig, mut alice) = rig_with(store::Config { mailbox_messages: 3, ..store::Config::default() }).await;
-    let mut carol = rig.login(3).await;
-    for id in ["a", "b", "c"] {
-        alice.sends(id, 2, "hi").await;
-    }
+    let (mut carol, mut dave, mut erin) = (rig.login(3).await, rig.login(4).await, rig.login(5).await);
+    alice.sends("a", 2, "hi").await;
+    carol.sends("b", 2, "hi").await;
+    dave.sends("c", 2, "hi").await;
     for _ in 0..3 {
         let answer = alice.ask(&message("d", 2, "hi")).await;
         assert_eq!((&answer["code"], &answer["id"]), (&json!("mailbox_full"), &json!("d")));
     }
-    assert_eq!(carol.refused(&message("d", 2, "hi")).await, "mailbox_full", "whoever writes");
-    alice.sends("elsewhere", 4, "hi").await;
+    assert_eq!(erin.refused(&message("d", 2, "hi")).await, "mailbox_full", "whoever writes");
+    alice.sends("elsewhere", 6, "hi").await;
     bob_fetches(&mut rig, &["a", "b", "c"]).await;
-    assert_eq!(carol.ask(&message("d", 2, "hi")).await["type"], "accepted", "an acknowledgement makes room");
+    assert_eq!(erin.ask(&message("d", 2, "hi")).await["type"], "accepted", "an acknowledgement makes room");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mailbox_holds_so_many_bytes() {
     let (mut rig, mut alice) = rig_with(store::Config { mailbox_bytes: 100, ..store::Config::default() }).await;
+    let (mut carol, mut dave) = (rig.login(3).await, rig.login(4).await);
     assert_eq!(alice.refused(&message("m", 2, &"x".repeat(101))).await, "mailbox_full");
     alice.sends("a", 2, &"x".repeat(60)).await;
-    assert_eq!(alice.refused(&message("b", 2, &"x".repeat(41))).await, "mailbox_full");
-    alice.sends("b", 2, &"x".repeat(40)).await;
-    assert_eq!(alice.refused(&message("c", 2, "x")).await, "mailbox_full");
+    assert_eq!(carol.refused(&message("b", 2, &"x".repeat(41))).await, "mailbox_full");
+    carol.sends("b", 2, &"x".repeat(15)).await;
+    assert_eq!(dave.refused(&message("c", 2, "x")).await, "mailbox_full", "the last quarter is not for strangers");
     bob_fetches(&mut rig, &["a", "b"]).await;
     assert_eq!(alice.next().await["type"], "receipt");
-    assert_eq!(alice.next().await["type"], "receipt");
     alice.sends("c", 2, &"x".repeat(100)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_stranger_fills_an_eighth_of_a_mailbox_and_all_of_them_three_quarters() {
+    let (mut rig, mut alice) = rig_with(store::Config { mailbox_messages: 16, ..store::Config::default() }).await;
+    let mut bob = rig.login(2).await;
+    bob.sends("hello", 1, "hi").await;
+    drop(bob);
+    for stranger in 10..16 {
+        let mut stranger = rig.login(stranger).await;
+        stranger.sends("a", 2, "hi").await;
+        stranger.sends("b", 2, "hi").await;
+        assert_eq!(stranger.refused(&message("c", 2, "hi")).await, "mailbox_full");
+    }
+    assert_eq!(rig.login(20).await.refused(&message("a", 2, "hi")).await, "mailbox_full", "another stranger");
+    alice.next().await;
+    alice.sends("a", 2, "hi").await;
+    alice.sends("b", 2, "hi").await;
+    assert_eq!(alice.refused(&message("c", 2, "hi")).await, "mailbox_full", "to her he has written: not to all alike");
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +85,7 @@ async fn what_was_delivered_and_not_acknowledged_still_takes_room() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_has_so_many_bytes_waiting_whoever_they_are_for() {
-    let (mut rig, mut alice) = rig_with(store::Config { sender_bytes: 1000, ..store::Config::default() }).await;
+    let (mut rig, mut alice) = rig_with(store::Config { sender_bytes: 1200, ..store::Config::default() }).await;
     alice.sends("a", 2, &"x".repeat(400)).await;
     let refused = alice.ask(&message("b", 3, &"x".repeat(450))).await;
     assert_eq!((&refused["code"], &refused["id"]), (&json!("sender_quota"), &json!("b")));
@@ -98,7 +117,7 @@ async fn a_senders_quota_is_freed_by_acknowledgement_but_for_the_ids_that_are_re
         bob.acks(&message).await;
         assert_eq!(alice.next().await["status"], "delivered");
     }
-    assert_eq!((accepted, rig.waiting()), (7, 0), "seven ids, and no room for an eighth with 200 bytes of content");
+    assert_eq!((accepted, rig.waiting()), (8, 0), "eight ids, and no room for a ninth with 200 bytes of content");
     pass(60).await;
     alice.sends("again", 2, &"x".repeat(10 * RECORD_COST - RECORD_COST - 5)).await;
 }
@@ -149,6 +168,7 @@ async fn at_several_bounds_the_mailbox_is_named_first_then_the_sender_then_the_s
         sender_bytes: one,
         total_bytes: ACCOUNT_COST + one,
         kept_for_online: 0,
+        ..store::Config::default()
     };
     let wide = store::Config::default();
     for (bounds, code) in [

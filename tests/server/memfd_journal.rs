@@ -61,6 +61,18 @@ fn acknowledge(session_handle: &SessionHandle, seq: u64) -> Result<(), ErrorCode
     session_handle.acknowledge(seq, &mut Wakes::default()).unwrap().map_err(|refusal| refusal.code)
 }
 
+/// Bounds that one sender and one mailbox do not reach.
+fn roomy() -> store::Config {
+    let total_bytes = 1 << 30;
+    store::Config {
+        mailbox_messages: usize::MAX,
+        mailbox_bytes: total_bytes,
+        sender_bytes: total_bytes,
+        total_bytes,
+        ..store::Config::default()
+    }
+}
+
 /// The first blocks of the file: more than these tests use.
 fn content_of(file: &File) -> Vec<u8> {
     let mut bytes = vec![0; 16 << 10];
@@ -159,8 +171,8 @@ async fn with_smaller_bounds_all_that_was_accepted_stays_and_nothing_new_is_take
         mailbox_messages: 10,
         mailbox_bytes: 6000,
         sender_bytes: 12_000,
-        total_bytes: 20_000,
-        kept_for_online: 0,
+        total_bytes: 60_000,
+        ..store::Config::default()
     };
     let (next, _) = restore_with(&file, tight, START.plus(1));
     let (alice, bob) = (join(&next, 1), join(&next, 2));
@@ -237,7 +249,7 @@ async fn another_layout_is_refused_and_a_new_epoch_begins_in_the_same_file() {
 #[tokio::test(start_paused = true)]
 async fn a_hundred_thousand_messages_use_the_same_memory_again_and_again() {
     let file = memfd_journal::create().unwrap();
-    let mut hub = restore(&file, START);
+    let (mut hub, _) = restore_with(&file, roomy(), START);
     let mut now = START;
     // A second's messages are remembered for a second: 1,000 at once, of changing sizes.
     let (mut waiting, mut most) = (std::collections::VecDeque::new(), 0);
@@ -259,7 +271,7 @@ async fn a_hundred_thousand_messages_use_the_same_memory_again_and_again() {
         most = most.max(memory(&file));
         if round % 10 == 3 {
             // Killed: the old hub is not told.
-            let next = restore(&file, now.plus(1));
+            let (next, _) = restore_with(&file, roomy(), now.plus(1));
             assert_eq!(next.epoch(), hub.epoch());
             assert_eq!(next.figures().1.messages, waiting.len());
             let ids: Vec<_> = collect(&join(&next, 2)).into_iter().map(|(id, _)| id).collect();
@@ -283,8 +295,7 @@ async fn a_hundred_thousand_messages_use_the_same_memory_again_and_again() {
 #[tokio::test(start_paused = true)]
 async fn memory_is_given_back_after_a_flood() {
     let file = memfd_journal::create().unwrap();
-    let bounds = store::Config { mailbox_messages: usize::MAX, mailbox_bytes: 1 << 30, ..store::Config::default() };
-    let (hub, _) = restore_with(&file, bounds, START);
+    let (hub, _) = restore_with(&file, roomy(), START);
     let alice = join(&hub, 1);
     for number in 0..20_000 {
         let answer = submit(&alice, &number.to_string(), 2, &"x".repeat(500), START.plus(MINUTE));
@@ -293,7 +304,10 @@ async fn memory_is_given_back_after_a_flood() {
     let flooded = memory(&file);
     assert!((12_000_000..15_000_000).contains(&flooded), "{flooded}");
     tokio::time::advance(std::time::Duration::from_millis(MINUTE)).await;
-    drop(join(&hub, 3));
+    // Each call does a part of it.
+    for _ in 0..20_000 {
+        drop(join(&hub, 3));
+    }
     assert_eq!(hub.figures().1.messages, 0);
     assert!(memory(&file) < 4_500_000, "{}", memory(&file));
 }

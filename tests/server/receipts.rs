@@ -143,14 +143,14 @@ async fn a_resend_makes_no_second_receipt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_lets_too_many_receipts_pile_up_is_closed() {
-    let bounds = store::Config { mailbox_messages: 20_000, ..store::Config::default() };
+    let bounds = store::Config { mailbox_messages: 200_000, ..store::Config::default() };
     let mut rig = Rig::with(Options { bounds, pipe: 1024, ..Options::default() });
     let mut alice = rig.login(1).await;
-    for number in 0..16_385 {
+    for number in 0..17_000 {
         sends_for(&mut alice, &number.to_string(), 10).await;
     }
     pass(9).await;
-    assert_eq!((rig.waiting(), rig.hub.figures().0), (16_385, 1));
+    assert_eq!((rig.waiting(), rig.hub.figures().0), (17_000, 1));
     pass(2).await;
     assert_eq!((rig.waiting(), rig.hub.figures().0), (0, 0));
     assert_eq!(alice.closed().await, (4408, "too_slow".into()));

@@ -9,13 +9,15 @@ mod model;
 
 /// Small enough that every bound is reached now and then, by itself and together with others.
 fn bounds() -> impl Strategy<Value = store::Config> {
-    (0..8_usize, 1..400_usize, 100..1500_usize, 400..4000_usize).prop_map(
-        |(mailbox_messages, mailbox_bytes, sender_bytes, total_bytes)| store::Config {
+    let kept = prop_oneof![Just(0), 1..3000_usize];
+    (0..24_usize, 1..800_usize, 300..3000_usize, 800..16_000_usize, kept, 1..90_u64).prop_map(
+        |(mailbox_messages, mailbox_bytes, sender_bytes, total_bytes, kept_for_online, crowded_life_s)| store::Config {
             mailbox_messages,
             mailbox_bytes,
             sender_bytes,
             total_bytes,
-            kept_for_online: 0,
+            kept_for_online,
+            crowded_life_ms: 1000 * crowded_life_s,
         },
     )
 }

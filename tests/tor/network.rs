@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use arti_client::{DataStream, ErrorKind, HasKind as _};
-use ephemeral_tor as tor;
 use ephemeral_test_support::daemon::PATIENCE;
 use ephemeral_test_support::tornet::{self, TorNetwork};
+use ephemeral_tor as tor;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 

@@ -1,25 +1,36 @@
 //! Mailboxes, quotas, expiry and duplicates, in RAM only. No socket, no clock, no task: time is passed in.
 //!
-//! The mailbox is the one place where a message waits. A *account* is what is known of one fingerprint: its mailbox, what
-//! it has sent, whether it is online. A *record* is one accepted message: its body until it is delivered or expires,
-//! and its id until it expires. What outlives the process, if anything does, is written down in a [`Journal`].
+//! The mailbox is the one place where a message waits. An *account* is what is known of one fingerprint: its mailbox,
+//! what it has sent, whether it is online. A *record* is one accepted message: its body until it is delivered or
+//! expires, and its id until it expires. What outlives the process, if anything does, is written down in a [`Journal`].
+//!
+//! The store is behind a lock that everybody waits for, so each call does a bounded amount of work: nothing that grows
+//! is ever copied as a whole, and what is due is erased bit by bit. Its time does not go back: the latest time that it
+//! was told counts.
 
 mod account;
+mod expiry;
 mod journal;
+mod mailbox;
 mod record;
+mod senders;
+mod shares;
+mod slots;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
-use slab::Slab;
 
 use crate::limits::Rate;
-use crate::protocol::{DeliveryType, Fingerprint, MessageOut, Millis, ReceiptStatus};
+use crate::protocol::{Fingerprint, MessageOut, Millis, ReceiptStatus};
 use account::Account;
-pub use journal::{Journal, JournalEntry, NoRoom, Remembered, WaitingMessage};
-use record::Record;
+pub use expiry::EXPIRED_AT_ONCE;
+pub use journal::{Journal, JournalEntry, NoRoom, Remembered, Restoring, WaitingMessage};
+use record::{End, Record};
+pub use senders::SenderFigures;
+use shares::Pair;
+pub use shares::{KEPT_FOR_ONLINE, KNOWN_SHARE, MAILBOX_SHARE, NEARLY_FULL_LIFE_MS, SENDER_SHARE, SMALL};
+use slots::Slots;
 
 /// The bounds of a store. At a bound the sender is told; nothing that was accepted is evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,22 +46,29 @@ pub struct Config {
     /// Of these, what only messages to recipients who are online may use: whoever fills the store with what nobody
     /// fetches does not silence those who are talking.
     pub kept_for_online: usize,
+    /// The longest that a message is kept, in milliseconds, which comes when half of the rest is in use.
+    pub crowded_life_ms: u64,
 }
 
 impl Default for Config {
     fn default() -> Self {
         let total_bytes = 256 << 20;
-        Self { mailbox_messages: 1000, mailbox_bytes: 8 << 20, sender_bytes: 16 << 20, total_bytes, kept_for_online: 0 }
+        Self {
+            mailbox_messages: 1000,
+            mailbox_bytes: 8 << 20,
+            sender_bytes: 16 << 20,
+            total_bytes,
+            kept_for_online: 0,
+            crowded_life_ms: 86_400_000,
+        }
     }
 }
 
-/// Which part of [`Config::total_bytes`] a daemon keeps for recipients who are online: one of so many.
-pub const KEPT_FOR_ONLINE: usize = 8;
-/// What a record costs besides its body: itself, its places in the tables and the allocator's share.
-pub const RECORD_COST: usize = 96;
-/// What an account costs: itself and its place in the table. Counted for those that are not online (those that are, are
-/// bounded by the number of sessions).
-pub const ACCOUNT_COST: usize = 320;
+/// What a record costs on the heap besides its body: itself, its places in the tables and the allocator's share.
+pub const RECORD_COST: usize = 192;
+/// What an account costs: itself and its places in the tables. Counted for those that are not online (those that are,
+/// are bounded by the number of sessions).
+pub const ACCOUNT_COST: usize = 448;
 /// How long an account is remembered after its last session, in milliseconds, so that its rate and its last
 /// acknowledgement outlive a short interruption.
 const LINGER_MS: u64 = 60_000;
@@ -141,6 +159,15 @@ pub struct Seed {
     pub first_seq: u64,
 }
 
+/// A message has been kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deposited {
+    /// Its recipient, if that is online.
+    pub online: Option<AccountId>,
+    /// When it will be gone: sooner than its sender asked for, if the store fills.
+    pub expires_at: Millis,
+}
+
 /// What is due at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
@@ -152,19 +179,24 @@ enum Due {
 pub struct Store {
     bounds: Config,
     hasher: SipHasher13,
-    accounts: Slab<Account>,
-    by_fingerprint: HashTable<u32>,
-    records: Slab<Record>,
-    due: BinaryHeap<Reverse<(Millis, Due)>>,
+    accounts: Slots<Account>,
+    by_fingerprint: BTreeMap<[u8; Fingerprint::BYTES], u32>,
+    records: Slots<Record>,
+    /// By sender and recipient.
+    pairs: BTreeMap<(u32, u32), Pair>,
+    due: BTreeSet<(Millis, Due)>,
     waiting: usize,
     bytes: usize,
     delivered: u64,
     expired: u64,
     opened: Millis,
+    /// The store's time.
     latest: Millis,
     first_seq: u64,
     seq_floor: u64,
     journal: Option<Box<dyn Journal>>,
+    /// What a body of so many bytes takes where it is written down.
+    file_cost: fn(usize) -> usize,
     /// All sequence numbers are below it, as the journal knows.
     promised: u64,
     /// What a mailbox that is made before `forgotten_until` does not know: who acknowledged what below this number.
@@ -173,16 +205,17 @@ pub struct Store {
 }
 
 impl Store {
-    /// An empty one.
+    /// Makes an empty one.
     #[must_use]
     pub fn new(bounds: Config, seed: Seed, now: Millis) -> Self {
         Self {
             bounds,
             hasher: SipHasher13::new_with_keys(seed.hash_key[0], seed.hash_key[1]),
-            accounts: Slab::new(),
-            by_fingerprint: HashTable::new(),
-            records: Slab::new(),
-            due: BinaryHeap::new(),
+            accounts: Slots::new(),
+            by_fingerprint: BTreeMap::new(),
+            records: Slots::new(),
+            pairs: BTreeMap::new(),
+            due: BTreeSet::new(),
             waiting: 0,
             bytes: 0,
             delivered: 0,
@@ -192,6 +225,7 @@ impl Store {
             first_seq: seed.first_seq.max(1),
             seq_floor: 0,
             journal: None,
+            file_cost: |_| 0,
             promised: 0,
             forgotten_below: 1,
             forgotten_until: Millis(0),
@@ -206,22 +240,24 @@ impl Store {
     /// Begins a session of `fingerprint`: what it had not acknowledged will be delivered again. Returns its place and
     /// how many messages wait. `wants_receipts`: whether senders are told when it acknowledges.
     pub fn attach(&mut self, now: Millis, fingerprint: Fingerprint, wants_receipts: bool) -> (AccountId, usize) {
-        let id = self.find(&fingerprint).unwrap_or_else(|| self.insert_account(now, fingerprint));
-        let account = &mut self.accounts[id.index()];
+        self.latest = self.latest.max(now);
+        let id = self.find(&fingerprint).unwrap_or_else(|| self.insert_account(fingerprint));
+        let account = &mut self.accounts[id.0];
         if !account.online {
             self.bytes -= ACCOUNT_COST;
         }
         account.begin_session(wants_receipts);
-        (id, account.mailbox.len())
+        (id, self.pending(id))
     }
 
     /// Ends the session of `account`.
     pub fn detach(&mut self, now: Millis, account: AccountId) {
-        let account_state = &mut self.accounts[account.index()];
-        account_state.online = false;
-        account_state.keep_until = now.plus(LINGER_MS).max(account_state.rate.unused_at());
+        self.latest = self.latest.max(now);
+        let state = &mut self.accounts[account.0];
+        state.online = false;
+        state.keep_until = self.latest.plus(LINGER_MS).max(state.rate.unused_at());
         self.bytes += ACCOUNT_COST;
-        self.forget_if_idle(account, now);
+        self.forget_if_idle(account);
     }
 
     /// Takes one from the message rate of `account`.
@@ -229,167 +265,21 @@ impl Store {
     /// # Errors
     /// How many milliseconds until there is one again.
     pub fn take_rate(&mut self, now: Millis, account: AccountId, rate: &Rate) -> Result<(), u64> {
-        rate.take(&mut self.accounts[account.index()].rate, now)
+        rate.take(&mut self.accounts[account.0].rate, now)
     }
 
     /// If `sender` has used `id` before, and it is remembered: when that message expires.
     #[must_use]
     pub fn known(&self, sender: AccountId, id: &str) -> Option<Millis> {
         let hash = self.hasher.hash(id.as_bytes());
-        let record =
-            self.accounts[sender.index()].ids.find(hash, |&record| self.records[record as usize].id_hash == hash)?;
-        Some(self.records[*record as usize].expires_at)
+        let record = self.accounts[sender.0].ids.get(&hash)?;
+        Some(self.records[*record].expires_at).filter(|&expires_at| expires_at > self.latest)
     }
 
     /// The place of `fingerprint`, if anything is known of it. Then it is a valid key.
     #[must_use]
     pub fn find(&self, fingerprint: &Fingerprint) -> Option<AccountId> {
-        let hash = self.hasher.hash(fingerprint.as_bytes());
-        let found =
-            self.by_fingerprint.find(hash, |&account| self.accounts[account as usize].fingerprint == *fingerprint);
-        found.map(|&account| AccountId(account))
-    }
-
-    /// Keeps a message. Returns its recipient, if that is online. The caller has checked that `letter.to` is a key, and
-    /// that the id is not [`known`](Self::known).
-    ///
-    /// # Errors
-    /// [`QuotaExceeded`]; nothing is kept then, and nothing was evicted.
-    pub fn deposit(
-        &mut self,
-        now: Millis,
-        sender: AccountId,
-        letter: &Letter<'_>,
-    ) -> Result<Option<AccountId>, QuotaExceeded> {
-        let size = letter.escaped_content.len();
-        let cost = RECORD_COST + letter.id.len() + size;
-        let recipient = self.find(&letter.to);
-        if let Some(recipient) = recipient {
-            let mailbox = &self.accounts[recipient.index()];
-            if mailbox.mailbox.len() >= self.bounds.mailbox_messages || mailbox.bytes + size > self.bounds.mailbox_bytes
-            {
-                return Err(QuotaExceeded::Mailbox);
-            }
-        } else if size > self.bounds.mailbox_bytes || self.bounds.mailbox_messages == 0 {
-            return Err(QuotaExceeded::Mailbox);
-        }
-        if self.accounts[sender.index()].sent_bytes + cost > self.bounds.sender_bytes {
-            return Err(QuotaExceeded::Sender);
-        }
-        let account_cost = if recipient.is_none() { ACCOUNT_COST } else { 0 };
-        let online = recipient.is_some_and(|recipient| self.accounts[recipient.index()].online);
-        let kept = if online { 0 } else { self.bounds.kept_for_online };
-        if self.bytes + cost + account_cost + kept > self.bounds.total_bytes {
-            return Err(QuotaExceeded::Store);
-        }
-
-        let recipient = recipient.unwrap_or_else(|| self.insert_account(now, letter.to));
-        let id_hash = self.hasher.hash(letter.id.as_bytes());
-        let entry = Record::new(now, sender, recipient, letter, id_hash, self.accounts[recipient.index()].next_seq);
-        // A record costs at least 96 bytes of a bounded total: there are fewer than 2^32 below 400 GiB.
-        let record = u32::try_from(self.records.vacant_key()).unwrap_or(u32::MAX);
-        if self.write_down(sender, recipient, record, &entry).is_err() {
-            self.forget_if_idle(recipient, now);
-            return Err(QuotaExceeded::Store);
-        }
-        self.records.insert(entry);
-        let account = &mut self.accounts[recipient.index()];
-        account.next_seq += 1;
-        account.mailbox.push_back(record);
-        account.bytes += size;
-        let online = account.online;
-        let records = &self.records;
-        let sending = &mut self.accounts[sender.index()];
-        sending.sent_bytes += cost;
-        sending.ids.insert_unique(id_hash, record, |&other| records[other as usize].id_hash);
-        self.bytes += cost;
-        self.waiting += 1;
-        self.due.push(Reverse((letter.expires_at, Due::Record(record))));
-        Ok(online.then_some(recipient))
-    }
-
-    /// The next thing to send to `account`, which is online: a message while fewer than `window` are out.
-    pub fn deliver(&mut self, now: Millis, account: AccountId, window: usize) -> Option<Next<'_>> {
-        let account = &mut self.accounts[account.index()];
-        let next = account.mailbox.get(account.out).copied();
-        if !account.caught_up && next.is_none_or(|record| self.records[record as usize].seq >= account.began_at) {
-            account.caught_up = true;
-            return Some(Next::CaughtUp);
-        }
-        let record = &self.records[next? as usize];
-        if account.out >= window || record.expires_at <= now {
-            return None;
-        }
-        account.out += 1;
-        account.delivered_up_to = record.seq;
-        let delivery_type = if record.seq < account.stored_below { DeliveryType::Stored } else { DeliveryType::Direct };
-        let (to, from) = (account.fingerprint, self.accounts[record.sender as usize].fingerprint);
-        let (id, escaped_content) = record.body()?;
-        Some(Next::Message(MessageOut {
-            id,
-            from,
-            to,
-            escaped_content,
-            timestamp: record.accepted_at(),
-            expires_at: record.expires_at,
-            delivery_type,
-            seq: record.seq,
-        }))
-    }
-
-    /// Erases every message of `account`'s mailbox that was delivered, up to and including `seq`. Pushes what the
-    /// senders are to be told.
-    ///
-    /// # Errors
-    /// [`NeverDelivered`] if this session was not sent that far.
-    pub fn acknowledge(
-        &mut self,
-        now: Millis,
-        account: AccountId,
-        seq: u64,
-        ended: &mut Vec<Completion>,
-    ) -> Result<(), NeverDelivered> {
-        let recipient = &mut self.accounts[account.index()];
-        if seq == 0 || seq > recipient.delivered_up_to.max(recipient.acknowledged_up_to) {
-            return Err(NeverDelivered);
-        }
-        recipient.acknowledged_up_to = recipient.acknowledged_up_to.max(seq);
-        loop {
-            let recipient = &mut self.accounts[account.index()];
-            let first = recipient.mailbox.front().filter(|_| recipient.out > 0).copied();
-            let Some(record) = first.filter(|&record| self.records[record as usize].seq <= seq) else { return Ok(()) };
-            recipient.mailbox.pop_front();
-            recipient.out -= 1;
-            let status = recipient.wants_receipts.then_some(ReceiptStatus::Delivered);
-            self.end(record, status, now, ended);
-        }
-    }
-
-    /// Erases what is due by `now`. Pushes what the senders are to be told, and those who are online and for whom there
-    /// may be something to [`deliver`](Self::deliver) now, because what kept them from it is gone.
-    pub fn expire(&mut self, now: Millis, ended: &mut Vec<Completion>, freed: &mut Vec<AccountId>) {
-        self.latest = self.latest.max(now);
-        while let Some(&Reverse((at, due))) = self.due.peek() {
-            if at > now {
-                return;
-            }
-            self.due.pop();
-            match due {
-                Due::Account(account) => {
-                    if let Some(state) = self.accounts.get_mut(account as usize) {
-                        state.forget_queued = false;
-                        self.forget_if_idle(AccountId(account), now);
-                    }
-                }
-                Due::Record(record) => self.expire_record(record, at, now, ended, freed),
-            }
-        }
-    }
-
-    /// When [`expire`](Self::expire) will have something to do.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Millis> {
-        self.due.peek().map(|Reverse((at, _))| *at)
+        self.by_fingerprint.get(fingerprint.as_bytes()).map(|&account| AccountId(account))
     }
 
     /// How many messages were delivered and acknowledged, and how many expired, since it was made.

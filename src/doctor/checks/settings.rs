@@ -16,8 +16,13 @@ const LOG: &str = "config.log";
 
 /// What a session takes, with room for what is on its way.
 const SESSION_BYTES: u64 = 16 << 10;
-/// The program, Tor, and its directory.
+/// What all sessions together take for messages of which a part has come.
+const FRAME_BYTES: u64 = 32 << 20;
+/// The program, and Tor's directory.
 const REST_BYTES: u64 = 96 << 20;
+/// `total_bytes` counts what messages take on the heap and in the file that survives a restart. What the allocator and the
+/// file cannot use again at once is one of so many more, at most.
+const UNUSED_SHARE: u64 = 8;
 /// Files beside the connections.
 const REST_FILES: u64 = 200;
 
@@ -102,19 +107,29 @@ pub(super) fn memory(settings: &SettingsFacts, memory: &Memory) -> Vec<Finding> 
         return vec![Finding::new(Severity::Note, STORE, "how much memory there is is not known", why, "")];
     };
     let (store, sessions) = (settings.total_bytes as u64, settings.sessions as u64);
-    let needed = store.saturating_add(sessions.saturating_mul(SESSION_BYTES)).saturating_add(REST_BYTES);
+    let onion = settings.onion_memory_bytes;
+    let needed = [store, store / UNUSED_SHARE, onion, sessions.saturating_mul(SESSION_BYTES), FRAME_BYTES, REST_BYTES]
+        .into_iter()
+        .fold(0, u64::saturating_add);
     let what = format!(
-        "full, the server takes up to {} MiB of {} MiB of memory (total_bytes {} MiB, {sessions} sessions)",
+        "full, the server takes up to {} MiB of {} MiB of memory (total_bytes {} MiB, Tor {} MiB, {sessions} sessions)",
         needed >> 20,
         machine >> 20,
-        store >> 20
+        store >> 20,
+        onion >> 20
     );
     let level = match needed {
         needed if needed > machine => Severity::Problem,
         needed if needed > machine / 4 * 3 => Severity::Warning,
         _ => return vec![Finding::ok(STORE, what)],
     };
-    vec![Finding::new(level, STORE, what, why, "lower total_bytes in [store], or sessions in [limits]")]
+    vec![Finding::new(
+        level,
+        STORE,
+        what,
+        why,
+        "lower total_bytes in [store], memory_bytes in [onion], or sessions in [limits]",
+    )]
 }
 
 pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {

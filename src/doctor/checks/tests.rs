@@ -54,6 +54,7 @@ fn good() -> Facts {
         }),
         settings: SettingsFacts {
             total_bytes: 256 << 20,
+            onion_memory_bytes: 128 << 20,
             sessions: 10_000,
             unauthenticated: 256,
             messages_per_minute: 100,
@@ -292,6 +293,8 @@ fn a_store_that_does_not_fit_into_the_memory_is_a_problem() {
     assert_eq!(level("config.memory", total(GIB)), Severity::Ok);
     let grouped = |facts: &mut Facts| facts.memory.group_bytes = Some(256 << 20);
     assert_eq!(level("config.memory", grouped), Severity::Problem, "the smaller of the two counts");
+    let onion = |facts: &mut Facts| facts.settings.onion_memory_bytes = 4 * GIB;
+    assert_eq!(level("config.memory", onion), Severity::Problem, "Tor counts as well");
     assert_eq!(level("config.memory", |facts| facts.memory.total_bytes = None), Severity::Note);
 }
 

@@ -81,6 +81,8 @@ struct Message {
     expires_at: Millis,
     seq: Option<u64>,
     waits: bool,
+    /// Its recipient took it and declines receipts.
+    taken: bool,
 }
 
 struct Session {
@@ -229,7 +231,18 @@ impl Model {
         } else {
             prop_assert_eq!(answer, Ok(Accepted { expires_at, duplicate: false }));
             let (number, accepted_at) = (self.accepted, now);
-            self.kept.push(Message { number, from, to, id, content, accepted_at, expires_at, seq: None, waits: true });
+            self.kept.push(Message {
+                number,
+                from,
+                to,
+                id,
+                content,
+                accepted_at,
+                expires_at,
+                seq: None,
+                waits: true,
+                taken: false,
+            });
             self.accepted += 1;
         }
         Ok(())
@@ -250,6 +263,7 @@ impl Model {
         for message in self.kept.iter_mut().filter(|message| message.waits && message.to == who) {
             if message.seq.is_some_and(|sent| sent <= seq) {
                 message.waits = false;
+                message.taken = !receipts;
                 if let Some(sender) = self.sessions.get_mut(&message.from).filter(|_| receipts) {
                     sender.owed.push(receipt(message, "delivered", at));
                 }
@@ -324,7 +338,7 @@ impl Model {
         }
         let now = self.hub.now();
         for message in self.kept.extract_if(.., |message| message.expires_at <= now) {
-            if let Some(sender) = self.sessions.get_mut(&message.from).filter(|_| message.waits) {
+            if let Some(sender) = self.sessions.get_mut(&message.from).filter(|_| message.waits || message.taken) {
                 sender.owed.push(receipt(&message, "expired", message.expires_at));
             }
         }

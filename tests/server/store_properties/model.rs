@@ -1,6 +1,7 @@
 //! A store and a model of it: the list of all messages that are remembered, and what each session was sent.
 
 mod ends;
+mod room;
 mod written_down;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::fs::File;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
 use ephemeral_core::store::{
-    self, ACCOUNT_COST, AccountId, Completion, Letter, NeverDelivered, Next, QuotaExceeded, RECORD_COST, Seed, Store,
+    self, ACCOUNT_COST, AccountId, Completion, Deposited, Letter, NeverDelivered, Next, RECORD_COST, Seed, Store,
     StoreStats,
 };
 use proptest::prelude::*;
@@ -91,6 +92,17 @@ struct Kept {
     expires_at: Millis,
     seq: Option<u64>,
     waits: bool,
+    /// Its recipient took it and declines receipts.
+    taken: bool,
+    /// Whether it is known who it was for: after a restart only of what waits.
+    to_is_known: bool,
+}
+
+impl Kept {
+    /// Whether it counts against the bounds of its mailbox and of its sender.
+    fn counts(&self) -> bool {
+        self.waits || self.taken
+    }
 }
 
 struct Session {
@@ -120,6 +132,8 @@ pub(crate) struct Model {
     bounds: store::Config,
     now: Millis,
     latest: Millis,
+    /// The latest time that the store was told: its own time.
+    seen: Millis,
     expired_up_to: Millis,
     accepted: u32,
     pub(crate) refused: u32,
@@ -131,6 +145,8 @@ pub(crate) struct Model {
     forgotten_by: BTreeMap<u8, Millis>,
     /// What the store is written down in, if it is.
     file: Option<File>,
+    /// What a body takes there.
+    file_cost: Option<fn(usize) -> usize>,
     restarted: bool,
 }
 
@@ -149,6 +165,7 @@ impl Model {
             bounds,
             now: START,
             latest: START,
+            seen: START,
             expired_up_to: START,
             accepted: 0,
             refused: 0,
@@ -158,6 +175,7 @@ impl Model {
             acknowledged: BTreeMap::new(),
             forgotten_by: BTreeMap::new(),
             file,
+            file_cost: None,
             restarted: false,
         }
     }
@@ -202,11 +220,19 @@ impl Model {
         self.latest = self.latest.max(self.now);
     }
 
+    /// The store is told the time.
+    fn tells_the_time(&mut self) -> Millis {
+        self.seen = self.seen.max(self.now);
+        self.now
+    }
+
+    /// What can be delivered.
     fn mailbox(&self, who: u8) -> impl Iterator<Item = &Kept> {
-        self.kept.iter().filter(move |message| message.waits && message.to == who)
+        self.kept.iter().filter(move |message| message.waits && message.to == who && message.expires_at > self.seen)
     }
 
     fn attach(&mut self, who: u8, receipts: bool) -> Check {
+        self.tells_the_time();
         let (account, pending) = self.store.attach(self.now, fingerprint(who), receipts);
         prop_assert_eq!(pending, self.mailbox(who).count(), "`pending` is what waits");
         let (began_at, sent) = (self.accepted, Vec::new());
@@ -220,7 +246,8 @@ impl Model {
 
     fn detach(&mut self, who: u8) {
         if let Some(session) = self.sessions.remove(&who) {
-            self.store.detach(self.now, session.account);
+            let now = self.tells_the_time();
+            self.store.detach(now, session.account);
             self.forgotten_by.insert(who, self.latest.plus(MEMORY_MS));
         }
     }
@@ -233,30 +260,37 @@ impl Model {
             return Ok(());
         }
         let content = format!("#{}.{}", self.accepted, ".".repeat(usize::from(padding)));
-        let expires_at = self.now.plus(1000 * u64::from(ttl_s));
-        let letter = Letter { id: &id, to: fingerprint(to), escaped_content: &content, expires_at };
-        let cost = RECORD_COST + id.len() + content.len();
+        let now = self.tells_the_time();
+        let life = 1000 * u64::from(ttl_s);
+        let letter = Letter { id: &id, to: fingerprint(to), escaped_content: &content, expires_at: now.plus(life) };
         let before = self.store.figures();
-        let account_cost = if self.store.find(&letter.to).is_none() { ACCOUNT_COST } else { 0 };
-        match self.store.deposit(self.now, sender, &letter) {
-            Ok(online) => {
+        let refusals = self.refusals(from, to, id.len(), content.len());
+        let granted = self.granted(life);
+        match self.store.deposit(now, sender, &letter) {
+            Ok(Deposited { online, expires_at }) => {
                 prop_assert_eq!(online, self.sessions.get(&to).map(|session| session.account), "who is to be woken");
+                prop_assert_eq!(refusals, [], "accepted, against the rules");
+                prop_assert_eq!(expires_at, self.seen.plus(granted), "the life that is granted");
                 prop_assert!(self.store.figures().bytes <= self.bounds.total_bytes, "more than the store may hold");
-                let (accepted_at, number) = (self.now, self.accepted);
-                self.kept.push(Kept { number, from, to, id, content, accepted_at, expires_at, seq: None, waits: true });
+                let (accepted_at, number) = (self.seen, self.accepted);
+                self.kept.push(Kept {
+                    number,
+                    from,
+                    to,
+                    id,
+                    content,
+                    accepted_at,
+                    expires_at,
+                    seq: None,
+                    waits: true,
+                    taken: false,
+                    to_is_known: true,
+                });
                 self.accepted += 1;
             }
             Err(full) => {
                 self.refused += 1;
-                let reached = match full {
-                    QuotaExceeded::Mailbox => {
-                        self.mailbox(to).count() >= self.bounds.mailbox_messages
-                            || self.mailbox_bytes(to) + content.len() > self.bounds.mailbox_bytes
-                    }
-                    QuotaExceeded::Sender => self.sender_bytes(from) + cost > self.bounds.sender_bytes,
-                    QuotaExceeded::Store => before.bytes + cost + account_cost > self.bounds.total_bytes,
-                };
-                prop_assert!(reached, "{:?} is not full", full);
+                prop_assert_eq!(Some(&full), refusals.first(), "the first of the bounds that are reached is named");
                 prop_assert_eq!(self.store.figures(), before, "a refused message leaves no trace");
             }
         }
@@ -264,13 +298,18 @@ impl Model {
     }
 
     fn deliver(&mut self, who: u8, window: usize) -> Check {
+        if !self.sessions.contains_key(&who) {
+            return Ok(());
+        }
+        let (now, seen) = (self.tells_the_time(), self.seen);
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
-        let in_mailbox = |message: &&mut Kept| message.waits && message.to == who;
-        let out = self.kept.iter().filter(|kept| kept.waits && kept.to == who && session.was_sent(kept)).count();
+        let is_there = |message: &Kept| message.waits && message.to == who && message.expires_at > seen;
+        let in_mailbox = |message: &&mut Kept| is_there(message);
+        let out = self.kept.iter().filter(|kept| is_there(kept) && session.was_sent(kept)).count();
         // In the order in which they were accepted, whoever sent them; what was sent does not come again.
         let next = self.kept.iter_mut().filter(in_mailbox).find(|message| !session.was_sent(message));
         let all_old_sent = next.as_ref().is_none_or(|message| message.number >= session.began_at);
-        match self.store.deliver(self.now, session.account, window) {
+        match self.store.deliver(now, session.account, window) {
             Some(Next::CaughtUp) => {
                 prop_assert!(!session.caught_up, "`caught_up` comes once a session");
                 prop_assert!(all_old_sent, "`caught_up` comes after what had waited");
@@ -279,7 +318,7 @@ impl Model {
             Some(Next::Message(sent)) => {
                 let Some(message) = next else { return Err(TestCaseError::fail("there is nothing to deliver")) };
                 prop_assert!(out < window, "more than the window is out");
-                prop_assert!(self.now < message.expires_at, "delivered after its time");
+                prop_assert!(seen < message.expires_at, "delivered after its time");
                 prop_assert_eq!(all_old_sent, session.caught_up, "`caught_up` comes between the old and the new");
                 let stored = message.number < session.online_since || message.seq.is_some();
                 let delivery_type = if stored { DeliveryType::Stored } else { DeliveryType::Direct };
@@ -300,15 +339,17 @@ impl Model {
             }
             None => {
                 prop_assert!(session.caught_up || !all_old_sent, "`caught_up` is owed");
-                if let Some(message) = next {
-                    prop_assert!(out >= window || message.expires_at <= self.now, "a message is held back");
-                }
+                prop_assert!(next.is_none() || out >= window, "a message is held back");
             }
         }
         Ok(())
     }
 
     fn acknowledge(&mut self, who: u8, ack: &Ack) -> Check {
+        if !self.sessions.contains_key(&who) {
+            return Ok(());
+        }
+        let now = self.tells_the_time();
         let Some(session) = self.sessions.get(&who) else { return Ok(()) };
         let earlier = self.acknowledged.get(&who).copied().unwrap_or(0);
         let sent =
@@ -322,18 +363,21 @@ impl Model {
         };
         let valid = seq > 0 && seq <= session.highest().max(earlier);
         let mut ended = Vec::new();
-        let result = self.store.acknowledge(self.now, session.account, seq, &mut ended);
+        let result = self.store.acknowledge(now, session.account, seq, &mut ended);
         // After a restart nobody knows what had been acknowledged: what does not wait any more counts as that.
         let is_old_news = self.restarted && seq > 0 && result.is_ok();
         if !is_old_news {
             prop_assert_eq!(result, if valid { Ok(()) } else { Err(NeverDelivered) }, "ack of {}", seq);
         }
         let mut expected = Vec::new();
-        for message in self.kept.iter_mut().filter(|message| message.waits && message.to == who) {
+        let seen = self.seen;
+        let mut mailbox = self.kept.iter_mut().filter(|kept| kept.waits && kept.to == who && kept.expires_at > seen);
+        for message in &mut mailbox {
             if valid && session.was_sent(message) && message.seq.is_some_and(|sent| sent <= seq) {
                 message.waits = false;
+                message.taken = !session.receipts;
                 if let Some(sender) = self.sessions.get(&message.from).filter(|_| session.receipts) {
-                    expected.push(end(sender, message, ReceiptStatus::Delivered, self.now));
+                    expected.push(end(sender, message, ReceiptStatus::Delivered, seen));
                 }
             }
         }
@@ -347,12 +391,16 @@ impl Model {
     fn expire(&mut self) -> Check {
         let mut ended = Vec::new();
         let mut freed = Vec::new();
-        self.store.expire(self.now, &mut ended, &mut freed);
-        self.expired_up_to = self.expired_up_to.max(self.now);
+        let now = self.tells_the_time();
+        let more = self.store.expire(now, &mut ended, &mut freed);
+        prop_assert!(!more, "so little is done at once");
+        self.expired_up_to = self.seen;
+        let seen = self.seen;
         prop_assert!(ended.is_sorted_by_key(|ended| ended.at), "ends are told in their order");
         let mut expected = Vec::new();
-        for message in self.kept.extract_if(.., |message| message.expires_at <= self.now) {
-            if let Some(sender) = self.sessions.get(&message.from).filter(|_| message.waits) {
+        for message in self.kept.extract_if(.., |message| message.expires_at <= seen) {
+            // What was taken in secret ends for its sender as if nobody had taken it.
+            if let Some(sender) = self.sessions.get(&message.from).filter(|_| message.counts()) {
                 expected.push(end(sender, &message, ReceiptStatus::Expired, message.expires_at));
             }
         }
@@ -360,16 +408,8 @@ impl Model {
         ended.sort_by_key(order);
         expected.sort_by_key(order);
         prop_assert_eq!(ended, expected, "receipts of what expired");
-        prop_assert!(self.store.next_due().is_none_or(|due| due > self.now), "something is still due");
+        prop_assert!(self.store.next_due().is_none_or(|due| due > seen), "something is still due");
         Ok(())
-    }
-
-    fn mailbox_bytes(&self, who: u8) -> usize {
-        self.mailbox(who).map(|message| message.content.len()).sum()
-    }
-
-    fn sender_bytes(&self, who: u8) -> usize {
-        self.kept.iter().filter(|message| message.from == who).map(cost).sum()
     }
 
     /// What holds after every step.
@@ -381,7 +421,8 @@ impl Model {
             let online = self.sessions.get(&who);
             known += usize::from(is_known);
             idle += usize::from(is_known && online.is_none());
-            let remembers = self.kept.iter().any(|kept| kept.from == who) || self.mailbox(who).next().is_some();
+            let remembers =
+                self.kept.iter().any(|kept| kept.from == who || (kept.to == who && (kept.to_is_known || kept.waits)));
             prop_assert!(is_known || !(remembers || online.is_some()), "{} was forgotten too early", who);
             if !remembers && online.is_none() && self.forgotten_by.get(&who).is_none_or(|at| *at <= self.expired_up_to)
             {
@@ -392,18 +433,17 @@ impl Model {
             }
             if let Some(session) = online {
                 for id in (0..6).map(|id| format!("id-{id}")) {
-                    let kept = self.kept.iter().find(|message| message.from == who && message.id == id);
+                    let is_it = |kept: &&Kept| kept.from == who && kept.id == id && kept.expires_at > self.seen;
+                    let kept = self.kept.iter().find(is_it);
                     let expires_at = kept.map(|message| message.expires_at);
                     prop_assert_eq!(self.store.known(session.account, &id), expires_at, "the memory of {}", id);
                 }
             }
-            prop_assert!(self.mailbox(who).count() <= self.bounds.mailbox_messages, "too many messages in a mailbox");
-            prop_assert!(self.mailbox_bytes(who) <= self.bounds.mailbox_bytes, "too many bytes in a mailbox");
-            prop_assert!(self.sender_bytes(who) <= self.bounds.sender_bytes, "too many bytes of one sender");
+            self.check_shares(who)?;
         }
         let figures = StoreStats {
             messages: self.kept.iter().filter(|message| message.waits).count(),
-            bytes: self.kept.iter().map(cost).sum::<usize>() + ACCOUNT_COST * idle,
+            bytes: self.kept.iter().map(|message| self.cost(message)).sum::<usize>() + ACCOUNT_COST * idle,
             accounts: known,
             records: self.kept.len(),
         };
@@ -417,8 +457,9 @@ impl Model {
     }
 }
 
-fn cost(message: &Kept) -> usize {
-    RECORD_COST + if message.waits { message.id.len() + message.content.len() } else { 0 }
+/// What its sender has of `sender_bytes`.
+fn counted(message: &Kept) -> usize {
+    RECORD_COST + if message.counts() { message.id.len() + message.content.len() } else { 0 }
 }
 
 fn end(sender: &Session, message: &Kept, status: ReceiptStatus, at: Millis) -> Completion {

@@ -1,9 +1,6 @@
 //! What is known of one fingerprint, and when it is forgotten.
 
-use std::cmp::Reverse;
-use std::collections::VecDeque;
-
-use hashbrown::HashTable;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{ACCOUNT_COST, AccountId, Due, Store};
 use crate::limits::Bucket;
@@ -15,8 +12,15 @@ pub(super) struct Account {
     /// The records that wait for it, in the order of their sequence numbers. The first `out` have been delivered.
     pub(super) mailbox: VecDeque<u32>,
     pub(super) out: usize,
-    /// Bytes of content in the mailbox.
+    /// Bytes of content that wait for it, those included that have expired and are not erased yet.
     pub(super) bytes: usize,
+    /// Messages that count against the bounds of its mailbox: those that wait, and those that it took without letting
+    /// their senders know.
+    pub(super) charged_messages: usize,
+    /// Their bytes of content.
+    pub(super) charged_bytes: usize,
+    /// Messages to it that are remembered.
+    pub(super) inbound: usize,
     pub(super) next_seq: u64,
     /// The first sequence number that did not wait for the session to begin.
     pub(super) began_at: u64,
@@ -27,9 +31,15 @@ pub(super) struct Account {
     /// In any session.
     pub(super) acknowledged_up_to: u64,
     /// The records it has sent, by the hash of their ids.
-    pub(super) ids: HashTable<u32>,
-    /// What these cost.
+    pub(super) ids: BTreeMap<u64, u32>,
+    /// Messages from it that are remembered.
+    pub(super) outbound: usize,
+    /// Those of them that wait.
+    pub(super) sent_waiting: usize,
+    /// What it sent counts for so many bytes of `sender_bytes`: content, and what is remembered.
     pub(super) sent_bytes: usize,
+    /// What that takes of the store: the part of the file in it as well, if there is one.
+    pub(super) sent_cost: usize,
     pub(super) rate: Bucket,
     /// Not forgotten before.
     pub(super) keep_until: Millis,
@@ -47,13 +57,19 @@ impl Account {
             mailbox: VecDeque::new(),
             out: 0,
             bytes: 0,
+            charged_messages: 0,
+            charged_bytes: 0,
+            inbound: 0,
             next_seq,
             began_at: next_seq,
             stored_below: next_seq,
             delivered_up_to: 0,
             acknowledged_up_to: 0,
-            ids: HashTable::new(),
+            ids: BTreeMap::new(),
+            outbound: 0,
+            sent_waiting: 0,
             sent_bytes: 0,
+            sent_cost: 0,
             rate: Bucket::default(),
             keep_until: Millis(0),
             online: false,
@@ -75,8 +91,9 @@ impl Account {
         self.caught_up = false;
     }
 
-    fn is_idle(&self) -> bool {
-        !self.online && self.mailbox.is_empty() && self.ids.is_empty()
+    /// Neither it nor a record refers to it.
+    const fn is_idle(&self) -> bool {
+        !self.online && self.inbound == 0 && self.outbound == 0
     }
 }
 
@@ -88,39 +105,30 @@ impl Store {
         self.seq_floor.max(self.first_seq.saturating_add(elapsed))
     }
 
-    pub(super) fn insert_account(&mut self, now: Millis, fingerprint: Fingerprint) -> AccountId {
-        self.latest = self.latest.max(now);
+    pub(super) fn insert_account(&mut self, fingerprint: Fingerprint) -> AccountId {
         let mut account = Account::new(fingerprint, self.fresh_seq());
-        if now < self.forgotten_until {
+        if self.latest < self.forgotten_until {
             account.acknowledged_up_to = self.forgotten_below - 1;
         }
         let account = self.accounts.insert(account);
-        // An account costs at least 320 bytes of a bounded total, or a session: there are fewer than 2^32.
-        let account = u32::try_from(account).unwrap_or(u32::MAX);
-        let (accounts, hasher) = (&self.accounts, &self.hasher);
-        self.by_fingerprint.insert_unique(hasher.hash(fingerprint.as_bytes()), account, |&other| {
-            hasher.hash(accounts[other as usize].fingerprint.as_bytes())
-        });
+        self.by_fingerprint.insert(*fingerprint.as_bytes(), account);
         self.bytes += ACCOUNT_COST;
         AccountId(account)
     }
 
     /// Forgets an account of which nothing needs to be known any more, or notes when to look again.
-    pub(super) fn forget_if_idle(&mut self, id: AccountId, now: Millis) {
-        let Some(account) = self.accounts.get_mut(id.index()).filter(|account| account.is_idle()) else { return };
-        if account.keep_until > now {
+    pub(super) fn forget_if_idle(&mut self, id: AccountId) {
+        let Some(account) = self.accounts.get_mut(id.0).filter(|account| account.is_idle()) else { return };
+        if account.keep_until > self.latest {
             if !account.forget_queued {
                 account.forget_queued = true;
-                self.due.push(Reverse((account.keep_until, Due::Account(id.0))));
+                self.due.insert((account.keep_until, Due::Account(id.0)));
             }
             return;
         }
-        let hash = self.hasher.hash(account.fingerprint.as_bytes());
-        if let Ok(entry) = self.by_fingerprint.find_entry(hash, |&other| other == id.0) {
-            entry.remove();
-        }
+        self.by_fingerprint.remove(account.fingerprint.as_bytes());
         let reached = account.next_seq;
-        self.accounts.remove(id.index());
+        self.accounts.remove(id.0);
         // Only a mailbox that was filled faster than one a microsecond is ahead of what a new one begins with.
         if reached > self.fresh_seq() {
             self.seq_floor = reached;

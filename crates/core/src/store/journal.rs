@@ -2,8 +2,6 @@
 //!
 //! The store does no writing itself: it is handed a [`Journal`], or none. The heap stays what it works with.
 
-use std::cmp::Reverse;
-
 use zeroize::Zeroizing;
 
 use super::record::Record;
@@ -34,6 +32,9 @@ pub trait Journal: Send {
     fn erase(&mut self);
     /// Begins the lifetime of an empty store after [`erase`](Self::erase).
     fn begin(&mut self, epoch: [u8; 16], seed: &Seed);
+    /// Returns what tells how many bytes of memory a message takes here, by the bytes of its body: of a message that has
+    /// met its end, none.
+    fn cost(&self) -> fn(usize) -> usize;
 }
 
 /// There is no memory for it.
@@ -87,75 +88,82 @@ pub struct WaitingMessage {
     pub id_bytes: u8,
 }
 
-impl Store {
-    /// An empty one that is written down.
-    #[must_use]
-    pub fn with_journal(bounds: Config, seed: Seed, now: Millis, journal: Box<dyn Journal>) -> Self {
-        let mut store = Self::new(bounds, seed, now);
-        store.promised = store.first_seq;
-        store.journal = Some(journal);
-        store
-    }
+/// A store that goes on where another was killed, while it is told what that one had. There is no second copy of it.
+pub struct Restoring(Store);
 
-    /// One that goes on where another was killed. `seed` has the hash key of that one, and the sequence number that it
-    /// had promised to stay below. The places of the records are those in `remembered`.
-    ///
-    /// Nobody is online. What is due by `now` is gone. All that was accepted is kept, be it more than the bounds allow:
-    /// then there is no room for anything new.
+impl Restoring {
+    /// Begins. `seed` has the hash key of the other store, and the sequence number that it had promised to stay below.
+    /// `cost` is that of the journal from which the messages are read.
     #[must_use]
-    pub fn restore(
-        bounds: Config,
-        seed: Seed,
-        now: Millis,
-        journal: Box<dyn Journal>,
-        remembered: Vec<Remembered>,
-    ) -> Self {
-        let mut store = Self::with_journal(bounds, seed, now, journal);
+    pub fn begin(bounds: Config, seed: Seed, now: Millis, cost: fn(usize) -> usize) -> Self {
+        let mut store = Store::new(bounds, seed, now);
+        store.file_cost = cost;
         // Who acknowledged what is not written down. For as long as a fingerprint would have been remembered, whatever
         // does not wait any more counts as acknowledged: a late acknowledgement of it is no error.
         store.forgotten_below = store.first_seq;
         store.forgotten_until = now.plus(LINGER_MS);
-        for entry in remembered {
-            store.recall(now, entry);
-        }
+        Self(store)
+    }
+
+    /// Takes over one message. The records have the places in which they come, beginning with 0.
+    pub fn recall(&mut self, entry: Remembered) {
+        let store = &mut self.0;
+        let place = |store: &mut Store, fingerprint| {
+            store.find(&fingerprint).unwrap_or_else(|| store.insert_account(fingerprint))
+        };
+        let sender = place(store, entry.sender);
+        let (id_hash, expires_at) = (entry.id_hash, entry.expires_at);
+        let Some(waiting) = &entry.waiting else {
+            let record = store.records.insert(Record::recalled(sender, None, entry));
+            let remembered = RECORD_COST + (store.file_cost)(0);
+            let account = &mut store.accounts[sender.0];
+            account.ids.insert(id_hash, record);
+            account.outbound += 1;
+            account.sent_bytes += RECORD_COST;
+            account.sent_cost += remembered;
+            store.bytes += remembered;
+            store.due.insert((expires_at, Due::Record(record)));
+            return;
+        };
+        let (bytes, id_bytes) = (waiting.body.len(), usize::from(waiting.id_bytes));
+        let recipient = place(store, waiting.recipient);
+        let record = store.records.insert(Record::recalled(sender, Some(recipient), entry));
+        store.charge(record, (sender, recipient), (id_bytes, bytes - id_bytes));
+        store.accounts[recipient.0].mailbox.push_back(record);
+    }
+
+    /// Returns the store, which writes down in `journal` what happens from now on. Nobody is online. What is due is gone.
+    /// All that was accepted is kept, be it more than the bounds allow: then there is no room for anything new.
+    #[must_use]
+    pub fn finish(self, journal: Box<dyn Journal>) -> Store {
+        let mut store = self.0;
+        store.promised = store.first_seq;
+        store.journal = Some(journal);
         let records = &store.records;
-        for (_, account) in &mut store.accounts {
-            account.mailbox.make_contiguous().sort_unstable_by_key(|&record| records[record as usize].seq);
+        for account in store.accounts.values_mut() {
+            account.mailbox.make_contiguous().sort_unstable_by_key(|&record| records[record].seq);
             if let Some(&first) = account.mailbox.front() {
-                account.acknowledged_up_to = records[first as usize].seq.saturating_sub(1);
+                account.acknowledged_up_to = records[first].seq.saturating_sub(1);
             }
             if let Some(&last) = account.mailbox.back() {
-                account.next_seq = account.next_seq.max(records[last as usize].seq + 1);
+                account.next_seq = account.next_seq.max(records[last].seq + 1);
             }
         }
         // Nobody is online who could be told.
-        store.expire(now, &mut Vec::new(), &mut Vec::new());
+        while store.expire(store.latest, &mut Vec::new(), &mut Vec::new()) {}
         store
     }
+}
 
-    fn recall(&mut self, now: Millis, entry: Remembered) {
-        let mut place = |fingerprint| self.find(&fingerprint).unwrap_or_else(|| self.insert_account(now, fingerprint));
-        let sender = place(entry.sender);
-        let recipient = entry.waiting.as_ref().map_or(sender, |waiting| place(waiting.recipient));
-        let cost = RECORD_COST + entry.waiting.as_ref().map_or(0, |waiting| waiting.body.len());
-        let (expires_at, id_hash) = (entry.expires_at, entry.id_hash);
-        let waits = entry.waiting.is_some();
-        let content = entry.waiting.as_ref().map_or(0, |waiting| waiting.body.len() - usize::from(waiting.id_bytes));
-        let record = self.records.insert(Record::recalled(sender, recipient, entry));
-        // There were fewer than 2^32 before.
-        let record = u32::try_from(record).unwrap_or(u32::MAX);
-        let records = &self.records;
-        let account = &mut self.accounts[sender.index()];
-        account.ids.insert_unique(id_hash, record, |&other| records[other as usize].id_hash);
-        account.sent_bytes += cost;
-        self.bytes += cost;
-        self.due.push(Reverse((expires_at, Due::Record(record))));
-        if waits {
-            let account = &mut self.accounts[recipient.index()];
-            account.mailbox.push_back(record);
-            account.bytes += content;
-            self.waiting += 1;
-        }
+impl Store {
+    /// Makes an empty one that is written down.
+    #[must_use]
+    pub fn with_journal(bounds: Config, seed: Seed, now: Millis, journal: Box<dyn Journal>) -> Self {
+        let mut store = Self::new(bounds, seed, now);
+        store.promised = store.first_seq;
+        store.file_cost = journal.cost();
+        store.journal = Some(journal);
+        store
     }
 
     /// Takes the journal away: from now on nothing is written down.
@@ -178,8 +186,8 @@ impl Store {
             journal.promise(self.promised);
         }
         let entry = JournalEntry {
-            sender: self.accounts[sender.index()].fingerprint,
-            recipient: self.accounts[recipient.index()].fingerprint,
+            sender: self.accounts[sender.0].fingerprint,
+            recipient: self.accounts[recipient.0].fingerprint,
             id,
             escaped_content,
             id_hash: entry.id_hash,

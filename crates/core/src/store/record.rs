@@ -5,19 +5,39 @@ use zeroize::Zeroizing;
 use super::{AccountId, Completion, Letter, RECORD_COST, Remembered, Store};
 use crate::protocol::{Millis, ReceiptStatus};
 
+/// In place of a recipient that nobody knows any more.
+pub(super) const NOBODY: u32 = u32::MAX;
+
 /// One accepted message. It outlives its body, so that its id is known until it expires.
 pub(super) struct Record {
     /// A keyed hash of the id. Two ids of one sender share it with a probability of 2^-64.
     pub(super) id_hash: u64,
     pub(super) seq: u64,
     pub(super) expires_at: Millis,
-    /// Id and content in one allocation, which is overwritten when it is dropped.
-    pub(super) body: Option<Zeroizing<Box<str>>>,
+    /// Id and content in one allocation, which is overwritten when it is dropped. Of a message that was taken in secret,
+    /// the id alone.
+    body: Option<Zeroizing<Box<str>>>,
     pub(super) sender: u32,
-    recipient: u32,
+    /// An account that stays for as long as the record does, or [`NOBODY`].
+    pub(super) recipient: u32,
     /// From the time it was accepted to its expiry, in milliseconds: at most 49 days.
     pub(super) lifetime: u32,
+    /// Bytes of content of a message that was taken in secret.
+    taken_bytes: u32,
     id_bytes: u8,
+    /// Its recipient took it, and does not let its sender know: it goes on counting as if it waited.
+    taken: bool,
+}
+
+/// How a message that waits ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its recipient took it, and its sender may know.
+    Delivered,
+    /// Its recipient took it, and its sender may not.
+    Taken,
+    /// Its time has run out, or the operator dropped it.
+    Expired,
 }
 
 impl Record {
@@ -38,21 +58,43 @@ impl Record {
             sender: sender.0,
             recipient: recipient.0,
             lifetime: u32::try_from(letter.expires_at.since(now)).unwrap_or(u32::MAX),
+            taken_bytes: 0,
             id_bytes,
+            taken: false,
         }
     }
 
-    pub(super) fn recalled(sender: AccountId, recipient: AccountId, entry: Remembered) -> Self {
-        let Remembered { id_hash, expires_at, waiting, .. } = entry;
+    pub(super) fn recalled(sender: AccountId, recipient: Option<AccountId>, entry: Remembered) -> Self {
+        let Remembered { sender: _, id_hash, expires_at, waiting } = entry;
         let (seq, lifetime, id_bytes) =
             waiting.as_ref().map_or((0, 0, 0), |waiting| (waiting.seq, waiting.lifetime, waiting.id_bytes));
-        let body = waiting.map(|waiting| waiting.body);
-        Self { id_hash, seq, expires_at, body, sender: sender.0, recipient: recipient.0, lifetime, id_bytes }
+        Self {
+            id_hash,
+            seq,
+            expires_at,
+            body: waiting.map(|waiting| waiting.body),
+            sender: sender.0,
+            recipient: recipient.map_or(NOBODY, |recipient| recipient.0),
+            lifetime,
+            taken_bytes: 0,
+            id_bytes,
+            taken: false,
+        }
     }
 
-    /// Id and content; `None` if the message has met its end.
+    /// Id and content; `None` if the message does not wait any more.
     pub(super) fn body(&self) -> Option<(&str, &str)> {
-        self.body.as_ref()?.split_at_checked(usize::from(self.id_bytes))
+        self.body.as_ref().filter(|_| !self.taken)?.split_at_checked(usize::from(self.id_bytes))
+    }
+
+    #[cfg(test)]
+    pub(super) const fn whole_body(&self) -> Option<&Zeroizing<Box<str>>> {
+        self.body.as_ref()
+    }
+
+    /// Whether it has neither been taken nor erased.
+    pub(super) const fn waits(&self) -> bool {
+        self.body.is_some() && !self.taken
     }
 
     pub(super) fn accepted_at(&self) -> Millis {
@@ -61,67 +103,119 @@ impl Record {
 }
 
 impl Store {
-    /// Erases the body of a record that has been taken out of its mailbox. Its sender is told of `status`, if it is
+    /// Erases the content of a record that has been taken out of its mailbox. Its sender is told, if it may know and is
     /// online. The record stays, for its id.
-    pub(super) fn end(&mut self, record: u32, status: Option<ReceiptStatus>, at: Millis, ended: &mut Vec<Completion>) {
-        let Some(entry) = self.records.get_mut(record as usize) else { return };
+    pub(super) fn end(&mut self, record: u32, end: End, at: Millis, ended: &mut Vec<Completion>) {
+        let Some(entry) = self.records.get_mut(record).filter(|entry| entry.waits()) else { return };
         let Some(body) = entry.body.take() else { return };
         if let Some(journal) = &mut self.journal {
             journal.end(record);
         }
-        let (sender, recipient) = (AccountId(entry.sender), AccountId(entry.recipient));
         let (id, content) = body.split_at_checked(usize::from(entry.id_bytes)).unwrap_or_default();
-        self.waiting -= 1;
-        let expired = status == Some(ReceiptStatus::Expired);
-        *(if expired { &mut self.expired } else { &mut self.delivered }) += 1;
-        self.bytes -= body.len();
-        self.accounts[recipient.index()].bytes -= content.len();
-        let to = self.accounts[recipient.index()].fingerprint;
-        let account = &mut self.accounts[sender.index()];
-        account.sent_bytes -= body.len();
-        if let Some(status) = status.filter(|_| account.online) {
-            ended.push(Completion { sender, id: id.to_owned(), to, status, at });
+        let mut freed = body.len() + (self.file_cost)(body.len()) - (self.file_cost)(0);
+        if end == End::Taken {
+            entry.taken = true;
+            entry.taken_bytes = u32::try_from(content.len()).unwrap_or(u32::MAX);
+            entry.body = Some(Zeroizing::new(Box::from(id)));
+            freed -= id.len();
         }
+        let (sender, recipient) = (AccountId(entry.sender), AccountId(entry.recipient));
+        self.bytes -= freed;
+        self.waiting -= 1;
+        *(if end == End::Expired { &mut self.expired } else { &mut self.delivered }) += 1;
+        self.accounts[recipient.0].bytes -= content.len();
+        self.accounts[sender.0].sent_waiting -= 1;
+        let status = match end {
+            End::Taken => return,
+            End::Delivered => ReceiptStatus::Delivered,
+            End::Expired => ReceiptStatus::Expired,
+        };
+        self.discharge((sender, recipient), content.len(), body.len());
+        self.tell((sender, recipient), id, status, at, ended);
     }
 
-    /// A record's time has come: a message that still waits expires, and its id is forgotten.
+    /// A record's time has come: a message that still waits expires, and its id is forgotten. Returns how much work that
+    /// was, in the units of [`expire`](Self::expire).
     pub(super) fn expire_record(
         &mut self,
         record: u32,
         at: Millis,
-        now: Millis,
         ended: &mut Vec<Completion>,
         freed: &mut Vec<AccountId>,
+    ) -> usize {
+        let Some(entry) = self.records.get(record) else { return 1 };
+        let (sender, recipient, id_hash) = (AccountId(entry.sender), AccountId(entry.recipient), entry.id_hash);
+        let mut work = 1 + entry.body.as_ref().map_or(0, |body| body.len()) / super::expiry::BYTES_A_UNIT;
+        if entry.waits() {
+            work += self.take_out(record, freed);
+            self.end(record, End::Expired, at, ended);
+        } else if let Some(id) = self.records.get_mut(record).and_then(|entry| entry.body.take()) {
+            // Its sender is told what it would have been told had nobody taken it.
+            let content = self.records[record].taken_bytes as usize;
+            self.bytes -= id.len();
+            self.discharge((sender, recipient), content, id.len() + content);
+            self.tell((sender, recipient), &id, ReceiptStatus::Expired, at, ended);
+        }
+        self.forget_record(record, (sender, recipient), id_hash);
+        work
+    }
+
+    /// What its sender has sent counts for less: a body of so many bytes.
+    fn discharge(&mut self, (sender, recipient): (AccountId, AccountId), content: usize, body: usize) {
+        let account = &mut self.accounts[recipient.0];
+        account.charged_messages -= 1;
+        account.charged_bytes -= content;
+        if let Some(pair) = self.pairs.get_mut(&(sender.0, recipient.0)) {
+            pair.messages -= 1;
+            pair.bytes -= content;
+        }
+        let account = &mut self.accounts[sender.0];
+        account.sent_bytes -= body;
+        account.sent_cost -= body + (self.file_cost)(body) - (self.file_cost)(0);
+    }
+
+    fn tell(
+        &self,
+        (sender, recipient): (AccountId, AccountId),
+        id: &str,
+        status: ReceiptStatus,
+        at: Millis,
+        ended: &mut Vec<Completion>,
     ) {
-        let Some(entry) = self.records.get(record as usize) else { return };
-        let (sender, recipient, seq, id_hash) =
-            (AccountId(entry.sender), AccountId(entry.recipient), entry.seq, entry.id_hash);
-        let waits = entry.body.is_some();
-        if waits {
-            let account = &mut self.accounts[recipient.index()];
-            if let Ok(place) = account.mailbox.binary_search_by_key(&seq, |&other| self.records[other as usize].seq) {
-                account.mailbox.remove(place);
-                // There is room in the window, or another message is the next one, or none is and it has caught up.
-                if account.online && place <= account.out {
-                    freed.push(recipient);
-                }
-                account.out -= usize::from(place < account.out);
-            }
-            self.end(record, Some(ReceiptStatus::Expired), at, ended);
+        if self.accounts[sender.0].online {
+            let to = self.accounts[recipient.0].fingerprint;
+            ended.push(Completion { sender, id: id.to_owned(), to, status, at });
         }
-        let account = &mut self.accounts[sender.index()];
-        if let Ok(id) = account.ids.find_entry(id_hash, |&other| other == record) {
-            id.remove();
+    }
+
+    /// Nothing is left of a message that has met its end.
+    fn forget_record(&mut self, record: u32, (sender, recipient): (AccountId, AccountId), id_hash: u64) {
+        let remembered = RECORD_COST + (self.file_cost)(0);
+        let account = &mut self.accounts[sender.0];
+        // The id may have been used again in the moment between its expiry and this.
+        if account.ids.get(&id_hash) == Some(&record) {
+            account.ids.remove(&id_hash);
         }
+        account.outbound -= 1;
         account.sent_bytes -= RECORD_COST;
-        self.bytes -= RECORD_COST;
-        self.records.remove(record as usize);
+        account.sent_cost -= remembered;
+        self.bytes -= remembered;
+        self.records.remove(record);
         if let Some(journal) = &mut self.journal {
             journal.forget(record);
         }
-        self.forget_if_idle(sender, now);
-        if waits && recipient != sender {
-            self.forget_if_idle(recipient, now);
+        if recipient.0 != NOBODY {
+            self.accounts[recipient.0].inbound -= 1;
+            if let Some(pair) = self.pairs.get_mut(&(sender.0, recipient.0)) {
+                pair.records -= 1;
+                if pair.records == 0 {
+                    self.pairs.remove(&(sender.0, recipient.0));
+                }
+            }
+        }
+        self.forget_if_idle(sender);
+        if recipient != sender {
+            self.forget_if_idle(recipient);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::FileExt as _;
 
-use ephemeral::memfd_journal::{self, Found, MemfdJournal};
-use ephemeral_core::store::{self, Journal as _, Store};
+use ephemeral::memfd_journal::{self, Found, Loaded, MemfdJournal};
+use ephemeral_core::store::{self, Journal as _, Restoring, Store};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -16,22 +16,33 @@ impl Model {
         let file = memfd_journal::create().unwrap();
         let (mut memory, _) = MemfdJournal::open(file.try_clone().unwrap(), bounds.total_bytes).unwrap();
         memory.begin(EPOCH, &SEED);
-        Self::with(bounds, Store::with_journal(bounds, SEED, START, Box::new(memory)), Some(file))
+        let file_cost = Some(memory.cost());
+        let store = Store::with_journal(bounds, SEED, START, Box::new(memory));
+        Self { file_cost, ..Self::with(bounds, store, Some(file)) }
     }
 
     /// The old store is not told: that it is dropped changes nothing in the file.
     pub(super) fn restart(&mut self) -> Check {
         let Some(file) = &self.file else { return Ok(()) };
-        let (memory, found) = MemfdJournal::open(file.try_clone().unwrap(), self.bounds.total_bytes).unwrap();
+        let (mut memory, found) = MemfdJournal::open(file.try_clone().unwrap(), self.bounds.total_bytes).unwrap();
         let Found::Leftover(left) = found else { return Err(TestCaseError::fail("it cannot be read")) };
-        prop_assert_eq!((left.epoch, left.damaged, left.torn_blocks), (EPOCH, 0, 0));
-        self.store = Store::restore(self.bounds, left.seed, self.now, Box::new(memory), left.remembered);
+        let mut restoring = Restoring::begin(self.bounds, left.seed, self.now, memory.cost());
+        let loaded = memory.load(&left, |message| restoring.recall(message));
+        prop_assert_eq!((left.epoch, loaded), (EPOCH, Loaded::default()));
+        self.store = restoring.finish(Box::new(memory));
+        // The time of the other process is not known.
+        self.seen = self.now;
         self.restarted = true;
         self.sessions.clear();
         self.acknowledged.clear();
         self.forgotten_by.clear();
         self.expired_up_to = self.expired_up_to.max(self.now);
         self.kept.retain(|message| message.expires_at > self.now);
+        for message in &mut self.kept {
+            // Nothing of what was taken is written down, but that its id is known.
+            message.taken = false;
+            message.to_is_known &= message.waits;
+        }
         self.nothing_else_is_written_down()
     }
 

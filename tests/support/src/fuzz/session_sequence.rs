@@ -42,7 +42,11 @@ const MALFORMED: u32 = 8;
 /// Steps after which nobody is waited for, at most: what they lead to fits into the pipes.
 const UNSETTLED: usize = 8;
 /// Messages in a mailbox, at most.
-const MAILBOX: usize = 6;
+const MAILBOX: usize = 32;
+/// Messages in a mailbox from one sender, at most, unless it is its owner.
+const SHARE: usize = 4;
+/// Messages in a mailbox from those to whom its owner has not written, at most.
+const FROM_STRANGERS: usize = 24;
 /// Bytes of content, at most.
 const CONTENT_BYTES: usize = 64;
 /// Bytes that may be no frame, at most: too few for any message, so that nobody has to know what the server makes of

@@ -10,9 +10,9 @@ use std::sync::LazyLock;
 use ephemeral_core::protocol::Millis;
 use serde_json::Value;
 
-use super::MAILBOX;
 use super::client::{Client, Delivery, Owed};
 use super::sent::{Fate, SLACK, Sent};
+use super::{FROM_STRANGERS, MAILBOX, SHARE};
 use crate::rig;
 
 /// Everything that was ever sent, in that order.
@@ -20,8 +20,8 @@ use crate::rig;
 pub(super) struct Ledger {
     sent: Vec<Sent>,
     receipts: Vec<Receipt>,
-    /// Whose mailboxes are said to have been full, at some time after this one.
-    full: Vec<(u8, Millis)>,
+    /// For whom there is said to have been no room in whose mailbox, at some time after this one.
+    full: Vec<(u8, u8, Millis)>,
 }
 
 /// What a sender was told.
@@ -154,7 +154,7 @@ impl Ledger {
         assert!(matches!(sent.fate, Fate::Unknown), "refused, and yet kept");
         assert_eq!(code, sent.error().unwrap_or("mailbox_full"), "another error");
         if code == "mailbox_full" {
-            self.full.push((sent.to, sent.sent_at));
+            self.full.push((sent.from, sent.to, sent.sent_at));
         }
         let known = self.sent[..place]
             .iter()
@@ -165,9 +165,12 @@ impl Ledger {
 
     /// After all answers that are there were read: what is said to have been full may have been.
     pub(super) fn check_full(&mut self) {
-        for (to, since) in std::mem::take(&mut self.full) {
-            let most = self.waiting(to, since).1;
-            assert!(most >= MAILBOX, "full with {most} messages");
+        for (from, to, since) in std::mem::take(&mut self.full) {
+            let counted = || self.sent.iter().filter(|sent| sent.to == to && sent.may_count(since));
+            let most = counted().count();
+            let own = counted().filter(|sent| sent.from == from).count();
+            let room = if from == to { MAILBOX } else { FROM_STRANGERS };
+            assert!(most >= room || (from != to && own >= SHARE), "full with {most} messages, {own} of them its own");
         }
     }
 
@@ -251,7 +254,8 @@ impl Ledger {
                 let told = self.receipts.iter().any(|receipt| receipt.is_of(sent));
                 assert!(!told, "told twice");
                 if receipt.expired {
-                    assert!(sent.taken_by.is_none_or(|by| by >= receipt.at), "it had been acknowledged");
+                    let secret = sent.may_be_silent;
+                    assert!(secret || sent.taken_by.is_none_or(|by| by >= receipt.at), "it had been acknowledged");
                 } else {
                     let said = sent.taken_from.is_some_and(|from| from <= receipt.at);
                     assert!(sent.may_tell && said, "nobody has acknowledged it");
@@ -297,6 +301,11 @@ impl Ledger {
             (least + each.0, most + each.1)
         });
         assert!((least..=most).contains(&waiting), "{waiting} messages wait, and not {least} to {most}");
+        for (from, to) in (1..=3).flat_map(|from| (1..=4).map(move |to| (from, to))).filter(|(from, to)| from != to) {
+            let counts = |sent: &&Sent| sent.from == from && sent.to == to && sent.counts(now);
+            let share = self.sent.iter().filter(counts).count();
+            assert!(share <= SHARE, "{share} messages of one sender in a mailbox");
+        }
     }
 }
 

@@ -103,21 +103,36 @@ impl Sent {
         self.end() > Some(now) && self.taken_from.is_none()
     }
 
+    /// It counts against the bounds of its mailbox, for certain: it waits, or was taken in secret.
+    pub(super) fn counts(&self, now: Millis) -> bool {
+        self.end() > Some(now) && (self.taken_from.is_none() || !self.may_tell)
+    }
+
+    /// It may have counted at this time, or after it.
+    pub(super) fn may_count(&self, since: Millis) -> bool {
+        self.may_have_lived(since) && (self.may_be_silent || self.taken_by.is_none_or(|by| by > since))
+    }
+
     /// It may have waited at this time, or after it.
     pub(super) fn may_wait(&self, since: Millis) -> bool {
+        self.may_have_lived(since) && self.taken_by.is_none_or(|by| by > since)
+    }
+
+    fn may_have_lived(&self, since: Millis) -> bool {
         let latest_end = match self.fate {
             Fate::Refused | Fate::Duplicate => return false,
             Fate::Kept(end) => Some(end),
             Fate::Unknown if self.error().is_some() => return false,
             Fate::Unknown => self.read_by.map(|by| by.plus(self.ttl_ms)),
         };
-        latest_end.is_none_or(|end| end.plus(SLACK) > since) && self.taken_by.is_none_or(|by| by > since)
+        latest_end.is_none_or(|end| end.plus(SLACK) > since)
     }
 
     /// Its sender has to have been told of its end, having been there since.
     pub(super) fn is_over_since(&self, since: Millis, now: Millis) -> bool {
         let Fate::Kept(end) = self.fate else { return false };
-        match self.taken_from {
+        match self.taken_from.filter(|_| self.may_tell) {
+            // Also if it was taken in secret.
             None => end > since && end.plus(SLACK) <= now,
             Some(from) => from > since && self.taken_by.is_some() && !self.may_be_silent,
         }

@@ -1,0 +1,131 @@
+//! A message's way: into a mailbox, to its recipient, and out of it when that has acknowledged it.
+
+use super::{
+    AccountId, Completion, Deposited, Due, End, Letter, MessageOut, NeverDelivered, Next, QuotaExceeded, RECORD_COST,
+    Record, Store,
+};
+use crate::protocol::{DeliveryType, Millis};
+
+impl Store {
+    /// Keeps a message, for a shorter time than its sender asked for if the store fills. The caller has checked that
+    /// `letter.to` is a key, and that the id is not [`known`](Self::known).
+    ///
+    /// # Errors
+    /// [`QuotaExceeded`]; nothing is kept then, and nothing was evicted.
+    pub fn deposit(&mut self, now: Millis, sender: AccountId, letter: &Letter<'_>) -> Result<Deposited, QuotaExceeded> {
+        self.latest = self.latest.max(now);
+        // Where the clock was set back, the message has the life that was asked for all the same.
+        let asked = letter.expires_at.plus(self.latest.since(now));
+        let (id_bytes, size) = (letter.id.len(), letter.escaped_content.len());
+        let known_recipient = self.find(&letter.to);
+        self.has_room(sender, known_recipient, (id_bytes, size))?;
+        let expires_at = self.granted(asked);
+
+        let recipient = known_recipient.unwrap_or_else(|| self.insert_account(letter.to));
+        let id_hash = self.hasher.hash(letter.id.as_bytes());
+        let letter = Letter { expires_at, ..*letter };
+        let entry = Record::new(self.latest, sender, recipient, &letter, id_hash, self.accounts[recipient.0].next_seq);
+        if self.write_down(sender, recipient, self.records.vacant(), &entry).is_err() {
+            self.forget_if_idle(recipient);
+            return Err(QuotaExceeded::Store);
+        }
+        let record = self.records.insert(entry);
+        self.charge(record, (sender, recipient), (id_bytes, size));
+        let account = &mut self.accounts[recipient.0];
+        account.next_seq += 1;
+        account.mailbox.push_back(record);
+        Ok(Deposited { online: account.online.then_some(recipient), expires_at })
+    }
+
+    /// Counts a message that waits, `id_bytes` and `size` bytes long, and notes when it is due.
+    pub(super) fn charge(
+        &mut self,
+        record: u32,
+        (sender, recipient): (AccountId, AccountId),
+        (id_bytes, size): (usize, usize),
+    ) {
+        let counted = RECORD_COST + id_bytes + size;
+        let cost = counted + (self.file_cost)(id_bytes + size);
+        let account = &mut self.accounts[recipient.0];
+        account.bytes += size;
+        account.charged_messages += 1;
+        account.charged_bytes += size;
+        account.inbound += 1;
+        let pair = self.pairs.entry((sender.0, recipient.0)).or_default();
+        pair.records += 1;
+        pair.messages += 1;
+        pair.bytes += size;
+        let Record { id_hash, expires_at, .. } = self.records[record];
+        let account = &mut self.accounts[sender.0];
+        account.ids.insert(id_hash, record);
+        account.outbound += 1;
+        account.sent_waiting += 1;
+        account.sent_bytes += counted;
+        account.sent_cost += cost;
+        self.bytes += cost;
+        self.waiting += 1;
+        self.due.insert((expires_at, Due::Record(record)));
+    }
+
+    /// The next thing to send to `account`, which is online: a message while fewer than `window` are out.
+    pub fn deliver(&mut self, now: Millis, account: AccountId, window: usize) -> Option<Next<'_>> {
+        self.latest = self.latest.max(now);
+        self.set_aside_expired(account);
+        let account = &mut self.accounts[account.0];
+        let next = account.mailbox.get(account.out).copied();
+        if !account.caught_up && next.is_none_or(|record| self.records[record].seq >= account.began_at) {
+            account.caught_up = true;
+            return Some(Next::CaughtUp);
+        }
+        let record = &self.records[next?];
+        if account.out >= window || record.expires_at <= self.latest {
+            return None;
+        }
+        account.out += 1;
+        account.delivered_up_to = record.seq;
+        let delivery_type = if record.seq < account.stored_below { DeliveryType::Stored } else { DeliveryType::Direct };
+        let to = account.fingerprint;
+        let from = self.accounts[record.sender].fingerprint;
+        let (id, escaped_content) = record.body()?;
+        Some(Next::Message(MessageOut {
+            id,
+            from,
+            to,
+            escaped_content,
+            timestamp: record.accepted_at(),
+            expires_at: record.expires_at,
+            delivery_type,
+            seq: record.seq,
+        }))
+    }
+
+    /// Erases every message of `account`'s mailbox that was delivered, up to and including `seq`: a window of them at
+    /// most. Pushes what the senders are to be told.
+    ///
+    /// # Errors
+    /// [`NeverDelivered`] if this session was not sent that far.
+    pub fn acknowledge(
+        &mut self,
+        now: Millis,
+        account: AccountId,
+        seq: u64,
+        ended: &mut Vec<Completion>,
+    ) -> Result<(), NeverDelivered> {
+        self.latest = self.latest.max(now);
+        let recipient = &mut self.accounts[account.0];
+        if seq == 0 || seq > recipient.delivered_up_to.max(recipient.acknowledged_up_to) {
+            return Err(NeverDelivered);
+        }
+        recipient.acknowledged_up_to = recipient.acknowledged_up_to.max(seq);
+        self.set_aside_expired(account);
+        loop {
+            let recipient = &mut self.accounts[account.0];
+            let first = recipient.mailbox.front().filter(|_| recipient.out > 0).copied();
+            let Some(record) = first.filter(|&record| self.records[record].seq <= seq) else { return Ok(()) };
+            recipient.mailbox.pop_front();
+            recipient.out -= 1;
+            let end = if recipient.wants_receipts { End::Delivered } else { End::Taken };
+            self.end(record, end, self.latest, ended);
+        }
+    }
+}
