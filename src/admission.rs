@@ -18,7 +18,7 @@ use crate::hub::{Hub, Signal};
 use crate::transport::Peer;
 pub use connection::{Decision, PeerConnection, Refused};
 use ephemeral_core::limits::{self, KeyTable, StrikeOutcome};
-use ephemeral_core::protocol::{Fingerprint, Millis};
+use ephemeral_core::protocol::{Fingerprint, Millis, WallTime};
 use peer_key::PeerKey;
 pub use slots::{HandshakeSlots, Slot};
 
@@ -47,7 +47,7 @@ pub struct BlockEntry {
     /// Who, for today.
     pub who: Pseudonym,
     /// When it ends by itself.
-    pub until: Millis,
+    pub until: WallTime,
 }
 
 impl Admission {
@@ -109,7 +109,8 @@ impl Admission {
     /// Everybody who is blocked, the one that stays longest first.
     #[must_use]
     pub fn blocks(&self) -> Vec<BlockEntry> {
-        let now = self.hub.now();
+        let clocks = self.hub.clocks();
+        let now = clocks.steady;
         let peers: Vec<_> = self.peers().table.blocks(now).collect();
         let fingerprints: Vec<_> = self.fingerprints().blocks(now).collect();
         let peers =
@@ -117,8 +118,8 @@ impl Admission {
         let fingerprints = fingerprints
             .iter()
             .map(|block| (Some(self.events.pseudonym(now, &Subject::Fingerprint(&block.key))), block.until));
-        let mut blocks: Vec<_> =
-            peers.chain(fingerprints).filter_map(|(who, until)| Some(BlockEntry { who: who?, until })).collect();
+        let entry = |(who, until): (Option<_>, _)| Some(BlockEntry { who: who?, until: clocks.wall_at(until) });
+        let mut blocks: Vec<_> = peers.chain(fingerprints).filter_map(entry).collect();
         blocks.sort_by_key(|block| std::cmp::Reverse(block.until));
         blocks
     }

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::admission::{Admission, HandshakeSlots};
-use crate::events::{Event, Kind};
+use crate::events::{Event, Events, Kind, Pseudonym};
 use crate::hub::{Hub, Totals};
 use crate::transport::CircuitStats;
 use crate::transport::onion_service::OnionStatus;
 use ephemeral_core::dead_man;
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::{ClockReading, Millis, WallTime};
 pub use onion::Onion;
 pub use process::Process;
 use rates::Rates;
@@ -61,7 +61,7 @@ pub struct Stats {
     /// This program's.
     pub version: &'static str,
     /// When they were gathered.
-    pub timestamp: Millis,
+    pub timestamp: WallTime,
     /// Since the process began, in seconds.
     pub uptime_s: u64,
     /// Authenticated sessions.
@@ -104,7 +104,19 @@ pub struct Security {
     /// Peers and fingerprints that are remembered for their rate, their strikes or their connections.
     pub remembered: usize,
     /// The last ones, the most recent first.
-    pub recent: Vec<Event>,
+    pub recent: Vec<SecurityEvent>,
+}
+
+/// One of them.
+#[derive(Debug, Serialize)]
+pub struct SecurityEvent {
+    /// When.
+    pub at: WallTime,
+    /// What happened.
+    pub kind: Kind,
+    /// Who caused it, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub who: Option<Pseudonym>,
 }
 
 impl Metrics {
@@ -172,14 +184,15 @@ impl Metrics {
     /// The figures now.
     #[must_use]
     pub fn figures(&self) -> Stats {
-        let now = self.hub.now();
+        let clocks = self.hub.clocks();
+        let now = clocks.steady;
         let (clients, store) = self.hub.figures();
         let events = self.admission.events();
         let messages = self.hub.totals();
         let last_minute = self.rates.lock().unwrap_or_else(PoisonError::into_inner).last_minute(now, &messages);
         Stats {
             version: env!("CARGO_PKG_VERSION"),
-            timestamp: now,
+            timestamp: clocks.wall,
             uptime_s: now.since(self.started) / 1000,
             clients,
             unauthenticated: self.slots.len(),
@@ -195,9 +208,9 @@ impl Metrics {
                 counts: Kind::ALL.into_iter().map(|kind| (kind.name(), events.count(kind))).collect(),
                 blocked: self.admission.blocks().len(),
                 remembered: self.admission.remembered(),
-                recent: events.recent(RECENT),
+                recent: recent(events, &clocks),
             },
-            onion: self.onion.as_ref().map(|(status, circuits)| Onion::new(&status.borrow(), circuits, now)),
+            onion: self.onion.as_ref().map(|(status, circuits)| Onion::new(&status.borrow(), circuits, &clocks)),
             dead_man: self.dead_man(),
         }
     }
@@ -207,4 +220,9 @@ impl Metrics {
     pub fn prometheus(&self, ready: bool) -> String {
         prometheus::text(&self.figures(), ready)
     }
+}
+
+fn recent(events: &Events, clocks: &ClockReading) -> Vec<SecurityEvent> {
+    let shown = |event: Event| SecurityEvent { at: clocks.wall_at(event.at), kind: event.kind, who: event.who };
+    events.recent(RECENT).into_iter().map(shown).collect()
 }

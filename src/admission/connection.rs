@@ -179,13 +179,13 @@ mod tests {
     use crate::hub::{self, Hub};
     use crate::transport::Peer;
     use ephemeral_core::limits::{self, Rate};
-    use ephemeral_core::protocol::Millis;
+    use ephemeral_core::protocol::WallTime;
     use ephemeral_core::store;
 
     /// Somebody who is let in, while another connection of the same peer gets it blocked.
     fn is_let_in_while(blocks: impl Fn(&PeerConnection)) -> bool {
         let settings = hub::Config { bounds: store::Config::default(), rate: Rate::new(60, 60), sessions: 10 };
-        let hub = Hub::new(settings, Clock::anchored(Millis(1_767_355_200_000))).unwrap();
+        let hub = Hub::new(settings, Clock::anchored(WallTime(1_767_355_200_000))).unwrap();
         let events = Arc::new(Events::new(hub.now()).unwrap());
         let admission =
             Admission::new(limits::Config { strikes: 2, ..limits::Config::default() }, Arc::clone(&hub), events);
@@ -193,7 +193,7 @@ mod tests {
         let peer = Peer::Address([192, 0, 2, 1].into());
         let (mut connection, other) = (admission.enter(peer).unwrap(), admission.enter(peer).unwrap());
         assert!(!admission.bars(&someone) && !connection.is_blocked(), "the last look before it is let in");
-        let session_handle = hub.join(someone, false, 1).unwrap().0;
+        let session_handle = hub.join(someone, false, 1).unwrap().session_handle;
         blocks(&other);
         connection.established(someone, session_handle.signal());
         !session_handle.signal().is_evicted()

@@ -45,7 +45,7 @@ impl Actions {
     /// Reads when somebody last checked in, if that matters.
     pub(super) fn open(state_dir: PathBuf, settings: dead_man::Config) -> Arc<Self> {
         let (clock, started) = (Clock::System, Instant::now());
-        let now = Moment { wall: clock.now(), running_ms: 0 };
+        let now = Moment { wall: clock.wall(), running_ms: 0 };
         let switch = (settings.after_days > 0).then(|| MarksFile::open(&state_dir)).and_then(|(kept, marks)| {
             let dead_man = DeadMan::new(settings, marks, now)?;
             Some(Switch { dead_man, kept, warned: None })
@@ -158,7 +158,7 @@ impl Actions {
 
     fn now(&self) -> Moment {
         let running = self.started.elapsed().as_millis();
-        Moment { wall: self.clock.now(), running_ms: u64::try_from(running).unwrap_or(u64::MAX) }
+        Moment { wall: self.clock.wall(), running_ms: u64::try_from(running).unwrap_or(u64::MAX) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Switch>> {

@@ -35,7 +35,7 @@ pub fn offline(config: &Config, config_file: Option<&Path>) -> Facts {
         core_pattern: kernel::core_pattern(),
         memory: kernel::memory(daemon.as_ref().map(|daemon| daemon.pid)),
         clock: ClockFacts {
-            now: clock::Clock::System.now(),
+            now: clock::Clock::System.wall(),
             sync: kernel::sync(),
             consensus: files::consensus(&config.state_dir),
         },

@@ -6,7 +6,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::{Context, response};
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 
 /// Whether the service can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -25,7 +25,7 @@ pub enum Health {
 #[derive(Serialize)]
 struct Body {
     status: Health,
-    timestamp: Millis,
+    timestamp: WallTime,
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     clients: Option<usize>,
@@ -39,7 +39,7 @@ pub(super) fn answer(context: &Context<'_>, shown: bool) -> Response<Full<Bytes>
     let (sessions, figures) = hub.figures();
     let body = Body {
         status: context.health,
-        timestamp: hub.now(),
+        timestamp: hub.clocks().wall,
         version: env!("CARGO_PKG_VERSION"),
         clients: shown.then_some(sessions),
         pending_messages: shown.then_some(figures.messages),

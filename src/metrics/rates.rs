@@ -28,12 +28,13 @@ impl Rates {
     pub(super) fn last_minute(&self, now: Millis, totals: &Totals) -> Totals {
         let old = self.0.iter().rev().find(|(at, _)| at.plus(MINUTE_MS) <= now).map(|(_, totals)| *totals);
         let old = old.unwrap_or_default();
+        // Totals do not go back; if they did, nothing happened since.
         Totals {
-            accepted: totals.accepted - old.accepted,
-            duplicates: totals.duplicates - old.duplicates,
-            rejected: totals.rejected - old.rejected,
-            delivered: totals.delivered - old.delivered,
-            expired: totals.expired - old.expired,
+            accepted: totals.accepted.saturating_sub(old.accepted),
+            duplicates: totals.duplicates.saturating_sub(old.duplicates),
+            rejected: totals.rejected.saturating_sub(old.rejected),
+            delivered: totals.delivered.saturating_sub(old.delivered),
+            expired: totals.expired.saturating_sub(old.expired),
         }
     }
 }

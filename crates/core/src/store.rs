@@ -6,6 +6,7 @@
 
 mod account;
 mod journal;
+mod outcome;
 mod record;
 
 use std::cmp::Reverse;
@@ -16,9 +17,10 @@ use siphasher::sip::SipHasher13;
 use slab::Slab;
 
 use crate::limits::Rate;
-use crate::protocol::{DeliveryType, Fingerprint, MessageOut, Millis, ReceiptStatus};
+use crate::protocol::{DeliveryType, Fingerprint, MessageOut, Millis, ReceiptStatus, WallTime, WireTime};
 use account::Account;
 pub use journal::{Journal, JournalEntry, NoRoom, Remembered, WaitingMessage};
+pub use outcome::{Accepted, AcknowledgeError, Delivery, JoinError, Receipt, SessionEnd, SubmitError};
 use record::Record;
 
 /// The bounds of a store. At a bound the sender is told; nothing that was accepted is evicted.
@@ -82,17 +84,26 @@ pub enum QuotaExceeded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NeverDelivered;
 
-/// A message to be kept. Its id is not one that the sender has used.
-#[derive(Debug, Clone, Copy)]
-pub struct Letter<'letter> {
-    /// The sender's name for it, at most 255 bytes.
-    pub id: &'letter str,
-    /// The recipient.
+/// A message to be kept, if its recipient is a key and there is room.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// The recipient; not yet known to be a key.
     pub to: Fingerprint,
-    /// The content, as the inside of a JSON string.
-    pub escaped_content: &'letter str,
+    /// The content, sanitized, as the inside of a JSON string. Overwritten when it is dropped.
+    pub escaped_content: zeroize::Zeroizing<String>,
     /// When it will be gone: later than now, at most 49 days.
     pub expires_at: Millis,
+    /// The same as its sender wrote it. Nothing is decided by it.
+    pub given: Option<WallTime>,
+}
+
+/// A message has been kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deposited {
+    /// Its recipient, if that is online.
+    pub online: Option<AccountId>,
+    /// When it will be gone.
+    pub expires_at: WireTime,
 }
 
 /// A message has met its end, and its sender is online.
@@ -107,7 +118,7 @@ pub struct Completion {
     /// Which end.
     pub status: ReceiptStatus,
     /// When.
-    pub at: Millis,
+    pub at: WireTime,
 }
 
 /// The next thing a session has to be sent from its mailbox.
@@ -164,6 +175,8 @@ pub struct Store {
     latest: Millis,
     first_seq: u64,
     seq_floor: u64,
+    /// What the wall clock was ahead of the other one when senders wrote times of their own: one, unless it was set.
+    given_ahead: Vec<i64>,
     journal: Option<Box<dyn Journal>>,
     /// All sequence numbers are below it, as the journal knows.
     promised: u64,
@@ -191,6 +204,7 @@ impl Store {
             latest: now,
             first_seq: seed.first_seq.max(1),
             seq_floor: 0,
+            given_ahead: Vec::new(),
             journal: None,
             promised: 0,
             forgotten_below: 1,
@@ -234,11 +248,11 @@ impl Store {
 
     /// If `sender` has used `id` before, and it is remembered: when that message expires.
     #[must_use]
-    pub fn known(&self, sender: AccountId, id: &str) -> Option<Millis> {
+    pub fn known(&self, sender: AccountId, id: &str) -> Option<WireTime> {
         let hash = self.hasher.hash(id.as_bytes());
         let record =
             self.accounts[sender.index()].ids.find(hash, |&record| self.records[record as usize].id_hash == hash)?;
-        Some(self.records[*record as usize].expires_at)
+        Some(self.expiry_on_wire(&self.records[*record as usize]))
     }
 
     /// The place of `fingerprint`, if anything is known of it. Then it is a valid key.
@@ -250,8 +264,8 @@ impl Store {
         found.map(|&account| AccountId(account))
     }
 
-    /// Keeps a message. Returns its recipient, if that is online. The caller has checked that `letter.to` is a key, and
-    /// that the id is not [`known`](Self::known).
+    /// Keeps a message under `id`, the sender's name for it: at most 255 bytes. The caller has checked that `message.to`
+    /// is a key, and that the id is not [`known`](Self::known).
     ///
     /// # Errors
     /// [`QuotaExceeded`]; nothing is kept then, and nothing was evicted.
@@ -259,11 +273,12 @@ impl Store {
         &mut self,
         now: Millis,
         sender: AccountId,
-        letter: &Letter<'_>,
-    ) -> Result<Option<AccountId>, QuotaExceeded> {
-        let size = letter.escaped_content.len();
-        let cost = RECORD_COST + letter.id.len() + size;
-        let recipient = self.find(&letter.to);
+        id: &str,
+        message: &NewMessage,
+    ) -> Result<Deposited, QuotaExceeded> {
+        let size = message.escaped_content.len();
+        let cost = RECORD_COST + id.len() + size;
+        let recipient = self.find(&message.to);
         if let Some(recipient) = recipient {
             let mailbox = &self.accounts[recipient.index()];
             if mailbox.mailbox.len() >= self.bounds.mailbox_messages || mailbox.bytes + size > self.bounds.mailbox_bytes
@@ -283,9 +298,12 @@ impl Store {
             return Err(QuotaExceeded::Store);
         }
 
-        let recipient = recipient.unwrap_or_else(|| self.insert_account(now, letter.to));
-        let id_hash = self.hasher.hash(letter.id.as_bytes());
-        let entry = Record::new(now, sender, recipient, letter, id_hash, self.accounts[recipient.index()].next_seq);
+        let recipient = recipient.unwrap_or_else(|| self.insert_account(now, message.to));
+        let id_hash = self.hasher.hash(id.as_bytes());
+        let seq = self.accounts[recipient.index()].next_seq;
+        let given = self.note_given(message);
+        let entry = Record::new(now, (sender, recipient), (id, id_hash), message, seq, given);
+        let expires_at = self.expiry_on_wire(&entry);
         // A record costs at least 96 bytes of a bounded total: there are fewer than 2^32 below 400 GiB.
         let record = u32::try_from(self.records.vacant_key()).unwrap_or(u32::MAX);
         if self.write_down(sender, recipient, record, &entry).is_err() {
@@ -304,8 +322,8 @@ impl Store {
         sending.ids.insert_unique(id_hash, record, |&other| records[other as usize].id_hash);
         self.bytes += cost;
         self.waiting += 1;
-        self.due.push(Reverse((letter.expires_at, Due::Record(record))));
-        Ok(online.then_some(recipient))
+        self.due.push(Reverse((message.expires_at, Due::Record(record))));
+        Ok(Deposited { online: online.then_some(recipient), expires_at })
     }
 
     /// The next thing to send to `account`, which is online: a message while fewer than `window` are out.
@@ -325,13 +343,14 @@ impl Store {
         let delivery_type = if record.seq < account.stored_below { DeliveryType::Stored } else { DeliveryType::Direct };
         let (to, from) = (account.fingerprint, self.accounts[record.sender as usize].fingerprint);
         let (id, escaped_content) = record.body()?;
+        let (timestamp, expires_at) = (self.acceptance_on_wire(record), self.expiry_on_wire(record));
         Some(Next::Message(MessageOut {
             id,
             from,
             to,
             escaped_content,
-            timestamp: record.accepted_at(),
-            expires_at: record.expires_at,
+            timestamp,
+            expires_at,
             delivery_type,
             seq: record.seq,
         }))

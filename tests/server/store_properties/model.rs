@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
+use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus, WireTime};
 use ephemeral_core::store::{
-    self, ACCOUNT_COST, AccountId, Completion, Letter, NeverDelivered, Next, QuotaExceeded, RECORD_COST, Seed, Store,
-    StoreStats,
+    self, ACCOUNT_COST, AccountId, Completion, NeverDelivered, NewMessage, Next, QuotaExceeded, RECORD_COST, Seed,
+    Store, StoreStats,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -234,13 +234,19 @@ impl Model {
         }
         let content = format!("#{}.{}", self.accepted, ".".repeat(usize::from(padding)));
         let expires_at = self.now.plus(1000 * u64::from(ttl_s));
-        let letter = Letter { id: &id, to: fingerprint(to), escaped_content: &content, expires_at };
+        let escaped_content = content.clone().into();
+        let message = NewMessage { to: fingerprint(to), escaped_content, expires_at, given: None };
         let cost = RECORD_COST + id.len() + content.len();
         let before = self.store.figures();
-        let account_cost = if self.store.find(&letter.to).is_none() { ACCOUNT_COST } else { 0 };
-        match self.store.deposit(self.now, sender, &letter) {
-            Ok(online) => {
-                prop_assert_eq!(online, self.sessions.get(&to).map(|session| session.account), "who is to be woken");
+        let account_cost = if self.store.find(&message.to).is_none() { ACCOUNT_COST } else { 0 };
+        match self.store.deposit(self.now, sender, &id, &message) {
+            Ok(deposited) => {
+                prop_assert_eq!(exact(deposited.expires_at), expires_at);
+                prop_assert_eq!(
+                    deposited.online,
+                    self.sessions.get(&to).map(|session| session.account),
+                    "who is to be woken"
+                );
                 prop_assert!(self.store.figures().bytes <= self.bounds.total_bytes, "more than the store may hold");
                 let (accepted_at, number) = (self.now, self.accepted);
                 self.kept.push(Kept { number, from, to, id, content, accepted_at, expires_at, seq: None, waits: true });
@@ -286,7 +292,10 @@ impl Model {
                 prop_assert_eq!(sent.delivery_type, delivery_type);
                 prop_assert_eq!((sent.from, sent.to), (fingerprint(message.from), fingerprint(message.to)));
                 prop_assert_eq!((sent.id, sent.escaped_content), (message.id.as_str(), message.content.as_str()));
-                prop_assert_eq!((sent.timestamp, sent.expires_at), (message.accepted_at, message.expires_at));
+                prop_assert_eq!(
+                    (exact(sent.timestamp), exact(sent.expires_at)),
+                    (message.accepted_at, message.expires_at)
+                );
                 if let Some(seq) = message.seq {
                     prop_assert_eq!(sent.seq, seq, "delivered again under another number");
                 } else {
@@ -337,7 +346,7 @@ impl Model {
                 }
             }
         }
-        prop_assert_eq!(ended, expected, "receipts of an ack");
+        prop_assert_eq!(told(&ended), expected, "receipts of an ack");
         if valid {
             self.acknowledged.insert(who, earlier.max(seq));
         }
@@ -349,14 +358,15 @@ impl Model {
         let mut freed = Vec::new();
         self.store.expire(self.now, &mut ended, &mut freed);
         self.expired_up_to = self.expired_up_to.max(self.now);
-        prop_assert!(ended.is_sorted_by_key(|ended| ended.at), "ends are told in their order");
+        prop_assert!(ended.is_sorted_by_key(|ended| exact(ended.at)), "ends are told in their order");
         let mut expected = Vec::new();
         for message in self.kept.extract_if(.., |message| message.expires_at <= self.now) {
             if let Some(sender) = self.sessions.get(&message.from).filter(|_| message.waits) {
                 expected.push(end(sender, &message, ReceiptStatus::Expired, message.expires_at));
             }
         }
-        let order = |ended: &Completion| (ended.at, ended.sender.index(), ended.id.clone());
+        let mut ended = told(&ended);
+        let order = |(sender, id, _, _, at): &End| (*at, sender.index(), id.clone());
         ended.sort_by_key(order);
         expected.sort_by_key(order);
         prop_assert_eq!(ended, expected, "receipts of what expired");
@@ -394,7 +404,12 @@ impl Model {
                 for id in (0..6).map(|id| format!("id-{id}")) {
                     let kept = self.kept.iter().find(|message| message.from == who && message.id == id);
                     let expires_at = kept.map(|message| message.expires_at);
-                    prop_assert_eq!(self.store.known(session.account, &id), expires_at, "the memory of {}", id);
+                    prop_assert_eq!(
+                        self.store.known(session.account, &id).map(exact),
+                        expires_at,
+                        "the memory of {}",
+                        id
+                    );
                 }
             }
             prop_assert!(self.mailbox(who).count() <= self.bounds.mailbox_messages, "too many messages in a mailbox");
@@ -421,6 +436,22 @@ fn cost(message: &Kept) -> usize {
     RECORD_COST + if message.waits { message.id.len() + message.content.len() } else { 0 }
 }
 
-fn end(sender: &Session, message: &Kept, status: ReceiptStatus, at: Millis) -> Completion {
-    Completion { sender: sender.account, id: message.id.clone(), to: fingerprint(message.to), status, at }
+/// Sender, id, recipient, which end, and when.
+type End = (AccountId, String, Fingerprint, ReceiptStatus, Millis);
+
+fn end(sender: &Session, message: &Kept, status: ReceiptStatus, at: Millis) -> End {
+    (sender.account, message.id.clone(), fingerprint(message.to), status, at)
+}
+
+fn told(ended: &[Completion]) -> Vec<End> {
+    let told = |ended: &Completion| (ended.sender, ended.id.clone(), ended.to, ended.status, exact(ended.at));
+    ended.iter().map(told).collect()
+}
+
+/// The exact time behind one of the server's own.
+fn exact(time: WireTime) -> Millis {
+    match time {
+        WireTime::Own { at, .. } => at,
+        WireTime::Given(_) => panic!("no sender wrote a time"),
+    }
 }

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::{AccountId, Completion, Letter, RECORD_COST, Remembered, Store};
-use crate::protocol::{Millis, ReceiptStatus};
+use super::{AccountId, Completion, NewMessage, RECORD_COST, Remembered, Store};
+use crate::protocol::{Millis, ReceiptStatus, WallTime, WireTime};
 
 /// One accepted message. It outlives its body, so that its id is known until it expires.
 pub(super) struct Record {
@@ -18,27 +18,30 @@ pub(super) struct Record {
     /// From the time it was accepted to its expiry, in milliseconds: at most 49 days.
     pub(super) lifetime: u32,
     id_bytes: u8,
+    /// Which of [`Store::given_ahead`], counted from 1, was added to `expires_at` where its sender wrote it; 0: none.
+    given: u8,
 }
 
 impl Record {
     pub(super) fn new(
         now: Millis,
-        sender: AccountId,
-        recipient: AccountId,
-        letter: &Letter<'_>,
-        id_hash: u64,
+        (sender, recipient): (AccountId, AccountId),
+        (id, id_hash): (&str, u64),
+        message: &NewMessage,
         seq: u64,
+        given: u8,
     ) -> Self {
-        let id_bytes = u8::try_from(letter.id.len()).unwrap_or(u8::MAX);
+        let id_bytes = u8::try_from(id.len()).unwrap_or(u8::MAX);
         Self {
             id_hash,
             seq,
-            expires_at: letter.expires_at,
-            body: Some(Zeroizing::new([letter.id, letter.escaped_content].concat().into_boxed_str())),
+            expires_at: message.expires_at,
+            body: Some(Zeroizing::new([id, &**message.escaped_content].concat().into_boxed_str())),
             sender: sender.0,
             recipient: recipient.0,
-            lifetime: u32::try_from(letter.expires_at.since(now)).unwrap_or(u32::MAX),
+            lifetime: u32::try_from(message.expires_at.since(now)).unwrap_or(u32::MAX),
             id_bytes,
+            given,
         }
     }
 
@@ -47,7 +50,9 @@ impl Record {
         let (seq, lifetime, id_bytes) =
             waiting.as_ref().map_or((0, 0, 0), |waiting| (waiting.seq, waiting.lifetime, waiting.id_bytes));
         let body = waiting.map(|waiting| waiting.body);
-        Self { id_hash, seq, expires_at, body, sender: sender.0, recipient: recipient.0, lifetime, id_bytes }
+        // How its sender wrote the time is not written down.
+        let (sender, recipient, given) = (sender.0, recipient.0, 0);
+        Self { id_hash, seq, expires_at, body, sender, recipient, lifetime, id_bytes, given }
     }
 
     /// Id and content; `None` if the message has met its end.
@@ -55,12 +60,56 @@ impl Record {
         self.body.as_ref()?.split_at_checked(usize::from(self.id_bytes))
     }
 
-    pub(super) fn accepted_at(&self) -> Millis {
+    fn accepted_at(&self) -> Millis {
         Millis(self.expires_at.0.saturating_sub(u64::from(self.lifetime)))
     }
 }
 
 impl Store {
+    /// Returns `at` as it goes over the wire. Of what it is the time, `about` says: the same time of the same thing is
+    /// always rounded in the same way.
+    #[must_use]
+    pub fn on_wire(&self, at: Millis, about: u64) -> WireTime {
+        WireTime::Own { at, draw: self.draws(at, about).0 }
+    }
+
+    /// Returns two random numbers that are always the same for the same time of the same thing.
+    fn draws(&self, at: Millis, about: u64) -> (u32, u32) {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&at.0.to_le_bytes());
+        bytes[8..].copy_from_slice(&about.to_le_bytes());
+        let [a, b, c, d, e, f, g, h] = self.hasher.hash(&bytes).to_le_bytes();
+        (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+    }
+
+    /// Returns when a message will be gone: as its sender wrote it, where it did.
+    pub(super) fn expiry_on_wire(&self, record: &Record) -> WireTime {
+        let ahead = usize::from(record.given).checked_sub(1).and_then(|place| self.given_ahead.get(place));
+        match ahead {
+            Some(&ahead) => WireTime::Given(WallTime(record.expires_at.0.saturating_add_signed(ahead))),
+            None => self.on_wire(record.expires_at, record.id_hash),
+        }
+    }
+
+    /// Returns when a message was accepted.
+    pub(super) fn acceptance_on_wire(&self, record: &Record) -> WireTime {
+        WireTime::Own { at: record.accepted_at(), draw: self.draws(record.expires_at, record.id_hash).1 }
+    }
+
+    /// Remembers by how much the time that the sender wrote is ahead of the one that counts. That is the same for all
+    /// messages until the wall clock is set: should it be set too often, the later ones are written like any other.
+    pub(super) fn note_given(&mut self, message: &NewMessage) -> u8 {
+        let Some(given) = message.given else { return 0 };
+        let ahead = i128::from(given.0) - i128::from(message.expires_at.0);
+        let Ok(ahead) = i64::try_from(ahead) else { return 0 };
+        if let Some(place) = self.given_ahead.iter().rposition(|&known| known == ahead) {
+            return u8::try_from(place + 1).unwrap_or(0);
+        }
+        let Ok(place) = u8::try_from(self.given_ahead.len() + 1) else { return 0 };
+        self.given_ahead.push(ahead);
+        place
+    }
+
     /// Erases the body of a record that has been taken out of its mailbox. Its sender is told of `status`, if it is
     /// online. The record stays, for its id.
     pub(super) fn end(&mut self, record: u32, status: Option<ReceiptStatus>, at: Millis, ended: &mut Vec<Completion>) {
@@ -69,7 +118,7 @@ impl Store {
         if let Some(journal) = &mut self.journal {
             journal.end(record);
         }
-        let (sender, recipient) = (AccountId(entry.sender), AccountId(entry.recipient));
+        let (sender, recipient, id_hash) = (AccountId(entry.sender), AccountId(entry.recipient), entry.id_hash);
         let (id, content) = body.split_at_checked(usize::from(entry.id_bytes)).unwrap_or_default();
         self.waiting -= 1;
         let expired = status == Some(ReceiptStatus::Expired);
@@ -80,6 +129,7 @@ impl Store {
         let account = &mut self.accounts[sender.index()];
         account.sent_bytes -= body.len();
         if let Some(status) = status.filter(|_| account.online) {
+            let at = self.on_wire(at, id_hash);
             ended.push(Completion { sender, id: id.to_owned(), to, status, at });
         }
     }
