@@ -35,10 +35,11 @@ fn message(criterion: &mut Criterion) {
         } else {
             Hub::new(settings, Clock::System).unwrap()
         };
-        let (sender, _) = hub.join(fingerprint(1), true, 32).unwrap();
-        let (recipient, _) = hub.join(fingerprint(2), true, 32).unwrap();
+        let sender = hub.join(fingerprint(1), true, 32).unwrap().session_handle;
+        let recipient = hub.join(fingerprint(2), true, 32).unwrap().session_handle;
         let (alice, content, mut number) = (established(1), "x".repeat(size), 0_u64);
-        recipient.collect(1, &mut Wakes::default()).unwrap();
+        let clocks = hub.clocks();
+        recipient.collect(1, &mut Wakes::default(), |delivery| Established::frame(delivery, &clocks)).unwrap();
         group.throughput(Throughput::Bytes(size as u64));
         let name = if survives { format!("{size} B, surviving a restart") } else { format!("{size} B") };
         group.bench_function(name, |bencher| {
@@ -46,14 +47,18 @@ fn message(criterion: &mut Criterion) {
                 number += 1;
                 let mut wakes = Wakes::default();
                 let frame = format!(r#"{{"id":"m{number}","to":"{}","content":"{content}"}}"#, fingerprint_text());
-                let Action::Submit(submission) = alice.on_text(&frame, &rules, hub.now()) else { panic!("{frame}") };
-                sender.submit(&submission, &mut wakes).unwrap().unwrap();
-                let collected = recipient.collect(usize::MAX, &mut wakes).unwrap();
+                let clocks = hub.clocks();
+                let Action::Submit(submission) = alice.on_text(&frame, &rules, &clocks) else { panic!("{frame}") };
+                let outcome = sender.submit(&submission.id, submission.message(), &mut wakes);
+                black_box(submission.answer(outcome, &clocks).unwrap());
+                let clocks = hub.clocks();
+                let frame = |delivery: &store::Delivery<'_>| Established::frame(delivery, &clocks);
+                let collected = recipient.collect(usize::MAX, &mut wakes, frame).unwrap();
                 let delivered = collected.frames.last().unwrap();
                 let seq = delivered.trim_end_matches('}').rsplit(':').next().unwrap().parse().unwrap();
-                recipient.acknowledge(seq, &mut wakes).unwrap().unwrap();
+                recipient.acknowledge(seq, &mut wakes).unwrap();
                 // The receipt.
-                sender.collect(usize::MAX, &mut wakes).unwrap();
+                sender.collect(usize::MAX, &mut wakes, frame).unwrap();
             });
         });
     }

@@ -24,7 +24,7 @@ use crate::hub::Hub;
 pub use connection::{Decision, PeerConnection};
 pub use entrance::{Admitted, Refused};
 use ephemeral_core::limits::{self, Bucket, KeyTable, StrikeOutcome};
-use ephemeral_core::protocol::{Fingerprint, Millis};
+use ephemeral_core::protocol::{Fingerprint, Millis, WallTime};
 pub use peer_key::Peer;
 use peer_key::PeerKey;
 use peer_table::{ADDRESSES, CIRCUITS, PeerEntry, PeerTable};
@@ -54,7 +54,7 @@ pub struct BlockEntry {
     /// Who, for today.
     pub who: Pseudonym,
     /// When it ends by itself.
-    pub until: Millis,
+    pub until: WallTime,
 }
 
 impl Admission {
@@ -137,16 +137,19 @@ impl Admission {
     /// Lists everybody who is blocked, the one that stays longest first.
     #[must_use]
     pub fn blocks(&self) -> Vec<BlockEntry> {
-        let now = self.hub.now();
+        let clocks = self.hub.clocks();
+        let now = clocks.steady;
         let mut blocks: Vec<_> = self
             .blocked_peers(now)
             .into_iter()
-            .filter_map(|block| Some(BlockEntry { who: self.name(now, &block.key)?, until: block.until }))
+            .filter_map(|block| {
+                Some(BlockEntry { who: self.name(now, &block.key)?, until: clocks.wall_at(block.until) })
+            })
             .collect();
         let fingerprints: Vec<_> = lock(&self.fingerprints).blocks(now).collect();
         blocks.extend(fingerprints.iter().map(|block| BlockEntry {
             who: self.events.pseudonym(now, &Subject::Fingerprint(&block.key)),
-            until: block.until,
+            until: clocks.wall_at(block.until),
         }));
         blocks.sort_by_key(|block| std::cmp::Reverse(block.until));
         blocks

@@ -147,7 +147,7 @@ fn environment(name: &str) -> Option<std::ffi::OsString> {
 fn check_config(flags: &Flags) -> ExitCode {
     match Config::load(flags, &environment) {
         Ok(config) => {
-            let concerns = config.clearnet.as_ref().map(|settings| settings.concerns(Clock::System.now()));
+            let concerns = config.clearnet.as_ref().map(|settings| settings.concerns(Clock::System.wall()));
             concerns.unwrap_or_default().iter().for_each(complain);
             print(&config.to_toml())
         }

@@ -11,8 +11,6 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
-
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::Millis;
 pub use kind::Kind;
@@ -28,14 +26,13 @@ const LINES_PER_MINUTE: u32 = 6;
 const LINES_AT_ONCE: u32 = 10;
 
 /// One event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
     /// When.
     pub at: Millis,
     /// What happened.
     pub kind: Kind,
     /// Who caused it, if that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub who: Option<Pseudonym>,
 }
 

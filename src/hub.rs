@@ -17,10 +17,10 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{Fingerprint, Millis, Receipt};
-use ephemeral_core::store::{self, AccountId, Completion, Store, StoreStats};
+use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis, WireTime};
+use ephemeral_core::store::{self, AccountId, Completion, JoinError, Receipt, Store, StoreStats};
 pub use lifetime::{RestoreError, Restored};
-pub use session_handle::{Accepted, Collected, SessionEnd, SessionHandle};
+pub use session_handle::{Collected, SessionHandle};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
 const RECEIPTS: usize = 16_384;
@@ -54,6 +54,7 @@ struct State {
     /// Those before it were ended together with what waited.
     ended_below: u64,
     draining: bool,
+    /// But for the ends that the store has counted.
     totals: Totals,
     /// Empty, but for their allocations, whenever the lock is free.
     ended: Vec<Completion>,
@@ -131,17 +132,22 @@ impl Drop for Wakes {
     }
 }
 
-/// Why a session cannot begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JoinError {
-    /// There are as many as there may be.
-    Overloaded,
-    /// The server is shutting down.
-    Draining,
+/// A session has begun.
+pub struct Joined {
+    /// Its place in the hub.
+    pub session_handle: SessionHandle,
+    /// Messages that wait for it.
+    pub pending: usize,
+    /// The random id of the store's lifetime.
+    pub epoch: Arc<str>,
+    /// The store's bounds.
+    pub bounds: store::Config,
+    /// When it began.
+    pub at: WireTime,
 }
 
 impl Hub {
-    /// The random id of the store's lifetime.
+    /// Returns the random id of the store's lifetime.
     #[must_use]
     pub fn epoch(&self) -> Arc<str> {
         Arc::clone(&self.lock().epoch)
@@ -161,10 +167,16 @@ impl Hub {
         state.store.set_bounds(settings.bounds);
     }
 
-    /// What time it is.
+    /// Returns the time that everything here is reckoned in: nobody can set its clock.
     #[must_use]
     pub fn now(&self) -> Millis {
         self.clock.now()
+    }
+
+    /// Returns that time, and the wall clock's: for what is read and written.
+    #[must_use]
+    pub fn clocks(&self) -> ClockReading {
+        self.clock.read()
     }
 
     /// How many sessions there are, and how full the store is.
@@ -178,8 +190,7 @@ impl Hub {
     #[must_use]
     pub fn totals(&self) -> Totals {
         let state = self.lock();
-        let (delivered, expired) = state.store.ends();
-        Totals { delivered, expired, ..state.totals }
+        state.totals()
     }
 
     /// Ends the session of `fingerprint`, if it has one, because it is blocked.
@@ -194,8 +205,7 @@ impl Hub {
         }
     }
 
-    /// Begins a session. One of the same fingerprint that was there before is told that it was replaced. Returns the
-    /// number of messages that wait.
+    /// Begins a session. One of the same fingerprint that was there before learns that it was replaced.
     ///
     /// # Errors
     /// [`JoinError`].
@@ -204,7 +214,7 @@ impl Hub {
         fingerprint: Fingerprint,
         wants_receipts: bool,
         window: u32,
-    ) -> Result<(SessionHandle, usize), JoinError> {
+    ) -> Result<Joined, JoinError> {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
         let state = &mut *state;
@@ -236,7 +246,13 @@ impl Hub {
             *place = Some(Online { session, signal: Arc::clone(&signal), receipts, overrun: false });
         }
         let hub = Arc::clone(self);
-        Ok((SessionHandle { hub, account, session, signal, window: window as usize, replaces }, pending))
+        Ok(Joined {
+            session_handle: SessionHandle { hub, account, session, signal, window: window as usize, replaces },
+            pending,
+            epoch: Arc::clone(&state.epoch),
+            bounds: state.settings.bounds,
+            at: state.store.on_wire(now, session),
+        })
     }
 
     /// From now on nothing is accepted and nobody joins; every session is told to end.
@@ -257,6 +273,13 @@ impl Hub {
 }
 
 impl State {
+    /// What became of messages, those of the stores that were wiped included.
+    fn totals(&self) -> Totals {
+        let (delivered, expired) = self.store.ends();
+        let Totals { delivered: delivered_before, expired: expired_before, .. } = self.totals;
+        Totals { delivered: delivered_before + delivered, expired: expired_before + expired, ..self.totals }
+    }
+
     fn online_mut(&mut self, account: AccountId) -> Option<&mut Online> {
         self.online.get_mut(account.index())?.as_mut()
     }

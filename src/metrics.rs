@@ -18,7 +18,7 @@ use crate::hub::{Hub, Totals};
 use crate::transport::CircuitStats;
 use crate::transport::onion_service::OnionStatus;
 use ephemeral_core::dead_man;
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::{ClockReading, Millis, WallTime};
 pub use onion::{Onion, OnionPhase, ProbeStats};
 pub use process::Process;
 use rates::Rates;
@@ -61,7 +61,7 @@ pub struct Stats {
     /// The daemon's version.
     pub version: String,
     /// When they were gathered.
-    pub timestamp: Millis,
+    pub timestamp: WallTime,
     /// Since the process began, in seconds.
     pub uptime_s: u64,
     /// Authenticated sessions.
@@ -111,7 +111,7 @@ pub struct Security {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityEvent {
     /// When it happened.
-    pub at: Millis,
+    pub at: WallTime,
     /// What happened, as [`Kind::name`] says it.
     pub kind: String,
     /// Who caused it, by today's pseudonym, if that is known.
@@ -119,10 +119,10 @@ pub struct SecurityEvent {
     pub who: Option<String>,
 }
 
-impl From<Event> for SecurityEvent {
-    fn from(event: Event) -> Self {
+impl SecurityEvent {
+    fn new(event: Event, clocks: &ClockReading) -> Self {
         let Event { at, kind, who } = event;
-        Self { at, kind: kind.name().to_owned(), who: who.map(|who| who.to_string()) }
+        Self { at: clocks.wall_at(at), kind: kind.name().to_owned(), who: who.map(|who| who.to_string()) }
     }
 }
 
@@ -189,14 +189,15 @@ impl Metrics {
     /// The figures now.
     #[must_use]
     pub fn figures(&self) -> Stats {
-        let now = self.hub.now();
+        let clocks = self.hub.clocks();
+        let now = clocks.steady;
         let (clients, store) = self.hub.figures();
         let events = self.admission.events();
         let messages = self.hub.totals();
         let last_minute = self.rates.lock().unwrap_or_else(PoisonError::into_inner).last_minute(now, &messages);
         Stats {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            timestamp: now,
+            timestamp: clocks.wall,
             uptime_s: now.since(self.started) / 1000,
             clients,
             unauthenticated: self.admission.slots().len(),
@@ -212,9 +213,9 @@ impl Metrics {
                 counts: Kind::ALL.into_iter().map(|kind| (kind.name().to_owned(), events.count(kind))).collect(),
                 blocked: self.admission.blocks().len(),
                 remembered: self.admission.remembered(),
-                recent: events.recent(RECENT).into_iter().map(SecurityEvent::from).collect(),
+                recent: events.recent(RECENT).into_iter().map(|event| SecurityEvent::new(event, &clocks)).collect(),
             },
-            onion: self.onion.as_ref().map(|(status, circuits)| Onion::new(&status.borrow(), circuits, now)),
+            onion: self.onion.as_ref().map(|(status, circuits)| Onion::new(&status.borrow(), circuits, &clocks)),
             dead_man: self.dead_man(),
         }
     }

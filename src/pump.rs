@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{PeerConnection, Slot};
 use crate::events::Kind;
-use crate::hub::{Hub, JoinError};
+use crate::hub::{Hub, Joined};
 use crate::transport::{CircuitHandle, Io};
 use driver::Pump;
-use ephemeral_core::protocol::{CloseReason, WelcomeFrame, encode};
-use ephemeral_core::session::{self, AwaitingAuth, Established};
+use ephemeral_core::protocol::CloseReason;
+use ephemeral_core::session::{self, AwaitingAuth, Beginning, Established};
 use websocket::{Socket, close, hang_up, open, reason_of};
 
 /// How long a session waits for its peer.
@@ -105,18 +105,14 @@ async fn authenticate(
     let answer = settings.drain.run_until_cancelled(answer(&settings, &mut socket, session, &connection));
     let answer = timeout_at(deadline, answer).await.map(|answer| answer.unwrap_or(Err(CloseReason::Draining)));
     match answer {
-        Ok(Ok(Some((established, session_handle, pending)))) => {
+        Ok(Ok(Some((established, joined)))) => {
+            let Joined { session_handle, pending, epoch, bounds, at } = joined;
             connection.established(established.fingerprint, session_handle.signal());
             if session_handle.replaces() {
                 connection.report(Kind::Takeover);
             }
-            let welcome = encode(&WelcomeFrame {
-                fingerprint: established.fingerprint,
-                epoch: &settings.hub.epoch(),
-                pending,
-                server_time: settings.hub.now(),
-                limits: settings.rules.limits(&settings.hub.bounds(), established.window),
-            });
+            let beginning = Beginning { epoch: &epoch, pending, at, bounds };
+            let welcome = established.welcome(&settings.rules, &beginning, &settings.hub.clocks());
             socket.get_mut().unlimit();
             // Flushed in the pump's first turn.
             socket.feed(Message::text(welcome)).await.ok()?;
@@ -145,7 +141,7 @@ async fn answer(
     socket: &mut Socket,
     session: AwaitingAuth,
     connection: &PeerConnection,
-) -> Result<Option<(Established, crate::hub::SessionHandle, usize)>, CloseReason> {
+) -> Result<Option<(Established, Joined)>, CloseReason> {
     if socket.send(Message::text(session.first_frame(settings.timing.auth_timeout))).await.is_err() {
         return Ok(None);
     }
@@ -162,11 +158,8 @@ async fn answer(
     if connection.admission().bars(&established.fingerprint) || connection.is_blocked() {
         return Err(CloseReason::Blocked);
     }
-    match settings.hub.join(established.fingerprint, established.receipts, established.window) {
-        Ok((session_handle, pending)) => Ok(Some((established, session_handle, pending))),
-        Err(JoinError::Overloaded) => Err(CloseReason::Overloaded),
-        Err(JoinError::Draining) => Err(CloseReason::Draining),
-    }
+    let joined = settings.hub.join(established.fingerprint, established.receipts, established.window)?;
+    Ok(Some((established, joined)))
 }
 
 /// What the end of a session for this reason means for its peer.

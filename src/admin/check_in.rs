@@ -40,7 +40,7 @@ impl CheckIns {
     /// Reads when somebody last checked in, if that matters.
     pub(super) fn open(state_dir: &Path, config: dead_man::Config) -> Self {
         let clock = Clock::System;
-        let now = Moment { wall: clock.now(), running_ms: 0 };
+        let now = Moment { wall: clock.wall(), running_ms: 0 };
         let switch = (config.after_days > 0).then(|| MarksFile::open(state_dir)).and_then(|(kept, marks)| {
             let dead_man = DeadMan::new(config, marks, now)?;
             Some(Switch { dead_man, kept, warned: None })
@@ -92,7 +92,7 @@ impl CheckIns {
 
     fn now(&self) -> Moment {
         let running = self.started.elapsed().as_millis();
-        Moment { wall: self.clock.now(), running_ms: u64::try_from(running).unwrap_or(u64::MAX) }
+        Moment { wall: self.clock.wall(), running_ms: u64::try_from(running).unwrap_or(u64::MAX) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Switch>> {

@@ -16,7 +16,7 @@ use super::{Plane, scrape};
 use crate::http::Health;
 use crate::metrics::Stats;
 use ephemeral_core::dead_man::DeadManStats;
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 
 /// A request of the operator's.
 pub trait Ask: Serialize + DeserializeOwned + 'static {
@@ -118,7 +118,7 @@ pub struct BlockedPeer {
     /// By today's pseudonym.
     pub who: String,
     /// When the block ends by itself.
-    pub until: Millis,
+    pub until: WallTime,
 }
 
 /// Ends a block before its time.

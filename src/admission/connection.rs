@@ -198,13 +198,13 @@ mod tests {
     use crate::events::Events;
     use crate::hub::{self, Hub};
     use ephemeral_core::limits::{self, Rate};
-    use ephemeral_core::protocol::Millis;
+    use ephemeral_core::protocol::WallTime;
     use ephemeral_core::store;
 
     /// Somebody who is let in, while another session of the same address and key gets something blocked.
     fn is_let_in_while(blocks: impl Fn(&mut PeerConnection, Fingerprint, &Signal)) -> bool {
         let settings = hub::Config { bounds: store::Config::default(), rate: Rate::new(60, 60), sessions: 10 };
-        let hub = Hub::new(settings, Clock::anchored(Millis(1_767_355_200_000))).unwrap();
+        let hub = Hub::new(settings, Clock::anchored(WallTime(1_767_355_200_000))).unwrap();
         let events = Arc::new(Events::new(hub.now()).unwrap());
         let policy = limits::Config { strikes: 2, ..limits::Config::default() };
         let admission = Admission::new(policy, 10, Arc::clone(&hub), events);
@@ -213,7 +213,7 @@ mod tests {
         let enter = || PeerConnection::enter(Arc::clone(&admission), peer, false).unwrap();
         let (mut connection, mut other) = (enter(), enter());
         assert!(!admission.bars(&someone) && !connection.is_blocked(), "the last look before it is let in");
-        let session_handle = hub.join(someone, false, 1).unwrap().0;
+        let session_handle = hub.join(someone, false, 1).unwrap().session_handle;
         blocks(&mut other, someone, &Signal::default());
         connection.established(someone, session_handle.signal());
         !session_handle.signal().is_evicted()

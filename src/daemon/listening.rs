@@ -47,7 +47,7 @@ impl Listening {
         let admission = Arc::clone(&plane.server().admission);
         let bound = match &config.clearnet {
             Some(settings) => {
-                settings.concerns(Clock::System.now()).iter().for_each(|concern| tracing::warn!("{concern}"));
+                settings.concerns(Clock::System.wall()).iter().for_each(|concern| tracing::warn!("{concern}"));
                 Some(clearnet::bind(settings).await?)
             }
             None => None,

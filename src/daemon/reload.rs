@@ -60,7 +60,7 @@ impl Reload {
             tracing::error!("the configuration stays as it was");
             return Reloaded::Refused { problems: 1 };
         }
-        let concerns = next.clearnet.as_ref().map(|settings| settings.concerns(Clock::System.now()));
+        let concerns = next.clearnet.as_ref().map(|settings| settings.concerns(Clock::System.wall()));
         concerns.unwrap_or_default().iter().for_each(|concern| tracing::warn!("{concern}"));
         if let Err(error) = self.origin.log.set(&next.log_filter) {
             tracing::error!("{error}");

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 
 /// Everything that is judged.
 #[derive(Debug, Clone)]
@@ -125,11 +125,11 @@ pub enum Sync {
 #[derive(Debug, Clone)]
 pub struct ClockFacts {
     /// This machine's clock.
-    pub now: Millis,
+    pub now: WallTime,
     /// Who sets it.
     pub sync: Sync,
     /// From when and until when the cached directory of the Tor network is valid.
-    pub consensus: Option<(Millis, Millis)>,
+    pub consensus: Option<(WallTime, WallTime)>,
 }
 
 /// A file system.

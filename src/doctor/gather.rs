@@ -35,7 +35,7 @@ pub fn offline(config: &Config, config_file: Option<&Path>) -> Facts {
         core_pattern: kernel::core_pattern(),
         memory: kernel::memory(daemon.as_ref().map(|daemon| daemon.pid)),
         clock: ClockFacts {
-            now: clock::Clock::System.now(),
+            now: clock::Clock::System.wall(),
             sync: kernel::sync(),
             consensus: files::consensus(&config.state_dir),
         },
@@ -44,7 +44,7 @@ pub fn offline(config: &Config, config_file: Option<&Path>) -> Facts {
             address,
             bind: bind(address),
             tls: settings.tls.is_some(),
-            certificate: settings.concerns(clock::Clock::System.now()),
+            certificate: settings.concerns(clock::Clock::System.wall()),
         }),
         settings: settings(config),
         unit: unit::installed(),

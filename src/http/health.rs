@@ -6,7 +6,6 @@ use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{Context, response};
-use ephemeral_core::protocol::Millis;
 
 /// Whether the service can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,13 +24,10 @@ pub enum Health {
 #[derive(Serialize)]
 struct Body {
     status: Health,
-    timestamp: Millis,
-    version: &'static str,
 }
 
 pub(super) fn answer(context: &Context<'_>) -> Response<Full<Bytes>> {
-    let body =
-        Body { status: context.health, timestamp: context.metrics.hub().now(), version: env!("CARGO_PKG_VERSION") };
+    let body = Body { status: context.health };
     let status = if context.health == Health::Healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     response::json(status, &body)
 }

@@ -155,6 +155,8 @@ impl Hub {
             state.epoch = name(&epoch);
             seed
         });
+        // The new store counts from 0.
+        state.totals = state.totals();
         let journal = state.store.take_journal().and_then(end);
         let now = self.clock.now();
         let bounds = state.settings.bounds;

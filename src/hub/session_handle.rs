@@ -3,9 +3,10 @@
 use std::sync::{Arc, MutexGuard};
 
 use super::{Hub, Signal, State, Wakes};
-use ephemeral_core::protocol::{CAUGHT_UP, ErrorCode, Millis, encode};
-use ephemeral_core::session::{Draft, Refusal, Submission};
-use ephemeral_core::store::{AccountId, Deposited, Letter, NeverDelivered, Next, QuotaExceeded};
+use ephemeral_core::protocol::Millis;
+use ephemeral_core::store::{
+    Accepted, AccountId, AcknowledgeError, Delivery, Deposited, NeverDelivered, NewMessage, SessionEnd, SubmitError,
+};
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
 pub struct SessionHandle {
@@ -15,26 +16,6 @@ pub struct SessionHandle {
     pub(super) signal: Arc<Signal>,
     pub(super) window: usize,
     pub(super) replaces: bool,
-}
-
-/// Why a session has to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionEnd {
-    /// Another session of the same fingerprint took over.
-    Replaced,
-    /// It does not read its receipts.
-    TooSlow,
-    /// The server is shutting down, or has erased everything.
-    Draining,
-}
-
-/// A message is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accepted {
-    /// The time in force.
-    pub expires_at: Millis,
-    /// Whether it had been accepted before.
-    pub duplicate: bool,
 }
 
 /// Frames to send, in order.
@@ -49,12 +30,8 @@ pub struct Collected {
 /// How often, at most, a message that has no room waits until more of what has expired is erased.
 const SWEEPS: usize = 20;
 
-fn is_quota(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::MailboxFull | ErrorCode::SenderQuota | ErrorCode::StoreFull)
-}
-
 impl SessionHandle {
-    /// How the hub calls this session.
+    /// Returns the signal that wakes this session.
     #[must_use]
     pub fn signal(&self) -> &Arc<Signal> {
         &self.signal
@@ -66,32 +43,27 @@ impl SessionHandle {
         self.replaces
     }
 
-    /// Keeps a message, or says why not.
+    /// Keeps a message under `id`. Without one, only tells whether the id is known.
     ///
     /// # Errors
-    /// [`SessionEnd`] if this session is over: nothing was kept.
-    pub fn submit(
-        &self,
-        submission: &Submission<'_>,
-        wakes: &mut Wakes,
-    ) -> Result<Result<Accepted, Refusal>, SessionEnd> {
+    /// [`SubmitError`]: nothing was kept.
+    pub fn submit(&self, id: &str, message: Option<&NewMessage>, wakes: &mut Wakes) -> Result<Accepted, SubmitError> {
         let mut known_key = false;
         let mut again = SWEEPS;
         loop {
             let mut state = self.current()?;
-            let Some(outcome) = self.try_submit(&mut state, submission, known_key, wakes) else {
+            let Some(outcome) = self.try_submit(&mut state, id, message, known_key, wakes) else {
                 // Takes microseconds: not under the lock.
                 drop(state);
                 known_key = true;
-                if submission.verdict.as_ref().is_ok_and(|draft| draft.to.verifying_key().is_err()) {
-                    let message = "`to` is not a valid Ed25519 public key";
+                if message.is_some_and(|message| message.to.verifying_key().is_err()) {
                     self.current()?.totals.rejected += 1;
-                    return Ok(Err(Refusal::new(ErrorCode::InvalidRecipient, message)));
+                    return Err(SubmitError::NotAKey);
                 }
                 continue;
             };
             // What has expired and is not erased yet is not to stand in its way.
-            if again > 0 && state.store.is_behind() && outcome.as_ref().is_err_and(|refusal| is_quota(refusal.code)) {
+            if again > 0 && state.store.is_behind() && matches!(outcome, Err(SubmitError::Quota(_))) {
                 again -= 1;
                 known_key = true;
                 continue;
@@ -102,7 +74,7 @@ impl SessionHandle {
                 Ok(Accepted { duplicate: true, .. }) => &mut totals.duplicates,
                 Err(_) => &mut totals.rejected,
             } += 1;
-            return Ok(outcome);
+            return outcome;
         }
     }
 
@@ -110,30 +82,27 @@ impl SessionHandle {
     fn try_submit(
         &self,
         state: &mut State,
-        submission: &Submission<'_>,
+        id: &str,
+        message: Option<&NewMessage>,
         known_key: bool,
         wakes: &mut Wakes,
-    ) -> Option<Result<Accepted, Refusal>> {
+    ) -> Option<Result<Accepted, SubmitError>> {
         if state.draining {
-            return Some(Err(Refusal::new(ErrorCode::Draining, "the server is shutting down")));
+            return Some(Err(SubmitError::Draining));
         }
         let now = self.hub.now();
         self.hub.expire(state, now, wakes);
-        if !known_key && let Err(wait) = state.store.take_rate(now, self.account, &state.settings.rate) {
-            let refusal = Refusal::new(ErrorCode::RateLimited, "too many messages: wait `retry_after_ms`");
-            return Some(Err(Refusal { retry_after_ms: Some(wait), ..refusal }));
+        if !known_key && let Err(wait_ms) = state.store.take_rate(now, self.account, &state.settings.rate) {
+            return Some(Err(SubmitError::RateLimited { wait_ms }));
         }
-        if let Some(expires_at) = state.store.known(self.account, &submission.id) {
+        if let Some(expires_at) = state.store.known(self.account, id) {
             return Some(Ok(Accepted { expires_at, duplicate: true }));
         }
-        let draft = match &submission.verdict {
-            Ok(draft) => draft,
-            Err(refusal) => return Some(Err(*refusal)),
-        };
-        if !known_key && state.store.find(&draft.to).is_none() {
+        let Some(message) = message else { return Some(Err(SubmitError::NoMessage)) };
+        if !known_key && state.store.find(&message.to).is_none() {
             return None;
         }
-        Some(self.deposit(state, now, &submission.id, draft, wakes))
+        Some(self.deposit(state, now, id, message, wakes))
     }
 
     fn deposit(
@@ -141,21 +110,16 @@ impl SessionHandle {
         state: &mut State,
         now: Millis,
         id: &str,
-        draft: &Draft,
+        message: &NewMessage,
         wakes: &mut Wakes,
-    ) -> Result<Accepted, Refusal> {
-        let letter = Letter { id, to: draft.to, escaped_content: &draft.escaped_content, expires_at: draft.expires_at };
+    ) -> Result<Accepted, SubmitError> {
         let due_before = state.store.next_due();
         let Deposited { online, expires_at } =
-            state.store.deposit(now, self.account, &letter).map_err(|full| match full {
-                QuotaExceeded::Mailbox => Refusal::new(ErrorCode::MailboxFull, "the recipient's mailbox is full"),
-                QuotaExceeded::Sender => Refusal::new(ErrorCode::SenderQuota, "too much of yours is waiting already"),
-                QuotaExceeded::Store => Refusal::new(ErrorCode::StoreFull, "the server has no room left"),
-            })?;
+            state.store.deposit(now, self.account, id, message).map_err(SubmitError::Quota)?;
         if let Some(online) = online.and_then(|recipient| state.online_mut(recipient)) {
             wakes.add(&online.signal);
         }
-        if due_before.is_none_or(|due| expires_at < due) {
+        if due_before.is_none_or(|due| state.store.next_due().is_some_and(|now_due| now_due < due)) {
             self.hub.due_earlier.notify_one();
         }
         Ok(Accepted { expires_at, duplicate: false })
@@ -164,24 +128,28 @@ impl SessionHandle {
     /// Erases what was delivered, up to and including `seq`.
     ///
     /// # Errors
-    /// [`SessionEnd`] if this session is over; inside, a refusal if it was never sent that far.
-    pub fn acknowledge(&self, seq: u64, wakes: &mut Wakes) -> Result<Result<(), Refusal>, SessionEnd> {
+    /// [`AcknowledgeError`]: nothing was erased.
+    pub fn acknowledge(&self, seq: u64, wakes: &mut Wakes) -> Result<(), AcknowledgeError> {
         let mut state = self.current()?;
         let state = &mut *state;
         let now = self.hub.now();
         self.hub.expire(state, now, wakes);
         let result = state.store.acknowledge(now, self.account, seq, &mut state.ended);
         state.tell_senders(wakes);
-        Ok(result.map_err(|NeverDelivered| {
-            Refusal::new(ErrorCode::Malformed, "this session was never sent a message with this `seq`")
-        }))
+        result.map_err(|NeverDelivered| AcknowledgeError::NeverDelivered)
     }
 
-    /// What this session has to be sent: about `budget` bytes of it, one frame more than fits.
+    /// Takes what this session has to be sent: about `budget` bytes of it, one frame more than fits. `frame` writes each
+    /// of these down, under the lock, so that nothing is copied twice.
     ///
     /// # Errors
     /// [`SessionEnd`] if this session is over.
-    pub fn collect(&self, budget: usize, wakes: &mut Wakes) -> Result<Collected, SessionEnd> {
+    pub fn collect(
+        &self,
+        budget: usize,
+        wakes: &mut Wakes,
+        frame: impl Fn(&Delivery<'_>) -> String,
+    ) -> Result<Collected, SessionEnd> {
         let mut state = self.current()?;
         let state = &mut *state;
         let now = self.hub.now();
@@ -201,15 +169,14 @@ impl SessionHandle {
                 collected.more = true;
                 return Ok(collected);
             }
-            let frame = if let Some(receipt) = online.receipts.pop_front() {
-                encode(&receipt)
-            } else {
-                match store.deliver(now, self.account, self.window) {
-                    Some(Next::Message(message)) => message.encode(),
-                    Some(Next::CaughtUp) => CAUGHT_UP.to_owned(),
+            let delivery = match online.receipts.pop_front() {
+                Some(receipt) => Delivery::Receipt(receipt),
+                None => match store.deliver(now, self.account, self.window) {
+                    Some(next) => Delivery::Mailbox(next),
                     None => return Ok(collected),
-                }
+                },
             };
+            let frame = frame(&delivery);
             left = left.saturating_sub(frame.len());
             collected.frames.push(frame);
         }

@@ -1,6 +1,5 @@
 //! The rules of a hub, one by one. That they hold in every order is `tests/hub_properties.rs`'s matter.
 
-use std::borrow::Cow;
 use std::sync::atomic::AtomicUsize;
 use std::task::{Wake, Waker};
 use std::time::Duration;
@@ -9,14 +8,16 @@ use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
 use super::*;
-use ephemeral_core::protocol::{ErrorCode, ReceiptStatus};
-use ephemeral_core::session::{Draft, Refusal, Submission};
+use ephemeral_core::protocol::{ReceiptStatus, WallTime};
+use ephemeral_core::session::Established;
+use ephemeral_core::store::{Accepted, AcknowledgeError, NewMessage, SessionEnd, SubmitError};
 
-const START: Millis = Millis(1_767_355_200_000);
+const START: WallTime = WallTime(1_767_355_200_000);
+/// What the hub's own clock shows then.
+const UP: Millis = Clock::UP;
 
 fn hub_with(rate: Rate, sessions: usize) -> Arc<Hub> {
-    Hub::new(Config { bounds: ephemeral_core::store::Config::default(), rate, sessions }, Clock::anchored(START))
-        .unwrap()
+    Hub::new(Config { bounds: ephemeral_core::store::Config::default(), rate, sessions }, Clock::exact(START)).unwrap()
 }
 
 fn hub() -> Arc<Hub> {
@@ -29,31 +30,36 @@ fn person(number: u8) -> Fingerprint {
 
 /// The session of a person that wants receipts, with a window of 2.
 fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
-    hub.join(person(number), true, 2).unwrap().0
+    hub.join(person(number), true, 2).unwrap().session_handle
 }
 
-fn submit(
-    session_handle: &SessionHandle,
-    id: &str,
-    to: Fingerprint,
-    ttl: Duration,
-) -> Result<Result<Accepted, ErrorCode>, SessionEnd> {
+fn submit(session_handle: &SessionHandle, id: &str, to: Fingerprint, ttl: Duration) -> Result<Accepted, SubmitError> {
     let expires_at = session_handle.hub.now().plus(u64::try_from(ttl.as_millis()).unwrap());
-    let draft = Draft { to, escaped_content: "hello".to_owned().into(), expires_at };
-    let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
-    session_handle.submit(&submission, &mut Wakes::default()).map(|answer| answer.map_err(|refusal| refusal.code))
+    let message = NewMessage { to, escaped_content: "hello".to_owned().into(), expires_at, given: None };
+    session_handle.submit(id, Some(&message), &mut Wakes::default())
+}
+
+/// The exact time in force.
+fn expiry(accepted: Accepted) -> Millis {
+    let WireTime::Own { at, .. } = accepted.expires_at else { panic!("{accepted:?}") };
+    at
 }
 
 /// Keeps a message for a minute.
 fn send(session_handle: &SessionHandle, id: &str, to: u8) {
     assert!(matches!(
         submit(session_handle, id, person(to), Duration::from_secs(60)),
-        Ok(Ok(Accepted { duplicate: false, .. }))
+        Ok(Accepted { duplicate: false, .. })
     ));
 }
 
+fn collect_up_to(session_handle: &SessionHandle, budget: usize) -> Result<Collected, SessionEnd> {
+    let clocks = session_handle.hub.clocks();
+    session_handle.collect(budget, &mut Wakes::default(), |delivery| Established::frame(delivery, &clocks))
+}
+
 fn collect(session_handle: &SessionHandle) -> Vec<Value> {
-    let frames = session_handle.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
+    let frames = collect_up_to(session_handle, usize::MAX).unwrap().frames;
     frames.iter().map(|frame| serde_json::from_str(frame).unwrap()).collect()
 }
 
@@ -64,7 +70,7 @@ fn collected(session_handle: &SessionHandle) -> Vec<String> {
 }
 
 fn acknowledge(session_handle: &SessionHandle, seq: &Value) {
-    assert_eq!(session_handle.acknowledge(seq.as_u64().unwrap(), &mut Wakes::default()), Ok(Ok(())));
+    assert_eq!(session_handle.acknowledge(seq.as_u64().unwrap(), &mut Wakes::default()), Ok(()));
 }
 
 /// Counts how often it is woken, and how often the lock was held then.
@@ -100,9 +106,9 @@ async fn a_session_that_is_taken_over_is_told_and_can_do_nothing_any_more() {
     let newer = join(&hub, 1);
     assert!(older.signal().poll(Waker::noop()));
     assert_eq!(older.is_over(), Err(SessionEnd::Replaced));
-    assert_eq!(older.collect(1, &mut Wakes::default()).err(), Some(SessionEnd::Replaced));
-    assert_eq!(older.acknowledge(1, &mut Wakes::default()), Err(SessionEnd::Replaced));
-    assert_eq!(submit(&older, "m", person(1), Duration::from_secs(1)), Err(SessionEnd::Replaced));
+    assert_eq!(collect_up_to(&older, 1).err(), Some(SessionEnd::Replaced));
+    assert_eq!(older.acknowledge(1, &mut Wakes::default()), Err(AcknowledgeError::Ended(SessionEnd::Replaced)));
+    assert_eq!(submit(&older, "m", person(1), Duration::from_secs(1)), Err(SessionEnd::Replaced.into()));
     drop(older);
     assert_eq!((newer.is_over(), hub.figures().0), (Ok(()), 1), "the older one's end is not the newer one's");
 }
@@ -138,10 +144,8 @@ async fn the_message_rate_is_a_fingerprints_and_not_a_sessions() {
     drop(alice);
     let alice = join(&hub, 1);
     send(&alice, "2", 2);
-    let submission =
-        Submission { id: Cow::Borrowed("3"), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
-    let refusal = alice.submit(&submission, &mut Wakes::default()).unwrap().unwrap_err();
-    assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::RateLimited, Some(60_000)));
+    let refused = alice.submit("3", None, &mut Wakes::default());
+    assert_eq!(refused, Err(SubmitError::RateLimited { wait_ms: 60_000 }));
     tokio::time::advance(Duration::from_secs(60)).await;
     send(&alice, "3", 2);
 }
@@ -152,7 +156,7 @@ async fn a_recipient_that_is_not_a_key_is_refused_and_leaves_no_trace() {
     let alice = join(&hub, 1);
     let before = hub.figures();
     let answer = submit(&alice, "m", Fingerprint::from_bytes([0; 32]), Duration::from_secs(60));
-    assert_eq!(answer, Ok(Err(ErrorCode::InvalidRecipient)));
+    assert_eq!(answer, Err(SubmitError::NotAKey));
     assert_eq!(hub.figures(), before);
 }
 
@@ -161,13 +165,13 @@ async fn the_first_message_of_an_id_counts_whatever_the_second_one_says() {
     let hub = hub();
     let alice = join(&hub, 1);
     send(&alice, "m", 2);
-    let expires_at = START.plus(60_000);
-    let known = Ok(Ok(Accepted { expires_at, duplicate: true }));
-    assert_eq!(submit(&alice, "m", person(3), Duration::from_secs(5)), known, "another recipient");
-    assert_eq!(submit(&alice, "m", Fingerprint::from_bytes([0; 32]), Duration::from_secs(5)), known, "not a key");
-    let empty =
-        Submission { id: Cow::Borrowed("m"), named: true, verdict: Err(Refusal::new(ErrorCode::ContentEmpty, "")) };
-    assert_eq!(alice.submit(&empty, &mut Wakes::default()).map(|answer| answer.map_err(|r| r.code)), known);
+    let known = |answer: Result<Accepted, SubmitError>| answer.map(|kept| (expiry(kept), kept.duplicate));
+    let first = Ok((UP.plus(60_000), true));
+    assert_eq!(known(submit(&alice, "m", person(3), Duration::from_secs(5))), first, "another recipient");
+    let not_a_key = submit(&alice, "m", Fingerprint::from_bytes([0; 32]), Duration::from_secs(5));
+    assert_eq!(known(not_a_key), first, "not a key");
+    assert_eq!(known(alice.submit("m", None, &mut Wakes::default())), first, "nothing that could be kept");
+    assert_eq!(alice.submit("n", None, &mut Wakes::default()), Err(SubmitError::NoMessage));
     assert_eq!(hub.figures().1.messages, 1);
 }
 
@@ -201,7 +205,7 @@ async fn messages_expire_at_their_moment_also_if_an_earlier_one_comes_later() {
     let woken = Woken::at(&hub);
     for (id, seconds) in [("late", 100), ("early", 10)] {
         tokio::task::yield_now().await;
-        assert!(submit(&alice, id, person(2), Duration::from_secs(seconds)).unwrap().is_ok());
+        assert!(submit(&alice, id, person(2), Duration::from_secs(seconds)).is_ok());
     }
     assert_eq!(collected(&alice), ["caught_up -"]);
     alice.signal().poll(&Waker::from(Arc::clone(&woken)));
@@ -209,7 +213,7 @@ async fn messages_expire_at_their_moment_also_if_an_earlier_one_comes_later() {
         tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         // The expiring task may have been due at the same moment.
         tokio::task::yield_now().await;
-        assert_eq!(hub.figures().1.messages, messages, "at {}", hub.now());
+        assert_eq!(hub.figures().1.messages, messages, "at {:?}", hub.now());
     }
     assert_eq!(woken.counted(), (1, 0));
     let at: Vec<_> = collect(&alice).into_iter().map(|frame| frame["at"].clone()).collect();
@@ -222,7 +226,7 @@ async fn a_message_that_expires_while_it_is_out_wakes_its_recipient_for_the_next
     let hub = hub();
     let alice = join(&hub, 1);
     for (id, seconds) in [("1", 10), ("2", 20), ("3", 30)] {
-        assert!(submit(&alice, id, person(1), Duration::from_secs(seconds)).unwrap().is_ok());
+        assert!(submit(&alice, id, person(1), Duration::from_secs(seconds)).is_ok());
     }
     assert_eq!(collected(&alice), ["caught_up -", "message 1", "message 2"]);
     alice.signal().poll(Waker::noop());
@@ -244,7 +248,7 @@ async fn a_session_that_does_not_fetch_its_receipts_is_over() {
             id: id.to_string(),
             to: person(2),
             status: ReceiptStatus::Expired,
-            at: START,
+            at: WireTime::Own { at: UP, draw: 0 },
         };
         state.ended.extend((0..receipts).map(ended));
         let mut wakes = Wakes::default();
@@ -255,7 +259,7 @@ async fn a_session_that_does_not_fetch_its_receipts_is_over() {
     assert_eq!(alice.is_over(), Ok(()));
     tell(1);
     assert_eq!(alice.is_over(), Err(SessionEnd::TooSlow));
-    assert_eq!(alice.collect(usize::MAX, &mut Wakes::default()).err(), Some(SessionEnd::TooSlow));
+    assert_eq!(collect_up_to(&alice, usize::MAX).err(), Some(SessionEnd::TooSlow));
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,12 +267,11 @@ async fn a_turn_takes_one_frame_more_than_its_budget_and_says_that_there_is_more
     let hub = hub();
     let alice = join(&hub, 1);
     send(&alice, "m", 1);
-    let wakes = &mut Wakes::default();
-    let first = alice.collect(1, wakes).unwrap();
+    let first = collect_up_to(&alice, 1).unwrap();
     assert_eq!((first.frames.len(), first.more), (1, true));
-    let second = alice.collect(1, wakes).unwrap();
+    let second = collect_up_to(&alice, 1).unwrap();
     assert_eq!((second.frames.len(), second.more), (1, true));
-    let third = alice.collect(1, wakes).unwrap();
+    let third = collect_up_to(&alice, 1).unwrap();
     assert_eq!((third.frames.len(), third.more), (0, false));
 }
 
@@ -278,9 +281,9 @@ async fn a_hub_that_drains_lets_nobody_in_and_keeps_nothing_new() {
     let alice = join(&hub, 1);
     hub.drain();
     assert_eq!(hub.join(person(2), true, 1).err(), Some(JoinError::Draining));
-    assert_eq!(submit(&alice, "m", person(1), Duration::from_secs(60)), Ok(Err(ErrorCode::Draining)));
+    assert_eq!(submit(&alice, "m", person(1), Duration::from_secs(60)), Err(SubmitError::Draining));
     assert_eq!(alice.is_over(), Err(SessionEnd::Draining));
-    assert_eq!(alice.collect(1, &mut Wakes::default()).err(), Some(SessionEnd::Draining));
+    assert_eq!(collect_up_to(&alice, 1).err(), Some(SessionEnd::Draining));
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,4 +296,56 @@ async fn erasing_leaves_nothing_and_sessions_may_end_after_it() {
     assert!(alice.is_over().is_err());
     drop(alice);
     assert_eq!(hub.figures(), (0, StoreStats::default()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn totals_go_on_when_everything_is_wiped() {
+    let hub = hub();
+    let alice = join(&hub, 1);
+    send(&alice, "delivered", 1);
+    let seq = &collect(&alice)[1]["seq"];
+    acknowledge(&alice, seq);
+    assert!(submit(&alice, "expired", person(2), Duration::from_secs(1)).is_ok());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    drop(join(&hub, 3));
+    let before = hub.totals();
+    assert_eq!((before.accepted, before.delivered, before.expired), (2, 1, 1));
+    hub.wipe().unwrap();
+    assert_eq!(hub.totals(), before, "what happened has happened");
+    let alice = join(&hub, 1);
+    send(&alice, "after", 1);
+    let seq = &collect(&alice)[1]["seq"];
+    acknowledge(&alice, seq);
+    hub.wipe().unwrap();
+    assert_eq!(hub.totals(), Totals { accepted: 3, delivered: 2, ..before });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_is_set_ends_and_lengthens_no_life_rate_or_memory() {
+    const DAY_MS: i64 = 86_400_000;
+    for step in [2 * DAY_MS, -2 * DAY_MS] {
+        let clock = Clock::anchored(START);
+        let settings = Config { bounds: store::Config::default(), rate: Rate::new(1, 2), sessions: 10 };
+        let hub = Hub::new(settings, clock.clone()).unwrap();
+        let alice = join(&hub, 1);
+        for (id, seconds) in [("short", 10), ("long", 86_400)] {
+            assert!(submit(&alice, id, person(2), Duration::from_secs(seconds)).is_ok());
+        }
+        clock.step(step);
+        assert_eq!(hub.clocks().wall, WallTime(START.0.saturating_add_signed(step)));
+        let limited = alice.submit("3", None, &mut Wakes::default());
+        assert_eq!(limited, Err(SubmitError::RateLimited { wait_ms: 60_000 }), "the rate is what it was");
+        tokio::time::advance(Duration::from_millis(9_999)).await;
+        drop(join(&hub, 3));
+        assert_eq!(hub.figures().1.messages, 2, "nothing expires before its time");
+        tokio::time::advance(Duration::from_millis(1)).await;
+        drop(join(&hub, 3));
+        assert_eq!(hub.figures().1.messages, 1, "and nothing lives longer");
+        tokio::time::advance(Duration::from_secs(86_389)).await;
+        drop(join(&hub, 3));
+        assert_eq!(hub.figures().1.messages, 1);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        drop(join(&hub, 3));
+        assert_eq!(hub.figures().1.messages, 0);
+    }
 }

@@ -37,7 +37,7 @@ pub(super) const CHUNK_BLOCKS: usize = 512;
 /// Bytes of these.
 pub(super) const CHUNK: usize = BLOCK * CHUNK_BLOCKS;
 /// Raise it with every change of the layout: what another version wrote is not read.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// How the file begins.
 pub(super) const MAGIC: [u8; 8] = *b"EPHEMEM\0";
 /// Where the promises are.

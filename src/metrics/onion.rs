@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::transport::onion_service::{OnionStatus, Phase};
 use crate::transport::{CircuitRefused, CircuitStats};
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::{ClockReading, WallTime};
 
 /// The onion service.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ pub enum OnionPhase {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProbeStats {
     /// When it ended.
-    pub at: Millis,
+    pub at: WallTime,
     /// Whether a request was answered.
     pub answered: bool,
     /// How long it took, in milliseconds.
@@ -66,7 +66,7 @@ pub struct ProbeStats {
 }
 
 impl Onion {
-    pub(super) fn new(status: &OnionStatus, circuits: &CircuitStats, now: Millis) -> Self {
+    pub(super) fn new(status: &OnionStatus, circuits: &CircuitStats, clocks: &ClockReading) -> Self {
         let (reachability, reason) = match status.phase {
             Phase::Starting => (OnionPhase::Starting, None),
             Phase::Reachable => (OnionPhase::Reachable, None),
@@ -80,11 +80,11 @@ impl Onion {
             bootstrap: status.progress.clone(),
             arti: status.arti.to_owned(),
             probe: status.probe.map(|probe| ProbeStats {
-                at: probe.at,
+                at: clocks.wall_at(probe.at),
                 answered: probe.answered,
                 took_ms: u64::try_from(probe.took.as_millis()).unwrap_or(u64::MAX),
             }),
-            descriptor_age_s: status.published.map(|published| now.since(published) / 1000),
+            descriptor_age_s: status.published.map(|published| clocks.steady.since(published) / 1000),
             introduction_points: status.introduction_points,
             circuits: circuits.open(),
             established_circuits: circuits.established(),

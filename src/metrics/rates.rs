@@ -28,6 +28,7 @@ impl Rates {
     pub(super) fn last_minute(&self, now: Millis, totals: &Totals) -> Totals {
         let old = self.0.iter().rev().find(|(at, _)| at.plus(MINUTE_MS) <= now).map(|(_, totals)| *totals);
         let old = old.unwrap_or_default();
+        // Totals do not go back; if they did, nothing happened since.
         Totals {
             accepted: totals.accepted.saturating_sub(old.accepted),
             duplicates: totals.duplicates.saturating_sub(old.duplicates),

@@ -12,10 +12,11 @@ use super::websocket::{Socket, reason_of};
 use super::{SessionContext, TURN_BYTES, offence};
 use crate::admission::PeerConnection;
 use crate::events::Kind;
-use crate::hub::{Accepted, SessionEnd, SessionHandle, Wakes};
+use crate::hub::{SessionHandle, Wakes};
 use ephemeral_core::limits::{Bucket, Rate};
-use ephemeral_core::protocol::{AcceptedFrame, CloseReason, ErrorCode, Millis, encode};
-use ephemeral_core::session::{Action, Established};
+use ephemeral_core::protocol::{CloseReason, ErrorCode, Millis};
+use ephemeral_core::session::{Action, Established, Reply};
+use ephemeral_core::store::{Delivery, SessionEnd};
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;
@@ -50,13 +51,15 @@ enum End {
     Close(CloseReason),
 }
 
+impl From<CloseReason> for End {
+    fn from(reason: CloseReason) -> Self {
+        Self::Close(reason)
+    }
+}
+
 impl From<SessionEnd> for End {
-    fn from(gone: SessionEnd) -> Self {
-        Self::Close(match gone {
-            SessionEnd::Replaced => CloseReason::Replaced,
-            SessionEnd::TooSlow => CloseReason::TooSlow,
-            SessionEnd::Draining => CloseReason::Draining,
-        })
+    fn from(end: SessionEnd) -> Self {
+        Self::Close(end.into())
     }
 }
 
@@ -180,7 +183,9 @@ impl State {
         }
         if self.session_handle.signal().poll(cx.waker()) || self.collect {
             self.stay()?;
-            let collected = self.session_handle.collect(TURN_BYTES, &mut wakes)?;
+            let clocks = self.settings.hub.clocks();
+            let frame = |delivery: &Delivery<'_>| Established::frame(delivery, &clocks);
+            let collected = self.session_handle.collect(TURN_BYTES, &mut wakes, frame)?;
             self.collect = collected.more;
             for frame in collected.frames {
                 self.queue(Message::text(frame))?;
@@ -194,34 +199,24 @@ impl State {
     }
 
     fn on_text(&mut self, text: &str, wakes: &mut Wakes) -> Result<(), End> {
-        let now = self.settings.hub.now();
-        let reply = match self.session.on_text(text, &self.settings.rules, now) {
-            Action::Reply { code, frame } => {
-                self.refused(code, now);
-                frame
+        let clocks = self.settings.hub.clocks();
+        let reply = match self.session.on_text(text, &self.settings.rules, &clocks) {
+            Action::Reply(reply) => Some(reply),
+            Action::Submit(submission) => {
+                let outcome = self.session_handle.submit(&submission.id, submission.message(), wakes);
+                Some(submission.answer(outcome, &clocks)?)
             }
-            Action::Submit(submission) => match self.session_handle.submit(&submission, wakes)? {
-                Ok(Accepted { expires_at, duplicate }) => {
-                    encode(&AcceptedFrame { id: &submission.id, expires_at, duplicate })
-                }
-                Err(refusal) => {
-                    self.refused(refusal.code, now);
-                    refusal.frame(submission.named.then_some(&*submission.id))
-                }
-            },
-            Action::Acknowledge { seq, id } => {
+            Action::Acknowledge(acknowledgement) => {
                 // There is room in the window.
                 self.collect = true;
-                match self.session_handle.acknowledge(seq, wakes)? {
-                    Ok(()) => return Ok(()),
-                    Err(refusal) => {
-                        self.refused(refusal.code, now);
-                        refusal.frame(id.as_deref())
-                    }
-                }
+                acknowledgement.answer(self.session_handle.acknowledge(acknowledgement.seq, wakes))?
             }
         };
-        self.queue(Message::text(reply))
+        let Some(Reply { frame, error }) = reply else { return Ok(()) };
+        if let Some(code) = error {
+            self.refused(code, clocks.steady);
+        }
+        self.queue(Message::text(frame))
     }
 
     /// What a refusal means for the client: a mistake is a strike. Messages over the rate are not, as long as they can

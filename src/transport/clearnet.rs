@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -94,7 +94,7 @@ struct ListenerState {
 impl Config {
     /// Returns what clients will hold against the certificate, a sentence each.
     #[must_use]
-    pub fn concerns(&self, now: Millis) -> Vec<String> {
+    pub fn concerns(&self, now: WallTime) -> Vec<String> {
         self.tls.as_ref().map(|files| files.concerns(&self.server_names, now)).unwrap_or_default()
     }
 }

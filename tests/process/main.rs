@@ -12,6 +12,7 @@ mod keys;
 mod panic;
 mod running;
 mod surviving;
+mod wall_clock;
 
 /// The server.
 const SERVER: &str = env!("CARGO_BIN_EXE_ephemeral-server");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Output;
 
 use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl, Welcome};
-use ephemeral_core::protocol::{Millis, ServerEvent};
+use ephemeral_core::protocol::{ServerEvent, WallTime};
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, Manager, PATIENCE};
 use ephemeral_test_support::memory::times_in_memory;
 use rustix::process::Signal;
@@ -219,8 +219,8 @@ async fn without_a_server_panic_with_keys_removes_them_by_itself() {
 
 /// As if somebody had checked in so many hours ago, and the server had run until five minutes ago.
 fn checked_in_hours_ago(directory: &Path, hours: u64) {
-    let now = ephemeral::clock::Clock::System.now();
-    let before = |ms: u64| Millis(now.0 - ms);
+    let now = ephemeral::clock::Clock::System.wall();
+    let before = |ms: u64| WallTime(now.0 - ms);
     let text = format!("{}\n{}\n", before(hours * 3_600_000), before(300_000));
     fs::create_dir_all(directory.join("state")).unwrap();
     fs::write(directory.join("state/check-in"), text).unwrap();

@@ -10,7 +10,7 @@ use ephemeral::metrics::{Bounds, Metrics};
 use ephemeral::transport::CircuitStats;
 use ephemeral::transport::onion_service::{OnionStatus, Phase, Probe};
 use ephemeral_core::protocol::Millis;
-use ephemeral_test_support::rig::{Rig, START};
+use ephemeral_test_support::rig::{Rig, UP};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -22,8 +22,8 @@ fn dashboard() -> Value {
 /// The text of `/metrics` of a server whose onion service has all there is to say about one.
 fn printed() -> String {
     let rig = Rig::new();
-    let probe = Probe { at: START, answered: true, took: Duration::from_millis(700) };
-    let published = Some(Millis(START.0 - 60_000));
+    let probe = Probe { at: UP, answered: true, took: Duration::from_millis(700) };
+    let published = Some(Millis(UP.0 - 60_000));
     let status = OnionStatus { phase: Phase::Reachable, probe: Some(probe), published, ..OnionStatus::default() };
     let (_status, receiver) = watch::channel(status);
     let bounds =

@@ -33,4 +33,5 @@ mod session_properties;
 mod statistics;
 mod store_properties;
 mod takeover;
+mod wall_clock;
 mod welcome;

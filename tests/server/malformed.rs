@@ -1,6 +1,8 @@
 //! Text frames that are not what they should be. The session goes on.
 
-use ephemeral_test_support::rig::{Rig, fingerprint, message};
+use ephemeral::events::Kind;
+use ephemeral_core::limits;
+use ephemeral_test_support::rig::{Options, Rig, fingerprint, lenient, message};
 use serde_json::{Value, json};
 
 /// What a session answers to each of these frames; it goes on after every one.
@@ -75,9 +77,20 @@ async fn what_is_not_a_json_object_is_malformed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lone_surrogates_are_malformed() {
+async fn content_with_half_of_a_surrogate_pair_is_refused_as_that_and_is_no_strike() {
     let bad = [r"\ud800", r"\udc00", r"\udc00\ud800", r"\ud800\ud800", r"x\udbffx", r"\ud800\n"];
-    assert_all("malformed", &bad.map(|content| to(&format!(r#""content":"{content}""#)))).await;
+    assert_all("invalid_content", &bad.map(|content| to(&format!(r#""content":"{content}""#)))).await;
+    let policy = limits::Config { strikes: 3, ..lenient() };
+    let mut rig = Rig::with(Options { policy, ..Options::default() });
+    let mut alice = rig.login(1).await;
+    for _ in 0..20 {
+        alice.send_text(&to(r#""content":"x\ud83d","id":"abc1""#)).await;
+        let answer = alice.next().await;
+        assert_eq!((&answer["code"], &answer["id"]), (&json!("invalid_content"), &json!("abc1")));
+        assert!(answer["message"].as_str().unwrap().contains("`content`"), "{answer}");
+    }
+    assert_eq!(rig.events(Kind::Malformed), 0);
+    assert_eq!(alice.refused(&message("abc1", 2, "")).await, "content_empty", "nothing of it was kept");
     let mut rig = Rig::new();
     let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
     alice.send_text(&to(r#""content":"\ud83e\udd80","id":"pair""#)).await;
@@ -92,7 +105,7 @@ async fn a_field_of_the_wrong_type_is_malformed() {
         assert_all("malformed", &values.map(|value| to(&format!(r#""{field}":{value}"#)))).await;
     }
     assert_all("malformed", &values.map(|value| format!(r#"{{"to":{value}}}"#))).await;
-    let integers = ["\"1\"", "1.5", "1.0", "1e3", "true", "[]", "{}", "123456789012345678901234567890"];
+    let integers = ["\"1\"", "1.5", "1e-3", "1e400", "true", "[]", "{}", "123456789012345678901234567890"];
     assert_all("malformed", &integers.map(|value| to(&format!(r#""content":"hi","ttl_s":{value}"#)))).await;
 }
 
@@ -170,4 +183,34 @@ async fn escapes_in_names_and_values_are_read() {
     assert_eq!(alice.next().await["id"], "m");
     assert_eq!(bob.receives("m").await["content"], "A\t/\"\\");
     assert_eq!(alice.ask(&message("m", 2, "x")).await["duplicate"], json!(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_is_too_large_is_the_fault_of_its_field() {
+    let mut rig = Rig::new();
+    let mut alice = rig.login(1).await;
+    alice.send_text(&to(r#""content":"hi","ttl_s":1e400,"id":"m""#)).await;
+    let answer = alice.next().await;
+    assert_eq!((&answer["code"], &answer["id"]), (&json!("malformed"), &json!("m")));
+    assert!(answer["message"].as_str().unwrap().contains("`ttl_s`"), "{answer}");
+    alice.send_text(&to(r#""content":"hi","x":1e400,"id":"m""#)).await;
+    assert_eq!(alice.next().await["type"], "accepted", "an unknown field is ignored");
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_and_times_of_other_languages_are_read() {
+    let mut rig = Rig::new();
+    let mut alice = rig.login(1).await;
+    for (fields, expires_at) in [
+        (r#""ttl_s":3600.0"#, "2026-01-02T13:00:00.000Z"),
+        (r#""ttl_s":36e2"#, "2026-01-02T13:00:00.000Z"),
+        (r#""expires_at":"2026-01-02T13:00:00.123456789012Z""#, "2026-01-02T13:00:00.123Z"),
+    ] {
+        alice.send_text(&to(&format!(r#""content":"hi",{fields}"#))).await;
+        assert_eq!(alice.next().await["expires_at"], expires_at, "{fields}");
+    }
+    alice.sends("note", 1, "hi").await;
+    let note = alice.receives("note").await;
+    alice.send_text(&format!(r#"{{"type":"ack","seq":{}.0}}"#, note["seq"])).await;
+    assert_eq!(alice.next().await["type"], "receipt");
 }

@@ -1,21 +1,22 @@
 //! A hub whose messages are written down in a file in RAM: what the next process finds, and how large the file becomes.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{self, Hub, Restored, SessionEnd, SessionHandle, Wakes};
+use ephemeral::hub::{self, Hub, Restored, SessionHandle, Wakes};
 use ephemeral::memfd_journal;
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
-use ephemeral_core::session::{Draft, Submission};
-use ephemeral_core::store::{self, RECORD_COST, StoreStats};
+use ephemeral_core::protocol::{Fingerprint, Millis, WallTime};
+use ephemeral_core::session::Established;
+use ephemeral_core::store::{
+    self, AcknowledgeError, Delivery, NewMessage, QuotaExceeded, RECORD_COST, SessionEnd, StoreStats, SubmitError,
+};
 use serde_json::Value;
 
-const START: Millis = Millis(1_767_355_200_000);
+const START: Millis = Clock::UP;
 const MINUTE: u64 = 60_000;
 
 fn person(number: u8) -> Fingerprint {
@@ -24,7 +25,7 @@ fn person(number: u8) -> Fingerprint {
 
 fn restore_with(file: &File, bounds: store::Config, now: Millis) -> (Arc<Hub>, Restored) {
     let settings = hub::Config { bounds, rate: Rate::new(u32::MAX, u32::MAX), sessions: 10 };
-    Hub::restore(settings, Clock::anchored(now), file.try_clone().unwrap()).unwrap()
+    Hub::restore(settings, Clock::anchored_at(now, WallTime(1_767_355_200_000)), file.try_clone().unwrap()).unwrap()
 }
 
 fn restore(file: &File, now: Millis) -> Arc<Hub> {
@@ -32,7 +33,7 @@ fn restore(file: &File, now: Millis) -> Arc<Hub> {
 }
 
 fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
-    hub.join(person(number), true, 1000).unwrap().0
+    hub.join(person(number), true, 1000).unwrap().session_handle
 }
 
 /// Whether it was a duplicate.
@@ -42,23 +43,23 @@ fn submit(
     to: u8,
     content: &str,
     expires_at: Millis,
-) -> Result<bool, ErrorCode> {
-    let draft = Draft { to: person(to), escaped_content: content.to_owned().into(), expires_at };
-    let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
-    let kept = session_handle.submit(&submission, &mut Wakes::default()).unwrap();
-    kept.map(|kept| kept.duplicate).map_err(|refusal| refusal.code)
+) -> Result<bool, SubmitError> {
+    let message = NewMessage { to: person(to), escaped_content: content.to_owned().into(), expires_at, given: None };
+    session_handle.submit(id, Some(&message), &mut Wakes::default()).map(|kept| kept.duplicate)
 }
 
 /// Ids and numbers of the messages that are collected.
 fn collect(session_handle: &SessionHandle) -> Vec<(String, u64)> {
-    let frames = session_handle.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
+    let clocks = Clock::anchored(WallTime(1_767_355_200_000)).read();
+    let frame = |delivery: &Delivery<'_>| Established::frame(delivery, &clocks);
+    let frames = session_handle.collect(usize::MAX, &mut Wakes::default(), frame).unwrap().frames;
     let frames = frames.iter().map(|frame| serde_json::from_str::<Value>(frame).unwrap());
     let messages = frames.filter(|frame| frame["type"] == "message");
     messages.map(|frame| (frame["id"].as_str().unwrap().to_owned(), frame["seq"].as_u64().unwrap())).collect()
 }
 
-fn acknowledge(session_handle: &SessionHandle, seq: u64) -> Result<(), ErrorCode> {
-    session_handle.acknowledge(seq, &mut Wakes::default()).unwrap().map_err(|refusal| refusal.code)
+fn acknowledge(session_handle: &SessionHandle, seq: u64) -> Result<(), AcknowledgeError> {
+    session_handle.acknowledge(seq, &mut Wakes::default())
 }
 
 /// Bounds that one sender and one mailbox do not reach.
@@ -123,7 +124,10 @@ async fn a_senders_quota_counts_what_it_sent_before() {
     assert_eq!(submit(&alice, "1", 2, "hello", START.plus(MINUTE)), Ok(false));
     assert_eq!(submit(&alice, "2", 3, "hello", START.plus(MINUTE)), Ok(false));
     let (next, _) = restore_with(&file, bounds, START.plus(1));
-    assert_eq!(submit(&join(&next, 1), "3", 2, "hello", START.plus(MINUTE)), Err(ErrorCode::SenderQuota));
+    assert_eq!(
+        submit(&join(&next, 1), "3", 2, "hello", START.plus(MINUTE)),
+        Err(SubmitError::Quota(QuotaExceeded::Sender))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,11 +156,11 @@ async fn a_late_acknowledgement_of_what_an_earlier_process_delivered_is_no_error
     let (alice, bob) = (join(&next, 1), join(&next, 2));
     assert_eq!(acknowledge(&bob, seq), Ok(()));
     assert_eq!(submit(&alice, "n", 2, "hello", START.plus(MINUTE)), Ok(false));
-    assert_eq!(acknowledge(&bob, u64::MAX), Err(ErrorCode::Malformed), "what was never sent still is one");
+    assert_eq!(acknowledge(&bob, u64::MAX), Err(AcknowledgeError::NeverDelivered), "what was never sent still is one");
     assert_eq!(collect(&bob).len(), 1, "and nothing is lost by it");
     let much_later = restore(&file, START.plus(2 * MINUTE));
     tokio::time::advance(std::time::Duration::from_millis(MINUTE)).await;
-    assert_eq!(acknowledge(&join(&much_later, 3), seq), Err(ErrorCode::Malformed));
+    assert_eq!(acknowledge(&join(&much_later, 3), seq), Err(AcknowledgeError::NeverDelivered));
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,9 +180,9 @@ async fn with_smaller_bounds_all_that_was_accepted_stays_and_nothing_new_is_take
     };
     let (next, _) = restore_with(&file, tight, START.plus(1));
     let (alice, bob) = (join(&next, 1), join(&next, 2));
-    assert_eq!(submit(&alice, "to-bob", 2, "x", START.plus(MINUTE)), Err(ErrorCode::MailboxFull));
-    assert_eq!(submit(&alice, "to-carol", 3, "x", START.plus(MINUTE)), Err(ErrorCode::SenderQuota));
-    assert_eq!(submit(&bob, "to-carol", 3, "x", START.plus(MINUTE)), Err(ErrorCode::StoreFull));
+    assert_eq!(submit(&alice, "to-bob", 2, "x", START.plus(MINUTE)), Err(SubmitError::Quota(QuotaExceeded::Mailbox)));
+    assert_eq!(submit(&alice, "to-carol", 3, "x", START.plus(MINUTE)), Err(SubmitError::Quota(QuotaExceeded::Sender)));
+    assert_eq!(submit(&bob, "to-carol", 3, "x", START.plus(MINUTE)), Err(SubmitError::Quota(QuotaExceeded::Store)));
     let collected = collect(&bob);
     assert_eq!(collected.len(), 100);
     acknowledge(&bob, collected[99].1).unwrap();
@@ -310,4 +314,20 @@ async fn memory_is_given_back_after_a_flood() {
     }
     assert_eq!(hub.figures().1.messages, 0);
     assert!(memory(&file) < 4_500_000, "{}", memory(&file));
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_message_still_lives_is_the_same_for_the_next_process_whatever_its_wall_clock_says() {
+    for wall in [0, 1_767_355_200_000 - 2 * 86_400_000, 1_767_355_200_000 + 2 * 86_400_000] {
+        let file = memfd_journal::create().unwrap();
+        let hub = restore(&file, START);
+        assert_eq!(submit(&join(&hub, 1), "m", 2, "hello", START.plus(MINUTE)), Ok(false));
+        let settings = hub::Config { bounds: store::Config::default(), rate: Rate::new(1, 1), sessions: 10 };
+        let clock = Clock::anchored_at(START.plus(MINUTE - 1), WallTime(wall));
+        let (next, _) = Hub::restore(settings, clock, file.try_clone().unwrap()).unwrap();
+        assert_eq!(next.figures().1.messages, 1, "its time has not come");
+        tokio::time::advance(std::time::Duration::from_millis(1)).await;
+        drop(join(&next, 3));
+        assert_eq!(next.figures().1.messages, 0, "its time has come");
+    }
 }

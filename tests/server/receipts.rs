@@ -1,11 +1,15 @@
 //! What senders are told about the end of their messages.
 
 use ephemeral_core::store;
-use ephemeral_test_support::rig::{self, Options, Rig, Socket, at, fingerprint, message, pass, settle};
+use ephemeral_test_support::rig::{self, Options, Rig, Socket, assert_near, fingerprint, message, pass, settle};
 use serde_json::{Value, json};
 
-fn receipt(id: &str, status: &str, milliseconds: u64) -> Value {
-    json!({"type": "receipt", "id": id, "to": fingerprint(2), "status": status, "at": at(milliseconds)})
+/// The next frame is this receipt, with the time to the minute.
+#[track_caller]
+fn assert_receipt(frame: &Value, id: &str, status: &str, milliseconds: u64) {
+    let expected = json!({"type": "receipt", "id": id, "to": fingerprint(2), "status": status, "at": frame["at"]});
+    assert_eq!(*frame, expected);
+    assert_near(&frame["at"], milliseconds);
 }
 
 async fn sends_for(alice: &mut Socket, id: &str, seconds: u64) {
@@ -21,7 +25,7 @@ async fn a_receipt_says_when_the_recipient_acknowledged() {
     let received = bob.receives("m").await;
     pass(7).await;
     bob.acks(&received).await;
-    assert_eq!(alice.next().await, receipt("m", "delivered", 7000));
+    assert_receipt(&alice.next().await, "m", "delivered", 7000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,8 +49,9 @@ async fn one_acknowledgement_of_many_makes_a_receipt_for_each() {
     bob.receives("b").await;
     let last = bob.receives("c").await;
     bob.acks(&last).await;
-    assert_eq!([alice.next().await, alice.next().await], [receipt("a", "delivered", 0), receipt("c", "delivered", 0)]);
-    assert_eq!(carol.next().await, receipt("b", "delivered", 0));
+    assert_receipt(&alice.next().await, "a", "delivered", 0);
+    assert_receipt(&alice.next().await, "c", "delivered", 0);
+    assert_receipt(&carol.next().await, "b", "delivered", 0);
     alice.hears_nothing().await;
     carol.hears_nothing().await;
 }
@@ -65,7 +70,8 @@ async fn a_recipient_that_wants_no_receipts_makes_none_of_delivery() {
     sends_for(&mut alice, "n", 5).await;
     bob.receives("n").await;
     pass(6).await;
-    assert_eq!(alice.next().await, receipt("n", "expired", 5100), "which is not the recipient's doing");
+    // That is not the recipient's doing.
+    assert_receipt(&alice.next().await, "n", "expired", 5100);
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,8 +81,8 @@ async fn a_message_that_ran_out_makes_a_receipt_at_that_moment() {
     sends_for(&mut alice, "m", 61).await;
     pass(60).await;
     alice.hears_nothing().await;
-    assert_eq!(alice.next().await, receipt("m", "expired", 61_000));
-    assert_eq!(rig.hub.now(), rig::START.plus(61_000));
+    assert_receipt(&alice.next().await, "m", "expired", 61_000);
+    assert_eq!(rig.hub.now(), rig::UP.plus(61_000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,14 +93,14 @@ async fn a_message_has_one_end_and_one_receipt() {
     let received = bob.receives("acknowledged").await;
     bob.acks(&received).await;
     bob.acks(&received).await;
-    assert_eq!(alice.next().await, receipt("acknowledged", "delivered", 0));
+    assert_receipt(&alice.next().await, "acknowledged", "delivered", 0);
     pass(10).await;
     alice.hears_nothing().await;
 
     sends_for(&mut alice, "expired", 5).await;
     let received = bob.receives("expired").await;
     pass(5).await;
-    assert_eq!(alice.next().await, receipt("expired", "expired", 15_100));
+    assert_receipt(&alice.next().await, "expired", "expired", 15_100);
     bob.acks(&received).await;
     bob.hears_nothing().await;
     alice.hears_nothing().await;
@@ -136,7 +142,7 @@ async fn a_resend_makes_no_second_receipt() {
     alice.sends("m", 2, "hi").await;
     let received = bob.receives("m").await;
     bob.acks(&received).await;
-    assert_eq!(alice.next().await, receipt("m", "delivered", 0));
+    assert_receipt(&alice.next().await, "m", "delivered", 0);
     assert_eq!(alice.ask(&message("m", 2, "hi")).await["duplicate"], json!(true));
     alice.hears_nothing().await;
 }

@@ -1,10 +1,11 @@
 //! Whatever text a client sends, a session answers it with one action, and only by the rules of the protocol.
 
 use data_encoding::BASE64URL_NOPAD;
-use ephemeral_core::protocol::{CloseReason, Millis, Sanitize};
+use ephemeral_core::protocol::{CloseReason, Sanitize, WallTime};
 use ephemeral_core::session::Action;
 use ephemeral_test_support::session_rules::{
-    CONTENT_BYTES, NOW, challenged, check_action, expected, good_signature, is_control, is_id, own, rules, session,
+    CLOCKS, CONTENT_BYTES, NOW, challenged, check_action, expected, good_signature, is_control, is_id, own, rules,
+    session,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -49,7 +50,7 @@ fn content() -> impl Strategy<Value = String> {
 
 fn time() -> impl Strategy<Value = String> {
     prop_oneof![
-        (-5_000_i64..5_000).prop_map(|ms| Millis(NOW.0.saturating_add_signed(ms)).to_string()),
+        (-5_000_i64..5_000).prop_map(|ms| WallTime(NOW.0.saturating_add_signed(ms)).to_string()),
         any::<u32>().prop_map(|ms| NOW.plus(u64::from(ms)).to_string()),
         Just("2026-01-02T13:30:00+01:00".to_owned()),
         any::<String>(),
@@ -148,11 +149,11 @@ proptest! {
     #[test]
     fn any_object_is_answered_according_to_its_type(object in object()) {
         let json = Value::Object(object);
-        let answer = match session().on_text(&json.to_string(), &rules(Sanitize::Clean), NOW) {
+        let answer = match session().on_text(&json.to_string(), &rules(Sanitize::Clean), &CLOCKS) {
             Action::Submit(_) => Ok("message"),
-            Action::Acknowledge { .. } => Ok("ack"),
-            Action::Reply { frame: reply, .. } => {
-                let reply: Value = serde_json::from_str(&reply).expect("JSON");
+            Action::Acknowledge(_) => Ok("ack"),
+            Action::Reply(reply) => {
+                let reply: Value = serde_json::from_str(&reply.frame).expect("JSON");
                 prop_assert_eq!(reply["id"].as_str(), json["id"].as_str().filter(|id| is_id(id)), "errors carry the id");
                 Err(reply["code"].as_str().expect("a code").to_owned())
             }
@@ -176,7 +177,7 @@ proptest! {
         })
         .to_string();
         let rules = rules(Sanitize::Clean);
-        let Action::Submit(submission) = session().on_text(&frame, &rules, NOW) else {
+        let Action::Submit(submission) = session().on_text(&frame, &rules, &CLOCKS) else {
             return Err(TestCaseError::fail("not a message"));
         };
         prop_assert!(submission.verdict.is_ok(), "{:?}", submission.verdict);

@@ -245,3 +245,17 @@ async fn the_statistics_are_there_for_whoever_asks_again_and_again() {
     let accepted = |stats: &Value| (stats["messages"]["accepted"].clone(), stats["last_minute"]["accepted"].clone());
     assert_eq!((accepted(&first), accepted(&second)), ((json!(1), json!(1)), (json!(1), json!(0))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wipe_between_two_samples_takes_nothing_from_the_figures() {
+    let mut rig = eventful().await;
+    let before = ask_as(&mut rig, Peer::Local, "GET", "/stats", "").await.json()["messages"].clone();
+    rig.server.metrics.sample();
+    pass(61).await;
+    rig.server.metrics.sample();
+    rig.server.wipe().unwrap();
+    let after = ask_as(&mut rig, Peer::Local, "GET", "/stats", "").await.json();
+    assert_eq!(after["messages"], before, "totals do not go back");
+    let nothing = json!({"accepted": 0, "duplicates": 0, "rejected": 0, "delivered": 0, "expired": 0});
+    assert_eq!(after["last_minute"], nothing, "and nothing has happened since");
+}

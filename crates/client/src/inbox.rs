@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use ephemeral_core::protocol::{Fingerprint, Millis};
+use ephemeral_core::protocol::{Fingerprint, WallTime};
 
 /// What a message is known by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ pub struct TooMany;
 #[derive(Debug)]
 struct Known {
     confirmed: bool,
-    forget_at: Millis,
+    forget_at: WallTime,
 }
 
 /// What has arrived. Bounded, whatever the server does.
@@ -66,7 +66,13 @@ impl Inbox {
     ///
     /// # Errors
     /// [`TooMany`].
-    pub fn received(&mut self, key: MessageKey, seq: u64, expires_at: Millis, now: Millis) -> Result<Arrival, TooMany> {
+    pub fn received(
+        &mut self,
+        key: MessageKey,
+        seq: u64,
+        expires_at: WallTime,
+        now: WallTime,
+    ) -> Result<Arrival, TooMany> {
         if self.unacknowledged.len() >= Self::MAX_UNACKNOWLEDGED {
             return Err(TooMany);
         }
@@ -102,7 +108,7 @@ impl Inbox {
         due
     }
 
-    fn make_room(&mut self, now: Millis) {
+    fn make_room(&mut self, now: WallTime) {
         while let Some(oldest) = self.order.front() {
             let expired = self.known.get(oldest).is_none_or(|known| known.forget_at <= now);
             if !expired && self.known.len() < Self::MAX_KNOWN {
@@ -119,7 +125,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const NOW: Millis = Millis(1_000_000_000);
+    const NOW: WallTime = WallTime(1_000_000_000);
 
     fn key(id: &str) -> MessageKey {
         MessageKey { from: Fingerprint::from_bytes([1; 32]), id: id.to_owned() }

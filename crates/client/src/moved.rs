@@ -208,11 +208,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use ephemeral_core::protocol::Millis;
+    use ephemeral_core::protocol::WallTime;
     use ephemeral_tor::ServiceKey;
 
     fn moved(from: &ServiceKey, to: &ServiceKey, at: u64) -> Notice {
-        Notice::sign(from, to.address(), Millis(at)).unwrap()
+        Notice::sign(from, to.address(), WallTime(at)).unwrap()
     }
 
     fn url(host: &str) -> ServerUrl {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::frames;
-use ephemeral_core::protocol::{ErrorCode, Fingerprint};
+use ephemeral_core::protocol::{ErrorCode, Fingerprint, is_message_id};
 
 /// A message to send.
 #[derive(Clone)]
@@ -113,7 +113,7 @@ impl Outbox {
             return Err(OutboxError::TooLarge);
         }
         let id = match &message.id {
-            Some(id) if !is_well_formed_id(id) => return Err(OutboxError::InvalidId),
+            Some(id) if !is_message_id(id) => return Err(OutboxError::InvalidId),
             Some(id) if self.position(id).is_some() => return Err(OutboxError::SameId),
             Some(id) => id.clone(),
             None => random_id()?,
@@ -233,11 +233,6 @@ impl Outbox {
         self.bytes -= removed.as_ref().map_or(0, |entry| entry.frame.len());
         removed.is_some()
     }
-}
-
-/// 1 to 64 of `A-Za-z0-9_-`.
-pub(crate) fn is_well_formed_id(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 fn random_id() -> Result<String, OutboxError> {

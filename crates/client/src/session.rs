@@ -16,9 +16,11 @@ use super::backoff::Backoff;
 use super::connection::{ConnectError, ConnectOptions, Connection, Lost, Welcome};
 use super::frames::Ack;
 use super::inbox::{Arrival, Inbox, MessageKey};
-use super::outbox::{Outbox, OutboxError, Outgoing, Rejection, is_well_formed_id};
+use super::outbox::{Outbox, OutboxError, Outgoing, Rejection};
 use super::{Dial, Identity, ServerUrl};
-use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis, ReceiptStatus, ReceivedMessage, ServerEvent, encode};
+use ephemeral_core::protocol::{
+    ErrorCode, Fingerprint, ReceiptStatus, ReceivedMessage, ServerEvent, WallTime, encode, is_message_id,
+};
 
 /// What happened.
 #[derive(Debug)]
@@ -103,9 +105,9 @@ struct Online {
 }
 
 /// Returns the machine's wall-clock time: how long ids are remembered follows the server's `expires_at`.
-fn now() -> Millis {
+fn now() -> WallTime {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+    WallTime(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A session with one server, for as long as it is polled.
@@ -345,7 +347,7 @@ impl Session {
         let Some(key) = key(&message).filter(|_| for_me) else {
             return self.lost(Lost::Protocol("a message with a sender, a recipient or an id that cannot be"));
         };
-        let expires_at = Millis::parse(&message.expires_at).unwrap_or_default();
+        let expires_at = WallTime::parse(&message.expires_at).unwrap_or_default();
         match self.inbox.received(key, message.seq, expires_at, now()) {
             Ok(Arrival::New) => self.events.push_back(ClientEvent::Message(message)),
             Ok(Arrival::Duplicate) => self.acknowledge(),
@@ -357,5 +359,5 @@ impl Session {
 /// What the message is known by; `None` if no sender could have sent it.
 fn key(message: &ReceivedMessage) -> Option<MessageKey> {
     let from = Fingerprint::from_hex(&message.from).ok()?;
-    is_well_formed_id(&message.id).then(|| MessageKey { from, id: message.id.clone() })
+    is_message_id(&message.id).then(|| MessageKey { from, id: message.id.clone() })
 }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::Millis;
+use crate::protocol::WallTime;
 
 /// A day, in milliseconds: what a clock may be set forward by at once, what is left to check in after a larger jump, and
 /// the time between two wipes when nobody comes back.
@@ -26,7 +26,7 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// By the machine's clock, which may be set.
-    pub wall: Millis,
+    pub wall: WallTime,
     /// How long the process has run, in milliseconds.
     pub running_ms: u64,
 }
@@ -35,9 +35,9 @@ pub struct Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marks {
     /// The last check-in.
-    pub checked_in: Millis,
+    pub checked_in: WallTime,
     /// When the clock was last known to be right: a jump is counted from here.
-    pub seen: Millis,
+    pub seen: WallTime,
 }
 
 impl Marks {
@@ -53,7 +53,7 @@ impl Marks {
     /// Reads what [`write`](Self::write) wrote; `None` for anything else.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let mut lines = text.lines().map(Millis::parse);
+        let mut lines = text.lines().map(WallTime::parse);
         match (lines.next(), lines.next(), lines.next()) {
             (Some(Some(checked_in)), Some(Some(seen)), None) => Some(Self { checked_in, seen }),
             _ => None,
@@ -78,7 +78,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadManStats {
     /// The last check-in.
-    pub checked_in: Millis,
+    pub checked_in: WallTime,
     /// Days without one that are too long.
     pub after_days: u32,
     /// Whether the identity goes, too.
@@ -97,7 +97,7 @@ pub struct DeadMan {
     checked_in: Moment,
     looked: Moment,
     /// When the clock was last known to be right.
-    settled: Millis,
+    settled: WallTime,
     /// After a jump of the clock: nothing happens before the process has run for so long.
     held_until_ms: Option<u64>,
     wiped_at_ms: Option<u64>,

@@ -22,6 +22,7 @@
 mod auth;
 mod client_frame;
 mod fingerprint;
+mod message_id;
 mod sanitize;
 mod server_event;
 mod server_frame;
@@ -30,13 +31,14 @@ mod time;
 pub use auth::{Challenge, NONCE_BYTES, SignatureError, signed_bytes};
 pub use client_frame::{AuthFrame, ClientFrame, FrameError, MessageFrame};
 pub use fingerprint::{Fingerprint, FingerprintError};
+pub use message_id::{MESSAGE_ID_BYTES, is_message_id};
 pub use sanitize::{Sanitize, SanitizeError};
 pub use server_event::{ReceivedMessage, ServerEvent};
 pub use server_frame::{
-    AcceptedFrame, CAUGHT_UP, ChallengeFrame, CloseReason, DeliveryType, ErrorCode, ErrorFrame, MessageOut, Receipt,
-    ReceiptStatus, SessionLimits, WelcomeFrame, encode,
+    AcceptedFrame, CAUGHT_UP, ChallengeFrame, CloseReason, DeliveryType, ErrorCode, ErrorFrame, MessageOut,
+    ReceiptFrame, ReceiptStatus, SessionLimits, WelcomeFrame, encode,
 };
-pub use time::Millis;
+pub use time::{ClockReading, MINUTE_MS, Millis, WallTime, WireTime};
 
 /// The protocol version that the challenge names.
 pub const VERSION: u32 = 1;

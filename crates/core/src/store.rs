@@ -12,20 +12,23 @@ mod account;
 mod expiry;
 mod journal;
 mod mailbox;
+mod outcome;
 mod record;
 mod senders;
 mod shares;
 mod slots;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use siphasher::sip::SipHasher13;
 
 use crate::limits::Rate;
-use crate::protocol::{Fingerprint, MessageOut, Millis, ReceiptStatus};
+use crate::protocol::{Fingerprint, MessageOut, Millis, ReceiptStatus, WallTime, WireTime};
 use account::Account;
 pub use expiry::EXPIRED_AT_ONCE;
 pub use journal::{Journal, JournalEntry, NoRoom, Remembered, Restoring, WaitingMessage};
+pub use outcome::{Accepted, AcknowledgeError, Delivery, JoinError, Receipt, SessionEnd, SubmitError};
 use record::{End, Record};
 pub use senders::SenderFigures;
 use shares::Pair;
@@ -100,17 +103,26 @@ pub enum QuotaExceeded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NeverDelivered;
 
-/// A message to be kept. Its id is not one that the sender has used.
-#[derive(Debug, Clone, Copy)]
-pub struct Letter<'letter> {
-    /// The sender's name for it, at most 255 bytes.
-    pub id: &'letter str,
-    /// The recipient.
+/// A message to be kept, if its recipient is a key and there is room.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// The recipient; not yet known to be a key.
     pub to: Fingerprint,
-    /// The content, as the inside of a JSON string.
-    pub escaped_content: &'letter str,
+    /// The content, sanitized, as the inside of a JSON string. Overwritten when it is dropped.
+    pub escaped_content: zeroize::Zeroizing<String>,
     /// When it will be gone: later than now, at most 49 days.
     pub expires_at: Millis,
+    /// The same as its sender wrote it. Nothing is decided by it.
+    pub given: Option<WallTime>,
+}
+
+/// A message has been kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deposited {
+    /// Its recipient, if that is online.
+    pub online: Option<AccountId>,
+    /// When it will be gone: sooner than its sender asked for, if the store fills.
+    pub expires_at: WireTime,
 }
 
 /// A message has met its end, and its sender is online.
@@ -125,7 +137,7 @@ pub struct Completion {
     /// Which end.
     pub status: ReceiptStatus,
     /// When.
-    pub at: Millis,
+    pub at: WireTime,
 }
 
 /// The next thing a session has to be sent from its mailbox.
@@ -157,15 +169,6 @@ pub struct Seed {
     pub hash_key: [u64; 2],
     /// Where its sequence numbers begin: below 2^52, so that they stay exact in every JSON reader.
     pub first_seq: u64,
-}
-
-/// A message has been kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deposited {
-    /// Its recipient, if that is online.
-    pub online: Option<AccountId>,
-    /// When it will be gone: sooner than its sender asked for, if the store fills.
-    pub expires_at: Millis,
 }
 
 /// What is due at a time.
@@ -202,6 +205,8 @@ pub struct Store {
     /// What a mailbox that is made before `forgotten_until` does not know: who acknowledged what below this number.
     forgotten_below: u64,
     forgotten_until: Millis,
+    /// What the wall clock was ahead of the other one when senders wrote times of their own: one, unless it was set.
+    given_ahead: Vec<i64>,
 }
 
 impl Store {
@@ -229,6 +234,7 @@ impl Store {
             promised: 0,
             forgotten_below: 1,
             forgotten_until: Millis(0),
+            given_ahead: Vec::new(),
         }
     }
 
@@ -270,10 +276,10 @@ impl Store {
 
     /// If `sender` has used `id` before, and it is remembered: when that message expires.
     #[must_use]
-    pub fn known(&self, sender: AccountId, id: &str) -> Option<Millis> {
+    pub fn known(&self, sender: AccountId, id: &str) -> Option<WireTime> {
         let hash = self.hasher.hash(id.as_bytes());
-        let record = self.accounts[sender.0].ids.get(&hash)?;
-        Some(self.records[*record].expires_at).filter(|&expires_at| expires_at > self.latest)
+        let record = &self.records[*self.accounts[sender.0].ids.get(&hash)?];
+        (record.expires_at > self.latest).then(|| self.expiry_on_wire(record))
     }
 
     /// The place of `fingerprint`, if anything is known of it. Then it is a valid key.

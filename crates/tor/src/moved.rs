@@ -12,7 +12,7 @@ use tor_hscrypto::pk::HsId;
 
 use super::ServiceKey;
 use super::service_key::written;
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 
 /// What the signature is for, and nothing else.
 const DOMAIN: &[u8] = b"ephemeral-messenger/moved/v1";
@@ -53,7 +53,7 @@ pub struct Notice {
     to: String,
     /// As it was signed.
     at: String,
-    when: Millis,
+    when: WallTime,
     signature: [u8; 64],
 }
 
@@ -87,7 +87,7 @@ impl Notice {
     ///
     /// # Errors
     /// [`MovedError`] if `to` is no address, or that of the key.
-    pub fn sign(key: &ServiceKey, to: &str, now: Millis) -> Result<Self, MovedError> {
+    pub fn sign(key: &ServiceKey, to: &str, now: WallTime) -> Result<Self, MovedError> {
         let (from, at) = (key.address().to_owned(), now.to_string());
         let signature = key.sign(&signed(&from, to, &at));
         let wire =
@@ -150,7 +150,7 @@ impl Notice {
 
     /// When it was signed, by the signer's clock.
     #[must_use]
-    pub fn at(&self) -> Millis {
+    pub fn at(&self) -> WallTime {
         self.when
     }
 
@@ -183,7 +183,7 @@ impl Notice {
         if wire.from == wire.to {
             return Err(MovedError::Nowhere);
         }
-        let when = Millis::parse(&wire.at).ok_or(MovedError::Time)?;
+        let when = WallTime::parse(&wire.at).ok_or(MovedError::Time)?;
         let bytes = BASE64URL_NOPAD.decode(wire.signature.as_bytes()).ok();
         let signature: [u8; 64] = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(MovedError::Signature)?;
         VerifyingKey::from_bytes(from.as_ref())
@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn moved(from: &ServiceKey, to: &ServiceKey, at: u64) -> Notice {
-        Notice::sign(from, to.address(), Millis(at)).unwrap()
+        Notice::sign(from, to.address(), WallTime(at)).unwrap()
     }
 
     #[test]
@@ -279,7 +279,7 @@ mod tests {
         assert!(says(&text.replace("1970-", "last year ")).contains("`at`"));
         assert!(says(&text.replace("\"from\"", "\"from\":\"x\",\"from\"")).contains("duplicate"));
         assert!(says(&format!("{text}{}", " ".repeat(Notice::MOST_BYTES))).contains("more than"));
-        assert!(matches!(Notice::sign(&old, old.address(), Millis(7)), Err(MovedError::Nowhere)));
+        assert!(matches!(Notice::sign(&old, old.address(), WallTime(7)), Err(MovedError::Nowhere)));
     }
 
     #[test]

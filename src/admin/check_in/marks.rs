@@ -76,14 +76,14 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ephemeral_core::protocol::Millis;
+    use ephemeral_core::protocol::WallTime;
 
     fn marks(checked_in: u64, seen: u64) -> Marks {
-        Marks { checked_in: Millis(checked_in), seen: Millis(seen) }
+        Marks { checked_in: WallTime(checked_in), seen: WallTime(seen) }
     }
 
     fn at(running_ms: u64) -> Moment {
-        Moment { wall: Millis(running_ms), running_ms }
+        Moment { wall: WallTime(running_ms), running_ms }
     }
 
     #[test]

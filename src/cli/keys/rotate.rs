@@ -18,7 +18,7 @@ pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<Stri
 
     let new = ServiceKey::generate().map_err(KeysError::Random)?;
     let path = place.state_dir.join(Notice::FILE);
-    let notice = Notice::sign(&old, new.address(), Clock::System.now())
+    let notice = Notice::sign(&old, new.address(), Clock::System.wall())
         .map_err(|source| KeysError::Moved { path: path.clone(), source })?;
     // One that was signed when this was tried before, and that leads to a key which was never used.
     notices.retain(|earlier| earlier.from() != notice.from());

@@ -2,7 +2,7 @@
 
 use crate::doctor::facts::{ClockFacts, Daemon, Memory, Sync, Unit};
 use crate::doctor::{Finding, Severity};
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 
 const CORE: &str = "process.core_dumps";
 const PRIVILEGES: &str = "process.privileges";
@@ -13,7 +13,7 @@ const TIME: &str = "clock.time";
 const UNIT: &str = "unit.hardening";
 
 /// 2026-01-01: this program is younger, so that a clock which shows an earlier time is wrong.
-const MADE_AFTER: Millis = Millis(1_767_225_600_000);
+const MADE_AFTER: WallTime = WallTime(1_767_225_600_000);
 const HOUR: u64 = 60 * 60 * 1000;
 /// What the shipped unit has at most.
 const GOOD_EXPOSURE: f32 = 1.5;

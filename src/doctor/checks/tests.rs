@@ -10,11 +10,11 @@ use crate::doctor::facts::{
     Bind, ClockFacts, Daemon, Disk, ListenerFacts, Memory, Node, Online, SettingsFacts, State, Swap, Sync, Tor, Unit,
 };
 use crate::doctor::{Severity, worst};
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 
 const HOUR: u64 = 60 * 60 * 1000;
 /// 2026-06-01T00:00:00Z.
-const NOW: Millis = Millis(1_780_272_000_000);
+const NOW: WallTime = WallTime(1_780_272_000_000);
 const GIB: u64 = 1 << 30;
 
 fn directory(path: &str, mode: u32, uid: u32) -> Node {
@@ -229,10 +229,10 @@ fn memory_that_is_not_locked_is_warned_of_where_there_is_swap() {
 
 #[test]
 fn a_clock_that_cannot_be_right_is_a_problem() {
-    assert_eq!(level("clock.time", |facts| facts.clock.now = Millis(1_700_000_000_000)), Severity::Problem);
+    assert_eq!(level("clock.time", |facts| facts.clock.now = WallTime(1_700_000_000_000)), Severity::Problem);
     let consensus = |from: i64| {
         move |facts: &mut Facts| {
-            let from = Millis(NOW.0.strict_add_signed(from * 3_600_000));
+            let from = WallTime(NOW.0.strict_add_signed(from * 3_600_000));
             facts.clock.consensus = Some((from, from.plus(3 * HOUR)));
         }
     };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use crate::doctor::facts::{Disk, Node, State};
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 
 /// Entries that are looked at, and exposed ones that are reported.
 const ENTRIES: usize = 10_000;
@@ -68,7 +68,7 @@ pub(super) fn disk(state_dir: &Path) -> Option<Disk> {
 }
 
 /// From when and until when the directory of the Tor network is valid that Arti has cached.
-pub(super) fn consensus(state_dir: &Path) -> Option<(Millis, Millis)> {
+pub(super) fn consensus(state_dir: &Path) -> Option<(WallTime, WallTime)> {
     let blobs = fs::read_dir(state_dir.join("tor/cache/dir_blobs")).ok()?;
     let named = blobs.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("con"));
     named.filter_map(|entry| validity(&head(&entry.path())?)).max()
@@ -81,10 +81,10 @@ fn head(path: &Path) -> Option<String> {
 }
 
 /// dir-spec, section 3.4.1: `valid-after` and `valid-until`, in UTC.
-fn validity(head: &str) -> Option<(Millis, Millis)> {
+fn validity(head: &str) -> Option<(WallTime, WallTime)> {
     let time = |key: &str| {
         let text = head.lines().find_map(|line| line.strip_prefix(key))?;
-        Millis::parse(&format!("{}Z", text.trim()))
+        WallTime::parse(&format!("{}Z", text.trim()))
     };
     Some((time("valid-after ")?, time("valid-until ")?))
 }
@@ -97,7 +97,7 @@ mod tests {
     fn the_times_in_the_head_of_a_consensus_are_read() {
         let head = "network-status-version 3 microdesc\nvote-status consensus\nconsensus-method 33\n\
                     valid-after 2026-01-02 12:00:00\nfresh-until 2026-01-02 13:00:00\nvalid-until 2026-01-02 15:00:00\n";
-        let noon = Millis(1_767_355_200_000);
+        let noon = WallTime(1_767_355_200_000);
         assert_eq!(validity(head), Some((noon, noon.plus(3 * 60 * 60 * 1000))));
         assert_eq!(validity("valid-after yesterday\n"), None);
     }

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -106,7 +106,7 @@ impl TlsFiles {
     /// Returns what clients will hold against the certificate, a sentence each: that it has expired, or is not for one of
     /// `names`. None where it cannot be read: [`check`](Self::check) says that.
     #[must_use]
-    pub fn concerns(&self, names: &[String], now: Millis) -> Vec<String> {
+    pub fn concerns(&self, names: &[String], now: WallTime) -> Vec<String> {
         let chain = read(&self.cert).unwrap_or_default();
         let Some(Ok(first)) = CertificateDer::pem_slice_iter(&chain).next() else { return Vec::new() };
         let concerns = certificate::concerns(&first, names, now);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 
 /// How far the wall clock may drift from the monotonic one, or a timer be late, before it means something.
 const TOLERANCE: Duration = Duration::from_secs(15);
@@ -17,9 +17,9 @@ pub(super) async fn sleep_until(due: Instant) -> bool {
     loop {
         let start = Instant::now();
         let step = STEP.min(due.saturating_duration_since(start));
-        let wall = Clock::System.now();
+        let wall = Clock::System.wall();
         tokio::time::sleep(step).await;
-        if jumped(step, start.elapsed(), wall, Clock::System.now()) {
+        if jumped(step, start.elapsed(), wall, Clock::System.wall()) {
             return true;
         }
         if Instant::now() >= due {
@@ -30,7 +30,7 @@ pub(super) async fn sleep_until(due: Instant) -> bool {
 
 /// Whether a sleep of `asked`, which took `elapsed` on the monotonic clock, was longer than that or in another time.
 /// The monotonic clock stands still while a machine is suspended; the wall clock does not.
-fn jumped(asked: Duration, elapsed: Duration, before: Millis, after: Millis) -> bool {
+fn jumped(asked: Duration, elapsed: Duration, before: WallTime, after: WallTime) -> bool {
     let expected = before.0.saturating_add(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
     let drift = Duration::from_millis(after.0.abs_diff(expected));
     drift > TOLERANCE || elapsed.saturating_sub(asked) > TOLERANCE
@@ -57,23 +57,23 @@ mod tests {
 
     #[test]
     fn an_ordinary_sleep_is_no_jump() {
-        assert!(!jumped(SECOND, SECOND, Millis(HOUR_MS), Millis(HOUR_MS + 1000)));
-        assert!(!jumped(SECOND, SECOND * 3, Millis(HOUR_MS), Millis(HOUR_MS + 2500)));
+        assert!(!jumped(SECOND, SECOND, WallTime(HOUR_MS), WallTime(HOUR_MS + 1000)));
+        assert!(!jumped(SECOND, SECOND * 3, WallTime(HOUR_MS), WallTime(HOUR_MS + 2500)));
     }
 
     #[test]
     fn a_suspended_machine_is_noticed() {
-        assert!(jumped(SECOND, SECOND, Millis(HOUR_MS), Millis(2 * HOUR_MS)));
+        assert!(jumped(SECOND, SECOND, WallTime(HOUR_MS), WallTime(2 * HOUR_MS)));
     }
 
     #[test]
     fn a_clock_that_is_set_back_is_noticed() {
-        assert!(jumped(SECOND, SECOND, Millis(2 * HOUR_MS), Millis(HOUR_MS)));
+        assert!(jumped(SECOND, SECOND, WallTime(2 * HOUR_MS), WallTime(HOUR_MS)));
     }
 
     #[test]
     fn a_paused_process_is_noticed() {
-        assert!(jumped(SECOND, SECOND * 60, Millis(HOUR_MS), Millis(HOUR_MS + 60_000)));
+        assert!(jumped(SECOND, SECOND * 60, WallTime(HOUR_MS), WallTime(HOUR_MS + 60_000)));
     }
 
     #[tokio::test(start_paused = true)]

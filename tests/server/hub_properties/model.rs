@@ -1,6 +1,5 @@
 //! A hub with its expiring task, sessions that behave as a pump does, and a model of what each of them has to be sent.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,11 +8,13 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{self, Accepted, Collected, Hub, JoinError, SessionEnd, SessionHandle, Wakes};
+use ephemeral::hub::{self, Collected, Hub, Joined, SessionHandle, Wakes};
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
-use ephemeral_core::session::{Draft, Refusal, Submission};
-use ephemeral_core::store::{self, StoreStats};
+use ephemeral_core::protocol::{Fingerprint, Millis, WallTime, WireTime};
+use ephemeral_core::session::Established;
+use ephemeral_core::store::{
+    self, Accepted, AcknowledgeError, JoinError, NewMessage, SessionEnd, StoreStats, SubmitError,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ use tokio::task::AbortHandle;
 pub(crate) const PEOPLE: u8 = 3;
 /// Sessions there may be.
 const SESSIONS: usize = 2;
-const START: Millis = Millis(1_767_355_200_000);
+const START: WallTime = WallTime(1_767_355_200_000);
 
 /// What can happen at a hub.
 #[derive(Debug, Clone)]
@@ -139,7 +140,7 @@ impl Model {
     pub(crate) fn new() -> Self {
         let rate = Rate::new(1_000_000, 1_000_000);
         let settings = hub::Config { bounds: store::Config::default(), rate, sessions: SESSIONS };
-        let hub = Hub::new(settings, Clock::anchored(START)).expect("random numbers");
+        let hub = Hub::new(settings, Clock::exact(START)).expect("random numbers");
         let expiring = Arc::clone(&hub);
         let expiring = tokio::spawn(async move { expiring.keep_expiring().await }).abort_handle();
         let (wakes, kept, sessions, replaced) = (Wakes::default(), Vec::new(), BTreeMap::new(), Vec::new());
@@ -176,7 +177,7 @@ impl Model {
     }
 
     fn join(&mut self, who: u8, receipts: bool, window: u32) -> Check {
-        let (session_handle, pending) = match self.hub.join(fingerprint(who), receipts, window) {
+        let Joined { session_handle, pending, .. } = match self.hub.join(fingerprint(who), receipts, window) {
             Ok(joined) => joined,
             Err(error) => {
                 prop_assert_eq!(error, JoinError::Overloaded);
@@ -215,21 +216,19 @@ impl Model {
         let id = format!("id-{id}");
         let (now, content) = (self.hub.now(), format!("message {}", self.accepted));
         let expires_at = now.plus(1000 * u64::from(ttl_s));
-        let refusal = Refusal::new(ErrorCode::ContentEmpty, "the content is empty");
-        let draft = Draft { to: fingerprint(to), escaped_content: content.clone().into(), expires_at };
-        let verdict = if by_the_rules { Ok(draft) } else { Err(refusal) };
-        let submission = Submission { id: Cow::Borrowed(&id), named: true, verdict };
-        let answer =
-            session.session_handle.submit(&submission, &mut self.wakes).map_err(|gone| fail("submit", gone))?;
+        let escaped_content = content.clone().into();
+        let message = NewMessage { to: fingerprint(to), escaped_content, expires_at, given: None };
+        let answer = session.session_handle.submit(&id, by_the_rules.then_some(&message), &mut self.wakes);
+        let answer = answer.map(|Accepted { expires_at, duplicate }| (exact(expires_at), duplicate));
         let known = self.kept.iter().find(|message| message.from == from && message.id == id);
         if let Some(Message { expires_at, .. }) = known {
-            prop_assert_eq!(answer, Ok(Accepted { expires_at: *expires_at, duplicate: true }), "the first one counts");
+            prop_assert_eq!(answer, Ok((*expires_at, true)), "the first one counts");
         } else if !by_the_rules {
-            prop_assert_eq!(answer, Err(refusal));
+            prop_assert_eq!(answer, Err(SubmitError::NoMessage));
         } else if to == PEOPLE {
-            prop_assert_eq!(answer.map_err(|refusal| refusal.code), Err(ErrorCode::InvalidRecipient));
+            prop_assert_eq!(answer, Err(SubmitError::NotAKey));
         } else {
-            prop_assert_eq!(answer, Ok(Accepted { expires_at, duplicate: false }));
+            prop_assert_eq!(answer, Ok((expires_at, false)));
             let (number, accepted_at) = (self.accepted, now);
             self.kept.push(Message {
                 number,
@@ -251,12 +250,11 @@ impl Model {
     fn acknowledge(&mut self, who: u8, place: u8) -> Check {
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
         let Some((_, seq)) = session.sent.get(usize::from(place) % session.sent.len().max(1)).copied() else {
-            let answer =
-                session.session_handle.acknowledge(u64::MAX, &mut self.wakes).map_err(|gone| fail("ack", gone))?;
-            prop_assert_eq!(answer.map_err(|refusal| refusal.code), Err(ErrorCode::Malformed));
+            let answer = session.session_handle.acknowledge(u64::MAX, &mut self.wakes);
+            prop_assert_eq!(answer, Err(AcknowledgeError::NeverDelivered));
             return Ok(());
         };
-        let answer = session.session_handle.acknowledge(seq, &mut self.wakes).map_err(|gone| fail("ack", gone))?;
+        let answer = session.session_handle.acknowledge(seq, &mut self.wakes);
         prop_assert_eq!(answer, Ok(()));
         session.collect = true;
         let (receipts, at) = (session.receipts, self.hub.now());
@@ -275,7 +273,7 @@ impl Model {
     fn collect(&mut self, who: u8, budget: usize) -> Check {
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
         let Collected { frames, more } =
-            session.session_handle.collect(budget, &mut self.wakes).map_err(|gone| fail("collect", gone))?;
+            collect(&session.session_handle, budget, &mut self.wakes).map_err(|gone| fail("collect", gone))?;
         let but_the_last: usize = frames.iter().rev().skip(1).map(String::len).sum();
         prop_assert!(but_the_last < budget, "more than the budget");
         for frame in frames {
@@ -320,7 +318,7 @@ impl Model {
             let delivery_type = if stored { "stored" } else { "direct" };
             let expected = json!({
                 "type": "message", "id": message.id, "from": fingerprint(message.from), "to": fingerprint(who),
-                "content": message.content, "timestamp": message.accepted_at, "expires_at": message.expires_at,
+                "content": message.content, "timestamp": written(message.accepted_at), "expires_at": written(message.expires_at),
                 "delivery_type": delivery_type, "seq": seq,
             });
             prop_assert_eq!(frame, &expected);
@@ -358,17 +356,17 @@ impl Model {
         for session in self.sessions.values_mut() {
             session.poll();
             if !session.collect {
-                let missed = session
-                    .session_handle
-                    .collect(usize::MAX, &mut self.wakes)
+                let missed = collect(&session.session_handle, usize::MAX, &mut self.wakes)
                     .map_err(|gone| fail("collect", gone))?;
                 prop_assert!(missed.frames.is_empty(), "a wake was lost: {:?}", missed.frames);
             }
         }
         for older in &self.replaced {
             prop_assert_eq!(older.session_handle.is_over(), Err(SessionEnd::Replaced));
-            prop_assert_eq!(older.session_handle.acknowledge(1, &mut self.wakes), Err(SessionEnd::Replaced));
-            prop_assert_eq!(older.session_handle.collect(1, &mut self.wakes).map(|_| ()), Err(SessionEnd::Replaced));
+            let over = AcknowledgeError::Ended(SessionEnd::Replaced);
+            prop_assert_eq!(older.session_handle.acknowledge(1, &mut self.wakes), Err(over));
+            let collected = collect(&older.session_handle, 1, &mut self.wakes).map(|_| ());
+            prop_assert_eq!(collected, Err(SessionEnd::Replaced));
         }
         Ok(())
     }
@@ -381,7 +379,8 @@ impl Model {
             session.poll();
             prop_assert!(session.collect, "a session is not told to end");
             prop_assert_eq!(session.session_handle.is_over(), Err(SessionEnd::Draining));
-            prop_assert_eq!(session.session_handle.collect(1, &mut self.wakes).map(|_| ()), Err(SessionEnd::Draining));
+            let collected = collect(&session.session_handle, 1, &mut self.wakes).map(|_| ());
+            prop_assert_eq!(collected, Err(SessionEnd::Draining));
         }
         self.hub.erase();
         prop_assert_eq!(self.hub.figures(), (0, StoreStats::default()));
@@ -402,5 +401,23 @@ fn fail(what: &str, gone: SessionEnd) -> TestCaseError {
 }
 
 fn receipt(message: &Message, status: &str, at: Millis) -> Value {
-    json!({"type": "receipt", "id": message.id, "to": fingerprint(message.to), "status": status, "at": at})
+    json!({"type": "receipt", "id": message.id, "to": fingerprint(message.to), "status": status, "at": written(at)})
+}
+
+/// The exact time behind one of the server's own.
+fn exact(time: WireTime) -> Millis {
+    match time {
+        WireTime::Own { at, .. } => at,
+        WireTime::Given(_) => panic!("no sender wrote a time"),
+    }
+}
+
+/// A time as it goes over the wire: this clock's are exact.
+fn written(time: Millis) -> String {
+    START.plus(time.since(Clock::UP)).to_string()
+}
+
+fn collect(session_handle: &SessionHandle, budget: usize, wakes: &mut Wakes) -> Result<Collected, SessionEnd> {
+    let clocks = Clock::exact(START).read();
+    session_handle.collect(budget, wakes, |delivery| Established::frame(delivery, &clocks))
 }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus};
+use ephemeral_core::protocol::{DeliveryType, Fingerprint, Millis, ReceiptStatus, WireTime};
 use ephemeral_core::store::{
-    self, ACCOUNT_COST, AccountId, Completion, Deposited, Letter, NeverDelivered, Next, RECORD_COST, Seed, Store,
+    self, ACCOUNT_COST, AccountId, Completion, Deposited, NeverDelivered, NewMessage, Next, RECORD_COST, Seed, Store,
     StoreStats,
 };
 use proptest::prelude::*;
@@ -262,12 +262,14 @@ impl Model {
         let content = format!("#{}.{}", self.accepted, ".".repeat(usize::from(padding)));
         let now = self.tells_the_time();
         let life = 1000 * u64::from(ttl_s);
-        let letter = Letter { id: &id, to: fingerprint(to), escaped_content: &content, expires_at: now.plus(life) };
+        let escaped_content = content.clone().into();
+        let message = NewMessage { to: fingerprint(to), escaped_content, expires_at: now.plus(life), given: None };
         let before = self.store.figures();
         let refusals = self.refusals(from, to, id.len(), content.len());
         let granted = self.granted(life);
-        match self.store.deposit(now, sender, &letter) {
+        match self.store.deposit(now, sender, &id, &message) {
             Ok(Deposited { online, expires_at }) => {
+                let expires_at = exact(expires_at);
                 prop_assert_eq!(online, self.sessions.get(&to).map(|session| session.account), "who is to be woken");
                 prop_assert_eq!(refusals, [], "accepted, against the rules");
                 prop_assert_eq!(expires_at, self.seen.plus(granted), "the life that is granted");
@@ -325,7 +327,10 @@ impl Model {
                 prop_assert_eq!(sent.delivery_type, delivery_type);
                 prop_assert_eq!((sent.from, sent.to), (fingerprint(message.from), fingerprint(message.to)));
                 prop_assert_eq!((sent.id, sent.escaped_content), (message.id.as_str(), message.content.as_str()));
-                prop_assert_eq!((sent.timestamp, sent.expires_at), (message.accepted_at, message.expires_at));
+                prop_assert_eq!(
+                    (exact(sent.timestamp), exact(sent.expires_at)),
+                    (message.accepted_at, message.expires_at)
+                );
                 if let Some(seq) = message.seq {
                     prop_assert_eq!(sent.seq, seq, "delivered again under another number");
                 } else {
@@ -381,7 +386,7 @@ impl Model {
                 }
             }
         }
-        prop_assert_eq!(ended, expected, "receipts of an ack");
+        prop_assert_eq!(told(&ended), expected, "receipts of an ack");
         if valid {
             self.acknowledged.insert(who, earlier.max(seq));
         }
@@ -396,7 +401,7 @@ impl Model {
         prop_assert!(!more, "so little is done at once");
         self.expired_up_to = self.seen;
         let seen = self.seen;
-        prop_assert!(ended.is_sorted_by_key(|ended| ended.at), "ends are told in their order");
+        prop_assert!(ended.is_sorted_by_key(|ended| exact(ended.at)), "ends are told in their order");
         let mut expected = Vec::new();
         for message in self.kept.extract_if(.., |message| message.expires_at <= seen) {
             // What was taken in secret ends for its sender as if nobody had taken it.
@@ -404,7 +409,8 @@ impl Model {
                 expected.push(end(sender, &message, ReceiptStatus::Expired, message.expires_at));
             }
         }
-        let order = |ended: &Completion| (ended.at, ended.sender.index(), ended.id.clone());
+        let mut ended = told(&ended);
+        let order = |(sender, id, _, _, at): &End| (*at, sender.index(), id.clone());
         ended.sort_by_key(order);
         expected.sort_by_key(order);
         prop_assert_eq!(ended, expected, "receipts of what expired");
@@ -436,7 +442,12 @@ impl Model {
                     let is_it = |kept: &&Kept| kept.from == who && kept.id == id && kept.expires_at > self.seen;
                     let kept = self.kept.iter().find(is_it);
                     let expires_at = kept.map(|message| message.expires_at);
-                    prop_assert_eq!(self.store.known(session.account, &id), expires_at, "the memory of {}", id);
+                    prop_assert_eq!(
+                        self.store.known(session.account, &id).map(exact),
+                        expires_at,
+                        "the memory of {}",
+                        id
+                    );
                 }
             }
             self.check_shares(who)?;
@@ -462,6 +473,22 @@ fn counted(message: &Kept) -> usize {
     RECORD_COST + if message.counts() { message.id.len() + message.content.len() } else { 0 }
 }
 
-fn end(sender: &Session, message: &Kept, status: ReceiptStatus, at: Millis) -> Completion {
-    Completion { sender: sender.account, id: message.id.clone(), to: fingerprint(message.to), status, at }
+/// Sender, id, recipient, which end, and when.
+type End = (AccountId, String, Fingerprint, ReceiptStatus, Millis);
+
+fn end(sender: &Session, message: &Kept, status: ReceiptStatus, at: Millis) -> End {
+    (sender.account, message.id.clone(), fingerprint(message.to), status, at)
+}
+
+fn told(ended: &[Completion]) -> Vec<End> {
+    let told = |ended: &Completion| (ended.sender, ended.id.clone(), ended.to, ended.status, exact(ended.at));
+    ended.iter().map(told).collect()
+}
+
+/// The exact time behind one of the server's own.
+fn exact(time: WireTime) -> Millis {
+    match time {
+        WireTime::Own { at, .. } => at,
+        WireTime::Given(_) => panic!("no sender wrote a time"),
+    }
 }

@@ -17,7 +17,7 @@ use ephemeral::hub::{self, Hub};
 use ephemeral::pump;
 use ephemeral::transport::{Incoming, Listener, Peer};
 use ephemeral_core::limits::{self, Rate};
-use ephemeral_core::protocol::{Challenge, Fingerprint, Millis};
+use ephemeral_core::protocol::{Challenge, Fingerprint, MINUTE_MS, Millis, WallTime};
 use ephemeral_core::session;
 use ephemeral_core::store;
 use serde_json::{Value, json};
@@ -32,7 +32,9 @@ pub use answer::Answer;
 pub use socket::{Socket, seq};
 
 /// 2026-01-02T12:00:00Z, when every rig is made.
-pub const START: Millis = Millis(1_767_355_200_000);
+pub const START: WallTime = WallTime(1_767_355_200_000);
+/// What the hub's own clock shows then.
+pub const UP: Millis = Clock::UP;
 /// The `Host` of every request, unless a test says otherwise.
 pub const HOST: &str = "localhost";
 
@@ -55,6 +57,8 @@ pub struct Options {
     pub moved: Option<bytes::Bytes>,
     /// Bytes that fit between server and client: small, and a client that does not read is noticed soon.
     pub pipe: usize,
+    /// Whether times go over the wire as they are, and not to the minute.
+    pub exact_times: bool,
 }
 
 impl Default for Options {
@@ -68,6 +72,7 @@ impl Default for Options {
             unauthenticated: 1000,
             moved: None,
             pipe: 1 << 20,
+            exact_times: false,
         }
     }
 }
@@ -93,6 +98,8 @@ pub struct Rig {
     pub server: Arc<Server>,
     /// Who is online, and the store.
     pub hub: Arc<Hub>,
+    /// The clocks of both.
+    pub clock: Clock,
     /// What `/health` says.
     pub health: watch::Sender<Health>,
     /// Where connections are said to come from.
@@ -127,7 +134,8 @@ impl Rig {
     pub fn with(options: Options) -> Self {
         let rate = Rate::new(options.rules.messages_per_minute, options.rules.message_burst);
         let settings = hub::Config { bounds: options.bounds, rate, sessions: options.sessions };
-        let hub = Hub::new(settings, Clock::anchored(START)).unwrap();
+        let clock = if options.exact_times { Clock::exact(START) } else { Clock::anchored(START) };
+        let hub = Hub::new(settings, clock.clone()).unwrap();
         let (health, health_now) = watch::channel(Health::Healthy);
         let server = Server::new(Setup {
             hub: Arc::clone(&hub),
@@ -147,6 +155,7 @@ impl Rig {
         Self {
             server,
             hub,
+            clock,
             health,
             listener: Arc::new(Listener::clearnet("127.0.0.1:8443".parse().unwrap(), &[])),
             pipe: options.pipe,
@@ -292,6 +301,15 @@ pub async fn pass(seconds: u64) {
 /// A time as the server writes it: so many milliseconds after the start.
 pub fn at(milliseconds: u64) -> String {
     START.plus(milliseconds).to_string()
+}
+
+/// Asserts that a time as the server writes its own is this one, so many milliseconds after the start, to the minute.
+#[track_caller]
+pub fn assert_near(written: &Value, milliseconds: u64) {
+    let time = WallTime::parse(written.as_str().unwrap()).unwrap();
+    assert_eq!(time.0 % MINUTE_MS, 0, "{written} is no whole minute");
+    let exact = START.plus(milliseconds);
+    assert!(time.0.abs_diff(exact.0) < MINUTE_MS, "{written} is a minute or more from {exact}");
 }
 
 /// The smallest frame that carries something.

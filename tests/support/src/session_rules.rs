@@ -4,15 +4,19 @@ use std::sync::LazyLock;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use ed25519_dalek::SigningKey;
-use ephemeral_core::protocol::{Challenge, ErrorCode, Fingerprint, Millis, Sanitize};
-use ephemeral_core::session::{self, Action, AwaitingAuth, Established};
+use ephemeral_core::protocol::{
+    Challenge, ClockReading, ErrorCode, Fingerprint, MINUTE_MS, Millis, Sanitize, WallTime,
+};
+use ephemeral_core::session::{self, Acknowledgement, Action, AwaitingAuth, Established};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// The `Host` with which the session was opened.
 pub const HOST: &str = "example.onion";
 /// The time at which everything is said: 2026-01-02T12:00:00Z.
-pub const NOW: Millis = Millis(1_767_355_200_000);
+pub const NOW: WallTime = WallTime(1_767_355_200_000);
+/// The same by both clocks.
+pub const CLOCKS: ClockReading = ClockReading { steady: Millis(5_000_000), wall: NOW, resolution_ms: MINUTE_MS };
 /// Bytes of content, at most.
 pub const CONTENT_BYTES: usize = 100;
 
@@ -77,15 +81,18 @@ fn value(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
-/// A whole number; beyond the range of the server's it is the largest of these.
+/// A whole number, however it is written; beyond the range of the server's it is the largest of these.
 fn integer(json: &Value, name: &str) -> Option<i64> {
-    json[name].as_i64().or_else(|| json[name].as_u64().map(|_| i64::MAX))
+    let exact = |number: &f64| number.trunc() == *number && (-(2_f64.powi(53))..=2_f64.powi(53)).contains(number);
+    let whole = |number: f64| format!("{number:.0}").parse().ok();
+    let value = &json[name];
+    value.as_i64().or_else(|| value.as_u64().map(|_| i64::MAX)).or_else(|| value.as_f64().filter(exact).and_then(whole))
 }
 
 /// `Some` with the time that was asked for, however far away; `None` where it is not a time.
-fn asked_expiry(json: &Value) -> Option<Millis> {
+fn asked_expiry(json: &Value) -> Option<WallTime> {
     match (text(json, "expires_at"), integer(json, "ttl_s")) {
-        (Some(time), None) => Millis::parse(time),
+        (Some(time), None) => WallTime::parse(time),
         (None, Some(ttl)) => Some(NOW.plus(u64::try_from(ttl).unwrap_or(0).saturating_mul(1000))),
         (None, None) => Some(NOW.plus(600_000)),
         (Some(_), Some(_)) => None,
@@ -120,19 +127,19 @@ fn is_justified(refusal: ErrorCode, json: &Value, rules: &session::Config) -> bo
 
 /// Whatever the text, the action follows from it.
 pub fn check_action(text: &str, rules: &session::Config) {
-    match session().on_text(text, rules, NOW) {
-        Action::Reply { frame: reply, .. } => {
-            let reply: Value = serde_json::from_str(&reply).expect("JSON");
+    match session().on_text(text, rules, &CLOCKS) {
+        Action::Reply(reply) => {
+            let reply: Value = serde_json::from_str(&reply.frame).expect("JSON");
             assert_eq!(&reply["type"], "error");
             assert!(matches!(reply["code"].as_str(), Some("malformed" | "unknown_type" | "invalid_id")));
             assert!(reply["message"].as_str().is_some_and(|message| !message.is_empty()));
             assert!(reply["id"].is_null() || reply["id"].as_str().is_some_and(is_id));
         }
-        Action::Acknowledge { seq, id } => {
+        Action::Acknowledge(Acknowledgement { seq, id }) => {
             let Some(json) = value(text) else { return };
             assert_eq!(&json["type"], "ack");
             assert_eq!(id.as_deref(), json["id"].as_str().filter(|id| is_id(id)), "an error would carry the id");
-            assert_eq!(json["seq"].as_u64().map(|seq| seq.min(i64::MAX as u64)), Some(seq));
+            assert_eq!(integer(&json, "seq").and_then(|known| u64::try_from(known).ok()), Some(seq));
         }
         Action::Submit(submission) => {
             let Some(json) = value(text) else { return };
@@ -143,7 +150,7 @@ pub fn check_action(text: &str, rules: &session::Config) {
                 Err(refusal) => {
                     assert!(is_justified(refusal.code, &json, rules), "{:?} without reason", refusal.code);
                 }
-                Ok(draft) => {
+                Ok(message) => {
                     use ErrorCode as Code;
                     for code in [
                         Code::Malformed,
@@ -158,11 +165,14 @@ pub fn check_action(text: &str, rules: &session::Config) {
                         assert!(!is_justified(code, &json, rules), "accepted in spite of {:?}", code);
                     }
                     let asked = asked_expiry(&json).expect("a time");
-                    assert!(draft.expires_at > NOW && draft.expires_at <= NOW.plus(3_600_000));
-                    assert_eq!(draft.expires_at, asked.min(NOW.plus(3_600_000)));
-                    assert_eq!(draft.to.to_string(), json["to"].as_str().expect("a text").to_lowercase());
+                    let (expires_at, latest) = (CLOCKS.wall_at(message.expires_at), NOW.plus(3_600_000));
+                    assert!(expires_at > NOW && expires_at <= latest);
+                    assert_eq!(expires_at, asked.min(latest));
+                    let given = json["expires_at"].is_string() && asked <= latest;
+                    assert_eq!(message.given, given.then_some(asked), "what the sender wrote is echoed");
+                    assert_eq!(message.to.to_string(), json["to"].as_str().expect("a text").to_lowercase());
                     let read: String =
-                        serde_json::from_str(&format!("\"{}\"", *draft.escaped_content)).expect("a JSON string");
+                        serde_json::from_str(&format!("\"{}\"", *message.escaped_content)).expect("a JSON string");
                     let sent = json["content"].as_str().expect("a text");
                     let clean: String = sent.chars().filter(|&character| !is_control(character)).collect();
                     assert_eq!(&read, &clean, "the content that is kept");
@@ -176,9 +186,11 @@ pub fn check_action(text: &str, rules: &session::Config) {
 /// What an object is answered with, as section 3 has it: `Err` with the code of the error.
 pub fn expected(json: &Value) -> Result<&'static str, &'static str> {
     let is_text = |name: &str| json[name].is_null() || json[name].is_string();
-    let is_integer = |name: &str| json[name].is_null() || json[name].is_i64() || json[name].is_u64();
+    let is_integer = |name: &str| json[name].is_null() || integer(json, name).is_some();
     match &json["type"] {
-        Value::String(kind) if kind == "ack" => json["seq"].as_u64().map(|_| "ack").ok_or("malformed"),
+        Value::String(kind) if kind == "ack" => {
+            integer(json, "seq").filter(|seq| *seq >= 0).map(|_| "ack").ok_or("malformed")
+        }
         Value::String(kind) if kind == "auth" => Err("malformed"),
         Value::String(kind) if kind != "message" => Err("unknown_type"),
         Value::Null | Value::String(_) => {

@@ -125,7 +125,7 @@ fn the_outbox_is_bounded_and_picky() {
     assert_eq!(outbox.push(&large), Err(OutboxError::TooLarge));
     let unnamed = Outgoing { id: None, ..message("a") };
     for _ in 1..Outbox::MAX_MESSAGES {
-        assert!(is_well_formed_id(&outbox.push(&unnamed).unwrap()));
+        assert!(is_message_id(&outbox.push(&unnamed).unwrap()));
     }
     assert_eq!(outbox.push(&unnamed), Err(OutboxError::Full));
 }

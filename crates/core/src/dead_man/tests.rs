@@ -14,7 +14,7 @@ struct Machine {
 impl Machine {
     /// One that was checked in on now.
     fn new(after_days: u32) -> Self {
-        let now = Moment { wall: Millis(START), running_ms: 0 };
+        let now = Moment { wall: WallTime(START), running_ms: 0 };
         let switch = DeadMan::new(Config { after_days, keys: false }, None, now).expect("a switch");
         Self { now, switch }
     }
@@ -36,7 +36,7 @@ impl Machine {
 
     /// The clock jumps.
     fn set(&mut self, wall: u64) -> Verdict {
-        self.now.wall = Millis(wall);
+        self.now.wall = WallTime(wall);
         self.look()
     }
 
@@ -51,7 +51,7 @@ impl Machine {
 
 #[test]
 fn there_is_none_unless_it_was_asked_for() {
-    let now = Moment { wall: Millis(START), running_ms: 0 };
+    let now = Moment { wall: WallTime(START), running_ms: 0 };
     assert!(DeadMan::new(Config::default(), None, now).is_none());
 }
 
@@ -126,7 +126,7 @@ fn a_clock_that_is_put_right_again_counts_for_nothing() {
 fn a_machine_that_begins_in_1970_and_then_learns_the_time_goes_on_where_it_was() {
     let mut machine = Machine::new(4);
     machine.run_hours(24);
-    machine.now.wall = Millis(0);
+    machine.now.wall = WallTime(0);
     assert_eq!(machine.restart_after(0), Verdict::Quiet);
     assert_eq!(machine.set(START + 25 * HOUR_MS), Verdict::Quiet);
     assert_eq!(machine.switch.figures().left_s, 71 * 3600);
@@ -156,7 +156,7 @@ fn a_machine_that_was_off_for_too_long_leaves_a_day_and_one_that_was_off_for_an_
 
 #[test]
 fn marks_are_two_times_and_nothing_else() {
-    let marks = Marks { checked_in: Millis(START), seen: Millis(START + 1) };
+    let marks = Marks { checked_in: WallTime(START), seen: WallTime(START + 1) };
     assert_eq!(marks.write(), "2026-01-02T12:00:00.000Z\n2026-01-02T12:00:00.001Z\n");
     assert_eq!(Marks::read(&marks.write()), Some(marks));
     assert!(marks.write().len() <= Marks::BYTES);

@@ -1,12 +1,14 @@
 //! What a client may send: the frame's shape. What its values mean is the session's matter.
 
+mod torn;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::ErrorCode;
+use super::{ErrorCode, is_message_id};
 
 /// A frame of a client, its fields of the right types.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct MessageFrame<'frame> {
     pub to: Option<Cow<'frame, str>>,
     /// What is carried.
     pub content: Option<Cow<'frame, str>>,
+    /// Whether the content has one half of a surrogate pair, so that it cannot be delivered as it was sent.
+    pub content_is_torn: bool,
     /// RFC 3339.
     pub expires_at: Option<Cow<'frame, str>>,
     /// Seconds.
@@ -69,24 +73,16 @@ pub struct FrameError {
 
 impl<'frame> ClientFrame<'frame> {
     /// Reads one text frame: a JSON object. Unknown fields are ignored, `null` counts as absent, a known field that
-    /// stands there twice is an error. What is ignored is skipped without recursion, however deep it nests.
+    /// stands there twice is an error. What is ignored is skipped without recursion, however deep it nests. Half of a
+    /// surrogate pair and a number beyond every float are JSON, too, and wrong only where they stand in a known field.
     ///
     /// # Errors
     /// [`FrameError`] with what to tell the client.
     pub fn parse(text: &'frame str) -> Result<Self, FrameError> {
-        let fields: Fields<'frame> = serde_json::from_str(text).map_err(|_| FrameError {
-            code: ErrorCode::Malformed,
-            message: "the frame is not a JSON object",
-            id: None,
-        })?;
+        let fields: Fields<'frame> = serde_json::from_str(text).or_else(|_| Fields::mended(text))?;
         let id = fields.id.well_formed_id().map(Cow::into_owned);
         fields.into_frame().map_err(|(code, message)| FrameError { code, message, id })
     }
-}
-
-/// 1 to 64 of `A-Za-z0-9_-`.
-fn is_well_formed_id(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 /// A field's value, as far as any frame cares. A wrong type is not yet an error: the field may not belong to the
@@ -106,8 +102,18 @@ type Wrong = (ErrorCode, &'static str);
 impl<'frame> Value<'frame> {
     fn well_formed_id(&self) -> Option<Cow<'frame, str>> {
         match self {
-            Self::Text(id) if is_well_formed_id(id) => Some(id.clone()),
+            Self::Text(id) if is_message_id(id) => Some(id.clone()),
             _ => None,
+        }
+    }
+
+    fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Absent => Value::Absent,
+            Self::Bool(bool) => Value::Bool(bool),
+            Self::Integer(integer) => Value::Integer(integer),
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::Other => Value::Other,
         }
     }
 
@@ -144,11 +150,21 @@ macro_rules! fields {
             $($name: Value<'frame>,)*
             /// Whether one of them stands there twice.
             twice: bool,
+            /// Whether `content` has one half of a surrogate pair.
+            content_is_torn: bool,
         }
 
         impl<'frame> Fields<'frame> {
             fn slot(&mut self, key: &str) -> Option<&mut Value<'frame>> {
                 match key { $($key => Some(&mut self.$name),)* _ => None }
+            }
+
+            fn into_owned(self) -> Fields<'static> {
+                Fields {
+                    $($name: self.$name.into_owned(),)*
+                    twice: self.twice,
+                    content_is_torn: self.content_is_torn,
+                }
             }
         }
     };
@@ -156,6 +172,19 @@ macro_rules! fields {
 fields! {
     kind = "type", id = "id", from = "from", to = "to", content = "content", expires_at = "expires_at", ttl_s = "ttl_s",
     delivery_type = "delivery_type", seq = "seq", signature = "signature", receipts = "receipts", window = "window",
+}
+
+impl Fields<'static> {
+    /// Reads what is JSON, but holds what no value can.
+    fn mended(text: &str) -> Result<Self, FrameError> {
+        let no_object =
+            || FrameError { code: ErrorCode::Malformed, message: "the frame is not a JSON object", id: None };
+        let mended = torn::mended(text).ok_or_else(no_object)?;
+        let mut fields: Fields<'_> = serde_json::from_str(&mended).map_err(|_| no_object())?;
+        // A frame that has that character besides, and a half elsewhere, is refused for the one or the other.
+        fields.content_is_torn = matches!(&fields.content, Value::Text(text) if text.contains(torn::STAND_IN));
+        Ok(fields.into_owned())
+    }
 }
 
 impl<'frame> Fields<'frame> {
@@ -189,12 +218,13 @@ impl<'frame> Fields<'frame> {
             from: self.from.text("`from` is not a string")?,
             to: self.to.text("`to` is not a string")?,
             content: self.content.text("`content` is not a string")?,
+            content_is_torn: self.content_is_torn,
             expires_at: self.expires_at.text("`expires_at` is not a string")?,
             ttl_s: self.ttl_s.integer("`ttl_s` is not an integer")?,
             delivery_type: self.delivery_type.text("`delivery_type` is not a string")?,
             id,
         };
-        if frame.id.as_deref().is_some_and(|id| !is_well_formed_id(id)) {
+        if frame.id.as_deref().is_some_and(|id| !is_message_id(id)) {
             return Err((ErrorCode::InvalidId, "`id` is 1 to 64 of A-Z, a-z, 0-9, _ and -"));
         }
         Ok(ClientFrame::Message(frame))
@@ -266,8 +296,8 @@ impl<'de> Deserialize<'de> for Value<'de> {
             fn visit_i64<E>(self, integer: i64) -> Result<Self::Value, E> {
                 Ok(Value::Integer(integer))
             }
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Value::Other)
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(integer(number).map_or(Value::Other, Value::Integer))
             }
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
                 Ok(Value::Absent)
@@ -283,6 +313,15 @@ impl<'de> Deserialize<'de> for Value<'de> {
         }
         deserializer.deserialize_any(Any)
     }
+}
+
+/// Returns a number as an integer, if it is one: `3600.0` and `36e2` are. Beyond 2^53 nobody can tell.
+fn integer(number: f64) -> Option<i64> {
+    /// 2^53.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    // Exact, as was checked.
+    #[allow(clippy::cast_possible_truncation)]
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fingerprint, Millis};
+use super::{ClockReading, Fingerprint, WallTime, WireTime};
 
 /// The first frame: prove that you are who you say.
 #[derive(Debug, Serialize)]
@@ -30,8 +30,8 @@ pub struct WelcomeFrame<'frame> {
     pub epoch: &'frame str,
     /// Messages waiting.
     pub pending: usize,
-    /// What time the server has.
-    pub server_time: Millis,
+    /// The server's time, to the minute.
+    pub server_time: WallTime,
     /// The values in force for this session.
     pub limits: SessionLimits,
 }
@@ -56,8 +56,8 @@ pub struct SessionLimits {
 pub struct AcceptedFrame<'frame> {
     /// The message's id: the sender's, or the one that the server made.
     pub id: &'frame str,
-    /// The time in force.
-    pub expires_at: Millis,
+    /// The time in force: to the minute, unless the sender gave it.
+    pub expires_at: WallTime,
     /// Whether it had been accepted before.
     pub duplicate: bool,
 }
@@ -103,17 +103,17 @@ pub enum ErrorCode {
 }
 
 /// A message has met its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "receipt")]
-pub struct Receipt {
+pub struct ReceiptFrame<'frame> {
     /// The message's.
-    pub id: String,
+    pub id: &'frame str,
     /// Its recipient.
     pub to: Fingerprint,
     /// Which end.
     pub status: ReceiptStatus,
-    /// When.
-    pub at: Millis,
+    /// When, to the minute.
+    pub at: WallTime,
 }
 
 /// A message's end.
@@ -148,9 +148,9 @@ pub struct MessageOut<'message> {
     /// What is carried, as the inside of a JSON string.
     pub escaped_content: &'message str,
     /// When it was accepted.
-    pub timestamp: Millis,
+    pub timestamp: WireTime,
     /// When it will be gone.
-    pub expires_at: Millis,
+    pub expires_at: WireTime,
     /// Whether it waited.
     pub delivery_type: DeliveryType,
     /// Its place in the mailbox.
@@ -158,10 +158,10 @@ pub struct MessageOut<'message> {
 }
 
 impl MessageOut<'_> {
-    /// The frame's text. Written by hand, since this is the one frame that content goes through: nothing is escaped
-    /// twice, and nothing is allocated twice.
+    /// Returns the frame's text, its times by this reading of the clocks. Written by hand, since this is the one frame
+    /// that content goes through: nothing is escaped twice, and nothing is allocated twice.
     #[must_use]
-    pub fn encode(&self) -> String {
+    pub fn encode(&self, clocks: &ClockReading) -> String {
         const FIXED: usize = 360;
         let mut frame = String::with_capacity(FIXED + self.id.len() + self.escaped_content.len());
         let (mut from, mut to) = ([0; 64], [0; 64]);
@@ -185,7 +185,9 @@ impl MessageOut<'_> {
         let _ = write!(
             frame,
             r#"","timestamp":"{}","expires_at":"{}","delivery_type":"{delivery_type}","seq":{}}}"#,
-            self.timestamp, self.expires_at, self.seq
+            clocks.on_wire(self.timestamp),
+            clocks.on_wire(self.expires_at),
+            self.seq
         );
         frame
     }
@@ -260,6 +262,7 @@ impl CloseReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Millis;
 
     #[test]
     fn a_message_frame_is_json_with_the_fields_of_the_specification() {
@@ -269,16 +272,16 @@ mod tests {
             from,
             to,
             escaped_content: r#"line\n\"quoted\" 🦀"#,
-            timestamp: Millis(1),
-            expires_at: Millis(2),
+            timestamp: WireTime::Own { at: Millis(41_000), draw: 0 },
+            expires_at: WireTime::Given(WallTime(2)),
             delivery_type: DeliveryType::Stored,
             seq: 17,
         }
-        .encode();
+        .encode(&ClockReading { steady: Millis(1000), wall: WallTime(2000), resolution_ms: 60_000 });
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
             "type": "message", "id": "i-1", "from": from.to_string(), "to": to.to_string(),
-            "content": "line\n\"quoted\" 🦀", "timestamp": "1970-01-01T00:00:00.001Z",
+            "content": "line\n\"quoted\" 🦀", "timestamp": "1970-01-01T00:01:00.000Z",
             "expires_at": "1970-01-01T00:00:00.002Z", "delivery_type": "stored", "seq": 17
         });
         assert_eq!(json, expected);

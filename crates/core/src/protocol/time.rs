@@ -1,4 +1,8 @@
-//! Points in time as the protocol writes and reads them.
+//! Points in time: on the line that decides, by the clock that people read, and as they go over the wire.
+//!
+//! [`Millis`] counts on a clock that nobody can set; it is what lives, rates and blocks are reckoned in. [`WallTime`] is
+//! what the protocol writes and reads. Only a [`ClockReading`], which knows both at one moment, leads from one to the
+//! other: to mix them does not compile.
 
 use std::fmt;
 
@@ -7,14 +11,90 @@ use jiff::fmt::temporal::{DateTimePrinter, Pieces};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A point in time: milliseconds since the Unix epoch. Written as RFC 3339 in UTC with milliseconds and `Z`.
+/// A point in time on a clock that cannot be set: milliseconds since the machine was started, suspension included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Millis(pub u64);
 
+/// A point in time by the wall clock: milliseconds since the Unix epoch. Written as RFC 3339 in UTC with milliseconds
+/// and `Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WallTime(pub u64);
+
+/// What both clocks show at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockReading {
+    /// The clock that cannot be set.
+    pub steady: Millis,
+    /// The wall clock.
+    pub wall: WallTime,
+    /// To how many milliseconds the server's own times are written: [`MINUTE_MS`], but in tests of something else.
+    pub resolution_ms: u64,
+}
+
+/// A point in time as it goes over the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireTime {
+    /// As the sender wrote it: it tells the sender nothing new.
+    Given(WallTime),
+    /// The server's own, to the minute, so that nobody reads this machine's clock from it.
+    Own {
+        /// The time itself.
+        at: Millis,
+        /// A random number that decides between the minute before and the minute after. One time has always the same,
+        /// or asking for it often enough would tell more.
+        draw: u32,
+    },
+}
+
 /// Three digits of a second, always.
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+/// A minute, in milliseconds: to which the server's own times are written.
+pub const MINUTE_MS: u64 = 60_000;
+/// Where the fraction of a second begins in RFC 3339, behind the point.
+const FRACTION: usize = 20;
+/// Digits of a fraction that are read: a nanosecond.
+const FRACTION_DIGITS: usize = 9;
 
 impl Millis {
+    /// Returns the time this many milliseconds later.
+    #[must_use]
+    pub const fn plus(self, milliseconds: u64) -> Self {
+        Self(self.0.saturating_add(milliseconds))
+    }
+
+    /// Returns the milliseconds from `earlier` to here; 0 if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl ClockReading {
+    /// Returns what the wall clock shows at `time`, if nobody sets it until then.
+    #[must_use]
+    pub fn wall_at(&self, time: Millis) -> WallTime {
+        let at_start = i128::from(self.wall.0) - i128::from(self.steady.0);
+        WallTime(u64::try_from(i128::from(time.0) + at_start).unwrap_or(0)).min(WallTime::MAX)
+    }
+
+    /// Returns when the wall clock will show `time`, if nobody sets it until then; the machine's start if it was before.
+    #[must_use]
+    pub fn steady_at(&self, time: WallTime) -> Millis {
+        let later = i128::from(time.0) - i128::from(self.wall.0);
+        Millis(u64::try_from(i128::from(self.steady.0) + later).unwrap_or(0))
+    }
+
+    /// Returns what is written for `time`.
+    #[must_use]
+    pub fn on_wire(&self, time: WireTime) -> WallTime {
+        match time {
+            WireTime::Given(wall) => wall,
+            WireTime::Own { at, draw } => self.wall_at(at).rounded(draw, self.resolution_ms.max(1)),
+        }
+    }
+}
+
+impl WallTime {
     /// The end of the year 9999 in every offset: the last second that RFC 3339 can always write.
     pub const MAX: Self = Self(253_402_207_200_000);
 
@@ -26,9 +106,11 @@ impl Millis {
         let bytes = text.as_bytes();
         let separated = matches!(bytes.get(10), Some(b'T' | b't' | b' '));
         let extended = bytes.get(4) == Some(&b'-') && bytes.get(13) == Some(&b':') && bytes.get(16) == Some(&b':');
-        if !separated || !extended || text.contains(['[', ',']) {
+        if !separated || !extended || !ends_with_offset(bytes) || text.contains(['[', ',']) {
             return None;
         }
+        let finest = without_finer_digits(text);
+        let text = finest.as_deref().unwrap_or(text);
         let Ok(timestamp) = text.parse::<Timestamp>() else {
             // jiff's time ends 26 hours before the end of the year 9999, which is what many a client calls "never".
             let pieces = Pieces::parse(text).ok()?;
@@ -38,20 +120,47 @@ impl Millis {
         Some(Self(u64::try_from(timestamp.as_millisecond()).unwrap_or(0)).min(Self::MAX))
     }
 
-    /// This many milliseconds later.
+    /// Returns the time this many milliseconds later.
     #[must_use]
     pub fn plus(self, milliseconds: u64) -> Self {
         Self(self.0.saturating_add(milliseconds)).min(Self::MAX)
     }
 
-    /// Milliseconds from `earlier` to here; 0 if `earlier` is later.
+    /// Returns the milliseconds from `earlier` to here; 0 if `earlier` is later.
     #[must_use]
-    pub fn since(self, earlier: Self) -> u64 {
+    pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// Returns the multiple of `step_ms` before or after. `draw`, if it is uniformly random, makes each as probable as it
+    /// is near: on average nothing is added, and at no moment does the one turn into the other.
+    fn rounded(self, draw: u32, step_ms: u64) -> Self {
+        let past = self.0 % step_ms;
+        let threshold = u64::try_from((u128::from(draw) * u128::from(step_ms)) >> 32).unwrap_or(0);
+        Self(self.0 - past).plus(if threshold < past { step_ms } else { 0 })
     }
 }
 
-impl fmt::Display for Millis {
+/// Tells whether a time ends as RFC 3339 has it: `Z`, or an offset of hours and minutes with a colon.
+fn ends_with_offset(time: &[u8]) -> bool {
+    if time.last().is_some_and(|last| last.eq_ignore_ascii_case(&b'Z')) {
+        return true;
+    }
+    let Some([sign, h, hh, colon, m, mm]) = time.last_chunk() else { return false };
+    let digits = [h, hh, m, mm].into_iter().all(u8::is_ascii_digit);
+    matches!(sign, b'+' | b'-') && *colon == b':' && digits && [*h, *hh] < *b"24" && *m < b'6'
+}
+
+/// Returns a time without the digits of its fraction that say less than a nanosecond, which RFC 3339 allows any number
+/// of; `None` if there are none such.
+fn without_finer_digits(text: &str) -> Option<String> {
+    let fraction = text.get(FRACTION..).filter(|_| text.as_bytes().get(FRACTION - 1) == Some(&b'.'))?;
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    let (kept, rest) = (fraction.get(..FRACTION_DIGITS)?, fraction.get(digits..)?);
+    (digits > FRACTION_DIGITS).then(|| [text.get(..FRACTION).unwrap_or_default(), kept, rest].concat())
+}
+
+impl fmt::Display for WallTime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = i64::try_from(self.0.min(Self::MAX.0)).map_err(|_| fmt::Error)?;
         let timestamp = Timestamp::from_millisecond(milliseconds).map_err(|_| fmt::Error)?;
@@ -59,14 +168,14 @@ impl fmt::Display for Millis {
     }
 }
 
-impl<'de> Deserialize<'de> for Millis {
+impl<'de> Deserialize<'de> for WallTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| D::Error::custom("not a time of RFC 3339"))
     }
 }
 
-impl Serialize for Millis {
+impl Serialize for WallTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -78,14 +187,14 @@ mod tests {
 
     #[test]
     fn a_time_is_written_in_utc_with_milliseconds() {
-        assert_eq!(Millis(1_767_355_200_000).to_string(), "2026-01-02T12:00:00.000Z");
-        assert_eq!(Millis(7).to_string(), "1970-01-01T00:00:00.007Z");
-        assert_eq!(Millis::MAX.to_string(), "9999-12-30T22:00:00.000Z");
+        assert_eq!(WallTime(1_767_355_200_000).to_string(), "2026-01-02T12:00:00.000Z");
+        assert_eq!(WallTime(7).to_string(), "1970-01-01T00:00:00.007Z");
+        assert_eq!(WallTime::MAX.to_string(), "9999-12-30T22:00:00.000Z");
     }
 
     #[test]
     fn any_offset_and_any_precision_is_read() {
-        let expected = Some(Millis(1_767_355_200_000));
+        let expected = Some(WallTime(1_767_355_200_000));
         for text in [
             "2026-01-02T12:00:00Z",
             "2026-01-02T14:00:00+02:00",
@@ -93,15 +202,15 @@ mod tests {
             "2026-01-02T06:30:00.000-05:30",
             "2026-01-02T12:00:00.000999Z",
         ] {
-            assert_eq!(Millis::parse(text), expected, "{text}");
+            assert_eq!(WallTime::parse(text), expected, "{text}");
         }
-        assert_eq!(Millis::parse("1969-01-01T00:00:00Z"), Some(Millis(0)));
+        assert_eq!(WallTime::parse("1969-01-01T00:00:00Z"), Some(WallTime(0)));
     }
 
     #[test]
     fn the_last_hours_of_the_year_9999_are_the_latest_time_there_is() {
         for text in ["9999-12-30T22:00:01Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999999-23:59"] {
-            assert_eq!(Millis::parse(text), Some(Millis::MAX), "{text}");
+            assert_eq!(WallTime::parse(text), Some(WallTime::MAX), "{text}");
         }
     }
 
@@ -128,7 +237,59 @@ mod tests {
             "9999-12-31T23:59:59Zjunk",
             "🦀🦀🦀🦀🦀",
         ] {
-            assert_eq!(Millis::parse(text), None, "{text}");
+            assert_eq!(WallTime::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn more_digits_than_a_nanosecond_has_are_read_and_cut() {
+        for text in [
+            "2026-01-02T12:00:00.0000000000Z",
+            "2026-01-02T14:00:00.000999999999999999+02:00",
+            &format!("2026-01-02T12:00:00.{}Z", "0".repeat(100)),
+        ] {
+            assert_eq!(WallTime::parse(text), Some(WallTime(1_767_355_200_000)), "{text}");
+        }
+        let last = format!("9999-12-31T23:59:59.{}Z", "9".repeat(30));
+        assert_eq!(WallTime::parse(&last), Some(WallTime::MAX));
+        for text in ["2026-01-02T12:00:00.Z", "2026-01-02T12:00:00.0000000000", "2026-01-02T12:00:00.0000000000 Z"] {
+            assert_eq!(WallTime::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_offset_is_written_as_rfc_3339_has_it() {
+        assert_eq!(WallTime::parse("2026-01-02T12:00:00-00:00"), Some(WallTime(1_767_355_200_000)));
+        for offset in ["+0200", "+02", "+02:00:30", "+2:00", "+24:00", "-24:30", "+02:60", "Z+02:00", " Z"] {
+            assert_eq!(WallTime::parse(&format!("2026-01-02T12:00:00{offset}")), None, "{offset}");
+        }
+    }
+
+    #[test]
+    fn a_minute_is_rounded_up_as_often_as_it_is_past() {
+        let minute = WallTime(1_767_355_200_000);
+        for (past, ups) in [(0, 0), (1, 0), (15_000, 250), (30_000, 500), (59_999, 1000)] {
+            let draws = (0..1000_u32).map(|draw| draw * (u32::MAX / 1000) + u32::MAX / 2000);
+            let rounded: Vec<_> = draws.map(|draw| minute.plus(past).rounded(draw, MINUTE_MS)).collect();
+            assert!(rounded.iter().all(|time| *time == minute || *time == minute.plus(60_000)));
+            assert_eq!(rounded.iter().filter(|time| **time != minute).count(), ups, "{past} ms past");
+        }
+        assert_eq!(minute.rounded(0, MINUTE_MS), minute);
+        assert_eq!(minute.plus(1).rounded(0, MINUTE_MS), minute.plus(60_000));
+        assert_eq!(minute.plus(59_999).rounded(u32::MAX, MINUTE_MS), minute);
+        assert_eq!(WallTime::MAX.rounded(0, MINUTE_MS), WallTime::MAX);
+    }
+
+    #[test]
+    fn one_clock_leads_to_the_other_as_they_stand_now() {
+        let reading =
+            ClockReading { steady: Millis(5000), wall: WallTime(1_767_355_200_000), resolution_ms: MINUTE_MS };
+        assert_eq!(reading.wall_at(Millis(6000)), WallTime(1_767_355_201_000));
+        assert_eq!(reading.wall_at(Millis(0)), WallTime(1_767_355_195_000));
+        assert_eq!(reading.steady_at(WallTime(1_767_355_199_000)), Millis(4000));
+        assert_eq!(reading.steady_at(WallTime(0)), Millis(0), "before the machine was started");
+        let unset = ClockReading { steady: Millis(10_000), wall: WallTime(3000), resolution_ms: MINUTE_MS };
+        assert_eq!(unset.wall_at(Millis(1000)), WallTime(0), "before 1970");
+        assert_eq!(unset.wall_at(Millis(u64::MAX)), WallTime::MAX);
     }
 }

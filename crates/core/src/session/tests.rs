@@ -4,8 +4,13 @@ use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::protocol::{MINUTE_MS, Millis, WallTime};
+use crate::store::{Accepted, AcknowledgeError, JoinError, NewMessage, QuotaExceeded, SessionEnd, SubmitError};
 
-const NOW: Millis = Millis(1_767_355_200_000);
+const NOW: Millis = Millis(5_000_000);
+/// 2026-01-02T12:00:00Z.
+const WALL: WallTime = WallTime(1_767_355_200_000);
+const CLOCKS: ClockReading = ClockReading { steady: NOW, wall: WALL, resolution_ms: MINUTE_MS };
 const HOST: &str = "example.onion";
 
 fn key() -> SigningKey {
@@ -30,19 +35,23 @@ fn session() -> Established {
 }
 
 /// The verdict on a message to oneself with these fields besides.
-fn verdict(fields: Value, rules: &Config) -> Result<Draft, ErrorCode> {
+fn verdict(fields: Value, rules: &Config) -> Result<NewMessage, ErrorCode> {
     let mut frame = json!({"to": own(), "content": "hello"});
     frame.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     let text = frame.to_string();
-    match session().on_text(&text, rules, NOW) {
+    match session().on_text(&text, rules, &CLOCKS) {
         Action::Submit(Submission { verdict, .. }) => verdict.map_err(|refusal| refusal.code),
         other => panic!("{other:?}"),
     }
 }
 
 fn reply(frame: &Value) -> Value {
-    match session().on_text(&frame.to_string(), &Config::default(), NOW) {
-        Action::Reply { frame: reply, .. } => serde_json::from_str(&reply).unwrap(),
+    match session().on_text(&frame.to_string(), &Config::default(), &CLOCKS) {
+        Action::Reply(reply) => {
+            let frame: Value = serde_json::from_str(&reply.frame).unwrap();
+            assert_eq!(frame["code"], serde_json::to_value(reply.error).unwrap());
+            frame
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -143,8 +152,8 @@ fn the_time_in_force_is_the_one_asked_for_cut_to_the_longest_there_is() {
         (json!({"expires_at": "2026-01-02T13:00:00+00:30"}), 1800),
         (json!({"expires_at": "9999-12-31T23:59:59Z"}), 604_800),
     ] {
-        let draft = verdict(fields.clone(), &Config::default()).unwrap();
-        assert_eq!(draft.expires_at, NOW.plus(1000 * seconds), "{fields}");
+        let message = verdict(fields.clone(), &Config::default()).unwrap();
+        assert_eq!(message.expires_at, NOW.plus(1000 * seconds), "{fields}");
     }
 }
 
@@ -157,16 +166,20 @@ fn fingerprints_are_folded_where_they_are_read() {
 #[test]
 fn content_is_kept_as_the_inside_of_a_json_string_that_is_overwritten_when_it_is_dropped() {
     fn is_overwritten_when_dropped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
-    let draft = verdict(json!({"content": "\"a\\b\"\n\u{0}\r\t/🦀"}), &Config::default()).unwrap();
-    assert_eq!(*draft.escaped_content, "\\\"a\\\\b\\\"\\n\\r\\t/🦀");
-    is_overwritten_when_dropped(&draft.escaped_content);
-    assert_eq!(draft.escaped_content.capacity(), draft.escaped_content.len(), "it has not grown out of another place");
+    let message = verdict(json!({"content": "\"a\\b\"\n\u{0}\r\t/🦀"}), &Config::default()).unwrap();
+    assert_eq!(*message.escaped_content, "\\\"a\\\\b\\\"\\n\\r\\t/🦀");
+    is_overwritten_when_dropped(&message.escaped_content);
+    assert_eq!(
+        message.escaped_content.capacity(),
+        message.escaped_content.len(),
+        "it has not grown out of another place"
+    );
 }
 
 #[test]
 fn a_message_without_an_id_gets_a_random_one() {
     let frame = json!({"to": own(), "content": "hello"}).to_string();
-    let id = || match session().on_text(&frame, &Config::default(), NOW) {
+    let id = || match session().on_text(&frame, &Config::default(), &CLOCKS) {
         Action::Submit(Submission { id, .. }) => id.into_owned(),
         other => panic!("{other:?}"),
     };
@@ -186,8 +199,8 @@ fn an_error_carries_the_id_of_the_frame_whatever_its_type() {
         assert_eq!((&reply["code"], &reply["id"]), (&json!(code), &json!("i-1")), "{frame}");
     }
     let text = json!({"type": "ack", "seq": 5, "id": "i-1"}).to_string();
-    let action = session().on_text(&text, &Config::default(), NOW);
-    assert!(matches!(action, Action::Acknowledge { seq: 5, id: Some(id) } if id == "i-1"));
+    let action = session().on_text(&text, &Config::default(), &CLOCKS);
+    assert!(matches!(action, Action::Acknowledge(Acknowledgement { seq: 5, id: Some(id) }) if id == "i-1"));
 }
 
 #[test]
@@ -208,6 +221,103 @@ fn the_largest_message_fits_into_the_largest_frame_however_it_is_written() {
         time = "2026-01-02T13:00:00.000000000+00:00",
     );
     assert!(frame.len() <= rules.frame_bytes());
-    let Action::Submit(submission) = session().on_text(&frame, &rules, NOW) else { panic!("not a message") };
+    let Action::Submit(submission) = session().on_text(&frame, &rules, &CLOCKS) else { panic!("not a message") };
     assert_eq!(submission.verdict.unwrap().escaped_content.len(), rules.content_bytes);
+}
+
+#[test]
+fn a_time_that_the_sender_wrote_is_kept_for_the_answer_unless_it_is_cut() {
+    let given = |fields| verdict(fields, &Config::default()).unwrap().given;
+    assert_eq!(given(json!({})), None);
+    assert_eq!(given(json!({"ttl_s": 60})), None);
+    assert_eq!(given(json!({"expires_at": "2026-01-02T12:00:01.234567Z"})), Some(WALL.plus(1234)));
+    assert_eq!(given(json!({"expires_at": "2026-01-09T12:00:00Z"})), Some(WALL.plus(604_800_000)));
+    assert_eq!(given(json!({"expires_at": "2026-01-09T12:00:00.001Z"})), None, "cut");
+}
+
+/// A message frame that has been looked at.
+fn submission(text: &str) -> Submission<'_> {
+    match session().on_text(text, &Config::default(), &CLOCKS) {
+        Action::Submit(submission) => submission,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_comes_of_a_message_is_answered_or_ends_the_session() {
+    let text = json!({"id": "i-1", "to": own(), "content": "hello"}).to_string();
+    let answer = |outcome| submission(&text).answer(outcome, &CLOCKS);
+    let json = |outcome| -> Value { serde_json::from_str(&answer(outcome).unwrap().frame).unwrap() };
+    for (at, draw, written) in [
+        (NOW.plus(60_000), 0, "2026-01-02T12:01:00.000Z"),
+        (NOW.plus(61_000), u32::MAX, "2026-01-02T12:01:00.000Z"),
+        (NOW.plus(61_000), 0, "2026-01-02T12:02:00.000Z"),
+    ] {
+        let accepted = Accepted { expires_at: WireTime::Own { at, draw }, duplicate: false };
+        let expected = json!({"type": "accepted", "id": "i-1", "expires_at": written, "duplicate": false});
+        assert_eq!(json(Ok(accepted)), expected);
+    }
+    let given = Accepted { expires_at: WireTime::Given(WALL.plus(1234)), duplicate: true };
+    assert_eq!(json(Ok(given))["expires_at"], "2026-01-02T12:00:01.234Z");
+    for (error, code) in [
+        (SubmitError::Draining, "draining"),
+        (SubmitError::NoMessage, "internal"),
+        (SubmitError::NotAKey, "invalid_recipient"),
+        (SubmitError::Quota(QuotaExceeded::Mailbox), "mailbox_full"),
+        (SubmitError::Quota(QuotaExceeded::Sender), "sender_quota"),
+        (SubmitError::Quota(QuotaExceeded::Store), "store_full"),
+    ] {
+        let frame = json(Err(error));
+        assert_eq!((&frame["code"], &frame["id"]), (&json!(code), &json!("i-1")), "{error:?}");
+        assert_eq!(serde_json::to_value(answer(Err(error)).unwrap().error).unwrap(), code);
+    }
+    let limited = json(Err(SubmitError::RateLimited { wait_ms: 600 }));
+    assert_eq!((&limited["code"], &limited["retry_after_ms"]), (&json!("rate_limited"), &json!(600)));
+    let replaced = answer(Err(SubmitError::Ended(SessionEnd::Replaced)));
+    assert_eq!(replaced.err(), Some(CloseReason::Replaced));
+}
+
+#[test]
+fn a_refused_message_whose_id_is_new_is_answered_with_its_own_fault() {
+    let text = json!({"id": "i-1", "to": own(), "content": ""}).to_string();
+    let reply = submission(&text).answer(Err(SubmitError::NoMessage), &CLOCKS).unwrap();
+    assert_eq!(reply.error, Some(ErrorCode::ContentEmpty));
+    let unnamed = json!({"to": own(), "content": ""}).to_string();
+    let reply = submission(&unnamed).answer(Err(SubmitError::NoMessage), &CLOCKS).unwrap();
+    assert!(!reply.frame.contains("\"id\""), "{}", reply.frame);
+}
+
+#[test]
+fn only_an_acknowledgement_that_is_wrong_is_answered() {
+    let acknowledgement = Acknowledgement { seq: 5, id: Some("i-1".into()) };
+    assert!(acknowledgement.answer(Ok(())).unwrap().is_none());
+    let reply = acknowledgement.answer(Err(AcknowledgeError::NeverDelivered)).unwrap().unwrap();
+    assert_eq!(reply.error, Some(ErrorCode::Malformed));
+    assert!(reply.frame.contains(r#""id":"i-1""#), "{}", reply.frame);
+    let over = acknowledgement.answer(Err(AcknowledgeError::Ended(SessionEnd::TooSlow)));
+    assert_eq!(over.err(), Some(CloseReason::TooSlow));
+}
+
+#[test]
+fn a_session_that_cannot_begin_or_go_on_is_closed_with_the_reason() {
+    assert_eq!(CloseReason::from(JoinError::Overloaded), CloseReason::Overloaded);
+    assert_eq!(CloseReason::from(JoinError::Draining), CloseReason::Draining);
+    assert_eq!(CloseReason::from(SessionEnd::Draining), CloseReason::Draining);
+}
+
+#[test]
+fn welcome_and_receipts_tell_the_time_to_the_minute() {
+    let at = WireTime::Own { at: NOW.plus(30_000), draw: 0 };
+    let beginning = Beginning { epoch: "e", pending: 7, at, bounds: store::Config::default() };
+    let welcome = session().welcome(&Config::default(), &beginning, &CLOCKS);
+    let welcome: Value = serde_json::from_str(&welcome).unwrap();
+    assert_eq!(welcome["server_time"], "2026-01-02T12:01:00.000Z");
+    assert_eq!((&welcome["pending"], &welcome["epoch"]), (&json!(7), &json!("e")));
+    let receipt = store::Receipt { id: "i-1".into(), to: own(), status: crate::protocol::ReceiptStatus::Expired, at };
+    let frame: Value = serde_json::from_str(&Established::frame(&Delivery::Receipt(receipt), &CLOCKS)).unwrap();
+    let expected = json!({
+        "type": "receipt", "id": "i-1", "to": own().to_string(), "status": "expired", "at": "2026-01-02T12:01:00.000Z"
+    });
+    assert_eq!(frame, expected);
+    assert_eq!(Established::frame(&Delivery::Mailbox(Next::CaughtUp), &CLOCKS), CAUGHT_UP);
 }

@@ -1,30 +1,41 @@
 //! A message's way: into a mailbox, to its recipient, and out of it when that has acknowledged it.
 
 use super::{
-    AccountId, Completion, Deposited, Due, End, Letter, MessageOut, NeverDelivered, Next, QuotaExceeded, RECORD_COST,
-    Record, Store,
+    AccountId, Completion, Deposited, Due, End, MessageOut, NeverDelivered, NewMessage, Next, QuotaExceeded,
+    RECORD_COST, Record, Store,
 };
 use crate::protocol::{DeliveryType, Millis};
 
 impl Store {
-    /// Keeps a message, for a shorter time than its sender asked for if the store fills. The caller has checked that
-    /// `letter.to` is a key, and that the id is not [`known`](Self::known).
+    /// Keeps a message under `id`, the sender's name for it (at most 255 bytes), for a shorter time than its sender asked
+    /// for if the store fills. The caller has checked that `message.to` is a key, and that the id is not
+    /// [`known`](Self::known).
     ///
     /// # Errors
     /// [`QuotaExceeded`]; nothing is kept then, and nothing was evicted.
-    pub fn deposit(&mut self, now: Millis, sender: AccountId, letter: &Letter<'_>) -> Result<Deposited, QuotaExceeded> {
+    pub fn deposit(
+        &mut self,
+        now: Millis,
+        sender: AccountId,
+        id: &str,
+        message: &NewMessage,
+    ) -> Result<Deposited, QuotaExceeded> {
         self.latest = self.latest.max(now);
         // Where the clock was set back, the message has the life that was asked for all the same.
-        let asked = letter.expires_at.plus(self.latest.since(now));
-        let (id_bytes, size) = (letter.id.len(), letter.escaped_content.len());
-        let known_recipient = self.find(&letter.to);
+        let asked = message.expires_at.plus(self.latest.since(now));
+        let (id_bytes, size) = (id.len(), message.escaped_content.len());
+        let known_recipient = self.find(&message.to);
         self.has_room(sender, known_recipient, (id_bytes, size))?;
         let expires_at = self.granted(asked);
 
-        let recipient = known_recipient.unwrap_or_else(|| self.insert_account(letter.to));
-        let id_hash = self.hasher.hash(letter.id.as_bytes());
-        let letter = Letter { expires_at, ..*letter };
-        let entry = Record::new(self.latest, sender, recipient, &letter, id_hash, self.accounts[recipient.0].next_seq);
+        let recipient = known_recipient.unwrap_or_else(|| self.insert_account(message.to));
+        let id_hash = self.hasher.hash(id.as_bytes());
+        let seq = self.accounts[recipient.0].next_seq;
+        // A life that was cut is not the one that the sender wrote.
+        let given = self.note_given(message.given.filter(|_| expires_at == asked), expires_at);
+        let times = (self.latest, expires_at);
+        let entry = Record::new(times, (sender, recipient), (id, id_hash), message, seq, given);
+        let expires_at = self.expiry_on_wire(&entry);
         if self.write_down(sender, recipient, self.records.vacant(), &entry).is_err() {
             self.forget_if_idle(recipient);
             return Err(QuotaExceeded::Store);
@@ -92,8 +103,8 @@ impl Store {
             from,
             to,
             escaped_content,
-            timestamp: record.accepted_at(),
-            expires_at: record.expires_at,
+            timestamp: self.acceptance_on_wire(record),
+            expires_at: self.expiry_on_wire(record),
             delivery_type,
             seq: record.seq,
         }))

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{AccountId, Completion, Letter, RECORD_COST, Remembered, Store};
+use super::{AccountId, Completion, NewMessage, RECORD_COST, Remembered, Store};
 use crate::protocol::{Millis, ReceiptStatus};
 
 /// In place of a recipient that nobody knows any more.
@@ -25,6 +25,8 @@ pub(super) struct Record {
     /// Bytes of content of a message that was taken in secret.
     taken_bytes: u32,
     id_bytes: u8,
+    /// Which of [`Store::given_ahead`], counted from 1, was added to `expires_at` where its sender wrote it; 0: none.
+    pub(super) given: u8,
     /// Its recipient took it, and does not let its sender know: it goes on counting as if it waited.
     taken: bool,
 }
@@ -42,24 +44,25 @@ pub(super) enum End {
 
 impl Record {
     pub(super) fn new(
-        now: Millis,
-        sender: AccountId,
-        recipient: AccountId,
-        letter: &Letter<'_>,
-        id_hash: u64,
+        (now, expires_at): (Millis, Millis),
+        (sender, recipient): (AccountId, AccountId),
+        (id, id_hash): (&str, u64),
+        message: &NewMessage,
         seq: u64,
+        given: u8,
     ) -> Self {
-        let id_bytes = u8::try_from(letter.id.len()).unwrap_or(u8::MAX);
+        let id_bytes = u8::try_from(id.len()).unwrap_or(u8::MAX);
         Self {
             id_hash,
             seq,
-            expires_at: letter.expires_at,
-            body: Some(Zeroizing::new([letter.id, letter.escaped_content].concat().into_boxed_str())),
+            expires_at,
+            body: Some(Zeroizing::new([id, &**message.escaped_content].concat().into_boxed_str())),
             sender: sender.0,
             recipient: recipient.0,
-            lifetime: u32::try_from(letter.expires_at.since(now)).unwrap_or(u32::MAX),
+            lifetime: u32::try_from(expires_at.since(now)).unwrap_or(u32::MAX),
             taken_bytes: 0,
             id_bytes,
+            given,
             taken: false,
         }
     }
@@ -78,6 +81,8 @@ impl Record {
             lifetime,
             taken_bytes: 0,
             id_bytes,
+            // How its sender wrote the time is not written down.
+            given: 0,
             taken: false,
         }
     }
@@ -119,6 +124,7 @@ impl Store {
             entry.body = Some(Zeroizing::new(Box::from(id)));
             freed -= id.len();
         }
+        let id_hash = entry.id_hash;
         let (sender, recipient) = (AccountId(entry.sender), AccountId(entry.recipient));
         self.bytes -= freed;
         self.waiting -= 1;
@@ -131,7 +137,7 @@ impl Store {
             End::Expired => ReceiptStatus::Expired,
         };
         self.discharge((sender, recipient), content.len(), body.len());
-        self.tell((sender, recipient), id, status, at, ended);
+        self.tell((sender, recipient), (id, id_hash), status, at, ended);
     }
 
     /// A record's time has come: a message that still waits expires, and its id is forgotten. Returns how much work that
@@ -154,7 +160,7 @@ impl Store {
             let content = self.records[record].taken_bytes as usize;
             self.bytes -= id.len();
             self.discharge((sender, recipient), content, id.len() + content);
-            self.tell((sender, recipient), &id, ReceiptStatus::Expired, at, ended);
+            self.tell((sender, recipient), (&id, id_hash), ReceiptStatus::Expired, at, ended);
         }
         self.forget_record(record, (sender, recipient), id_hash);
         work
@@ -177,13 +183,14 @@ impl Store {
     fn tell(
         &self,
         (sender, recipient): (AccountId, AccountId),
-        id: &str,
+        (id, id_hash): (&str, u64),
         status: ReceiptStatus,
         at: Millis,
         ended: &mut Vec<Completion>,
     ) {
         if self.accounts[sender.0].online {
             let to = self.accounts[recipient.0].fingerprint;
+            let at = self.on_wire(at, id_hash);
             ended.push(Completion { sender, id: id.to_owned(), to, status, at });
         }
     }

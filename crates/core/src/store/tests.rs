@@ -22,6 +22,41 @@ fn store() -> Store {
     store_with(Config::default())
 }
 
+/// A message, in few words.
+#[derive(Clone, Copy)]
+struct Letter<'letter> {
+    id: &'letter str,
+    to: Fingerprint,
+    escaped_content: &'letter str,
+    expires_at: Millis,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Put {
+    online: Option<AccountId>,
+    expires_at: Millis,
+}
+
+/// The exact time behind one of the server's own.
+fn exact(time: WireTime) -> Millis {
+    let WireTime::Own { at, .. } = time else { panic!("{time:?}") };
+    at
+}
+
+impl Store {
+    fn put(&mut self, now: Millis, sender: AccountId, letter: &Letter<'_>) -> Result<Put, QuotaExceeded> {
+        let Letter { id, to, escaped_content, expires_at } = *letter;
+        let message = NewMessage { to, escaped_content: escaped_content.to_owned().into(), expires_at, given: None };
+        let Deposited { online, expires_at } = self.deposit(now, sender, id, &message)?;
+        Ok(Put { online, expires_at: exact(expires_at) })
+    }
+
+    fn known_until(&self, sender: AccountId, id: &str) -> Option<Millis> {
+        self.known(sender, id).map(exact)
+    }
+}
+
 /// Five bytes of content that expire after a minute.
 fn letter(id: &str, to: Fingerprint, now: Millis) -> Letter<'_> {
     Letter { id, to, escaped_content: "hello", expires_at: now.plus(MINUTE) }
@@ -46,7 +81,7 @@ fn expire(store: &mut Store, now: Millis) -> (Vec<(String, ReceiptStatus)>, Vec<
 }
 
 /// Whom there is to wake.
-fn online(deposited: &Result<Deposited, QuotaExceeded>) -> Result<Option<AccountId>, QuotaExceeded> {
+fn online(deposited: &Result<Put, QuotaExceeded>) -> Result<Option<AccountId>, QuotaExceeded> {
     deposited.map(|deposited| deposited.online)
 }
 
@@ -66,21 +101,21 @@ fn a_message_is_kept_where_it_is_overwritten_when_it_is_erased() {
     fn is_overwritten_when_dropped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
+    store.put(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
     let body = store.records[0].whole_body().unwrap();
     is_overwritten_when_dropped(body);
     assert_eq!(&***body, "mhello", "id and content are nowhere else");
     let seq = fetch(&mut store, NOW, alice, 1)[0];
     acknowledge(&mut store, alice, seq).unwrap();
     assert!(store.records[0].whole_body().is_none(), "it is dropped with the ack, though the id is remembered");
-    assert_eq!(store.known(alice, "m"), Some(NOW.plus(MINUTE)));
+    assert_eq!(store.known_until(alice, "m"), Some(NOW.plus(MINUTE)));
 }
 
 #[test]
 fn a_message_is_erased_at_the_moment_it_expires_and_not_before() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("m", BOB, NOW)).unwrap();
+    store.put(NOW, alice, &letter("m", BOB, NOW)).unwrap();
     assert_eq!(store.next_due(), Some(NOW.plus(MINUTE)));
     assert_eq!(expire(&mut store, NOW.plus(MINUTE - 1)), (vec![], vec![]));
     assert_eq!(store.figures().messages, 1);
@@ -92,10 +127,10 @@ fn a_message_is_erased_at_the_moment_it_expires_and_not_before() {
 fn an_expired_message_is_not_delivered_even_if_nobody_has_swept() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
+    store.put(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
     assert!(store.deliver(NOW.plus(MINUTE), alice, 1).is_some_and(|next| matches!(next, Next::CaughtUp)));
     assert!(store.deliver(NOW.plus(MINUTE), alice, 1).is_none());
-    assert_eq!(store.known(alice, "m"), None, "nor is its id known");
+    assert_eq!(store.known_until(alice, "m"), None, "nor is its id known");
     assert_eq!(fetch(&mut store, NOW.plus(MINUTE - 1), alice, 1), [0; 0], "whatever the clock says afterwards");
     assert_eq!(store.figures().messages, 1, "it still takes room");
     assert_eq!(expire(&mut store, NOW.plus(MINUTE)).0, [("m".to_owned(), ReceiptStatus::Expired)]);
@@ -106,8 +141,8 @@ fn an_expired_message_is_not_delivered_even_if_nobody_has_swept() {
 fn a_message_that_expires_while_it_is_out_makes_room_for_the_next() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("first", ALICE, NOW)).unwrap();
-    store.deposit(NOW, alice, &letter("second", ALICE, NOW.plus(1))).unwrap();
+    store.put(NOW, alice, &letter("first", ALICE, NOW)).unwrap();
+    store.put(NOW, alice, &letter("second", ALICE, NOW.plus(1))).unwrap();
     assert_eq!(fetch(&mut store, NOW, alice, 1), [1000]);
     let then = NOW.plus(MINUTE);
     assert_eq!(expire(&mut store, then).1, [alice], "who has to look again");
@@ -118,8 +153,8 @@ fn a_message_that_expires_while_it_is_out_makes_room_for_the_next() {
 fn the_last_old_message_that_expires_unsent_makes_its_recipient_catch_up() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("first", ALICE, NOW.plus(1))).unwrap();
-    store.deposit(NOW, alice, &letter("second", ALICE, NOW)).unwrap();
+    store.put(NOW, alice, &letter("first", ALICE, NOW.plus(1))).unwrap();
+    store.put(NOW, alice, &letter("second", ALICE, NOW)).unwrap();
     store.attach(NOW, ALICE, true);
     assert!(matches!(store.deliver(NOW, alice, 1), Some(Next::Message(_))));
     assert!(store.deliver(NOW, alice, 1).is_none());
@@ -132,10 +167,10 @@ fn the_last_old_message_that_expires_unsent_makes_its_recipient_catch_up() {
 fn nobody_is_freed_who_is_offline_or_was_not_held_back() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("to-bob", BOB, NOW)).unwrap();
-    store.deposit(NOW, alice, &letter("out", ALICE, NOW.plus(1))).unwrap();
-    store.deposit(NOW, alice, &letter("next", ALICE, NOW.plus(2))).unwrap();
-    store.deposit(NOW, alice, &letter("behind", ALICE, NOW)).unwrap();
+    store.put(NOW, alice, &letter("to-bob", BOB, NOW)).unwrap();
+    store.put(NOW, alice, &letter("out", ALICE, NOW.plus(1))).unwrap();
+    store.put(NOW, alice, &letter("next", ALICE, NOW.plus(2))).unwrap();
+    store.put(NOW, alice, &letter("behind", ALICE, NOW)).unwrap();
     assert_eq!(fetch(&mut store, NOW, alice, 1).len(), 1);
     let (ended, freed) = expire(&mut store, NOW.plus(MINUTE));
     assert_eq!((ended.len(), freed.len()), (2, 0));
@@ -145,7 +180,7 @@ fn nobody_is_freed_who_is_offline_or_was_not_held_back() {
 fn an_ack_of_what_expired_in_the_meantime_is_not_an_error_and_makes_no_second_receipt() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
+    store.put(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
     let seq = fetch(&mut store, NOW, alice, 1)[0];
     assert_eq!(expire(&mut store, NOW.plus(MINUTE)).0.len(), 1);
     assert_eq!(acknowledge(&mut store, alice, seq), Ok(0));
@@ -156,7 +191,7 @@ fn what_was_acknowledged_may_be_acknowledged_again_in_a_later_session_but_nothin
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
     for id in ["first", "second"] {
-        store.deposit(NOW, alice, &letter(id, ALICE, NOW)).unwrap();
+        store.put(NOW, alice, &letter(id, ALICE, NOW)).unwrap();
     }
     assert_eq!(fetch(&mut store, NOW, alice, 2), [1000, 1001]);
     assert_eq!(acknowledge(&mut store, alice, 1000), Ok(1));
@@ -172,11 +207,11 @@ fn what_was_acknowledged_may_be_acknowledged_again_in_a_later_session_but_nothin
 fn a_takeover_delivers_again_what_the_older_session_had_and_calls_only_that_stored() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
+    store.put(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
     assert!(matches!(store.deliver(NOW, alice, 1), Some(Next::CaughtUp)));
     let Some(Next::Message(first)) = store.deliver(NOW, alice, 1) else { panic!("no message") };
     assert_eq!((first.seq, first.delivery_type), (1000, DeliveryType::Direct));
-    store.deposit(NOW, alice, &letter("n", ALICE, NOW)).unwrap();
+    store.put(NOW, alice, &letter("n", ALICE, NOW)).unwrap();
     assert_eq!(store.attach(NOW, ALICE, true), (alice, 2));
     let Some(Next::Message(again)) = store.deliver(NOW, alice, 2) else { panic!("no message") };
     assert_eq!((again.seq, again.delivery_type), (1000, DeliveryType::Stored));
@@ -190,7 +225,7 @@ fn a_message_that_waited_for_the_window_only_is_direct() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
     for id in ["first", "second"] {
-        store.deposit(NOW, alice, &letter(id, ALICE, NOW)).unwrap();
+        store.put(NOW, alice, &letter(id, ALICE, NOW)).unwrap();
     }
     assert_eq!(fetch(&mut store, NOW, alice, 1), [1000]);
     acknowledge(&mut store, alice, 1000).unwrap();
@@ -205,7 +240,7 @@ fn a_sender_is_told_that_it_was_delivered_only_if_the_recipient_wants_that() {
         let mut store = store();
         let (alice, _) = store.attach(NOW, ALICE, true);
         let (bob, _) = store.attach(NOW, BOB, wants_receipts);
-        store.deposit(NOW, alice, &letter("m", BOB, NOW)).unwrap();
+        store.put(NOW, alice, &letter("m", BOB, NOW)).unwrap();
         let seq = fetch(&mut store, NOW, bob, 1)[0];
         assert_eq!(acknowledge(&mut store, bob, seq), Ok(receipts));
         let then = expire(&mut store, NOW.plus(MINUTE)).0;
@@ -218,7 +253,7 @@ fn an_expiry_is_told_whether_the_recipient_wants_receipts_or_not() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
     store.attach(NOW, BOB, false);
-    store.deposit(NOW, alice, &letter("m", BOB, NOW)).unwrap();
+    store.put(NOW, alice, &letter("m", BOB, NOW)).unwrap();
     assert_eq!(expire(&mut store, NOW.plus(MINUTE)).0, [("m".to_owned(), ReceiptStatus::Expired)]);
 }
 
@@ -226,7 +261,7 @@ fn an_expiry_is_told_whether_the_recipient_wants_receipts_or_not() {
 fn a_sender_who_left_is_told_nothing() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("m", BOB, NOW)).unwrap();
+    store.put(NOW, alice, &letter("m", BOB, NOW)).unwrap();
     store.detach(NOW, alice);
     assert_eq!(expire(&mut store, NOW.plus(MINUTE)).0, []);
 }
@@ -235,14 +270,14 @@ fn a_sender_who_left_is_told_nothing() {
 fn the_memory_of_an_id_counts_in_its_senders_quota_until_it_expires() {
     let mut store = store_with(Config { sender_bytes: RECORD_COST + "m".len() + 5, ..Config::default() });
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
+    store.put(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
     let seq = fetch(&mut store, NOW, alice, 1)[0];
     acknowledge(&mut store, alice, seq).unwrap();
-    assert_eq!(store.deposit(NOW, alice, &letter("n", ALICE, NOW)), Err(QuotaExceeded::Sender));
+    assert_eq!(store.put(NOW, alice, &letter("n", ALICE, NOW)), Err(QuotaExceeded::Sender));
     let then = NOW.plus(MINUTE);
     expire(&mut store, then);
-    assert_eq!(store.known(alice, "m"), None);
-    assert_eq!(online(&store.deposit(then, alice, &letter("n", ALICE, then))), Ok(Some(alice)));
+    assert_eq!(store.known_until(alice, "m"), None);
+    assert_eq!(online(&store.put(then, alice, &letter("n", ALICE, then))), Ok(Some(alice)));
 }
 
 #[test]
@@ -259,10 +294,10 @@ fn each_bound_is_reached_exactly_and_names_itself() {
         let (alice, _) = store.attach(NOW, ALICE, true);
         // Its own mailbox is nobody's share.
         for id in ["1", "2"] {
-            assert_eq!(online(&store.deposit(NOW, alice, &letter(id, ALICE, NOW))), Ok(Some(alice)), "{bounds:?}");
+            assert_eq!(online(&store.put(NOW, alice, &letter(id, ALICE, NOW))), Ok(Some(alice)), "{bounds:?}");
         }
         let before = store.figures();
-        assert_eq!(store.deposit(NOW, alice, &letter("3", ALICE, NOW)), Err(full));
+        assert_eq!(store.put(NOW, alice, &letter("3", ALICE, NOW)), Err(full));
         assert_eq!(store.figures(), before, "nothing was evicted, nothing was kept");
     }
 }
@@ -273,7 +308,7 @@ fn a_recipient_that_was_never_online_costs_its_place_too() {
     for (total_bytes, answer) in [(enough, Ok(None)), (enough - 1, Err(QuotaExceeded::Store))] {
         let mut store = store_with(Config { total_bytes, ..Config::default() });
         let (alice, _) = store.attach(NOW, ALICE, true);
-        assert_eq!(online(&store.deposit(NOW, alice, &letter("m", BOB, NOW))), answer);
+        assert_eq!(online(&store.put(NOW, alice, &letter("m", BOB, NOW))), answer);
         assert_eq!(store.find(&BOB).is_some(), answer.is_ok());
     }
 }
@@ -322,7 +357,7 @@ fn a_mailbox_that_is_made_again_goes_on_with_higher_numbers_even_if_the_clock_wa
     for now in [NOW.plus(60 * MINUTE), NOW.plus(1), NOW.plus(2)] {
         expire(&mut store, now);
         let (alice, _) = store.attach(now, ALICE, true);
-        store.deposit(now, alice, &letter("m", ALICE, now)).unwrap();
+        store.put(now, alice, &letter("m", ALICE, now)).unwrap();
         let seq = fetch(&mut store, now, alice, 1)[0];
         assert!(seq > highest, "{seq} after {highest}");
         highest = seq;
@@ -340,11 +375,11 @@ fn a_new_mailboxs_numbers_do_not_show_how_much_others_receive() {
         let mut store = store();
         let (alice, _) = store.attach(NOW, ALICE, true);
         for number in 0..others {
-            store.deposit(NOW, alice, &letter(&number.to_string(), ALICE, NOW)).unwrap();
+            store.put(NOW, alice, &letter(&number.to_string(), ALICE, NOW)).unwrap();
         }
         let then = NOW.plus(MINUTE);
         expire(&mut store, then);
-        store.deposit(then, alice, &letter("m", CAROL, then)).unwrap();
+        store.put(then, alice, &letter("m", CAROL, then)).unwrap();
         let (carol, _) = store.attach(then, CAROL, true);
         fetch(&mut store, then, carol, 1)
     };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
@@ -16,7 +16,7 @@ pub(super) fn is_of_an_old_version(certificate: &[u8]) -> bool {
 
 /// Returns what clients will hold against a certificate (DER), as the ends of sentences that begin with the file; none if
 /// all is well. `names`: those that the server answers to, as they are configured.
-pub(super) fn concerns(certificate: &[u8], names: &[String], now: Millis) -> Vec<String> {
+pub(super) fn concerns(certificate: &[u8], names: &[String], now: WallTime) -> Vec<String> {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return Vec::new() };
     let mut concerns: Vec<_> = validity(&certificate, now).into_iter().collect();
     let listed = listed_names(&certificate);
@@ -27,7 +27,7 @@ pub(super) fn concerns(certificate: &[u8], names: &[String], now: Millis) -> Vec
     concerns
 }
 
-fn validity(certificate: &X509Certificate<'_>, now: Millis) -> Option<String> {
+fn validity(certificate: &X509Certificate<'_>, now: WallTime) -> Option<String> {
     let seconds = i64::try_from(now.0 / 1000).unwrap_or(i64::MAX);
     let validity = certificate.validity();
     if validity.not_after.timestamp() < seconds {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     /// Within what `rcgen` gives: from 1975 to 4096.
-    const NOW: Millis = Millis(1_767_355_200_000);
+    const NOW: WallTime = WallTime(1_767_355_200_000);
 
     #[test]
     fn a_certificate_for_other_names_is_told_with_its_own() {
@@ -93,8 +93,8 @@ mod tests {
     #[test]
     fn a_certificate_out_of_its_time_is_told() {
         let certificate = issued(&["localhost"]);
-        assert!(concerns(&certificate, &[], Millis(1_000)).join("").starts_with("is valid from "));
-        assert!(concerns(&certificate, &[], Millis(u64::MAX / 2)).join("").starts_with("expired on "));
+        assert!(concerns(&certificate, &[], WallTime(1_000)).join("").starts_with("is valid from "));
+        assert!(concerns(&certificate, &[], WallTime(u64::MAX / 2)).join("").starts_with("expired on "));
         assert!(!is_of_an_old_version(&certificate));
     }
 }

@@ -4,7 +4,7 @@ use ephemeral_core::protocol::{ClientFrame, CloseReason, ErrorCode, Sanitize};
 use ephemeral_core::session::Action;
 use serde_json::Value;
 
-use crate::session_rules::{NOW, challenged, check_action, expected, good_signature, is_id, rules, session};
+use crate::session_rules::{CLOCKS, challenged, check_action, expected, good_signature, is_id, rules, session};
 
 /// Panics where what the server makes of it breaks the protocol.
 pub fn check(data: &[u8]) {
@@ -24,11 +24,11 @@ pub fn check(data: &[u8]) {
 /// Written anew by another library, with every field there once, an object is answered by its type.
 fn check_by_type(text: &str) {
     let Ok(json @ Value::Object(_)) = serde_json::from_str::<Value>(text) else { return };
-    let answer = match session().on_text(&json.to_string(), &rules(Sanitize::Clean), NOW) {
+    let answer = match session().on_text(&json.to_string(), &rules(Sanitize::Clean), &CLOCKS) {
         Action::Submit(_) => Ok("message"),
-        Action::Acknowledge { .. } => Ok("ack"),
-        Action::Reply { frame: reply, .. } => {
-            let reply: Value = serde_json::from_str(&reply).expect("JSON");
+        Action::Acknowledge(_) => Ok("ack"),
+        Action::Reply(reply) => {
+            let reply: Value = serde_json::from_str(&reply.frame).expect("JSON");
             assert_eq!(reply["id"].as_str(), json["id"].as_str().filter(|id| is_id(id)), "errors carry the id");
             Err(reply["code"].as_str().expect("a code").to_owned())
         }

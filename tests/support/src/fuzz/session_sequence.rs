@@ -22,7 +22,7 @@ mod client;
 mod ledger;
 mod sent;
 
-use ephemeral_core::protocol::{ClientFrame, ErrorCode, Fingerprint, Millis};
+use ephemeral_core::protocol::{ClientFrame, ErrorCode, Fingerprint, WallTime};
 use ephemeral_core::session;
 use ephemeral_core::store;
 use serde_json::json;
@@ -119,7 +119,7 @@ impl World {
         let rules = session::Config { content_bytes: CONTENT_BYTES, window: 4, ..rig::unlimited() };
         let bounds = store::Config { mailbox_messages: MAILBOX, ..store::Config::default() };
         // A small pipe: a client that does not read is noticed soon.
-        let rig = Rig::with(Options { rules, bounds, pipe: 4096, ..Options::default() });
+        let rig = Rig::with(Options { rules, bounds, pipe: 4096, exact_times: true, ..Options::default() });
         Self { ledger: Ledger::default(), rig, clients: Vec::new(), malformed: 0, unsettled: 0 }
     }
 
@@ -165,7 +165,7 @@ impl World {
         let window = 1 + u32::from(window) % 4;
         let (socket, welcome) = self.rig.login_with(who, json!({"window": window, "receipts": receipts})).await;
         let pending = usize::try_from(welcome["pending"].as_u64().unwrap()).unwrap();
-        let now = Millis::parse(welcome["server_time"].as_str().unwrap()).unwrap();
+        let now = WallTime::parse(welcome["server_time"].as_str().unwrap()).unwrap();
         self.ledger.check_pending(who, pending, now);
         let mut client = Client::new(who, socket, window, receipts, now);
         if let Some(older) = self.clients.iter_mut().find(|older| older.who == who && !older.replaced) {
@@ -181,7 +181,7 @@ impl World {
         let again = id.is_ascii_uppercase();
         let id = char::from(b'a' + id.to_ascii_lowercase().wrapping_sub(b'a') % 8).to_string();
         let text: String = text.chars().filter(|&character| !session_rules::is_control(character)).take(100).collect();
-        let now = self.rig.hub.now();
+        let now = self.rig.clock.wall();
         let Some(client) = self.clients.iter_mut().find(|client| client.who == from && !client.replaced) else {
             return;
         };
@@ -204,7 +204,7 @@ impl World {
 
     /// The message at this place among those that its session was sent, and all before it.
     async fn acknowledge(&mut self, who: u8, place: usize) {
-        let now = self.rig.hub.now();
+        let now = self.rig.clock.wall();
         let Some(client) = self.clients.iter_mut().find(|client| client.who == who && !client.replaced) else { return };
         if let Some(seq) = client.seq_at(place) {
             client.acknowledges(seq).await;
@@ -223,7 +223,7 @@ impl World {
             // It might be kept: messages that may be are for `s`.
             Ok(ClientFrame::Message(frame)) if frame.to.as_deref().is_some_and(is_key) => return,
             Ok(ClientFrame::Message(frame)) => {
-                Owed::NothingKept { id: frame.id.map(Into::into), before: self.ledger.len(), at: self.rig.hub.now() }
+                Owed::NothingKept { id: frame.id.map(Into::into), before: self.ledger.len(), at: self.rig.clock.wall() }
             }
             // There may be an answer, or none.
             Ok(ClientFrame::Ack { .. }) => return,
@@ -264,7 +264,7 @@ impl World {
 
     /// The connection is gone, without a word.
     async fn forget(&mut self, who: u8) {
-        let soon = self.rig.hub.now().plus(SLACK);
+        let soon = self.rig.clock.wall().plus(SLACK);
         for client in self.clients.extract_if(.., |client| client.who == who && !client.replaced) {
             self.ledger.not_read_after(client.unanswered(), soon);
         }
@@ -289,7 +289,7 @@ impl World {
         while self.read().await {
             settle().await;
         }
-        let now = self.rig.hub.now();
+        let now = self.rig.clock.wall();
         for client in self.clients.iter_mut().filter(|client| !client.deaf) {
             assert!(!client.replaced, "it is not told that it was replaced");
             self.ledger.settled(client, now);
@@ -303,7 +303,7 @@ impl World {
 impl World {
     /// Reads all that has come, and writes it down. Returns whether anything has come.
     async fn read(&mut self) -> bool {
-        let now = self.rig.hub.now();
+        let now = self.rig.clock.wall();
         let mut something = false;
         for client in &mut self.clients {
             for frame in client.hears().await {
@@ -327,7 +327,7 @@ impl World {
 
     /// Those that are over are forgotten, if they had a reason to be.
     fn bury(&mut self) {
-        let now = self.rig.hub.now();
+        let now = self.rig.clock.wall();
         for client in self.clients.extract_if(.., |client| client.closed.is_some()) {
             let code = client.closed.unwrap_or_default();
             // One that did not read may have been closed for that, and dropped before it read why.
@@ -350,7 +350,7 @@ impl World {
             }
             self.settle().await;
         }
-        let (least, most) = self.ledger.waiting(4, self.rig.hub.now());
+        let (least, most) = self.ledger.waiting(4, self.rig.clock.wall());
         let left = self.rig.waiting();
         assert!((least..=most).contains(&left), "{left} messages are left, and not {least} to {most}");
         self.clients.clear();

@@ -50,8 +50,6 @@ fn what_is_not_an_object_is_malformed() {
         "nonsense",
         "{}{}",
         "\u{feff}{}",
-        "{\"content\":\"\\ud800\"}",
-        "{\"content\":\"\\udc00x\"}",
         "{\"content\":\"a\u{1}b\"}",
         "{\"content\":\"\\x\"}",
         "{\"ttl_s\":01}",
@@ -127,7 +125,7 @@ fn an_ack_needs_a_sequence_number() {
         r#"{"type":"ack"}"#,
         r#"{"type":"ack","seq":-1}"#,
         r#"{"type":"ack","seq":"1"}"#,
-        r#"{"type":"ack","seq":1.0}"#,
+        r#"{"type":"ack","seq":1.5}"#,
     ] {
         assert_eq!(code(text), ErrorCode::Malformed, "{text}");
     }
@@ -141,4 +139,65 @@ fn an_auth_frame_may_leave_out_all_but_its_signature() {
     let Ok(ClientFrame::Auth(frame)) = ClientFrame::parse(text) else { panic!() };
     assert_eq!((frame.receipts, frame.window), (false, Some(u32::MAX)));
     assert_eq!(code(r#"{"type":"auth","signature":"s","receipts":"no"}"#), ErrorCode::Malformed);
+}
+
+#[test]
+fn a_number_without_a_fraction_is_an_integer_however_it_is_written() {
+    for (written, expected) in [
+        ("3600", 3600),
+        ("3600.0", 3600),
+        ("3600.000", 3600),
+        ("36e2", 3600),
+        ("3.6E+3", 3600),
+        ("-0.0", 0),
+        ("-1.0", -1),
+        ("9007199254740992.0", 1 << 53),
+        ("18446744073709551615", i64::MAX),
+    ] {
+        assert_eq!(message(&format!(r#"{{"ttl_s":{written}}}"#)).ttl_s, Some(expected), "{written}");
+    }
+    for not_one in ["3600.5", "1e-3", "9007199254740994.0", "1e30", "1e400", "-1e400", "\"3600\""] {
+        assert_eq!(code(&format!(r#"{{"ttl_s":{not_one}}}"#)), ErrorCode::Malformed, "{not_one}");
+    }
+    let ack = ClientFrame::parse(r#"{"type":"ack","seq":17.0}"#);
+    assert_eq!(ack, Ok(ClientFrame::Ack { seq: 17, id: None }));
+    let Ok(ClientFrame::Auth(auth)) = ClientFrame::parse(r#"{"type":"auth","window":8.0}"#) else { panic!() };
+    assert_eq!(auth.window, Some(8));
+}
+
+#[test]
+fn half_of_a_surrogate_pair_is_the_fault_of_its_field_and_of_no_other() {
+    for half in
+        [r"\ud83d", r"\uDC00", r"\udc00\ud800", r"\ud800\ud800", r"x\udbffx", r"\ud800\n", r"\ud83d\ud83e\udd80"]
+    {
+        let text = format!(r#"{{"id":"x-1","content":"{half}","to":"t"}}"#);
+        let frame = message(&text);
+        assert_eq!((frame.id.as_deref(), frame.to.as_deref()), (Some("x-1"), Some("t")), "{half}");
+        assert!(frame.content_is_torn, "{half}");
+        for name in ["x", "timestamp", "signature"] {
+            let text = format!(r#"{{"{name}":"{half}","y":[{{"z{half}":"{half}"}}],"content":"\ud83e\udd80"}}"#);
+            let frame = message(&text);
+            assert_eq!((frame.content.as_deref(), frame.content_is_torn), (Some("🦀"), false), "{text}");
+        }
+        assert_eq!(code(&format!(r#"{{"type":"{half}"}}"#)), ErrorCode::UnknownType);
+        assert_eq!(code(&format!(r#"{{"id":"{half}"}}"#)), ErrorCode::InvalidId);
+        assert_eq!(code(&format!(r#"{{"ttl_s":"{half}"}}"#)), ErrorCode::Malformed);
+        assert_eq!(message(&format!(r#"{{"{half}":1,"to":"t"}}"#)).to.as_deref(), Some("t"), "an unknown field");
+    }
+    assert!(!message(r#"{"content":"\\ud800 \ufffd"}"#).content_is_torn, "no half: a backslash and letters");
+    assert!(!message(r#"{"content":"\"","x":"\ud800"}"#).content_is_torn, "a quote does not end it");
+}
+
+#[test]
+fn a_number_beyond_every_float_is_the_fault_of_its_field_and_of_no_other() {
+    for number in ["1e400", "-1e400", "1.5E+999", &format!("{}.0", "9".repeat(400)), &"9".repeat(400)] {
+        for name in ["ttl_s", "to", "content"] {
+            let text = format!(r#"{{"{name}":{number},"id":"x-1"}}"#);
+            let error = ClientFrame::parse(&text).expect_err(&text);
+            assert_eq!((error.code, error.id.as_deref()), (ErrorCode::Malformed, Some("x-1")), "{text}");
+            assert!(error.message.contains(name), "{} names another field", error.message);
+        }
+        let text = format!(r#"{{"x":{number},"y":[{number}],"ttl_s":5}}"#);
+        assert_eq!(message(&text).ttl_s, Some(5));
+    }
 }

@@ -17,7 +17,7 @@ fn crowd(messages: u32, size: usize) -> (Store, AccountId) {
             escaped_content: &content,
             expires_at: NOW.plus(MINUTE),
         };
-        store.deposit(NOW, alice, &letter).unwrap();
+        store.put(NOW, alice, &letter).unwrap();
     }
     (store, alice)
 }
@@ -57,19 +57,19 @@ fn what_is_due_is_gone_for_everybody_before_its_turn_to_be_erased_comes() {
     for number in 0..100 {
         let id = format!("due-{number}");
         let letter = Letter { id: &id, to: BOB, escaped_content: "x", expires_at: then };
-        store.deposit(NOW, alice, &letter).unwrap();
+        store.put(NOW, alice, &letter).unwrap();
     }
-    store.deposit(NOW, alice, &letter("later", BOB, NOW.plus(1))).unwrap();
+    store.put(NOW, alice, &letter("later", BOB, NOW.plus(1))).unwrap();
     assert_eq!(fetch(&mut store, NOW, bob, 32).len(), 32);
     let (mut ended, mut freed) = (Vec::new(), Vec::new());
     assert!(store.expire(then, &mut ended, &mut freed), "only a part of it was erased");
-    assert_eq!(store.known(alice, "due-99"), None);
+    assert_eq!(store.known_until(alice, "due-99"), None);
     assert_eq!(fetch(&mut store, then, bob, 32).len(), 1, "what has expired takes no room in the window");
     assert!(store.figures().messages > 2000);
     assert_eq!(store.attach(then, BOB, true).1, 1, "`pending` is what can be delivered");
-    assert!(store.deposit(then, alice, &letter("due-99", CAROL, then)).is_ok(), "its id may be used again");
+    assert!(store.put(then, alice, &letter("due-99", CAROL, then)).is_ok(), "its id may be used again");
     while store.expire(then, &mut ended, &mut freed) {}
-    assert_eq!(store.known(alice, "due-99"), Some(then.plus(MINUTE)), "and is not forgotten with the older one");
+    assert_eq!(store.known_until(alice, "due-99"), Some(then.plus(MINUTE)), "and is not forgotten with the older one");
     assert_eq!(store.figures().messages, 2);
 }
 

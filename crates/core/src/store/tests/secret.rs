@@ -6,7 +6,7 @@ use super::*;
 fn after(was_there: bool, bounds: Config) -> (Store, AccountId) {
     let mut store = store_with(bounds);
     let (alice, _) = store.attach(NOW, ALICE, true);
-    store.deposit(NOW, alice, &letter("m", BOB, NOW)).unwrap();
+    store.put(NOW, alice, &letter("m", BOB, NOW)).unwrap();
     let (bob, _) = store.attach(NOW, BOB, false);
     if was_there {
         let seq = fetch(&mut store, NOW, bob, 1)[0];
@@ -24,11 +24,11 @@ fn what_he_took_counts_in_his_mailbox_until_it_expires() {
             let (mut store, alice) = after(was_there, bounds);
             let (carol, _) = store.attach(NOW, CAROL, true);
             for sender in [alice, carol] {
-                assert_eq!(store.deposit(NOW, sender, &letter("n", BOB, NOW)), Err(QuotaExceeded::Mailbox));
+                assert_eq!(store.put(NOW, sender, &letter("n", BOB, NOW)), Err(QuotaExceeded::Mailbox));
             }
             let then = NOW.plus(MINUTE);
             assert_eq!(expire(&mut store, then).0, [("m".to_owned(), ReceiptStatus::Expired)]);
-            assert!(store.deposit(then, alice, &letter("n", BOB, then)).is_ok());
+            assert!(store.put(then, alice, &letter("n", BOB, then)).is_ok());
         }
     }
 }
@@ -38,10 +38,10 @@ fn what_he_took_counts_among_what_its_sender_has_waiting_until_it_expires() {
     let cost = RECORD_COST + "m".len() + 5;
     for was_there in [true, false] {
         let (mut store, alice) = after(was_there, Config { sender_bytes: 2 * cost - 1, ..Config::default() });
-        assert_eq!(store.deposit(NOW, alice, &letter("n", CAROL, NOW)), Err(QuotaExceeded::Sender));
+        assert_eq!(store.put(NOW, alice, &letter("n", CAROL, NOW)), Err(QuotaExceeded::Sender));
         let then = NOW.plus(MINUTE);
         expire(&mut store, then);
-        assert!(store.deposit(then, alice, &letter("n", CAROL, then)).is_ok());
+        assert!(store.put(then, alice, &letter("n", CAROL, then)).is_ok());
     }
 }
 
@@ -49,7 +49,7 @@ fn what_he_took_counts_among_what_its_sender_has_waiting_until_it_expires() {
 fn what_he_took_counts_in_its_senders_share_of_his_mailbox() {
     for was_there in [true, false] {
         let (mut store, alice) = after(was_there, Config { mailbox_messages: 8, ..Config::default() });
-        assert_eq!(store.deposit(NOW, alice, &letter("n", BOB, NOW)), Err(QuotaExceeded::Mailbox));
+        assert_eq!(store.put(NOW, alice, &letter("n", BOB, NOW)), Err(QuotaExceeded::Mailbox));
     }
 }
 

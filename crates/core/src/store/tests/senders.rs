@@ -12,7 +12,7 @@ fn store_of(people: u8) -> Store {
     for number in 1..=people {
         let (account, _) = store.attach(NOW, person(number), true);
         for id in 0..number {
-            store.deposit(NOW, account, &letter(&id.to_string(), person(number), NOW)).unwrap();
+            store.put(NOW, account, &letter(&id.to_string(), person(number), NOW)).unwrap();
         }
     }
     store
@@ -37,9 +37,9 @@ fn what_one_sender_has_waiting_can_be_dropped_and_the_others_messages_stay() {
     let (alice, _) = store.attach(NOW, ALICE, true);
     let (bob, _) = store.attach(NOW, BOB, true);
     for id in 0..100 {
-        store.deposit(NOW, alice, &letter(&id.to_string(), BOB, NOW)).unwrap();
+        store.put(NOW, alice, &letter(&id.to_string(), BOB, NOW)).unwrap();
     }
-    store.deposit(NOW, bob, &letter("kept", BOB, NOW)).unwrap();
+    store.put(NOW, bob, &letter("kept", BOB, NOW)).unwrap();
     assert_eq!(fetch(&mut store, NOW, bob, 2).len(), 2);
     let (mut ended, mut freed) = (Vec::new(), Vec::new());
     assert_eq!(store.drop_some_from(alice, 0, &mut ended, &mut freed), (100, None));
@@ -48,7 +48,7 @@ fn what_one_sender_has_waiting_can_be_dropped_and_the_others_messages_stay() {
     assert!(freed.contains(&bob), "there is room in the window");
     assert_eq!(fetch(&mut store, NOW, bob, 2).len(), 1, "the other one's");
     assert_eq!(store.figures().messages, 1);
-    assert_eq!(store.known(alice, "7"), Some(NOW.plus(MINUTE)), "it is a duplicate if it is sent again");
+    assert_eq!(store.known_until(alice, "7"), Some(NOW.plus(MINUTE)), "it is a duplicate if it is sent again");
     assert_eq!(expire(&mut store, NOW.plus(MINUTE)).0, [("kept".to_owned(), ReceiptStatus::Expired)]);
     assert_eq!(store.figures().records, 0);
 }
@@ -59,7 +59,7 @@ fn a_call_drops_so_many_at_most_and_says_where_to_go_on() {
     let mut store = store_with(bounds);
     let (alice, _) = store.attach(NOW, ALICE, true);
     for id in 0..3000 {
-        store.deposit(NOW, alice, &letter(&id.to_string(), ALICE, NOW)).unwrap();
+        store.put(NOW, alice, &letter(&id.to_string(), ALICE, NOW)).unwrap();
     }
     let (mut dropped, mut calls, mut next) = (0, 0, Some(0));
     while let Some(first) = next {

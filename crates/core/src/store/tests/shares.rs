@@ -20,7 +20,7 @@ fn floods(store: &mut Store, sender: u32, size: usize) -> QuotaExceeded {
     for number in 0.. {
         let letter = long("m", person(1_000_000 + sender * 10_000 + number), &content);
         let id = number.to_string();
-        if let Err(full) = store.deposit(NOW, account, &Letter { id: &id, ..letter }) {
+        if let Err(full) = store.put(NOW, account, &Letter { id: &id, ..letter }) {
             store.detach(NOW, account);
             return full;
         }
@@ -42,7 +42,7 @@ fn a_sender_may_have_a_sixteenth_of_what_is_free_and_the_next_one_less() {
         assert!(used <= free.max(SENDER_SHARE * SMALL) / SENDER_SHARE * 3 / 2 + cost, "{sender}: {used} of {free}");
     }
     let (alice, _) = store.attach(NOW, ALICE, true);
-    assert!(store.deposit(NOW, alice, &long("m", BOB, "hello")).is_ok(), "an honest one still has room");
+    assert!(store.put(NOW, alice, &long("m", BOB, "hello")).is_ok(), "an honest one still has room");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn as_the_store_fills_messages_are_kept_for_a_shorter_time_and_what_was_granted_
         let before = store.figures().bytes;
         let (account, _) = store.attach(NOW, person(sender), true);
         let content = "x".repeat(20_000);
-        let Ok(deposited) = store.deposit(NOW, account, &long("m", person(1000 + sender), &content)) else { break };
+        let Ok(deposited) = store.put(NOW, account, &long("m", person(1000 + sender), &content)) else { break };
         granted.push(deposited.expires_at);
         let longest = match before - ACCOUNT_COST * sender as usize {
             _ if store.figures().bytes < open / 2 => 7 * DAY,
@@ -71,7 +71,7 @@ fn as_the_store_fills_messages_are_kept_for_a_shorter_time_and_what_was_granted_
     assert_eq!(lives.into_iter().collect::<Vec<_>>(), [NEARLY_FULL_LIFE_MS, DAY, 7 * DAY]);
     let asked_for_less = Letter { expires_at: NOW.plus(5), ..long("n", BOB, "hello") };
     let (alice, _) = store.attach(NOW, ALICE, true);
-    assert_eq!(store.deposit(NOW, alice, &asked_for_less).unwrap().expires_at, NOW.plus(5));
+    assert_eq!(store.put(NOW, alice, &asked_for_less).unwrap().expires_at, NOW.plus(5));
     assert_eq!(expire(&mut store, NOW.plus(5)).0.len(), 1, "and nothing else gives way");
 }
 
@@ -80,21 +80,21 @@ fn a_sender_may_have_an_eighth_of_a_mailbox_and_strangers_leave_a_quarter_of_it_
     let mut store = store_with(Config { mailbox_messages: 64, ..Config::default() });
     let (bob, _) = store.attach(NOW, BOB, true);
     let (carol, _) = store.attach(NOW, CAROL, true);
-    store.deposit(NOW, bob, &letter("hello", CAROL, NOW)).unwrap();
+    store.put(NOW, bob, &letter("hello", CAROL, NOW)).unwrap();
     let mut total = 0;
     for sender in 0..8 {
         let (account, _) = store.attach(NOW, person(sender), true);
-        let accepted = (0..9).filter(|id| store.deposit(NOW, account, &letter(&id.to_string(), BOB, NOW)).is_ok());
+        let accepted = (0..9).filter(|id| store.put(NOW, account, &letter(&id.to_string(), BOB, NOW)).is_ok());
         let accepted = accepted.count();
         assert_eq!(accepted, if sender < 6 { 8 } else { 0 }, "stranger {sender}");
         total += accepted;
     }
     assert_eq!(total, 48);
     for id in 0..8 {
-        assert!(store.deposit(NOW, carol, &letter(&id.to_string(), BOB, NOW)).is_ok(), "{id}: he has written to her");
+        assert!(store.put(NOW, carol, &letter(&id.to_string(), BOB, NOW)).is_ok(), "{id}: he has written to her");
     }
-    assert_eq!(store.deposit(NOW, carol, &letter("8", BOB, NOW)), Err(QuotaExceeded::Mailbox), "an eighth is hers");
-    let notes = (0..20).filter(|id| store.deposit(NOW, bob, &letter(&format!("note-{id}"), BOB, NOW)).is_ok()).count();
+    assert_eq!(store.put(NOW, carol, &letter("8", BOB, NOW)), Err(QuotaExceeded::Mailbox), "an eighth is hers");
+    let notes = (0..20).filter(|id| store.put(NOW, bob, &letter(&format!("note-{id}"), BOB, NOW)).is_ok()).count();
     assert_eq!(notes, 8, "the rest is for his own notes");
 }
 
@@ -107,10 +107,10 @@ fn the_bytes_of_a_mailbox_are_shared_like_its_messages() {
     for sender in 0..8 {
         let (account, _) = store.attach(NOW, person(sender), true);
         let ids = (0..4).map(|id: u32| id.to_string());
-        accepted.push(ids.filter(|id| store.deposit(NOW, account, &long(id, BOB, &content)).is_ok()).count());
+        accepted.push(ids.filter(|id| store.put(NOW, account, &long(id, BOB, &content)).is_ok()).count());
     }
     assert_eq!(accepted, [2, 2, 2, 2, 2, 2, 0, 0]);
-    assert_eq!(store.deposit(NOW, bob, &long("whole", CAROL, &"x".repeat(8000))).map(|_| ()), Ok(()), "a first one");
+    assert_eq!(store.put(NOW, bob, &long("whole", CAROL, &"x".repeat(8000))).map(|_| ()), Ok(()), "a first one");
 }
 
 #[test]
@@ -118,12 +118,12 @@ fn who_was_written_to_is_known_for_as_long_as_that_message_is_and_no_longer() {
     let mut store = store_with(Config { mailbox_messages: 4, ..Config::default() });
     let (bob, _) = store.attach(NOW, BOB, true);
     let (carol, _) = store.attach(NOW, CAROL, true);
-    store.deposit(NOW, bob, &letter("hello", CAROL, NOW)).unwrap();
+    store.put(NOW, bob, &letter("hello", CAROL, NOW)).unwrap();
     let seq = fetch(&mut store, NOW, carol, 1)[0];
     acknowledge(&mut store, carol, seq).unwrap();
     for sender in 0..4 {
         let (account, _) = store.attach(NOW, person(sender), true);
-        let kept = store.deposit(NOW, account, &long("m", BOB, "hello")).is_ok();
+        let kept = store.put(NOW, account, &long("m", BOB, "hello")).is_ok();
         assert_eq!(kept, sender < 3, "three quarters are for strangers");
     }
     // She has left, been forgotten by everything but his message, and come back.
@@ -131,7 +131,7 @@ fn who_was_written_to_is_known_for_as_long_as_that_message_is_and_no_longer() {
     let then = NOW.plus(MINUTE - 1);
     expire(&mut store, then);
     let (carol, _) = store.attach(then, CAROL, true);
-    assert!(store.deposit(then, carol, &long("1", BOB, "hello")).is_ok());
+    assert!(store.put(then, carol, &long("1", BOB, "hello")).is_ok());
     let later = NOW.plus(2 * MINUTE);
     expire(&mut store, later);
     fetch(&mut store, later, bob, 4);
@@ -139,10 +139,10 @@ fn who_was_written_to_is_known_for_as_long_as_that_message_is_and_no_longer() {
     acknowledge_all(&mut store, bob);
     for (id, whom) in [(0, 100), (1, 101), (2, 102)] {
         let (account, _) = store.attach(later, person(whom), true);
-        store.deposit(later, account, &long(&id.to_string(), BOB, "hello")).unwrap();
+        store.put(later, account, &long(&id.to_string(), BOB, "hello")).unwrap();
     }
-    assert_eq!(store.deposit(later, dave, &long("2", BOB, "hello")), Err(QuotaExceeded::Mailbox));
-    assert_eq!(store.deposit(later, carol, &long("2", BOB, "hello")), Err(QuotaExceeded::Mailbox), "a stranger again");
+    assert_eq!(store.put(later, dave, &long("2", BOB, "hello")), Err(QuotaExceeded::Mailbox));
+    assert_eq!(store.put(later, carol, &long("2", BOB, "hello")), Err(QuotaExceeded::Mailbox), "a stranger again");
 }
 
 #[test]
@@ -160,18 +160,18 @@ fn what_is_kept_for_those_who_are_online_goes_to_recipients_who_take_what_they_a
     }
     let (alice, _) = store.attach(NOW, ALICE, true);
     let (bob, _) = store.attach(NOW, BOB, true);
-    assert_eq!(store.deposit(NOW, alice, &long("m", CAROL, "x")), Err(QuotaExceeded::Store), "she is offline");
+    assert_eq!(store.put(NOW, alice, &long("m", CAROL, "x")), Err(QuotaExceeded::Store), "she is offline");
     let mut accepted = 0;
-    while store.deposit(NOW, alice, &long(&accepted.to_string(), BOB, "hello")).is_ok() {
+    while store.put(NOW, alice, &long(&accepted.to_string(), BOB, "hello")).is_ok() {
         accepted += 1;
     }
     assert_eq!(accepted, SMALL / (RECORD_COST + "0".len() + "hello".len()), "he does not take what he is sent");
     fetch(&mut store, NOW, bob, 100);
     acknowledge_all(&mut store, bob);
-    assert!(store.deposit(NOW, alice, &long("again", BOB, "hello")).is_ok(), "now he does");
+    assert!(store.put(NOW, alice, &long("again", BOB, "hello")).is_ok(), "now he does");
     let share = (kept_for_online / 1024).max(SMALL);
     assert_eq!(
-        store.deposit(NOW, bob, &long("long", ALICE, &"x".repeat(share))),
+        store.put(NOW, bob, &long("long", ALICE, &"x".repeat(share))),
         Err(QuotaExceeded::Sender),
         "more than a recipient's share"
     );
@@ -179,9 +179,9 @@ fn what_is_kept_for_those_who_are_online_goes_to_recipients_who_take_what_they_a
 
 impl Store {
     /// Somebody new sends one byte to somebody new.
-    fn deposit_one_byte(&mut self, sender: u32) -> Result<Deposited, QuotaExceeded> {
+    fn deposit_one_byte(&mut self, sender: u32) -> Result<Put, QuotaExceeded> {
         let (account, _) = self.attach(NOW, person(sender), true);
-        let deposited = self.deposit(NOW, account, &long("m", person(2_000_000_000 + sender), "x"));
+        let deposited = self.put(NOW, account, &long("m", person(2_000_000_000 + sender), "x"));
         self.detach(NOW, account);
         deposited
     }

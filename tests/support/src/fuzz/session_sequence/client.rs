@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ephemeral_core::protocol::{ErrorCode, Millis};
+use ephemeral_core::protocol::{ErrorCode, WallTime};
 use futures::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -22,7 +22,7 @@ pub(super) enum Owed {
     /// This error, with this id.
     Error(ErrorCode, Option<String>),
     /// Any error; or a duplicate of a message that has this id, and was sent before this place and lives at this time.
-    NothingKept { id: Option<String>, before: usize, at: Millis },
+    NothingKept { id: Option<String>, before: usize, at: WallTime },
 }
 
 /// A message that has come.
@@ -43,11 +43,11 @@ pub(super) struct Client {
     pub(super) deaf: bool,
     /// It did not read for a while, and has not read everything since: it may have been closed for that.
     pub(super) was_deaf: bool,
-    pub(super) joined: Millis,
+    pub(super) joined: WallTime,
     /// From then on it has had a session, this one or one that this one took over from, for certain.
-    pub(super) online_since: Millis,
+    pub(super) online_since: WallTime,
     /// Then it had read everything: what comes was sent later.
-    pub(super) since: Millis,
+    pub(super) since: WallTime,
     pub(super) caught_up: bool,
     /// Nothing more can be said to it.
     pub(super) over: bool,
@@ -61,7 +61,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(who: u8, socket: Socket, window: u32, receipts: bool, joined: Millis) -> Self {
+    pub(super) fn new(who: u8, socket: Socket, window: u32, receipts: bool, joined: WallTime) -> Self {
         Self {
             who,
             window,
@@ -116,7 +116,7 @@ impl Client {
     }
 
     /// There is nothing more to read, and it was not closed.
-    pub(super) fn has_read_everything(&mut self, now: Millis) {
+    pub(super) fn has_read_everything(&mut self, now: WallTime) {
         self.was_deaf = false;
         self.since = now;
     }

@@ -2,12 +2,12 @@
 //!
 //! A client that does not read, or is gone, leaves open what became of its last messages. Nothing is guessed about
 //! these: each stays [`Fate::Unknown`] until something tells. It can, because no two messages have the same content, and
-//! because every time that the server writes is exact: the time to live before `expires_at` a message was accepted, and
+//! because every time that this server writes is exact: the time to live before `expires_at` a message was accepted, and
 //! from then on until `expires_at` no other of its sender and id can have been.
 
 use std::sync::LazyLock;
 
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 use serde_json::Value;
 
 use super::client::{Client, Delivery, Owed};
@@ -21,7 +21,7 @@ pub(super) struct Ledger {
     sent: Vec<Sent>,
     receipts: Vec<Receipt>,
     /// For whom there is said to have been no room in whose mailbox, at some time after this one.
-    full: Vec<(u8, u8, Millis)>,
+    full: Vec<(u8, u8, WallTime)>,
 }
 
 /// What a sender was told.
@@ -29,7 +29,7 @@ struct Receipt {
     from: u8,
     to: u8,
     id: String,
-    at: Millis,
+    at: WallTime,
     expired: bool,
 }
 
@@ -54,25 +54,25 @@ impl Ledger {
     }
 
     /// The message of this id that is known to be kept for some time yet.
-    pub(super) fn kept(&self, from: u8, id: &str, now: Millis) -> Option<&Sent> {
+    pub(super) fn kept(&self, from: u8, id: &str, now: WallTime) -> Option<&Sent> {
         self.sent.iter().find(|sent| sent.is_called(from, id) && sent.end().is_some_and(|end| end > now.plus(SLACK)))
     }
 
     /// These were read by now, if they ever are.
-    pub(super) fn not_read_after(&mut self, places: impl IntoIterator<Item = usize>, now: Millis) {
+    pub(super) fn not_read_after(&mut self, places: impl IntoIterator<Item = usize>, now: WallTime) {
         for place in places {
             self.sent[place].read_by.get_or_insert(now);
         }
     }
 
     /// How many of a client's messages wait: at least, and at most.
-    pub(super) fn waiting(&self, who: u8, now: Millis) -> (usize, usize) {
+    pub(super) fn waiting(&self, who: u8, now: WallTime) -> (usize, usize) {
         let own = || self.sent.iter().filter(|sent| sent.to == who);
         (own().filter(|sent| sent.waits(now)).count(), own().filter(|sent| sent.may_wait(now)).count())
     }
 
     /// The message at this place was kept, until `end`.
-    fn keep(&mut self, place: usize, end: Millis, now: Millis) {
+    fn keep(&mut self, place: usize, end: WallTime, now: WallTime) {
         let sent = &self.sent[place];
         match sent.fate {
             Fate::Kept(known) => return assert_eq!(known, end, "it expires at another time"),
@@ -92,7 +92,7 @@ impl Ledger {
     }
 
     /// A message of this sender and id ends then, one that was sent before the place. `None` if none can be.
-    fn ends_then(&mut self, from: u8, id: &str, end: Millis, before: usize, now: Millis) -> Option<()> {
+    fn ends_then(&mut self, from: u8, id: &str, end: WallTime, before: usize, now: WallTime) -> Option<()> {
         let older = || (0..before).filter(|&place| self.sent[place].is_called(from, id));
         if older().any(|place| self.sent[place].end() == Some(end)) {
             return Some(());
@@ -109,9 +109,9 @@ impl Ledger {
 /// What the server says.
 impl Ledger {
     /// The answer to a frame.
-    pub(super) fn answer(&mut self, client: &mut Client, frame: &Value, now: Millis) {
+    pub(super) fn answer(&mut self, client: &mut Client, frame: &Value, now: WallTime) {
         let (code, id) = (frame["code"].as_str(), frame["id"].as_str());
-        let end = Millis::parse(frame["expires_at"].as_str().unwrap_or_default());
+        let end = WallTime::parse(frame["expires_at"].as_str().unwrap_or_default());
         let duplicate = frame["duplicate"].as_bool().unwrap_or_default();
         match client.answered() {
             Owed::Error(expected, of) => {
@@ -143,13 +143,13 @@ impl Ledger {
     }
 
     /// One of those before this place has this id, and had it still at this time.
-    fn duplicate(&mut self, from: u8, id: &str, end: Option<Millis>, (before, at): (usize, Millis), now: Millis) {
+    fn duplicate(&mut self, from: u8, id: &str, end: Option<WallTime>, (before, at): (usize, WallTime), now: WallTime) {
         let end = end.expect("a time");
         assert!(end > at, "an id is known longer than it should be");
         self.ends_then(from, id, end, before, now).expect("a duplicate of nothing");
     }
 
-    fn refused(&mut self, place: usize, code: &str, now: Millis) {
+    fn refused(&mut self, place: usize, code: &str, now: WallTime) {
         let sent = &self.sent[place];
         assert!(matches!(sent.fate, Fate::Unknown), "refused, and yet kept");
         assert_eq!(code, sent.error().unwrap_or("mailbox_full"), "another error");
@@ -175,13 +175,13 @@ impl Ledger {
     }
 
     /// `pending` of a `welcome`.
-    pub(super) fn check_pending(&self, who: u8, pending: usize, now: Millis) {
+    pub(super) fn check_pending(&self, who: u8, pending: usize, now: WallTime) {
         let (least, most) = self.waiting(who, now);
         assert!((least..=most).contains(&pending), "{pending} are pending, where {least} to {most} wait");
     }
 
     /// A message for a client.
-    pub(super) fn delivered(&mut self, client: &mut Client, frame: &Value, now: Millis) {
+    pub(super) fn delivered(&mut self, client: &mut Client, frame: &Value, now: WallTime) {
         assert_eq!(number_of(&frame["to"]), client.who, "somebody else's message");
         let from = number_of(&frame["from"]);
         // One that was sent twice is kept once: the first time.
@@ -191,7 +191,7 @@ impl Ledger {
                 && frame["content"] == *sent.content
         };
         let place = self.sent.iter().position(is_it).expect("a message that nobody sent");
-        let end = Millis::parse(frame["expires_at"].as_str().expect("a time")).expect("a time");
+        let end = WallTime::parse(frame["expires_at"].as_str().expect("a time")).expect("a time");
         self.keep(place, end, now);
 
         let sent = &mut self.sent[place];
@@ -218,13 +218,13 @@ impl Ledger {
     }
 
     /// How many messages are out, at most a moment ago.
-    fn out(&self, client: &Client, then: Millis) -> usize {
+    fn out(&self, client: &Client, then: WallTime) -> usize {
         let out = client.delivered.iter().filter(|delivery| delivery.seq > client.acknowledged);
         out.filter(|delivery| self.sent[delivery.place].end() > Some(then)).count()
     }
 
     /// A client says that it has taken what it was sent, up to where it has acknowledged.
-    pub(super) fn acknowledged(&mut self, client: &Client, now: Millis) {
+    pub(super) fn acknowledged(&mut self, client: &Client, now: WallTime) {
         for delivery in client.taken() {
             let sent = &mut self.sent[delivery.place];
             sent.taken_from.get_or_insert(now);
@@ -233,12 +233,12 @@ impl Ledger {
     }
 
     /// A receipt.
-    pub(super) fn receipt(&mut self, client: &Client, frame: &Value, now: Millis) {
+    pub(super) fn receipt(&mut self, client: &Client, frame: &Value, now: WallTime) {
         let receipt = Receipt {
             from: client.who,
             to: number_of(&frame["to"]),
             id: frame["id"].as_str().expect("an id").to_owned(),
-            at: Millis::parse(frame["at"].as_str().expect("a time")).expect("a time"),
+            at: WallTime::parse(frame["at"].as_str().expect("a time")).expect("a time"),
             expired: match frame["status"].as_str() {
                 Some("delivered") => false,
                 Some("expired") => true,
@@ -271,7 +271,7 @@ impl Ledger {
 /// What holds whenever everybody who reads has read everything.
 impl Ledger {
     /// A session that still is one, and has nothing left to read: so the server has read all that it said, too.
-    pub(super) fn settled(&mut self, client: &Client, now: Millis) {
+    pub(super) fn settled(&mut self, client: &Client, now: WallTime) {
         for delivery in client.taken() {
             let sent = &mut self.sent[delivery.place];
             // It may have expired before.
@@ -281,7 +281,7 @@ impl Ledger {
         }
         assert_eq!(client.owed(), 0, "a frame was not answered");
         // For certain there is room in the window.
-        if self.out(client, Millis(now.0 - SLACK)) < client.window as usize {
+        if self.out(client, WallTime(now.0 - SLACK)) < client.window as usize {
             assert!(client.caught_up, "`caught_up` does not come");
             let came = |place| client.delivered.iter().any(|delivery| delivery.place == place);
             let mut sent = self.sent.iter().enumerate();
@@ -294,7 +294,7 @@ impl Ledger {
     }
 
     /// How many messages wait in all.
-    pub(super) fn check_all(&self, waiting: usize, now: Millis) {
+    pub(super) fn check_all(&self, waiting: usize, now: WallTime) {
         let each = (1..=4).map(|who| self.waiting(who, now));
         let (least, most) = each.fold((0, 0), |(least, most), each| {
             assert!(each.0 <= MAILBOX, "{} messages in a mailbox", each.0);

@@ -1,6 +1,6 @@
 //! One message that was sent, and what is known of it.
 
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::WallTime;
 
 use super::CONTENT_BYTES;
 
@@ -14,15 +14,15 @@ pub(super) struct Sent {
     pub(super) id: String,
     pub(super) content: String,
     pub(super) ttl_ms: u64,
-    pub(super) sent_at: Millis,
+    pub(super) sent_at: WallTime,
     /// The server has read it by then, if it ever does.
-    pub(super) read_by: Option<Millis>,
+    pub(super) read_by: Option<WallTime>,
     pub(super) fate: Fate,
     pub(super) seq: Option<u64>,
     /// Its recipient has said so then, for the first time; the server may have read that, and not before.
-    pub(super) taken_from: Option<Millis>,
+    pub(super) taken_from: Option<WallTime>,
     /// The server has read that by then, for certain, and before it expired.
-    pub(super) taken_by: Option<Millis>,
+    pub(super) taken_by: Option<WallTime>,
     /// Its recipient has said so in a session that lets its sender be told.
     pub(super) may_tell: bool,
     /// In one that does not.
@@ -38,12 +38,12 @@ pub(super) enum Fate {
     /// Its id was known.
     Duplicate,
     /// It was kept, until then unless its recipient acknowledges it.
-    Kept(Millis),
+    Kept(WallTime),
 }
 
 impl Sent {
     /// Sent now.
-    pub(super) fn new(from: u8, to: u8, id: String, content: String, ttl_ms: u64, now: Millis) -> Self {
+    pub(super) fn new(from: u8, to: u8, id: String, content: String, ttl_ms: u64, now: WallTime) -> Self {
         Self {
             from,
             to,
@@ -77,7 +77,7 @@ impl Sent {
     }
 
     /// When it expires, if it is known to have been kept.
-    pub(super) fn end(&self) -> Option<Millis> {
+    pub(super) fn end(&self) -> Option<WallTime> {
         match self.fate {
             Fate::Kept(end) => Some(end),
             _ => None,
@@ -85,40 +85,40 @@ impl Sent {
     }
 
     /// When it was accepted, if it is known to have been.
-    pub(super) fn accepted_at(&self) -> Option<Millis> {
-        self.end().map(|end| Millis(end.0 - self.ttl_ms))
+    pub(super) fn accepted_at(&self) -> Option<WallTime> {
+        self.end().map(|end| WallTime(end.0 - self.ttl_ms))
     }
 
     /// It is not known whether it was kept; and if so, it may have been until `end`.
-    pub(super) fn may_have_been_kept(&self, end: Millis, now: Millis) -> bool {
+    pub(super) fn may_have_been_kept(&self, end: WallTime, now: WallTime) -> bool {
         let times = self.sent_at..=self.read_by.unwrap_or(now);
-        let accepted = end.0.checked_sub(self.ttl_ms).map(Millis);
+        let accepted = end.0.checked_sub(self.ttl_ms).map(WallTime);
         matches!(self.fate, Fate::Unknown)
             && self.error().is_none()
             && accepted.is_some_and(|accepted| times.contains(&accepted))
     }
 
     /// It waits, for certain.
-    pub(super) fn waits(&self, now: Millis) -> bool {
+    pub(super) fn waits(&self, now: WallTime) -> bool {
         self.end() > Some(now) && self.taken_from.is_none()
     }
 
     /// It counts against the bounds of its mailbox, for certain: it waits, or was taken in secret.
-    pub(super) fn counts(&self, now: Millis) -> bool {
+    pub(super) fn counts(&self, now: WallTime) -> bool {
         self.end() > Some(now) && (self.taken_from.is_none() || !self.may_tell)
     }
 
     /// It may have counted at this time, or after it.
-    pub(super) fn may_count(&self, since: Millis) -> bool {
+    pub(super) fn may_count(&self, since: WallTime) -> bool {
         self.may_have_lived(since) && (self.may_be_silent || self.taken_by.is_none_or(|by| by > since))
     }
 
     /// It may have waited at this time, or after it.
-    pub(super) fn may_wait(&self, since: Millis) -> bool {
+    pub(super) fn may_wait(&self, since: WallTime) -> bool {
         self.may_have_lived(since) && self.taken_by.is_none_or(|by| by > since)
     }
 
-    fn may_have_lived(&self, since: Millis) -> bool {
+    fn may_have_lived(&self, since: WallTime) -> bool {
         let latest_end = match self.fate {
             Fate::Refused | Fate::Duplicate => return false,
             Fate::Kept(end) => Some(end),
@@ -129,7 +129,7 @@ impl Sent {
     }
 
     /// Its sender has to have been told of its end, having been there since.
-    pub(super) fn is_over_since(&self, since: Millis, now: Millis) -> bool {
+    pub(super) fn is_over_since(&self, since: WallTime, now: WallTime) -> bool {
         let Fate::Kept(end) = self.fate else { return false };
         match self.taken_from.filter(|_| self.may_tell) {
             // Also if it was taken in secret.
