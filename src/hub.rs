@@ -17,10 +17,10 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis, WireTime};
+use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis};
 use ephemeral_core::store::{self, AccountId, Completion, JoinError, Receipt, Store, StoreStats};
 pub use lifetime::{RestoreError, Restored};
-pub use session_handle::{Collected, SessionHandle};
+pub use session_handle::{Collected, Joined, SessionHandle};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
 const RECEIPTS: usize = 16_384;
@@ -130,20 +130,6 @@ impl Drop for Wakes {
             signal.waker.wake();
         }
     }
-}
-
-/// A session has begun.
-pub struct Joined {
-    /// Its place in the hub.
-    pub session_handle: SessionHandle,
-    /// Messages that wait for it.
-    pub pending: usize,
-    /// The random id of the store's lifetime.
-    pub epoch: Arc<str>,
-    /// The store's bounds.
-    pub bounds: store::Config,
-    /// When it began.
-    pub at: WireTime,
 }
 
 impl Hub {

@@ -263,6 +263,23 @@ fn the_core_names_no_clock_no_file_no_socket_and_no_thread() {
 }
 
 #[test]
+fn the_hub_returns_data_and_the_session_makes_every_answer() {
+    let mut problems = Vec::new();
+    let is_tests = |path: &str| path.ends_with("tests.rs");
+    for source in sources(&["src"]).iter().filter(|source| !is_tests(&source.path)) {
+        for Named { path, line } in paths(source) {
+            let path = path.join("::");
+            let of_the_hub = source.path.starts_with("src/hub") && path.starts_with("ephemeral_core::session");
+            let frame = path.starts_with("ephemeral_core::protocol") && path.ends_with("Frame");
+            if of_the_hub || frame {
+                problems.push(format!("{}:{line}: {path}", source.path));
+            }
+        }
+    }
+    assert_none(&problems, "The session machine makes every frame that a client is sent: return data to it.");
+}
+
+#[test]
 fn the_core_depends_on_no_runtime_and_no_tor() {
     let tree = std::process::Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--locked", "--package", "ephemeral-core"])

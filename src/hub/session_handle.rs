@@ -3,9 +3,10 @@
 use std::sync::{Arc, MutexGuard};
 
 use super::{Hub, Signal, State, Wakes};
-use ephemeral_core::protocol::Millis;
+use ephemeral_core::protocol::{Millis, WireTime};
 use ephemeral_core::store::{
-    Accepted, AccountId, AcknowledgeError, Delivery, Deposited, NeverDelivered, NewMessage, SessionEnd, SubmitError,
+    self, Accepted, AccountId, AcknowledgeError, Delivery, Deposited, NeverDelivered, NewMessage, SessionEnd,
+    SubmitError,
 };
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
@@ -16,6 +17,20 @@ pub struct SessionHandle {
     pub(super) signal: Arc<Signal>,
     pub(super) window: usize,
     pub(super) replaces: bool,
+}
+
+/// A session has begun.
+pub struct Joined {
+    /// Its place in the hub.
+    pub session_handle: SessionHandle,
+    /// Messages that wait for it.
+    pub pending: usize,
+    /// The random id of the store's lifetime.
+    pub epoch: Arc<str>,
+    /// The store's bounds.
+    pub bounds: store::Config,
+    /// When it began.
+    pub at: WireTime,
 }
 
 /// Frames to send, in order.

@@ -8,7 +8,7 @@ use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
 use super::*;
-use ephemeral_core::protocol::{ReceiptStatus, WallTime};
+use ephemeral_core::protocol::{ReceiptStatus, WallTime, WireTime};
 use ephemeral_core::session::Established;
 use ephemeral_core::store::{Accepted, AcknowledgeError, NewMessage, SessionEnd, SubmitError};
 

@@ -17,7 +17,7 @@ pub struct Rate {
 /// How much of a [`Rate`] one key has used: one number. A new one is unused, and so is one whose time has come.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Bucket {
-    /// When the bucket will be unused again, in microseconds since the Unix epoch.
+    /// When the bucket will be unused again, in microseconds on the clock that cannot be set.
     unused_at: u64,
 }
 
@@ -36,7 +36,7 @@ impl Rate {
     pub fn take(&self, bucket: &mut Bucket, now: Millis) -> Result<(), u64> {
         let now = now.0.saturating_mul(1000);
         let allowed = now.saturating_add(self.tolerance);
-        // Beyond that it can only be where the clock was set back.
+        // Beyond that it can only be where the time that is passed in went back.
         bucket.unused_at = bucket.unused_at.min(allowed);
         let next = bucket.unused_at.max(now).saturating_add(self.interval);
         if next > allowed {

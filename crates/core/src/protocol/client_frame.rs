@@ -1,14 +1,16 @@
 //! What a client may send: the frame's shape. What its values mean is the session's matter.
 
 mod torn;
+mod value;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::{ErrorCode, is_message_id};
+use value::{Value, Wrong};
 
 /// A frame of a client, its fields of the right types.
 #[derive(Debug, PartialEq, Eq)]
@@ -82,63 +84,6 @@ impl<'frame> ClientFrame<'frame> {
         let fields: Fields<'frame> = serde_json::from_str(text).or_else(|_| Fields::mended(text))?;
         let id = fields.id.well_formed_id().map(Cow::into_owned);
         fields.into_frame().map_err(|(code, message)| FrameError { code, message, id })
-    }
-}
-
-/// A field's value, as far as any frame cares. A wrong type is not yet an error: the field may not belong to the
-/// frame's type, and is ignored then.
-#[derive(Debug, Default)]
-enum Value<'frame> {
-    #[default]
-    Absent,
-    Bool(bool),
-    Integer(i64),
-    Text(Cow<'frame, str>),
-    Other,
-}
-
-type Wrong = (ErrorCode, &'static str);
-
-impl<'frame> Value<'frame> {
-    fn well_formed_id(&self) -> Option<Cow<'frame, str>> {
-        match self {
-            Self::Text(id) if is_message_id(id) => Some(id.clone()),
-            _ => None,
-        }
-    }
-
-    fn into_owned(self) -> Value<'static> {
-        match self {
-            Self::Absent => Value::Absent,
-            Self::Bool(bool) => Value::Bool(bool),
-            Self::Integer(integer) => Value::Integer(integer),
-            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
-            Self::Other => Value::Other,
-        }
-    }
-
-    fn text(self, wrong: &'static str) -> Result<Option<Cow<'frame, str>>, Wrong> {
-        match self {
-            Self::Absent => Ok(None),
-            Self::Text(text) => Ok(Some(text)),
-            _ => Err((ErrorCode::Malformed, wrong)),
-        }
-    }
-
-    fn integer(self, wrong: &'static str) -> Result<Option<i64>, Wrong> {
-        match self {
-            Self::Absent => Ok(None),
-            Self::Integer(integer) => Ok(Some(integer)),
-            _ => Err((ErrorCode::Malformed, wrong)),
-        }
-    }
-
-    fn bool(self, wrong: &'static str) -> Result<Option<bool>, Wrong> {
-        match self {
-            Self::Absent => Ok(None),
-            Self::Bool(bool) => Ok(Some(bool)),
-            _ => Err((ErrorCode::Malformed, wrong)),
-        }
     }
 }
 
@@ -270,58 +215,6 @@ impl<'de> Deserialize<'de> for Key<'de> {
             _ => Err(D::Error::custom("a field's name is a string")),
         }
     }
-}
-
-impl<'de> Deserialize<'de> for Value<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Value<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("any value")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Value::Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Value::Text(Cow::Owned(text.to_owned())))
-            }
-            fn visit_bool<E>(self, bool: bool) -> Result<Self::Value, E> {
-                Ok(Value::Bool(bool))
-            }
-            fn visit_u64<E>(self, integer: u64) -> Result<Self::Value, E> {
-                Ok(Value::Integer(i64::try_from(integer).unwrap_or(i64::MAX)))
-            }
-            fn visit_i64<E>(self, integer: i64) -> Result<Self::Value, E> {
-                Ok(Value::Integer(integer))
-            }
-            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-                Ok(integer(number).map_or(Value::Other, Value::Integer))
-            }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Value::Absent)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Value::Other)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Value::Other)
-            }
-        }
-        deserializer.deserialize_any(Any)
-    }
-}
-
-/// Returns a number as an integer, if it is one: `3600.0` and `36e2` are. Beyond 2^53 nobody can tell.
-fn integer(number: f64) -> Option<i64> {
-    /// 2^53.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    // Exact, as was checked.
-    #[allow(clippy::cast_possible_truncation)]
-    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }
 
 #[cfg(test)]
