@@ -34,4 +34,5 @@ mod statistics;
 mod store_properties;
 mod takeover;
 mod wall_clock;
+mod throwaway_keys;
 mod welcome;
