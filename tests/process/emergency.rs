@@ -179,9 +179,10 @@ async fn an_identity_that_was_to_be_erased_does_not_come_back_with_the_next_star
     let key = identity(directory.path()).await;
     put(directory.path(), "state/wipe", "identity\n");
     let mut daemon = Daemon::start(SERVER, directory.path(), GENEROUS, &LOCAL);
-    daemon.says("clearnet ").await;
-    assert!(!key.exists());
-    assert!(daemon.log().contains("the identity is erased, as `panic --keys` asked for"), "{}", daemon.log());
+    let status = daemon.ended().await;
+    assert!(status.success(), "a supervisor is not to start it again: {status}, {}", daemon.log());
+    assert!(!key.exists() && !directory.path().join("state/wipe").exists());
+    assert!(daemon.log().contains("the identity was to be erased, and is gone"), "{}", daemon.log());
 }
 
 #[tokio::test]
@@ -193,6 +194,7 @@ async fn while_the_manager_holds_messages_a_broken_configuration_is_tried_again_
     manager.listen();
     daemon.signal(Signal::KILL);
     daemon.ended().await;
+    manager.listen();
 
     let no_certificate = "[clearnet]\nlisten = '127.0.0.1:0'\ntls_cert = '/none'\ntls_key = '/none'\n";
     for (broken, arguments) in
@@ -218,7 +220,7 @@ async fn while_the_manager_holds_messages_a_broken_configuration_is_tried_again_
 #[tokio::test]
 async fn what_is_passed_to_another_process_is_not_said_to_be_lost() {
     let directory = tempfile::tempdir().unwrap();
-    let manager = Manager::new(directory.path());
+    let mut manager = Manager::new(directory.path());
     for (name, value) in [("LISTEN_PID", "1"), ("LISTEN_PID", "x"), ("LISTEN_PID", ""), ("WATCHDOG_USEC", "0")] {
         let log = directory.path().join("log");
         let mut command = Command::new(SERVER);
@@ -235,8 +237,8 @@ async fn what_is_passed_to_another_process_is_not_said_to_be_lost() {
         let log = fs::read_to_string(&log).unwrap();
         assert!(!log.contains("lost") && !log.contains("panicked"), "{name}={value}: {log}");
         child.kill().await.unwrap();
+        manager.listen();
     }
-    drop(manager);
 }
 
 #[tokio::test]
