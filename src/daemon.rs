@@ -83,9 +83,12 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let notifier = ManagerNotifier::new(Arc::clone(&waiting.hub), seen, actions.dead_man());
     // Before anything is opened that this would have to close again.
     actions.look(&server);
-    if actions.is_over() {
+    let is_unfinished = wipe_mark::read(&config.state_dir) == Some(WipeMark::Identity);
+    if actions.is_over() || is_unfinished {
         waiting.close_for_good();
-        return actions.erase_identity().context("the identity is not gone");
+        erase_identity(&actions)?;
+        tracing::warn!("the identity was to be erased, and is gone: a further start makes a new one");
+        return Ok(());
     }
 
     let watched = Watched { status: onion_status, circuits, health: health.clone() };
@@ -150,10 +153,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let farewell = if actions.is_over() {
         let farewell = waiting.close_for_good();
         // Also what the Tor client wrote while it ended.
-        actions.erase_identity().context("the identity is not gone")?;
-        if let Err(error) = wipe_mark::clear(&config.state_dir) {
-            tracing::warn!("{}: {error}", wipe_mark::path(&config.state_dir).display());
-        }
+        erase_identity(&actions)?;
         farewell
     } else {
         waiting.close()
@@ -167,13 +167,18 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     }
 }
 
-/// Erases the identity where that was asked for and was not whole: an old one must not come back with a restart.
-fn finish_erasing(state_dir: &Path) -> anyhow::Result<()> {
-    if wipe_mark::read(state_dir) == Some(WipeMark::Identity) {
-        erase::identity(state_dir).context("the identity was to be erased and is not gone")?;
-        tracing::warn!("the identity is erased, as `panic --keys` asked for while no server ran");
+/// Erases the identity. Where something is left, a mark makes every further start try again, and do nothing else: no
+/// supervisor brings back an identity that was to be erased.
+fn erase_identity(actions: &Actions) -> anyhow::Result<()> {
+    let erased = actions.erase_identity();
+    let marked = match &erased {
+        Ok(()) => wipe_mark::clear(actions.state_dir()),
+        Err(_) => wipe_mark::write(actions.state_dir(), WipeMark::Identity),
+    };
+    if let Err(error) = marked {
+        tracing::error!("{}: {error}", wipe_mark::path(actions.state_dir()).display());
     }
-    Ok(())
+    erased.context("the identity is not gone")
 }
 
 /// What is to be done from time to time, and what the operator asks for with a signal.

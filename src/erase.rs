@@ -36,6 +36,9 @@ pub enum EraseError {
     /// A process uses the state directory. Nothing was removed.
     #[error("a process uses the state directory {}", .0.display())]
     InUse(PathBuf),
+    /// What was removed had not been overwritten.
+    #[error("not all of the identity in {} was overwritten before it was removed: the log says what", .0.display())]
+    NotOverwritten(PathBuf),
     /// The path cannot be used.
     #[error(transparent)]
     Path(#[from] TorError),

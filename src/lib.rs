@@ -9,9 +9,9 @@
 //! | [`daemon`] | the composition root: builds the parts, supervises the tasks, drains |
 //! | [`doctor`] | what is wrong with where and how the server runs, and what to do about it |
 //! | [`config`] | defaults, file, environment and flags → one validated `Config` |
-//! | [`erase`] | the identity, gone from the state directory |
 //! | [`systemd`] | systemd: what the manager is told, and the FD store that keeps a file over a restart |
 //! | [`admin`] | the operator's plane: its listeners, its routes, what they do, and the commands' client |
+//! | [`erase`] | the identity, gone from the state directory |
 //! | [`conn`] | one connection: HTTP/1 with timeouts, then an upgrade to a session |
 //! | [`http`] | routes, error bodies, headers, the `Host` rule |
 //! | [`metrics`] | the figures of `/stats`, `/metrics` and `status` |

@@ -2,6 +2,7 @@
 //! the identity, the check-in.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Actions {
     over: CancellationToken,
     /// Held by whoever removes files.
     erasing: Mutex<()>,
+    /// Whether a key could not be overwritten, which nothing mends once its file is removed.
+    is_left: AtomicBool,
 }
 
 /// A wipe was not whole. What waited is erased in each case.
@@ -42,7 +45,8 @@ impl Actions {
     #[must_use]
     pub fn open(state_dir: PathBuf, config: dead_man::Config) -> Arc<Self> {
         let check_ins = CheckIns::open(&state_dir, config);
-        Arc::new(Self { state_dir, check_ins, over: CancellationToken::new(), erasing: Mutex::new(()) })
+        let (over, erasing) = (CancellationToken::new(), Mutex::new(()));
+        Arc::new(Self { state_dir, check_ins, over, erasing, is_left: AtomicBool::new(false) })
     }
 
     /// Returns where the keys are.
@@ -82,6 +86,7 @@ impl Actions {
         // Known first, since the onion service may fail over the keys that go.
         self.over.cancel();
         let erased = erase::keys(&self.state_dir);
+        self.is_left.fetch_or(erased.is_err(), Ordering::Relaxed);
         match &erased {
             Ok(()) => tracing::warn!("{why}: the keys of the onion service are overwritten and removed"),
             Err(error) => tracing::error!("{why}: not all keys could be removed: {error}"),
@@ -108,7 +113,11 @@ impl Actions {
         // Nothing may write the times of the switch again.
         self.check_ins.close();
         let _erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
-        erase::identity(&self.state_dir)
+        erase::identity(&self.state_dir)?;
+        if self.is_left.load(Ordering::Relaxed) {
+            return Err(EraseError::NotOverwritten(self.state_dir.clone()));
+        }
+        Ok(())
     }
 
     /// Notes that the operator is there.

@@ -273,9 +273,12 @@ pub fn answer(method: &Method, uri: &Uri, body: &[u8], plane: &Plane) -> Respons
 }
 
 fn answer_to<A: Ask>(body: &[u8], plane: &Plane) -> Response<Full<Bytes>> {
-    let body = if body.is_empty() { b"{}" } else { body };
-    let asked = serde_json::from_slice::<A>(body)
-        .map_err(|error| Refusal::new(RefusalCode::BadRequest, format!("the request cannot be read: {error}")));
+    let body = if body.is_empty() { &b"{}"[..] } else { body };
+    let unreadable = |why: &str| Refusal::new(RefusalCode::BadRequest, format!("the request cannot be read: {why}"));
+    // An array would be read as the fields in their order, and an empty one as a request that says nothing.
+    let object = if body.trim_ascii_start().starts_with(b"{") { Ok(body) } else { Err(unreadable("not an object")) };
+    let asked =
+        object.and_then(|body| serde_json::from_slice::<A>(body).map_err(|error| unreadable(&error.to_string())));
     match asked.and_then(|request| request.answer(plane)) {
         Ok(answer) => json(StatusCode::OK, &answer),
         Err(refusal) => refuse(&refusal),

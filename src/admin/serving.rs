@@ -56,6 +56,9 @@ impl Listen for TcpListener {
     }
 }
 
+/// Ends a connection without an answer: the request cannot be read, or its answer has a bug.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// One request, read to its end.
 pub(super) struct Asked {
     pub(super) method: Method,
@@ -108,17 +111,13 @@ where
     let _ = timeout(CONNECTION, served).await;
 }
 
-fn respond<C>(
-    request: Request<Body>,
-    answer: C,
-) -> impl Future<Output = Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>>>
+/// Reads a request whole, and answers it on a thread that may block.
+async fn respond<C>(request: Request<Body>, answer: C) -> Result<Response<Full<Bytes>>, BoxError>
 where
     C: Fn(&Asked) -> Response<Full<Bytes>> + Send + Sync + 'static,
 {
-    async move {
-        let (head, body) = request.into_parts();
-        let body = Limited::new(body, BODY_BYTES).collect().await?.to_bytes();
-        let asked = Asked { method: head.method, uri: head.uri, headers: head.headers, body };
-        Ok(tokio::task::spawn_blocking(move || answer(&asked)).await?)
-    }
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, BODY_BYTES).collect().await?.to_bytes();
+    let asked = Asked { method: head.method, uri: head.uri, headers: head.headers, body };
+    Ok(tokio::task::spawn_blocking(move || answer(&asked)).await?)
 }

@@ -56,7 +56,10 @@ pub(super) fn run(panic: Panic, candidates: &Candidates) -> ExitCode {
     }
     let asked = super::on_runtime_with(async {
         let answer = ask(&instance.socket, &PanicRequest { keys: panic.keys }).await;
-        let stopped = !panic.keys || answer.is_err() || has_stopped(&instance.socket).await;
+        let stopped = match &answer {
+            Ok(answer) if panic.keys => has_stopped(&instance.socket, &answer.state_dir).await,
+            Ok(_) | Err(_) => true,
+        };
         (answer, stopped)
     });
     match asked {
@@ -173,11 +176,20 @@ fn remains(state_dir: &Path) -> &'static str {
     }
 }
 
-async fn has_stopped(socket: &Path) -> bool {
+/// Waits until the server has stopped, and a moment longer for the rest of the identity: what Tor wrote goes last.
+async fn has_stopped(socket: &Path, state_dir: &Path) -> bool {
     let gone = async {
         while tokio::net::UnixStream::connect(socket).await.is_ok() {
             tokio::time::sleep(LOOK).await;
         }
     };
-    tokio::time::timeout(PATIENCE, gone).await.is_ok()
+    let erased = async {
+        while erase::has_identity(state_dir) {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let stopped = tokio::time::timeout(PATIENCE, gone).await.is_ok();
+    // Whether it came to that is looked at again.
+    let _ = tokio::time::timeout(PATIENCE, erased).await;
+    stopped
 }

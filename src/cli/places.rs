@@ -87,7 +87,12 @@ impl Candidates {
             (true, false) => Ok(&self.own),
             (false, true) => Ok(service),
             (true, true) => Err(self.ambiguous(service)),
-            (false, false) => self.to_destroy(),
+            // Between a crash and its restart, the service has neither a socket nor, it may be, a key.
+            (false, false) => match (self.own.is_there(), service.is_installed()) {
+                (_, false) => Ok(&self.own),
+                (false, true) => Ok(service),
+                (true, true) => Err(self.ambiguous(service)),
+            },
         }
     }
 
@@ -98,6 +103,7 @@ impl Candidates {
     pub(super) fn to_destroy(&self) -> Result<&Instance, PlacesError> {
         let Some(service) = self.service.as_ref().filter(|_| self.may_change_service) else { return Ok(self.to_ask()) };
         match (self.own.is_there(), service.is_there()) {
+            (false, false) if service.is_installed() => Ok(service),
             (_, false) => Ok(&self.own),
             (false, true) => Ok(service),
             (true, true) => Err(self.ambiguous(service)),
@@ -118,6 +124,11 @@ impl Candidates {
 }
 
 impl Instance {
+    /// Whether it has a state directory, be it empty.
+    fn is_installed(&self) -> bool {
+        self.state_dir.as_ref().is_some_and(|path| path.is_dir())
+    }
+
     /// Whether there is anything of it: a socket, or a state directory that is not empty.
     fn is_there(&self) -> bool {
         let has_entries = |path: &PathBuf| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
@@ -163,8 +174,10 @@ mod tests {
     #[test]
     fn where_nobody_names_one_the_service_is_found_and_two_identities_are_refused() {
         let machine = Machine::new();
-        machine.put("service/tor");
         let found = machine.candidates(None, None);
+        assert!(found.to_change().unwrap().is_service, "after a crash there may be an empty directory, and no more");
+        assert!(found.to_destroy().unwrap().is_service);
+        machine.put("service/tor");
         let service = found.to_destroy().unwrap().clone();
         assert_eq!((service.state_dir, service.is_service), (Some(machine.at("service")), true));
         machine.put("run/admin.sock");

@@ -48,8 +48,8 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     assert!(uncommented.contains(cert) && uncommented.contains(key));
     let (_directory, files) = issued();
     let with_files = uncommented.replace(cert, &path(&files.cert)).replace(key, &path(&files.key));
-    let everything =
-        Config { clearnet: load(&with_files, &[], Flags::default()).expect("valid").clearnet, ..defaults() };
+    let loaded = load(&with_files, &[], Flags::default()).expect("valid");
+    let everything = Config { clearnet: loaded.clearnet, metrics: loaded.metrics, ..defaults() };
     assert!(everything.clearnet.as_ref().is_some_and(|clearnet| clearnet.tls.is_some()));
     assert_eq!(keys(&uncommented), keys(&everything.to_toml()));
     assert!(shipped.contains("\n[tor]\n"));
@@ -293,7 +293,7 @@ fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
         (
             "[store]\n[blocks]",
             "line 2: blocks: unknown; every setting stands in one of the tables [store], [limits], [block], [session], [clearnet], \
-             [onion], [tor], [shutdown], [log], [panic]",
+             [onion], [tor], [metrics], [shutdown], [log], [panic]",
         ),
         ("[session]\nwindow = 1\nwindow = 2", "line 3: not TOML: duplicate key"),
         ("[session\nwindow = 1", "line 1: not TOML: unclosed table, expected `]`"),

@@ -57,7 +57,7 @@ async fn status_says_what_the_daemon_says_and_the_socket_is_its_owners_alone() {
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     let (code, stdout, stderr) = text(&command(directory.path(), &["status"]).await);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    assert!(stdout.starts_with("running, without an onion service · up "), "{stdout}");
+    assert!(stdout.starts_with("running, without an onion service\n"), "{stdout}");
     assert!(stdout.contains("clients            0 of 10000"), "{stdout}");
     let figures = json(directory.path(), &["status", "--json"]).await;
     assert_eq!((&figures["status"], &figures["clients"]), (&"healthy".into(), &0.into()));
@@ -134,4 +134,39 @@ async fn a_second_daemon_on_the_same_socket_says_so_and_leaves_the_first_alone()
     let mut next = Daemon::start(SERVER, directory.path(), "", &LOCAL);
     next.says("clearnet http://").await;
     assert_eq!(json(directory.path(), &["status", "--json"]).await["status"], "healthy");
+}
+
+#[tokio::test]
+async fn prometheus_has_a_listener_of_its_own_and_the_figures_are_on_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let configuration = "[metrics]\nlisten = '127.0.0.1:0'\n";
+    let mut daemon = Daemon::start(SERVER, directory.path(), configuration, &LOCAL);
+    let clearnet = daemon.says("clearnet http://").await;
+    let metrics = daemon.says("metrics http://").await;
+    let metrics = metrics.strip_suffix("/metrics").unwrap();
+    let ask = |to: &str, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n");
+        let to = to.to_owned();
+        async move { say("127.0.0.1", &to, &request).await }
+    };
+    let answer = ask(metrics, "/metrics").await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("ephemeral_ready 1\n"), "{answer}");
+    assert!(!answer.to_lowercase().contains("\ndate:"), "{answer}");
+    for path in ["/stats", "/panic", "/check-in", "/ws", "/health"] {
+        assert!(ask(metrics, path).await.starts_with("HTTP/1.1 404 "), "{path}");
+    }
+    for path in ["/stats", "/metrics"] {
+        assert!(ask(&clearnet, path).await.starts_with("HTTP/1.1 404 "), "{path}");
+    }
+    let off_loopback = daemon_refuses(directory.path(), "[metrics]\nlisten = '0.0.0.0:9100'\n").await;
+    assert!(off_loopback.contains("off loopback, so that whoever can connect sees"), "{off_loopback}");
+}
+
+/// What a server complains about that does not start with this configuration.
+async fn daemon_refuses(directory: &Path, configuration: &str) -> String {
+    let path = directory.join("refused.toml");
+    std::fs::write(&path, configuration).unwrap();
+    let (code, _, stderr) = text(&command(directory, &["--config", path.to_str().unwrap()]).await);
+    assert_eq!(code, Some(78), "{stderr}");
+    stderr
 }

@@ -8,9 +8,11 @@ mod clearnet;
 mod client_cli;
 mod configuration;
 mod doctor;
+mod emergency;
 mod keys;
 mod panic;
 mod running;
+mod stuck;
 mod surviving;
 mod wall_clock;
 

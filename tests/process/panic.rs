@@ -217,6 +217,24 @@ async fn without_a_server_panic_with_keys_removes_them_by_itself() {
     assert_ne!(does(directory.path(), &["address"]).await, address);
 }
 
+/// What a command shows on a terminal of its own.
+async fn on_a_terminal(directory: &Path, arguments: &str) -> String {
+    let command = format!("{SERVER} --state-dir {} {arguments}", directory.join("state").display());
+    let mut script = Command::new("/usr/bin/script");
+    script.env_clear().env("HOME", directory).env("TERM", "dumb").args(["-qec", &command, "/dev/null"]);
+    let output = script.stdin(std::process::Stdio::null()).output().await.expect("install the package bsdutils");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_terminal_that_cannot_be_drawn_on_is_not_drawn_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(SERVER, directory.path(), GENEROUS, &LOCAL);
+    daemon.says("clearnet ").await;
+    let shown = on_a_terminal(directory.path(), "status --watch").await;
+    assert!(shown.contains("--watch needs a terminal that it can draw on") && !shown.contains('\u{1b}'), "{shown:?}");
+}
+
 /// As if somebody had checked in so many hours ago, and the server had run until five minutes ago.
 fn checked_in_hours_ago(directory: &Path, hours: u64) {
     let now = ephemeral::clock::Clock::System.wall();
@@ -246,6 +264,10 @@ async fn when_nobody_has_checked_in_the_dead_man_switch_erases_what_waits_and_go
     let status = does(directory.path(), &["status"]).await;
     assert!(status.contains("ABOUT TO GO OFF: "), "{status}");
     assert_eq!(figures(directory.path()).await["dead_man"]["low"], true);
+    // A person at a terminal is one.
+    let shown = on_a_terminal(directory.path(), "status").await;
+    assert!(shown.contains("ABOUT TO GO OFF: "), "{shown}");
+    assert_eq!(figures(directory.path()).await["dead_man"]["low"], false);
     assert!(does(directory.path(), &["check-in"]).await.starts_with("checked in: 2 d from now on; "), "a check-in");
     assert_eq!(figures(directory.path()).await["dead_man"]["low"], false);
     let (_bob, welcome) = connect(2, &url).await;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl};
+use ephemeral_core::protocol::ServerEvent;
 use ephemeral_test_support::tls;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -184,12 +185,119 @@ fn a_reload_applies_what_can_change_and_says_what_cannot_and_a_broken_file_chang
         .until("a clean status", |machine| (!machine.property("StatusText").contains("configuration")).then_some(()));
     assert_eq!(machine.property("MainPID"), process, "it is the same process all the time");
 
-    // What a person has to mend is not tried again and again.
+    // What a person has to mend is not tried again and again, where nothing is lost by that.
     machine.configure(&broken);
-    let restart = machine.run(&["systemctl", "restart", UNIT]);
-    assert!(!restart.status.success());
+    machine.systemctl(&["stop"]);
+    let start = machine.run(&["systemctl", "start", UNIT]);
+    assert!(!start.status.success());
     assert_eq!(machine.property("ActiveState"), "failed");
     assert_eq!((machine.property("ExecMainStatus"), machine.property("NRestarts")), ("78".to_owned(), "0".to_owned()));
+}
+
+/// A started machine with one message that waits, and the epoch.
+fn with_one_waiting(configuration: &str) -> (SystemdBox, String) {
+    let machine = SystemdBox::boot(configuration);
+    machine.systemctl(&["start"]);
+    let sending = machine.inside(|| async {
+        let identity = Identity::from_seed(&[9; 32]);
+        let connected = Connection::connect(&Direct::default(), &url(), &identity, &ConnectOptions::default()).await;
+        let (mut sender, welcome) = connected.unwrap();
+        let to = Identity::from_seed(&[ABSENT; 32]).fingerprint();
+        sender.send(&serde_json::json!({"id": "one", "to": to, "content": "canary"})).await.unwrap();
+        while !matches!(sender.next_event().await.unwrap(), ServerEvent::Accepted { .. }) {}
+        welcome.epoch
+    });
+    let epoch = sending.join().unwrap();
+    (machine, epoch)
+}
+
+/// How many messages wait for somebody who is absent, and the epoch.
+fn waiting(machine: &SystemdBox) -> (usize, String) {
+    let (left, epoch) = machine.inside(|| fetch(ABSENT, url())).join().unwrap();
+    (left.len(), epoch)
+}
+
+/// A command inside, as root without any flag: its exit code, and what it says.
+fn asked(machine: &SystemdBox, arguments: &[&str]) -> (Option<i32>, String) {
+    let ran = machine.run(&[&["/usr/bin/env", "-i", "HOME=/run/box/home", "ephemeral-server"], arguments].concat());
+    (ran.status.code(), String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned())
+}
+
+#[test]
+fn a_typo_and_a_restart_lose_no_message_until_the_file_is_mended() {
+    let (machine, epoch) = with_one_waiting(LOCAL);
+    machine.configure(&format!("{LOCAL}[shutdown]\ngrace = 1\n"));
+    let restart = machine.run(&["systemctl", "restart", UNIT]);
+    assert!(!restart.status.success(), "it says so");
+    machine.until("it is tried again", |machine| {
+        machine.property("NRestarts").parse::<u32>().is_ok_and(|times| times >= 2).then_some(())
+    });
+    assert_eq!(machine.property("ExecMainStatus"), "75");
+    assert_eq!(machine.property("NFileDescriptorStore"), "1", "{}", machine.told());
+    assert!(machine.log().contains("it keeps them and tries again until this is mended"), "{}", machine.log());
+    machine.configure(LOCAL);
+    machine.until("an end of the trouble", |machine| (machine.property("ActiveState") == "active").then_some(()));
+    assert_eq!(waiting(&machine), (1, epoch));
+}
+
+#[test]
+fn a_crash_and_panic_before_the_restart_restore_nothing() {
+    let (machine, epoch) = with_one_waiting(LOCAL);
+    // Long enough for a person.
+    machine.write(&format!("/run/box/units/{UNIT}.d/slow.conf"), "[Service]\nRestartSec=10\n", 0o644);
+    assert!(machine.run(&["systemctl", "daemon-reload"]).status.success());
+    let process = machine.property("MainPID");
+    machine.systemctl(&["kill", "--signal=KILL", "--kill-whom=main"]);
+    machine.until("the delay", |machine| (machine.property("SubState") == "auto-restart").then_some(()));
+    let (code, said) = asked(&machine, &["panic", "--yes"]);
+    assert_eq!(code, Some(74), "{said}");
+    for part in ["/var/lib/ephemeral-server/wipe is left", "`systemctl stop ephemeral-server` drops it now"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(machine.property("NFileDescriptorStore"), "1", "systemd holds it still");
+    machine.restarted(&process);
+    let (left, now) = waiting(&machine);
+    assert_eq!(left, 0, "the mark is obeyed before anything is restored");
+    assert_ne!(now, epoch);
+    let mark = machine.run(&["test", "-e", "/var/lib/ephemeral-server/wipe"]);
+    assert!(!mark.status.success(), "it is obeyed once");
+}
+
+#[test]
+fn panic_reaches_what_is_kept_although_the_setting_says_that_nothing_survives() {
+    let (machine, epoch) = with_one_waiting(LOCAL);
+    let process = machine.property("MainPID");
+    machine.configure(&LOCAL.replace("[store]\n", "[store]\nsurvive_restart = false\n"));
+    machine.systemctl(&["restart"]);
+    machine.restarted(&process);
+    let (code, said) = asked(&machine, &["panic", "--yes"]);
+    assert_eq!(code, Some(0), "root without a flag finds the service: {said}");
+    assert!(said.contains("of the server on /var/lib/ephemeral-server"), "{said}");
+    let process = machine.property("MainPID");
+    machine.configure(LOCAL);
+    machine.systemctl(&["restart"]);
+    machine.restarted(&process);
+    let (left, now) = waiting(&machine);
+    assert_eq!(left, 0, "what was kept before is not restored");
+    assert_ne!(now, epoch);
+}
+
+#[test]
+fn panic_with_keys_finds_the_service_and_refuses_where_root_has_an_identity_of_its_own() {
+    let (machine, _) = with_one_waiting(LOCAL);
+    machine.systemctl(&["stop"]);
+    machine.write("/var/lib/ephemeral-server/tor/state/keystore/key", "secret", 0o600);
+    let own = asked(&machine, &["address"]);
+    assert_eq!(own.0, Some(0), "{}", own.1);
+    let (code, said) = asked(&machine, &["panic", "--keys", "--yes"]);
+    assert_eq!(code, Some(1), "{said}");
+    for directory in ["/run/box/home/.local/share/ephemeral-server", "/var/lib/ephemeral-server"] {
+        assert!(said.contains(&format!("--state-dir {directory}")), "{said}");
+    }
+    assert!(machine.run(&["rm", "-r", "/run/box/home/.local/share/ephemeral-server"]).status.success());
+    let (code, said) = asked(&machine, &["panic", "--keys", "--yes"]);
+    assert_eq!(code, Some(74), "systemd may hold what waits: {said}");
+    assert!(said.contains("the identity in /var/lib/ephemeral-server is gone"), "{said}");
 }
 
 /// A certificate for `localhost`, in PEM. Whoever trusts one of this name and key, trusts another one.
@@ -261,7 +369,9 @@ fn a_key_that_only_root_may_read_serves_tls_and_a_reload_takes_another_certifica
 fn without_a_network_the_onion_service_starts_under_the_sandbox_and_is_not_ready() {
     let machine = SystemdBox::boot("");
     machine.systemctl(&["start", "--no-block"]);
-    machine.until("an address", |machine| machine.said().contains("onion http://").then_some(()));
+    let hint = "`ephemeral-server address` prints it";
+    machine.until("a hint", |machine| machine.log().contains(hint).then_some(()));
+    assert!(!machine.said().contains(".onion") && !machine.log().contains("onion http"), "{}", machine.said());
     machine.until("a status", |machine| machine.property("StatusText").starts_with("starting: Tor").then_some(()));
     assert_eq!(machine.property("ActiveState"), "activating", "{}", machine.told());
     assert_eq!(machine.property("NRestarts"), "0");

@@ -28,8 +28,9 @@ const LARGEST: (u16, u16) = (500, 200);
 const USUAL: (u16, u16) = (80, 24);
 /// Columns and rows from which on there are panels and curves.
 const WIDE: (u16, u16) = (100, 30);
-/// The curves: a title, and what is counted.
-const CURVES: [(&str, fn(&Totals) -> u64); 3] = [
+/// A curve: its title, and what is counted.
+type Curve = (&'static str, fn(&Totals) -> u64);
+const CURVES: [Curve; 3] = [
     ("accepted", |totals| totals.accepted),
     ("delivered", |totals| totals.delivered),
     ("refused", |totals| totals.rejected),

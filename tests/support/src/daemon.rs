@@ -94,6 +94,19 @@ impl Daemon {
         said.unwrap_or_else(|_| panic!("it did not say {word:?} in time; its log:\n{}", self.log()))
     }
 
+    /// Everything else that it says on stdout, until it ends.
+    pub async fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        let reading = async {
+            while let Some(line) = self.stdout.next_line().await.unwrap() {
+                rest += &line;
+                rest.push('\n');
+            }
+        };
+        timeout(PATIENCE, reading).await.expect("an end of stdout");
+        rest
+    }
+
     /// Its onion address as a URL, once clients can connect.
     pub async fn reachable(&mut self) -> ServerUrl {
         let url = self.says("onion ").await;
