@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use super::backoff::Backoff;
+use ephemeral_core::backoff::Backoff;
 use super::connection::{ConnectError, ConnectOptions, Connection, Lost, Welcome};
 use super::frames::Ack;
 use super::inbox::{Arrival, Inbox, MessageKey};

@@ -4,6 +4,7 @@
 mod discovery;
 mod keystore;
 mod moved;
+pub mod private_file;
 mod runtime;
 mod service_key;
 

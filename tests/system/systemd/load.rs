@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ephemeral::clock::Clock;
-use ephemeral_client::backoff::Backoff;
+use ephemeral_core::backoff::Backoff;
 use ephemeral_client::{ClientEvent, ConnectOptions, Connection, Direct, Identity, Outgoing, ServerUrl, Session};
 use ephemeral_core::protocol::{Fingerprint, Millis, ReceivedMessage, ServerEvent};
 use serde_json::json;
