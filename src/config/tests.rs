@@ -120,6 +120,8 @@ streams_per_circuit = 9
 circuits = 10
 circuits_per_second = 17
 circuit_burst = 18
+self_probe = false
+location_is_public = true
 restricted = true
 show_stats = true
 memory_bytes = 19000000
@@ -196,6 +198,8 @@ fn every_key_arrives_where_it_has_its_effect() {
             circuits: 10,
             circuits_per_second: 17,
             circuit_burst: 18,
+            self_probe: false,
+            location_is_public: true,
             restricted: true,
             show_stats: true,
             memory_bytes: 19_000_000,

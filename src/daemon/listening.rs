@@ -73,7 +73,7 @@ impl Listening {
         };
         let Watched { status, circuits, health } = watched;
         tasks.spawn(report(status.subscribe(), health, settings.port, announced, stop.clone()));
-        let outlets = onion_service::Outlets { incoming, status, circuits, on_refusal: refusals(admission) };
+        let outlets = onion_service::Outlets { incoming, status, circuits, on_refusal: refusals(admission), haste: 1 };
         let onion = onion_service::run(settings, config.state_dir.clone(), outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
         Ok(Self { tasks, clearnet: control, administration })

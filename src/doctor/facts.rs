@@ -182,6 +182,8 @@ pub struct SettingsFacts {
     pub auth_timeout_s: u64,
     /// `[onion] vanguards = "lite"`.
     pub vanguards_lite: bool,
+    /// A TCP listener off loopback stands beside the onion service.
+    pub location_is_public: bool,
     /// `[onion] show_stats`.
     pub onion_shows_stats: bool,
     /// The log filter.

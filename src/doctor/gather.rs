@@ -87,6 +87,8 @@ fn settings(config: &Config) -> SettingsFacts {
         messages_per_minute: config.rules.messages_per_minute,
         auth_timeout_s: config.timing.auth_timeout.as_secs(),
         vanguards_lite: config.onion.as_ref().is_some_and(|onion| onion.vanguards == Vanguards::Lite),
+        location_is_public: config.onion.is_some()
+            && config.clearnet.as_ref().is_some_and(|tcp| !tcp.listen.ip().to_canonical().is_loopback()),
         onion_shows_stats: config.onion.as_ref().is_some_and(|onion| onion.show_stats),
         log_filter: config.log_filter.clone(),
         file_limit: getrlimit(Resource::Nofile).maximum,

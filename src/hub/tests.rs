@@ -293,3 +293,15 @@ async fn erasing_leaves_nothing_and_sessions_may_end_after_it() {
     drop(alice);
     assert_eq!(hub.figures(), (0, StoreStats::default()));
 }
+
+#[test]
+fn throw_away_keys_leave_sessions_to_those_whom_the_store_knows() {
+    let hub = hub_with(Rate::new(1_000_000, 1_000_000), 8);
+    let alice = join(&hub, 100);
+    send(&alice, "1", 101);
+    let _strangers: Vec<_> = (1..6).map(|number| join(&hub, number)).collect();
+    assert!(matches!(hub.join(person(7), true, 2), Err(JoinError::Overloaded)), "six of eight");
+    assert!(hub.knows(&person(101)) && !hub.knows(&person(7)));
+    let _awaited = join(&hub, 101);
+    let _again = join(&hub, 100);
+}

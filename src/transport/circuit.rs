@@ -18,7 +18,7 @@ use super::Peer;
 /// Why a circuit, or a stream of one, was refused or closed. A client is told nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CircuitRefused {
-    /// There is no room, and nobody who would have to make some: every circuit carries a session.
+    /// There is no room, and nobody who would have to make some: every circuit carries a session, or as many as may.
     Full,
     /// It carried no authenticated session, and a newer one needed its place.
     Evicted,
@@ -59,6 +59,8 @@ pub type OnRefusal = Arc<dyn Fn(CircuitRefused, Peer) + Send + Sync>;
 pub struct CircuitStats {
     open: AtomicUsize,
     established: AtomicUsize,
+    built: AtomicU64,
+    sessions: AtomicU64,
     refused: [AtomicU64; CircuitRefused::ALL.len()],
 }
 
@@ -73,6 +75,13 @@ impl CircuitStats {
     #[must_use]
     pub fn established(&self) -> usize {
         self.established.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many circuits were built, and how many sessions authenticated on one, since the start. Where it grows,
+    /// clients do find the service.
+    #[must_use]
+    pub fn evidence(&self) -> u64 {
+        self.built.load(Ordering::Relaxed).wrapping_add(self.sessions.load(Ordering::Relaxed))
     }
 
     /// How often something was refused for that reason.
@@ -163,6 +172,7 @@ impl CircuitSlot {
 
     /// The circuit stands: its client can open streams.
     pub(super) fn built(&self) {
+        self.0.shared.figures.built.fetch_add(1, Ordering::Relaxed);
         self.0.shared.change(|table| table.built(self.0.number));
     }
 
@@ -200,12 +210,19 @@ impl CircuitHandle {
         self.closed.is_cancelled()
     }
 
-    /// Says that a stream of it carries an authenticated session, until the guard is dropped. While one does, newcomers
-    /// cannot push the circuit out (but for what a flood of authenticated ones leaves, see `onion.circuits`).
+    /// Gives an authenticated session on one of its streams a place, until the guard is dropped. While it has one, nobody
+    /// can push the circuit out. `stranger`: the store knows nothing of who it is. `None`: there is no place for it, and it
+    /// must not begin.
     #[must_use = "the circuit counts as established until this is dropped"]
-    pub fn established(&self) -> CircuitSession {
-        self.shared.change(|table| table.session_begins(self.number));
-        CircuitSession(self.clone())
+    pub fn establish(&self, stranger: bool) -> Option<CircuitSession> {
+        if self.shared.change(|table| table.session_begins(self.number, stranger)) {
+            self.shared.figures.sessions.fetch_add(1, Ordering::Relaxed);
+            return Some(CircuitSession(self.clone()));
+        }
+        if !self.is_closed() {
+            self.shared.refused(CircuitRefused::Full, self.number);
+        }
+        None
     }
 
     pub(super) fn token(&self) -> &CancellationToken {
@@ -219,7 +236,7 @@ impl fmt::Debug for CircuitHandle {
     }
 }
 
-/// See [`CircuitHandle::established`].
+/// See [`CircuitHandle::establish`].
 #[derive(Debug)]
 pub struct CircuitSession(CircuitHandle);
 

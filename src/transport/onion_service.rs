@@ -24,6 +24,7 @@ use crate::transport::{Audience, CircuitStats, Incoming, Listener, OnRefusal};
 use ephemeral_tor::TorError;
 
 use circuits::Circuits;
+use reachability::Reachability;
 use service::{End, Service};
 pub use status::{OnionStatus, Phase, Probe, Reason};
 
@@ -70,6 +71,10 @@ pub struct Config {
     pub circuits_per_second: u32,
     /// New circuits that are taken on at once, before the rate counts.
     pub circuit_burst: u32,
+    /// Whether the service connects to its own address when no client has for a while. Off: Arti's own opinion is believed.
+    pub self_probe: bool,
+    /// Whether a TCP listener off loopback may stand beside the onion service. It tells everybody where the service is.
+    pub location_is_public: bool,
     /// Whether only those can find the service whose discovery key was added, see [`clients`].
     pub restricted: bool,
     /// Whether `/stats`, `/metrics` and the counts of `/health` are shown to whoever can connect.
@@ -95,6 +100,8 @@ impl Default for Config {
             circuits: 512,
             circuits_per_second: 25,
             circuit_burst: 100,
+            self_probe: true,
+            location_is_public: false,
             restricted: false,
             show_stats: false,
             memory_bytes: 128 << 20,
@@ -152,13 +159,16 @@ pub struct Outlets {
     pub circuits: Arc<CircuitStats>,
     /// Each refusal.
     pub on_refusal: OnRefusal,
+    /// Divides the patience with a service that is not reached: 1, but for tests that cannot wait.
+    #[doc(hidden)]
+    pub haste: u32,
 }
 
 impl Outlets {
     /// Refusals are only counted.
     #[must_use]
     pub fn new(incoming: mpsc::Sender<Incoming>, status: channel::Sender<OnionStatus>) -> Self {
-        Self { incoming, status, circuits: Arc::default(), on_refusal: Arc::new(|_, _| {}) }
+        Self { incoming, status, circuits: Arc::default(), on_refusal: Arc::new(|_, _| {}), haste: 1 }
     }
 }
 
@@ -185,18 +195,38 @@ pub async fn run(
     });
     let figures = if settings.show_stats { Audience::Everybody } else { Audience::Nobody };
     let listener = Arc::new(Listener { names: vec![address.clone()], figures, ..Listener::default() });
-    let mut reachability = reachability::Reachability::new(outlets.status.clone(), Instant::now());
+    let mut reachability = Reachability::new(outlets.status.clone(), outlets.haste, Instant::now());
     let mut circuits = Circuits::new(&settings, listener, outlets, cancel.clone());
 
     let mut service = Service::launch(&settings, &state_dir, &address)?;
-    while let End::Stuck = service.serve(&mut circuits, &mut reachability, &cancel).await {
+    reachability.begin(Instant::now());
+    loop {
+        match service.serve(&mut circuits, &mut reachability, &cancel).await {
+            End::Cancelled => break,
+            End::Republish => {
+                tracing::debug!(target: LOG, "the service is published again, with new introduction points");
+                reachability.mended(Instant::now());
+                let republished = tokio::select! {
+                    () = cancel.cancelled() => break,
+                    republished = service.republish() => republished,
+                };
+                let Err(error) = republished else { continue };
+                tracing::warn!(target: LOG, %error, "the onion service is not published again, it goes on trying");
+                if circuits.figures().established() > 0 {
+                    reachability.heartbeat(Instant::now());
+                    continue;
+                }
+            }
+            End::Stuck => {}
+        }
         // A new client forgets every delay and every grudge that Arti has built up against its guards and directories.
         tracing::debug!(target: LOG, "the Tor client is started afresh");
         service.end().await;
         service = tokio::select! {
             () = cancel.cancelled() => return Ok(()),
-            relaunched = relaunch(&settings, &state_dir, &address, &reachability) => relaunched,
+            relaunched = relaunch(&settings, &state_dir, &address, &mut reachability) => relaunched,
         };
+        reachability.begin(Instant::now());
     }
     let client = service.unpublish();
     circuits.drained().await;
@@ -209,7 +239,7 @@ async fn relaunch(
     settings: &Config,
     state_dir: &Path,
     address: &str,
-    reachability: &reachability::Reachability,
+    reachability: &mut Reachability,
 ) -> Service {
     loop {
         reachability.heartbeat(Instant::now());

@@ -100,10 +100,15 @@ struct Echo {
 
 impl Echo {
     fn start(settings: &onion_service::Config, state_dir: &Path) -> Self {
+        Self::start_in_haste(settings, state_dir, 1)
+    }
+
+    /// One that is that many times as impatient when it is not reached.
+    fn start_in_haste(settings: &onion_service::Config, state_dir: &Path, haste: u32) -> Self {
         let (incoming, mut streams) = mpsc::channel::<Incoming>(4);
         let (sender, status) = watch::channel(OnionStatus::default());
         let cancel = CancellationToken::new();
-        let outlets = Outlets::new(incoming, sender);
+        let outlets = Outlets { haste, ..Outlets::new(incoming, sender) };
         let figures = Arc::clone(&outlets.circuits);
         tokio::spawn(onion_service::run(settings.clone(), state_dir.to_owned(), outlets, cancel.clone()));
         tokio::spawn(async move {
@@ -114,6 +119,11 @@ impl Echo {
         Self { status, figures, _cancel: cancel.drop_guard() }
     }
 
+    async fn unreachable(&mut self) {
+        let degraded = self.status.wait_for(|status| matches!(status.phase, Phase::Degraded(_)));
+        timeout(PATIENCE, degraded).await.expect("in time").unwrap();
+    }
+
     async fn answer(mut incoming: Incoming) {
         let circuit = incoming.circuit.take().expect("a circuit");
         let mut session: Option<CircuitSession> = None;
@@ -121,7 +131,7 @@ impl Echo {
         while let Ok(count @ 1..) = incoming.io.read(&mut buffer).await {
             buffer.make_ascii_uppercase();
             if buffer.starts_with(b"I AM") {
-                session = Some(circuit.established());
+                session = circuit.establish(true);
             }
             if buffer.starts_with(b"CLOSE ME") {
                 circuit.close();
@@ -215,6 +225,65 @@ async fn circuits_that_come_too_fast_are_dropped_or_wait_and_are_counted_by_reas
     assert!(status.probe.is_some_and(|probe| probe.took > Duration::ZERO), "{status:?}");
     assert!(status.published.is_some() && !status.arti.is_empty(), "{status:?}");
     assert_eq!((status.introduction_points, status.proof_of_work, status.restricted), (3, false, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_outlives_a_service_that_nobody_else_reaches_and_the_service_is_published_again() {
+    let home = tempfile::tempdir().unwrap();
+    // One place: while a session has it, no connection to the own address is let in.
+    let settings = onion_service::Config { tor: tor_table(), circuits: 1, ..onion_service::Config::default() };
+    let introduction_points = home.path().join("tor/state/hss/ephemeral/ipts.json");
+    // Patience of 90 s and 300 s is 1.5 s and 5 s.
+    let mut server = Echo::start_in_haste(&settings, home.path(), 60);
+    let address = server.reachable().await;
+    let client = tor::bootstrap(tor_table(), &home.path().join("client")).await.unwrap();
+    let mut good = connect(&client, &address).await;
+    assert_eq!(ask(&mut good, "i am").await.as_deref(), Some("I AM"));
+    let before = std::fs::read_to_string(&introduction_points).unwrap();
+
+    // It tries its own address as soon as Arti says something new; two failures make it degraded.
+    server.status.borrow_and_update();
+    server.unreachable().await;
+    let again = async {
+        while std::fs::read_to_string(&introduction_points).is_ok_and(|now| now == before) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, again).await.expect("new introduction points");
+    assert_eq!(ask(&mut good, "still there?").await.as_deref(), Some("STILL THERE?"));
+    assert_eq!(server.figures.established(), 1, "the session has lost nothing");
+    drop(good);
+    server.until("its place is free", |figures| figures.established() == 0).await;
+    server.reachable().await;
+    let mut another = connect(&client.isolated_client(), &address).await;
+    assert_eq!(ask(&mut another, "hello").await.as_deref(), Some("HELLO"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_to_another_port_ends_with_its_circuit_as_at_c_tors() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = onion_service::Config { tor: tor_table(), ..onion_service::Config::default() };
+    let mut server = Echo::start(&settings, home.path());
+    let address = server.reachable().await;
+    let client = tor::bootstrap(tor_table(), &home.path().join("client")).await.unwrap();
+    let mut first = connect(&client, &address).await;
+    assert_eq!(ask(&mut first, "here").await.as_deref(), Some("HERE"));
+    assert!(timeout(PATIENCE, client.connect((address.as_str(), 81))).await.expect("in time").is_err());
+    assert_eq!(ask(&mut first, "still there?").await, None, "the first wrong port has ended it");
+    assert_eq!(server.figures.refused(CircuitRefused::WrongPort), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_self_probes_it_never_connects_to_itself_and_is_reachable_all_the_same() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = onion_service::Config { tor: tor_table(), self_probe: false, ..onion_service::Config::default() };
+    let mut server = Echo::start(&settings, home.path());
+    let address = server.reachable().await;
+    let client = tor::bootstrap(tor_table(), &home.path().join("client")).await.unwrap();
+    let mut stream = connect(&client, &address).await;
+    assert_eq!(ask(&mut stream, "hello").await.as_deref(), Some("HELLO"));
+    assert_eq!(server.figures.evidence(), 1, "only the client's circuit was built");
+    assert!(server.status.borrow().probe.is_none());
 }
 
 /// A pair exchanges while strangers flood, and one more good client comes.
@@ -379,6 +448,30 @@ async fn a_restricted_service_is_found_by_those_who_were_added_while_it_runs_and
     alice.send(alice.fingerprint, "found".into());
     alice.until("the way in", |alice| alice.received.len() == 1).await;
     assert!(daemon.log().contains("the clients have changed"));
+
+    // She is removed while her descriptor is still fresh. She stays connected, and comes in no more.
+    let known = tor::bootstrap(tor_table(), &home.join("known")).await.unwrap();
+    let name = url.onion_name().unwrap();
+    tor::set_discovery_key(&known, &home.join("known"), name, secret.as_ref()).unwrap();
+    let mut by_old_way = connect(&known, url.host()).await;
+    let remove = [&["clients", "remove", "alice"][..], &on_server].concat();
+    assert!(run(SERVER, home, &remove).await.status.success());
+    let removed = async {
+        while !daemon.log().contains("new introduction points") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, removed).await.expect("the removal");
+    let shut_out = async {
+        // The descriptor is in her client's memory, and so are the introduction points in it: these are gone.
+        while timeout(IMPATIENCE, known.isolated_client().connect((url.host(), 80))).await.is_ok_and(|tried| tried.is_ok()) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    timeout(PATIENCE, shut_out).await.expect("the old introduction points close");
+    by_old_way.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    by_old_way.flush().await.unwrap();
+    assert!(timeout(PATIENCE, by_old_way.read(&mut [0; 1])).await.expect("an answer").is_ok_and(|count| count == 1));
 
     let refusal = stranger.isolated_client().connect((url.host(), 80)).await.map(drop).unwrap_err();
     assert_eq!(refusal.kind(), ErrorKind::OnionServiceMissingClientAuth, "{refusal}");

@@ -10,6 +10,7 @@ use tor_hscrypto::pk::HsIdKeypair;
 use tor_hsservice::{HsIdKeypairSpecifier, HsNickname};
 use tor_keymgr::{ArtiNativeKeystore, KeyMgr, KeyMgrBuilder, KeystoreSelector};
 
+use super::private_file;
 use super::{LOCK, ServiceKey, TorError, causes, config, directory, make_directories, refused_path};
 
 /// Where Arti keeps keys, below its state directory. A test notices if it moves.
@@ -198,6 +199,28 @@ pub fn state_directory(state_dir: &Path) -> Result<PathBuf, TorError> {
 /// If the state directory is relative, and the working directory is gone.
 pub fn key_directory(state_dir: &Path) -> Result<PathBuf, TorError> {
     Ok(directory(state_dir, "state")?.join(KEYS))
+}
+
+/// Makes a service that is published next take new introduction points. False: the one that was published before still
+/// writes its state.
+///
+/// # Errors
+/// [`TorError`] if the state directory is relative, and the working directory is gone; or if a file cannot be removed.
+pub fn forget_introduction_points(state_dir: &Path, nickname: &str) -> Result<bool, TorError> {
+    let services = directory(state_dir, "state")?.join(SERVICES);
+    // Arti's lock on the state of one service: held while its tasks live, and here until the files are gone.
+    let lock = services.join(format!("{nickname}.lock"));
+    let _lock = match File::options().append(true).open(&lock) {
+        Ok(lock) => match lock.try_lock() {
+            Ok(()) => Some(lock),
+            Err(_) => return Ok(false),
+        },
+        Err(_) => None,
+    };
+    for file in ["ipts.json", "iptpub.json"] {
+        private_file::erase(&services.join(nickname).join(file))?;
+    }
+    Ok(true)
 }
 
 /// The refusal of a path in the chain of causes. The key store shares its causes, and a shared one is another type.

@@ -20,7 +20,8 @@ use tor_config::load::{ConfigResolveOptions, resolve_return_results};
 
 pub use discovery::set_discovery_key;
 pub use discovery::{DiscoveryKey, DiscoverySecret, NotADiscoveryKey};
-pub use keystore::{Keystore, KeystoreError, key_directory, lock_file, state_directory};
+pub use keystore::{Keystore, KeystoreError, forget_introduction_points, key_directory, lock_file, state_directory};
+pub use private_file::FileError;
 pub use moved::{MovedError, Notice};
 pub use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
@@ -57,6 +58,9 @@ pub enum TorError {
     /// Another process uses the same state directory.
     #[error("another process uses the state directory {}: stop it first, or give this one another --state-dir", .0.display())]
     InUse(PathBuf),
+    /// A file cannot be used; the text says what to do.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// There is no runtime for the Tor client.
     #[error("the Tor client cannot use this async runtime: {0}")]
     Runtime(#[source] std::io::Error),

@@ -10,6 +10,7 @@ const PLAINTEXT: &str = "config.plaintext";
 const STORE: &str = "config.memory";
 const LIMITS: &str = "config.limits";
 const STATS: &str = "config.statistics";
+const LOCATION: &str = "config.location";
 const VANGUARDS: &str = "config.vanguards";
 const LOG: &str = "config.log";
 
@@ -156,6 +157,17 @@ pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
             Severity::Warning,
             STATS,
             "everybody who knows the address sees the statistics",
+            why,
+            remedy,
+        ));
+    }
+    if settings.location_is_public {
+        let why = "whoever finds the TCP listener can prove that it is the same server, and knows where the onion service is";
+        let remedy = "listen on loopback only, or run a second server for TCP, on another machine";
+        findings.push(Finding::new(
+            Severity::Warning,
+            LOCATION,
+            "a TCP listener off loopback stands beside the onion service",
             why,
             remedy,
         ));

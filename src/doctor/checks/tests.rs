@@ -54,6 +54,7 @@ fn good() -> Facts {
             messages_per_minute: 100,
             auth_timeout_s: 10,
             vanguards_lite: false,
+            location_is_public: false,
             onion_shows_stats: false,
             log_filter: "info".into(),
             file_limit: Some(1 << 20),

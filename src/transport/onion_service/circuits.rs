@@ -28,8 +28,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// After `cancel`, what the last stream of a circuit said gets that long to arrive.
 const LINGER: Duration = Duration::from_secs(2);
-/// Streams to another port, on one circuit: with the next one it is closed.
-const WRONG_PORTS: u32 = 3;
 /// Streams over the bound, on one circuit, in its lifetime: with the next one it is closed.
 const STREAMS_OVER_BOUND: u32 = 100;
 /// That new circuits are refused, or push others out, is said that often.
@@ -181,7 +179,13 @@ impl Shared {
             }
             match stream {
                 Ok(permit) => self.hand_on(peer, request, permit, slot).await,
-                Err(why) if refused.bears(why) => refuse(request).await,
+                Err(Refusal::WrongPort) => {
+                    // As C tor does, lest one be told from the other: END, and then the circuit with all of its streams.
+                    refuse(request).await;
+                    slot.handle().close();
+                    return;
+                }
+                Err(_) if refused.bears() => refuse(request).await,
                 Err(_) => {
                     tracing::debug!(target: LOG, "a circuit asked for too much and was closed");
                     // The error is that it is closed already.
@@ -257,22 +261,15 @@ impl Refusal {
     }
 }
 
-/// What was refused on one circuit.
+/// How many streams of one circuit were refused.
 #[derive(Default)]
-struct Refused {
-    wrong_port: u32,
-    busy: u32,
-}
+struct Refused(u32);
 
 impl Refused {
     /// Counts one more, and says whether the circuit may stay.
-    fn bears(&mut self, why: Refusal) -> bool {
-        let (count, bound) = match why {
-            Refusal::WrongPort => (&mut self.wrong_port, WRONG_PORTS),
-            Refusal::Busy | Refusal::Draining => (&mut self.busy, STREAMS_OVER_BOUND),
-        };
-        *count = count.saturating_add(1);
-        *count <= bound
+    fn bears(&mut self) -> bool {
+        self.0 = self.0.saturating_add(1);
+        self.0 <= STREAMS_OVER_BOUND
     }
 }
 

@@ -36,18 +36,6 @@ fn jumped(asked: Duration, elapsed: Duration, before: Millis, after: Millis) -> 
     drift > TOLERANCE || elapsed.saturating_sub(asked) > TOLERANCE
 }
 
-/// A random time between half of `most` and all of it.
-pub(super) fn jittered(most: Duration) -> Duration {
-    // Without randomness from the system nothing here would run; the jitter need not be what fails.
-    let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
-    most.mul_f64(0.5 + random / 2.0)
-}
-
-/// `first`, doubled `times` times, but at most `most`; jittered.
-pub(super) fn backoff(first: Duration, most: Duration, times: u32) -> Duration {
-    jittered(first.saturating_mul(2_u32.saturating_pow(times)).min(most))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,15 +69,5 @@ mod tests {
         let due = Instant::now() + SECOND * 5;
         assert!(!sleep_until(due).await);
         assert!(Instant::now() >= due);
-    }
-
-    #[test]
-    fn a_backoff_grows_to_its_bound_and_never_beyond() {
-        for times in 0..64 {
-            let pause = backoff(SECOND, SECOND * 60, times);
-            assert!(pause <= SECOND * 60, "{pause:?}");
-            assert!(pause >= (SECOND / 2), "{pause:?}");
-        }
-        assert!(backoff(SECOND, SECOND * 60, 30) >= SECOND * 30);
     }
 }
