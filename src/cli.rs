@@ -157,7 +157,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor::run(&doctor, &config, cli.flags.config_file(&|name| std::env::var_os(name))),
         Command::Clients(command) => {
             let restricted = config.onion.as_ref().is_some_and(|onion| onion.restricted);
-            clients::run(&command, &config.state_dir, restricted)
+            let nickname = config.onion.as_ref().map(|onion| onion.nickname.as_str());
+            clients::run(&command, &config.state_dir, nickname, restricted)
         }
         Command::Status(status) => status::run(&status, &config.admin_socket),
         Command::Panic(panic) => panic::run(panic, &config),

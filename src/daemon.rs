@@ -28,7 +28,7 @@ use crate::systemd;
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitStats, Incoming};
 use ephemeral_core::limits::{Bucket, Rate};
-use ephemeral_tor::Notice;
+use ephemeral_tor::{Keystore, Notice};
 use listening::{ADMINISTRATORS, Listening, Watched};
 use memory::MessageStore;
 use notifier::ManagerNotifier;
@@ -76,7 +76,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
         limits: config.limits,
         onion: onion_figures,
         health: health_now,
-        moved: moved(&config.state_dir),
+        moved: moved(&config),
         operator: actions.operator(),
     })
     .context("the system has no random numbers")?;
@@ -197,8 +197,17 @@ fn upkeep(server: &Arc<Server>, actions: &Arc<Actions>, mut wipe_asked: tokio::s
 }
 
 /// The notices that `keys rotate` has left. A file that is not right keeps nobody from writing messages.
-fn moved(state_dir: &std::path::Path) -> Option<bytes::Bytes> {
-    match Notice::read_file(&state_dir.join(Notice::FILE)) {
+fn moved(config: &Config) -> Option<bytes::Bytes> {
+    if let Some(onion) = &config.onion {
+        let store = Keystore::open(&onion.tor, &config.state_dir, &onion.nickname);
+        match store.and_then(|store| store.finish_move(&config.state_dir)) {
+            Ok(true) => tracing::warn!("an interrupted `keys rotate` is finished: its notice is in force"),
+            Ok(false) => {}
+            // The onion service will say what the matter is with its key.
+            Err(error) => tracing::debug!("an interrupted `keys rotate` is not finished: {error}"),
+        }
+    }
+    match Notice::read_file(&config.state_dir.join(Notice::FILE)) {
         Ok(notices) => (!notices.is_empty()).then(|| Notice::write(&notices).into()),
         Err(error) => {
             tracing::warn!("{} in the state directory is left out: {error}", Notice::FILE);

@@ -31,11 +31,7 @@ pub fn read(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     read_open(file, path, most)
 }
 
-/// Returns all of a file that is open already.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_open(file: File, path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+fn read_open(file: File, path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     // With the capacity from the start, no reallocation leaves a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(most.saturating_add(2)));
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(FileError::of("read", path))?;
@@ -51,7 +47,16 @@ pub fn read_open(file: File, path: &Path, most: usize) -> Result<Zeroizing<Vec<u
 /// # Errors
 /// As [`read`]; of the kind [`ErrorKind::InvalidData`] if it is not UTF-8.
 pub fn read_text(path: &Path, most: usize) -> Result<Zeroizing<String>, FileError> {
-    let bytes = read(path, most)?;
+    let file = File::open(path).map_err(FileError::of("read", path))?;
+    read_open_text(file, path, most)
+}
+
+/// Returns all of a text file that is open already.
+///
+/// # Errors
+/// As [`read_text`].
+pub fn read_open_text(file: File, path: &Path, most: usize) -> Result<Zeroizing<String>, FileError> {
+    let bytes = read_open(file, path, most)?;
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
         Err(error) => Err(FileError::of("read", path)(io::Error::new(ErrorKind::InvalidData, error))),

@@ -162,7 +162,8 @@ pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
         ));
     }
     if settings.location_is_public {
-        let why = "whoever finds the TCP listener can prove that it is the same server, and knows where the onion service is";
+        let why =
+            "whoever finds the TCP listener can prove that it is the same server, and knows where the onion service is";
         let remedy = "listen on loopback only, or run a second server for TCP, on another machine";
         findings.push(Finding::new(
             Severity::Warning,

@@ -213,7 +213,10 @@ fn each_kind_has_places_that_the_other_cannot_take() {
         assert!((1..=established).contains(&strangers), "{circuits}");
         assert!((1..=newcomers).contains(&building) && established >= 1, "{circuits}");
     }
-    assert_eq!(CircuitBounds::of(512), CircuitBounds { all: 512, newcomers: 384, established: 384, strangers: 256, building: 192 });
+    assert_eq!(
+        CircuitBounds::of(512),
+        CircuitBounds { all: 512, newcomers: 384, established: 384, strangers: 256, building: 192 }
+    );
 }
 
 #[test]

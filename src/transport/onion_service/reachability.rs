@@ -186,6 +186,9 @@ impl Reachability {
         let Some(since) = self.failing_since.filter(|_| self.failures >= FAILURES) else { return Verdict::GoOn };
         let fruitless = now.saturating_duration_since(since.max(self.incarnation));
         if !serves {
+            // What was published again a moment ago has its chance, too.
+            let fruitless =
+                self.mended.map_or(fruitless, |mended| fruitless.min(now.saturating_duration_since(mended)));
             return if fruitless >= GIVE_UP / self.haste { Verdict::StartAfresh } else { Verdict::GoOn };
         }
         let pause = MEND.saturating_mul(1 << self.mendings.min(10)).min(LAST_MEND) / self.haste;
@@ -199,8 +202,9 @@ impl Reachability {
             return self.retries.next_wait() / self.haste;
         }
         let doublings = self.successes.saturating_sub(1).min(20);
-        let shortest = FIRST_CALM.saturating_mul(1 << doublings).min(CALM);
-        heavy_tailed(shortest, LAST_CALM, random_fraction())
+        let shortest = FIRST_CALM.saturating_mul(1 << doublings).min(CALM) / self.haste;
+        // A test that cannot wait cannot wait for the tail either.
+        heavy_tailed(shortest, (LAST_CALM / self.haste / self.haste).max(shortest), random_fraction())
     }
 
     /// Returns how long a bootstrap may go without progress.

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arti_client::TorClientConfig;
 use arti_client::config::onion_service::{OnionServiceConfig, OnionServiceConfigBuilder};
-use arti_client::{HasKind as _, TorClientConfig};
 use futures::Stream;
 use safelog::DisplayRedacted as _;
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ use super::reachability::{Reachability, Verdict};
 use super::restriction::Restriction;
 use super::watch::{self, Watched};
 use super::{Config, OnionError, PROOF_OF_WORK, Vanguards};
-use ephemeral_tor::{self as tor, Client, DiscoveryKey, EndOnDrop, TorError};
+use ephemeral_tor::{self as tor, Client, DiscoveryKey, EndOnDrop, Keystore, TorError};
 
 /// For Arti's tasks of a service to end, before it is published again; and between two attempts.
 const LETTING_GO: Duration = Duration::from_secs(10);
@@ -190,15 +190,27 @@ pub(super) fn address(settings: &Config, state_dir: &Path) -> Result<String, Oni
     // Who may find it does not matter for its name.
     let service = Client::create_onion_service(&config, service_config(settings, None)?)
         .map_err(|e| TorError::from_arti("the keys cannot be opened", state_dir, e))?;
-    let identity = match service.generate_identity_key(KeystoreSelector::Primary) {
-        Ok(identity) => identity,
-        // Another process may have made the key since it was looked for.
-        Err(error) => service.onion_address().ok_or_else(|| TorError::Path {
-            path: state_dir.to_path_buf(),
-            why: format!("the key of the onion service can be neither read nor made ({})", error.kind()),
-        })?,
+    let identity = match service.onion_address() {
+        Some(identity) => identity,
+        None => match service.generate_identity_key(KeystoreSelector::Primary) {
+            Ok(identity) => {
+                let made = Keystore::open(&settings.tor, state_dir, &settings.nickname).and_then(|store| store.sync());
+                made.map_err(|error| no_key(state_dir, &error))?;
+                identity
+            }
+            // Another process may have made the key since it was looked for.
+            Err(error) => service.onion_address().ok_or_else(|| no_key(state_dir, &error))?,
+        },
     };
     Ok(identity.display_unredacted().to_string())
+}
+
+/// The key of the service can be neither read nor made.
+fn no_key(state_dir: &Path, error: &(dyn std::error::Error + 'static)) -> TorError {
+    tor::system_error(error, state_dir).map(TorError::File).unwrap_or_else(|| TorError::Path {
+        path: state_dir.to_path_buf(),
+        why: format!("the key of the onion service can be neither read nor made ({error})"),
+    })
 }
 
 /// The `[tor]` table with what `[onion]` says about the client.
