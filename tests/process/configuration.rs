@@ -295,7 +295,7 @@ fn clients_are_added_listed_and_removed_offline() {
     assert_eq!(run(&["clients", "remove", "alice"]).code, Some(0));
     assert!(run(&["clients", "remove", "alice"]).stderr.contains("there is no client alice"));
     assert_eq!(run(&["clients", "list", "--json"]).stdout, "[]\n");
-    assert!(run(&["clients", "remove", "--help"]).stdout.contains("no revocation"));
+    assert!(run(&["clients", "remove", "--help"]).stdout.contains("stays open"));
 }
 
 #[test]

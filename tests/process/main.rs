@@ -9,6 +9,7 @@ mod client_cli;
 mod configuration;
 mod doctor;
 mod keys;
+mod keys_kept;
 mod panic;
 mod running;
 mod surviving;

@@ -26,6 +26,8 @@ use ephemeral_tor::{self as tor, Client, DiscoveryKey, EndOnDrop, Keystore, TorE
 /// For Arti's tasks of a service to end, before it is published again; and between two attempts.
 const LETTING_GO: Duration = Duration::from_secs(10);
 const LETTING_GO_STEP: Duration = Duration::from_millis(50);
+/// Before a service is published again that Arti has given up.
+const GIVEN_UP: Duration = Duration::from_secs(1);
 
 /// Why the service has to be seen to.
 pub(super) enum End {
@@ -161,7 +163,12 @@ impl Service {
                 () = cancel.cancelled() => return End::Cancelled,
                 request = circuits.next(requests) => match request {
                     Some(request) => circuits.admit(request),
-                    None => return End::Republish,
+                    None if circuits.figures().established() == 0 => return End::Stuck,
+                    None => {
+                        // Arti has given the service up. It is not asked for another one without a pause.
+                        tokio::time::sleep(GIVEN_UP).await;
+                        return End::Republish;
+                    }
                 },
                 verdict = &mut watch => return match verdict {
                     Verdict::Republish => End::Republish,

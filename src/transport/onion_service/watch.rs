@@ -44,7 +44,13 @@ pub(super) async fn watch(watched: Watched<'_>, reachability: &mut Reachability)
     reachability.heartbeat(Instant::now());
     if !bootstrap(watched.client, reachability).await {
         reachability.failed(reason(watched.client), Instant::now());
-        return Verdict::StartAfresh;
+        if watched.circuits.established() == 0 {
+            return Verdict::StartAfresh;
+        }
+        // Its circuits live, and are not to be ended.
+        reachability.heartbeat(Instant::now());
+        sleep_until(Instant::now() + reachability.retry()).await;
+        return Verdict::Republish;
     }
     let mut evidence = Evidence { circuits: Arc::clone(&watched.circuits), seen: watched.circuits.evidence() };
     let events = watched.running.status_events();
