@@ -1,5 +1,6 @@
-//! Rendezvous circuits as the rest of the daemon sees them: who is let in, who stays, how one is closed, and the figures
-//! of it all. Which circuits they are, [`super::onion_service`] knows; here is no Tor, and no clock.
+//! Rendezvous circuits as the rest of the daemon sees them: who is let in, who stays, how one is
+//! closed, and the figures of it all. Which circuits they are, [`super::onion_service`] knows; here
+//! is no Tor, and no clock.
 
 mod table;
 #[cfg(test)]
@@ -18,7 +19,8 @@ use super::Peer;
 /// Why a circuit, or a stream of one, was refused or closed. A client is told nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CircuitRefused {
-    /// There is no room, and nobody who would have to make some: every circuit carries a session, or as many as may.
+    /// There is no room, and nobody who would have to make some: every circuit carries a session,
+    /// or as many as may.
     Full,
     /// It carried no authenticated session, and a newer one needed its place.
     Evicted,
@@ -77,8 +79,8 @@ impl CircuitStats {
         self.established.load(Ordering::Relaxed)
     }
 
-    /// Returns how many circuits were built, and how many sessions authenticated on one, since the start. Where it grows,
-    /// clients do find the service.
+    /// Returns how many circuits were built, and how many sessions authenticated on one, since the
+    /// start. Where it grows, clients do find the service.
     #[must_use]
     pub fn evidence(&self) -> u64 {
         self.built.load(Ordering::Relaxed).wrapping_add(self.sessions.load(Ordering::Relaxed))
@@ -112,8 +114,8 @@ impl Registry {
         Self(Arc::new(Shared { table: Mutex::new(CircuitTable::new(bounds)), figures, on_refusal }))
     }
 
-    /// Gives a new circuit a slot. Another one may lose its own for it, and is closed. The second value is whether it
-    /// was crowded: somebody had to go, or to stay outside.
+    /// Gives a new circuit a slot. Another one may lose its own for it, and is closed. The second
+    /// value is whether it was crowded: somebody had to go, or to stay outside.
     pub(super) fn admit(&self, number: u64) -> (Option<CircuitSlot>, bool) {
         let admission = self.0.change(|table| table.admit(number));
         match admission {
@@ -189,7 +191,8 @@ impl Drop for CircuitSlot {
     }
 }
 
-/// A rendezvous circuit, in the hands of who serves a stream of it. Clones are handles to the same one.
+/// A rendezvous circuit, in the hands of who serves a stream of it. Clones are handles to the same
+/// one.
 #[derive(Clone)]
 pub struct CircuitHandle {
     number: u64,
@@ -198,8 +201,8 @@ pub struct CircuitHandle {
 }
 
 impl CircuitHandle {
-    /// Closes the circuit with all of its streams: they end with an error on this side, and nothing that was not sent yet
-    /// reaches the client. It has to make a new circuit to come back.
+    /// Closes the circuit with all of its streams: they end with an error on this side, and nothing
+    /// that was not sent yet reaches the client. It has to make a new circuit to come back.
     pub fn close(&self) {
         self.closed.cancel();
     }
@@ -210,9 +213,9 @@ impl CircuitHandle {
         self.closed.is_cancelled()
     }
 
-    /// Gives an authenticated session on one of its streams a place, until the guard is dropped. While it has one, nobody
-    /// can push the circuit out. `stranger`: the store knows nothing of who it is. `None`: there is no place for it, and it
-    /// must not begin.
+    /// Gives an authenticated session on one of its streams a place, until the guard is dropped.
+    /// While it has one, nobody can push the circuit out. `stranger`: the store knows nothing of
+    /// who it is. `None`: there is no place for it, and it must not begin.
     #[must_use = "the circuit counts as established until this is dropped"]
     pub fn establish(&self, stranger: bool) -> Option<CircuitSession> {
         if self.shared.change(|table| table.session_begins(self.number, stranger)) {

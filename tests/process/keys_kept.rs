@@ -1,5 +1,5 @@
-//! What becomes of keys and clients that are forgotten, interrupted, or come from elsewhere: the real binary, files, and no
-//! network.
+//! What becomes of keys and clients that are forgotten, interrupted, or come from elsewhere: the
+//! real binary, files, and no network.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -45,7 +45,8 @@ fn a_rotation_that_was_killed_before_its_notice_was_in_place_is_finished_by_the_
         if starts {
             let mut server = Command::new(SERVER);
             server.env_clear().args(["--clearnet=127.0.0.1:0", "--state-dir"]).arg(place.path(state));
-            // No Tor network is dialled: the process is ended as soon as it has printed where it listens.
+            // No Tor network is dialled: the process is ended as soon as it has printed where it
+            // listens.
             let config = place.path("offline.toml");
             fs::write(
                 &config,

@@ -1,5 +1,6 @@
-//! How long to wait before the next attempt: exponential, and random, so that those who failed together do not come
-//! back together. The only back-off of the workspace: the client's, and the onion service's.
+//! How long to wait before the next attempt: exponential, and random, so that those who failed
+//! together do not come back together. The only back-off of the workspace: the client's, and the
+//! onion service's.
 
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits with full jitter: the first is up to `first`, each further one up to twice as long, none longer than
-    /// `longest`.
+    /// Waits with full jitter: the first is up to `first`, each further one up to twice as long,
+    /// none longer than `longest`.
     #[must_use]
     pub const fn new(first: Duration, longest: Duration) -> Self {
         Self { first, longest, jitter: Jitter::Full, attempts: 0 }
@@ -69,8 +70,8 @@ impl Default for Backoff {
     }
 }
 
-/// Returns a number that is uniform in `[0, 1)`. Without random numbers from the system it is 0.5, which only costs the
-/// spreading.
+/// Returns a number that is uniform in `[0, 1)`. Without random numbers from the system it is 0.5,
+/// which only costs the spreading.
 #[must_use]
 pub fn random_fraction() -> f64 {
     getrandom::u32().map_or(0.5, |number| f64::from(number) / (f64::from(u32::MAX) + 1.0))

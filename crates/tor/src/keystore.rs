@@ -1,4 +1,5 @@
-//! The onion service's identity key where Arti keeps it: read, put in and replaced, without a network.
+//! The onion service's identity key where Arti keeps it: read, put in and replaced, without a
+//! network.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -60,8 +61,8 @@ pub struct Keystore {
 }
 
 impl Keystore {
-    /// To read from. Nothing is created, and it does not matter whether a daemon runs. `table`: the `[tor]` table, whose
-    /// `storage.permissions` say whom to trust with the files.
+    /// To read from. Nothing is created, and it does not matter whether a daemon runs. `table`: the
+    /// `[tor]` table, whose `storage.permissions` say whom to trust with the files.
     ///
     /// # Errors
     /// [`KeystoreError`]: a table, a name or a path that cannot be used.
@@ -127,11 +128,13 @@ impl Keystore {
         }
     }
 
-    /// Makes this the service's key, whatever was there. The bytes of the one that was there are overwritten, and so are
-    /// those of the keys that were derived from it; the new one is on the disk when this returns.
+    /// Makes this the service's key, whatever was there. The bytes of the one that was there are
+    /// overwritten, and so are those of the keys that were derived from it; the new one is on the
+    /// disk when this returns.
     ///
     /// # Errors
-    /// [`KeystoreError`]; unless it says that bytes cannot be overwritten, the key that was there is still there then.
+    /// [`KeystoreError`]; unless it says that bytes cannot be overwritten, the key that was there
+    /// is still there then.
     pub fn replace(&self, key: &ServiceKey) -> Result<(), KeystoreError> {
         // Before the key itself: Arti would go on with keys that it has derived from the old one.
         self.forget_derived()?;
@@ -146,8 +149,8 @@ impl Keystore {
         Ok(())
     }
 
-    /// Finishes a rotation that was killed after the new key was in its place, and before its notice was. Returns whether
-    /// there was one.
+    /// Finishes a rotation that was killed after the new key was in its place, and before its
+    /// notice was. Returns whether there was one.
     ///
     /// # Errors
     /// [`KeystoreError`]; nothing has changed then.
@@ -264,14 +267,16 @@ pub fn key_directory(state_dir: &Path) -> Result<PathBuf, TorError> {
     Ok(directory(state_dir, "state")?.join(KEYS))
 }
 
-/// Makes a service that is published next take new introduction points. False: the one that was published before still
-/// writes its state.
+/// Makes a service that is published next take new introduction points. False: the one that was
+/// published before still writes its state.
 ///
 /// # Errors
-/// [`TorError`] if the state directory is relative, and the working directory is gone; or if a file cannot be removed.
+/// [`TorError`] if the state directory is relative, and the working directory is gone; or if a file
+/// cannot be removed.
 pub fn forget_introduction_points(state_dir: &Path, nickname: &str) -> Result<bool, TorError> {
     let services = directory(state_dir, "state")?.join(SERVICES);
-    // Arti's lock on the state of one service: held while its tasks live, and here until the files are gone.
+    // Arti's lock on the state of one service: held while its tasks live, and here until the files
+    // are gone.
     let lock = services.join(format!("{nickname}.lock"));
     let _lock = match File::options().append(true).open(&lock) {
         Ok(lock) => match lock.try_lock() {
@@ -286,7 +291,8 @@ pub fn forget_introduction_points(state_dir: &Path, nickname: &str) -> Result<bo
     Ok(true)
 }
 
-/// The refusal of a path in the chain of causes. The key store shares its causes, and a shared one is another type.
+/// The refusal of a path in the chain of causes. The key store shares its causes, and a shared one
+/// is another type.
 fn refused(error: &(dyn std::error::Error + 'static)) -> Option<TorError> {
     let chain = std::iter::successors(Some(error), |error| error.source());
     let shared = chain.filter_map(|error| error.downcast_ref::<Arc<fs_mistrust::Error>>());

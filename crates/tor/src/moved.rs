@@ -1,5 +1,5 @@
-//! The notice of a move: an onion service's old key says which address follows it. Whoever knows the old address can check
-//! it, since the address is the public key.
+//! The notice of a move: an onion service's old key says which address follows it. Whoever knows
+//! the old address can check it, since the address is the public key.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -128,11 +128,13 @@ impl Notice {
         }
     }
 
-    /// Finishes a change of the file that was interrupted between the new key and its notice: a notice that was staged,
-    /// and whose last one leads to `address`, the service's own, becomes the file. Returns whether there was one.
+    /// Finishes a change of the file that was interrupted between the new key and its notice: a
+    /// notice that was staged, and whose last one leads to `address`, the service's own, becomes
+    /// the file. Returns whether there was one.
     ///
     /// # Errors
-    /// [`MovedError`] if it cannot be put in place. A staged file that is not to be believed is left alone.
+    /// [`MovedError`] if it cannot be put in place. A staged file that is not to be believed is
+    /// left alone.
     pub fn adopt(path: &Path, address: &str) -> Result<bool, MovedError> {
         let staged = private_file::staged(path);
         let leads_here = |notices: &[Self]| notices.last().is_some_and(|notice| notice.to == address);
@@ -143,7 +145,8 @@ impl Notice {
         Ok(true)
     }
 
-    /// Returns the time for a notice that follows these: now, or just after the latest, whatever the clock did since.
+    /// Returns the time for a notice that follows these: now, or just after the latest, whatever
+    /// the clock did since.
     #[must_use]
     pub fn time_after(notices: &[Self], now: Millis) -> Millis {
         let latest = notices.iter().map(|notice| notice.when).max();
@@ -175,8 +178,9 @@ impl Notice {
         self.when
     }
 
-    /// The moves that lead on from an address, in their order. Each is later than the one before, so that a service
-    /// which has returned to an earlier address is found, and the way always ends.
+    /// The moves that lead on from an address, in their order. Each is later than the one before,
+    /// so that a service which has returned to an earlier address is found, and the way always
+    /// ends.
     #[must_use]
     pub fn way<'a>(notices: &'a [Self], address: &str) -> Vec<&'a Self> {
         let mut way: Vec<&Self> = Vec::new();
@@ -221,8 +225,8 @@ fn signed(from: &str, to: &str, at: &str) -> Vec<u8> {
     [DOMAIN, from.as_bytes(), to.as_bytes(), at.as_bytes()].join(&0)
 }
 
-/// The service with this name, if it is written as services are: no subdomain, lower case. Then there is one text for
-/// each, which is what the signature is over.
+/// The service with this name, if it is written as services are: no subdomain, lower case. Then
+/// there is one text for each, which is what the signature is over.
 fn service(address: &str) -> Option<HsId> {
     let id: HsId = address.parse().ok()?;
     (written(id) == address).then_some(id)

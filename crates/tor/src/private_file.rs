@@ -1,11 +1,13 @@
-//! Files that are their owner's alone: keys, notices, the times of the dead-man switch. The one place that reads, makes,
-//! replaces and erases them, for the server and for the client.
+//! Files that are their owner's alone: keys, notices, the times of the dead-man switch. The one
+//! place that reads, makes, replaces and erases them, for the server and for the client.
 //!
-//! Whatever is written here is 0600, and is on the disk when the function returns: the file *and* its directory. No file
-//! is ever half written under its name. An error says which file it was, and what can be done about it, once.
+//! Whatever is written here is 0600, and is on the disk when the function returns: the file *and*
+//! its directory. No file is ever half written under its name. An error says which file it was, and
+//! what can be done about it, once.
 //!
-//! Erasing overwrites the place where a file is *now*. A file system that journals or copies on write, a flash disk that
-//! moves blocks around, a snapshot or a backup may keep an earlier copy, and no program can know.
+//! Erasing overwrites the place where a file is *now*. A file system that journals or copies on
+//! write, a flash disk that moves blocks around, a snapshot or a backup may keep an earlier copy,
+//! and no program can know.
 
 mod error;
 
@@ -66,8 +68,8 @@ pub fn read_open_text(file: File, path: &Path, most: usize) -> Result<Zeroizing<
 /// Writes a file that was not there. Nobody sees half of it: it gets its name when it is whole.
 ///
 /// # Errors
-/// [`FileError`], of the kind [`ErrorKind::AlreadyExists`] if there is one, also if it is a link to nowhere. Nothing is
-/// left behind then.
+/// [`FileError`], of the kind [`ErrorKind::AlreadyExists`] if there is one, also if it is a link to
+/// nowhere. Nothing is left behind then.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let failed = FileError::of("create", path);
     if path.symlink_metadata().is_ok() {
@@ -204,7 +206,8 @@ pub struct Doomed {
 }
 
 impl Doomed {
-    /// Opens the file of that name; `None` if there is none, or if it is no file: a link is not followed.
+    /// Opens the file of that name; `None` if there is none, or if it is no file: a link is not
+    /// followed.
     ///
     /// # Errors
     /// [`FileError`].
@@ -273,7 +276,8 @@ fn discard(leftover: &Path) -> Result<(), FileError> {
     }
 }
 
-/// A file that was written is found again after a power failure only if its directory was written, too.
+/// A file that was written is found again after a power failure only if its directory was written,
+/// too.
 fn sync_directory_of(path: &Path) -> Result<(), FileError> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),

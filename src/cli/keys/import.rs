@@ -34,8 +34,8 @@ pub(super) fn key(path: &Path) -> Result<ServiceKey, KeysError> {
     Ok(key)
 }
 
-/// Takes over the clients of a HiddenServiceDir. Each that cannot be is named. `restricted`: whether the clients have an
-/// effect here.
+/// Takes over the clients of a HiddenServiceDir. Each that cannot be is named. `restricted`:
+/// whether the clients have an effect here.
 pub(super) fn clients(path: &Path, state_dir: &Path, restricted: bool) -> Result<(), KeysError> {
     let directory = path.join(CLIENTS);
     let entries = match fs::read_dir(&directory) {

@@ -22,7 +22,8 @@ pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<Stri
 
     let new = ServiceKey::generate().map_err(KeysError::Random)?;
     let path = place.state_dir.join(Notice::FILE);
-    // A notice counts only if it is later than the one before, and the clock may have been wrong then.
+    // A notice counts only if it is later than the one before, and the clock may have been wrong
+    // then.
     let at = Notice::time_after(&notices, Clock::System.now());
     let notice =
         Notice::sign(&old, new.address(), at).map_err(|source| KeysError::Moved { path: path.clone(), source })?;
@@ -34,7 +35,8 @@ pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<Stri
     if !forget_old {
         place.retire(&old)?;
     }
-    // The notice can only be made while the old key is there, and is only true when the new one is in its place.
+    // The notice can only be made while the old key is there, and is only true when the new one is
+    // in its place.
     let staged = private_file::stage(&path, Notice::write(&notices).as_bytes())?;
     store.replace(&new)?;
     private_file::put_in_place(&staged, &path)?;
@@ -56,8 +58,8 @@ pub(super) fn write_notices(place: &Place<'_>, notices: &[Notice]) -> Result<(),
     Ok(private_file::replace(&path, Notice::write(notices).as_bytes())?)
 }
 
-/// Finishes a rotation that was killed after the new key was in its place, and before its notice was. Whatever goes wrong
-/// with it keeps nobody from anything.
+/// Finishes a rotation that was killed after the new key was in its place, and before its notice
+/// was. Whatever goes wrong with it keeps nobody from anything.
 pub(super) fn finish_interrupted(state_dir: &Path, onion: &onion_service::Config) {
     let finished =
         Keystore::open(&onion.tor, state_dir, &onion.nickname).and_then(|store| store.finish_move(state_dir));

@@ -1,13 +1,17 @@
-//! Which circuit has to go when there are too many. There are no addresses to tell a flooder from the others: what tells
-//! them apart is that a good client proves who it is within seconds. So a circuit is a *newcomer* until it carries an
-//! authenticated session, and *established* while it does.
+//! Which circuit has to go when there are too many. There are no addresses to tell a flooder from
+//! the others: what tells them apart is that a good client proves who it is within seconds. So a
+//! circuit is a *newcomer* until it carries an authenticated session, and *established* while it
+//! does.
 //!
-//! - A newcomer that finds no room takes the place of the oldest newcomer. Whoever needs two seconds to authenticate is
-//!   safe unless the places of all newcomers are taken within these two seconds.
-//! - An established circuit keeps its place, whoever else comes. So a session may only begin where there is room for it.
-//! - Neither kind can have all the places: newcomers leave some to the established, and the other way round.
-//! - Keys are free, so a third of the established places is kept for those whom the store knows: throw-away keys cannot
-//!   take them by their number.
+//! - A newcomer that finds no room takes the place of the oldest newcomer. Whoever needs two
+//!   seconds to authenticate is safe unless the places of all newcomers are taken within these two
+//!   seconds.
+//! - An established circuit keeps its place, whoever else comes. So a session may only begin where
+//!   there is room for it.
+//! - Neither kind can have all the places: newcomers leave some to the established, and the other
+//!   way round.
+//! - Keys are free, so a third of the established places is kept for those whom the store knows:
+//!   throw-away keys cannot take them by their number.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -38,7 +42,8 @@ impl CircuitBounds {
 pub(super) struct CircuitTable {
     bounds: CircuitBounds,
     circuits: HashMap<u64, Circuit>,
-    /// The newcomers' numbers by their places in the line: the oldest is the first. None of them carries a session.
+    /// The newcomers' numbers by their places in the line: the oldest is the first. None of them
+    /// carries a session.
     line: BTreeMap<u64, u64>,
     /// The places of those that are being built.
     building: BTreeSet<u64>,
@@ -131,8 +136,8 @@ impl CircuitTable {
         self.remove(number);
     }
 
-    /// Begins a session on a circuit, if there is room: for one more session of an established circuit there always is.
-    /// False: there is none, or the circuit is gone.
+    /// Begins a session on a circuit, if there is room: for one more session of an established
+    /// circuit there always is. False: there is none, or the circuit is gone.
     pub(super) fn session_begins(&mut self, number: u64, stranger: bool) -> bool {
         let full = self.established >= self.bounds.established;
         let full = full || (stranger && self.strangers >= self.bounds.strangers);

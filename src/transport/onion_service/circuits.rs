@@ -1,5 +1,6 @@
-//! Rendezvous circuits: each is admitted with a slot, has a number and a task, and its streams are handed on.
-//! The bounds hold for a peer that has proved nothing yet, so nothing here waits on one without a limit.
+//! Rendezvous circuits: each is admitted with a slot, has a number and a task, and its streams are
+//! handed on. The bounds hold for a peer that has proved nothing yet, so nothing here waits on one
+//! without a limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +34,8 @@ const STREAMS_OVER_BOUND: u32 = 100;
 /// That new circuits are refused, or push others out, is said that often.
 const NOTICE: Duration = Duration::from_secs(60);
 
-/// Arti closes a circuit that has that many streams open. It counts those that are being refused, too: over the real
-/// bound a stream is refused and the others live.
+/// Arti closes a circuit that has that many streams open. It counts those that are being refused,
+/// too: over the real bound a stream is refused and the others live.
 pub(super) fn hard_stream_bound(streams_per_circuit: u32) -> u32 {
     streams_per_circuit.saturating_mul(2).saturating_add(16)
 }
@@ -76,8 +77,9 @@ impl Circuits {
         Arc::clone(self.registry.figures())
     }
 
-    /// The next request that may be admitted; `None` if there are no more. What comes too fast waits in `requests` or is
-    /// dropped, see [`CircuitLimiter`]. Nothing is lost if the future is dropped.
+    /// The next request that may be admitted; `None` if there are no more. What comes too fast
+    /// waits in `requests` or is dropped, see [`CircuitLimiter`]. Nothing is lost if the future is
+    /// dropped.
     pub(super) async fn next(
         &mut self,
         requests: &mut (impl Stream<Item = RendRequest> + Unpin),
@@ -102,8 +104,8 @@ impl Circuits {
         }
     }
 
-    /// Gives a request a circuit of its own. Where there are too many, an older one without a session has to go for it; if
-    /// there is none, the request is dropped. A client is not told.
+    /// Gives a request a circuit of its own. Where there are too many, an older one without a
+    /// session has to go for it; if there is none, the request is dropped. A client is not told.
     pub(super) fn admit(&mut self, request: RendRequest) {
         self.numbered += 1;
         let (slot, crowded) = self.registry.admit(self.numbered);
@@ -125,7 +127,8 @@ impl Circuits {
         }
     }
 
-    /// Waits until no circuit is open. They end on their own after `cancel`, with their last streams.
+    /// Waits until no circuit is open. They end on their own after `cancel`, with their last
+    /// streams.
     pub(super) async fn drained(&mut self) {
         while self.tasks.join_next().await.is_some() {}
     }
@@ -142,7 +145,8 @@ impl Shared {
         match accepted {
             Ok(Ok(requests)) => {
                 slot.built();
-                // Arti ends a circuit when nobody holds its requests or a stream of it any more, and these end by themselves.
+                // Arti ends a circuit when nobody holds its requests or a stream of it any more,
+                // and these end by themselves.
                 closed.run_until_cancelled(self.circuit(peer, requests, &slot)).await;
             }
             // The kind only: the rest of the report would name relays of the client's choice.
@@ -180,7 +184,8 @@ impl Shared {
             match stream {
                 Ok(permit) => self.hand_on(peer, request, permit, slot).await,
                 Err(Refusal::WrongPort) => {
-                    // As C tor does, lest one be told from the other: END, and then the circuit with all of its streams.
+                    // As C tor does, lest one be told from the other: END, and then the circuit
+                    // with all of its streams.
                     refuse(request).await;
                     slot.handle().close();
                     return;
@@ -196,9 +201,11 @@ impl Shared {
         }
     }
 
-    /// Resolves when the circuit is not worth keeping: without a stream for long, or at all after `cancel`.
+    /// Resolves when the circuit is not worth keeping: without a stream for long, or at all after
+    /// `cancel`.
     async fn unused(&self, streams: &Semaphore) {
-        // Every permit is back: no stream is open. An error is impossible, since nobody closes the semaphore.
+        // Every permit is back: no stream is open. An error is impossible, since nobody closes the
+        // semaphore.
         let _all = streams.acquire_many(self.streams).await;
         tokio::select! {
             () = tokio::time::sleep(IDLE_TIMEOUT) => {}
@@ -231,7 +238,8 @@ impl Shared {
     }
 }
 
-/// C tor says DONE whatever the reason is, so that nobody learns from it which ports there are. So does this.
+/// C tor says DONE whatever the reason is, so that nobody learns from it which ports there are. So
+/// does this.
 async fn refuse(request: StreamRequest) {
     let end = End::new_with_reason(EndReason::DONE);
     if !matches!(timeout(ANSWER_TIMEOUT, request.reject(end)).await, Ok(Ok(()))) {

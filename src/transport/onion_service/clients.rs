@@ -1,5 +1,6 @@
-//! The clients of restricted discovery: one file each in `STATE_DIR/clients`, in C tor's format, so that its
-//! `authorized_clients` can be copied here and back. A running service looks at the directory every few seconds.
+//! The clients of restricted discovery: one file each in `STATE_DIR/clients`, in C tor's format, so
+//! that its `authorized_clients` can be copied here and back. A running service looks at the
+//! directory every few seconds.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,8 +10,8 @@ use std::path::{Path, PathBuf};
 use ephemeral_tor::private_file::{self, FileError};
 use ephemeral_tor::{DiscoveryKey, NotADiscoveryKey};
 
-/// Clients of one service, at most: a descriptor that is encrypted to more keys may be too large for the directories
-/// (`tor_hsservice` advises 160), and one of them is the server's own.
+/// Clients of one service, at most: a descriptor that is encrypted to more keys may be too large
+/// for the directories (`tor_hsservice` advises 160), and one of them is the server's own.
 pub const MAX_CLIENTS: usize = tor_hsservice::config::restricted_discovery::MAX_RESTRICTED_DISCOVERY_CLIENTS - 1;
 
 /// Letters of a name, at most.
@@ -54,7 +55,8 @@ pub enum ClientsError {
     File(#[from] FileError),
 }
 
-/// Lets the holder of a key find the service. It takes effect in a running one within about a minute.
+/// Lets the holder of a key find the service. It takes effect in a running one within about a
+/// minute.
 ///
 /// # Errors
 /// [`ClientsError`]; nothing was changed then.
@@ -95,8 +97,8 @@ pub fn list(state_dir: &Path) -> Result<Clients, ClientsError> {
     Ok(clients)
 }
 
-/// Takes a client away. A running service closes its introduction points within seconds, and takes new ones, which the
-/// client cannot find. A connection that is open stays open.
+/// Takes a client away. A running service closes its introduction points within seconds, and takes
+/// new ones, which the client cannot find. A connection that is open stays open.
 ///
 /// # Errors
 /// [`ClientsError`] if there is none of that name, or its file cannot be removed.
@@ -109,8 +111,8 @@ pub fn remove(state_dir: &Path, name: &str) -> Result<(), ClientsError> {
     })
 }
 
-/// What a service goes by: at most [`MAX_CLIENTS`], and how many files had to be left out, since they are no client's or
-/// are too many.
+/// What a service goes by: at most [`MAX_CLIENTS`], and how many files had to be left out, since
+/// they are no client's or are too many.
 pub(super) fn usable(state_dir: &Path) -> Result<(Clients, usize), ClientsError> {
     let (mut clients, mut left_out) = (Clients::new(), 0);
     for (name, path) in files(state_dir)? {
@@ -129,7 +131,8 @@ pub(crate) fn directory(state_dir: &Path) -> PathBuf {
     state_dir.join("clients")
 }
 
-/// Whether that can be the name of a client: one rule for adding, listing, importing, backups and the service itself.
+/// Whether that can be the name of a client: one rule for adding, listing, importing, backups and
+/// the service itself.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
@@ -140,7 +143,8 @@ fn checked(name: &str) -> Result<&str, ClientsError> {
     if is_name(name) { Ok(name) } else { Err(ClientsError::Name(name.to_owned())) }
 }
 
-/// Names and paths of the clients' files; no directory, no clients. What has another extension is not meant.
+/// Names and paths of the clients' files; no directory, no clients. What has another extension is
+/// not meant.
 fn files(state_dir: &Path) -> Result<BTreeMap<String, PathBuf>, ClientsError> {
     let directory = directory(state_dir);
     let entries = match fs::read_dir(&directory) {

@@ -1,9 +1,10 @@
-//! What evidence of reaching the service means: the phase, when to look next, when to mend something.
-//! It reads no clock and sends nothing to the network.
+//! What evidence of reaching the service means: the phase, when to look next, when to mend
+//! something. It reads no clock and sends nothing to the network.
 //!
-//! Users are the evidence: a rendezvous circuit that was built, a session that began. A connection to the own address is
-//! made only where there is none for a while. It starts at the same guard as it ends, at the same time, so its pauses
-//! have no bound that anybody could wait for: they are spread over minutes and hours.
+//! Users are the evidence: a rendezvous circuit that was built, a session that began. A connection
+//! to the own address is made only where there is none for a while. It starts at the same guard as
+//! it ends, at the same time, so its pauses have no bound that anybody could wait for: they are
+//! spread over minutes and hours.
 
 use std::time::Duration;
 
@@ -14,32 +15,36 @@ use super::{LOG, OnionStatus, Phase, Probe, Reason};
 use ephemeral_core::backoff::{Backoff, Jitter, random_fraction};
 use ephemeral_core::protocol::Millis;
 
-/// The shortest pause between two looks while all is well, doubled with each success up to the second.
+/// The shortest pause between two looks while all is well, doubled with each success up to the
+/// second.
 const FIRST_CALM: Duration = Duration::from_secs(120);
 const CALM: Duration = Duration::from_secs(3600);
-/// The longest pause. The pauses are of Pareto's kind: half of them are twice the shortest or longer, a tenth ten times.
+/// The longest pause. The pauses are of Pareto's kind: half of them are twice the shortest or
+/// longer, a tenth ten times.
 const LAST_CALM: Duration = Duration::from_secs(12 * 3600);
 /// After the first failure, and the bound that it is doubled up to.
 const FIRST_RETRY: Duration = Duration::from_secs(4);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 /// For so long after the start it is "starting", not "degraded".
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Without a success for so long, the Tor client is started afresh. That ends its circuits, so it is never done while one
-/// of them carries a session: a session whose peer is silent ends by itself (`session.idle_timeout_s`).
+/// Without a success for so long, the Tor client is started afresh. That ends its circuits, so it
+/// is never done while one of them carries a session: a session whose peer is silent ends by itself
+/// (`session.idle_timeout_s`).
 const GIVE_UP: Duration = Duration::from_secs(90);
-/// While there are sessions, the service is published again, with new introduction points, on the same Tor client: after
-/// so long, and then after pauses that double up to an hour.
+/// While there are sessions, the service is published again, with new introduction points, on the
+/// same Tor client: after so long, and then after pauses that double up to an hour.
 const MEND: Duration = Duration::from_secs(300);
 const LAST_MEND: Duration = Duration::from_secs(3600);
-/// A bootstrap that makes no progress for so long is started afresh, too: Arti's own pauses have no bound. Each time it
-/// gets longer: a network may be slow.
+/// A bootstrap that makes no progress for so long is started afresh, too: Arti's own pauses have no
+/// bound. Each time it gets longer: a network may be slow.
 const FIRST_STALL: Duration = Duration::from_secs(30);
 const LAST_STALL: Duration = Duration::from_secs(120);
 /// Between two incarnations of the Tor client.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Failures in a row that make a reachable service a degraded one: a single circuit may fail for many reasons.
+/// Failures in a row that make a reachable service a degraded one: a single circuit may fail for
+/// many reasons.
 const FAILURES: u32 = 2;
 
 /// What is to be done after a look.
@@ -93,6 +98,11 @@ impl Reachability {
         }
     }
 
+    /// Returns what patience is divided by: 1 but in tests.
+    pub(super) fn haste(&self) -> u32 {
+        self.haste
+    }
+
     /// Begins an incarnation of the Tor client.
     pub(super) fn begin(&mut self, now: Instant) {
         self.incarnation = now;
@@ -133,8 +143,8 @@ impl Reachability {
         self.status.clone()
     }
 
-    /// Takes note that a connection to the own address has ended. Nobody is woken for it: what it means, comes with
-    /// [`succeeded`](Self::succeeded) and [`failed`](Self::failed).
+    /// Takes note that a connection to the own address has ended. Nobody is woken for it: what it
+    /// means, comes with [`succeeded`](Self::succeeded) and [`failed`](Self::failed).
     pub(super) fn probed(&self, probe: Probe) {
         self.status.send_if_modified(|status| {
             status.probe = Some(probe);
@@ -142,7 +152,8 @@ impl Reachability {
         });
     }
 
-    /// Takes note of Arti's opinion of the service. `published`: it has just come to be content with it.
+    /// Takes note of Arti's opinion of the service. `published`: it has just come to be content
+    /// with it.
     pub(super) fn heard(&self, word: &'static str, published: Option<Millis>) {
         self.status.send_if_modified(|status| {
             status.arti = word;
@@ -151,7 +162,8 @@ impl Reachability {
         });
     }
 
-    /// Takes note that a client has reached the service, or that a connection to the own address was answered.
+    /// Takes note that a client has reached the service, or that a connection to the own address
+    /// was answered.
     pub(super) fn succeeded(&mut self, now: Instant) {
         self.success = Some(now);
         self.failing_since = None;
@@ -165,7 +177,8 @@ impl Reachability {
         self.enter(Phase::Reachable);
     }
 
-    /// Takes note that a connection to the own address was not answered, or that there is no Tor network to do it over.
+    /// Takes note that a connection to the own address was not answered, or that there is no Tor
+    /// network to do it over.
     pub(super) fn failed(&mut self, reason: Reason, now: Instant) {
         self.failures = self.failures.saturating_add(1);
         self.failing_since.get_or_insert(now);

@@ -1,6 +1,7 @@
-//! Restricted discovery of one incarnation of the service: only those who were added, and the server itself, can read
-//! where it is to be found. Who is added while it runs can from the next descriptor on, which is at most a minute away.
-//! Who is removed cannot from then on, and cannot come by the way that it knows: the introduction points are exchanged.
+//! Restricted discovery of one incarnation of the service: only those who were added, and the
+//! server itself, can read where it is to be found. Who is added while it runs can from the next
+//! descriptor on, which is at most a minute away. Who is removed cannot from then on, and cannot
+//! come by the way that it knows: the introduction points are exchanged.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,7 +31,8 @@ pub(super) struct Restriction {
 }
 
 impl Restriction {
-    /// `None` where everybody may find the service. The server needs a key to reach itself: Arti keeps it with the others.
+    /// `None` where everybody may find the service. The server needs a key to reach itself: Arti
+    /// keeps it with the others.
     pub(super) fn new(
         settings: &Config,
         state_dir: &Path,
@@ -75,8 +77,9 @@ impl Restriction {
         self.clients.len()
     }
 
-    /// Tells the running service who is added. It returns when somebody was taken away: then the service has to be
-    /// published again, or they would come in by the introduction points that they know.
+    /// Tells the running service who is added. It returns when somebody was taken away: then the
+    /// service has to be published again, or they would come in by the introduction points that
+    /// they know.
     pub(super) async fn keep(&mut self, running: &RunningOnionService, status: &watch::Sender<OnionStatus>) {
         loop {
             tokio::time::sleep(INTERVAL).await;

@@ -1,4 +1,5 @@
-//! One incarnation of the onion service: a Tor client, the service that it publishes, and the watch over both.
+//! One incarnation of the onion service: a Tor client, the service that it publishes, and the watch
+//! over both.
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -39,8 +40,8 @@ pub(super) enum End {
     Republish,
 }
 
-/// A service that is being published, and the requests that it brings. Dropping it closes its introduction points and
-/// leaves the circuits that were built alone.
+/// A service that is being published, and the requests that it brings. Dropping it closes its
+/// introduction points and leaves the circuits that were built alone.
 struct Published {
     running: Arc<RunningOnionService>,
     requests: Pin<Box<dyn Stream<Item = RendRequest> + Send>>,
@@ -57,7 +58,8 @@ pub(super) struct Service {
     client: OwnedClient,
 }
 
-/// The Tor client below a service, and below its open streams when it has ended. Dropping it ends them.
+/// The Tor client below a service, and below its open streams when it has ended. Dropping it ends
+/// them.
 pub(super) struct OwnedClient {
     client: Arc<Client>,
     tasks: EndOnDrop,
@@ -104,8 +106,9 @@ impl Service {
         Ok(Published { running, requests: Box::pin(requests) })
     }
 
-    /// Publishes the service again, on the same Tor client and with new introduction points: whoever knows the old ones
-    /// comes by them no more. Circuits that stand go on. It takes as long as Arti needs to let go of the old ones.
+    /// Publishes the service again, on the same Tor client and with new introduction points:
+    /// whoever knows the old ones comes by them no more. Circuits that stand go on. It takes as
+    /// long as Arti needs to let go of the old ones.
     ///
     /// # Errors
     /// [`OnionError`], after [`LETTING_GO`]: the service is not published. It can be called again.
@@ -165,7 +168,8 @@ impl Service {
                     Some(request) => circuits.admit(request),
                     None if circuits.figures().established() == 0 => return End::Stuck,
                     None => {
-                        // Arti has given the service up. It is not asked for another one without a pause.
+                        // Arti has given the service up. It is not asked for another one without a
+                        // pause.
                         tokio::time::sleep(GIVEN_UP).await;
                         return End::Republish;
                     }
@@ -278,7 +282,8 @@ pub(super) fn service_config<'a>(
         .max_concurrent_streams_per_circuit(hard_stream_bound(settings.streams_per_circuit))
         .enable_pow(settings.proof_of_work)
         .pow_rend_queue_depth(queue_depth(settings.circuits_per_second))
-        // It would need memory that is both writable and executable, which a hardened system forbids.
+        // It would need memory that is both writable and executable, which a hardened system
+        // forbids.
         .disable_pow_compilation(true);
     if let Some(clients) = clients {
         let restricted = builder.restricted_discovery();
@@ -296,8 +301,8 @@ pub(super) fn service_config<'a>(
     })
 }
 
-/// Requests that wait for their turn, with proof of work: as many as can be taken on while their clients are patient.
-/// Each takes some 4 KiB.
+/// Requests that wait for their turn, with proof of work: as many as can be taken on while their
+/// clients are patient. Each takes some 4 KiB.
 fn queue_depth(circuits_per_second: u32) -> usize {
     usize::try_from(circuits_per_second).unwrap_or(usize::MAX).saturating_mul(20).clamp(64, 8192)
 }

@@ -7,12 +7,14 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use ephemeral_core::protocol::Millis;
 
-/// How far the wall clock may drift from the monotonic one, or a timer be late, before it means something.
+/// How far the wall clock may drift from the monotonic one, or a timer be late, before it means
+/// something.
 const TOLERANCE: Duration = Duration::from_secs(15);
 /// How soon a jump is noticed.
 const STEP: Duration = Duration::from_secs(10);
 
-/// Sleeps until `due`; less where it notices that the machine slept or that its clock was set, and then returns true.
+/// Sleeps until `due`; less where it notices that the machine slept or that its clock was set, and
+/// then returns true.
 pub(super) async fn sleep_until(due: Instant) -> bool {
     loop {
         let start = Instant::now();
@@ -28,8 +30,9 @@ pub(super) async fn sleep_until(due: Instant) -> bool {
     }
 }
 
-/// Whether a sleep of `asked`, which took `elapsed` on the monotonic clock, was longer than that or in another time.
-/// The monotonic clock stands still while a machine is suspended; the wall clock does not.
+/// Whether a sleep of `asked`, which took `elapsed` on the monotonic clock, was longer than that or
+/// in another time. The monotonic clock stands still while a machine is suspended; the wall clock
+/// does not.
 fn jumped(asked: Duration, elapsed: Duration, before: Millis, after: Millis) -> bool {
     let expected = before.0.saturating_add(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
     let drift = Duration::from_millis(after.0.abs_diff(expected));

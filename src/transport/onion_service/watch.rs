@@ -1,5 +1,6 @@
-//! The watch over one incarnation of the Tor client: it bootstraps, then looks again and again whether clients reach the
-//! service. Clients who do are all it wants to know; it connects to the own address where there are none.
+//! The watch over one incarnation of the Tor client: it bootstraps, then looks again and again
+//! whether clients reach the service. Clients who do are all it wants to know; it connects to the
+//! own address where there are none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,8 @@ use ephemeral_tor::Client;
 const PUBLISHED: Duration = Duration::from_secs(1);
 /// But no longer than this.
 const UNPUBLISHED: Duration = Duration::from_secs(20);
-/// When Arti changes its mind about the service, the next look is at a random time from the first of these to the second.
+/// When Arti changes its mind about the service, the next look is at a random time from the first
+/// of these to the second.
 const SOON: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(20));
 /// In a pause, clients are looked for that often, and the watch shows that it gets on.
 const STEP: Duration = Duration::from_secs(10);
@@ -83,10 +85,12 @@ impl Watched<'_> {
                 _ => reachability.failed(reason(self.client), start),
             };
         }
-        let answered = pause.listening(probe(self.client, self.address, self.port), reachability).await;
+        let answered =
+            pause.listening(probe(self.client, self.address, self.port, reachability.haste()), reachability).await;
         let now = Instant::now();
         reachability.probed(Probe { at: Clock::System.now(), answered, took: now - start });
-        // A flood may take every place from the probe. But then its circuits do come: the service is reached.
+        // A flood may take every place from the probe. But then its circuits do come: the service
+        // is reached.
         if evidence.take() || answered {
             reachability.succeeded(now);
         } else {
@@ -155,15 +159,17 @@ fn reason(client: &Client) -> Reason {
 /// The wait between two looks.
 struct Pause {
     events: OnionServiceStatusStream,
-    /// Arti's opinion of the service. What it says of reachability is not to be relied on, but a change of it means something.
+    /// Arti's opinion of the service. What it says of reachability is not to be relied on, but a
+    /// change of it means something.
     state: State,
     /// Whether it changed while the own address was being connected to.
     changed: bool,
 }
 
 impl Pause {
-    /// Waits until `due`; but only for `soon` when Arti changes its mind about the service; and no longer when the machine
-    /// has slept, or when a client has reached a service that was taken for unreachable.
+    /// Waits until `due`; but only for `soon` when Arti changes its mind about the service; and no
+    /// longer when the machine has slept, or when a client has reached a service that was taken for
+    /// unreachable.
     async fn until(&mut self, mut due: Instant, soon: Duration, reachability: &Reachability, evidence: &Evidence) {
         if std::mem::take(&mut self.changed) {
             due = due.min(Instant::now() + soon);
@@ -225,5 +231,33 @@ fn word(state: State) -> &'static str {
         State::Recovering => "recovering",
         State::Broken => "broken",
         _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::transport::circuit::{CircuitBounds, Registry};
+
+    #[test]
+    fn what_clients_have_reached_since_the_last_look_is_evidence_once() {
+        let circuits = Arc::<CircuitStats>::default();
+        let registry = Registry::new(CircuitBounds::of(8), Arc::clone(&circuits), Arc::new(|_, _| {}));
+        let mut evidence = Evidence { seen: circuits.evidence(), circuits };
+        assert!(!evidence.take());
+        let slot = registry.admit(1).0.unwrap();
+        assert!(!evidence.is_fresh(), "a circuit that is only asked for shows nothing");
+        slot.built();
+        assert!(evidence.is_fresh() && evidence.take() && !evidence.take());
+        let _session = slot.handle().establish(true).unwrap();
+        assert!(evidence.take() && !evidence.take());
+    }
+
+    #[test]
+    fn a_change_of_artis_mind_is_followed_by_a_look_at_a_random_time() {
+        let times: std::collections::HashSet<_> = (0..16).map(|_| soon()).collect();
+        assert!(times.len() > 10);
+        assert!(times.iter().all(|time| (SOON.0..=SOON.1).contains(time)));
     }
 }

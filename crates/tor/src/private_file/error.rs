@@ -46,7 +46,8 @@ impl fmt::Display for FileError {
     }
 }
 
-// Without a source: the text above has it already, and a report that walks the chain would say it twice.
+// Without a source: the text above has it already, and a report that walks the chain would say it
+// twice.
 impl std::error::Error for FileError {}
 
 /// Returns what the system's error means for whoever runs this program, and what to do about it.
@@ -62,7 +63,8 @@ pub fn explain(error: &io::Error, path: &Path) -> String {
     }
 }
 
-/// Says who this is, whose the file is, or the nearest directory above it that can be seen, and how to change that.
+/// Says who this is, whose the file is, or the nearest directory above it that can be seen, and how
+/// to change that.
 #[cfg(unix)]
 fn who(path: &Path) -> String {
     use std::os::unix::fs::MetadataExt as _;
