@@ -39,7 +39,7 @@ fn resident(process: u32) -> u64 {
     line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
 }
 
-fn tor_table() -> toml::Table {
+pub(crate) fn tor_table() -> toml::Table {
     let network = tokio::task::block_in_place(network::shared);
     network.tor_table()
 }
@@ -92,19 +92,19 @@ impl Flood {
 
 /// An onion service without the messenger: it says everything again in capitals. Whoever says "I AM" is taken for
 /// authenticated, and whoever says "CLOSE ME" has its circuit closed.
-struct Echo {
-    status: watch::Receiver<OnionStatus>,
-    figures: Arc<CircuitStats>,
+pub(crate) struct Echo {
+    pub(crate) status: watch::Receiver<OnionStatus>,
+    pub(crate) figures: Arc<CircuitStats>,
     _cancel: tokio_util::sync::DropGuard,
 }
 
 impl Echo {
-    fn start(settings: &onion_service::Config, state_dir: &Path) -> Self {
+    pub(crate) fn start(settings: &onion_service::Config, state_dir: &Path) -> Self {
         Self::start_in_haste(settings, state_dir, 1)
     }
 
     /// One that is that many times as impatient when it is not reached.
-    fn start_in_haste(settings: &onion_service::Config, state_dir: &Path, haste: u32) -> Self {
+    pub(crate) fn start_in_haste(settings: &onion_service::Config, state_dir: &Path, haste: u32) -> Self {
         let (incoming, mut streams) = mpsc::channel::<Incoming>(4);
         let (sender, status) = watch::channel(OnionStatus::default());
         let cancel = CancellationToken::new();
@@ -119,7 +119,7 @@ impl Echo {
         Self { status, figures, _cancel: cancel.drop_guard() }
     }
 
-    async fn unreachable(&mut self) {
+    pub(crate) async fn unreachable(&mut self) {
         let degraded = self.status.wait_for(|status| matches!(status.phase, Phase::Degraded(_)));
         timeout(PATIENCE, degraded).await.expect("in time").unwrap();
     }
@@ -143,13 +143,13 @@ impl Echo {
         drop(session);
     }
 
-    async fn reachable(&mut self) -> String {
+    pub(crate) async fn reachable(&mut self) -> String {
         let reachable = self.status.wait_for(|status| status.phase == Phase::Reachable);
         timeout(PATIENCE, reachable).await.expect("in time").unwrap().address.clone().unwrap()
     }
 
     /// Waits for the figures: there is nothing that announces them.
-    async fn until(&self, what: &str, holds: impl Fn(&CircuitStats) -> bool) {
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn(&CircuitStats) -> bool) {
         let holds = async {
             while !holds(&self.figures) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -159,11 +159,11 @@ impl Echo {
     }
 }
 
-async fn connect(client: &tor::Client, address: &str) -> DataStream {
+pub(crate) async fn connect(client: &tor::Client, address: &str) -> DataStream {
     timeout(PATIENCE, client.connect((address, 80))).await.expect("in time").unwrap()
 }
 
-async fn ask(stream: &mut DataStream, question: &str) -> Option<String> {
+pub(crate) async fn ask(stream: &mut DataStream, question: &str) -> Option<String> {
     let exchange = async {
         stream.write_all(question.as_bytes()).await.ok()?;
         stream.flush().await.ok()?;
@@ -225,65 +225,6 @@ async fn circuits_that_come_too_fast_are_dropped_or_wait_and_are_counted_by_reas
     assert!(status.probe.is_some_and(|probe| probe.took > Duration::ZERO), "{status:?}");
     assert!(status.published.is_some() && !status.arti.is_empty(), "{status:?}");
     assert_eq!((status.introduction_points, status.proof_of_work, status.restricted), (3, false, None));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_outlives_a_service_that_nobody_else_reaches_and_the_service_is_published_again() {
-    let home = tempfile::tempdir().unwrap();
-    // One place: while a session has it, no connection to the own address is let in.
-    let settings = onion_service::Config { tor: tor_table(), circuits: 1, ..onion_service::Config::default() };
-    let introduction_points = home.path().join("tor/state/hss/ephemeral/ipts.json");
-    // Its patience of 90 s and 300 s is 9 s and 30 s, a self-probe may take 6 s, and the pauses while all is well are
-    // 12 s and more.
-    let mut server = Echo::start_in_haste(&settings, home.path(), 10);
-    let address = server.reachable().await;
-    let client = tor::bootstrap(tor_table(), &home.path().join("client")).await.unwrap();
-    let mut good = connect(&client, &address).await;
-    assert_eq!(ask(&mut good, "i am").await.as_deref(), Some("I AM"));
-    let before = std::fs::read_to_string(&introduction_points).unwrap();
-
-    // Two connections to the own address that fail make it degraded.
-    server.unreachable().await;
-    let again = async {
-        while std::fs::read_to_string(&introduction_points).is_ok_and(|now| now == before) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    timeout(PATIENCE, again).await.expect("new introduction points");
-    assert_eq!(ask(&mut good, "still there?").await.as_deref(), Some("STILL THERE?"));
-    assert_eq!(server.figures.established(), 1, "the session has lost nothing");
-    drop(good);
-    server.until("its place is free", |figures| figures.established() == 0).await;
-    server.reachable().await;
-    let mut another = connect(&client.isolated_client(), &address).await;
-    assert_eq!(ask(&mut another, "hello").await.as_deref(), Some("HELLO"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_to_another_port_ends_with_its_circuit_as_at_c_tors() {
-    let home = tempfile::tempdir().unwrap();
-    let settings = onion_service::Config { tor: tor_table(), ..onion_service::Config::default() };
-    let mut server = Echo::start(&settings, home.path());
-    let address = server.reachable().await;
-    let client = tor::bootstrap(tor_table(), &home.path().join("client")).await.unwrap();
-    let mut first = connect(&client, &address).await;
-    assert_eq!(ask(&mut first, "here").await.as_deref(), Some("HERE"));
-    assert!(timeout(PATIENCE, client.connect((address.as_str(), 81))).await.expect("in time").is_err());
-    assert_eq!(ask(&mut first, "still there?").await, None, "the first wrong port has ended it");
-    assert_eq!(server.figures.refused(CircuitRefused::WrongPort), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_self_probes_it_never_connects_to_itself_and_is_reachable_all_the_same() {
-    let home = tempfile::tempdir().unwrap();
-    let settings = onion_service::Config { tor: tor_table(), self_probe: false, ..onion_service::Config::default() };
-    let mut server = Echo::start(&settings, home.path());
-    let address = server.reachable().await;
-    let client = tor::bootstrap(tor_table(), &home.path().join("client")).await.unwrap();
-    let mut stream = connect(&client, &address).await;
-    assert_eq!(ask(&mut stream, "hello").await.as_deref(), Some("HELLO"));
-    assert_eq!(server.figures.evidence(), 1, "only the client's circuit was built");
-    assert!(server.status.borrow().probe.is_none());
 }
 
 /// A pair exchanges while strangers flood, and one more good client comes.
