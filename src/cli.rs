@@ -195,7 +195,8 @@ fn other(command: Command, flags: &Flags) -> ExitCode {
         },
         Command::Clients(command) => {
             let restricted = config.onion.as_ref().is_some_and(|onion| onion.restricted);
-            clients::run(&command, &config.state_dir, restricted)
+            let nickname = config.onion.as_ref().map(|onion| onion.nickname.as_str());
+            clients::run(&command, &config.state_dir, nickname, restricted)
         }
         _ => ExitCode::SUCCESS,
     }

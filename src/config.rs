@@ -123,6 +123,13 @@ impl Config {
         if problems.is_empty() && listen.value.is_none() {
             problems = tables.clearnet.without_effect();
         }
+        let off_loopback = listen.value.is_some_and(|address| !address.ip().to_canonical().is_loopback());
+        if problems.is_empty() && tor && off_loopback && !tables.onion.location_is_public {
+            let says = "a TCP listener off loopback beside the onion service shows everybody where the onion service is: \
+                        the same key finds the same mailbox at both. Listen on loopback, run a second server for TCP, or \
+                        accept it with location_is_public = true in [onion]";
+            problems.push(listen.problem(says));
+        }
         if problems.is_empty() && listen.value.is_none() && !tor {
             let says = "with neither Tor nor a TCP listener nobody could connect: leave Tor on (no --no-tor, TOR_ENABLED=false \
                         or enabled = false in [onion]), or give --clearnet, PORT or listen in [clearnet]";

@@ -9,7 +9,6 @@ mod reload;
 mod signals;
 pub mod wipe_mark;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,6 @@ use crate::admin::{Actions, Plane};
 use crate::admission::HandshakeSlots;
 use crate::config::Config;
 use crate::conn::{self, Server, Setup};
-use crate::erase;
 use crate::http::Health;
 use crate::hub;
 use crate::metrics::SAMPLE;
@@ -30,7 +28,7 @@ use crate::systemd;
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitStats, Incoming};
 use ephemeral_core::limits::Rate;
-use ephemeral_tor::Notice;
+use ephemeral_tor::{Keystore, Notice};
 use listening::{Listening, Watched};
 use memory::MessageStore;
 use notifier::ManagerNotifier;
@@ -62,7 +60,6 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
-    finish_erasing(&config.state_dir)?;
     let waiting = MessageStore::open(hub::Config::from_config(&config), config.survive_restart, &config.state_dir)?;
     let actions = Actions::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitStats>::default();
@@ -75,7 +72,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
         limits: config.limits,
         onion: onion_figures,
         health: health_now,
-        moved: moved(&config.state_dir),
+        moved: moved(&config),
         dead_man: actions.dead_man(),
     })
     .context("the system has no random numbers")?;
@@ -213,8 +210,17 @@ fn upkeep(server: &Arc<Server>, actions: &Arc<Actions>, mut wipe_asked: tokio::s
 }
 
 /// The notices that `keys rotate` has left. A file that is not right keeps nobody from writing messages.
-fn moved(state_dir: &Path) -> Option<bytes::Bytes> {
-    match Notice::read_file(&state_dir.join(Notice::FILE)) {
+fn moved(config: &Config) -> Option<bytes::Bytes> {
+    if let Some(onion) = &config.onion {
+        let store = Keystore::open(&onion.tor, &config.state_dir, &onion.nickname);
+        match store.and_then(|store| store.finish_move(&config.state_dir)) {
+            Ok(true) => tracing::warn!("an interrupted `keys rotate` is finished: its notice is in force"),
+            Ok(false) => {}
+            // The onion service will say what the matter is with its key.
+            Err(error) => tracing::debug!("an interrupted `keys rotate` is not finished: {error}"),
+        }
+    }
+    match Notice::read_file(&config.state_dir.join(Notice::FILE)) {
         Ok(notices) => (!notices.is_empty()).then(|| Notice::write(&notices).into()),
         Err(error) => {
             tracing::warn!("{} in the state directory is left out: {error}", Notice::FILE);

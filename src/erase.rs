@@ -5,20 +5,18 @@
 //! moves blocks around, a snapshot or a backup may keep an earlier copy, and no program can know. Only a disk that is
 //! encrypted, and whose key is destroyed, is certain.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::transport::onion_service::clients;
+use ephemeral_tor::private_file::{Doomed, FileError};
 use ephemeral_tor::{self as tor, Notice, TorError};
 
 /// Where keys that were replaced are kept, below the state directory.
 pub const RETIRED: &str = "retired";
 /// The times of the dead-man switch, in the state directory.
 pub const CHECK_IN: &str = "check-in";
-/// Bytes that are overwritten at once.
-const CHUNK: usize = 64 << 10;
 /// How often a directory is looked through again in which something has appeared meanwhile.
 const ROUNDS: usize = 20;
 
@@ -120,7 +118,7 @@ fn remove(path: &Path, overwritten: bool, first: &mut Option<EraseError>) {
             return remove_directory(path, overwritten, first);
         }
         // What cannot be overwritten can still be removed.
-        let written = if overwritten && metadata.is_file() { overwrite(path, metadata.len()) } else { Ok(()) };
+        let written = if overwritten && metadata.is_file() { overwrite(path) } else { Ok(()) };
         fs::remove_file(path).and(written)
     });
     if let Err(source) = removed
@@ -145,17 +143,8 @@ fn remove_directory(path: &Path, overwritten: bool, first: &mut Option<EraseErro
     }
 }
 
-fn overwrite(path: &Path, length: u64) -> std::io::Result<()> {
-    let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut file = OpenOptions::new().write(true).custom_flags(no_link).open(path)?;
-    let zeros = vec![0; CHUNK];
-    let mut left = length;
-    while left > 0 {
-        let now = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        file.write_all(zeros.get(..now).unwrap_or(&zeros))?;
-        left -= now as u64;
-    }
-    file.sync_all()
+fn overwrite(path: &Path) -> std::io::Result<()> {
+    Doomed::open(path).and_then(|old| old.map_or(Ok(()), Doomed::overwrite)).map_err(FileError::into_io)
 }
 
 /// That it was removed is to be on the disk, too. Some file systems cannot.

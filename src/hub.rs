@@ -191,6 +191,12 @@ impl Hub {
         }
     }
 
+    /// Returns whether the store knows somebody: a message waits for it, or one of its own is remembered, or it is here.
+    #[must_use]
+    pub fn knows(&self, fingerprint: &Fingerprint) -> bool {
+        self.lock().store.find(fingerprint).is_some()
+    }
+
     /// Begins a session. One of the same fingerprint that was there before learns that it was replaced.
     ///
     /// # Errors
@@ -210,7 +216,11 @@ impl Hub {
         let now = self.clock.now();
         self.expire(state, now, &mut wakes);
         let replaces = state.store.find(&fingerprint).is_some_and(|account| state.online_mut(account).is_some());
-        if !replaces && state.sessions >= state.settings.sessions {
+        // Keys are free: a quarter of the places is kept for those whom the store knows.
+        let stranger = state.store.find(&fingerprint).is_none();
+        let most = state.settings.sessions;
+        let most = if stranger { most - most / 4 } else { most };
+        if !replaces && state.sessions >= most {
             return Err(JoinError::Overloaded);
         }
         let (account, pending) = state.store.attach(now, fingerprint, wants_receipts);

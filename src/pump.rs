@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::{PeerConnection, Slot};
 use crate::events::Kind;
 use crate::hub::{Hub, Joined};
-use crate::transport::{CircuitHandle, Io};
+use crate::transport::{CircuitHandle, CircuitSession, Io};
 use driver::Pump;
 use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::{self, AwaitingAuth, Beginning, Established};
@@ -66,7 +66,7 @@ pub struct SessionContext {
 const TURN_BYTES: usize = 16 * 1024;
 
 /// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `slot` is
-/// given up once the peer has authenticated; from then on `circuit`, if there is one, counts as established.
+/// given up once the peer has authenticated; from then on `circuit`, if there is one, has a place of its own.
 pub async fn run(
     settings: Arc<SessionContext>,
     io: Box<dyn Io>,
@@ -78,14 +78,13 @@ pub async fn run(
 ) {
     let socket = open(io, read_ahead, settings.rules.frame_bytes()).await;
     // Boxed: what authentication needs is freed before the long life of the session begins.
-    let authenticate = Box::pin(authenticate(settings, socket, session, connection));
+    let authenticate = Box::pin(authenticate(settings, socket, session, connection, circuit.as_ref()));
     let pump = tokio::select! {
         pump = authenticate => pump,
         () = slot.lost() => return,
     };
-    if let Some(pump) = pump {
+    if let Some((pump, _established)) = pump {
         slot.authenticated();
-        let _established = circuit.as_ref().map(CircuitHandle::established);
         let (socket, reason) = pump.await;
         match reason {
             Some(reason) => Box::pin(close(socket, reason)).await,
@@ -100,12 +99,13 @@ async fn authenticate(
     mut socket: Socket,
     session: AwaitingAuth,
     mut connection: PeerConnection,
-) -> Option<Pump> {
+    circuit: Option<&CircuitHandle>,
+) -> Option<(Pump, Option<CircuitSession>)> {
     let deadline = Instant::now() + settings.timing.auth_timeout;
-    let answer = settings.drain.run_until_cancelled(answer(&settings, &mut socket, session, &connection));
+    let answer = settings.drain.run_until_cancelled(answer(&settings, &mut socket, session, &connection, circuit));
     let answer = timeout_at(deadline, answer).await.map(|answer| answer.unwrap_or(Err(CloseReason::Draining)));
     match answer {
-        Ok(Ok(Some((established, joined)))) => {
+        Ok(Ok(Some((established, joined, circuit)))) => {
             let Joined { session_handle, pending, epoch, bounds, at } = joined;
             connection.established(established.fingerprint, session_handle.signal());
             if session_handle.replaces() {
@@ -116,7 +116,7 @@ async fn authenticate(
             socket.get_mut().unlimit();
             // Flushed in the pump's first turn.
             socket.feed(Message::text(welcome)).await.ok()?;
-            Some(Pump::new(settings, socket, established, session_handle, connection))
+            Some((Pump::new(settings, socket, established, session_handle, connection), circuit))
         }
         Ok(Ok(None)) => {
             hang_up(socket).await;
@@ -141,7 +141,8 @@ async fn answer(
     socket: &mut Socket,
     session: AwaitingAuth,
     connection: &PeerConnection,
-) -> Result<Option<(Established, Joined)>, CloseReason> {
+    circuit: Option<&CircuitHandle>,
+) -> Result<Option<(Established, Joined, Option<CircuitSession>)>, CloseReason> {
     if socket.send(Message::text(session.first_frame(settings.timing.auth_timeout))).await.is_err() {
         return Ok(None);
     }
@@ -158,8 +159,16 @@ async fn answer(
     if connection.admission().bars(&established.fingerprint) || connection.is_blocked() {
         return Err(CloseReason::Blocked);
     }
+    // Before the hub: a session that finds no place must not take over from one that has its own.
+    let place = match circuit {
+        Some(circuit) => {
+            let stranger = !settings.hub.knows(&established.fingerprint);
+            Some(circuit.establish(stranger).ok_or(CloseReason::Overloaded)?)
+        }
+        None => None,
+    };
     let joined = settings.hub.join(established.fingerprint, established.receipts, established.window)?;
-    Ok(Some((established, joined)))
+    Ok(Some((established, joined, place)))
 }
 
 /// What the end of a session for this reason means for its peer.

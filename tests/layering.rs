@@ -267,7 +267,7 @@ fn the_hub_returns_data_and_the_session_makes_every_answer() {
     let mut problems = Vec::new();
     let is_tests = |path: &str| path.ends_with("tests.rs");
     for source in sources(&["src"]).iter().filter(|source| !is_tests(&source.path)) {
-        for Named { path, line } in paths(source) {
+        for (path, line) in source.paths() {
             let path = path.join("::");
             let of_the_hub = source.path.starts_with("src/hub") && path.starts_with("ephemeral_core::session");
             let frame = path.starts_with("ephemeral_core::protocol") && path.ends_with("Frame");

@@ -22,8 +22,8 @@ const REMOVE_HELP: &str = "\
 Example:
   ephemeral-server clients remove alice
 
-This is no revocation: what a client has learned of the service lets it in until the introduction points have
-changed, which takes days. Whoever must not come back at all needs a service with another address.";
+A running server closes its introduction points within seconds and takes new ones, which the client cannot find.
+A connection that it has open stays open: restart the server to end that, too.";
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum Command {
@@ -38,7 +38,7 @@ pub(super) enum Command {
     /// List the clients that can find the service
     #[command(after_help = "Example:\n  ephemeral-server clients list\n  ephemeral-server clients list --json")]
     List(ListOptions),
-    /// Take a client away again; that is no revocation
+    /// Take a client away again: it cannot come in any more
     #[command(after_help = REMOVE_HELP)]
     Remove {
         /// What it was called when it was added
@@ -53,8 +53,8 @@ pub(super) struct ListOptions {
     json: bool,
 }
 
-/// `restricted`: whether the configuration says so; without it the clients have no effect.
-pub(super) fn run(command: &Command, state_dir: &Path, restricted: bool) -> ExitCode {
+/// `restricted`: whether the configuration says so; without it the clients have no effect. `nickname`: the service's.
+pub(super) fn run(command: &Command, state_dir: &Path, nickname: Option<&str>, restricted: bool) -> ExitCode {
     let outcome = match command {
         Command::Add { name, key } => {
             let added =
@@ -75,7 +75,15 @@ pub(super) fn run(command: &Command, state_dir: &Path, restricted: bool) -> Exit
                 clients.iter().map(|(name, key)| format!("{name} {key}\n")).collect()
             }
         }),
-        Command::Remove { name } => clients::remove(state_dir, name).map(|()| String::new()),
+        Command::Remove { name } => clients::remove(state_dir, name).map(|()| {
+            // A server that runs does it by itself, and holds the lock.
+            if let Some(nickname) = nickname
+                && let Err(error) = ephemeral_tor::forget_introduction_points(state_dir, nickname)
+            {
+                complain(format_args!("removed, but what {name} knows lets it in for some days: {error}"));
+            }
+            String::new()
+        }),
     };
     match outcome {
         Ok(text) => print(&text),

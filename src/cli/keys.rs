@@ -4,6 +4,7 @@
 mod ask;
 mod backup;
 mod files;
+mod import;
 mod rotate;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::erase::RETIRED;
 use ask::Passphrase;
 pub(super) use ask::to_type;
 use backup::BackupError;
+use ephemeral_tor::private_file::{self, FileError};
 use ephemeral_tor::{Keystore, KeystoreError, MovedError, ServiceKey, ServiceKeyError};
 
 /// What the key of a service is called in a directory of C tor's.
@@ -56,7 +58,8 @@ Under systemd the passphrase is taken from the credential `backup-passphrase`, i
   ephemeral-server keys export service/hs_ed25519_secret_key
   (then `HiddenServiceDir …/service` in the torrc, with the directory owned by Tor's user)
 
-The file is not encrypted: whoever reads it can be the service. Two servers with one key take each other's
+The file is not encrypted: whoever reads it can be the service. A key that was imported is written in its reduced
+form: other bytes, the same key, the same address. Two servers with one key take each other's
 clients: stop this one before the other is started.")]
     Export {
         /// The file to write; only you can read it
@@ -64,7 +67,7 @@ clients: stop this one before the other is started.")]
         #[command(flatten)]
         consent: Consent,
     },
-    /// Move an onion service of C tor's here: make its key this server's
+    /// Move an onion service of C tor's here: make its key this server's, and its authorized clients
     #[command(after_help = "Examples:
   ephemeral-server keys import /var/lib/tor/service
   ephemeral-server keys import hs_ed25519_secret_key
@@ -121,8 +124,8 @@ pub(super) enum KeysError {
     KeyExists(String),
     #[error("not done: {0}")]
     NotAgreed(&'static str),
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("{}: {source}", path.display())]
     Key { path: PathBuf, source: ServiceKeyError },
     #[error("{} says that its service is {says}, but the key beside it is that of {key}", path.display())]
@@ -193,13 +196,9 @@ impl Place<'_> {
     /// Keeps a key that is being replaced, as C tor would: `keys import` takes it back.
     fn retire(&self, key: &ServiceKey) -> Result<(), KeysError> {
         let directory = self.state_dir.join(RETIRED).join(key.address());
-        files::private_directory(&directory)?;
-        let file = directory.join(C_TOR_FILE);
-        match files::write_new(&file, &key.to_c_tor()) {
-            // It was replaced before, and came back meanwhile.
-            Err(KeysError::Exists(_)) => {}
-            outcome => outcome?,
-        }
+        private_file::create_directory(&directory)?;
+        // There is one already if it was replaced before, and came back meanwhile.
+        private_file::replace(&directory.join(C_TOR_FILE), &key.to_c_tor())?;
         complain(format_args!("the old key is kept in {}", directory.display()));
         Ok(())
     }
@@ -208,6 +207,7 @@ impl Place<'_> {
 /// Does what the command line says.
 pub(super) fn run(command: &Command, config: &Config) -> Result<(), KeysError> {
     let onion = config.onion.as_ref().ok_or(KeysError::NoOnion)?;
+    rotate::finish_interrupted(&config.state_dir, onion);
     let place = Place { state_dir: &config.state_dir, nickname: &onion.nickname, table: &onion.tor };
     let address = match command {
         Command::Backup { file, passphrase, consent } => {
@@ -227,8 +227,9 @@ pub(super) fn run(command: &Command, config: &Config) -> Result<(), KeysError> {
             key.address().to_owned()
         }
         Command::Import { path, consent } => {
-            let key = from_c_tor(path)?;
+            let key = import::key(path)?;
             place.put(&place.to_change()?, &key, *consent)?;
+            import::clients(path, &config.state_dir, onion.restricted)?;
             key.address().to_owned()
         }
         Command::Rotate { forget_old, yes } => rotate::run(&place, *forget_old, *yes)?,
@@ -239,7 +240,7 @@ pub(super) fn run(command: &Command, config: &Config) -> Result<(), KeysError> {
 }
 
 fn restore(place: &Place<'_>, file: &Path, passphrase: &Passphrase, consent: Consent) -> Result<String, KeysError> {
-    let sealed = files::read(file, backup::MOST_BYTES)?;
+    let sealed = private_file::read(file, backup::MOST_BYTES)?;
     // Before the passphrase is asked for: if it cannot be done, that is not needed.
     let store = place.to_change()?;
     if !consent.force
@@ -260,18 +261,4 @@ fn restore(place: &Place<'_>, file: &Path, passphrase: &Passphrase, consent: Con
     place.put(&store, &key, consent)?;
     contents.restore_rest(place, consent)?;
     Ok(key.address().to_owned())
-}
-
-fn from_c_tor(path: &Path) -> Result<ServiceKey, KeysError> {
-    let (file, hostname) =
-        if path.is_dir() { (path.join(C_TOR_FILE), Some(path.join("hostname"))) } else { (path.to_owned(), None) };
-    let bytes = files::read(&file, ServiceKey::C_TOR_BYTES)?;
-    let key = ServiceKey::from_c_tor(&bytes).map_err(|source| KeysError::Key { path: file, source })?;
-    if let Some(path) = hostname.filter(|path| path.exists()) {
-        let says = String::from_utf8_lossy(&files::read(&path, 128)?).trim().to_owned();
-        if says != key.address() {
-            return Err(KeysError::Hostname { path, says, key: key.address().to_owned() });
-        }
-    }
-    Ok(key)
 }

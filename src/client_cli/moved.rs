@@ -114,7 +114,7 @@ impl From<BookError> for Failure {
         match error {
             BookError::Notice(error) => error.into(),
             BookError::Contradiction { .. } => Self::new(Exit::Refused, error.to_string()),
-            BookError::TooMany | BookError::Io { .. } => Self::local(error.to_string()),
+            BookError::TooMany | BookError::File(_) => Self::local(error.to_string()),
         }
     }
 }

@@ -150,7 +150,8 @@ impl Config {
         let Some(onion) = onion else { return table("onion", &[("enabled", &false)]) };
         let onion_service::Config { nickname, port, vanguards, introduction_points, introduction_rate, .. } = onion;
         let onion_service::Config { introduction_burst, proof_of_work, streams_per_circuit, circuits, .. } = onion;
-        let onion_service::Config { circuits_per_second, circuit_burst, restricted, memory_bytes, tor, .. } = onion;
+        let onion_service::Config { circuits_per_second, circuit_burst, self_probe, location_is_public, .. } = onion;
+        let onion_service::Config { restricted, memory_bytes, tor, .. } = onion;
         // Where the table below has a limit of its own, this one has no effect.
         let memory_key = if onion_service::limits_memory(tor) { "# memory_bytes" } else { "memory_bytes" };
         table(
@@ -168,6 +169,8 @@ impl Config {
                 ("circuits", circuits),
                 ("circuits_per_second", circuits_per_second),
                 ("circuit_burst", circuit_burst),
+                ("self_probe", self_probe),
+                ("location_is_public", location_is_public),
                 ("restricted", restricted),
                 (memory_key, memory_bytes),
             ],

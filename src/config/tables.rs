@@ -202,6 +202,8 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
     let circuits = table.number("circuits", 4..=1_000_000, default.circuits).value;
     let circuits_per_second = table.number("circuits_per_second", 1..=10_000, default.circuits_per_second).value;
     let circuit_burst = table.number("circuit_burst", 1..=1_000_000, default.circuit_burst).value;
+    let self_probe = table.boolean("self_probe", default.self_probe).value;
+    let location_is_public = table.boolean("location_is_public", default.location_is_public).value;
     let restricted = table.boolean("restricted", default.restricted).value;
     let memory = table.number("memory_bytes", 16 << 20..=bytes_max(), default.memory_bytes);
     table.finish();
@@ -236,6 +238,8 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
         circuits,
         circuits_per_second,
         circuit_burst,
+        self_probe,
+        location_is_public,
         restricted,
         memory_bytes: memory.value,
         tor,

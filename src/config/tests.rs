@@ -120,6 +120,8 @@ streams_per_circuit = 9
 circuits = 10
 circuits_per_second = 17
 circuit_burst = 18
+self_probe = false
+location_is_public = true
 restricted = true
 memory_bytes = 19000000
 [metrics]
@@ -202,6 +204,8 @@ fn every_key_arrives_where_it_has_its_effect() {
             circuits: 10,
             circuits_per_second: 17,
             circuit_burst: 18,
+            self_probe: false,
+            location_is_public: true,
             restricted: true,
             memory_bytes: 19_000_000,
             tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),

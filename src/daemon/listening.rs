@@ -91,6 +91,7 @@ impl Listening {
             circuits,
             on_refusal: refusals(Arc::clone(&admission)),
             admission: Some(admission),
+            haste: 1,
         };
         let onion = onion_service::run(settings, config.state_dir.clone(), outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::wipe_mark;
+use super::wipe_mark::{self, WipeMark};
 use crate::clock::Clock;
 use crate::hub::{self, Hub, RestoreError, Restored};
 use crate::memfd_journal::{self, MemfdJournalError, Unreadable};
@@ -28,8 +28,8 @@ impl MessageStore {
             systemd::drop_store_fd();
             None
         });
-        if wipe_mark::read(state_dir).is_some() {
-            wipe(passed.take(), state_dir)?;
+        if let Some(mark) = wipe_mark::read(state_dir) {
+            wipe(passed.take(), mark, state_dir)?;
         }
         if survive && systemd::is_managed() {
             // Running without is better than not running.
@@ -93,7 +93,7 @@ impl MessageStore {
 }
 
 /// Carries out a wipe that was asked for while no server ran. It stays asked for unless all is overwritten.
-fn wipe(passed: Option<File>, state_dir: &Path) -> anyhow::Result<()> {
+fn wipe(passed: Option<File>, mark: WipeMark, state_dir: &Path) -> anyhow::Result<()> {
     let what = match &passed {
         Some(file) => {
             memfd_journal::overwrite(file).context("a wipe was asked for, and what waits cannot be overwritten")?;
@@ -102,7 +102,11 @@ fn wipe(passed: Option<File>, state_dir: &Path) -> anyhow::Result<()> {
         None => "nothing was left to overwrite",
     };
     systemd::drop_store_fd();
-    wipe_mark::clear(state_dir).with_context(|| format!("cannot remove {}", wipe_mark::path(state_dir).display()))?;
+    // Where the identity is to go as well, the mark stays until it has.
+    if mark == WipeMark::Messages {
+        wipe_mark::clear(state_dir)
+            .with_context(|| format!("cannot remove {}", wipe_mark::path(state_dir).display()))?;
+    }
     tracing::warn!("a wipe was asked for while no server ran: {what}");
     Ok(())
 }

@@ -190,6 +190,8 @@ pub struct SettingsFacts {
     pub vanguards_lite: bool,
     /// Whether `[metrics] listen` is off loopback.
     pub metrics_off_loopback: bool,
+    /// A TCP listener off loopback stands beside the onion service.
+    pub location_is_public: bool,
     /// The log filter.
     pub log_filter: String,
     /// Files that a process started from here may open, if it raises its limit; `None`: no limit.

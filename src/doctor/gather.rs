@@ -94,6 +94,8 @@ fn settings(config: &Config) -> SettingsFacts {
         auth_timeout_s: config.timing.auth_timeout.as_secs(),
         vanguards_lite: config.onion.as_ref().is_some_and(|onion| onion.vanguards == Vanguards::Lite),
         metrics_off_loopback: config.metrics.is_some_and(|metrics| !metrics.listen.ip().to_canonical().is_loopback()),
+        location_is_public: config.onion.is_some()
+            && config.clearnet.as_ref().is_some_and(|tcp| !tcp.listen.ip().to_canonical().is_loopback()),
         log_filter: config.log_filter.clone(),
         file_limit: getrlimit(Resource::Nofile).maximum,
     }

@@ -349,3 +349,15 @@ async fn a_wall_clock_that_is_set_ends_and_lengthens_no_life_rate_or_memory() {
         assert_eq!(hub.figures().1.messages, 0);
     }
 }
+
+#[test]
+fn throw_away_keys_leave_sessions_to_those_whom_the_store_knows() {
+    let hub = hub_with(Rate::new(1_000_000, 1_000_000), 8);
+    let alice = join(&hub, 100);
+    send(&alice, "1", 101);
+    let _strangers: Vec<_> = (1..6).map(|number| join(&hub, number)).collect();
+    assert!(matches!(hub.join(person(7), true, 2), Err(JoinError::Overloaded)), "six of eight");
+    assert!(hub.knows(&person(101)) && !hub.knows(&person(7)));
+    let _awaited = join(&hub, 101);
+    let _again = join(&hub, 100);
+}

@@ -1,5 +1,6 @@
-//! Rendezvous circuits as the rest of the daemon sees them: who is let in, who stays, how one is closed, and the figures
-//! of it all. Which circuits they are, [`super::onion_service`] knows; here is no Tor, and no clock.
+//! Rendezvous circuits as the rest of the daemon sees them: who is let in, who stays, how one is
+//! closed, and the figures of it all. Which circuits they are, [`super::onion_service`] knows; here
+//! is no Tor, and no clock.
 
 mod table;
 #[cfg(test)]
@@ -18,7 +19,8 @@ use super::Peer;
 /// Why a circuit, or a stream of one, was refused or closed. A client is told nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CircuitRefused {
-    /// There is no room, and nobody who would have to make some: every circuit carries a session.
+    /// There is no room, and nobody who would have to make some: every circuit carries a session,
+    /// or as many as may.
     Full,
     /// It carried no authenticated session, and a newer one needed its place.
     Evicted,
@@ -59,6 +61,8 @@ pub type OnRefusal = Arc<dyn Fn(CircuitRefused, Peer) + Send + Sync>;
 pub struct CircuitStats {
     open: AtomicUsize,
     established: AtomicUsize,
+    built: AtomicU64,
+    sessions: AtomicU64,
     refused: [AtomicU64; CircuitRefused::ALL.len()],
 }
 
@@ -73,6 +77,13 @@ impl CircuitStats {
     #[must_use]
     pub fn established(&self) -> usize {
         self.established.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many circuits were built, and how many sessions authenticated on one, since the
+    /// start. Where it grows, clients do find the service.
+    #[must_use]
+    pub fn evidence(&self) -> u64 {
+        self.built.load(Ordering::Relaxed).wrapping_add(self.sessions.load(Ordering::Relaxed))
     }
 
     /// How often something was refused for that reason.
@@ -103,8 +114,8 @@ impl Registry {
         Self(Arc::new(Shared { table: Mutex::new(CircuitTable::new(bounds)), figures, on_refusal }))
     }
 
-    /// Gives a new circuit a slot. Another one may lose its own for it, and is closed. The second value is whether it
-    /// was crowded: somebody had to go, or to stay outside.
+    /// Gives a new circuit a slot. Another one may lose its own for it, and is closed. The second
+    /// value is whether it was crowded: somebody had to go, or to stay outside.
     pub(super) fn admit(&self, number: u64) -> (Option<CircuitSlot>, bool) {
         let admission = self.0.change(|table| table.admit(number));
         match admission {
@@ -163,6 +174,7 @@ impl CircuitSlot {
 
     /// The circuit stands: its client can open streams.
     pub(super) fn built(&self) {
+        self.0.shared.figures.built.fetch_add(1, Ordering::Relaxed);
         self.0.shared.change(|table| table.built(self.0.number));
     }
 
@@ -179,7 +191,8 @@ impl Drop for CircuitSlot {
     }
 }
 
-/// A rendezvous circuit, in the hands of who serves a stream of it. Clones are handles to the same one.
+/// A rendezvous circuit, in the hands of who serves a stream of it. Clones are handles to the same
+/// one.
 #[derive(Clone)]
 pub struct CircuitHandle {
     number: u64,
@@ -188,8 +201,8 @@ pub struct CircuitHandle {
 }
 
 impl CircuitHandle {
-    /// Closes the circuit with all of its streams: they end with an error on this side, and nothing that was not sent yet
-    /// reaches the client. It has to make a new circuit to come back.
+    /// Closes the circuit with all of its streams: they end with an error on this side, and nothing
+    /// that was not sent yet reaches the client. It has to make a new circuit to come back.
     pub fn close(&self) {
         self.closed.cancel();
     }
@@ -200,12 +213,19 @@ impl CircuitHandle {
         self.closed.is_cancelled()
     }
 
-    /// Says that a stream of it carries an authenticated session, until the guard is dropped. While one does, newcomers
-    /// cannot push the circuit out (but for what a flood of authenticated ones leaves, see `onion.circuits`).
+    /// Gives an authenticated session on one of its streams a place, until the guard is dropped.
+    /// While it has one, nobody can push the circuit out. `stranger`: the store knows nothing of
+    /// who it is. `None`: there is no place for it, and it must not begin.
     #[must_use = "the circuit counts as established until this is dropped"]
-    pub fn established(&self) -> CircuitSession {
-        self.shared.change(|table| table.session_begins(self.number));
-        CircuitSession(self.clone())
+    pub fn establish(&self, stranger: bool) -> Option<CircuitSession> {
+        if self.shared.change(|table| table.session_begins(self.number, stranger)) {
+            self.shared.figures.sessions.fetch_add(1, Ordering::Relaxed);
+            return Some(CircuitSession(self.clone()));
+        }
+        if !self.is_closed() {
+            self.shared.refused(CircuitRefused::Full, self.number);
+        }
+        None
     }
 
     pub(super) fn token(&self) -> &CancellationToken {
@@ -219,7 +239,7 @@ impl fmt::Debug for CircuitHandle {
     }
 }
 
-/// See [`CircuitHandle::established`].
+/// See [`CircuitHandle::establish`].
 #[derive(Debug)]
 pub struct CircuitSession(CircuitHandle);
 

@@ -1,5 +1,6 @@
-//! The onion service: an in-process Tor client (Arti) that publishes it, and the rendezvous circuits that reach it.
-//! With [`ephemeral_tor`], the only importer of `arti-*` and `tor-*` on the server's side.
+//! The onion service: an in-process Tor client (Arti) that publishes it, and the rendezvous
+//! circuits that reach it. With [`ephemeral_tor`], the only importer of `arti-*` and `tor-*` on the
+//! server's side.
 
 mod circuit_limiter;
 mod circuits;
@@ -25,6 +26,7 @@ use crate::transport::{CircuitStats, Incoming, Listener, OnRefusal};
 use ephemeral_tor::TorError;
 
 use circuits::Circuits;
+use reachability::Reachability;
 use service::{End, Service};
 pub use status::{OnionStatus, Phase, Probe, Reason};
 
@@ -55,26 +57,33 @@ pub struct Config {
     pub vanguards: Vanguards,
     /// Introduction points, 3 to 20.
     pub introduction_points: u8,
-    /// Introductions a second that each of them is asked to pass on, and at once (the `DOS_PARAMS` of
-    /// rend-spec's ESTABLISH_INTRO). `introduction_burst` is at least `introduction_rate`.
+    /// Introductions a second that each of them is asked to pass on, and at once (the `DOS_PARAMS`
+    /// of rend-spec's ESTABLISH_INTRO). `introduction_burst` is at least `introduction_rate`.
     pub introduction_rate: u32,
     /// See `introduction_rate`.
     pub introduction_burst: u32,
-    /// Whether clients are asked for proof of work under load (prop327). It needs the feature `pow`.
+    /// Whether clients are asked for proof of work under load (prop327). It needs the feature
+    /// `pow`.
     pub proof_of_work: bool,
     /// Streams open at once on one rendezvous circuit.
     pub streams_per_circuit: u32,
-    /// Rendezvous circuits open at once, at least 4. Newcomers may have three quarters of them, and so may those that
-    /// carry an authenticated session.
+    /// Rendezvous circuits open at once, at least 4. Newcomers may have three quarters of them, and
+    /// so may those that carry an authenticated session.
     pub circuits: usize,
     /// New circuits a second that are taken on.
     pub circuits_per_second: u32,
     /// New circuits that are taken on at once, before the rate counts.
     pub circuit_burst: u32,
+    /// Whether the service connects to its own address when no client has for a while. Off: Arti's
+    /// own opinion is believed.
+    pub self_probe: bool,
+    /// Whether a TCP listener off loopback may stand beside the onion service. It tells everybody
+    /// where the service is.
+    pub location_is_public: bool,
     /// Whether only those can find the service whose discovery key was added, see [`clients`].
     pub restricted: bool,
-    /// Bytes that Arti's queues may take before it closes the circuits that hold most, unless `tor` sets
-    /// `system.memory.max`. Not counted: its directory and its code.
+    /// Bytes that Arti's queues may take before it closes the circuits that hold most, unless `tor`
+    /// sets `system.memory.max`. Not counted: its directory and its code.
     pub memory_bytes: usize,
     /// Handed to Arti as it is (`TorClientConfigBuilder`).
     pub tor: toml::Table,
@@ -94,6 +103,8 @@ impl Default for Config {
             circuits: 512,
             circuits_per_second: 25,
             circuit_burst: 100,
+            self_probe: true,
+            location_is_public: false,
             restricted: false,
             memory_bytes: 128 << 20,
             tor: toml::Table::new(),
@@ -117,14 +128,16 @@ pub enum OnionError {
     },
 }
 
-/// The service's address, without a network: reads its key from the state directory, and makes one if there is none.
-/// It is the key that [`run`] uses, and it may be asked for while another process runs the service.
+/// The service's address, without a network: reads its key from the state directory, and makes one
+/// if there is none. It is the key that [`run`] uses, and it may be asked for while another process
+/// runs the service.
 pub fn address(state_dir: &Path, nickname: &str) -> Result<String, OnionError> {
     let settings = Config { nickname: nickname.to_owned(), ..Config::default() };
     service::address(&settings, state_dir)
 }
 
-/// Whether a `[tor]` table says itself how much memory Arti may take: `memory_bytes` has no effect then.
+/// Whether a `[tor]` table says itself how much memory Arti may take: `memory_bytes` has no effect
+/// then.
 #[must_use]
 pub fn limits_memory(table: &toml::Table) -> bool {
     service::limits_memory(table)
@@ -152,22 +165,27 @@ pub struct Outlets {
     pub on_refusal: OnRefusal,
     /// Asked about each stream before it is answered. `None`: whoever takes the stream asks.
     pub admission: Option<Arc<Admission>>,
+    /// Divides the patience with a service that is not reached: 1, but for tests that cannot wait.
+    #[doc(hidden)]
+    pub haste: u32,
 }
 
 impl Outlets {
     /// Refusals are only counted.
     #[must_use]
     pub fn new(incoming: mpsc::Sender<Incoming>, status: channel::Sender<OnionStatus>) -> Self {
-        Self { incoming, status, circuits: Arc::default(), on_refusal: Arc::new(|_, _| {}), admission: None }
+        let on_refusal: OnRefusal = Arc::new(|_, _| {});
+        Self { incoming, status, circuits: Arc::default(), on_refusal, admission: None, haste: 1 }
     }
 }
 
-/// Runs the onion service until `cancel`, handing each stream on as an [`Incoming`]. It tries for ever where the network
-/// is at fault, and returns an error only for what the operator has to mend.
+/// Runs the onion service until `cancel`, handing each stream on as an [`Incoming`]. It tries for
+/// ever where the network is at fault, and returns an error only for what the operator has to mend.
 ///
-/// After `cancel` no client can connect any more, but open streams go on: it returns when the last of their
-/// [`Incoming`]s has been dropped, and what they said last has had time to arrive. Bound that wait from outside; dropping
-/// the future ends the rest. When it has returned, the state directory is free for the next one.
+/// After `cancel` no client can connect any more, but open streams go on: it returns when the last
+/// of their [`Incoming`]s has been dropped, and what they said last has had time to arrive. Bound
+/// that wait from outside; dropping the future ends the rest. When it has returned, the state
+/// directory is free for the next one.
 ///
 /// The streams buffer what is written to them: flush what must leave.
 pub async fn run(
@@ -184,18 +202,39 @@ pub async fn run(
         status.restricted = settings.restricted.then_some(0);
     });
     let listener = Arc::new(Listener { names: vec![address.clone()], ..Listener::default() });
-    let mut reachability = reachability::Reachability::new(outlets.status.clone(), Instant::now());
+    let mut reachability = Reachability::new(outlets.status.clone(), outlets.haste, Instant::now());
     let mut circuits = Circuits::new(&settings, listener, outlets, cancel.clone());
 
     let mut service = Service::launch(&settings, &state_dir, &address)?;
-    while let End::Stuck = service.serve(&mut circuits, &mut reachability, &cancel).await {
-        // A new client forgets every delay and every grudge that Arti has built up against its guards and directories.
+    reachability.begin(Instant::now());
+    loop {
+        match service.serve(&mut circuits, &mut reachability, &cancel).await {
+            End::Cancelled => break,
+            End::Republish => {
+                tracing::debug!(target: LOG, "the service is published again, with new introduction points");
+                reachability.mended(Instant::now());
+                let republished = tokio::select! {
+                    () = cancel.cancelled() => break,
+                    republished = service.republish() => republished,
+                };
+                let Err(error) = republished else { continue };
+                tracing::warn!(target: LOG, %error, "the onion service is not published again, it goes on trying");
+                if circuits.figures().established() > 0 {
+                    reachability.heartbeat(Instant::now());
+                    continue;
+                }
+            }
+            End::Stuck => {}
+        }
+        // A new client forgets every delay and every grudge that Arti has built up against its
+        // guards and directories.
         tracing::debug!(target: LOG, "the Tor client is started afresh");
         service.end().await;
         service = tokio::select! {
             () = cancel.cancelled() => return Ok(()),
-            relaunched = relaunch(&settings, &state_dir, &address, &reachability) => relaunched,
+            relaunched = relaunch(&settings, &state_dir, &address, &mut reachability) => relaunched,
         };
+        reachability.begin(Instant::now());
     }
     let client = service.unpublish();
     circuits.drained().await;
@@ -203,13 +242,9 @@ pub async fn run(
     Ok(())
 }
 
-/// Launches again, for ever: what went well once may do so again, and there is more to the daemon than this.
-async fn relaunch(
-    settings: &Config,
-    state_dir: &Path,
-    address: &str,
-    reachability: &reachability::Reachability,
-) -> Service {
+/// Launches again, for ever: what went well once may do so again, and there is more to the daemon
+/// than this.
+async fn relaunch(settings: &Config, state_dir: &Path, address: &str, reachability: &mut Reachability) -> Service {
     loop {
         reachability.heartbeat(Instant::now());
         tokio::time::sleep(reachability.pause()).await;

@@ -71,13 +71,14 @@ fn plaintext_off_loopback_and_other_traps_in_the_configuration_are_found() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("state");
     let file = directory.path().join("config.toml");
-    let traps = "[clearnet]\nlisten = \"0.0.0.0:18443\"\nallow_plaintext = true\n[onion]\nvanguards = \"lite\"\n\
+    let traps = "[clearnet]\nlisten = \"0.0.0.0:18443\"\nallow_plaintext = true\n[onion]\nvanguards = \"lite\"\nlocation_is_public = true\n\
                  [store]\ntotal_bytes = 1099511627776\n[limits]\nmessages_per_minute = 1000000\n";
     fs::write(&file, traps).unwrap();
     open_to_others(&file, 0o666);
     let output = doctor(&state, &["--json", "--config", file.to_str().unwrap()]);
     for (check, expected) in [
         ("config.plaintext", "problem"),
+        ("config.location", "warning"),
         ("config.vanguards", "warning"),
         ("config.memory", "problem"),
         ("config.limits", "warning"),

@@ -13,40 +13,40 @@ use crate::{CLIENT, SERVER};
 const PASSPHRASE: &str = "correct horse battery staple";
 
 /// A directory with the state of servers and whatever else a test makes.
-struct Place(TempDir);
+pub(crate) struct Place(pub(crate) TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
         place.private("passphrase", PASSPHRASE.as_bytes());
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn private(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn private(&self, name: &str, bytes: &[u8]) {
         fs::write(self.path(name), bytes).unwrap();
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// `ephemeral-server` on the state directory `state`, in this directory, without a terminal.
-    fn server(&self, state: &str, line: &str) -> Output {
+    pub(crate) fn server(&self, state: &str, line: &str) -> Output {
         let mut command = Command::new(SERVER);
         command.env_clear().env("HOME", self.0.path()).current_dir(self.0.path()).stdin(Stdio::null());
         command.args(line.split_whitespace()).arg("--state-dir").arg(self.path(state)).output().unwrap()
     }
 
     /// What it prints on success: the address.
-    fn does(&self, state: &str, line: &str) -> String {
+    pub(crate) fn does(&self, state: &str, line: &str) -> String {
         let output = self.server(state, line);
         assert!(output.status.success(), "{line}: {output:?}");
         text(&output.stdout).trim().to_owned()
     }
 
     /// What it complains about.
-    fn refuses(&self, state: &str, line: &str) -> String {
+    pub(crate) fn refuses(&self, state: &str, line: &str) -> String {
         let output = self.server(state, line);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{line}: {output:?}");
         text(&output.stderr).to_owned()
@@ -59,7 +59,7 @@ impl Place {
     }
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 

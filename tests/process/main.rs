@@ -10,6 +10,7 @@ mod configuration;
 mod doctor;
 mod emergency;
 mod keys;
+mod keys_kept;
 mod panic;
 mod running;
 mod stuck;

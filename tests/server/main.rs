@@ -33,6 +33,6 @@ mod session_properties;
 mod statistics;
 mod store_properties;
 mod takeover;
-mod wall_clock;
 mod throwaway_keys;
+mod wall_clock;
 mod welcome;

@@ -1,18 +1,19 @@
 //! Keys cost nothing: what as many of them as somebody likes to make can take from the others.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{self, Accepted, Hub, SessionHandle, Wakes};
+use ephemeral::hub::{self, Hub, SessionHandle, Wakes};
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis};
-use ephemeral_core::session::{Draft, Submission};
-use ephemeral_core::store::{self, KEPT_FOR_ONLINE, NEARLY_FULL_LIFE_MS};
+use ephemeral_core::protocol::{Fingerprint, Millis, WallTime, WireTime};
+use ephemeral_core::session::Established;
+use ephemeral_core::store::{
+    self, Accepted, KEPT_FOR_ONLINE, NEARLY_FULL_LIFE_MS, NewMessage, QuotaExceeded, SubmitError,
+};
 use serde_json::Value;
 
-const START: Millis = Millis(1_767_355_200_000);
+const START: WallTime = WallTime(1_767_355_200_000);
 const WEEK: u64 = 7 * 86_400_000;
 /// The longest content that is allowed by default.
 const LONGEST: usize = 65_536;
@@ -32,14 +33,25 @@ fn hub() -> Arc<Hub> {
 }
 
 fn join(hub: &Arc<Hub>, number: u16) -> SessionHandle {
-    hub.join(person(number), true, 32).unwrap().0
+    hub.join(person(number), true, 32).unwrap().session_handle
+}
+
+/// What the hub's clock shows in every test: time is paused.
+fn now() -> Millis {
+    Clock::anchored(START).now()
 }
 
 /// Asks for a week.
-fn submit(from: &SessionHandle, id: &str, to: Fingerprint, content: &str) -> Result<Accepted, ErrorCode> {
-    let draft = Draft { to, escaped_content: content.to_owned().into(), expires_at: START.plus(WEEK) };
-    let submission = Submission { id: Cow::Borrowed(id), named: true, verdict: Ok(draft) };
-    from.submit(&submission, &mut Wakes::default()).unwrap().map_err(|refusal| refusal.code)
+fn submit(from: &SessionHandle, id: &str, to: Fingerprint, content: &str) -> Result<Accepted, SubmitError> {
+    let escaped_content = content.to_owned().into();
+    let message = NewMessage { to, escaped_content, expires_at: now().plus(WEEK), given: None };
+    from.submit(id, Some(&message), &mut Wakes::default())
+}
+
+/// The frames that a session has to be sent.
+fn collect(hub: &Hub, session: &SessionHandle) -> Vec<String> {
+    let clocks = hub.clocks();
+    session.collect(usize::MAX, &mut Wakes::default(), |delivery| Established::frame(delivery, &clocks)).unwrap().frames
 }
 
 /// Sends as many of the longest messages as it can, to as many recipients as there are, and returns how many that were.
@@ -65,10 +77,10 @@ fn talk(hub: &Arc<Hub>) {
     for round in 0..50 {
         for (from, to, whom) in [(&alice, &bob, 60_002), (&bob, &alice, 60_001)] {
             submit(from, &round.to_string(), person(whom), "hello").unwrap();
-            let frames = to.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
+            let frames = collect(hub, to);
             let frames = frames.iter().map(|frame| serde_json::from_str::<Value>(frame).unwrap());
             let seq = frames.filter_map(|frame| frame["seq"].as_u64()).last().expect("the message");
-            to.acknowledge(seq, &mut Wakes::default()).unwrap().unwrap();
+            to.acknowledge(seq, &mut Wakes::default()).unwrap();
         }
     }
 }
@@ -99,7 +111,8 @@ async fn sixty_six_keys_that_write_to_each_other_silence_neither_those_who_talk_
     let alice = join(&hub, 60_001);
     for number in 0..10 {
         let accepted = submit(&alice, &format!("late-{number}"), person(60_003), "hello").unwrap();
-        assert_eq!(accepted.expires_at, START.plus(NEARLY_FULL_LIFE_MS), "for a shorter time, since it is nearly full");
+        let WireTime::Own { at, .. } = accepted.expires_at else { panic!("{accepted:?}") };
+        assert_eq!(at, now().plus(NEARLY_FULL_LIFE_MS), "for a shorter time, since it is nearly full");
     }
 }
 
@@ -119,7 +132,11 @@ async fn eight_keys_do_not_keep_a_friend_from_writing_to_somebody_who_has_writte
     for number in 0..125 {
         assert!(submit(&alice, &number.to_string(), person(60_002), "hello").is_ok(), "{number}");
     }
-    assert_eq!(submit(&join(&hub, 9), "m", person(60_002), "x"), Err(ErrorCode::MailboxFull), "a stranger");
+    assert_eq!(
+        submit(&join(&hub, 9), "m", person(60_002), "x"),
+        Err(SubmitError::Quota(QuotaExceeded::Mailbox)),
+        "a stranger"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +151,7 @@ async fn the_operator_sees_the_largest_sender_and_drops_what_it_has_waiting() {
     assert!(largest.bytes > accepted * LONGEST);
     assert_eq!(hub.drop_waiting_from(&person(1)), accepted);
     assert_eq!(hub.figures().1.messages, 1, "nobody else's");
-    let told = flooder.collect(usize::MAX, &mut Wakes::default()).unwrap().frames;
+    let told = collect(&hub, &flooder);
     let expired = told.iter().filter(|frame| frame.contains("\"expired\"")).count();
     assert_eq!(expired, accepted);
     assert_eq!(hub.drop_waiting_from(&person(9)), 0, "somebody unknown");

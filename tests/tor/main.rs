@@ -9,6 +9,7 @@ mod network;
 mod network_trouble;
 mod nothing_stays_over_tor;
 mod onion_defences;
+mod onion_reach;
 mod onion_transport;
 mod over_tor;
 mod private_tor_network;

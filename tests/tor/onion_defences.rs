@@ -39,7 +39,7 @@ fn resident(process: u32) -> u64 {
     line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
 }
 
-fn tor_table() -> toml::Table {
+pub(crate) fn tor_table() -> toml::Table {
     let network = tokio::task::block_in_place(network::shared);
     network.tor_table()
 }
@@ -92,18 +92,23 @@ impl Flood {
 
 /// An onion service without the messenger: it says everything again in capitals. Whoever says "I AM" is taken for
 /// authenticated, and whoever says "CLOSE ME" has its circuit closed.
-struct Echo {
-    status: watch::Receiver<OnionStatus>,
-    figures: Arc<CircuitStats>,
+pub(crate) struct Echo {
+    pub(crate) status: watch::Receiver<OnionStatus>,
+    pub(crate) figures: Arc<CircuitStats>,
     _cancel: tokio_util::sync::DropGuard,
 }
 
 impl Echo {
-    fn start(settings: &onion_service::Config, state_dir: &Path) -> Self {
+    pub(crate) fn start(settings: &onion_service::Config, state_dir: &Path) -> Self {
+        Self::start_in_haste(settings, state_dir, 1)
+    }
+
+    /// One that is that many times as impatient when it is not reached.
+    pub(crate) fn start_in_haste(settings: &onion_service::Config, state_dir: &Path, haste: u32) -> Self {
         let (incoming, mut streams) = mpsc::channel::<Incoming>(4);
         let (sender, status) = watch::channel(OnionStatus::default());
         let cancel = CancellationToken::new();
-        let outlets = Outlets::new(incoming, sender);
+        let outlets = Outlets { haste, ..Outlets::new(incoming, sender) };
         let figures = Arc::clone(&outlets.circuits);
         tokio::spawn(onion_service::run(settings.clone(), state_dir.to_owned(), outlets, cancel.clone()));
         tokio::spawn(async move {
@@ -114,6 +119,11 @@ impl Echo {
         Self { status, figures, _cancel: cancel.drop_guard() }
     }
 
+    pub(crate) async fn unreachable(&mut self) {
+        let degraded = self.status.wait_for(|status| matches!(status.phase, Phase::Degraded(_)));
+        timeout(PATIENCE, degraded).await.expect("in time").unwrap();
+    }
+
     async fn answer(mut incoming: Incoming) {
         let circuit = incoming.circuit.take().expect("a circuit");
         let mut session: Option<CircuitSession> = None;
@@ -121,7 +131,7 @@ impl Echo {
         while let Ok(count @ 1..) = incoming.io.read(&mut buffer).await {
             buffer.make_ascii_uppercase();
             if buffer.starts_with(b"I AM") {
-                session = Some(circuit.established());
+                session = circuit.establish(true);
             }
             if buffer.starts_with(b"CLOSE ME") {
                 circuit.close();
@@ -133,13 +143,13 @@ impl Echo {
         drop(session);
     }
 
-    async fn reachable(&mut self) -> String {
+    pub(crate) async fn reachable(&mut self) -> String {
         let reachable = self.status.wait_for(|status| status.phase == Phase::Reachable);
         timeout(PATIENCE, reachable).await.expect("in time").unwrap().address.clone().unwrap()
     }
 
     /// Waits for the figures: there is nothing that announces them.
-    async fn until(&self, what: &str, holds: impl Fn(&CircuitStats) -> bool) {
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn(&CircuitStats) -> bool) {
         let holds = async {
             while !holds(&self.figures) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -149,11 +159,11 @@ impl Echo {
     }
 }
 
-async fn connect(client: &tor::Client, address: &str) -> DataStream {
+pub(crate) async fn connect(client: &tor::Client, address: &str) -> DataStream {
     network::connect(client, address, 80).await.unwrap()
 }
 
-async fn ask(stream: &mut DataStream, question: &str) -> Option<String> {
+pub(crate) async fn ask(stream: &mut DataStream, question: &str) -> Option<String> {
     let exchange = async {
         stream.write_all(question.as_bytes()).await.ok()?;
         stream.flush().await.ok()?;
@@ -384,6 +394,33 @@ async fn a_restricted_service_is_found_by_those_who_were_added_while_it_runs_and
     alice.send(alice.fingerprint, "found".into());
     alice.until("the way in", |alice| alice.received.len() == 1).await;
     assert!(daemon.log().contains("the clients have changed"));
+
+    // She is removed while her descriptor is still fresh. She stays connected, and comes in no more.
+    let known = tor::bootstrap(tor_table(), &home.join("known")).await.unwrap();
+    let name = url.onion_name().unwrap();
+    tor::set_discovery_key(&known, &home.join("known"), name, secret.as_ref()).unwrap();
+    let mut by_old_way = connect(&known, url.host()).await;
+    let remove = [&["clients", "remove", "alice"][..], &on_server].concat();
+    assert!(run(SERVER, home, &remove).await.status.success());
+    let removed = async {
+        while !daemon.log().contains("new introduction points") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, removed).await.expect("the removal");
+    let shut_out = async {
+        // The descriptor is in her client's memory, and so are the introduction points in it: these are gone.
+        while timeout(IMPATIENCE, known.isolated_client().connect((url.host(), 80)))
+            .await
+            .is_ok_and(|tried| tried.is_ok())
+        {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    timeout(PATIENCE, shut_out).await.expect("the old introduction points close");
+    by_old_way.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    by_old_way.flush().await.unwrap();
+    assert!(timeout(PATIENCE, by_old_way.read(&mut [0; 1])).await.expect("an answer").is_ok_and(|count| count == 1));
 
     let refusal = stranger.isolated_client().connect((url.host(), 80)).await.map(drop).unwrap_err();
     assert_eq!(refusal.kind(), ErrorKind::OnionServiceMissingClientAuth, "{refusal}");

@@ -1,14 +1,15 @@
 //! The file a key is kept in: PKCS#8 in PEM (RFC 8410), what `openssl genpkey -algorithm ed25519` writes too. Only its
 //! owner may read it, and nothing here overwrites one.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
 use super::Identity;
+use ephemeral_tor::private_file::{self, FileError};
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
@@ -18,7 +19,7 @@ const DER_PREFIX: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70
 const DER_BYTES: usize = DER_PREFIX.len() + Identity::SEED_BYTES;
 
 /// A key takes 119 bytes; nobody's key file is larger than this.
-const MAX_BYTES: u64 = 4096;
+const MAX_BYTES: usize = 4096;
 
 /// Why a key file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,15 +37,8 @@ pub enum KeyFileError {
     #[error("{} is not a key file: it needs an unencrypted Ed25519 key in PEM (PKCS#8)", .0.display())]
     NotAKey(PathBuf),
     /// The operating system refuses.
-    #[error("cannot {action} the key file {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// Writes a new key file, readable by its owner alone, and the directories above it where they are missing.
@@ -57,22 +51,12 @@ pub fn create(path: &Path, identity: &Identity) -> Result<(), KeyFileError> {
 
 /// Writes a secret into a file that did not exist.
 pub(super) fn write_new(path: &Path, text: &str) -> Result<(), KeyFileError> {
-    let failed = |source| KeyFileError::Io { action: "create", path: path.to_owned(), source };
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        private(DirBuilder::new().recursive(true)).create(parent).map_err(failed)?;
+        private_file::create_directory(parent)?;
     }
-    let mut options = OpenOptions::new();
-    // `create_new` is O_EXCL: also a link to nowhere is refused.
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|error| match error.kind() {
+    private_file::create_new(path, text.as_bytes()).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-        _ => failed(error),
-    })?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| {
-        let _ = std::fs::remove_file(path);
-        failed(error)
+        _ => error.into(),
     })
 }
 
@@ -86,13 +70,13 @@ pub fn read(path: &Path) -> Result<Identity, KeyFileError> {
 
 /// Reads a secret, of some 4 KiB at most.
 pub(super) fn read_text(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
-    let failed = |source| KeyFileError::Io { action: "read", path: path.to_owned(), source };
+    let failed = FileError::of("read", path);
     let file = File::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
-        _ => failed(error),
+        _ => failed(error).into(),
     })?;
     // Of the open file, not of the path: what is checked is what is read.
-    let metadata = file.metadata().map_err(failed)?;
+    let metadata = file.metadata().map_err(&failed)?;
     if !metadata.is_file() {
         return Err(KeyFileError::NotAKey(path.to_owned()));
     }
@@ -100,19 +84,10 @@ pub(super) fn read_text(path: &Path) -> Result<Zeroizing<String>, KeyFileError> 
     if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
         return Err(KeyFileError::Exposed(path.to_owned()));
     }
-    // With the capacity from the start, no reallocation leaves a copy behind.
-    let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES as usize + 1));
-    match file.take(MAX_BYTES).read_to_string(&mut text) {
-        Ok(_) => Ok(text),
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(KeyFileError::NotAKey(path.to_owned())),
-        Err(error) => Err(failed(error)),
-    }
-}
-
-fn private(builder: &mut DirBuilder) -> &mut DirBuilder {
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(builder, 0o700);
-    builder
+    private_file::read_open_text(file, path, MAX_BYTES).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData | ErrorKind::FileTooLarge => KeyFileError::NotAKey(path.to_owned()),
+        _ => error.into(),
+    })
 }
 
 fn encode(identity: &Identity) -> Zeroizing<String> {

@@ -12,7 +12,6 @@
 //!
 //! It knows the protocol and nothing of the server's side.
 
-pub mod backoff;
 pub mod connection;
 pub mod dial;
 pub mod discovery_file;
@@ -27,6 +26,8 @@ pub mod session;
 mod testing;
 pub mod text;
 pub mod url;
+
+pub use ephemeral_core::backoff;
 
 pub use connection::{ConnectError, ConnectOptions, Connection, Lost, Timeouts, Welcome};
 pub use dial::{Arti, ByteStream, Dial, DialError, Direct, Socks};

@@ -1,8 +1,7 @@
 //! Where servers have moved to: the notices that this client was given and has checked, kept in a file. From then on it
 //! dials the new address when it is told the old one.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,13 +10,15 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use super::{Dial, DialError, ServerUrl};
+use ephemeral_tor::private_file::{self, FileError};
 use ephemeral_tor::{MovedError, Notice};
 
 /// Notices that are kept, at most, and bytes of the file.
 const MOST: usize = 1000;
-const MOST_BYTES: u64 = 1024 * 1024;
+const MOST_BYTES: usize = 1024 * 1024;
 /// For a server's answer, once there is a connection.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
@@ -42,13 +43,8 @@ pub enum BookError {
     #[error("more than {MOST} notices")]
     TooMany,
     /// The file.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// The notices that this client follows.
@@ -64,12 +60,9 @@ impl Book {
     /// # Errors
     /// [`BookError`] if somebody else has written in it.
     pub fn open(path: &Path) -> Result<Self, BookError> {
-        let io = |source| BookError::Io { path: path.to_owned(), source };
-        let mut text = String::new();
-        match File::open(path) {
-            Ok(file) => file.take(MOST_BYTES).read_to_string(&mut text).map_err(io)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => 0,
-            Err(error) => return Err(io(error)),
+        let text = match private_file::read_text(path, MOST_BYTES) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Zeroizing::default(),
+            text => text?,
         };
         // One a line, so that there may be more of them than in a text from outside.
         let lines = text.lines().filter(|line| !line.is_empty()).map(Notice::read);
@@ -132,25 +125,16 @@ impl Book {
 
     /// Which onion services somebody uses is nobody else's business: 0600. The old file is replaced as a whole.
     fn write(&mut self, notices: Vec<Notice>) -> Result<(), BookError> {
-        let io = |source| BookError::Io { path: self.path.clone(), source };
         if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            let mut builder = DirBuilder::new();
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder.recursive(true).create(parent).map_err(io)?;
+            private_file::create_directory(parent)?;
         }
-        let beside = self.path.with_extension("new");
-        let _ = fs::remove_file(&beside);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&beside).map_err(io)?;
+        let mut text = String::new();
         for notice in &notices {
-            let line = serde_json::to_string(notice).map_err(std::io::Error::other).map_err(io)?;
-            writeln!(file, "{line}").map_err(io)?;
+            let line = serde_json::to_string(notice).map_err(std::io::Error::other);
+            text.push_str(&line.map_err(FileError::of("write", &self.path))?);
+            text.push('\n');
         }
-        file.sync_all().and_then(|()| fs::rename(&beside, &self.path)).map_err(io)?;
+        private_file::replace(&self.path, text.as_bytes())?;
         self.notices = notices;
         Ok(())
     }
@@ -205,6 +189,7 @@ async fn fetch(io: TokioIo<Box<dyn super::ByteStream>>, url: &ServerUrl) -> Resu
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

@@ -12,12 +12,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use super::backoff::Backoff;
 use super::connection::{ConnectError, ConnectOptions, Connection, Lost, Welcome};
 use super::frames::Ack;
 use super::inbox::{Arrival, Inbox, MessageKey};
 use super::outbox::{Outbox, OutboxError, Outgoing, Rejection};
 use super::{Dial, Identity, ServerUrl};
+use ephemeral_core::backoff::Backoff;
 use ephemeral_core::protocol::{
     ErrorCode, Fingerprint, ReceiptStatus, ReceivedMessage, ServerEvent, WallTime, encode, is_message_id,
 };

@@ -10,7 +10,9 @@
 //! | [`dead_man`] | how long nobody has checked in, and whether that is too long |
 //! | [`limits`] | rates, strikes and blocks |
 //! | [`protocol`] | the wire types |
+//! | [`backoff`] | how long to wait before the next attempt |
 
+pub mod backoff;
 pub mod dead_man;
 pub mod limits;
 pub mod protocol;

@@ -1,4 +1,5 @@
-//! The onion service's identity key where Arti keeps it: read, put in and replaced, without a network.
+//! The onion service's identity key where Arti keeps it: read, put in and replaced, without a
+//! network.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -10,7 +11,11 @@ use tor_hscrypto::pk::HsIdKeypair;
 use tor_hsservice::{HsIdKeypairSpecifier, HsNickname};
 use tor_keymgr::{ArtiNativeKeystore, KeyMgr, KeyMgrBuilder, KeystoreSelector};
 
-use super::{LOCK, ServiceKey, TorError, causes, config, directory, make_directories, refused_path};
+use super::private_file::{self, Doomed, FileError};
+use super::{
+    LOCK, MovedError, Notice, ServiceKey, TorError, causes, config, directory, make_directories, refused_path,
+    system_error,
+};
 
 /// Where Arti keeps keys, below its state directory. A test notices if it moves.
 const KEYS: &str = "keystore";
@@ -36,14 +41,12 @@ pub enum KeystoreError {
         /// Arti's report.
         why: String,
     },
+    /// A notice of a move.
+    #[error(transparent)]
+    Moved(#[from] MovedError),
     /// The operating system refuses.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// The key store of one service.
@@ -58,8 +61,8 @@ pub struct Keystore {
 }
 
 impl Keystore {
-    /// To read from. Nothing is created, and it does not matter whether a daemon runs. `table`: the `[tor]` table, whose
-    /// `storage.permissions` say whom to trust with the files.
+    /// To read from. Nothing is created, and it does not matter whether a daemon runs. `table`: the
+    /// `[tor]` table, whose `storage.permissions` say whom to trust with the files.
     ///
     /// # Errors
     /// [`KeystoreError`]: a table, a name or a path that cannot be used.
@@ -85,15 +88,15 @@ impl Keystore {
         let mut store = Self::open(table, state_dir, nickname)?;
         make_directories(&config(table.clone(), state_dir)?, state_dir)?;
         let path = lock_file(state_dir)?;
-        let failed = |source| KeystoreError::Io { path: path.clone(), source };
+        let failed = FileError::of("lock", &path);
         if let Some(parent) = path.parent() {
             store.mistrust.make_directory(parent).map_err(|error| store.failed(&error))?;
         }
-        let lock = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        let lock = File::options().create(true).append(true).open(&path).map_err(&failed)?;
         match lock.try_lock() {
             Ok(()) => store.lock = Some(lock),
             Err(fs::TryLockError::WouldBlock) => return Err(TorError::InUse(state_dir.to_path_buf()).into()),
-            Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
+            Err(fs::TryLockError::Error(source)) => return Err(failed(source).into()),
         }
         Ok(store)
     }
@@ -107,7 +110,7 @@ impl Keystore {
         match self.path.try_exists() {
             Ok(true) => {}
             Ok(false) => return Ok(None),
-            Err(source) => return Err(KeystoreError::Io { path: self.path.clone(), source }),
+            Err(source) => return Err(FileError::of("read", &self.path)(source).into()),
         }
         let pair = self.manager()?.get::<HsIdKeypair>(&self.specifier()).map_err(|error| self.failed(&error))?;
         Ok(pair.as_ref().map(ServiceKey::from_pair))
@@ -125,35 +128,85 @@ impl Keystore {
         }
     }
 
-    /// Makes this the service's key, whatever was there. The one that was there is gone for good.
+    /// Makes this the service's key, whatever was there. The bytes of the one that was there are
+    /// overwritten, and so are those of the keys that were derived from it; the new one is on the
+    /// disk when this returns.
     ///
     /// # Errors
-    /// [`KeystoreError`]; the key that was there is still there then.
+    /// [`KeystoreError`]; unless it says that bytes cannot be overwritten, the key that was there
+    /// is still there then.
     pub fn replace(&self, key: &ServiceKey) -> Result<(), KeystoreError> {
         // Before the key itself: Arti would go on with keys that it has derived from the old one.
         self.forget_derived()?;
+        let old = self.identity_files()?.iter().map(|path| Doomed::open(path)).collect::<Result<Vec<_>, _>>()?;
         let pair = key.to_pair().ok_or_else(|| self.failed(&std::io::Error::other("the key is not valid")))?;
         self.manager()?
             .insert(pair, &self.specifier(), KeystoreSelector::Primary, true)
             .map(drop)
-            .map_err(|error| self.failed(&error))
+            .map_err(|error| self.failed(&error))?;
+        self.sync()?;
+        old.into_iter().flatten().try_for_each(Doomed::overwrite)?;
+        Ok(())
     }
 
-    fn forget_derived(&self) -> Result<(), KeystoreError> {
-        let keys = self.path.join(SERVICES).join(self.nickname.to_string());
+    /// Finishes a rotation that was killed after the new key was in its place, and before its
+    /// notice was. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`KeystoreError`]; nothing has changed then.
+    pub fn finish_move(&self, state_dir: &Path) -> Result<bool, KeystoreError> {
+        let path = state_dir.join(Notice::FILE);
+        if !private_file::staged(&path).exists() {
+            return Ok(false);
+        }
+        match self.key()? {
+            Some(key) => Ok(Notice::adopt(&path, key.address())?),
+            None => Ok(false),
+        }
+    }
+
+    /// Sees to it that the key survives a power cut: Arti writes it without waiting for the disk.
+    ///
+    /// # Errors
+    /// [`KeystoreError`].
+    pub fn sync(&self) -> Result<(), KeystoreError> {
+        for path in self.identity_files()? {
+            private_file::sync(&path)?;
+        }
+        // The directories above may be new, too.
+        for directory in self.keys().ancestors().skip(1).take(4) {
+            private_file::sync_directory(directory)?;
+        }
+        Ok(())
+    }
+
+    /// Where the keys of this service are.
+    fn keys(&self) -> PathBuf {
+        self.path.join(SERVICES).join(self.nickname.to_string())
+    }
+
+    /// The files that the identity key is in. There is one, or none.
+    fn identity_files(&self) -> Result<Vec<PathBuf>, KeystoreError> {
+        let is_identity =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(IDENTITY));
+        Ok(self.entries()?.into_iter().filter(is_identity).collect())
+    }
+
+    fn entries(&self) -> Result<Vec<PathBuf>, KeystoreError> {
+        let keys = self.keys();
         let entries = match fs::read_dir(&keys) {
-            Ok(entries) => entries.collect::<Result<Vec<_>, _>>(),
+            Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         };
-        let entries = entries.map_err(|source| KeystoreError::Io { path: keys, source })?;
-        let derived = entries.iter().filter(|entry| !entry.file_name().to_string_lossy().starts_with(IDENTITY));
-        for path in derived.map(fs::DirEntry::path).chain([self.state.clone()]) {
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            match removed {
-                Err(source) if source.kind() != ErrorKind::NotFound => return Err(KeystoreError::Io { path, source }),
-                _ => {}
-            }
+        Ok(entries.map_err(FileError::of("read", &keys))?)
+    }
+
+    fn forget_derived(&self) -> Result<(), KeystoreError> {
+        let identity = self.identity_files()?;
+        let derived = self.entries()?.into_iter().filter(|path| !identity.contains(path));
+        for path in derived.chain([self.state.clone()]) {
+            erase_below(&path)?;
         }
         Ok(())
     }
@@ -169,10 +222,24 @@ impl Keystore {
     }
 
     fn failed(&self, error: &(dyn std::error::Error + 'static)) -> KeystoreError {
-        match refused(error) {
-            Some(refusal) => refusal.into(),
-            None => KeystoreError::Store { path: self.path.clone(), why: causes(error) },
+        match (refused(error), system_error(error, &self.path)) {
+            (Some(refusal), _) => refusal.into(),
+            (None, Some(refusal)) => refusal.into(),
+            (None, None) => KeystoreError::Store { path: self.path.clone(), why: causes(error) },
         }
+    }
+}
+
+/// Overwrites and removes a file, or all files of a directory. Links are removed, and not followed.
+fn erase_below(path: &Path) -> Result<(), FileError> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => {
+            for entry in fs::read_dir(path).map_err(FileError::of("read", path))? {
+                erase_below(&entry.map_err(FileError::of("read", path))?.path())?;
+            }
+            fs::remove_dir(path).map_err(FileError::of("remove", path))
+        }
+        _ => private_file::erase(path),
     }
 }
 
@@ -200,7 +267,32 @@ pub fn key_directory(state_dir: &Path) -> Result<PathBuf, TorError> {
     Ok(directory(state_dir, "state")?.join(KEYS))
 }
 
-/// The refusal of a path in the chain of causes. The key store shares its causes, and a shared one is another type.
+/// Makes a service that is published next take new introduction points. False: the one that was
+/// published before still writes its state.
+///
+/// # Errors
+/// [`TorError`] if the state directory is relative, and the working directory is gone; or if a file
+/// cannot be removed.
+pub fn forget_introduction_points(state_dir: &Path, nickname: &str) -> Result<bool, TorError> {
+    let services = directory(state_dir, "state")?.join(SERVICES);
+    // Arti's lock on the state of one service: held while its tasks live, and here until the files
+    // are gone.
+    let lock = services.join(format!("{nickname}.lock"));
+    let _lock = match File::options().append(true).open(&lock) {
+        Ok(lock) => match lock.try_lock() {
+            Ok(()) => Some(lock),
+            Err(_) => return Ok(false),
+        },
+        Err(_) => None,
+    };
+    for file in ["ipts.json", "iptpub.json"] {
+        private_file::erase(&services.join(nickname).join(file))?;
+    }
+    Ok(true)
+}
+
+/// The refusal of a path in the chain of causes. The key store shares its causes, and a shared one
+/// is another type.
 fn refused(error: &(dyn std::error::Error + 'static)) -> Option<TorError> {
     let chain = std::iter::successors(Some(error), |error| error.source());
     let shared = chain.filter_map(|error| error.downcast_ref::<Arc<fs_mistrust::Error>>());

@@ -4,6 +4,7 @@
 mod discovery;
 mod keystore;
 mod moved;
+pub mod private_file;
 mod runtime;
 mod service_key;
 
@@ -19,8 +20,9 @@ use tor_config::load::{ConfigResolveOptions, resolve_return_results};
 
 pub use discovery::set_discovery_key;
 pub use discovery::{DiscoveryKey, DiscoverySecret, NotADiscoveryKey};
-pub use keystore::{Keystore, KeystoreError, key_directory, lock_file, state_directory};
+pub use keystore::{Keystore, KeystoreError, forget_introduction_points, key_directory, lock_file, state_directory};
 pub use moved::{MovedError, Notice};
+pub use private_file::FileError;
 pub use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
 pub use service_key::{ServiceKey, ServiceKeyError};
@@ -56,6 +58,9 @@ pub enum TorError {
     /// Another process uses the same state directory.
     #[error("another process uses the state directory {}: stop it first, or give this one another --state-dir", .0.display())]
     InUse(PathBuf),
+    /// A file cannot be used; the text says what to do.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// There is no runtime for the Tor client.
     #[error("the Tor client cannot use this async runtime: {0}")]
     Runtime(#[source] std::io::Error),
@@ -74,6 +79,9 @@ impl TorError {
     pub fn from_arti(action: &'static str, state_dir: &Path, error: arti_client::Error) -> Self {
         if let Some(refusal) = refused_path(&error) {
             return refusal;
+        }
+        if let Some(refusal) = system_error(&error, state_dir) {
+            return refusal.into();
         }
         match error.kind() {
             ErrorKind::LocalResourceAlreadyInUse => Self::InUse(state_dir.to_path_buf()),
@@ -154,6 +162,7 @@ pub fn make_directories(config: &TorClientConfig, state_dir: &Path) -> Result<()
     for name in ["state", "cache"] {
         config.fs_mistrust().make_directory(directory(state_dir, name)?).map_err(|error| {
             refused_path(&error)
+                .or_else(|| system_error(&error, state_dir).map(TorError::File))
                 .unwrap_or_else(|| TorError::Path { path: state_dir.to_path_buf(), why: causes(&error) })
         })?;
     }
@@ -215,6 +224,21 @@ fn refused_path(error: &(dyn Error + 'static)) -> Option<TorError> {
         }
     }
     None
+}
+
+/// What the operating system refuses, if that is somewhere in the chain of causes, and the operator can mend it: no
+/// permission, no room, nothing may be written. `path`: where it was tried.
+pub fn system_error(error: &(dyn Error + 'static), path: &Path) -> Option<FileError> {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    let mut kinds = chain.filter_map(|error| {
+        let plain = error.downcast_ref::<std::io::Error>();
+        plain.or_else(|| error.downcast_ref::<Arc<std::io::Error>>().map(|shared| &**shared)).map(std::io::Error::kind)
+    });
+    let mendable = |kind: &std::io::ErrorKind| {
+        use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(kind, PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+    };
+    kinds.find(mendable).map(|kind| FileError::of("use", path)(kind.into()))
 }
 
 /// An error and its causes on one line: Arti's own texts say only the outermost.

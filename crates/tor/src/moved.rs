@@ -1,8 +1,7 @@
-//! The notice of a move: an onion service's old key says which address follows it. Whoever knows the old address can check
-//! it, since the address is the public key.
+//! The notice of a move: an onion service's old key says which address follows it. Whoever knows
+//! the old address can check it, since the address is the public key.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tor_hscrypto::pk::HsId;
 
 use super::ServiceKey;
+use super::private_file::{self, FileError};
 use super::service_key::written;
 use ephemeral_core::protocol::WallTime;
 
@@ -40,9 +40,9 @@ pub enum MovedError {
     /// Somebody else made it, or it was changed.
     #[error("the signature in the notice is not that of the old address: do not follow it")]
     Signature,
-    /// The file cannot be read.
-    #[error("it cannot be read: {0}")]
-    Io(#[from] std::io::Error),
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// A notice whose signature is right.
@@ -120,13 +120,37 @@ impl Notice {
     /// # Errors
     /// [`MovedError`] if any of them is not to be believed.
     pub fn read_file(path: &Path) -> Result<Vec<Self>, MovedError> {
-        let mut text = String::new();
-        match File::open(path) {
-            Ok(file) => file.take(Self::MOST_BYTES as u64 + 1).read_to_string(&mut text)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
-        };
-        Self::read(&text)
+        match private_file::read_text(path, Self::MOST_BYTES) {
+            Ok(text) => Self::read(&text),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => Err(MovedError::TooMuch),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Finishes a change of the file that was interrupted between the new key and its notice: a
+    /// notice that was staged, and whose last one leads to `address`, the service's own, becomes
+    /// the file. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`MovedError`] if it cannot be put in place. A staged file that is not to be believed is
+    /// left alone.
+    pub fn adopt(path: &Path, address: &str) -> Result<bool, MovedError> {
+        let staged = private_file::staged(path);
+        let leads_here = |notices: &[Self]| notices.last().is_some_and(|notice| notice.to == address);
+        if !Self::read_file(&staged).is_ok_and(|notices| leads_here(&notices)) {
+            return Ok(false);
+        }
+        private_file::put_in_place(&staged, path)?;
+        Ok(true)
+    }
+
+    /// Returns the time for a notice that follows these: now, or just after the latest, whatever
+    /// the clock did since.
+    #[must_use]
+    pub fn time_after(notices: &[Self], now: WallTime) -> WallTime {
+        let latest = notices.iter().map(|notice| notice.when).max();
+        latest.map_or(now, |latest| now.max(latest.plus(1)))
     }
 
     /// A list of them, as [`read`](Self::read) reads it, with a line for each.
@@ -154,8 +178,9 @@ impl Notice {
         self.when
     }
 
-    /// The moves that lead on from an address, in their order. Each is later than the one before, so that a service
-    /// which has returned to an earlier address is found, and the way always ends.
+    /// The moves that lead on from an address, in their order. Each is later than the one before,
+    /// so that a service which has returned to an earlier address is found, and the way always
+    /// ends.
     #[must_use]
     pub fn way<'a>(notices: &'a [Self], address: &str) -> Vec<&'a Self> {
         let mut way: Vec<&Self> = Vec::new();
@@ -200,8 +225,8 @@ fn signed(from: &str, to: &str, at: &str) -> Vec<u8> {
     [DOMAIN, from.as_bytes(), to.as_bytes(), at.as_bytes()].join(&0)
 }
 
-/// The service with this name, if it is written as services are: no subdomain, lower case. Then there is one text for
-/// each, which is what the signature is over.
+/// The service with this name, if it is written as services are: no subdomain, lower case. Then
+/// there is one text for each, which is what the signature is over.
 fn service(address: &str) -> Option<HsId> {
     let id: HsId = address.parse().ok()?;
     (written(id) == address).then_some(id)
@@ -280,6 +305,33 @@ mod tests {
         assert!(says(&text.replace("\"from\"", "\"from\":\"x\",\"from\"")).contains("duplicate"));
         assert!(says(&format!("{text}{}", " ".repeat(Notice::MOST_BYTES))).contains("more than"));
         assert!(matches!(Notice::sign(&old, old.address(), WallTime(7)), Err(MovedError::Nowhere)));
+    }
+
+    #[test]
+    fn a_notice_follows_in_time_whatever_the_clock_did() {
+        let (a, b, c) = (key(), key(), key());
+        let ahead = moved(&a, &b, 2_000_000);
+        let now = Notice::time_after(std::slice::from_ref(&ahead), WallTime(1_000_000));
+        let right = Notice::sign(&b, c.address(), now).unwrap();
+        let notices = [ahead, right];
+        assert_eq!(Notice::way(&notices, a.address()).last().unwrap().to(), c.address());
+        assert_eq!(Notice::time_after(&notices, WallTime(3_000_000)), WallTime(3_000_000));
+        assert_eq!(Notice::time_after(&[], WallTime(7)), WallTime(7));
+    }
+
+    #[test]
+    fn a_staged_notice_is_adopted_where_its_key_came_into_force_and_nowhere_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(Notice::FILE);
+        let (old, new) = (key(), key());
+        assert!(!Notice::adopt(&path, new.address()).unwrap(), "there is none");
+        private_file::stage(&path, Notice::write(&[moved(&old, &new, 7)]).as_bytes()).unwrap();
+        assert!(!Notice::adopt(&path, old.address()).unwrap(), "the old key is still in force");
+        assert!(Notice::adopt(&path, new.address()).unwrap());
+        assert_eq!(Notice::read_file(&path).unwrap().len(), 1);
+        std::fs::write(private_file::staged(&path), "half a not").unwrap();
+        assert!(!Notice::adopt(&path, new.address()).unwrap());
+        assert_eq!(Notice::read_file(&path).unwrap().len(), 1);
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! The times of the dead-man switch, kept in the state directory: two of them, and nothing else.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::erase::CHECK_IN;
 use ephemeral_core::dead_man::{Marks, Moment};
+use ephemeral_tor::private_file::{self, FileError};
 
 /// Between two writes, at least: a program that asks for the figures every second is no reason to write every second.
 const OFTEN_MS: u64 = 60 * 1000;
@@ -29,7 +28,7 @@ impl MarksFile {
             Ok(marks) => Some(marks),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {
-                tracing::error!("{}: {error}. The dead-man switch begins anew", path.display());
+                tracing::error!("{error}. The dead-man switch begins anew");
                 None
             }
         };
@@ -47,30 +46,24 @@ impl MarksFile {
         self.written_ms = Some(now.running_ms);
         match write(&self.path, &marks.write()) {
             Ok(()) => self.marks = Some(marks),
-            Err(error) => tracing::error!(
-                "{} cannot be written: {error}. After a restart, the dead-man switch counts from an earlier check-in",
-                self.path.display()
-            ),
+            Err(error) => {
+                tracing::error!("{error}. After a restart, the dead-man switch counts from an earlier check-in",)
+            }
         }
     }
 }
 
-fn read(path: &Path) -> io::Result<Marks> {
-    let mut text = String::new();
-    File::open(path)?.take(Marks::BYTES as u64 + 1).read_to_string(&mut text)?;
-    Marks::read(&text).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "these are not the times of a check-in"))
+fn read(path: &Path) -> Result<Marks, FileError> {
+    let text = private_file::read_text(path, Marks::BYTES)?;
+    let wrong = || io::Error::new(ErrorKind::InvalidData, "these are not the times of a check-in");
+    Marks::read(&text).ok_or_else(|| FileError::of("read", path)(wrong()))
 }
 
-/// A new file with its name, so that it is never half one.
-fn write(path: &Path, text: &str) -> io::Result<()> {
+fn write(path: &Path, text: &str) -> Result<(), FileError> {
     if let Some(directory) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        private_file::create_directory(directory)?;
     }
-    let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
+    private_file::replace(path, text.as_bytes())
 }
 
 #[cfg(test)]
@@ -109,7 +102,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_as_if_there_were_none() {
         let directory = tempfile::tempdir().expect("a directory");
-        fs::write(directory.path().join(CHECK_IN), "yesterday").expect("to write");
+        std::fs::write(directory.path().join(CHECK_IN), "yesterday").expect("to write");
         assert_eq!(MarksFile::open(directory.path()).1, None);
     }
 }

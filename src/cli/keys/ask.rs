@@ -1,7 +1,7 @@
 //! What a person is asked: for a passphrase, and whether what cannot be undone is meant. A script is never asked: without
 //! a terminal it has to say so with a flag or a file.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use age::secrecy::{ExposeSecret as _, SecretString};
 use clap::Args;
 use zeroize::Zeroize as _;
 
-use super::{KeysError, files};
+use super::KeysError;
+use ephemeral_tor::private_file;
 
 /// Characters of a new passphrase, at least.
 const SHORTEST: usize = 8;
@@ -79,12 +80,17 @@ fn read(path: &Path) -> Result<SecretString, KeysError> {
     {
         return Err(refused("can be read by others: run `chmod 600` on it"));
     }
-    let bytes = files::read(path, MOST_BYTES)?;
+    let bytes = match private_file::read(path, MOST_BYTES) {
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            return Err(refused("is no file with a passphrase: too long, or not UTF-8"));
+        }
+        bytes => bytes?,
+    };
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match std::str::from_utf8(line) {
         Ok("") => Err(refused("is empty, or its first line is")),
-        Ok(line) if bytes.len() <= MOST_BYTES => Ok(SecretString::from(line)),
+        Ok(line) => Ok(SecretString::from(line)),
         _ => Err(refused("is no file with a passphrase: too long, or not UTF-8")),
     }
 }

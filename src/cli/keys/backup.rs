@@ -3,14 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 
+use age::armor::ArmoredReader;
 use age::secrecy::SecretString;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::rotate::{read_notices, write_notices};
-use super::{Consent, KeysError, Place, files};
+use super::{Consent, KeysError, Place, complain, files};
+use crate::transport::onion_service::clients;
+use ephemeral_tor::private_file::{self, FileError};
 use ephemeral_tor::{MovedError, Notice, ServiceKey, ServiceKeyError};
 
 /// Bytes of a backup, at most.
@@ -18,9 +22,6 @@ pub(super) const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Clients in one, at most, and bytes of the key of each.
 const MOST_CLIENTS: usize = 10_000;
 const CLIENT_BYTES: usize = 256;
-/// Where the keys of the clients are that may find the service (restricted discovery), below the state directory.
-const CLIENTS: &str = "clients";
-const CLIENT_SUFFIX: &str = ".auth";
 /// The layout of what is encrypted.
 const VERSION: u32 = 1;
 /// scrypt's cost, 2^18 as the age program has it: 256 MiB of memory, which also the smallest machine has that the
@@ -77,7 +78,7 @@ pub(super) fn seal(place: &Place<'_>, key: &ServiceKey, passphrase: SecretString
         nickname: place.nickname.to_owned(),
         address: key.address().to_owned(),
         key: BASE64URL_NOPAD.encode(key.expanded()),
-        clients: clients(place)?,
+        clients: clients_of(place)?,
         moved: Some(read_notices(place)?).filter(|notices| !notices.is_empty()).map(|notices| Notice::write(&notices)),
     };
     let room = 4096 + 2 * Notice::MOST_BYTES + contents.clients.len() * 4 * CLIENT_BYTES;
@@ -97,7 +98,11 @@ pub(super) fn open(sealed: &[u8], passphrase: SecretString) -> Result<Contents, 
     }
     let mut identity = age::scrypt::Identity::new(passphrase);
     identity.set_max_work_factor(MOST_WORK);
-    let json = age::decrypt(&identity, sealed).map(Zeroizing::new).map_err(|error| match error {
+    // Also one that went through `age -a`, to be printed or sent.
+    let mut binary = Vec::with_capacity(sealed.len());
+    let armored = ArmoredReader::new(sealed);
+    armored.take(MOST_BYTES as u64).read_to_end(&mut binary).map_err(|error| BackupError::Age(error.to_string()))?;
+    let json = age::decrypt(&identity, &binary).map(Zeroizing::new).map_err(|error| match error {
         age::DecryptError::DecryptionFailed | age::DecryptError::KeyDecryptionFailed => BackupError::Passphrase,
         error => BackupError::Age(error.to_string()),
     })?;
@@ -109,7 +114,7 @@ pub(super) fn open(sealed: &[u8], passphrase: SecretString) -> Result<Contents, 
     if contents.version != VERSION {
         return Err(BackupError::Version(contents.version));
     }
-    let sound = |(name, key): (&String, &String)| is_client_name(name) && key.len() <= CLIENT_BYTES;
+    let sound = |(name, key): (&String, &String)| is_file_name(name) && key.len() <= CLIENT_BYTES;
     if contents.clients.len() > MOST_CLIENTS || !contents.clients.iter().all(sound) {
         return Err(BackupError::Contents("its clients have names or keys that cannot be".into()));
     }
@@ -137,10 +142,13 @@ impl Contents {
     /// Puts back what is there beside the key. What is there already and is another is not overwritten.
     pub(super) fn restore_rest(&self, place: &Place<'_>, consent: Consent) -> Result<(), KeysError> {
         if !self.clients.is_empty() {
-            let directory = place.state_dir.join(CLIENTS);
-            files::private_directory(&directory)?;
+            let directory = clients::directory(place.state_dir);
+            private_file::create_directory(&directory)?;
             for (name, key) in &self.clients {
-                let path = directory.join(format!("{name}{CLIENT_SUFFIX}"));
+                if !is_usable(name) {
+                    continue;
+                }
+                let path = directory.join(format!("{name}{}", clients::EXTENSION));
                 if fs::read(&path).is_ok_and(|there| there == key.as_bytes()) {
                     continue;
                 }
@@ -158,34 +166,41 @@ impl Contents {
     }
 }
 
-fn clients(place: &Place<'_>) -> Result<BTreeMap<String, String>, KeysError> {
-    let directory = place.state_dir.join(CLIENTS);
-    let io = |source| KeysError::Io { path: directory.clone(), source };
+fn clients_of(place: &Place<'_>) -> Result<BTreeMap<String, String>, KeysError> {
+    let directory = clients::directory(place.state_dir);
+    let io = |source| FileError::of("read", &directory)(source);
     let entries = match fs::read_dir(&directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        entries => entries.map_err(io)?,
+        entries => entries.map_err(&io)?,
     };
-    let mut clients = BTreeMap::new();
+    let mut found = BTreeMap::new();
     for entry in entries {
-        let path = entry.map_err(io)?.path();
-        let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(CLIENT_SUFFIX));
-        let Some(name) = name.filter(|name| is_client_name(name)) else { continue };
-        let key = files::read(&path, CLIENT_BYTES)?;
-        let text = std::str::from_utf8(&key).ok().filter(|text| text.len() <= CLIENT_BYTES);
-        let source = || std::io::Error::other("this is not the key of a client");
-        let text = text.ok_or_else(|| KeysError::Io { path: path.clone(), source: source() })?;
-        clients.insert(name.to_owned(), text.to_owned());
-        if clients.len() > MOST_CLIENTS {
-            return Err(io(std::io::Error::other(format!("more than {MOST_CLIENTS} clients"))));
+        let path = entry.map_err(&io)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(clients::EXTENSION));
+        let Some(name) = name.filter(|name| is_usable(name)) else { continue };
+        found.insert(name.to_owned(), private_file::read_text(&path, CLIENT_BYTES)?.to_string());
+        if found.len() > MOST_CLIENTS {
+            return Err(io(std::io::Error::other(format!("more than {MOST_CLIENTS} clients"))).into());
         }
     }
-    Ok(clients)
+    Ok(found)
 }
 
-/// The name becomes that of a file.
-fn is_client_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    (1..=64).contains(&name.len()) && name.bytes().all(plain) && !name.starts_with('.')
+/// Whether the service takes a client of that name. One that it does not is named, and left out.
+fn is_usable(name: &str) -> bool {
+    let usable = clients::is_name(name);
+    if !usable {
+        complain(format_args!(
+            "the client {name:?} is left out, as the service does: {}",
+            clients::ClientsError::Name(name.to_owned())
+        ));
+    }
+    usable
+}
+
+/// The name becomes that of a file: what could be one elsewhere is no backup of this program's.
+fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0'])
 }
 
 #[cfg(test)]
@@ -213,6 +228,19 @@ mod tests {
         let key = ServiceKey::generate().unwrap();
         let contents = opened(&json(&key).to_string()).unwrap();
         assert_eq!((contents.key().unwrap().address(), contents.nickname()), (key.address(), "n"));
+    }
+
+    #[test]
+    fn a_backup_that_went_through_armor_is_read() {
+        use std::io::Write as _;
+        let key = ServiceKey::generate().unwrap();
+        let binary = sealed(&json(&key).to_string(), "correct horse");
+        let mut armored = age::armor::ArmoredWriter::wrap_output(Vec::new(), age::armor::Format::AsciiArmor).unwrap();
+        armored.write_all(&binary).unwrap();
+        let armored = armored.finish().unwrap();
+        assert!(armored.starts_with(b"-----BEGIN AGE"));
+        let contents = open(&armored, SecretString::from("correct horse")).unwrap();
+        assert_eq!(contents.key().unwrap().address(), key.address());
     }
 
     #[test]

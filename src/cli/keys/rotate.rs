@@ -1,8 +1,12 @@
 //! A new key, and the notice with which the old one says so.
 
-use super::{KeysError, Place, ask, complain, files};
+use std::path::Path;
+
+use super::{KeysError, Place, ask, complain};
 use crate::clock::Clock;
-use ephemeral_tor::{Notice, ServiceKey};
+use crate::transport::onion_service;
+use ephemeral_tor::private_file;
+use ephemeral_tor::{Keystore, Notice, ServiceKey};
 
 /// Exchanges the key. Returns the new address.
 pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<String, KeysError> {
@@ -18,8 +22,11 @@ pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<Stri
 
     let new = ServiceKey::generate().map_err(KeysError::Random)?;
     let path = place.state_dir.join(Notice::FILE);
-    let notice = Notice::sign(&old, new.address(), Clock::System.wall())
-        .map_err(|source| KeysError::Moved { path: path.clone(), source })?;
+    // A notice counts only if it is later than the one before, and the clock may have been wrong
+    // then.
+    let at = Notice::time_after(&notices, Clock::System.wall());
+    let notice =
+        Notice::sign(&old, new.address(), at).map_err(|source| KeysError::Moved { path: path.clone(), source })?;
     // One that was signed when this was tried before, and that leads to a key which was never used.
     notices.retain(|earlier| earlier.from() != notice.from());
     notices.push(notice);
@@ -28,10 +35,11 @@ pub(super) fn run(place: &Place<'_>, forget_old: bool, yes: bool) -> Result<Stri
     if !forget_old {
         place.retire(&old)?;
     }
-    // The notice can only be made while the old key is there, and is only true when the new one is in its place.
-    let staged = files::stage(&path, Notice::write(&notices).as_bytes())?;
+    // The notice can only be made while the old key is there, and is only true when the new one is
+    // in its place.
+    let staged = private_file::stage(&path, Notice::write(&notices).as_bytes())?;
     store.replace(&new)?;
-    files::put_in_place(&staged, &path)?;
+    private_file::put_in_place(&staged, &path)?;
     complain(format_args!(
         "the notice of the move is {}: publish it where people look for the server; `ephemeral moved FILE` checks and \
          follows it",
@@ -46,5 +54,21 @@ pub(super) fn read_notices(place: &Place<'_>) -> Result<Vec<Notice>, KeysError> 
 }
 
 pub(super) fn write_notices(place: &Place<'_>, notices: &[Notice]) -> Result<(), KeysError> {
-    files::replace(&place.state_dir.join(Notice::FILE), Notice::write(notices).as_bytes())
+    let path = place.state_dir.join(Notice::FILE);
+    Ok(private_file::replace(&path, Notice::write(notices).as_bytes())?)
+}
+
+/// Finishes a rotation that was killed after the new key was in its place, and before its notice
+/// was. Whatever goes wrong with it keeps nobody from anything.
+pub(super) fn finish_interrupted(state_dir: &Path, onion: &onion_service::Config) {
+    let finished =
+        Keystore::open(&onion.tor, state_dir, &onion.nickname).and_then(|store| store.finish_move(state_dir));
+    match finished {
+        Ok(true) => complain(format_args!(
+            "an interrupted `keys rotate` is finished: the notice of the move is {}",
+            state_dir.join(Notice::FILE).display()
+        )),
+        Ok(false) => {}
+        Err(error) => complain(format_args!("an interrupted `keys rotate` is not finished: {error}")),
+    }
 }

@@ -8,11 +8,12 @@ fn off_loopback_it_listens_only_with_tls_or_where_plaintext_was_accepted() {
     let (_directory, files) = issued();
     let tls = format!("[clearnet]\ntls_cert = {:?}\ntls_key = {:?}", path(&files.cert), path(&files.key));
     let flags = |address: &str| Flags { clearnet: Some(address.into()), ..Flags::default() };
+    let without_tor = |address: &str| Flags { no_tor: true, ..flags(address) };
     for address in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80", "[::ffff:192.0.2.1]:80"] {
         let problem = load("", &[], flags(address)).expect_err(address);
         assert!(problem.starts_with(&format!("--clearnet {address}: off loopback without TLS")), "{problem}");
-        assert!(load("[clearnet]\nallow_plaintext = true", &[], flags(address)).is_ok(), "{address}");
-        assert!(load(&tls, &[], flags(address)).is_ok(), "{address}");
+        assert!(load("[clearnet]\nallow_plaintext = true", &[], without_tor(address)).is_ok(), "{address}");
+        assert!(load(&tls, &[], without_tor(address)).is_ok(), "{address}");
     }
     for address in ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
         assert!(load("", &[], flags(address)).is_ok(), "{address}");

@@ -11,6 +11,7 @@ const CERTIFICATE: &str = "config.certificate";
 const STORE: &str = "config.memory";
 const LIMITS: &str = "config.limits";
 const STATS: &str = "config.statistics";
+const LOCATION: &str = "config.location";
 const VANGUARDS: &str = "config.vanguards";
 const LOG: &str = "config.log";
 
@@ -183,6 +184,18 @@ pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
             Severity::Warning,
             STATS,
             "whoever can connect to [metrics] listen sees the statistics",
+            why,
+            remedy,
+        ));
+    }
+    if settings.location_is_public {
+        let why =
+            "whoever finds the TCP listener can prove that it is the same server, and knows where the onion service is";
+        let remedy = "listen on loopback only, or run a second server for TCP, on another machine";
+        findings.push(Finding::new(
+            Severity::Warning,
+            LOCATION,
+            "a TCP listener off loopback stands beside the onion service",
             why,
             remedy,
         ));

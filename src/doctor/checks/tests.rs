@@ -61,6 +61,7 @@ fn good() -> Facts {
             auth_timeout_s: 10,
             vanguards_lite: false,
             metrics_off_loopback: false,
+            location_is_public: false,
             log_filter: "info".into(),
             file_limit: Some(1 << 20),
         },

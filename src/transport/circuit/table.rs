@@ -1,11 +1,17 @@
-//! Which circuit has to go when there are too many. There are no addresses to tell a flooder from the others: what tells
-//! them apart is that a good client proves who it is within seconds. So a circuit is a *newcomer* until it carries an
-//! authenticated session, and *established* while it does.
+//! Which circuit has to go when there are too many. There are no addresses to tell a flooder from
+//! the others: what tells them apart is that a good client proves who it is within seconds. So a
+//! circuit is a *newcomer* until it carries an authenticated session, and *established* while it
+//! does.
 //!
-//! - A newcomer that finds no room takes the place of the oldest newcomer. Whoever needs two seconds to authenticate is
-//!   safe unless the places of all newcomers are taken within these two seconds.
-//! - An established circuit keeps its place.
-//! - Neither kind can have all the places: newcomers leave some to the established, and the other way round.
+//! - A newcomer that finds no room takes the place of the oldest newcomer. Whoever needs two
+//!   seconds to authenticate is safe unless the places of all newcomers are taken within these two
+//!   seconds.
+//! - An established circuit keeps its place, whoever else comes. So a session may only begin where
+//!   there is room for it.
+//! - Neither kind can have all the places: newcomers leave some to the established, and the other
+//!   way round.
+//! - Keys are free, so a third of the established places is kept for those whom the store knows:
+//!   throw-away keys cannot take them by their number.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,15 +23,18 @@ pub(in crate::transport) struct CircuitBounds {
     pub(in crate::transport) all: usize,
     pub(in crate::transport) newcomers: usize,
     pub(in crate::transport) established: usize,
+    /// Established circuits whose first session was that of a stranger.
+    pub(in crate::transport) strangers: usize,
     /// Newcomers whose circuit is still being built.
     pub(in crate::transport) building: usize,
 }
 
 impl CircuitBounds {
-    /// Each kind may have three quarters, but not all.
+    /// Each kind may have three quarters, but not all; strangers, two thirds of the established.
     pub(in crate::transport) fn of(circuits: usize) -> Self {
         let share = (circuits - circuits / 4).clamp(1, circuits.saturating_sub(1).max(1));
-        Self { all: circuits, newcomers: share, established: share, building: share.div_ceil(2) }
+        let strangers = (share - share / 3).max(1);
+        Self { all: circuits, newcomers: share, established: share, strangers, building: share.div_ceil(2) }
     }
 }
 
@@ -33,21 +42,28 @@ impl CircuitBounds {
 pub(super) struct CircuitTable {
     bounds: CircuitBounds,
     circuits: HashMap<u64, Circuit>,
-    /// The newcomers' numbers by their places in the line: the oldest is the first.
+    /// The newcomers' numbers by their places in the line: the oldest is the first. None of them
+    /// carries a session.
     line: BTreeMap<u64, u64>,
     /// The places of those that are being built.
     building: BTreeSet<u64>,
-    /// Circuits in no place of the line.
     established: usize,
+    /// Those of the established that a stranger has made so.
+    strangers: usize,
     next_place: u64,
 }
 
 struct Circuit {
     closed: CancellationToken,
-    /// Authenticated sessions on it.
-    sessions: u32,
-    /// `None`: established.
-    place: Option<u64>,
+    rank: Rank,
+}
+
+/// What keeps a circuit its place.
+enum Rank {
+    /// Nothing but its age.
+    Newcomer { place: u64 },
+    /// As many sessions.
+    Established { sessions: u32, stranger: bool },
 }
 
 /// What becomes of a new circuit.
@@ -71,6 +87,7 @@ impl CircuitTable {
             line: BTreeMap::new(),
             building: BTreeSet::new(),
             established: 0,
+            strangers: 0,
             next_place: 0,
         }
     }
@@ -83,15 +100,15 @@ impl CircuitTable {
         self.established
     }
 
-    /// A new circuit, which is about to be built.
+    /// Decides about a new circuit, which is about to be built.
     pub(super) fn admit(&mut self, number: u64) -> CircuitDecision {
         let over_bound = self.line.len() >= self.bounds.newcomers || self.circuits.len() >= self.bounds.all;
         let victim = if self.building.len() >= self.bounds.building {
             // A rendezvous point that does not answer must not hold up who names one that does.
             self.building.first().copied()
         } else if over_bound {
-            match self.last_in_rank() {
-                Some(place) => Some(place),
+            match self.line.first_key_value() {
+                Some((place, _)) => Some(*place),
                 None => return CircuitDecision::Full,
             }
         } else {
@@ -104,70 +121,55 @@ impl CircuitTable {
         let closed = CancellationToken::new();
         let place = self.enter_line(number);
         self.building.insert(place);
-        self.circuits.insert(number, Circuit { closed: closed.clone(), sessions: 0, place: Some(place) });
+        self.circuits.insert(number, Circuit { closed: closed.clone(), rank: Rank::Newcomer { place } });
         CircuitDecision::Admitted { closed, evicted }
     }
 
     pub(super) fn built(&mut self, number: u64) {
-        if let Some(place) = self.circuits.get(&number).and_then(|circuit| circuit.place) {
-            self.building.remove(&place);
+        if let Some(Rank::Newcomer { place }) = self.circuits.get(&number).map(|circuit| &circuit.rank) {
+            self.building.remove(place);
         }
     }
 
-    /// The circuit is gone. One that was pushed out has left before.
+    /// Forgets a circuit that is gone. One that was pushed out has left before.
     pub(super) fn leave(&mut self, number: u64) {
-        if self.remove(number).is_some_and(|circuit| circuit.place.is_none()) {
-            self.promote_next();
+        self.remove(number);
+    }
+
+    /// Begins a session on a circuit, if there is room: for one more session of an established
+    /// circuit there always is. False: there is none, or the circuit is gone.
+    pub(super) fn session_begins(&mut self, number: u64, stranger: bool) -> bool {
+        let full = self.established >= self.bounds.established;
+        let full = full || (stranger && self.strangers >= self.bounds.strangers);
+        let Some(circuit) = self.circuits.get_mut(&number) else { return false };
+        match &mut circuit.rank {
+            Rank::Established { sessions, .. } => *sessions = sessions.saturating_add(1),
+            Rank::Newcomer { .. } if full => return false,
+            Rank::Newcomer { place } => {
+                self.line.remove(place);
+                self.building.remove(place);
+                circuit.rank = Rank::Established { sessions: 1, stranger };
+                self.established += 1;
+                self.strangers += usize::from(stranger);
+            }
         }
+        true
     }
 
-    pub(super) fn session_begins(&mut self, number: u64) {
-        let Some(circuit) = self.circuits.get_mut(&number) else { return };
-        circuit.sessions = circuit.sessions.saturating_add(1);
-        self.promote(number);
-    }
-
-    /// Without a session it is a newcomer again, and the youngest of them.
+    /// Ends a session. A circuit without one is a newcomer again, and the youngest of them.
     pub(super) fn session_ends(&mut self, number: u64) {
         let Some(circuit) = self.circuits.get_mut(&number) else { return };
-        circuit.sessions = circuit.sessions.saturating_sub(1);
-        if circuit.sessions > 0 || circuit.place.is_some() {
+        let Rank::Established { sessions, stranger } = &mut circuit.rank else { return };
+        *sessions = sessions.saturating_sub(1);
+        if *sessions > 0 {
             return;
-        }
-        let place = self.enter_line(number);
-        if let Some(circuit) = self.circuits.get_mut(&number) {
-            circuit.place = Some(place);
         }
         self.established -= 1;
-        self.promote_next();
-    }
-
-    /// Makes a circuit established, if there is room among them.
-    fn promote(&mut self, number: u64) {
-        if self.established >= self.bounds.established {
-            return;
-        }
-        let Some(circuit) = self.circuits.get_mut(&number) else { return };
-        if let Some(place) = circuit.place.take() {
-            self.line.remove(&place);
-            self.building.remove(&place);
-            self.established += 1;
-        }
-    }
-
-    /// There is room among the established: for the first in the line that carries a session, if one does.
-    fn promote_next(&mut self) {
-        let has_session = |number: &&u64| self.circuits.get(*number).is_some_and(|circuit| circuit.sessions > 0);
-        if let Some(number) = self.line.values().find(has_session).copied() {
-            self.promote(number);
-        }
-    }
-
-    /// The oldest newcomer; one that carries a session all the same (there are too many of these) comes last.
-    fn last_in_rank(&self) -> Option<u64> {
-        let is_idle = |number: &u64| self.circuits.get(number).is_none_or(|circuit| circuit.sessions == 0);
-        let idle = self.line.iter().find(|(_, number)| is_idle(number));
-        idle.or_else(|| self.line.first_key_value()).map(|(place, _)| *place)
+        self.strangers -= usize::from(*stranger);
+        let place = self.next_place;
+        self.next_place += 1;
+        circuit.rank = Rank::Newcomer { place };
+        self.line.insert(place, number);
     }
 
     fn enter_line(&mut self, number: u64) -> u64 {
@@ -179,12 +181,15 @@ impl CircuitTable {
 
     fn remove(&mut self, number: u64) -> Option<Circuit> {
         let circuit = self.circuits.remove(&number)?;
-        match circuit.place {
-            Some(place) => {
+        match circuit.rank {
+            Rank::Newcomer { place } => {
                 self.line.remove(&place);
                 self.building.remove(&place);
             }
-            None => self.established -= 1,
+            Rank::Established { stranger, .. } => {
+                self.established -= 1;
+                self.strangers -= usize::from(stranger);
+            }
         }
         Some(circuit)
     }

@@ -4,7 +4,7 @@
 
 use super::*;
 
-const BOUNDS: CircuitBounds = CircuitBounds { all: 8, newcomers: 6, established: 6, building: 4 };
+const BOUNDS: CircuitBounds = CircuitBounds { all: 8, newcomers: 6, established: 6, strangers: 4, building: 4 };
 
 /// A registry, and what it has said of refusals.
 struct Rig {
@@ -65,7 +65,7 @@ fn at_the_bound_the_oldest_newcomer_makes_room_for_the_next() {
 fn no_flood_of_newcomers_closes_a_circuit_that_carries_a_session() {
     let mut rig = Rig::new(BOUNDS);
     let good = rig.circuit();
-    let session = good.handle().established();
+    let session = good.handle().establish(true).unwrap();
     let flood: Vec<_> = (0..1000).map(|_| rig.circuit()).collect();
     assert!(!good.handle().is_closed());
     assert_eq!(closed(&flood).iter().filter(|closed| !**closed).count(), BOUNDS.newcomers);
@@ -84,43 +84,90 @@ fn a_good_client_gets_in_and_stays_while_the_flood_goes_on() {
     let _flood: Vec<_> = (0..100).map(|_| rig.circuit()).collect();
     let good = rig.circuit();
     let _meanwhile: Vec<_> = (0..BOUNDS.newcomers - 1).map(|_| rig.circuit()).collect();
-    let _session = good.handle().established();
+    let _session = good.handle().establish(true).unwrap();
     let _afterwards: Vec<_> = (0..100).map(|_| rig.circuit()).collect();
     assert!(!good.handle().is_closed());
 }
 
 #[test]
-fn circuits_with_sessions_cannot_take_the_newcomers_places() {
+fn no_circuit_that_carries_a_session_is_ever_closed_for_another() {
     let mut rig = Rig::new(BOUNDS);
     let mut good = Vec::new();
     for _ in 0..BOUNDS.established {
         let slot = rig.circuit();
-        good.push((slot.handle().established(), slot));
+        good.push((slot.handle().establish(false).unwrap(), slot));
     }
     assert_eq!(rig.figures(), (6, 6));
     let more = [rig.circuit(), rig.circuit()];
-    let _sessions: Vec<_> = more.iter().map(|slot| slot.handle().established()).collect();
-    assert_eq!(rig.figures(), (8, 6), "these are not safe");
-    let newcomer = rig.circuit();
-    assert_eq!(closed(&more), [true, false]);
-    let _next = rig.circuit();
-    assert!(newcomer.handle().is_closed(), "but come after those without a session");
-    assert!(good.iter().all(|(_, slot)| !slot.handle().is_closed()));
+    let refused: Vec<_> = more.iter().map(|slot| slot.handle().establish(false).is_none()).collect();
+    assert_eq!(refused, [true, true], "these would take the newcomers' places: their sessions do not begin");
+    assert_eq!(rig.said(), [(CircuitRefused::Full, 7), (CircuitRefused::Full, 8)]);
+    let _flood: Vec<_> = (0..100).map(|_| rig.circuit()).collect();
+    assert_eq!(closed(&more), [true, true]);
+    assert!(good.iter().all(|(_, slot)| !slot.handle().is_closed()), "not one of the sessions had to go");
 
     drop(good.pop());
-    let _fill: Vec<_> = (0..20).map(|_| rig.circuit()).collect();
-    assert_eq!(closed(&more), [true, false], "a place among the safe ones has gone to it");
-    assert_eq!(rig.figures().1, 6);
+    let next = rig.circuit();
+    assert!(next.handle().establish(false).is_some(), "a place has become free");
+}
+
+#[test]
+fn throw_away_keys_leave_places_to_those_whom_the_store_knows() {
+    let mut rig = Rig::new(BOUNDS);
+    let mut strangers = Vec::new();
+    for _ in 0..BOUNDS.strangers {
+        let slot = rig.circuit();
+        strangers.push((slot.handle().establish(true).unwrap(), slot));
+    }
+    let stranger = rig.circuit();
+    assert!(stranger.handle().establish(true).is_none());
+    let _friends: Vec<_> = (BOUNDS.strangers..BOUNDS.established)
+        .map(|_| {
+            let slot = rig.circuit();
+            (slot.handle().establish(false).unwrap(), slot)
+        })
+        .collect();
+    assert_eq!(rig.figures().1, BOUNDS.established);
+    let more = strangers.first().unwrap().1.handle().establish(true);
+    assert!(more.is_some(), "a circuit that has a place may carry another session");
+    drop(more);
+    drop(strangers.pop());
+    assert!(stranger.handle().establish(true).is_some());
 }
 
 #[test]
 fn where_every_place_is_an_established_ones_a_newcomer_is_refused() {
-    let mut rig = Rig::new(CircuitBounds { all: 1, newcomers: 1, established: 1, building: 1 });
+    let mut rig = Rig::new(CircuitBounds { all: 1, newcomers: 1, established: 1, strangers: 1, building: 1 });
     let only = rig.circuit();
-    let _session = only.handle().established();
+    let _session = only.handle().establish(true).unwrap();
     assert!(rig.building().is_none());
     assert_eq!(rig.said(), [(CircuitRefused::Full, 2)]);
     assert_eq!(rig.registry.figures().refused(CircuitRefused::Full), 1);
+}
+
+#[test]
+fn circuits_that_stand_and_sessions_that_begin_are_evidence_and_those_that_fail_are_not() {
+    let mut rig = Rig::new(BOUNDS);
+    let evidence = |rig: &Rig| rig.registry.figures().evidence();
+    let building = rig.building().unwrap();
+    assert_eq!(evidence(&rig), 0);
+    building.built();
+    assert_eq!(evidence(&rig), 1);
+    let _session = building.handle().establish(true).unwrap();
+    assert_eq!(evidence(&rig), 2);
+}
+
+#[test]
+fn the_end_of_a_session_costs_no_walk_along_the_line() {
+    let circuits = 100_000;
+    let mut rig = Rig::new(CircuitBounds { building: circuits, ..CircuitBounds::of(circuits) });
+    let slots: Vec<_> = (0..circuits / 2).map(|_| rig.building().unwrap()).collect();
+    let start = std::time::Instant::now();
+    for slot in slots.iter().rev().take(2000) {
+        drop(slot.handle().establish(false).unwrap());
+    }
+    // Walking along it took 2000 times some milliseconds.
+    assert!(start.elapsed() < std::time::Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
 #[test]
@@ -136,7 +183,7 @@ fn circuits_that_are_never_built_hold_up_nobody_but_each_other() {
 fn two_sessions_of_a_circuit_count_until_both_have_ended() {
     let mut rig = Rig::new(BOUNDS);
     let good = rig.circuit();
-    let (first, second) = (good.handle().established(), good.handle().established());
+    let (first, second) = (good.handle().establish(true).unwrap(), good.handle().establish(true).unwrap());
     drop(first);
     assert_eq!(rig.figures(), (1, 1));
     drop(second);
@@ -148,7 +195,7 @@ fn a_circuit_that_was_closed_is_so_for_every_handle_and_its_session_ends_without
     let mut rig = Rig::new(BOUNDS);
     let slot = rig.circuit();
     let handle = slot.handle().clone();
-    let session = handle.established();
+    let session = handle.establish(true).unwrap();
     handle.close();
     assert!(slot.handle().is_closed());
     drop(slot);
@@ -160,12 +207,16 @@ fn a_circuit_that_was_closed_is_so_for_every_handle_and_its_session_ends_without
 #[test]
 fn each_kind_has_places_that_the_other_cannot_take() {
     for circuits in 4..2000 {
-        let CircuitBounds { all, newcomers, established, building } = CircuitBounds::of(circuits);
+        let CircuitBounds { all, newcomers, established, strangers, building } = CircuitBounds::of(circuits);
         assert_eq!(all, circuits);
         assert!(newcomers < all && established < all, "{circuits}");
+        assert!((1..=established).contains(&strangers), "{circuits}");
         assert!((1..=newcomers).contains(&building) && established >= 1, "{circuits}");
     }
-    assert_eq!(CircuitBounds::of(512), CircuitBounds { all: 512, newcomers: 384, established: 384, building: 192 });
+    assert_eq!(
+        CircuitBounds::of(512),
+        CircuitBounds { all: 512, newcomers: 384, established: 384, strangers: 256, building: 192 }
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Rendezvous circuits: each is admitted with a slot, has a number and a task, and its streams are handed on.
-//! The bounds hold for a peer that has proved nothing yet, so nothing here waits on one without a limit.
+//! Rendezvous circuits: each is admitted with a slot, has a number and a task, and its streams are
+//! handed on. The bounds hold for a peer that has proved nothing yet, so nothing here waits on one
+//! without a limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,15 +30,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// After `cancel`, what the last stream of a circuit said gets that long to arrive.
 const LINGER: Duration = Duration::from_secs(2);
-/// Streams to another port, on one circuit: with the next one it is closed.
-const WRONG_PORTS: u32 = 3;
 /// Streams over the bound, on one circuit, in its lifetime: with the next one it is closed.
 const STREAMS_OVER_BOUND: u32 = 100;
 /// That new circuits are refused, or push others out, is said that often.
 const NOTICE: Duration = Duration::from_secs(60);
 
-/// Arti closes a circuit that has that many streams open. It counts those that are being refused, too: over the real
-/// bound a stream is refused and the others live.
+/// Arti closes a circuit that has that many streams open. It counts those that are being refused,
+/// too: over the real bound a stream is refused and the others live.
 pub(super) fn hard_stream_bound(streams_per_circuit: u32) -> u32 {
     streams_per_circuit.saturating_mul(2).saturating_add(16)
 }
@@ -63,7 +62,7 @@ struct Shared {
 
 impl Circuits {
     pub(super) fn new(settings: &Config, listener: Arc<Listener>, outlets: Outlets, cancel: CancellationToken) -> Self {
-        let Outlets { incoming, circuits, on_refusal, admission, status: _ } = outlets;
+        let Outlets { incoming, circuits, on_refusal, admission, status: _, haste: _ } = outlets;
         let (port, streams) = (settings.port, settings.streams_per_circuit);
         let shared = Shared { port, streams, listener, incoming, cancel, admission };
         Self {
@@ -81,8 +80,9 @@ impl Circuits {
         Arc::clone(self.registry.figures())
     }
 
-    /// The next request that may be admitted; `None` if there are no more. What comes too fast waits in `requests` or is
-    /// dropped, see [`CircuitLimiter`]. Nothing is lost if the future is dropped.
+    /// The next request that may be admitted; `None` if there are no more. What comes too fast
+    /// waits in `requests` or is dropped, see [`CircuitLimiter`]. Nothing is lost if the future is
+    /// dropped.
     pub(super) async fn next(
         &mut self,
         requests: &mut (impl Stream<Item = RendRequest> + Unpin),
@@ -107,8 +107,8 @@ impl Circuits {
         }
     }
 
-    /// Gives a request a circuit of its own. Where there are too many, an older one without a session has to go for it; if
-    /// there is none, the request is dropped. A client is not told.
+    /// Gives a request a circuit of its own. Where there are too many, an older one without a
+    /// session has to go for it; if there is none, the request is dropped. A client is not told.
     pub(super) fn admit(&mut self, request: RendRequest) {
         self.numbered += 1;
         let (slot, crowded) = self.registry.admit(self.numbered);
@@ -130,7 +130,8 @@ impl Circuits {
         }
     }
 
-    /// Waits until no circuit is open. They end on their own after `cancel`, with their last streams.
+    /// Waits until no circuit is open. They end on their own after `cancel`, with their last
+    /// streams.
     pub(super) async fn drained(&mut self) {
         while self.tasks.join_next().await.is_some() {}
     }
@@ -147,7 +148,8 @@ impl Shared {
         match accepted {
             Ok(Ok(requests)) => {
                 slot.built();
-                // Arti ends a circuit when nobody holds its requests or a stream of it any more, and these end by themselves.
+                // Arti ends a circuit when nobody holds its requests or a stream of it any more,
+                // and these end by themselves.
                 closed.run_until_cancelled(self.circuit(peer, requests, &slot)).await;
             }
             // The kind only: the rest of the report would name relays of the client's choice.
@@ -184,7 +186,14 @@ impl Shared {
             }
             match stream {
                 Ok(permit) => self.hand_on(peer, request, permit, slot).await,
-                Err(why) if refused.bears(why) => refuse(request).await,
+                Err(Refusal::WrongPort) => {
+                    // As C tor does, lest one be told from the other: END, and then the circuit
+                    // with all of its streams.
+                    refuse(request).await;
+                    slot.handle().close();
+                    return;
+                }
+                Err(_) if refused.bears() => refuse(request).await,
                 Err(_) => {
                     tracing::debug!(target: LOG, "a circuit asked for too much and was closed");
                     // The error is that it is closed already.
@@ -195,9 +204,11 @@ impl Shared {
         }
     }
 
-    /// Resolves when the circuit is not worth keeping: without a stream for long, or at all after `cancel`.
+    /// Resolves when the circuit is not worth keeping: without a stream for long, or at all after
+    /// `cancel`.
     async fn unused(&self, streams: &Semaphore) {
-        // Every permit is back: no stream is open. An error is impossible, since nobody closes the semaphore.
+        // Every permit is back: no stream is open. An error is impossible, since nobody closes the
+        // semaphore.
         let _all = streams.acquire_many(self.streams).await;
         tokio::select! {
             () = tokio::time::sleep(IDLE_TIMEOUT) => {}
@@ -239,7 +250,8 @@ impl Shared {
     }
 }
 
-/// C tor says DONE whatever the reason is, so that nobody learns from it which ports there are. So does this.
+/// C tor says DONE whatever the reason is, so that nobody learns from it which ports there are. So
+/// does this.
 async fn refuse(request: StreamRequest) {
     let end = End::new_with_reason(EndReason::DONE);
     if !matches!(timeout(ANSWER_TIMEOUT, request.reject(end)).await, Ok(Ok(()))) {
@@ -269,22 +281,15 @@ impl Refusal {
     }
 }
 
-/// What was refused on one circuit.
+/// How many streams of one circuit were refused.
 #[derive(Default)]
-struct Refused {
-    wrong_port: u32,
-    busy: u32,
-}
+struct Refused(u32);
 
 impl Refused {
     /// Counts one more, and says whether the circuit may stay.
-    fn bears(&mut self, why: Refusal) -> bool {
-        let (count, bound) = match why {
-            Refusal::WrongPort => (&mut self.wrong_port, WRONG_PORTS),
-            Refusal::Busy | Refusal::Draining => (&mut self.busy, STREAMS_OVER_BOUND),
-        };
-        *count = count.saturating_add(1);
-        *count <= bound
+    fn bears(&mut self) -> bool {
+        self.0 = self.0.saturating_add(1);
+        self.0 <= STREAMS_OVER_BOUND
     }
 }
 

@@ -1,23 +1,25 @@
-//! The clients of restricted discovery: one file each in `STATE_DIR/clients`, in C tor's format, so that its
-//! `authorized_clients` can be copied here and back. A running service looks at the directory every few seconds.
+//! The clients of restricted discovery: one file each in `STATE_DIR/clients`, in C tor's format, so
+//! that its `authorized_clients` can be copied here and back. A running service looks at the
+//! directory every few seconds.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use ephemeral_tor::private_file::{self, FileError};
 use ephemeral_tor::{DiscoveryKey, NotADiscoveryKey};
 
-/// Clients of one service, at most: a descriptor that is encrypted to more keys may be too large for the directories
-/// (`tor_hsservice` advises 160), and one of them is the server's own.
+/// Clients of one service, at most: a descriptor that is encrypted to more keys may be too large
+/// for the directories (`tor_hsservice` advises 160), and one of them is the server's own.
 pub const MAX_CLIENTS: usize = tor_hsservice::config::restricted_discovery::MAX_RESTRICTED_DISCOVERY_CLIENTS - 1;
 
 /// Letters of a name, at most.
 const NAME_LEN: usize = 32;
-const EXTENSION: &str = ".auth";
+/// What the names of their files end with.
+pub const EXTENSION: &str = ".auth";
 /// A key takes 71 bytes.
-const FILE_BYTES: u64 = 1024;
+const FILE_BYTES: usize = 1024;
 
 /// The names and keys of the clients.
 pub type Clients = BTreeMap<String, DiscoveryKey>;
@@ -49,22 +51,12 @@ pub enum ClientsError {
     #[error("{} does not hold a discovery key: mend or remove it", .0.display())]
     NotAClient(PathBuf),
     /// The operating system refuses.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file or directory.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
-fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ClientsError {
-    move |source| ClientsError::Io { action, path: path.to_owned(), source }
-}
-
-/// Lets the holder of a key find the service. It takes effect in a running one within about a minute.
+/// Lets the holder of a key find the service. It takes effect in a running one within about a
+/// minute.
 ///
 /// # Errors
 /// [`ClientsError`]; nothing was changed then.
@@ -81,18 +73,12 @@ pub fn add(state_dir: &Path, name: &str, key: &DiscoveryKey) -> Result<(), Clien
         return Err(ClientsError::TooMany);
     }
     let directory = directory(state_dir);
-    DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(io("create", &directory))?;
-    // Under another name first: the service must not read half a file. A link is made only if there is none of its name.
+    private_file::create_directory(&directory)?;
     let path = directory.join(format!("{name}{EXTENSION}"));
-    let temporary = directory.join(format!(".{name}.{}", std::process::id()));
-    let written = write(&temporary, &format!("{key}\n")).and_then(|()| {
-        fs::hard_link(&temporary, &path).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => ClientsError::Exists(name.to_owned()),
-            _ => io("create", &path)(error),
-        })
-    });
-    let _ = fs::remove_file(&temporary);
-    written.and_then(|()| sync(&directory))
+    private_file::create_new(&path, format!("{key}\n").as_bytes()).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => ClientsError::Exists(name.to_owned()),
+        _ => error.into(),
+    })
 }
 
 /// Every client, by name.
@@ -111,24 +97,22 @@ pub fn list(state_dir: &Path) -> Result<Clients, ClientsError> {
     Ok(clients)
 }
 
-/// Takes a client away. That is no revocation: what it knows of the service lets it in until the introduction points
-/// have changed, which takes up to some days.
+/// Takes a client away. A running service closes its introduction points within seconds, and takes
+/// new ones, which the client cannot find. A connection that is open stays open.
 ///
 /// # Errors
 /// [`ClientsError`] if there is none of that name, or its file cannot be removed.
 pub fn remove(state_dir: &Path, name: &str) -> Result<(), ClientsError> {
     let name = checked(name)?;
-    let directory = directory(state_dir);
-    let path = directory.join(format!("{name}{EXTENSION}"));
-    fs::remove_file(&path).map_err(|error| match error.kind() {
+    let path = directory(state_dir).join(format!("{name}{EXTENSION}"));
+    private_file::remove(&path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => ClientsError::Missing(name.to_owned()),
-        _ => io("remove", &path)(error),
-    })?;
-    sync(&directory)
+        _ => error.into(),
+    })
 }
 
-/// What a service goes by: at most [`MAX_CLIENTS`], and how many files had to be left out, since they are no client's or
-/// are too many.
+/// What a service goes by: at most [`MAX_CLIENTS`], and how many files had to be left out, since
+/// they are no client's or are too many.
 pub(super) fn usable(state_dir: &Path) -> Result<(Clients, usize), ClientsError> {
     let (mut clients, mut left_out) = (Clients::new(), 0);
     for (name, path) in files(state_dir)? {
@@ -147,23 +131,30 @@ pub(crate) fn directory(state_dir: &Path) -> PathBuf {
     state_dir.join("clients")
 }
 
-fn checked(name: &str) -> Result<&str, ClientsError> {
+/// Whether that can be the name of a client: one rule for adding, listing, importing, backups and
+/// the service itself.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
-    let good = (1..=NAME_LEN).contains(&name.len()) && name.bytes().all(plain) && !name.starts_with(['-', '_']);
-    if good { Ok(name) } else { Err(ClientsError::Name(name.to_owned())) }
+    (1..=NAME_LEN).contains(&name.len()) && name.bytes().all(plain) && !name.starts_with(['-', '_'])
 }
 
-/// Names and paths of the clients' files; no directory, no clients. What has another extension is not meant.
+fn checked(name: &str) -> Result<&str, ClientsError> {
+    if is_name(name) { Ok(name) } else { Err(ClientsError::Name(name.to_owned())) }
+}
+
+/// Names and paths of the clients' files; no directory, no clients. What has another extension is
+/// not meant.
 fn files(state_dir: &Path) -> Result<BTreeMap<String, PathBuf>, ClientsError> {
     let directory = directory(state_dir);
     let entries = match fs::read_dir(&directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(io("read", &directory)(error)),
+        Err(error) => return Err(FileError::of("read", &directory)(error).into()),
     };
     let mut files = BTreeMap::new();
     for entry in entries {
-        let path = entry.map_err(io("read", &directory))?.path();
+        let path = entry.map_err(FileError::of("read", &directory))?.path();
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
         if let Some(name) = file_name.strip_suffix(EXTENSION).filter(|name| !name.is_empty()) {
             files.insert(name.to_owned(), path);
@@ -174,26 +165,14 @@ fn files(state_dir: &Path) -> Result<BTreeMap<String, PathBuf>, ClientsError> {
 
 /// `None`: something else is in it.
 fn key_in(path: &Path) -> Result<Option<DiscoveryKey>, ClientsError> {
-    let metadata = fs::metadata(path).map_err(io("read", path))?;
-    if !metadata.is_file() || metadata.len() > FILE_BYTES {
+    if !fs::metadata(path).map_err(FileError::of("read", path))?.is_file() {
         return Ok(None);
     }
-    match fs::read_to_string(path) {
+    match private_file::read_text(path, FILE_BYTES) {
         Ok(text) => Ok(text.parse().ok()),
-        Err(error) if error.kind() == ErrorKind::InvalidData => Ok(None),
-        Err(error) => Err(io("read", path)(error)),
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::FileTooLarge) => Ok(None),
+        Err(error) => Err(error.into()),
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), ClientsError> {
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io("create", path))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io("write", path))
-}
-
-/// What was done to a directory's entries survives a power cut.
-fn sync(directory: &Path) -> Result<(), ClientsError> {
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io("write", directory))
 }
 
 #[cfg(test)]

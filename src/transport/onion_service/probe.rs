@@ -1,4 +1,5 @@
-//! Whether a client can connect: by being one. "Bootstrapped" and "published" are not the same as reachable.
+//! Whether a client can connect: by being one. "Bootstrapped" and "published" are not the same as
+//! reachable.
 
 use std::time::Duration;
 
@@ -9,13 +10,14 @@ use tor_config::BoolOrAuto;
 
 use ephemeral_tor::Client;
 
-/// For the descriptor, a rendezvous, a stream and an answer. On the Tor network it takes a few seconds.
+/// For the descriptor, a rendezvous, a stream and an answer. On the Tor network it takes a few
+/// seconds.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Connects to `address` like a client that has never been here: on circuits of its own, with a descriptor of its own.
-/// True when the service answered a request, whatever the answer is.
-pub(super) async fn probe(client: &Client, address: &str, port: u16) -> bool {
-    matches!(timeout(TIMEOUT, Box::pin(exchange(client, address, port))).await, Ok(Some(())))
+/// Connects to `address` like a client that has never been here: on circuits of its own, with a
+/// descriptor of its own. True when the service answered a request, whatever the answer is.
+pub(super) async fn probe(client: &Client, address: &str, port: u16, haste: u32) -> bool {
+    matches!(timeout(TIMEOUT / haste, Box::pin(exchange(client, address, port))).await, Ok(Some(())))
 }
 
 async fn exchange(client: &Client, address: &str, port: u16) -> Option<()> {

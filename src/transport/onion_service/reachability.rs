@@ -1,73 +1,124 @@
-//! What the outcomes of connecting to the own address mean: the phase, when to try next, when to start afresh.
-//! It reads no clock and sends nothing to the network.
+//! What evidence of reaching the service means: the phase, when to look next, when to mend
+//! something. It reads no clock and sends nothing to the network.
+//!
+//! Users are the evidence: a rendezvous circuit that was built, a session that began. A connection
+//! to the own address is made only where there is none for a while. It starts at the same guard as
+//! it ends, at the same time, so its pauses have no bound that anybody could wait for: they are
+//! spread over minutes and hours.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::sleep::backoff;
 use super::{LOG, OnionStatus, Phase, Probe, Reason};
+use ephemeral_core::backoff::{Backoff, Jitter, random_fraction};
 use ephemeral_core::protocol::Millis;
 
-/// Between two connections to the own address while all is well: half of this at least. It is doubled from the first
-/// on: what was reached only just now may be lost as soon.
-const FIRST_CALM: Duration = Duration::from_secs(20);
-const CALM: Duration = Duration::from_secs(360);
+/// The shortest pause between two looks while all is well, doubled with each success up to the
+/// second.
+const FIRST_CALM: Duration = Duration::from_secs(120);
+const CALM: Duration = Duration::from_secs(3600);
+/// The longest pause. The pauses are of Pareto's kind: half of them are twice the shortest or
+/// longer, a tenth ten times.
+const LAST_CALM: Duration = Duration::from_secs(12 * 3600);
 /// After the first failure, and the bound that it is doubled up to.
 const FIRST_RETRY: Duration = Duration::from_secs(4);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 /// For so long after the start it is "starting", not "degraded".
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Without a success for so long, the Tor client is started afresh. That ends the circuits that are open: while there are
-/// any, somebody is still served, and it waits longer.
+/// Without a success for so long, the Tor client is started afresh. That ends its circuits, so it
+/// is never done while one of them carries a session: a session whose peer is silent ends by itself
+/// (`session.idle_timeout_s`).
 const GIVE_UP: Duration = Duration::from_secs(90);
-const GIVE_UP_ON_USERS: Duration = Duration::from_secs(1800);
-/// A bootstrap that makes no progress for so long is started afresh, too: Arti's own pauses have no bound. Each time it
-/// gets longer: a network may be slow.
+/// While there are sessions, the service is published again, with new introduction points, on the
+/// same Tor client: after so long, and then after pauses that double up to an hour.
+const MEND: Duration = Duration::from_secs(300);
+const LAST_MEND: Duration = Duration::from_secs(3600);
+/// A bootstrap that makes no progress for so long is started afresh, too: Arti's own pauses have no
+/// bound. Each time it gets longer: a network may be slow.
 const FIRST_STALL: Duration = Duration::from_secs(30);
 const LAST_STALL: Duration = Duration::from_secs(120);
-/// Between two lives of the Tor client.
+/// Between two incarnations of the Tor client.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Failures in a row that make a reachable service a degraded one: a single circuit may fail for many reasons.
+/// Failures in a row that make a reachable service a degraded one: a single circuit may fail for
+/// many reasons.
 const FAILURES: u32 = 2;
 
-/// The service's state as far as it is known, over all lives of the Tor client.
+/// What is to be done after a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing.
+    GoOn,
+    /// Publish the service again. No circuit ends.
+    Republish,
+    /// End the Tor client with all of its circuits, and start another.
+    StartAfresh,
+}
+
+/// The service's state as far as it is known, over all incarnations of the Tor client.
 pub(super) struct Reachability {
     status: watch::Sender<OnionStatus>,
+    /// Divides the patience with failures; 1 but in tests.
+    haste: u32,
     start: Instant,
     incarnation: Instant,
     success: Option<Instant>,
+    /// The first failure since the last success.
+    failing_since: Option<Instant>,
     failures: u32,
     /// In a row.
     successes: u32,
     fruitless_incarnations: u32,
+    /// When the service was last published again without a success since, and how often that was.
+    mended: Option<Instant>,
+    mendings: u32,
+    retries: Backoff,
+    pauses: Backoff,
 }
 
 impl Reachability {
-    pub(super) fn new(status: watch::Sender<OnionStatus>, now: Instant) -> Self {
+    pub(super) fn new(status: watch::Sender<OnionStatus>, haste: u32, now: Instant) -> Self {
         Self {
             status,
+            haste: haste.max(1),
             start: now,
             incarnation: now,
             success: None,
+            failing_since: None,
             failures: 0,
             successes: 0,
             fruitless_incarnations: 0,
+            mended: None,
+            mendings: 0,
+            retries: Backoff::new(FIRST_RETRY, LAST_RETRY).with_jitter(Jitter::Half),
+            pauses: Backoff::new(FIRST_PAUSE, LAST_PAUSE).with_jitter(Jitter::Half),
         }
     }
 
-    /// A life of the Tor client begins.
+    /// Returns what patience is divided by: 1 but in tests.
+    pub(super) fn haste(&self) -> u32 {
+        self.haste
+    }
+
+    /// Begins an incarnation of the Tor client.
     pub(super) fn begin(&mut self, now: Instant) {
         self.incarnation = now;
         // A new client need not wait as long as the old one had come to.
         self.failures = self.failures.min(FAILURES);
         self.fruitless_incarnations = self.fruitless_incarnations.saturating_add(1);
+        self.retries.reset();
     }
 
-    /// The Tor client has got so far.
+    /// Takes note that the service is published again.
+    pub(super) fn mended(&mut self, now: Instant) {
+        self.mended = Some(now);
+        self.mendings = self.mendings.saturating_add(1);
+    }
+
+    /// Takes note of how far the Tor client has got.
     pub(super) fn progress(&self, fraction: f32, words: String) {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let percent = (fraction * 100.0).round().clamp(0.0, 100.0) as u8;
@@ -79,7 +130,7 @@ impl Reachability {
         });
     }
 
-    /// The watch gets on. Nobody is woken for it.
+    /// Takes note that the watch gets on. Nobody is woken for it.
     pub(super) fn heartbeat(&self, now: Instant) {
         self.status.send_if_modified(|status| {
             status.heartbeat_at = Some(now);
@@ -87,13 +138,13 @@ impl Reachability {
         });
     }
 
-    /// Where what is known is told.
+    /// Returns where what is known is shown.
     pub(super) fn status(&self) -> watch::Sender<OnionStatus> {
         self.status.clone()
     }
 
-    /// A connection to the own address has ended. Nobody is woken for it: what it means, comes with
-    /// [`succeeded`](Self::succeeded) and [`failed`](Self::failed).
+    /// Takes note that a connection to the own address has ended. Nobody is woken for it: what it
+    /// means, comes with [`succeeded`](Self::succeeded) and [`failed`](Self::failed).
     pub(super) fn probed(&self, probe: Probe) {
         self.status.send_if_modified(|status| {
             status.probe = Some(probe);
@@ -101,7 +152,8 @@ impl Reachability {
         });
     }
 
-    /// Arti's opinion of the service. `published`: it has just come to be content with it.
+    /// Takes note of Arti's opinion of the service. `published`: it has just come to be content
+    /// with it.
     pub(super) fn heard(&self, word: &'static str, published: Option<Millis>) {
         self.status.send_if_modified(|status| {
             status.arti = word;
@@ -110,48 +162,72 @@ impl Reachability {
         });
     }
 
-    /// A connection to the own address was answered.
+    /// Takes note that a client has reached the service, or that a connection to the own address
+    /// was answered.
     pub(super) fn succeeded(&mut self, now: Instant) {
         self.success = Some(now);
+        self.failing_since = None;
         self.failures = 0;
         self.successes = self.successes.saturating_add(1);
         self.fruitless_incarnations = 0;
+        self.mended = None;
+        self.mendings = 0;
+        self.retries.reset();
+        self.pauses.reset();
         self.enter(Phase::Reachable);
     }
 
-    /// It was not, or there is no Tor network to do it over.
+    /// Takes note that a connection to the own address was not answered, or that there is no Tor
+    /// network to do it over.
     pub(super) fn failed(&mut self, reason: Reason, now: Instant) {
         self.failures = self.failures.saturating_add(1);
+        self.failing_since.get_or_insert(now);
         self.successes = 0;
-        let starting = self.success.is_none() && now.saturating_duration_since(self.start) < PATIENCE;
+        let starting = self.success.is_none() && now.saturating_duration_since(self.start) < PATIENCE / self.haste;
         if self.failures >= FAILURES && !starting {
             self.enter(Phase::Degraded(reason));
         }
     }
 
-    /// How long to wait before the next connection.
-    pub(super) fn retry(&self) -> Duration {
-        match self.failures {
-            0 => backoff(FIRST_CALM, CALM, self.successes.saturating_sub(1)),
-            n => backoff(FIRST_RETRY, LAST_RETRY, n - 1),
+    /// Whether the last look has failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// Returns what to do now. `serves`: a circuit carries a session, whose peer was heard lately.
+    pub(super) fn verdict(&self, now: Instant, serves: bool) -> Verdict {
+        let Some(since) = self.failing_since.filter(|_| self.failures >= FAILURES) else { return Verdict::GoOn };
+        let fruitless = now.saturating_duration_since(since.max(self.incarnation));
+        if !serves {
+            // What was published again a moment ago has its chance, too.
+            let fruitless =
+                self.mended.map_or(fruitless, |mended| fruitless.min(now.saturating_duration_since(mended)));
+            return if fruitless >= GIVE_UP / self.haste { Verdict::StartAfresh } else { Verdict::GoOn };
         }
+        let pause = MEND.saturating_mul(1 << self.mendings.min(10)).min(LAST_MEND) / self.haste;
+        let rested = self.mended.is_none_or(|mended| now.saturating_duration_since(mended) >= pause);
+        if fruitless >= MEND / self.haste && rested { Verdict::Republish } else { Verdict::GoOn }
     }
 
-    /// Whether this life of the Tor client has had its chance.
-    pub(super) fn is_stuck(&self, now: Instant, in_use: bool) -> bool {
-        let good = self.success.map_or(self.incarnation, |success| success.max(self.incarnation));
-        let patience = if in_use { GIVE_UP_ON_USERS } else { GIVE_UP };
-        self.failures >= FAILURES && now.saturating_duration_since(good) >= patience
+    /// Returns how long to wait before the next look.
+    pub(super) fn retry(&mut self) -> Duration {
+        if self.failures > 0 {
+            return self.retries.next_wait() / self.haste;
+        }
+        let doublings = self.successes.saturating_sub(1).min(20);
+        let shortest = FIRST_CALM.saturating_mul(1 << doublings).min(CALM) / self.haste;
+        // A test that cannot wait cannot wait for the tail either.
+        heavy_tailed(shortest, (LAST_CALM / self.haste / self.haste).max(shortest), random_fraction())
     }
 
-    /// How long a bootstrap may go without progress.
+    /// Returns how long a bootstrap may go without progress.
     pub(super) fn stall(&self) -> Duration {
         FIRST_STALL.saturating_mul(self.fruitless_incarnations.max(1)).min(LAST_STALL)
     }
 
-    /// How long to wait before the next incarnation.
-    pub(super) fn pause(&self) -> Duration {
-        backoff(FIRST_PAUSE, LAST_PAUSE, self.fruitless_incarnations.saturating_sub(1))
+    /// Returns how long to wait before the next incarnation.
+    pub(super) fn pause(&mut self) -> Duration {
+        self.pauses.next_wait()
     }
 
     /// A change of the reason alone is for the status: an outage has several in turn.
@@ -171,6 +247,12 @@ impl Reachability {
             (_, Phase::Degraded(reason)) => tracing::warn!(target: LOG, %reason, "not reachable, it goes on trying"),
         }
     }
+}
+
+/// Returns a time of Pareto's distribution with the exponent 1. `random` is uniform in `[0, 1)`.
+fn heavy_tailed(shortest: Duration, longest: Duration, random: f64) -> Duration {
+    let most = longest.as_secs_f64() / shortest.as_secs_f64();
+    shortest.mul_f64((1.0 / (1.0 - random)).min(most))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
-//! Restricted discovery of one life of the service: only those who were added, and the server itself, can read where it
-//! is to be found. Who is added while it runs can from the next descriptor on, which is at most a minute away.
+//! Restricted discovery of one incarnation of the service: only those who were added, and the
+//! server itself, can read where it is to be found. Who is added while it runs can from the next
+//! descriptor on, which is at most a minute away. Who is removed cannot from then on, and cannot
+//! come by the way that it knows: the introduction points are exchanged.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,7 +31,8 @@ pub(super) struct Restriction {
 }
 
 impl Restriction {
-    /// `None` where everybody may find the service. The server needs a key to reach itself: Arti keeps it with the others.
+    /// `None` where everybody may find the service. The server needs a key to reach itself: Arti
+    /// keeps it with the others.
     pub(super) fn new(
         settings: &Config,
         state_dir: &Path,
@@ -74,14 +77,26 @@ impl Restriction {
         self.clients.len()
     }
 
-    /// Tells the running service who is added and taken away, for ever.
+    /// Tells the running service who is added. It returns when somebody was taken away: then the
+    /// service has to be published again, or they would come in by the introduction points that
+    /// they know.
     pub(super) async fn keep(&mut self, running: &RunningOnionService, status: &watch::Sender<OnionStatus>) {
         loop {
             tokio::time::sleep(INTERVAL).await;
             let state_dir = self.state_dir.clone();
             let Ok(read) = tokio::task::spawn_blocking(move || clients::usable(&state_dir)).await else { continue };
+            let before = self.clients.clone();
             if !self.take_over(read) {
                 continue;
+            }
+            status.send_modify(|status| status.restricted = Some(self.clients.len()));
+            if before.iter().any(|(name, key)| self.clients.get(name) != Some(key)) {
+                tracing::info!(
+                    target: LOG,
+                    clients = self.clients.len(),
+                    "a client was removed: the service gets new introduction points"
+                );
+                return;
             }
             let changed = self.config().map_err(|error| error.to_string()).and_then(|config| {
                 running.reconfigure(config, Reconfigure::AllOrNothing).map_err(|error| error.to_string())
@@ -90,7 +105,6 @@ impl Restriction {
                 Ok(()) => tracing::info!(target: LOG, clients = self.clients.len(), "the clients have changed"),
                 Err(error) => tracing::warn!(target: LOG, %error, "the change of the clients has no effect"),
             }
-            status.send_modify(|status| status.restricted = Some(self.clients.len()));
         }
     }
 

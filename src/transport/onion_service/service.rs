@@ -1,13 +1,16 @@
-//! One life of the onion service: a Tor client, the service that it publishes, and the watch over both.
+//! One incarnation of the onion service: a Tor client, the service that it publishes, and the watch
+//! over both.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use arti_client::TorClientConfig;
 use arti_client::config::onion_service::{OnionServiceConfig, OnionServiceConfigBuilder};
-use arti_client::{HasKind as _, TorClientConfig};
 use futures::Stream;
 use safelog::DisplayRedacted as _;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tor_hsservice::config::TokenBucketConfig;
 use tor_hsservice::config::restricted_discovery::HsClientNickname;
@@ -15,30 +18,48 @@ use tor_hsservice::{HsNickname, RendRequest, RunningOnionService};
 use tor_keymgr::KeystoreSelector;
 
 use super::circuits::{Circuits, hard_stream_bound};
-use super::reachability::Reachability;
+use super::reachability::{Reachability, Verdict};
 use super::restriction::Restriction;
-use super::{Config, OnionError, PROOF_OF_WORK, Vanguards, watch};
-use ephemeral_tor::{self as tor, Client, DiscoveryKey, EndOnDrop, TorError};
+use super::watch::{self, Watched};
+use super::{Config, OnionError, PROOF_OF_WORK, Vanguards};
+use ephemeral_tor::{self as tor, Client, DiscoveryKey, EndOnDrop, Keystore, TorError};
 
-/// How a life ended.
+/// For Arti's tasks of a service to end, before it is published again; and between two attempts.
+const LETTING_GO: Duration = Duration::from_secs(10);
+const LETTING_GO_STEP: Duration = Duration::from_millis(50);
+/// Before a service is published again that Arti has given up.
+const GIVEN_UP: Duration = Duration::from_secs(1);
+
+/// Why the service has to be seen to.
 pub(super) enum End {
-    /// It was told to.
+    /// It was told to end.
     Cancelled,
-    /// It does not get anywhere.
+    /// The Tor client does not get anywhere: start another.
     Stuck,
+    /// It has to be [published again](Service::republish), with new introduction points.
+    Republish,
+}
+
+/// A service that is being published, and the requests that it brings. Dropping it closes its
+/// introduction points and leaves the circuits that were built alone.
+struct Published {
+    running: Arc<RunningOnionService>,
+    requests: Pin<Box<dyn Stream<Item = RendRequest> + Send>>,
 }
 
 /// A launched service.
 pub(super) struct Service {
-    running: Arc<RunningOnionService>,
-    requests: Pin<Box<dyn Stream<Item = RendRequest> + Send>>,
+    /// `None`: between two publications.
+    published: Option<Published>,
     restriction: Option<Restriction>,
     address: String,
-    port: u16,
+    settings: Config,
+    state_dir: PathBuf,
     client: OwnedClient,
 }
 
-/// The Tor client below a service, and below its open streams when it has ended. Dropping it ends them.
+/// The Tor client below a service, and below its open streams when it has ended. Dropping it ends
+/// them.
 pub(super) struct OwnedClient {
     client: Arc<Client>,
     tasks: EndOnDrop,
@@ -58,48 +79,106 @@ impl Service {
         let (client, tasks) = tor::owned_client(client_config(settings, state_dir)?, state_dir)?;
         let client = OwnedClient { client, tasks: EndOnDrop(tasks) };
         let restriction = Restriction::new(settings, state_dir, &client.client, address)?;
-        let service_config = match &restriction {
-            Some(restriction) => restriction.config()?,
-            None => service_config(settings, None)?,
+        let mut service = Self {
+            published: None,
+            restriction,
+            address: address.to_owned(),
+            settings: settings.clone(),
+            state_dir: state_dir.to_owned(),
+            client,
         };
-        let (running, requests) = client
-            .client
-            .launch_onion_service(service_config)
-            .map_err(|e| TorError::from_arti("the onion service does not start", state_dir, e))?
-            // The configuration above does not disable it.
-            .ok_or_else(|| OnionError::Setting { key: "enabled", why: "Arti considers the service disabled".into() })?;
-        let (requests, address) = (Box::pin(requests), address.to_owned());
-        Ok(Self { client, running, requests, restriction, address, port: settings.port })
+        service.published = Some(service.publish()?);
+        Ok(service)
     }
 
-    /// Admits rendezvous requests, and watches over the service, until it is told to end or is stuck.
+    fn publish(&self) -> Result<Published, OnionError> {
+        let service_config = match &self.restriction {
+            Some(restriction) => restriction.config()?,
+            None => service_config(&self.settings, None)?,
+        };
+        let (running, requests) = self
+            .client
+            .client
+            .launch_onion_service(service_config)
+            .map_err(|e| TorError::from_arti("the onion service does not start", &self.state_dir, e))?
+            // The configuration above does not disable it.
+            .ok_or_else(|| OnionError::Setting { key: "enabled", why: "Arti considers the service disabled".into() })?;
+        Ok(Published { running, requests: Box::pin(requests) })
+    }
+
+    /// Publishes the service again, on the same Tor client and with new introduction points:
+    /// whoever knows the old ones comes by them no more. Circuits that stand go on. It takes as
+    /// long as Arti needs to let go of the old ones.
+    ///
+    /// # Errors
+    /// [`OnionError`], after [`LETTING_GO`]: the service is not published. It can be called again.
+    pub(super) async fn republish(&mut self) -> Result<(), OnionError> {
+        self.published = None;
+        let deadline = Instant::now() + LETTING_GO;
+        loop {
+            let forgotten = tor::forget_introduction_points(&self.state_dir, &self.settings.nickname);
+            match forgotten {
+                Ok(true) => match self.publish() {
+                    Ok(published) => {
+                        self.published = Some(published);
+                        return Ok(());
+                    }
+                    Err(error) if Instant::now() >= deadline => return Err(error),
+                    Err(_) => {}
+                },
+                Err(error) if Instant::now() >= deadline => return Err(error.into()),
+                Ok(false) if Instant::now() >= deadline => return Err(TorError::InUse(self.state_dir.clone()).into()),
+                Ok(false) | Err(_) => {}
+            }
+            tokio::time::sleep(LETTING_GO_STEP).await;
+        }
+    }
+
+    /// Admits rendezvous requests, and watches over the service, until it has to be seen to.
     pub(super) async fn serve(
         &mut self,
         circuits: &mut Circuits,
         reachability: &mut Reachability,
         cancel: &CancellationToken,
     ) -> End {
-        let (running, status, figures) = (&self.running, reachability.status(), circuits.figures());
+        let Some(Published { running, requests }) = &mut self.published else { return End::Republish };
+        let (running, status) = (&**running, reachability.status());
         let restriction = &mut self.restriction;
         status.send_modify(|status| status.restricted = restriction.as_ref().map(Restriction::clients));
-        let keep_clients = async {
+        let clients_removed = async {
             match restriction {
                 Some(restriction) => restriction.keep(running, &status).await,
                 None => std::future::pending().await,
             }
         };
-        let in_use = || figures.open() > 0;
-        let watch = watch::watch(&self.client.client, running, &self.address, self.port, reachability, in_use);
-        tokio::pin!(watch, keep_clients);
+        let watched = Watched {
+            client: &self.client.client,
+            running,
+            address: &self.address,
+            port: self.settings.port,
+            self_probe: self.settings.self_probe,
+            circuits: circuits.figures(),
+        };
+        let watch = watch::watch(watched, reachability);
+        tokio::pin!(watch, clients_removed);
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return End::Cancelled,
-                request = circuits.next(&mut self.requests) => match request {
+                request = circuits.next(requests) => match request {
                     Some(request) => circuits.admit(request),
-                    None => return End::Stuck,
+                    None if circuits.figures().established() == 0 => return End::Stuck,
+                    None => {
+                        // Arti has given the service up. It is not asked for another one without a
+                        // pause.
+                        tokio::time::sleep(GIVEN_UP).await;
+                        return End::Republish;
+                    }
                 },
-                () = &mut watch => return End::Stuck,
-                () = &mut keep_clients => {}
+                verdict = &mut watch => return match verdict {
+                    Verdict::Republish => End::Republish,
+                    Verdict::StartAfresh | Verdict::GoOn => End::Stuck,
+                },
+                () = &mut clients_removed => return End::Republish,
             }
         }
     }
@@ -122,15 +201,27 @@ pub(super) fn address(settings: &Config, state_dir: &Path) -> Result<String, Oni
     // Who may find it does not matter for its name.
     let service = Client::create_onion_service(&config, service_config(settings, None)?)
         .map_err(|e| TorError::from_arti("the keys cannot be opened", state_dir, e))?;
-    let identity = match service.generate_identity_key(KeystoreSelector::Primary) {
-        Ok(identity) => identity,
-        // Another process may have made the key since it was looked for.
-        Err(error) => service.onion_address().ok_or_else(|| TorError::Path {
-            path: state_dir.to_path_buf(),
-            why: format!("the key of the onion service can be neither read nor made ({})", error.kind()),
-        })?,
+    let identity = match service.onion_address() {
+        Some(identity) => identity,
+        None => match service.generate_identity_key(KeystoreSelector::Primary) {
+            Ok(identity) => {
+                let made = Keystore::open(&settings.tor, state_dir, &settings.nickname).and_then(|store| store.sync());
+                made.map_err(|error| no_key(state_dir, &error))?;
+                identity
+            }
+            // Another process may have made the key since it was looked for.
+            Err(error) => service.onion_address().ok_or_else(|| no_key(state_dir, &error))?,
+        },
     };
     Ok(identity.display_unredacted().to_string())
+}
+
+/// The key of the service can be neither read nor made.
+fn no_key(state_dir: &Path, error: &(dyn std::error::Error + 'static)) -> TorError {
+    tor::system_error(error, state_dir).map(TorError::File).unwrap_or_else(|| TorError::Path {
+        path: state_dir.to_path_buf(),
+        why: format!("the key of the onion service can be neither read nor made ({error})"),
+    })
 }
 
 /// The `[tor]` table with what `[onion]` says about the client.
@@ -191,7 +282,8 @@ pub(super) fn service_config<'a>(
         .max_concurrent_streams_per_circuit(hard_stream_bound(settings.streams_per_circuit))
         .enable_pow(settings.proof_of_work)
         .pow_rend_queue_depth(queue_depth(settings.circuits_per_second))
-        // It would need memory that is both writable and executable, which a hardened system forbids.
+        // It would need memory that is both writable and executable, which a hardened system
+        // forbids.
         .disable_pow_compilation(true);
     if let Some(clients) = clients {
         let restricted = builder.restricted_discovery();
@@ -209,8 +301,8 @@ pub(super) fn service_config<'a>(
     })
 }
 
-/// Requests that wait for their turn, with proof of work: as many as can be taken on while their clients are patient.
-/// Each takes some 4 KiB.
+/// Requests that wait for their turn, with proof of work: as many as can be taken on while their
+/// clients are patient. Each takes some 4 KiB.
 fn queue_depth(circuits_per_second: u32) -> usize {
     usize::try_from(circuits_per_second).unwrap_or(usize::MAX).saturating_mul(20).clamp(64, 8192)
 }

@@ -7,12 +7,14 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use ephemeral_core::protocol::WallTime;
 
-/// How far the wall clock may drift from the monotonic one, or a timer be late, before it means something.
+/// How far the wall clock may drift from the monotonic one, or a timer be late, before it means
+/// something.
 const TOLERANCE: Duration = Duration::from_secs(15);
 /// How soon a jump is noticed.
 const STEP: Duration = Duration::from_secs(10);
 
-/// Sleeps until `due`; less where it notices that the machine slept or that its clock was set, and then returns true.
+/// Sleeps until `due`; less where it notices that the machine slept or that its clock was set, and
+/// then returns true.
 pub(super) async fn sleep_until(due: Instant) -> bool {
     loop {
         let start = Instant::now();
@@ -28,24 +30,13 @@ pub(super) async fn sleep_until(due: Instant) -> bool {
     }
 }
 
-/// Whether a sleep of `asked`, which took `elapsed` on the monotonic clock, was longer than that or in another time.
-/// The monotonic clock stands still while a machine is suspended; the wall clock does not.
+/// Whether a sleep of `asked`, which took `elapsed` on the monotonic clock, was longer than that or
+/// in another time. The monotonic clock stands still while a machine is suspended; the wall clock
+/// does not.
 fn jumped(asked: Duration, elapsed: Duration, before: WallTime, after: WallTime) -> bool {
     let expected = before.0.saturating_add(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
     let drift = Duration::from_millis(after.0.abs_diff(expected));
     drift > TOLERANCE || elapsed.saturating_sub(asked) > TOLERANCE
-}
-
-/// A random time between half of `most` and all of it.
-pub(super) fn jittered(most: Duration) -> Duration {
-    // Without randomness from the system nothing here would run; the jitter need not be what fails.
-    let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
-    most.mul_f64(0.5 + random / 2.0)
-}
-
-/// `first`, doubled `times` times, but at most `most`; jittered.
-pub(super) fn backoff(first: Duration, most: Duration, times: u32) -> Duration {
-    jittered(first.saturating_mul(2_u32.saturating_pow(times)).min(most))
 }
 
 #[cfg(test)]
@@ -81,15 +72,5 @@ mod tests {
         let due = Instant::now() + SECOND * 5;
         assert!(!sleep_until(due).await);
         assert!(Instant::now() >= due);
-    }
-
-    #[test]
-    fn a_backoff_grows_to_its_bound_and_never_beyond() {
-        for times in 0..64 {
-            let pause = backoff(SECOND, SECOND * 60, times);
-            assert!(pause <= SECOND * 60, "{pause:?}");
-            assert!(pause >= (SECOND / 2), "{pause:?}");
-        }
-        assert!(backoff(SECOND, SECOND * 60, 30) >= SECOND * 30);
     }
 }

@@ -1,5 +1,8 @@
-//! The watch over one life of the Tor client: it bootstraps, then connects to the own address again and again.
+//! The watch over one incarnation of the Tor client: it bootstraps, then looks again and again
+//! whether clients reach the service. Clients who do are all it wants to know; it connects to the
+//! own address where there are none.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -8,52 +11,118 @@ use tor_hsservice::RunningOnionService;
 use tor_hsservice::status::{OnionServiceStatusStream, State};
 
 use super::probe::probe;
-use super::reachability::Reachability;
+use super::reachability::{Reachability, Verdict};
 use super::sleep::sleep_until;
 use super::{LOG, Probe, Reason};
 use crate::clock::Clock;
+use crate::transport::CircuitStats;
+use ephemeral_core::backoff::random_fraction;
 use ephemeral_tor::Client;
 
-/// The first connection waits until Arti has tried to publish the descriptor, and then for this long.
+/// The first look waits until Arti has tried to publish the descriptor, and then for this long.
 const PUBLISHED: Duration = Duration::from_secs(1);
 /// But no longer than this.
 const UNPUBLISHED: Duration = Duration::from_secs(20);
-/// When Arti changes its mind about the service, the next connection is that soon.
-const SOON: Duration = Duration::from_secs(5);
+/// When Arti changes its mind about the service, the next look is at a random time from the first
+/// of these to the second.
+const SOON: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(20));
+/// In a pause, clients are looked for that often, and the watch shows that it gets on.
+const STEP: Duration = Duration::from_secs(10);
 
-/// Returns when this life does not get anywhere any more.
-pub(super) async fn watch(
-    client: &Client,
-    running: &RunningOnionService,
-    address: &str,
-    port: u16,
-    reachability: &mut Reachability,
-    in_use: impl Fn() -> bool,
-) {
-    reachability.begin(Instant::now());
+/// What is watched, and how.
+pub(super) struct Watched<'service> {
+    pub(super) client: &'service Client,
+    pub(super) running: &'service RunningOnionService,
+    pub(super) address: &'service str,
+    pub(super) port: u16,
+    /// Whether it may connect to the own address.
+    pub(super) self_probe: bool,
+    /// Whom clients have reached.
+    pub(super) circuits: Arc<CircuitStats>,
+}
+
+/// Watches until something has to be done: [`Verdict::Republish`] or [`Verdict::StartAfresh`].
+pub(super) async fn watch(watched: Watched<'_>, reachability: &mut Reachability) -> Verdict {
     reachability.heartbeat(Instant::now());
-    if !bootstrap(client, reachability).await {
-        reachability.failed(reason(client), Instant::now());
-        return;
+    if !bootstrap(watched.client, reachability).await {
+        reachability.failed(reason(watched.client), Instant::now());
+        if watched.circuits.established() == 0 {
+            return Verdict::StartAfresh;
+        }
+        // Its circuits live, and are not to be ended.
+        reachability.heartbeat(Instant::now());
+        sleep_until(Instant::now() + reachability.retry()).await;
+        return Verdict::Republish;
     }
-    let mut pause = Pause { events: running.status_events(), state: State::Bootstrapping, changed: false };
-    pause.until(Instant::now() + UNPUBLISHED, PUBLISHED, reachability).await;
+    let mut evidence = Evidence { circuits: Arc::clone(&watched.circuits), seen: watched.circuits.evidence() };
+    let events = watched.running.status_events();
+    let mut pause = Pause { events, state: State::Bootstrapping, changed: false };
+    pause.until(Instant::now() + UNPUBLISHED, PUBLISHED, reachability, &evidence).await;
     loop {
+        watched.look(&mut pause, &mut evidence, reachability).await;
+        let now = Instant::now();
+        let verdict = reachability.verdict(now, watched.circuits.established() > 0);
+        if verdict != Verdict::GoOn {
+            return verdict;
+        }
+        let due = now + reachability.retry();
+        pause.until(due, soon(), reachability, &evidence).await;
+    }
+}
+
+impl Watched<'_> {
+    /// Finds out whether clients reach the service, and says so.
+    async fn look(&self, pause: &mut Pause, evidence: &mut Evidence, reachability: &mut Reachability) {
         let start = Instant::now();
         reachability.heartbeat(start);
-        let answered = pause.listening(probe(client, address, port), reachability).await;
+        if evidence.take() {
+            return reachability.succeeded(start);
+        }
+        if !self.self_probe {
+            // Arti's word is all there is. It believes what its parts report, and does not try.
+            return match pause.state {
+                State::Running | State::DegradedReachable => reachability.succeeded(start),
+                _ => reachability.failed(reason(self.client), start),
+            };
+        }
+        let answered =
+            pause.listening(probe(self.client, self.address, self.port, reachability.haste()), reachability).await;
         let now = Instant::now();
         reachability.probed(Probe { at: Clock::System.now(), answered, took: now - start });
-        if answered {
+        // A flood may take every place from the probe. But then its circuits do come: the service
+        // is reached.
+        if evidence.take() || answered {
             reachability.succeeded(now);
         } else {
-            reachability.failed(reason(client), now);
+            reachability.failed(reason(self.client), now);
         }
-        if reachability.is_stuck(now, in_use()) {
-            return;
-        }
-        pause.until(now + reachability.retry(), SOON, reachability).await;
     }
+}
+
+/// Clients who have reached the service.
+struct Evidence {
+    circuits: Arc<CircuitStats>,
+    /// What there was at the last look.
+    seen: u64,
+}
+
+impl Evidence {
+    /// Whether some have since the last look.
+    fn is_fresh(&self) -> bool {
+        self.circuits.evidence() != self.seen
+    }
+
+    /// The same, and looks.
+    fn take(&mut self) -> bool {
+        let fresh = self.is_fresh();
+        self.seen = self.circuits.evidence();
+        fresh
+    }
+}
+
+fn soon() -> Duration {
+    let (first, last) = SOON;
+    first + (last - first).mul_f64(random_fraction())
 }
 
 /// True when there is enough of a directory to build circuits.
@@ -87,29 +156,36 @@ fn reason(client: &Client) -> Reason {
     client.bootstrap_status().blocked().map(|blockage| blockage.kind()).into()
 }
 
-/// The wait between two connections.
+/// The wait between two looks.
 struct Pause {
     events: OnionServiceStatusStream,
-    /// Arti's opinion of the service. What it says of reachability is not to be relied on, but a change of it means something.
+    /// Arti's opinion of the service. What it says of reachability is not to be relied on, but a
+    /// change of it means something.
     state: State,
     /// Whether it changed while the own address was being connected to.
     changed: bool,
 }
 
 impl Pause {
-    /// Waits until `due`; but only for `soon` when Arti changes its mind about the service, and no longer when the
-    /// machine has slept.
-    async fn until(&mut self, mut due: Instant, soon: Duration, reachability: &Reachability) {
+    /// Waits until `due`; but only for `soon` when Arti changes its mind about the service; and no
+    /// longer when the machine has slept, or when a client has reached a service that was taken for
+    /// unreachable.
+    async fn until(&mut self, mut due: Instant, soon: Duration, reachability: &Reachability, evidence: &Evidence) {
         if std::mem::take(&mut self.changed) {
             due = due.min(Instant::now() + soon);
         }
         loop {
+            let now = Instant::now();
+            reachability.heartbeat(now);
+            if now >= due || (reachability.is_failing() && evidence.is_fresh()) {
+                return;
+            }
             tokio::select! {
-                jumped = sleep_until(due) => {
+                jumped = sleep_until(due.min(now + STEP)) => {
                     if jumped {
                         tracing::info!(target: LOG, "the machine slept or its clock was set");
+                        return;
                     }
-                    return;
                 }
                 Some(status) = self.events.next() => {
                     if self.heard(status.state(), reachability) {
@@ -155,5 +231,33 @@ fn word(state: State) -> &'static str {
         State::Recovering => "recovering",
         State::Broken => "broken",
         _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::transport::circuit::{CircuitBounds, Registry};
+
+    #[test]
+    fn what_clients_have_reached_since_the_last_look_is_evidence_once() {
+        let circuits = Arc::<CircuitStats>::default();
+        let registry = Registry::new(CircuitBounds::of(8), Arc::clone(&circuits), Arc::new(|_, _| {}));
+        let mut evidence = Evidence { seen: circuits.evidence(), circuits };
+        assert!(!evidence.take());
+        let slot = registry.admit(1).0.unwrap();
+        assert!(!evidence.is_fresh(), "a circuit that is only asked for shows nothing");
+        slot.built();
+        assert!(evidence.is_fresh() && evidence.take() && !evidence.take());
+        let _session = slot.handle().establish(true).unwrap();
+        assert!(evidence.take() && !evidence.take());
+    }
+
+    #[test]
+    fn a_change_of_artis_mind_is_followed_by_a_look_at_a_random_time() {
+        let times: std::collections::HashSet<_> = (0..16).map(|_| soon()).collect();
+        assert!(times.len() > 10);
+        assert!(times.iter().all(|time| (SOON.0..=SOON.1).contains(time)));
     }
 }

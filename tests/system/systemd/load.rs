@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ephemeral::clock::Clock;
-use ephemeral_client::backoff::Backoff;
 use ephemeral_client::{ClientEvent, ConnectOptions, Connection, Direct, Identity, Outgoing, ServerUrl, Session};
+use ephemeral_core::backoff::Backoff;
 use ephemeral_core::protocol::{Fingerprint, MINUTE_MS, ReceivedMessage, ServerEvent, WallTime};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};

@@ -15,18 +15,10 @@ fn only_a_stream_to_the_configured_port_is_for_the_service() {
 }
 
 #[test]
-fn a_circuit_may_ask_for_a_few_wrong_ports() {
+fn a_circuit_may_ask_for_a_stream_too_many_a_hundred_times() {
     let mut refused = Refused::default();
-    assert!((0..WRONG_PORTS).all(|_| refused.bears(Refusal::WrongPort)));
-    assert!(!refused.bears(Refusal::WrongPort));
-}
-
-#[test]
-fn refusals_of_one_kind_do_not_count_for_the_other() {
-    let mut refused = Refused::default();
-    assert!((0..STREAMS_OVER_BOUND).all(|_| refused.bears(Refusal::Busy)));
-    assert!(refused.bears(Refusal::WrongPort));
-    assert!(!refused.bears(Refusal::Busy));
+    assert!((0..STREAMS_OVER_BOUND).all(|_| refused.bears()));
+    assert!(!refused.bears());
 }
 
 #[test]

@@ -9,7 +9,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn reachability() -> (Reachability, watch::Receiver<OnionStatus>, Instant) {
     let (sender, receiver) = watch::channel(OnionStatus::default());
     let now = Instant::now();
-    (Reachability::new(sender, now), receiver, now)
+    (Reachability::new(sender, 1, now), receiver, now)
 }
 
 fn phase(status: &watch::Receiver<OnionStatus>) -> Phase {
@@ -48,9 +48,6 @@ async fn one_answer_makes_a_degraded_service_reachable_again() {
     assert_eq!(phase(&status), Phase::Degraded(Reason::Blocked));
     reachability.succeeded(now + SECOND * 30);
     assert_eq!(phase(&status), Phase::Reachable);
-    assert!(reachability.retry() <= FIRST_CALM, "what was reached only just now may be lost as soon");
-    (0..10).for_each(|_| reachability.succeeded(now));
-    assert!(reachability.retry() >= CALM / 2);
 }
 
 #[tokio::test]
@@ -78,30 +75,84 @@ async fn watchers_are_woken_by_changes_only() {
 }
 
 #[tokio::test]
-async fn a_life_is_given_up_only_after_a_long_time_without_success() {
+async fn a_tor_client_that_serves_nobody_is_given_up_after_a_while_without_success() {
     let (mut reachability, _status, now) = reachability();
     reachability.begin(now);
     reachability.failed(Reason::Unreachable, now);
     reachability.failed(Reason::Unreachable, now);
-    assert!(!reachability.is_stuck(now + GIVE_UP - SECOND, false));
-    assert!(reachability.is_stuck(now + GIVE_UP, false));
-    assert!(!reachability.is_stuck(now + GIVE_UP, true), "somebody is still served");
-    assert!(reachability.is_stuck(now + GIVE_UP_ON_USERS, true));
+    assert_eq!(reachability.verdict(now + GIVE_UP - SECOND, false), Verdict::GoOn);
+    assert_eq!(reachability.verdict(now + GIVE_UP, false), Verdict::StartAfresh);
 
     reachability.begin(now + GIVE_UP);
-    assert!(!reachability.is_stuck(now + GIVE_UP + SECOND, false), "a new life has its own chance");
-
+    assert_eq!(reachability.verdict(now + GIVE_UP + SECOND, false), Verdict::GoOn, "a new one has its own chance");
     reachability.succeeded(now + GIVE_UP);
-    assert!(!reachability.is_stuck(now + GIVE_UP * 9, false), "nothing has failed since");
+    assert_eq!(reachability.verdict(now + GIVE_UP * 9, false), Verdict::GoOn, "nothing has failed since");
 }
 
 #[tokio::test]
-async fn the_pauses_between_fruitless_lives_grow_and_stay_bounded() {
+async fn one_failure_after_hours_of_calm_ends_nothing() {
+    let (mut reachability, _status, now) = reachability();
+    reachability.succeeded(now);
+    let later = now + CALM * 5;
+    reachability.failed(Reason::Unreachable, later);
+    reachability.failed(Reason::Unreachable, later + FIRST_RETRY);
+    assert_eq!(reachability.verdict(later + FIRST_RETRY, false), Verdict::GoOn);
+}
+
+#[tokio::test]
+async fn a_tor_client_whose_circuits_carry_a_session_is_never_ended_but_the_service_is_published_again() {
+    let (mut reachability, status, now) = reachability();
+    reachability.begin(now);
+    reachability.succeeded(now);
+    let (mut published, mut passed) = (Vec::new(), Duration::ZERO);
+    while passed < Duration::from_secs(24 * 3600) {
+        reachability.failed(Reason::Unreachable, now + passed);
+        match reachability.verdict(now + passed, true) {
+            Verdict::GoOn => {}
+            Verdict::Republish => {
+                published.push(passed);
+                reachability.mended(now + passed);
+            }
+            Verdict::StartAfresh => panic!("after {passed:?} a session was ended for others"),
+        }
+        passed += LAST_RETRY;
+    }
+    assert_eq!(phase(&status), Phase::Degraded(Reason::Unreachable), "and it is not called reachable");
+    assert!((10..40).contains(&published.len()), "{published:?}");
+    let pauses: Vec<_> = published.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses.iter().all(|pause| (MEND..=LAST_MEND + LAST_RETRY).contains(pause)), "{pauses:?}");
+    reachability.succeeded(now + passed);
+    assert_eq!(reachability.verdict(now + passed, true), Verdict::GoOn);
+}
+
+#[tokio::test]
+async fn the_pauses_while_all_is_well_have_no_bound_that_anybody_could_wait_for() {
+    let (mut reachability, _status, now) = reachability();
+    (0..10).for_each(|_| reachability.succeeded(now));
+    let mut pauses: Vec<_> = (0..1000).map(|_| reachability.retry()).collect();
+    pauses.sort();
+    let (first, median, last) = (pauses[0], pauses[500], pauses[999]);
+    assert!(first >= CALM && last <= LAST_CALM, "{first:?} {last:?}");
+    assert!(median > CALM * 3 / 2 && median < CALM * 3, "{median:?}");
+    assert!(last > CALM * 10, "{last:?}");
+}
+
+#[test]
+fn a_pause_is_at_least_the_shortest_and_at_most_the_longest() {
+    let (minute, hour) = (SECOND * 60, SECOND * 3600);
+    assert_eq!(heavy_tailed(minute, hour, 0.0), minute);
+    assert_eq!(heavy_tailed(minute, hour, 0.5), minute * 2);
+    assert_eq!(heavy_tailed(minute, hour, 0.999_999_999), hour);
+}
+
+#[tokio::test]
+async fn the_pauses_between_fruitless_incarnations_grow_and_stay_bounded() {
     let (mut reachability, _status, now) = reachability();
     reachability.begin(now);
     assert!(reachability.pause() <= FIRST_PAUSE);
     for _ in 0..40 {
         reachability.begin(now);
+        assert!(reachability.pause() <= LAST_PAUSE);
     }
     assert!(reachability.pause() >= LAST_PAUSE / 2);
     assert!(reachability.pause() <= LAST_PAUSE);
@@ -110,7 +161,7 @@ async fn the_pauses_between_fruitless_lives_grow_and_stay_bounded() {
 }
 
 #[tokio::test]
-async fn a_slow_network_is_given_more_time_with_each_life() {
+async fn a_slow_network_is_given_more_time_with_each_incarnation() {
     let (mut reachability, _status, now) = reachability();
     reachability.begin(now);
     assert_eq!(reachability.stall(), FIRST_STALL);

@@ -1,37 +1,58 @@
-//! How long to wait before the next attempt: exponential, with full jitter, so that the clients of a server that
-//! restarts do not come back all at once.
+//! How long to wait before the next attempt: exponential, and random, so that those who failed
+//! together do not come back together. The only back-off of the workspace: the client's, and the
+//! onion service's.
 
 use std::time::Duration;
+
+/// How much of a wait is left to chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jitter {
+    /// All of it: between nothing and the ceiling. For many who come back to one.
+    Full,
+    /// Half of it: between half the ceiling and the ceiling. For one who must not hurry.
+    Half,
+}
 
 /// The waits between attempts. Pure but for its random numbers.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
     longest: Duration,
+    jitter: Jitter,
     attempts: u32,
 }
 
 impl Backoff {
-    /// The first wait is up to `first`, each further one up to twice as long, none longer than `longest`.
+    /// Waits with full jitter: the first is up to `first`, each further one up to twice as long,
+    /// none longer than `longest`.
     #[must_use]
     pub const fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, longest, attempts: 0 }
+        Self { first, longest, jitter: Jitter::Full, attempts: 0 }
     }
 
-    /// The next wait: random between nothing and the present ceiling.
+    /// The same with another jitter.
+    #[must_use]
+    pub const fn with_jitter(self, jitter: Jitter) -> Self {
+        Self { jitter, ..self }
+    }
+
+    /// Returns the next wait, and counts an attempt.
     #[must_use]
     pub fn next_wait(&mut self) -> Duration {
         let ceiling = self.ceiling();
         self.attempts = self.attempts.saturating_add(1);
-        ceiling.mul_f64(random_fraction())
+        match self.jitter {
+            Jitter::Full => ceiling.mul_f64(random_fraction()),
+            Jitter::Half => ceiling.mul_f64(0.5 + random_fraction() / 2.0),
+        }
     }
 
-    /// The next wait is a long one: for when coming back soon would do harm.
+    /// Makes the next wait a long one: for when coming back soon would do harm.
     pub fn slow_down(&mut self) {
         self.attempts = self.attempts.max(4);
     }
 
-    /// After a success: start again from the first wait.
+    /// Starts again from the first wait, after a success.
     pub fn reset(&mut self) {
         self.attempts = 0;
     }
@@ -49,8 +70,10 @@ impl Default for Backoff {
     }
 }
 
-/// Uniform in `[0, 1)`. Without random numbers from the system: 0.5, which only costs the spreading.
-fn random_fraction() -> f64 {
+/// Returns a number that is uniform in `[0, 1)`. Without random numbers from the system it is 0.5,
+/// which only costs the spreading.
+#[must_use]
+pub fn random_fraction() -> f64 {
     getrandom::u32().map_or(0.5, |number| f64::from(number) / (f64::from(u32::MAX) + 1.0))
 }
 
@@ -71,6 +94,18 @@ mod tests {
         assert_eq!(ceilings, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
         backoff.reset();
         assert_eq!(backoff.ceiling(), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn with_half_a_jitter_no_wait_is_shorter_than_half_its_ceiling() {
+        let minute = Duration::from_secs(60);
+        let mut backoff = Backoff::new(Duration::from_secs(1), minute).with_jitter(Jitter::Half);
+        for _ in 0..64 {
+            let ceiling = backoff.ceiling();
+            let wait = backoff.next_wait();
+            assert!(wait >= ceiling / 2 && wait <= ceiling, "{wait:?} of {ceiling:?}");
+        }
+        assert!(backoff.next_wait() >= minute / 2);
     }
 
     #[test]

@@ -1,0 +1,89 @@
+//! Why a private file cannot be used, with the user, the path, and what to do, each said once.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// The operating system refuses.
+#[derive(Debug)]
+pub struct FileError {
+    /// What was tried: a verb.
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl FileError {
+    /// Makes an error out of the system's: `action`, a verb, was tried on `path`.
+    pub fn of(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self { action, path: path.clone(), source }
+    }
+
+    /// Returns what the system says, in a word.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.source.kind()
+    }
+
+    /// Returns the file or directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the system's own error.
+    #[must_use]
+    pub fn into_io(self) -> io::Error {
+        self.source
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { action, path, source } = self;
+        write!(formatter, "cannot {action} {}: {}", path.display(), explain(source, path))
+    }
+}
+
+// Without a source: the text above has it already, and a report that walks the chain would say it
+// twice.
+impl std::error::Error for FileError {}
+
+/// Returns what the system's error means for whoever runs this program, and what to do about it.
+#[must_use]
+pub fn explain(error: &io::Error, path: &Path) -> String {
+    match error.kind() {
+        ErrorKind::PermissionDenied => format!("permission denied{}", who(path)),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full: make room on it".to_owned(),
+        ErrorKind::ReadOnlyFilesystem => {
+            "its file system is read-only: mount it so that it can be written, or use another directory".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Says who this is, whose the file is, or the nearest directory above it that can be seen, and how
+/// to change that.
+#[cfg(unix)]
+fn who(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let user = rustix::process::geteuid().as_raw();
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let seen = absolute.ancestors().find_map(|path| Some((path, path.metadata().ok()?)));
+    let Some((path, metadata)) = seen else { return format!(" to user {user}") };
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    let path = path.display();
+    if owner == user {
+        return format!(" to user {user}, whose {path} is (mode {mode:o}): chmod u+rwX {path}");
+    }
+    format!(
+        " to user {user}: {path} belongs to user {owner} (mode {mode:o}). Run this as that user, or: chown {user} {path}"
+    )
+}
+
+#[cfg(not(unix))]
+fn who(_: &Path) -> String {
+    String::new()
+}
