@@ -5,6 +5,7 @@
 mod abuse;
 mod administration;
 mod clearnet;
+mod client_carries_on;
 mod client_cli;
 mod configuration;
 mod doctor;
