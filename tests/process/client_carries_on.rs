@@ -194,7 +194,7 @@ fn the_timeout_holds_also_where_the_server_does_not_answer_the_goodbye() {
         thread::spawn(move || std::io::copy(&mut from, &mut to));
         let (mut from, mut to) = (outbound, inbound);
         thread::spawn(move || {
-            let mut said = Vec::new();
+            let mut said: Vec<u8> = Vec::new();
             let mut piece = [0; 4096];
             while !said.windows(10).any(|window| window == b"\"accepted\"") {
                 let Ok(read @ 1..) = from.read(&mut piece) else { return };
