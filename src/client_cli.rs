@@ -9,6 +9,7 @@ mod recv;
 mod route;
 mod send;
 mod stop;
+mod talk;
 
 use std::process::ExitCode;
 

@@ -72,7 +72,7 @@ pub(super) async fn run(args: MovedArgs) -> Result<(), Failure> {
         }
         (Some(Command::Ask(route)), _) => {
             let server = route.server();
-            ask(route.dialer(std::slice::from_ref(server))?.as_ref(), server).await?
+            ask(route.way(std::slice::from_ref(server))?.dialer.as_ref(), server).await?
         }
         (None, Some(notice)) => Notice::read(&text(notice)?)?,
         (None, None) => return Err(Failure::usage("which notice?")),

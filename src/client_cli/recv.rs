@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep_until};
 use super::exit::{Exit, Failure};
 use super::route::RouteArgs;
 use super::stop;
+use super::talk::Talk;
 use ephemeral_client::text::{printable, printable_json};
-use ephemeral_client::{ClientEvent, ConnectOptions, Session};
+use ephemeral_client::{ClientEvent, ConnectOptions};
 use ephemeral_core::protocol::ReceivedMessage;
 
 /// How long `--once` tries, unless it is told.
@@ -52,11 +53,11 @@ pub(super) struct RecvArgs {
 
 pub(super) async fn run(args: RecvArgs) -> Result<(), Failure> {
     let options = ConnectOptions { receipts: !args.no_receipts, ..ConnectOptions::default() };
-    let mut session = args.route.session(options)?;
+    let mut talk = args.route.session(options)?;
     let mut deadline = args.limit().map(|limit| Instant::now() + limit);
-    let outcome = receive(&mut session, &args, &mut deadline).await;
+    let outcome = receive(&mut talk, &args, &mut deadline).await;
     let arrived = tokio::select! {
-        arrived = session.close() => arrived,
+        arrived = talk.session.close() => arrived,
         // The time is for the goodbye, too.
         () = at(deadline) => false,
     };
@@ -74,7 +75,7 @@ impl RecvArgs {
     }
 }
 
-async fn receive(session: &mut Session, args: &RecvArgs, deadline: &mut Option<Instant>) -> Result<(), Failure> {
+async fn receive(talk: &mut Talk, args: &RecvArgs, deadline: &mut Option<Instant>) -> Result<(), Failure> {
     let limit = args.limit();
     let mut last_trouble = None;
     let mut printed = 0_u64;
@@ -84,14 +85,14 @@ async fn receive(session: &mut Session, args: &RecvArgs, deadline: &mut Option<I
     tokio::pin!(stopped);
     loop {
         let event = tokio::select! {
-            event = session.next() => event?,
+            event = talk.next() => event?,
             () = at(*deadline) => return Err(late(limit, caught_up, last_trouble)),
             result = &mut stopped => {
                 result?;
                 return if args.once { Err(Failure::local("interrupted")) } else { Ok(()) };
             }
         };
-        args.route.report(&event);
+        talk.report(&event);
         match event {
             ClientEvent::Message(message) => {
                 let line = if args.json { json_line(&message)? } else { text_line(&message) };
@@ -102,7 +103,7 @@ async fn receive(session: &mut Session, args: &RecvArgs, deadline: &mut Option<I
                         return Err(Failure::local("interrupted while nobody read the output"));
                     }
                 }
-                session.ack(&message);
+                talk.session.ack(&message);
                 printed += 1;
             }
             ClientEvent::CaughtUp => caught_up = true,

@@ -4,16 +4,17 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use directories::ProjectDirs;
+use tokio::sync::watch;
 
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
+use super::talk::Talk;
 use ephemeral_client::moved::Book;
 use ephemeral_client::{
-    Arti, ClientEvent, ConnectOptions, Dial, Direct, ServerUrl, Session, Socks, discovery_file, key_file,
+    Arti, ConnectOptions, Dial, Direct, ServerUrl, Session, Socks, TorStage, discovery_file, key_file,
 };
 use ephemeral_tor::{DiscoverySecret, TorError};
 
@@ -61,13 +62,22 @@ pub(super) struct RouteArgs {
     quiet: bool,
 }
 
+/// A way to a server.
+pub(super) struct Way {
+    pub(super) dialer: Arc<dyn Dial>,
+    /// How far Tor has come, where it runs in this process.
+    stages: Option<watch::Receiver<TorStage>>,
+}
+
 impl RouteArgs {
     /// Makes a session that has not dialled yet.
-    pub(super) fn session(&self, options: ConnectOptions) -> Result<Session, Failure> {
+    pub(super) fn session(&self, options: ConnectOptions) -> Result<Talk, Failure> {
         let identity = key_file::read(&self.key.path()?)?;
         let names = self.names()?;
         let current = names.last().unwrap_or(&self.server).clone();
-        Ok(Session::new(self.dialer(&names)?, current, identity, options))
+        let Way { dialer, stages } = self.way(&names)?;
+        let session = Session::new(dialer, current.clone(), identity, options);
+        Ok(Talk::new(session, current, self.quiet, stages))
     }
 
     /// Returns the server as it was named, whether it has moved or not.
@@ -88,28 +98,6 @@ impl RouteArgs {
         Ok(names)
     }
 
-    /// Tells the person what is going on.
-    pub(super) fn report(&self, event: &ClientEvent) {
-        let line = match event {
-            ClientEvent::Connecting => "connecting to the server …".to_owned(),
-            ClientEvent::Connected { new_epoch: true, .. } => {
-                "connected; the server was restarted meanwhile, and what was waiting there is gone".to_owned()
-            }
-            ClientEvent::Connected { .. } => "connected".to_owned(),
-            ClientEvent::Disconnected { why, retry_in } => format!("{why}; trying again in {}", seconds(*retry_in)),
-            ClientEvent::Delayed { retry_in } => {
-                format!("the server takes no more for now; sending in {}", seconds(*retry_in))
-            }
-            ClientEvent::Complaint { message, .. } => {
-                format!("the server complains: {}", ephemeral_client::text::printable(message))
-            }
-            _ => return,
-        };
-        if !self.quiet {
-            say(&line);
-        }
-    }
-
     pub(super) fn note(&self, line: &str) {
         if !self.quiet {
             say(line);
@@ -118,7 +106,7 @@ impl RouteArgs {
 
     /// Returns the way to the last of these names of the server. A restricted server is found with the key of that name,
     /// or else with that of the latest name before it: a server keeps its clients when it moves.
-    pub(super) fn dialer(&self, names: &[ServerUrl]) -> Result<Arc<dyn Dial>, Failure> {
+    pub(super) fn way(&self, names: &[ServerUrl]) -> Result<Way, Failure> {
         if !self.server.is_onion() && !self.server.is_loopback() && !self.insecure_http {
             return Err(Failure::usage(
                 "http:// to another machine is not encrypted: anybody on the way could read and change everything. \
@@ -127,10 +115,10 @@ impl RouteArgs {
         }
         if let Some(proxy) = self.socks {
             let socks = Socks::new(proxy).map_err(|error| Failure::local(format!("no random numbers: {error}")))?;
-            return Ok(Arc::new(socks));
+            return Ok(Way { dialer: Arc::new(socks), stages: None });
         }
         if !self.server.is_onion() {
-            return Ok(Arc::new(Direct::default()));
+            return Ok(Way { dialer: Arc::new(Direct::default()), stages: None });
         }
         let table = match &self.tor_config {
             Some(file) => tor_table(file)?,
@@ -145,7 +133,8 @@ impl RouteArgs {
                 if let Some(current) = names.last() {
                     arti.set_discovery_key(current, self.discovery_key(names)?.as_ref())?;
                 }
-                Ok(Arc::new(arti))
+                let stages = Some(arti.stages());
+                Ok(Way { dialer: Arc::new(arti), stages })
             }
             Err(error @ TorError::Table(_)) => {
                 // Without a file the table is empty, and right.
@@ -186,8 +175,4 @@ pub(super) fn book_path() -> Result<PathBuf, Failure> {
 pub(super) fn directories() -> Result<ProjectDirs, Failure> {
     ProjectDirs::from("", "", "ephemeral")
         .ok_or_else(|| Failure::local("there is no home directory: say where with --key and --state-dir"))
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
 }

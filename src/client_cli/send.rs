@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 use super::exit::{Exit, Failure};
 use super::route::RouteArgs;
 use super::stop;
+use super::talk::Talk;
 use ephemeral_client::outbox::Outbox;
-use ephemeral_client::{ClientEvent, ConnectOptions, Outgoing, Session};
+use ephemeral_client::{ClientEvent, ConnectOptions, Outgoing};
 use ephemeral_core::protocol::{Fingerprint, ReceiptStatus, Sanitize};
 
 const NO_ENCRYPTION: &str = "\
@@ -78,7 +79,7 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     }
     // A session takes what waits for this identity, too; nothing of it is acknowledged, so it comes again.
     let options = ConnectOptions { window: Some(1), ..ConnectOptions::default() };
-    let mut session = args.route.session(options)?;
+    let mut talk = args.route.session(options)?;
     let content = match args.text.as_deref() {
         None | Some("-") => {
             tokio::select! {
@@ -96,22 +97,22 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     }
     let message =
         Outgoing { to: args.to, content, id: args.id.clone(), ttl_s: args.ttl, until_receipt: args.wait_delivered };
-    let id = session.send(&message).map_err(|error| Failure::usage(error.to_string()))?;
+    let id = talk.session.send(&message).map_err(|error| Failure::usage(error.to_string()))?;
     let deadline = Instant::now() + Duration::from_secs(args.timeout.into());
-    let sent = deliver(&mut session, &args, id, deadline).await;
+    let sent = deliver(&mut talk, &args, id, deadline).await;
     // The time is for the goodbye, too: a server that does not answer it keeps nobody.
-    let _ = timeout_at(deadline, session.close()).await;
+    let _ = timeout_at(deadline, talk.session.close()).await;
     print(&sent?, &args)
 }
 
-async fn deliver(session: &mut Session, args: &SendArgs, id: String, deadline: Instant) -> Result<Sent, Failure> {
+async fn deliver(talk: &mut Talk, args: &SendArgs, id: String, deadline: Instant) -> Result<Sent, Failure> {
     let mut sent = Sent { id, expires_at: String::new(), duplicate: false, status: "waiting" };
     let mut last_trouble = None;
     let stopped = stop::requested();
     tokio::pin!(stopped);
     loop {
         let event = tokio::select! {
-            event = session.next() => event?,
+            event = talk.next() => event?,
             () = sleep_until(deadline) => return Err(late(args, &sent, last_trouble)),
             result = &mut stopped => {
                 result?;
@@ -119,14 +120,14 @@ async fn deliver(session: &mut Session, args: &SendArgs, id: String, deadline: I
                 return Err(Failure::local(format!("interrupted: the message {} was {what}", sent.id)));
             }
         };
-        args.route.report(&event);
+        talk.report(&event);
         match event {
             ClientEvent::Accepted { id, expires_at, duplicate } if id == sent.id => {
                 sent = Sent { id, expires_at, duplicate, status: "accepted" };
                 if !args.wait_delivered {
                     return Ok(sent);
                 }
-                args.route.note("accepted; waiting for the recipient …");
+                talk.note("accepted; waiting for the recipient …");
             }
             ClientEvent::Receipt { id, status } if id == sent.id => match status {
                 ReceiptStatus::Delivered => return Ok(Sent { status: "delivered", ..sent }),

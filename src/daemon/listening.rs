@@ -112,7 +112,9 @@ async fn report(
         });
         // After `/health` knows: whoever reads the line may ask.
         announcer.show(&now);
+        let is_waiting = announcer.is_waiting();
         tokio::select! {
+            () = tokio::time::sleep(announce::Announcer::TICK), if is_waiting => {}
             changed = status.changed() => if changed.is_err() {
                 // The onion service has ended, and its own task says why.
                 stop.cancelled().await;

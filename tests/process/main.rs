@@ -9,6 +9,7 @@ mod client_carries_on;
 mod client_cli;
 mod configuration;
 mod doctor;
+mod first_minute;
 mod keys;
 mod panic;
 mod running;
