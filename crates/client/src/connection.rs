@@ -1,4 +1,4 @@
-//! One authenticated connection: frames out, events in, a timeout on everything. It knows nothing of reconnecting.
+//! Holds one authenticated connection: frames out, events in, a timeout on everything. It knows nothing of reconnecting.
 
 mod errors;
 mod handshake;

@@ -1,4 +1,4 @@
-//! Why there is no connection, or no longer one. Texts of the server are in them only in printable form.
+//! Names the reasons why there is no connection, or no longer one. Texts of the server are in them only in printable form.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use super::super::DialError;
 use super::super::text::printable;
 
-/// Why a connection ended.
+/// The reason why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Lost {
     /// The server closed it with a code.
@@ -73,7 +73,7 @@ fn status_words(status: u16, code: &str) -> String {
     }
 }
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The server was not reached.
