@@ -92,6 +92,11 @@ impl SessionHandle {
         }
     }
 
+    /// Returns whether a message of this session's sender was delivered, and its recipient lets senders know.
+    pub fn was_delivered(&self, id: &str) -> bool {
+        self.current().is_ok_and(|state| state.store.was_delivered(self.account, id))
+    }
+
     /// `None` where it has to be known first whether the recipient is a key.
     fn try_submit(
         &self,

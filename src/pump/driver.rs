@@ -202,7 +202,8 @@ impl State {
             }
             Action::Submit(submission) => match self.session_handle.submit(&submission, wakes)? {
                 Ok(Accepted { expires_at, duplicate }) => {
-                    encode(&AcceptedFrame { id: &submission.id, expires_at, duplicate })
+                    let delivered = duplicate && self.session_handle.was_delivered(&submission.id);
+                    encode(&AcceptedFrame { id: &submission.id, expires_at, duplicate, delivered })
                 }
                 Err(refusal) => {
                     self.refused(refusal.code, now);

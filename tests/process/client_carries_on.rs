@@ -219,6 +219,31 @@ fn the_timeout_holds_also_where_the_server_does_not_answer_the_goodbye() {
 }
 
 #[test]
+fn a_sender_learns_of_a_delivery_whose_receipt_came_in_the_turn_of_another_command() {
+    let home = tempfile::tempdir().unwrap();
+    let (_server, url) = Server::start(&home.path().join("state"), "127.0.0.1:0");
+    let (key, _) = identity(&home, "key");
+    let (other, recipient) = identity(&home, "other");
+    let sending = ["send", &recipient, "x", "--plaintext", "--wait-delivered", "--timeout", "60", "--server", &url];
+    let mut command = client(&[&sending[..], &["--key"]].concat());
+    let mut sender = command.arg(&key).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut status = BufReader::new(sender.stderr.take().unwrap()).lines();
+    while !status.next().expect("it goes on").unwrap().contains("waiting for the recipient") {}
+    // The other command takes over. The message is taken in its turn, so that it gets the receipt.
+    let mut command = client(&["recv", "--once", "--wait", "--timeout", "2", "--server", &url, "--key"]);
+    let mut turn = command.arg(&key).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut said = BufReader::new(turn.stderr.take().unwrap()).lines();
+    while said.next().expect("it goes on").unwrap() != "connected" {}
+    let taken = client(&["recv", "--once", "--server", &url, "--key"]).arg(&other).output().unwrap();
+    assert!(text(&taken.stdout).ends_with(" x\n"), "{taken:?}");
+    turn.wait().unwrap();
+    let ended = sender.wait().unwrap();
+    let rest: Vec<_> = status.map_while(Result::ok).collect();
+    assert_eq!(ended.code(), Some(0), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("4409 replaced")), "it was not the sender's turn: {rest:?}");
+}
+
+#[test]
 fn a_refusal_without_a_body_is_a_whole_sentence() {
     let home = tempfile::tempdir().unwrap();
     let (key, _) = identity(&home, "key");

@@ -25,8 +25,8 @@ pub struct Outgoing {
     /// Whether it is kept until its receipt has come.
     ///
     /// It is sent again when the server has lost its store (a new epoch). After each lost connection the client asks
-    /// about it, by its id and without its content: the server repeats a receipt that another client of this identity
-    /// has got, or that came to nobody. Without this, a message is forgotten when it is accepted.
+    /// about it, by its id and without its content: the server says whether it was delivered, where another client of
+    /// this identity has got the receipt, or nobody. Without this, a message is forgotten when it is accepted.
     pub until_receipt: bool,
 }
 

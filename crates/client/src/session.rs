@@ -325,9 +325,13 @@ impl Session {
 
     fn handle(&mut self, event: ServerEvent) {
         match event {
-            ServerEvent::Accepted { id, expires_at, duplicate } => {
+            ServerEvent::Accepted { id, expires_at, duplicate, delivered } => {
                 if self.outbox.accepted(&id) == Acceptance::First {
-                    self.events.push_back(ClientEvent::Accepted { id, expires_at, duplicate });
+                    self.events.push_back(ClientEvent::Accepted { id: id.clone(), expires_at, duplicate });
+                }
+                // In place of a receipt that went to another client of this identity, or to nobody.
+                if delivered && self.outbox.receipt(&id) {
+                    self.events.push_back(ClientEvent::Receipt { id, status: ReceiptStatus::Delivered });
                 }
             }
             ServerEvent::Error { code, message, id, retry_after_ms } => self.refused(code, message, id, retry_after_ms),

@@ -241,6 +241,16 @@ impl Store {
         Some(self.records[*record as usize].expires_at)
     }
 
+    /// Returns whether the message `id` of `sender` was delivered to a recipient who lets senders know. `false` also where
+    /// that is not known any more.
+    #[must_use]
+    pub fn was_delivered(&self, sender: AccountId, id: &str) -> bool {
+        let hash = self.hasher.hash(id.as_bytes());
+        let ids = &self.accounts[sender.index()].ids;
+        let record = ids.find(hash, |&record| self.records[record as usize].id_hash == hash);
+        record.is_some_and(|&record| self.records[record as usize].delivered)
+    }
+
     /// The place of `fingerprint`, if anything is known of it. Then it is a valid key.
     #[must_use]
     pub fn find(&self, fingerprint: &Fingerprint) -> Option<AccountId> {

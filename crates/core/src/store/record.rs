@@ -18,6 +18,8 @@ pub(super) struct Record {
     /// From the time it was accepted to its expiry, in milliseconds: at most 49 days.
     pub(super) lifetime: u32,
     id_bytes: u8,
+    /// Its recipient took it, and lets its sender know. Not known of what an earlier process delivered.
+    pub(super) delivered: bool,
 }
 
 impl Record {
@@ -39,6 +41,7 @@ impl Record {
             recipient: recipient.0,
             lifetime: u32::try_from(letter.expires_at.since(now)).unwrap_or(u32::MAX),
             id_bytes,
+            delivered: false,
         }
     }
 
@@ -47,7 +50,8 @@ impl Record {
         let (seq, lifetime, id_bytes) =
             waiting.as_ref().map_or((0, 0, 0), |waiting| (waiting.seq, waiting.lifetime, waiting.id_bytes));
         let body = waiting.map(|waiting| waiting.body);
-        Self { id_hash, seq, expires_at, body, sender: sender.0, recipient: recipient.0, lifetime, id_bytes }
+        let (sender, recipient) = (sender.0, recipient.0);
+        Self { id_hash, seq, expires_at, body, sender, recipient, lifetime, id_bytes, delivered: false }
     }
 
     /// Id and content; `None` if the message has met its end.
@@ -66,6 +70,7 @@ impl Store {
     pub(super) fn end(&mut self, record: u32, status: Option<ReceiptStatus>, at: Millis, ended: &mut Vec<Completion>) {
         let Some(entry) = self.records.get_mut(record as usize) else { return };
         let Some(body) = entry.body.take() else { return };
+        entry.delivered = status == Some(ReceiptStatus::Delivered);
         if let Some(journal) = &mut self.journal {
             journal.end(record);
         }
