@@ -2,6 +2,7 @@
 //! duplicates, and acknowledges what its caller has confirmed. Everything happens inside [`Session::next`]: there is no
 //! task behind it.
 
+mod event;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
+pub use event::ClientEvent;
+
 use super::backoff::Backoff;
 use super::connection::{ConnectError, ConnectOptions, Connection, Lost, Welcome};
 use super::frames::Ack;
@@ -20,74 +23,6 @@ use super::inbox::{Arrival, Inbox, MessageKey};
 use super::outbox::{Acceptance, Outbox, OutboxError, Outgoing, Rejection, is_well_formed_id};
 use super::{Dial, Identity, ServerUrl};
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, Millis, ReceiptStatus, ReceivedMessage, ServerEvent, encode};
-
-/// Something that happened in a [`Session`].
-#[derive(Debug)]
-pub enum ClientEvent {
-    /// An attempt to connect begins.
-    Connecting,
-    /// The server has taken this client's identity: messages go and come.
-    Connected {
-        /// The server's greeting.
-        welcome: Welcome,
-        /// Whether the server has lost its store since the last connection: the messages that waited there are gone.
-        new_epoch: bool,
-    },
-    /// There is no connection. The next attempt begins after `retry_in`.
-    Disconnected {
-        /// The reason.
-        why: ConnectError,
-        /// How long the session waits.
-        retry_in: Duration,
-    },
-    /// The server has accepted a message.
-    Accepted {
-        /// The message's id.
-        id: String,
-        /// When it expires, RFC 3339.
-        expires_at: String,
-        /// Whether the server knew it already: an earlier attempt had got through.
-        duplicate: bool,
-    },
-    /// The server has refused a message. It is not sent again.
-    Refused {
-        /// The message's id.
-        id: String,
-        /// The reason, for programs.
-        code: ErrorCode,
-        /// The reason in the server's words: make them printable before they reach a terminal.
-        message: String,
-    },
-    /// The server takes no messages for a while. They are sent after that.
-    Delayed {
-        /// How long.
-        retry_in: Duration,
-    },
-    /// A message was delivered, or has expired.
-    Receipt {
-        /// The message's id.
-        id: String,
-        /// Which of the two.
-        status: ReceiptStatus,
-    },
-    /// The server has forgotten a message that it had accepted, and no receipt came: its time is over, and whether it
-    /// was delivered will not be known.
-    Forgotten {
-        /// The message's id.
-        id: String,
-    },
-    /// A message came. It comes again, in a later connection, unless it is confirmed with [`Session::ack`].
-    Message(ReceivedMessage),
-    /// The messages that had been waiting have all come.
-    CaughtUp,
-    /// The server complains about something that is no message.
-    Complaint {
-        /// For programs.
-        code: ErrorCode,
-        /// The server's words.
-        message: String,
-    },
-}
 
 /// What every attempt to connect needs.
 struct Route {
