@@ -1,5 +1,5 @@
-//! The commands of `ephemeral`: what people and scripts see of the client. Results go to stdout, everything else to
-//! stderr; how it ended is in the exit code.
+//! The commands of `ephemeral`, the client for people and scripts. Results go to stdout, everything else to stderr; the
+//! exit code says how it ended.
 
 mod discovery;
 mod exit;
@@ -9,10 +9,11 @@ mod recv;
 mod route;
 mod send;
 mod stop;
+mod talk;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use exit::{Exit, Failure};
 
@@ -40,7 +41,7 @@ enum Command {
     Moved(moved::MovedArgs),
 }
 
-/// The definition of the command line, for whoever documents it.
+/// Returns the definition of the command line, from which the manual is made.
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
@@ -49,7 +50,10 @@ pub fn command() -> clap::Command {
 /// Parses the command line, runs the command, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let command = without_empty_variables(Cli::command());
+    // A definition that does not fit its own type is a mistake in the program, which clap reports.
+    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    let outcome = match cli.command {
         Command::Identity(command) => identity::run(&command),
         Command::Discovery(command) => discovery::run(&command),
         Command::Send(args) => on_runtime(send::run(args)),
@@ -63,6 +67,16 @@ pub fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Takes an empty environment variable for one that is not set: that is how container tools write "unset".
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let forget = |argument: clap::Arg| match argument.get_env() {
+        Some(name) if is_empty(name) => argument.env(None::<&str>),
+        _ => argument,
+    };
+    command.mut_args(forget).mut_subcommands(without_empty_variables)
 }
 
 fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {

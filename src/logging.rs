@@ -7,6 +7,8 @@
 //! `init` would install it whenever any crate in the tree turns that feature on, and one does). Second, targets that
 //! write what a peer sent are refused whatever the filter says.
 
+mod filter;
+mod one_line;
 mod queue;
 
 use std::fmt;
@@ -23,6 +25,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::{Layer, Registry};
 
+pub use filter::filter;
+use one_line::OneLine;
+pub use one_line::above_a_status_line;
 use queue::{Queue, QueueWriter};
 
 /// Crates that are handed what peers send. Whatever they say at a level that someone turns on for finding a fault may
@@ -182,7 +187,7 @@ where
     let (filter, handle) = reload::Layer::new(EnvFilter::builder().parse(filter)?);
     let lines = tracing_subscriber::fmt::layer().with_ansi(color).log_internal_errors(false).with_writer(writer);
     let lines: Box<dyn Layer<_> + Send + Sync> = match format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => lines.event_format(OneLine::new(color)).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // Below the others, so that the type of the handle does not depend on where the lines go.
@@ -257,6 +262,32 @@ mod tests {
         });
         let seen = ["before", "between", "still", "after"].map(|word| text.contains(word));
         assert_eq!(seen, [false, true, true, false], "{text}");
+    }
+
+    #[test]
+    fn an_event_is_one_line_with_the_causes_of_its_error() {
+        let text = logged("info", LogFormat::Text, || {
+            tracing::warn!(target: "tor_dirmgr", "Tried 2 times:\n  Attempt 1: no route\n  Attempt 2: no route");
+            let cause = io::Error::other("the cause\nof it");
+            tracing::error!(error = &cause as &(dyn std::error::Error + 'static), "it failed");
+        });
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains("Tried 2 times: Attempt 1: no route; Attempt 2: no route"), "{text}");
+        assert!(text.contains("the cause; of it"), "{text}");
+    }
+
+    #[test]
+    fn at_the_default_level_artis_own_lines_are_at_error() {
+        let events = || {
+            tracing::info!(target: "arti_client::status", "noise");
+            tracing::warn!(target: "tor_circmgr", "noise");
+            tracing::error!(target: "tor_hsservice::ipt_mgr", "a failure");
+            tracing::info!(target: "ephemeral::onion", "our words");
+        };
+        let text = logged(&filter(LogLevel::Info, None), LogFormat::Text, events);
+        assert!(!text.contains("noise") && text.contains("a failure") && text.contains("our words"), "{text}");
+        let text = logged(&filter(LogLevel::Info, Some("tor_circmgr=warn")), LogFormat::Text, events);
+        assert_eq!(text.matches("noise").count(), 1, "{text}");
     }
 
     #[test]

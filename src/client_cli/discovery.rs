@@ -1,4 +1,4 @@
-//! `ephemeral discovery`: the key for a server that not everybody can find.
+//! `ephemeral discovery`: makes and shows the key for a server that not everybody can find.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,15 @@ use ephemeral_tor::DiscoverySecret;
 
 const NEW_HELP: &str = "\
 Example:
-  ephemeral discovery new --server http://….onion
+  ephemeral discovery new --server NAME.onion
 
 It prints the public half, descriptor:x25519:…: send that to the operator, who adds it with
 `ephemeral-server clients add NAME KEY`. From then on `send` and `recv` find the server.
 
 With --socks, it is the other Tor that needs the key: add `ClientOnionAuthDir DIRECTORY` to its torrc, and copy the
 file there; it has the format that C tor reads, and `ephemeral discovery show --json` says where it is. One key for
-each server: two servers that saw the same one would know that it is the same client.";
+each server: two servers that saw the same one would know that it is the same client. A server that has moved is the
+same server: once its notice is followed (`ephemeral moved`), the key for its old address finds the new one.";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -29,13 +30,13 @@ pub(super) enum Command {
     #[command(after_help = NEW_HELP)]
     New(DiscoveryOptions),
     /// Print the public half of the discovery key for a server.
-    #[command(after_help = "Example:\n  ephemeral discovery show --server http://….onion")]
+    #[command(after_help = "Example:\n  ephemeral discovery show --server NAME.onion")]
     Show(DiscoveryOptions),
 }
 
 #[derive(Args)]
 pub(super) struct DiscoveryOptions {
-    /// The server: http://NAME.onion
+    /// The server: NAME.onion, with http:// or without.
     #[arg(long, env = "EPHEMERAL_SERVER", value_name = "URL")]
     server: ServerUrl,
     #[command(flatten)]

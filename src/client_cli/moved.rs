@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::route::{RouteArgs, book_path};
+use ephemeral_client::ServerUrl;
 use ephemeral_client::moved::{Book, BookError, NoticeRequestError, ask};
 use ephemeral_client::text::printable_json;
 use ephemeral_tor::{MovedError, Notice};
@@ -25,7 +26,7 @@ Examples:
 A server that gets a new key signs with the old one where it can be found from then on. An onion
 address is a public key, so whoever knows the old address can check that; a notice that is not signed
 with it changes nothing. Once a notice is followed, `send` and `recv` dial the new address when they
-are told the old one, and say so. The first notice of an address counts."
+are given the old one, and say so; the discovery key of the old address is used for the new one. The first notice of an address counts."
 )]
 pub(super) struct MovedArgs {
     /// The notice: a file, its text, or - for standard input.
@@ -49,7 +50,7 @@ enum Command {
     /// Follow the notice of an address no more.
     #[command(after_help = "Example:\n  ephemeral moved forget ….onion")]
     Forget {
-        /// The old address.
+        /// The old address: NAME.onion, with http:// or without.
         address: String,
     },
 }
@@ -59,13 +60,20 @@ pub(super) async fn run(args: MovedArgs) -> Result<(), Failure> {
     let notices = match (&args.command, &args.notice) {
         (Some(Command::List), _) => return print(book.notices(), args.json),
         (Some(Command::Forget { address }), _) => {
-            let address = address.to_ascii_lowercase();
+            let address = match address.parse::<ServerUrl>() {
+                Ok(url) => url.host().to_owned(),
+                // Whatever stands in the file can be forgotten.
+                Err(_) => address.to_ascii_lowercase(),
+            };
             return match book.forget(&address)? {
                 true => Ok(()),
                 false => Err(Failure::local(format!("no notice of {address} is followed"))),
             };
         }
-        (Some(Command::Ask(route)), _) => ask(route.dialer()?.as_ref(), route.told()).await?,
+        (Some(Command::Ask(route)), _) => {
+            let server = route.server();
+            ask(route.way(std::slice::from_ref(server))?.dialer.as_ref(), server).await?
+        }
         (None, Some(notice)) => Notice::read(&text(notice)?)?,
         (None, None) => return Err(Failure::usage("which notice?")),
     };
@@ -76,16 +84,16 @@ pub(super) async fn run(args: MovedArgs) -> Result<(), Failure> {
     print(&notices, args.json)
 }
 
-/// What stands in the notice's place: the text itself, or where that is. No more is read than a notice may have.
-fn text(told: &str) -> Result<String, Failure> {
+/// Reads the notice: the text itself, or the file that has it. No more is read than a notice may have.
+fn text(given: &str) -> Result<String, Failure> {
     let limit = Notice::MOST_BYTES as u64 + 1;
     let mut text = String::new();
-    let read = match told {
-        told if told.trim_start().starts_with(['{', '[']) => return Ok(told.to_owned()),
+    let read = match given {
+        given if given.trim_start().starts_with(['{', '[']) => return Ok(given.to_owned()),
         "-" => std::io::stdin().take(limit).read_to_string(&mut text),
         file => std::fs::File::open(Path::new(file)).and_then(|file| file.take(limit).read_to_string(&mut text)),
     };
-    read.map_err(|error| Failure::local(format!("the notice {told} cannot be read: {error}")))?;
+    read.map_err(|error| Failure::local(format!("the notice {given} cannot be read: {error}")))?;
     Ok(text)
 }
 
@@ -123,7 +131,9 @@ impl From<NoticeRequestError> for Failure {
     fn from(error: NoticeRequestError) -> Self {
         let exit = match &error {
             NoticeRequestError::Dial(error) if error.is_permanent() => Exit::Local,
-            NoticeRequestError::Dial(_) => Exit::Unreachable,
+            NoticeRequestError::Dial(_) | NoticeRequestError::Interrupted | NoticeRequestError::Timeout => {
+                Exit::Unreachable
+            }
             NoticeRequestError::Answer | NoticeRequestError::None(_) | NoticeRequestError::Notice(_) => Exit::Refused,
         };
         Self::new(exit, error.to_string())

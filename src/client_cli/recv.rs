@@ -1,4 +1,4 @@
-//! `ephemeral recv`: prints what comes, and acknowledges only what was written.
+//! `ephemeral recv`: prints the messages that come, and acknowledges only those that were written.
 
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep_until};
 use super::exit::{Exit, Failure};
 use super::route::RouteArgs;
 use super::stop;
+use super::talk::Talk;
 use ephemeral_client::text::{printable, printable_json};
-use ephemeral_client::{ClientEvent, ConnectOptions, Session};
+use ephemeral_client::{ClientEvent, ConnectOptions};
 use ephemeral_core::protocol::ReceivedMessage;
 
 /// How long `--once` tries, unless it is told.
@@ -52,34 +53,46 @@ pub(super) struct RecvArgs {
 
 pub(super) async fn run(args: RecvArgs) -> Result<(), Failure> {
     let options = ConnectOptions { receipts: !args.no_receipts, ..ConnectOptions::default() };
-    let mut session = args.route.session(options)?;
-    let outcome = receive(&mut session, &args).await;
-    let arrived = session.close().await;
+    let mut talk = args.route.session(options)?;
+    let mut deadline = args.limit().map(|limit| Instant::now() + limit);
+    let outcome = receive(&mut talk, &args, &mut deadline).await;
+    let arrived = tokio::select! {
+        arrived = talk.session.close() => arrived,
+        // The time is for the goodbye, too.
+        () = at(deadline) => false,
+    };
     if outcome.is_ok() && !arrived {
         args.route.note("the last acknowledgements may not have arrived: those messages may come again");
     }
     outcome
 }
 
-async fn receive(session: &mut Session, args: &RecvArgs) -> Result<(), Failure> {
-    let default_limit = (args.once && !args.wait).then_some(ONCE_LIMIT_S);
-    let limit = args.timeout.or(default_limit).map(|seconds| Duration::from_secs(seconds.into()));
-    let mut deadline = limit.map(|limit| Instant::now() + limit);
+impl RecvArgs {
+    /// Returns for how long it tries: in all with `--once`, else without a connection.
+    fn limit(&self) -> Option<Duration> {
+        let default_limit = (self.once && !self.wait).then_some(ONCE_LIMIT_S);
+        self.timeout.or(default_limit).map(|seconds| Duration::from_secs(seconds.into()))
+    }
+}
+
+async fn receive(talk: &mut Talk, args: &RecvArgs, deadline: &mut Option<Instant>) -> Result<(), Failure> {
+    let limit = args.limit();
     let mut last_trouble = None;
-    let (mut printed, mut caught_up) = (0_u64, false);
+    let mut printed = 0_u64;
+    let mut caught_up = false;
     let mut stdout = tokio::io::stdout();
     let stopped = stop::requested();
     tokio::pin!(stopped);
     loop {
         let event = tokio::select! {
-            event = session.next() => event?,
-            () = at(deadline) => return Err(late(limit, caught_up, last_trouble)),
+            event = talk.next() => event?,
+            () = at(*deadline) => return Err(late(limit, caught_up, last_trouble)),
             result = &mut stopped => {
                 result?;
                 return if args.once { Err(Failure::local("interrupted")) } else { Ok(()) };
             }
         };
-        args.route.report(&event);
+        talk.report(&event);
         match event {
             ClientEvent::Message(message) => {
                 let line = if args.json { json_line(&message)? } else { text_line(&message) };
@@ -90,15 +103,15 @@ async fn receive(session: &mut Session, args: &RecvArgs) -> Result<(), Failure> 
                         return Err(Failure::local("interrupted while nobody read the output"));
                     }
                 }
-                session.ack(&message);
+                talk.session.ack(&message);
                 printed += 1;
             }
             ClientEvent::CaughtUp => caught_up = true,
-            ClientEvent::Connected { .. } if !args.once => deadline = None,
+            ClientEvent::Connected { .. } if !args.once => *deadline = None,
             ClientEvent::Disconnected { why, .. } => {
                 last_trouble = Some(why.to_string());
                 if !args.once {
-                    deadline = deadline.or_else(|| limit.map(|limit| Instant::now() + limit));
+                    *deadline = deadline.or_else(|| limit.map(|limit| Instant::now() + limit));
                 }
             }
             _ => {}

@@ -1,24 +1,27 @@
-//! What `send` and `recv` share: which server, which way there, who as; and the status lines on stderr.
+//! The part that `send`, `recv` and `moved ask` share: which server, which way there, which identity; and the status
+//! lines on stderr.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use directories::ProjectDirs;
+use tokio::sync::watch;
 
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
+use super::talk::Talk;
 use ephemeral_client::moved::Book;
 use ephemeral_client::{
-    Arti, ClientEvent, ConnectOptions, Dial, Direct, ServerUrl, Session, Socks, discovery_file, key_file,
+    Arti, ConnectOptions, Dial, Direct, ServerUrl, Session, Socks, TorStage, discovery_file, key_file,
 };
-use ephemeral_tor::TorError;
+use ephemeral_tor::{DiscoverySecret, TorError};
 
 #[derive(Args)]
 pub(super) struct KeyArgs {
-    /// The key file; by default identity.pem in the platform's configuration directory.
+    /// The key file, or a pipe such as <(age -d id.age); by default identity.pem in the platform's configuration
+    /// directory.
     #[arg(long = "key", env = "EPHEMERAL_KEY", value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -34,7 +37,7 @@ impl KeyArgs {
 
 #[derive(Args)]
 pub(super) struct RouteArgs {
-    /// The server: http://NAME.onion, or http://127.0.0.1:8443 on this machine.
+    /// The server: NAME.onion, or http://127.0.0.1:8443 on this machine.
     #[arg(long, env = "EPHEMERAL_SERVER", value_name = "URL")]
     server: ServerUrl,
     #[command(flatten)]
@@ -59,52 +62,40 @@ pub(super) struct RouteArgs {
     quiet: bool,
 }
 
+/// A way to a server.
+pub(super) struct Way {
+    pub(super) dialer: Arc<dyn Dial>,
+    /// How far Tor has come, where it runs in this process.
+    stages: Option<watch::Receiver<TorStage>>,
+}
+
 impl RouteArgs {
-    /// A session that has not dialled yet.
-    pub(super) fn session(&self, options: ConnectOptions) -> Result<Session, Failure> {
+    /// Makes a session that has not dialled yet.
+    pub(super) fn session(&self, options: ConnectOptions) -> Result<Talk, Failure> {
         let identity = key_file::read(&self.key.path()?)?;
-        Ok(Session::new(self.dialer()?, self.current()?, identity, options))
+        let names = self.names()?;
+        let current = names.last().unwrap_or(&self.server).clone();
+        let Way { dialer, stages } = self.way(&names)?;
+        let session = Session::new(dialer, current.clone(), identity, options);
+        Ok(Talk::new(session, current, self.quiet, stages))
     }
 
-    /// The server as it was named, whether it has moved or not.
-    pub(super) fn told(&self) -> &ServerUrl {
+    /// Returns the server as it was named, whether it has moved or not.
+    pub(super) fn server(&self) -> &ServerUrl {
         &self.server
     }
 
-    /// Where the server is now, as far as it is known.
-    fn current(&self) -> Result<ServerUrl, Failure> {
-        if !self.server.is_onion() {
-            return Ok(self.server.clone());
+    /// Returns the names that the server has had since it had the given one, which comes first. The last is the present
+    /// one, as far as it is known.
+    fn names(&self) -> Result<Vec<ServerUrl>, Failure> {
+        let mut names = vec![self.server.clone()];
+        if self.server.is_onion() {
+            names.extend(Book::open(&book_path()?)?.way(&self.server));
         }
-        match Book::open(&book_path()?)?.follow(&self.server) {
-            Some(now) => {
-                self.note(&format!("{} has moved to {now}", self.server));
-                Ok(now)
-            }
-            None => Ok(self.server.clone()),
+        if let [old, .., new] = names.as_slice() {
+            self.note(&format!("{old} has moved to {new}"));
         }
-    }
-
-    /// Tells the person what is going on.
-    pub(super) fn report(&self, event: &ClientEvent) {
-        let line = match event {
-            ClientEvent::Connecting => format!("connecting to {} …", self.server),
-            ClientEvent::Connected { new_epoch: true, .. } => {
-                "connected; the server was restarted meanwhile, and what was waiting there is gone".to_owned()
-            }
-            ClientEvent::Connected { .. } => "connected".to_owned(),
-            ClientEvent::Disconnected { why, retry_in } => format!("{why}; trying again in {}", seconds(*retry_in)),
-            ClientEvent::Delayed { retry_in } => {
-                format!("the server takes no more for now; sending in {}", seconds(*retry_in))
-            }
-            ClientEvent::Complaint { message, .. } => {
-                format!("the server complains: {}", ephemeral_client::text::printable(message))
-            }
-            _ => return,
-        };
-        if !self.quiet {
-            say(&line);
-        }
+        Ok(names)
     }
 
     pub(super) fn note(&self, line: &str) {
@@ -113,7 +104,9 @@ impl RouteArgs {
         }
     }
 
-    pub(super) fn dialer(&self) -> Result<Arc<dyn Dial>, Failure> {
+    /// Returns the way to the last of these names of the server. A restricted server is found with the key of that name,
+    /// or else with that of the latest name before it: a server keeps its clients when it moves.
+    pub(super) fn way(&self, names: &[ServerUrl]) -> Result<Way, Failure> {
         if !self.server.is_onion() && !self.server.is_loopback() && !self.insecure_http {
             return Err(Failure::usage(
                 "http:// to another machine is not encrypted: anybody on the way could read and change everything. \
@@ -122,10 +115,10 @@ impl RouteArgs {
         }
         if let Some(proxy) = self.socks {
             let socks = Socks::new(proxy).map_err(|error| Failure::local(format!("no random numbers: {error}")))?;
-            return Ok(Arc::new(socks));
+            return Ok(Way { dialer: Arc::new(socks), stages: None });
         }
         if !self.server.is_onion() {
-            return Ok(Arc::new(Direct::default()));
+            return Ok(Way { dialer: Arc::new(Direct::default()), stages: None });
         }
         let table = match &self.tor_config {
             Some(file) => tor_table(file)?,
@@ -137,11 +130,11 @@ impl RouteArgs {
         };
         match Arti::new(table, &state_dir) {
             Ok(arti) => {
-                if let Some(onion) = self.server.onion_name() {
-                    let secret = discovery_file::read(&discovery_file::path(&self.discovery.path()?, onion), onion)?;
-                    arti.set_discovery_key(&self.server, secret.as_ref())?;
+                if let Some(current) = names.last() {
+                    arti.set_discovery_key(current, self.discovery_key(names)?.as_ref())?;
                 }
-                Ok(Arc::new(arti))
+                let stages = Some(arti.stages());
+                Ok(Way { dialer: Arc::new(arti), stages })
             }
             Err(error @ TorError::Table(_)) => {
                 // Without a file the table is empty, and right.
@@ -151,8 +144,19 @@ impl RouteArgs {
             Err(error) => Err(error.into()),
         }
     }
+
+    fn discovery_key(&self, names: &[ServerUrl]) -> Result<Option<DiscoverySecret>, Failure> {
+        let directory = self.discovery.path()?;
+        for onion in names.iter().rev().filter_map(ServerUrl::onion_name) {
+            if let Some(secret) = discovery_file::read(&discovery_file::path(&directory, onion), onion)? {
+                return Ok(Some(secret));
+            }
+        }
+        Ok(None)
+    }
 }
 
+/// Reads the `[tor]` table of a configuration.
 fn tor_table(file: &Path) -> Result<toml::Table, Failure> {
     let failed = |why: &dyn std::fmt::Display| Failure::usage(format!("--tor-config {}: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
@@ -163,7 +167,7 @@ fn tor_table(file: &Path) -> Result<toml::Table, Failure> {
     }
 }
 
-/// Where the notices of moves are that are followed.
+/// Returns the file with the notices of moves that are followed.
 pub(super) fn book_path() -> Result<PathBuf, Failure> {
     Ok(directories()?.config_dir().join("moved.jsonl"))
 }
@@ -171,8 +175,4 @@ pub(super) fn book_path() -> Result<PathBuf, Failure> {
 pub(super) fn directories() -> Result<ProjectDirs, Failure> {
     ProjectDirs::from("", "", "ephemeral")
         .ok_or_else(|| Failure::local("there is no home directory: say where with --key and --state-dir"))
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
 }

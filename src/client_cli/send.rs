@@ -1,20 +1,22 @@
-//! `ephemeral send`: one message, until the server has accepted it.
+//! `ephemeral send`: sends one message, and ends when the server has accepted it.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use zeroize::Zeroizing;
 
 use super::exit::{Exit, Failure};
 use super::route::RouteArgs;
 use super::stop;
+use super::talk::Talk;
 use ephemeral_client::outbox::Outbox;
-use ephemeral_client::{ClientEvent, ConnectOptions, Outgoing, Session};
-use ephemeral_core::protocol::{Fingerprint, ReceiptStatus};
+use ephemeral_client::{ClientEvent, ConnectOptions, Outgoing};
+use ephemeral_core::protocol::{Fingerprint, ReceiptStatus, Sanitize};
 
 const NO_ENCRYPTION: &str = "\
 messages are not encrypted end to end yet: whoever runs the server could read this one. \
@@ -29,7 +31,11 @@ Examples (with EPHEMERAL_SERVER set, or --server URL):
 There is no end-to-end encryption yet: whoever runs the server could read what you send, until the
 recipient has taken it. Therefore --plaintext is required. Other users of this machine can see TEXT
 in the list of processes: use - for what they may not read. Standard input is sent as it is, a final
-line break included.")]
+line break included; but most servers remove control characters other than tabs and line breaks, and
+characters that turn the direction of text. For other data than text use an encoding, such as base64.
+
+A second command with the same identity, such as `ephemeral recv`, takes turns with this one. A receipt
+that comes in the other's turn is asked for again: with --wait-delivered this one still learns of it.")]
 pub(super) struct SendArgs {
     /// The recipient's fingerprint: 64 hex digits.
     #[arg(value_name = "TO")]
@@ -73,7 +79,7 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     }
     // A session takes what waits for this identity, too; nothing of it is acknowledged, so it comes again.
     let options = ConnectOptions { window: Some(1), ..ConnectOptions::default() };
-    let mut session = args.route.session(options)?;
+    let mut talk = args.route.session(options)?;
     let content = match args.text.as_deref() {
         None | Some("-") => {
             tokio::select! {
@@ -86,23 +92,27 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     if content.is_empty() {
         return Err(Failure::usage("the message is empty"));
     }
+    if !matches!(Sanitize::Clean.apply(&content), Ok(Cow::Borrowed(_))) {
+        args.route.note("the message has control characters, which most servers remove");
+    }
     let message =
         Outgoing { to: args.to, content, id: args.id.clone(), ttl_s: args.ttl, until_receipt: args.wait_delivered };
-    let id = session.send(&message).map_err(|error| Failure::usage(error.to_string()))?;
-    let sent = deliver(&mut session, &args, id).await;
-    session.close().await;
+    let id = talk.session.send(&message).map_err(|error| Failure::usage(error.to_string()))?;
+    let deadline = Instant::now() + Duration::from_secs(args.timeout.into());
+    let sent = deliver(&mut talk, &args, id, deadline).await;
+    // The time is for the goodbye, too: a server that does not answer it keeps nobody.
+    let _ = timeout_at(deadline, talk.session.close()).await;
     print(&sent?, &args)
 }
 
-async fn deliver(session: &mut Session, args: &SendArgs, id: String) -> Result<Sent, Failure> {
+async fn deliver(talk: &mut Talk, args: &SendArgs, id: String, deadline: Instant) -> Result<Sent, Failure> {
     let mut sent = Sent { id, expires_at: String::new(), duplicate: false, status: "waiting" };
     let mut last_trouble = None;
     let stopped = stop::requested();
     tokio::pin!(stopped);
-    let deadline = Instant::now() + Duration::from_secs(args.timeout.into());
     loop {
         let event = tokio::select! {
-            event = session.next() => event?,
+            event = talk.next() => event?,
             () = sleep_until(deadline) => return Err(late(args, &sent, last_trouble)),
             result = &mut stopped => {
                 result?;
@@ -110,14 +120,14 @@ async fn deliver(session: &mut Session, args: &SendArgs, id: String) -> Result<S
                 return Err(Failure::local(format!("interrupted: the message {} was {what}", sent.id)));
             }
         };
-        args.route.report(&event);
+        talk.report(&event);
         match event {
             ClientEvent::Accepted { id, expires_at, duplicate } if id == sent.id => {
                 sent = Sent { id, expires_at, duplicate, status: "accepted" };
                 if !args.wait_delivered {
                     return Ok(sent);
                 }
-                args.route.note("accepted; waiting for the recipient …");
+                talk.note("accepted; waiting for the recipient …");
             }
             ClientEvent::Receipt { id, status } if id == sent.id => match status {
                 ReceiptStatus::Delivered => return Ok(Sent { status: "delivered", ..sent }),
@@ -128,6 +138,13 @@ async fn deliver(session: &mut Session, args: &SendArgs, id: String) -> Result<S
             },
             ClientEvent::Refused { id, code, message } if id == sent.id => {
                 return Err(Failure::refused(code, &message));
+            }
+            ClientEvent::Forgotten { id } if id == sent.id => {
+                let message = format!(
+                    "the message {id} was accepted, and its time is over without a receipt: whether it was delivered is \
+                     not known"
+                );
+                return Err(Failure::new(Exit::Unreachable, message));
             }
             ClientEvent::Disconnected { why, .. } => last_trouble = Some(why.to_string()),
             _ => {}

@@ -1,5 +1,6 @@
 //! The `[clearnet]` table: its keys, and the rules between them.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use super::setting::Setting;
 use super::sources;
 use crate::transport::clearnet::{self, TlsFile, TlsFiles};
 use crate::{pump, transport};
+use ephemeral_core::protocol::full_onion_address;
 
 /// What the file says, before the environment and the flags were asked.
 pub(super) struct ClearnetTable {
@@ -136,7 +138,11 @@ fn listed<T>(value: &DeValue<'_>, convert: impl Fn(&str) -> Option<T>) -> Option
 }
 
 fn names(value: &DeValue<'_>) -> Result<Vec<String>, String> {
-    listed(value, transport::host_name).ok_or_else(|| {
+    let host = |text: &str| match full_onion_address(text) {
+        Cow::Owned(address) => address.strip_prefix("http://").and_then(transport::host_name),
+        Cow::Borrowed(name) => transport::host_name(name),
+    };
+    listed(value, host).ok_or_else(|| {
         "must be a list of host names without scheme, port or wildcard, such as [\"chat.example\", \"192.0.2.7\", \"[2001:db8::7]\"]".into()
     })
 }
@@ -173,7 +179,8 @@ fn network(text: &str) -> Option<IpNet> {
 fn origins(value: &DeValue<'_>) -> Result<Vec<String>, String> {
     let any = |list: &Vec<String>| list.as_slice() == ["*"];
     let anyone = listed(value, |text| (text == "*").then(|| text.to_owned())).filter(any);
-    anyone.or_else(|| listed(value, transport::origin)).ok_or_else(|| {
+    let origin = |text: &str| transport::origin(&full_onion_address(text));
+    anyone.or_else(|| listed(value, origin)).ok_or_else(|| {
         "must be a list of exact origins with scheme, host and port (if it is not the scheme's own) and nothing behind, \
          such as [\"https://chat.example\", \"http://localhost:3000\"], or [\"*\"] for every page there is"
             .into()

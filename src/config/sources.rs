@@ -189,18 +189,18 @@ impl Sources<'_> {
         !self.flags.no_tor && variable.map_or(file.value, |variable| variable.value)
     }
 
-    /// `--log-level` alone, or `LOG_LEVEL` (else what the file says) with `RUST_LOG` behind it: the later directive wins
-    /// where both speak.
+    /// Returns the level and the filter: `--log-level` alone, or `LOG_LEVEL` (else what the file says) with `RUST_LOG`
+    /// behind it, of which the later directive wins. See [`logging::filter`] for what that leaves of Arti's lines.
     pub(super) fn log_filter(&mut self, file: LogLevel) -> (LogLevel, String) {
         if let Some(level) = self.flags.log_level {
-            return (level, level.to_string());
+            return (level, logging::filter(level, None));
         }
         let words = "must be one of error, warn, info, debug, trace";
         let level = self.variable("LOG_LEVEL", words, |text| LogLevel::from_str(text, true).ok());
         let level = level.map_or(file, |level| level.value);
         let accepted = "must be directives such as info,ephemeral=debug";
         let detail = self.variable("RUST_LOG", accepted, |text| logging::is_filter(text).then(|| text.to_owned()));
-        (level, detail.map_or_else(|| level.to_string(), |detail| format!("{level},{}", detail.value)))
+        (level, logging::filter(level, detail.as_ref().map(|detail| detail.value.as_str())))
     }
 }
 

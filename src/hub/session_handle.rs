@@ -111,7 +111,8 @@ impl SessionHandle {
             return Some(Err(SubmitError::RateLimited { wait_ms }));
         }
         if let Some(expires_at) = state.store.known(self.account, id) {
-            return Some(Ok(Accepted { expires_at, duplicate: true }));
+            let delivered = state.store.was_delivered(self.account, id);
+            return Some(Ok(Accepted { expires_at, duplicate: true, delivered }));
         }
         let Some(message) = message else { return Some(Err(SubmitError::NoMessage)) };
         if !known_key && state.store.find(&message.to).is_none() {
@@ -137,7 +138,7 @@ impl SessionHandle {
         if due_before.is_none_or(|due| state.store.next_due().is_some_and(|now_due| now_due < due)) {
             self.hub.due_earlier.notify_one();
         }
-        Ok(Accepted { expires_at, duplicate: false })
+        Ok(Accepted { expires_at, duplicate: false, delivered: false })
     }
 
     /// Erases what was delivered, up to and including `seq`.

@@ -4,12 +4,14 @@
 mod forwarded;
 mod origin;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
 
 use super::Peer;
+pub use ephemeral_core::protocol::host_name;
+use ephemeral_core::protocol::{host_address, written_address};
 pub use origin::origin;
 
 /// What holds for every connection of one listener.
@@ -35,19 +37,21 @@ impl Listener {
     #[must_use]
     pub fn clearnet(bound: SocketAddr, server_names: &[String]) -> Self {
         let bound = bound.ip().to_canonical();
-        let own = (!bound.is_unspecified()).then(|| written(bound));
+        let own = (!bound.is_unspecified()).then(|| written_address(bound));
         let names = own.into_iter().chain(server_names.iter().cloned()).collect();
         Self { names, answers_to_loopback: true, ..Self::default() }
     }
 
-    /// Whether a request for this host is for this listener. `host`: lower case, without port, IPv6 in brackets.
+    /// Returns whether a request for this host is for this listener. `host`: without a port, IPv6 in brackets; in
+    /// whatever form, since the absolute name (`localhost.`) is the same as the other.
     #[must_use]
     pub fn answers_to(&self, host: &str) -> bool {
-        let named = |host: &str| self.names.iter().any(|name| name == host);
-        match literal(host) {
-            Some(address) => (self.answers_to_loopback && address.is_loopback()) || named(&written(address)),
-            None => (self.answers_to_loopback && host == "localhost") || named(host),
-        }
+        let Some(host) = host_name(host) else { return false };
+        let own = match host_address(&host) {
+            Some(address) => address.is_loopback(),
+            None => host == "localhost",
+        };
+        (self.answers_to_loopback && own) || self.names.contains(&host)
     }
 
     /// Whether it believes this address about whom it connects. Whoever counts connections by peer does not count those
@@ -99,40 +103,6 @@ impl Listener {
     #[must_use]
     pub fn allows_any_origin(&self) -> bool {
         self.allowed_origins.iter().any(|allowed| allowed == "*")
-    }
-}
-
-/// Writes a host name or address as it is compared: lower case, without the dot of an absolute name, addresses in their
-/// shortest form, IPv6 in brackets.
-///
-/// Returns `None` if it is neither: a scheme, a port, a wildcard, an empty label, more than 253 characters, or not ASCII
-/// (an internationalised name is written with `xn--`).
-#[must_use]
-pub fn host_name(text: &str) -> Option<String> {
-    let text = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    if let Some(address) = literal(&text) {
-        return Some(written(address));
-    }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(plain);
-    // What ends in a number is an address to every client (URL Standard, section 3.5), and not one that was read above.
-    let number = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
-    (text.len() <= 253 && text.split('.').all(label) && !number).then_some(text)
-}
-
-/// An address as a `Host` writes it; one of IPv4 in IPv6 is the one of IPv4.
-fn literal(host: &str) -> Option<IpAddr> {
-    let address = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inner) => IpAddr::V6(inner.parse::<Ipv6Addr>().ok()?),
-        None => IpAddr::V4(host.parse::<Ipv4Addr>().ok()?),
-    };
-    Some(address.to_canonical())
-}
-
-fn written(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("[{address}]"),
     }
 }
 

@@ -162,7 +162,7 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_why() {
     let onion = format!("http://{}.onion", "a".repeat(55));
     for (server, to, content, sentence) in [
         ("https://example.org", NOBODY, "x", "not supported yet"),
-        ("example.org", NOBODY, "x", "looks like http://NAME.onion"),
+        ("example.org", NOBODY, "x", "looks like NAME.onion"),
         (onion.as_str(), NOBODY, "x", "cut or mistyped"),
         ("http://192.0.2.1", NOBODY, "x", "not encrypted"),
         ("http://127.0.0.1:1", "abc", "x", "64 hex digits"),

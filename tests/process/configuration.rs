@@ -214,13 +214,13 @@ fn flags_win_over_the_environment_which_wins_over_the_file() {
         let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
         [line("listen"), line("enabled"), line("# log")]
     };
-    let info = "# log: \"info\", text";
+    let info = "# log: \"info,arti=error,tor=error\", text";
     assert_eq!(lines(&[], &[]), ["listen = \"127.0.0.1:1\"", "enabled = false", info]);
     assert_eq!(lines(&["--clearnet"], &[]), ["listen = \"127.0.0.1:1\"", "enabled = false", info]);
     let variables = [("PORT", "2"), ("TOR_ENABLED", "yes"), ("LOG_LEVEL", "warn"), ("RUST_LOG", "ephemeral=debug")];
     assert_eq!(
         lines(&[], &variables),
-        ["listen = \"127.0.0.1:2\"", "enabled = true", "# log: \"warn,ephemeral=debug\", text"]
+        ["listen = \"127.0.0.1:2\"", "enabled = true", "# log: \"warn,arti=error,tor=error,ephemeral=debug\", text"]
     );
     assert_eq!(
         lines(&["--clearnet", "127.0.0.1:3", "--no-tor", "--log-level", "trace", "--log-format", "json"], &variables),

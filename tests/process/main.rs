@@ -5,10 +5,12 @@
 mod abuse;
 mod administration;
 mod clearnet;
+mod client_carries_on;
 mod client_cli;
 mod configuration;
 mod doctor;
 mod emergency;
+mod first_minute;
 mod keys;
 mod keys_kept;
 mod panic;

@@ -123,6 +123,33 @@ async fn a_sender_that_is_offline_at_the_end_is_not_told_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sender_that_asks_later_by_the_id_learns_of_a_delivery_that_it_may_know_of() {
+    let mut rig = Rig::new();
+    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    alice.sends("open", 2, "hi").await;
+    let question = |id: &str| json!({"id": id, "to": fingerprint(2), "content": ""});
+    let answer = alice.ask(&question("open")).await;
+    assert_eq!((&answer["duplicate"], answer.get("delivered")), (&true.into(), None), "it waits");
+    drop(alice);
+    settle().await;
+    let received = bob.receives("open").await;
+    bob.acks(&received).await;
+    drop(bob);
+    settle().await;
+
+    let mut alice = rig.login(1).await;
+    let answer = alice.ask(&question("open")).await;
+    assert_eq!((&answer["type"], &answer["delivered"]), (&"accepted".into(), &true.into()));
+    alice.sends("secret", 2, "hi").await;
+    let (mut bob, _) = rig.login_with(2, json!({"receipts": false})).await;
+    let received = bob.receives("secret").await;
+    bob.acks(&received).await;
+    let answer = alice.ask(&question("secret")).await;
+    assert_eq!((&answer["type"], answer.get("delivered")), (&"accepted".into(), None), "it may not know");
+    assert_eq!(alice.ask(&question("nothing")).await["code"], "content_empty");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sender_that_reconnected_is_told() {
     let mut rig = Rig::new();
     let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);

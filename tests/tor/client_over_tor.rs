@@ -50,3 +50,40 @@ async fn one_can_receive_in_one_terminal_and_send_in_another_with_the_built_in_t
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
     assert!(lines.next_line().await.unwrap().expect("a line").ends_with(" over Tor"));
 }
+
+/// What a command of the server's prints, which works on its files.
+async fn offline(home: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new(SERVER);
+    command.args(arguments).arg("--state-dir").arg(home.join("server/state")).env_clear().env("HOME", home);
+    let output = command.output().await.unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restricted_server_that_has_moved_is_found_with_the_key_of_its_old_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path();
+    std::fs::write(home.join("network.toml"), network::shared().arti_toml()).unwrap();
+    let old = offline(home, &["address"]).await;
+    let made = client(home, &["discovery", "new", "--server", &old]).output().await.unwrap();
+    let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    offline(home, &["clients", "add", "alice", &key]).await;
+    offline(home, &["keys", "rotate", "--yes"]).await;
+    // Twice: the way is walked back to the name that has the key.
+    offline(home, &["keys", "rotate", "--yes"]).await;
+    let configuration = format!("[onion]\nrestricted = true\n{}", network::shared().arti_toml());
+    let mut server = Daemon::start(SERVER, &home.join("server"), &configuration, &[]);
+    let new = server.reachable().await;
+    assert_ne!(new.host(), old);
+
+    let notice = home.join("server/state/moved.json");
+    let followed = client(home, &["moved", notice.to_str().unwrap()]).output().await.unwrap();
+    assert!(followed.status.success(), "{followed:?}");
+    assert!(client(home, &["identity", "new"]).output().await.unwrap().status.success());
+    let receiving = ["recv", "--once", "--timeout", "120", "--server", &old];
+    let received = client(home, &receiving).stderr(Stdio::piped()).output().await.unwrap();
+    assert_eq!(received.status.code(), Some(0), "{received:?}");
+    let said = String::from_utf8(received.stderr).unwrap();
+    assert!(said.contains(&format!("http://{old} has moved to {new}")), "{said}");
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod client_over_tor;
+mod first_minute;
 mod keys_over_tor;
 mod limits_over_tor;
 mod network;

@@ -1,4 +1,4 @@
-//! One authenticated connection: frames out, events in, a timeout on everything. It knows nothing of reconnecting.
+//! Holds one authenticated connection: frames out, events in, a timeout on everything. It knows nothing of reconnecting.
 
 mod errors;
 mod handshake;
@@ -16,6 +16,7 @@ use futures::{Sink as _, Stream as _};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
@@ -26,14 +27,22 @@ pub use handshake::Welcome;
 use super::{ByteStream, Dial, Identity, ServerUrl};
 use ephemeral_core::protocol::{ServerEvent, encode};
 
-/// What a client asks of its sessions, and how patient it is.
+/// What a client asks of each of its sessions.
+///
+/// ```
+/// use ephemeral_client::{ConnectOptions, Timeouts};
+/// // A client that tells nobody when it takes messages, and takes one at a time.
+/// let options = ConnectOptions { receipts: false, window: Some(1), timing: Timeouts::default() };
+/// # assert!(!options.receipts);
+/// ```
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
-    /// Whether senders are told when their messages are acknowledged.
+    /// Whether senders get a receipt when this client acknowledges their messages. The default is `true`.
     pub receipts: bool,
-    /// How many unacknowledged messages the server may send; `None`: as many as the server likes.
+    /// How many messages the server may have out without an acknowledgement. The server lowers what is above its own
+    /// bound (`limits.window` in [`Welcome`]). `None`, the default, leaves it to the server.
     pub window: Option<u32>,
-    /// How patient it is.
+    /// How long this client waits for the server.
     pub timing: Timeouts,
 }
 
@@ -43,21 +52,24 @@ impl Default for ConnectOptions {
     }
 }
 
-/// How long a client waits for its server.
+/// How long a client waits for its server. Each of them ends in an error, never in a wait without end.
+///
+/// Reaching the server is not among them: each dialer has a limit of its own (see [`Dial`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// For each step from the upgrade to `welcome`, and for the answer to a message.
+    /// Bounds each step from the upgrade to `welcome`, and the wait for the answer to a message. 30 s by default.
     pub answer: Duration,
-    /// Until what was queued is written.
+    /// Bounds the time until queued frames are written. 30 s by default.
     pub write: Duration,
-    /// For a sign of life. After half of it the client asks for one (a WebSocket ping).
+    /// Bounds the time without any frame from the server. After half of it the client asks for one, by a WebSocket
+    /// ping. 90 s by default.
     pub silence: Duration,
-    /// For the server's goodbye.
+    /// Bounds the wait for the server's answer to a goodbye. 5 s by default.
     pub close: Duration,
 }
 
 impl Default for Timeouts {
-    /// Generous: a circuit may stall for seconds and go on.
+    /// Returns generous bounds: a circuit may stall for seconds and go on.
     fn default() -> Self {
         Self {
             answer: Duration::from_secs(30),
@@ -130,13 +142,13 @@ impl Connection {
         self.queue_message(Message::text(text))
     }
 
-    /// Whether so much is waiting to be written that no more should be queued.
+    /// Returns whether so much is waiting to be written that no more should be queued.
     #[must_use]
     pub fn is_clogged(&self) -> bool {
         self.queued_bytes >= Self::CLOGGED_BYTES
     }
 
-    /// Writes a frame and what was queued before it.
+    /// Writes a frame, and the frames that were queued before it.
     ///
     /// # Errors
     /// [`Lost`].
@@ -145,7 +157,7 @@ impl Connection {
         self.flush().await
     }
 
-    /// Writes what was queued. It does not read meanwhile: for long sequences, use [`next_event`](Self::next_event).
+    /// Writes queued frames. It does not read meanwhile: for long sequences, use [`next_event`](Self::next_event).
     ///
     /// # Errors
     /// [`Lost`].
@@ -155,10 +167,10 @@ impl Connection {
         timeout_at(deadline, flushing).await.map_err(|_| Lost::NotReading)?
     }
 
-    /// The server's next frame, writing meanwhile what was queued. Nothing is lost if it is cancelled.
+    /// Returns the server's next frame, and writes queued frames meanwhile. Cancelling it loses nothing.
     ///
     /// # Errors
-    /// [`Lost`]; the connection is of no more use then.
+    /// [`Lost`]. The connection is of no more use then.
     pub async fn next_event(&mut self) -> Result<ServerEvent, Lost> {
         loop {
             match self.next_message().await? {
@@ -174,8 +186,10 @@ impl Connection {
         }
     }
 
-    /// Says goodbye and waits for the answer: the server handles frames in order, so with it everything that was sent
-    /// before has arrived. `false`: there was no answer.
+    /// Says goodbye, and waits for the answer within [`Timeouts::close`].
+    ///
+    /// The server handles frames in order. Returns `true` if the answer came: everything that was sent before has
+    /// arrived then.
     pub async fn close(mut self) -> bool {
         let deadline = Instant::now() + self.timing.close;
         let goodbye = CloseFrame { code: CloseCode::Normal, reason: "".into() };
@@ -217,7 +231,7 @@ impl Connection {
         }
     }
 
-    /// When something has to be done if nothing comes.
+    /// Returns the time at which something has to be done if nothing comes.
     fn patience_ends(&self) -> Instant {
         let silence = if self.pinged { self.timing.silence } else { self.timing.silence / 2 };
         let silent_at = self.heard + silence;
@@ -256,7 +270,13 @@ impl Connection {
 impl From<WsError> for Lost {
     fn from(error: WsError) -> Self {
         match error {
-            WsError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)
+            // The end came before the answer to the upgrade, within it, within a frame, or around a goodbye.
+            WsError::Protocol(
+                ProtocolError::HandshakeIncomplete
+                | ProtocolError::ResetWithoutClosingHandshake
+                | ProtocolError::SendAfterClosing
+                | ProtocolError::ReceivedAfterClosing,
+            )
             | WsError::ConnectionClosed
             | WsError::AlreadyClosed => Self::Dropped,
             WsError::Io(error) => Self::Io(error),

@@ -1,4 +1,4 @@
-//! How to get to a server: TCP, a SOCKS proxy (an existing Tor), or Tor in this process. All end in a byte stream.
+//! Reaches servers: by TCP, a SOCKS proxy (an existing Tor), or Tor in this process. All end in a byte stream.
 
 mod arti;
 
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_socks::tcp::Socks5Stream;
 
-pub use arti::Arti;
+pub use arti::{Arti, TorStage};
 
 use super::ServerUrl;
 use ephemeral_tor::TorError;
@@ -28,7 +28,7 @@ pub trait Dial: Send + Sync + 'static {
     fn dial<'a>(&'a self, url: &'a ServerUrl) -> BoxFuture<'a, Result<Box<dyn ByteStream>, DialError>>;
 }
 
-/// Why there is no byte stream.
+/// The reason why there is no byte stream.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     /// This way never leads there.
@@ -54,7 +54,7 @@ pub enum DialError {
 }
 
 impl DialError {
-    /// Whether trying again is of no use.
+    /// Returns whether trying again is of no use.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
@@ -69,7 +69,7 @@ impl DialError {
 /// TCP, with the system's resolver. It refuses onion addresses: their names must not reach a resolver.
 #[derive(Debug, Clone, Copy)]
 pub struct Direct {
-    /// How long a connection may take.
+    /// Bounds the time until there is a connection. 10 s by default.
     pub limit: Duration,
 }
 
@@ -104,10 +104,10 @@ pub struct Socks {
 }
 
 impl Socks {
-    /// How long a circuit to an onion service may take: a descriptor to fetch, a rendezvous, a few attempts.
+    /// Bounds the time until there is a circuit to an onion service: a descriptor to fetch, a rendezvous, a few attempts.
     pub const LIMIT: Duration = Duration::from_secs(120);
 
-    /// Through this proxy, on circuits of its own. Two identities that share one could be linked: make two.
+    /// Makes a way through this proxy, on circuits of its own. Two identities that share one could be linked: make two.
     ///
     /// # Errors
     /// If the operating system has no random numbers.

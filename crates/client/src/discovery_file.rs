@@ -1,4 +1,4 @@
-//! The files that discovery keys are kept in: one for each server, readable by its owner alone, in the format of C tor's
+//! Keeps discovery keys in files: one for each server, readable by its owner alone, in the format of C tor's
 //! `ClientOnionAuthDir`.
 
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::key_file::{self, KeyFileError};
 use ephemeral_tor::DiscoverySecret;
 
-/// Why a discovery key cannot be used.
+/// The reason why a discovery key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryFileError {
     /// There is one already.
@@ -20,13 +20,13 @@ pub enum DiscoveryFileError {
     File(KeyFileError),
 }
 
-/// Where the key for a server is kept below `directory`. `onion`: its name, without `.onion`.
+/// Returns the file of the key for a server, below `directory`. `onion`: its name, without `.onion`.
 #[must_use]
 pub fn path(directory: &Path, onion: &str) -> PathBuf {
     directory.join(format!("{onion}.auth_private"))
 }
 
-/// Writes a new one.
+/// Writes a new key.
 ///
 /// # Errors
 /// [`DiscoveryFileError`]; nothing is left behind then.
@@ -37,7 +37,7 @@ pub fn create(path: &Path, secret: &DiscoverySecret, onion: &str) -> Result<(), 
     })
 }
 
-/// Reads one; `None` if there is none.
+/// Reads a key. Returns `None` if there is none.
 ///
 /// # Errors
 /// [`DiscoveryFileError`], also if others may read it.

@@ -1,4 +1,4 @@
-//! The client's frames, as it writes them (protocol, section 3).
+//! Writes the client's frames (protocol, section 3).
 
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -9,6 +9,9 @@ use ephemeral_core::protocol::Fingerprint;
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "auth")]
 pub(crate) struct Auth<'frame> {
+    /// Where the URL does not name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) signature: &'frame str,
     pub(crate) receipts: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +37,7 @@ pub(crate) struct Message<'frame> {
 }
 
 impl Message<'_> {
-    /// The frame's text, which is overwritten in memory when it is dropped.
+    /// Returns the frame's text, which is overwritten in memory when it is dropped.
     pub(crate) fn encode(&self) -> Zeroizing<String> {
         // Room for the content with some escapes: growing would leave a copy behind.
         let mut text = Vec::with_capacity(256 + self.content.len() + self.content.len() / 2);

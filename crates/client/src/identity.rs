@@ -1,4 +1,4 @@
-//! Who the client is: an Ed25519 key. Its public half is the address that others write to.
+//! Holds a client's identity: an Ed25519 key. Its public half, the fingerprint, is the address that others write to.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ impl Identity {
     /// Bytes of the secret.
     pub const SEED_BYTES: usize = 32;
 
-    /// A new one, from the operating system's random numbers.
+    /// Makes a new one, from the operating system's random numbers.
     ///
     /// # Errors
     /// If the operating system has none.
@@ -28,7 +28,7 @@ impl Identity {
         Ok(Self::from_seed(&seed))
     }
 
-    /// The one with this secret (RFC 8032's private key).
+    /// Returns the identity with this secret (RFC 8032's private key).
     #[must_use]
     pub fn from_seed(seed: &[u8; Self::SEED_BYTES]) -> Self {
         let key = SigningKey::from_bytes(seed);
@@ -36,13 +36,13 @@ impl Identity {
         Self { key, fingerprint }
     }
 
-    /// The address that others write to.
+    /// Returns the address that others write to.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
-    /// The secret, for the key file.
+    /// Returns the secret, for the key file.
     pub(crate) fn seed(&self) -> &[u8; Self::SEED_BYTES] {
         self.key.as_bytes()
     }

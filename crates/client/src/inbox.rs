@@ -1,4 +1,4 @@
-//! What has arrived: which messages are duplicates, and how far the server may be told to forget. Pure.
+//! Remembers the messages that have arrived: which are duplicates, and how far the server may forget. Pure.
 //!
 //! The server delivers at least once, so a message that was not acknowledged comes again in the next session. The
 //! caller sees each (`from`, `id`) once; what it confirms is acknowledged. An `ack` covers everything before it too:
@@ -8,10 +8,10 @@ use std::collections::{HashMap, VecDeque};
 
 use ephemeral_core::protocol::{Fingerprint, WallTime};
 
-/// What a message is known by.
+/// The name by which a message is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MessageKey {
-    /// Who sent it.
+    /// Its sender.
     pub from: Fingerprint,
     /// The sender's name for it.
     pub id: String,
@@ -36,7 +36,7 @@ struct Known {
     forget_at: WallTime,
 }
 
-/// What has arrived. Bounded, whatever the server does.
+/// The messages that have arrived. Bounded, whatever the server does.
 #[derive(Debug, Default)]
 pub struct Inbox {
     known: HashMap<MessageKey, Known>,
@@ -57,12 +57,12 @@ impl Inbox {
     /// Messages are remembered for at least this long, should the two clocks disagree. Milliseconds.
     const MIN_MEMORY: u64 = 60 * 60 * 1000;
 
-    /// A new session: nothing is delivered in it yet.
+    /// Begins a new session: nothing is delivered in it yet.
     pub fn reconnected(&mut self) {
         self.unacknowledged.clear();
     }
 
-    /// A message came.
+    /// Takes note of a message that came.
     ///
     /// # Errors
     /// [`TooMany`].
@@ -87,14 +87,14 @@ impl Inbox {
         Ok(Arrival::New)
     }
 
-    /// The caller has done with a message what it is there for.
+    /// Takes note that the caller has done with a message what it is there for.
     pub fn confirm(&mut self, key: &MessageKey) {
         if let Some(known) = self.known.get_mut(key) {
             known.confirmed = true;
         }
     }
 
-    /// The `seq` to acknowledge now, if there is a new one.
+    /// Returns the `seq` to acknowledge now, if there is a new one.
     pub fn take_ack(&mut self) -> Option<u64> {
         let mut due = None;
         while let Some((seq, key)) = self.unacknowledged.front() {

@@ -1,7 +1,7 @@
-//! The file a key is kept in: PKCS#8 in PEM (RFC 8410), what `openssl genpkey -algorithm ed25519` writes too. Only its
-//! owner may read it, and nothing here overwrites one.
+//! Reads and writes key files: PKCS#8 in PEM (RFC 8410), as `openssl genpkey -algorithm ed25519` writes it too. Only the
+//! owner may read one, and nothing here overwrites one. A key may also come through a pipe.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -68,7 +68,8 @@ pub fn read(path: &Path) -> Result<Identity, KeyFileError> {
     decode(&read_text(path)?).ok_or_else(|| KeyFileError::NotAKey(path.to_owned()))
 }
 
-/// Reads a secret, of some 4 KiB at most.
+/// Reads a secret of some 4 KiB at most, out of a file or a pipe (`--key <(age -d id.age)`): a pipe is read to its end,
+/// and may take as long as somebody types a passphrase.
 pub(super) fn read_text(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
     let failed = FileError::of("read", path);
     let file = File::open(path).map_err(|error| match error.kind() {
@@ -77,7 +78,7 @@ pub(super) fn read_text(path: &Path) -> Result<Zeroizing<String>, KeyFileError> 
     })?;
     // Of the open file, not of the path: what is checked is what is read.
     let metadata = file.metadata().map_err(&failed)?;
-    if !metadata.is_file() {
+    if !metadata.is_file() && !is_pipe(&metadata) {
         return Err(KeyFileError::NotAKey(path.to_owned()));
     }
     #[cfg(unix)]
@@ -88,6 +89,16 @@ pub(super) fn read_text(path: &Path) -> Result<Zeroizing<String>, KeyFileError> 
         ErrorKind::InvalidData | ErrorKind::FileTooLarge => KeyFileError::NotAKey(path.to_owned()),
         _ => error.into(),
     })
+}
+
+#[cfg(unix)]
+fn is_pipe(metadata: &Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Metadata) -> bool {
+    false
 }
 
 fn encode(identity: &Identity) -> Zeroizing<String> {
@@ -124,6 +135,8 @@ fn decode(text: &str) -> Option<Identity> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::os::unix::fs::PermissionsExt as _;
+
+    use std::io::Write as _;
 
     use super::*;
 
@@ -186,5 +199,15 @@ mod tests {
         std::fs::write(directory.path().join("binary"), [0xff; 9000]).unwrap();
         std::fs::set_permissions(directory.path().join("binary"), std::fs::Permissions::from_mode(0o600)).unwrap();
         assert!(matches!(read(&directory.path().join("binary")), Err(KeyFileError::NotAKey(_))));
+    }
+
+    #[test]
+    fn a_key_may_come_through_a_pipe() {
+        let identity = Identity::generate().unwrap();
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(encode(&identity).as_bytes()).unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        assert_eq!(read(Path::new(&path)).unwrap().fingerprint(), identity.fingerprint());
     }
 }

@@ -1,16 +1,20 @@
-//! The client library that `ephemeral` and the tests use: from a key and a server's URL to messages sent and received.
+//! The client library that `ephemeral` and the tests use: from a key and a server's address to messages sent and
+//! received.
 //!
-//! | module | what lives there |
+//! | module | contents |
 //! | --- | --- |
-//! | [`identity`] | a key, its fingerprint, and the file it is kept in |
+//! | [`identity`] | a key, its fingerprint, and the file that keeps it |
 //! | [`discovery_file`] | the key for finding a restricted server |
-//! | [`url`] | which server: `http://HOST[:PORT]` |
-//! | [`dial`] | how to get there: TCP, a SOCKS proxy, Tor in this process |
+//! | [`url`] | the server's address: `NAME.onion` or `http://HOST[:PORT]` |
+//! | [`dial`] | the ways to a server: TCP, a SOCKS proxy, Tor in this process |
 //! | [`connection`] | one authenticated connection: frames out, events in, a timeout on everything |
-//! | [`session`] | what outlives a connection: reconnecting, sending again, dropping duplicates, acknowledging |
+//! | [`session`] | outlives a connection: reconnects, sends again, drops duplicates, acknowledges |
+//! | [`outbox`], [`inbox`] | messages to send, and messages that came: pure |
 //! | [`moved`] | where servers have moved to: signed notices, checked and followed |
+//! | [`text`] | makes texts of strangers fit for a terminal |
 //!
-//! It knows the protocol and nothing of the server's side.
+//! It knows the protocol, and nothing of the server's side. An end of a connection, at whatever byte, is an interruption:
+//! [`Session::next`] reports it, waits, and tries again. It fails only where trying again is of no use.
 
 pub mod connection;
 pub mod dial;
@@ -30,7 +34,7 @@ pub mod url;
 pub use ephemeral_core::backoff;
 
 pub use connection::{ConnectError, ConnectOptions, Connection, Lost, Timeouts, Welcome};
-pub use dial::{Arti, ByteStream, Dial, DialError, Direct, Socks};
+pub use dial::{Arti, ByteStream, Dial, DialError, Direct, Socks, TorStage};
 pub use identity::Identity;
 pub use outbox::Outgoing;
 pub use session::{ClientEvent, Session};

@@ -1,5 +1,5 @@
-//! Where servers have moved to: the notices that this client was given and has checked, kept in a file. From then on it
-//! dials the new address when it is told the old one.
+//! Follows servers that have moved: keeps the notices that this client was given and has checked, in a file. From then on
+//! it dials the new address when it is given the old one.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -70,21 +70,34 @@ impl Book {
         Ok(Self { path: path.to_owned(), notices })
     }
 
-    /// Those that are followed.
+    /// Returns the notices that are followed.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
         &self.notices
     }
 
-    /// Where the server with this host is now: the last of the moves that lead on from it. A subdomain moves along.
+    /// Returns where the server with this host is now: the last of the moves that lead on from it. A subdomain moves
+    /// along.
     #[must_use]
     pub fn follow(&self, url: &ServerUrl) -> Option<ServerUrl> {
+        self.way(url).pop()
+    }
+
+    /// Returns each address that the server with this host has had since, the present one last. Empty if it has not
+    /// moved.
+    #[must_use]
+    pub fn way(&self, url: &ServerUrl) -> Vec<ServerUrl> {
         let mut labels = url.host().rsplitn(3, '.');
-        let (onion, name, subdomain) = (labels.next()?, labels.next()?, labels.next());
+        let (Some(onion), Some(name)) = (labels.next(), labels.next()) else { return Vec::new() };
+        let subdomain = labels.next();
         let way = Notice::way(&self.notices, &format!("{name}.{onion}"));
-        let to = way.last()?.to();
-        let host = subdomain.map_or_else(|| to.to_owned(), |subdomain| format!("{subdomain}.{to}"));
-        format!("http://{host}:{}", url.port()).parse().ok()
+        let addresses = way.into_iter().map(|notice| {
+            let to = notice.to();
+            let host = subdomain.map_or_else(|| to.to_owned(), |subdomain| format!("{subdomain}.{to}"));
+            format!("http://{host}:{}", url.port()).parse().ok()
+        });
+        // One that cannot be dialled ends the way: nothing behind it can be relied on.
+        addresses.map_while(|address| address).collect()
     }
 
     /// Follows these from now on, and writes the file. The first notice of an address counts: somebody who has found
@@ -146,6 +159,12 @@ pub enum NoticeRequestError {
     /// There is no connection to it.
     #[error(transparent)]
     Dial(#[from] DialError),
+    /// The connection ended before the answer did.
+    #[error("the connection broke off before the server had answered")]
+    Interrupted,
+    /// No answer came in time.
+    #[error("no answer from the server within {} s", ANSWER_LIMIT.as_secs())]
+    Timeout,
     /// It does not answer as it should.
     #[error("the server does not answer as it should")]
     Answer,
@@ -163,25 +182,34 @@ pub enum NoticeRequestError {
 /// [`NoticeRequestError`].
 pub async fn ask(dialer: &dyn Dial, url: &ServerUrl) -> Result<Vec<Notice>, NoticeRequestError> {
     let stream = dialer.dial(url).await?;
-    timeout(ANSWER_LIMIT, fetch(TokioIo::new(stream), url)).await.unwrap_or(Err(NoticeRequestError::Answer))
+    timeout(ANSWER_LIMIT, fetch(TokioIo::new(stream), url)).await.unwrap_or(Err(NoticeRequestError::Timeout))
+}
+
+impl From<hyper::Error> for NoticeRequestError {
+    /// Sorts what an end of the connection looks like from what no HTTP server would send.
+    fn from(error: hyper::Error) -> Self {
+        if error.is_parse() || error.is_user() { Self::Answer } else { Self::Interrupted }
+    }
 }
 
 async fn fetch(io: TokioIo<Box<dyn super::ByteStream>>, url: &ServerUrl) -> Result<Vec<Notice>, NoticeRequestError> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(io).await.map_err(|_| NoticeRequestError::Answer)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
     // It ends with this set.
     let mut tasks = JoinSet::new();
     tasks.spawn(connection);
     let request = http::Request::builder().uri("/moved").header("Host", url.authority());
     let request = request.body(Empty::<Bytes>::new()).map_err(|_| NoticeRequestError::Answer)?;
-    let response = sender.send_request(request).await.map_err(|_| NoticeRequestError::Answer)?;
+    let response = sender.send_request(request).await?;
     if response.status() != http::StatusCode::OK {
         return Err(NoticeRequestError::None(response.status().as_u16()));
     }
-    let body = Limited::new(response.into_body(), Notice::MOST_BYTES)
-        .collect()
-        .await
-        .map_err(|_| NoticeRequestError::Answer)?;
+    let body = Limited::new(response.into_body(), Notice::MOST_BYTES).collect().await.map_err(|error| {
+        match error.downcast::<hyper::Error>() {
+            Ok(error) => (*error).into(),
+            // It is longer than a notice may be.
+            Err(_) => NoticeRequestError::Answer,
+        }
+    })?;
     let text = String::from_utf8(body.to_bytes().to_vec()).map_err(|_| NoticeRequestError::Answer)?;
     Ok(Notice::read(&text)?)
 }
@@ -216,6 +244,7 @@ mod tests {
         let book = Book::open(&path).unwrap();
         assert_eq!(book.follow(&url(a.address())), Some(url(c.address())));
         assert_eq!(book.follow(&url(&format!("www.{}", b.address()))), Some(url(&format!("www.{}", c.address()))));
+        assert_eq!(book.way(&url(a.address())), [url(b.address()), url(c.address())]);
         assert_eq!(book.follow(&url(c.address())), None);
         assert_eq!(book.follow(&url("localhost")), None);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

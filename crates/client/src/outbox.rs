@@ -1,5 +1,7 @@
-//! What is to be sent: what is waiting, what is out without an answer, what waits for its receipt. Pure.
+//! Keeps the messages to send: those that wait, those that are out without an answer, those that wait for a receipt.
+//! Pure but for the ids that it makes.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -12,21 +14,24 @@ use ephemeral_core::protocol::{ErrorCode, Fingerprint, is_message_id};
 /// A message to send.
 #[derive(Clone)]
 pub struct Outgoing {
-    /// For whom.
+    /// The recipient.
     pub to: Fingerprint,
-    /// What is carried.
+    /// The content, 1 byte to 1 MiB.
     pub content: Zeroizing<String>,
-    /// The sender's name for it: 1 to 64 of `A-Za-z0-9_-`; `None`: a random UUID.
+    /// The sender's name for it: 1 to 64 of `A-Za-z0-9_-`. `None` makes a random UUID.
     pub id: Option<String>,
-    /// How long it may wait for its recipient, in seconds; `None`: as the server has it.
+    /// How long it may wait for its recipient, in seconds. `None` leaves it to the server.
     pub ttl_s: Option<u64>,
-    /// Keep it until its receipt came, and send it again when the server has lost its store (a new epoch). Without
-    /// this, it is forgotten when it is accepted. A receipt that was due while this client was offline never comes.
+    /// Whether it is kept until its receipt has come.
+    ///
+    /// It is sent again when the server has lost its store (a new epoch). After each lost connection the client asks
+    /// about it, by its id and without its content: the server says whether it was delivered, where another client of
+    /// this identity has got the receipt, or nobody. Without this, a message is forgotten when it is accepted.
     pub until_receipt: bool,
 }
 
 impl Outgoing {
-    /// A message that is forgotten when it is accepted, with an id and a time to live of their makers' choice.
+    /// Makes a message that is forgotten when it is accepted, with a random id and the server's time to live.
     #[must_use]
     pub fn new(to: Fingerprint, content: impl Into<String>) -> Self {
         Self { to, content: Zeroizing::new(content.into()), id: None, ttl_s: None, until_receipt: false }
@@ -58,8 +63,21 @@ pub enum OutboxError {
 pub enum Rejection {
     /// It will be sent again after this time.
     Later(Duration),
-    /// It will not: the caller decides.
+    /// It will not be sent again: the caller decides.
     Final,
+    /// It had been accepted, and the server has forgotten it since: its time is over, and no receipt came.
+    Forgotten,
+    /// There is no such message.
+    Unknown,
+}
+
+/// What an `accepted` of the server means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acceptance {
+    /// The message is accepted.
+    First,
+    /// It was known to be accepted, and the server still knows it.
+    Again,
     /// There is no such message.
     Unknown,
 }
@@ -76,10 +94,27 @@ struct Entry {
     content_bytes: usize,
     until_receipt: bool,
     frame: Zeroizing<String>,
+    to: Fingerprint,
     state: State,
+    /// In this epoch, at any time. Then the server is only asked about it.
+    was_accepted: bool,
 }
 
-/// What is to be sent, in order. Bounded.
+impl Entry {
+    /// Returns what is sent: the message, or a question about it.
+    ///
+    /// A known id is answered `accepted` whatever else the frame says, so the question needs no content. An unknown one
+    /// is answered `content_empty`: nothing can be delivered twice by asking.
+    fn frame(&self) -> Cow<'_, str> {
+        if self.was_accepted {
+            let question = frames::Message { id: &self.id, to: self.to, content: "", ttl_s: None };
+            return Cow::Owned(question.encode().to_string());
+        }
+        Cow::Borrowed(&self.frame)
+    }
+}
+
+/// Messages to send, in order. Bounded.
 pub struct Outbox {
     entries: VecDeque<Entry>,
     bytes: usize,
@@ -88,11 +123,11 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Messages, at most.
+    /// The most messages that are kept.
     pub const MAX_MESSAGES: usize = 1024;
-    /// Bytes of frames, at most.
+    /// The most bytes of frames that are kept.
     pub const MAX_BYTES: usize = 32 * 1024 * 1024;
-    /// Bytes of one message's content, at most.
+    /// The most bytes of one message's content.
     pub const MAX_CONTENT_BYTES: usize = 1024 * 1024;
     /// A server that wants to be left alone for longer is asked again after this.
     const LONGEST_PAUSE: Duration = Duration::from_secs(600);
@@ -104,7 +139,7 @@ impl Outbox {
         Self { entries: VecDeque::new(), bytes: 0, in_flight: in_flight.max(1), paused_until: None }
     }
 
-    /// Takes a message; its id.
+    /// Takes a message. Returns its id.
     ///
     /// # Errors
     /// [`OutboxError`].
@@ -125,33 +160,41 @@ impl Outbox {
         }
         self.bytes += frame.len();
         let (content_bytes, until_receipt) = (message.content.len(), message.until_receipt);
-        self.entries.push_back(Entry { id: id.clone(), content_bytes, until_receipt, frame, state: State::Waiting });
+        self.entries.push_back(Entry {
+            id: id.clone(),
+            content_bytes,
+            until_receipt,
+            frame,
+            to,
+            state: State::Waiting,
+            was_accepted: false,
+        });
         Ok(id)
     }
 
-    /// Whether nothing is waiting for the server or for a receipt.
+    /// Returns whether nothing is waiting for the server or for a receipt.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The frame to send now, which counts as sent from here on.
-    pub fn take_due(&mut self, now: Instant) -> Option<&str> {
+    /// Returns the frame to send now. It counts as sent from here on.
+    pub fn take_due(&mut self, now: Instant) -> Option<Cow<'_, str>> {
         if self.paused_until.is_some_and(|until| now < until) || self.out() >= self.in_flight {
             return None;
         }
         let entry = self.entries.iter_mut().find(|entry| entry.state == State::Waiting)?;
         entry.state = State::Sent { at: now };
-        Some(&entry.frame)
+        Some(entry.frame())
     }
 
-    /// Messages out without an answer.
+    /// Returns the number of messages out without an answer.
     #[must_use]
     pub fn out(&self) -> usize {
         self.entries.iter().filter(|entry| matches!(entry.state, State::Sent { .. })).count()
     }
 
-    /// When there is something to do: a pause ends, or an answer is overdue.
+    /// Returns when there is something to do: a pause ends, or an answer is overdue.
     #[must_use]
     pub fn wake_at(&self, patience: Duration) -> Option<Instant> {
         let waiting = self.entries.iter().any(|entry| entry.state == State::Waiting);
@@ -160,31 +203,36 @@ impl Outbox {
         pause.into_iter().chain(overdue).min()
     }
 
-    /// Whether the server has owed an answer for longer than that.
+    /// Returns whether the server has owed an answer for longer than that.
     #[must_use]
     pub fn is_overdue(&self, now: Instant, patience: Duration) -> bool {
         self.oldest_sent().is_some_and(|at| now >= at + patience)
     }
 
-    /// The server has taken it. `false`: there is no such message out.
-    pub fn accepted(&mut self, id: &str) -> bool {
-        let Some(entry) = self.position(id).and_then(|position| self.entries.get_mut(position)) else { return false };
+    /// Notes that the server has taken a message.
+    pub fn accepted(&mut self, id: &str) -> Acceptance {
+        let Some(entry) = self.position(id).and_then(|position| self.entries.get_mut(position)) else {
+            return Acceptance::Unknown;
+        };
+        let acceptance = if entry.was_accepted { Acceptance::Again } else { Acceptance::First };
         if entry.until_receipt {
             entry.state = State::Accepted;
+            entry.was_accepted = true;
         } else {
             self.remove(id);
         }
-        true
+        acceptance
     }
 
-    /// The server has not taken it.
+    /// Notes that the server has not taken a message.
     pub fn refused(&mut self, id: &str, code: ErrorCode, retry_after: Option<Duration>, now: Instant) -> Rejection {
         let Some(entry) = self.position(id).and_then(|position| self.entries.get_mut(position)) else {
             return Rejection::Unknown;
         };
         if !matches!(code, ErrorCode::RateLimited | ErrorCode::Draining) {
+            let rejection = if entry.was_accepted { Rejection::Forgotten } else { Rejection::Final };
             self.remove(id);
-            return Rejection::Final;
+            return rejection;
         }
         entry.state = State::Waiting;
         let pause = retry_after.unwrap_or(Duration::from_secs(1)).min(Self::LONGEST_PAUSE);
@@ -192,21 +240,21 @@ impl Outbox {
         Rejection::Later(pause)
     }
 
-    /// It has met its end. `false`: nobody was waiting for that.
+    /// Notes that a message has met its end. Returns whether anybody was waiting for that.
     pub fn receipt(&mut self, id: &str) -> bool {
         self.remove(id)
     }
 
-    /// A new session: what had no answer is sent again, under the same id; in a new epoch also what was accepted.
+    /// Begins a new session: what had no answer is sent again, under the same id, and what waits for a receipt is asked
+    /// about. In a new epoch nothing counts as accepted.
     pub fn reconnected(&mut self, new_epoch: bool) {
         for entry in &mut self.entries {
-            if new_epoch || entry.state != State::Accepted {
-                entry.state = State::Waiting;
-            }
+            entry.state = State::Waiting;
+            entry.was_accepted &= !new_epoch;
         }
     }
 
-    /// Takes out what is larger than the server takes: sending it would cost the session. Their ids.
+    /// Takes out what is larger than the server takes: sending it would cost the session. Returns their ids.
     pub fn take_oversized(&mut self, content_bytes: usize) -> Vec<String> {
         let is_oversized = |entry: &&Entry| entry.content_bytes > content_bytes;
         let ids: Vec<_> = self.entries.iter().filter(is_oversized).map(|entry| entry.id.clone()).collect();

@@ -1,6 +1,8 @@
-//! What outlives a connection: it reconnects, sends again what was not accepted, drops duplicates, and acknowledges
-//! what its caller has confirmed. Everything happens inside [`Session::next`]; there is no task behind it.
+//! A session with a server, which outlives its connections: it reconnects, sends again what was not accepted, drops
+//! duplicates, and acknowledges what its caller has confirmed. Everything happens inside [`Session::next`]: there is no
+//! task behind it.
 
+mod event;
 #[cfg(test)]
 mod tests;
 
@@ -12,79 +14,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
+pub use event::ClientEvent;
+
 use super::connection::{ConnectError, ConnectOptions, Connection, Lost, Welcome};
 use super::frames::Ack;
 use super::inbox::{Arrival, Inbox, MessageKey};
-use super::outbox::{Outbox, OutboxError, Outgoing, Rejection};
+use super::outbox::{Acceptance, Outbox, OutboxError, Outgoing, Rejection};
 use super::{Dial, Identity, ServerUrl};
 use ephemeral_core::backoff::Backoff;
 use ephemeral_core::protocol::{
     ErrorCode, Fingerprint, ReceiptStatus, ReceivedMessage, ServerEvent, WallTime, encode, is_message_id,
 };
 
-/// What happened.
-#[derive(Debug)]
-pub enum ClientEvent {
-    /// An attempt begins.
-    Connecting,
-    /// The server knows who this is.
-    Connected {
-        /// What it said.
-        welcome: Welcome,
-        /// It has lost its store since the last session: what was waiting is gone.
-        new_epoch: bool,
-    },
-    /// There is no connection; the next attempt begins after `retry_in`.
-    Disconnected {
-        /// Why.
-        why: ConnectError,
-        /// How long the session waits.
-        retry_in: Duration,
-    },
-    /// A message was accepted.
-    Accepted {
-        /// Which.
-        id: String,
-        /// The time in force, RFC 3339.
-        expires_at: String,
-        /// Whether an earlier attempt had got through.
-        duplicate: bool,
-    },
-    /// A message was refused and is not sent again.
-    Refused {
-        /// Which.
-        id: String,
-        /// Why, for programs.
-        code: ErrorCode,
-        /// Why, in the server's words: make them printable before they reach a terminal.
-        message: String,
-    },
-    /// The server does not take messages for a while; they are sent after that.
-    Delayed {
-        /// How long.
-        retry_in: Duration,
-    },
-    /// A message has met its end.
-    Receipt {
-        /// Which.
-        id: String,
-        /// Which end.
-        status: ReceiptStatus,
-    },
-    /// A message came. It comes again, in a later session, unless it is confirmed with [`Session::ack`].
-    Message(ReceivedMessage),
-    /// What had been waiting has come.
-    CaughtUp,
-    /// The server complains about something that is no message.
-    Complaint {
-        /// For programs.
-        code: ErrorCode,
-        /// The server's words.
-        message: String,
-    },
-}
-
-/// Where to and who as; what every attempt needs.
+/// What every attempt to connect needs.
 struct Route {
     dialer: Arc<dyn Dial>,
     url: ServerUrl,
@@ -117,8 +59,9 @@ pub struct Session {
     backoff: Backoff,
     outbox: Outbox,
     inbox: Inbox,
+    /// The epoch of the last connection; `None` before the first one.
     epoch: Option<String>,
-    /// What has happened and was not yet asked for: a handful at most, since nothing is read before it is empty.
+    /// Events that were not yet asked for: a handful at most, since nothing is read before it is empty.
     events: VecDeque<ClientEvent>,
 }
 
@@ -132,7 +75,7 @@ impl Session {
     /// A server that wants to be left alone for longer is asked again after this.
     const LONGEST_WAIT: Duration = Duration::from_secs(900);
 
-    /// A session that has not dialled yet. One message at a time is out without an answer, so that order is kept.
+    /// Makes a session that has not dialled yet. One message at a time is out without an answer, so that order is kept.
     #[must_use]
     pub fn new(dialer: Arc<dyn Dial>, url: ServerUrl, identity: Identity, options: ConnectOptions) -> Self {
         Self {
@@ -153,14 +96,15 @@ impl Session {
         self
     }
 
-    /// With other waits between attempts.
+    /// Replaces the waits between attempts.
     #[must_use]
     pub fn with_backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// Takes a message, to be sent as soon as there is a connection; its id, which `Accepted` or `Refused` will name.
+    /// Takes a message, to be sent as soon as there is a connection. Returns its id, which `Accepted` or `Refused` will
+    /// name.
     ///
     /// # Errors
     /// [`OutboxError`].
@@ -168,7 +112,7 @@ impl Session {
         self.outbox.push(message)
     }
 
-    /// The caller has done with this message what it is there for: the server may forget it.
+    /// Confirms that the caller has done with this message what it is there for: the server may forget it.
     pub fn ack(&mut self, message: &ReceivedMessage) {
         if let Some(key) = key(message) {
             self.inbox.confirm(&key);
@@ -176,16 +120,18 @@ impl Session {
         }
     }
 
-    /// Whether nothing is waiting for an answer or a receipt.
+    /// Returns whether nothing is waiting for an answer or a receipt.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.outbox.is_empty()
     }
 
-    /// What happens next. Nothing is lost if it is cancelled.
+    /// Returns what happens next. Cancelling it loses nothing.
     ///
     /// # Errors
-    /// If trying again is of no use ([`ConnectError::is_permanent`]). Calling this again tries nevertheless.
+    /// If trying again is of no use ([`ConnectError::is_permanent`]). Calling this again tries nevertheless. A refusal in
+    /// HTTP is not such an error where an earlier attempt has succeeded: a proxy whose server restarts answers like
+    /// that, and so does a network that asks for a login.
     pub async fn next(&mut self) -> Result<ClientEvent, ConnectError> {
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -198,7 +144,7 @@ impl Session {
                 }
                 State::Connecting(attempt) => match attempt.await {
                     Ok((connection, welcome)) => self.connected(connection, welcome),
-                    Err(why) if why.is_permanent() => {
+                    Err(why) if self.is_final(&why) => {
                         self.state = State::Waiting { until: Instant::now() + self.backoff.next_wait() };
                         return Err(why);
                     }
@@ -209,12 +155,17 @@ impl Session {
         }
     }
 
-    /// Says goodbye. `true`: everything that was sent, acknowledgements included, has arrived.
+    /// Says goodbye. Returns whether everything that was sent, acknowledgements included, has arrived.
     pub async fn close(self) -> bool {
         match self.state {
             State::Online(online) => online.connection.close().await,
             State::Waiting { .. } | State::Connecting(_) => false,
         }
+    }
+
+    fn is_final(&self, why: &ConnectError) -> bool {
+        let has_worked = self.epoch.is_some() && matches!(why, ConnectError::Refused { .. });
+        why.is_permanent() && !has_worked
     }
 
     fn dial(&mut self) {
@@ -295,7 +246,7 @@ impl Session {
         // While answers are due there will be a next time; without, one more is no harm.
         while !online.connection.is_clogged() || self.outbox.out() == 0 {
             let Some(frame) = self.outbox.take_due(Instant::now()) else { return };
-            if let Err(lost) = online.connection.queue(frame) {
+            if let Err(lost) = online.connection.queue(&frame) {
                 return self.lost(lost);
             }
         }
@@ -311,9 +262,13 @@ impl Session {
 
     fn handle(&mut self, event: ServerEvent) {
         match event {
-            ServerEvent::Accepted { id, expires_at, duplicate } => {
-                if self.outbox.accepted(&id) {
-                    self.events.push_back(ClientEvent::Accepted { id, expires_at, duplicate });
+            ServerEvent::Accepted { id, expires_at, duplicate, delivered } => {
+                if self.outbox.accepted(&id) == Acceptance::First {
+                    self.events.push_back(ClientEvent::Accepted { id: id.clone(), expires_at, duplicate });
+                }
+                // In place of a receipt that went to another client of this identity, or to nobody.
+                if delivered && self.outbox.receipt(&id) {
+                    self.events.push_back(ClientEvent::Receipt { id, status: ReceiptStatus::Delivered });
                 }
             }
             ServerEvent::Error { code, message, id, retry_after_ms } => self.refused(code, message, id, retry_after_ms),
@@ -338,6 +293,7 @@ impl Session {
         self.events.push_back(match (refusal, id) {
             (Rejection::Later(retry_in), _) => ClientEvent::Delayed { retry_in },
             (Rejection::Final, Some(id)) => ClientEvent::Refused { id, code, message },
+            (Rejection::Forgotten, Some(id)) => ClientEvent::Forgotten { id },
             _ => ClientEvent::Complaint { code, message },
         });
     }
@@ -356,7 +312,7 @@ impl Session {
     }
 }
 
-/// What the message is known by; `None` if no sender could have sent it.
+/// Returns what the message is known by; `None` if no sender could have sent it.
 fn key(message: &ReceivedMessage) -> Option<MessageKey> {
     let from = Fingerprint::from_hex(&message.from).ok()?;
     is_message_id(&message.id).then(|| MessageKey { from, id: message.id.clone() })

@@ -1,10 +1,13 @@
-//! Texts of strangers, made fit for a terminal: nothing in them can move the cursor, change colours, reorder what
-//! stands beside them, or begin a line of their own.
+//! Makes texts of strangers fit for a terminal: nothing in them can move the cursor, change colours, reorder the text
+//! beside them, or begin a line of their own.
 
 use std::fmt::Write as _;
 
-/// The text on one line: backslashes doubled, and everything that a terminal would act upon written as an escape
+/// Writes the text on one line: backslashes doubled, and everything that a terminal would act upon as an escape
 /// (`\n`, `\t`, `\u{1b}`). It can be undone, so nothing can pose as an escape either.
+///
+/// The joiners U+200C and U+200D stay as they are: Persian, Kurdish and the languages of India are not readable without
+/// them, nor are emoji of several parts. They shape the letters beside them, and do nothing else.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -24,7 +27,7 @@ pub fn printable(text: &str) -> String {
     line
 }
 
-/// JSON that says the same and is as fit for a terminal: what one would act upon is written as `\u001b`. In valid JSON
+/// Writes JSON that says the same and is as fit for a terminal: what one would act upon becomes `\u001b`. In valid JSON
 /// such characters stand only inside strings, where that is allowed.
 #[must_use]
 pub fn printable_json(json: &str) -> String {
@@ -41,11 +44,12 @@ pub fn printable_json(json: &str) -> String {
     line
 }
 
-/// Whether a terminal does something else with it than to show it where it stands.
+/// Returns whether a terminal does something else with it than to show it where it stands: control characters, marks,
+/// embeddings, overrides and isolates of direction, spaces without width, tags.
 fn is_active(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -79,7 +83,29 @@ mod tests {
 
     #[test]
     fn what_people_write_stays_as_it_is() {
-        let text = "Grüße, 世界 🦀 \u{301}";
-        assert_eq!(printable(text), text);
+        for text in [
+            "Grüße, 世界 🦀 \u{301}",
+            "می\u{200c}خواهم",
+            "نامه\u{200c}ها",
+            "क्\u{200d}ष",
+            "ന്\u{200d}",
+            "👨\u{200d}👩\u{200d}👧",
+            "❤\u{fe0f}",
+            "葛\u{e0100}",
+            "שלום",
+        ] {
+            assert_eq!(printable(text), text);
+            assert_eq!(printable_json(&format!("\"{text}\"")), format!("\"{text}\""));
+        }
+    }
+
+    #[test]
+    fn what_turns_the_direction_of_text_or_hides_in_it_is_written_as_an_escape() {
+        for hostile in [
+            '\u{61c}', '\u{200b}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}',
+            '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}', '\u{feff}', '\u{fff9}',
+        ] {
+            assert_eq!(printable(&hostile.to_string()), format!("\\u{{{:x}}}", u32::from(hostile)));
+        }
     }
 }

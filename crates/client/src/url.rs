@@ -1,23 +1,27 @@
-//! Which server: `http://HOST[:PORT]`, and what follows from it for the `Host` header and the signature.
+//! Reads the address of a server, `http://HOST[:PORT]`, and says what follows from it for the `Host` header and the
+//! signature.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use ephemeral_core::protocol::{full_onion_address, host_address, host_name};
 use ephemeral_tor::is_onion_address;
 
-/// The address of a server, as the client dials it.
+/// The address of a server, as the client dials it: one form for all ways to write it.
+///
+/// An onion address may be written without `http://`, and a final `/` or a final dot of the host changes nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerUrl {
     host: String,
     port: u16,
 }
 
-/// Why a text is not the address of a server.
+/// The reason why a text is not the address of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// There is no `http://` before it.
-    #[error("a server's address looks like http://NAME.onion or http://127.0.0.1:8443")]
+    #[error("a server's address looks like NAME.onion, http://NAME.onion or http://127.0.0.1:8443")]
     NoScheme,
     /// TLS.
     #[error("https:// is not supported yet: use the server's onion address (http://NAME.onion), which Tor encrypts")]
@@ -42,49 +46,49 @@ impl ServerUrl {
     /// The port of `http://` where the address names none.
     const DEFAULT_PORT: u16 = 80;
 
-    /// The host that is dialled and signed: lower case, no port. An IPv6 address stands in brackets.
+    /// Returns the host that is dialled and signed: lower case, no port. An IPv6 address stands in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port.
+    /// Returns the port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What the `Host` header says: the port only where it is not 80.
+    /// Returns what the `Host` header says: the port only where it is not 80.
     #[must_use]
     pub fn authority(&self) -> String {
         if self.port == Self::DEFAULT_PORT { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
     }
 
-    /// Whether only Tor leads there.
+    /// Returns whether only Tor leads there.
     #[must_use]
     pub fn is_onion(&self) -> bool {
         self.host.ends_with(".onion")
     }
 
-    /// The name of the onion service, without `.onion` and without the names before it; `None` for other servers.
+    /// Returns the name of the onion service, without `.onion` and without the names before it; `None` for other servers.
     #[must_use]
     pub fn onion_name(&self) -> Option<&str> {
         self.host.strip_suffix(".onion")?.rsplit('.').next()
     }
 
-    /// Whether it is this machine, so that nobody can listen on the way.
+    /// Returns whether it is this machine, so that nobody can listen on the way.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.ip().is_some_and(|ip| ip.is_loopback())
     }
 
-    /// The host as a resolver or a proxy wants it: without brackets.
+    /// Returns the host as a resolver or a proxy wants it: without brackets.
     pub(crate) fn bare_host(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 
     fn ip(&self) -> Option<IpAddr> {
-        self.bare_host().parse().ok()
+        host_address(&self.host)
     }
 }
 
@@ -92,6 +96,7 @@ impl FromStr for ServerUrl {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = full_onion_address(text.trim());
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::NoScheme)?;
         match scheme.to_ascii_lowercase().as_str() {
             "http" => {}
@@ -103,7 +108,7 @@ impl FromStr for ServerUrl {
             return Err(UrlError::NotOnlyAHost);
         }
         let (host, port) = split_port(authority)?;
-        let url = Self { host: checked_host(host)?, port };
+        let url = Self { host: host_name(host).ok_or(UrlError::Host)?, port };
         if url.is_onion() && !is_onion_address(&url.host) {
             return Err(UrlError::Onion);
         }
@@ -123,20 +128,6 @@ fn split_port(authority: &str) -> Result<(&str, u16), UrlError> {
         }
         _ => Ok((authority, ServerUrl::DEFAULT_PORT)),
     }
-}
-
-fn checked_host(host: &str) -> Result<String, UrlError> {
-    if let Some(inside) = host.strip_prefix('[') {
-        let address: Ipv6Addr = inside.strip_suffix(']').and_then(|text| text.parse().ok()).ok_or(UrlError::Host)?;
-        return Ok(format!("[{address}]"));
-    }
-    let is_name = |label: &str| {
-        (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    if host.len() > 253 || !host.split('.').all(is_name) {
-        return Err(UrlError::Host);
-    }
-    Ok(host.to_ascii_lowercase())
 }
 
 impl fmt::Display for ServerUrl {
@@ -173,6 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn an_onion_address_may_be_written_without_a_scheme_and_a_final_dot_or_slash_changes_nothing() {
+        let name = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion";
+        let expected = parse(&format!("http://{name}")).unwrap();
+        let upper = name.to_uppercase();
+        for text in
+            [name, &upper, &format!("{name}/"), &format!("{name}."), &format!("http://{name}./"), &format!(" {name}\n")]
+        {
+            assert_eq!(parse(text).as_ref(), Ok(&expected), "{text}");
+        }
+        assert_eq!(parse(&format!("{name}:81")).unwrap().to_string(), format!("http://{name}:81"));
+        assert_eq!(parse("http://LocalHost.:80/").unwrap().authority(), "localhost");
+        assert!(parse("http://localhost.").unwrap().is_loopback());
+        assert_eq!(parse("http://[::ffff:127.0.0.1]").unwrap().host(), "127.0.0.1");
+    }
+
+    #[test]
     fn https_is_refused_with_a_sentence_of_its_own() {
         assert_eq!(parse("https://example.org"), Err(UrlError::Https));
         assert!(UrlError::Https.to_string().contains("not supported yet"));
@@ -191,6 +198,8 @@ mod tests {
             ("http://bücher.example", UrlError::Host),
             ("http://[::1", UrlError::Host),
             ("http://[nonsense]", UrlError::Host),
+            ("http://127.1", UrlError::Host),
+            ("http://a..", UrlError::Host),
             ("http://::1", UrlError::Host),
             ("http://host\r\nX: y", UrlError::Port),
             ("http://host:0", UrlError::Port),

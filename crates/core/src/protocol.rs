@@ -22,6 +22,7 @@
 mod auth;
 mod client_frame;
 mod fingerprint;
+mod host;
 mod message_id;
 mod sanitize;
 mod server_event;
@@ -31,6 +32,7 @@ mod time;
 pub use auth::{Challenge, NONCE_BYTES, SignatureError, signed_bytes};
 pub use client_frame::{AuthFrame, ClientFrame, FrameError, MessageFrame};
 pub use fingerprint::{Fingerprint, FingerprintError};
+pub use host::{full_onion_address, host_address, host_name, written_address};
 pub use message_id::{MESSAGE_ID_BYTES, is_message_id};
 pub use sanitize::{Sanitize, SanitizeError};
 pub use server_event::{ReceivedMessage, ServerEvent};

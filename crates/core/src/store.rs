@@ -282,6 +282,14 @@ impl Store {
         (record.expires_at > self.latest).then(|| self.expiry_on_wire(record))
     }
 
+    /// Returns whether the message `id` of `sender` was delivered to a recipient who lets senders know. `false` also where
+    /// that is not known any more.
+    #[must_use]
+    pub fn was_delivered(&self, sender: AccountId, id: &str) -> bool {
+        let hash = self.hasher.hash(id.as_bytes());
+        self.accounts[sender.0].ids.get(&hash).is_some_and(|&record| self.records[record].delivered)
+    }
+
     /// The place of `fingerprint`, if anything is known of it. Then it is a valid key.
     #[must_use]
     pub fn find(&self, fingerprint: &Fingerprint) -> Option<AccountId> {

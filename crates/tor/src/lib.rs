@@ -30,6 +30,9 @@ pub use service_key::{ServiceKey, ServiceKeyError};
 /// Where Arti keeps its lock, below its state directory. A test notices if it moves.
 const LOCK: &str = "state/state.lock";
 
+/// What Arti reports.
+pub use arti_client::Error as ArtiError;
+
 /// The Tor client, as it is used everywhere here.
 pub type Client = TorClient<Runtime>;
 

@@ -118,14 +118,15 @@ impl Reachability {
         self.mendings = self.mendings.saturating_add(1);
     }
 
-    /// Takes note of how far the Tor client has got.
-    pub(super) fn progress(&self, fraction: f32, words: String) {
+    /// The Tor client has got so far. `trouble`: what Arti says is in its way.
+    pub(super) fn progress(&self, fraction: f32, words: String, trouble: Option<Reason>) {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let percent = (fraction * 100.0).round().clamp(0.0, 100.0) as u8;
         self.status.send_if_modified(|status| {
-            let changed = status.bootstrap_percent != percent || status.progress != words;
+            let changed = status.bootstrap_percent != percent || status.progress != words || status.trouble != trouble;
             status.bootstrap_percent = percent;
             status.progress = words;
+            status.trouble = trouble;
             changed
         });
     }

@@ -19,6 +19,8 @@ pub struct OnionStatus {
     pub progress: String,
     /// Whether clients can connect.
     pub phase: Phase,
+    /// What Arti says is in the way, while it connects to the Tor network and fetches its directory.
+    pub trouble: Option<Reason>,
     /// The last connection to the own address.
     pub probe: Option<Probe>,
     /// Arti's own opinion of the service, in a word. It believes what its parts report, and does not try: see `phase`.

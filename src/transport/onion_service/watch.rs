@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arti_client::status::BootstrapStatus;
 use futures::StreamExt as _;
 use tokio::time::Instant;
 use tor_hsservice::RunningOnionService;
@@ -136,11 +137,11 @@ async fn bootstrap(client: &Client, reachability: &Reachability) -> bool {
         tokio::select! {
             outcome = &mut attempt => {
                 let status = client.bootstrap_status();
-                reachability.progress(status.as_frac(), status.to_string());
+                reachability.progress(status.as_frac(), status.to_string(), trouble(&status));
                 return outcome.is_ok();
             }
             Some(status) = events.next() => {
-                reachability.progress(status.as_frac(), status.to_string());
+                reachability.progress(status.as_frac(), status.to_string(), trouble(&status));
                 if status.as_frac() > furthest {
                     reachability.heartbeat(Instant::now());
                     furthest = status.as_frac();
@@ -153,7 +154,15 @@ async fn bootstrap(client: &Client, reachability: &Reachability) -> bool {
 }
 
 fn reason(client: &Client) -> Reason {
-    client.bootstrap_status().blocked().map(|blockage| blockage.kind()).into()
+    trouble(&client.bootstrap_status()).unwrap_or(Reason::Unreachable)
+}
+
+/// What is in the way of the Tor client. That relays have another time than this machine, only Arti's words tell.
+fn trouble(status: &BootstrapStatus) -> Option<Reason> {
+    if !status.ready_for_traffic() && status.to_string().contains("Clock is ") {
+        return Some(Reason::Clock);
+    }
+    status.blocked().map(|blockage| Reason::from(Some(blockage.kind())))
 }
 
 /// The wait between two looks.

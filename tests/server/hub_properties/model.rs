@@ -219,7 +219,7 @@ impl Model {
         let escaped_content = content.clone().into();
         let message = NewMessage { to: fingerprint(to), escaped_content, expires_at, given: None };
         let answer = session.session_handle.submit(&id, by_the_rules.then_some(&message), &mut self.wakes);
-        let answer = answer.map(|Accepted { expires_at, duplicate }| (exact(expires_at), duplicate));
+        let answer = answer.map(|Accepted { expires_at, duplicate, .. }| (exact(expires_at), duplicate));
         let known = self.kept.iter().find(|message| message.from == from && message.id == id);
         if let Some(Message { expires_at, .. }) = known {
             prop_assert_eq!(answer, Ok((*expires_at, true)), "the first one counts");

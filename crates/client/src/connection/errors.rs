@@ -1,36 +1,37 @@
-//! Why there is no connection, or no longer one. Texts of the server are in them only in printable form.
+//! Names the reasons why there is no connection, or no longer one. Texts of the server are in them only in printable form.
 
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::super::DialError;
 use super::super::text::printable;
 
-/// Why a connection ended.
+/// The reason why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Lost {
-    /// The server said why.
-    #[error("the server closed the connection: {code} {reason}")]
+    /// The server closed it with a code.
+    #[error("the server closed the connection{}", why(*code, reason))]
     Closed {
         /// The WebSocket close code (protocol, section 3.4); 1005 if the server gave none.
         code: u16,
-        /// The name beside it.
+        /// The name beside it; empty if there was none.
         reason: String,
     },
-    /// It ended without a word.
+    /// It ended without a goodbye, at whatever byte: also before the answer to the upgrade, or within it.
     #[error("the connection broke off")]
     Dropped,
-    /// The network, or the operating system.
+    /// The network or the operating system ended it.
     #[error("the connection broke off: {0}")]
     Io(#[source] std::io::Error),
-    /// No sign of life, or no answer, in time.
+    /// No sign of life, or no answer, came in time.
     #[error("the server does not answer any more")]
     Silent,
     /// Nothing could be written in time.
     #[error("the server does not read any more")]
     NotReading,
-    /// The server does not keep to the protocol.
+    /// The server broke the protocol.
     #[error("the server sent {0}")]
     Protocol(&'static str),
 }
@@ -43,7 +44,7 @@ impl Lost {
         }
     }
 
-    /// The server's close code, if it gave one.
+    /// Returns the server's close code, if it gave one.
     #[must_use]
     pub fn close_code(&self) -> Option<u16> {
         match self {
@@ -53,14 +54,33 @@ impl Lost {
     }
 }
 
-/// Why there is no connection.
+/// Writes a close code and its name behind a sentence, as far as there are any.
+fn why(code: u16, reason: &str) -> String {
+    match (code, reason) {
+        (1005, "") => " without saying why".to_owned(),
+        (code, "") => format!(": code {code}"),
+        (code, reason) => format!(": {code} {reason}"),
+    }
+}
+
+/// Writes an HTTP status with the server's code for it, or with the usual words.
+fn status_words(status: u16, code: &str) -> String {
+    let usual = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    match (code, usual) {
+        ("", Some(words)) => format!("{status} {words}"),
+        ("", None) => format!("status {status}"),
+        (code, _) => format!("{status} {code}"),
+    }
+}
+
+/// The reason why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The server was not reached.
     #[error(transparent)]
     Dial(#[from] DialError),
     /// It answered, but did not upgrade.
-    #[error("the server refused the connection: {status} {code}")]
+    #[error("the server refused the connection: {}", status_words(*status, code))]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -78,7 +98,9 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether trying again is of no use: another server, another address or another client is needed.
+    /// Returns whether trying again is of no use: another server, another address or another client is needed.
+    ///
+    /// An end of the connection never is, at whatever byte it comes.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
@@ -91,7 +113,7 @@ impl ConnectError {
         }
     }
 
-    /// How long the server wants to be left alone.
+    /// Returns how long the server wants to be left alone.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -1,4 +1,4 @@
-//! From a byte stream to `welcome`: the WebSocket upgrade, the challenge, and the signature over the host that was
+//! Leads from a byte stream to `welcome`: the WebSocket upgrade, the challenge, and the signature over the host that was
 //! **dialled**, whatever the server claims to be.
 
 use std::time::Duration;
@@ -16,16 +16,16 @@ use super::super::{ByteStream, Identity, ServerUrl};
 use super::{ConnectError, ConnectOptions, Connection, Lost};
 use ephemeral_core::protocol::{Challenge, Fingerprint, ServerEvent, SessionLimits, VERSION};
 
-/// What the server said about itself and the session.
+/// The server's greeting: what it says about itself and the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Welcome {
-    /// The random id of the store's lifetime: another one means that what was waiting is gone.
+    /// The random id of the store's lifetime. Another one means that the messages that waited are gone.
     pub epoch: String,
-    /// Messages waiting.
+    /// The number of messages that wait.
     pub pending: usize,
-    /// What time the server has, RFC 3339.
+    /// The server's time, RFC 3339.
     pub server_time: String,
-    /// The values in force for this session.
+    /// The bounds that hold for this session.
     pub limits: SessionLimits,
 }
 
@@ -35,6 +35,10 @@ const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 /// Several times what [`Connection::is_clogged`] allows, so that what was allowed always fits.
 const MAX_WRITE_BYTES: usize = 16 * 1024 * 1024;
 
+/// Whether the identity is named in the URL, or else in `auth`. The access logs of proxies have the URL.
+pub(super) const NAMED_IN_URL: bool = true;
+
+/// Upgrades the stream to a WebSocket.
 pub(super) async fn upgrade(
     stream: Box<dyn ByteStream>,
     url: &ServerUrl,
@@ -56,11 +60,13 @@ pub(super) async fn upgrade(
     }
 }
 
-/// No `Origin`: this is not a browser. No `User-Agent`: the server need not know what this is.
+/// Builds the request for the upgrade. No `Origin`: this is not a browser. No `User-Agent`: the server need not know what
+/// this is.
 fn request(url: &ServerUrl, identity: &Identity) -> Result<Request, http::Error> {
     let authority = url.authority();
+    let query = if NAMED_IN_URL { format!("?fingerprint={}", identity.fingerprint()) } else { String::new() };
     http::Request::builder()
-        .uri(format!("ws://{authority}/ws?fingerprint={}", identity.fingerprint()))
+        .uri(format!("ws://{authority}/ws{query}"))
         .header("Host", authority)
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
@@ -85,6 +91,7 @@ fn refusal(response: &Response) -> ConnectError {
     }
 }
 
+/// Answers the challenge, and waits for `welcome`.
 pub(super) async fn authenticate(
     connection: &mut Connection,
     url: &ServerUrl,
@@ -100,7 +107,12 @@ pub(super) async fn authenticate(
     };
     let challenge = challenge.ok_or(Lost::Protocol("a nonce that is not 32 bytes"))?;
     let signature = identity.sign(&challenge, url.host());
-    let auth = Auth { signature: &signature, receipts: options.receipts, window: options.window };
+    let auth = Auth {
+        fingerprint: (!NAMED_IN_URL).then(|| identity.fingerprint()),
+        signature: &signature,
+        receipts: options.receipts,
+        window: options.window,
+    };
     connection.send(&auth).await?;
     match answer(connection, "welcome").await? {
         ServerEvent::Welcome { fingerprint, epoch, pending, server_time, limits } => {
@@ -113,7 +125,7 @@ pub(super) async fn authenticate(
     }
 }
 
-/// The next frame, in the time that the whole step has: pings and unknown frames do not stretch it.
+/// Returns the next frame, in the time that the whole step has: pings and unknown frames do not stretch it.
 async fn answer(connection: &mut Connection, what: &'static str) -> Result<ServerEvent, ConnectError> {
     let deadline = Instant::now() + connection.timing.answer;
     match timeout_at(deadline, connection.next_event()).await {

@@ -48,7 +48,8 @@ async fn the_request_names_the_host_that_was_dialled_and_nothing_that_identifies
     })
     .await;
     let (line, headers) = request.split_once("\r\n").unwrap();
-    assert_eq!(line, format!("GET /ws?fingerprint={} HTTP/1.1", alice().fingerprint()));
+    let query = if handshake::NAMED_IN_URL { format!("?fingerprint={}", alice().fingerprint()) } else { String::new() };
+    assert_eq!(line, format!("GET /ws{query} HTTP/1.1"));
     assert!(headers.contains("Host: example.test:8443\r\n"), "{headers}");
     let names: Vec<_> = headers.lines().filter_map(|line| Some(line.split_once(':')?.0.to_lowercase())).collect();
     assert_eq!(names, ["host", "connection", "upgrade", "sec-websocket-version", "sec-websocket-key"]);
@@ -136,6 +137,7 @@ async fn a_refusal_says_what_the_server_said_and_whether_to_come_back() {
             false,
         ),
         ("HTTP/1.1 503 Service Unavailable\r\n", "", "", None, false),
+        ("HTTP/1.1 403 Forbidden\r\n", "", "", None, false),
         ("HTTP/1.1 404 Not Found\r\n", "<html>\u{1b}[2J</html>", "", None, true),
         ("HTTP/1.1 403 Forbidden\r\n", "{\"code\":\"\\u001b[2J\"}", "\\u{1b}[2J", None, false),
     ] {
@@ -151,6 +153,82 @@ async fn a_refusal_says_what_the_server_said_and_whether_to_come_back() {
         assert_eq!(error.is_permanent(), permanent, "{head}");
         assert_eq!(error.retry_after(), wait.map(Duration::from_secs));
         assert!(matches!(&error, ConnectError::Refused { code: read, .. } if read == code), "{error:?}");
+    }
+}
+
+#[test]
+fn a_refusal_is_a_whole_sentence_also_where_the_server_gave_no_code() {
+    let refused = |status, code: &str| {
+        let code = code.to_owned();
+        ConnectError::Refused { status, code, retry_after: None }.to_string()
+    };
+    assert_eq!(refused(403, "blocked"), "the server refused the connection: 403 blocked");
+    assert_eq!(refused(403, ""), "the server refused the connection: 403 Forbidden");
+    assert_eq!(refused(599, ""), "the server refused the connection: status 599");
+    let closed = |code, reason: &str| Lost::Closed { code, reason: reason.to_owned() }.to_string();
+    assert_eq!(closed(1001, "draining"), "the server closed the connection: 1001 draining");
+    assert_eq!(closed(1001, ""), "the server closed the connection: code 1001");
+    assert_eq!(closed(1005, ""), "the server closed the connection without saying why");
+}
+
+/// Everything that a good server says until after `welcome`, as bytes: the head of the answer, then the frames.
+fn everything_until_welcome(request: &str) -> (Vec<u8>, Vec<u8>) {
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
+    let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.trim().as_bytes());
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    let mut frames = Vec::new();
+    for frame in [challenge("a"), welcome(alice().fingerprint(), "e")] {
+        let text = frame.to_string();
+        let length = u16::try_from(text.len()).unwrap();
+        frames.extend([0x81, 126]);
+        frames.extend(length.to_be_bytes());
+        frames.extend(text.as_bytes());
+    }
+    (head.into_bytes(), frames)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_of_the_connection_at_any_byte_is_an_interruption() {
+    let mut at = 0;
+    loop {
+        let (outcome, was_all) = against(async |mut arrivals: Arrivals| {
+            let mut stream = arrivals.recv().await.unwrap();
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            let (mut all, frames) = everything_until_welcome(std::str::from_utf8(&request[..length]).unwrap());
+            all.extend(frames);
+            stream.write_all(&all[..at.min(all.len())]).await.unwrap();
+            // The end of what it says, and of what it hears: a FIN, and a RST for whatever comes.
+            drop(stream);
+            at >= all.len()
+        })
+        .await;
+        if was_all {
+            break;
+        }
+        let error = outcome.err().expect("no session");
+        assert!(matches!(error, ConnectError::Lost(Lost::Dropped | Lost::Io(_))), "byte {at}: {error:?}");
+        assert!(!error.is_permanent(), "byte {at}: {error}");
+        at += 1;
+    }
+    assert!(at > 500, "{at} bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_within_a_frame_of_a_session_is_an_interruption() {
+    let frame = json!({"type": "caught_up"}).to_string();
+    let mut bytes = vec![0x81, u8::try_from(frame.len()).unwrap()];
+    bytes.extend(frame.as_bytes());
+    for at in 0..bytes.len() {
+        let (mut connection, mut peer) = established().await;
+        peer.0.get_mut().write_all(&bytes[..at]).await.unwrap();
+        drop(peer);
+        let lost = connection.next_event().await.unwrap_err();
+        assert!(matches!(lost, Lost::Dropped | Lost::Io(_)), "byte {at}: {lost:?}");
+        assert!(!ConnectError::Lost(lost).is_permanent(), "byte {at}");
     }
 }
 

@@ -1,22 +1,40 @@
-//! Tor in this process: nothing to install. It bootstraps when it is first needed.
+//! Reaches servers by Tor in this process: nothing to install. It bootstraps when it is first needed.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::{ByteStream, Dial, DialError};
 use crate::ServerUrl;
 use ephemeral_tor::{self as tor, DiscoverySecret, TorError};
 
+/// How far an attempt to reach a server through Tor has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TorStage {
+    /// No attempt is being made.
+    #[default]
+    Idle,
+    /// Tor starts: it connects to the network and fetches its directory.
+    Starting {
+        /// How much of that is done, 0 to 100.
+        percent: u8,
+    },
+    /// Tor is ready, and looks for the server.
+    Searching,
+}
+
 /// Tor in this process (Arti). Two identities that share one could be linked: give each its own with
 /// [`isolated`](Self::isolated).
 pub struct Arti {
     state_dir: PathBuf,
     attempts: Mutex<Attempts>,
+    stage: watch::Sender<TorStage>,
 }
 
 /// What the next attempt is made with.
@@ -26,14 +44,14 @@ struct Attempts {
 }
 
 impl Arti {
-    /// How long the first connection to the Tor network may take: a directory of some megabytes, over any line.
+    /// Bounds the first connection to the Tor network: a directory of some megabytes, over any line.
     pub const BOOTSTRAP_LIMIT: Duration = Duration::from_secs(300);
-    /// How long the first attempt to reach the server may take; twice as long after each one that took longer.
+    /// Bounds the first attempt to reach the server. After each one that took longer, the bound is doubled.
     pub const FIRST_LIMIT: Duration = Duration::from_secs(30);
-    /// How long any attempt may take.
+    /// Bounds any attempt to reach the server.
     pub const LONGEST_LIMIT: Duration = Duration::from_secs(240);
 
-    /// `table`: the `[tor]` table of a configuration, empty for the public network. The directory is created 0700; it
+    /// Makes a client that has not touched the network. `table`: the `[tor]` table of a configuration, empty for the public network. The directory is created 0700; it
     /// holds the network's directory and the entry guards, which should stay the same for months. Call it within a tokio
     /// runtime.
     ///
@@ -43,13 +61,13 @@ impl Arti {
         Ok(Self::with(tor::client(tor::config(table, state_dir)?, state_dir)?, state_dir))
     }
 
-    /// The same client, on circuits that nobody else uses.
+    /// Returns the same client, on circuits that nobody else uses.
     #[must_use]
     pub fn isolated(&self) -> Self {
         Self::with(self.attempts().client.isolated_client(), &self.state_dir)
     }
 
-    /// The key for finding a restricted server; `None` forgets what an earlier run may have left. Arti keeps it below the
+    /// Sets the key for finding a restricted server; `None` forgets what an earlier run may have left. Arti keeps it below the
     /// state directory, for its owner alone.
     ///
     /// # Errors
@@ -63,7 +81,13 @@ impl Arti {
 
     fn with(client: Arc<tor::Client>, state_dir: &Path) -> Self {
         let attempts = Mutex::new(Attempts { client, limit: Self::FIRST_LIMIT });
-        Self { state_dir: state_dir.to_owned(), attempts }
+        Self { state_dir: state_dir.to_owned(), attempts, stage: watch::Sender::default() }
+    }
+
+    /// Returns where one can see how far an attempt has come.
+    #[must_use]
+    pub fn stages(&self) -> watch::Receiver<TorStage> {
+        self.stage.subscribe()
     }
 
     async fn connect(&self, url: &ServerUrl) -> Result<Box<dyn ByteStream>, DialError> {
@@ -72,10 +96,12 @@ impl Arti {
             let attempts = self.attempts();
             (Arc::clone(&attempts.client), attempts.limit)
         };
-        timeout(Self::BOOTSTRAP_LIMIT, Box::pin(client.bootstrap()))
+        let _idle_in_the_end = Idle(&self.stage);
+        timeout(Self::BOOTSTRAP_LIMIT, Box::pin(self.bootstrap(&client)))
             .await
             .map_err(|_| DialError::Timeout(Self::BOOTSTRAP_LIMIT))?
             .map_err(|error| sorted("the Tor network cannot be reached", error))?;
+        self.stage.send_replace(TorStage::Searching);
         let outcome = timeout(limit, Box::pin(client.connect((url.bare_host(), url.port())))).await;
         self.attempts().limit = match outcome {
             Ok(_) => Self::FIRST_LIMIT,
@@ -94,8 +120,32 @@ impl Arti {
         }
     }
 
+    async fn bootstrap(&self, client: &tor::Client) -> Result<(), tor::ArtiError> {
+        let mut events = client.bootstrap_events();
+        let mut attempt = Box::pin(client.bootstrap());
+        loop {
+            let fraction = client.bootstrap_status().as_frac();
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+            let percent = (fraction * 100.0).round().clamp(0.0, 100.0) as u8;
+            self.stage.send_replace(TorStage::Starting { percent });
+            tokio::select! {
+                outcome = &mut attempt => return outcome,
+                Some(_) = events.next() => {}
+            }
+        }
+    }
+
     fn attempts(&self) -> MutexGuard<'_, Attempts> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the stage of an attempt, however that ends.
+struct Idle<'a>(&'a watch::Sender<TorStage>);
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(TorStage::Idle);
     }
 }
 

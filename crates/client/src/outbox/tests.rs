@@ -15,7 +15,7 @@ fn kept(id: &str) -> Outgoing {
 }
 
 fn due_id(outbox: &mut Outbox, now: Instant) -> Option<String> {
-    let frame: serde_json::Value = serde_json::from_str(outbox.take_due(now)?).unwrap();
+    let frame: serde_json::Value = serde_json::from_str(&outbox.take_due(now)?).unwrap();
     Some(frame["id"].as_str().unwrap().to_owned())
 }
 
@@ -34,8 +34,8 @@ fn messages_go_out_in_order_and_no_more_than_allowed_without_an_answer() {
     assert_eq!(due_id(&mut outbox, now).as_deref(), Some("a"));
     assert_eq!(due_id(&mut outbox, now).as_deref(), Some("b"));
     assert_eq!(due_id(&mut outbox, now), None);
-    assert!(outbox.accepted("a"));
-    assert!(!outbox.accepted("a"), "it is forgotten");
+    assert_eq!(outbox.accepted("a"), Acceptance::First);
+    assert_eq!(outbox.accepted("a"), Acceptance::Unknown, "it is forgotten");
     assert_eq!(due_id(&mut outbox, now).as_deref(), Some("c"));
 }
 
@@ -43,9 +43,9 @@ fn messages_go_out_in_order_and_no_more_than_allowed_without_an_answer() {
 fn what_had_no_answer_is_sent_again_under_the_same_id() {
     let now = Instant::now();
     let mut outbox = with(4, &[message("a"), message("b")]);
-    let first = outbox.take_due(now).unwrap().to_owned();
+    let first = outbox.take_due(now).unwrap().into_owned();
     outbox.reconnected(false);
-    assert_eq!(outbox.take_due(now), Some(first.as_str()), "byte for byte");
+    assert_eq!(outbox.take_due(now).as_deref(), Some(&*first), "byte for byte");
     assert_eq!(due_id(&mut outbox, now).as_deref(), Some("b"));
 }
 
@@ -84,16 +84,35 @@ fn a_message_that_is_refused_for_good_is_forgotten_and_the_next_one_goes_out() {
 fn an_accepted_message_is_sent_again_only_in_a_new_epoch_and_only_if_it_was_kept() {
     let now = Instant::now();
     let mut outbox = with(2, &[message("forgotten"), kept("kept")]);
-    for id in ["forgotten", "kept"] {
-        outbox.take_due(now).unwrap();
-        assert!(outbox.accepted(id));
-    }
-    outbox.reconnected(false);
-    assert_eq!(due_id(&mut outbox, now), None);
+    let first = outbox.take_due(now).map(Cow::into_owned);
+    assert!(first.is_some_and(|frame| frame.contains("forgotten")));
+    let first = outbox.take_due(now).map(Cow::into_owned);
+    assert_eq!(outbox.accepted("forgotten"), Acceptance::First);
+    assert_eq!(outbox.accepted("kept"), Acceptance::First);
     outbox.reconnected(true);
-    assert_eq!(due_id(&mut outbox, now).as_deref(), Some("kept"));
+    assert_eq!(outbox.take_due(now).map(Cow::into_owned), first, "with its content");
     assert!(outbox.receipt("kept") && outbox.is_empty() && outbox.bytes == 0);
     assert!(!outbox.receipt("kept"));
+}
+
+#[test]
+fn what_waits_for_a_receipt_is_asked_about_without_its_content_after_a_lost_connection() {
+    let now = Instant::now();
+    let mut outbox = with(1, &[kept("a")]);
+    outbox.take_due(now).unwrap();
+    assert_eq!(outbox.accepted("a"), Acceptance::First);
+    assert_eq!(outbox.take_due(now), None, "not within a connection");
+    for _ in 0..2 {
+        outbox.reconnected(false);
+        let question: serde_json::Value = serde_json::from_str(&outbox.take_due(now).unwrap()).unwrap();
+        assert_eq!((question["id"].as_str(), question["content"].as_str()), (Some("a"), Some("")));
+    }
+    assert_eq!(outbox.accepted("a"), Acceptance::Again);
+    assert!(!outbox.is_empty(), "it still waits for its receipt");
+    outbox.reconnected(false);
+    outbox.take_due(now).unwrap();
+    assert_eq!(outbox.refused("a", ErrorCode::ContentEmpty, None, now), Rejection::Forgotten);
+    assert!(outbox.is_empty());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::super::testing::{Arrivals, TestServer, accepted, alice, bob, message, url, wire};
 use super::*;
@@ -145,8 +146,6 @@ async fn a_kept_message_is_sent_again_in_a_new_epoch_and_another_one_is_not() {
             peer.send(accepted(&frame["id"])).await;
         }
         peer.close(1001, "draining").await;
-        let peer = TestServer::login(&mut arrivals, &alice(), "e").await;
-        peer.close(1001, "draining").await;
         let mut peer = TestServer::login(&mut arrivals, &alice(), "another").await;
         let frame = peer.next().await.unwrap();
         assert_eq!(frame["content"], "kept");
@@ -165,6 +164,88 @@ async fn a_kept_message_is_sent_again_in_a_new_epoch_and_another_one_is_not() {
     };
     tokio::join!(client, server);
     assert!(session.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_that_another_client_of_the_same_identity_got_is_asked_for() {
+    let (mut session, mut arrivals) = session();
+    session.send(&Outgoing { until_receipt: true, ..to_bob("kept") }).unwrap();
+    let server = async {
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
+        let first = peer.next().await.unwrap();
+        peer.send(accepted(&first["id"])).await;
+        // The other client takes over, and the receipt comes in its turn.
+        peer.close(4409, "replaced").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
+        let question = peer.next().await.unwrap();
+        assert_eq!((&question["id"], &question["content"]), (&first["id"], &json!("")));
+        let mut answer = accepted(&first["id"]);
+        answer["duplicate"] = true.into();
+        answer["delivered"] = true.into();
+        peer.send(answer).await;
+        peer
+    };
+    let client = async {
+        assert!(matches!(next(&mut session).await, ClientEvent::Accepted { .. }));
+        let event = next(&mut session).await;
+        assert!(matches!(event, ClientEvent::Receipt { status: ReceiptStatus::Delivered, .. }), "{event:?}");
+    };
+    tokio::join!(client, server);
+    assert!(session.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_the_server_has_forgotten_meanwhile_is_reported_and_not_sent_again() {
+    let (mut session, mut arrivals) = session();
+    let id = session.send(&Outgoing { until_receipt: true, ..to_bob("kept") }).unwrap();
+    let server = async {
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
+        let first = peer.next().await.unwrap();
+        peer.send(accepted(&first["id"])).await;
+        peer.close(4409, "replaced").await;
+        let mut peer = TestServer::login(&mut arrivals, &alice(), "e").await;
+        let question = peer.next().await.unwrap();
+        peer.send(json!({"type": "error", "code": "content_empty", "message": "Empty.", "id": question["id"]})).await;
+        peer
+    };
+    let client = async {
+        assert!(matches!(next(&mut session).await, ClientEvent::Accepted { .. }));
+        assert!(matches!(next(&mut session).await, ClientEvent::Forgotten { id: forgotten } if forgotten == id));
+    };
+    tokio::join!(client, server);
+    assert!(session.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_in_http_ends_a_session_that_never_worked_and_interrupts_one_that_did() {
+    let refuse = async |arrivals: &mut Arrivals| {
+        let mut stream = arrivals.recv().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await.unwrap();
+        stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    };
+    let (mut session, mut arrivals) = session();
+    let first = async {
+        loop {
+            if let Err(error) = session.next().await {
+                return error;
+            }
+        }
+    };
+    let (error, ()) = tokio::join!(first, refuse(&mut arrivals));
+    assert!(matches!(error, ConnectError::Refused { status: 404, .. }), "{error}");
+
+    let server = async {
+        TestServer::login(&mut arrivals, &alice(), "e").await.close(1001, "draining").await;
+        refuse(&mut arrivals).await;
+        TestServer::login(&mut arrivals, &alice(), "e").await
+    };
+    let client = async {
+        let mut connected = 0;
+        while connected < 2 {
+            connected += usize::from(matches!(session.next().await.unwrap(), ClientEvent::Connected { .. }));
+        }
+    };
+    tokio::join!(client, server);
 }
 
 #[tokio::test(start_paused = true)]

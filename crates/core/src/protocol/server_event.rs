@@ -9,11 +9,38 @@ use super::{DeliveryType, ErrorCode, ReceiptStatus, SessionLimits};
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names are the protocol's: section 3")]
 pub enum ServerEvent {
-    Challenge { nonce: String, server: String, version: u32, timeout_ms: u64 },
-    Welcome { fingerprint: String, epoch: String, pending: usize, server_time: String, limits: SessionLimits },
-    Accepted { id: String, expires_at: String, duplicate: bool },
-    Error { code: ErrorCode, message: String, id: Option<String>, retry_after_ms: Option<u64> },
-    Receipt { id: String, to: String, status: ReceiptStatus, at: String },
+    Challenge {
+        nonce: String,
+        server: String,
+        version: u32,
+        timeout_ms: u64,
+    },
+    Welcome {
+        fingerprint: String,
+        epoch: String,
+        pending: usize,
+        server_time: String,
+        limits: SessionLimits,
+    },
+    Accepted {
+        id: String,
+        expires_at: String,
+        duplicate: bool,
+        #[serde(default)]
+        delivered: bool,
+    },
+    Error {
+        code: ErrorCode,
+        message: String,
+        id: Option<String>,
+        retry_after_ms: Option<u64>,
+    },
+    Receipt {
+        id: String,
+        to: String,
+        status: ReceiptStatus,
+        at: String,
+    },
     Message(ReceivedMessage),
     CaughtUp,
 }

@@ -60,6 +60,9 @@ pub struct AcceptedFrame<'frame> {
     pub expires_at: WallTime,
     /// Whether it had been accepted before.
     pub duplicate: bool,
+    /// Whether it was delivered since, and its recipient lets senders know. Left out where not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub delivered: bool,
 }
 
 /// A frame is refused.

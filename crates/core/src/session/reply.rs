@@ -48,9 +48,9 @@ impl Submission<'_> {
     /// The reason for which the session is closed instead.
     pub fn answer(&self, outcome: Result<Accepted, SubmitError>, clocks: &ClockReading) -> Result<Reply, CloseReason> {
         let refusal = match outcome {
-            Ok(Accepted { expires_at, duplicate }) => {
+            Ok(Accepted { expires_at, duplicate, delivered }) => {
                 let expires_at = clocks.on_wire(expires_at);
-                let frame = encode(&AcceptedFrame { id: &self.id, expires_at, duplicate });
+                let frame = encode(&AcceptedFrame { id: &self.id, expires_at, duplicate, delivered });
                 return Ok(Reply { frame, error: None });
             }
             Err(SubmitError::Ended(end)) => return Err(end.into()),

@@ -253,11 +253,11 @@ fn what_comes_of_a_message_is_answered_or_ends_the_session() {
         (NOW.plus(61_000), u32::MAX, "2026-01-02T12:01:00.000Z"),
         (NOW.plus(61_000), 0, "2026-01-02T12:02:00.000Z"),
     ] {
-        let accepted = Accepted { expires_at: WireTime::Own { at, draw }, duplicate: false };
+        let accepted = Accepted { expires_at: WireTime::Own { at, draw }, duplicate: false, delivered: false };
         let expected = json!({"type": "accepted", "id": "i-1", "expires_at": written, "duplicate": false});
         assert_eq!(json(Ok(accepted)), expected);
     }
-    let given = Accepted { expires_at: WireTime::Given(WALL.plus(1234)), duplicate: true };
+    let given = Accepted { expires_at: WireTime::Given(WALL.plus(1234)), duplicate: true, delivered: false };
     assert_eq!(json(Ok(given))["expires_at"], "2026-01-02T12:00:01.234Z");
     for (error, code) in [
         (SubmitError::Draining, "draining"),

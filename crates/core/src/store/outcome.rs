@@ -10,6 +10,8 @@ pub struct Accepted {
     pub expires_at: WireTime,
     /// Whether it had been accepted before.
     pub duplicate: bool,
+    /// Whether it was delivered since, and its recipient lets senders know.
+    pub delivered: bool,
 }
 
 /// Why a message is not kept.

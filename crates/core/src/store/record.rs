@@ -29,6 +29,8 @@ pub(super) struct Record {
     pub(super) given: u8,
     /// Its recipient took it, and does not let its sender know: it goes on counting as if it waited.
     taken: bool,
+    /// Its recipient took it, and lets its sender know. Not known of what an earlier process delivered.
+    pub(super) delivered: bool,
 }
 
 /// How a message that waits ends.
@@ -64,6 +66,7 @@ impl Record {
             id_bytes,
             given,
             taken: false,
+            delivered: false,
         }
     }
 
@@ -84,6 +87,7 @@ impl Record {
             // How its sender wrote the time is not written down.
             given: 0,
             taken: false,
+            delivered: false,
         }
     }
 
@@ -113,6 +117,7 @@ impl Store {
     pub(super) fn end(&mut self, record: u32, end: End, at: Millis, ended: &mut Vec<Completion>) {
         let Some(entry) = self.records.get_mut(record).filter(|entry| entry.waits()) else { return };
         let Some(body) = entry.body.take() else { return };
+        entry.delivered = end == End::Delivered;
         if let Some(journal) = &mut self.journal {
             journal.end(record);
         }

@@ -68,9 +68,9 @@ async fn watchers_are_woken_by_changes_only() {
     assert!(status.has_changed().unwrap());
     status.mark_unchanged();
     reachability.succeeded(now + SECOND);
-    reachability.progress(0.0, String::new());
+    reachability.progress(0.0, String::new(), None);
     assert!(!status.has_changed().unwrap());
-    reachability.progress(0.456, "words".into());
+    reachability.progress(0.456, "words".into(), None);
     assert_eq!(status.borrow_and_update().bootstrap_percent, 46);
 }
 
