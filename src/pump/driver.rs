@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::{Sink, Stream};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::websocket::{Socket, reason_of};
-use super::{SessionContext, TURN_BYTES, offence};
+use super::{Config, SessionContext, TURN_BYTES, offence};
 use crate::admission::PeerConnection;
 use crate::events::Kind;
 use crate::hub::{Accepted, SessionEnd, SessionHandle, Wakes};
@@ -35,11 +36,20 @@ struct State {
     hasty: Bucket,
     timer: Pin<Box<Sleep>>,
     heard: Instant,
-    pinged: Instant,
+    /// When the next ping is due.
+    ping_at: Instant,
     /// Since when the peer has not read any of what is queued for it.
     stalled: Option<Instant>,
     unflushed: bool,
     collect: bool,
+}
+
+/// Returns the time to the next ping: half to one and a half of the interval, at random. Pings at a fixed interval would
+/// be a beacon, with the same phase wherever the session's traffic can be seen. They stay well within the idle timeout.
+fn ping_pause(timing: &Config) -> Duration {
+    let half = timing.ping_interval / 2;
+    let share = f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX);
+    (half + timing.ping_interval.mul_f64(share)).min(timing.idle_timeout / 4 * 3)
 }
 
 /// Why a session ends.
@@ -69,7 +79,8 @@ impl Pump {
         connection: PeerConnection,
     ) -> Self {
         let now = Instant::now();
-        let timer = Box::pin(sleep_until(now + settings.timing.ping_interval));
+        let ping_at = now + ping_pause(&settings.timing);
+        let timer = Box::pin(sleep_until(ping_at));
         Self(Some(Box::new(State {
             settings,
             socket,
@@ -79,7 +90,7 @@ impl Pump {
             hasty: Bucket::default(),
             timer,
             heard: now,
-            pinged: now,
+            ping_at,
             stalled: None,
             unflushed: true,
             collect: true,
@@ -115,7 +126,7 @@ impl State {
         if self.poll_flushed(cx)? {
             self.turn(cx)?;
             if self.poll_flushed(cx)? {
-                return Ok(());
+                return self.watch_message(cx);
             }
         }
         // The peer does not read: nothing but the end of the session matters.
@@ -253,6 +264,15 @@ impl State {
         Pin::new(&mut self.socket).start_send(message).map_err(|_| End::Lost)
     }
 
+    /// Sets the timer for the message that has begun, if that is due before anything else.
+    fn watch_message(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let due = self.socket.get_ref().message_deadline(self.settings.timing.write_timeout);
+        match due.filter(|due| *due < self.timer.deadline()) {
+            Some(_) => self.check_time(cx),
+            None => Ok(()),
+        }
+    }
+
     /// Pings, and ends what has been silent or stalled for too long.
     fn check_time(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let timing = self.settings.timing;
@@ -262,23 +282,30 @@ impl State {
                 self.timer.as_mut().reset(until);
             }
         }
+        let message_due = self.socket.get_ref().message_deadline(timing.write_timeout);
+        if let Some(due) = message_due.filter(|due| *due < self.timer.deadline()) {
+            self.timer.as_mut().reset(due);
+        }
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
-            if self.stalled.is_some_and(|stalled| now >= stalled + timing.write_timeout)
+            if message_due.is_some_and(|due| now >= due)
+                || self.stalled.is_some_and(|stalled| now >= stalled + timing.write_timeout)
                 || now >= self.heard + timing.idle_timeout
             {
                 return Err(End::Close(CloseReason::TooSlow));
             }
-            if now >= self.pinged + timing.ping_interval && self.stalled.is_none() {
-                self.pinged = now;
+            if now >= self.ping_at && self.stalled.is_none() {
+                self.ping_at = now + ping_pause(&timing);
                 self.queue(Message::Ping(bytes::Bytes::new()))?;
             }
-            let due = self.pinged + timing.ping_interval;
             // It is overdue while the peer does not read.
-            let ping = if due > now { due } else { now + timing.ping_interval / 2 };
+            let ping = if self.ping_at > now { self.ping_at } else { now + timing.ping_interval / 2 };
             let mut next = ping.min(self.heard + timing.idle_timeout);
             if let Some(stalled) = self.stalled {
                 next = next.min(stalled + timing.write_timeout);
+            }
+            if let Some(due) = message_due {
+                next = next.min(due);
             }
             self.timer.as_mut().reset(next);
         }

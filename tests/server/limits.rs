@@ -11,7 +11,6 @@ use ephemeral_test_support::rig::{
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 
 use crate::raw::{self, Frame, Raw, upgrade_request};
 

@@ -33,4 +33,5 @@ mod session_properties;
 mod statistics;
 mod store_properties;
 mod takeover;
+mod unfinished;
 mod welcome;
