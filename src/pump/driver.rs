@@ -23,6 +23,12 @@ const TURN_FRAMES: usize = 64;
 /// From this size on, a frame is held until the next one was read: then its buffer is freed instead of used again.
 const LARGE_FRAME: usize = 16 * 1024;
 
+/// Frames a minute, and at once, that do nothing: pings, acknowledgements of what is acknowledged, what nobody
+/// understands. Beyond that the session is read more slowly, and nothing else comes of it: 600 a minute, since the frame
+/// that was one too many has been read and is not charged.
+const IDLE_FRAMES_PER_MINUTE: u32 = 300;
+const IDLE_FRAMES_AT_ONCE: u32 = 300;
+
 /// An established session. Ends with its socket and what the peer is to be told, if it is still there.
 pub(super) struct Pump(Option<Box<State>>);
 
@@ -34,6 +40,12 @@ struct State {
     connection: PeerConnection,
     /// The messages that were refused for their rate.
     hasty: Bucket,
+    /// The frames that did nothing.
+    idle_frames: Bucket,
+    /// Until when nothing is read, because there were too many of those.
+    unread_until: Option<Instant>,
+    /// What it has acknowledged, as far as it was counted.
+    acknowledged: u64,
     timer: Pin<Box<Sleep>>,
     heard: Instant,
     /// When the next ping is due.
@@ -88,6 +100,9 @@ impl Pump {
             session_handle,
             connection,
             hasty: Bucket::default(),
+            idle_frames: Bucket::default(),
+            unread_until: None,
+            acknowledged: 0,
             timer,
             heard: now,
             ping_at,
@@ -126,7 +141,7 @@ impl State {
         if self.poll_flushed(cx)? {
             self.turn(cx)?;
             if self.poll_flushed(cx)? {
-                return self.watch_message(cx);
+                return self.watch_reading(cx);
             }
         }
         // The peer does not read: nothing but the end of the session matters.
@@ -165,7 +180,10 @@ impl State {
         let mut wakes = Wakes::default();
         let mut large: Option<Utf8Bytes> = None;
         let mut read = 0;
-        while read < TURN_FRAMES {
+        if self.unread_until.is_some_and(|until| until <= Instant::now()) {
+            self.unread_until = None;
+        }
+        while read < TURN_FRAMES && self.unread_until.is_none() {
             let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { break };
             read += 1;
             match next {
@@ -175,7 +193,10 @@ impl State {
                 }
                 Some(Ok(Message::Binary(_))) => return Err(End::Close(CloseReason::Unsupported)),
                 // The socket has queued a pong.
-                Some(Ok(Message::Ping(_))) => self.unflushed = true,
+                Some(Ok(Message::Ping(_))) => {
+                    self.unflushed = true;
+                    self.did_nothing(self.settings.hub.now());
+                }
                 Some(Ok(Message::Pong(_) | Message::Frame(_))) => {}
                 // It answers by itself.
                 Some(Ok(Message::Close(_))) => self.unflushed = true,
@@ -208,6 +229,7 @@ impl State {
         let now = self.settings.hub.now();
         let reply = match self.session.on_text(text, &self.settings.rules, now) {
             Action::Reply { code, frame } => {
+                self.did_nothing(now);
                 self.refused(code, now);
                 frame
             }
@@ -221,6 +243,10 @@ impl State {
                 }
             },
             Action::Acknowledge { seq, id } => {
+                if seq <= self.acknowledged {
+                    self.did_nothing(now);
+                }
+                self.acknowledged = self.acknowledged.max(seq);
                 // There is room in the window.
                 self.collect = true;
                 match self.session_handle.acknowledge(seq, wakes)? {
@@ -233,6 +259,14 @@ impl State {
             }
         };
         self.queue(Message::text(reply))
+    }
+
+    /// Counts a frame that did nothing. Of too many of them, the next ones wait in the network.
+    fn did_nothing(&mut self, now: Millis) {
+        let rate = Rate::new(IDLE_FRAMES_PER_MINUTE, IDLE_FRAMES_AT_ONCE);
+        if let Err(wait) = rate.take(&mut self.idle_frames, now) {
+            self.unread_until = Some(Instant::now() + Duration::from_millis(wait));
+        }
     }
 
     /// What a refusal means for the client: a mistake is a strike. Messages over the rate are not, as long as they can
@@ -264,10 +298,15 @@ impl State {
         Pin::new(&mut self.socket).start_send(message).map_err(|_| End::Lost)
     }
 
-    /// Sets the timer for the message that has begun, if that is due before anything else.
-    fn watch_message(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let due = self.socket.get_ref().message_deadline(self.settings.timing.write_timeout);
-        match due.filter(|due| *due < self.timer.deadline()) {
+    /// Returns when the message that has begun is due, asks for room again, or reading goes on.
+    fn reading_due(&self) -> Option<Instant> {
+        let message = self.socket.get_ref().message_deadline(self.settings.timing.write_timeout);
+        message.into_iter().chain(self.unread_until).chain(self.socket.get_ref().asks_again()).min()
+    }
+
+    /// Sets the timer for what was read, if that is due before anything else.
+    fn watch_reading(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        match self.reading_due().filter(|due| *due < self.timer.deadline()) {
             Some(_) => self.check_time(cx),
             None => Ok(()),
         }
@@ -283,7 +322,7 @@ impl State {
             }
         }
         let message_due = self.socket.get_ref().message_deadline(timing.write_timeout);
-        if let Some(due) = message_due.filter(|due| *due < self.timer.deadline()) {
+        if let Some(due) = self.reading_due().filter(|due| *due < self.timer.deadline()) {
             self.timer.as_mut().reset(due);
         }
         while self.timer.as_mut().poll(cx).is_ready() {
@@ -304,7 +343,7 @@ impl State {
             if let Some(stalled) = self.stalled {
                 next = next.min(stalled + timing.write_timeout);
             }
-            if let Some(due) = message_due {
+            if let Some(due) = self.reading_due().filter(|due| *due > now) {
                 next = next.min(due);
             }
             self.timer.as_mut().reset(next);

@@ -13,6 +13,8 @@ use super::frames::{FrameReader, Passed};
 use crate::admission::{FrameAccount, SMALL_MESSAGE};
 use ephemeral_core::protocol::CloseReason;
 
+/// A message that waits for room asks again that often.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of a control frame, at most.
 const CONTROL_BYTES: u64 = 125;
 /// A message has the time for a write once, and once more for each such piece of it.
@@ -43,6 +45,8 @@ pub struct Meter<S> {
 struct Waiting {
     last_of_header: u8,
     wants: usize,
+    /// When it asks again.
+    again: Instant,
 }
 
 impl<S> Meter<S> {
@@ -102,6 +106,11 @@ impl<S> Meter<S> {
         Some(begun + write_timeout.saturating_mul(pieces.saturating_add(1)))
     }
 
+    /// Returns when a message that waits for room asks again.
+    pub(super) fn asks_again(&self) -> Option<Instant> {
+        self.waiting.map(|waiting| waiting.again)
+    }
+
     /// Tells whether anything has been read since the last call.
     pub(super) fn take_heard(&mut self) -> bool {
         std::mem::take(&mut self.heard)
@@ -141,7 +150,7 @@ impl<S> Meter<S> {
                     let wants = if is_fragmented { message.saturating_mul(2) } else { message };
                     if message > SMALL_MESSAGE && self.poll_room(cx, wants)?.is_pending() {
                         let last_of_header = rest.get(passed - 1).copied().unwrap_or_default();
-                        self.waiting = Some(Waiting { last_of_header, wants });
+                        self.waiting = Some(Waiting { last_of_header, wants, again: Instant::now() + AGAIN });
                         self.held_back = bytes.get(at..).unwrap_or_default().to_vec();
                         self.note_begun();
                         return Ok(at - 1);
@@ -191,8 +200,11 @@ impl<S> Meter<S> {
     /// Hands on what was held back, as far as it may be. Returns whether there was anything.
     fn poll_held_back(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
         let mut any = false;
-        if let Some(Waiting { last_of_header, wants }) = self.waiting {
-            ready!(self.poll_room(cx, wants)?);
+        if let Some(Waiting { last_of_header, wants, .. }) = self.waiting {
+            if self.poll_room(cx, wants)?.is_pending() {
+                self.waiting = Some(Waiting { last_of_header, wants, again: Instant::now() + AGAIN });
+                return Poll::Pending;
+            }
             self.waiting = None;
             any = true;
             buffer.put_slice(&[last_of_header]);

@@ -4,6 +4,7 @@
 
 mod abuse;
 mod administration;
+mod attacks;
 mod clearnet;
 mod client_cli;
 mod configuration;

@@ -9,6 +9,8 @@ use futures::task::AtomicWaker;
 use super::super::PeerKey;
 use super::super::slots::Tally;
 
+/// A message that has had its bytes for less than this makes room for nobody: it may well be on its way.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// Peers that have left messages unfinished and have none now, at most.
 const REMEMBERED: usize = 4096;
 
@@ -29,6 +31,8 @@ struct Incomplete {
     bytes: usize,
     /// What it waits for, in all.
     wants: Option<usize>,
+    /// When it was given what it has.
+    since: Duration,
     gave_way: bool,
     woken: Arc<AtomicWaker>,
 }
@@ -64,7 +68,8 @@ impl Ledger {
         self.next += 1;
         self.peers.entry(peer).or_default().messages += 1;
         let woken = Arc::clone(woken);
-        self.messages.insert(number, Incomplete { peer, bytes: 0, wants: None, gave_way: false, woken });
+        self.messages
+            .insert(number, Incomplete { peer, bytes: 0, wants: None, since: Duration::ZERO, gave_way: false, woken });
         number
     }
 
@@ -120,6 +125,7 @@ impl Ledger {
             let Some(next) = self.messages.get_mut(&number) else { return };
             next.bytes += more;
             next.wants = None;
+            next.since = now;
             next.woken.wake();
             self.used += more;
             if let Some(share) = self.peers.get_mut(&next.peer) {
@@ -136,7 +142,8 @@ impl Ledger {
         while self.used.saturating_sub(self.leaving) + wants > self.total {
             let candidates = self.messages.iter().filter(|(number, other)| {
                 let may = other.peer == peer || self.weight(now, other.peer) > own;
-                **number != message && other.bytes > 0 && !other.gave_way && may
+                let is_old = now.saturating_sub(other.since) >= GRACE;
+                **number != message && other.bytes > 0 && !other.gave_way && is_old && may
             });
             // The first of the heaviest is the oldest.
             let heaviest = candidates

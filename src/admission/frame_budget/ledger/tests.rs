@@ -3,6 +3,8 @@
 use super::*;
 
 const NOW: Duration = Duration::from_secs(100);
+/// When what was given at [`NOW`] may have to make room.
+const LATER: Duration = Duration::from_secs(110);
 
 fn peer(number: u8) -> PeerKey {
     PeerKey::V4([192, 0, 2, number], 32)
@@ -10,8 +12,21 @@ fn peer(number: u8) -> PeerKey {
 
 /// A message of a peer that wants so many bytes; and whether it has them.
 fn begin(ledger: &mut Ledger, number: u8, bytes: usize) -> (u64, bool) {
+    begin_at(NOW, ledger, number, bytes)
+}
+
+fn begin_at(now: Duration, ledger: &mut Ledger, number: u8, bytes: usize) -> (u64, bool) {
     let message = ledger.begin(peer(number), &Arc::default());
-    (message, ledger.grow(NOW, message, bytes))
+    (message, ledger.grow(now, message, bytes))
+}
+
+#[test]
+fn a_message_that_may_be_on_its_way_makes_room_for_nobody() {
+    let mut ledger = Ledger::new(1000);
+    let (young, _) = begin(&mut ledger, 1, 1000);
+    let (waiting, has) = begin_at(LATER - Duration::from_millis(1), &mut ledger, 2, 100);
+    assert!(!has && !ledger.gave_way(young));
+    assert!(!ledger.grow(LATER, waiting, 100) && ledger.gave_way(young), "now it has had its time");
 }
 
 #[test]
@@ -19,11 +34,11 @@ fn the_oldest_message_of_the_peer_with_most_gives_way_and_nobody_gets_more_than_
     let mut ledger = Ledger::new(1000);
     let (light, _) = begin(&mut ledger, 1, 100);
     let heavy: Vec<_> = (0..3).map(|_| begin(&mut ledger, 2, 300).0).collect();
-    let (waiting, has) = begin(&mut ledger, 3, 200);
+    let (waiting, has) = begin_at(LATER, &mut ledger, 3, 200);
     assert!(!has && ledger.used() == 1000);
     assert_eq!(heavy.iter().map(|&message| ledger.gave_way(message)).collect::<Vec<_>>(), [true, false, false]);
     assert!(!ledger.gave_way(light));
-    assert!(!ledger.grow(NOW, waiting, 200), "its session has not ended yet");
+    assert!(!ledger.grow(LATER, waiting, 200), "its session has not ended yet");
     assert!(!ledger.gave_way(heavy[1]), "one is enough");
     ledger.end(NOW, heavy[0], false);
     assert!(ledger.grow(NOW, waiting, 200) && ledger.used() == 900);
@@ -34,7 +49,7 @@ fn a_peer_with_most_makes_only_its_own_give_way() {
     let mut ledger = Ledger::new(1000);
     let (own, _) = begin(&mut ledger, 1, 600);
     let (other, _) = begin(&mut ledger, 2, 300);
-    let (_, has) = begin(&mut ledger, 1, 400);
+    let (_, has) = begin_at(LATER, &mut ledger, 1, 400);
     assert!(!has && ledger.gave_way(own) && !ledger.gave_way(other));
 }
 
@@ -44,12 +59,12 @@ fn who_has_left_messages_unfinished_waits_for_those_who_have_not() {
     let (gone, _) = begin(&mut ledger, 1, 1000);
     ledger.end(NOW, gone, false);
     let (all, _) = begin(&mut ledger, 2, 1000);
-    let (again, _) = begin(&mut ledger, 1, 500);
-    let (honest, _) = begin(&mut ledger, 3, 500);
+    let (again, _) = begin_at(NOW, &mut ledger, 1, 500);
+    let (honest, _) = begin_at(LATER, &mut ledger, 3, 500);
     assert!(ledger.gave_way(all), "to the honest one");
     ledger.end(NOW, all, false);
     assert!(ledger.grow(NOW, honest, 500) && ledger.grow(NOW, again, 500), "there is room for both now");
-    let (third, has) = begin(&mut ledger, 4, 100);
+    let (third, has) = begin_at(LATER + GRACE, &mut ledger, 4, 100);
     assert!(!has && ledger.gave_way(again) && !ledger.gave_way(honest));
     ledger.end(NOW, honest, true);
     assert!(ledger.grow(NOW, third, 100));
