@@ -10,6 +10,7 @@
 
 mod connection;
 mod entrance;
+mod frame_budget;
 mod peer_key;
 mod peer_table;
 mod slots;
@@ -25,6 +26,7 @@ pub use connection::{Decision, PeerConnection};
 pub use entrance::{Admitted, Refused};
 use ephemeral_core::limits::{self, Bucket, KeyTable, StrikeOutcome};
 use ephemeral_core::protocol::{Fingerprint, Millis, WallTime};
+pub use frame_budget::{FrameAccount, FrameBudget, INCOMPLETE_BYTES, MessageGaveWay, SMALL_MESSAGE};
 pub use peer_key::Peer;
 use peer_key::PeerKey;
 use peer_table::{ADDRESSES, CIRCUITS, PeerEntry, PeerTable};
@@ -38,6 +40,7 @@ pub struct Admission {
     hub: Arc<Hub>,
     events: Arc<Events>,
     slots: Arc<HandshakeSlots>,
+    frames: Arc<FrameBudget>,
     /// How far connections are ahead of the rate of all.
     pace: Mutex<Bucket>,
     // Circuits and addresses have nothing to do with each other: neither can crowd the other out.
@@ -65,6 +68,7 @@ impl Admission {
             hub,
             events,
             slots: HandshakeSlots::new(unauthenticated),
+            frames: FrameBudget::new(),
             pace: Mutex::default(),
             circuits: Mutex::new(PeerTable::new(policy, &CIRCUITS)),
             addresses: Mutex::new(PeerTable::new(policy, &ADDRESSES)),
@@ -94,6 +98,12 @@ impl Admission {
     #[must_use]
     pub fn slots(&self) -> &Arc<HandshakeSlots> {
         &self.slots
+    }
+
+    /// Returns the budget for messages that are not complete.
+    #[must_use]
+    pub fn frames(&self) -> &Arc<FrameBudget> {
+        &self.frames
     }
 
     /// Notes something that concerns a peer which has no connection.

@@ -92,8 +92,10 @@ impl Events {
         log(kind, who, held_back);
     }
 
-    /// Logs how many lines were held back of each kind that has been silent since. Call it about once a minute.
+    /// Forgets yesterday's key, also where nobody is named today, and logs how many lines were held back of each kind
+    /// that has been silent since. Call it about once a minute.
     pub fn settle(&self, now: Millis) {
+        self.lock().pseudonyms.rotate(now);
         for kind in Kind::ALL {
             let held_back = {
                 let mut state = self.lock();

@@ -5,6 +5,7 @@
 //! is read from it and nothing is taken from the mailbox: a slow peer costs what one turn can queue.
 
 mod driver;
+mod frames;
 mod meter;
 pub mod websocket;
 
@@ -113,7 +114,7 @@ async fn authenticate(
             }
             let beginning = Beginning { epoch: &epoch, pending, at, bounds };
             let welcome = established.welcome(&settings.rules, &beginning, &settings.hub.clocks());
-            socket.get_mut().unlimit();
+            socket.get_mut().authenticated(connection.frames(), settings.rules.frame_bytes());
             // Flushed in the pump's first turn.
             socket.feed(Message::text(welcome)).await.ok()?;
             Some((Pump::new(settings, socket, established, session_handle, connection), circuit))

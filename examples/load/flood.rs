@@ -1,18 +1,25 @@
 //! A good pair while strangers flood: what is left of its throughput, and what a stranger costs.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use ephemeral::events::{Events, Kind, Subject};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::Millis;
+use ephemeral_test_support::attack::Distant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinSet;
 
 use crate::pairs::{self, Shape};
 use crate::peer::LoadClient;
 use crate::process::LoadedServer;
 use crate::strangers::{Flood, RATE, fail, stranger};
+
+/// How far away the clients are whose logins are measured.
+const ONE_WAY: Duration = Duration::from_secs(1);
+/// How long the flood has gone on before they come.
+const BEFORE: Duration = Duration::from_secs(3);
 
 /// A good pair with and without the flood, in turns; then the price of each kind of stranger.
 pub(crate) async fn run() -> Result<()> {
@@ -34,8 +41,44 @@ pub(crate) async fn run() -> Result<()> {
             );
         }
     }
+    logins().await?;
     prices().await?;
     limits();
+    Ok(())
+}
+
+/// Clients that are a second away and log in, with and without the flood.
+async fn logins() -> Result<()> {
+    const CLIENTS: u64 = 40;
+    println!("\n## logins: {CLIENTS} clients, each {ONE_WAY:?} away, three tries");
+    for flooded in [false, true] {
+        let server = LoadedServer::limited().await?;
+        let to = address(&server)?;
+        let flood = if flooded { Some(Flood::start(to)?) } else { None };
+        tokio::time::sleep(BEFORE).await;
+        let mut trying = JoinSet::new();
+        for client in 0..CLIENTS {
+            let target = server.target.clone();
+            trying.spawn(async move {
+                for number in 0..3 {
+                    let Some(stream) = stranger(7_000_000 + client, to).await else { continue };
+                    let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
+                    let login = LoadClient::on(&target, stream, 2000 + usize::try_from(client).unwrap_or(0));
+                    if login.await.is_ok() {
+                        return Some(number);
+                    }
+                }
+                None
+            });
+        }
+        let tries = trying.join_all().await;
+        let within = |most| tries.iter().filter(|tried| tried.is_some_and(|number| number < most)).count();
+        let what = if flooded { "flooded" } else { "calm   " };
+        println!("{what} {} of {CLIENTS} at the first try, {} at the third", within(1), within(3));
+        if let Some(flood) = flood {
+            println!("        {} strangers", flood.stop().await?);
+        }
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Admission, PeerEntry, PeerKey, Refused, Slot, lock};
+use super::{Admission, FrameAccount, PeerEntry, PeerKey, Refused, Slot, lock};
 use crate::events::{Kind, Subject};
 use crate::hub::Signal;
 use ephemeral_core::limits::RateStatus;
@@ -136,6 +136,12 @@ impl PeerConnection {
     pub fn hold(&self, slot: &Slot, decision: &Decision) {
         let over = !matches!(decision, Decision::Allow(_) | Decision::Free);
         slot.rename(self.key, over);
+    }
+
+    /// Returns its share in the budget for messages that are not complete.
+    #[must_use]
+    pub fn frames(&self) -> FrameAccount {
+        self.admission.frames.account(self.key)
     }
 
     /// Returns the limits that it is counted by.

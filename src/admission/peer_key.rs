@@ -69,6 +69,15 @@ impl PeerKey {
         }
     }
 
+    /// Returns the widest network that one customer is given: a /48 of IPv6.
+    pub(super) fn site(self) -> Self {
+        let mut site = self;
+        while let Some(wider) = site.wider().filter(|wider| wider.is_one_customer()) {
+            site = wider;
+        }
+        site
+    }
+
     /// Tells whether one customer may have the whole network to itself, so that it can be held responsible as one.
     pub(super) fn is_one_customer(self) -> bool {
         match self {
@@ -119,6 +128,7 @@ mod tests {
         assert_eq!(c, PeerKey::V6([0x20, 1, 0x0d, 0xb8, 0x12, 0x34, 0, 0], 48));
         assert_eq!(d, PeerKey::V6([0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0], 32));
         assert!(c.is_one_customer() && !d.is_one_customer());
+        assert_eq!((a.site(), key("192.0.2.1").site()), (c, key("192.0.2.1")));
         let last = widened("192.0.2.1").pop().unwrap();
         assert_eq!(last, PeerKey::V4([192, 0, 0, 0], 8));
         assert_eq!(PeerKey::Circuit(7).wider(), None);

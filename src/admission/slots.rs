@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::PeerKey;
 use table::{SlotTable, Taken};
+pub(super) use tally::Tally;
 
 /// The slots of all connections that have not authenticated.
 pub struct HandshakeSlots {

@@ -46,7 +46,7 @@ impl Serialize for Pseudonym {
 
 /// The key of the day.
 pub(super) struct Pseudonyms {
-    key: [u64; 2],
+    pub(super) key: [u64; 2],
     day: u64,
 }
 
@@ -55,8 +55,8 @@ impl Pseudonyms {
         Ok(Self { key: [getrandom::u64()?, getrandom::u64()?], day: now.0 / DAY_MS })
     }
 
-    /// The name of `who` today. Yesterday's key is gone with yesterday.
-    pub(super) fn of(&mut self, now: Millis, who: &Subject<'_>) -> Pseudonym {
+    /// Replaces the key where another day has begun: the old one is gone.
+    pub(super) fn rotate(&mut self, now: Millis) {
         let day = now.0 / DAY_MS;
         if day != self.day {
             // Without random numbers the key is still another one; nobody has the old one to compare.
@@ -64,6 +64,11 @@ impl Pseudonyms {
             self.key = self.key.map(fresh);
             self.day = day;
         }
+    }
+
+    /// Returns the name of `who` today.
+    pub(super) fn of(&mut self, now: Millis, who: &Subject<'_>) -> Pseudonym {
+        self.rotate(now);
         let mut hasher = SipHasher24::new_with_keys(self.key[0], self.key[1]);
         let kind = match who {
             Subject::Circuit(number) => {

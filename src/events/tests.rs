@@ -69,6 +69,17 @@ fn the_same_peer_has_the_same_name_for_a_day_and_another_one_the_next() {
 }
 
 #[test]
+fn yesterdays_key_is_gone_though_nobody_was_named_today() {
+    let events = events();
+    let key = |events: &Events| events.lock().pseudonyms.key;
+    let yesterday = key(&events);
+    events.settle(NOW.plus(60_000));
+    assert_eq!(key(&events), yesterday);
+    events.settle(NOW.plus(DAY));
+    assert_ne!(key(&events), yesterday);
+}
+
+#[test]
 fn no_identifier_is_in_a_line_of_the_log() {
     let fingerprint = Fingerprint::from_bytes([0xab; 32]);
     let lines = logged(|| {

@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::{Sink, Stream};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::websocket::{Socket, reason_of};
-use super::{SessionContext, TURN_BYTES, offence};
+use super::{Config, SessionContext, TURN_BYTES, offence};
 use crate::admission::PeerConnection;
 use crate::events::Kind;
 use crate::hub::{SessionHandle, Wakes};
@@ -23,6 +24,12 @@ const TURN_FRAMES: usize = 64;
 /// From this size on, a frame is held until the next one was read: then its buffer is freed instead of used again.
 const LARGE_FRAME: usize = 16 * 1024;
 
+/// Frames a minute, and at once, that do nothing: pings, acknowledgements of what is acknowledged, what nobody
+/// understands. Beyond that the session is read more slowly, and nothing else comes of it: 600 a minute, since the frame
+/// that was one too many has been read and is not charged.
+const IDLE_FRAMES_PER_MINUTE: u32 = 300;
+const IDLE_FRAMES_AT_ONCE: u32 = 300;
+
 /// An established session. Ends with its socket and what the peer is to be told, if it is still there.
 pub(super) struct Pump(Option<Box<State>>);
 
@@ -34,13 +41,28 @@ struct State {
     connection: PeerConnection,
     /// The messages that were refused for their rate.
     hasty: Bucket,
+    /// The frames that did nothing.
+    idle_frames: Bucket,
+    /// Until when nothing is read, because there were too many of those.
+    unread_until: Option<Instant>,
+    /// What it has acknowledged, as far as it was counted.
+    acknowledged: u64,
     timer: Pin<Box<Sleep>>,
     heard: Instant,
-    pinged: Instant,
+    /// When the next ping is due.
+    ping_at: Instant,
     /// Since when the peer has not read any of what is queued for it.
     stalled: Option<Instant>,
     unflushed: bool,
     collect: bool,
+}
+
+/// Returns the time to the next ping: half to one and a half of the interval, at random. Pings at a fixed interval would
+/// be a beacon, with the same phase wherever the session's traffic can be seen. They stay well within the idle timeout.
+fn ping_pause(timing: &Config) -> Duration {
+    let half = timing.ping_interval / 2;
+    let share = f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX);
+    (half + timing.ping_interval.mul_f64(share)).min(timing.idle_timeout / 4 * 3)
 }
 
 /// Why a session ends.
@@ -72,7 +94,8 @@ impl Pump {
         connection: PeerConnection,
     ) -> Self {
         let now = Instant::now();
-        let timer = Box::pin(sleep_until(now + settings.timing.ping_interval));
+        let ping_at = now + ping_pause(&settings.timing);
+        let timer = Box::pin(sleep_until(ping_at));
         Self(Some(Box::new(State {
             settings,
             socket,
@@ -80,9 +103,12 @@ impl Pump {
             session_handle,
             connection,
             hasty: Bucket::default(),
+            idle_frames: Bucket::default(),
+            unread_until: None,
+            acknowledged: 0,
             timer,
             heard: now,
-            pinged: now,
+            ping_at,
             stalled: None,
             unflushed: true,
             collect: true,
@@ -118,7 +144,7 @@ impl State {
         if self.poll_flushed(cx)? {
             self.turn(cx)?;
             if self.poll_flushed(cx)? {
-                return Ok(());
+                return self.watch_reading(cx);
             }
         }
         // The peer does not read: nothing but the end of the session matters.
@@ -157,7 +183,10 @@ impl State {
         let mut wakes = Wakes::default();
         let mut large: Option<Utf8Bytes> = None;
         let mut read = 0;
-        while read < TURN_FRAMES {
+        if self.unread_until.is_some_and(|until| until <= Instant::now()) {
+            self.unread_until = None;
+        }
+        while read < TURN_FRAMES && self.unread_until.is_none() {
             let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { break };
             read += 1;
             match next {
@@ -167,7 +196,10 @@ impl State {
                 }
                 Some(Ok(Message::Binary(_))) => return Err(End::Close(CloseReason::Unsupported)),
                 // The socket has queued a pong.
-                Some(Ok(Message::Ping(_))) => self.unflushed = true,
+                Some(Ok(Message::Ping(_))) => {
+                    self.unflushed = true;
+                    self.did_nothing(self.settings.hub.now());
+                }
                 Some(Ok(Message::Pong(_) | Message::Frame(_))) => {}
                 // It answers by itself.
                 Some(Ok(Message::Close(_))) => self.unflushed = true,
@@ -201,12 +233,20 @@ impl State {
     fn on_text(&mut self, text: &str, wakes: &mut Wakes) -> Result<(), End> {
         let clocks = self.settings.hub.clocks();
         let reply = match self.session.on_text(text, &self.settings.rules, &clocks) {
-            Action::Reply(reply) => Some(reply),
+            Action::Reply(reply) => {
+                self.did_nothing(clocks.steady);
+                Some(reply)
+            }
             Action::Submit(submission) => {
                 let outcome = self.session_handle.submit(&submission.id, submission.message(), wakes);
                 Some(submission.answer(outcome, &clocks)?)
             }
             Action::Acknowledge(acknowledgement) => {
+                let seq = acknowledgement.seq;
+                if seq <= self.acknowledged {
+                    self.did_nothing(clocks.steady);
+                }
+                self.acknowledged = self.acknowledged.max(seq);
                 // There is room in the window.
                 self.collect = true;
                 acknowledgement.answer(self.session_handle.acknowledge(acknowledgement.seq, wakes))?
@@ -217,6 +257,14 @@ impl State {
             self.refused(code, clocks.steady);
         }
         self.queue(Message::text(frame))
+    }
+
+    /// Counts a frame that did nothing. Of too many of them, the next ones wait in the network.
+    fn did_nothing(&mut self, now: Millis) {
+        let rate = Rate::new(IDLE_FRAMES_PER_MINUTE, IDLE_FRAMES_AT_ONCE);
+        if let Err(wait) = rate.take(&mut self.idle_frames, now) {
+            self.unread_until = Some(Instant::now() + Duration::from_millis(wait));
+        }
     }
 
     /// What a refusal means for the client: a mistake is a strike. Messages over the rate are not, as long as they can
@@ -248,6 +296,20 @@ impl State {
         Pin::new(&mut self.socket).start_send(message).map_err(|_| End::Lost)
     }
 
+    /// Returns when the message that has begun is due, asks for room again, or reading goes on.
+    fn reading_due(&self) -> Option<Instant> {
+        let message = self.socket.get_ref().message_deadline(self.settings.timing.write_timeout);
+        message.into_iter().chain(self.unread_until).chain(self.socket.get_ref().asks_again()).min()
+    }
+
+    /// Sets the timer for what was read, if that is due before anything else.
+    fn watch_reading(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        match self.reading_due().filter(|due| *due < self.timer.deadline()) {
+            Some(_) => self.check_time(cx),
+            None => Ok(()),
+        }
+    }
+
     /// Pings, and ends what has been silent or stalled for too long.
     fn check_time(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let timing = self.settings.timing;
@@ -257,23 +319,30 @@ impl State {
                 self.timer.as_mut().reset(until);
             }
         }
+        let message_due = self.socket.get_ref().message_deadline(timing.write_timeout);
+        if let Some(due) = self.reading_due().filter(|due| *due < self.timer.deadline()) {
+            self.timer.as_mut().reset(due);
+        }
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
-            if self.stalled.is_some_and(|stalled| now >= stalled + timing.write_timeout)
+            if message_due.is_some_and(|due| now >= due)
+                || self.stalled.is_some_and(|stalled| now >= stalled + timing.write_timeout)
                 || now >= self.heard + timing.idle_timeout
             {
                 return Err(End::Close(CloseReason::TooSlow));
             }
-            if now >= self.pinged + timing.ping_interval && self.stalled.is_none() {
-                self.pinged = now;
+            if now >= self.ping_at && self.stalled.is_none() {
+                self.ping_at = now + ping_pause(&timing);
                 self.queue(Message::Ping(bytes::Bytes::new()))?;
             }
-            let due = self.pinged + timing.ping_interval;
             // It is overdue while the peer does not read.
-            let ping = if due > now { due } else { now + timing.ping_interval / 2 };
+            let ping = if self.ping_at > now { self.ping_at } else { now + timing.ping_interval / 2 };
             let mut next = ping.min(self.heard + timing.idle_timeout);
             if let Some(stalled) = self.stalled {
                 next = next.min(stalled + timing.write_timeout);
+            }
+            if let Some(due) = self.reading_due().filter(|due| *due > now) {
+                next = next.min(due);
             }
             self.timer.as_mut().reset(next);
         }

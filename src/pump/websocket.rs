@@ -37,7 +37,7 @@ pub async fn open(io: Box<dyn Io>, read_ahead: Bytes, frame_bytes: usize) -> Soc
         .max_write_buffer_size(8 * TURN_BYTES + 2 * frame_bytes)
         .max_frame_size(Some(frame_bytes))
         .max_message_size(Some(frame_bytes));
-    let io = Meter::new(io, UNAUTHENTICATED_BYTES.saturating_sub(read_ahead.len()));
+    let io = Meter::new(io, UNAUTHENTICATED_BYTES, &read_ahead);
     if read_ahead.is_empty() {
         WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await
     } else {
@@ -50,7 +50,7 @@ pub async fn open(io: Box<dyn Io>, read_ahead: Bytes, frame_bytes: usize) -> Soc
 pub fn reason_of(error: &Error, socket: &Socket) -> Option<CloseReason> {
     use tokio_tungstenite::tungstenite::error::ProtocolError;
     match error {
-        _ if socket.get_ref().is_exhausted() => Some(CloseReason::FrameTooLarge),
+        _ if socket.get_ref().refusal().is_some() => socket.get_ref().refusal(),
         Error::Capacity(_) => Some(CloseReason::FrameTooLarge),
         Error::Utf8(_) => Some(CloseReason::InvalidUtf8),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,

@@ -4,6 +4,7 @@
 
 mod abuse;
 mod administration;
+mod attacks;
 mod clearnet;
 mod client_carries_on;
 mod client_cli;

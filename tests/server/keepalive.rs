@@ -7,22 +7,27 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::raw::{Frame, PING, PONG, Raw};
+use crate::raw::{Frame, PING, PONG, Raw, TEXT};
 
 fn too_slow() -> (u16, String) {
     (4408, "too_slow".into())
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_server_pings_every_30_seconds() {
+async fn the_server_pings_every_15_to_45_seconds_at_no_interval_that_could_be_recognized() {
     let mut rig = Rig::new();
     let mut raw = Raw::login(&mut rig, 1).await;
-    let start = Instant::now();
-    for number in 1..=20 {
+    let mut last = Instant::now();
+    let mut pauses = Vec::new();
+    for _ in 0..200 {
         assert_eq!(raw.frame().await.map(|(opcode, _)| opcode), Some(PING));
-        assert_eq!(start.elapsed().as_secs(), number * 30);
+        pauses.push(last.elapsed().as_secs_f64());
+        last = Instant::now();
         raw.send(&[Frame::new(PONG, "")]).await;
     }
+    assert!(pauses.iter().all(|pause| (14.9..45.1).contains(pause)), "{pauses:?}");
+    let within = |low: f64, high: f64| pauses.iter().filter(|&&pause| pause >= low && pause < high).count();
+    assert!(within(15.0, 25.0) > 20 && within(25.0, 35.0) > 20 && within(35.0, 45.0) > 20, "{pauses:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -30,15 +35,15 @@ async fn the_server_pings_also_while_frames_go_to_and_fro() {
     let mut rig = Rig::new();
     let mut raw = Raw::login(&mut rig, 1).await;
     let start = Instant::now();
-    let mut pings = Vec::new();
+    let mut pings = 0;
     for second in 1..=100 {
         sleep_until(start + Duration::from_secs(second) + Duration::from_millis(500)).await;
         raw.send(&[Frame::text("{}")]).await;
         while raw.frame().await.expect("a frame").0 == PING {
-            pings.push(second);
+            pings += 1;
         }
     }
-    assert_eq!(pings, [30, 60, 90]);
+    assert!((2..=6).contains(&pings), "{pings} pings in 100 s");
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,7 +59,7 @@ async fn a_peer_that_is_silent_for_90_seconds_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn the_90_seconds_begin_with_whatever_was_heard_last() {
     let mut rig = Rig::new();
-    for heard in [Frame::new(PONG, ""), Frame::new(PING, "x"), Frame::text("{}"), Frame::text("").unfinished()] {
+    for heard in [Frame::new(PONG, ""), Frame::new(PING, "x"), Frame::text("{}")] {
         let mut raw = Raw::login(&mut rig, 1).await;
         pass(59).await;
         raw.send(&[heard]).await;
@@ -153,18 +158,22 @@ async fn a_peer_that_sends_and_does_not_read_is_closed_too() {
 async fn a_ping_that_was_held_up_does_not_put_the_next_ones_off() {
     let mut rig = Rig::with(Options { pipe: 4096, ..Options::default() });
     let (mut alice, mut bob) = (rig.login(1).await, Raw::login(&mut rig, 2).await);
-    let start = Instant::now();
     assert_eq!(bob.frame().await.map(|(opcode, _)| opcode), Some(PING));
+    let pinged = Instant::now();
     bob.send(&[Frame::new(PONG, "")]).await;
-    // Stalls for a moment, between two pings.
-    sleep_until(start + Duration::from_secs(35)).await;
+    // Stalls for longer than the time to the next ping, and not long enough to be given up.
     for number in 0..8 {
         alice.sends(&format!("m-{number}"), 2, &"x".repeat(1000)).await;
     }
-    pass(1).await;
-    for _ in 0..8 {
-        assert_eq!(bob.next().await["type"], "message");
+    pass(19).await;
+    let mut pings = 0;
+    while pinged.elapsed().as_secs() < 136 {
+        match bob.frame().await.expect("a frame").0 {
+            PING => pings += 1,
+            TEXT => {}
+            other => panic!("{other}"),
+        }
+        bob.send(&[Frame::new(PONG, "")]).await;
     }
-    assert_eq!(bob.frame().await.map(|(opcode, _)| opcode), Some(PING));
-    assert_eq!(start.elapsed().as_secs(), 60);
+    assert!(pings >= 3, "{pings} pings in 136 s");
 }

@@ -34,5 +34,6 @@ mod statistics;
 mod store_properties;
 mod takeover;
 mod throwaway_keys;
+mod unfinished;
 mod wall_clock;
 mod welcome;

@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ephemeral::events::Kind;
 use ephemeral::transport::Peer;
 use ephemeral_core::session;
 use ephemeral_test_support::rig::{HOST, Options, Rig, fingerprint, message, pass};
 use serde_json::json;
 
-use crate::raw::{Frame, Raw, upgrade_request};
+use crate::raw::{Frame, PING, Raw, upgrade_request};
 
 /// With the protocol's defaults: 100 a minute, 10 at once.
 fn rig() -> Rig {
@@ -103,4 +104,21 @@ async fn acknowledgements_are_not_counted() {
         assert_eq!(alice.next().await["type"], "receipt");
     }
     alice.hears_nothing().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_do_nothing_are_read_at_a_pace_and_cost_nothing_else() {
+    let mut rig = Rig::new();
+    for frame in [Frame::new(PING, "x"), Frame::text(r#"{"type":"ack","seq":0}"#), Frame::text(r#"{"type":"what?"}"#)] {
+        let mut raw = Raw::login(&mut rig, 1).await;
+        let start = tokio::time::Instant::now();
+        for _ in 0..600 {
+            raw.send(std::slice::from_ref(&frame)).await;
+        }
+        raw.send(&[Frame::text(message("m", 2, "hi").to_string())]).await;
+        while !matches!(raw.next().await["type"].as_str(), Some("accepted")) {}
+        let took = start.elapsed().as_secs();
+        assert!((28..35).contains(&took), "300 at once, then ten a second: {took} s");
+    }
+    assert_eq!(rig.events(Kind::Blocked), 0);
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 /// How long it takes until half of a count is forgotten. Long enough to tell an address that comes once a minute for
 /// hours from one that tries three times in a row.
-pub(super) const HALF_LIFE: Duration = Duration::from_secs(300);
+pub(in crate::admission) const HALF_LIFE: Duration = Duration::from_secs(300);
 
 /// A decaying count. It is kept as a logarithm that time does not change, so that it never overflows.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub(super) struct Tally(f64);
+pub(in crate::admission) struct Tally(f64);
 
 impl Default for Tally {
     fn default() -> Self {
@@ -23,26 +23,26 @@ fn half_lives(now: Duration) -> f64 {
 
 impl Tally {
     /// Adds so much (more than 0) now.
-    pub(super) fn add(&mut self, now: Duration, amount: f64) {
+    pub(in crate::admission) fn add(&mut self, now: Duration, amount: f64) {
         let added = amount.log2() + half_lives(now);
         let (more, less) = if self.0 > added { (self.0, added) } else { (added, self.0) };
         self.0 = more + (less - more).exp2().ln_1p() / std::f64::consts::LN_2;
     }
 
     /// Takes back so much of what was added at `then`.
-    pub(super) fn take_back(&mut self, then: Duration, amount: f64) {
+    pub(in crate::admission) fn take_back(&mut self, then: Duration, amount: f64) {
         let share = (amount.log2() + half_lives(then) - self.0).exp2();
         // What rounding leaves of nothing is nothing.
         self.0 = if share < 1.0 - 1e-9 { self.0 + (1.0 - share).log2() } else { f64::NEG_INFINITY };
     }
 
     /// Returns the logarithm of the count to base 2; minus infinity for nothing.
-    pub(super) fn log2(&self, now: Duration) -> f64 {
+    pub(in crate::admission) fn log2(&self, now: Duration) -> f64 {
         self.0 - half_lives(now)
     }
 
     /// Tells whether it is too little to be remembered.
-    pub(super) fn is_forgettable(&self, now: Duration) -> bool {
+    pub(in crate::admission) fn is_forgettable(&self, now: Duration) -> bool {
         self.log2(now) < -4.0
     }
 }

@@ -8,12 +8,15 @@
 //! | [`tls`] | a TLS client |
 //! | [`session_rules`] | what a session has to make of a frame |
 //! | [`fuzz`] | the bodies of the fuzz targets |
+//! | [`attack`] | clients that are far away, and floods |
 //! | [`canary`], [`memory`] | what is planted, and looked for in files and in a process |
 //!
 //! What only one of `tests/` needs lives there. Everything here fails by panicking, as a test does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails here is a test")]
 
+#[cfg(feature = "server")]
+pub mod attack;
 #[cfg(feature = "server")]
 pub mod canary;
 #[cfg(feature = "server")]
