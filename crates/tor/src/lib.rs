@@ -6,6 +6,7 @@ mod keystore;
 mod moved;
 pub mod private_file;
 mod runtime;
+mod service;
 mod service_key;
 
 use std::error::Error;
@@ -25,6 +26,7 @@ pub use moved::{MovedError, Notice};
 pub use private_file::FileError;
 pub use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
+pub use service::launch_service;
 pub use service_key::{ServiceKey, ServiceKeyError};
 
 /// Where Arti keeps its lock, below its state directory. A test notices if it moves.
@@ -64,6 +66,9 @@ pub enum TorError {
     /// A file cannot be used; the text says what to do.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The service cannot be published.
+    #[error("the onion service does not start: {0}")]
+    Service(String),
     /// There is no runtime for the Tor client.
     #[error("the Tor client cannot use this async runtime: {0}")]
     Runtime(#[source] std::io::Error),

@@ -45,6 +45,16 @@ pub(super) enum End {
 struct Published {
     running: Arc<RunningOnionService>,
     requests: Pin<Box<dyn Stream<Item = RendRequest> + Send>>,
+    tasks: EndOnDrop,
+}
+
+impl Published {
+    /// Ends it. The lock on the service's state is free then.
+    async fn end(self) {
+        let Self { running, requests, tasks } = self;
+        drop((running, requests));
+        tasks.0.end().await;
+    }
 }
 
 /// A launched service.
@@ -96,14 +106,10 @@ impl Service {
             Some(restriction) => restriction.config()?,
             None => service_config(&self.settings, None)?,
         };
-        let (running, requests) = self
-            .client
-            .client
-            .launch_onion_service(service_config)
-            .map_err(|e| TorError::from_arti("the onion service does not start", &self.state_dir, e))?
-            // The configuration above does not disable it.
-            .ok_or_else(|| OnionError::Setting { key: "enabled", why: "Arti considers the service disabled".into() })?;
-        Ok(Published { running, requests: Box::pin(requests) })
+        let config = client_config(&self.settings, &self.state_dir)?;
+        let (running, requests, tasks) =
+            tor::launch_service(&self.client.client, &config, service_config, &self.state_dir)?;
+        Ok(Published { running, requests: Box::pin(requests), tasks })
     }
 
     /// Publishes the service again, on the same Tor client and with new introduction points:
@@ -113,7 +119,9 @@ impl Service {
     /// # Errors
     /// [`OnionError`], after [`LETTING_GO`]: the service is not published. It can be called again.
     pub(super) async fn republish(&mut self) -> Result<(), OnionError> {
-        self.published = None;
+        if let Some(published) = self.published.take() {
+            published.end().await;
+        }
         let deadline = Instant::now() + LETTING_GO;
         loop {
             let forgotten = tor::forget_introduction_points(&self.state_dir, &self.settings.nickname);
@@ -141,7 +149,7 @@ impl Service {
         reachability: &mut Reachability,
         cancel: &CancellationToken,
     ) -> End {
-        let Some(Published { running, requests }) = &mut self.published else { return End::Republish };
+        let Some(Published { running, requests, tasks: _ }) = &mut self.published else { return End::Republish };
         let (running, status) = (&**running, reachability.status());
         let restriction = &mut self.restriction;
         status.send_modify(|status| status.restricted = restriction.as_ref().map(Restriction::clients));
@@ -189,7 +197,10 @@ impl Service {
     }
 
     /// Ends the service and its client, and with them the streams that are open.
-    pub(super) async fn end(self) {
+    pub(super) async fn end(mut self) {
+        if let Some(published) = self.published.take() {
+            published.end().await;
+        }
         self.unpublish().end().await;
     }
 }

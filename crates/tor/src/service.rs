@@ -1,0 +1,48 @@
+//! An onion service on a Tor client, with an owner for its own tasks.
+//!
+//! Arti's tasks of a service live as long as its client, and with them the lock on the service's
+//! state: it could never be published again. Here they have a set of their own, which can be ended
+//! while the client and its circuits live on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arti_client::{ErrorKind, HasKind as _, TorClientConfig};
+use futures::{FutureExt as _, Stream};
+use tor_hsservice::{OnionServiceConfig, RendRequest, RunningOnionService};
+
+use super::{Client, EndOnDrop, Tasks, TorError, causes, system_error};
+
+/// Publishes a service. Its tasks end with the last of the returned values, or when they are ended.
+///
+/// # Errors
+/// [`TorError`]; [`TorError::InUse`] where the service is published already.
+pub fn launch_service(
+    client: &Client,
+    config: &TorClientConfig,
+    service: OnionServiceConfig,
+    state_dir: &Path,
+) -> Result<(Arc<RunningOnionService>, impl Stream<Item = RendRequest> + use<>, EndOnDrop), TorError> {
+    let failed = |error| TorError::from_arti("the onion service does not start", state_dir, error);
+    // The first step of a bootstrap makes the parts that are asked for below. The rest of it is
+    // for whoever waits for the network.
+    if let Some(Err(error)) = client.bootstrap().now_or_never() {
+        return Err(failed(error));
+    }
+    let tasks = EndOnDrop(Tasks::new().map_err(TorError::Runtime)?);
+    let launched = Client::create_onion_service(config, service).map_err(failed)?.launch(
+        tasks.0.runtime(),
+        client.dirmgr().map_err(failed)?,
+        client.hs_circ_pool().map_err(failed)?,
+        Arc::default(),
+    );
+    match launched {
+        Ok(Some((running, requests))) => Ok((running, requests, tasks)),
+        Ok(None) => Err(TorError::Service("its configuration disables it".into())),
+        Err(error) if error.kind() == ErrorKind::LocalResourceAlreadyInUse => Err(TorError::InUse(state_dir.into())),
+        Err(error) => Err(match system_error(&error, state_dir) {
+            Some(refusal) => refusal.into(),
+            None => TorError::Service(causes(&error)),
+        }),
+    }
+}
