@@ -54,6 +54,12 @@ impl From<AccountPickle> for Identity {
     }
 }
 
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Identity").field(&self.curve()).finish()
+    }
+}
+
 impl Identity {
     /// Makes a new identity.
     pub fn generate() -> Self {
@@ -96,6 +102,12 @@ pub(crate) struct Prekey {
     account: Identity,
     /// The ids of all sessions that were accepted with it, so that a replayed first message makes no second one.
     sessions: Vec<String>,
+}
+
+impl std::fmt::Debug for Prekey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Prekey(…)")
+    }
 }
 
 /// Bounds the sessions remembered for one prekey. A prekey that made as many makes no more.

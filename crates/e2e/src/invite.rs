@@ -4,10 +4,11 @@
 //! public, holds the keys themselves, and is signed. Layouts: `docs/e2e.md`, "Invites".
 
 use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::authority::Authority;
-use crate::bytes::{Key, Reader, Secret};
+use crate::bytes::{Key, Reader, Secret, text};
 use crate::card::{CardKeys, KEM_LENGTH, check_kem};
 use crate::envelope::Address;
 use crate::identity::{Identity, check_agreement_key, check_signature_key, verify};
@@ -79,11 +80,12 @@ pub enum Form {
 }
 
 /// Holds the card that an invite stands for, as the invitee seals to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DoorCard {
     mailbox: Key,
     psk: Secret,
     id: Key,
+    #[serde(with = "text")]
     kem: Vec<u8>,
 }
 

@@ -6,9 +6,23 @@
 pub mod authority;
 pub mod bytes;
 pub mod card;
+mod clock;
+pub mod core;
+pub mod effect;
 pub mod envelope;
+mod group;
 pub mod identity;
 pub mod invite;
 mod label;
+pub mod link;
+mod mailbox;
+pub mod payload;
+mod profile;
 mod random;
+pub mod roster;
 pub mod safety;
+
+#[cfg(test)]
+mod simulator;
+
+pub use profile::Dropped;
