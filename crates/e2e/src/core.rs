@@ -283,4 +283,15 @@ impl Core {
     pub(crate) fn only_link(&self) -> Option<&Link> {
         self.state.links.first()
     }
+
+    pub(crate) fn describe(&self) -> String {
+        let Some(link) = self.only_link() else { return String::new() };
+        let mut v = serde_json::to_value(link).unwrap();
+        for s in v["sessions"].as_array_mut().unwrap() { s["olm"] = serde_json::Value::Null; }
+        let o = v.as_object_mut().unwrap();
+        o.remove("received"); o.remove("outbox"); o.remove("frames");
+        for k in ["plain","roots"] { for c in o["own"][k].as_array_mut().unwrap() { c.as_object_mut().unwrap().remove("keys"); c.as_object_mut().unwrap().remove("prekey"); } }
+        for k in ["plain","root","previous"] { if let Some(c) = o["theirs"][k].as_object_mut() { c.remove("kem"); c.remove("psk"); c.remove("route"); } }
+        format!("elapsed {} {}", self.state.profile.clock.elapsed, serde_json::to_string(&v).unwrap())
+    }
 }

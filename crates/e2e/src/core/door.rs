@@ -75,6 +75,8 @@ pub(crate) struct Door {
     one_time: bool,
     /// Milliseconds since 1970.
     not_after: u64,
+    /// The same by `age`.
+    ends_at: u64,
     keys: CardKeys,
     prekey: Option<Prekey>,
     /// The contact that used it, and its identity.
@@ -90,11 +92,12 @@ pub(super) fn prune(doors: &mut Vec<Door>, profile: &mut Profile) {
     for door in doors.iter_mut() {
         door.requests.retain(|request| age < request.came + REQUEST_LIFE);
         let late = if door.one_time { GRACE } else { 7 * DAY };
-        // The clock alone does not decide: `age` has to have got there, too.
+        // The clock alone does not decide, since it may have jumped.
         if profile.clock.wall >= door.not_after + late
+            && age >= door.ends_at + late
             && let Some(own) = profile.mailbox_mut(&door.mailbox)
         {
-            own.retire_at.get_or_insert(age + HOUR);
+            own.retire_at.get_or_insert(age);
         }
     }
     doors.retain(|door| open(&door.mailbox, profile));
@@ -140,6 +143,7 @@ impl Core {
             name,
             one_time: !reusable,
             not_after,
+            ends_at: self.state.profile.clock.age + life,
             keys,
             prekey: Some(prekey),
             used_by: None,

@@ -33,7 +33,7 @@ impl Person {
         let mut jitter = [u8::try_from(who).unwrap(); 32];
         jitter[..8].copy_from_slice(&seed.to_be_bytes());
         core.set_jitter(Jitter::new(Secret::new(jitter)));
-        Self {
+        let mut person = Self {
             who,
             core,
             disk: Vec::new(),
@@ -46,7 +46,13 @@ impl Person {
             heard: Vec::new(),
             invites: Vec::new(),
             marked: 0,
-        }
+        };
+        person.commit(now);
+        person
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.core.contacts().first().is_some_and(|contact| contact.answered)
     }
 
     pub(crate) fn next_text(&mut self) -> String {
