@@ -4,7 +4,7 @@
 //! each root card has a copy of it with exactly one fallback key, so that a prekey lives as long as what names it and
 //! dies with it ([`Prekey`]).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vodozemac::olm::{Account, AccountPickle, InboundCreationResult, PreKeyMessage, Session, SessionConfig};
 use vodozemac::{Curve25519PublicKey, Ed25519PublicKey, Ed25519Signature};
 
@@ -32,8 +32,6 @@ pub enum IdentityError {
 }
 
 /// Holds the keys of a profile.
-#[derive(Serialize, Deserialize)]
-#[serde(into = "AccountPickle", from = "AccountPickle")]
 pub struct Identity(Account);
 
 impl Clone for Identity {
@@ -42,15 +40,15 @@ impl Clone for Identity {
     }
 }
 
-impl From<Identity> for AccountPickle {
-    fn from(identity: Identity) -> Self {
-        identity.0.pickle()
+impl Serialize for Identity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.pickle().serialize(serializer)
     }
 }
 
-impl From<AccountPickle> for Identity {
-    fn from(pickle: AccountPickle) -> Self {
-        Self(Account::from_pickle(pickle))
+impl<'de> Deserialize<'de> for Identity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        AccountPickle::deserialize(deserializer).map(|pickle| Self(Account::from_pickle(pickle)))
     }
 }
 
@@ -100,6 +98,8 @@ impl Identity {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Prekey {
     account: Identity,
+    /// The public half. vodozemac shows it only until it is marked as published.
+    public: Key,
     /// The ids of all sessions that were accepted with it, so that a replayed first message makes no second one.
     sessions: Vec<String>,
 }
@@ -117,13 +117,13 @@ impl Prekey {
     pub(crate) fn generate(identity: &Identity) -> Self {
         let mut account = identity.clone();
         account.0.generate_fallback_key();
-        Self { account, sessions: Vec::new() }
+        let public = account.0.fallback_key().into_values().next();
+        let public = public.map(|key| Key(key.to_bytes())).unwrap_or_default();
+        Self { account, public, sessions: Vec::new() }
     }
 
-    /// Returns the public half. It is never marked as published, since vodozemac would not show it then.
     pub(crate) fn public(&self) -> Key {
-        let keys = self.account.0.fallback_key();
-        keys.into_values().next().map(|key| Key(key.to_bytes())).unwrap_or_default()
+        self.public
     }
 
     pub(crate) fn knows_session(&self, id: &str) -> bool {
