@@ -182,12 +182,10 @@ impl Core {
     /// Does what is due.
     pub fn tick(&mut self, wall_ms: u64) -> Result<(), CoreError> {
         self.running(wall_ms)?;
-        let State { version: _, profile, doors: _, links, groups } = &mut self.state;
+        self.tick_groups();
+        let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
         for link in links.iter_mut() {
             link.tick(profile);
-        }
-        for group in groups.iter_mut() {
-            group.tick(links, profile);
         }
         self.prune();
         Ok(())
@@ -287,11 +285,26 @@ impl Core {
     pub(crate) fn describe(&self) -> String {
         let Some(link) = self.only_link() else { return String::new() };
         let mut v = serde_json::to_value(link).unwrap();
-        for s in v["sessions"].as_array_mut().unwrap() { s["olm"] = serde_json::Value::Null; }
+        for s in v["sessions"].as_array_mut().unwrap() {
+            s["olm"] = serde_json::Value::Null;
+        }
         let o = v.as_object_mut().unwrap();
-        o.remove("received"); o.remove("outbox"); o.remove("frames");
-        for k in ["plain","roots"] { for c in o["own"][k].as_array_mut().unwrap() { c.as_object_mut().unwrap().remove("keys"); c.as_object_mut().unwrap().remove("prekey"); } }
-        for k in ["plain","root","previous"] { if let Some(c) = o["theirs"][k].as_object_mut() { c.remove("kem"); c.remove("psk"); c.remove("route"); } }
+        o.remove("received");
+        o.remove("outbox");
+        o.remove("frames");
+        for k in ["plain", "roots"] {
+            for c in o["own"][k].as_array_mut().unwrap() {
+                c.as_object_mut().unwrap().remove("keys");
+                c.as_object_mut().unwrap().remove("prekey");
+            }
+        }
+        for k in ["plain", "root", "previous"] {
+            if let Some(c) = o["theirs"][k].as_object_mut() {
+                c.remove("kem");
+                c.remove("psk");
+                c.remove("route");
+            }
+        }
         format!("elapsed {} {}", self.state.profile.clock.elapsed, serde_json::to_string(&v).unwrap())
     }
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
-use crate::bytes::Key;
+use crate::bytes::{Key, text};
 use crate::clock::{DAY, MINUTE};
 use crate::effect::{Event, Frame, FrameId, LinkId};
 use crate::envelope::NUMBER_LIMIT;
@@ -83,6 +83,9 @@ pub(crate) struct Link {
     pub(crate) peer: Key,
     /// Its Ed25519 key, once it proved it.
     pub(crate) peer_ed: Option<Key>,
+    /// The proof of both its keys, as it gave it.
+    #[serde(with = "text")]
+    pub(crate) peer_proof: Vec<u8>,
     /// The Ed25519 key that the invite named.
     pub(crate) expected_ed: Option<Key>,
     pub(crate) verified: bool,
@@ -102,7 +105,6 @@ pub(crate) struct Link {
     pub(crate) numbers: Numbers,
     pub(crate) outbox: Outbox,
     pub(crate) received: Received,
-    /// The `mid` of the content that came last: what the next one's `prev` should be known to be.
     pub(crate) healing: Healing,
     /// When a control message is sent if nothing else was, by `elapsed`.
     pub(crate) control_at: Option<u64>,
@@ -122,6 +124,7 @@ impl Link {
             kind,
             peer,
             peer_ed: None,
+            peer_proof: Vec::new(),
             expected_ed: None,
             verified: false,
             contested: false,

@@ -3,6 +3,7 @@
 //! What holds without a rollback: no text is lost or shown twice, no key encrypts two plaintexts, nobody resets. With one:
 //! the conversation heals. `E2E_RUNS` sets the number of runs, `E2E_SEED` the first one.
 
+mod groups;
 mod person;
 mod server;
 

@@ -117,6 +117,11 @@ impl Link {
         self.healing.reset_at.get_or_insert(profile.clock.elapsed + wait);
     }
 
+    /// Makes the first session with another member of a group, some time within ten minutes.
+    pub(crate) fn begin_pair(&mut self, profile: &mut Profile) {
+        self.healing.reset_at = Some(profile.clock.elapsed + profile.jitter.uniform(0, 600 * SECOND));
+    }
+
     /// Begins anew after a backup was restored: no ratchet of the backup encrypts anything.
     pub(crate) fn restored(&mut self, profile: &mut Profile) {
         self.frames.clear();

@@ -11,6 +11,7 @@ use crate::bytes::Key;
 use crate::card::Card;
 use crate::effect::Event;
 use crate::envelope::Opened;
+use crate::identity::IdentityProof;
 use crate::mailbox::Owner;
 use crate::payload::{Content, Hello, Payload};
 use crate::profile::Profile;
@@ -131,7 +132,7 @@ impl Link {
     /// Makes a first message part of this link: as its beginning, or as a reset.
     pub(crate) fn open(&mut self, opening: Opening, under: Under, profile: &mut Profile) -> Option<Arrived> {
         let Opening { session, payload, hello, number } = opening;
-        if !self.pin(&hello.proof.ed, profile) {
+        if !self.pin(&hello.proof, profile) {
             return None;
         }
         let fresh = self.sessions.len() == 0;
@@ -152,13 +153,14 @@ impl Link {
     }
 
     /// Pins the other side's Ed25519 key, or compares it with the one that is.
-    fn pin(&mut self, ed: &Key, profile: &mut Profile) -> bool {
-        if self.peer_ed.or(self.expected_ed).is_some_and(|known| known != *ed) {
+    fn pin(&mut self, proof: &IdentityProof, profile: &mut Profile) -> bool {
+        if self.peer_ed.or(self.expected_ed).is_some_and(|known| known != proof.ed) {
             profile.dropped.refused += 1;
             profile.tell(Event::NotWhoInviteSays { link: self.id });
             return false;
         }
-        self.peer_ed = Some(*ed);
+        self.peer_ed = Some(proof.ed);
+        self.peer_proof = proof.to_bytes().to_vec();
         true
     }
 
@@ -178,7 +180,7 @@ impl Link {
         if let Some(hello) = &payload.hello {
             let invite = if under == Under::Door { hello.invite } else { Key::default() };
             let valid = check_hello(hello, &self.peer, &invite, number, profile);
-            if !valid || !self.pin(&hello.proof.ed, profile) {
+            if !valid || !self.pin(&hello.proof, profile) {
                 profile.dropped.refused += u64::from(!valid);
                 return None;
             }

@@ -15,7 +15,6 @@ pub(crate) struct Person {
     pub(crate) core: Core,
     /// The state that was committed last.
     pub(crate) disk: Vec<u8>,
-    authority: Authority,
     pub(crate) clock_shift: u64,
     frames: Vec<Frame>,
     mailboxes: Vec<(Key, Authority, u64)>,
@@ -23,13 +22,14 @@ pub(crate) struct Person {
     pub(crate) said: Vec<String>,
     pub(crate) heard: Vec<String>,
     pub(crate) invites: Vec<String>,
+    pub(crate) events: Vec<Event>,
     /// How many texts had been said at the rollback.
     pub(crate) marked: usize,
 }
 
 impl Person {
     pub(crate) fn new(who: usize, authority: Authority, now: u64, seed: u64) -> Self {
-        let mut core = Core::create(authority.clone(), "somebody", now).unwrap();
+        let mut core = Core::create(authority, "somebody", now).unwrap();
         let mut jitter = [u8::try_from(who).unwrap(); 32];
         jitter[..8].copy_from_slice(&seed.to_be_bytes());
         core.set_jitter(Jitter::new(Secret::new(jitter)));
@@ -37,7 +37,6 @@ impl Person {
             who,
             core,
             disk: Vec::new(),
-            authority,
             clock_shift: 0,
             frames: Vec::new(),
             mailboxes: Vec::new(),
@@ -45,6 +44,7 @@ impl Person {
             said: Vec::new(),
             heard: Vec::new(),
             invites: Vec::new(),
+            events: Vec::new(),
             marked: 0,
         };
         person.commit(now);
@@ -113,7 +113,11 @@ impl Person {
         if !self.shown.insert(id) {
             return;
         }
+        self.events.push(event.clone());
         match event {
+            Event::GroupOffer { group, admin, name } => {
+                self.core.join(group, admin, &name, now + self.clock_shift).unwrap();
+            }
             Event::Text { text, .. } => self.heard.push(text),
             Event::Invite { text, .. } => self.invites.push(text),
             Event::Request { invite, identity, .. } => {
@@ -154,7 +158,7 @@ impl Person {
         }
         let mut fetched = Vec::new();
         for (mailbox, authority, from) in self.mailboxes.clone() {
-            let server = servers.iter().position(|server| server.authority == authority).unwrap();
+            let Some(server) = servers.iter().position(|server| server.authority == authority) else { continue };
             if from > now {
                 continue;
             }
@@ -219,7 +223,7 @@ impl Person {
         Some(self.core.only_link()?.sessions.front()?.id.clone())
     }
 
-    pub(crate) fn authority(&self) -> &Authority {
-        &self.authority
+    pub(crate) fn mailboxes(&self) -> Vec<Key> {
+        self.mailboxes.iter().map(|(key, ..)| *key).collect()
     }
 }

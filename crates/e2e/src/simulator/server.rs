@@ -115,4 +115,9 @@ impl Server {
     pub(crate) fn acknowledge(&mut self, seq: u64) {
         self.kept.retain(|kept| kept.seq != seq);
     }
+
+    /// Drops what waits in some mailboxes.
+    pub(crate) fn forget_for(&mut self, mailboxes: &[Key]) {
+        self.kept.retain(|kept| !mailboxes.contains(&kept.to));
+    }
 }
