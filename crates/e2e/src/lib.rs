@@ -23,6 +23,10 @@ pub mod roster;
 pub mod safety;
 
 #[cfg(test)]
+mod interop;
+#[cfg(test)]
 mod simulator;
+#[cfg(test)]
+mod vectors;
 
 pub use profile::Dropped;
