@@ -12,7 +12,7 @@ use crate::bytes::Key;
 use crate::effect::{Effect, FrameId, LinkId};
 use crate::envelope;
 use crate::group::Group;
-use crate::link::Link;
+use crate::link::{Link, SPREAD};
 use crate::profile::{Dropped, Profile};
 
 mod contacts;
@@ -20,17 +20,15 @@ mod door;
 mod groups;
 mod receive;
 
-pub use contacts::{ContactView, Sent};
-pub use door::{Accept, InviteOptions, MAX_DOORS, MAX_INVITES};
+pub use contacts::{ContactView, MAX_CONTACTS, Sent};
+pub use door::{Accept, InviteOptions, MAX_DOORS};
+pub use groups::MAX_GROUPS;
 pub use receive::Incoming;
 
 use door::Door;
 
 /// The version of the state's format.
 const VERSION: u32 = 1;
-/// The longest time until [`Core::tick`] is called again, in milliseconds.
-const TICK: u64 = 30_000;
-
 /// Says why a call had no effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CoreError {
@@ -137,15 +135,19 @@ impl Core {
         let mut core = Self { state, stopped: false, length: bytes.len() };
         core.state.profile.clock.advance(wall_ms);
         core.state.profile.reopen();
-        let frames = core.state.links.iter().flat_map(|link| link.frames().iter().cloned());
-        core.state.profile.effects.extend(frames.map(Effect::Send));
+        for link in &core.state.links {
+            for frame in link.frames() {
+                let after_ms = core.state.profile.jitter.uniform(0, SPREAD);
+                core.state.profile.effects.push(Effect::Send { frame: frame.clone(), after_ms });
+            }
+        }
         Ok(core)
     }
 
     /// Opens a backup: every conversation is reset before anything is encrypted with a ratchet that went on meanwhile.
     pub fn restore(bytes: &[u8], wall_ms: u64) -> Result<Self, CoreError> {
         let mut core = Self::open(bytes, wall_ms)?;
-        core.state.profile.effects.retain(|effect| !matches!(effect, Effect::Send(_)));
+        core.state.profile.effects.retain(|effect| !matches!(effect, Effect::Send { .. }));
         for link in &mut core.state.links {
             link.restored(&mut core.state.profile);
         }
@@ -193,7 +195,7 @@ impl Core {
 
     /// Returns in how many milliseconds [`Self::tick`] is to be called.
     pub fn next_due(&self) -> u64 {
-        TICK
+        SPREAD
     }
 
     fn prune(&mut self) {
@@ -278,33 +280,11 @@ impl Core {
         self.state.profile.jitter = jitter;
     }
 
-    pub(crate) fn only_link(&self) -> Option<&Link> {
-        self.state.links.first()
+    pub(crate) fn state_mut(&mut self) -> (&mut Profile, &mut Vec<Link>) {
+        (&mut self.state.profile, &mut self.state.links)
     }
 
-    pub(crate) fn describe(&self) -> String {
-        let Some(link) = self.only_link() else { return String::new() };
-        let mut v = serde_json::to_value(link).unwrap();
-        for s in v["sessions"].as_array_mut().unwrap() {
-            s["olm"] = serde_json::Value::Null;
-        }
-        let o = v.as_object_mut().unwrap();
-        o.remove("received");
-        o.remove("outbox");
-        o.remove("frames");
-        for k in ["plain", "roots"] {
-            for c in o["own"][k].as_array_mut().unwrap() {
-                c.as_object_mut().unwrap().remove("keys");
-                c.as_object_mut().unwrap().remove("prekey");
-            }
-        }
-        for k in ["plain", "root", "previous"] {
-            if let Some(c) = o["theirs"][k].as_object_mut() {
-                c.remove("kem");
-                c.remove("psk");
-                c.remove("route");
-            }
-        }
-        format!("elapsed {} {}", self.state.profile.clock.elapsed, serde_json::to_string(&v).unwrap())
+    pub(crate) fn only_link(&self) -> Option<&Link> {
+        self.state.links.first()
     }
 }

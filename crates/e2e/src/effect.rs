@@ -30,7 +30,12 @@ pub enum Effect {
         after_ms: u64,
     },
     /// Send a frame with the server's longest `ttl_s`, at most 604,800, and report [`crate::core::Core::accepted`].
-    Send(Frame),
+    Send {
+        /// The frame.
+        frame: Frame,
+        /// Milliseconds to wait, so that what one profile sends from several mailboxes does not leave at one moment.
+        after_ms: u64,
+    },
     /// Connect as a mailbox from then on: see [`MailboxAccess`].
     Open(MailboxAccess),
     /// Never connect as this mailbox again.
@@ -121,4 +126,16 @@ pub enum Event {
     GroupForked { group: GroupId },
     /// One is no longer a member.
     GroupRemoved { group: GroupId },
+}
+
+impl Event {
+    /// Returns how many bytes of texts and files are in it.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Text { text, .. } | Self::GroupText { text, .. } | Self::Invite { text, .. } => text.len(),
+            Self::File { chunk, .. } => chunk.data.len(),
+            Self::Request { text, .. } => text.as_ref().map_or(0, String::len),
+            _ => 0,
+        }
+    }
 }

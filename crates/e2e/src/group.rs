@@ -28,6 +28,8 @@ use pieces::Pieces;
 const MAX_TEXTS: usize = 512;
 /// How long a text that others saw may be late before it is called missing.
 const GAP_PATIENCE: u64 = DAY;
+/// How long a gap is remembered: longer than anything is repeated.
+const GAP_LIFE: u64 = 17 * DAY;
 /// How many texts are waited for.
 const MAX_GAPS: usize = 256;
 /// How long a mailbox that was left is fetched from.
@@ -240,6 +242,7 @@ impl Group {
             gap.told = true;
             profile.tell(Event::GroupGap { group: self.id, author: gap.author, gmid: gap.gmid });
         }
+        self.gaps.retain(|gap| elapsed < gap.since + GAP_LIFE);
         self.doors.retain(|door| profile.mailbox(&door.mailbox).is_some());
     }
 

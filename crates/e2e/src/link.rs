@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
 use crate::bytes::{Key, text};
-use crate::clock::{DAY, MINUTE};
-use crate::effect::{Event, Frame, FrameId, LinkId};
+use crate::clock::{DAY, MINUTE, SECOND};
+use crate::effect::{Effect, Event, Frame, FrameId, LinkId};
 use crate::envelope::NUMBER_LIMIT;
 use crate::invite::DoorCard;
 use crate::profile::Profile;
@@ -36,6 +36,8 @@ const PLAIN_WAIT: u64 = 10 * MINUTE;
 const MOVE_QUESTION: u64 = 7 * DAY;
 /// How often a mailbox is replaced.
 const MAILBOX_LIFE: u64 = 30 * DAY;
+/// The longest wait before a frame leaves that no user is waiting for: as long as the time between two looks at what is due.
+pub(crate) const SPREAD: u64 = 30 * SECOND;
 /// Bounds the frames of one link that no server accepted yet.
 const MAX_FRAMES: usize = 128;
 
@@ -163,10 +165,6 @@ impl Link {
         }
     }
 
-    fn may_connect(&self, authority: &Authority, profile: &Profile) -> bool {
-        *authority == profile.authority || self.agreed.contains(authority)
-    }
-
     /// Takes note that a server accepted a frame.
     pub(crate) fn accepted(&mut self, frame: FrameId, epoch: &str) {
         self.frames.retain(|known| known.id != frame);
@@ -205,8 +203,9 @@ impl Link {
         &self.frames
     }
 
-    fn push_frame(&mut self, frame: Frame, profile: &mut Profile) {
-        profile.effects.push(crate::effect::Effect::Send(frame.clone()));
+    fn push_frame(&mut self, frame: Frame, prompt: bool, profile: &mut Profile) {
+        let after_ms = if prompt { 0 } else { profile.jitter.uniform(0, SPREAD) };
+        profile.effects.push(Effect::Send { frame: frame.clone(), after_ms });
         self.frames.push(frame);
         if self.frames.len() > MAX_FRAMES {
             self.frames.remove(0);

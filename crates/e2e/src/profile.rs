@@ -15,8 +15,8 @@ use crate::random::Jitter;
 
 /// Bounds what waits to be shown. Nothing more is received then.
 pub(crate) const MAX_INBOX: usize = 8_192;
-/// Bounds the bytes of files in it.
-const MAX_INBOX_FILES: usize = 16 << 20;
+/// Bounds the bytes of texts and files in it.
+const MAX_INBOX_BYTES: usize = 16 << 20;
 /// The bounds of the wait before a frame is acknowledged to the server.
 const SERVER_ACK: (u64, u64) = (300, 3 * SECOND);
 
@@ -94,9 +94,8 @@ impl Profile {
     }
 
     pub(crate) fn inbox_is_full(&self) -> bool {
-        let file = |event: &Event| if let Event::File { chunk, .. } = event { chunk.data.len() } else { 0 };
-        let files: usize = self.inbox.values().map(file).sum();
-        self.inbox.len() >= MAX_INBOX || files >= MAX_INBOX_FILES
+        let bytes: usize = self.inbox.values().map(Event::weight).sum();
+        self.inbox.len() >= MAX_INBOX || bytes >= MAX_INBOX_BYTES
     }
 
     /// Repeats what the process before this one may not have got round to.

@@ -3,6 +3,7 @@
 //! What holds without a rollback: no text is lost or shown twice, no key encrypts two plaintexts, nobody resets. With one:
 //! the conversation heals. `E2E_RUNS` sets the number of runs, `E2E_SEED` the first one.
 
+mod attacks;
 mod groups;
 mod person;
 mod server;
@@ -274,22 +275,4 @@ fn nothing_is_lost_shown_twice_or_encrypted_with_one_key_and_rollbacks_heal() {
     let summary = format!("{runs} runs, {texts} texts, {envelopes} envelopes, {resets} resets, {nudges} nudges");
     std::fs::write(std::env::temp_dir().join("ephemeral-e2e-simulator.txt"), &summary).ok();
     assert!(faults.is_empty(), "{summary}: {} faults: {:#?}", faults.len(), &faults[..faults.len().min(20)]);
-}
-
-#[test]
-#[ignore = "for looking at one run"]
-fn debug_one() {
-    let seed = number("E2E_SEED", 0);
-    trace::take();
-    let mut run = Run::new(seed);
-    run.play();
-    for person in &run.people {
-        println!("{} marked {} of {} {:?}", person.who, person.marked, person.said.len(), person.core.dropped());
-        println!("{}", person.core.describe());
-    }
-    run.rest();
-    println!("{:?} {:?}", run.check(), trace::take());
-    for person in &run.people {
-        println!("{} {:?}\n{}", person.who, person.core.dropped(), person.core.describe());
-    }
 }

@@ -69,6 +69,7 @@ impl Core {
         let index = match self.state.links.iter().position(known) {
             // Once more with somebody who lost the sessions, but not the identity.
             Some(index) => index,
+            None if self.contacts_are_full() => return Err(CoreError::Full("contacts")),
             None => {
                 self.new_contact(name, invite.identity);
                 self.state.links.len() - 1
@@ -97,6 +98,10 @@ impl Core {
             link.enqueue(Content::Text(text), 0, profile).ok_or(CoreError::Full("outbox"))?;
         }
         Ok(link.id)
+    }
+
+    pub(super) fn contacts_are_full(&self) -> bool {
+        self.state.links.iter().filter(|link| link.kind == Kind::Contact).count() >= MAX_CONTACTS
     }
 
     /// Makes a contact with a mailbox and a root of its own.

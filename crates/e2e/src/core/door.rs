@@ -19,9 +19,7 @@ use crate::mailbox::Owner;
 use crate::payload::{Content, Hello, Payload};
 use crate::profile::Profile;
 
-/// The most invites at a time.
-pub const MAX_INVITES: usize = 64;
-/// The most doors at a time: invites that can still be answered.
+/// The most invites at a time. Each has a mailbox of its own, its door.
 pub const MAX_DOORS: usize = 16;
 const MAX_LIFE: u64 = 365 * DAY;
 const MAX_REQUESTS: usize = 64;
@@ -108,7 +106,7 @@ impl Core {
     pub fn invite(&mut self, options: InviteOptions, wall_ms: u64) -> Result<InviteId, CoreError> {
         self.running(wall_ms)?;
         let InviteOptions { name, reusable, life_ms, discovery } = options;
-        if self.state.doors.len() >= MAX_DOORS.min(MAX_INVITES) {
+        if self.state.doors.len() >= MAX_DOORS {
             return Err(CoreError::Full("invites"));
         }
         let default = if reusable { 30 * DAY } else { 7 * DAY };
@@ -289,9 +287,11 @@ impl Core {
     fn admit_opening(&mut self, at: usize, opening: Opening, peer: Key) {
         let session = opening.session.session_id();
         let name = opening.payload.profile.clone();
-        let known = self.state.links.iter().position(|link| link.kind == Kind::Contact && link.peer == peer);
+        let same = |link: &Link| link.kind == Kind::Contact && link.peer == peer && link.left.is_none();
+        let known = self.state.links.iter().position(same);
         let index = match known {
             Some(index) => index,
+            None if self.contacts_are_full() => return,
             None => {
                 let contact = self.state.doors[at].name.clone();
                 self.new_contact(contact, peer);

@@ -7,7 +7,7 @@ use crate::effect::{Event, LinkId};
 use crate::group::{Group, pieces};
 use crate::identity::IdentityProof;
 use crate::link::{Kind, Link};
-use crate::payload::{Content, GroupContent, MAX_NAME, MAX_SIGNED, MAX_TEXT};
+use crate::payload::{Content, GroupContent, MAX_NAME, MAX_TEXT};
 use crate::profile::Profile;
 use crate::roster::delta::Operation;
 use crate::roster::{Entry, GroupId, Roster, read_door};
@@ -296,8 +296,8 @@ impl Group {
         let Some(roster) = &self.roster else { return };
         let messages: Vec<Vec<Vec<u8>>> = match self.history.since(short) {
             Some(deltas) => {
-                let items: Vec<_> = deltas.iter().map(|delta| pieces::delta(delta)).collect();
-                items.chunks(MAX_SIGNED.min(4)).map(<[_]>::to_vec).collect()
+                let items = deltas.iter().map(|delta| pieces::delta(delta)).collect();
+                pieces::bundle(items)
             }
             None if self.is_admin(profile) => {
                 let items = pieces::cut(&roster.sign(&profile.identity));

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::payload::MAX_SIGNED;
+
 /// The size of a piece in bytes.
 const PIECE: usize = 40_000;
 /// A roster of 50 members has at most 50 * (128 + 2 + 1,403 + 1 + 64) bytes and a little more.
@@ -37,6 +39,25 @@ pub(crate) fn cut(roster: &[u8]) -> Vec<Vec<u8>> {
     let count = u8::try_from(roster.len().div_ceil(PIECE)).unwrap_or(u8::MAX);
     let numbered = roster.chunks(PIECE).zip(0u8..);
     numbered.map(|(piece, index)| [&[ROSTER, index, count], piece].concat()).collect()
+}
+
+/// Puts items together as they fit into messages.
+pub(crate) fn bundle(items: Vec<Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
+    let mut messages: Vec<Vec<Vec<u8>>> = Vec::new();
+    let mut room = 0;
+    for item in items {
+        match messages.last_mut() {
+            Some(message) if item.len() <= room && message.len() < MAX_SIGNED => {
+                room -= item.len();
+                message.push(item);
+            }
+            _ => {
+                room = PIECE.saturating_sub(item.len());
+                messages.push(vec![item]);
+            }
+        }
+    }
+    messages
 }
 
 /// Collects the pieces of one roster.

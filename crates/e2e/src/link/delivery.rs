@@ -49,10 +49,6 @@ impl Delivery {
         self.sends
     }
 
-    pub(crate) fn frame(&self) -> Option<FrameId> {
-        self.frame
-    }
-
     /// Takes note that it was encrypted and sent.
     pub(crate) fn sent(&mut self, via: &str, frame: FrameId, elapsed: u64) {
         let sends = self.sends.saturating_add(1);

@@ -96,10 +96,6 @@ impl Outbox {
         self.items.front()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
     pub(crate) fn clear(&mut self) {
         self.items.clear();
         self.bytes = 0;

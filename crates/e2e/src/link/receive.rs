@@ -66,7 +66,11 @@ pub(crate) fn check_hello(hello: &Hello, sender: &Key, invite: &Key, number: u64
 impl Link {
     /// Takes an envelope that opened under a card of this link, or under a door and names this link's session.
     pub(crate) fn receive(&mut self, under: Under, opened: &Opened, profile: &mut Profile) -> Option<Arrived> {
-        self.numbers.opened = self.numbers.opened.max(opened.number);
+        // A door's card is open to others, who can seal an old message anew with any number.
+        let private = under != Under::Door;
+        if private {
+            self.numbers.opened = self.numbers.opened.max(opened.number);
+        }
         let Some(message) = olm_message(opened) else {
             profile.dropped.refused += 1;
             return None;
@@ -86,7 +90,8 @@ impl Link {
             }
         };
         let Some((id, plain)) = decrypted else {
-            self.undecryptable(opened.number, profile);
+            let number = if private { opened.number } else { 0 };
+            self.undecryptable(number, profile);
             return None;
         };
         let prekey = matches!(message, OlmMessage::PreKey(_));
@@ -136,6 +141,8 @@ impl Link {
             return None;
         }
         let fresh = self.sessions.len() == 0;
+        // What Olm authenticated, not what stands outside of it: see `receive`.
+        let number = if under == Under::Door { hello.born } else { number };
         self.numbers.opened = self.numbers.opened.max(number);
         let session = Known::new(session, hello.born, false);
         let id = session.id.clone();
@@ -156,7 +163,7 @@ impl Link {
     fn pin(&mut self, proof: &IdentityProof, profile: &mut Profile) -> bool {
         if self.peer_ed.or(self.expected_ed).is_some_and(|known| known != proof.ed) {
             profile.dropped.refused += 1;
-            profile.tell(Event::NotWhoInviteSays { link: self.id });
+            profile.tell_once(Event::NotWhoInviteSays { link: self.id });
             return false;
         }
         self.peer_ed = Some(proof.ed);
@@ -177,7 +184,11 @@ impl Link {
             profile.dropped.refused += 1;
             return None;
         };
+        let mut number = number;
         if let Some(hello) = &payload.hello {
+            if under == Under::Door {
+                number = hello.born.min(number);
+            }
             let invite = if under == Under::Door { hello.invite } else { Key::default() };
             let valid = check_hello(hello, &self.peer, &invite, number, profile);
             if !valid || !self.pin(&hello.proof, profile) {
@@ -280,7 +291,7 @@ impl Link {
         self.agreed.push(authority);
         if let Some(card) = self.theirs.waiting.take() {
             let agreed = self.agreed.clone();
-            self.theirs.take(card, false, |authority| agreed.contains(authority));
+            self.theirs.take(card, true, |authority| agreed.contains(authority));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::payload::{Content, Hello, MAX_TEXT, Payload};
 use crate::profile::Profile;
 
 /// The longest text that goes with a first message, in bytes: it still fits into the size of one.
-pub const MAX_FIRST_TEXT: usize = 11_000 - 232 - 1_600;
+const MAX_FIRST_TEXT: usize = 11_000 - 232 - 1_600;
 
 /// Says what a message is sealed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +130,11 @@ impl Link {
         let number = self.numbers.upcoming(profile.clock.wall);
         let (payload, card) = self.payload(&letter, &id, profile)?;
         let session = self.sessions.get_mut(&id)?;
+        if size(payload.to_bytes().len(), !session.olm.0.has_received_message()) == usize::MAX {
+            // Nothing of ours is that long; if it were, it would turn the ratchet for ever.
+            self.outbox.acknowledged(letter.mid?);
+            return None;
+        }
         if let Some(serial) = card {
             session.card_sent.get_or_insert(serial);
         }
@@ -143,7 +148,8 @@ impl Link {
         self.control_at = None;
         let frame = self.frame(&target, &envelope, letter.to == To::Door, profile)?;
         let frame_id = frame.id;
-        self.push_frame(frame, profile);
+        let prompt = letter.mid.and_then(|mid| self.outbox.get(mid)).is_some_and(|item| !item.delivery.was_sent());
+        self.push_frame(frame, prompt, profile);
         if let Some(mid) = letter.mid {
             self.outbox.sent(mid, &id, frame_id, profile.clock.elapsed);
         }

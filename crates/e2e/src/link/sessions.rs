@@ -119,11 +119,6 @@ impl Sessions {
         candidates.max_by(|one, other| one.order().cmp(&other.order()))
     }
 
-    pub(crate) fn front_mut(&mut self) -> Option<&mut Known> {
-        let candidates = self.0.iter_mut().filter(|session| session.decrypted || session.pending);
-        candidates.max_by(|one, other| one.order().cmp(&other.order()))
-    }
-
     /// Decrypts a message that names its session, with that one only.
     pub(crate) fn decrypt_in(&mut self, id: &str, message: &OlmMessage) -> Option<Zeroizing<Vec<u8>>> {
         self.get_mut(id)?.decrypt(message)

@@ -95,7 +95,7 @@ impl Person {
 
     fn carry_out(&mut self, effect: Effect, now: u64) {
         match effect {
-            Effect::Send(frame) => {
+            Effect::Send { frame, .. } => {
                 trace::released(&frame.content);
                 if self.frames.iter().all(|known| known.id != frame.id) {
                     self.frames.push(frame);

@@ -120,4 +120,9 @@ impl Server {
     pub(crate) fn forget_for(&mut self, mailboxes: &[Key]) {
         self.kept.retain(|kept| !mailboxes.contains(&kept.to));
     }
+
+    /// Returns what ever came for a mailbox.
+    pub(crate) fn past_of(&self, mailbox: &Key) -> Vec<String> {
+        self.past.get(mailbox).cloned().unwrap_or_default()
+    }
 }

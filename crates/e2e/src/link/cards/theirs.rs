@@ -78,6 +78,7 @@ impl PeerCards {
             if !same {
                 self.previous = before;
             }
+            self.waiting = None;
             Taken::Root
         } else {
             self.plain = Some(card);
