@@ -16,6 +16,7 @@ use crate::roster::GroupId;
 pub(crate) mod cards;
 pub(crate) mod delivery;
 pub(crate) mod healing;
+mod moves;
 pub mod outbox;
 pub(crate) mod receive;
 pub mod received;

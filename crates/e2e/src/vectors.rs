@@ -164,38 +164,39 @@ fn payloads() -> Value {
     };
     let with = |content| Payload { mid: 1, content: Some(content), ..Payload::default() };
     let all = [control, text, with(Content::Group(group)), with(Content::File(chunk))];
-    let describe = |payload: &Payload| {
-        let kind = match &payload.content {
-            None => "control",
-            Some(Content::Text(_)) => "text",
-            Some(Content::Group(_)) => "group",
-            Some(Content::File(_)) => "file",
-        };
-        json!({
-            "payload": hex(&payload.to_bytes()),
-            "kind": kind,
-            "mid": payload.mid.to_string(),
-            "prev": payload.prev.to_string(),
-            "acks": payload.acks.iter().map(u64::to_string).collect::<Vec<_>>(),
-            "hello": payload.hello.as_ref().map(|hello| json!({
-                "curve": hex(&hello.proof.curve.0),
-                "ed": hex(&hello.proof.ed.0),
-                "your_curve": hex(&hello.your_curve.0),
-                "your_ed": hex(&hello.your_ed.0),
-                "invite": hex(&hello.invite.0),
-                "born": hello.born,
-            })),
-            "card": payload.card.as_ref().map(|card| hex(card)),
-            "text": match &payload.content {
-                Some(Content::Text(text)) => Some(text.clone()),
-                _ => None,
-            },
-            "profile": payload.profile,
-            "at": payload.at,
-            "burn_s": payload.burn_s,
-        })
+    json!(all.iter().map(described_payload).collect::<Vec<_>>())
+}
+
+fn described_payload(payload: &Payload) -> Value {
+    let kind = match &payload.content {
+        None => "control",
+        Some(Content::Text(_)) => "text",
+        Some(Content::Group(_)) => "group",
+        Some(Content::File(_)) => "file",
     };
-    json!(all.iter().map(describe).collect::<Vec<_>>())
+    json!({
+        "payload": hex(&payload.to_bytes()),
+        "kind": kind,
+        "mid": payload.mid.to_string(),
+        "prev": payload.prev.to_string(),
+        "acks": payload.acks.iter().map(u64::to_string).collect::<Vec<_>>(),
+        "hello": payload.hello.as_ref().map(|hello| json!({
+            "curve": hex(&hello.proof.curve.0),
+            "ed": hex(&hello.proof.ed.0),
+            "your_curve": hex(&hello.your_curve.0),
+            "your_ed": hex(&hello.your_ed.0),
+            "invite": hex(&hello.invite.0),
+            "born": hello.born,
+        })),
+        "card": payload.card.as_ref().map(|card| hex(card)),
+        "text": match &payload.content {
+            Some(Content::Text(text)) => Some(text.clone()),
+            _ => None,
+        },
+        "profile": payload.profile,
+        "at": payload.at,
+        "burn_s": payload.burn_s,
+    })
 }
 
 fn rosters() -> Value {

@@ -13,6 +13,7 @@ use crate::link::sessions::Known;
 use crate::link::{First, Kind, Link};
 use crate::mailbox::Owner;
 use crate::payload::{Content, FileChunk, MAX_BURN_S, MAX_NAME, MAX_TEXT};
+use crate::profile::Profile;
 use crate::safety::SafetyNumber;
 
 /// The most contacts of a profile.
@@ -54,15 +55,7 @@ impl Core {
         if name.len() > MAX_NAME || text.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
             return Err(CoreError::TooLong);
         }
-        if invite.identity == profile.identity.curve() {
-            return Err(CoreError::OwnInvite);
-        }
-        if profile.clock.wall / MINUTE > u64::from(invite.not_after) {
-            return Err(CoreError::Expired);
-        }
-        if invite.authority != profile.authority && !foreign {
-            return Err(CoreError::ForeignServer(invite.authority));
-        }
+        may_accept(&invite, foreign, profile)?;
         let olm = profile.identity.outbound(&invite.identity, &invite.prekey);
         let olm = olm.map_err(|_| crate::invite::InviteError::NotGenuine)?;
         let known = |link: &Link| link.kind == Kind::Contact && link.peer == invite.identity && link.left.is_none();
@@ -216,4 +209,17 @@ impl Core {
         self.state.profile.close_mailboxes(|mailbox| mailbox.owner == Owner::Contact(id));
         Ok(())
     }
+}
+
+fn may_accept(invite: &Invite, foreign: bool, profile: &Profile) -> Result<(), CoreError> {
+    if invite.identity == profile.identity.curve() {
+        return Err(CoreError::OwnInvite);
+    }
+    if profile.clock.wall / MINUTE > u64::from(invite.not_after) {
+        return Err(CoreError::Expired);
+    }
+    if invite.authority != profile.authority && !foreign {
+        return Err(CoreError::ForeignServer(invite.authority.clone()));
+    }
+    Ok(())
 }

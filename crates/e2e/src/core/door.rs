@@ -28,6 +28,8 @@ const REQUEST_LIFE: u64 = 14 * DAY;
 /// How long after its end an invite is still honoured: clocks differ.
 const GRACE: u64 = DAY;
 
+mod requests;
+
 /// Says what kind of invite to make.
 #[derive(Clone, Debug, Default)]
 pub struct InviteOptions {
@@ -255,33 +257,6 @@ impl Core {
         let invite = door.id;
         self.state.profile.tell(Event::Request { invite, identity: peer, profile, text });
         true
-    }
-
-    /// Says yes to somebody who answered a reusable invite. `name`: what the contact is called, at most 64 bytes.
-    pub fn admit(&mut self, invite: InviteId, identity: &Key, name: &str, wall_ms: u64) -> Result<(), CoreError> {
-        self.running(wall_ms)?;
-        if name.len() > crate::payload::MAX_NAME {
-            return Err(CoreError::TooLong);
-        }
-        let at = self.state.doors.iter().position(|door| door.id == invite).ok_or(CoreError::Unknown)?;
-        let door = &mut self.state.doors[at];
-        let which = door.requests.iter().position(|request| request.peer == *identity).ok_or(CoreError::Unknown)?;
-        let Request { olm, payload, peer, number, came: _ } = door.requests.remove(which);
-        let payload = Payload::from_bytes(&Zeroizing::new(payload)).map_err(|_| CoreError::Unknown)?;
-        let hello = payload.hello.clone().ok_or(CoreError::Unknown)?;
-        let before = std::mem::replace(&mut door.name, name.to_owned());
-        self.admit_opening(at, Opening { session: olm.0, payload, hello, number }, peer);
-        self.state.doors[at].name = before;
-        Ok(())
-    }
-
-    /// Says no to somebody who answered a reusable invite. Its session stays known, so that it cannot ask again with it.
-    pub fn decline(&mut self, invite: InviteId, identity: &Key, wall_ms: u64) -> Result<(), CoreError> {
-        self.running(wall_ms)?;
-        let door = self.state.doors.iter_mut().find(|door| door.id == invite).ok_or(CoreError::Unknown)?;
-        let before = door.requests.len();
-        door.requests.retain(|request| request.peer != *identity);
-        if door.requests.len() < before { Ok(()) } else { Err(CoreError::Unknown) }
     }
 
     fn admit_opening(&mut self, at: usize, opening: Opening, peer: Key) {

@@ -25,7 +25,10 @@ pub struct Incoming<'a> {
 
 impl Core {
     /// Takes a frame. It is acknowledged to the server with the next commit, whatever was in it.
-    pub fn receive(&mut self, incoming: Incoming<'_>, wall_ms: u64) -> Result<(), CoreError> {
+    ///
+    /// Returns whether it held an envelope that does not open, or for no known card. A client closes the session of a mailbox that brings more than 20 of
+    /// those a minute, and fetches from it later.
+    pub fn receive(&mut self, incoming: Incoming<'_>, wall_ms: u64) -> Result<bool, CoreError> {
         self.running(wall_ms)?;
         if self.state.profile.inbox_is_full() {
             return Err(CoreError::Full("inbox"));
@@ -34,22 +37,23 @@ impl Core {
         self.state.profile.acknowledge(*mailbox, seq);
         let Some(owner) = self.state.profile.mailbox(mailbox).map(|own| own.owner) else {
             self.state.profile.dropped.malformed += 1;
-            return Ok(());
+            return Ok(false);
         };
         let Some(envelope) = envelope(content) else {
             self.state.profile.dropped.malformed += 1;
-            return Ok(());
+            return Ok(false);
         };
         let repeated = self.state.profile.mailbox(mailbox).is_some_and(|own| own.knows(digest(&envelope)));
         if repeated {
             self.state.profile.dropped.repeated += 1;
-            return Ok(());
+            return Ok(false);
         }
+        let failed = self.state.profile.dropped.not_authentic;
         match owner {
             Owner::Door(invite) => self.receive_at_door(invite, mailbox, &envelope),
             Owner::Contact(_) | Owner::Group(_) => self.receive_for_links(owner, mailbox, &envelope, from),
         }
-        Ok(())
+        Ok(self.state.profile.dropped.not_authentic > failed)
     }
 
     pub(super) fn remember(&mut self, mailbox: &Key, envelope: &[u8]) {
