@@ -16,6 +16,8 @@ pub(crate) const HOUR: u64 = 60 * MINUTE;
 pub(crate) const DAY: u64 = 24 * HOUR;
 /// How long nothing is deleted if the clock and the servers disagree.
 const DISPUTE: u64 = 30 * DAY;
+/// How long what waits at servers has time to be fetched, before time that passed without this process counts.
+const FETCHING: u64 = HOUR;
 
 /// Counts time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,13 +30,15 @@ pub(crate) struct Clock {
     pub(crate) elapsed: u64,
     /// What `age` did not get of the clock's advance, until a server agrees.
     owed: u64,
+    /// What a server agreed to, and when it is added, by `elapsed`.
+    agreed: Option<(u64, u64)>,
     /// How much of the advance came while a server disagreed with the clock.
     disputed: Option<u64>,
 }
 
 impl Clock {
     pub(crate) fn new(wall: u64) -> Self {
-        Self { wall, age: 0, elapsed: 0, owed: 0, disputed: None }
+        Self { wall, age: 0, elapsed: 0, owed: 0, agreed: None, disputed: None }
     }
 
     /// Takes note of what the machine's clock shows.
@@ -53,12 +57,22 @@ impl Clock {
             }
             _ => self.age += slow,
         }
+        if let Some((agreed, at)) = self.agreed
+            && self.elapsed >= at
+        {
+            self.age = self.age.saturating_add(agreed);
+            self.agreed = None;
+        }
     }
 
     /// Takes note of a server's time, and tells whether it agrees with the clock to an hour.
     pub(crate) fn compare(&mut self, server: u64) -> bool {
         if server.abs_diff(self.wall) <= HOUR {
-            self.age = self.age.saturating_add(std::mem::take(&mut self.owed));
+            let owed = std::mem::take(&mut self.owed);
+            if owed > 0 {
+                let (before, at) = self.agreed.unwrap_or((0, self.elapsed + FETCHING));
+                self.agreed = Some((before.saturating_add(owed), at));
+            }
             self.disputed = None;
             return true;
         }
@@ -77,7 +91,18 @@ mod tests {
         clock.advance(41 * DAY);
         assert_eq!((clock.age, clock.elapsed), (HOUR, 40 * DAY));
         assert!(clock.compare(41 * DAY + MINUTE));
-        assert_eq!(clock.age, 40 * DAY);
+        assert_eq!(clock.age, HOUR);
+        clock.advance(41 * DAY + HOUR);
+        assert_eq!(clock.age, 40 * DAY + HOUR);
+    }
+
+    #[test]
+    fn what_a_server_agreed_to_does_not_let_the_next_jump_through() {
+        let mut clock = Clock::new(0);
+        clock.advance(DAY);
+        assert!(clock.compare(DAY));
+        clock.advance(400 * DAY);
+        assert_eq!(clock.age, DAY + HOUR);
     }
 
     #[test]
@@ -86,7 +111,8 @@ mod tests {
         clock.advance(4_000 * DAY);
         clock.advance(DAY);
         assert!(clock.compare(DAY));
-        assert_eq!(clock.age, HOUR);
+        clock.advance(DAY + HOUR);
+        assert_eq!(clock.age, 2 * HOUR);
     }
 
     #[test]

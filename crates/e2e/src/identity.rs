@@ -2,7 +2,7 @@
 //!
 //! Both live in an Olm [`Account`]. The identity's own account has no prekeys: it makes outgoing sessions. Each invite and
 //! each root card has a copy of it with exactly one fallback key, so that a prekey lives as long as what names it and
-//! dies with it ([`Prekey`]).
+//! dies with it (`Prekey`).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vodozemac::olm::{Account, AccountPickle, InboundCreationResult, PreKeyMessage, Session, SessionConfig};

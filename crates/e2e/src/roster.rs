@@ -1,6 +1,6 @@
 //! Rosters: who is in a group, signed by its admin.
 //!
-//! A full roster goes to newcomers, a [`Delta`] to everybody else. Ids are hashes of bodies, so that both ways lead to the
+//! A full roster goes to newcomers, a [`delta::Delta`] to everybody else. Ids are hashes of bodies, so that both ways lead to the
 //! same. Layouts: `docs/e2e.md`, "Rosters".
 
 use serde::{Deserialize, Serialize};
