@@ -110,25 +110,28 @@ impl Person {
     }
 
     fn show(&mut self, id: u64, event: Event, now: u64) {
-        if !self.shown.insert(id) {
-            return;
+        let new = self.shown.insert(id);
+        self.decide(&event, now);
+        if new {
+            self.events.push(event.clone());
         }
-        self.events.push(event.clone());
         match event {
-            Event::GroupOffer { group, admin, name } => {
-                self.core.join(group, admin, &name, now + self.clock_shift).unwrap();
-            }
-            Event::Text { text, .. } => self.heard.push(text),
-            Event::Invite { text, .. } => self.invites.push(text),
-            Event::Request { invite, identity, .. } => {
-                self.core.admit(invite, &identity, "peer", now + self.clock_shift).unwrap();
-            }
-            Event::WantsToMove { link, authority } => {
-                self.core.agree(link, authority, now + self.clock_shift).unwrap();
-            }
+            Event::Text { text, .. } if new => self.heard.push(text),
+            Event::Invite { text, .. } if new => self.invites.push(text),
             _ => {}
         }
         self.core.shown(id);
+    }
+
+    /// Answers what the user is asked. Killed before the answer was kept, a process asks again; answered twice, it is an error.
+    fn decide(&mut self, event: &Event, now: u64) {
+        let clock = now + self.clock_shift;
+        match event {
+            Event::GroupOffer { group, admin, name } => drop(self.core.join(*group, *admin, name, clock)),
+            Event::Request { invite, identity, .. } => drop(self.core.admit(*invite, identity, "peer", clock)),
+            Event::WantsToMove { link, authority } => drop(self.core.agree(*link, authority.clone(), clock)),
+            _ => {}
+        }
     }
 
     /// Commits, and carries out what is asked for.
