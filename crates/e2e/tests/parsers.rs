@@ -41,7 +41,10 @@ static CARDS: LazyLock<Vec<Vec<u8>>> =
     LazyLock::new(|| load("cards").as_array().unwrap().iter().map(|vector| bytes(&vector["card"])).collect());
 static PAYLOADS: LazyLock<Vec<Vec<u8>>> =
     LazyLock::new(|| load("payloads").as_array().unwrap().iter().map(|vector| bytes(&vector["payload"])).collect());
-static ROSTERS: LazyLock<(Key, Vec<Vec<u8>>, Vec<Vec<u8>>)> = LazyLock::new(|| {
+type Examples = Vec<Vec<u8>>;
+
+/// The admin's key, rosters, deltas.
+static ROSTERS: LazyLock<(Key, Examples, Examples)> = LazyLock::new(|| {
     let vectors = load("rosters");
     let admin = Key(bytes(&vectors["admin"]).try_into().unwrap());
     let rosters = vectors["rosters"].as_array().unwrap().iter().map(|vector| bytes(&vector["signed"])).collect();
