@@ -20,7 +20,7 @@ use server::{Malice, Server};
 
 /// 2026-01-01.
 const START: u64 = 1_767_225_600_000;
-const RUNS: u64 = 120;
+const RUNS: u64 = 200;
 
 /// A repeatable source of decisions (SplitMix64).
 #[derive(Clone)]

@@ -64,7 +64,7 @@ fn changed(examples: &[Vec<u8>], which: usize, changes: &[(usize, u8)], end: i8)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn an_invite_that_is_taken_has_one_spelling(
