@@ -1,0 +1,225 @@
+//! Contacts: accepting invites, sending, verifying, leaving.
+
+use super::door::Accept;
+use super::{Core, CoreError};
+use crate::authority::Authority;
+use crate::bytes::Key;
+use crate::clock::MINUTE;
+use crate::effect::LinkId;
+use crate::invite::Invite;
+use crate::link::delivery::Delivery;
+use crate::link::received::AckPace;
+use crate::link::sessions::Known;
+use crate::link::{First, Kind, Link};
+use crate::mailbox::Owner;
+use crate::payload::{Content, FileChunk, MAX_BURN_S, MAX_NAME, MAX_TEXT};
+use crate::profile::Profile;
+use crate::safety::SafetyNumber;
+
+/// The most contacts of a profile.
+pub const MAX_CONTACTS: usize = 1_024;
+
+/// Holds what a user may want to see of a contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactView {
+    /// The contact.
+    pub link: LinkId,
+    /// The name that one gave it.
+    pub name: String,
+    /// Whether it answered.
+    pub answered: bool,
+    /// Whether its safety number was compared.
+    pub verified: bool,
+    /// Whether somebody else used its invite.
+    pub contested: bool,
+    /// Whether it left, or was left.
+    pub left: bool,
+}
+
+/// Says what became of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Names the text in [`crate::effect::Event::Delivered`].
+    pub mid: u64,
+    /// Whether it waits until the contact answers for the first time.
+    pub waits: bool,
+}
+
+impl Core {
+    /// Accepts an invite and prepares the first message.
+    pub fn accept(&mut self, text: &str, accept: Accept, wall_ms: u64) -> Result<LinkId, CoreError> {
+        self.running(wall_ms)?;
+        let profile = &mut self.state.profile;
+        let invite = Invite::from_text(text, &profile.authority)?;
+        let Accept { name, text, foreign } = accept;
+        if name.len() > MAX_NAME || text.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
+            return Err(CoreError::TooLong);
+        }
+        may_accept(&invite, foreign, profile)?;
+        let olm = profile.identity.outbound(&invite.identity, &invite.prekey);
+        let olm = olm.map_err(|_| crate::invite::InviteError::NotGenuine)?;
+        let known = |link: &Link| link.kind == Kind::Contact && link.peer == invite.identity && link.left.is_none();
+        let index = match self.state.links.iter().position(known) {
+            // Once more with somebody who lost the sessions, but not the identity.
+            Some(index) => index,
+            None if self.contacts_are_full() => return Err(CoreError::Full("contacts")),
+            None => {
+                self.new_contact(name, invite.identity);
+                self.state.links.len() - 1
+            }
+        };
+        let profile = &mut self.state.profile;
+        let link = &mut self.state.links[index];
+        if link.peer_ed.is_some_and(|known| invite.ed().is_some_and(|named| named != known)) {
+            return Err(crate::invite::InviteError::NotGenuine.into());
+        }
+        link.expected_ed = link.expected_ed.or(invite.ed());
+        if foreign {
+            link.agreed.push(invite.authority.clone());
+        }
+        let born = link.numbers.upcoming(profile.clock.wall);
+        link.sessions.add(Known::new(olm, born, true));
+        link.first = Some(First {
+            card: invite.card(),
+            authority: invite.authority.clone(),
+            invite: invite.id(),
+            prekey: invite.prekey,
+            not_after: invite.not_after,
+            delivery: Delivery::default(),
+        });
+        if let Some(text) = text {
+            link.enqueue(Content::Text(text), 0, profile).ok_or(CoreError::Full("outbox"))?;
+        }
+        Ok(link.id)
+    }
+
+    pub(super) fn contacts_are_full(&self) -> bool {
+        self.state.links.iter().filter(|link| link.kind == Kind::Contact).count() >= MAX_CONTACTS
+    }
+
+    /// Makes a contact with a mailbox and a root of its own.
+    pub(super) fn new_contact(&mut self, name: String, peer: Key) {
+        let profile = &mut self.state.profile;
+        let id = profile.next_id();
+        let authority = profile.authority.clone();
+        let mailbox = profile.open_mailbox(Owner::Contact(id), &authority);
+        let mut link = Link::new(id, name, Kind::Contact, peer, mailbox);
+        link.own.renew_root(mailbox, profile);
+        self.state.links.push(link);
+    }
+
+    fn contact(&mut self, id: LinkId) -> Result<&mut Link, CoreError> {
+        let link = self.link(id)?;
+        if link.kind == Kind::Contact { Ok(link) } else { Err(CoreError::Unknown) }
+    }
+
+    /// Puts a text into the outbox of a contact. `burn_s`: delete it so many seconds after it was shown; 0: do not.
+    pub fn send(&mut self, id: LinkId, text: String, burn_s: u32, wall_ms: u64) -> Result<Sent, CoreError> {
+        self.running(wall_ms)?;
+        if text.len() > MAX_TEXT || burn_s > MAX_BURN_S {
+            return Err(CoreError::TooLong);
+        }
+        self.enqueue(id, Content::Text(text), burn_s)
+    }
+
+    /// Puts a chunk of a file into the outbox of a contact. The caller keeps at most 16 of them on their way.
+    pub fn send_chunk(&mut self, id: LinkId, chunk: FileChunk, wall_ms: u64) -> Result<Sent, CoreError> {
+        self.running(wall_ms)?;
+        self.enqueue(id, Content::File(chunk), 0)
+    }
+
+    fn enqueue(&mut self, id: LinkId, content: Content, burn_s: u32) -> Result<Sent, CoreError> {
+        self.contact(id)?;
+        let links = &mut self.state.links;
+        let link = links.iter_mut().find(|link| link.id == id).ok_or(CoreError::Unknown)?;
+        if link.left.is_some() {
+            return Err(CoreError::NotNow("the conversation is over"));
+        }
+        let mid = link.enqueue(content, burn_s, &self.state.profile).ok_or(CoreError::Full("outbox"))?;
+        Ok(Sent { mid, waits: link.first.is_some() })
+    }
+
+    /// Returns all contacts.
+    pub fn contacts(&self) -> Vec<ContactView> {
+        let contacts = self.state.links.iter().filter(|link| link.kind == Kind::Contact);
+        let view = |link: &Link| ContactView {
+            link: link.id,
+            name: link.name.clone(),
+            answered: link.first.is_none(),
+            verified: link.verified,
+            contested: link.contested,
+            left: link.left.is_some(),
+        };
+        contacts.map(view).collect()
+    }
+
+    /// Returns the safety number of a contact, once its Ed25519 key is known.
+    pub fn safety_number(&mut self, id: LinkId) -> Result<SafetyNumber, CoreError> {
+        let me = self.identity();
+        let link = self.contact(id)?;
+        let ed = link.peer_ed.ok_or(CoreError::NotNow("its identity is not complete yet"))?;
+        Ok(SafetyNumber::new(me, (link.peer, ed)))
+    }
+
+    /// Takes note that the user compared the safety number. It also ends a doubt about who used the invite.
+    pub fn verify(&mut self, id: LinkId) -> Result<(), CoreError> {
+        let link = self.contact(id)?;
+        if link.peer_ed.is_none() {
+            return Err(CoreError::NotNow("its identity is not complete yet"));
+        }
+        link.verified = true;
+        link.contested = false;
+        Ok(())
+    }
+
+    /// Takes note that the user trusts a contact in spite of a second use of its invite.
+    pub fn trust(&mut self, id: LinkId) -> Result<(), CoreError> {
+        self.contact(id)?.contested = false;
+        Ok(())
+    }
+
+    /// Agrees that a contact may be written to at another server.
+    pub fn agree(&mut self, id: LinkId, authority: Authority, wall_ms: u64) -> Result<(), CoreError> {
+        self.running(wall_ms)?;
+        self.contact(id)?.agree(authority);
+        Ok(())
+    }
+
+    /// Chooses how long acknowledgements to a contact wait. They tell it when one is online.
+    pub fn set_acks(&mut self, id: LinkId, pace: AckPace) -> Result<(), CoreError> {
+        self.contact(id)?.acks = pace;
+        Ok(())
+    }
+
+    /// Tells a contact that the conversation is over, and deletes it 8 days later.
+    pub fn leave(&mut self, id: LinkId, wall_ms: u64) -> Result<(), CoreError> {
+        self.running(wall_ms)?;
+        self.contact(id)?;
+        let profile = &mut self.state.profile;
+        let link = self.state.links.iter_mut().find(|link| link.id == id).ok_or(CoreError::Unknown)?;
+        link.leave(profile);
+        Ok(())
+    }
+
+    /// Deletes a contact and its keys at once, without a word.
+    pub fn block(&mut self, id: LinkId, wall_ms: u64) -> Result<(), CoreError> {
+        self.running(wall_ms)?;
+        self.contact(id)?;
+        self.state.links.retain(|link| link.id != id);
+        self.state.profile.close_mailboxes(|mailbox| mailbox.owner == Owner::Contact(id));
+        Ok(())
+    }
+}
+
+fn may_accept(invite: &Invite, foreign: bool, profile: &Profile) -> Result<(), CoreError> {
+    if invite.identity == profile.identity.curve() {
+        return Err(CoreError::OwnInvite);
+    }
+    if profile.clock.wall / MINUTE > u64::from(invite.not_after) {
+        return Err(CoreError::Expired);
+    }
+    if invite.authority != profile.authority && !foreign {
+        return Err(CoreError::ForeignServer(invite.authority.clone()));
+    }
+    Ok(())
+}

@@ -1,0 +1,276 @@
+//! What comes for groups: invitations, doors, rosters, texts.
+
+use vodozemac::olm::OlmMessage;
+use zeroize::Zeroizing;
+
+use super::super::{Core, State};
+use crate::bytes::Key;
+use crate::clock::HOUR;
+use crate::effect::{Event, LinkId};
+use crate::envelope::{Opened, open, shown_hint};
+use crate::group::Group;
+use crate::group::pieces::{Item, read};
+use crate::link::receive::{Arrived, Opening, Under, check_hello, olm_message};
+use crate::link::{Kind, Link};
+use crate::payload::{Content, GroupContent, Payload};
+use crate::profile::Profile;
+use crate::roster::delta::{Delta, Operation};
+use crate::roster::{GroupId, Roster};
+
+/// How many deltas may wait for the ones before them.
+const MAX_EARLY: usize = 64;
+/// How many door cards may wait for a delta.
+const MAX_WAITING: usize = 64;
+
+impl Core {
+    pub(in crate::core) fn receive_group(&mut self, id: LinkId, content: GroupContent, at: u32) {
+        let Some(link) = self.state.links.iter().find(|link| link.id == id) else { return };
+        match link.kind {
+            Kind::Contact => self.receive_invitation(id, content),
+            Kind::Member(group) if group == content.id => self.receive_from_member(id, content, at),
+            Kind::Member(_) => {}
+        }
+    }
+
+    /// Takes what an admin and those who join say to each other as contacts.
+    fn receive_invitation(&mut self, id: LinkId, content: GroupContent) {
+        let State { version: _, profile, doors: _, links, groups } = &mut self.state;
+        let Some(link) = links.iter().find(|link| link.id == id) else { return };
+        let group = groups.iter_mut().find(|group| group.id == content.id);
+        if let Some(name) = content.offer {
+            if link.peer_ed.is_some() && group.is_none_or(|group| group.out) {
+                profile.tell_once(Event::GroupOffer { group: content.id, admin: id, name });
+            }
+            return;
+        }
+        let Some(group) = group else { return };
+        if let Some(door) = &content.door {
+            let entry = Group::entry_of(link, door, profile).filter(|_| group.invited.contains(&id));
+            if let Some(entry) = entry.filter(|_| group.is_admin(profile)) {
+                group.invited.retain(|invited| *invited != id);
+                group.admit(id, entry, links, profile);
+            }
+            return;
+        }
+        let admin = link.peer_ed.filter(|_| group.inviter == Some(id));
+        for item in &content.signed {
+            match (read(item), admin) {
+                (Some(Item::Piece { index, count, bytes }), Some(admin)) => {
+                    if let Some(whole) = group.pieces.take(content.roster, index, count, bytes) {
+                        group.take_roster(&whole, &admin, links, profile);
+                    }
+                }
+                (Some(Item::Delta(bytes)), _) => group.take_delta(bytes, links, profile),
+                _ => {}
+            }
+        }
+        self.release_held(content.id);
+    }
+
+    fn receive_from_member(&mut self, id: LinkId, content: GroupContent, at: u32) {
+        let State { version: _, profile, doors: _, links, groups } = &mut self.state;
+        let Some(group) = groups.iter_mut().find(|group| group.id == content.id && !group.out) else { return };
+        let Some(member) = links.iter().find(|link| link.id == id).map(|link| link.peer) else { return };
+        if let Some(door) = content.door {
+            if group.waiting_doors.len() < MAX_WAITING {
+                group.waiting_doors.retain(|(known, _)| *known != member);
+                group.waiting_doors.push((member, door));
+            }
+            return;
+        }
+        let admin = group.roster.as_ref().map(|roster| roster.admin);
+        for item in &content.signed {
+            match (read(item), admin) {
+                (Some(Item::Piece { index, count, bytes }), Some(admin)) => {
+                    if let Some(whole) = group.pieces.take(content.roster, index, count, bytes) {
+                        group.take_roster(&whole, &admin, links, profile);
+                    }
+                }
+                (Some(Item::Delta(bytes)), _) => group.take_delta(bytes, links, profile),
+                _ => {}
+            }
+        }
+        if content.signed.is_empty() {
+            let shown = group.compare(id, &content, at, links, profile);
+            if let (true, Some(text)) = (shown, content.text) {
+                let (new, missing) = group.note_text(&member, content.gmid, content.prev);
+                group.note_heads(&content.heads, profile);
+                if new {
+                    let (group, gmid) = (group.id, content.gmid);
+                    profile.tell(Event::GroupText { group, member, gmid, text, at, missing });
+                }
+            }
+            return;
+        }
+        self.release_held(content.id);
+    }
+
+    /// Takes what waited for a roster that is known now.
+    fn release_held(&mut self, group: GroupId) {
+        let Some(group) = self.state.groups.iter_mut().find(|known| known.id == group) else { return };
+        for held in std::mem::take(&mut group.held) {
+            self.receive_group(held.link, held.content, held.at);
+        }
+    }
+
+    /// Takes an envelope for a door card of a group. `None`: there is no such card; `false`: it was not accepted.
+    pub(in crate::core) fn receive_at_group_door(
+        &mut self,
+        group: GroupId,
+        mailbox: &Key,
+        envelope: &[u8],
+    ) -> Option<bool> {
+        let State { version: _, profile, doors: _, links, groups } = &mut self.state;
+        let group = groups.iter_mut().find(|known| known.id == group && !known.out)?;
+        let at = group.door_with(mailbox, shown_hint(envelope)?)?;
+        let Ok(opened) = open(&group.doors[at].keys, mailbox, envelope) else { return Some(false) };
+        let accepted = group.open_pair(at, &opened, links, profile);
+        if let Some((id, arrived)) = accepted {
+            self.remember(mailbox, envelope);
+            self.arrive(id, arrived);
+            return Some(true);
+        }
+        profile.dropped.refused += 1;
+        Some(false)
+    }
+}
+
+impl Group {
+    /// Takes a contact into the group: it gets the roster, and the others a delta.
+    fn admit(&mut self, contact: LinkId, entry: crate::roster::Entry, links: &mut Vec<Link>, profile: &mut Profile) {
+        let Some(roster) = &self.roster else { return };
+        let operation = match roster.entry(&entry.proof.curve) {
+            Some(_) => Operation::Door(entry.proof.curve, Box::new(entry.door)),
+            None => Operation::Add(Box::new(entry)),
+        };
+        let Ok((next, delta)) = roster.change(&[operation], &profile.identity) else { return };
+        self.adopt(next, Some(delta), links, profile);
+        if let Some(link) = links.iter_mut().find(|link| link.id == contact) {
+            self.bring_up_to_date(link, &[0; 16], profile);
+        }
+        profile.tell(Event::GroupJoined { group: self.id });
+    }
+
+    /// Makes a first message of another member part of the link with it.
+    fn open_pair(
+        &mut self,
+        at: usize,
+        opened: &Opened,
+        links: &mut [Link],
+        profile: &mut Profile,
+    ) -> Option<(LinkId, Option<Arrived>)> {
+        let Some(OlmMessage::PreKey(first)) = olm_message(opened) else { return None };
+        let sender = Key(first.identity_key().to_bytes());
+        self.roster.as_ref()?.entry(&sender)?;
+        let link = links.iter_mut().find(|link| link.kind == Kind::Member(self.id) && link.peer == sender)?;
+        let id = first.session_id();
+        if link.sessions.get(&id).is_some() {
+            return Some((link.id, link.receive(Under::Door, opened, profile)));
+        }
+        let prekey = &mut self.doors[at].prekey;
+        let made = prekey.inbound(&first).ok()?;
+        let plain = Zeroizing::new(made.plaintext);
+        let payload = Payload::from_bytes(&plain).ok()?;
+        let hello = payload.hello.clone()?;
+        let number = opened.number;
+        if !check_hello(&hello, &sender, &Key::default(), number, profile) || payload.content.is_some() {
+            return None;
+        }
+        let opening = Opening { session: made.session, payload, hello, number };
+        let arrived = link.open(opening, Under::Door, profile);
+        link.sessions.get(&id)?;
+        prekey.remember_session(id);
+        Some((link.id, arrived))
+    }
+
+    /// Takes a whole roster, signed by an admin that is known.
+    fn take_roster(&mut self, signed: &[u8], admin: &Key, links: &mut Vec<Link>, profile: &mut Profile) {
+        let Ok(roster) = Roster::from_signed(signed, admin, &profile.authority) else { return };
+        if roster.group != self.id {
+            return;
+        }
+        match &self.roster {
+            Some(known) if known.version == roster.version && known.id() != roster.id() => self.fork(profile),
+            Some(known) if known.version >= roster.version => {}
+            Some(_) | None => {
+                let first = self.roster.is_none();
+                self.adopt(roster, None, links, profile);
+                if first {
+                    profile.tell(Event::GroupJoined { group: self.id });
+                }
+                self.take_early(links, profile);
+            }
+        }
+    }
+
+    /// Takes a delta: now, or when the ones before it have come.
+    fn take_delta(&mut self, bytes: &[u8], links: &mut Vec<Link>, profile: &mut Profile) {
+        let Ok(delta) = Delta::from_bytes(bytes, &profile.authority) else { return };
+        let Some(roster) = &self.roster else {
+            self.keep_early(bytes);
+            return;
+        };
+        match roster.follow(&delta) {
+            Ok(next) => {
+                self.adopt(next, Some(bytes.to_vec()), links, profile);
+                self.take_early(links, profile);
+            }
+            Err(_) if self.history.contradicts(&delta) => self.fork(profile),
+            Err(_) if delta.version > roster.version + 1 => self.keep_early(bytes),
+            Err(_) => {}
+        }
+    }
+
+    fn keep_early(&mut self, bytes: &[u8]) {
+        if self.early.len() < MAX_EARLY && !self.early.iter().any(|early| early == bytes) {
+            self.early.push(bytes.to_vec());
+        }
+    }
+
+    fn take_early(&mut self, links: &mut Vec<Link>, profile: &mut Profile) {
+        for bytes in std::mem::take(&mut self.early) {
+            self.take_delta(&bytes, links, profile);
+        }
+    }
+
+    fn fork(&mut self, profile: &mut Profile) {
+        if !self.forked {
+            self.forked = true;
+            profile.tell(Event::GroupForked { group: self.id });
+        }
+    }
+
+    /// Compares the roster that a message goes by with one's own. Returns whether its text is shown.
+    fn compare(
+        &mut self,
+        id: LinkId,
+        content: &GroupContent,
+        at: u32,
+        links: &mut [Link],
+        profile: &mut Profile,
+    ) -> bool {
+        let own = self.roster.as_ref().map(Roster::short_id);
+        if own == Some(content.roster) {
+            return true;
+        }
+        let behind = self.history.since(&content.roster).is_some();
+        let elapsed = profile.clock.elapsed;
+        let update = self.updated.get(&id).is_none_or(|last| elapsed >= last + HOUR);
+        let link = links.iter_mut().find(|link| link.id == id);
+        let (Some(link), true) = (link, update || !behind) else { return behind };
+        if behind || (content.text.is_none() && self.is_admin(profile)) {
+            self.updated.insert(id, elapsed);
+            self.bring_up_to_date(link, &content.roster, profile);
+            return behind;
+        }
+        if content.text.is_some() {
+            self.hold(id, content.clone(), at, profile.clock.age);
+            if update {
+                // Whoever gets this sees that we are behind.
+                self.updated.insert(id, elapsed);
+                link.enqueue(Content::Group(self.message()), 0, profile);
+            }
+        }
+        false
+    }
+}

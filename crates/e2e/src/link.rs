@@ -1,0 +1,272 @@
+//! A link: the conversation of two identities.
+//!
+//! Sending and receiving have files of their own; this one holds the state of a link and what drives it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::Authority;
+use crate::bytes::{Key, text};
+use crate::clock::{DAY, MINUTE, SECOND};
+use crate::effect::{Effect, Event, Frame, FrameId, LinkId};
+use crate::envelope::NUMBER_LIMIT;
+use crate::invite::DoorCard;
+use crate::profile::Profile;
+use crate::roster::GroupId;
+
+pub(crate) mod cards;
+pub(crate) mod delivery;
+pub(crate) mod healing;
+mod moves;
+pub mod outbox;
+pub(crate) mod receive;
+pub mod received;
+pub(crate) mod send;
+pub(crate) mod sessions;
+
+use cards::OwnCards;
+use cards::theirs::PeerCards;
+use delivery::Delivery;
+use healing::Healing;
+use outbox::Outbox;
+use received::{AckPace, Received};
+use sessions::Sessions;
+
+/// How long texts wait for a plain card after a reset, before they are sealed to a root.
+const PLAIN_WAIT: u64 = 10 * MINUTE;
+/// The longest time between two questions whether a contact may move.
+const MOVE_QUESTION: u64 = 7 * DAY;
+/// How often a mailbox is replaced.
+const MAILBOX_LIFE: u64 = 30 * DAY;
+/// The longest wait before a frame leaves that no user is waiting for: as long as the time between two looks at what is due.
+pub(crate) const SPREAD: u64 = 30 * SECOND;
+/// Bounds the frames of one link that no server accepted yet.
+const MAX_FRAMES: usize = 128;
+
+/// Says whose link it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    Contact,
+    Member(GroupId),
+}
+
+/// Holds the numbers of envelopes in one link.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Numbers {
+    own: u64,
+    opened: u64,
+    decrypted: u64,
+}
+
+impl Numbers {
+    /// Returns the number that the next envelope gets.
+    pub(crate) fn upcoming(&self, wall: u64) -> u64 {
+        let next = self.own.max(self.opened).saturating_add(1);
+        wall.max(next).min(NUMBER_LIMIT - 1)
+    }
+}
+
+/// Holds the first message to somebody who has not answered.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct First {
+    pub(crate) card: DoorCard,
+    pub(crate) authority: Authority,
+    pub(crate) invite: Key,
+    pub(crate) prekey: Key,
+    /// When the invite ends, in minutes since 1970.
+    pub(crate) not_after: u32,
+    pub(crate) delivery: Delivery,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Link {
+    pub(crate) id: LinkId,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    /// The other side's Curve25519 key, which never changes.
+    pub(crate) peer: Key,
+    /// Its Ed25519 key, once it proved it.
+    pub(crate) peer_ed: Option<Key>,
+    /// The proof of both its keys, as it gave it.
+    #[serde(with = "text")]
+    pub(crate) peer_proof: Vec<u8>,
+    /// The Ed25519 key that the invite named.
+    pub(crate) expected_ed: Option<Key>,
+    pub(crate) verified: bool,
+    /// Whether somebody else used the same invite: sending is held.
+    pub(crate) contested: bool,
+    /// When the other side left, by `age`.
+    pub(crate) left: Option<u64>,
+    pub(crate) mailbox: Key,
+    /// The servers of others that the user agreed to for this contact.
+    pub(crate) agreed: Vec<Authority>,
+    asked_at: Option<u64>,
+    pub(crate) acks: AckPace,
+    pub(crate) first: Option<First>,
+    pub(crate) sessions: Sessions,
+    pub(crate) own: OwnCards,
+    pub(crate) theirs: PeerCards,
+    pub(crate) numbers: Numbers,
+    pub(crate) outbox: Outbox,
+    pub(crate) received: Received,
+    pub(crate) healing: Healing,
+    /// When a control message is sent if nothing else was, by `elapsed`.
+    pub(crate) control_at: Option<u64>,
+    /// When a control message is sent to a new root, so that its owner knows that it arrived, by `elapsed`.
+    root_receipt_at: Option<u64>,
+    root_receipt_last: Option<u64>,
+    plain_wait: Option<u64>,
+    frames: Vec<Frame>,
+}
+
+impl Link {
+    pub(crate) fn new(id: LinkId, name: String, kind: Kind, peer: Key, mailbox: Key) -> Self {
+        let acks = if kind == Kind::Contact { AckPace::Usual } else { AckPace::Group };
+        Self {
+            id,
+            name,
+            kind,
+            peer,
+            peer_ed: None,
+            peer_proof: Vec::new(),
+            expected_ed: None,
+            verified: false,
+            contested: false,
+            left: None,
+            mailbox,
+            agreed: Vec::new(),
+            asked_at: None,
+            acks,
+            first: None,
+            sessions: Sessions::default(),
+            own: OwnCards::default(),
+            theirs: PeerCards::default(),
+            numbers: Numbers::default(),
+            outbox: Outbox::default(),
+            received: Received::default(),
+            healing: Healing::default(),
+            control_at: None,
+            root_receipt_at: None,
+            root_receipt_last: None,
+            plain_wait: None,
+            frames: Vec::new(),
+        }
+    }
+
+    /// Asks for a control message after the usual wait, unless one is due earlier.
+    pub(crate) fn want_control(&mut self, profile: &mut Profile) {
+        let wait = self.acks.wait(&mut profile.jitter);
+        self.control_at.get_or_insert(profile.clock.elapsed + wait);
+    }
+
+    fn want_root_receipt(&mut self, profile: &mut Profile) {
+        let now = profile.clock.elapsed;
+        if self.root_receipt_last.is_none_or(|last| now >= last + 60 * MINUTE) {
+            let wait = self.acks.wait(&mut profile.jitter);
+            self.root_receipt_at.get_or_insert(now + wait);
+        }
+    }
+
+    /// Takes note that a server accepted a frame.
+    pub(crate) fn accepted(&mut self, frame: FrameId, epoch: &str) {
+        self.frames.retain(|known| known.id != frame);
+        for delivery in self.deliveries() {
+            delivery.accepted(frame, epoch);
+        }
+    }
+
+    /// Takes note that a server dropped a frame for its age.
+    pub(crate) fn lost(&mut self, frame: FrameId, profile: &mut Profile) {
+        for delivery in self.deliveries() {
+            delivery.lost(frame, profile.clock.elapsed, &mut profile.jitter);
+        }
+    }
+
+    fn deliveries(&mut self) -> impl Iterator<Item = &mut Delivery> {
+        let first = self.first.as_mut().map(|first| &mut first.delivery);
+        first.into_iter().chain(self.outbox.deliveries())
+    }
+
+    /// Takes note of the epoch of a server.
+    pub(crate) fn epoch(&mut self, authority: &Authority, epoch: &str, profile: &mut Profile) {
+        let first = self.first.as_ref().map(|first| &first.authority);
+        let theirs = self.theirs.for_texts().map(|card| &card.route.authority);
+        if first.or(theirs) != Some(authority) {
+            return;
+        }
+        let elapsed = profile.clock.elapsed;
+        for delivery in self.deliveries() {
+            delivery.epoch(epoch, elapsed, &mut profile.jitter);
+        }
+    }
+
+    /// Returns the frames that no server accepted yet.
+    pub(crate) fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    fn push_frame(&mut self, frame: Frame, prompt: bool, profile: &mut Profile) {
+        let after_ms = if prompt { 0 } else { profile.jitter.uniform(0, SPREAD) };
+        profile.effects.push(Effect::Send { frame: frame.clone(), after_ms });
+        self.frames.push(frame);
+        if self.frames.len() > MAX_FRAMES {
+            self.frames.remove(0);
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, profile: &mut Profile) {
+        self.prune(profile);
+        if self.left.is_some() || self.contested {
+            return;
+        }
+        if self.first.is_some() {
+            self.send_first(profile);
+            return;
+        }
+        let connected = profile.mailbox(&self.mailbox).is_some_and(|own| own.connect_at <= profile.clock.elapsed);
+        if connected {
+            self.move_mailbox(profile);
+            self.heal(profile);
+            self.send_content(profile);
+            self.send_control(profile);
+        }
+    }
+
+    fn prune(&mut self, profile: &mut Profile) {
+        let age = profile.clock.age;
+        self.sessions.prune(age);
+        self.own.prune(profile);
+        self.received.prune(age);
+        while let Some(item) = self.outbox.expired(age) {
+            if self.kind == Kind::Contact {
+                profile.tell(Event::NotDelivered { link: self.id, mid: item.mid });
+            }
+        }
+    }
+
+    /// Takes a new mailbox once a month. The old one is kept until 8 days after the new one came into use.
+    fn move_mailbox(&mut self, profile: &mut Profile) {
+        if self.kind != Kind::Contact {
+            return;
+        }
+        let owner = crate::mailbox::Owner::Contact(self.id);
+        let mut own = profile.mailboxes.iter().filter(|mailbox| mailbox.owner == owner);
+        let old = own.next().is_some_and(|mailbox| profile.clock.age >= mailbox.made + MAILBOX_LIFE);
+        let moving = own.next().is_some();
+        if old && !moving {
+            let authority = profile.authority.clone();
+            self.mailbox = profile.open_mailbox(owner, &authority);
+            self.own.renew_root(self.mailbox, profile);
+            self.want_control(profile);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Link {
+    /// Returns the sessions, plain cards, roots, and remembered contents.
+    pub(crate) fn sizes(&self) -> (usize, usize, usize, usize) {
+        let (plain, roots) = self.own.count();
+        (self.sessions.len(), plain, roots, self.received.len())
+    }
+}

@@ -1,0 +1,144 @@
+//! What came of the other side's content, and what is to be acknowledged.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{DAY, HOUR, MINUTE, SECOND};
+use crate::payload::MAX_ACKS;
+use crate::random::Jitter;
+
+/// Bounds the names of content that are remembered.
+const MAX_KNOWN: usize = 8_192;
+/// How long they are: a day longer than anything is repeated.
+const KNOWN_LIFE: u64 = 17 * DAY;
+/// How long nothing is acknowledged again: or somebody could ask every minute whether one is online.
+const ACK_AGAIN: u64 = HOUR;
+/// Bounds what waits to be acknowledged.
+const MAX_DUE: usize = 1_024;
+
+/// Says how long acknowledgements wait for a text that they can go with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AckPace {
+    /// 2 to 60 seconds.
+    #[default]
+    Usual,
+    /// 1 to 10 minutes, as in groups.
+    Group,
+    /// 10 to 60 minutes.
+    Slow,
+}
+
+impl AckPace {
+    pub(crate) fn wait(self, jitter: &mut Jitter) -> u64 {
+        match self {
+            Self::Usual => jitter.uniform(2 * SECOND, 60 * SECOND),
+            Self::Group => jitter.uniform(MINUTE, 10 * MINUTE),
+            Self::Slow => jitter.uniform(10 * MINUTE, 60 * MINUTE),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Mid {
+    came: u64,
+    acked: Option<u64>,
+}
+
+/// Remembers the names of the other side's content.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Received {
+    known: BTreeMap<u64, Mid>,
+    order: VecDeque<u64>,
+    due: VecDeque<u64>,
+    /// When acknowledgements go alone, by `elapsed`.
+    pub(crate) ack_at: Option<u64>,
+}
+
+impl Received {
+    pub(crate) fn knows(&self, mid: u64) -> bool {
+        self.known.contains_key(&mid)
+    }
+
+    /// Takes note of content, and tells whether it is new.
+    pub(crate) fn note(&mut self, mid: u64, age: u64, elapsed: u64, wait: u64) -> bool {
+        let new = !self.knows(mid);
+        if new {
+            self.known.insert(mid, Mid { came: age, acked: None });
+            self.order.push_back(mid);
+            if self.order.len() > MAX_KNOWN {
+                self.forget_oldest();
+            }
+        }
+        let again = self.known.get(&mid).and_then(|known| known.acked);
+        let due = again.is_none_or(|acked| elapsed >= acked + ACK_AGAIN);
+        if due && self.due.len() < MAX_DUE && !self.due.contains(&mid) {
+            self.due.push_back(mid);
+            self.ack_at.get_or_insert(elapsed + wait);
+        }
+        new
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.order.pop_front() {
+            self.known.remove(&oldest);
+        }
+    }
+
+    /// Takes the acknowledgements that go with the next payload.
+    pub(crate) fn take_acks(&mut self, elapsed: u64) -> Vec<u64> {
+        let count = self.due.len().min(MAX_ACKS);
+        let acks: Vec<u64> = self.due.drain(..count).collect();
+        for mid in &acks {
+            if let Some(known) = self.known.get_mut(mid) {
+                known.acked = Some(elapsed);
+            }
+        }
+        self.ack_at = if self.due.is_empty() { None } else { Some(elapsed) };
+        acks
+    }
+
+    pub(crate) fn prune(&mut self, age: u64) {
+        while let Some(oldest) = self.order.front() {
+            let old = self.known.get(oldest).is_none_or(|known| known.came + KNOWN_LIFE <= age);
+            if !old {
+                break;
+            }
+            self.forget_oldest();
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_new_once_and_acknowledged_again_once_an_hour() {
+        let mut received = Received::default();
+        assert!(received.note(7, 0, 0, 10));
+        assert_eq!(received.ack_at, Some(10));
+        assert_eq!(received.take_acks(10), [7]);
+        assert!(!received.note(7, 0, HOUR, 10));
+        assert_eq!(received.ack_at, None);
+        assert!(!received.note(7, 0, HOUR + 10, 10));
+        assert_eq!(received.take_acks(HOUR + 20), [7]);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_in_number_and_time() {
+        let mut received = Received::default();
+        for mid in 1..=10_000 {
+            received.note(mid, 0, 0, 0);
+        }
+        assert_eq!(received.len(), MAX_KNOWN);
+        assert_eq!(received.due.len(), MAX_DUE);
+        received.prune(KNOWN_LIFE);
+        assert_eq!(received.len(), 0);
+    }
+}

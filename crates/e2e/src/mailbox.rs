@@ -1,0 +1,105 @@
+//! Mailboxes: the pseudonyms under which a profile fetches.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::Authority;
+use crate::bytes::{Key, Secret};
+use crate::card::Hint;
+use crate::clock::{Clock, DAY, MINUTE};
+use crate::effect::{InviteId, LinkId, MailboxAccess};
+use crate::envelope::Digest;
+use crate::random::Jitter;
+use crate::roster::GroupId;
+
+/// Bounds the digests of one mailbox.
+const MAX_DIGESTS: usize = 4_096;
+/// How long a digest is kept: longer than any server keeps a message.
+const DIGEST_LIFE: u64 = 8 * DAY;
+/// Bounds the hints of deleted cards that one mailbox remembers.
+const MAX_RETIRED: usize = 1_024;
+/// The mean wait before a new mailbox connects for the first time, and the longest.
+const FIRST_CONNECTION: (u64, u64) = (2 * MINUTE, 10 * MINUTE);
+
+/// Tells whose a mailbox is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Owner {
+    Door(InviteId),
+    Contact(LinkId),
+    Group(GroupId),
+}
+
+/// Holds a mailbox of one's own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Mailbox {
+    pub(crate) seed: Secret,
+    pub(crate) key: Key,
+    pub(crate) authority: Authority,
+    pub(crate) owner: Owner,
+    pub(crate) made: u64,
+    /// When it connects for the first time, by `elapsed`.
+    pub(crate) connect_at: u64,
+    /// When it is given up, by `age`.
+    pub(crate) retire_at: Option<u64>,
+    digests: VecDeque<(Digest, u64)>,
+    retired_hints: VecDeque<Hint>,
+}
+
+impl Mailbox {
+    pub(crate) fn generate(owner: Owner, authority: &Authority, clock: &Clock, jitter: &mut Jitter) -> Self {
+        let seed = Secret::random();
+        let key = vodozemac::Ed25519SecretKey::from_slice(seed.expose()).public_key();
+        let wait = jitter.exponential(FIRST_CONNECTION.0, FIRST_CONNECTION.1);
+        Self {
+            seed,
+            key: Key(*key.as_bytes()),
+            authority: authority.clone(),
+            owner,
+            made: clock.age,
+            connect_at: clock.elapsed + wait,
+            retire_at: None,
+            digests: VecDeque::new(),
+            retired_hints: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn access(&self, clock: &Clock) -> MailboxAccess {
+        MailboxAccess {
+            key: self.key,
+            seed: self.seed.clone(),
+            authority: self.authority.clone(),
+            after_ms: self.connect_at.saturating_sub(clock.elapsed),
+            door: matches!(self.owner, Owner::Door(_)),
+        }
+    }
+
+    pub(crate) fn knows(&self, digest: Digest) -> bool {
+        self.digests.iter().any(|(known, _)| *known == digest)
+    }
+
+    /// Remembers an envelope that opened. Others are not remembered: a flood of them would push these out.
+    pub(crate) fn remember(&mut self, digest: Digest, clock: &Clock) {
+        self.digests.push_back((digest, clock.age));
+        if self.digests.len() > MAX_DIGESTS {
+            self.digests.pop_front();
+        }
+    }
+
+    pub(crate) fn retire_hint(&mut self, hint: Hint) {
+        self.retired_hints.push_back(hint);
+        if self.retired_hints.len() > MAX_RETIRED {
+            self.retired_hints.pop_front();
+        }
+    }
+
+    pub(crate) fn is_retired(&self, hint: Hint) -> bool {
+        self.retired_hints.contains(&hint)
+    }
+
+    pub(crate) fn prune(&mut self, clock: &Clock) {
+        while self.digests.front().is_some_and(|(_, age)| age + DIGEST_LIFE <= clock.age) {
+            self.digests.pop_front();
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What all conversations of a profile share: identity, clock, mailboxes, and the queue of effects.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::Authority;
+use crate::bytes::{Key, Secret};
+use crate::card::Hint;
+use crate::clock::{Clock, SECOND};
+use crate::effect::{Effect, Event};
+use crate::identity::Identity;
+use crate::mailbox::{Mailbox, Owner};
+use crate::random::Jitter;
+
+/// Bounds what waits to be shown. Nothing more is received then.
+pub(crate) const MAX_INBOX: usize = 8_192;
+/// Bounds the bytes of texts and files in it.
+const MAX_INBOX_BYTES: usize = 16 << 20;
+/// The bounds of the wait before a frame is acknowledged to the server.
+const SERVER_ACK: (u64, u64) = (300, 3 * SECOND);
+
+/// Counts what was dropped without any reaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Frames for mailboxes that are not known, or whose `content` is no envelope.
+    pub malformed: u64,
+    /// Envelopes that came before.
+    pub repeated: u64,
+    /// Envelopes for no known card, or that do not open.
+    pub not_authentic: u64,
+    /// Envelopes that open, but hold nothing that could be taken.
+    pub refused: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Profile {
+    pub(crate) identity: Identity,
+    pub(crate) authority: Authority,
+    /// The name that one tells one's contacts.
+    pub(crate) name: String,
+    pub(crate) clock: Clock,
+    pub(crate) jitter: Jitter,
+    pub(crate) mailboxes: Vec<Mailbox>,
+    /// The epoch of each server as seen last.
+    pub(crate) epochs: BTreeMap<String, String>,
+    pub(crate) dropped: Dropped,
+    inbox: BTreeMap<u64, Event>,
+    next_id: u64,
+    #[serde(skip)]
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Profile {
+    pub(crate) fn new(authority: Authority, name: String, wall: u64) -> Self {
+        Self {
+            identity: Identity::generate(),
+            authority,
+            name,
+            clock: Clock::new(wall),
+            jitter: Jitter::new(Secret::random()),
+            mailboxes: Vec::new(),
+            epochs: BTreeMap::new(),
+            dropped: Dropped::default(),
+            inbox: BTreeMap::new(),
+            next_id: 1,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Returns a number that was not returned before.
+    pub(crate) fn next_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    /// Puts an event into the inbox, from which [`Self::shown`] takes it.
+    pub(crate) fn tell(&mut self, event: Event) {
+        let id = self.next_id();
+        self.inbox.insert(id, event.clone());
+        self.effects.push(Effect::Show { id, event });
+    }
+
+    /// Tells what is still true, unless it waits to be shown already.
+    pub(crate) fn tell_once(&mut self, event: Event) {
+        if !self.inbox.values().any(|waiting| *waiting == event) {
+            self.tell(event);
+        }
+    }
+
+    pub(crate) fn shown(&mut self, id: u64) {
+        self.inbox.remove(&id);
+    }
+
+    pub(crate) fn inbox_is_full(&self) -> bool {
+        let bytes: usize = self.inbox.values().map(Event::weight).sum();
+        self.inbox.len() >= MAX_INBOX || bytes >= MAX_INBOX_BYTES
+    }
+
+    /// Repeats what the process before this one may not have got round to.
+    pub(crate) fn reopen(&mut self) {
+        for mailbox in &self.mailboxes {
+            self.effects.push(Effect::Open(mailbox.access(&self.clock)));
+        }
+        for (id, event) in &self.inbox {
+            self.effects.push(Effect::Show { id: *id, event: event.clone() });
+        }
+    }
+
+    pub(crate) fn acknowledge(&mut self, mailbox: Key, seq: u64) {
+        let after_ms = self.jitter.uniform(SERVER_ACK.0, SERVER_ACK.1);
+        self.effects.push(Effect::Acknowledge { mailbox, seq, after_ms });
+    }
+
+    pub(crate) fn open_mailbox(&mut self, owner: Owner, authority: &Authority) -> Key {
+        let mailbox = Mailbox::generate(owner, authority, &self.clock, &mut self.jitter);
+        let key = mailbox.key;
+        self.effects.push(Effect::Open(mailbox.access(&self.clock)));
+        self.mailboxes.push(mailbox);
+        key
+    }
+
+    pub(crate) fn mailbox(&self, key: &Key) -> Option<&Mailbox> {
+        self.mailboxes.iter().find(|mailbox| mailbox.key == *key)
+    }
+
+    pub(crate) fn mailbox_mut(&mut self, key: &Key) -> Option<&mut Mailbox> {
+        self.mailboxes.iter_mut().find(|mailbox| mailbox.key == *key)
+    }
+
+    pub(crate) fn retire_hint(&mut self, mailbox: &Key, hint: Hint) {
+        if let Some(mailbox) = self.mailbox_mut(mailbox) {
+            mailbox.retire_hint(hint);
+        }
+    }
+
+    /// Gives up a contact's mailbox at an age, unless that was decided before. A group's is the group's matter.
+    pub(crate) fn retire_mailbox(&mut self, key: &Key, at: u64) {
+        let mailbox = self.mailbox_mut(key).filter(|mailbox| matches!(mailbox.owner, Owner::Contact(_)));
+        if let Some(mailbox) = mailbox {
+            mailbox.retire_at.get_or_insert(at);
+        }
+    }
+
+    /// Gives up all mailboxes of an owner at an age.
+    pub(crate) fn retire_owned(&mut self, owner: Owner, at: u64) {
+        for mailbox in self.mailboxes.iter_mut().filter(|mailbox| mailbox.owner == owner) {
+            mailbox.retire_at.get_or_insert(at);
+        }
+    }
+
+    pub(crate) fn close_mailboxes(&mut self, out: impl Fn(&Mailbox) -> bool) {
+        let effects = &mut self.effects;
+        self.mailboxes.retain(|mailbox| {
+            let close = out(mailbox);
+            if close {
+                effects.push(Effect::Close(mailbox.key));
+            }
+            !close
+        });
+    }
+
+    /// Deletes what is old.
+    pub(crate) fn prune(&mut self) {
+        let age = self.clock.age;
+        self.close_mailboxes(|mailbox| mailbox.retire_at.is_some_and(|at| at <= age));
+        for mailbox in &mut self.mailboxes {
+            mailbox.prune(&self.clock);
+        }
+    }
+}

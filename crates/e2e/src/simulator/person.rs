@@ -1,0 +1,232 @@
+//! A person of the simulator: a core, a disk, and a client that carries out effects.
+
+use std::collections::BTreeSet;
+
+use super::server::{Malice, Server};
+use super::{Dice, trace};
+use crate::authority::Authority;
+use crate::bytes::{Key, Secret};
+use crate::core::{Core, Incoming};
+use crate::effect::{Effect, Event, Frame};
+use crate::random::Jitter;
+
+pub(crate) struct Person {
+    pub(crate) who: usize,
+    pub(crate) core: Core,
+    /// The state that was committed last.
+    pub(crate) disk: Vec<u8>,
+    pub(crate) clock_shift: u64,
+    frames: Vec<Frame>,
+    mailboxes: Vec<(Key, Authority, u64)>,
+    shown: BTreeSet<u64>,
+    pub(crate) said: Vec<String>,
+    pub(crate) heard: Vec<String>,
+    pub(crate) invites: Vec<String>,
+    pub(crate) events: Vec<Event>,
+    /// How many texts had been said at the rollback.
+    pub(crate) marked: usize,
+}
+
+impl Person {
+    pub(crate) fn new(who: usize, authority: Authority, now: u64, seed: u64) -> Self {
+        let mut core = Core::create(authority, "somebody", now).unwrap();
+        let mut jitter = [u8::try_from(who).unwrap(); 32];
+        jitter[..8].copy_from_slice(&seed.to_be_bytes());
+        core.set_jitter(Jitter::new(Secret::new(jitter)));
+        let mut person = Self {
+            who,
+            core,
+            disk: Vec::new(),
+            clock_shift: 0,
+            frames: Vec::new(),
+            mailboxes: Vec::new(),
+            shown: BTreeSet::new(),
+            said: Vec::new(),
+            heard: Vec::new(),
+            invites: Vec::new(),
+            events: Vec::new(),
+            marked: 0,
+        };
+        person.commit(now);
+        person
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.core.contacts().first().is_some_and(|contact| contact.answered)
+    }
+
+    pub(crate) fn next_text(&mut self) -> String {
+        let text = format!("{}:{}", self.who, self.said.len());
+        self.said.push(text.clone());
+        text
+    }
+
+    pub(crate) fn shift_clock(&mut self, shifts: &[u64], dice: &mut Dice) {
+        if dice.percent(5) {
+            self.clock_shift = shifts[usize::try_from(dice.below(shifts.len() as u64)).unwrap()];
+        }
+    }
+
+    pub(crate) fn mark(&mut self) {
+        self.marked = self.said.len();
+    }
+
+    /// Says something and commits it: only then it counts.
+    pub(crate) fn talk(&mut self, now: u64) {
+        let Some(contact) = self.core.contacts().first().map(|contact| contact.link) else { return };
+        let text = format!("{}:{}", self.who, self.said.len());
+        if self.core.send(contact, text.clone(), 0, now + self.clock_shift).is_ok() {
+            self.said.push(text);
+            self.commit(now);
+        }
+    }
+
+    fn commit(&mut self, now: u64) {
+        let mut written = Vec::new();
+        let effects = self.core.commit(|state| {
+            written = state.to_vec();
+            Ok::<(), ()>(())
+        });
+        self.disk = written;
+        for effect in effects.unwrap() {
+            self.carry_out(effect, now);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, now: u64) {
+        match effect {
+            Effect::Send { frame, .. } => {
+                trace::released(&frame.content);
+                if self.frames.iter().all(|known| known.id != frame.id) {
+                    self.frames.push(frame);
+                }
+            }
+            Effect::Open(access) => self.mailboxes.push((access.key, access.authority, now + access.after_ms)),
+            Effect::Close(key) => self.mailboxes.retain(|(known, ..)| *known != key),
+            Effect::Show { id, event } => self.show(id, event, now),
+            // The test acknowledges when it likes.
+            Effect::Acknowledge { .. } => {}
+        }
+    }
+
+    fn show(&mut self, id: u64, event: Event, now: u64) {
+        let new = self.shown.insert(id);
+        self.decide(&event, now);
+        if new {
+            self.events.push(event.clone());
+        }
+        match event {
+            Event::Text { text, .. } if new => self.heard.push(text),
+            Event::Invite { text, .. } if new => self.invites.push(text),
+            _ => {}
+        }
+        self.core.shown(id);
+    }
+
+    /// Answers what the user is asked. Killed before the answer was kept, a process asks again; answered twice, it is an error.
+    fn decide(&mut self, event: &Event, now: u64) {
+        let clock = now + self.clock_shift;
+        match event {
+            Event::GroupOffer { group, admin, name } => drop(self.core.join(*group, *admin, name, clock)),
+            Event::Request { invite, identity, .. } => drop(self.core.admit(*invite, identity, "peer", clock)),
+            Event::WantsToMove { link, authority } => drop(self.core.agree(*link, authority.clone(), clock)),
+            _ => {}
+        }
+    }
+
+    /// Commits, and carries out what is asked for.
+    pub(crate) fn settle(&mut self, _servers: &mut [Server], now: u64) {
+        self.commit(now);
+    }
+
+    /// Begins a new process with a state.
+    pub(crate) fn reopen(&mut self, state: Vec<u8>, now: u64) {
+        if state != self.disk {
+            // A rollback: what was shown under later ids may be other things now.
+            self.shown.clear();
+        }
+        self.core = Core::open(&state, now + self.clock_shift).unwrap();
+        self.disk = state;
+        self.frames.clear();
+        self.mailboxes.clear();
+        self.commit(now);
+    }
+
+    /// Connects, fetches, does what is due, commits, sends, acknowledges. `kill`: dies before the commit (0), before
+    /// anything of it is carried out (1), or before the frames are sent (2).
+    pub(crate) fn act(&mut self, servers: &mut [Server], malice: Malice, now: u64, kill: Option<u64>, dice: &mut Dice) {
+        let clock = now + self.clock_shift;
+        for server in servers.iter() {
+            self.core.welcomed(&server.authority, &server.epoch.to_string(), now, clock).unwrap();
+        }
+        let mut fetched = Vec::new();
+        for (mailbox, authority, from) in self.mailboxes.clone() {
+            let Some(server) = servers.iter().position(|server| server.authority == authority) else { continue };
+            if from > now {
+                continue;
+            }
+            for (content, seq) in servers[server].fetch(&mailbox, now, dice) {
+                let incoming = Incoming { mailbox: &mailbox, content: &content, seq, from: None };
+                self.core.receive(incoming, clock).unwrap();
+                fetched.push((server, seq));
+            }
+        }
+        self.core.tick(clock).unwrap();
+        if kill == Some(0) {
+            self.reopen(self.disk.clone(), now);
+            return;
+        }
+        if kill == Some(1) {
+            let mut written = Vec::new();
+            let effects = self.core.commit(|state| {
+                written = state.to_vec();
+                Ok::<(), ()>(())
+            });
+            drop(effects);
+            self.disk = written.clone();
+            self.reopen(written, now);
+            return;
+        }
+        self.commit(now);
+        if kill == Some(2) {
+            self.reopen(self.disk.clone(), now);
+        }
+        self.transmit(servers, malice, now, dice);
+        for (server, seq) in fetched {
+            if !dice.percent(malice.duplicate) {
+                servers[server].acknowledge(seq);
+            }
+        }
+        self.commit(now);
+    }
+
+    fn transmit(&mut self, servers: &mut [Server], malice: Malice, now: u64, dice: &mut Dice) {
+        for frame in std::mem::take(&mut self.frames) {
+            if dice.percent(malice.lose / 4) {
+                // The connection broke: sent again the next time.
+                self.frames.push(frame);
+                continue;
+            }
+            let server = servers.iter_mut().find(|server| server.authority == frame.authority).unwrap();
+            server.submit(frame.to, &frame.content, malice, now, dice);
+            if !dice.percent(malice.lose / 4) {
+                let epoch = server.epoch.to_string();
+                self.core.accepted(frame.id, &epoch, now + self.clock_shift).unwrap();
+            } else {
+                self.frames.push(frame);
+            }
+        }
+    }
+
+    pub(crate) fn sizes(&self) -> (usize, usize, usize, usize) {
+        self.core.only_link().map(crate::link::Link::sizes).unwrap_or_default()
+    }
+
+    pub(crate) fn front(&self) -> Option<String> {
+        Some(self.core.only_link()?.sessions.front()?.id.clone())
+    }
+
+    pub(crate) fn mailboxes(&self) -> Vec<Key> {
+        self.mailboxes.iter().map(|(key, ..)| *key).collect()
+    }
+}

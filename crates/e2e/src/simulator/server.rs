@@ -1,0 +1,128 @@
+//! The server of the simulator. It keeps what it is given, or does not.
+
+use std::collections::HashMap;
+
+use super::Dice;
+use crate::authority::Authority;
+use crate::bytes::Key;
+use crate::clock::DAY;
+use crate::envelope::{SIZES, from_text, to_text};
+
+/// Says how often a server does something else than it should, in percent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Malice {
+    /// Accept a frame and drop it.
+    pub(crate) lose: u64,
+    /// Deliver a frame twice.
+    pub(crate) duplicate: u64,
+    /// Hold a frame back.
+    pub(crate) hold: u64,
+    /// Invent an envelope.
+    pub(crate) inject: u64,
+    /// Deliver an old envelope again.
+    pub(crate) replay: u64,
+    /// Forget everything and begin a new epoch.
+    pub(crate) forget: u64,
+}
+
+struct Kept {
+    to: Key,
+    content: String,
+    since: u64,
+    visible: u64,
+    seq: u64,
+}
+
+pub(crate) struct Server {
+    pub(crate) authority: Authority,
+    pub(crate) epoch: u64,
+    kept: Vec<Kept>,
+    /// All that ever came, to be replayed.
+    past: HashMap<Key, Vec<String>>,
+    next_seq: u64,
+}
+
+impl Server {
+    pub(crate) fn new(authority: Authority) -> Self {
+        Self { authority, epoch: 1, kept: Vec::new(), past: HashMap::new(), next_seq: 1 }
+    }
+
+    fn keep(&mut self, to: Key, content: String, since: u64, visible: u64) {
+        self.next_seq += 1;
+        self.kept.push(Kept { to, content, since, visible, seq: self.next_seq });
+    }
+
+    /// Accepts a frame.
+    pub(crate) fn submit(&mut self, to: Key, content: &str, malice: Malice, now: u64, dice: &mut Dice) {
+        let past = self.past.entry(to).or_default();
+        if past.len() < 100 {
+            past.push(content.to_owned());
+        }
+        if dice.percent(malice.lose) {
+            return;
+        }
+        let copies = if dice.percent(malice.duplicate) { 2 } else { 1 };
+        for _ in 0..copies {
+            let held = if dice.percent(malice.hold) { dice.below(3 * DAY) } else { 0 };
+            self.keep(to, content.to_owned(), now, now + held);
+        }
+    }
+
+    /// Does what a server should not.
+    pub(crate) fn misbehave(&mut self, malice: Malice, now: u64, dice: &mut Dice) {
+        self.kept.retain(|kept| now < kept.since + 7 * DAY);
+        if dice.percent(malice.forget) {
+            self.kept.clear();
+            self.epoch += 1;
+        }
+        let mut mailboxes: Vec<Key> = self.past.keys().copied().collect();
+        mailboxes.sort_unstable();
+        for to in mailboxes {
+            let past = self.past[&to].clone();
+            let chosen = &past[usize::try_from(dice.below(past.len() as u64)).unwrap()];
+            if dice.percent(malice.inject) {
+                let mut noise = from_text(chosen).unwrap();
+                noise.truncate(SIZES[0]);
+                // With a hint that is known, or not.
+                let from = if dice.percent(50) { 0 } else { 4 };
+                noise[from..from + 64].iter_mut().for_each(|byte| *byte = dice.next().to_be_bytes()[0]);
+                self.keep(to, to_text(&noise), now, now);
+            }
+            if dice.percent(malice.replay) {
+                self.keep(to, chosen.clone(), now, now);
+            }
+        }
+    }
+
+    /// Holds nothing back any more.
+    pub(crate) fn release(&mut self) {
+        for kept in &mut self.kept {
+            kept.visible = 0;
+        }
+    }
+
+    /// Returns what can be fetched from a mailbox, in any order.
+    pub(crate) fn fetch(&self, mailbox: &Key, now: u64, dice: &mut Dice) -> Vec<(String, u64)> {
+        let visible = self.kept.iter().filter(|kept| kept.to == *mailbox && kept.visible <= now);
+        let mut frames: Vec<_> = visible.map(|kept| (kept.content.clone(), kept.seq)).collect();
+        for at in (1..frames.len()).rev() {
+            let other = usize::try_from(dice.below(at as u64 + 1)).unwrap();
+            frames.swap(at, other);
+        }
+        frames
+    }
+
+    pub(crate) fn acknowledge(&mut self, seq: u64) {
+        self.kept.retain(|kept| kept.seq != seq);
+    }
+
+    /// Drops what waits in some mailboxes.
+    pub(crate) fn forget_for(&mut self, mailboxes: &[Key]) {
+        self.kept.retain(|kept| !mailboxes.contains(&kept.to));
+    }
+
+    /// Returns what ever came for a mailbox.
+    pub(crate) fn past_of(&self, mailbox: &Key) -> Vec<String> {
+        self.past.get(mailbox).cloned().unwrap_or_default()
+    }
+}
