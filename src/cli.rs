@@ -12,12 +12,11 @@ mod ask;
 mod clients;
 mod doctor;
 mod keys;
+mod output;
 mod panic;
 mod places;
 mod status;
 
-use std::fmt::Display;
-use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,6 +26,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::erase::EraseError;
 use crate::{daemon, logging, systemd, transport};
+use output::{complain, failure, not_erased, print};
 use places::Candidates;
 
 /// `EX_CONFIG`.
@@ -270,39 +270,6 @@ fn address(config: &Config) -> ExitCode {
     match transport::onion_service::address(&config.state_dir, &onion.nickname) {
         Ok(address) => print(&format!("{address}\n")),
         Err(error) => failure(error),
-    }
-}
-
-/// Writes to stdout; unlike `println!` it does not panic when nobody reads any more (`… | head`), which is no error.
-fn print(text: &str) -> ExitCode {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => failure(format_args!("cannot write to stdout: {error}")),
-    }
-}
-
-fn failure(error: impl Display) -> ExitCode {
-    complain(error);
-    ExitCode::FAILURE
-}
-
-/// Something that was to be erased is left.
-fn not_erased(what: impl Display) -> ExitCode {
-    complain(what);
-    EXIT_NOT_ERASED.into()
-}
-
-/// Writes to stderr, beside the log's lines where there is a log: nobody who does not read holds up the end.
-fn complain(what: impl Display) {
-    let line = format!("ephemeral-server: {what}");
-    if logging::is_writing() {
-        logging::say(&line);
-        logging::flush(PATIENCE);
-    } else {
-        // Without a panic if stderr is closed.
-        let _ = writeln!(std::io::stderr(), "{line}");
     }
 }
 

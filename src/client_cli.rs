@@ -1,6 +1,7 @@
 //! The commands of `ephemeral`, the client for people and scripts. Results go to stdout, everything else to stderr; the
 //! exit code says how it ended.
 
+mod directories;
 mod discovery;
 mod exit;
 mod identity;

@@ -1,35 +1,26 @@
 //! One connection: HTTP/1 with timeouts and limits, then an upgrade to a session.
 
+mod requests;
 mod stall;
 
-use std::convert::Infallible;
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming as Body;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::upgrade::OnUpgrade;
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::{Admission, Admitted, Decision, PeerConnection, Refused, Slot};
+use crate::admission::{Admission, Admitted, PeerConnection, Refused, Slot};
 use crate::events::{Events, Kind};
-use crate::http::{self, Context, Outcome};
+use crate::http;
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
 use crate::pump::{self};
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitHandle, CircuitStats, Incoming, Io, Listener, Peer};
 use ephemeral_core::dead_man::DeadManStats;
-use ephemeral_core::limits::{self, RateStatus};
+use ephemeral_core::limits;
 use ephemeral_core::session::{self, AwaitingAuth};
-use stall::ResponseIo;
+pub use requests::requests;
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,11 +124,6 @@ fn bounds(hub: &Hub, limits: Config, rules: &session::Config, circuits: usize) -
     }
 }
 
-/// Bytes of a request's head, at most: hyper's least.
-const HEAD_BYTES: usize = 8192;
-/// Headers of a request, at most.
-const HEADERS: usize = 64;
-
 /// A connection that is to be a session.
 pub struct Upgraded {
     /// Its bytes.
@@ -202,118 +188,4 @@ impl Drop for CloseIfBlocked {
             self.admission.retire(self.peer);
         }
     }
-}
-
-/// Answers requests until the connection ends (`None`) or becomes a session. `connection`: `None` where each request may
-/// be of somebody else, whom a trusted proxy names.
-pub async fn requests(
-    server: Arc<Server>,
-    peer: Peer,
-    io: Box<dyn Io>,
-    listener: Arc<Listener>,
-    connection: Option<PeerConnection>,
-    slot: Slot,
-) -> Option<Upgraded> {
-    let upgrade: Mutex<Option<(OnUpgrade, AwaitingAuth, PeerConnection)>> = Mutex::new(None);
-    let proxied = connection.is_none();
-    let connection = Mutex::new(connection);
-    let (timing, drain) = (server.sessions.timing, &server.sessions.drain);
-    let barred = Notify::new();
-    let further = AtomicBool::new(false);
-    let answering = Arc::new(AtomicBool::new(false));
-    let io = ResponseIo::new(io, Arc::clone(&answering), listener.tls, timing.write_timeout);
-    let service = service_fn(|mut request: Request<Body>| {
-        answering.store(true, Ordering::Relaxed);
-        let asking = if proxied { listener.peer_of(peer, request.headers()) } else { peer };
-        let probe = proxied && is_proxy(asking, &listener) && http::is_probe(&request);
-        let mut visitor = match proxied {
-            true if probe => None,
-            true => server.admission.enter(asking, is_proxy(asking, &listener)).ok(),
-            false => take(&connection),
-        };
-        let decision = match &mut visitor {
-            _ if probe => Decision::Free,
-            Some(visitor) => visitor.request(),
-            None => CROWDED,
-        };
-        match &visitor {
-            Some(visitor) if proxied => visitor.hold(&slot, &decision),
-            _ if further.swap(true, Ordering::Relaxed) => slot.keep(),
-            _ => {}
-        }
-        let context = Context {
-            metrics: &server.metrics,
-            health: *server.health.borrow(),
-            listener: &listener,
-            decision,
-            https: listener.is_https(peer, request.headers()),
-            moved: server.moved.as_ref(),
-        };
-        let (outcome, offence) = http::answer(&request, &context);
-        if let Some(visitor) = &visitor {
-            if let Some(kind) = offence {
-                visitor.report(kind);
-            }
-            // A blocked address is told so; a blocked circuit is closed.
-            if matches!(asking, Peer::Circuit(_)) && visitor.is_blocked() {
-                barred.notify_one();
-            }
-        }
-        let response = match (outcome, visitor) {
-            (Outcome::Upgrade(response, session), Some(visitor)) => {
-                let pending = hyper::upgrade::on(&mut request);
-                *lock(&upgrade) = Some((pending, *session, visitor));
-                response
-            }
-            (Outcome::Response(response) | Outcome::Upgrade(response, _), visitor) => {
-                if !proxied {
-                    *lock(&connection) = visitor;
-                }
-                response
-            }
-        };
-        std::future::ready(Ok::<Response<Full<Bytes>>, Infallible>(response))
-    });
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        // Nothing that strangers read tells what this machine's clock says: skew finds a machine.
-        .auto_date_header(false)
-        .header_read_timeout(timing.auth_timeout.min(timing.idle_timeout))
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(HEADERS);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(io), service).with_upgrades());
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = async { tokio::select! { () = drain.cancelled() => {}, () = barred.notified() => {} } } => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let (Err(error), Some(connection)) = (&ended, &*lock(&connection)) {
-        match error {
-            _ if error.is_parse_too_large() => connection.report(Kind::Oversize),
-            _ if error.is_parse() => connection.report(Kind::Malformed),
-            _ if error.is_timeout() => connection.report(Kind::AuthTimeout),
-            _ => {}
-        }
-    }
-    ended.ok()?;
-    let (pending, session, connection) = take(&upgrade)?;
-    let parts = pending.await.ok()?.downcast::<TokioIo<ResponseIo>>().ok()?;
-    // What was read ahead is a slice of the request's buffer, which would stay.
-    let read_ahead = Bytes::copy_from_slice(&parts.read_buf);
-    Some(Upgraded { io: parts.io.into_inner().into_inner(), read_ahead, session, connection, slot })
-}
-
-/// What a client behind a trusted proxy is told that has as many requests and sessions open as it may have.
-const CROWDED: Decision =
-    Decision::RateLimited(RateStatus { wait_ms: Some(1000), ignores: false, burst: 0, left: 0, reset_ms: 1000 });
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn take<T>(mutex: &Mutex<Option<T>>) -> Option<T> {
-    lock(mutex).take()
 }

@@ -100,26 +100,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
     let mut upkeep = upkeep(&server, &actions, wipe_asked);
 
-    let failed = loop {
-        tokio::select! {
-            () = actions.over() => break None,
-            asked = signals.next() => match asked {
-                SignalRequest::End(name) => {
-                    tracing::info!("{name}: draining");
-                    break None;
-                }
-                SignalRequest::Reload => {
-                    notifier.reloading();
-                    notifier.reloaded(reload::run(&reload, &mut config).await);
-                }
-            },
-            Some(ended) = tasks.join_next() => break Some(match ended {
-                Ok(Ok(())) => anyhow!("a listener ended without being told to"),
-                Ok(Err(error)) => error,
-                Err(_) => anyhow!("a listener failed: see the log"),
-            }),
-        }
-    };
+    let failed = until_asked_to_end(&actions, &mut signals, &notifier, &reload, &mut config, &mut tasks).await;
     // A supervisor is not to start it again, which would make a new identity: without its keys the onion service fails.
     let failed = failed.filter(|_| !actions.is_over());
     drop(keeping);
@@ -130,21 +111,14 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     waiting.hub.drain();
     server.sessions.drain.cancel();
     stop.cancel();
+    let patience = config.grace.saturating_sub(Duration::from_millis(500));
+    let patience = if actions.is_over() { patience.min(ERASE_GRACE) } else { patience };
     let drained = async {
         let _ = (&mut connections.0).await;
         // Among them the admin socket's: whoever ended it is to hear so.
         while tasks.join_next().await.is_some() {}
     };
-    let patience = config.grace.saturating_sub(Duration::from_millis(500));
-    let patience = if actions.is_over() { patience.min(ERASE_GRACE) } else { patience };
-    let cut_short = tokio::select! {
-        () = drained => None,
-        () = tokio::time::sleep(patience) => {
-            tracing::warn!("the grace period is over: what still was open is closed");
-            None
-        }
-        name = signals.end() => Some(anyhow!("a second signal ({name}) ended it at once")),
-    };
+    let cut_short = drain(drained, patience, &mut signals).await;
     // Nothing may expire from the file while it is let go of.
     upkeep.abort_all();
     let farewell = if actions.is_over() {
@@ -161,6 +135,53 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
             tracing::info!("{farewell}");
             Ok(())
         }
+    }
+}
+
+/// Serves until a signal, a lost identity or a listener that fails ends it. Returns what failed, if anything did.
+async fn until_asked_to_end(
+    actions: &Actions,
+    signals: &mut signals::Signals,
+    notifier: &ManagerNotifier,
+    reload: &Arc<Reload>,
+    config: &mut Config,
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+) -> Option<anyhow::Error> {
+    loop {
+        tokio::select! {
+            () = actions.over() => return None,
+            asked = signals.next() => match asked {
+                SignalRequest::End(name) => {
+                    tracing::info!("{name}: draining");
+                    return None;
+                }
+                SignalRequest::Reload => {
+                    notifier.reloading();
+                    notifier.reloaded(reload::run(reload, config).await);
+                }
+            },
+            Some(ended) = tasks.join_next() => return Some(match ended {
+                Ok(Ok(())) => anyhow!("a listener ended without being told to"),
+                Ok(Err(error)) => error,
+                Err(_) => anyhow!("a listener failed: see the log"),
+            }),
+        }
+    }
+}
+
+/// Waits until all is drained, for as long as `patience`. Returns an error if a second signal cuts that short.
+async fn drain(
+    drained: impl Future<Output = ()>,
+    patience: Duration,
+    signals: &mut signals::Signals,
+) -> Option<anyhow::Error> {
+    tokio::select! {
+        () = drained => None,
+        () = tokio::time::sleep(patience) => {
+            tracing::warn!("the grace period is over: what still was open is closed");
+            None
+        }
+        name = signals.end() => Some(anyhow!("a second signal ({name}) ended it at once")),
     }
 }
 

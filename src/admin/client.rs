@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::routes::{Ask, Refusal};
+use super::routes::{AdminRefusal, Ask};
 
 /// For the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ pub enum AdminClientError {
     NotYours(PathBuf),
     /// It said no.
     #[error("{}", .0.error)]
-    Refused(Refusal),
+    Refused(AdminRefusal),
     /// Anything else.
     #[error("the daemon at {} did not answer: {why}", path.display())]
     Failed {

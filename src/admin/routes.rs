@@ -30,13 +30,13 @@ pub trait Ask: Serialize + DeserializeOwned + 'static {
     /// Does what is asked for.
     ///
     /// # Errors
-    /// [`Refusal`]: why it was not done, or not whole.
-    fn answer(self, plane: &Plane) -> Result<Self::Answer, Refusal>;
+    /// [`AdminRefusal`]: why it was not done, or not whole.
+    fn answer(self, plane: &Plane) -> Result<Self::Answer, AdminRefusal>;
 }
 
 /// Why something was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct AdminRefusal {
     /// A sentence for the operator.
     pub error: String,
     /// For programs.
@@ -55,7 +55,7 @@ pub enum RefusalCode {
     NotDone,
 }
 
-impl Refusal {
+impl AdminRefusal {
     pub(super) fn new(code: RefusalCode, error: impl Into<String>) -> Self {
         Self { error: error.into(), code }
     }
@@ -165,7 +165,7 @@ impl Ask for HealthRequest {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/health";
 
-    fn answer(self, plane: &Plane) -> Result<HealthAnswer, Refusal> {
+    fn answer(self, plane: &Plane) -> Result<HealthAnswer, AdminRefusal> {
         let status = *plane.server().health.borrow();
         Ok(HealthAnswer { status, state_dir: plane.actions().state_dir().to_owned() })
     }
@@ -176,7 +176,7 @@ impl Ask for StatsRequest {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/stats";
 
-    fn answer(self, plane: &Plane) -> Result<StatsAnswer, Refusal> {
+    fn answer(self, plane: &Plane) -> Result<StatsAnswer, AdminRefusal> {
         let server = plane.server();
         let status = *server.health.borrow();
         let state_dir = plane.actions().state_dir().to_owned();
@@ -189,7 +189,7 @@ impl Ask for BlocksRequest {
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/blocks";
 
-    fn answer(self, plane: &Plane) -> Result<BlocksAnswer, Refusal> {
+    fn answer(self, plane: &Plane) -> Result<BlocksAnswer, AdminRefusal> {
         let blocks = plane.server().admission.blocks();
         let blocks = blocks.iter().map(|block| BlockedPeer { who: block.who.to_string(), until: block.until });
         Ok(BlocksAnswer { blocks: blocks.collect() })
@@ -201,9 +201,9 @@ impl Ask for UnblockRequest {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/unblock";
 
-    fn answer(self, plane: &Plane) -> Result<BlocksAnswer, Refusal> {
+    fn answer(self, plane: &Plane) -> Result<BlocksAnswer, AdminRefusal> {
         if !plane.server().admission.unblock(&self.who) {
-            return Err(Refusal::new(RefusalCode::NotFound, "nobody of that name is blocked"));
+            return Err(AdminRefusal::new(RefusalCode::NotFound, "nobody of that name is blocked"));
         }
         BlocksRequest {}.answer(plane)
     }
@@ -214,11 +214,11 @@ impl Ask for PanicRequest {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/panic";
 
-    fn answer(self, plane: &Plane) -> Result<PanicAnswer, Refusal> {
+    fn answer(self, plane: &Plane) -> Result<PanicAnswer, AdminRefusal> {
         let server = plane.server();
         let (_, waiting) = server.sessions.hub.figures();
         let wiped = plane.actions().wipe(&server, "`panic`", self.keys);
-        wiped.map_err(|error| Refusal::new(RefusalCode::NotDone, error.to_string()))?;
+        wiped.map_err(|error| AdminRefusal::new(RefusalCode::NotDone, error.to_string()))?;
         let state_dir = plane.actions().state_dir().to_owned();
         Ok(PanicAnswer { messages: waiting.messages, keys: self.keys, state_dir })
     }
@@ -229,7 +229,7 @@ impl Ask for CheckInRequest {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/check-in";
 
-    fn answer(self, plane: &Plane) -> Result<CheckInAnswer, Refusal> {
+    fn answer(self, plane: &Plane) -> Result<CheckInAnswer, AdminRefusal> {
         let dead_man = plane.server().metrics.dead_man();
         plane.actions().check_in();
         Ok(CheckInAnswer { dead_man })
@@ -264,17 +264,21 @@ const ROUTES: [Route; 7] = [
 pub fn answer(method: &Method, uri: &Uri, body: &[u8], plane: &Plane) -> Response<Full<Bytes>> {
     if uri.query().is_some() {
         // What was misspelt must not do something else.
-        return refuse(&Refusal::new(RefusalCode::BadRequest, "a request says what it asks for in its body, as JSON"));
+        return refuse(&AdminRefusal::new(
+            RefusalCode::BadRequest,
+            "a request says what it asks for in its body, as JSON",
+        ));
     }
     match ROUTES.iter().find(|route| route.method == method && route.path == uri.path()) {
         Some(route) => (route.answer)(body, plane),
-        None => refuse(&Refusal::new(RefusalCode::NotFound, format!("there is no {method} {}", uri.path()))),
+        None => refuse(&AdminRefusal::new(RefusalCode::NotFound, format!("there is no {method} {}", uri.path()))),
     }
 }
 
 fn answer_to<A: Ask>(body: &[u8], plane: &Plane) -> Response<Full<Bytes>> {
     let body = if body.is_empty() { &b"{}"[..] } else { body };
-    let unreadable = |why: &str| Refusal::new(RefusalCode::BadRequest, format!("the request cannot be read: {why}"));
+    let unreadable =
+        |why: &str| AdminRefusal::new(RefusalCode::BadRequest, format!("the request cannot be read: {why}"));
     // An array would be read as the fields in their order, and an empty one as a request that says nothing.
     let object = if body.trim_ascii_start().starts_with(b"{") { Ok(body) } else { Err(unreadable("not an object")) };
     let asked =
@@ -285,7 +289,7 @@ fn answer_to<A: Ask>(body: &[u8], plane: &Plane) -> Response<Full<Bytes>> {
     }
 }
 
-fn refuse(refusal: &Refusal) -> Response<Full<Bytes>> {
+fn refuse(refusal: &AdminRefusal) -> Response<Full<Bytes>> {
     json(refusal.status(), refusal)
 }
 

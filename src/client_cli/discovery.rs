@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::directories::directories;
 use super::exit::Failure;
-use super::route::directories;
 use ephemeral_client::text::printable_json;
 use ephemeral_client::{ServerUrl, discovery_file};
 use ephemeral_tor::DiscoverySecret;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use directories::ProjectDirs;
 use tokio::sync::watch;
 
+use super::directories::directories;
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
 use super::talk::Talk;
@@ -170,9 +170,4 @@ fn tor_table(file: &Path) -> Result<toml::Table, Failure> {
 /// Returns the file with the notices of moves that are followed.
 pub(super) fn book_path() -> Result<PathBuf, Failure> {
     Ok(directories()?.config_dir().join("moved.jsonl"))
-}
-
-pub(super) fn directories() -> Result<ProjectDirs, Failure> {
-    ProjectDirs::from("", "", "ephemeral")
-        .ok_or_else(|| Failure::local("there is no home directory: say where with --key and --state-dir"))
 }

@@ -105,7 +105,9 @@ fn begin(medium: &Recorded) -> Store {
     let (mut file, found) = MemfdJournal::read(medium.clone()).unwrap();
     assert!(matches!(found, Found::Nothing));
     file.begin(EPOCH, &SEED);
-    Store::with_journal(store::Config::default(), SEED, NOW, Box::new(file))
+    // The file is what is to be full, and nobody's share of a mailbox.
+    let bounds = store::Config { mailbox_messages: 100_000, ..store::Config::default() };
+    Store::with_journal(bounds, SEED, NOW, Box::new(file))
 }
 
 fn open(medium: &Recorded) -> (MemfdJournal<Recorded>, Leftover) {

@@ -6,19 +6,33 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Stats;
+use super::{Onion, Stats};
 
 type Labels = [(&'static str, String); 1];
 
 pub(super) fn text(figures: &Stats, ready: bool) -> String {
     let mut registry = Registry::with_prefix("ephemeral");
-    let mut gauge = |name: &str, help: &str, unit: Option<Unit>, value: usize| {
-        let value = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-        match unit {
-            Some(unit) => registry.register_with_unit(name, help, unit, value),
-            None => registry.register(name, help, value),
-        }
-    };
+    register_gauges(&mut registry, figures, ready);
+    if let Some(onion) = &figures.onion {
+        register_onion(&mut registry, figures, onion);
+    }
+    register_counters(&mut registry, figures);
+    let mut text = String::new();
+    // Writing to a `String` does not fail.
+    let _ = encode(&mut text, &registry);
+    text
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, unit: Option<Unit>, value: usize) {
+    let value = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    match unit {
+        Some(unit) => registry.register_with_unit(name, help, unit, value),
+        None => registry.register(name, help, value),
+    }
+}
+
+fn register_gauges(registry: &mut Registry, figures: &Stats, ready: bool) {
+    let mut gauge = |name: &str, help: &str, unit: Option<Unit>, value: usize| gauge(registry, name, help, unit, value);
     gauge("ready", "Whether clients can connect", None, usize::from(ready));
     gauge("clients", "Authenticated sessions", None, figures.clients);
     gauge("clients_max", "Authenticated sessions that there may be", None, figures.bounds.clients);
@@ -54,26 +68,36 @@ pub(super) fn text(figures: &Stats, ready: bool) -> String {
         let left = usize::try_from(dead_man.left_s).unwrap_or(usize::MAX);
         gauge("dead_man_left", "Until the dead-man switch wipes, unless somebody checks in", Some(Unit::Seconds), left);
     }
-    if let Some(onion) = &figures.onion {
-        gauge("circuits", "Rendezvous circuits", None, onion.circuits);
-        gauge("circuits_established", "Rendezvous circuits with a session", None, onion.established_circuits);
-        gauge("circuits_max", "Rendezvous circuits that there may be", None, figures.bounds.circuits);
-        gauge("bootstrap_percent", "How far the Tor client is", None, usize::from(onion.bootstrap_percent));
-        let age = onion.descriptor_age_s.and_then(|age| usize::try_from(age).ok());
-        if let Some(age) = age {
-            gauge("descriptor_age", "Since the descriptor was published", Some(Unit::Seconds), age);
-        }
-        if let Some(probe) = &onion.probe {
-            gauge("probe_answered", "Whether the last self-probe was answered", None, usize::from(probe.answered));
-            let at = usize::try_from(probe.at.0 / 1000).unwrap_or(usize::MAX);
-            gauge("probe_timestamp", "When the last self-probe ended", Some(Unit::Seconds), at);
-        }
-        let refused = Family::<Labels, Counter>::default();
-        for (reason, &count) in &onion.refused {
-            refused.get_or_create(&[("reason", reason.clone())]).inc_by(count);
-        }
-        registry.register("circuits_refused", "Circuits and streams that were refused, by reason", refused);
+}
+
+fn register_onion(registry: &mut Registry, figures: &Stats, onion: &Onion) {
+    gauge(registry, "circuits", "Rendezvous circuits", None, onion.circuits);
+    gauge(registry, "circuits_established", "Rendezvous circuits with a session", None, onion.established_circuits);
+    gauge(registry, "circuits_max", "Rendezvous circuits that there may be", None, figures.bounds.circuits);
+    gauge(registry, "bootstrap_percent", "How far the Tor client is", None, usize::from(onion.bootstrap_percent));
+    let age = onion.descriptor_age_s.and_then(|age| usize::try_from(age).ok());
+    if let Some(age) = age {
+        gauge(registry, "descriptor_age", "Since the descriptor was published", Some(Unit::Seconds), age);
     }
+    if let Some(probe) = &onion.probe {
+        gauge(
+            registry,
+            "probe_answered",
+            "Whether the last self-probe was answered",
+            None,
+            usize::from(probe.answered),
+        );
+        let at = usize::try_from(probe.at.0 / 1000).unwrap_or(usize::MAX);
+        gauge(registry, "probe_timestamp", "When the last self-probe ended", Some(Unit::Seconds), at);
+    }
+    let refused = Family::<Labels, Counter>::default();
+    for (reason, &count) in &onion.refused {
+        refused.get_or_create(&[("reason", reason.clone())]).inc_by(count);
+    }
+    registry.register("circuits_refused", "Circuits and streams that were refused, by reason", refused);
+}
+
+fn register_counters(registry: &mut Registry, figures: &Stats) {
     let totals = &figures.messages;
     let mut counter = |name: &str, help: &str, value: u64| registry.register(name, help, ConstCounter::new(value));
     counter("messages_accepted", "Messages that were kept", totals.accepted);
@@ -87,8 +111,4 @@ pub(super) fn text(figures: &Stats, ready: bool) -> String {
         events.get_or_create(&[("kind", kind.clone())]).inc_by(count);
     }
     registry.register("security_events", "What happened that should not, by kind", events);
-    let mut text = String::new();
-    // Writing to a `String` does not fail.
-    let _ = encode(&mut text, &registry);
-    text
 }

@@ -1,5 +1,7 @@
 //! The long life of a session, as a future without borrowed state, so that an idle one is small.
 
+mod frames;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,23 +14,16 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::websocket::{Socket, reason_of};
 use super::{Config, SessionContext, TURN_BYTES, offence};
 use crate::admission::PeerConnection;
-use crate::events::Kind;
 use crate::hub::{SessionHandle, Wakes};
-use ephemeral_core::limits::{Bucket, Rate};
-use ephemeral_core::protocol::{CloseReason, ErrorCode, Millis};
-use ephemeral_core::session::{Action, Established, Reply};
+use ephemeral_core::limits::Bucket;
+use ephemeral_core::protocol::CloseReason;
+use ephemeral_core::session::Established;
 use ephemeral_core::store::{Delivery, SessionEnd};
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;
 /// From this size on, a frame is held until the next one was read: then its buffer is freed instead of used again.
 const LARGE_FRAME: usize = 16 * 1024;
-
-/// Frames a minute, and at once, that do nothing: pings, acknowledgements of what is acknowledged, what nobody
-/// understands. Beyond that the session is read more slowly, and nothing else comes of it: 600 a minute, since the frame
-/// that was one too many has been read and is not charged.
-const IDLE_FRAMES_PER_MINUTE: u32 = 300;
-const IDLE_FRAMES_AT_ONCE: u32 = 300;
 
 /// An established session. Ends with its socket and what the peer is to be told, if it is still there.
 pub(super) struct Pump(Option<Box<State>>);
@@ -228,62 +223,6 @@ impl State {
             cx.waker().wake_by_ref();
         }
         Ok(())
-    }
-
-    fn on_text(&mut self, text: &str, wakes: &mut Wakes) -> Result<(), End> {
-        let clocks = self.settings.hub.clocks();
-        let reply = match self.session.on_text(text, &self.settings.rules, &clocks) {
-            Action::Reply(reply) => {
-                self.did_nothing(clocks.steady);
-                Some(reply)
-            }
-            Action::Submit(submission) => {
-                let outcome = self.session_handle.submit(&submission.id, submission.message(), wakes);
-                Some(submission.answer(outcome, &clocks)?)
-            }
-            Action::Acknowledge(acknowledgement) => {
-                let seq = acknowledgement.seq;
-                if seq <= self.acknowledged {
-                    self.did_nothing(clocks.steady);
-                }
-                self.acknowledged = self.acknowledged.max(seq);
-                // There is room in the window.
-                self.collect = true;
-                acknowledgement.answer(self.session_handle.acknowledge(acknowledgement.seq, wakes))?
-            }
-        };
-        let Some(Reply { frame, error }) = reply else { return Ok(()) };
-        if let Some(code) = error {
-            self.refused(code, clocks.steady);
-        }
-        self.queue(Message::text(frame))
-    }
-
-    /// Counts a frame that did nothing. Of too many of them, the next ones wait in the network.
-    fn did_nothing(&mut self, now: Millis) {
-        let rate = Rate::new(IDLE_FRAMES_PER_MINUTE, IDLE_FRAMES_AT_ONCE);
-        if let Err(wait) = rate.take(&mut self.idle_frames, now) {
-            self.unread_until = Some(Instant::now() + Duration::from_millis(wait));
-        }
-    }
-
-    /// What a refusal means for the client: a mistake is a strike. Messages over the rate are not, as long as they can
-    /// have been on their way when the first was refused: as many as the rate allows in a minute.
-    fn refused(&mut self, code: ErrorCode, now: Millis) {
-        match code {
-            ErrorCode::Malformed => self.connection.report(Kind::Malformed),
-            ErrorCode::MailboxFull | ErrorCode::SenderQuota | ErrorCode::StoreFull => {
-                self.connection.report(Kind::Quota)
-            }
-            ErrorCode::RateLimited => {
-                let most = self.settings.rules.messages_per_minute;
-                match Rate::new(most, most).take(&mut self.hasty, now) {
-                    Ok(()) => self.connection.report(Kind::RateLimited),
-                    Err(_) => self.connection.report(Kind::RateIgnored),
-                }
-            }
-            _ => {}
-        }
     }
 
     /// Ends the session where it is blocked.

@@ -2,6 +2,7 @@
 //! circuits that reach it. With [`ephemeral_tor`], the only importer of `arti-*` and `tor-*` on the
 //! server's side.
 
+mod arti_config;
 mod circuit_limiter;
 mod circuits;
 pub mod clients;
@@ -27,7 +28,7 @@ use ephemeral_tor::TorError;
 
 use circuits::Circuits;
 use reachability::Reachability;
-use service::{End, Service};
+use service::{Service, ServiceEnd};
 pub use status::{OnionStatus, Phase, Probe, Reason};
 
 /// The target of every log line of the onion service.
@@ -140,13 +141,13 @@ pub fn address(state_dir: &Path, nickname: &str) -> Result<String, OnionError> {
 /// then.
 #[must_use]
 pub fn limits_memory(table: &toml::Table) -> bool {
-    service::limits_memory(table)
+    arti_config::limits_memory(table)
 }
 
 /// Checks a `[tor]` table without starting anything. The text of the error names the key.
 pub fn validate_tor_table(table: &toml::Table) -> Result<(), String> {
     let settings = Config { tor: table.clone(), ..Config::default() };
-    match service::client_config(&settings, Path::new("/nonexistent")) {
+    match arti_config::client_config(&settings, Path::new("/nonexistent")) {
         Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),
     }
@@ -209,8 +210,8 @@ pub async fn run(
     reachability.begin(Instant::now());
     loop {
         match service.serve(&mut circuits, &mut reachability, &cancel).await {
-            End::Cancelled => break,
-            End::Republish => {
+            ServiceEnd::Cancelled => break,
+            ServiceEnd::Republish => {
                 tracing::debug!(target: LOG, "the service is published again, with new introduction points");
                 reachability.mended(Instant::now());
                 let republished = tokio::select! {
@@ -224,7 +225,7 @@ pub async fn run(
                     continue;
                 }
             }
-            End::Stuck => {}
+            ServiceEnd::Stuck => {}
         }
         // A new client forgets every delay and every grudge that Arti has built up against its
         // guards and directories.

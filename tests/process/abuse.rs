@@ -324,9 +324,14 @@ async fn ten_thousand_mailboxes_filled_to_the_bound_are_bounded_and_expire() {
     let content = "x".repeat(3000);
     siege
         .withstands(async move {
-            let mut socket = login(1, to, 3).await.expect("a session");
             let (mut accepted, mut full) = (0, 0);
+            // One sender has a share of what is free only: it takes many.
+            let mut socket = login(1, to, 20_000).await.expect("a session");
             for number in 0..10_000 {
+                if number > 0 && number % 250 == 0 {
+                    let sender = number / 250;
+                    socket = login(usize::from(sender), to, 20_000 + sender).await.expect("a session");
+                }
                 let message =
                     json!({"id": number.to_string(), "to": fingerprint(number + 10), "content": content, "ttl_s": 20});
                 socket.feed(Message::text(message.to_string())).await.unwrap();
@@ -339,7 +344,7 @@ async fn ten_thousand_mailboxes_filled_to_the_bound_are_bounded_and_expire() {
                     }
                 }
             }
-            assert!(accepted > 5000 && full > 500 && accepted + full == 10_000, "{accepted} accepted, {full} full");
+            assert!(accepted > 2000 && full > 500 && accepted + full == 10_000, "{accepted} accepted, {full} full");
         })
         .await;
     let figures = siege.figures().await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ephemeral::http::Health;
 use ephemeral::transport::Listener;
-use ephemeral_test_support::rig::{self, Answer, HOST, Rig, at, fingerprint};
+use ephemeral_test_support::rig::{self, Answer, HOST, Rig, fingerprint};
 use serde_json::json;
 
 use crate::raw::{Raw, upgrade_request};
@@ -32,7 +32,7 @@ async fn a_healthy_server_says_so() {
     let mut rig = Rig::new();
     let answer = rig.ask("GET", "/health").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
-    assert_eq!(answer.json(), json!({"status": "healthy", "timestamp": at(0), "version": env!("CARGO_PKG_VERSION")}));
+    assert_eq!(answer.json(), json!({"status": "healthy"}), "neither what the clock says nor which version this is");
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,12 +104,7 @@ async fn clients_reach_the_configured_port_and_no_other() {
     let mut stream = connect(&client, &address, 80).await.unwrap();
     assert_eq!(ask(&mut stream, "through six relays").await, "THROUGH SIX RELAYS");
 
-    let refusal = connect(&client, &address, 81).await.unwrap_err();
-    assert!(refusal.contains("EndReason(DONE)"), "{refusal}");
-    assert_eq!(ask(&mut stream, "still there").await, "STILL THERE");
-    for _ in 0..3 {
-        connect(&client, &address, 81).await.unwrap_err();
-    }
+    connect(&client, &address, 81).await.unwrap_err();
     let mut byte = [0];
     let ended = timeout(PATIENCE, stream.read(&mut byte)).await.expect("an end");
     assert!(!matches!(ended, Ok(1..)), "a circuit that tries ports is closed: {ended:?}");

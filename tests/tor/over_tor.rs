@@ -108,8 +108,7 @@ async fn a_c_tor_client_gets_health_and_runs_a_session() {
 
     let health = get_health(&Socks::new(tor.socks).unwrap(), &url).await;
     assert!(health.starts_with("HTTP/1.1 200 OK\r\n"), "{health}");
-    assert!(health.contains(r#"{"status":"healthy","#), "{health}");
-    assert!(!health.contains("pending_messages"), "no figures over the onion: {health}");
+    assert!(health.ends_with(r#"{"status":"healthy"}"#), "no figures, no version and no clock: {health}");
 
     let mut alice = Person::new(1, Arc::new(Socks::new(tor.socks).unwrap()), &url);
     alice.send(alice.fingerprint, "to myself".into());

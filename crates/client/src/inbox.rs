@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use ephemeral_core::protocol::{Fingerprint, WallTime};
+use ephemeral_core::protocol::{Fingerprint, ReceivedMessage, WallTime, is_message_id};
 
 /// The name by which a message is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,6 +15,14 @@ pub struct MessageKey {
     pub from: Fingerprint,
     /// The sender's name for it.
     pub id: String,
+}
+
+impl MessageKey {
+    /// Returns what a message is known by; `None` if no sender could have sent it.
+    pub(crate) fn of(message: &ReceivedMessage) -> Option<Self> {
+        let from = Fingerprint::from_hex(&message.from).ok()?;
+        is_message_id(&message.id).then(|| Self { from, id: message.id.clone() })
+    }
 }
 
 /// What to do with a message that came.

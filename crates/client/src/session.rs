@@ -22,9 +22,7 @@ use super::inbox::{Arrival, Inbox, MessageKey};
 use super::outbox::{Acceptance, Outbox, OutboxError, Outgoing, Rejection};
 use super::{Dial, Identity, ServerUrl};
 use ephemeral_core::backoff::Backoff;
-use ephemeral_core::protocol::{
-    ErrorCode, Fingerprint, ReceiptStatus, ReceivedMessage, ServerEvent, WallTime, encode, is_message_id,
-};
+use ephemeral_core::protocol::{ErrorCode, Fingerprint, ReceiptStatus, ReceivedMessage, ServerEvent, WallTime, encode};
 
 /// What every attempt to connect needs.
 struct Route {
@@ -114,7 +112,7 @@ impl Session {
 
     /// Confirms that the caller has done with this message what it is there for: the server may forget it.
     pub fn ack(&mut self, message: &ReceivedMessage) {
-        if let Some(key) = key(message) {
+        if let Some(key) = MessageKey::of(message) {
             self.inbox.confirm(&key);
             self.acknowledge();
         }
@@ -300,7 +298,7 @@ impl Session {
 
     fn received(&mut self, message: ReceivedMessage) {
         let for_me = Fingerprint::from_hex(&message.to) == Ok(self.route.identity.fingerprint());
-        let Some(key) = key(&message).filter(|_| for_me) else {
+        let Some(key) = MessageKey::of(&message).filter(|_| for_me) else {
             return self.lost(Lost::Protocol("a message with a sender, a recipient or an id that cannot be"));
         };
         let expires_at = WallTime::parse(&message.expires_at).unwrap_or_default();
@@ -310,10 +308,4 @@ impl Session {
             Err(_) => self.lost(Lost::Protocol("more messages than any window allows")),
         }
     }
-}
-
-/// Returns what the message is known by; `None` if no sender could have sent it.
-fn key(message: &ReceivedMessage) -> Option<MessageKey> {
-    let from = Fingerprint::from_hex(&message.from).ok()?;
-    is_message_id(&message.id).then(|| MessageKey { from, id: message.id.clone() })
 }

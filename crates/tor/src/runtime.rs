@@ -32,7 +32,7 @@ pub struct Tasks {
 }
 
 /// What a thread of a client that has ended unwinds with.
-struct Completion;
+struct Unwinding;
 
 /// For threads that are computing, or writing to a disk, when their client ends. They hold nothing that another needs.
 const THREADS_PATIENCE: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ impl Blocking for Tasks {
         self.base.reenter_block_on(async {
             tokio::select! {
                 output = future => output,
-                () = self.ended.cancelled() => std::panic::resume_unwind(Box::new(Completion)),
+                () = self.ended.cancelled() => std::panic::resume_unwind(Box::new(Unwinding)),
             }
         })
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arti_client::{ErrorKind, HasKind as _, TorClientConfig};
+use futures::task::SpawnExt as _;
 use futures::{FutureExt as _, Stream};
 use tor_hsservice::{OnionServiceConfig, RendRequest, RunningOnionService};
 
@@ -18,18 +19,27 @@ use super::{Client, EndOnDrop, Tasks, TorError, causes, system_error};
 /// # Errors
 /// [`TorError`]; [`TorError::InUse`] where the service is published already.
 pub fn launch_service(
-    client: &Client,
+    client: &Arc<Client>,
     config: &TorClientConfig,
     service: OnionServiceConfig,
     state_dir: &Path,
 ) -> Result<(Arc<RunningOnionService>, impl Stream<Item = RendRequest> + use<>, EndOnDrop), TorError> {
     let failed = |error| TorError::from_arti("the onion service does not start", state_dir, error);
-    // The first step of a bootstrap makes the parts that are asked for below. The rest of it is
-    // for whoever waits for the network.
-    if let Some(Err(error)) = client.bootstrap().now_or_never() {
-        return Err(failed(error));
-    }
     let tasks = EndOnDrop(Tasks::new().map_err(TorError::Runtime)?);
+    // The first step of a bootstrap makes the parts that are asked for below, and takes the lock on
+    // the client's state. To give it up half-way would let go of that lock: the rest goes on by
+    // itself, and whoever waits for the network asks again.
+    let owned = Arc::clone(client);
+    let mut bootstrap = Box::pin(async move { owned.bootstrap().await });
+    match bootstrap.as_mut().now_or_never() {
+        Some(Err(error)) => return Err(failed(error)),
+        Some(Ok(())) => {}
+        None => {
+            let rest = async move { drop(bootstrap.await) };
+            let spawned = tasks.0.runtime().spawn(rest);
+            spawned.map_err(|error| TorError::Runtime(std::io::Error::other(error)))?;
+        }
+    }
     let launched = Client::create_onion_service(config, service).map_err(failed)?.launch(
         tasks.0.runtime(),
         client.dirmgr().map_err(failed)?,

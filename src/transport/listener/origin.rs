@@ -12,7 +12,9 @@ pub fn origin(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-    if !scheme.starts_with(|first: char| first.is_ascii_alphabetic()) || !scheme.bytes().all(plain) {
+    // No page comes from a WebSocket.
+    let is_of_a_page = !matches!(scheme.as_str(), "ws" | "wss");
+    if !scheme.starts_with(|first: char| first.is_ascii_alphabetic()) || !scheme.bytes().all(plain) || !is_of_a_page {
         return None;
     }
     let own_port = match scheme.as_str() {

@@ -13,7 +13,7 @@ use tor_hsservice::RunningOnionService;
 use tor_keymgr::KeystoreSelector;
 
 use super::clients::{self, Clients};
-use super::{Config, LOG, OnionError, OnionStatus, service};
+use super::{Config, LOG, OnionError, OnionStatus, arti_config};
 use ephemeral_tor::{Client, DiscoveryKey, TorError};
 
 /// Between two looks at the directory of the clients.
@@ -70,7 +70,7 @@ impl Restriction {
     pub(super) fn config(&self) -> Result<OnionServiceConfig, OnionError> {
         let own = (OWN, &self.own);
         let clients = self.clients.iter().map(|(name, key)| (name.as_str(), key));
-        service::service_config(&self.settings, Some(&mut clients.chain([own])))
+        arti_config::service_config(&self.settings, Some(&mut clients.chain([own])))
     }
 
     pub(super) fn clients(&self) -> usize {

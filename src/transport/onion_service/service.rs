@@ -6,23 +6,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arti_client::TorClientConfig;
-use arti_client::config::onion_service::{OnionServiceConfig, OnionServiceConfigBuilder};
 use futures::Stream;
 use safelog::DisplayRedacted as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tor_hsservice::config::TokenBucketConfig;
-use tor_hsservice::config::restricted_discovery::HsClientNickname;
-use tor_hsservice::{HsNickname, RendRequest, RunningOnionService};
+use tor_hsservice::{RendRequest, RunningOnionService};
 use tor_keymgr::KeystoreSelector;
 
-use super::circuits::{Circuits, hard_stream_bound};
+use super::arti_config::{client_config, service_config};
+use super::circuits::Circuits;
 use super::reachability::{Reachability, Verdict};
 use super::restriction::Restriction;
 use super::watch::{self, Watched};
-use super::{Config, OnionError, PROOF_OF_WORK, Vanguards};
-use ephemeral_tor::{self as tor, Client, DiscoveryKey, EndOnDrop, Keystore, TorError};
+use super::{Config, OnionError};
+use ephemeral_tor::{self as tor, Client, EndOnDrop, Keystore, TorError};
 
 /// For Arti's tasks of a service to end, before it is published again; and between two attempts.
 const LETTING_GO: Duration = Duration::from_secs(10);
@@ -31,7 +28,7 @@ const LETTING_GO_STEP: Duration = Duration::from_millis(50);
 const GIVEN_UP: Duration = Duration::from_secs(1);
 
 /// Why the service has to be seen to.
-pub(super) enum End {
+pub(super) enum ServiceEnd {
     /// It was told to end.
     Cancelled,
     /// The Tor client does not get anywhere: start another.
@@ -148,8 +145,8 @@ impl Service {
         circuits: &mut Circuits,
         reachability: &mut Reachability,
         cancel: &CancellationToken,
-    ) -> End {
-        let Some(Published { running, requests, tasks: _ }) = &mut self.published else { return End::Republish };
+    ) -> ServiceEnd {
+        let Some(Published { running, requests, tasks: _ }) = &mut self.published else { return ServiceEnd::Republish };
         let (running, status) = (&**running, reachability.status());
         let restriction = &mut self.restriction;
         status.send_modify(|status| status.restricted = restriction.as_ref().map(Restriction::clients));
@@ -171,22 +168,22 @@ impl Service {
         tokio::pin!(watch, clients_removed);
         loop {
             tokio::select! {
-                () = cancel.cancelled() => return End::Cancelled,
+                () = cancel.cancelled() => return ServiceEnd::Cancelled,
                 request = circuits.next(requests) => match request {
                     Some(request) => circuits.admit(request),
-                    None if circuits.figures().established() == 0 => return End::Stuck,
+                    None if circuits.figures().established() == 0 => return ServiceEnd::Stuck,
                     None => {
                         // Arti has given the service up. It is not asked for another one without a
                         // pause.
                         tokio::time::sleep(GIVEN_UP).await;
-                        return End::Republish;
+                        return ServiceEnd::Republish;
                     }
                 },
                 verdict = &mut watch => return match verdict {
-                    Verdict::Republish => End::Republish,
-                    Verdict::StartAfresh | Verdict::GoOn => End::Stuck,
+                    Verdict::Republish => ServiceEnd::Republish,
+                    Verdict::StartAfresh | Verdict::GoOn => ServiceEnd::Stuck,
                 },
-                () = &mut clients_removed => return End::Republish,
+                () = &mut clients_removed => return ServiceEnd::Republish,
             }
         }
     }
@@ -233,89 +230,6 @@ fn no_key(state_dir: &Path, error: &(dyn std::error::Error + 'static)) -> TorErr
         path: state_dir.to_path_buf(),
         why: format!("the key of the onion service can be neither read nor made ({error})"),
     })
-}
-
-/// The `[tor]` table with what `[onion]` says about the client.
-pub(super) fn client_config(settings: &Config, state_dir: &Path) -> Result<TorClientConfig, TorError> {
-    let mut table = settings.tor.clone();
-    let vanguards = table.entry("vanguards").or_insert_with(|| toml::Table::new().into());
-    let Some(vanguards) = vanguards.as_table_mut() else {
-        return Err(TorError::Table("tor.vanguards must be a table".into()));
-    };
-    if vanguards.contains_key("mode") {
-        return Err(TorError::Table("tor.vanguards.mode cannot be set: use onion.vanguards".into()));
-    }
-    let mode = match settings.vanguards {
-        Vanguards::Lite => "lite",
-        Vanguards::Full => "full",
-    };
-    vanguards.insert("mode".to_owned(), mode.into());
-    limit_memory(&mut table, settings.memory_bytes)?;
-    tor::config(table, state_dir)
-}
-
-/// Whether a `[tor]` table says itself how much memory Arti's queues may take.
-pub(super) fn limits_memory(table: &toml::Table) -> bool {
-    let memory = table.get("system").and_then(|system| system.get("memory"));
-    memory.is_some_and(|memory| memory.get("max").is_some())
-}
-
-fn limit_memory(table: &mut toml::Table, bytes: usize) -> Result<(), TorError> {
-    if limits_memory(table) {
-        return Ok(());
-    }
-    let mut below = table;
-    for (key, name) in [("system", "tor.system"), ("memory", "tor.system.memory")] {
-        let entry = below.entry(key).or_insert_with(|| toml::Table::new().into());
-        let Some(next) = entry.as_table_mut() else { return Err(TorError::Table(format!("{name} must be a table"))) };
-        below = next;
-    }
-    below.insert("max".to_owned(), i64::try_from(bytes).unwrap_or(i64::MAX).into());
-    Ok(())
-}
-
-/// With `clients`, only these can find the service; there has to be one at least.
-pub(super) fn service_config<'a>(
-    settings: &Config,
-    clients: Option<&mut dyn Iterator<Item = (&'a str, &'a DiscoveryKey)>>,
-) -> Result<OnionServiceConfig, OnionError> {
-    let nickname = HsNickname::new(settings.nickname.clone())
-        .map_err(|e| OnionError::Setting { key: "nickname", why: e.to_string() })?;
-    if settings.proof_of_work && !PROOF_OF_WORK {
-        let why = "this program was built without it: build it with `--features pow`".into();
-        return Err(OnionError::Setting { key: "proof_of_work", why });
-    }
-    let mut builder = OnionServiceConfigBuilder::default();
-    builder
-        .nickname(nickname)
-        .num_intro_points(settings.introduction_points)
-        .rate_limit_at_intro(Some(TokenBucketConfig::new(settings.introduction_rate, settings.introduction_burst)))
-        .max_concurrent_streams_per_circuit(hard_stream_bound(settings.streams_per_circuit))
-        .enable_pow(settings.proof_of_work)
-        .pow_rend_queue_depth(queue_depth(settings.circuits_per_second))
-        // It would need memory that is both writable and executable, which a hardened system
-        // forbids.
-        .disable_pow_compilation(true);
-    if let Some(clients) = clients {
-        let restricted = builder.restricted_discovery();
-        restricted.enabled(true);
-        for (name, key) in clients {
-            let name: HsClientNickname = name
-                .parse()
-                .map_err(|_| OnionError::Setting { key: "restricted", why: "a client's name is refused".into() })?;
-            restricted.static_keys().access().push((name, key.arti().clone()));
-        }
-    }
-    builder.build().map_err(|error| {
-        let key = if error.to_string().contains("rate_limit") { "introduction_rate" } else { "introduction_points" };
-        OnionError::Setting { key, why: error.to_string() }
-    })
-}
-
-/// Requests that wait for their turn, with proof of work: as many as can be taken on while their
-/// clients are patient. Each takes some 4 KiB.
-fn queue_depth(circuits_per_second: u32) -> usize {
-    usize::try_from(circuits_per_second).unwrap_or(usize::MAX).saturating_mul(20).clamp(64, 8192)
 }
 
 #[cfg(test)]

@@ -43,10 +43,11 @@ impl Store {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Whether there is something that has expired and is not erased yet.
+    /// Whether there may be something that has expired and is not erased yet.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.due.first().is_some_and(|(at, due)| *at <= self.latest && matches!(due, Due::Record(_)))
+        // Whatever is due first: an account that is to be forgotten may stand before a message.
+        self.due.first().is_some_and(|(at, _)| *at <= self.latest)
     }
 
     /// Takes a message that waits out of its mailbox. Pushes its recipient if that may be sent another one now. Returns

@@ -1,5 +1,7 @@
 //! The address, and settings that Arti does not take.
 
+use super::super::arti_config::{limit_memory, queue_depth};
+use super::super::{PROOF_OF_WORK, Vanguards};
 use super::*;
 use crate::transport::onion_service;
 
