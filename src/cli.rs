@@ -61,15 +61,15 @@ enum Command {
     #[command(after_help = "Example:\n  ephemeral-server address --state-dir /var/lib/ephemeral-server")]
     Address,
     /// Say who can find a restricted service, by their discovery keys, offline or while it runs
-    #[command(subcommand, after_help = CLIENTS_EXAMPLES)]
+    #[command(subcommand, after_help = clients::EXAMPLES)]
     Clients(clients::Command),
     /// What the running server says of itself: reachable or not, who is there, what waits, what happened
-    #[command(after_help = STATUS_EXAMPLES)]
+    #[command(after_help = status::EXAMPLES)]
     Status(status::Status),
     #[command(flatten)]
     Ask(ask::Command),
     /// Back up, restore, move or exchange the key of the onion service, offline
-    #[command(subcommand, after_help = KEYS_EXAMPLES)]
+    #[command(subcommand, after_help = keys::EXAMPLES)]
     Keys(keys::Command),
     /// Erase at once everything that waits, and with --keys the identity, too
     #[command(after_help = panic::EXAMPLES)]
@@ -79,23 +79,6 @@ enum Command {
     Doctor(doctor::Doctor),
 }
 
-const STATUS_EXAMPLES: &str = "Examples:
-  ephemeral-server status
-  ephemeral-server status --watch
-  ephemeral-server status --json
-  ephemeral-server status blocks
-
-Exit code 3: the server runs, and clients cannot connect (yet). On a terminal, `status` without an option is a check-in
-for the dead-man switch; nothing else here is.";
-
-const CLIENTS_EXAMPLES: &str = "Example:
-  ephemeral-server clients add alice descriptor:x25519:ZAALVFJ7RR25HHMT5SVLBEY7ADA7WYJMAIXA2KKQHVBRTBZ6ST4A
-  ephemeral-server clients list
-  ephemeral-server clients remove alice
-
-With restricted = true in [onion], nobody else can find the service, even who knows its address. That keeps strangers
-and their floods away; it is not what decides who may write to whom.";
-
 const RUN_EXAMPLES: &str = "Examples:
   ephemeral-server
   ephemeral-server --state-dir state --clearnet
@@ -103,14 +86,6 @@ const RUN_EXAMPLES: &str = "Examples:
   ephemeral-server run --config /etc/ephemeral-server.toml
 
 Flags win over the environment, which wins over the file. Exit code 78: a setting that cannot be used.";
-
-const KEYS_EXAMPLES: &str = "Examples:
-  ephemeral-server keys backup onion.age
-  ephemeral-server keys restore onion.age
-  ephemeral-server keys import /var/lib/tor/service
-
-Whoever has the key is the service. Each command prints the address; where the key is changed, the server must not be
-running.";
 
 /// Returns the definition of the command line, from which the manual is made.
 #[must_use]

@@ -10,6 +10,15 @@ use super::{complain, failure, print};
 use crate::transport::onion_service::clients;
 use ephemeral_tor::DiscoveryKey;
 
+/// What the help shows.
+pub(super) const EXAMPLES: &str = "Example:
+  ephemeral-server clients add alice descriptor:x25519:ZAALVFJ7RR25HHMT5SVLBEY7ADA7WYJMAIXA2KKQHVBRTBZ6ST4A
+  ephemeral-server clients list
+  ephemeral-server clients remove alice
+
+With restricted = true in [onion], nobody else can find the service, even who knows its address. That keeps strangers
+and their floods away; it is not what decides who may write to whom.";
+
 const ADD_HELP: &str = "\
 Example:
   ephemeral-server clients add alice descriptor:x25519:ZAALVFJ7RR25HHMT5SVLBEY7ADA7WYJMAIXA2KKQHVBRTBZ6ST4A

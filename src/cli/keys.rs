@@ -20,6 +20,15 @@ use backup::BackupError;
 use ephemeral_tor::private_file::{self, FileError};
 use ephemeral_tor::{Keystore, KeystoreError, MovedError, ServiceKey, ServiceKeyError};
 
+/// What the help shows.
+pub(super) const EXAMPLES: &str = "Examples:
+  ephemeral-server keys backup onion.age
+  ephemeral-server keys restore onion.age
+  ephemeral-server keys import /var/lib/tor/service
+
+Whoever has the key is the service. Each command prints the address; where the key is changed, the server must not be
+running.";
+
 /// What the key of a service is called in a directory of C tor's.
 const C_TOR_FILE: &str = "hs_ed25519_secret_key";
 

@@ -17,6 +17,16 @@ use crate::admin::client::{AdminClientError, ask};
 use crate::admin::routes::{BlocksRequest, CheckInRequest, StatsRequest};
 use crate::http::Health;
 
+/// What the help shows.
+pub(super) const EXAMPLES: &str = "Examples:
+  ephemeral-server status
+  ephemeral-server status --watch
+  ephemeral-server status --json
+  ephemeral-server status blocks
+
+Exit code 3: the server runs, and clients cannot connect (yet). On a terminal, `status` without an option is a check-in
+for the dead-man switch; nothing else here is.";
+
 /// Between two looks of `--watch`.
 const LOOK: Duration = Duration::from_secs(1);
 

@@ -25,7 +25,7 @@ pub(super) struct Listening {
 }
 
 /// What the onion service says of itself, and to whom.
-pub(super) struct Watched {
+pub(super) struct OnionReports {
     pub(super) status: watch::Sender<OnionStatus>,
     pub(super) circuits: Arc<CircuitStats>,
     pub(super) health: watch::Sender<Health>,
@@ -39,7 +39,7 @@ impl Listening {
     pub(super) async fn open(
         config: &Config,
         incoming: mpsc::Sender<Incoming>,
-        watched: Watched,
+        watched: OnionReports,
         plane: &Arc<Plane>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
@@ -81,7 +81,7 @@ impl Listening {
             announce::start(listens, None);
             return Ok(Self { tasks, clearnet: control });
         };
-        let Watched { status, circuits, health } = watched;
+        let OnionReports { status, circuits, health } = watched;
         let shown = watch::Sender::new(status.borrow().clone());
         announce::start(listens, Some((settings.port, shown.subscribe())));
         tasks.spawn(report(status.subscribe(), health, shown, stop.clone()));

@@ -126,6 +126,7 @@ async fn logins_over_tls_succeed_under_a_flood_of_one_peer_and_of_many() {
     assert!(one.made() > 1000 && many.made() > 500, "that was no flood");
 }
 
+#[allow(clippy::print_stderr, reason = "the figure is worth reading")]
 #[tokio::test(flavor = "multi_thread")]
 async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through() {
     /// Sessions that send half a message, and how many of them an address has.

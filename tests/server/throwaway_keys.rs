@@ -79,7 +79,7 @@ fn talk(hub: &Arc<Hub>) {
             submit(from, &round.to_string(), person(whom), "hello").unwrap();
             let frames = collect(hub, to);
             let frames = frames.iter().map(|frame| serde_json::from_str::<Value>(frame).unwrap());
-            let seq = frames.filter_map(|frame| frame["seq"].as_u64()).last().expect("the message");
+            let seq = frames.filter_map(|frame| frame["seq"].as_u64()).next_back().expect("the message");
             to.acknowledge(seq, &mut Wakes::default()).unwrap();
         }
     }

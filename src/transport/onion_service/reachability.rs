@@ -49,7 +49,7 @@ const FAILURES: u32 = 2;
 
 /// What is to be done after a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Course {
     /// Nothing.
     GoOn,
     /// Publish the service again. No circuit ends.
@@ -196,18 +196,18 @@ impl Reachability {
     }
 
     /// Returns what to do now. `serves`: a circuit carries a session, whose peer was heard lately.
-    pub(super) fn verdict(&self, now: Instant, serves: bool) -> Verdict {
-        let Some(since) = self.failing_since.filter(|_| self.failures >= FAILURES) else { return Verdict::GoOn };
+    pub(super) fn verdict(&self, now: Instant, serves: bool) -> Course {
+        let Some(since) = self.failing_since.filter(|_| self.failures >= FAILURES) else { return Course::GoOn };
         let fruitless = now.saturating_duration_since(since.max(self.incarnation));
         if !serves {
             // What was published again a moment ago has its chance, too.
             let fruitless =
                 self.mended.map_or(fruitless, |mended| fruitless.min(now.saturating_duration_since(mended)));
-            return if fruitless >= GIVE_UP / self.haste { Verdict::StartAfresh } else { Verdict::GoOn };
+            return if fruitless >= GIVE_UP / self.haste { Course::StartAfresh } else { Course::GoOn };
         }
         let pause = MEND.saturating_mul(1 << self.mendings.min(10)).min(LAST_MEND) / self.haste;
         let rested = self.mended.is_none_or(|mended| now.saturating_duration_since(mended) >= pause);
-        if fruitless >= MEND / self.haste && rested { Verdict::Republish } else { Verdict::GoOn }
+        if fruitless >= MEND / self.haste && rested { Course::Republish } else { Course::GoOn }
     }
 
     /// Returns how long to wait before the next look.

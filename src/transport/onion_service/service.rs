@@ -15,7 +15,7 @@ use tor_keymgr::KeystoreSelector;
 
 use super::arti_config::{client_config, service_config};
 use super::circuits::Circuits;
-use super::reachability::{Reachability, Verdict};
+use super::reachability::{Course, Reachability};
 use super::restriction::Restriction;
 use super::watch::{self, Watched};
 use super::{Config, OnionError};
@@ -180,8 +180,8 @@ impl Service {
                     }
                 },
                 verdict = &mut watch => return match verdict {
-                    Verdict::Republish => ServiceEnd::Republish,
-                    Verdict::StartAfresh | Verdict::GoOn => ServiceEnd::Stuck,
+                    Course::Republish => ServiceEnd::Republish,
+                    Course::StartAfresh | Course::GoOn => ServiceEnd::Stuck,
                 },
                 () = &mut clients_removed => return ServiceEnd::Republish,
             }

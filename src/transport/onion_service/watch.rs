@@ -12,7 +12,7 @@ use tor_hsservice::RunningOnionService;
 use tor_hsservice::status::{OnionServiceStatusStream, State};
 
 use super::probe::probe;
-use super::reachability::{Reachability, Verdict};
+use super::reachability::{Course, Reachability};
 use super::sleep::sleep_until;
 use super::{LOG, Probe, Reason};
 use crate::clock::Clock;
@@ -42,28 +42,28 @@ pub(super) struct Watched<'service> {
     pub(super) circuits: Arc<CircuitStats>,
 }
 
-/// Watches until something has to be done: [`Verdict::Republish`] or [`Verdict::StartAfresh`].
-pub(super) async fn watch(watched: Watched<'_>, reachability: &mut Reachability) -> Verdict {
+/// Watches until something has to be done: [`Course::Republish`] or [`Course::StartAfresh`].
+pub(super) async fn watch(watched: Watched<'_>, reachability: &mut Reachability) -> Course {
     reachability.heartbeat(Instant::now());
     if !bootstrap(watched.client, reachability).await {
         reachability.failed(reason(watched.client), Instant::now());
         if watched.circuits.established() == 0 {
-            return Verdict::StartAfresh;
+            return Course::StartAfresh;
         }
         // Its circuits live, and are not to be ended.
         reachability.heartbeat(Instant::now());
         sleep_until(Instant::now() + reachability.retry()).await;
-        return Verdict::Republish;
+        return Course::Republish;
     }
     let mut evidence = Evidence { circuits: Arc::clone(&watched.circuits), seen: watched.circuits.evidence() };
     let events = watched.running.status_events();
-    let mut pause = Pause { events, state: State::Bootstrapping, changed: false };
+    let mut pause = Pause { events, state: State::Bootstrapping, changed: false, published: false };
     pause.until(Instant::now() + UNPUBLISHED, PUBLISHED, reachability, &evidence).await;
     loop {
         watched.look(&mut pause, &mut evidence, reachability).await;
         let now = Instant::now();
         let verdict = reachability.verdict(now, watched.circuits.established() > 0);
-        if verdict != Verdict::GoOn {
+        if verdict != Course::GoOn {
             return verdict;
         }
         let due = now + reachability.retry();
@@ -80,10 +80,13 @@ impl Watched<'_> {
             return reachability.succeeded(start);
         }
         if !self.self_probe {
-            // Arti's word is all there is. It believes what its parts report, and does not try.
-            return match pause.state {
-                State::Running | State::DegradedReachable => reachability.succeeded(start),
-                _ => reachability.failed(reason(self.client), start),
+            // Arti's word is all there is, of which "unreachable" says little: it holds for a service that is published
+            // at enough places, but not at every one.
+            let status = self.client.bootstrap_status();
+            let works = !matches!(pause.state, State::Recovering | State::Broken | State::Shutdown);
+            return match trouble(&status) {
+                None if works && pause.published => reachability.succeeded(start),
+                trouble => reachability.failed(trouble.unwrap_or(Reason::Unreachable), start),
             };
         }
         let answered =
@@ -173,6 +176,8 @@ struct Pause {
     state: State,
     /// Whether it changed while the own address was being connected to.
     changed: bool,
+    /// Whether the service has been published.
+    published: bool,
 }
 
 impl Pause {
@@ -223,6 +228,7 @@ impl Pause {
         let changed = state != self.state;
         let uploaded = matches!(state, State::Running | State::DegradedReachable | State::DegradedUnreachable);
         let published = uploaded && self.state == State::Bootstrapping;
+        self.published |= published;
         reachability.heard(word(state), published.then(|| Clock::System.now()));
         self.state = state;
         changed && !matches!(state, State::Bootstrapping | State::Shutdown)

@@ -1,6 +1,8 @@
 //! A store and a model of it: the list of all messages that are remembered, and what each session was sent.
 
 mod ends;
+mod facts;
+mod operations;
 mod room;
 mod written_down;
 
@@ -16,6 +18,9 @@ use ephemeral_core::store::{
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
+use facts::{Kept, Session};
+pub(crate) use operations::{Ack, Op};
+
 /// Fingerprints there are.
 pub(crate) const PEOPLE: u8 = 3;
 const START: Millis = Millis(1_767_355_200_000);
@@ -24,108 +29,7 @@ const EPOCH: [u8; 16] = [7; 16];
 /// The longest that somebody may be remembered for after the last session: until this rate is unused again.
 const MEMORY_MS: u64 = 180_000;
 
-/// What can happen to a store.
-#[derive(Debug, Clone)]
-pub(crate) enum Op {
-    /// Begins a session; if there is one, it is taken over.
-    Attach {
-        who: u8,
-        receipts: bool,
-    },
-    Detach {
-        who: u8,
-    },
-    Send {
-        from: u8,
-        to: u8,
-        id: u8,
-        padding: u8,
-        ttl_s: u8,
-    },
-    Deliver {
-        who: u8,
-        window: u8,
-        times: u8,
-    },
-    Acknowledge {
-        who: u8,
-        ack: Ack,
-    },
-    TakeRate {
-        who: u8,
-    },
-    Pass {
-        seconds: u16,
-    },
-    SetBack {
-        seconds: u16,
-    },
-    Expire,
-    /// The process is killed, and another one goes on with what was written down. A store on the heap goes on.
-    Restart,
-}
-
-/// What is acknowledged.
-#[derive(Debug, Clone)]
-pub(crate) enum Ack {
-    /// One that this session was sent, again perhaps.
-    Sent(u8),
-    /// The number before that of one that this session was sent.
-    JustBefore(u8),
-    /// The last that any session acknowledged.
-    Earlier,
-    /// Beyond everything that could be acknowledged.
-    TooHigh(u8),
-    Zero,
-}
-
 type Check = Result<(), TestCaseError>;
-
-/// An accepted message whose id is remembered.
-struct Kept {
-    number: u32,
-    from: u8,
-    to: u8,
-    id: String,
-    content: String,
-    accepted_at: Millis,
-    expires_at: Millis,
-    seq: Option<u64>,
-    waits: bool,
-    /// Its recipient took it and declines receipts.
-    taken: bool,
-    /// Whether it is known who it was for: after a restart only of what waits.
-    to_is_known: bool,
-}
-
-impl Kept {
-    /// Whether it counts against the bounds of its mailbox and of its sender.
-    fn counts(&self) -> bool {
-        self.waits || self.taken
-    }
-}
-
-struct Session {
-    account: AccountId,
-    receipts: bool,
-    /// Messages with lower numbers had waited.
-    began_at: u32,
-    /// Messages with lower numbers had waited for the recipient to come online: it has been since, in other sessions too.
-    online_since: u32,
-    caught_up: bool,
-    /// Numbers and sequence numbers of all that it was sent.
-    sent: Vec<(u32, u64)>,
-}
-
-impl Session {
-    fn was_sent(&self, message: &Kept) -> bool {
-        self.sent.iter().any(|(number, _)| *number == message.number)
-    }
-
-    fn highest(&self) -> u64 {
-        self.sent.last().map_or(0, |(_, seq)| *seq)
-    }
-}
 
 pub(crate) struct Model {
     store: Store,

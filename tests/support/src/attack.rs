@@ -157,6 +157,7 @@ impl Logins {
 
     /// Asserts what is promised: 95 % at the first try, and all at the third.
     #[track_caller]
+    #[allow(clippy::print_stderr, reason = "the figure is worth reading")]
     pub fn assert_promised(&self, attack: &str) {
         eprintln!("{attack}: {} of {} logins at the first try, {} at the third", self.first, self.clients, self.third);
         assert!(self.first * 100 >= self.clients * 95 && self.third == self.clients, "{attack}: {self:?}");

@@ -22,8 +22,6 @@ use crate::profile::Profile;
 /// The most invites at a time. Each has a mailbox of its own, its door.
 pub const MAX_DOORS: usize = 16;
 const MAX_LIFE: u64 = 365 * DAY;
-const MAX_REQUESTS: usize = 64;
-const REQUESTS_AN_HOUR: usize = 8;
 const REQUEST_LIFE: u64 = 14 * DAY;
 /// How long after its end an invite is still honoured: clocks differ.
 const GRACE: u64 = DAY;
@@ -223,40 +221,6 @@ impl Core {
         let card = Card::from_bytes(payload.card.as_deref()?, &self.state.profile.authority).ok()?;
         let text = matches!(payload.content, None | Some(Content::Text(_)));
         (valid && card.root && text).then_some(Opening { session: made.session, payload, hello, number })
-    }
-
-    /// Accepts a first message, or keeps it for the user. Returns whether it is to be remembered.
-    fn admit_or_ask(&mut self, at: usize, opening: Opening, peer: Key) -> bool {
-        let door = &mut self.state.doors[at];
-        let clock = &self.state.profile.clock;
-        if clock.wall > door.not_after + GRACE {
-            return false;
-        }
-        let known = self.state.links.iter().any(|link| link.kind == Kind::Contact && link.peer == peer);
-        if door.one_time || known {
-            self.admit_opening(at, opening, peer);
-            return true;
-        }
-        door.recent.retain(|came| clock.elapsed < came + HOUR);
-        if door.requests.len() >= MAX_REQUESTS || door.recent.len() >= REQUESTS_AN_HOUR {
-            // Not even remembered, so that its repetition counts.
-            return false;
-        }
-        door.recent.push(clock.elapsed);
-        if let Some(prekey) = &mut door.prekey {
-            prekey.remember_session(opening.session.session_id());
-        }
-        let text = match &opening.payload.content {
-            Some(Content::Text(text)) => Some(text.clone()),
-            _ => None,
-        };
-        let profile = opening.payload.profile.clone();
-        let payload = opening.payload.to_bytes().to_vec();
-        let Opening { session, number, .. } = opening;
-        door.requests.push(Request { olm: Olm(session), payload, peer, number, came: clock.age });
-        let invite = door.id;
-        self.state.profile.tell(Event::Request { invite, identity: peer, profile, text });
-        true
     }
 
     fn admit_opening(&mut self, at: usize, opening: Opening, peer: Key) {

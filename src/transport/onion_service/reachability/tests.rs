@@ -80,13 +80,13 @@ async fn a_tor_client_that_serves_nobody_is_given_up_after_a_while_without_succe
     reachability.begin(now);
     reachability.failed(Reason::Unreachable, now);
     reachability.failed(Reason::Unreachable, now);
-    assert_eq!(reachability.verdict(now + GIVE_UP - SECOND, false), Verdict::GoOn);
-    assert_eq!(reachability.verdict(now + GIVE_UP, false), Verdict::StartAfresh);
+    assert_eq!(reachability.verdict(now + GIVE_UP - SECOND, false), Course::GoOn);
+    assert_eq!(reachability.verdict(now + GIVE_UP, false), Course::StartAfresh);
 
     reachability.begin(now + GIVE_UP);
-    assert_eq!(reachability.verdict(now + GIVE_UP + SECOND, false), Verdict::GoOn, "a new one has its own chance");
+    assert_eq!(reachability.verdict(now + GIVE_UP + SECOND, false), Course::GoOn, "a new one has its own chance");
     reachability.succeeded(now + GIVE_UP);
-    assert_eq!(reachability.verdict(now + GIVE_UP * 9, false), Verdict::GoOn, "nothing has failed since");
+    assert_eq!(reachability.verdict(now + GIVE_UP * 9, false), Course::GoOn, "nothing has failed since");
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn one_failure_after_hours_of_calm_ends_nothing() {
     let later = now + CALM * 5;
     reachability.failed(Reason::Unreachable, later);
     reachability.failed(Reason::Unreachable, later + FIRST_RETRY);
-    assert_eq!(reachability.verdict(later + FIRST_RETRY, false), Verdict::GoOn);
+    assert_eq!(reachability.verdict(later + FIRST_RETRY, false), Course::GoOn);
 }
 
 #[tokio::test]
@@ -108,12 +108,12 @@ async fn a_tor_client_whose_circuits_carry_a_session_is_never_ended_but_the_serv
     while passed < Duration::from_secs(24 * 3600) {
         reachability.failed(Reason::Unreachable, now + passed);
         match reachability.verdict(now + passed, true) {
-            Verdict::GoOn => {}
-            Verdict::Republish => {
+            Course::GoOn => {}
+            Course::Republish => {
                 published.push(passed);
                 reachability.mended(now + passed);
             }
-            Verdict::StartAfresh => panic!("after {passed:?} a session was ended for others"),
+            Course::StartAfresh => panic!("after {passed:?} a session was ended for others"),
         }
         passed += LAST_RETRY;
     }
@@ -122,7 +122,7 @@ async fn a_tor_client_whose_circuits_carry_a_session_is_never_ended_but_the_serv
     let pauses: Vec<_> = published.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(pauses.iter().all(|pause| (MEND..=LAST_MEND + LAST_RETRY).contains(pause)), "{pauses:?}");
     reachability.succeeded(now + passed);
-    assert_eq!(reachability.verdict(now + passed, true), Verdict::GoOn);
+    assert_eq!(reachability.verdict(now + passed, true), Course::GoOn);
 }
 
 #[tokio::test]

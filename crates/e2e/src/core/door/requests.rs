@@ -9,7 +9,44 @@ use crate::effect::InviteId;
 use crate::link::receive::Opening;
 use crate::payload::Payload;
 
+const MAX_REQUESTS: usize = 64;
+const REQUESTS_AN_HOUR: usize = 8;
+
 impl Core {
+    /// Accepts a first message, or keeps it for the user. Returns whether it is to be remembered.
+    pub(super) fn admit_or_ask(&mut self, at: usize, opening: Opening, peer: Key) -> bool {
+        let door = &mut self.state.doors[at];
+        let clock = &self.state.profile.clock;
+        if clock.wall > door.not_after + GRACE {
+            return false;
+        }
+        let known = self.state.links.iter().any(|link| link.kind == Kind::Contact && link.peer == peer);
+        if door.one_time || known {
+            self.admit_opening(at, opening, peer);
+            return true;
+        }
+        door.recent.retain(|came| clock.elapsed < came + HOUR);
+        if door.requests.len() >= MAX_REQUESTS || door.recent.len() >= REQUESTS_AN_HOUR {
+            // Not even remembered, so that its repetition counts.
+            return false;
+        }
+        door.recent.push(clock.elapsed);
+        if let Some(prekey) = &mut door.prekey {
+            prekey.remember_session(opening.session.session_id());
+        }
+        let text = match &opening.payload.content {
+            Some(Content::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let profile = opening.payload.profile.clone();
+        let payload = opening.payload.to_bytes().to_vec();
+        let Opening { session, number, .. } = opening;
+        door.requests.push(Request { olm: Olm(session), payload, peer, number, came: clock.age });
+        let invite = door.id;
+        self.state.profile.tell(Event::Request { invite, identity: peer, profile, text });
+        true
+    }
+
     /// Says yes to somebody who answered a reusable invite. `name`: what the contact is called, at most 64 bytes.
     pub fn admit(&mut self, invite: InviteId, identity: &Key, name: &str, wall_ms: u64) -> Result<(), CoreError> {
         self.running(wall_ms)?;

@@ -1,0 +1,57 @@
+//! Gives every accepted connection a task.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::HandshakeSlots;
+use crate::conn::{self, Server};
+use crate::transport::Incoming;
+
+/// Gives each connection a task, with the server as it is then, and returns when the last one has ended after `stop`.
+/// `local`: the slots of those that come over this machine's own socket.
+pub(super) async fn serve(
+    servers: watch::Receiver<Arc<Server>>,
+    mut accepted: mpsc::Receiver<Incoming>,
+    local: Option<Arc<HandshakeSlots>>,
+    stop: CancellationToken,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            incoming = accepted.recv() => {
+                let Some(mut incoming) = incoming else { break };
+                if stop.is_cancelled() {
+                    continue;
+                }
+                let server = Arc::clone(&servers.borrow());
+                if let Some(local) = &local {
+                    incoming.admitted = server.admission.admit_local(local.take_local());
+                }
+                connections.spawn(conn::serve(server, incoming));
+            }
+            Some(ended) = connections.join_next() => note(&ended),
+        }
+    }
+    while let Some(ended) = connections.join_next().await {
+        note(&ended);
+    }
+}
+
+/// A panic is a bug, and it took one connection with it. Where it happened, the panic hook has logged.
+fn note(ended: &Result<(), tokio::task::JoinError>) {
+    if ended.as_ref().is_err_and(tokio::task::JoinError::is_panic) {
+        tracing::error!("a connection was ended by a bug in this program; the others go on");
+    }
+}
+
+/// A task that ends with its owner.
+pub(super) struct AbortOnDrop(pub(super) tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
