@@ -6,7 +6,7 @@
 //!
 //! # What is in it
 //!
-//! Blocks of 128 bytes, the first of them the [header](layout). A message is a *head*, and as many further blocks, any
+//! Blocks of 128 bytes, the first of them the header (`layout`). A message is a *head*, and as many further blocks, any
 //! that are free, as its body needs: space is used again whatever the sizes were, and the file never needs more blocks
 //! than were in use at once. The store counts them in its `total_bytes`, as [`Journal::cost`] says. Memory is taken and
 //! given back 64 KiB at a time.

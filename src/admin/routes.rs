@@ -1,7 +1,7 @@
 //! Every request of the admin socket: its type, its answer, and what answers it.
 //!
 //! The daemon reads a request and writes its answer as the same types with which a command writes and reads them. A new
-//! request is a type with an [`Ask`] and a row of [`ROUTES`]; the command that sends it stands in `cli`.
+//! request is a type with an [`Ask`] and a row of `ROUTES`; the command that sends it stands in `cli`.
 
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{Core, CoreError};
 use crate::bytes::{Key, Secret, text};
 use crate::card::{Card, CardKeys};
-use crate::clock::{DAY, HOUR, MINUTE};
+use crate::clock::{DAY, MINUTE};
 use crate::effect::{Event, InviteId, LinkId};
 use crate::envelope::{Opened, open};
 use crate::identity::Prekey;

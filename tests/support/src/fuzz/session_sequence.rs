@@ -7,7 +7,7 @@
 //! | line | what |
 //! | --- | --- |
 //! | `j1w` | client 1 joins, with window `w`; `W` (a capital): without receipts |
-//! | `s12a5text` | client 1 sends client 2 (4: somebody who never comes) the message `a`, kept as [`TTL_S`] says |
+//! | `s12a5text` | client 1 sends client 2 (4: somebody who never comes) the message `a`, kept as `TTL_S` says |
 //! | `s12A5text` | the same; but if it knows that `a` is kept, it sends that once more, as it was |
 //! | `a10` | client 1 acknowledges its session's message 0 (one that it was never sent, if there are none) |
 //! | `r1text` | client 1 sends this text |
@@ -15,7 +15,7 @@
 //! | `x1text` | somebody connects as client 1, and says this instead of a signature |
 //! | `d1` | client 1 is gone; `d1c`: with a close |
 //! | `q1` | client 1 stops reading, or begins again |
-//! | `p3` | time passes, as [`SECONDS`] says |
+//! | `p3` | time passes, as `SECONDS` says |
 //! | `e` | the server shuts down |
 
 mod client;

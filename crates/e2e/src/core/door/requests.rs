@@ -3,11 +3,14 @@
 use zeroize::Zeroizing;
 
 use super::super::{Core, CoreError};
-use super::Request;
+use super::{GRACE, Request};
 use crate::bytes::Key;
-use crate::effect::InviteId;
+use crate::clock::HOUR;
+use crate::effect::{Event, InviteId};
+use crate::link::Kind;
 use crate::link::receive::Opening;
-use crate::payload::Payload;
+use crate::link::sessions::Olm;
+use crate::payload::{Content, Payload};
 
 const MAX_REQUESTS: usize = 64;
 const REQUESTS_AN_HOUR: usize = 8;
