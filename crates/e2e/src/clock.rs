@@ -65,6 +65,13 @@ impl Clock {
         }
     }
 
+    /// Returns what `age` will be when all that it is owed has been added. What comes now is dated so: the time of an
+    /// absence that ends only now is not its age.
+    pub(crate) fn settled_age(&self) -> u64 {
+        let agreed = self.agreed.map_or(0, |(agreed, _)| agreed);
+        self.age.saturating_add(self.owed).saturating_add(agreed)
+    }
+
     /// Takes note of a server's time, and tells whether it agrees with the clock to an hour.
     pub(crate) fn compare(&mut self, server: u64) -> bool {
         if server.abs_diff(self.wall) <= HOUR {

@@ -80,7 +80,7 @@ impl Mailbox {
 
     /// Remembers an envelope that opened. Others are not remembered: a flood of them would push these out.
     pub(crate) fn remember(&mut self, digest: Digest, clock: &Clock) {
-        self.digests.push_back((digest, clock.age));
+        self.digests.push_back((digest, clock.settled_age()));
         if self.digests.len() > MAX_DIGESTS {
             self.digests.pop_front();
         }

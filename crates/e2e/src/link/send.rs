@@ -229,7 +229,7 @@ impl Link {
             return None;
         }
         let at = u32::try_from(profile.clock.wall / MINUTE).unwrap_or(u32::MAX);
-        Some(self.outbox.push(content, burn_s, at, profile.clock.age))
+        Some(self.outbox.push(content, burn_s, at, profile.clock.settled_age()))
     }
 
     /// Says goodbye and deletes what waits. The link itself goes 8 days later.

@@ -44,7 +44,7 @@ impl Core {
         let profile = opening.payload.profile.clone();
         let payload = opening.payload.to_bytes().to_vec();
         let Opening { session, number, .. } = opening;
-        door.requests.push(Request { olm: Olm(session), payload, peer, number, came: clock.age });
+        door.requests.push(Request { olm: Olm(session), payload, peer, number, came: clock.settled_age() });
         let invite = door.id;
         self.state.profile.tell(Event::Request { invite, identity: peer, profile, text });
         true

@@ -264,7 +264,7 @@ impl Group {
             return behind;
         }
         if content.text.is_some() {
-            self.hold(id, content.clone(), at, profile.clock.age);
+            self.hold(id, content.clone(), at, profile.clock.settled_age());
             if update {
                 // Whoever gets this sees that we are behind.
                 self.updated.insert(id, elapsed);
