@@ -153,14 +153,11 @@ fn keys_are_derived_as_they_were_frozen() {
     assert_eq!(number.words().map(u64::from).to_vec(), words);
 }
 
-/// `E2E_PYTHON` names an interpreter that has `cryptography` with ML-KEM; without one that has, nothing is checked.
+/// `E2E_PYTHON` names an interpreter that has `cryptography` with ML-KEM, if `python3` has not.
 #[test]
+#[ignore = "needs PyPI's cryptography 46 or later, with OpenSSL 3.5"]
 fn a_reader_in_python_agrees_and_seals_what_opens_here() {
     let python = std::env::var("E2E_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let able = Command::new(&python).args(["-c", "import cryptography.hazmat.primitives.asymmetric.mlkem"]).output();
-    if !able.is_ok_and(|output| output.status.success()) {
-        return;
-    }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reader.py");
     let output = Command::new(&python).arg(script).arg(folder()).arg("seal").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
