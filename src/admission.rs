@@ -183,6 +183,12 @@ impl Admission {
         })
     }
 
+    /// Returns how `who` is called today.
+    #[must_use]
+    pub fn pseudonym(&self, who: &Subject<'_>) -> Pseudonym {
+        self.events.pseudonym(self.hub.now(), who)
+    }
+
     /// Forgets what need not be remembered. Call it about once a minute.
     pub fn settle(&self) {
         let now = self.hub.now();

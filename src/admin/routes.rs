@@ -3,6 +3,8 @@
 //! The daemon reads a request and writes its answer as the same types with which a command writes and reads them. A new
 //! request is a type with an [`Ask`] and a row of `ROUTES`; the command that sends it stands in `cli`.
 
+mod senders;
+
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -17,6 +19,7 @@ use crate::http::Health;
 use crate::metrics::Stats;
 use ephemeral_core::dead_man::DeadManStats;
 use ephemeral_core::protocol::WallTime;
+pub use senders::{DropAnswer, DropRequest, LargeSender, SendersAnswer, SendersRequest};
 
 /// A request of the operator's.
 pub trait Ask: Serialize + DeserializeOwned + 'static {
@@ -249,12 +252,14 @@ impl Route {
     }
 }
 
-const ROUTES: [Route; 7] = [
+const ROUTES: [Route; 9] = [
     Route::of::<HealthRequest>(),
     Route::of::<StatsRequest>(),
     Route { method: Method::GET, path: "/metrics", answer: |_, plane| scrape::metrics(plane) },
     Route::of::<BlocksRequest>(),
     Route::of::<UnblockRequest>(),
+    Route::of::<SendersRequest>(),
+    Route::of::<DropRequest>(),
     Route::of::<PanicRequest>(),
     Route::of::<CheckInRequest>(),
 ];

@@ -11,7 +11,7 @@ use super::status::EXIT_NOT_READY;
 use super::status::text::duration;
 use super::{complain, failure, print};
 use crate::admin::client::{AdminClientError, ask};
-use crate::admin::routes::{CheckInAnswer, CheckInRequest, HealthRequest, UnblockRequest};
+use crate::admin::routes::{CheckInAnswer, CheckInRequest, DropAnswer, DropRequest, HealthRequest, UnblockRequest};
 use crate::http::Health;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -28,6 +28,13 @@ pub(super) enum Command {
         #[arg(value_name = "NAME")]
         who: String,
     },
+    /// Overwrite and drop what waits from one sender; it may go on sending
+    #[command(after_help = "Example:\n  ephemeral-server drop key-abcdefghijklm")]
+    Drop {
+        /// The name that `status senders` gives
+        #[arg(value_name = "NAME")]
+        who: String,
+    },
     /// Tell the dead-man switch ([panic] in the configuration) that somebody is there
     #[command(after_help = "Example:\n  ephemeral-server check-in")]
     CheckIn,
@@ -38,6 +45,7 @@ pub(super) fn run(command: Command, candidates: &Candidates) -> ExitCode {
         let asked = match command {
             Command::Health => health(&candidates.to_ask().socket).await,
             Command::Unblock { who } => unblock(&candidates.to_ask().socket, who).await,
+            Command::Drop { who } => drop_waiting(&candidates.to_ask().socket, who).await,
             Command::CheckIn => match candidates.to_change() {
                 Ok(instance) => check_in(&instance.socket).await,
                 Err(error) => return failure(error),
@@ -60,6 +68,11 @@ async fn unblock(socket: &Path, who: String) -> Result<ExitCode, AdminClientErro
     let freed = format!("{who} is no longer blocked\n");
     ask(socket, &UnblockRequest { who }).await?;
     Ok(print(&freed))
+}
+
+async fn drop_waiting(socket: &Path, who: String) -> Result<ExitCode, AdminClientError> {
+    let DropAnswer { messages } = ask(socket, &DropRequest { who: who.clone() }).await?;
+    Ok(print(&format!("{messages} messages from {who} are erased\n")))
 }
 
 async fn check_in(socket: &Path) -> Result<ExitCode, AdminClientError> {

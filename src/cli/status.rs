@@ -1,4 +1,4 @@
-//! `status` and `status blocks`: what the running daemon says of itself.
+//! `status`, `status blocks` and `status senders`: what the running daemon says of itself.
 
 mod screen;
 pub(super) mod text;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::places::Candidates;
 use super::{complain, failure, print};
 use crate::admin::client::{AdminClientError, ask};
-use crate::admin::routes::{BlocksRequest, CheckInRequest, StatsRequest};
+use crate::admin::routes::{BlocksRequest, CheckInRequest, SendersRequest, StatsRequest};
 use crate::http::Health;
 
 /// What the help shows.
@@ -23,6 +23,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   ephemeral-server status --watch
   ephemeral-server status --json
   ephemeral-server status blocks
+  ephemeral-server status senders
 
 Exit code 3: the server runs, and clients cannot connect (yet). On a terminal, `status` without an option is a check-in
 for the dead-man switch; nothing else here is.";
@@ -47,6 +48,9 @@ enum Part {
     /// Who is blocked, by the name that the log gives them today, and until when
     #[command(after_help = "Example:\n  ephemeral-server status blocks --json")]
     Blocks,
+    /// Whose messages take most of the store, by the name that the log would give them today
+    #[command(after_help = "Example:\n  ephemeral-server status senders --json")]
+    Senders,
 }
 
 /// Exit code where the daemon answers, and clients cannot connect.
@@ -57,6 +61,7 @@ pub(super) fn run(status: &Status, candidates: &Candidates) -> ExitCode {
     super::on_runtime(async {
         let shown = match status.part {
             Some(Part::Blocks) => blocks(socket, status.json).await,
+            Some(Part::Senders) => senders(socket, status.json).await,
             None if status.watch => watch(socket).await,
             None => once(socket, status.json).await,
         };
@@ -79,6 +84,11 @@ async fn once(socket: &Path, json: bool) -> Result<ExitCode, AdminClientError> {
 async fn blocks(socket: &Path, json: bool) -> Result<ExitCode, AdminClientError> {
     let blocks = ask(socket, &BlocksRequest {}).await?;
     Ok(print(&if json { written(&blocks) } else { text::blocks(&blocks) }))
+}
+
+async fn senders(socket: &Path, json: bool) -> Result<ExitCode, AdminClientError> {
+    let senders = ask(socket, &SendersRequest {}).await?;
+    Ok(print(&if json { written(&senders) } else { text::senders(&senders) }))
 }
 
 fn written<T: Serialize>(answer: &T) -> String {

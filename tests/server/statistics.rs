@@ -118,7 +118,7 @@ async fn no_stranger_and_nobody_on_this_machine_finds_the_operators_routes_on_a_
     for (listener, peers) in [(Arc::clone(&rig.listener), vec![near, far]), (Arc::new(onion), vec![Peer::Circuit(1)])] {
         rig.listener = listener;
         for peer in peers {
-            for path in ["/stats", "/metrics", "/blocks", "/unblock", "/panic", "/check-in"] {
+            for path in ["/stats", "/metrics", "/blocks", "/unblock", "/senders", "/drop", "/panic", "/check-in"] {
                 for method in ["GET", "HEAD", "POST", "DELETE", "OPTIONS"] {
                     assert_eq!(ask_as(&mut rig, peer, method, path, "").await.status, 404, "{method} {path}");
                 }
@@ -231,6 +231,31 @@ async fn the_operator_sees_who_is_blocked_and_can_end_it() {
     assert_eq!(rig.ask("GET", "/health").await.status, 200);
     let left = get(&rig, "/blocks").await;
     assert_eq!(left["blocks"].as_array().unwrap().len(), 1, "the fingerprint");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_operator_sees_the_largest_senders_by_pseudonym_and_can_drop_what_one_has_waiting() {
+    let mut rig = Rig::new();
+    assert_eq!(get(&rig, "/senders").await, json!({"senders": []}));
+    let mut alice = rig.login(1).await;
+    let mut carol = rig.login(3).await;
+    for id in ["a", "b", "c"] {
+        alice.sends(id, 2, "of whoever sends most").await;
+    }
+    carol.sends("d", 2, "stays").await;
+    let listed = get(&rig, "/senders").await;
+    let who = listed["senders"][0]["who"].as_str().unwrap();
+    assert!(who.starts_with("key-") && listed["senders"][0]["messages"] == 3, "{listed}");
+    assert!(!listed.to_string().contains(&fingerprint(1)), "{listed}");
+    assert_eq!(listed["senders"].as_array().unwrap().len(), 2);
+
+    let nobody = json!({"who": "key-nobody"});
+    assert_eq!(operator(&rig, Method::POST, "/drop", &nobody).await.0, 404);
+    let dropped = operator(&rig, Method::POST, "/drop", &json!({"who": who})).await;
+    assert_eq!(dropped, (200, r#"{"messages":3}"#.to_owned()));
+    assert_eq!(get(&rig, "/stats").await["pending_messages"], 1);
+    let mut bob = rig.login(2).await;
+    assert_eq!(bob.next().await["content"], "stays");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! The daemon's figures in words.
 
-use crate::admin::routes::{BlocksAnswer, StatsAnswer};
+use crate::admin::routes::{BlocksAnswer, LargeSender, SendersAnswer, StatsAnswer};
 use crate::http::Health;
 use crate::metrics::{Onion, SecurityEvent, Stats};
 use ephemeral_core::dead_man::DeadManStats;
@@ -191,6 +191,17 @@ pub(super) fn blocks(answer: &BlocksAnswer) -> String {
         return "nobody is blocked\n".to_owned();
     }
     answer.blocks.iter().map(|block| format!("{}  until {}\n", block.who, block.until)).collect()
+}
+
+/// Says whose messages take most of the store.
+pub(super) fn senders(answer: &SendersAnswer) -> String {
+    if answer.senders.is_empty() {
+        return "nothing waits\n".to_owned();
+    }
+    let line = |LargeSender { who, messages, bytes }: &LargeSender| {
+        format!("{who}  {messages} messages, {}\n", self::bytes(*bytes))
+    };
+    answer.senders.iter().map(line).collect()
 }
 
 #[cfg(test)]
