@@ -376,6 +376,32 @@ fn no_function_is_too_long() {
     assert_none(&problems, "A function has at most 70 lines, and nearly always fewer than 50: give its steps names.");
 }
 
+/// Collects the lines of attributes that hide something.
+#[derive(Default)]
+struct Hiding(Vec<usize>);
+
+impl<'ast> Visit<'ast> for Hiding {
+    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+        let is_path = attribute.path().is_ident("path");
+        let is_allowed = ["allow", "expect"].iter().any(|name| attribute.path().is_ident(name));
+        let lints = attribute.meta.require_list().map(|list| list.tokens.to_string()).unwrap_or_default();
+        if is_path || (is_allowed && lints.contains("dead_code")) {
+            self.0.push(attribute.span().start().line);
+        }
+    }
+}
+
+#[test]
+fn no_file_is_a_module_twice_and_nothing_is_kept_that_nobody_uses() {
+    let mut problems = Vec::new();
+    for source in &sources(&EVERYWHERE) {
+        let mut hiding = Hiding::default();
+        hiding.visit_file(&source.syntax);
+        problems.extend(hiding.0.iter().map(|line| format!("{}:{line}", source.path)));
+    }
+    assert_none(&problems, "Make it a module of tests/support instead of a #[path]; delete what is dead.");
+}
+
 #[test]
 fn each_public_type_has_a_name_of_its_own() {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
