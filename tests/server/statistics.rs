@@ -254,7 +254,7 @@ async fn the_operator_sees_the_largest_senders_by_pseudonym_and_can_drop_what_on
     let dropped = operator(&rig, Method::POST, "/drop", &json!({"who": who})).await;
     assert_eq!(dropped, (200, r#"{"messages":3}"#.to_owned()));
     assert_eq!(get(&rig, "/stats").await["pending_messages"], 1);
-    let mut bob = rig.login(2).await;
+    let (mut bob, _) = rig.login_with_window(2, 8).await;
     assert_eq!(bob.next().await["content"], "stays");
 }
 

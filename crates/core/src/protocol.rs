@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use ed25519_dalek::SigningKey;
-//! use ephemeral::protocol::{Challenge, Fingerprint};
+//! use ephemeral_core::protocol::{Challenge, Fingerprint};
 //!
 //! let key = SigningKey::from_bytes(&[7; 32]);
 //! let fingerprint = Fingerprint::from(&key.verifying_key());
