@@ -99,3 +99,25 @@ proptest! {
         model.everybody_leaves_for_good()?;
     }
 }
+
+#[test]
+fn an_id_that_was_used_again_before_its_first_use_was_erased_is_known_after_a_restart() {
+    let mut model = Model::written_down(store::Config { total_bytes: 100_000, ..store::Config::default() });
+    let send = |from| Op::Send { from, to: 0, id: 0, padding: 0, ttl_s: 1 };
+    let ops = [
+        Op::Attach { who: 1, receipts: false },
+        send(1),
+        Op::Attach { who: 0, receipts: false },
+        Op::Pass { seconds: 1 },
+        send(0),
+        Op::Expire,
+        Op::Pass { seconds: 1 },
+        send(0),
+        Op::Restart,
+        Op::Attach { who: 0, receipts: false },
+    ];
+    for op in &ops {
+        model.step(op).unwrap();
+        model.check().unwrap();
+    }
+}

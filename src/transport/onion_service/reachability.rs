@@ -218,7 +218,7 @@ impl Reachability {
         let doublings = self.successes.saturating_sub(1).min(20);
         let shortest = FIRST_CALM.saturating_mul(1 << doublings).min(CALM) / self.haste;
         // A test that cannot wait cannot wait for the tail either.
-        heavy_tailed(shortest, (LAST_CALM / self.haste / self.haste).max(shortest), random_fraction())
+        heavy_tailed(shortest, (LAST_CALM / self.haste.pow(3)).max(shortest), random_fraction())
     }
 
     /// Returns how long a bootstrap may go without progress.

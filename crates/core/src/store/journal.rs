@@ -112,12 +112,12 @@ impl Restoring {
             store.find(&fingerprint).unwrap_or_else(|| store.insert_account(fingerprint))
         };
         let sender = place(store, entry.sender);
-        let (id_hash, expires_at) = (entry.id_hash, entry.expires_at);
+        let expires_at = entry.expires_at;
         let Some(waiting) = &entry.waiting else {
             let record = store.records.insert(Record::recalled(sender, None, entry));
             let remembered = RECORD_COST + (store.file_cost)(0);
+            store.remember_id(sender, record);
             let account = &mut store.accounts[sender.0];
-            account.ids.insert(id_hash, record);
             account.outbound += 1;
             account.sent_bytes += RECORD_COST;
             account.sent_cost += remembered;

@@ -66,9 +66,9 @@ impl Store {
         pair.records += 1;
         pair.messages += 1;
         pair.bytes += size;
-        let Record { id_hash, expires_at, .. } = self.records[record];
+        let expires_at = self.records[record].expires_at;
+        self.remember_id(sender, record);
         let account = &mut self.accounts[sender.0];
-        account.ids.insert(id_hash, record);
         account.outbound += 1;
         account.sent_waiting += 1;
         account.sent_bytes += counted;

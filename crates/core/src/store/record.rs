@@ -200,6 +200,16 @@ impl Store {
         }
     }
 
+    /// Knows the id of a record again. Where it was used again between its expiry and its erasure, the later use counts:
+    /// what is restored comes in any order.
+    pub(super) fn remember_id(&mut self, sender: AccountId, record: u32) {
+        let Record { id_hash, expires_at, .. } = self.records[record];
+        let known = self.accounts[sender.0].ids.get(&id_hash);
+        if known.is_none_or(|&other| self.records[other].expires_at <= expires_at) {
+            self.accounts[sender.0].ids.insert(id_hash, record);
+        }
+    }
+
     /// Nothing is left of a message that has met its end.
     fn forget_record(&mut self, record: u32, (sender, recipient): (AccountId, AccountId), id_hash: u64) {
         let remembered = RECORD_COST + (self.file_cost)(0);

@@ -26,11 +26,12 @@ impl Model {
         let Some(file) = &self.file else { return Ok(()) };
         let (mut memory, found) = MemfdJournal::open(file.try_clone().unwrap(), self.bounds.total_bytes).unwrap();
         let Found::Leftover(left) = found else { return Err(TestCaseError::fail("it cannot be read")) };
+        // The machine's clock does not go back (see `clock`): only a thread may be late with what it read.
+        self.now = self.now.max(self.seen);
         let mut restoring = Restoring::begin(self.bounds, left.seed, self.now, memory.cost());
         let loaded = memory.load(&left, |message| restoring.recall(message));
         prop_assert_eq!((left.epoch, loaded), (EPOCH, Loaded::default()));
         self.store = restoring.finish(Box::new(memory));
-        // The time of the other process is not known.
         self.seen = self.now;
         self.restarted = true;
         self.sessions.clear();
