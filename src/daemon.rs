@@ -91,7 +91,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let Listening { mut tasks, clearnet } = listening;
     let reload = Arc::new(Reload { origin, server: current, clearnet });
     let servers = reload.server.subscribe();
-    let connections = tokio::spawn(serving::serve(servers, accepted, None, stop.clone()));
+    let connections = tokio::spawn(serving::serve(servers, accepted, stop.clone()));
     let connections = AbortOnDrop(connections);
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
     let upkeep = upkeep::spawn(&server, &actions, wipe_asked);

@@ -64,13 +64,6 @@ impl Admission {
         Admitted { connection: None, slot }
     }
 
-    /// Lets in a connection on this machine's own socket, which has slots of its own.
-    #[must_use]
-    pub fn admit_local(self: &Arc<Self>, slot: Slot) -> Option<Admitted> {
-        let connection = self.enter(Peer::Local, false).ok()?;
-        Some(Admitted { connection: Some(connection), slot })
-    }
-
     /// Counts one request of somebody whom a trusted proxy names, or of the proxy itself.
     ///
     /// # Errors

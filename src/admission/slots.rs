@@ -42,12 +42,6 @@ impl HandshakeSlots {
         self.lock().set_bound(self.now(), bound)
     }
 
-    /// Takes a slot for a connection on this machine's own socket.
-    #[must_use]
-    pub fn take_local(self: &Arc<Self>) -> Slot {
-        self.take(PeerKey::Local).0
-    }
-
     /// Takes a slot. Where all are taken, another one gives way; returns whose.
     pub(super) fn take(self: &Arc<Self>, key: PeerKey) -> (Slot, Option<PeerKey>) {
         let taken = self.lock().take(self.now(), key);

@@ -6,30 +6,24 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::HandshakeSlots;
 use crate::conn::{self, Server};
 use crate::transport::Incoming;
 
 /// Gives each connection a task, with the server as it is then, and returns when the last one has ended after `stop`.
-/// `local`: the slots of those that come over this machine's own socket.
 pub(super) async fn serve(
     servers: watch::Receiver<Arc<Server>>,
     mut accepted: mpsc::Receiver<Incoming>,
-    local: Option<Arc<HandshakeSlots>>,
     stop: CancellationToken,
 ) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             incoming = accepted.recv() => {
-                let Some(mut incoming) = incoming else { break };
+                let Some(incoming) = incoming else { break };
                 if stop.is_cancelled() {
                     continue;
                 }
                 let server = Arc::clone(&servers.borrow());
-                if let Some(local) = &local {
-                    incoming.admitted = server.admission.admit_local(local.take_local());
-                }
                 connections.spawn(conn::serve(server, incoming));
             }
             Some(ended) = connections.join_next() => note(&ended),

@@ -26,8 +26,8 @@ pub struct Incoming<'a> {
 impl Core {
     /// Takes a frame. It is acknowledged to the server with the next commit, whatever was in it.
     ///
-    /// Returns whether it held an envelope that does not open, or for no known card. A client closes the session of a mailbox that brings more than 20 of
-    /// those a minute, and fetches from it later.
+    /// Returns whether it held an envelope that does not open, or for no known card. A client closes
+    /// the session of a mailbox that brings more than 20 of those a minute, and fetches from it later.
     pub fn receive(&mut self, incoming: Incoming<'_>, wall_ms: u64) -> Result<bool, CoreError> {
         self.running(wall_ms)?;
         if self.state.profile.inbox_is_full() {
