@@ -31,18 +31,21 @@ async fn the_first_and_the_second_start_say_what_they_do_in_a_few_lines() {
     let home = directory.path().join("server");
     let mut daemon = Daemon::start(SERVER, &home, network::shared().arti_toml(), &[]);
     let first = daemon.reachable().await;
+    daemon.signal(rustix::process::Signal::TERM);
+    assert!(daemon.ended().await.success());
+    // What it said on stdout may overtake its log, which is whole when it has ended.
     let log = daemon.log();
     let lines = sentences(&log);
     let order = ["connecting to the Tor network", "publishing the address", "reachable: clients can connect"];
     let places = order.map(|words| place(&lines, words));
     assert!(places.is_sorted(), "{log}");
     assert!(lines.len() <= 4, "{log}");
-    daemon.signal(rustix::process::Signal::TERM);
-    assert!(daemon.ended().await.success());
 
     let before = log.len();
     let mut daemon = Daemon::start(SERVER, &home, network::shared().arti_toml(), &[]);
     assert_eq!(daemon.reachable().await, first);
+    daemon.signal(rustix::process::Signal::TERM);
+    assert!(daemon.ended().await.success());
     let log = daemon.log();
     let second = log.get(before..).unwrap();
     let lines = sentences(second);

@@ -231,15 +231,14 @@ impl Reachability {
         self.pauses.next_wait()
     }
 
-    /// A change of the reason alone is for the status: an outage has several in turn.
+    /// A change of the reason alone is for the status: an outage has several in turn. The log has it before anybody is
+    /// woken, so that who was told finds it there.
     fn enter(&self, phase: Phase) {
-        let mut before = phase;
-        self.status.send_if_modified(|status| {
-            before = std::mem::replace(&mut status.phase, phase);
-            before != phase
-        });
+        let before = self.status.borrow().phase;
+        if before == phase {
+            return;
+        }
         match (before, phase) {
-            (before, phase) if before == phase => {}
             (_, Phase::Starting) => {}
             (_, Phase::Reachable) => tracing::info!(target: LOG, "reachable: clients can connect"),
             (Phase::Degraded(_), Phase::Degraded(reason)) => {
@@ -247,6 +246,7 @@ impl Reachability {
             }
             (_, Phase::Degraded(reason)) => tracing::warn!(target: LOG, %reason, "not reachable, it goes on trying"),
         }
+        self.status.send_modify(|status| status.phase = phase);
     }
 }
 
