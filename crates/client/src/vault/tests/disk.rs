@@ -10,7 +10,7 @@ use super::super::files::Files;
 use super::*;
 
 /// Bytes of a block, which is on the disk as a whole or not at all.
-const BLOCK: usize = 16 << 10;
+const BLOCK: usize = 32 << 10;
 /// Pending blocks and names, at most: each subset of them is a disk that is looked at.
 const MOST_PENDING: usize = 14;
 
