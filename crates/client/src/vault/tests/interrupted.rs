@@ -1,7 +1,7 @@
 //! A commit that is interrupted at each of its steps: by the end of the process, by an error, by a power failure that loses
 //! any part of what was not synced. What is found is the old state or the new one, and never anything else.
 
-use super::super::store::{self, Store};
+use super::super::state_writer::{self, StateWriter};
 use super::disk::{Disk, Fault, View};
 use super::*;
 
@@ -17,7 +17,7 @@ fn new_passphrase() -> Passphrase {
 /// A disk with a vault on it that holds [`OLD`].
 fn with_vault() -> Disk {
     let disk = Disk::default();
-    Store::create(disk.clone(), &right(), OLD).unwrap();
+    StateWriter::create(disk.clone(), &right(), OLD).unwrap();
     disk.fork()
 }
 
@@ -46,29 +46,30 @@ fn at_each_step(start: &Disk, act: impl Fn(&Disk, &dyn Fn()) -> bool, check: imp
 
 /// What opening finds, checked to be still there after a power failure, and to be a vault that goes on.
 fn found(disk: &Disk, passphrase: &Passphrase, case: &str) -> Option<Vec<u8>> {
-    let (mut store, state) = match Store::open(disk.clone(), passphrase) {
+    let (mut writer, state) = match StateWriter::open(disk.clone(), passphrase) {
         Ok(opened) => opened,
         Err(VaultError::WrongPassphrase(_) | VaultError::OtherPassphrase(_)) => return None,
         Err(error) => panic!("{case}: {error}"),
     };
     assert_eq!(disk.names(), [KEY, STATE], "{case}");
     for view in disk.after_power_failures() {
-        let again = Store::open(Disk::of(&view), passphrase).unwrap_or_else(|error| panic!("{case}, opened: {error}"));
+        let again =
+            StateWriter::open(Disk::of(&view), passphrase).unwrap_or_else(|error| panic!("{case}, opened: {error}"));
         assert_eq!(*again.1, *state, "{case}: what was opened is older after a power failure");
     }
-    store.write(b"next").unwrap();
-    assert_eq!(*Store::open(disk.fork(), passphrase).unwrap().1, b"next", "{case}");
+    writer.write(b"next").unwrap();
+    assert_eq!(*StateWriter::open(disk.fork(), passphrase).unwrap().1, b"next", "{case}");
     Some(state.to_vec())
 }
 
 #[test]
 fn an_interrupted_commit_leaves_the_old_state_or_the_new_one() {
     let commit = |disk: &Disk, arm: &dyn Fn()| {
-        let mut store = Store::open(disk.clone(), &right()).unwrap().0;
+        let mut writer = StateWriter::open(disk.clone(), &right()).unwrap().0;
         arm();
-        let done = store.write(NEW).is_ok();
+        let done = writer.write(NEW).is_ok();
         assert_eq!(
-            matches!(store.write(NEW), Err(VaultError::Stopped(_))),
+            matches!(writer.write(NEW), Err(VaultError::Stopped(_))),
             !done,
             "after a failure nothing is written"
         );
@@ -88,7 +89,7 @@ fn a_commit_over_a_stale_temporary_file_is_safe_as_well() {
     view.insert(NEW_STATE.to_owned(), vec![7; 70_000]);
     let commit = |disk: &Disk, arm: &dyn Fn()| {
         arm();
-        Store::open(disk.clone(), &right()).is_ok_and(|(mut store, _)| store.write(NEW).is_ok())
+        StateWriter::open(disk.clone(), &right()).is_ok_and(|(mut writer, _)| writer.write(NEW).is_ok())
     };
     at_each_step(&Disk::of(&view), commit, |disk, done, case| {
         let state = found(disk, &right(), case).unwrap_or_else(|| panic!("{case}: wrong passphrase"));
@@ -99,9 +100,9 @@ fn a_commit_over_a_stale_temporary_file_is_safe_as_well() {
 #[test]
 fn an_interrupted_change_of_the_passphrase_leaves_one_of_the_two_valid_with_its_state() {
     let change = |disk: &Disk, arm: &dyn Fn()| {
-        let mut store = Store::open(disk.clone(), &right()).unwrap().0;
+        let mut writer = StateWriter::open(disk.clone(), &right()).unwrap().0;
         arm();
-        store.change_passphrase(&new_passphrase(), NEW).is_ok()
+        writer.change_passphrase(&new_passphrase(), NEW).is_ok()
     };
     let steps = at_each_step(&with_vault(), change, |disk, done, case| {
         let old = found(&disk.fork(), &right(), case);
@@ -121,7 +122,7 @@ fn ending_an_interrupted_change_of_the_passphrase_may_be_interrupted_too() {
     let view = half_changed();
     let open = |disk: &Disk, arm: &dyn Fn()| {
         arm();
-        Store::open(disk.clone(), &new_passphrase()).is_ok()
+        StateWriter::open(disk.clone(), &new_passphrase()).is_ok()
     };
     let steps = at_each_step(&Disk::of(&view), open, |disk, _, case| {
         assert_eq!(found(&disk.fork(), &new_passphrase(), case).as_deref(), Some(NEW), "{case}");
@@ -134,7 +135,7 @@ fn ending_an_interrupted_change_of_the_passphrase_may_be_interrupted_too() {
 fn half_changed() -> View {
     let old = with_vault().after_power_failures().pop_first().unwrap();
     let new = Disk::default();
-    Store::create(new.clone(), &new_passphrase(), NEW).unwrap();
+    StateWriter::create(new.clone(), &new_passphrase(), NEW).unwrap();
     let new = new.after_power_failures().pop_first().unwrap();
     [(KEY, &old[KEY]), (NEW_KEY, &new[KEY]), (STATE, &new[STATE])]
         .map(|(name, file)| (name.to_owned(), file.clone()))
@@ -145,14 +146,14 @@ fn half_changed() -> View {
 fn the_passphrase_that_is_not_valid_any_more_is_answered_with_a_hint_at_the_other_one() {
     let disk = Disk::of(&half_changed());
     for text in ["correct horse", "neither"] {
-        let error = Store::open(disk.fork(), &passphrase(text)).err().unwrap();
+        let error = StateWriter::open(disk.fork(), &passphrase(text)).err().unwrap();
         assert!(matches!(error, VaultError::OtherPassphrase(_)), "{error}");
     }
     // The change has taken no effect: the state is still for the old key.
     let mut view = half_changed();
     let old = with_vault().after_power_failures().pop_first().unwrap();
     view.extend([KEY, STATE].map(|name| (name.to_owned(), old[name].clone())));
-    let error = Store::open(Disk::of(&view), &new_passphrase()).err().unwrap();
+    let error = StateWriter::open(Disk::of(&view), &new_passphrase()).err().unwrap();
     assert!(matches!(error, VaultError::OtherPassphrase(_)), "{error}");
     assert_eq!(found(&Disk::of(&view), &right(), "no effect").as_deref(), Some(OLD));
 }
@@ -161,14 +162,14 @@ fn the_passphrase_that_is_not_valid_any_more_is_answered_with_a_hint_at_the_othe
 fn an_interrupted_creation_leaves_the_new_vault_or_none_and_then_the_next_one_succeeds() {
     let create = |disk: &Disk, arm: &dyn Fn()| {
         arm();
-        Store::create(disk.clone(), &right(), NEW).is_ok()
+        StateWriter::create(disk.clone(), &right(), NEW).is_ok()
     };
     at_each_step(&Disk::default(), create, |disk, done, case| {
-        if store::exists(disk) {
+        if state_writer::exists(disk) {
             assert_eq!(found(disk, &right(), case).as_deref(), Some(NEW), "{case}");
         } else {
             assert!(!done, "{case}");
-            Store::create(disk.clone(), &new_passphrase(), OLD).unwrap();
+            StateWriter::create(disk.clone(), &new_passphrase(), OLD).unwrap();
             assert_eq!(found(disk, &new_passphrase(), case).as_deref(), Some(OLD), "{case}");
         }
     });
@@ -177,9 +178,9 @@ fn an_interrupted_creation_leaves_the_new_vault_or_none_and_then_the_next_one_su
 #[test]
 fn what_was_replaced_is_zeros_once_the_commit_is_done() {
     let disk = with_vault();
-    let mut store = Store::open(disk.clone(), &right()).unwrap().0;
-    store.write(NEW).unwrap();
-    store.change_passphrase(&new_passphrase(), NEW).unwrap();
+    let mut writer = StateWriter::open(disk.clone(), &right()).unwrap().0;
+    writer.write(NEW).unwrap();
+    writer.change_passphrase(&new_passphrase(), NEW).unwrap();
     let nameless = disk.nameless();
     assert_eq!(nameless.len(), 3);
     assert!(nameless.iter().flatten().all(|byte| *byte == 0));
