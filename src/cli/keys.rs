@@ -248,7 +248,12 @@ pub(super) fn run(command: &Command, config: &Config) -> Result<(), KeysError> {
     Ok(())
 }
 
-fn restore(place: &Place<'_>, file: &Path, passphrase: &PassphraseSource, consent: Consent) -> Result<String, KeysError> {
+fn restore(
+    place: &Place<'_>,
+    file: &Path,
+    passphrase: &PassphraseSource,
+    consent: Consent,
+) -> Result<String, KeysError> {
     let sealed = private_file::read(file, backup::MOST_BYTES)?;
     // Before the passphrase is asked for: if it cannot be done, that is not needed.
     let store = place.to_change()?;

@@ -62,6 +62,9 @@ pub(super) struct Running {
     /// The last reason why there was no connection.
     pub(super) trouble: Option<String>,
     quiet: bool,
+    /// Whether the person was told that connections are being made, and that there are some.
+    connecting: bool,
+    online: bool,
     progress: Option<Progress>,
 }
 
@@ -76,7 +79,7 @@ impl Running {
     fn new(engine: Engine, quiet: bool, stages: watch::Receiver<TorStage>) -> Self {
         let is_shown = !quiet && std::io::IsTerminal::is_terminal(&std::io::stderr());
         let progress = is_shown.then(|| Progress { stages, since: Instant::now(), line: None });
-        Self { engine, trouble: None, quiet, progress }
+        Self { engine, trouble: None, quiet, connecting: false, online: false, progress }
     }
 
     /// Returns what happens next, and tells the person what is of no other use. Cancelling it loses nothing.
@@ -104,14 +107,25 @@ impl Running {
 
     fn report(&mut self, notice: &Notice) {
         let line = match notice {
+            Notice::Connecting if !self.connecting => {
+                self.connecting = true;
+                format!("connecting to http://{} …", self.engine.core().authority().as_str())
+            }
             Notice::Online(_) => {
                 self.trouble = None;
-                return;
+                if std::mem::replace(&mut self.online, true) {
+                    return;
+                }
+                "connected".to_owned()
             }
             Notice::Offline { server, why, retry_in } => {
-                let line = format!("{}: {why}; trying again in {:.1} s", printable(server), retry_in.as_secs_f64());
-                self.trouble = Some(why.clone());
-                line
+                let known = self.trouble.replace(why.clone());
+                self.online = false;
+                // There are several connections, and an outage ends them all.
+                if known.as_ref() == Some(why) {
+                    return;
+                }
+                format!("{}: {why}; trying again in {:.1} s", printable(server), retry_in.as_secs_f64())
             }
             Notice::Unusable { server, why } => {
                 self.trouble = Some(why.clone());
