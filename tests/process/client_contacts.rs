@@ -91,7 +91,7 @@ fn whoever_uses_a_reusable_invite_waits_for_a_yes() {
         found["identity"].as_str().unwrap().to_owned()
     };
     assert!(alice.fails(67, &["admit", &number, "zz"]).contains("nobody waits"));
-    alice.ok(&["admit", &number, &request("bob")[..8]]);
+    alice.ok(&["admit", &number, request("bob").get(..8).unwrap()]);
     alice.ok(&["decline", &number, &request("carol")]);
     assert_eq!(alice.texts(), ["please"]);
     bob.ok(&["recv", "--once"]);
@@ -109,7 +109,7 @@ fn what_is_no_invite_is_refused_with_the_reason() {
     let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
     let invite = alice.ok(&["invite"]);
     let invite = invite.trim();
-    let cut = &invite[..invite.len() - 3];
+    let cut = invite.get(..invite.len() - 3).unwrap();
     for (text, sentence) in [("hello", "invite"), (cut, "damaged")] {
         let refused = bob.fails(65, &["accept", text]);
         assert!(refused.contains(sentence), "{refused}");

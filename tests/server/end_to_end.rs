@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
-use ephemeral_client::engine::{Engine, Fetching, Isolate, Notice, Profile};
+use ephemeral_client::engine::{Engine, EngineEvent, Fetching, Isolate, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::{ByteStream, Dial, DialError, ServerUrl};
 use ephemeral_e2e::authority::Authority;
@@ -58,11 +58,11 @@ impl Person {
 
     async fn step(&mut self) {
         match self.engine.next().await.unwrap() {
-            Notice::Event { id, event } => {
+            EngineEvent::Event { id, event } => {
                 self.events.push(event);
                 self.engine.shown(id);
             }
-            Notice::AtServer { .. } => self.at_server += 1,
+            EngineEvent::AtServer { .. } => self.at_server += 1,
             _ => {}
         }
     }
