@@ -6,7 +6,6 @@ mod discovery;
 mod exit;
 mod identity;
 mod moved;
-pub mod passphrase;
 mod recv;
 mod route;
 mod send;
