@@ -93,7 +93,7 @@ impl Woken {
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.times.fetch_add(1, Ordering::Relaxed);
-        self.locked.fetch_add(usize::from(self.hub.state.try_lock().is_err()), Ordering::Relaxed);
+        self.locked.fetch_add(usize::from(self.hub.state.is_locked()), Ordering::Relaxed);
     }
 }
 
