@@ -1,8 +1,9 @@
 //! `keys rotate` is cut off at each step by a kill, a full disk and a broken one: the real program, by `strace`, which
 //! counts its system calls and tampers with one of them. However it ends, there is one key, a way leads to it from the
-//! old address, and nothing is left of a key that was to be forgotten.
+//! old address, and nothing is left of a key that was to be forgotten. The first key is made on a full disk, too.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -17,12 +18,18 @@ const CALLS: &str = "openat,write,writev,pwrite64,fsync,fdatasync,rename,renamea
                      mkdir,mkdirat,rmdir,fchmod,fchmodat,ftruncate,utimensat";
 
 /// One system call: its name, and which of that name it is, counted from 1.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Step {
     call: String,
     number: usize,
     /// As `strace` writes it.
     line: String,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}, {}", self.call, self.number, self.line)
+    }
 }
 
 /// What is done to a step.
@@ -90,20 +97,7 @@ impl Rotations {
     fn steps(&mut self) -> Vec<Step> {
         let (tried, output) = self.tried(&[&format!("--trace={CALLS}")]);
         assert!(output.status.success(), "{output:?}");
-        let mut counts = BTreeMap::new();
-        let trace = fs::read_to_string(self.place.path().join("trace")).unwrap();
-        let mut steps = Vec::new();
-        for line in trace.lines() {
-            let Some((call, rest)) = line.split_once('(') else { continue };
-            let number = counts.entry(call.to_owned()).or_insert(0_usize);
-            *number += 1;
-            let reads = call == "openat" && !rest.contains("O_CREAT");
-            let speaks = call == "write" && (rest.starts_with("1, ") || rest.starts_with("2, "));
-            if !reads && !speaks {
-                steps.push(Step { call: call.to_owned(), number: *number, line: line.to_owned() });
-            }
-        }
-        assert!(steps.len() > 12, "{trace}");
+        let steps = steps_of(&self.place.path().join("trace"));
         let (address, _) = self.whole(&tried, "nothing went wrong");
         assert_ne!(address, self.old);
         steps
@@ -111,13 +105,13 @@ impl Rotations {
 
     /// Rotates with a fault at one step, and returns what became of it. It has to be whole after the next command.
     fn faulted(&mut self, step: &Step, fault: Fault) -> (String, bool, Tried) {
-        let Step { call, number, .. } = step;
+        let Step { call, number, line: _ } = step;
         let tampering = match fault {
             Fault::Kill => format!("--inject={call}:signal=KILL:when={number}"),
             Fault::Error(error) => format!("--inject={call}:error={error}:when={number}"),
         };
         let (tried, output) = self.tried(&[&format!("--trace={call}"), &tampering]);
-        let what = format!("{fault:?} at {step:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let what = format!("{fault:?} at {step}: {}", String::from_utf8_lossy(&output.stderr));
         let trace = fs::read_to_string(self.place.path().join("trace")).unwrap();
         assert!(trace.contains("(INJECTED)") || trace.contains("killed by SIGKILL"), "{what}\n{trace}");
         let (address, notices) = self.whole(&tried, &what);
@@ -146,6 +140,25 @@ impl Rotations {
     }
 }
 
+/// What a trace has of changes to what is on the disk.
+fn steps_of(trace: &Path) -> Vec<Step> {
+    let trace = fs::read_to_string(trace).unwrap();
+    let mut counts = BTreeMap::new();
+    let mut steps = Vec::new();
+    for line in trace.lines() {
+        let Some((call, rest)) = line.split_once('(') else { continue };
+        let number = counts.entry(call.to_owned()).or_insert(0_usize);
+        *number += 1;
+        let reads = call == "openat" && !rest.contains("O_CREAT");
+        let speaks = call == "write" && (rest.starts_with("1, ") || rest.starts_with("2, "));
+        if !reads && !speaks {
+            steps.push(Step { call: call.to_owned(), number: *number, line: line.to_owned() });
+        }
+    }
+    assert!(steps.len() > 5, "{trace}");
+    steps
+}
+
 fn identity(state: &Path) -> PathBuf {
     state.join("tor/state/keystore/hss/ephemeral/ks_hs_id.ed25519_expanded_private")
 }
@@ -171,7 +184,7 @@ fn a_rotation_on_a_disk_that_is_full_or_broken_at_any_step_can_be_done_again() {
         let again = rotations.does(&tried.state, &["keys", "rotate", "--yes", "--forget-old"]);
         let notices = Notice::read_file(&tried.state.join(Notice::FILE)).unwrap();
         let way = Notice::way(&notices, &rotations.old);
-        assert_eq!(way.last().map(|notice| notice.to()), Some(&*again), "{error} at {step:?}: {address}");
+        assert_eq!(way.last().map(|notice| notice.to()), Some(&*again), "{error} at {step}: {address}");
     }
 }
 
@@ -181,6 +194,29 @@ fn a_rotation_that_keeps_the_old_key_has_it_aside_whenever_it_is_killed() {
     for step in rotations.steps() {
         let (address, _, tried) = rotations.faulted(&step, Fault::Kill);
         let aside = tried.state.join("retired").join(&rotations.old).join("hs_ed25519_secret_key");
-        assert!(address == rotations.old || aside.exists(), "{step:?}");
+        assert!(address == rotations.old || aside.exists(), "{step}");
+    }
+}
+
+#[test]
+fn where_a_first_key_is_made_on_a_full_disk_the_disk_is_named_as_full_and_the_next_try_makes_it() {
+    let place = tempfile::tempdir().unwrap();
+    let trace = place.path().join("trace");
+    let address = |number: usize, strace: &[&str]| {
+        let mut command = Command::new("strace");
+        command.env_clear().env("HOME", place.path()).stdin(Stdio::null()).arg("-o").arg(&trace).args(strace);
+        command.arg(SERVER).arg("--state-dir").arg(place.path().join(number.to_string())).arg("address");
+        command.output().expect("strace is missing: install the package strace")
+    };
+    assert!(address(0, &[&format!("--trace={CALLS}")]).status.success());
+    let takes_room = |step: &Step| ["openat", "write", "mkdir"].contains(&step.call.as_str());
+    for (number, step) in (1..).zip(steps_of(&trace).into_iter().filter(takes_room)) {
+        let Step { call, number: place, .. } = &step;
+        let (only, fault) = (format!("--trace={call}"), format!("--inject={call}:error=ENOSPC:when={place}"));
+        let output = address(number, &[&only, &fault]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() || said.contains("the disk is full"), "{step}: {said}");
+        let again = address(number, &["--trace=none"]);
+        assert!(again.status.success(), "{step}: {}", String::from_utf8_lossy(&again.stderr));
     }
 }
