@@ -11,6 +11,7 @@ mod content;
 mod dashboard;
 mod draining;
 mod duplicates;
+mod envelopes;
 mod exchange;
 mod expiry;
 mod frames;
