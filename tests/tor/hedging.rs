@@ -10,8 +10,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::network;
 use crate::SERVER;
+use crate::network;
 
 /// The port of a real Tor, but for the first connection: nothing ever comes of that, as of a rendezvous that was lost.
 async fn first_one_hangs(proxy: TcpListener, tor: SocketAddr) {

@@ -135,16 +135,20 @@ impl Connection {
     ) -> Result<(Self, Welcome), ConnectError> {
         let (stream, last_byte) = life::noting(stream);
         let socket = handshake::upgrade(stream, url, identity, options.timing.answer).await?;
+        // Until `welcome` each step has a bound of its own, which says more than that there is silence.
+        let timing = Timeouts { silence: 4 * options.timing.answer, ..options.timing };
         let mut connection = Self {
             socket,
-            timing: options.timing,
+            timing,
             last_byte,
             pinged: None,
-            ping_after: options.timing.ping_after(),
+            ping_after: timing.ping_after(),
             unflushed_since: None,
             queued_bytes: 0,
         };
         let welcome = handshake::authenticate(&mut connection, url, identity, options).await?;
+        connection.timing = options.timing;
+        connection.ping_after = options.timing.ping_after();
         Ok((connection, welcome))
     }
 
@@ -229,7 +233,10 @@ impl Connection {
     async fn next_message(&mut self) -> Result<Message, Lost> {
         loop {
             match timeout_at(self.patience_ends(), poll_fn(|context| self.poll_message(context))).await {
-                Ok(message) => return message,
+                Ok(message) => {
+                    self.pinged = None;
+                    return message;
+                }
                 // What was unwritten when the wait began may have been written meanwhile: then there is more time.
                 Err(_) if Instant::now() < self.patience_ends() => {}
                 Err(_) if self.stuck_at().is_some_and(|at| at <= Instant::now()) => return Err(Lost::NotReading),

@@ -331,6 +331,7 @@ fn a_sign_of_life_is_asked_for_at_a_random_time() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_does_not_read_is_given_up() {
     let (mut connection, peer) = established().await;
+    connection.timing.silence = 2 * connection.timing.write;
     let start = Instant::now();
     for _ in 0..10 {
         connection.queue(&"x".repeat(100_000)).unwrap();

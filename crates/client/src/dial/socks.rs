@@ -163,6 +163,7 @@ mod tests {
         let ways: Vec<_> = (0..8).map(|_| Socks::new(proxy).unwrap()).collect();
         let passwords: BTreeSet<_> = ways.iter().map(|way| way.attempts().password.clone()).collect();
         assert_eq!(passwords.len(), 8);
-        assert_eq!(ways[0].clone().attempts().password, ways[0].attempts().password, "a copy is the same way");
+        let copied = ways[0].clone().attempts().password.clone();
+        assert_eq!(copied, ways[0].attempts().password, "a copy is the same way");
     }
 }
