@@ -36,13 +36,15 @@ pub struct Arti {
     state_dir: PathBuf,
     attempts: Mutex<Attempts>,
     stage: watch::Sender<TorStage>,
+    /// What second attempts have been worth so far, also those of the clients that are isolated from each other: each new
+    /// one has to find the server first, and none could tell by itself whether that is slow today.
+    hedge: Arc<Mutex<Hedge>>,
 }
 
 /// What the next attempt is made with.
 struct Attempts {
     client: Arc<tor::Client>,
     limit: Duration,
-    hedge: Hedge,
 }
 
 impl Arti {
@@ -67,7 +69,8 @@ impl Arti {
     #[must_use]
     pub fn isolated(&self) -> Self {
         let client = self.attempts().client.isolated_client();
-        Self { stage: self.stage.clone(), ..Self::with(client, &self.state_dir) }
+        let hedge = Arc::clone(&self.hedge);
+        Self { stage: self.stage.clone(), hedge, ..Self::with(client, &self.state_dir) }
     }
 
     /// Returns the same client, which tells there how far it has come, and so do those isolated from it.
@@ -89,8 +92,9 @@ impl Arti {
     }
 
     fn with(client: Arc<tor::Client>, state_dir: &Path) -> Self {
-        let attempts = Mutex::new(Attempts { client, limit: Self::FIRST_LIMIT, hedge: Hedge::new() });
-        Self { state_dir: state_dir.to_owned(), attempts, stage: watch::Sender::default() }
+        let attempts = Mutex::new(Attempts { client, limit: Self::FIRST_LIMIT });
+        let hedge = Arc::default();
+        Self { state_dir: state_dir.to_owned(), attempts, stage: watch::Sender::default(), hedge }
     }
 
     /// Returns where one can see how far an attempt has come.
@@ -125,7 +129,7 @@ impl Arti {
             }
             Err(_) => {
                 attempts.limit = (2 * limit).min(Self::LONGEST_LIMIT);
-                attempts.hedge.ended(Finish::InVain, limit);
+                self.hedge().ended(Finish::InVain, limit);
                 // Arti goes on trying in the background, and the same client would only join in: with a directory of
                 // yesterday it may wait for minutes for an answer that cannot come.
                 attempts.client = client.isolated_client();
@@ -144,10 +148,10 @@ impl Arti {
             let stream = client.connect((url.bare_host(), url.port())).await?;
             Ok((Box::new(stream) as Box<dyn ByteStream>, client))
         };
-        let delay = self.attempts().hedge.delay();
+        let delay = self.hedge().delay();
         let second = || attempt(client.isolated_client());
         let (outcome, finish, took) = race(attempt(Arc::clone(client)), delay, second).await;
-        self.attempts().hedge.ended(finish, took);
+        self.hedge().ended(finish, took);
         outcome
     }
 
@@ -164,6 +168,10 @@ impl Arti {
                 Some(_) = events.next() => {}
             }
         }
+    }
+
+    fn hedge(&self) -> MutexGuard<'_, Hedge> {
+        self.hedge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn attempts(&self) -> MutexGuard<'_, Attempts> {

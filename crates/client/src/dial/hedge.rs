@@ -34,11 +34,6 @@ impl Hedge {
     /// The longest wait.
     pub(super) const LONGEST: Duration = Duration::from_secs(16);
 
-    /// Returns one that has seen nothing yet.
-    pub(super) const fn new() -> Self {
-        Self { wait: Self::SHORTEST }
-    }
-
     /// Returns the time after which the next attempt gets a second one beside it.
     pub(super) fn delay(&self) -> Duration {
         self.wait.mul_f64(1.0 + random_fraction() / 4.0)
@@ -52,6 +47,13 @@ impl Hedge {
             Finish::Alone if took < self.wait / 2 => (self.wait / 2).max(Self::SHORTEST),
             Finish::Alone => self.wait,
         };
+    }
+}
+
+impl Default for Hedge {
+    /// Returns one that has seen nothing yet.
+    fn default() -> Self {
+        Self { wait: Self::SHORTEST }
     }
 }
 
@@ -169,14 +171,14 @@ mod tests {
 
     #[test]
     fn the_wait_is_random_within_a_quarter() {
-        let delays: Vec<_> = (0..64).map(|_| Hedge::new().delay()).collect();
+        let delays: Vec<_> = (0..64).map(|_| Hedge::default().delay()).collect();
         assert!(delays.iter().all(|delay| (4000..5000).contains(&delay.as_millis())), "{delays:?}");
         assert!(delays.iter().any(|delay| *delay != delays[0]));
     }
 
     #[test]
     fn second_attempts_that_do_not_pay_come_later_and_those_that_do_come_soon() {
-        let mut hedge = Hedge::new();
+        let mut hedge = Hedge::default();
         let second = Duration::from_secs(1);
         for expected in [8, 16, 16] {
             hedge.ended(Finish::InVain, 7 * second);

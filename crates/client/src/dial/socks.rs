@@ -39,7 +39,7 @@ impl Socks {
     /// # Errors
     /// If the operating system has no random numbers.
     pub fn new(proxy: SocketAddr) -> Result<Self, getrandom::Error> {
-        let attempts = Attempts { password: password()?, hedge: Hedge::new() };
+        let attempts = Attempts { password: password()?, hedge: Hedge::default() };
         Ok(Self { proxy, limit: Self::LIMIT, attempts: Arc::new(Mutex::new(attempts)) })
     }
 
