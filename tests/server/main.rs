@@ -29,6 +29,7 @@ mod origins;
 mod raw;
 mod receipts;
 mod receiving;
+mod sealed_content;
 mod sending;
 mod session_properties;
 mod statistics;

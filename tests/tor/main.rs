@@ -4,6 +4,7 @@
 
 mod client_over_tor;
 mod first_minute;
+mod hedging;
 mod keys_over_tor;
 mod limits_over_tor;
 mod network;
