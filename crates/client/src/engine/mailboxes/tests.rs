@@ -1,3 +1,5 @@
+//! The schedule of the mailboxes, in paused time.
+
 use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::bytes::Secret;
 
