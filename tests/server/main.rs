@@ -31,6 +31,7 @@ mod receipts;
 mod receiving;
 mod sealed_content;
 mod sending;
+mod servers_view;
 mod session_properties;
 mod statistics;
 mod store_properties;
