@@ -21,6 +21,7 @@ mod profile;
 mod random;
 pub mod roster;
 pub mod safety;
+pub mod text;
 pub mod vault;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::bytes::{Key, Reader, text};
 use crate::card::MAX_CARD;
 use crate::identity::{IdentityProof, PROOF_LENGTH};
+use crate::text::is_active;
 
 pub(crate) mod wire;
 
@@ -240,8 +241,9 @@ impl FileChunk {
     /// system or a terminal would take for more than a name.
     pub fn safe_name(&self) -> String {
         let last = self.name.rsplit(['/', '\\']).next().unwrap_or_default();
-        let plain: String = last.chars().filter(|char| !char.is_control()).collect();
-        let name = plain.trim_start_matches('.');
+        let plain: String = last.chars().filter(|char| !is_active(*char)).collect();
+        // A file that is hidden, that a command takes for an option, or whose ending is not what is seen.
+        let name = plain.trim().trim_start_matches(['.', '-', '~', ' ']).trim_end_matches(['.', ' ']);
         if name.is_empty() { "file".to_owned() } else { name.to_owned() }
     }
 }
