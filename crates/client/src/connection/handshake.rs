@@ -36,7 +36,7 @@ const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 const MAX_WRITE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Whether the identity is named in the URL, or else in `auth`. The access logs of proxies have the URL.
-pub(super) const NAMED_IN_URL: bool = true;
+pub(super) const NAMED_IN_URL: bool = false;
 
 /// Upgrades the stream to a WebSocket.
 pub(super) async fn upgrade(
