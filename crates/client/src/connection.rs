@@ -120,7 +120,7 @@ impl Connection {
         identity: &Identity,
         options: &ConnectOptions,
     ) -> Result<(Self, Welcome), ConnectError> {
-        let socket = handshake::upgrade(stream, url, identity, options.timing.answer).await?;
+        let socket = handshake::upgrade(stream, url, options.timing.answer).await?;
         let mut connection = Self {
             socket,
             timing: options.timing,
