@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use data_encoding::BASE64URL_NOPAD;
 use tokio::sync::Notify;
 
+use super::online::OnlineTable;
 use super::{Config, Hub, State, Totals, Wakes};
 use crate::clock::Clock;
 use crate::memfd_journal::{Found, Loaded, MemfdJournal, MemfdJournalError, Unreadable};
@@ -89,8 +90,7 @@ impl Hub {
             settings,
             store,
             epoch: name(epoch),
-            online: Vec::new(),
-            sessions: 0,
+            online: OnlineTable::default(),
             next_session: 0,
             ended_below: 0,
             draining: false,
@@ -146,10 +146,7 @@ impl Hub {
     ) {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
-        for online in state.online.drain(..).flatten() {
-            wakes.add(&online.signal);
-        }
-        state.sessions = 0;
+        state.online.clear(&mut wakes);
         state.ended_below = state.next_session;
         let seed = lifetime.map_or(Seed { hash_key: [0; 2], first_seq: 1 }, |(epoch, seed)| {
             state.epoch = name(&epoch);

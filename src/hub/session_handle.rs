@@ -132,7 +132,7 @@ impl SessionHandle {
         let due_before = state.store.next_due();
         let Deposited { online, expires_at } =
             state.store.deposit(now, self.account, id, message).map_err(SubmitError::Quota)?;
-        if let Some(online) = online.and_then(|recipient| state.online_mut(recipient)) {
+        if let Some(online) = online.and_then(|recipient| state.online.get(recipient)) {
             wakes.add(&online.signal);
         }
         if due_before.is_none_or(|due| state.store.next_due().is_some_and(|now_due| now_due < due)) {
@@ -176,8 +176,7 @@ impl SessionHandle {
         let mut collected = Collected::default();
         let mut left = budget;
         let State { store, online, .. } = state;
-        let Some(Some(online)) = online.get_mut(self.account.index()) else { return Err(SessionEnd::Replaced) };
-        if online.overrun {
+        if online.get(self.account).is_none_or(|online| online.overrun) {
             return Err(SessionEnd::TooSlow);
         }
         loop {
@@ -185,7 +184,7 @@ impl SessionHandle {
                 collected.more = true;
                 return Ok(collected);
             }
-            let delivery = match online.receipts.pop_front() {
+            let delivery = match online.next_receipt(self.account) {
                 Some(receipt) => Delivery::Receipt(receipt),
                 None => match store.deliver(now, self.account, self.window) {
                     Some(next) => Delivery::Mailbox(next),
@@ -203,11 +202,11 @@ impl SessionHandle {
     /// # Errors
     /// [`SessionEnd`] if so.
     pub fn is_over(&self) -> Result<(), SessionEnd> {
-        let mut state = self.current()?;
+        let state = self.current()?;
         if state.draining {
             return Err(SessionEnd::Draining);
         }
-        if state.online_mut(self.account).is_some_and(|online| online.overrun) {
+        if state.online.get(self.account).is_some_and(|online| online.overrun) {
             Err(SessionEnd::TooSlow)
         } else {
             Ok(())
@@ -216,8 +215,8 @@ impl SessionHandle {
 
     /// The hub's state, if this session is still the one of its fingerprint.
     fn current(&self) -> Result<MutexGuard<'_, State>, SessionEnd> {
-        let mut state = self.hub.lock();
-        if state.online_mut(self.account).is_some_and(|online| online.session == self.session) {
+        let state = self.hub.lock();
+        if state.online.get(self.account).is_some_and(|online| online.session == self.session) {
             Ok(state)
         } else if self.session < state.ended_below {
             Err(SessionEnd::Draining)
@@ -231,10 +230,7 @@ impl Drop for SessionHandle {
     fn drop(&mut self) {
         let now = self.hub.now();
         if let Ok(mut state) = self.current() {
-            if let Some(place) = state.online.get_mut(self.account.index()) {
-                *place = None;
-            }
-            state.sessions -= 1;
+            state.online.end(self.account);
             state.store.detach(now, self.account);
         }
     }
