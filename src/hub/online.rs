@@ -15,7 +15,7 @@ pub(super) const RECEIPTS_IN_ALL: usize = 65_536;
 const KEPT_ROOM: usize = 64;
 
 /// A session, as the hub sees it.
-pub(super) struct Online {
+pub(super) struct OnlineSession {
     pub(super) session: u64,
     pub(super) signal: Arc<Signal>,
     receipts: VecDeque<Receipt>,
@@ -26,7 +26,7 @@ pub(super) struct Online {
 /// The sessions, by their accounts. It is as large as there are sessions, however many accounts the store has.
 #[derive(Default)]
 pub(super) struct OnlineTable {
-    sessions: HashMap<AccountId, Online>,
+    sessions: HashMap<AccountId, OnlineSession>,
     /// Receipts that wait, in all.
     receipts: usize,
 }
@@ -36,11 +36,11 @@ impl OnlineTable {
         self.sessions.len()
     }
 
-    pub(super) fn get(&self, account: AccountId) -> Option<&Online> {
+    pub(super) fn get(&self, account: AccountId) -> Option<&OnlineSession> {
         self.sessions.get(&account)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Online> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OnlineSession> {
         self.sessions.values()
     }
 
@@ -51,7 +51,7 @@ impl OnlineTable {
             wakes.add(&older.signal);
             receipts = older.receipts;
         }
-        self.sessions.insert(account, Online { session, signal, receipts, overrun: false });
+        self.sessions.insert(account, OnlineSession { session, signal, receipts, overrun: false });
     }
 
     pub(super) fn end(&mut self, account: AccountId) {
@@ -102,7 +102,7 @@ impl OnlineTable {
     /// Returns how many receipts wait, and for how many more than [`KEPT_ROOM`] there is room.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> (usize, usize) {
-        let room = |online: &Online| online.receipts.capacity().saturating_sub(KEPT_ROOM);
+        let room = |online: &OnlineSession| online.receipts.capacity().saturating_sub(KEPT_ROOM);
         (self.receipts, self.sessions.values().map(room).sum())
     }
 
