@@ -10,7 +10,6 @@ mod online;
 mod senders;
 mod session_handle;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,11 +23,8 @@ use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis};
 use ephemeral_core::store::{self, AccountId, Completion, JoinError, Receipt, Store, StoreStats};
 pub use expiry::ExpiryPart;
 pub use lifetime::{RestoreError, Restored};
-use online::{Online, OnlineTable};
+use online::OnlineTable;
 pub use session_handle::{Collected, Joined, SessionHandle};
-
-/// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
-const RECEIPTS: usize = 16_384;
 
 /// What a hub is told when it is made.
 #[derive(Debug, Clone, Copy)]
@@ -227,14 +223,8 @@ impl Hub {
         let session = state.next_session;
         state.next_session += 1;
         let signal = Arc::new(Signal::default());
-        let mut receipts = VecDeque::new();
-        if let Some(older) = state.online.get_mut(account) {
-            wakes.add(&older.signal);
-            receipts = std::mem::take(&mut older.receipts);
-        }
         signal.raised.store(true, Ordering::Release);
-        let online = Online { session, signal: Arc::clone(&signal), receipts, overrun: false };
-        state.online.insert(account, online);
+        state.online.begin(account, session, Arc::clone(&signal), &mut wakes);
         let hub = Arc::clone(self);
         Ok(Joined {
             session_handle: SessionHandle { hub, account, session, signal, window: window as usize, replaces },
@@ -274,13 +264,7 @@ impl State {
     fn tell_senders(&mut self, wakes: &mut Wakes) {
         let mut ended = std::mem::take(&mut self.ended);
         for Completion { sender, id, to, status, at } in ended.drain(..) {
-            let Some(online) = self.online.get_mut(sender) else { continue };
-            if online.receipts.len() >= RECEIPTS {
-                online.overrun = true;
-            } else {
-                online.receipts.push_back(Receipt { id, to, status, at });
-            }
-            wakes.add(&online.signal);
+            self.online.tell(sender, Receipt { id, to, status, at }, wakes);
         }
         // Its allocation is used again.
         self.ended = ended;

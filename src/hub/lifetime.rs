@@ -7,7 +7,8 @@ use data_encoding::BASE64URL_NOPAD;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{Config, Hub, OnlineTable, State, Totals, Wakes};
+use super::online::OnlineTable;
+use super::{Config, Hub, State, Totals, Wakes};
 use crate::clock::Clock;
 use crate::memfd_journal::{Found, Loaded, MemfdJournal, MemfdJournalError, Unreadable};
 use ephemeral_core::store::{Journal, Restoring, Seed, Store, StoreStats};
@@ -165,10 +166,7 @@ impl Hub {
     fn begin_anew(&self, epoch: Option<[u8; 16]>, seed: Seed) -> Emptied {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
-        let sessions = std::mem::take(&mut state.online);
-        for online in sessions.iter() {
-            wakes.add(&online.signal);
-        }
+        let sessions = state.online.clear(&mut wakes);
         state.ended_below = state.next_session;
         if let Some(epoch) = epoch {
             state.epoch = name(&epoch);

@@ -1,79 +1,127 @@
-//! Who is online, by the index of the account in the store.
-//!
-//! In pieces: an index may be as large as there are accounts, hundreds of thousands, and a vector that grows copies all
-//! that it has while everybody waits for the lock.
+//! Who is online, and the receipts that wait for them: bounded for each session, and in all.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::Signal;
+use super::{Signal, Wakes};
 use ephemeral_core::store::{AccountId, Receipt};
 
-/// Places whose memory is taken and given back together.
-const PIECE: usize = 16;
+/// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
+pub(super) const RECEIPTS: usize = 16_384;
+/// Receipts that wait for all senders together, at most: more, and the session for which most wait is closed. Some
+/// 11 MiB; messages that were taken are in no other account once they have expired.
+pub(super) const RECEIPTS_IN_ALL: usize = 65_536;
+/// The room for so many is kept where none waits.
+const KEPT_ROOM: usize = 64;
 
-/// One session, as the hub knows it.
-pub(super) struct Online {
+/// A session, as the hub sees it.
+pub(super) struct OnlineSession {
     pub(super) session: u64,
     pub(super) signal: Arc<Signal>,
-    pub(super) receipts: VecDeque<Receipt>,
+    receipts: VecDeque<Receipt>,
+    /// More receipts than there may be have come.
     pub(super) overrun: bool,
 }
 
-/// Everybody who is online.
+/// The sessions, by their accounts. It is as large as there are sessions, however many accounts the store has.
 #[derive(Default)]
 pub(super) struct OnlineTable {
-    pieces: Vec<Option<Box<[Option<Online>; PIECE]>>>,
-    sessions: usize,
+    sessions: HashMap<AccountId, OnlineSession>,
+    /// Receipts that wait, in all.
+    receipts: usize,
 }
 
 impl OnlineTable {
-    /// Returns how many there are.
-    pub(super) const fn len(&self) -> usize {
-        self.sessions
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
     }
 
-    pub(super) fn get(&self, account: AccountId) -> Option<&Online> {
-        let (piece, place) = split(account);
-        self.pieces.get(piece)?.as_ref()?[place].as_ref()
+    pub(super) fn get(&self, account: AccountId) -> Option<&OnlineSession> {
+        self.sessions.get(&account)
     }
 
-    pub(super) fn get_mut(&mut self, account: AccountId) -> Option<&mut Online> {
-        let (piece, place) = split(account);
-        self.pieces.get_mut(piece)?.as_mut()?[place].as_mut()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OnlineSession> {
+        self.sessions.values()
     }
 
-    /// Puts somebody in. Returns who was there before.
-    pub(super) fn insert(&mut self, account: AccountId, online: Online) -> Option<Online> {
-        let (piece, place) = split(account);
-        if self.pieces.len() <= piece {
-            self.pieces.resize_with(piece + 1, || None);
+    /// Enters a session, which goes on with the receipts of one that it takes over from.
+    pub(super) fn begin(&mut self, account: AccountId, session: u64, signal: Arc<Signal>, wakes: &mut Wakes) {
+        let mut receipts = VecDeque::new();
+        if let Some(older) = self.sessions.remove(&account) {
+            wakes.add(&older.signal);
+            receipts = older.receipts;
         }
-        let before = self.pieces[piece].get_or_insert_with(Box::default)[place].replace(online);
-        self.sessions += usize::from(before.is_none());
-        before
+        self.sessions.insert(account, OnlineSession { session, signal, receipts, overrun: false });
     }
 
-    pub(super) fn remove(&mut self, account: AccountId) -> Option<Online> {
-        let (piece, place) = split(account);
-        let there = self.pieces.get_mut(piece)?;
-        let removed = there.as_mut()?[place].take()?;
-        self.sessions -= 1;
-        there.take_if(|places| places.iter().all(Option::is_none));
-        Some(removed)
+    /// Takes a session out. What it had is freed by the caller, while nobody waits.
+    pub(super) fn end(&mut self, account: AccountId) -> Option<OnlineSession> {
+        let gone = self.sessions.remove(&account);
+        if let Some(online) = &gone {
+            self.receipts -= online.receipts.len();
+        }
+        if self.sessions.len() < self.sessions.capacity() / 8 {
+            self.sessions.shrink_to(self.sessions.len() * 2);
+        }
+        gone
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Online> {
-        self.pieces.iter().flatten().flat_map(|piece| piece.iter()).flatten()
+    /// Takes all out. What they had is freed by the caller, while nobody waits.
+    pub(super) fn clear(&mut self, wakes: &mut Wakes) -> Self {
+        let gone = std::mem::take(self);
+        for online in gone.iter() {
+            wakes.add(&online.signal);
+        }
+        gone
     }
 
-    /// Returns how many places have memory.
+    /// Keeps a receipt for its sender, if that is online.
+    pub(super) fn tell(&mut self, sender: AccountId, receipt: Receipt, wakes: &mut Wakes) {
+        let Some(online) = self.sessions.get_mut(&sender) else { return };
+        wakes.add(&online.signal);
+        if online.overrun {
+            return;
+        }
+        online.receipts.push_back(receipt);
+        self.receipts += 1;
+        if online.receipts.len() > RECEIPTS {
+            self.overrun(sender, wakes);
+        } else if self.receipts > RECEIPTS_IN_ALL
+            && let Some(most) = self.most_behind()
+        {
+            self.overrun(most, wakes);
+        }
+    }
+
+    /// Takes the next receipt that waits for a session.
+    pub(super) fn next_receipt(&mut self, account: AccountId) -> Option<Receipt> {
+        let online = self.sessions.get_mut(&account)?;
+        let receipt = online.receipts.pop_front()?;
+        self.receipts -= 1;
+        if online.receipts.is_empty() && online.receipts.capacity() > KEPT_ROOM {
+            online.receipts = VecDeque::new();
+        }
+        Some(receipt)
+    }
+
+    /// Returns how many receipts wait, and for how many more than [`KEPT_ROOM`] there is room.
     #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.pieces.iter().flatten().count() * PIECE
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let room = |online: &OnlineSession| online.receipts.capacity().saturating_sub(KEPT_ROOM);
+        (self.receipts, self.sessions.values().map(room).sum())
     }
-}
 
-const fn split(account: AccountId) -> (usize, usize) {
-    (account.index() / PIECE, account.index() % PIECE)
+    /// Drops what waits for a session, which has to end.
+    fn overrun(&mut self, account: AccountId, wakes: &mut Wakes) {
+        let Some(online) = self.sessions.get_mut(&account) else { return };
+        online.overrun = true;
+        self.receipts -= std::mem::take(&mut online.receipts).len();
+        wakes.add(&online.signal);
+    }
+
+    /// Looks through all sessions; what it finds has a share of [`RECEIPTS_IN_ALL`] at least, so that this is rare.
+    fn most_behind(&self) -> Option<AccountId> {
+        let most = self.sessions.iter().max_by_key(|(_, online)| online.receipts.len());
+        most.map(|(account, _)| *account)
+    }
 }

@@ -186,8 +186,7 @@ impl SessionHandle {
         let mut collected = Collected::default();
         let mut left = budget;
         let State { store, online, .. } = state;
-        let Some(online) = online.get_mut(self.account) else { return Err(SessionEnd::Replaced) };
-        if online.overrun {
+        if online.get(self.account).is_none_or(|online| online.overrun) {
             return Err(SessionEnd::TooSlow);
         }
         loop {
@@ -195,7 +194,7 @@ impl SessionHandle {
                 collected.more = true;
                 return Ok(collected);
             }
-            let delivery = match online.receipts.pop_front() {
+            let delivery = match online.next_receipt(self.account) {
                 Some(receipt) => Delivery::Receipt(receipt),
                 None => match store.deliver(now, self.account, self.window) {
                     Some(next) => Delivery::Mailbox(next),
@@ -241,7 +240,7 @@ impl Drop for SessionHandle {
     fn drop(&mut self) {
         let now = self.hub.now();
         if let Ok(mut state) = self.current() {
-            let gone = state.online.remove(self.account);
+            let gone = state.online.end(self.account);
             state.store.detach(now, self.account);
             // It may have thousands of receipts: they are freed while nobody waits.
             drop(state);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
+use super::online::{RECEIPTS, RECEIPTS_IN_ALL};
 use super::*;
 use ephemeral_core::protocol::{ReceiptStatus, WallTime, WireTime};
 use ephemeral_core::session::Established;
@@ -241,25 +242,52 @@ async fn a_message_that_expires_while_it_is_out_wakes_its_recipient_for_the_next
 async fn a_session_that_does_not_fetch_its_receipts_is_over() {
     let hub = hub();
     let alice = join(&hub, 1);
-    let tell = |receipts: usize| {
-        let mut state = hub.lock();
-        let ended = |id: usize| Completion {
-            sender: alice.account,
-            id: id.to_string(),
-            to: person(2),
-            status: ReceiptStatus::Expired,
-            at: WireTime::Own { at: UP, draw: 0 },
-        };
-        state.ended.extend((0..receipts).map(ended));
-        let mut wakes = Wakes::default();
-        state.tell_senders(&mut wakes);
-        drop(state);
-    };
-    tell(RECEIPTS);
+    tell(&alice, RECEIPTS);
     assert_eq!(alice.is_over(), Ok(()));
-    tell(1);
+    tell(&alice, 1);
     assert_eq!(alice.is_over(), Err(SessionEnd::TooSlow));
     assert_eq!(collect_up_to(&alice, usize::MAX).err(), Some(SessionEnd::TooSlow));
+}
+
+/// Ends so many messages of a session's.
+fn tell(session: &SessionHandle, receipts: usize) {
+    let mut state = session.hub.lock();
+    let ended = |id: usize| Completion {
+        sender: session.account,
+        id: id.to_string(),
+        to: person(2),
+        status: ReceiptStatus::Expired,
+        at: WireTime::Own { at: UP, draw: 0 },
+    };
+    state.ended.extend((0..receipts).map(ended));
+    let mut wakes = Wakes::default();
+    state.tell_senders(&mut wakes);
+    drop(state);
+}
+
+#[tokio::test(start_paused = true)]
+async fn receipts_are_bounded_in_all_and_the_session_that_is_most_behind_goes() {
+    let hub = hub();
+    let held = RECEIPTS_IN_ALL / 5;
+    let behind: Vec<_> = (10..15).map(|number| join(&hub, number)).collect();
+    behind.iter().for_each(|session| tell(session, held));
+    tell(&behind[2], RECEIPTS_IN_ALL % 5);
+    let bob = join(&hub, 2);
+    tell(&bob, 1);
+    let over: Vec<_> = behind.iter().map(|session| session.is_over().is_err()).collect();
+    assert_eq!(over, [false, false, true, false, false]);
+    assert_eq!(collect(&bob).iter().filter(|frame| frame["type"] == "receipt").count(), 1);
+    // What it had is free for others, and so is what a session had that ends.
+    tell(&bob, held);
+    assert_eq!(behind[0].is_over(), Ok(()));
+    drop(behind);
+    for _ in 0..3 {
+        while collect_up_to(&bob, usize::MAX).unwrap().more {}
+        tell(&bob, held);
+        assert_eq!(bob.is_over(), Ok(()));
+    }
+    while collect_up_to(&bob, usize::MAX).unwrap().more {}
+    assert_eq!(hub.lock().online.waiting(), (0, 0), "nor is room kept for them");
 }
 
 #[tokio::test(start_paused = true)]
@@ -408,22 +436,4 @@ async fn while_everything_is_overwritten_nobody_waits_for_the_lock_and_nothing_i
     assert_ne!(hub.epoch(), epoch);
     send(&join(&hub, 3), "after", 2);
     assert_eq!(*seen.lock(), ["accepted", "erased", "begun", "accepted"], "what comes after it is written down again");
-}
-
-#[test]
-fn the_table_of_sessions_has_memory_for_those_who_are_there_whatever_their_accounts_are() {
-    let (hub, mut table) = (hub(), OnlineTable::default());
-    let accounts: Vec<_> = (0..200).map(|number| hub.join(person(number), true, 2).unwrap().session_handle).collect();
-    let online = |session| Online { session, signal: Arc::default(), receipts: VecDeque::new(), overrun: false };
-    for (session, account) in (0..).zip(&accounts) {
-        assert!(table.insert(account.account, online(session)).is_none());
-    }
-    assert_eq!(table.insert(accounts[7].account, online(1000)).map(|before| before.session), Some(7));
-    assert_eq!((table.len(), table.iter().count()), (200, 200));
-    assert_eq!(table.get(accounts[7].account).map(|online| online.session), Some(1000));
-    for account in &accounts[..199] {
-        assert!(table.remove(account.account).is_some());
-        assert!(table.get_mut(account.account).is_none() && table.remove(account.account).is_none());
-    }
-    assert_eq!((table.len(), table.capacity()), (1, 16));
 }

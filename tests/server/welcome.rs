@@ -83,7 +83,7 @@ async fn the_epoch_is_the_stores_and_not_the_sessions() {
 async fn unknown_fields_of_an_auth_frame_are_ignored() {
     let mut rig = Rig::new();
     let (_socket, welcome) =
-        rig.login_with(1, json!({"version": 9, "content": [], "id": 5, "fingerprint": fingerprint(2)})).await;
+        rig.login_with(1, json!({"version": 9, "content": [], "id": 5, "name": fingerprint(2)})).await;
     assert_eq!(welcome["fingerprint"], json!(fingerprint(1)));
 }
 

@@ -134,7 +134,7 @@ impl Connection {
         options: &ConnectOptions,
     ) -> Result<(Self, Welcome), ConnectError> {
         let (stream, last_byte) = life::noting(stream);
-        let socket = handshake::upgrade(stream, url, identity, options.timing.answer).await?;
+        let socket = handshake::upgrade(stream, url, options.timing.answer).await?;
         // Until `welcome` each step has a bound of its own, which says more than that there is silence.
         let timing = Timeouts { silence: 4 * options.timing.answer, ..options.timing };
         let mut connection = Self {

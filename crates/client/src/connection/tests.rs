@@ -48,8 +48,7 @@ async fn the_request_names_the_host_that_was_dialled_and_nothing_that_identifies
     })
     .await;
     let (line, headers) = request.split_once("\r\n").unwrap();
-    let query = if handshake::NAMED_IN_URL { format!("?fingerprint={}", alice().fingerprint()) } else { String::new() };
-    assert_eq!(line, format!("GET /ws{query} HTTP/1.1"));
+    assert_eq!(line, "GET /ws HTTP/1.1");
     assert!(headers.contains("Host: example.test:8443\r\n"), "{headers}");
     let names: Vec<_> = headers.lines().filter_map(|line| Some(line.split_once(':')?.0.to_lowercase())).collect();
     assert_eq!(names, ["host", "connection", "upgrade", "sec-websocket-version", "sec-websocket-key"]);
@@ -136,6 +135,13 @@ async fn a_refusal_says_what_the_server_said_and_whether_to_come_back() {
             Some(7),
             false,
         ),
+        (
+            "HTTP/1.1 400 Bad Request\r\n",
+            r#"{"error":"x","code":"invalid_fingerprint"}"#,
+            "invalid_fingerprint",
+            None,
+            true,
+        ),
         ("HTTP/1.1 503 Service Unavailable\r\n", "", "", None, false),
         ("HTTP/1.1 403 Forbidden\r\n", "", "", None, false),
         ("HTTP/1.1 404 Not Found\r\n", "<html>\u{1b}[2J</html>", "", None, true),
@@ -164,6 +170,7 @@ fn a_refusal_is_a_whole_sentence_also_where_the_server_gave_no_code() {
     };
     assert_eq!(refused(403, "blocked"), "the server refused the connection: 403 blocked");
     assert_eq!(refused(403, ""), "the server refused the connection: 403 Forbidden");
+    assert!(refused(400, "invalid_fingerprint").ends_with("its operator has to update it"), "an older server");
     assert_eq!(refused(599, ""), "the server refused the connection: status 599");
     let closed = |code, reason: &str| Lost::Closed { code, reason: reason.to_owned() }.to_string();
     assert_eq!(closed(1001, "draining"), "the server closed the connection: 1001 draining");

@@ -22,8 +22,11 @@ fn own() -> Fingerprint {
 }
 
 fn challenged() -> AwaitingAuth {
-    let (key, challenge) = (key().verifying_key(), Challenge { nonce: [9; 32] });
-    AwaitingAuth { fingerprint: own(), key, host: HOST.to_owned(), challenge }
+    AwaitingAuth {
+        claimed: Some(key().verifying_key()),
+        host: HOST.to_owned(),
+        challenge: Challenge { nonce: [9; 32] },
+    }
 }
 
 fn answer(frame: &Value) -> Result<Established, CloseReason> {
@@ -83,6 +86,39 @@ fn only_a_signature_by_this_key_for_this_host_and_this_challenge_counts() {
         format!("{good}="),
     ] {
         assert_eq!(answer(&json!({"type": "auth", "signature": bad})).err(), Some(CloseReason::AuthFailed));
+    }
+}
+
+#[test]
+fn the_answer_names_the_identity_where_the_url_does_not_and_never_another_one() {
+    let (challenge, other) = (Challenge { nonce: [9; 32] }, SigningKey::from_bytes(&[2; 32]));
+    let (good, wrong) = (challenge.sign(HOST, &key()), challenge.sign(HOST, &other));
+    let others = Fingerprint::from(&other.verifying_key());
+    let answer = |claimed: bool, fingerprint: &Value, signature: &str| {
+        let mut session = challenged();
+        session.claimed = session.claimed.filter(|_| claimed);
+        let frame = json!({"type": "auth", "fingerprint": fingerprint, "signature": signature}).to_string();
+        session.answer(&frame, &Config::default()).map(|session| session.fingerprint)
+    };
+    let (own_name, others_name) = (json!(own()), json!(others));
+    let capitals = json!(own().to_string().to_uppercase());
+    for (claimed, named, signature, outcome) in [
+        (false, &own_name, &good, Ok(own())),
+        (false, &capitals, &good, Ok(own())),
+        (false, &others_name, &wrong, Ok(others)),
+        (false, &own_name, &wrong, Err(CloseReason::AuthFailed)),
+        (false, &others_name, &good, Err(CloseReason::AuthFailed)),
+        (false, &Value::Null, &good, Err(CloseReason::AuthRequired)),
+        (false, &json!(""), &good, Err(CloseReason::AuthRequired)),
+        (false, &json!(7), &good, Err(CloseReason::AuthRequired)),
+        // Of small order: no key.
+        (false, &json!("00".repeat(32)), &good, Err(CloseReason::AuthRequired)),
+        (true, &own_name, &good, Ok(own())),
+        (true, &others_name, &wrong, Err(CloseReason::AuthFailed)),
+        (true, &others_name, &good, Err(CloseReason::AuthFailed)),
+        (true, &json!("nobody"), &good, Err(CloseReason::AuthRequired)),
+    ] {
+        assert_eq!(answer(claimed, named, signature), outcome, "{claimed} {named}");
     }
 }
 
