@@ -15,8 +15,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use self::document::Document;
 pub use self::problem::{ConfigError, Problem};
+use self::show::{serialize_clearnet, serialize_metrics, serialize_onion, serialize_path};
 use self::sources::Sources;
 pub use self::sources::{Flags, Places};
 use self::tables::Tables;
@@ -27,41 +30,60 @@ use crate::{conn, pump, transport};
 use ephemeral_core::limits;
 use ephemeral_core::{dead_man, session, store};
 
-/// Everything that the daemon was told, validated.
-#[derive(Debug, Clone, PartialEq)]
+/// The validated configuration: the one snapshot that the daemon starts from.
+///
+/// It is serialized in the order and under the names in which `check-config` prints it. `table.key` is a key of the file;
+/// a name without a dot is for what only the flags and the environment can say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Config {
     /// Keys and Tor state; never message content. Created 0700. Absolute.
+    #[serde(rename = "state directory", serialize_with = "serialize_path")]
     pub state_dir: PathBuf,
-    /// `[store]`: the bounds.
-    pub bounds: store::Config,
-    /// `[store] survive_restart`: whether what waits is handed to a service manager that can keep it.
-    pub survive_restart: bool,
-    /// `[store]`, `[limits]` and `[session]`: what holds for every session.
-    pub rules: session::Config,
-    /// `[session]`: how long a session waits for its peer.
-    pub timing: pump::Config,
-    /// `[limits]`: how many connections there may be.
-    pub limits: conn::Config,
-    /// `[limits]` and `[block]`: what each peer may do, and what becomes of it otherwise.
-    pub policy: limits::Config,
     /// The admin socket. Absolute.
+    #[serde(rename = "administrator's socket", serialize_with = "serialize_path")]
     pub admin_socket: PathBuf,
-    /// `[clearnet]`; `None`: off.
-    pub clearnet: Option<transport::clearnet::Config>,
-    /// `[metrics]`; `None`: off.
-    pub metrics: Option<scrape::Config>,
-    /// `[onion]` and `[tor]`; `None`: off.
-    pub onion: Option<transport::onion_service::Config>,
-    /// `[shutdown] grace_s`.
-    pub grace: Duration,
-    /// `[panic]`: the dead-man switch.
-    pub dead_man: dead_man::Config,
-    /// `[log] level`, `LOG_LEVEL` or `--log-level`.
-    pub log_level: LogLevel,
     /// The log filter: the level, and the detail of `RUST_LOG`.
+    #[serde(rename = "log filter")]
     pub log_filter: String,
     /// `--log-format`.
+    #[serde(rename = "log format")]
     pub log_format: LogFormat,
+    /// `[store]`, `[limits]` and `[session]`: the rules of every session.
+    #[serde(flatten)]
+    pub rules: session::Config,
+    /// `[store]`: the bounds.
+    #[serde(flatten)]
+    pub bounds: store::Config,
+    /// `[store] survive_restart`: whether waiting messages are handed to a service manager that can keep them.
+    #[serde(rename = "store.survive_restart")]
+    pub survive_restart: bool,
+    /// `[limits]` and `[block]`: the bounds on each peer, and the consequences of exceeding them.
+    #[serde(flatten)]
+    pub policy: limits::Config,
+    /// `[limits]`: how many connections there may be.
+    #[serde(flatten)]
+    pub limits: conn::Config,
+    /// `[session]`: how long a session waits for its peer.
+    #[serde(flatten)]
+    pub timing: pump::Config,
+    /// `[shutdown] grace_s`.
+    #[serde(rename = "shutdown.grace_s", serialize_with = "pump::serialize_seconds")]
+    pub grace: Duration,
+    /// `[log] level`, `LOG_LEVEL` or `--log-level`.
+    #[serde(rename = "log.level")]
+    pub log_level: LogLevel,
+    /// `[panic]`: the dead-man switch.
+    #[serde(flatten)]
+    pub dead_man: dead_man::Config,
+    /// `[metrics]`; `None`: off.
+    #[serde(flatten, serialize_with = "serialize_metrics")]
+    pub metrics: Option<scrape::Config>,
+    /// `[clearnet]`; `None`: off.
+    #[serde(flatten, serialize_with = "serialize_clearnet")]
+    pub clearnet: Option<transport::clearnet::Config>,
+    /// `[onion]` and `[tor]`; `None`: off.
+    #[serde(flatten, serialize_with = "serialize_onion")]
+    pub onion: Option<transport::onion_service::Config>,
 }
 
 /// What could be read of a configuration that may be broken.

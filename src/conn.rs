@@ -6,6 +6,7 @@ mod stall;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -22,12 +23,14 @@ use ephemeral_core::limits;
 use ephemeral_core::session::{self, AwaitingAuth};
 pub use requests::requests;
 
-/// How many connections there may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How many connections there may be. Each is serialized under its name in the configuration file, `table.key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Connections that have not authenticated yet, in all.
+    #[serde(rename = "limits.unauthenticated")]
     pub unauthenticated: usize,
     /// Authenticated sessions.
+    #[serde(rename = "limits.sessions")]
     pub sessions: usize,
 }
 

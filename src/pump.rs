@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
+use serde::{Serialize, Serializer};
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
@@ -27,17 +28,30 @@ use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::{self, AwaitingAuth, Beginning, Established};
 use websocket::{Socket, close, hang_up, open, reason_of};
 
-/// How long a session waits for its peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How long a session waits for its peer. Each is serialized under its name in the configuration file, `table.key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// From the upgrade to a valid `auth` frame.
+    #[serde(rename = "session.auth_timeout_ms", serialize_with = "serialize_milliseconds")]
     pub auth_timeout: Duration,
     /// Between two pings.
+    #[serde(rename = "session.ping_interval_s", serialize_with = "serialize_seconds")]
     pub ping_interval: Duration,
     /// Without a byte from the peer.
+    #[serde(rename = "session.idle_timeout_s", serialize_with = "serialize_seconds")]
     pub idle_timeout: Duration,
     /// For a peer that does not read what it is sent.
+    #[serde(rename = "session.write_timeout_s", serialize_with = "serialize_seconds")]
     pub write_timeout: Duration,
+}
+
+fn serialize_milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u128(duration.as_millis())
+}
+
+/// Serializes a duration as the configuration file has most of them.
+pub(crate) fn serialize_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_secs())
 }
 
 impl Default for Config {

@@ -12,18 +12,21 @@ use http::uri::Authority;
 use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{Plane, serving};
 use crate::http::Health;
 
-/// `[metrics]` of the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `[metrics]` of the configuration, and serialized as it stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Where to listen.
+    #[serde(rename = "metrics.listen")]
     pub listen: SocketAddr,
     /// Whether that may be off loopback.
+    #[serde(rename = "metrics.off_loopback")]
     pub off_loopback: bool,
 }
 

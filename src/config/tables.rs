@@ -10,7 +10,7 @@ use super::metrics;
 use super::setting::Setting;
 use crate::admin::scrape;
 use crate::logging::LogLevel;
-use crate::transport::onion_service::{self, Vanguards};
+use crate::transport::onion_service::{self, MEMORY_BYTES, Vanguards};
 use crate::{conn, pump};
 use ephemeral_core::limits::{self, REQUESTS, Rate};
 use ephemeral_core::protocol::Sanitize;
@@ -205,7 +205,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
     let self_probe = table.boolean("self_probe", default.self_probe).value;
     let location_is_public = table.boolean("location_is_public", default.location_is_public).value;
     let restricted = table.boolean("restricted", default.restricted).value;
-    let memory = table.number("memory_bytes", 16 << 20..=bytes_max(), default.memory_bytes);
+    let memory = table.number("memory_bytes", 16 << 20..=bytes_max(), MEMORY_BYTES);
     table.finish();
 
     // An introduction point ignores what is the other way round (rend-spec, EST_INTRO_DOS_EXT).
@@ -223,7 +223,8 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
         document.problems.push(problem);
     }
     let tor = tor.map(|tor| tor.value).unwrap_or_default();
-    if memory.told.is_some() && onion_service::limits_memory(&tor) {
+    let limited_by_arti = onion_service::limits_memory(&tor);
+    if memory.told.is_some() && limited_by_arti {
         document.problems.push(memory.problem("has no effect beside tor.system.memory.max: remove one of the two"));
     }
     let settings = onion_service::Config {
@@ -241,7 +242,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
         self_probe,
         location_is_public,
         restricted,
-        memory_bytes: memory.value,
+        memory_bytes: (!limited_by_arti).then_some(memory.value),
         tor,
     };
     (enabled, settings)

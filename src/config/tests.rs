@@ -207,7 +207,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             self_probe: false,
             location_is_public: true,
             restricted: true,
-            memory_bytes: 19_000_000,
+            memory_bytes: Some(19_000_000),
             tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),
         }),
         grace: Duration::from_secs(21),
@@ -226,6 +226,51 @@ fn what_is_shown_gives_the_same_configuration_again() {
         let config = load(text, &[], Flags::default()).expect("valid");
         assert_eq!(load(&config.to_toml(), &[], Flags::default()).as_ref(), Ok(&config), "{}", config.to_toml());
     }
+}
+
+#[test]
+fn each_word_is_shown_as_it_is_read() {
+    let words = [
+        ("store", "sanitize", tables::SANITIZE.map(|(word, _)| word).to_vec()),
+        ("log", "level", tables::LEVELS.map(|(word, _)| word).to_vec()),
+        ("onion", "vanguards", tables::VANGUARDS.map(|(word, _)| word).to_vec()),
+    ];
+    for (table, key, words) in words {
+        for word in words {
+            let line = format!("{key} = {word:?}\n");
+            let shown = load(&format!("[{table}]\n{line}"), &[], Flags::default()).expect("valid").to_toml();
+            assert!(shown.contains(&line), "{line} is not in {shown}");
+        }
+    }
+}
+
+#[test]
+fn the_keys_that_are_shown_are_the_keys_that_are_read() {
+    let (_directory, files) = issued();
+    let tls = format!("tls_cert = {:?}\ntls_key = {:?}", path(&files.cert), path(&files.key));
+    let everything = EVERYTHING.replace("allow_plaintext = true", &tls);
+    let shown = load(&everything, &[], Flags::default()).expect("valid").to_toml();
+    let shown = shown.parse::<toml::Table>().expect("TOML");
+    assert_eq!(shown.len(), 11, "{shown}");
+    for (table, entries) in shown.iter().filter(|(table, _)| *table != "tor") {
+        let problem = problem(&format!("[{table}]\nnonsense = 1"));
+        let (_, accepted) = problem.split_once(&format!("[{table}] accepts ")).expect(&problem);
+        let mut read: Vec<_> = accepted.split(", ").collect();
+        read.sort_unstable();
+        let shown: Vec<_> = entries.as_table().expect("a table").keys().collect();
+        assert_eq!(shown, read, "[{table}]");
+    }
+}
+
+#[test]
+fn a_part_that_is_off_is_named_without_settings() {
+    let shown = load("[onion]\nenabled = false\n[clearnet]\nlisten = '[::1]:1'", &[], Flags::default())
+        .expect("valid")
+        .to_toml();
+    assert!(shown.contains("# [metrics] listen: not set\n") && !shown.contains("off_loopback"), "{shown}");
+    assert!(shown.contains("[onion]\nenabled = false\n") && !shown.contains("[tor]"), "{shown}");
+    let without_tcp = defaults().to_toml();
+    assert!(without_tcp.contains("# [clearnet] listen: not set\n"), "{without_tcp}");
 }
 
 #[test]

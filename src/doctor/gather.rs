@@ -15,7 +15,7 @@ use rustix::process::{Resource, getrlimit, getuid};
 use super::facts::{Bind, ClockFacts, Facts, ListenerFacts, Online, SettingsFacts, Tor};
 use crate::clock;
 use crate::config::Config;
-use crate::transport::onion_service::Vanguards;
+use crate::transport::onion_service::{MEMORY_BYTES, Vanguards};
 use ephemeral_tor::Keystore;
 
 pub use online::LIMIT as ONLINE_LIMIT;
@@ -87,7 +87,8 @@ fn bind(address: std::net::SocketAddr) -> Bind {
 fn settings(config: &Config) -> SettingsFacts {
     SettingsFacts {
         total_bytes: config.bounds.total_bytes,
-        onion_memory_bytes: config.onion.as_ref().map_or(0, |onion| onion.memory_bytes as u64),
+        // A limit in the [tor] table is Arti's to read: the default stands in for it.
+        onion_memory_bytes: config.onion.as_ref().map_or(0, |onion| onion.memory_bytes.unwrap_or(MEMORY_BYTES) as u64),
         sessions: config.limits.sessions,
         unauthenticated: config.limits.unauthenticated,
         messages_per_minute: config.rules.messages_per_minute,

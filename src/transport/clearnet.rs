@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ephemeral_core::protocol::WallTime;
 use ipnet::IpNet;
+use serde::{Serialize, Serializer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -23,25 +24,37 @@ use crate::admission::{Admission, Admitted, Refused};
 /// tells when there is one again.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// The `[clearnet]` table, validated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The `[clearnet]` table, validated, and serialized as it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Where to listen; port 0: one that the system picks.
+    #[serde(rename = "clearnet.listen")]
     pub listen: SocketAddr,
     /// Further accepted `Host` names, as [`super::host_name`] writes them.
+    #[serde(rename = "clearnet.server_names")]
     pub server_names: Vec<String>,
     /// Whether `listen` may be off loopback although there is no TLS.
+    #[serde(rename = "clearnet.allow_plaintext")]
     pub allow_plaintext: bool,
-    /// What to serve TLS with, if at all.
+    /// The certificate and the key for TLS, if it is served.
+    #[serde(flatten)]
     pub tls: Option<TlsFiles>,
     /// Proxies that are believed about whom they connect.
+    #[serde(rename = "clearnet.trusted_proxies", serialize_with = "serialize_networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// Whether the connections of these begin with a header of the PROXY protocol.
+    #[serde(rename = "clearnet.proxy_protocol")]
     pub proxy_protocol: bool,
     /// Origins that may ask, as [`super::origin`] writes them, or `*` alone.
+    #[serde(rename = "clearnet.allowed_origins")]
     pub allowed_origins: Vec<String>,
-    /// For the PROXY header and the TLS handshake together.
+    /// For the PROXY header and the TLS handshake together: as long as for authentication.
+    #[serde(skip)]
     pub preparation: Duration,
+}
+
+fn serialize_networks<S: Serializer>(networks: &[IpNet], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(networks.iter().map(ToString::to_string))
 }
 
 /// The address cannot be listened on.

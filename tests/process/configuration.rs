@@ -212,19 +212,24 @@ fn flags_win_over_the_environment_which_wins_over_the_file() {
     let lines = |arguments: &[&str], variables: &[(&str, &str)]| {
         let text = in_force(file, arguments, variables);
         let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
-        [line("listen"), line("enabled"), line("# log")]
+        let log = format!("{}, {}", line("# log filter: "), line("# log format: "));
+        [line("listen"), line("enabled"), log]
     };
-    let info = "# log: \"info,arti=error,tor=error\", text";
+    let info = "# log filter: \"info,arti=error,tor=error\", # log format: \"text\"";
     assert_eq!(lines(&[], &[]), ["listen = \"127.0.0.1:1\"", "enabled = false", info]);
     assert_eq!(lines(&["--clearnet"], &[]), ["listen = \"127.0.0.1:1\"", "enabled = false", info]);
     let variables = [("PORT", "2"), ("TOR_ENABLED", "yes"), ("LOG_LEVEL", "warn"), ("RUST_LOG", "ephemeral=debug")];
     assert_eq!(
         lines(&[], &variables),
-        ["listen = \"127.0.0.1:2\"", "enabled = true", "# log: \"warn,arti=error,tor=error,ephemeral=debug\", text"]
+        [
+            "listen = \"127.0.0.1:2\"",
+            "enabled = true",
+            "# log filter: \"warn,arti=error,tor=error,ephemeral=debug\", # log format: \"text\""
+        ]
     );
     assert_eq!(
         lines(&["--clearnet", "127.0.0.1:3", "--no-tor", "--log-level", "trace", "--log-format", "json"], &variables),
-        ["listen = \"127.0.0.1:3\"", "enabled = false", "# log: \"trace\", json"]
+        ["listen = \"127.0.0.1:3\"", "enabled = false", "# log filter: \"trace\", # log format: \"json\""]
     );
 }
 

@@ -13,12 +13,14 @@ use crate::protocol::WallTime;
 /// the time between two wipes when nobody comes back.
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// `[panic]` of the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// `[panic]` of the configuration, and serialized as it stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Config {
     /// Days without a check-in that are too long; 0: there is no such switch.
+    #[serde(rename = "panic.after_days")]
     pub after_days: u32,
     /// Whether the onion service's identity goes, too.
+    #[serde(rename = "panic.keys")]
     pub keys: bool,
 }
 

@@ -10,6 +10,7 @@ mod submission;
 use std::time::Duration;
 
 use ed25519_dalek::VerifyingKey;
+use serde::Serialize;
 
 use crate::protocol::{
     AuthFrame, CAUGHT_UP, Challenge, ChallengeFrame, ClientFrame, ClockReading, CloseReason, ErrorCode, Fingerprint,
@@ -19,22 +20,29 @@ use crate::store::{self, Delivery, Next};
 pub use reply::{Acknowledgement, Refusal, Reply};
 pub use submission::Submission;
 
-/// The rules of every session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The rules of every session. Each is serialized under its name in the configuration file, `table.key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Config {
-    /// Bytes of content in one message, at most.
-    pub content_bytes: usize,
-    /// Which content is accepted, and how it is changed.
-    pub sanitize: Sanitize,
     /// How long a message waits when its sender does not say, in seconds.
+    #[serde(rename = "store.default_ttl_s")]
     pub default_ttl_s: u64,
     /// How long a message may wait at most, in seconds.
+    #[serde(rename = "store.max_ttl_s")]
     pub max_ttl_s: u64,
+    /// Bytes of content in one message, at most.
+    #[serde(rename = "store.content_bytes")]
+    pub content_bytes: usize,
+    /// Which content is accepted, and how it is changed.
+    #[serde(rename = "store.sanitize")]
+    pub sanitize: Sanitize,
     /// Messages a minute a fingerprint.
+    #[serde(rename = "limits.messages_per_minute")]
     pub messages_per_minute: u32,
     /// Messages at once, before the rate counts.
+    #[serde(rename = "limits.message_burst")]
     pub message_burst: u32,
     /// Unacknowledged messages out, at most.
+    #[serde(rename = "session.window")]
     pub window: u32,
 }
 

@@ -21,6 +21,7 @@ mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use siphasher::sip::SipHasher13;
 
 use crate::limits::Rate;
@@ -36,20 +37,28 @@ pub use shares::{KEPT_FOR_ONLINE, KNOWN_SHARE, MAILBOX_SHARE, NEARLY_FULL_LIFE_M
 use slots::Slots;
 
 /// The bounds of a store. At a bound the sender is told; nothing that was accepted is evicted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// Each is serialized under its name in the configuration file, `table.key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Messages waiting for one recipient.
+    #[serde(rename = "store.mailbox_messages")]
     pub mailbox_messages: usize,
     /// Bytes of content waiting for one recipient.
+    #[serde(rename = "store.mailbox_bytes")]
     pub mailbox_bytes: usize,
     /// Bytes that one sender has waiting anywhere, its remembered message ids included.
+    #[serde(rename = "store.sender_bytes")]
     pub sender_bytes: usize,
     /// Bytes in all, bookkeeping included.
+    #[serde(rename = "store.total_bytes")]
     pub total_bytes: usize,
-    /// Of these, what only messages to recipients who are online may use: whoever fills the store with what nobody
-    /// fetches does not silence those who are talking.
+    /// The part of `total_bytes` that only messages to recipients who are online may use, so that
+    /// filling the store with messages that nobody fetches does not silence a conversation.
+    #[serde(skip)]
     pub kept_for_online: usize,
-    /// The longest that a message is kept, in milliseconds, which comes when half of the rest is in use.
+    /// The longest that a message is kept once half of the rest is in use, in milliseconds.
+    #[serde(skip)]
     pub crowded_life_ms: u64,
 }
 

@@ -20,11 +20,13 @@ use rustls::{Error as RustlsError, InconsistentKeys};
 const FILE_BYTES: u64 = 1 << 20;
 
 /// `clearnet.tls_cert` and `clearnet.tls_key`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct TlsFiles {
     /// The certificate and what leads from it to one that clients know, in PEM.
+    #[serde(rename = "clearnet.tls_cert")]
     pub cert: PathBuf,
     /// The certificate's private key, in PEM.
+    #[serde(rename = "clearnet.tls_key")]
     pub key: PathBuf,
 }
 

@@ -27,7 +27,9 @@ pub(super) fn client_config(settings: &Config, state_dir: &Path) -> Result<TorCl
         Vanguards::Full => "full",
     };
     vanguards.insert("mode".to_owned(), mode.into());
-    limit_memory(&mut table, settings.memory_bytes)?;
+    if let Some(bytes) = settings.memory_bytes {
+        limit_memory(&mut table, bytes)?;
+    }
     tor::config(table, state_dir)
 }
 

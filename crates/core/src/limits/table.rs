@@ -7,22 +7,46 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
+use serde::{Serialize, Serializer};
+
 use super::{Bucket, Rate};
 use crate::protocol::Millis;
 
-/// What every key may do, and what becomes of it otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The bounds on every key, and the consequences of exceeding them. Each is serialized under its name in the
+/// configuration file, `table.key`, in the file's unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Requests, and connections without one.
+    #[serde(flatten, serialize_with = "serialize_requests")]
     pub requests: Rate,
     /// Connections at the same time.
+    #[serde(rename = "limits.connections_per_peer")]
     pub connections: u32,
     /// More strikes than this within `window_ms` are answered with a block.
+    #[serde(rename = "block.strikes")]
     pub strikes: u32,
-    /// See `strikes`, in milliseconds.
+    /// The time over which `strikes` are counted, in milliseconds.
+    #[serde(rename = "block.window_s", serialize_with = "serialize_seconds")]
     pub window_ms: u64,
     /// How long a block lasts, in milliseconds.
+    #[serde(rename = "block.duration_s", serialize_with = "serialize_seconds")]
     pub duration_ms: u64,
+}
+
+fn serialize_requests<S: Serializer>(rate: &Rate, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Requests {
+        #[serde(rename = "limits.requests_per_minute")]
+        per_minute: u64,
+        #[serde(rename = "limits.burst")]
+        burst: u64,
+    }
+    Requests { per_minute: rate.per_minute(), burst: rate.burst() }.serialize(serializer)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn serialize_seconds<S: Serializer>(milliseconds: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(milliseconds / 1000)
 }
 
 /// The default rate of requests: so many a minute, so many at once.
