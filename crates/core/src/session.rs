@@ -1,8 +1,9 @@
-//! The protocol's state machine: frame in, action out; what came of the action in, answer out. No socket, no clock, no
-//! task. Every frame that a client is sent, and every reason for which its session is closed, is made here.
+//! The protocol's state machine: frame in, action out; what came of the action in, answer out. No
+//! socket, no clock, no task. Every frame that a client is sent, and every reason for which its
+//! session is closed, is made here.
 //!
-//! Its two states are two types: [`AwaitingAuth`] knows a challenge and nothing of any mailbox; only a valid answer
-//! makes it an [`Established`], and only that understands messages.
+//! Its two states are two types: [`AwaitingAuth`] knows a challenge and nothing of any mailbox;
+//! only a valid answer makes it an [`Established`], and only that understands messages.
 
 mod reply;
 mod submission;
@@ -20,7 +21,8 @@ use crate::store::{self, Delivery, Next};
 pub use reply::{Acknowledgement, Refusal, Reply};
 pub use submission::Submission;
 
-/// The rules of every session. Each is serialized under its name in the configuration file, `table.key`.
+/// The rules of every session. Each is serialized under its name in the configuration file,
+/// `table.key`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// How long a message waits when its sender does not say, in seconds.
@@ -76,7 +78,8 @@ impl Config {
         }
     }
 
-    /// Returns the bytes of the largest frame that can be a message: every byte of its content may be written as `\u00xx`.
+    /// Returns the bytes of the largest frame that can be a message: every byte of its content may
+    /// be written as `\u00xx`.
     #[must_use]
     pub const fn frame_bytes(&self) -> usize {
         self.content_bytes * 6 + 4096

@@ -1,12 +1,14 @@
-//! Mailboxes, quotas, expiry and duplicates, in RAM only. No socket, no clock, no task: time is passed in.
+//! Mailboxes, quotas, expiry and duplicates, in RAM only. No socket, no clock, no task: time is
+//! passed in.
 //!
-//! The mailbox is the one place where a message waits. An *account* is what is known of one fingerprint: its mailbox,
-//! what it has sent, whether it is online. A *record* is one accepted message: its body until it is delivered or
-//! expires, and its id until it expires. What outlives the process, if anything does, is written down in a [`Journal`].
+//! The mailbox is the one place where a message waits. An *account* is what is known of one
+//! fingerprint: its mailbox, what it has sent, whether it is online. A *record* is one accepted
+//! message: its body until it is delivered or expires, and its id until it expires. What outlives
+//! the process, if anything does, is written down in a [`Journal`].
 //!
-//! The store is behind a lock that everybody waits for, so each call does a bounded amount of work: nothing that grows
-//! is ever copied as a whole, and what is due is erased bit by bit. Its time does not go back: the latest time that it
-//! was told counts.
+//! The store is behind a lock that everybody waits for, so each call does a bounded amount of work:
+//! nothing that grows is ever copied as a whole, and what is due is erased bit by bit. Its time
+//! does not go back: the latest time that it was told counts.
 
 mod account;
 mod expiry;
@@ -76,13 +78,14 @@ impl Default for Config {
     }
 }
 
-/// What a record costs on the heap besides its body: itself, its places in the tables and the allocator's share.
+/// What a record costs on the heap besides its body: itself, its places in the tables and the
+/// allocator's share.
 pub const RECORD_COST: usize = 192;
-/// What an account costs: itself and its places in the tables. Counted for those that are not online (those that are,
-/// are bounded by the number of sessions).
+/// What an account costs: itself and its places in the tables. Counted for those that are not
+/// online (those that are, are bounded by the number of sessions).
 pub const ACCOUNT_COST: usize = 448;
-/// How long an account is remembered after its last session, in milliseconds, so that its rate and its last
-/// acknowledgement outlive a short interruption.
+/// How long an account is remembered after its last session, in milliseconds, so that its rate and
+/// its last acknowledgement outlive a short interruption.
 const LINGER_MS: u64 = 60_000;
 
 /// An account's place in the store. It stays the same while the account is online.
@@ -90,7 +93,7 @@ const LINGER_MS: u64 = 60_000;
 pub struct AccountId(u32);
 
 impl AccountId {
-    /// Small numbers, reused: an index.
+    /// Returns a small number that is reused, as an index.
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -211,10 +214,12 @@ pub struct Store {
     file_cost: fn(usize) -> usize,
     /// All sequence numbers are below it, as the journal knows.
     promised: u64,
-    /// What a mailbox that is made before `forgotten_until` does not know: who acknowledged what below this number.
+    /// What a mailbox that is made before `forgotten_until` does not know: who acknowledged what
+    /// below this number.
     forgotten_below: u64,
     forgotten_until: Millis,
-    /// What the wall clock was ahead of the other one when senders wrote times of their own: one, unless it was set.
+    /// What the wall clock was ahead of the other one when senders wrote times of their own: one,
+    /// unless it was set.
     given_ahead: Vec<i64>,
 }
 
@@ -247,13 +252,14 @@ impl Store {
         }
     }
 
-    /// What holds from now on. What is kept already stays, be it more than that.
+    /// Changes the bounds. What is kept already stays, be it more than that.
     pub fn set_bounds(&mut self, bounds: Config) {
         self.bounds = bounds;
     }
 
-    /// Begins a session of `fingerprint`: what it had not acknowledged will be delivered again. Returns its place and
-    /// how many messages wait. `wants_receipts`: whether senders are told when it acknowledges.
+    /// Begins a session of `fingerprint`: what it had not acknowledged will be delivered again.
+    /// Returns its place and how many messages wait. `wants_receipts`: whether senders are told
+    /// when it acknowledges.
     pub fn attach(&mut self, now: Millis, fingerprint: Fingerprint, wants_receipts: bool) -> (AccountId, usize) {
         self.latest = self.latest.max(now);
         let id = self.find(&fingerprint).unwrap_or_else(|| self.insert_account(fingerprint));
@@ -283,7 +289,8 @@ impl Store {
         rate.take(&mut self.accounts[account.0].rate, now)
     }
 
-    /// If `sender` has used `id` before, and it is remembered: when that message expires.
+    /// Returns the expiry of the message for which `sender` has used `id` before, if that is
+    /// remembered.
     #[must_use]
     pub fn known(&self, sender: AccountId, id: &str) -> Option<WireTime> {
         let hash = self.hasher.hash(id.as_bytes());
@@ -291,27 +298,28 @@ impl Store {
         (record.expires_at > self.latest).then(|| self.expiry_on_wire(record))
     }
 
-    /// Returns whether the message `id` of `sender` was delivered to a recipient who lets senders know. `false` also where
-    /// that is not known any more.
+    /// Returns whether the message `id` of `sender` was delivered to a recipient who lets senders
+    /// know. `false` also where that is not known any more.
     #[must_use]
     pub fn was_delivered(&self, sender: AccountId, id: &str) -> bool {
         let hash = self.hasher.hash(id.as_bytes());
         self.accounts[sender.0].ids.get(&hash).is_some_and(|&record| self.records[record].delivered)
     }
 
-    /// The place of `fingerprint`, if anything is known of it. Then it is a valid key.
+    /// Returns the account of `fingerprint`, if anything is known of it. Then it is a valid key.
     #[must_use]
     pub fn find(&self, fingerprint: &Fingerprint) -> Option<AccountId> {
         self.by_fingerprint.get(fingerprint.as_bytes()).map(|&account| AccountId(account))
     }
 
-    /// How many messages were delivered and acknowledged, and how many expired, since it was made.
+    /// Returns how many messages were delivered and acknowledged, and how many expired, since the
+    /// store was made.
     #[must_use]
     pub const fn ends(&self) -> (u64, u64) {
         (self.delivered, self.expired)
     }
 
-    /// How full it is.
+    /// Returns how full the store is.
     #[must_use]
     pub fn figures(&self) -> StoreStats {
         StoreStats {

@@ -1,8 +1,9 @@
-//! What each of many keys has used and done: requests, connections, strikes, blocks. Bounded, and it forgets.
+//! What each of many keys has used and done: requests, connections, strikes, blocks. Bounded, and
+//! it forgets.
 //!
-//! A key of which there is nothing to remember has no entry. Where the table is full of keys that must be remembered,
-//! those that have none share one entry: together they get what one of them would. Nobody is blocked for what the others
-//! of that entry do: it has a rate, and no strikes.
+//! A key of which there is nothing to remember has no entry. Where the table is full of keys that
+//! must be remembered, those that have none share one entry: together they get what one of them
+//! would. Nobody is blocked for what the others of that entry do: it has a rate, and no strikes.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -12,8 +13,8 @@ use serde::{Serialize, Serializer};
 use super::{Bucket, Rate};
 use crate::protocol::Millis;
 
-/// The bounds on every key, and the consequences of exceeding them. Each is serialized under its name in the
-/// configuration file, `table.key`, in the file's unit.
+/// The bounds on every key, and the consequences of exceeding them. Each is serialized under its
+/// name in the configuration file, `table.key`, in the file's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Requests, and connections without one.
@@ -129,22 +130,23 @@ pub struct KeyTable<K> {
     swept: Millis,
 }
 
-/// A full table is looked through at most that often, in milliseconds: a flood of new keys must not make it slow.
+/// A full table is looked through at most that often, in milliseconds: a flood of new keys must not
+/// make it slow.
 const SWEEP_MS: u64 = 1000;
 
 impl<K: Eq + Hash + Copy> KeyTable<K> {
-    /// `capacity`: keys that are remembered at the same time, at most.
+    /// Returns a table that remembers at most `capacity` keys at the same time.
     #[must_use]
     pub fn new(policy: Config, capacity: usize) -> Self {
         Self { policy, capacity, key_states: HashMap::new(), strangers: KeyState::default(), swept: Millis(0) }
     }
 
-    /// What holds for every key from now on. What each has used and done stays.
+    /// Changes the bounds on every key. What each has used and done stays.
     pub fn set_policy(&mut self, policy: Config) {
         self.policy = policy;
     }
 
-    /// A connection of `key` begins.
+    /// Counts a connection of `key` that begins.
     ///
     /// # Errors
     /// [`TooManyConnections`]: it must not, and nothing was counted.
@@ -158,7 +160,7 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         Ok(())
     }
 
-    /// A connection of `key` has ended.
+    /// Counts a connection of `key` that has ended.
     pub fn close(&mut self, now: Millis, key: K) {
         match self.key_states.get_mut(&key) {
             Some(key_state) if key_state.connections > 0 => key_state.connections -= 1,
@@ -178,7 +180,8 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         RateStatus { wait_ms, ignores, burst: rate.burst(), left, reset_ms }
     }
 
-    /// Counts that `key` has done what it must not do. Where there is no room to remember the key, nothing comes of it.
+    /// Counts that `key` has done what it must not do. Where there is no room to remember the key,
+    /// nothing comes of it.
     pub fn strike(&mut self, now: Millis, key: K) -> StrikeOutcome {
         let Config { strikes, window_ms, duration_ms, .. } = self.policy;
         if !self.has_room_for(now, &key) {
@@ -200,7 +203,7 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         StrikeOutcome::Blocked
     }
 
-    /// Until when `key` is blocked, if it is.
+    /// Returns the end of the block of `key`, if it is blocked.
     #[must_use]
     pub fn blocked(&self, now: Millis, key: &K) -> Option<Millis> {
         let key_state = self.key_states.get(key)?;
@@ -223,7 +226,7 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         }
     }
 
-    /// Every key that is blocked.
+    /// Returns every key that is blocked.
     pub fn blocks(&self, now: Millis) -> impl Iterator<Item = Block<K>> + '_ {
         let blocked = self.key_states.iter().filter(move |(_, key_state)| key_state.is_blocked(now));
         blocked.map(|(&key, key_state)| Block { key, until: key_state.blocked_until })
@@ -239,13 +242,13 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         true
     }
 
-    /// How many keys are remembered.
+    /// Returns how many keys are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.key_states.len()
     }
 
-    /// Whether none is.
+    /// Returns whether no key is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.key_states.is_empty()
