@@ -276,8 +276,8 @@ fn discard(leftover: &Path) -> Result<(), FileError> {
     }
 }
 
-/// A file that was written is found again after a power failure only if its directory was written,
-/// too.
+/// Syncs the directory of a file. A file that was written is found again after a power failure only
+/// if its directory was written, too.
 fn sync_directory_of(path: &Path) -> Result<(), FileError> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
