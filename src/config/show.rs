@@ -1,5 +1,5 @@
-//! The settings in force, written as the file that would give them. Their names and their order are those under which
-//! [`Config`] is serialized: there is no second list.
+//! The settings in force, written as the file that would give them. Their names and their order are
+//! those under which [`Config`] is serialized: there is no second list.
 
 use std::fmt;
 use std::path::Path;
@@ -13,11 +13,13 @@ use crate::admin::scrape;
 use crate::transport::{clearnet, onion_service};
 
 impl Config {
-    /// Returns every setting that has an effect, as TOML. Read as a file, with the same flags and environment for the
-    /// settings that no file has (they are comments), it gives this configuration again.
+    /// Returns every setting that has an effect, as TOML. Read as a file, with the same flags and
+    /// environment for the settings that no file has (they are comments), it gives this
+    /// configuration again.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        // No configuration that was loaded is refused; if one is, nothing of it is passed off as valid.
+        // No configuration that was loaded is refused; if one is, nothing of it is passed off as
+        // valid.
         self.try_to_toml().unwrap_or_else(|error| format!("# this configuration cannot be shown: {error}\n"))
     }
 
@@ -56,7 +58,8 @@ impl Config {
     }
 }
 
-/// Writes a setting that no file has. The text is quoted, since a line break in a path would end the comment.
+/// Writes a setting that no file has. The text is quoted, since a line break in a path would end
+/// the comment.
 fn comment(name: &str, value: Option<&toml::Value>) -> String {
     format!("# {name}: {:?}\n", value.and_then(toml::Value::as_str).unwrap_or_default())
 }

@@ -78,7 +78,7 @@ impl Tables {
     }
 }
 
-/// A tebibyte: far beyond any machine's memory, and no sum of such numbers overflows.
+/// Returns a tebibyte: far beyond any machine's memory, and no sum of such numbers overflows.
 fn bytes_max() -> usize {
     usize::try_from(1_u64 << 40).unwrap_or(usize::MAX)
 }
@@ -99,7 +99,8 @@ fn store(document: &mut Document<'_>, rules: &mut session::Config) -> (store::Co
     let survive_restart = table.boolean("survive_restart", true).value;
     table.finish();
 
-    // What could never be reached would be a setting without effect; what could never be sent, a promise that is not kept.
+    // What could never be reached would be a setting without effect; what could never be sent, a
+    // promise that is not kept.
     document.problems.extend(default_ttl.must_be("at most", &max_ttl, "at least", |low, high| low <= high));
     document.problems.extend(mailbox.must_be("at least", &content, "at most", |high, low| high >= low));
     document.problems.extend(sender.must_be(
@@ -264,7 +265,8 @@ pub(super) const LEVELS: [(&str, LogLevel); 5] = [
 /// The words of `[onion] vanguards`.
 pub(super) const VANGUARDS: [(&str, Vanguards); 2] = [("lite", Vanguards::Lite), ("full", Vanguards::Full)];
 
-/// The nickname is the name of a directory and of a key in Arti's key store, which takes no other characters.
+/// Reads the nickname: the name of a directory and of a key in Arti's key store, which takes no
+/// other characters.
 fn nickname(value: &DeValue<'_>) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
     match value.as_str() {

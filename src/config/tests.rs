@@ -44,7 +44,8 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     let uncommented = ["listen", "tls_cert", "tls_key"]
         .iter()
         .fold(shipped.to_owned(), |text, key| text.replace(&format!("# {key} ="), &format!("{key} =")));
-    let (cert, key) = ("/etc/ephemeral-server/cert.pem", "/etc/ephemeral-server/key.pem");
+    let cert = "/etc/ephemeral-server/cert.pem";
+    let key = "/etc/ephemeral-server/key.pem";
     assert!(uncommented.contains(cert) && uncommented.contains(key));
     let (_directory, files) = issued();
     let with_files = uncommented.replace(cert, &path(&files.cert)).replace(key, &path(&files.key));
@@ -55,7 +56,7 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     assert!(shipped.contains("\n[tor]\n"));
 }
 
-/// A certificate and its key, in a directory that is removed with the first value.
+/// Returns a certificate and its key, in a directory that is removed with the first value.
 pub(super) fn issued() -> (tempfile::TempDir, transport::clearnet::TlsFiles) {
     let directory = tempfile::tempdir().expect("a directory");
     let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
