@@ -1,8 +1,9 @@
-//! WebSocket ↔ session ↔ hub: the only slot that reads and writes a WebSocket.
+//! WebSocket ↔ session ↔ hub: the only place that reads and writes a WebSocket.
 //!
-//! One task owns both directions of a connection. In a turn it handles every frame that has arrived, queues the answers
-//! and what its mailbox has for it, wakes whom it has to wake, and flushes once. While the peer does not read, nothing
-//! is read from it and nothing is taken from the mailbox: a slow peer costs what one turn can queue.
+//! One task owns both directions of a connection. In a turn it handles every frame that has
+//! arrived, queues the answers and what its mailbox has for it, wakes whom it has to wake, and
+//! flushes once. While the peer does not read, nothing is read from it and nothing is taken from
+//! the mailbox: a slow peer costs what one turn can queue.
 
 mod driver;
 mod frames;
@@ -28,7 +29,8 @@ use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::{self, AwaitingAuth, Beginning, Established};
 use websocket::{Socket, close, hang_up, open, reason_of};
 
-/// How long a session waits for its peer. Each is serialized under its name in the configuration file, `table.key`.
+/// How long a session waits for its peer. Each is serialized under its name in the configuration
+/// file, `table.key`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// From the upgrade to a valid `auth` frame.
@@ -80,8 +82,9 @@ pub struct SessionContext {
 /// Bytes of frames that one turn takes from the mailbox, before it flushes.
 const TURN_BYTES: usize = 16 * 1024;
 
-/// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `slot` is
-/// given up once the peer has authenticated; from then on `circuit`, if there is one, has a place of its own.
+/// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the
+/// request. `slot` is given up once the peer has authenticated; from then on `circuit`, if there is
+/// one, has a place of its own.
 pub async fn run(
     settings: Arc<SessionContext>,
     io: Box<dyn Io>,
@@ -108,7 +111,7 @@ pub async fn run(
     }
 }
 
-/// Challenge, answer, `welcome`.
+/// Authenticates the peer: challenge, answer, `welcome`.
 async fn authenticate(
     settings: Arc<SessionContext>,
     mut socket: Socket,
@@ -150,7 +153,7 @@ async fn authenticate(
     }
 }
 
-/// `Ok(None)` if the peer is gone.
+/// Waits for the answer to the challenge; `Ok(None)` if the peer is gone.
 async fn answer(
     settings: &SessionContext,
     socket: &mut Socket,
@@ -186,7 +189,7 @@ async fn answer(
     Ok(Some((established, joined, place)))
 }
 
-/// What the end of a session for this reason means for its peer.
+/// Reports what the end of a session for this reason means for its peer.
 fn offence(connection: &PeerConnection, reason: CloseReason) {
     match reason {
         CloseReason::AuthFailed | CloseReason::AuthRequired => connection.report(Kind::AuthFailed),

@@ -1,4 +1,5 @@
-//! The dead-man switch of a running daemon: who tells it the time, where it keeps it, and how it warns.
+//! The dead-man switch of a running daemon: who tells it the time, where it keeps it, and how it
+//! warns.
 
 mod marks;
 

@@ -1,7 +1,8 @@
 //! Every request of the admin socket: its type, its answer, and what answers it.
 //!
-//! The daemon reads a request and writes its answer as the same types with which a command writes and reads them. A new
-//! request is a type with an [`Ask`] and a row of `ROUTES`; the command that sends it stands in `cli`.
+//! The daemon reads a request and writes its answer as the same types with which a command writes
+//! and reads them. A new request is a type with an [`Ask`] and a row of `ROUTES`; the command that
+//! sends it stands in `cli`.
 
 mod senders;
 
@@ -284,7 +285,8 @@ fn answer_to<A: Ask>(body: &[u8], plane: &Plane) -> Response<Full<Bytes>> {
     let body = if body.is_empty() { &b"{}"[..] } else { body };
     let unreadable =
         |why: &str| AdminRefusal::new(RefusalCode::BadRequest, format!("the request cannot be read: {why}"));
-    // An array would be read as the fields in their order, and an empty one as a request that says nothing.
+    // An array would be read as the fields in their order, and an empty one as a request that says
+    // nothing.
     let object = if body.trim_ascii_start().starts_with(b"{") { Ok(body) } else { Err(unreadable("not an object")) };
     let asked =
         object.and_then(|body| serde_json::from_slice::<A>(body).map_err(|error| unreadable(&error.to_string())));

@@ -1,8 +1,8 @@
 //! The TCP listener of `[metrics]`: `GET /metrics` for Prometheus, and no other route.
 //!
-//! Nobody is trusted for being on this machine: the listener exists only where the configuration asks for it. A web page
-//! that somebody here looks at reaches it, too, so it answers to addresses and `localhost` only (DNS rebinding needs a
-//! name of the page's own).
+//! Nobody is trusted for being on this machine: the listener exists only where the configuration
+//! asks for it. A web page that somebody here looks at reaches it, too, so it answers to addresses
+//! and `localhost` only (DNS rebinding needs a name of the page's own).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -90,7 +90,7 @@ pub(super) fn metrics(plane: &Plane) -> Response<Full<Bytes>> {
     response
 }
 
-/// Whether the request names an address or `localhost`, and only one.
+/// Returns whether the request names an address or `localhost`, and only one.
 fn is_addressed(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

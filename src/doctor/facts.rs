@@ -56,8 +56,8 @@ pub struct State {
     pub directory: Option<Node>,
     /// Those above it.
     pub parents: Vec<Node>,
-    /// Files and directories below it that others than the owner have access to, or that belong to somebody else: the
-    /// first few.
+    /// Files and directories below it that others than the owner have access to, or that belong to
+    /// somebody else: the first few.
     pub exposed: Vec<Node>,
 }
 
@@ -70,7 +70,8 @@ pub struct Daemon {
     pub uid: u32,
     /// Bytes of a core dump, at most; `None`: no limit.
     pub core_limit: Option<u64>,
-    /// Whether others of the same user may read its memory. `None`: it cannot be told for processes of root.
+    /// Whether others of the same user may read its memory. `None`: it cannot be told for processes
+    /// of root.
     pub dumpable: Option<bool>,
     /// Whether it has renounced new privileges.
     pub no_new_privileges: bool,
@@ -207,7 +208,8 @@ pub struct Unit {
     pub file: Option<PathBuf>,
     /// What `systemd-analyze security` says: 0 (best) to 10.
     pub exposure: Option<f32>,
-    /// How many files the manager keeps over a restart, drop-ins included; `None`: it has not loaded the unit.
+    /// How many files the manager keeps over a restart, drop-ins included; `None`: it has not
+    /// loaded the unit.
     pub kept_files: Option<u32>,
 }
 

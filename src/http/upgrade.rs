@@ -56,7 +56,7 @@ pub(super) fn answer<B>(request: &Request<B>, host: String) -> Outcome {
     Outcome::Upgrade(response, Box::new(AwaitingAuth { fingerprint, key, host, challenge }))
 }
 
-/// The one `fingerprint` of a query, and the key that it is.
+/// Returns the one `fingerprint` of a query, and the key that it is.
 fn fingerprint(query: &str) -> Option<(Fingerprint, ed25519_dalek::VerifyingKey)> {
     let mut values = query.split('&').filter_map(|pair| pair.strip_prefix("fingerprint="));
     let fingerprint = Fingerprint::from_hex(values.next()?).ok()?;
@@ -66,13 +66,14 @@ fn fingerprint(query: &str) -> Option<(Fingerprint, ed25519_dalek::VerifyingKey)
     Some((fingerprint, fingerprint.verifying_key().ok()?))
 }
 
-/// Returns whether a body is announced (RFC 9112, section 6.3). Its bytes would be taken for frames.
+/// Returns whether a body is announced (RFC 9112, section 6.3). Its bytes would be taken for
+/// frames.
 fn has_body(headers: &HeaderMap) -> bool {
     let length = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
     length || headers.contains_key(TRANSFER_ENCODING)
 }
 
-/// Whether a list header has a token, whatever its case (RFC 9110, section 5.6.1).
+/// Returns whether a list header has a token, whatever its case (RFC 9110, section 5.6.1).
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))

@@ -9,7 +9,8 @@ use ephemeral_core::store::{
     SubmitError,
 };
 
-/// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
+/// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered
+/// again.
 pub struct SessionHandle {
     pub(super) hub: Arc<Hub>,
     pub(super) account: AccountId,
@@ -52,7 +53,7 @@ impl SessionHandle {
         &self.signal
     }
 
-    /// Whether it took over from another session of the same fingerprint.
+    /// Returns whether the session took over from another one of the same fingerprint.
     #[must_use]
     pub fn replaces(&self) -> bool {
         self.replaces
@@ -93,7 +94,7 @@ impl SessionHandle {
         }
     }
 
-    /// `None` where it has to be known first whether the recipient is a key.
+    /// Submits a message; `None` where it has to be checked first whether the recipient is a key.
     fn try_submit(
         &self,
         state: &mut State,
@@ -155,8 +156,8 @@ impl SessionHandle {
         result.map_err(|NeverDelivered| AcknowledgeError::NeverDelivered)
     }
 
-    /// Takes what this session has to be sent: about `budget` bytes of it, one frame more than fits. `frame` writes each
-    /// of these down, under the lock, so that nothing is copied twice.
+    /// Takes what this session has to be sent: about `budget` bytes of it, one frame more than
+    /// fits. `frame` writes each of these down, under the lock, so that nothing is copied twice.
     ///
     /// # Errors
     /// [`SessionEnd`] if this session is over.
@@ -198,7 +199,7 @@ impl SessionHandle {
         }
     }
 
-    /// Whether this session has to end.
+    /// Checks that this session does not have to end.
     ///
     /// # Errors
     /// [`SessionEnd`] if so.
@@ -214,7 +215,7 @@ impl SessionHandle {
         }
     }
 
-    /// The hub's state, if this session is still the one of its fingerprint.
+    /// Returns the hub's state, if this session is still the one of its fingerprint.
     fn current(&self) -> Result<MutexGuard<'_, State>, SessionEnd> {
         let mut state = self.hub.lock();
         if state.online_mut(self.account).is_some_and(|online| online.session == self.session) {

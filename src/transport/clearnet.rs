@@ -20,8 +20,8 @@ pub use self::tls::{Tls, TlsError, TlsFile, TlsFiles, TlsProblem};
 use super::{Incoming, Io, Listener, Peer};
 use crate::admission::{Admission, Admitted, Refused};
 
-/// How long the accept loop waits when the machine has no file descriptor or memory for one more connection. Nobody
-/// tells when there is one again.
+/// How long the accept loop waits when the machine has no file descriptor or memory for one more
+/// connection. Nobody tells when there is one again.
 const BREATH: Duration = Duration::from_millis(100);
 
 /// The `[clearnet]` table, validated, and serialized as it stands in the file.
@@ -113,7 +113,7 @@ impl Config {
 }
 
 impl ListenerState {
-    /// `address`: where it listens.
+    /// Makes the listener's state. `address`: where it listens.
     fn new(settings: &Config, address: SocketAddr, tls: Option<Arc<Tls>>) -> Self {
         let listener = Listener {
             tls: tls.is_some(),
@@ -125,7 +125,8 @@ impl ListenerState {
         Self { listener: Arc::new(listener), tls, proxy_protocol, preparation }
     }
 
-    /// What a connection of `peer` begins with. Nobody else's than a trusted proxy's begins with a PROXY header.
+    /// Returns what a connection of `peer` begins with. Only that of a trusted proxy begins with a
+    /// PROXY header.
     fn preparation(&self, peer: IpAddr) -> Handshake {
         Handshake {
             tls: self.tls.as_ref().map(|tls| tls.acceptor()),
@@ -151,8 +152,8 @@ pub struct Control {
 }
 
 impl Control {
-    /// Applies `settings` to connections that come from now on, but for the address. The certificate is read again, also
-    /// if its files have the same names. Blocks while it reads.
+    /// Applies `settings` to connections that come from now on, but for the address. The
+    /// certificate is read again, also if its files have the same names. Blocks while it reads.
     ///
     /// # Errors
     /// Which file is to be mended, and how. Everything stays as it was then.
@@ -190,22 +191,24 @@ pub async fn bind(settings: &Config) -> Result<Bound, ClearnetError> {
     Ok(Bound { socket, address, tls, state, control: Control { address, state: Arc::new(sender) } })
 }
 
-/// Hands every connection on that `admission` lets in, once its handshakes are over, until it is cancelled or nobody
-/// takes them any more. While `incoming` is full, new ones wait in the kernel's queue.
+/// Hands every connection on that `admission` lets in, once its handshakes are over, until it is
+/// cancelled or nobody takes them any more. While `incoming` is full, new ones wait in the kernel's
+/// queue.
 pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, admission: Arc<Admission>, cancel: CancellationToken) {
     let Bound { socket, state, .. } = bound;
     let socket = &socket;
     let accept = move || async move {
         let (stream, address): (TcpStream, _) = socket.accept().await?;
-        // Small frames back and forth: without this each would wait for the acknowledgement of the one before.
-        // A connection that it fails on has ended already, and whoever reads from it notices.
+        // Small frames back and forth: without this each would wait for the acknowledgement of the
+        // one before. A connection that it fails on has ended already, and whoever reads from it
+        // notices.
         let _ = stream.set_nodelay(true);
         Ok((stream, address))
     };
     cancel.run_until_cancelled(accept_loop(accept, state, admission, incoming)).await;
 }
 
-/// `accept` is dropped at any time, as that of a socket may be.
+/// Accepts connections. `accept` is dropped at any time, as that of a socket may be.
 async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
     mut accept: impl FnMut() -> F,
     state: watch::Receiver<ListenerState>,
@@ -241,8 +244,9 @@ async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
                 }
             }
             Err(error) if concerns_one_connection(error.kind()) => {}
-            // No file descriptors (EMFILE, ENFILE) or no memory (ENOMEM, ENOBUFS), mostly. Whatever it is, the listener
-            // stays: the connections that are open need the process, and one that ends may be what was lacking.
+            // No file descriptors (EMFILE, ENFILE) or no memory (ENOMEM, ENOBUFS), mostly. Whatever
+            // it is, the listener stays: the connections that are open need the process, and one
+            // that ends may be what was lacking.
             Err(error) => {
                 if !exhausted {
                     exhausted = true;
@@ -256,7 +260,8 @@ async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
 }
 
 fn handed_on(peer: IpAddr, io: Box<dyn Io>, admitted: Admitted, listener: Arc<Listener>) -> Incoming {
-    let (peer, admitted) = (Peer::Address(peer), Some(admitted));
+    let peer = Peer::Address(peer);
+    let admitted = Some(admitted);
     Incoming { peer, io, listener, circuit: None, admitted, permit: None }
 }
 
@@ -290,8 +295,8 @@ async fn prepare<S: Io>(
     }
 }
 
-/// Whether it is the connection at the head of the queue that failed (accept(2), "Error handling"): it is gone, and the
-/// next one may be taken at once.
+/// Returns whether it is the connection at the head of the queue that failed (accept(2), "Error
+/// handling"): it is gone, and the next one may be taken at once.
 fn concerns_one_connection(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -102,8 +102,8 @@ pub struct Config {
     /// Whether only those can find the service whose discovery key was added, see [`clients`].
     #[serde(rename = "onion.restricted")]
     pub restricted: bool,
-    /// Bytes that Arti's queues may take before it closes the circuits that hold most; `None`: `tor`
-    /// sets `system.memory.max`. Not counted: its directory and its code.
+    /// Bytes that Arti's queues may take before it closes the circuits that hold most; `None`:
+    /// `tor` sets `system.memory.max`. Not counted: its directory and its code.
     #[serde(rename = "onion.memory_bytes")]
     pub memory_bytes: Option<usize>,
     /// Handed to Arti as it is (`TorClientConfigBuilder`): a table of its own in the file.
@@ -150,16 +150,16 @@ pub enum OnionError {
     },
 }
 
-/// The service's address, without a network: reads its key from the state directory, and makes one
-/// if there is none. It is the key that [`run`] uses, and it may be asked for while another process
-/// runs the service.
+/// Returns the service's address, without a network: reads its key from the state directory, and
+/// makes one if there is none. It is the key that [`run`] uses, and it may be asked for while
+/// another process runs the service.
 pub fn address(state_dir: &Path, nickname: &str) -> Result<String, OnionError> {
     let settings = Config { nickname: nickname.to_owned(), ..Config::default() };
     service::address(&settings, state_dir)
 }
 
-/// Whether a `[tor]` table says itself how much memory Arti may take: `memory_bytes` has no effect
-/// then.
+/// Returns whether a `[tor]` table says itself how much memory Arti may take: `memory_bytes` has no
+/// effect then.
 #[must_use]
 pub fn limits_memory(table: &toml::Table) -> bool {
     arti_config::limits_memory(table)

@@ -1,8 +1,9 @@
 //! Which slot has to go when there are too many. No clock, no lock: time is passed in.
 //!
-//! The slots are accounted by peer. The one that gives way is the oldest slot of the peers that hold most, or have taken
-//! most of them lately: a newcomer with one slot is safe as long as there are heavier peers. An IPv6 network is as heavy
-//! as what all of its peers have taken together, measured by how many of them there may well be.
+//! The slots are accounted by peer. The one that gives way is the oldest slot of the peers that
+//! hold most, or have taken most of them lately: a newcomer with one slot is safe as long as there
+//! are heavier peers. An IPv6 network is as heavy as what all of its peers have taken together,
+//! measured by how many of them there may well be.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -16,8 +17,9 @@ use super::tally::Tally;
 const REMEMBERED: usize = 32_768;
 /// A full memory is looked through at most that often: a flood of new peers must not make it slow.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Peers at least 0.7 times as heavy as the heaviest are all heavy (a difference of logarithms to base 2): the oldest
-/// slot of any of them gives way, so that among equals it is the one that had most time.
+/// Peers at least 0.7 times as heavy as the heaviest are all heavy (a difference of logarithms to
+/// base 2): the oldest slot of any of them gives way, so that among equals it is the one that had
+/// most time.
 const HEAVY: f64 = 0.5;
 /// Less than this, as a logarithm to base 2, has only who has come once lately.
 const ONCE: f64 = 0.5;
@@ -99,10 +101,12 @@ impl SlotTable {
         Some(Taken { number, lost, gave_way: None })
     }
 
-    /// Counts a slot as another peer's from now on, once it is known who that is. `over`: nobody has to give way for it.
+    /// Counts a slot as another peer's from now on, once it is known who that is. `over`: nobody
+    /// has to give way for it.
     pub(super) fn rename(&mut self, now: Duration, number: u64, key: PeerKey, over: bool) {
         let Some(slot) = self.slots.get_mut(&number) else { return };
-        let (old, taken_at) = (slot.key, slot.taken_at);
+        let old = slot.key;
+        let taken_at = slot.taken_at;
         slot.key = key;
         slot.taken_at = now;
         if !self.spare.remove(&number) {
@@ -200,7 +204,8 @@ impl SlotTable {
         weights.into_iter().filter(|(weight, _)| *weight >= heaviest - HEAVY).map(|(_, oldest)| oldest).min()
     }
 
-    /// Where there is no room to remember one more, only what it holds counts.
+    /// Charges a peer for a slot. Where there is no room to remember one more, only what it holds
+    /// counts.
     fn charge(&mut self, now: Duration, key: PeerKey) {
         for account in accounts(key) {
             if self.tallies.len() >= REMEMBERED && !self.tallies.contains_key(&account) {
@@ -239,13 +244,15 @@ impl SlotTable {
     }
 }
 
-/// Returns the accounts that a peer's slots are charged to: its own, and of IPv6 those of its networks.
+/// Returns the accounts that a peer's slots are charged to: its own, and of IPv6 those of its
+/// networks.
 fn accounts(key: PeerKey) -> impl Iterator<Item = PeerKey> {
     let widens = matches!(key, PeerKey::V6(..));
     std::iter::successors(Some(key), move |key| key.wider().filter(|_| widens))
 }
 
-/// Returns how many peers may well be in a network, as a logarithm to base 2: some homes have a /56, some sites a /48.
+/// Returns how many peers may well be in a network, as a logarithm to base 2: some homes have a
+/// /56, some sites a /48.
 fn allowance(key: PeerKey) -> f64 {
     match key {
         PeerKey::V6(_, 56) => 2.0,

@@ -27,7 +27,8 @@ pub(super) fn core_dumps(daemon: Option<&Daemon>, pattern: &str) -> Vec<Finding>
     if daemon.core_limit == Some(0) && daemon.dumpable != Some(true) {
         return vec![Finding::ok(CORE, format!("process {} leaves no core dump, whatever happens to it", daemon.pid))];
     }
-    // The limit does not count for a collector behind a pipe, and being dumpable lets others read the memory (core(5)).
+    // The limit does not count for a collector behind a pipe, and being dumpable lets others read
+    // the memory (core(5)).
     let piped = if pattern.starts_with('|') { ", and a collector takes them" } else { "" };
     let what = format!("process {} can leave a core dump{piped}", daemon.pid);
     vec![Finding::new(Severity::Problem, CORE, what, why, "restart it: the server forbids them when it starts")]

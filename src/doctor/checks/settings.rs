@@ -21,8 +21,8 @@ const SESSION_BYTES: u64 = 16 << 10;
 const FRAME_BYTES: u64 = 32 << 20;
 /// The program, and Tor's directory.
 const REST_BYTES: u64 = 96 << 20;
-/// `total_bytes` counts what messages take on the heap and in the file that survives a restart. What the allocator and the
-/// file cannot use again at once is one of so many more, at most.
+/// `total_bytes` counts what messages take on the heap and in the file that survives a restart.
+/// What the allocator and the file cannot use again at once is one of so many more, at most.
 const UNUSED_SHARE: u64 = 8;
 /// Files beside the connections.
 const REST_FILES: u64 = 200;
@@ -36,7 +36,8 @@ pub(super) fn listener(listener: Option<&ListenerFacts>, running: bool) -> Vec<F
         Bind::Free => Finding::ok(PORT, format!("{address} is free")),
         Bind::InUse if running => Finding::ok(PORT, format!("{address} is in use, and the server runs")),
         Bind::InUse => {
-            let (what, port) = (format!("{address} is in use by another program"), address.port());
+            let what = format!("{address} is in use by another program");
+            let port = address.port();
             let remedy = format!("`ss -ltnp 'sport = {port}'` says by which; give another port");
             Finding::new(Severity::Problem, PORT, what, why, remedy)
         }
@@ -107,7 +108,8 @@ pub(super) fn memory(settings: &SettingsFacts, memory: &Memory) -> Vec<Finding> 
     let Some(machine) = machine else {
         return vec![Finding::new(Severity::Note, STORE, "how much memory there is is not known", why, "")];
     };
-    let (store, sessions) = (settings.total_bytes as u64, settings.sessions as u64);
+    let store = settings.total_bytes as u64;
+    let sessions = settings.sessions as u64;
     let onion = settings.onion_memory_bytes;
     let needed = [store, store / UNUSED_SHARE, onion, sessions.saturating_mul(SESSION_BYTES), FRAME_BYTES, REST_BYTES]
         .into_iter()
@@ -173,7 +175,7 @@ pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {
     findings
 }
 
-/// What others learn.
+/// Returns the findings on what others learn.
 pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if settings.metrics_off_loopback {

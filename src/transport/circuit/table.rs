@@ -30,7 +30,8 @@ pub(in crate::transport) struct CircuitBounds {
 }
 
 impl CircuitBounds {
-    /// Each kind may have three quarters, but not all; strangers, two thirds of the established.
+    /// Returns the shares: each kind may have three quarters; strangers, two thirds of the
+    /// established.
     pub(in crate::transport) fn of(circuits: usize) -> Self {
         let share = (circuits - circuits / 4).clamp(1, circuits.saturating_sub(1).max(1));
         let strangers = (share - share / 3).max(1);

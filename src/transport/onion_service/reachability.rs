@@ -118,7 +118,7 @@ impl Reachability {
         self.mendings = self.mendings.saturating_add(1);
     }
 
-    /// The Tor client has got so far. `trouble`: what Arti says is in its way.
+    /// Notes how far the Tor client has got. `trouble`: what Arti says is in its way.
     pub(super) fn progress(&self, fraction: f32, words: String, trouble: Option<Reason>) {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let percent = (fraction * 100.0).round().clamp(0.0, 100.0) as u8;
@@ -190,7 +190,7 @@ impl Reachability {
         }
     }
 
-    /// Whether the last look has failed.
+    /// Returns whether the last look has failed.
     pub(super) fn is_failing(&self) -> bool {
         self.failures > 0
     }
@@ -231,8 +231,8 @@ impl Reachability {
         self.pauses.next_wait()
     }
 
-    /// A change of the reason alone is for the status: an outage has several in turn. The log has it before anybody is
-    /// woken, so that who was told finds it there.
+    /// Enters a phase. A change of the reason alone is for the status: an outage has several in
+    /// turn. The log has it before anybody is woken, so that who was told finds it there.
     fn enter(&self, phase: Phase) {
         let before = self.status.borrow().phase;
         if before == phase {

@@ -147,7 +147,8 @@ impl Service {
         cancel: &CancellationToken,
     ) -> ServiceEnd {
         let Some(Published { running, requests, tasks: _ }) = &mut self.published else { return ServiceEnd::Republish };
-        let (running, status) = (&**running, reachability.status());
+        let running = &**running;
+        let status = reachability.status();
         let restriction = &mut self.restriction;
         status.send_modify(|status| status.restricted = restriction.as_ref().map(Restriction::clients));
         let clients_removed = async {
@@ -202,7 +203,7 @@ impl Service {
     }
 }
 
-/// See [`super::address`].
+/// Returns what [`super::address`] describes.
 pub(super) fn address(settings: &Config, state_dir: &Path) -> Result<String, OnionError> {
     let config = client_config(settings, state_dir)?;
     tor::make_directories(&config, state_dir)?;
@@ -224,7 +225,7 @@ pub(super) fn address(settings: &Config, state_dir: &Path) -> Result<String, Oni
     Ok(identity.display_unredacted().to_string())
 }
 
-/// The key of the service can be neither read nor made.
+/// Returns the error that the service's key can be neither read nor made.
 fn no_key(state_dir: &Path, error: &(dyn std::error::Error + 'static)) -> TorError {
     tor::system_error(error, state_dir).map(TorError::File).unwrap_or_else(|| TorError::Path {
         path: state_dir.to_path_buf(),
