@@ -1,5 +1,6 @@
-//! The walls inside the packages, and the bounds of the style, held by reading the sources. Between the packages Cargo holds
-//! them: `crates/core` cannot name tokio or Tor, since it does not depend on them.
+//! The walls inside the packages, and the bounds of the style, held by reading the sources. Between
+//! the packages Cargo holds them: `crates/core` cannot name tokio or Tor, since it does not depend
+//! on them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
 
@@ -24,6 +25,10 @@ const FILE_LINES: usize = 250;
 const TEST_FILE_LINES: usize = 400;
 /// Lines of one function, at most.
 const FUNCTION_LINES: usize = 70;
+/// Columns of a line of prose, at most: of comments and docstrings. Code has what rustfmt.toml says.
+const PROSE_COLUMNS: usize = 100;
+/// Folders whose language is still to be revised.
+const UNREVISED: [&str; 3] = ["crates/client", "crates/e2e", "src/client_cli"];
 /// Names that may mean something of its own in each module.
 const COMMON_NAMES: [&str; 4] = ["Config", "State", "Command", "Error"];
 
@@ -65,24 +70,29 @@ fn read(root: &Path, path: &Path) -> Source {
 }
 
 impl Source {
-    /// The module that the file is, from its crate's root: `["hub", "lifetime"]`.
+    /// Returns the module that the file is, from its crate's root: `["hub", "lifetime"]`.
     fn module(&self) -> Vec<String> {
         let below = self.path.rsplit_once("src/").map_or(self.path.as_str(), |(_, below)| below);
         let names = below.trim_end_matches(".rs").split('/').filter(|name| !matches!(*name, "lib" | "main"));
         names.map(str::to_owned).collect()
     }
 
-    /// Every path that stands in the code, those of `super` and `self` written from `crate` on, each with its line.
+    /// Returns every path that stands in the code, those of `super` and `self` written from `crate`
+    /// on, each with its line.
     fn paths(&self) -> Vec<(Vec<String>, usize)> {
         let mut reader = Paths { module: self.module(), found: Vec::new() };
         reader.visit_file(&self.syntax);
         reader.found
     }
 
-    /// Lines that are neither blank nor only a comment.
+    /// Returns how many lines are neither blank nor only a comment.
     fn lines_of_code(&self) -> usize {
         let lines = self.text.lines().map(str::trim);
         lines.filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+    }
+
+    fn is_revised(&self) -> bool {
+        !UNREVISED.iter().any(|folder| self.path.starts_with(folder))
     }
 
     fn is_test(&self) -> bool {
@@ -148,7 +158,7 @@ fn assert_none(problems: &[String], what_to_do: &str) {
     assert!(problems.is_empty(), "\n{}\n\n{what_to_do}\n", problems.join("\n"));
 }
 
-/// The table's modules, from the top to the bottom.
+/// Returns the table's modules, from the top to the bottom.
 fn table() -> Vec<String> {
     let library = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).expect("src/lib.rs");
     let rows = library.lines().filter_map(|line| line.strip_prefix("//! | [`")?.split_once("`]"));
@@ -194,7 +204,7 @@ fn imports_point_down_the_table() {
     );
 }
 
-/// The files of a crate, by the modules that they are, and which of them imports which.
+/// Returns the files of a crate, by the modules that they are, and which of them imports which.
 fn import_graph(sources: &[Source]) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
     let modules: BTreeSet<_> = sources.iter().map(Source::module).collect();
     let file_of =
@@ -217,7 +227,7 @@ fn import_graph(sources: &[Source]) -> BTreeMap<Vec<String>, BTreeSet<Vec<String
     graph
 }
 
-/// A way from `start` back to itself.
+/// Returns a way from `start` back to itself.
 fn circle(graph: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>, start: &Vec<String>) -> Option<Vec<String>> {
     let mut ways = vec![vec![start.clone()]];
     let mut seen = BTreeSet::new();
@@ -327,6 +337,54 @@ fn every_file_begins_with_what_it_is_for() {
     let silent = sources(&EVERYWHERE).into_iter().filter(|source| !source.text.starts_with("//! "));
     let problems: Vec<_> = silent.map(|source| source.path).collect();
     assert_none(&problems, "Begin these files with `//!` and what they are for.");
+}
+
+/// Returns whether a comment's line may be wider: a table, a link's target or an example cannot be broken.
+fn is_unbreakable(prose: &str) -> bool {
+    let text = prose.trim_start_matches(['/', '!']).trim_start();
+    text.starts_with('|') || text.starts_with("let ") || !text.contains(' ')
+}
+
+#[test]
+fn no_line_of_prose_is_too_wide() {
+    let mut problems = Vec::new();
+    for source in sources(&EVERYWHERE).iter().filter(|source| source.is_revised()) {
+        for (number, line) in (1..).zip(source.text.lines()) {
+            let prose = line.trim_start();
+            let columns = line.chars().count();
+            if prose.starts_with("//") && columns > PROSE_COLUMNS && !is_unbreakable(prose) {
+                problems.push(format!("{}:{number}: {columns} columns", source.path));
+            }
+        }
+    }
+    assert_none(&problems, "A line of a comment has at most 100 columns: break it between two words.");
+}
+
+/// Collects the lines of `let (a, b) = (c, d);`.
+#[derive(Default)]
+struct Packed(Vec<usize>);
+
+impl<'ast> Visit<'ast> for Packed {
+    fn visit_local(&mut self, local: &'ast syn::Local) {
+        // With an `else` it is one question about two values.
+        let init = local.init.as_ref().filter(|init| init.diverge.is_none());
+        let is_packed = init.is_some_and(|init| matches!(*init.expr, syn::Expr::Tuple(_)));
+        if is_packed && matches!(local.pat, syn::Pat::Tuple(_)) {
+            self.0.push(local.span().start().line);
+        }
+        visit::visit_local(self, local);
+    }
+}
+
+#[test]
+fn a_line_binds_one_name() {
+    let mut problems = Vec::new();
+    for source in sources(&EVERYWHERE).iter().filter(|source| source.is_revised()) {
+        let mut packed = Packed::default();
+        packed.visit_file(&source.syntax);
+        problems.extend(packed.0.iter().map(|line| format!("{}:{line}", source.path)));
+    }
+    assert_none(&problems, "Give each name a `let` of its own: one statement a line.");
 }
 
 #[test]
