@@ -1,7 +1,8 @@
-//! The attack harness: what is promised to honest clients, one second away, while others attack within the limits.
+//! The attack harness: what is promised to honest clients, one second away, while others attack
+//! within the limits.
 //!
-//! Each figure asserts a promise; docs/threat-model.md has the table of them. They need the machine for themselves, so
-//! that they run one after the other.
+//! Each figure asserts a promise; docs/threat-model.md has the table of them. They need the machine
+//! for themselves, so that they run one after the other.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -28,7 +29,8 @@ use crate::SERVER;
 static ALONE: Mutex<()> = Mutex::const_new(());
 /// How far away an honest client is.
 const ONE_WAY: Duration = Duration::from_secs(1);
-/// How long a flood has gone on when the honest clients come: the slots have been taken several times over.
+/// How long a flood has gone on when the honest clients come: the slots have been taken several
+/// times over.
 const BEFORE: Duration = Duration::from_secs(4);
 
 /// The daemon that is attacked.
@@ -48,7 +50,7 @@ impl Attacked {
         Self { address: address.parse().unwrap(), daemon, directory }
     }
 
-    /// The figures that `status --json` gives.
+    /// Returns the figures that `status --json` gives.
     async fn figures(&self) -> Value {
         let mut command = Command::new(SERVER);
         command.env_clear().env("HOME", self.directory.path());
@@ -60,7 +62,7 @@ impl Attacked {
         self.figures().await.pointer(&format!("/security/counts/{kind}")).and_then(Value::as_u64).unwrap()
     }
 
-    /// Bytes of memory that the daemon has.
+    /// Returns bytes of memory that the daemon has.
     fn resident(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.daemon.process())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -75,7 +77,7 @@ async fn log_in(to: SocketAddr, from: SocketAddr, number: usize) -> bool {
     login(stream, &to.to_string(), number).await.is_some()
 }
 
-/// The same over TLS.
+/// Returns the same over TLS.
 async fn log_in_over_tls(to: SocketAddr, from: SocketAddr, number: usize, cert: std::path::PathBuf) -> bool {
     let Some(stream) = connect(from, to).await else { return false };
     let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
@@ -137,7 +139,8 @@ async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through
     let _alone = ALONE.lock().await;
     let limits = "[limits]\nmessages_per_minute = 10000\nmessage_burst = 1000\n";
     let attacked = Attacked::new(limits).await;
-    let (to, host) = (attacked.address, attacked.address.to_string());
+    let to = attacked.address;
+    let host = attacked.address.to_string();
     let before = attacked.resident();
     let stream = connect(loopback(3, 0), to).await.unwrap();
     let mut honest = login(stream, &host, 100_000).await.expect("a session");

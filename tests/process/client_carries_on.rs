@@ -1,4 +1,5 @@
-//! `ephemeral` against servers that break off, go silent or refuse; and with the surroundings that scripts give it.
+//! `ephemeral` against servers that break off, go silent or refuse; and with the surroundings that
+//! scripts give it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -27,7 +28,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// A new key, and its fingerprint.
+/// Returns a new key, and its fingerprint.
 fn identity(home: &TempDir, name: &str) -> (PathBuf, String) {
     let key = home.path().join(name);
     let made = client(&["identity", "new", "--key", key.to_str().unwrap()]).output().unwrap();
@@ -186,13 +187,15 @@ fn the_timeout_holds_also_where_the_server_does_not_answer_the_goodbye() {
     let (server, url) = Server::start(&home.path().join("state"), "127.0.0.1:0");
     let (key, myself) = identity(&home, "key");
     let address = url.strip_prefix("http://").unwrap().to_owned();
-    // It passes on the way in for good, and the way back only until the message was accepted: what the server says after
-    // that, its goodbye included, nobody hears.
+    // It passes on the way in for good, and the way back only until the message was accepted: what
+    // the server says after that, its goodbye included, nobody hears.
     let front = listener(move |inbound| {
         let outbound = TcpStream::connect(&address).unwrap();
-        let (mut from, mut to) = (inbound.try_clone().unwrap(), outbound.try_clone().unwrap());
+        let mut from = inbound.try_clone().unwrap();
+        let mut to = outbound.try_clone().unwrap();
         thread::spawn(move || std::io::copy(&mut from, &mut to));
-        let (mut from, mut to) = (outbound, inbound);
+        let mut from = outbound;
+        let mut to = inbound;
         thread::spawn(move || {
             let mut said: Vec<u8> = Vec::new();
             let mut piece = [0; 4096];

@@ -38,12 +38,12 @@ impl Server {
         self.home.path().join(name)
     }
 
-    /// A new identity's fingerprint.
+    /// Returns a new identity's fingerprint.
     fn identity(&self, name: &str) -> String {
         text(&ephemeral(&["identity", "new", "--key", self.key(name).to_str().unwrap()]).stdout).trim().to_owned()
     }
 
-    /// `ephemeral` as this identity.
+    /// Returns the command `ephemeral` as this identity.
     fn client(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = client();
         command.args(arguments).args(["--server", &self.url, "--key"]).arg(self.key(name));
@@ -223,7 +223,8 @@ fn what_is_no_such_server_is_refused_at_once() {
 #[test]
 fn a_message_is_sent_received_and_not_received_again() {
     let server = Server::start();
-    let (alice, bob) = (server.identity("alice"), server.identity("bob"));
+    let alice = server.identity("alice");
+    let bob = server.identity("bob");
     let nothing = server.run("bob", &["recv", "--once"]);
     assert_eq!((code(&nothing), nothing.stdout.len()), (0, 0), "{nothing:?}");
 
@@ -244,7 +245,8 @@ fn a_message_is_sent_received_and_not_received_again() {
 #[test]
 fn json_is_one_object_a_line_with_the_exact_text() {
     let server = Server::start();
-    let (alice, bob) = (server.identity("alice"), server.identity("bob"));
+    let alice = server.identity("alice");
+    let bob = server.identity("bob");
     for content in ["one\ntwo", "\"three\" 🦀"] {
         let sent = server.run("alice", &["send", &bob, content, "--plaintext", "--json", "--ttl", "60"]);
         let json: serde_json::Value = serde_json::from_slice(&sent.stdout).unwrap();

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::SERVER;
 use crate::keys::{Place, text};
 
-/// The files of Arti's that have the service's own key in them.
+/// Returns the files of Arti's that have the service's own key in them.
 fn identity_file(place: &Place, state: &str) -> PathBuf {
     place.path(&format!("{state}/tor/state/keystore/hss/ephemeral/ks_hs_id.ed25519_expanded_private"))
 }

@@ -1,4 +1,5 @@
-//! Nobody reads what the server writes: a pipe that is full, a terminal under Ctrl-S. Everything else goes on.
+//! Nobody reads what the server writes: a pipe that is full, a terminal under Ctrl-S. Everything
+//! else goes on.
 
 use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
 use std::path::Path;
@@ -58,7 +59,7 @@ impl Mute {
         kill_process(Pid::from_raw(self.child.id().unwrap().cast_signed()).unwrap(), signal).unwrap();
     }
 
-    /// A command that is answered soon.
+    /// Returns a command that is answered soon.
     async fn does(&self, arguments: &[&str]) -> String {
         let ran = timeout(SOON, command(self.directory.path(), arguments)).await.expect("an answer");
         assert!(ran.status.success(), "{arguments:?}: {ran:?}");
@@ -69,10 +70,11 @@ impl Mute {
         serde_json::from_str(&self.does(&["status", "--json"]).await).unwrap()
     }
 
-    /// Alice, who has sent that to Bob, who is not there.
+    /// Returns Alice, who has sent that to Bob, who is not there.
     async fn sent(&self, content: &str) -> Connection {
         let identity = Identity::from_seed(&[1; 32]);
-        let (dialer, options) = (Direct::default(), ConnectOptions::default());
+        let dialer = Direct::default();
+        let options = ConnectOptions::default();
         let connecting = Connection::connect(&dialer, &self.url, &identity, &options);
         let (mut alice, _) = timeout(SOON, connecting).await.expect("a session").unwrap();
         let bob = Identity::from_seed(&[2; 32]).fingerprint();
@@ -82,7 +84,7 @@ impl Mute {
         alice
     }
 
-    /// What a page of another origin asks: each of these is a line of the log.
+    /// Asks as a page of another origin does: each time is a line of the log.
     async fn ask_wrongly(&self, times: usize) {
         for _ in 0..times {
             let mut stream = TcpStream::connect((self.url.host(), self.url.port())).await.unwrap();
@@ -98,7 +100,7 @@ impl Mute {
     }
 }
 
-/// A pipe that takes no more.
+/// Returns a pipe that takes no more.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let flags = rustix::fs::fcntl_getfl(&writer).unwrap();
@@ -141,7 +143,8 @@ async fn while_nobody_reads_its_log_messages_are_carried_and_panic_and_its_signa
     // Whoever reads again gets what was said meanwhile.
     let mut reader = mute.reader.try_clone().unwrap();
     let reading = tokio::task::spawn_blocking(move || {
-        let (mut log, mut bytes) = (String::new(), [0; 4096]);
+        let mut log = String::new();
+        let mut bytes = [0; 4096];
         while !log.contains("SIGUSR1: everything that waited is erased") {
             let read = reader.read(&mut bytes).unwrap();
             assert!(read > 0, "{log}");

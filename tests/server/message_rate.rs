@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::raw::{Frame, PING, Raw, upgrade_request};
 
-/// With the protocol's defaults: 100 a minute, 10 at once.
+/// Starts a server with the protocol's defaults: 100 a minute, 10 at once.
 fn rig() -> Rig {
     Rig::with(Options { rules: session::Config::default(), ..Options::default() })
 }

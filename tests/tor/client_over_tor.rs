@@ -1,4 +1,5 @@
-//! `ephemeral` with its built-in Tor, in a private network: two processes of one person, with one Tor state.
+//! `ephemeral` with its built-in Tor, in a private network: two processes of one person, with one
+//! Tor state.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 use crate::network;
 use crate::{CLIENT, SERVER};
 
-/// `ephemeral`, in the shared network.
+/// Returns the command `ephemeral`, in the shared network.
 fn client(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(CLIENT);
     command
@@ -51,7 +52,7 @@ async fn one_can_receive_in_one_terminal_and_send_in_another_with_the_built_in_t
     assert!(lines.next_line().await.unwrap().expect("a line").ends_with(" over Tor"));
 }
 
-/// What a command of the server's prints, which works on its files.
+/// Returns what a command of the server's prints, which works on its files.
 async fn offline(home: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(SERVER);
     command.args(arguments).arg("--state-dir").arg(home.join("server/state")).env_clear().env("HOME", home);

@@ -1,4 +1,5 @@
-//! Limits and figures of the real daemon over a private Tor network, where a peer is a rendezvous circuit.
+//! Limits and figures of the real daemon over a private Tor network, where a peer is a rendezvous
+//! circuit.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ async fn dial(tor: &Arti, url: &ServerUrl) -> Option<Box<dyn ByteStream>> {
     timeout(PATIENCE, tor.dial(url)).await.expect("in time").ok()
 }
 
-/// What a request is answered over this client's circuit; `None` if it is not.
+/// Returns what a request is answered over this client's circuit; `None` if it is not.
 async fn ask(tor: &Arti, url: &ServerUrl, path: &str) -> Option<String> {
     let mut stream = dial(tor, url).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.host());

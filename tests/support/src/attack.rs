@@ -89,14 +89,14 @@ fn carry(
     });
 }
 
-/// The key of that number.
+/// Returns the key of that number.
 pub fn key(number: usize) -> SigningKey {
     let mut seed = [9; 32];
     seed[..8].copy_from_slice(&(number as u64).to_be_bytes());
     SigningKey::from_bytes(&seed)
 }
 
-/// The fingerprint of that key.
+/// Returns the fingerprint of that key.
 pub fn fingerprint(number: usize) -> String {
     Fingerprint::from(&key(number).verifying_key()).to_string()
 }
@@ -133,7 +133,8 @@ pub struct Logins {
 }
 
 impl Logins {
-    /// Has so many clients log in at the same time, each up to three times. `try_once` is a login of a client's.
+    /// Has so many clients log in at the same time, each up to three times. `try_once` is a login
+    /// of a client's.
     pub async fn measure<F>(clients: usize, try_once: impl Fn(usize) -> F) -> Self
     where
         F: Future<Output = bool> + Send + 'static,
@@ -171,7 +172,8 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// Begins: so many a second, in turns from the addresses that `from` gives for their numbers.
+    /// Begins an attack: so many a second, in turns from the addresses that `from` gives for their
+    /// numbers.
     pub fn start(to: SocketAddr, a_second: u32, from: impl Fn(usize) -> SocketAddr + Send + 'static) -> Self {
         let made = Arc::<AtomicU64>::default();
         let counted = Arc::clone(&made);
@@ -183,7 +185,8 @@ impl Flood {
             for number in 0.. {
                 tick.tick().await;
                 while strangers.try_join_next().is_some() {}
-                let (from, counted) = (from(number), Arc::clone(&counted));
+                let from = from(number);
+                let counted = Arc::clone(&counted);
                 strangers.spawn(async move {
                     let Some(mut stream) = connect(from, to).await else { return };
                     counted.fetch_add(1, Ordering::Relaxed);

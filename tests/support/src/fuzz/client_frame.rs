@@ -21,7 +21,8 @@ pub fn check(data: &[u8]) {
     check_auth(text);
 }
 
-/// Written anew by another library, with every field there once, an object is answered by its type.
+/// Checks that an object, written anew by another library with every field once, is answered by its
+/// type.
 fn check_by_type(text: &str) {
     let Ok(json @ Value::Object(_)) = serde_json::from_str::<Value>(text) else { return };
     let answer = match session().on_text(&json.to_string(), &rules(Sanitize::Clean), &CLOCKS) {
@@ -36,7 +37,7 @@ fn check_by_type(text: &str) {
     assert_eq!(answer, expected(&json).map_err(str::to_owned));
 }
 
-/// Only the one right signature, in the one right encoding, establishes a session.
+/// Checks that only the one right signature, in the one right encoding, establishes a session.
 fn check_auth(text: &str) {
     let rules = rules(Sanitize::Clean);
     match challenged().answer(text, &rules) {
