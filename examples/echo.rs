@@ -38,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
     let socket = TcpListener::bind(&address).await.with_context(|| format!("cannot listen on {address}"))?;
     let bound = socket.local_addr()?;
     let listener = Arc::new(Listener::clearnet(bound, &[]));
-    // The sender: whoever holds it says how healthy the server is.
+    // The sender: anyone who holds it says how healthy the server is.
     let (_health, server) = server()?;
     println!("ws://{bound}/ws?fingerprint={FINGERPRINT}");
 

@@ -17,7 +17,7 @@ use ephemeral::{cli, client_cli};
 
 /// What stands in the middle of each page's head.
 const MANUAL: &str = "Ephemeral Messenger Server";
-/// For which shells there are completions; each has a folder of its name.
+/// The shells with completions; each has a folder of its name.
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
 /// A file of the manual cannot be written.

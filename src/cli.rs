@@ -35,7 +35,7 @@ const EXIT_CONFIG: u8 = 78;
 const EXIT_TRY_AGAIN: u8 = 75;
 /// `EX_IOERR`.
 const EXIT_NOT_ERASED: u8 = 74;
-/// For whoever reads stderr.
+/// How long the last lines on stderr may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A Tor onion service that carries messages between people and keeps what waits in RAM only.

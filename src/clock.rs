@@ -38,9 +38,9 @@ pub struct Anchor {
     start: WallTime,
     /// When the clock was made.
     instant: Instant,
-    /// By how much the wall clock was set since, in milliseconds.
+    /// How far the wall clock was set since, in milliseconds.
     stepped: AtomicI64,
-    /// To how many milliseconds times go over the wire.
+    /// The precision in milliseconds of times that go over the wire.
     resolution_ms: u64,
 }
 
@@ -124,7 +124,7 @@ impl Clock {
 
 /// Returns the wall clock's time without the noise of reading two clocks one after the other.
 fn settled(steady: Millis, wall: WallTime) -> WallTime {
-    /// By how much the machine's wall clock is ahead of its other one.
+    /// How far the machine's wall clock is ahead of its other one.
     static AHEAD: AtomicI64 = AtomicI64::new(0);
     let expected = WallTime(steady.0.saturating_add_signed(AHEAD.load(Ordering::Relaxed)));
     if expected.0.abs_diff(wall.0) <= NOISE_MS {

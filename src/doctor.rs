@@ -21,7 +21,7 @@ pub use checks::examine;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// As it should be.
+    /// All is as it should be.
     Ok,
     /// Good to know; nothing has to be done.
     Note,

@@ -1,9 +1,9 @@
 //! Who is online; takeover; wakes; the lock around the store.
 //!
 //! There is one lock, held for microseconds and never across an await: what is more work than that
-//! is done in parts, and the lock is released in between. Whoever is to be woken is woken after it
-//! was released. A session's own queue holds receipts only, and is bounded; messages wait in the
-//! mailbox.
+//! is done in parts, and the lock is released in between. Sessions that are to be woken are woken
+//! after it was released. A session's own queue holds receipts only, and is bounded; messages wait
+//! in the mailbox.
 
 mod expiry;
 mod lifetime;
@@ -49,11 +49,11 @@ struct State {
     settings: Config,
     store: Store,
     epoch: Arc<str>,
-    /// By the index of the account in the store.
+    /// The sessions, by the index of their account in the store.
     online: Vec<Option<Online>>,
     sessions: usize,
     next_session: u64,
-    /// Those before it were ended together with what waited.
+    /// The first session of now: those before it were ended together with what waited.
     ended_below: u64,
     draining: bool,
     /// But for the ends that the store has counted.

@@ -1,5 +1,5 @@
 //! Sends log lines to stderr, as text or JSON, filtered. No level makes identifiers or content
-//! appear, and nobody who logs waits for whoever reads.
+//! appear, and no task that logs waits for a reader.
 //!
 //! What the program itself logs holds none (identifiers are types whose `Debug` hides them). What
 //! the libraries log is kept out in two ways. First, nothing listens to the `log` crate, through

@@ -47,7 +47,7 @@ pub use load::Loaded;
 use medium::{Mapping, Medium, offset};
 pub use medium::{create, overwrite};
 
-/// So many processes may have begun to read a file and not come to its end.
+/// How many processes may have begun to read a file and not come to its end.
 pub const ATTEMPTS: u32 = 5;
 /// Heads whose places are kept together.
 const HEADS: usize = 1024;
@@ -109,7 +109,7 @@ pub struct MemfdJournal<M = Mapping> {
     /// The head of each record, by the store's name for it: in pieces, so that no growing copies
     /// them all.
     heads: Vec<Vec<u32>>,
-    /// Of the two places for the promise, the one to write next.
+    /// The next one to write of the two places for the promise.
     promise: usize,
     /// Empty, but for its allocation, between calls.
     scratch: Vec<u32>,

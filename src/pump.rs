@@ -33,16 +33,16 @@ use websocket::{Socket, close, hang_up, open, reason_of};
 /// file, `table.key`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
-    /// From the upgrade to a valid `auth` frame.
+    /// The time from the upgrade to a valid `auth` frame.
     #[serde(rename = "session.auth_timeout_ms", serialize_with = "serialize_milliseconds")]
     pub auth_timeout: Duration,
-    /// Between two pings.
+    /// The time between two pings.
     #[serde(rename = "session.ping_interval_s", serialize_with = "serialize_seconds")]
     pub ping_interval: Duration,
-    /// Without a byte from the peer.
+    /// The longest time without a byte from the peer.
     #[serde(rename = "session.idle_timeout_s", serialize_with = "serialize_seconds")]
     pub idle_timeout: Duration,
-    /// For a peer that does not read what it is sent.
+    /// The patience with a peer that does not read what it is sent.
     #[serde(rename = "session.write_timeout_s", serialize_with = "serialize_seconds")]
     pub write_timeout: Duration,
 }

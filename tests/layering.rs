@@ -25,7 +25,8 @@ const FILE_LINES: usize = 250;
 const TEST_FILE_LINES: usize = 400;
 /// Lines of one function, at most.
 const FUNCTION_LINES: usize = 70;
-/// Columns of a line of prose, at most: of comments and docstrings. Code has what rustfmt.toml says.
+/// Columns of a line of prose, at most: of comments and docstrings. Code has what rustfmt.toml
+/// says.
 const PROSE_COLUMNS: usize = 100;
 /// Folders whose language is still to be revised.
 const UNREVISED: [&str; 3] = ["crates/client", "crates/e2e", "src/client_cli"];
@@ -34,7 +35,7 @@ const COMMON_NAMES: [&str; 4] = ["Config", "State", "Command", "Error"];
 
 /// One source file.
 struct Source {
-    /// From the root of the package.
+    /// The path from the root of the package.
     path: String,
     text: String,
     syntax: syn::File,
@@ -339,7 +340,8 @@ fn every_file_begins_with_what_it_is_for() {
     assert_none(&problems, "Begin these files with `//!` and what they are for.");
 }
 
-/// Returns whether a comment's line may be wider: a table, a link's target or an example cannot be broken.
+/// Returns whether a comment's line may be wider: a table, a link's target or an example cannot be
+/// broken.
 fn is_unbreakable(prose: &str) -> bool {
     let text = prose.trim_start_matches(['/', '!']).trim_start();
     text.starts_with('|') || text.starts_with("let ") || !text.contains(' ')

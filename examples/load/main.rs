@@ -33,7 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Part {
-    /// Everything.
+    /// Measures everything.
     All,
     /// CPU per delivered and acknowledged message, against the floor.
     Exchange {

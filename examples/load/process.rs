@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::peer::{LoadClient, Target};
 
-/// Everything that would refuse a load test's load is out of its way; nothing else differs from the
+/// Settings that refuse nothing of a load test's load; nothing else differs from the
 /// defaults.
 const CONFIG: &str = r#"
 [store]

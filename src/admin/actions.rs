@@ -15,7 +15,7 @@ use crate::conn::Server;
 use crate::erase::{self, EraseError};
 use ephemeral_core::dead_man::{self, DeadManStats};
 
-/// Between two looks at the dead-man switch.
+/// The time between two looks at the dead-man switch.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// Does it.
@@ -23,7 +23,7 @@ pub struct Actions {
     state_dir: PathBuf,
     check_ins: CheckIns,
     over: CancellationToken,
-    /// Held by whoever removes files.
+    /// Held while files are removed.
     erasing: Mutex<()>,
     /// Whether a key could not be overwritten, which nothing mends once its file is removed.
     is_left: AtomicBool,

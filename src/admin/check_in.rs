@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use ephemeral_core::dead_man::{self, DeadMan, DeadManStats, Moment, Verdict};
 use marks::MarksFile;
 
-/// Between two warnings that time runs out.
+/// The time between two warnings that time runs out.
 const WARN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The switch; it may be off.

@@ -43,7 +43,7 @@ pub trait Ask: Serialize + DeserializeOwned + 'static {
 pub struct AdminRefusal {
     /// A sentence for the operator.
     pub error: String,
-    /// For programs.
+    /// The same, for programs.
     pub code: RefusalCode,
 }
 
@@ -119,7 +119,7 @@ pub struct BlocksAnswer {
 /// A peer or a fingerprint that is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockedPeer {
-    /// By today's pseudonym.
+    /// The peer or client, by today's pseudonym.
     pub who: String,
     /// When the block ends by itself.
     pub until: WallTime,
@@ -137,7 +137,7 @@ pub struct UnblockRequest {
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PanicRequest {
-    /// And the identity; then the server ends.
+    /// Whether the identity is erased, too; then the server ends.
     pub keys: bool,
 }
 
@@ -160,7 +160,7 @@ pub struct CheckInRequest {}
 /// Says how the dead-man switch stood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckInAnswer {
-    /// Until now; `null` if there is no dead-man switch.
+    /// The state until now; `null` if there is no dead-man switch.
     pub dead_man: Option<DeadManStats>,
 }
 

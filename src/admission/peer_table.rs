@@ -23,7 +23,7 @@ pub(super) struct PeerTable {
     levels: Vec<KeyTable<PeerKey>>,
 }
 
-/// By which entry a connection is counted. It stays the same until the connection has ended.
+/// The entry by which a connection is counted. It stays the same until the connection has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PeerEntry {
     pub(super) key: PeerKey,

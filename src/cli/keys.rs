@@ -27,7 +27,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   ephemeral-server keys restore onion.age
   ephemeral-server keys import /var/lib/tor/service
 
-Whoever has the key is the service. Each command prints the address; where the key is changed, the server must not be \
+Anyone who has the key is the service. Each command prints the address; where the key is changed, the server must not be \
 running.";
 
 /// What the key of a service is called in a directory of C tor's.
@@ -41,7 +41,7 @@ pub(super) enum Command {
   ephemeral-server keys backup /media/usb/onion.age
   ephemeral-server keys backup onion.age --passphrase-file /root/passphrase
 
-Whoever has the file and the passphrase can be the service. `age -d onion.age` decrypts it, too. \
+Anyone who has the file and the passphrase can be the service. `age -d onion.age` decrypts it, too. \
 Under systemd the passphrase is taken from the credential `backup-passphrase`, if there is one.")]
     Backup {
         /// The file to write; only you can read it
@@ -68,7 +68,7 @@ Under systemd the passphrase is taken from the credential `backup-passphrase`, i
   install -d -m 700 service
   ephemeral-server keys export service/hs_ed25519_secret_key
 
-C tor uses it with `HiddenServiceDir …/service` in the torrc, once its user owns the directory. The file is not encrypted: whoever reads it can be the service. A key that was imported is written in its reduced \
+C tor uses it with `HiddenServiceDir …/service` in the torrc, once its user owns the directory. The file is not encrypted: anyone who reads it can be the service. A key that was imported is written in its reduced \
 form: other bytes, the same key, the same address. Two servers with one key take each other's \
 clients: stop this one before the other is started.")]
     Export {
@@ -237,7 +237,7 @@ pub(super) fn run(command: &Command, config: &Config) -> Result<(), KeysError> {
         Command::Export { file, consent } => {
             let key = place.key()?;
             files::write(file, &key.to_c_tor(), *consent)?;
-            complain(format_args!("{} is not encrypted: whoever reads it can be the service", file.display()));
+            complain(format_args!("{} is not encrypted: anyone who reads it can be the service", file.display()));
             key.address().to_owned()
         }
         Command::Import { path, consent } => {

@@ -27,9 +27,9 @@ the disk, a snapshot or a backup keeps of it: only encrypting the disk, and dest
 
 Exit codes: 0 all of it is erased; 74 something is left, which it names; 1 nothing could be done.";
 
-/// For the daemon to stop.
+/// How long the daemon may take to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two looks whether it has.
+/// The time between two looks whether it has.
 const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone, Copy, Args)]

@@ -28,7 +28,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 Exit code 3: the server runs, and clients cannot connect (yet). On a terminal, `status` without an option is a check-in \
 for the dead-man switch; nothing else here is.";
 
-/// Between two looks of `--watch`.
+/// The time between two looks of `--watch`.
 const LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Args)]
@@ -45,10 +45,12 @@ pub(super) struct Status {
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 enum Part {
-    /// List the blocked peers and clients, by the names that the log gives them today, and until when
+    /// List the blocked peers and clients, by the names that the log gives them today, and until
+    /// when
     #[command(after_help = "Example:\n  ephemeral-server status blocks --json")]
     Blocks,
-    /// List the senders whose messages take most of the store, by the names that the log would give them
+    /// List the senders whose messages take most of the store, by the names that the log would give
+    /// them
     #[command(after_help = "Example:\n  ephemeral-server status senders --json")]
     Senders,
 }

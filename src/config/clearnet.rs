@@ -65,7 +65,7 @@ impl ClearnetTable {
             (None, None) => {
                 if !address.ip().to_canonical().is_loopback() && !self.allow_plaintext.value {
                     problems.push(listen.problem(
-                        "off loopback without TLS, so that whoever is on the way reads who writes to whom: give \
+                        "off loopback without TLS, so that anyone on the way reads who writes to whom: give \
                          tls_cert and tls_key in [clearnet], listen on 127.0.0.1 behind a proxy that serves TLS, or \
                          accept that with allow_plaintext = true in [clearnet]",
                     ));
@@ -167,7 +167,7 @@ fn networks(value: &DeValue<'_>) -> Result<Vec<IpNet>, String> {
 /// peers do.
 ///
 /// None of no prefix: if everybody is a trusted proxy, nobody is a client. None with bits behind
-/// the prefix: whoever wrote it meant another prefix, or a single address, and this is about trust.
+/// the prefix: its writer meant another prefix, or a single address, and this is about trust.
 fn network(text: &str) -> Option<IpNet> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(address.to_canonical().into());

@@ -27,7 +27,7 @@ fn defaults() -> Config {
 #[test]
 fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     let shipped = include_str!("../../systemd/ephemeral-server.toml");
-    // Whoever builds it without proof of work has to say so.
+    // A program that is built without proof of work has to be told so.
     let built_with = format!("proof_of_work = {}", transport::onion_service::PROOF_OF_WORK);
     let shipped = &shipped.replace("proof_of_work = true", &built_with);
     assert_eq!(load(shipped, &[], Flags::default()).expect("it is valid"), defaults());
@@ -315,7 +315,7 @@ fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
         ),
         (
             "[metrics]\nlisten = '192.0.2.1:9100'",
-            "line 2: [metrics] listen = '192.0.2.1:9100': off loopback, so that whoever can connect sees how many people \
+            "line 2: [metrics] listen = '192.0.2.1:9100': off loopback, so that anyone who can connect sees how many people \
              are there and write, and when: listen on 127.0.0.1, or accept that with off_loopback = true in [metrics]",
         ),
         (

@@ -34,9 +34,9 @@ fn line(text: &str) {
 /// Where it listens, beside the onion service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Listens {
-    /// On TCP.
+    /// The address on TCP.
     pub(super) clearnet: Option<ClearnetAddress>,
-    /// For Prometheus.
+    /// The address for Prometheus.
     pub(super) metrics: Option<SocketAddr>,
 }
 

@@ -50,7 +50,7 @@ impl Ending {
         let patience = if actions.is_over() { patience.min(ERASE_GRACE) } else { patience };
         let drained = async {
             let _ = (&mut connections.0).await;
-            // Among them the admin socket's: whoever ended it is to hear so.
+            // Among them the admin socket's: the operator who ended it is to hear so.
             while tasks.join_next().await.is_some() {}
         };
         let cut_short = drain(drained, patience, signals).await;

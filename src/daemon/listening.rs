@@ -132,7 +132,7 @@ async fn report(
             };
             std::mem::replace(health, next) != next
         });
-        // After `/health` knows: whoever reads the line may ask.
+        // After `/health` knows: anyone who reads the line may ask.
         shown.send_replace(now);
         tokio::select! {
             changed = status.changed() => if changed.is_err() {

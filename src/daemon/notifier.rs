@@ -21,7 +21,7 @@ use ephemeral_core::dead_man;
 
 /// How often it is looked at, at least; more often where the manager wants to hear it more often.
 const LOOK: Duration = Duration::from_secs(10);
-/// Without a sign of it for so long, the watch over the onion service is taken for dead. Its
+/// The time without a sign after which the watch over the onion service is taken for dead. Its
 /// longest pause is six minutes, and what it does then has a minute.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(600);
 /// While it starts, the manager waits so much longer after each look.
@@ -60,7 +60,7 @@ impl ManagerNotifier {
     /// Tells the manager that the reload has ended.
     pub(super) fn reloaded(&self, outcome: Reloaded) {
         self.reloaded.send_replace(outcome);
-        // Before it is ready again: whoever waited for that may ask.
+        // Before it is ready again: anyone who waited for that may ask.
         let _ = systemd::status(&self.words());
         if self.ready.load(Ordering::Relaxed) && !systemd::ready() {
             // Told by `keep`, then.

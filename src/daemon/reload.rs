@@ -39,7 +39,7 @@ pub(super) enum Reloaded {
 /// Everything that a reload changes.
 pub(super) struct Reload {
     pub(super) origin: ConfigSource,
-    /// For connections that come from now on.
+    /// The server, for connections that come from now on.
     pub(super) server: watch::Sender<Arc<Server>>,
     /// The TCP listener, if there is one.
     pub(super) clearnet: Option<Control>,

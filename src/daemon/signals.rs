@@ -12,9 +12,9 @@ pub(super) struct Signals {
 
 /// What a signal asks for.
 pub(super) enum SignalRequest {
-    /// To end; the signal's name.
+    /// The signal, of this name, asks to end.
     End(&'static str),
-    /// To read the configuration again.
+    /// The signal asks to read the configuration again.
     Reload,
 }
 

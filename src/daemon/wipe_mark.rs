@@ -12,9 +12,9 @@ pub const NAME: &str = "wipe";
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WipeMark {
-    /// To erase what waits.
+    /// The mark asks to erase what waits.
     Messages,
-    /// And the identity.
+    /// The mark asks to erase the identity, too.
     Identity,
 }
 

@@ -54,7 +54,7 @@ pub struct State {
     pub path: PathBuf,
     /// `None`: there is none yet.
     pub directory: Option<Node>,
-    /// Those above it.
+    /// The directories above it.
     pub parents: Vec<Node>,
     /// Files and directories below it that others than the owner have access to, or that belong to
     /// somebody else: the first few.
@@ -92,7 +92,7 @@ pub struct Swap {
     pub name: String,
     /// Compressed RAM.
     pub is_ram: bool,
-    /// Behind dm-crypt.
+    /// Whether it is behind dm-crypt.
     pub is_encrypted: bool,
 }
 
@@ -103,9 +103,10 @@ pub struct Memory {
     pub swaps: Option<Vec<Swap>>,
     /// Bytes that a process started from here may lock; `None`: no limit.
     pub lock_limit: Option<u64>,
-    /// Of the machine, bytes.
+    /// The memory of the machine, in bytes.
     pub total_bytes: Option<u64>,
-    /// Of the control group of the server, or of this process if it does not run, bytes.
+    /// The memory of the server's control group, or of this process's if the server does not run,
+    /// in bytes.
     pub group_bytes: Option<u64>,
     /// Whether that group may not use swap at all.
     pub group_without_swap: bool,
@@ -118,7 +119,7 @@ pub enum Sync {
     Done(&'static str),
     /// This one, and it has not yet.
     NotYet(&'static str),
-    /// Nobody that is known here; in a container it is the host's matter.
+    /// Nothing that is known here; in a container it is the host's matter.
     Unknown,
 }
 
@@ -129,7 +130,7 @@ pub struct ClockFacts {
     pub now: WallTime,
     /// Who sets it.
     pub sync: Sync,
-    /// From when and until when the cached directory of the Tor network is valid.
+    /// The time from which and until which the cached directory of the Tor network is valid.
     pub consensus: Option<(WallTime, WallTime)>,
 }
 
@@ -149,7 +150,7 @@ pub struct Disk {
 pub enum Bind {
     /// It can be listened on.
     Free,
-    /// Somebody does already.
+    /// Another program listens on it.
     InUse,
     /// The user may not.
     Denied,
@@ -220,7 +221,7 @@ pub enum Online {
     NotTried,
     /// A throw-away client has a directory and circuits.
     Reached,
-    /// It has not.
+    /// It has failed.
     Failed(String),
 }
 

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::admission::Decision;
 
-/// On every response: nothing that this server says is a page, and nobody needs to remember it.
+/// The headers on every response: nothing that this server says is a page, and nobody needs to
+/// remember it.
 const HEADERS: [(&str, &str); 7] = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -48,8 +49,8 @@ pub(super) fn error(status: StatusCode, code: &'static str, sentence: &'static s
 }
 
 /// Says how the peer's rate stands (draft-ietf-httpapi-ratelimit-headers-03): what there is at
-/// once, what is left of it, and in how many seconds it is whole again. Whoever has to wait or is
-/// blocked is also told for how long.
+/// once, what is left of it, and in how many seconds it is whole again. Anyone who has to wait or
+/// is blocked is also told for how long.
 pub(super) fn pace(response: &mut Response<Full<Bytes>>, decision: &Decision) {
     let headers = response.headers_mut();
     let (Decision::Allow(pace) | Decision::RateLimited(pace)) = decision else {

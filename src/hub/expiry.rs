@@ -9,7 +9,7 @@ use ephemeral_core::protocol::Millis;
 /// The clock is looked at again at least this often: while the machine is suspended it goes on, and
 /// timers do not.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// Between two parts of what is due at one moment: whoever waits for the lock gets it.
+/// The time between two parts of what is due at one moment: a task that waits for the lock gets it.
 const BREATHER: Duration = Duration::from_millis(1);
 
 impl Hub {
@@ -23,7 +23,7 @@ impl Hub {
                 let now = self.clock.now();
                 let more = self.expire(&mut state, now, &mut wakes);
                 let next = state.store.next_due().map(|due| Duration::from_millis(due.since(now)));
-                // Not by the end of the block: whoever is woken wants the lock.
+                // Not by the end of the block: a session that is woken wants the lock.
                 drop(state);
                 (more, next)
             };

@@ -234,7 +234,7 @@ async fn a_message_that_expires_while_it_is_out_wakes_its_recipient_for_the_next
     assert_eq!(collected(&alice), ["caught_up -", "message 1", "message 2"]);
     alice.signal().poll(Waker::noop());
     tokio::time::advance(Duration::from_secs(10)).await;
-    // Whoever comes to the hub next makes room, as the expiring task would.
+    // The next one at the hub makes room, as the expiring task would.
     drop(join(&hub, 2));
     assert!(alice.signal().poll(Waker::noop()));
     assert_eq!(collected(&alice), ["receipt 1", "message 3"]);

@@ -3,7 +3,7 @@
 use super::LogLevel;
 
 /// What Arti says at the levels of every day is about its own parts: attempts, timeouts, circuits.
-/// The daemon says in its own words what they mean for whoever runs it. The names are prefixes of
+/// The daemon says in its own words what they mean for the operator. The names are prefixes of
 /// targets: `arti_client`, `tor_chanmgr` …
 const QUIET: &str = "arti=error,tor=error";
 

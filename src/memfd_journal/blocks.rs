@@ -12,13 +12,13 @@ const WORDS: usize = CHUNK_BLOCKS / 64;
 
 /// Which blocks are in use, and which chunks have memory.
 pub(super) struct Blocks {
-    /// As many chunks as there may be.
+    /// How many chunks there may be.
     limit: u32,
     chunks: Vec<Chunk>,
     /// Chunks with memory in which a block is free. The lowest is used first, so that the others
     /// become empty.
     open: BTreeSet<u32>,
-    /// Those below `chunks.len()` that have no memory.
+    /// The chunks below `chunks.len()` that have no memory.
     absent: BTreeSet<u32>,
     /// Chunks with memory and no block in use.
     empty: usize,

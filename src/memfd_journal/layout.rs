@@ -60,7 +60,7 @@ const LINKED: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Tag {
-    /// Nothing, or not yet something.
+    /// The block holds nothing, or not yet something.
     Free = 0,
     /// The head of a message that waits.
     WaitingMessage = 1,

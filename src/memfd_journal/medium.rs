@@ -58,7 +58,7 @@ pub fn create() -> io::Result<File> {
         Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags),
         other => other,
     }?;
-    // A mapping of a file that becomes smaller kills whoever touches it.
+    // A mapping of a file that becomes smaller kills the process that touches it.
     rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::SEAL)?;
     Ok(File::from(file))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::hub::Totals;
 use ephemeral_core::protocol::Millis;
 
-/// Between two samples.
+/// The time between two samples.
 pub const SAMPLE: Duration = Duration::from_secs(5);
 /// The time that is looked back, in milliseconds.
 const MINUTE_MS: u64 = 60_000;

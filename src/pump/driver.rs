@@ -22,8 +22,8 @@ use ephemeral_core::store::{Delivery, SessionEnd};
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;
-/// From this size on, a frame is held until the next one was read: then its buffer is freed instead
-/// of used again.
+/// The size from which on a frame is held until the next one was read: then its buffer is freed
+/// instead of used again.
 const LARGE_FRAME: usize = 16 * 1024;
 
 /// An established session. Ends with its socket and what the peer is to be told, if it is still
@@ -40,7 +40,7 @@ struct State {
     hasty: Bucket,
     /// The frames that did nothing.
     idle_frames: Bucket,
-    /// Until when nothing is read, because there were too many of those.
+    /// The time until which nothing is read, because there were too many of those.
     unread_until: Option<Instant>,
     /// What it has acknowledged, as far as it was counted.
     acknowledged: u64,
@@ -67,7 +67,7 @@ fn ping_pause(timing: &Config) -> Duration {
 enum End {
     /// The peer is gone.
     Lost,
-    /// It has to be told.
+    /// The peer has to be told the reason.
     Close(CloseReason),
 }
 

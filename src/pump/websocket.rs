@@ -22,7 +22,7 @@ const READ_BUFFER: usize = 2048;
 /// Bytes that are read from a peer which has not authenticated, at most. An `auth` frame has some
 /// 150.
 const UNAUTHENTICATED_BYTES: usize = 16 * 1024;
-/// For the close handshake.
+/// How long the close handshake may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes that are read and thrown away after a peer has broken the protocol, at most, so that it
 /// reads why.

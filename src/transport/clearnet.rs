@@ -48,7 +48,8 @@ pub struct Config {
     /// Origins that may ask, as [`super::origin`] writes them, or `*` alone.
     #[serde(rename = "clearnet.allowed_origins")]
     pub allowed_origins: Vec<String>,
-    /// For the PROXY header and the TLS handshake together: as long as for authentication.
+    /// How long the PROXY header and the TLS handshake may take together: as long as
+    /// authentication.
     #[serde(skip)]
     pub preparation: Duration,
 }
@@ -91,7 +92,7 @@ pub struct Bound {
     /// The certificate, if it serves TLS: to have it read again.
     pub tls: Option<Arc<Tls>>,
     state: watch::Receiver<ListenerState>,
-    /// To change what holds for its connections, while it runs.
+    /// Changes what holds for its connections, while it runs.
     pub control: Control,
 }
 
@@ -200,7 +201,7 @@ pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, admission: Arc<
     let accept = move || async move {
         let (stream, address): (TcpStream, _) = socket.accept().await?;
         // Small frames back and forth: without this each would wait for the acknowledgement of the
-        // one before. A connection that it fails on has ended already, and whoever reads from it
+        // one before. A connection that it fails on has ended already, and anyone who reads from it
         // notices.
         let _ = stream.set_nodelay(true);
         Ok((stream, address))

@@ -57,9 +57,9 @@ impl Listener {
         (self.answers_to_loopback && own) || self.names.contains(&host)
     }
 
-    /// Returns whether this address is believed about whom it connects. Whoever counts connections
-    /// by peer does not count those of a proxy, and blocks nobody by its address: they are
-    /// everybody's.
+    /// Returns whether this address is believed about whom it connects. Code that counts
+    /// connections by peer does not count those of a proxy, and blocks nobody by its address: they
+    /// are everybody's.
     #[must_use]
     pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
         forwarded::is_trusted(&self.trusted_proxies, address)

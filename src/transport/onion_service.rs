@@ -185,7 +185,7 @@ pub struct Outlets {
     pub circuits: Arc<CircuitStats>,
     /// Each refusal.
     pub on_refusal: OnRefusal,
-    /// Asked about each stream before it is answered. `None`: whoever takes the stream asks.
+    /// Asked about each stream before it is answered. `None`: the taker of the stream asks.
     pub admission: Option<Arc<Admission>>,
     /// Divides the patience with a service that is not reached: 1, but for tests that cannot wait.
     #[doc(hidden)]

@@ -161,7 +161,7 @@ async fn prometheus_has_a_listener_of_its_own_and_the_figures_are_on_no_other() 
         assert!(ask(&clearnet, path).await.starts_with("HTTP/1.1 404 "), "{path}");
     }
     let off_loopback = daemon_refuses(directory.path(), "[metrics]\nlisten = '0.0.0.0:9100'\n").await;
-    assert!(off_loopback.contains("off loopback, so that whoever can connect sees"), "{off_loopback}");
+    assert!(off_loopback.contains("off loopback, so that anyone who can connect sees"), "{off_loopback}");
 }
 
 /// Returns what a server complains about that does not start with this configuration.

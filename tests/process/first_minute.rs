@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::{CLIENT, SERVER};
 
-/// For what takes 20 s on a machine that does nothing else.
+/// How long something may take that takes 20 s on a machine that does nothing else.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A process whose output goes to files, killed with this value together with what it has started.

@@ -239,7 +239,7 @@ fn after_a_rotation_clients_who_are_shown_the_notice_find_the_new_address() {
     let said = text(&tried.stderr);
     assert!(said.contains(&format!("{server} has moved to http://{new}")), "{said}");
 
-    // A second move: whoever knows the first address finds the last one.
+    // A second move: anyone who knows the first address finds the last one.
     let newest = place.does("one", "keys rotate --yes --forget-old");
     assert!(found_below(&place.path("one"), b"PRIVATE KEY").len() == 1, "the key is forgotten");
     assert!(!place.path(&format!("one/retired/{new}")).exists());

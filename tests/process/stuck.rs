@@ -140,7 +140,7 @@ async fn while_nobody_reads_its_log_messages_are_carried_and_panic_and_its_signa
     };
     timeout(PATIENCE, wiped).await.expect("the signal wipes");
 
-    // Whoever reads again gets what was said meanwhile.
+    // Anyone who reads again gets what was said meanwhile.
     let mut reader = mute.reader.try_clone().unwrap();
     let reading = tokio::task::spawn_blocking(move || {
         let mut log = String::new();

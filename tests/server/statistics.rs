@@ -242,7 +242,7 @@ async fn the_operator_sees_the_largest_senders_by_pseudonym_and_can_drop_what_on
     let mut alice = rig.login(1).await;
     let mut carol = rig.login(3).await;
     for id in ["a", "b", "c"] {
-        alice.sends(id, 2, "of whoever sends most").await;
+        alice.sends(id, 2, "of the largest sender").await;
     }
     carol.sends("d", 2, "stays").await;
     let listed = get(&rig, "/senders").await;

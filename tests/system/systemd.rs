@@ -130,7 +130,7 @@ fn assert_hardened(machine: &SystemdBox) {
     let limits = String::from_utf8(limits).unwrap();
     let limit = |name: &str| limits.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
     assert!(limit("Max core file size").starts_with("0 "), "{limits}");
-    // Where whoever runs this test may not raise the limit, its systemd cannot either.
+    // Where anyone who runs this test may not raise the limit, its systemd cannot either.
     let locked = machine.process("VmLck");
     let unlimited = limit("Max locked memory").starts_with("unlimited");
     assert_eq!(unlimited, !locked.starts_with("0 "), "memory is locked: {locked}");
@@ -304,8 +304,8 @@ fn panic_with_keys_finds_the_service_and_refuses_where_root_has_an_identity_of_i
     assert!(said.contains("the identity in /var/lib/ephemeral-server is gone"), "{said}");
 }
 
-/// Returns a certificate for `localhost`, in PEM. Whoever trusts one of this name and key, trusts
-/// another one.
+/// Returns a certificate for `localhost`, in PEM. Anyone who trusts one of this name and key,
+/// trusts another one.
 fn certificate(name: &str, key: &KeyPair) -> String {
     let mut certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     certificate.distinguished_name.push(DnType::CommonName, name);

@@ -105,7 +105,7 @@ async fn a_circuit_with_too_many_strikes_keeps_the_sessions_it_has_and_a_good_cl
     assert!(login(&bad, &url, 4).await.is_none(), "the circuit is blocked");
     drop(neighbour);
 
-    // Whoever is blocked as a fingerprint is refused on a new circuit too; the neighbour is not.
+    // Anyone who is blocked as a fingerprint is refused on a new circuit too; the neighbour is not.
     assert!(login(&people.isolated(), &url, 1).await.is_none(), "refused wherever it comes from");
     assert!(login(&people.isolated(), &url, 2).await.is_some());
     good.send(good.fingerprint, "after".into());

@@ -29,8 +29,8 @@ const IMPATIENCE: Duration = Duration::from_secs(4);
 
 /// Bytes that the store may take in the daemon under a flood.
 const TOTAL: u64 = 24 << 20;
-/// And all the rest: less than the README says, since the directory of this network is small. 40
-/// MiB were seen.
+/// All the rest of the memory: less than the README says, since the directory of this network is
+/// small. 40 MiB were seen.
 const CONSTANT: u64 = 96 << 20;
 
 /// Returns bytes of a process that are in RAM.
@@ -94,8 +94,8 @@ impl Flood {
     }
 }
 
-/// An onion service without the messenger: it says everything again in capitals. Whoever says "I
-/// AM" is taken for authenticated, and whoever says "CLOSE ME" has its circuit closed.
+/// An onion service without the messenger: it says everything again in capitals. Anyone who says "I
+/// AM" is taken for authenticated, and anyone who says "CLOSE ME" has its circuit closed.
 pub(crate) struct Echo {
     pub(crate) status: watch::Receiver<OnionStatus>,
     pub(crate) figures: Arc<CircuitStats>,

@@ -28,7 +28,7 @@ pub struct Config {
 /// A moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// By the machine's clock, which may be set.
+    /// The time by the machine's clock, which may be set.
     pub wall: WallTime,
     /// How long the process has run, in milliseconds.
     pub running_ms: u64,
@@ -101,7 +101,7 @@ pub struct DeadMan {
     looked: Moment,
     /// When the clock was last known to be right.
     settled: WallTime,
-    /// After a jump of the clock: nothing happens before the process has run for so long.
+    /// After a jump of the clock, how long the process has to run before anything happens.
     held_until_ms: Option<u64>,
     wiped_at_ms: Option<u64>,
 }

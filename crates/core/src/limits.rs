@@ -5,10 +5,11 @@ mod table;
 use crate::protocol::Millis;
 pub use table::{Block, Config, KeyTable, REQUESTS, RateStatus, StrikeOutcome, TooManyConnections};
 
-/// So many a minute, so many of them at once (a generic cell rate algorithm, ITU-T I.371).
+/// A rate: how many a minute, and how many of them at once (a generic cell rate algorithm, ITU-T
+/// I.371).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Between two, in microseconds.
+    /// The time between two, in microseconds.
     interval: u64,
     /// How far ahead of its time a bucket may run, in microseconds.
     tolerance: u64,

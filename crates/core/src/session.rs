@@ -90,7 +90,7 @@ impl Config {
 pub struct AwaitingAuth {
     /// The fingerprint of the key that has to sign.
     pub fingerprint: Fingerprint,
-    /// That key.
+    /// The key itself.
     pub key: VerifyingKey,
     /// The host of the request, without port, lower case.
     pub host: String,
@@ -151,11 +151,11 @@ pub struct Beginning<'hub> {
 /// What a frame asks for.
 #[derive(Debug)]
 pub enum Action<'frame> {
-    /// To keep this message, or to refuse it.
+    /// The frame asks to keep this message.
     Submit(Submission<'frame>),
-    /// To erase what was delivered.
+    /// The frame asks to erase what was delivered.
     Acknowledge(Acknowledgement<'frame>),
-    /// Nothing: it is refused.
+    /// The frame asks for nothing: it is refused.
     Reply(Reply),
 }
 

@@ -197,7 +197,7 @@ pub struct Store {
     accounts: Slots<Account>,
     by_fingerprint: BTreeMap<[u8; Fingerprint::BYTES], u32>,
     records: Slots<Record>,
-    /// By sender and recipient.
+    /// What is known of each pair of a sender and a recipient.
     pairs: BTreeMap<(u32, u32), Pair>,
     due: BTreeSet<(Millis, Due)>,
     waiting: usize,

@@ -52,7 +52,7 @@ pub enum KeystoreError {
 /// The key store of one service.
 pub struct Keystore {
     path: PathBuf,
-    /// Of the service, beside the key store: introduction points and what they have seen.
+    /// The state of the service beside the key store: introduction points and what they have seen.
     state: PathBuf,
     nickname: HsNickname,
     mistrust: Mistrust,

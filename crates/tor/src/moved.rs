@@ -1,4 +1,4 @@
-//! The notice of a move: an onion service's old key says which address follows it. Whoever knows
+//! The notice of a move: an onion service's old key says which address follows it. Anyone who knows
 //! the old address can check it, since the address is the public key.
 
 use std::io::ErrorKind;
@@ -31,7 +31,7 @@ pub enum MovedError {
     /// One of the addresses is not one.
     #[error("`{0}` in the notice is not the address of an onion service, in lower case and with `.onion`")]
     Address(&'static str),
-    /// From there to there.
+    /// The move leads to where it comes from.
     #[error("the notice says that a service has moved to where it is")]
     Nowhere,
     /// The time is none.
@@ -51,7 +51,7 @@ pub enum MovedError {
 pub struct Notice {
     from: String,
     to: String,
-    /// As it was signed.
+    /// The time, as it was signed.
     at: String,
     when: WallTime,
     signature: [u8; 64],

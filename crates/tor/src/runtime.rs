@@ -1,7 +1,7 @@
 //! The async runtime as Arti sees it: tokio, but with an owner for every task that Arti starts.
 //!
 //! A Tor client that is dropped lives on in dozens of its tasks, for half a minute and more, with
-//! its lock on the state directory. Whoever wants to start another one has to end them.
+//! its lock on the state directory. They have to end before another one is started.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,8 +34,8 @@ pub struct Tasks {
 /// What a thread of a client that has ended unwinds with.
 struct Unwinding;
 
-/// For threads that are computing, or writing to a disk, when their client ends. They hold nothing
-/// that another needs.
+/// How long threads that compute, or write to a disk, may go on when their client ends. They hold
+/// nothing that another needs.
 const THREADS_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Tasks {

@@ -28,8 +28,8 @@ pub enum ServiceKeyError {
     Random(#[from] getrandom::Error),
 }
 
-/// The identity key of an onion service: whoever has it, is the service. Overwritten in memory when
-/// it is dropped; `Debug` does not show it.
+/// The identity key of an onion service: anyone who has it, is the service. Overwritten in memory
+/// when it is dropped; `Debug` does not show it.
 pub struct ServiceKey {
     /// Scalar and hash prefix (RFC 8032, section 5.1.5, steps 1 and 2).
     secret: Zeroizing<[u8; Self::BYTES]>,

@@ -19,7 +19,7 @@ const REMEMBERED: usize = 4096;
 pub(super) struct Ledger {
     total: usize,
     used: usize,
-    /// Of those that gave way, and have not ended yet.
+    /// The bytes of the messages that gave way, and have not ended yet.
     leaving: usize,
     next: u64,
     messages: BTreeMap<u64, Incomplete>,

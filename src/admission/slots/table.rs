@@ -31,7 +31,7 @@ pub(super) struct SlotTable {
     bound: usize,
     next: u64,
     slots: BTreeMap<u64, TakenSlot>,
-    /// Those of peers that are blocked or over their rate: they give way first.
+    /// The slots of peers that are blocked or over their rate: they give way first.
     spare: BTreeSet<u64>,
     holders: HashMap<PeerKey, BTreeSet<u64>>,
     tallies: HashMap<PeerKey, Tally>,

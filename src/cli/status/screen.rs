@@ -24,7 +24,7 @@ use crate::hub::Totals;
 const HISTORY: usize = 300;
 /// Columns and rows that are drawn, at most: a terminal may say that it has billions of cells.
 const LARGEST: (u16, u16) = (500, 200);
-/// For a terminal that says it has none.
+/// The size of a terminal that does not say its own.
 const USUAL: (u16, u16) = (80, 24);
 /// Columns and rows from which on there are panels and curves.
 const WIDE: (u16, u16) = (100, 30);

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::transport::onion_service::{OnionStatus, Phase, Reason};
 
-/// Without any connection for so long, it is looked whether there is a network at all.
+/// The time without any connection after which the network itself is looked for.
 const NO_ROUTE_AFTER: Duration = Duration::from_secs(5);
-/// Without any progress for so long, something is in the way.
+/// The time without any progress after which something is in the way.
 const STALLED_AFTER: Duration = Duration::from_secs(20);
-/// From here on, Arti has connected to a relay: the directory is missing. Below, but above nothing,
-/// something has answered that is not a relay, or a relay that does not fit the clock.
+/// The progress from which on Arti has connected to a relay: the directory is missing. Below, but
+/// above nothing, something has answered that is not a relay, or a relay that does not fit the
+/// clock.
 const CONNECTED_PERCENT: u8 = 15;
 
 /// How far the onion service has come, or what is in its way.

@@ -24,7 +24,7 @@ const REST_BYTES: u64 = 512 << 20;
 pub(super) fn lock(store_bytes: usize) {
     let limit = raised_limit();
     let needed = address_space(store_bytes, std::thread::available_parallelism().map_or(1, usize::from));
-    // For whoever has the capability no limit counts (mlock(2)).
+    // For anyone who has the capability no limit counts (mlock(2)).
     let exempt = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK));
     let room = exempt || limit.is_none_or(|bytes| bytes >= needed);
     let outcome = if room { lock_all() } else { Err(Errno::NOMEM) };

@@ -39,13 +39,13 @@ pub(super) fn privileges(daemon: Option<&Daemon>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if daemon.uid == 0 {
         let what = format!("process {} runs as root", daemon.pid);
-        let why = "whoever breaks into it has the machine";
+        let why = "an intruder in it has the machine";
         let remedy = "run it as a user of its own, as the unit in systemd/ does";
         findings.push(Finding::new(Severity::Warning, PRIVILEGES, what, why, remedy));
     }
     if !daemon.no_new_privileges {
         let what = format!("process {} could gain privileges from a setuid program", daemon.pid);
-        let why = "whoever breaks into it has one door more";
+        let why = "an intruder in it has one door more";
         findings.push(Finding::new(
             Severity::Warning,
             PRIVILEGES,

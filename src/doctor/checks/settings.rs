@@ -91,7 +91,7 @@ fn plaintext(address: IpAddr) -> Finding {
         (Severity::Problem, "everybody, unless a firewall is in between,")
     };
     let what = format!("plaintext off loopback: {who} can connect to {address}");
-    let why = "without TLS whoever is on the way reads who writes to whom and what, and the machine's address is known \
+    let why = "without TLS anyone on the way reads who writes to whom and what, and the machine's address is known \
                to belong to this server";
     Finding::new(
         level,
@@ -156,7 +156,7 @@ pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {
         ));
     }
     if settings.auth_timeout_s > 60 {
-        let what = format!("whoever has not proven who they are may stay for {} s", settings.auth_timeout_s);
+        let what = format!("a connection may stay for {} s without proving who it is", settings.auth_timeout_s);
         findings.push(Finding::new(
             Severity::Warning,
             LIMITS,
@@ -179,20 +179,18 @@ pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {
 pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if settings.metrics_off_loopback {
-        let why =
-            "how many people are there and write, and when, helps whoever compares that with what they see elsewhere";
+        let why = "how many people are there and write, and when, helps anyone who compares that with what they see elsewhere";
         let remedy = "listen = \"127.0.0.1:9100\" in [metrics], and a tunnel from the machine that asks";
         findings.push(Finding::new(
             Severity::Warning,
             STATS,
-            "whoever can connect to [metrics] listen sees the statistics",
+            "anyone who can connect to [metrics] listen sees the statistics",
             why,
             remedy,
         ));
     }
     if settings.location_is_public {
-        let why =
-            "whoever finds the TCP listener can prove that it is the same server, and knows where the onion service is";
+        let why = "anyone who finds the TCP listener can prove that it is the same server, and knows where the onion service is";
         let remedy = "listen on loopback only, or run a second server for TCP, on another machine";
         findings.push(Finding::new(
             Severity::Warning,

@@ -15,7 +15,7 @@ const LEAST_BYTES: u64 = 50 << 20;
 const ENOUGH_BYTES: u64 = 500 << 20;
 const ENOUGH_FILES: u64 = 1000;
 
-const KEYS: &str = "whoever reads the keys in it can be the service, and whoever writes there can exchange them";
+const KEYS: &str = "anyone who reads the keys in it can be the service, and anyone who writes there can exchange them";
 
 /// Checks who may read the files. `owner`: the user that the server runs as.
 pub(super) fn permissions(state: &State, owner: u32) -> Vec<Finding> {
@@ -85,7 +85,7 @@ pub(super) fn config_file(file: Option<&Node>) -> Vec<Finding> {
     let path = node.path.display();
     if node.mode & 0o022 != 0 {
         let what = format!("others can write {path} (mode {:04o})", node.mode & 0o7777);
-        let why = "whoever writes it says where the server listens, and which Tor network it trusts";
+        let why = "anyone who writes it says where the server listens, and which Tor network it trusts";
         return vec![Finding::new(Severity::Problem, CONFIG, what, why, format!("chmod go-w {path}"))];
     }
     vec![Finding::ok(CONFIG, format!("only its owner can write {path}"))]

@@ -21,7 +21,7 @@ pub(super) fn memory(daemon: Option<u32>) -> Memory {
     let read = |path: &Path| fs::read_to_string(path).ok();
     Memory {
         swaps: fs::read_to_string("/proc/swaps").ok().map(|text| swaps(&text, &is_encrypted)),
-        // For whoever has the capability no limit counts.
+        // For anyone who has the capability no limit counts.
         lock_limit: getrlimit(Resource::Memlock).maximum.filter(|_| !may_lock()),
         total_bytes: kibibytes(&meminfo, "MemTotal:").map(|kibibytes| kibibytes << 10),
         group_bytes: group_limits(&group, "memory.max", &read).min(),

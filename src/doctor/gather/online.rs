@@ -11,9 +11,9 @@ use tokio::time::timeout;
 
 use ephemeral_tor as tor;
 
-/// For a directory of some megabytes over a slow line, and a circuit.
+/// How long a directory of some megabytes over a slow line, and a circuit, may take.
 pub const LIMIT: Duration = Duration::from_secs(180);
-/// Of that, for the way to the own address.
+/// The part of that for the way to the own address.
 const OWN_LIMIT: Duration = Duration::from_secs(60);
 
 /// Bootstraps, and then connects to the own address, if one is given. The outcome of that is `None`

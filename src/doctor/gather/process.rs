@@ -11,7 +11,7 @@ use super::kernel::kibibytes;
 use crate::doctor::facts::Daemon;
 use ephemeral_tor as tor;
 
-/// For an answer on the own machine.
+/// How long an answer on the own machine may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of an answer, at most.
 const ANSWER_BYTES: u64 = 16 * 1024;

@@ -29,7 +29,7 @@ pub(super) struct Handshake {
     pub(super) tls: Option<TlsAcceptor>,
     /// Whether it begins with a PROXY header.
     pub(super) header: bool,
-    /// For all of it.
+    /// How long all of it may take.
     pub(super) time: Duration,
 }
 

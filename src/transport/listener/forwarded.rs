@@ -2,7 +2,7 @@
 //! Pure.
 //!
 //! A client can send these headers too, and a proxy appends to what it received. So they are read
-//! from the end, which the proxy nearest to us wrote: an entry counts only if whoever wrote it is
+//! from the end, which the proxy nearest to us wrote: an entry counts only if its writer is
 //! trusted, that is, the proxy that the connection comes from, or the address in the entry behind
 //! it. What an untrusted one wrote is not even parsed, and nothing in it can hide what stands
 //! behind it.

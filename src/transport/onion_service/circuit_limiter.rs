@@ -2,7 +2,7 @@
 //! of introductions is after; the CPU that is left belongs to the sessions.
 //!
 //! With proof of work, requests are asked for no faster than that: the others wait in Arti's queue,
-//! which hands over those with the most work first. Whoever worked more than a flooder gets in
+//! which hands over those with the most work first. Anyone who worked more than a flooder gets in
 //! before it. Without, the queue knows no order and no bound: it is emptied at once, and what is
 //! too much is dropped.
 

@@ -22,17 +22,18 @@ use crate::admission::Admission;
 use crate::transport::circuit::{CircuitBounds, CircuitSlot, Registry};
 use crate::transport::{CircuitRefused, CircuitStats, Incoming, Listener, Peer};
 
-/// For the circuit to a client's rendezvous point.
+/// How long the circuit to a client's rendezvous point may take.
 const ACCEPT_TIMEOUT: Duration = Duration::from_secs(60);
-/// For one answer to a stream request, and for the other side of the channel to take a stream.
+/// How long one answer to a stream request may take, and for the other side of the channel to take
+/// a stream.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A circuit without a stream for that long is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
-/// After `cancel`, what the last stream of a circuit said gets that long to arrive.
+/// How long the last words of a circuit's streams may take to arrive after `cancel`.
 const LINGER: Duration = Duration::from_secs(2);
 /// Streams over the bound, on one circuit, in its lifetime: with the next one it is closed.
 const STREAMS_OVER_BOUND: u32 = 100;
-/// That new circuits are refused, or push others out, is said that often.
+/// How often it is said that new circuits are refused, or push others out.
 const NOTICE: Duration = Duration::from_secs(60);
 
 /// Returns the number of open streams at which Arti closes a circuit. It counts those that are

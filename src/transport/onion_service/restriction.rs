@@ -16,7 +16,7 @@ use super::clients::{self, Clients};
 use super::{Config, LOG, OnionError, OnionStatus, arti_config};
 use ephemeral_tor::{Client, DiscoveryKey, TorError};
 
-/// Between two looks at the directory of the clients.
+/// The time between two looks at the directory of the clients.
 const INTERVAL: Duration = Duration::from_secs(2);
 /// What Arti calls the server's own key. No client's name begins like that.
 pub(super) const OWN: &str = "_self";

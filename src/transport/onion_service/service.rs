@@ -21,10 +21,11 @@ use super::watch::{self, Watched};
 use super::{Config, OnionError};
 use ephemeral_tor::{self as tor, Client, EndOnDrop, Keystore, TorError};
 
-/// For Arti's tasks of a service to end, before it is published again; and between two attempts.
+/// How long Arti's tasks of a service get to end before it is published again; and the pause
+/// between two attempts.
 const LETTING_GO: Duration = Duration::from_secs(10);
 const LETTING_GO_STEP: Duration = Duration::from_millis(50);
-/// Before a service is published again that Arti has given up.
+/// The pause before a service is published again that Arti has given up.
 const GIVEN_UP: Duration = Duration::from_secs(1);
 
 /// Why the service has to be seen to.
@@ -110,7 +111,7 @@ impl Service {
     }
 
     /// Publishes the service again, on the same Tor client and with new introduction points:
-    /// whoever knows the old ones comes by them no more. Circuits that stand go on. It takes as
+    /// anyone who knows the old ones comes by them no more. Circuits that stand go on. It takes as
     /// long as Arti needs to let go of the old ones.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ pub struct OnionStatus {
     /// When the watch over the service last got on: it bootstrapped, connected to the own address,
     /// or began afresh. It does so every few minutes at least, whatever the network does.
     pub heartbeat_at: Option<Instant>,
-    /// With restricted discovery, how many clients can find the service; `None`: everybody can.
+    /// How many clients can find the service, with restricted discovery; `None`: everybody can.
     pub restricted: Option<usize>,
 }
 
@@ -59,7 +59,8 @@ pub struct Probe {
 /// Whether clients can connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
-    /// Not yet: the Tor client is starting, or the descriptor is being published.
+    /// Clients cannot connect yet: the Tor client is starting, or the descriptor is being
+    /// published.
     #[default]
     Starting,
     /// A connection to the own address, over a circuit of its own, was answered.

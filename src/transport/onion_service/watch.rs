@@ -27,7 +27,7 @@ const UNPUBLISHED: Duration = Duration::from_secs(20);
 /// When Arti changes its mind about the service, the next look is at a random time from the first
 /// of these to the second.
 const SOON: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(20));
-/// In a pause, clients are looked for that often, and the watch shows that it gets on.
+/// How often, in a pause, clients are looked for, and the watch shows that it gets on.
 const STEP: Duration = Duration::from_secs(10);
 
 /// What is watched, and how.

@@ -57,7 +57,7 @@ pub(crate) enum Op {
     Pass {
         seconds: u8,
     },
-    /// Whoever is to be woken is woken now, as at the end of a pump's turn.
+    /// Anyone who is to be woken is woken now, as at the end of a pump's turn.
     EndTurn,
 }
 

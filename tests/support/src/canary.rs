@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding, HEXLOWER, HEXUPPER};
 
-/// Something random. What it looks like when it is written in another way is found, too.
+/// A random secret. What it looks like when it is written in another way is found, too.
 #[derive(Clone)]
 pub struct Canary {
     bytes: Vec<u8>,

@@ -101,7 +101,7 @@ pub enum BootError {
 #[derive(Debug)]
 pub struct TorNetwork {
     relays: Vec<Relay>,
-    /// Below the relays, so that it is dropped after them: it removes what they wrote.
+    /// Stands below the relays, so that it is dropped after them: it removes what they wrote.
     guardian: Guardian,
     directory: PathBuf,
     authorities: String,

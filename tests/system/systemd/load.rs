@@ -13,7 +13,7 @@ use ephemeral_core::protocol::{Fingerprint, MINUTE_MS, ReceivedMessage, ServerEv
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-/// Between two messages of one sender.
+/// The time between two messages of one sender.
 const PACE: Duration = Duration::from_millis(4);
 /// How long a message lives that is meant to expire, in seconds: less than a restart by the
 /// watchdog takes.
@@ -36,7 +36,7 @@ pub(super) struct Tally {
     pub(super) lost: usize,
 }
 
-/// To end the load, and to see that it goes on.
+/// Ends the load, and shows that it goes on.
 #[derive(Debug, Default)]
 pub(super) struct Control {
     pub(super) stop: AtomicBool,

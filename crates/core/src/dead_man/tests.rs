@@ -105,7 +105,7 @@ fn a_clock_that_jumps_ahead_leaves_a_day_of_running_time() {
     assert_eq!(machine.set(START + 400 * DAY_MS), Verdict::Quiet);
     assert_eq!(machine.switch.figures().left_s, 24 * 3600);
     assert_eq!(machine.run_hours(23), Verdict::Low);
-    // Whoever starts it again begins that day anew, and does not end it.
+    // Anyone who starts it again begins that day anew, and does not end it.
     assert_eq!(machine.restart_after(0), Verdict::Quiet);
     assert_eq!(machine.run_hours(23), Verdict::Low);
     assert_eq!(machine.run_hours(1), Verdict::Due);

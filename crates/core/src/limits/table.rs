@@ -60,7 +60,7 @@ impl Default for Config {
     }
 }
 
-/// As many connections as there may be of one key.
+/// A key has as many connections as it may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyConnections;
 
@@ -75,7 +75,7 @@ pub struct RateStatus {
     pub burst: u64,
     /// What is left of it.
     pub left: u64,
-    /// Until the whole burst is there again, in milliseconds.
+    /// The time until the whole burst is there again, in milliseconds.
     pub reset_ms: u64,
 }
 

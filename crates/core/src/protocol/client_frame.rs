@@ -48,7 +48,7 @@ pub struct MessageFrame<'frame> {
     pub id: Option<Cow<'frame, str>>,
     /// Who the sender says it is.
     pub from: Option<Cow<'frame, str>>,
-    /// For whom.
+    /// The recipient.
     pub to: Option<Cow<'frame, str>>,
     /// What is carried.
     pub content: Option<Cow<'frame, str>>,

@@ -69,9 +69,9 @@ pub struct AcceptedFrame<'frame> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "error")]
 pub struct ErrorFrame<'frame> {
-    /// For programs.
+    /// The error, for programs.
     pub code: ErrorCode,
-    /// For people: one of a fixed set of sentences.
+    /// The error, for people: one of a fixed set of sentences.
     pub message: &'static str,
     /// The refused frame's, if it had a well-formed one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,9 +133,9 @@ pub enum ReceiptStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryType {
-    /// It had not.
+    /// The message did not have to wait.
     Direct,
-    /// It had, or it is delivered again.
+    /// The message had to wait, or it is delivered again.
     Stored,
 }
 

@@ -29,15 +29,15 @@ pub struct ClockReading {
     pub steady: Millis,
     /// The wall clock.
     pub wall: WallTime,
-    /// To how many milliseconds the server's own times are written: [`MINUTE_MS`], but in tests of
-    /// something else.
+    /// The precision in milliseconds to which the server's own times are written: [`MINUTE_MS`],
+    /// but in tests of something else.
     pub resolution_ms: u64,
 }
 
 /// A point in time as it goes over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireTime {
-    /// As the sender wrote it: it tells the sender nothing new.
+    /// The time as the sender wrote it: it tells the sender nothing new.
     Given(WallTime),
     /// The server's own, to the minute, so that nobody reads this machine's clock from it.
     Own {

@@ -28,22 +28,22 @@ pub(super) struct Account {
     /// Below it, a message had to wait for the recipient to come online, or has been delivered
     /// before.
     pub(super) stored_below: u64,
-    /// In this session.
+    /// The last sequence number that was delivered in this session.
     pub(super) delivered_up_to: u64,
-    /// In any session.
+    /// The last sequence number that was acknowledged in any session.
     pub(super) acknowledged_up_to: u64,
     /// The records it has sent, by the hash of their ids.
     pub(super) ids: BTreeMap<u64, u32>,
     /// Messages from it that are remembered.
     pub(super) outbound: usize,
-    /// Those of them that wait.
+    /// How many of them wait.
     pub(super) sent_waiting: usize,
     /// What it sent counts for so many bytes of `sender_bytes`: content, and what is remembered.
     pub(super) sent_bytes: usize,
     /// What that takes of the store: the part of the file in it as well, if there is one.
     pub(super) sent_cost: usize,
     pub(super) rate: Bucket,
-    /// Not forgotten before.
+    /// The time before which the account is not forgotten.
     pub(super) keep_until: Millis,
     pub(super) online: bool,
     pub(super) wants_receipts: bool,

@@ -7,9 +7,9 @@ use crate::protocol::Millis;
 /// How much of what is due is erased in one call: so many messages without content, or fewer larger
 /// ones.
 pub const EXPIRED_AT_ONCE: usize = 500;
-/// So much content is as much work as a message without any.
+/// The bytes of content that are as much work as a message without any.
 pub(super) const BYTES_A_UNIT: usize = 256;
-/// So many places in a mailbox that move up are as much work as a message without content.
+/// The places in a mailbox that are, when they move up, as much work as a message without content.
 const PLACES_A_UNIT: usize = 4096;
 
 impl Store {

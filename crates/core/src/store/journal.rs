@@ -62,7 +62,7 @@ pub struct JournalEntry<'entry> {
     pub seq: u64,
     /// When it will be gone.
     pub expires_at: Millis,
-    /// From the time it was accepted to its expiry, in milliseconds.
+    /// The time from its acceptance to its expiry, in milliseconds.
     pub lifetime: u32,
 }
 
@@ -84,7 +84,7 @@ pub struct WaitingMessage {
     pub recipient: Fingerprint,
     /// Its number in the recipient's mailbox.
     pub seq: u64,
-    /// From the time it was accepted to its expiry, in milliseconds.
+    /// The time from its acceptance to its expiry, in milliseconds.
     pub lifetime: u32,
     /// Id and content.
     pub body: Zeroizing<Box<str>>,

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::{AccountId, Completion, NewMessage, RECORD_COST, Remembered, Store};
 use crate::protocol::{Millis, ReceiptStatus};
 
-/// In place of a recipient that nobody knows any more.
+/// Stands in place of a recipient that is not known any more.
 pub(super) const NOBODY: u32 = u32::MAX;
 
 /// One accepted message. It outlives its body, so that its id is known until it expires.
@@ -20,7 +20,7 @@ pub(super) struct Record {
     pub(super) sender: u32,
     /// An account that stays for as long as the record does, or [`NOBODY`].
     pub(super) recipient: u32,
-    /// From the time it was accepted to its expiry, in milliseconds: at most 49 days.
+    /// The time from its acceptance to its expiry, in milliseconds: at most 49 days.
     pub(super) lifetime: u32,
     /// Bytes of content of a message that was taken in secret.
     taken_bytes: u32,

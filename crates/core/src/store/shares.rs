@@ -38,7 +38,7 @@ pub const NEARLY_FULL_LIFE_MS: u64 = 3_600_000;
 pub(super) struct Pair {
     /// Messages that are remembered.
     pub(super) records: usize,
-    /// Those that count against the sender's share.
+    /// The messages that count against the sender's share.
     pub(super) messages: usize,
     /// Their bytes of content.
     pub(super) bytes: usize,

@@ -124,7 +124,7 @@ impl<T> Slots<T> {
     }
 }
 
-/// For places that are known to be in use.
+/// Indexes places that are known to be in use.
 impl<T> Index<u32> for Slots<T> {
     type Output = T;
 

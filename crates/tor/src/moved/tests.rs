@@ -119,7 +119,7 @@ fn the_way_leads_over_several_moves_and_always_ends() {
     let chain = [moved(&b, &c, 2), moved(&a, &b, 1)];
     assert_eq!(targets(&chain, &a).as_deref(), Some(c.address()));
     assert_eq!(targets(&chain, &c), None);
-    // There and back: whoever knows either address ends at the one it came back to.
+    // There and back: anyone who knows either address ends at the one it came back to.
     let back = [moved(&a, &b, 1), moved(&b, &a, 2)];
     assert_eq!(targets(&back, &a).as_deref(), Some(a.address()));
     assert_eq!(targets(&back, &b).as_deref(), Some(a.address()));

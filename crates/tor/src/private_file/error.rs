@@ -50,7 +50,7 @@ impl fmt::Display for FileError {
 // twice.
 impl std::error::Error for FileError {}
 
-/// Returns what the system's error means for whoever runs this program, and what to do about it.
+/// Returns what the system's error means for the operator, and what to do about it.
 #[must_use]
 pub fn explain(error: &io::Error, path: &Path) -> String {
     match error.kind() {

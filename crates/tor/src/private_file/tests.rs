@@ -68,7 +68,7 @@ fn a_replaced_file_is_another_one_and_what_an_interrupted_change_left_is_overwri
     assert_eq!(content(&mut leftover), [0; 8]);
     let mut one = File::open(&path).unwrap();
     replace(&path, b"two").unwrap();
-    assert_eq!(content(&mut one), b"one", "this one keeps its bytes for whoever reads it");
+    assert_eq!(content(&mut one), b"one", "this one keeps its bytes for anyone who reads it");
     assert_eq!(*read(&path, 3).unwrap(), b"two");
     assert_eq!(names(directory.path()), ["file"]);
 }

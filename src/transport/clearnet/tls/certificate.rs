@@ -78,7 +78,7 @@ mod tests {
         rcgen::generate_simple_self_signed(names).unwrap().cert.der().to_vec()
     }
 
-    /// Within what `rcgen` gives: from 1975 to 4096.
+    /// A time within what `rcgen` gives: from 1975 to 4096.
     const NOW: WallTime = WallTime(1_767_355_200_000);
 
     #[test]

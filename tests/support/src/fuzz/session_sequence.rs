@@ -57,7 +57,7 @@ const BYTES: usize = 60;
 const TTL_S: [u64; 8] = [0, 1, 2, 5, 20, 60, 300, 3600];
 /// How long nothing happens.
 const SECONDS: [u64; 8] = [1, 2, 5, 10, 29, 61, 95, 301];
-/// Between two looks at what has come: a client that reads answers pings.
+/// The time between two looks at what has come: a client that reads answers pings.
 const LOOK_S: u64 = 15;
 
 /// Panics where a promise of the protocol is broken.

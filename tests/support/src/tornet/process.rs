@@ -1,4 +1,5 @@
-//! Processes: `tor` itself, and the guardian that ends all of them with whoever booted the network.
+//! Processes: `tor` itself, and the guardian that ends all of them with the process that booted the
+//! network.
 
 use super::BootError;
 use std::fs::{self, File};
@@ -163,7 +164,7 @@ impl Guardian {
         // A group of its own: Ctrl-C in the terminal reaches the owner, and not the one that cleans
         // up after it.
         shell.args(["-c", GUARDIAN, "tornet-guardian"]).arg(directory).process_group(0);
-        // And no output of the owner's: whoever reads that would wait for the guardian's end as
+        // And no output of the owner's: anyone who reads that would wait for the guardian's end as
         // well.
         let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let orders = Mutex::new(child.stdin.take());

@@ -21,8 +21,8 @@ pub(super) const TIME_PERIOD: u64 = 24 * 20;
 /// Seconds after the full hour at which one begins: 12 intervals.
 pub(super) const TIME_PERIOD_BEGINS: u64 = 12 * 20;
 
-/// For every process. The default scheduler (KIST) adds 10 ms a hop; the databases of countries
-/// take a second to parse.
+/// The lines for every process. The default scheduler (KIST) adds 10 ms a hop; the databases of
+/// countries take a second to parse.
 const COMMON: &str = "\
 TestingTorNetwork 1
 PathsNeededToBuildCircuits 0.67

@@ -46,7 +46,7 @@ pub(super) struct Client {
     /// that.
     pub(super) was_deaf: bool,
     pub(super) joined: WallTime,
-    /// From then on it has had a session, this one or one that this one took over from, for
+    /// The time since which it has had a session, this one or one that this one took over from, for
     /// certain.
     pub(super) online_since: WallTime,
     /// Then it had read everything: what comes was sent later.

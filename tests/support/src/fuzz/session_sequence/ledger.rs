@@ -21,7 +21,8 @@ use crate::rig;
 pub(super) struct Ledger {
     sent: Vec<Sent>,
     receipts: Vec<Receipt>,
-    /// For whom there is said to have been no room in whose mailbox, at some time after this one.
+    /// The pairs of whom one is said to have had no room in the other's mailbox, at some time after
+    /// this one.
     full: Vec<(u8, u8, WallTime)>,
 }
 
