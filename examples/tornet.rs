@@ -63,6 +63,8 @@ The client needs the same file for whatever goes over the network:
 
   cargo run --bin ephemeral -- identity new
   cargo run --bin ephemeral -- recv --tor-config {config} --server http://ADDRESS.onion
+  cargo run --bin ephemeral -- send FINGERPRINT \"hello\" --plaintext \\
+      --tor-config {config} --server http://ADDRESS.onion
 
 Anything that speaks SOCKS5 gets in as well (ADDRESS is what the server printed):
 

@@ -217,17 +217,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
             .push(proof_of_work.problem("this program was built without it: build it with `--features pow`"));
     }
 
-    let tor = document.passthrough("tor");
-    if let Some(problem) =
-        tor.as_ref().and_then(|tor| onion_service::validate_tor_table(&tor.value).err().map(|e| tor.problem(e)))
-    {
-        document.problems.push(problem);
-    }
-    let tor = tor.map(|tor| tor.value).unwrap_or_default();
-    let limited_by_arti = onion_service::limits_memory(&tor);
-    if memory.told.is_some() && limited_by_arti {
-        document.problems.push(memory.problem("has no effect beside tor.system.memory.max: remove one of the two"));
-    }
+    let (tor, memory_bytes) = tor(document, &memory);
     let settings = onion_service::Config {
         nickname,
         port,
@@ -243,10 +233,29 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
         self_probe,
         location_is_public,
         restricted,
-        memory_bytes: (!limited_by_arti).then_some(memory.value),
+        memory_bytes,
         tor,
     };
     (enabled, settings)
+}
+
+/// Reads Arti's own table, and returns the limit of its memory that `[onion]` sets, if that table
+/// does not.
+fn tor(document: &mut Document<'_>, memory: &Setting<usize>) -> (toml::Table, Option<usize>) {
+    let table = document.passthrough("tor");
+    let refused = table.as_ref().and_then(|table| {
+        let error = onion_service::validate_tor_table(&table.value).err()?;
+        Some(table.problem(error))
+    });
+    document.problems.extend(refused);
+    let table = table.map(|table| table.value).unwrap_or_default();
+    if !onion_service::limits_memory(&table) {
+        return (table, Some(memory.value));
+    }
+    if memory.told.is_some() {
+        document.problems.push(memory.problem("has no effect beside tor.system.memory.max: remove one of the two"));
+    }
+    (table, None)
 }
 
 /// The words of `[store] sanitize`.

@@ -311,8 +311,9 @@ fn what_is_planted_on_purpose_is_found_however_it_is_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_written_is_seen_in_the_trace_and_one_that_is_read_is_not() {
     let directory = tempfile::tempdir().unwrap();
-    let (read, written, moved) =
-        (directory.path().join("read"), directory.path().join("w"), directory.path().join("m"));
+    let read = directory.path().join("read");
+    let written = directory.path().join("w");
+    let moved = directory.path().join("m");
     fs::write(&read, "x").unwrap();
     let line = format!("cat {} > {}; mv {} {}", read.display(), written.display(), written.display(), moved.display());
     let trace = traced::run(directory.path(), &["sh", "-c", &line]).await;
