@@ -11,6 +11,7 @@
 //! | [`session`] | outlives a connection: reconnects, sends again, drops duplicates, acknowledges |
 //! | [`outbox`], [`inbox`] | messages to send, and messages that came: pure |
 //! | [`moved`] | where servers have moved to: signed notices, checked and followed |
+//! | [`vault`] | the state of a profile on the disk, encrypted: written whole, or not at all |
 //! | [`text`] | makes texts of strangers fit for a terminal |
 //!
 //! It knows the protocol, and nothing of the server's side. An end of a connection, at whatever byte, is an interruption:
@@ -30,6 +31,7 @@ pub mod session;
 mod testing;
 pub mod text;
 pub mod url;
+pub mod vault;
 
 pub use ephemeral_core::backoff;
 
@@ -39,3 +41,4 @@ pub use identity::Identity;
 pub use outbox::Outgoing;
 pub use session::{ClientEvent, Session};
 pub use url::ServerUrl;
+pub use vault::{Passphrase, Vault, VaultError};
