@@ -11,6 +11,7 @@ mod content;
 mod dashboard;
 mod draining;
 mod duplicates;
+mod end_to_end;
 mod exchange;
 mod expiry;
 mod frames;

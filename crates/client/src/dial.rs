@@ -34,6 +34,9 @@ pub enum DialError {
     /// This way never leads there.
     #[error("{0}")]
     Unsuitable(&'static str),
+    /// There is no way there, and somebody has to mend something first.
+    #[error("{0}")]
+    NoWay(String),
     /// Nobody answered in time.
     #[error("no connection within {} s", .0.as_secs())]
     Timeout(Duration),
@@ -58,7 +61,7 @@ impl DialError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Unsuitable(_) => true,
+            Self::Unsuitable(_) | Self::NoWay(_) => true,
             // All but the network's troubles: somebody has to mend a file or a setting.
             Self::Tor(error) => !matches!(error, TorError::Arti { .. }),
             Self::Timeout(_) | Self::Tcp(_) | Self::Socks { .. } => false,

@@ -20,11 +20,13 @@
 pub mod connection;
 pub mod dial;
 pub mod discovery_file;
+pub mod engine;
 mod frames;
 pub mod identity;
 pub mod inbox;
 pub mod key_file;
 pub mod moved;
+pub mod names;
 pub mod outbox;
 pub mod session;
 #[cfg(test)]

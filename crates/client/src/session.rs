@@ -113,9 +113,14 @@ impl Session {
     /// Confirms that the caller has done with this message what it is there for: the server may forget it.
     pub fn ack(&mut self, message: &ReceivedMessage) {
         if let Some(key) = MessageKey::of(message) {
-            self.inbox.confirm(&key);
-            self.acknowledge();
+            self.confirm(&key);
         }
+    }
+
+    /// Confirms a message by its name, as [`ack`](Self::ack) does.
+    pub fn confirm(&mut self, key: &MessageKey) {
+        self.inbox.confirm(key);
+        self.acknowledge();
     }
 
     /// Returns whether nothing is waiting for an answer or a receipt.

@@ -64,7 +64,14 @@ impl Arti {
     /// Returns the same client, on circuits that nobody else uses.
     #[must_use]
     pub fn isolated(&self) -> Self {
-        Self::with(self.attempts().client.isolated_client(), &self.state_dir)
+        let client = self.attempts().client.isolated_client();
+        Self { stage: self.stage.clone(), ..Self::with(client, &self.state_dir) }
+    }
+
+    /// Returns the same client, which tells there how far it has come, and so do those isolated from it.
+    #[must_use]
+    pub fn with_stages(self, stage: watch::Sender<TorStage>) -> Self {
+        Self { stage, ..self }
     }
 
     /// Sets the key for finding a restricted server; `None` forgets what an earlier run may have left. Arti keeps it below the

@@ -21,7 +21,7 @@ pub(super) const NEW_STATE: &str = "state.tmp";
 const OTHER_KEY: &str = "it is encrypted with another key";
 
 /// Writes the states of one vault.
-pub(super) struct Store<F> {
+pub(super) struct StateWriter<F> {
     files: F,
     key: StateKey,
     /// A write failed: nobody knows what the disk has.
@@ -41,17 +41,17 @@ pub(super) fn exists(files: &impl Files) -> bool {
     files.has(KEY) || (files.has(NEW_KEY) && files.has(STATE))
 }
 
-impl<F: Files> Store<F> {
+impl<F: Files> StateWriter<F> {
     /// Writes the first state, with a new key.
     pub(super) fn create(files: F, passphrase: &Passphrase, state: &[u8]) -> Result<Self, VaultError> {
         if exists(&files) {
             return Err(VaultError::Exists(files.path(KEY)));
         }
-        let mut store = Self { files, key: StateKey::generate(), stopped: false };
+        let mut writer = Self { files, key: StateKey::generate(), stopped: false };
         // What an interrupted creation has left is not for any passphrase that somebody relies on.
-        store.files.discard(STATE)?;
-        store.switch(StateKey::generate(), passphrase, state)?;
-        Ok(store)
+        writer.files.discard(STATE)?;
+        writer.switch(StateKey::generate(), passphrase, state)?;
+        Ok(writer)
     }
 
     /// Reads the state, and ends what was interrupted. What it returns is on the disk.
@@ -110,32 +110,32 @@ impl<F: Files> Store<F> {
         state: Zeroizing<Vec<u8>>,
         is_changed: bool,
     ) -> Result<(Self, Zeroizing<Vec<u8>>), VaultError> {
-        let mut store = Self { files, key, stopped: false };
+        let mut writer = Self { files, key, stopped: false };
         // Before a power failure after this could bring back an older one, whose effects have been carried out.
-        store.files.sync_directory()?;
+        writer.files.sync_directory()?;
         if is_changed {
-            let old = store.rename(NEW_KEY, KEY)?;
-            store.forget(old);
+            let old = writer.rename(NEW_KEY, KEY)?;
+            writer.forget(old);
         } else {
-            store.files.discard(NEW_KEY)?;
+            writer.files.discard(NEW_KEY)?;
         }
-        store.files.discard(NEW_STATE)?;
-        Ok((store, state))
+        writer.files.discard(NEW_STATE)?;
+        Ok((writer, state))
     }
 
     /// Replaces the state. It is on the disk when this returns.
     pub(super) fn write(&mut self, state: &[u8]) -> Result<(), VaultError> {
-        self.guarded(|store| {
-            let sealed = store.key.seal(state)?;
-            let old = store.put_state(&sealed)?;
-            store.forget(old);
+        self.guarded(|writer| {
+            let sealed = writer.key.seal(state)?;
+            let old = writer.put_state(&sealed)?;
+            writer.forget(old);
             Ok(())
         })
     }
 
     /// Replaces the passphrase, the key and the state.
     pub(super) fn change_passphrase(&mut self, passphrase: &Passphrase, state: &[u8]) -> Result<(), VaultError> {
-        self.guarded(|store| store.switch(StateKey::generate(), passphrase, state))
+        self.guarded(|writer| writer.switch(StateKey::generate(), passphrase, state))
     }
 
     fn guarded(&mut self, step: impl FnOnce(&mut Self) -> Result<(), VaultError>) -> Result<(), VaultError> {
