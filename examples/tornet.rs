@@ -59,14 +59,16 @@ The network is up. In another terminal, start the server; it prints its .onion a
 
   cargo run --bin ephemeral-server -- --config {config} --state-dir {state}
 
-The client needs the same file for whatever goes over the network:
+The client needs the same file. Two people on this machine, with ADDRESS as the server printed it:
 
-  cargo run --bin ephemeral -- identity new
-  cargo run --bin ephemeral -- recv --tor-config {config} --server http://ADDRESS.onion
-  cargo run --bin ephemeral -- send FINGERPRINT \"hello\" --plaintext \\
-      --tor-config {config} --server http://ADDRESS.onion
+  export EPHEMERAL_TOR_CONFIG={config}
+  cargo run --bin ephemeral -- init --profile alice --name Alice --server ADDRESS.onion
+  cargo run --bin ephemeral -- init --profile bob --name Bob --server ADDRESS.onion
+  cargo run --bin ephemeral -- invite bob --profile alice
+  cargo run --bin ephemeral -- accept INVITE --as alice --text hello --profile bob
+  cargo run --bin ephemeral -- recv --profile alice
 
-Anything that speaks SOCKS5 gets in as well (ADDRESS is what the server printed):
+Anything that speaks SOCKS5 gets in as well:
 
   curl --socks5-hostname {proxy} http://ADDRESS.onion/health
 

@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::output::{line, object};
 use super::running::{RunArgs, Running, at};
 use super::stop;
-use ephemeral_client::engine::Notice;
+use ephemeral_client::engine::EngineEvent;
 use ephemeral_client::text::printable_json;
 use ephemeral_e2e::effect::Event;
 
@@ -98,16 +98,16 @@ async fn receive(running: &mut Running, args: &RecvArgs, mut deadline: Option<In
     let stopped = stop::requested();
     tokio::pin!(stopped);
     loop {
-        let notice = tokio::select! {
-            notice = running.next() => notice?,
+        let news = tokio::select! {
+            news = running.next() => news?,
             () = at(deadline) => return Err(late(running, limit, fetched)),
             result = &mut stopped => {
                 result?;
                 return if args.once { Err(Failure::local("interrupted")) } else { Ok(()) };
             }
         };
-        match notice {
-            Notice::Event { id, event } => {
+        match news {
+            EngineEvent::Event { id, event } => {
                 if let Some(line) = printed_form(running, args, &event) {
                     tokio::select! {
                         written = write(&mut stdout, &line) => written.map_err(|error| Failure::output(&error))?,
@@ -120,9 +120,9 @@ async fn receive(running: &mut Running, args: &RecvArgs, mut deadline: Option<In
                 }
                 running.engine.shown(id);
             }
-            Notice::AllFetched => fetched = true,
-            Notice::Online(_) if !args.once => deadline = None,
-            Notice::Offline { .. } if !args.once => {
+            EngineEvent::AllFetched => fetched = true,
+            EngineEvent::Online(_) if !args.once => deadline = None,
+            EngineEvent::Offline { .. } if !args.once => {
                 deadline = deadline.or_else(|| limit.map(|limit| Instant::now() + limit));
             }
             _ => {}

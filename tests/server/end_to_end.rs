@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
-use ephemeral_client::engine::{Engine, Fetching, Isolate, Notice, Profile};
+use ephemeral_client::engine::{Engine, EngineEvent, Fetching, Isolate, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::{ByteStream, Dial, DialError, ServerUrl};
 use ephemeral_e2e::authority::Authority;
@@ -35,7 +35,7 @@ thread_local! {
     static BEGINNING: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// The machine's clock, which follows the paused one.
+/// Returns the machine's clock, which follows the paused one.
 fn clock() -> u64 {
     let now = Instant::now();
     let beginning = BEGINNING.get().unwrap_or(now);
@@ -59,11 +59,11 @@ impl Person {
 
     async fn step(&mut self) {
         match self.engine.next().await.unwrap() {
-            Notice::Event { id, event } => {
+            EngineEvent::Event { id, event } => {
                 self.events.push(event);
                 self.engine.shown(id);
             }
-            Notice::AtServer { .. } => self.at_server += 1,
+            EngineEvent::AtServer { .. } => self.at_server += 1,
             _ => {}
         }
     }

@@ -1,10 +1,14 @@
-//! Other processes and full disks, real ones: util-linux's `flock` and `unshare`, and the age program.
+//! Other processes, kills and full disks, real ones: util-linux's `flock` and `unshare`, `strace`, and the age program.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
 use super::*;
 
+/// System calls of one name in one commit, at most.
+const MOST_CALLS: usize = 50;
 /// Set in a process of its own that runs one of these tests: where.
 const CHILD: &str = "EPHEMERAL_TEST_VAULT";
 
@@ -82,6 +86,54 @@ fn on_a_full_disk(directory: &Path) {
     assert_eq!(names(directory), [KEY, lock::FILE, STATE]);
     drop(vault);
     assert_eq!(state_of(directory, &right()), b"one");
+}
+
+#[test]
+fn a_process_killed_at_any_system_call_of_a_commit_leaves_the_old_state_or_the_new_one() {
+    let name =
+        "vault::tests::processes::a_process_killed_at_any_system_call_of_a_commit_leaves_the_old_state_or_the_new_one";
+    if let Some(directory) = std::env::var_os(CHILD) {
+        let mut vault = Vault::open(Path::new(&directory), &right()).unwrap().0;
+        vault.write(b"new").unwrap();
+        return;
+    }
+    let (mut kills, mut found) = (0, BTreeSet::new());
+    for call in ["openat", "write", "fsync", "rename", "unlink"] {
+        for at in 1..MOST_CALLS {
+            let (_parent, directory) = place();
+            drop(Vault::create(&directory, &right(), b"old").unwrap());
+            // What an interrupted commit has left, so that there is something to unlink.
+            fs::write(directory.join(NEW_STATE), "stale").unwrap();
+            let was_killed = is_killed_at(call, at, &directory, name);
+            let state = state_of(&directory, &right());
+            assert!(state == b"new" || (state == b"old" && was_killed), "{call} {at}: {state:?}");
+            assert_eq!(names(&directory), [KEY, lock::FILE, STATE]);
+            if !was_killed {
+                assert!(at > 1, "{call} is not called on these files: this test no longer reaches what is done");
+                break;
+            }
+            kills += 1;
+            found.insert(state);
+        }
+    }
+    assert!(kills >= 12 && found.len() == 2, "{kills} kills, with {found:?} afterwards");
+}
+
+/// Runs a test in a process that is killed when it has called `call` on a file of the directory that often, and returns
+/// whether it came to that.
+fn is_killed_at(call: &str, at: usize, directory: &Path, name: &str) -> bool {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject={call}:signal=KILL:when={at}")]);
+    strace.arg("-P").arg(directory);
+    for file in [KEY, STATE, NEW_STATE, lock::FILE] {
+        strace.arg("-P").arg(directory.join(file));
+    }
+    strace.arg(std::env::current_exe().unwrap()).args(["--exact", name]).env(CHILD, directory);
+    let output = strace.output().expect("strace: install strace");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let is_killed = output.status.signal() == Some(9);
+    assert!(is_killed || (output.status.success() && said.contains("1 passed")), "{:?}: {said}", output.status);
+    is_killed
 }
 
 #[test]
