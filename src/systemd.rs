@@ -1,9 +1,9 @@
-//! systemd: what the service manager is told (sd_notify(3)), and the FD store, which keeps a file while the process is
-//! started again.
+//! systemd: what the service manager is told (sd_notify(3)), and the FD store, which keeps a file
+//! while the process is started again.
 //!
-//! A service manager with an FD store (`FileDescriptorStoreMax=` in the unit) holds what it was handed until the unit is
-//! stopped for good, and passes it to every next process of the unit: sd_listen_fds(3). Without a manager
-//! (`NOTIFY_SOCKET`), telling does nothing.
+//! A service manager with an FD store (`FileDescriptorStoreMax=` in the unit) holds what it was
+//! handed until the unit is stopped for good, and passes it to every next process of the unit:
+//! sd_listen_fds(3). Without a manager (`NOTIFY_SOCKET`), telling does nothing.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -32,7 +32,7 @@ const SHORTEST_WATCHDOG: Duration = Duration::from_millis(100);
 /// How long a manager that does not read is waited for before messages wait without it.
 const HANDED_OVER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Whether a service manager listens.
+/// Returns whether a service manager listens.
 #[must_use]
 pub fn is_managed() -> bool {
     socket().is_some()
@@ -42,19 +42,20 @@ fn socket() -> Option<OsString> {
     std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
 }
 
-/// It serves: for the first time, or again after [`reloading`]. Whether that could be told.
+/// Tells the manager that the daemon serves: for the first time, or again after [`reloading`].
+/// Returns whether that could be told.
 #[must_use]
 pub fn ready() -> bool {
     tell(&[NotifyState::Ready])
 }
 
-/// How it is, in words, for whoever asks the manager. Whether that could be told.
+/// Tells the manager the daemon's state in words. Returns whether that could be told.
 #[must_use]
 pub fn status(words: &str) -> bool {
     tell(&[NotifyState::Status(&line(words))])
 }
 
-/// It reads its configuration again, until [`ready`].
+/// Tells the manager that the daemon reads its configuration again, until [`ready`].
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
@@ -62,18 +63,19 @@ pub fn reloading() {
     };
 }
 
-/// It ends, and may need so long for it.
+/// Tells the manager that the daemon ends, and may need so long for it.
 pub fn stopping(within: Duration) {
     let extend = NotifyState::ExtendTimeoutUsec(microseconds(within));
     tell(&[NotifyState::Stopping, extend, NotifyState::Status("draining")]);
 }
 
-/// It is still starting, and will say something within this time: until then the manager lets it be.
+/// Tells the manager that the daemon is still starting, and will say more within this time.
 pub fn extend_start(by: Duration) {
     tell(&[NotifyState::ExtendTimeoutUsec(microseconds(by))]);
 }
 
-/// It lives. The manager kills it if it does not hear that for [`watchdog`]'s time.
+/// Tells the manager that the daemon lives. Without that for [`watchdog`]'s time, the manager kills
+/// it.
 pub fn lives() {
     tell(&[NotifyState::Watchdog]);
 }
@@ -84,7 +86,7 @@ pub fn watchdog() -> Option<Duration> {
     watchdog_of(&environment, std::process::id())
 }
 
-/// What another process was given, or nobody can use, is as if it were not there.
+/// Returns the watchdog's time, unless it was given to another process or cannot be used.
 fn watchdog_of(environment: &dyn Fn(&str) -> Option<String>, me: u32) -> Option<Duration> {
     let number = |name: &str| environment(name).filter(|text| !text.trim().is_empty());
     if let Some(process) = number("WATCHDOG_PID")
@@ -101,7 +103,8 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Not `sd_notify::notify`, which waits while the manager does not read: nobody's messages have to wait for that.
+/// Tells the manager. `sd_notify::notify` would wait while the manager does not read, and messages
+/// with it.
 fn tell(state: &[NotifyState<'_>]) -> bool {
     let Some(socket) = socket() else { return false };
     let send = || {
@@ -168,7 +171,7 @@ fn microseconds(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
-/// Whether the manager has passed the file that a process of this unit handed over before.
+/// Returns whether the manager has passed the file that a process of this unit handed over before.
 #[must_use]
 pub fn has_store_fd() -> bool {
     store_fd().is_some()
@@ -179,8 +182,8 @@ fn store_fd() -> Option<u32> {
     store_fd_of(&environment, std::process::id()).filter(|&descriptor| is_open(descriptor))
 }
 
-/// Returns the number under which the file was passed (sd_listen_fds(3)). Variables that are another process's, or make
-/// no sense, pass nothing.
+/// Returns the number under which the file was passed (sd_listen_fds(3)). Variables that are
+/// another process's, or make no sense, pass nothing.
 fn store_fd_of(environment: &dyn Fn(&str) -> Option<String>, me: u32) -> Option<u32> {
     let number = |name: &str| environment(name)?.trim().parse::<u32>().ok();
     if number("LISTEN_PID")? != me {
@@ -192,7 +195,7 @@ fn store_fd_of(environment: &dyn Fn(&str) -> Option<String>, me: u32) -> Option<
     u32::try_from(place).ok()?.checked_add(FIRST_PASSED)
 }
 
-/// Whether stdout is a journal: what is written there stays on a disk.
+/// Returns whether stdout is a journal: what is written there stays on a disk.
 #[must_use]
 pub fn stdout_is_kept() -> bool {
     use std::io::IsTerminal as _;
@@ -207,14 +210,16 @@ pub fn stdout_is_kept() -> bool {
     is_managed() || is_journal
 }
 
-/// Takes the file that a process of this unit handed over before, if there is one. Called once, at the start, before any
-/// child process could inherit it, and whatever is to become of it: what nobody takes is kept.
+/// Takes the file that a process of this unit handed over before, if there is one. Called once, at
+/// the start, before any child process could inherit it, and whatever is to become of it: what
+/// nobody takes is kept.
 ///
 /// # Errors
 /// If what the manager passed cannot be opened.
 pub fn take_store_fd() -> io::Result<Option<File>> {
     let Some(descriptor) = store_fd() else { return Ok(None) };
-    // Opened again, since a number that somebody passes is not a descriptor that this process can be sure to own.
+    // Opened again, since a number that somebody passes is not a descriptor that this process can
+    // be sure to own.
     let path = format!("/proc/self/fd/{descriptor}");
     File::options().read(true).write(true).open(path).map(Some)
 }

@@ -1,8 +1,8 @@
 //! The attack harness: what is promised to honest clients, one second away, while others attack within the limits, and
 //! what an attack makes the daemon take of memory. `tests/tor/attacks_over_tor.rs` has the same over a private Tor network.
 //!
-//! Each figure asserts a promise; docs/threat-model.md has the table of them. They need the machine for themselves, so
-//! that they run one after the other.
+//! Each figure asserts a promise; docs/threat-model.md has the table of them. They need the machine
+//! for themselves, so that they run one after the other.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -34,7 +34,8 @@ use crate::SERVER;
 static ALONE: Mutex<()> = Mutex::const_new(());
 /// How far away an honest client is.
 const ONE_WAY: Duration = Duration::from_secs(1);
-/// How long a flood has gone on when the honest clients come: the slots have been taken several times over.
+/// How long a flood has gone on when the honest clients come: the slots have been taken several
+/// times over.
 const BEFORE: Duration = Duration::from_secs(4);
 /// Slots for connections that have not authenticated.
 const SLOTS: usize = 256;
@@ -97,7 +98,7 @@ async fn log_in(to: SocketAddr, from: SocketAddr, number: usize) -> bool {
     distant_session(to, from, number).await.is_some()
 }
 
-/// The same over TLS.
+/// Returns the same over TLS.
 async fn log_in_over_tls(to: SocketAddr, from: SocketAddr, number: usize, cert: std::path::PathBuf) -> bool {
     let Some(stream) = connect(from, to).await else { return false };
     let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);

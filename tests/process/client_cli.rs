@@ -1,4 +1,5 @@
-//! `ephemeral` as scripts see it: output, exit codes, standard input; two people and the real server on loopback.
+//! `ephemeral` as scripts see it: output, exit codes, standard input; two people and the real
+//! server on loopback.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};

@@ -1,4 +1,5 @@
-//! Nobody reads what the server writes: a pipe that is full, a terminal under Ctrl-S. Everything else goes on.
+//! Nobody reads what the server writes: a pipe that is full, a terminal under Ctrl-S. Everything
+//! else goes on.
 
 use std::fs::File;
 use std::io::{PipeWriter, Read as _, Write as _};
@@ -99,7 +100,7 @@ impl Mute {
         kill_process(Pid::from_raw(self.child.id().unwrap().cast_signed()).unwrap(), signal).unwrap();
     }
 
-    /// A command that is answered soon.
+    /// Returns a command that is answered soon.
     async fn does(&self, arguments: &[&str]) -> String {
         let ran = timeout(SOON, command(self.directory.path(), arguments)).await.expect("an answer");
         assert!(ran.status.success(), "{arguments:?}: {ran:?}");
@@ -110,7 +111,7 @@ impl Mute {
         serde_json::from_str(&self.does(&["status", "--json"]).await).unwrap()
     }
 
-    /// Alice, who has sent that to Bob, who is not there.
+    /// Returns Alice, who has sent that to Bob, who is not there.
     async fn sent(&self, content: &str) -> Connection {
         let (mut alice, _) = connect(&self.url).await;
         let bob = Identity::from_seed(&[2; 32]).fingerprint();
@@ -120,7 +121,7 @@ impl Mute {
         alice
     }
 
-    /// What a page of another origin asks: each of these is a line of the log.
+    /// Asks as a page of another origin does: each time is a line of the log.
     async fn ask_wrongly(&self, times: usize) {
         for _ in 0..times {
             let mut stream = TcpStream::connect((self.url.host(), self.url.port())).await.unwrap();

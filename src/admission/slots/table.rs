@@ -19,8 +19,9 @@ use super::tally::Tally;
 const REMEMBERED: usize = 32_768;
 /// A full memory is looked through at most that often: a flood of new peers must not make it slow.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Peers at least 0.7 times as heavy as the heaviest are all heavy (a difference of logarithms to base 2): the oldest
-/// slot of any of them gives way, so that among equals it is the one that had most time.
+/// Peers at least 0.7 times as heavy as the heaviest are all heavy (a difference of logarithms to
+/// base 2): the oldest slot of any of them gives way, so that among equals it is the one that had
+/// most time.
 const HEAVY: f64 = 0.5;
 /// Less than this, as a logarithm to base 2, has only who has come once lately.
 const ONCE: f64 = 0.5;
@@ -41,7 +42,7 @@ pub(super) struct SlotTable {
     bound: usize,
     next: u64,
     slots: BTreeMap<u64, TakenSlot>,
-    /// Those of peers that are blocked or over their rate: they give way first.
+    /// The slots of peers that are blocked or over their rate: they give way first.
     spare: BTreeSet<u64>,
     holders: HashMap<PeerKey, BTreeSet<u64>>,
     tallies: HashMap<PeerKey, Tally>,
@@ -135,10 +136,12 @@ impl SlotTable {
         Some(Taken { number, lost, gave_way: None })
     }
 
-    /// Counts a slot as another peer's from now on, once it is known who that is. `over`: nobody has to give way for it.
+    /// Counts a slot as another peer's from now on, once it is known who that is. `over`: nobody
+    /// has to give way for it.
     pub(super) fn rename(&mut self, now: Duration, number: u64, key: PeerKey, over: bool) {
         let Some(slot) = self.slots.get_mut(&number) else { return };
-        let (old, taken_at) = (slot.key, slot.taken_at);
+        let old = slot.key;
+        let taken_at = slot.taken_at;
         slot.key = key;
         slot.taken_at = now;
         if !self.spare.remove(&number) {
@@ -298,13 +301,15 @@ impl SlotTable {
     }
 }
 
-/// Returns the accounts that a peer's slots are charged to: its own, and of IPv6 those of its networks.
+/// Returns the accounts that a peer's slots are charged to: its own, and of IPv6 those of its
+/// networks.
 fn accounts(key: PeerKey) -> impl Iterator<Item = PeerKey> {
     let widens = matches!(key, PeerKey::V6(..));
     std::iter::successors(Some(key), move |key| key.wider().filter(|_| widens))
 }
 
-/// Returns how many peers may well be in a network, as a logarithm to base 2: some homes have a /56, some sites a /48.
+/// Returns how many peers may well be in a network, as a logarithm to base 2: some homes have a
+/// /56, some sites a /48.
 fn allowance(key: PeerKey) -> f64 {
     match key {
         PeerKey::V6(_, 56) => 2.0,

@@ -1,4 +1,5 @@
-//! The rules of a session, one by one. That no text gets around them is `tests/session_properties.rs`'s matter.
+//! The rules of a session, one by one. That no text gets around them is
+//! `tests/session_properties.rs`'s matter.
 
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ fn session() -> Established {
     Established { fingerprint: own(), receipts: true, window: 32 }
 }
 
-/// The verdict on a message to oneself with these fields besides.
+/// Returns the verdict on a message to oneself with these fields besides.
 fn verdict(fields: Value, rules: &Config) -> Result<NewMessage, ErrorCode> {
     let mut frame = json!({"to": own(), "content": "hello"});
     frame.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -76,7 +77,8 @@ fn anything_but_an_answer_to_the_challenge_ends_the_session() {
 
 #[test]
 fn only_a_signature_by_this_key_for_this_host_and_this_challenge_counts() {
-    let (challenge, other) = (Challenge { nonce: [9; 32] }, SigningKey::from_bytes(&[2; 32]));
+    let challenge = Challenge { nonce: [9; 32] };
+    let other = SigningKey::from_bytes(&[2; 32]);
     let good = challenge.sign(HOST, &key());
     assert!(answer(&json!({"type": "auth", "signature": good})).is_ok());
     for bad in [
@@ -271,7 +273,7 @@ fn a_time_that_the_sender_wrote_is_kept_for_the_answer_unless_it_is_cut() {
     assert_eq!(given(json!({"expires_at": "2026-01-09T12:00:00.001Z"})), None, "cut");
 }
 
-/// A message frame that has been looked at.
+/// Returns a message frame that has been looked at.
 fn submission(text: &str) -> Submission<'_> {
     match session().on_text(text, &Config::default(), &CLOCKS) {
         Action::Submit(submission) => submission,

@@ -12,8 +12,9 @@ fn v6(prefix: u64) -> PeerKey {
     PeerKey::V6(prefix.to_be_bytes(), 64)
 }
 
-/// Tries three times to stay for five seconds while a flood of `peer(n)`, so many a second, takes slots and never gives
-/// one back. There are 64 slots, a quarter of the default. Returns whether it was still there, each time.
+/// Tries three times to stay for five seconds while a flood of `peer(n)`, so many a second, takes
+/// slots and never gives one back. There are 64 slots, a quarter of the default. Returns whether it
+/// was still there, each time.
 fn stays(a_second: u32, own: PeerKey, peer: impl Fn(u32) -> PeerKey) -> [bool; 3] {
     stays_after(Duration::from_secs(20), a_second, own, peer)
 }
@@ -167,7 +168,8 @@ fn a_lower_bound_is_reached_at_once() {
 
 #[test]
 fn a_slot_counts_as_whoever_it_turns_out_to_be_of() {
-    let (proxy, client) = (v4(9), v4(1));
+    let proxy = v4(9);
+    let client = v4(1);
     let mut table = SlotTable::new(100);
     for number in 0..20 {
         let taken = table.take(NOW, proxy, false).unwrap();

@@ -6,7 +6,8 @@ fn person(number: u8) -> Fingerprint {
     Fingerprint::from_bytes([number; 32])
 }
 
-/// A store in which each of so many people has sent as many messages to herself as her number says.
+/// Returns a store in which each of so many people has sent as many messages to herself as her
+/// number says.
 fn store_of(people: u8) -> Store {
     let mut store = store();
     for number in 1..=people {
@@ -61,7 +62,9 @@ fn a_call_drops_so_many_at_most_and_says_where_to_go_on() {
     for id in 0..3000 {
         store.put(NOW, alice, &letter(&id.to_string(), ALICE, NOW)).unwrap();
     }
-    let (mut dropped, mut calls, mut next) = (0, 0, Some(0));
+    let mut dropped = 0;
+    let mut calls = 0;
+    let mut next = Some(0);
     while let Some(first) = next {
         let (some, then) = store.drop_some_from(alice, first, &mut Vec::new(), &mut Vec::new());
         assert!(some <= EXPIRED_AT_ONCE, "{some} at once");
