@@ -1,5 +1,5 @@
-//! The commands of `ephemeral`, the client for people and scripts. Results go to stdout, everything else to stderr; the
-//! exit code says how it ended.
+//! The commands of `ephemeral`, the client for people and scripts. Results go to stdout, everything
+//! else to stderr; the exit code says how it ended.
 
 mod accept;
 mod contacts;
@@ -116,7 +116,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Takes an empty environment variable for one that is not set: that is how container tools write "unset".
+/// Takes an empty environment variable for one that is not set: that is how container tools write
+/// "unset".
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     let forget = |argument: clap::Arg| match argument.get_env() {

@@ -1,8 +1,9 @@
 //! Who is online; takeover; wakes; the lock around the store.
 //!
-//! There is one lock, held for microseconds and never across an await: what is more work than that is done in parts, and
-//! the lock is handed on in between, to whoever waits for it. Whoever is to be woken is woken after it was released. A
-//! session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
+//! There is one lock, held for microseconds and never across an await: what is more work than that
+//! is done in parts, and the lock is handed on in between, to whoever waits for it. Whoever is to
+//! be woken is woken after it was released. A session's own queue holds receipts only, and is
+//! bounded; messages wait in the mailbox.
 
 mod expiry;
 mod lifetime;

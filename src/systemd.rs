@@ -119,8 +119,8 @@ fn tell(state: &[NotifyState<'_>]) -> bool {
     told.is_ok()
 }
 
-/// Tells the manager at `socket` something, and passes a file along: waits until it takes that, but no longer than
-/// `patience`.
+/// Tells the manager at `socket` something, and passes a file along: waits until it takes that, but
+/// no longer than `patience`.
 fn hand_over(socket: &OsStr, state: &[NotifyState<'_>], file: Option<&File>, patience: Duration) -> io::Result<()> {
     let datagrams = connected(socket)?;
     datagrams.set_write_timeout(Some(patience))?;
@@ -224,8 +224,9 @@ pub fn take_store_fd() -> io::Result<Option<File>> {
     File::options().read(true).write(true).open(path).map(Some)
 }
 
-/// Hands a file to the service manager, in place of one that it has, and waits until it is on its way: for some seconds
-/// at most. The manager does not say whether it keeps it; it does not if the unit allows none.
+/// Hands a file to the service manager, in place of one that it has, and waits until it is on its
+/// way: for some seconds at most. The manager does not say whether it keeps it; it does not if the
+/// unit allows none.
 ///
 /// # Errors
 /// If the manager's socket does not take it: also if nobody reads what is there.

@@ -1,11 +1,11 @@
-//! How long the hub's lock is held, whatever happens to a full store at once: everything expires, a window is
-//! acknowledged, a sender is dropped, all of it is wiped; what another session waits meanwhile; and how long it takes to
-//! restore it.
+//! How long the hub's lock is held, whatever happens to a full store at once: everything expires, a
+//! window is acknowledged, a sender is dropped, all of it is wiped; what another session waits
+//! meanwhile; and how long it takes to restore it.
 //!
-//! `cargo run --release --example hold` prints the figures of `docs/performance.md`; with a word, those parts that have
-//! it in their title. A hold is measured by the CPU time
-//! of the thread that has it, beside the wall time: on a machine that does other things as well, a thread is interrupted
-//! while it holds the lock, and that is not the store's work.
+//! `cargo run --release --example hold` prints the figures of `docs/performance.md`; with a word,
+//! those parts that have it in their title. A hold is measured by the CPU time of the thread that
+//! has it, beside the wall time: on a machine that does other things as well, a thread is
+//! interrupted while it holds the lock, and that is not the store's work.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "it is a program that reports, and fails by panicking")]
 
@@ -148,7 +148,8 @@ async fn others(shape: &Shape) {
     expiring.abort();
 }
 
-/// How long the lock lets others wait while something is done: asked for again and again by another thread.
+/// How long the lock lets others wait while something is done: asked for again and again by another
+/// thread.
 fn waiting_for(hub: &Arc<Hub>, what: impl FnOnce()) -> Spans {
     let (over, asking) = (Arc::new(AtomicBool::new(false)), Arc::clone(hub));
     let stop = Arc::clone(&over);

@@ -60,7 +60,8 @@ pub(crate) async fn compare() -> Result<()> {
     memory_of_circuits(&server).await
 }
 
-/// Prints what a session takes that has a circuit of its own. The first turn is not counted: it fills what all share.
+/// Prints what a session takes that has a circuit of its own. The first turn is not counted: it
+/// fills what all share.
 async fn memory_of_circuits(server: &LoadedServer) -> Result<()> {
     let mut peers = Vec::new();
     let mut first = 0.0;

@@ -24,8 +24,9 @@ pub enum Refused {
     Blocked,
     /// The peer has to wait, and there is no slot that is free.
     RateLimited,
-    /// Connections come faster than they can be taken on, and many of them are this peer's; or all slots are taken, and
-    /// none of those who hold one has had the time to log in, or takes much more than this peer.
+    /// Connections come faster than they can be taken on, and many of them are this peer's; or all
+    /// slots are taken, and none of those who hold one has had the time to log in, or takes much
+    /// more than this peer.
     Overloaded,
 }
 

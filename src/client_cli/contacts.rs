@@ -1,4 +1,5 @@
-//! `ephemeral contacts`: who they are, and what can be done about them; `ephemeral verify`: whether they are it.
+//! `ephemeral contacts`: who they are, and what can be done about them; `ephemeral verify`: whether
+//! they are it.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 

@@ -36,10 +36,12 @@ pub(super) struct InviteArgs {
     /// For many: each of them waits for a yes (`ephemeral admit`).
     #[arg(long)]
     reusable: bool,
-    /// How long it can be used: 90m, 12h, 7d; at most 365d. By default 7 days, or 30 if it is reusable.
+    /// How long it can be used: 90m, 12h, 7d; at most 365d. By default 7 days, or 30 if it is
+    /// reusable.
     #[arg(long, value_name = "TIME", value_parser = duration_ms, default_value = "0m", hide_default_value = true)]
     expires: u64,
-    /// Draw a QR code as well: into this SVG file, which is never overwritten, or - for the terminal.
+    /// Draw a QR code as well: into this SVG file, which is never overwritten, or - for the
+    /// terminal.
     #[arg(long, value_name = "FILE")]
     qr: Option<PathBuf>,
     /// Print a JSON object.

@@ -93,7 +93,8 @@ pub(super) async fn run(args: MovedArgs) -> Result<(), Failure> {
     print(&notices, args.json)
 }
 
-/// Reads the notice: the text itself, or the file that has it. No more is read than a notice may have.
+/// Reads the notice: the text itself, or the file that has it. No more is read than a notice may
+/// have.
 fn text(given: &str) -> Result<String, Failure> {
     let limit = Notice::MOST_BYTES as u64 + 1;
     let mut text = String::new();

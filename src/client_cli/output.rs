@@ -49,7 +49,8 @@ pub(super) fn name_of(core: &Core, link: LinkId) -> String {
     core.contacts().iter().find(|contact| contact.link == link).map_or_else(|| format!("contact-{link}"), names::called)
 }
 
-/// Returns what a member of a group is called: the contact's name, if it is one, or else the name that it gives itself.
+/// Returns what a member of a group is called: the contact's name, if it is one, or else the name
+/// that it gives itself.
 fn member_of(core: &Core, group: GroupId, member: &Key) -> String {
     if let Some(contact) = core.contacts().iter().find(|contact| contact.identity == *member) {
         return names::called(contact);

@@ -41,13 +41,15 @@ pub(super) struct RecvArgs {
     /// With --once: if nothing is waiting, wait for the first message.
     #[arg(long, requires = "once")]
     wait: bool,
-    /// With --once: end as soon as everything is printed. Senders learn the next time that it arrived.
+    /// With --once: end as soon as everything is printed. Senders learn the next time that it
+    /// arrived.
     #[arg(long, requires = "once")]
     no_linger: bool,
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
-    /// Give up after this many seconds: with --once in all (300 unless --wait is given), else without a connection.
+    /// Give up after this many seconds: with --once in all (300 unless --wait is given), else
+    /// without a connection.
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u32>,
     #[command(flatten)]

@@ -27,8 +27,8 @@ pub(super) struct RunArgs {
     pub(super) profile: ProfileArgs,
     #[command(flatten)]
     pub(super) route: RouteArgs,
-    /// Connect, fetch and acknowledge as soon as possible. A server can then tell by the time which mailboxes are one
-    /// person's; otherwise up to a minute goes by.
+    /// Connect, fetch and acknowledge as soon as possible. A server can then tell by the time which
+    /// mailboxes are one person's; otherwise up to a minute goes by.
     #[arg(long, env = "EPHEMERAL_AT_ONCE", value_parser = clap::builder::FalseyValueParser::new())]
     at_once: bool,
 }
@@ -82,7 +82,8 @@ impl Running {
         Self { engine, trouble: None, quiet, connecting: false, online: false, progress }
     }
 
-    /// Returns what happens next, and tells the person what is of no other use. Cancelling it loses nothing.
+    /// Returns what happens next, and tells the person what is of no other use. Cancelling it loses
+    /// nothing.
     pub(super) async fn next(&mut self) -> Result<EngineEvent, Failure> {
         let news = self.news().await?;
         self.report(&news);
@@ -158,7 +159,8 @@ impl Running {
         }
     }
 
-    /// Goes on until everything is sent and acknowledged, or the time is over. Returns whether everything is.
+    /// Goes on until everything is sent and acknowledged, or the time is over. Returns whether
+    /// everything is.
     pub(super) async fn settle(&mut self, deadline: Instant) -> Result<bool, Failure> {
         while !self.engine.is_settled() {
             tokio::select! {

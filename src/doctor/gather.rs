@@ -87,7 +87,8 @@ fn bind(address: std::net::SocketAddr) -> Bind {
     }
 }
 
-/// Over TCP there may be as many sessions as are allowed; over the onion, as many as there are streams of circuits.
+/// Over TCP there may be as many sessions as are allowed; over the onion, as many as there are
+/// streams of circuits.
 fn reachable_sessions(config: &Config) -> usize {
     let allowed = config.limits.sessions;
     match (&config.clearnet, &config.onion) {
@@ -99,7 +100,7 @@ fn reachable_sessions(config: &Config) -> usize {
 pub(in crate::doctor) fn settings(config: &Config) -> SettingsFacts {
     SettingsFacts {
         total_bytes: config.bounds.total_bytes,
-        onion_memory_bytes: config.onion.as_ref().map_or(0, |onion| onion.memory_bytes as u64),
+        onion_memory_bytes: config.onion.as_ref().map_or(0, |onion| onion.memory_bytes.unwrap_or(MEMORY_BYTES) as u64),
         circuits: config.onion.as_ref().map_or(0, |onion| onion.circuits),
         sessions: config.limits.sessions,
         reachable_sessions: reachable_sessions(config),

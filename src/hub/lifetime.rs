@@ -145,8 +145,9 @@ impl Hub {
 
     /// An empty store in place of the one there is, with what `end` makes of that one's journal.
     ///
-    /// To overwrite all that was there takes a while, and nobody has to wait for the lock meanwhile. But nobody can join,
-    /// since what is accepted has to be written down in the file, too.
+    /// To overwrite all that was there takes a while, and nobody has to wait for the lock
+    /// meanwhile. But nobody can join, since what is accepted has to be written down in the file,
+    /// too.
     fn empty(
         &self,
         lifetime: Option<([u8; 16], Seed)>,

@@ -10,7 +10,8 @@ impl Hub {
     /// Returns the `most` senders that take most of the store, the largest first. Fingerprints are
     /// nobody's business but the server's: what an operator is shown are pseudonyms.
     ///
-    /// All accounts are looked at, in parts, the lock being handed on in between: what changes meanwhile may be missed.
+    /// All accounts are looked at, in parts, the lock being handed on in between: what changes
+    /// meanwhile may be missed.
     #[must_use]
     pub fn largest_senders(&self, most: usize) -> Vec<SenderFigures> {
         let mut largest = Vec::new();

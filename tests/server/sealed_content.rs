@@ -1,5 +1,5 @@
-//! What end-to-end encrypted conversations ask of a server with its default limits: envelopes of three sizes in base64url,
-//! groups, and files.
+//! What end-to-end encrypted conversations ask of a server with its default limits: envelopes of
+//! three sizes in base64url, groups, and files.
 
 use ephemeral_core::protocol::Sanitize;
 use ephemeral_core::session;
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 /// The sizes of an envelope, in characters.
 const SIZES: [usize; 3] = [4096, 16_384, 65_536];
 
-/// A server with the default rules. (The rate is of no concern but to a group, and for that it is the default, too.)
+/// A server with the default rules. (The rate is of no concern but to a group, and for that it is
+/// the default, too.)
 fn rig(sanitize: Sanitize) -> Rig {
     Rig::with(Options { rules: session::Config { sanitize, ..session::Config::default() }, ..Options::default() })
 }

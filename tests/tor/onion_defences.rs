@@ -29,7 +29,8 @@ const IMPATIENCE: Duration = Duration::from_secs(4);
 
 /// Bytes that the store may take in the daemon under a flood.
 const TOTAL: usize = 24 << 20;
-/// And all the rest: less than the README says, since the directory of this network is small. 40 MiB were seen.
+/// And all the rest: less than the README says, since the directory of this network is small. 40
+/// MiB were seen.
 const CONSTANT: usize = 96 << 20;
 
 pub(crate) fn tor_table() -> toml::Table {

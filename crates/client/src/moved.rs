@@ -1,5 +1,5 @@
-//! Follows servers that have moved: keeps the notices that this client was given and has checked, in a file. From then on
-//! it dials the new address when it is given the old one.
+//! Follows servers that have moved: keeps the notices that this client was given and has checked,
+//! in a file. From then on it dials the new address when it is given the old one.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -76,15 +76,15 @@ impl Book {
         &self.notices
     }
 
-    /// Returns where the server with this host is now: the last of the moves that lead on from it. A subdomain moves
-    /// along.
+    /// Returns where the server with this host is now: the last of the moves that lead on from it.
+    /// A subdomain moves along.
     #[must_use]
     pub fn follow(&self, url: &ServerUrl) -> Option<ServerUrl> {
         self.way(url).pop()
     }
 
-    /// Returns each address that the server with this host has had since, the present one last. Empty if it has not
-    /// moved.
+    /// Returns each address that the server with this host has had since, the present one last.
+    /// Empty if it has not moved.
     #[must_use]
     pub fn way(&self, url: &ServerUrl) -> Vec<ServerUrl> {
         let mut labels = url.host().rsplitn(3, '.');
@@ -110,8 +110,8 @@ impl Book {
         before
     }
 
-    /// Follows these from now on, and writes the file. The first notice of an address counts: somebody who has found
-    /// the old key later cannot lead anybody elsewhere.
+    /// Follows these from now on, and writes the file. The first notice of an address counts:
+    /// somebody who has found the old key later cannot lead anybody elsewhere.
     ///
     /// # Errors
     /// [`BookError::Contradiction`], and what is wrong with the file. Nothing has changed then.
@@ -146,7 +146,8 @@ impl Book {
         Ok(was_there)
     }
 
-    /// Which onion services somebody uses is nobody else's business: 0600. The old file is replaced as a whole.
+    /// Which onion services somebody uses is nobody else's business: 0600. The old file is replaced
+    /// as a whole.
     fn write(&mut self, notices: Vec<Notice>) -> Result<(), BookError> {
         if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             private_file::create_directory(parent)?;

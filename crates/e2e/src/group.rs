@@ -1,7 +1,8 @@
-//! Groups: up to 50 people, each pair with a link of its own, held together by a roster that the admin signs.
+//! Groups: up to 50 people, each pair with a link of its own, held together by a roster that the
+//! admin signs.
 //!
-//! There is no group key and no order that members have to agree on. A text is the same for all and is encrypted for each.
-//! What the network has to do with groups is in [`crate::core`].
+//! There is no group key and no order that members have to agree on. A text is the same for all and
+//! is encrypted for each. What the network has to do with groups is in [`crate::core`].
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -135,7 +135,8 @@ impl Profile {
         }
     }
 
-    /// Gives up a contact's mailbox at an age, unless that was decided before. A group's is the group's matter.
+    /// Gives up a contact's mailbox at an age, unless that was decided before. A group's is the
+    /// group's matter.
     pub(crate) fn retire_mailbox(&mut self, key: &Key, at: u64) {
         let mailbox = self.mailbox_mut(key).filter(|mailbox| matches!(mailbox.owner, Owner::Contact(_)));
         if let Some(mailbox) = mailbox {

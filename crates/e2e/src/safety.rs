@@ -32,7 +32,8 @@ impl SafetyNumber {
         groups.collect::<Vec<_>>().join(" ")
     }
 
-    /// Returns eighteen indices into the English word list of BIP-39, nine for each party: its first 99 bits.
+    /// Returns eighteen indices into the English word list of BIP-39, nine for each party: its
+    /// first 99 bits.
     ///
     /// There is no checksum word.
     pub fn words(&self) -> [u16; 18] {

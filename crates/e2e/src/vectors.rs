@@ -1,5 +1,6 @@
-//! Writes the frozen vectors of `docs/vectors/`. Run once for a version of the protocol, and never again:
-//! `cargo test -p ephemeral-e2e -- --ignored write_the_vectors`. `tests/vectors.rs` reads them.
+//! Writes the frozen vectors of `docs/vectors/`. Run once for a version of the protocol, and never
+//! again: `cargo test -p ephemeral-e2e -- --ignored write_the_vectors`. `tests/vectors.rs` reads
+//! them.
 
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};

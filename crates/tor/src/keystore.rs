@@ -145,8 +145,8 @@ impl Keystore {
         let old = files.iter().map(|path| Doomed::open(path)).collect::<Result<Vec<_>, _>>()?;
         let second_name = self.second_name();
         if let Some(file) = files.first() {
-            // With a second name it is found again, should this be killed before it is overwritten. A file system that
-            // has no such names is no reason to keep a key.
+            // With a second name it is found again, should this be killed before it is overwritten.
+            // A file system that has no such names is no reason to keep a key.
             let named = fs::hard_link(file, &second_name);
             named.map_or(Ok(()), |()| private_file::sync_directory(&self.path))?;
         }
@@ -163,7 +163,8 @@ impl Keystore {
         }
     }
 
-    /// Finishes an exchange of the key that was killed before the bytes of the old one were overwritten.
+    /// Finishes an exchange of the key that was killed before the bytes of the old one were
+    /// overwritten.
     fn finish_forgetting(&self) -> Result<(), KeystoreError> {
         let second_name = self.second_name();
         if second_name.symlink_metadata().is_err() {
@@ -174,7 +175,8 @@ impl Keystore {
         Ok(finished(&second_name)?)
     }
 
-    /// What the file of an old key is called besides while it is being replaced. Erasing all keys erases it.
+    /// What the file of an old key is called besides while it is being replaced. Erasing all keys
+    /// erases it.
     fn second_name(&self) -> PathBuf {
         self.path.join(format!("{}.replaced", self.nickname))
     }

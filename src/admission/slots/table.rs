@@ -1,11 +1,13 @@
 //! Which slot has to go when there are too many. No clock, no lock: time is passed in.
 //!
-//! The slots are accounted by peer. The one that gives way is the oldest slot of the peers that hold most, or have taken
-//! most of them lately: a newcomer with one slot is safe as long as there are heavier peers. An IPv6 network is as heavy
-//! as what all of its peers have taken together, measured by how many of them there may well be.
+//! The slots are accounted by peer. The one that gives way is the oldest slot of the peers that
+//! hold most, or have taken most of them lately: a newcomer with one slot is safe as long as there
+//! are heavier peers. An IPv6 network is as heavy as what all of its peers have taken together,
+//! measured by how many of them there may well be.
 //!
-//! Where all are about as heavy as the newcomer, because each comes once, a slot first has the time that a login takes
-//! from far away. Until then the newcomer is refused: so many are let in as can get through, and none in vain.
+//! Where all are about as heavy as the newcomer, because each comes once, a slot first has the time
+//! that a login takes from far away. Until then the newcomer is refused: so many are let in as can
+//! get through, and none in vain.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -25,14 +27,15 @@ const SWEEP: Duration = Duration::from_secs(1);
 const HEAVY: f64 = 0.5;
 /// Less than this, as a logarithm to base 2, has only who has come once lately.
 const ONCE: f64 = 0.5;
-/// A slot that has been held for less gives way only to its own peer, or to one that is [much lighter](MUCH_HEAVIER): it
-/// is what a login takes over TLS, with a second in each direction.
+/// A slot that has been held for less gives way only to its own peer, or to one that is [much
+/// lighter](MUCH_HEAVIER): it is what a login takes over TLS, with a second in each direction.
 const UNDISTURBED: Duration = Duration::from_secs(5);
-/// A peer is much heavier than another one from 1.7 times its weight on (a difference of logarithms to base 2): one that
-/// comes once and is refused twice before it gets in is not, compared with one that comes for the first time.
+/// A peer is much heavier than another one from 1.7 times its weight on (a difference of logarithms
+/// to base 2): one that comes once and is refused twice before it gets in is not, compared with one
+/// that comes for the first time.
 const MUCH_HEAVIER: f64 = 0.75;
-/// What a peer is charged for which there was no slot, so that those that knock often become heavy. It pays for half of
-/// the slot that it gets then.
+/// What a peer is charged for which there was no slot, so that those that knock often become heavy.
+/// It pays for half of the slot that it gets then.
 const REFUSED: f64 = 0.5;
 /// What an authentication gives back of what the slot was charged. Not all: keys are free.
 const GIVEN_BACK: f64 = 0.5;
@@ -106,8 +109,8 @@ impl SlotTable {
         gave_way
     }
 
-    /// Takes a slot, and where there is none free, the one that has to give way; `None` if none has to. `unnamed`: whose
-    /// it is will be known later.
+    /// Takes a slot, and where there is none free, the one that has to give way; `None` if none has
+    /// to. `unnamed`: whose it is will be known later.
     pub(super) fn take(&mut self, now: Duration, key: PeerKey, unnamed: bool) -> Option<Taken> {
         let mut gave_way = None;
         if self.slots.len() >= self.bound {
@@ -230,7 +233,8 @@ impl SlotTable {
         };
         let weighs = |(key, held): (&PeerKey, &BTreeSet<u64>)| {
             let (weight, oldest) = (self.weight(now, *key, amount(held.len()), &networks), *held.first()?);
-            // Nobody gives way to a peer that is much heavier, however long it has had; and a peer always to itself.
+            // Nobody gives way to a peer that is much heavier, however long it has had; and a peer
+            // always to itself.
             let excess = weight - newcomer;
             let may = excess >= MUCH_HEAVIER || (excess > -MUCH_HEAVIER && self.had_its_time(now, oldest));
             (may || itself == Some(*key)).then_some((weight, oldest))

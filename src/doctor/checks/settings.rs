@@ -19,8 +19,8 @@ const LOG: &str = "config.log";
 const SESSION_BYTES: u64 = 16 << 10;
 /// What a circuit takes in Tor's client besides its queues, which have a bound of their own.
 const CIRCUIT_BYTES: u64 = 256 << 10;
-/// What all sessions together take for messages of which a part has come, and what the allocator holds back of those that
-/// have gone.
+/// What all sessions together take for messages of which a part has come, and what the allocator
+/// holds back of those that have gone.
 const FRAME_BYTES: u64 = 64 << 20;
 /// The program, and Tor's directory.
 const REST_BYTES: u64 = 96 << 20;

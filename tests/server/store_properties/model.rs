@@ -285,7 +285,8 @@ impl Model {
                 done => break done.map(|_| ()),
             }
         };
-        // After a restart nobody knows what had been acknowledged: what does not wait any more counts as that.
+        // After a restart nobody knows what had been acknowledged: what does not wait any more
+        // counts as that.
         let is_old_news = self.restarted && seq > 0 && result.is_ok();
         if !is_old_news {
             prop_assert_eq!(result, if valid { Ok(()) } else { Err(NeverDelivered) }, "ack of {}", seq);

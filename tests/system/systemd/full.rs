@@ -1,5 +1,5 @@
-//! A full store in as little memory as the documents say: killed and restarted, it is there again, and nobody was killed
-//! for want of memory.
+//! A full store in as little memory as the documents say: killed and restarted, it is there again,
+//! and nobody was killed for want of memory.
 
 #![allow(clippy::print_stdout, reason = "figures, for those who ask for them")]
 
@@ -13,9 +13,11 @@ use tokio::time::timeout;
 use super::booted::{PATIENCE, SystemdBox};
 use super::{LOCAL, asked, url};
 
-/// Of the store, in the ordinary run. `FULL_STORE_MIB=256` has the default instead; it takes minutes.
+/// Of the store, in the ordinary run. `FULL_STORE_MIB=256` has the default instead; it takes
+/// minutes.
 const SCALED_MIB: u64 = 24;
-/// Beside the store, its eighth and what the program takes when it is empty: sessions, and half-sent messages.
+/// Beside the store, its eighth and what the program takes when it is empty: sessions, and
+/// half-sent messages.
 const SESSIONS_MIB: u64 = 8;
 /// `store.total_bytes` and this is what the documents say, without Tor.
 const DOCUMENTED_REST_MIB: u64 = 192;

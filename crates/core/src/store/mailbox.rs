@@ -112,8 +112,9 @@ impl Store {
         }))
     }
 
-    /// Erases messages of `account`'s mailbox that were delivered, up to and including `seq`: a window of them, or as
-    /// many as [`expire`](Self::expire) would. Pushes what the senders are to be told. Returns whether there are more.
+    /// Erases messages of `account`'s mailbox that were delivered, up to and including `seq`: a
+    /// window of them, or as many as [`expire`](Self::expire) would. Pushes what the senders are to
+    /// be told. Returns whether there are more.
     ///
     /// # Errors
     /// [`NeverDelivered`] if this session was not sent that far.

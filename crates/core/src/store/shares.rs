@@ -1,8 +1,10 @@
 //! How much of the store, of a mailbox and of the time one sender may have. Identities are free:
 //! what is given to one is given to as many as somebody likes to make.
 //!
-//! - Of the store, a sender may use a sixteenth of what is *free*: each further identity gets less than the one before.
-//! - Of a mailbox, a sender may use an eighth, and half if its owner has written to that sender; and the last quarter is
+//! - Of the store, a sender may use a sixteenth of what is *free*: each further identity gets less
+//!   than the one before.
+//! - Of a mailbox, a sender may use an eighth, and half if its owner has written to that sender;
+//!   and the last quarter is
 //!   for those to whom its owner has written.
 //! - As the store fills, messages are kept for a shorter time. What was granted stays granted.
 //! - What is kept for those who are online goes to recipients who take what they are sent.
@@ -89,7 +91,8 @@ impl Store {
         let pair = self.pairs.get(&(sender.0, recipient.0)).copied().unwrap_or_default();
         let is_correspondent = self.pairs.contains_key(&(recipient.0, sender.0));
         let part = if is_correspondent { CORRESPONDENT_SHARE } else { MAILBOX_SHARE };
-        // A first message has room wherever the whole mailbox has some for it: a bound may be as small as one message.
+        // A first message has room wherever the whole mailbox has some for it: a bound may be as
+        // small as one message.
         let share =
             pair.messages == 0 || fits(pair.messages, pair.bytes, (most_messages / part).max(1), most_bytes / part);
         let for_strangers = messages == 0

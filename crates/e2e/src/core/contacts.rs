@@ -96,7 +96,8 @@ impl Core {
         if link.kind == Kind::Contact { Ok(link) } else { Err(CoreError::Unknown) }
     }
 
-    /// Puts a text into the outbox of a contact. `burn_s`: delete it so many seconds after it was shown; 0: do not.
+    /// Puts a text into the outbox of a contact. `burn_s`: delete it so many seconds after it was
+    /// shown; 0: do not.
     pub fn send(&mut self, id: LinkId, text: String, burn_s: u32, wall_ms: u64) -> Result<Sent, CoreError> {
         self.running(wall_ms)?;
         if text.len() > MAX_TEXT || burn_s > MAX_BURN_S {
@@ -105,7 +106,8 @@ impl Core {
         self.enqueue(id, Content::Text(text), burn_s)
     }
 
-    /// Puts a chunk of a file into the outbox of a contact. The caller keeps at most 16 of them on their way.
+    /// Puts a chunk of a file into the outbox of a contact. The caller keeps at most 16 of them on
+    /// their way.
     pub fn send_chunk(&mut self, id: LinkId, chunk: FileChunk, wall_ms: u64) -> Result<Sent, CoreError> {
         self.running(wall_ms)?;
         self.enqueue(id, Content::File(chunk), 0)
@@ -139,7 +141,8 @@ impl Core {
         Ok(SafetyNumber::new(me, (link.peer, ed)))
     }
 
-    /// Takes note that the user compared the safety number. It also ends a doubt about who used the invite.
+    /// Takes note that the user compared the safety number. It also ends a doubt about who used the
+    /// invite.
     pub fn verify(&mut self, id: LinkId) -> Result<(), CoreError> {
         let link = self.contact(id)?;
         if link.peer_ed.is_none() {

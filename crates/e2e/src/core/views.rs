@@ -1,4 +1,5 @@
-//! What a user may want to see of a profile: contacts, invites, requests, groups, and what is still on its way.
+//! What a user may want to see of a profile: contacts, invites, requests, groups, and what is still
+//! on its way.
 
 use super::Core;
 use crate::authority::Authority;
@@ -72,7 +73,8 @@ pub struct GroupView {
     pub member: bool,
     /// Whether its admin showed different members to different people.
     pub forked: bool,
-    /// Its members, oneself among them, by their Curve25519 keys, with the names that they give themselves.
+    /// Its members, oneself among them, by their Curve25519 keys, with the names that they give
+    /// themselves.
     pub members: Vec<(Key, String)>,
 }
 
@@ -161,7 +163,8 @@ impl Core {
         Some((link.id, item.map(|item| item.mid)))
     }
 
-    /// Tells whether an acknowledgement or a control message is still to be sent, or a frame to be accepted.
+    /// Tells whether an acknowledgement or a control message is still to be sent, or a frame to be
+    /// accepted.
     pub fn owes(&self) -> bool {
         self.state.links.iter().filter(|link| link.left.is_none()).any(Link::owes)
     }

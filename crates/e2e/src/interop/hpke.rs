@@ -1,4 +1,5 @@
-//! HPKE with X-Wing against hpke-js (npm's `@hpke/core`, `@hpke/hybridkem-x-wing`, `@hpke/chacha20poly1305`).
+//! HPKE with X-Wing against hpke-js (npm's `@hpke/core`, `@hpke/hybridkem-x-wing`,
+//! `@hpke/chacha20poly1305`).
 
 use data_encoding::HEXLOWER;
 use hpke::aead::ChaCha20Poly1305;

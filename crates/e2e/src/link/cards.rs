@@ -18,7 +18,8 @@ const PLAIN_USES: u32 = 20;
 const ROOT_LIFE: u64 = 7 * DAY;
 /// How long a plain card is kept after a newer one was used.
 const PLAIN_GRACE: u64 = DAY;
-/// How long a root is kept after the next one was used, and a mailbox after a card on the next one was.
+/// How long a root is kept after the next one was used, and a mailbox after a card on the next one
+/// was.
 pub(crate) const ROOT_GRACE: u64 = 8 * DAY;
 const MAX_PLAIN: usize = 8;
 const MAX_ROOTS: usize = 3;
@@ -51,7 +52,8 @@ pub(crate) struct OwnCards {
     last_no: u64,
     /// Whether a new root is due since a reset used one.
     pub(crate) root_wanted: bool,
-    /// Whether the next message tells a new plain card in any case: the other side may have lost all it knew.
+    /// Whether the next message tells a new plain card in any case: the other side may have lost
+    /// all it knew.
     pub(crate) fresh_wanted: bool,
     /// Which kind goes first if both are to be told.
     turn: bool,

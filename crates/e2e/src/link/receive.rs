@@ -33,7 +33,8 @@ pub(crate) struct Arrived {
     pub(crate) content: Content,
 }
 
-/// Holds a first message whose session was made and whose hello was accepted, but which is not part of a link yet.
+/// Holds a first message whose session was made and whose hello was accepted, but which is not part
+/// of a link yet.
 pub(crate) struct Opening {
     pub(crate) session: Session,
     pub(crate) payload: Payload,
@@ -48,7 +49,8 @@ pub(crate) fn olm_message(opened: &Opened) -> Option<OlmMessage> {
     OlmMessage::from_parts(kind, bytes).ok().filter(|_| kind <= 1)
 }
 
-/// Holds a hello to what is known: one's own keys, the identity in the message, the invite that was answered.
+/// Holds a hello to what is known: one's own keys, the identity in the message, the invite that was
+/// answered.
 pub(crate) fn check_hello(hello: &Hello, sender: &Key, invite: &Key, number: u64, profile: &Profile) -> bool {
     let me = &profile.identity;
     let own_ed = hello.your_ed.is_zero() || hello.your_ed == me.ed();
@@ -61,7 +63,8 @@ pub(crate) fn check_hello(hello: &Hello, sender: &Key, invite: &Key, number: u64
 }
 
 impl Link {
-    /// Takes an envelope that opened under a card of this link, or under a door and names this link's session.
+    /// Takes an envelope that opened under a card of this link, or under a door and names this
+    /// link's session.
     pub(crate) fn receive(&mut self, under: Under, opened: &Opened, profile: &mut Profile) -> Option<Arrived> {
         // A door's card is open to others, who can seal an old message anew with any number.
         let private = under != Under::Door;

@@ -12,7 +12,8 @@ use crate::random::Jitter;
 const MAX_KNOWN: usize = 8_192;
 /// How long they are: a day longer than anything is repeated.
 const KNOWN_LIFE: u64 = 17 * DAY;
-/// How long nothing is acknowledged again: or somebody could ask every minute whether one is online.
+/// How long nothing is acknowledged again: or somebody could ask every minute whether one is
+/// online.
 const ACK_AGAIN: u64 = HOUR;
 /// Bounds what waits to be acknowledged.
 const MAX_DUE: usize = 1_024;

@@ -52,7 +52,8 @@ impl Letter {
 }
 
 impl Link {
-    /// Sends the first message to a door, again and again until it is answered or the invite has ended.
+    /// Sends the first message to a door, again and again until it is answered or the invite has
+    /// ended.
     pub(crate) fn send_first(&mut self, profile: &mut Profile) {
         let ended = |first: &First| profile.clock.wall / MINUTE > u64::from(first.not_after);
         let Some(first) = self.first.as_ref().filter(|first| !ended(first)) else { return };
@@ -277,7 +278,8 @@ fn contents(message: &OlmMessage) -> Zeroizing<Vec<u8>> {
 
 /// Returns the size of the envelope that a payload of so many bytes will need.
 fn size(payload: usize, prekey: bool) -> usize {
-    // Olm: version, ratchet key, index up to 2^21, ciphertext in blocks of 16, MAC; a pre-key message adds three keys.
+    // Olm: version, ratchet key, index up to 2^21, ciphertext in blocks of 16, MAC; a pre-key
+    // message adds three keys.
     let blocks = (payload / 16 + 1) * 16;
     let olm = 1 + 34 + 4 + 4 + blocks + 8;
     let message = if prekey { olm + 1 + 3 * 34 + 4 } else { olm };

@@ -65,8 +65,8 @@ fn a_newcomer_stays_five_seconds_under_every_flood_of_peers_within_their_limits(
     assert_eq!(stays(50, PeerKey::Circuit(u64::MAX), circuits), [true; 3], "six new circuits a second, eight streams");
 }
 
-/// Has 50 newcomers come, one after the other, while a flood of `peer(n)`, so many a second, takes slots. Returns
-/// how many get one, and how many of these still have it five seconds later.
+/// Has 50 newcomers come, one after the other, while a flood of `peer(n)`, so many a second, takes
+/// slots. Returns how many get one, and how many of these still have it five seconds later.
 fn get_in_and_stay(a_second: u32, peer: impl Fn(u32) -> PeerKey) -> (usize, usize) {
     let mut table = SlotTable::new(64);
     let (step, mut now, mut number) = (Duration::from_secs(1) / a_second, NOW, 0);

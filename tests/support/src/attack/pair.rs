@@ -1,4 +1,5 @@
-//! Two people who talk while others attack: what becomes of their messages, and how long each is on its way.
+//! Two people who talk while others attack: what becomes of their messages, and how long each is on
+//! its way.
 
 use std::time::Duration;
 
@@ -36,8 +37,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pair<S> {
         Self { sender, recipient, to: fingerprint(number), sent: 0 }
     }
 
-    /// Sends so many messages, one after the other at this interval, and acknowledges them. Returns how long each took
-    /// from one to the other, the shortest first.
+    /// Sends so many messages, one after the other at this interval, and acknowledges them. Returns
+    /// how long each took from one to the other, the shortest first.
     ///
     /// # Panics
     /// If a session ends, if a message is refused, or if one does not arrive.

@@ -8,7 +8,8 @@ fn vault() -> (tempfile::TempDir, PathBuf) {
     (parent, directory)
 }
 
-/// Lengths to cut a file at: every one near the steps of age's and the padding's, and some of the others.
+/// Lengths to cut a file at: every one near the steps of age's and the padding's, and some of the
+/// others.
 fn cuts(length: usize) -> impl Iterator<Item = usize> {
     let near = move |cut: &usize| *cut < 200 || *cut + 40 > length || cut % (64 << 10) < 20 || cut.is_multiple_of(4999);
     (0..length).filter(near)

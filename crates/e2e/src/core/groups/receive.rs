@@ -113,7 +113,8 @@ impl Core {
         }
     }
 
-    /// Takes an envelope for a door card of a group. `None`: there is no such card; `false`: it was not accepted.
+    /// Takes an envelope for a door card of a group. `None`: there is no such card; `false`: it was
+    /// not accepted.
     pub(in crate::core) fn receive_at_group_door(
         &mut self,
         group: GroupId,
@@ -240,7 +241,8 @@ impl Group {
         }
     }
 
-    /// Compares the roster that a message goes by with one's own. Returns whether its text is shown.
+    /// Compares the roster that a message goes by with one's own. Returns whether its text is
+    /// shown.
     fn compare(
         &mut self,
         id: LinkId,
