@@ -54,7 +54,9 @@ pub(crate) struct Full {
 impl fmt::Display for Full {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let figures = self.hub.figures().1;
-        let (messages, accounts, senders) = (figures.messages, figures.accounts, self.senders.len());
+        let messages = figures.messages;
+        let accounts = figures.accounts;
+        let senders = self.senders.len();
         write!(formatter, "{messages} of {senders} senders, {accounts} accounts, {} MiB", figures.bytes >> 20)
     }
 }

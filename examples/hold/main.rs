@@ -84,10 +84,12 @@ fn dropped_sender(shape: &Shape) {
 /// Another process takes over.
 fn restored(shape: &Shape) {
     let full = Full::of(shape, LONG_LIFE);
-    let (file, figures) = (full.file.try_clone().unwrap(), full.hub.figures().1);
+    let file = full.file.try_clone().unwrap();
+    let figures = full.hub.figures().1;
     full.hub.release();
     drop(full);
-    let (began, cpu) = (Instant::now(), thread_cpu());
+    let began = Instant::now();
+    let cpu = thread_cpu();
     let (hub, _) = Hub::restore(settings(), full::clock(), file).unwrap();
     println!("  restored in {:.2?} ({:.2?} of CPU)", began.elapsed(), thread_cpu() - cpu);
     assert_eq!(hub.figures().1.messages, figures.messages);
@@ -128,10 +130,12 @@ async fn others(shape: &Shape) {
     let left = full.expires_at.since(hub.now());
     assert!(left > 1000, "filling took longer than the messages live");
     let expiring = tokio::spawn(async move { hub.keep_expiring().await });
-    let (hub, messages) = (Arc::clone(&full.hub), full.hub.figures().1.messages);
+    let hub = Arc::clone(&full.hub);
+    let messages = full.hub.figures().1.messages;
     let (calm, busy) = tokio::task::spawn_blocking(move || {
         let mut wakes = Wakes::default();
-        let (mut calm, mut busy) = (Spans::default(), Spans::default());
+        let mut calm = Spans::default();
+        let mut busy = Spans::default();
         let mut number = 0;
         while hub.figures().1.messages > 0 || busy.is_empty() {
             let began = hub.now() >= full.expires_at;
@@ -151,7 +155,8 @@ async fn others(shape: &Shape) {
 /// How long the lock lets others wait while something is done: asked for again and again by another
 /// thread.
 fn waiting_for(hub: &Arc<Hub>, what: impl FnOnce()) -> Spans {
-    let (over, asking) = (Arc::new(AtomicBool::new(false)), Arc::clone(hub));
+    let over = Arc::new(AtomicBool::new(false));
+    let asking = Arc::clone(hub);
     let stop = Arc::clone(&over);
     let asked = std::thread::spawn(move || {
         let mut waits = Spans::default();

@@ -73,7 +73,8 @@ async fn memory_of_circuits(server: &LoadedServer) -> Result<()> {
             first = server.rss()?;
         }
     }
-    let (all, counted) = (server.rss()?, SESSIONS - TURN);
+    let all = server.rss()?;
+    let counted = SESSIONS - TURN;
     #[allow(clippy::cast_precision_loss, reason = "a few hundred")]
     let each = (all - first) / counted as f64 / 1024.0;
     println!("  {SESSIONS} sessions on circuits of their own: {:.0} MiB, {each:.0} KiB each", all / 1024.0 / 1024.0);

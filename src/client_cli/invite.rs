@@ -160,7 +160,8 @@ fn lines(profile: &Profile, invite: &InviteView) -> String {
     let until = super::output::local_time(invite.not_after / 60_000);
     let mut text = format!("{} {kind}{name}, until {until}{used}\n", invite.invite);
     for request in &invite.requests {
-        let (profile, identity) = (printable(&request.profile), request.identity.to_hex());
+        let profile = printable(&request.profile);
+        let identity = request.identity.to_hex();
         let short = identity.get(..8).unwrap_or_default();
         text += &format!("  waits for a yes: {short} calls itself {profile:?}\n");
     }

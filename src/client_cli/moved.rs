@@ -110,7 +110,9 @@ fn text(given: &str) -> Result<String, Failure> {
 fn print(notices: &[Notice], as_json: bool) -> Result<(), Failure> {
     let mut text = String::new();
     for notice in notices {
-        let (from, to, at) = (notice.from(), notice.to(), notice.at().to_string());
+        let from = notice.from();
+        let to = notice.to();
+        let at = notice.at().to_string();
         text += &match as_json {
             true => printable_json(&json!({"from": from, "to": to, "at": at}).to_string()),
             false => format!("{from} is at {to} since {at}"),

@@ -432,7 +432,8 @@ async fn while_everything_is_overwritten_nobody_waits_for_the_lock_and_nothing_i
     let journal = Watched { hub: Arc::downgrade(&hub), seen: Arc::clone(&seen) };
     let seed = ephemeral_core::store::Seed { hash_key: [1, 2], first_seq: 1 };
     hub.lock().store = Store::with_journal(hub.bounds(), seed, hub.now(), Box::new(journal));
-    let (alice, epoch) = (join(&hub, 1), hub.epoch());
+    let alice = join(&hub, 1);
+    let epoch = hub.epoch();
     send(&alice, "before", 2);
     hub.wipe().unwrap();
     assert_eq!(alice.is_over(), Err(SessionEnd::Draining));

@@ -142,7 +142,8 @@ async fn logins_succeed_under_a_flood_of_many_peers_within_their_limits() {
 async fn logins_and_messages_succeed_while_throw_away_keys_log_in_at_full_rate() {
     let _alone = ALONE.lock().await;
     let attacked = Attacked::new("").await;
-    let (to, host) = (attacked.address, attacked.address.to_string());
+    let to = attacked.address;
+    let host = attacked.address.to_string();
     let (mut pair, _ways) = attacked.pair().await;
     let flood = Flood::start(
         127,
@@ -203,7 +204,8 @@ async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through
     let _alone = ALONE.lock().await;
     let limits = "[limits]\nmessages_per_minute = 10000\nmessage_burst = 1000\n";
     let attacked = Attacked::new(limits).await;
-    let (to, host) = (attacked.address, attacked.address.to_string());
+    let to = attacked.address;
+    let host = attacked.address.to_string();
     let before = attacked.daemon.resident();
     let stream = connect(loopback(3, 0), to).await.unwrap();
     let mut honest = login(stream, &host, 100_000).await.expect("a session");
@@ -234,7 +236,8 @@ async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through
 /// gives for its number, and returns what the daemon took before, and at most.
 async fn half_handshakes(attacked: &Attacked, bytes: &[u8], from: impl Fn(usize) -> SocketAddr) -> (usize, usize) {
     let before = attacked.daemon.resident();
-    let (mut peak, mut held) = (0, Vec::new());
+    let mut peak = 0;
+    let mut held = Vec::new();
     for number in 0..2 * SLOTS {
         let Some(mut stream) = connect(from(number), attacked.address).await else { continue };
         // It may be closed at once.
@@ -322,7 +325,8 @@ async fn messages_that_expire_all_at_once_take_no_more_than_they_were_counted_fo
     };
     // It does not acknowledge: a window of them comes, and the rest waits.
     let answering = async {
-        let (mut accepted, mut expired) = (0, 0);
+        let mut accepted = 0;
+        let mut expired = 0;
         while expired < EXPIRING {
             let frame = answers.next().await.unwrap().unwrap();
             let text = frame.to_text().unwrap();

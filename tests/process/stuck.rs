@@ -86,7 +86,8 @@ impl Mute {
     async fn read_until(&self, words: &'static str) {
         let mut reader = self.reader.try_clone().unwrap();
         let reading = tokio::task::spawn_blocking(move || {
-            let (mut log, mut bytes) = (String::new(), [0; 4096]);
+            let mut log = String::new();
+            let mut bytes = [0; 4096];
             while !log.contains(words) {
                 let read = reader.read(&mut bytes).unwrap();
                 assert!(read > 0, "{log}");
@@ -140,7 +141,8 @@ impl Mute {
 /// A session of Alice's.
 async fn connect(url: &ServerUrl) -> (Connection, Welcome) {
     let identity = Identity::from_seed(&[1; 32]);
-    let (dialer, options) = (Direct::default(), ConnectOptions::default());
+    let dialer = Direct::default();
+    let options = ConnectOptions::default();
     timeout(SOON, Connection::connect(&dialer, url, &identity, &options)).await.expect("a session").unwrap()
 }
 

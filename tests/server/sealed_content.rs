@@ -47,9 +47,11 @@ async fn takes(socket: &mut Socket, messages: usize) {
 async fn envelopes_of_every_size_pass_unchanged_whatever_is_done_to_content() {
     for sanitize in [Sanitize::Clean, Sanitize::Reject, Sanitize::Ciphertext] {
         let mut rig = rig(sanitize);
-        let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+        let mut alice = rig.login(1).await;
+        let mut bob = rig.login(2).await;
         for size in SIZES {
-            let (id, content) = (size.to_string(), envelope(size));
+            let id = size.to_string();
+            let content = envelope(size);
             alice.sends(&id, 2, &content).await;
             let message = bob.receives(&id).await;
             assert_eq!(message["content"], json!(content), "{sanitize:?}, {size}");

@@ -215,7 +215,8 @@ fn where_a_first_key_is_made_on_a_full_disk_the_disk_is_named_as_full_and_the_ne
     let takes_room = |step: &Step| ["openat", "write", "mkdir"].contains(&step.call.as_str());
     for (number, step) in (1..).zip(steps_of(&trace).into_iter().filter(takes_room)) {
         let Step { call, number: place, .. } = &step;
-        let (only, fault) = (format!("--trace={call}"), format!("--inject={call}:error=ENOSPC:when={place}"));
+        let only = format!("--trace={call}");
+        let fault = format!("--inject={call}:error=ENOSPC:when={place}");
         let output = address(number, &[&only, &fault]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() || said.contains("the disk is full"), "{step}: {said}");

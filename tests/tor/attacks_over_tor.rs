@@ -92,7 +92,8 @@ impl Attacked {
             let built = join_all(some.iter().map(|circuit| dial(circuit, &url))).await;
             assert!(built.iter().all(Option::is_some), "a stranger has no circuit");
         }
-        let (circuits, ways) = (Arc::new(circuits), [one_way, other_way]);
+        let circuits = Arc::new(circuits);
+        let ways = [one_way, other_way];
         Self { daemon, url, people, circuits, pair, _ways: ways, _directory: directory }
     }
 
@@ -112,10 +113,12 @@ impl Attacked {
     where
         D: Future<Output = ()> + Send + 'static,
     {
-        let (circuits, url) = (Arc::clone(&self.circuits), Arc::new(self.url.clone()));
+        let circuits = Arc::clone(&self.circuits);
+        let url = Arc::new(self.url.clone());
         let a_second = u32::try_from(circuits.len() * 90 / 60).unwrap();
         let open = move |number: usize| {
-            let (circuits, url) = (Arc::clone(&circuits), Arc::clone(&url));
+            let circuits = Arc::clone(&circuits);
+            let url = Arc::clone(&url);
             async move { dial(circuits.get(number % circuits.len())?, &url).await }
         };
         Flood::start(a_second, open, then)
@@ -125,7 +128,8 @@ impl Attacked {
     async fn measure(&mut self, attack: &str, scale: &Scale) {
         let Self { url, people, pair, .. } = self;
         let try_once = |client: usize| {
-            let (people, url) = (Arc::clone(people), url.clone());
+            let people = Arc::clone(people);
+            let url = url.clone();
             async move {
                 let Some(stream) = dial(&people.isolated_client(), &url).await else { return false };
                 let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
@@ -158,7 +162,8 @@ impl Attacked {
 async fn attack(scale: &Scale) {
     let _turn = network::turn_to_flood().await;
     let mut attacked = Attacked::new(scale).await;
-    let (circuits, before) = (scale.circuits, attacked.daemon.resident());
+    let circuits = scale.circuits;
+    let before = attacked.daemon.resident();
 
     let halves = attacked.send_halves(scale).await;
     let unfinished = halves.len();

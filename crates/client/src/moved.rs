@@ -121,7 +121,8 @@ impl Book {
             match all.iter().find(|known| known.from() == notice.from()) {
                 Some(known) if known.to() == notice.to() => {}
                 Some(known) => {
-                    let (from, known) = (notice.from().to_owned(), known.to().to_owned());
+                    let from = notice.from().to_owned();
+                    let known = known.to().to_owned();
                     return Err(BookError::Contradiction { from, known });
                 }
                 None => all.push(notice),
@@ -247,8 +248,9 @@ mod tests {
     fn a_notice_that_was_added_is_followed_also_after_a_restart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new/moved");
-        let (a, b, c) =
-            (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
+        let a = ServiceKey::generate().unwrap();
+        let b = ServiceKey::generate().unwrap();
+        let c = ServiceKey::generate().unwrap();
         let mut book = Book::open(&path).unwrap();
         assert!(book.follow(&url(a.address())).is_none());
         book.add(vec![moved(&a, &b, 1), moved(&b, &c, 2)]).unwrap();
@@ -264,8 +266,9 @@ mod tests {
     #[test]
     fn the_first_notice_counts_until_it_is_forgotten() {
         let directory = tempfile::tempdir().unwrap();
-        let (a, b, c) =
-            (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
+        let a = ServiceKey::generate().unwrap();
+        let b = ServiceKey::generate().unwrap();
+        let c = ServiceKey::generate().unwrap();
         let mut book = Book::open(&directory.path().join("moved")).unwrap();
         book.add(vec![moved(&a, &b, 1)]).unwrap();
         book.add(vec![moved(&a, &b, 2)]).unwrap();
@@ -282,8 +285,9 @@ mod tests {
     fn a_file_that_somebody_else_has_written_in_is_not_followed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("moved");
-        let (a, b, thief) =
-            (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
+        let a = ServiceKey::generate().unwrap();
+        let b = ServiceKey::generate().unwrap();
+        let thief = ServiceKey::generate().unwrap();
         Book::open(&path).unwrap().add(vec![moved(&a, &b, 1)]).unwrap();
         let text = fs::read_to_string(&path).unwrap().replace(b.address(), thief.address());
         fs::write(&path, text).unwrap();

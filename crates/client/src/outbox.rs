@@ -158,13 +158,15 @@ impl Outbox {
             Some(id) => id.clone(),
             None => random_id()?,
         };
-        let (to, ttl_s) = (message.to, message.ttl_s);
+        let to = message.to;
+        let ttl_s = message.ttl_s;
         let frame = frames::Message { id: &id, to, content: &message.content, ttl_s }.encode();
         if self.entries.len() >= Self::MAX_MESSAGES || self.bytes + frame.len() > Self::MAX_BYTES {
             return Err(OutboxError::Full);
         }
         self.bytes += frame.len();
-        let (content_bytes, until_receipt) = (message.content.len(), message.until_receipt);
+        let content_bytes = message.content.len();
+        let until_receipt = message.until_receipt;
         self.entries.push_back(Entry {
             id: id.clone(),
             content_bytes,

@@ -294,7 +294,8 @@ mod tests {
     #[test]
     fn a_short_invite_gives_both_sides_the_same_card() {
         let secret = Secret::random();
-        let (one, other) = (CardKeys::from_short_invite(&secret), CardKeys::from_short_invite(&secret));
+        let one = CardKeys::from_short_invite(&secret);
+        let other = CardKeys::from_short_invite(&secret);
         assert_eq!(one.id(), other.id());
         assert_ne!(one.seed(), one.psk());
     }

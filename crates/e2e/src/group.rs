@@ -237,7 +237,8 @@ impl Group {
 
     /// Does what is due but for sending.
     pub(crate) fn tick(&mut self, profile: &mut Profile) {
-        let (age, elapsed) = (profile.clock.age, profile.clock.elapsed);
+        let age = profile.clock.age;
+        let elapsed = profile.clock.elapsed;
         self.held.retain(|held| age < held.came + HELD_LIFE);
         for gap in self.gaps.iter_mut().filter(|gap| !gap.told && elapsed >= gap.since + GAP_PATIENCE) {
             gap.told = true;

@@ -245,7 +245,8 @@ mod tests {
 
     #[test]
     fn a_prekey_makes_one_session_of_a_first_message_and_none_of_its_replay() {
-        let (alice, bob) = (Identity::generate(), Identity::generate());
+        let alice = Identity::generate();
+        let bob = Identity::generate();
         let mut prekey = Prekey::generate(&bob);
         let mut session = alice.outbound(&bob.curve(), &prekey.public()).unwrap();
         let vodozemac::olm::OlmMessage::PreKey(first) = session.encrypt(b"hello").unwrap() else { panic!() };

@@ -232,7 +232,8 @@ impl SlotTable {
             Newcomer::Nobody => (None, f64::NEG_INFINITY),
         };
         let weighs = |(key, held): (&PeerKey, &BTreeSet<u64>)| {
-            let (weight, oldest) = (self.weight(now, *key, amount(held.len()), &networks), *held.first()?);
+            let weight = self.weight(now, *key, amount(held.len()), &networks);
+            let oldest = *held.first()?;
             // Nobody gives way to a peer that is much heavier, however long it has had; and a peer
             // always to itself.
             let excess = weight - newcomer;

@@ -107,7 +107,8 @@ fn plaintext(address: IpAddr) -> Finding {
 
 /// What the server takes at most, in bytes, with these settings.
 fn needed_memory(settings: &SettingsFacts) -> u64 {
-    let (store, circuits) = (settings.total_bytes as u64, settings.circuits as u64);
+    let store = settings.total_bytes as u64;
+    let circuits = settings.circuits as u64;
     [
         store,
         store / UNUSED_SHARE,

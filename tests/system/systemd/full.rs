@@ -39,7 +39,8 @@ async fn fill_from(sender: u32) -> usize {
     let connected =
         Connection::connect(&Direct::default(), &url(), &identity_of_sender, &ConnectOptions::default()).await;
     let (mut connection, _) = connected.unwrap();
-    let (mut accepted, mut sent) = (0, 0);
+    let mut accepted = 0;
+    let mut sent = 0;
     loop {
         for _ in 0..BATCH {
             let recipient = 1_000_000 + sender * 10_000 + u32::try_from(sent / EACH).unwrap();
@@ -49,7 +50,8 @@ async fn fill_from(sender: u32) -> usize {
         }
         let answers = async {
             connection.flush().await.unwrap();
-            let (mut left, mut full) = (BATCH, false);
+            let mut left = BATCH;
+            let mut full = false;
             while left > 0 {
                 match connection.next_event().await.unwrap() {
                     ServerEvent::Accepted { .. } => accepted += 1,

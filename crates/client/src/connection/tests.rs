@@ -17,7 +17,9 @@ type Outcome = Result<(Connection, Welcome), ConnectError>;
 /// Connects as Alice while the server does what it is told.
 async fn against<T, S: Future<Output = T>>(server: impl FnOnce(Arrivals) -> S) -> (Outcome, T) {
     let (wire, arrivals) = wire();
-    let (url, identity, options) = (url(), alice(), ConnectOptions::default());
+    let url = url();
+    let identity = alice();
+    let options = ConnectOptions::default();
     tokio::join!(Connection::connect(&*wire, &url, &identity, &options), server(arrivals))
 }
 

@@ -93,8 +93,10 @@ fn only_a_signature_by_this_key_for_this_host_and_this_challenge_counts() {
 
 #[test]
 fn the_answer_names_the_identity_where_the_url_does_not_and_never_another_one() {
-    let (challenge, other) = (Challenge { nonce: [9; 32] }, SigningKey::from_bytes(&[2; 32]));
-    let (good, wrong) = (challenge.sign(HOST, &key()), challenge.sign(HOST, &other));
+    let challenge = Challenge { nonce: [9; 32] };
+    let other = SigningKey::from_bytes(&[2; 32]);
+    let good = challenge.sign(HOST, &key());
+    let wrong = challenge.sign(HOST, &other);
     let others = Fingerprint::from(&other.verifying_key());
     let answer = |claimed: bool, fingerprint: &Value, signature: &str| {
         let mut session = challenged();
@@ -102,7 +104,8 @@ fn the_answer_names_the_identity_where_the_url_does_not_and_never_another_one() 
         let frame = json!({"type": "auth", "fingerprint": fingerprint, "signature": signature}).to_string();
         session.answer(&frame, &Config::default()).map(|session| session.fingerprint)
     };
-    let (own_name, others_name) = (json!(own()), json!(others));
+    let own_name = json!(own());
+    let others_name = json!(others);
     let capitals = json!(own().to_string().to_uppercase());
     for (claimed, named, signature, outcome) in [
         (false, &own_name, &good, Ok(own())),

@@ -164,7 +164,9 @@ impl Store {
         freed: &mut Vec<AccountId>,
     ) -> usize {
         let Some(entry) = self.records.get(record) else { return 1 };
-        let (sender, recipient, id_hash) = (AccountId(entry.sender), AccountId(entry.recipient), entry.id_hash);
+        let sender = AccountId(entry.sender);
+        let recipient = AccountId(entry.recipient);
+        let id_hash = entry.id_hash;
         let mut work = entry.work();
         if entry.waits() {
             work += self.take_out(record, freed);

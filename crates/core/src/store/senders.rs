@@ -50,7 +50,8 @@ impl Store {
         let Some(account) = self.accounts.get(sender.0) else { return (0, None) };
         let some = account.ids.range(first..).take(EXPIRED_AT_ONCE);
         let some: Vec<(u64, u32)> = some.map(|(&hash, &id)| (hash, id)).collect();
-        let (mut dropped, mut work) = (0, 0);
+        let mut dropped = 0;
+        let mut work = 0;
         for (hash, record) in some.iter().copied() {
             if work >= EXPIRED_AT_ONCE {
                 return (dropped, Some(hash));

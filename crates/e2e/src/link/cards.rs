@@ -1,7 +1,7 @@
 //! The cards of one link: one's own, and what is known of the other side's.
 //!
-//! *Plain* cards change about once an hour of conversation and are what texts are sealed to. *Roots* change once a week;
-//! resets and nudges go to them, and they alone have prekeys.
+//! *Plain* cards change about once an hour of conversation and are what texts are sealed to.
+//! *Roots* change once a week; resets and nudges go to them, and they alone have prekeys.
 
 use serde::{Deserialize, Serialize};
 
@@ -188,12 +188,14 @@ impl OwnCards {
 
     /// Takes note that a message decrypted that was sealed to a card.
     pub(crate) fn used(&mut self, serial: u64, profile: &mut Profile) {
-        let (age, elapsed) = (profile.clock.age, profile.clock.elapsed);
+        let age = profile.clock.age;
+        let elapsed = profile.clock.elapsed;
         let cards = self.plain.iter_mut().chain(&mut self.roots);
         let Some(card) = cards.into_iter().find(|card| card.serial == serial) else { return };
         card.uses = card.uses.saturating_add(1);
         card.used.get_or_insert(elapsed);
-        let (root, mailbox) = (card.prekey.is_some(), card.mailbox);
+        let root = card.prekey.is_some();
+        let mailbox = card.mailbox;
         let kind = if root { &mut self.roots } else { &mut self.plain };
         for older in kind.iter_mut().filter(|card| card.serial < serial) {
             older.superseded.get_or_insert(age);

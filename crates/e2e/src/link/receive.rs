@@ -255,7 +255,8 @@ impl Link {
     fn note_content(&mut self, payload: Payload, profile: &mut Profile) -> Option<Arrived> {
         let content = payload.content?;
         let wait = self.acks.wait(&mut profile.jitter);
-        let (age, elapsed) = (profile.clock.settled_age(), profile.clock.elapsed);
+        let age = profile.clock.settled_age();
+        let elapsed = profile.clock.elapsed;
         let missing = payload.prev != 0 && !self.received.knows(payload.prev);
         let new = self.received.note(payload.mid, age, elapsed, wait);
         new.then_some(Arrived { mid: payload.mid, at: payload.at, burn_s: payload.burn_s, missing, content })

@@ -59,7 +59,8 @@ impl Link {
         let Some(first) = self.first.as_ref().filter(|first| !ended(first)) else { return };
         let Some(front) = self.sessions.front() else { return };
         let on_the_way = |frame| self.frames.iter().any(|known| known.id == frame);
-        let (unanswered, elapsed) = (front.unanswered, profile.clock.elapsed);
+        let unanswered = front.unanswered;
+        let elapsed = profile.clock.elapsed;
         let now = Circumstances { front: &front.id, unanswered, elapsed, on_the_way: &on_the_way };
         if !first.delivery.is_due(&now) {
             return;

@@ -69,7 +69,9 @@ fn a_newcomer_stays_five_seconds_under_every_flood_of_peers_within_their_limits(
 /// slots. Returns how many get one, and how many of these still have it five seconds later.
 fn get_in_and_stay(a_second: u32, peer: impl Fn(u32) -> PeerKey) -> (usize, usize) {
     let mut table = SlotTable::new(64);
-    let (step, mut now, mut number) = (Duration::from_secs(1) / a_second, NOW, 0);
+    let step = Duration::from_secs(1) / a_second;
+    let mut now = NOW;
+    let mut number = 0;
     let mut flood = |table: &mut SlotTable, now: &mut Duration, time: Duration| {
         let until = *now + time;
         while *now < until {
@@ -79,7 +81,8 @@ fn get_in_and_stay(a_second: u32, peer: impl Fn(u32) -> PeerKey) -> (usize, usiz
         }
     };
     flood(&mut table, &mut now, Duration::from_secs(120));
-    let (mut got_in, mut stayed) = (0, 0);
+    let mut got_in = 0;
+    let mut stayed = 0;
     for own in 0..50 {
         // Not in step with the flood.
         let taken = table.take(now + step.mul_f64(f64::from(own) / 50.0), v4(u32::MAX - own), false);

@@ -48,7 +48,9 @@ impl Flood {
                 if strangers.len() >= AT_A_TIME {
                     continue;
                 }
-                let (opening, counted, then) = (open(number), Arc::clone(&counted), Arc::clone(&then));
+                let opening = open(number);
+                let counted = Arc::clone(&counted);
+                let then = Arc::clone(&then);
                 strangers.spawn(async move {
                     let Some(stream) = opening.await else { return };
                     counted.fetch_add(1, Ordering::Relaxed);

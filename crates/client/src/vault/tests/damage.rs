@@ -64,7 +64,8 @@ fn a_state_that_is_cut_off_or_changed_anywhere_is_called_damaged_and_left_as_it_
 
 #[test]
 fn a_missing_file_of_another_vault_or_another_state_is_called_damaged() {
-    let ((_one, one), (_two, two)) = (vault(), vault());
+    let (_one, one) = vault();
+    let (_two, two) = vault();
     fs::copy(two.join(STATE), one.join(STATE)).unwrap();
     assert!(matches!(Vault::open(&one, &right()), Err(VaultError::Damaged { .. })));
     fs::remove_file(two.join(STATE)).unwrap();

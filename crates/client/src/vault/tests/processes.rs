@@ -99,7 +99,8 @@ fn a_process_killed_at_any_system_call_of_a_commit_leaves_the_old_state_or_the_n
         vault.write(b"new").unwrap();
         return;
     }
-    let (mut kills, mut found) = (0, BTreeSet::new());
+    let mut kills = 0;
+    let mut found = BTreeSet::new();
     for call in ["openat", "write", "fsync", "rename", "unlink"] {
         for at in 1..MOST_CALLS {
             let (_parent, directory) = place();

@@ -105,7 +105,8 @@ fn a_window_of_long_messages_is_acknowledged_and_dropped_in_parts() {
         parts += 1;
     }
     assert_eq!((parts, ended.len()), (16, 16));
-    let (mut next, mut parts) = (Some(0), Vec::new());
+    let mut next = Some(0);
+    let mut parts = Vec::new();
     while let Some(first) = next {
         let (dropped, then) = store.drop_some_from(alice, first, &mut ended, &mut Vec::new());
         parts.push(dropped);

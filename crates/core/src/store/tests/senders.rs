@@ -42,7 +42,8 @@ fn what_one_sender_has_waiting_can_be_dropped_and_the_others_messages_stay() {
     }
     store.put(NOW, bob, &letter("kept", BOB, NOW)).unwrap();
     assert_eq!(fetch(&mut store, NOW, bob, 2).len(), 2);
-    let (mut ended, mut freed) = (Vec::new(), Vec::new());
+    let mut ended = Vec::new();
+    let mut freed = Vec::new();
     assert_eq!(store.drop_some_from(alice, 0, &mut ended, &mut freed), (60, None));
     assert_eq!(ended.len(), 60);
     assert!(ended.iter().all(|end| end.status == ReceiptStatus::Expired && end.sender == alice && end.to == BOB));

@@ -96,7 +96,8 @@ impl Core {
                 let (new, missing) = group.note_text(&member, content.gmid, content.prev);
                 group.note_heads(&content.heads, profile);
                 if new {
-                    let (group, gmid) = (group.id, content.gmid);
+                    let group = group.id;
+                    let gmid = content.gmid;
                     profile.tell(Event::GroupText { group, member, gmid, text, at, missing });
                 }
             }
