@@ -24,7 +24,7 @@ use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis};
 use ephemeral_core::store::{self, AccountId, Completion, JoinError, Receipt, Store, StoreStats};
 pub use expiry::ExpiryPart;
 pub use lifetime::{RestoreError, Restored};
-use online::{Online, OnlineTable};
+use online::{OnlineSession, OnlineTable};
 pub use session_handle::{Collected, Joined, SessionHandle};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
@@ -233,7 +233,7 @@ impl Hub {
             receipts = std::mem::take(&mut older.receipts);
         }
         signal.raised.store(true, Ordering::Release);
-        let online = Online { session, signal: Arc::clone(&signal), receipts, overrun: false };
+        let online = OnlineSession { session, signal: Arc::clone(&signal), receipts, overrun: false };
         state.online.insert(account, online);
         let hub = Arc::clone(self);
         Ok(Joined {

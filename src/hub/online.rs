@@ -13,7 +13,7 @@ use ephemeral_core::store::{AccountId, Receipt};
 const PIECE: usize = 16;
 
 /// One session, as the hub knows it.
-pub(super) struct Online {
+pub(super) struct OnlineSession {
     pub(super) session: u64,
     pub(super) signal: Arc<Signal>,
     pub(super) receipts: VecDeque<Receipt>,
@@ -23,7 +23,7 @@ pub(super) struct Online {
 /// Everybody who is online.
 #[derive(Default)]
 pub(super) struct OnlineTable {
-    pieces: Vec<Option<Box<[Option<Online>; PIECE]>>>,
+    pieces: Vec<Option<Box<[Option<OnlineSession>; PIECE]>>>,
     sessions: usize,
 }
 
@@ -33,18 +33,18 @@ impl OnlineTable {
         self.sessions
     }
 
-    pub(super) fn get(&self, account: AccountId) -> Option<&Online> {
+    pub(super) fn get(&self, account: AccountId) -> Option<&OnlineSession> {
         let (piece, place) = split(account);
         self.pieces.get(piece)?.as_ref()?[place].as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, account: AccountId) -> Option<&mut Online> {
+    pub(super) fn get_mut(&mut self, account: AccountId) -> Option<&mut OnlineSession> {
         let (piece, place) = split(account);
         self.pieces.get_mut(piece)?.as_mut()?[place].as_mut()
     }
 
     /// Puts somebody in. Returns who was there before.
-    pub(super) fn insert(&mut self, account: AccountId, online: Online) -> Option<Online> {
+    pub(super) fn insert(&mut self, account: AccountId, online: OnlineSession) -> Option<OnlineSession> {
         let (piece, place) = split(account);
         if self.pieces.len() <= piece {
             self.pieces.resize_with(piece + 1, || None);
@@ -54,7 +54,7 @@ impl OnlineTable {
         before
     }
 
-    pub(super) fn remove(&mut self, account: AccountId) -> Option<Online> {
+    pub(super) fn remove(&mut self, account: AccountId) -> Option<OnlineSession> {
         let (piece, place) = split(account);
         let there = self.pieces.get_mut(piece)?;
         let removed = there.as_mut()?[place].take()?;
@@ -63,7 +63,7 @@ impl OnlineTable {
         Some(removed)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Online> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OnlineSession> {
         self.pieces.iter().flatten().flat_map(|piece| piece.iter()).flatten()
     }
 

@@ -414,7 +414,7 @@ async fn while_everything_is_overwritten_nobody_waits_for_the_lock_and_nothing_i
 fn the_table_of_sessions_has_memory_for_those_who_are_there_whatever_their_accounts_are() {
     let (hub, mut table) = (hub(), OnlineTable::default());
     let accounts: Vec<_> = (0..200).map(|number| hub.join(person(number), true, 2).unwrap().session_handle).collect();
-    let online = |session| Online { session, signal: Arc::default(), receipts: VecDeque::new(), overrun: false };
+    let online = |session| OnlineSession { session, signal: Arc::default(), receipts: VecDeque::new(), overrun: false };
     for (session, account) in (0..).zip(&accounts) {
         assert!(table.insert(account.account, online(session)).is_none());
     }

@@ -1,6 +1,8 @@
 //! A full store in as little memory as the documents say: killed and restarted, it is there again, and nobody was killed
 //! for want of memory.
 
+#![allow(clippy::print_stdout, reason = "figures, for whoever asks for them with --nocapture")]
+
 use std::time::{Duration, Instant};
 
 use ephemeral_client::{ConnectOptions, Connection, Direct, Identity};
