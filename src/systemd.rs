@@ -5,22 +5,17 @@
 //! handed until the unit is stopped for good, and passes it to every next process of the unit:
 //! sd_listen_fds(3). Without a manager (`NOTIFY_SOCKET`), telling does nothing.
 
+mod socket;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, ErrorKind, IoSlice};
-use std::mem::MaybeUninit;
-use std::os::fd::AsFd as _;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::Path;
+use std::io;
 use std::time::Duration;
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use sd_notify::NotifyState;
+use socket::{connected, hand_over, text};
 
 /// The name under which the manager holds the file.
 const NAME: &str = "messages";
@@ -35,7 +30,7 @@ const SHORTEST_WATCHDOG: Duration = Duration::from_millis(100);
 /// How long a manager that does not read is waited for before messages wait without it.
 const HANDED_OVER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Returns whether a service manager listens.
+/// Whether a service manager listens.
 #[must_use]
 pub fn is_managed() -> bool {
     socket().is_some()
@@ -45,20 +40,19 @@ fn socket() -> Option<OsString> {
     std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
 }
 
-/// Tells the manager that the daemon serves: for the first time, or again after [`reloading`].
-/// Returns whether that could be told.
+/// It serves: for the first time, or again after [`reloading`]. Whether that could be told.
 #[must_use]
 pub fn ready() -> bool {
     tell(&[NotifyState::Ready])
 }
 
-/// Tells the manager the daemon's state in words. Returns whether that could be told.
+/// How it is, in words, for whoever asks the manager. Whether that could be told.
 #[must_use]
 pub fn status(words: &str) -> bool {
     tell(&[NotifyState::Status(&line(words))])
 }
 
-/// Tells the manager that the daemon reads its configuration again, until [`ready`].
+/// It reads its configuration again, until [`ready`].
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
@@ -66,19 +60,19 @@ pub fn reloading() {
     };
 }
 
-/// Tells the manager that the daemon ends, and may need so long for it.
+/// It ends, and may need so long for it.
 pub fn stopping(within: Duration) {
     let extend = NotifyState::ExtendTimeoutUsec(microseconds(within));
     tell(&[NotifyState::Stopping, extend, NotifyState::Status("draining")]);
 }
 
-/// Tells the manager that the daemon is still starting, and will say more within this time.
+/// It is still starting, and will say something within this time: until then the manager lets it
+/// be.
 pub fn extend_start(by: Duration) {
     tell(&[NotifyState::ExtendTimeoutUsec(microseconds(by))]);
 }
 
-/// Tells the manager that the daemon lives. Without that for [`watchdog`]'s time, the manager kills
-/// it.
+/// It lives. The manager kills it if it does not hear that for [`watchdog`]'s time.
 pub fn lives() {
     tell(&[NotifyState::Watchdog]);
 }
@@ -89,7 +83,7 @@ pub fn watchdog() -> Option<Duration> {
     watchdog_of(&environment, std::process::id())
 }
 
-/// Returns the watchdog's time, unless it was given to another process or cannot be used.
+/// What another process was given, or nobody can use, is as if it were not there.
 fn watchdog_of(environment: &dyn Fn(&str) -> Option<String>, me: u32) -> Option<Duration> {
     let number = |name: &str| environment(name).filter(|text| !text.trim().is_empty());
     if let Some(process) = number("WATCHDOG_PID")
@@ -106,8 +100,8 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Tells the manager. `sd_notify::notify` would wait while the manager does not read, and messages
-/// with it.
+/// Not `sd_notify::notify`, which waits while the manager does not read: nobody's messages have to
+/// wait for that.
 fn tell(state: &[NotifyState<'_>]) -> bool {
     let Some(socket) = socket() else { return false };
     let send = || {
@@ -120,42 +114,6 @@ fn tell(state: &[NotifyState<'_>]) -> bool {
         tracing::debug!("the service manager does not listen: {error}");
     }
     told.is_ok()
-}
-
-/// Tells the manager at `socket` something, and passes a file along: waits until it takes that, but
-/// no longer than `patience`.
-fn hand_over(socket: &OsStr, state: &[NotifyState<'_>], file: Option<&File>, patience: Duration) -> io::Result<()> {
-    let datagrams = connected(socket)?;
-    datagrams.set_write_timeout(Some(patience))?;
-    let files = file.map(|file| [file.as_fd()]);
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if let Some(files) = &files {
-        ancillary.push(SendAncillaryMessage::ScmRights(files));
-    }
-    let text = text(state);
-    match sendmsg(&datagrams, &[IoSlice::new(text.as_bytes())], &mut ancillary, SendFlags::NOSIGNAL) {
-        Ok(_) => Ok(()),
-        Err(rustix::io::Errno::AGAIN) => {
-            let why = format!("{} is full, and nobody has read from it for {patience:?}", Path::new(socket).display());
-            Err(io::Error::new(ErrorKind::TimedOut, why))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn text(state: &[NotifyState<'_>]) -> String {
-    state.iter().map(|one| format!("{one}\n")).collect()
-}
-
-fn connected(socket: &OsStr) -> io::Result<UnixDatagram> {
-    let address = match socket.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
-        None => SocketAddr::from_pathname(socket)?,
-    };
-    let datagrams = UnixDatagram::unbound()?;
-    datagrams.connect_addr(&address)?;
-    Ok(datagrams)
 }
 
 /// A line break would begin another assignment.
@@ -174,7 +132,7 @@ fn microseconds(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
-/// Returns whether the manager has passed the file that a process of this unit handed over before.
+/// Whether the manager has passed the file that a process of this unit handed over before.
 #[must_use]
 pub fn has_store_fd() -> bool {
     store_fd().is_some()
@@ -198,7 +156,7 @@ fn store_fd_of(environment: &dyn Fn(&str) -> Option<String>, me: u32) -> Option<
     u32::try_from(place).ok()?.checked_add(FIRST_PASSED)
 }
 
-/// Returns whether stdout is a journal: what is written there stays on a disk.
+/// Whether stdout is a journal: what is written there stays on a disk.
 #[must_use]
 pub fn stdout_is_kept() -> bool {
     use std::io::IsTerminal as _;

@@ -26,7 +26,7 @@ use spans::{Spans, thread_cpu};
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 /// How long messages live that expire while another session is timed.
-const SHORT_LIFE: Duration = Duration::from_secs(40);
+const SHORT_LIFE: Duration = Duration::from_secs(90);
 
 fn main() {
     let wanted = std::env::args().nth(1).unwrap_or_default();

@@ -8,32 +8,6 @@ fn a_status_is_one_short_line_whatever_is_in_it() {
     assert_eq!(line(&"é".repeat(400)).len(), STATUS_BYTES);
 }
 
-#[test]
-fn a_manager_that_does_not_read_is_waited_for_only_so_long() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("notify");
-    let manager = UnixDatagram::bind(&path).unwrap();
-    let file = tempfile::tempfile().unwrap();
-    let state = [NotifyState::FdStore, NotifyState::FdName(NAME)];
-    let hand_over = || hand_over(path.as_os_str(), &state, Some(&file), Duration::from_millis(20));
-    let mut taken = 0;
-    let refused = loop {
-        match hand_over() {
-            Ok(()) => taken += 1,
-            Err(error) => break error,
-        }
-        assert!(taken < 100_000, "its socket takes everything");
-    };
-    assert!(taken > 0, "{refused}");
-    assert_eq!(refused.kind(), ErrorKind::TimedOut);
-    assert!(refused.to_string().contains("nobody has read from it"), "{refused}");
-    // As soon as it reads, it gets what it is told.
-    manager.recv(&mut [0; 100]).unwrap();
-    hand_over().unwrap();
-    drop(manager);
-    assert_eq!(hand_over().unwrap_err().kind(), ErrorKind::ConnectionRefused);
-}
-
 fn variables<'a>(set: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
     |name| set.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
 }

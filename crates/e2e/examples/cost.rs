@@ -1,4 +1,5 @@
-//! What the encryption costs: processor time to seal, open, meet and write down, and bytes of state.
+//! What the encryption costs: processor time to seal, open, meet and write down, and bytes of
+//! state.
 //! `cargo run --release -p ephemeral-e2e --example cost`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
@@ -32,9 +33,11 @@ fn timed<T>(took: &mut Vec<Duration>, work: impl FnOnce() -> T) -> T {
 
 fn envelopes() {
     let keys = CardKeys::generate();
-    let (kem, mailbox) = (keys.kem(), Key([3; 32]));
+    let kem = keys.kem();
+    let mailbox = Key([3; 32]);
     let address = Address { mailbox: &mailbox, psk: keys.psk(), id: keys.id(), kem: &kem };
-    let (mut sealing, mut opening) = (Vec::new(), Vec::new());
+    let mut sealing = Vec::new();
+    let mut opening = Vec::new();
     for number in 0..ROUNDS as u64 {
         let envelope = timed(&mut sealing, || seal(address, number, &[0; 500], 0).unwrap());
         timed(&mut opening, || open(&keys, &mailbox, &envelope).unwrap());
@@ -124,8 +127,10 @@ fn with_contacts(count: usize) -> (Core, usize) {
             now += 11 * MINUTE;
             deliver(&mut alice, &mut bob, now);
             deliver(&mut bob, &mut alice, now);
-            talk(&mut bob, &mut alice, bob.contacts()[0].link, now);
-            talk(&mut alice, &mut bob, alice.contacts()[at].link, now);
+            let of_bob = bob.contacts()[0].link;
+            talk(&mut bob, &mut alice, of_bob, now);
+            let of_alice = alice.contacts()[at].link;
+            talk(&mut alice, &mut bob, of_alice, now);
         }
         // The doors of invites that were used are given up later; there are sixteen at a time.
         for invite in alice.invites() {
