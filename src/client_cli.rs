@@ -1,16 +1,24 @@
 //! The commands of `ephemeral`, the client for people and scripts. Results go to stdout, everything else to stderr; the
 //! exit code says how it ended.
 
+mod accept;
+mod contacts;
 mod directories;
 mod discovery;
 mod exit;
-mod identity;
+mod init;
+mod invite;
+mod keep;
 mod moved;
+mod outbox;
+mod output;
+mod passphrase;
+mod profile;
 mod recv;
 mod route;
+mod running;
 mod send;
 mod stop;
-mod talk;
 
 use std::process::ExitCode;
 
@@ -28,18 +36,43 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make an identity, or show the fingerprint that others write to.
-    #[command(subcommand)]
-    Identity(identity::Command),
+    /// Make a profile: who you are to your contacts.
+    Init(init::InitArgs),
+    /// Make an invite for somebody.
+    Invite(invite::InviteArgs),
+    /// Take somebody's invite, and send the first message.
+    Accept(Box<accept::AcceptArgs>),
+    /// List your invites, and those who wait for your yes.
+    Invites(invite::InvitesArgs),
+    /// Take an invite back.
+    Revoke(invite::RevokeArgs),
+    /// Say yes to somebody who used a reusable invite.
+    Admit(invite::AdmitArgs),
+    /// Say no to somebody who used a reusable invite. It is not told.
+    Decline(invite::AdmitArgs),
+    /// List your contacts; rename, block or forget one.
+    Contacts(contacts::ContactsArgs),
+    /// Compare safety words with a contact.
+    Verify(contacts::VerifyArgs),
+    /// Send a message to a contact.
+    Send(Box<send::SendArgs>),
+    /// Print what comes.
+    Recv(Box<recv::RecvArgs>),
+    /// Show what is still on its way.
+    Outbox(outbox::OutboxArgs),
+    /// Change the passphrase.
+    Passphrase(keep::PassphraseCommand),
+    /// Write a backup of the profile.
+    Backup(keep::BackupArgs),
+    /// Make the profile from a backup.
+    Restore(keep::RestoreArgs),
+    /// Erase the profile at once, without a question.
+    Panic(keep::PanicArgs),
     /// Make or show the key for a server that not everybody can find.
     #[command(subcommand)]
     Discovery(discovery::Command),
-    /// Send a message.
-    Send(send::SendArgs),
-    /// Print the messages that come.
-    Recv(recv::RecvArgs),
     /// Check a server's notice of its move, and follow it from now on.
-    Moved(moved::MovedArgs),
+    Moved(Box<moved::MovedArgs>),
 }
 
 /// Returns the definition of the command line, from which the manual is made.
@@ -55,11 +88,24 @@ pub fn main() -> ExitCode {
     // A definition that does not fit its own type is a mistake in the program, which clap reports.
     let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let outcome = match cli.command {
-        Command::Identity(command) => identity::run(&command),
+        Command::Init(args) => init::run(&args),
+        Command::Invite(args) => invite::make(&args),
+        Command::Accept(args) => on_runtime(accept::run(*args)),
+        Command::Invites(args) => invite::list(&args),
+        Command::Revoke(args) => invite::revoke(&args),
+        Command::Admit(args) => invite::admit(&args),
+        Command::Decline(args) => invite::decline(&args),
+        Command::Contacts(args) => contacts::run(&args),
+        Command::Verify(args) => contacts::verify(&args),
+        Command::Send(args) => on_runtime(send::run(*args)),
+        Command::Recv(args) => on_runtime(recv::run(*args)),
+        Command::Outbox(args) => outbox::run(&args),
+        Command::Passphrase(args) => keep::change_passphrase(&args),
+        Command::Backup(args) => keep::back_up(&args),
+        Command::Restore(args) => keep::restore(&args),
+        Command::Panic(args) => keep::panic(&args),
         Command::Discovery(command) => discovery::run(&command),
-        Command::Send(args) => on_runtime(send::run(args)),
-        Command::Recv(args) => on_runtime(recv::run(args)),
-        Command::Moved(args) => on_runtime(moved::run(args)),
+        Command::Moved(args) => on_runtime(moved::run(*args)),
     };
     match outcome {
         Ok(()) => Exit::Ok.into(),

@@ -1,7 +1,8 @@
 //! Who is online; takeover; wakes; the lock around the store.
 //!
 //! There is one lock, held for microseconds and never across an await: what is more work than that is done in parts, and
-//! the lock is released in between. Whoever is to be woken is woken after it was released. A session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
+//! the lock is handed on in between, to whoever waits for it. Whoever is to be woken is woken after it was released. A
+//! session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
 
 mod expiry;
 mod lifetime;
@@ -9,16 +10,18 @@ mod online;
 mod senders;
 mod session_handle;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::task::AtomicWaker;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis};
 use ephemeral_core::store::{self, AccountId, Completion, JoinError, Receipt, Store, StoreStats};
+pub use expiry::ExpiryPart;
 pub use lifetime::{RestoreError, Restored};
 use online::OnlineTable;
 pub use session_handle::{Collected, Joined, SessionHandle};
@@ -38,6 +41,8 @@ pub struct Config {
 pub struct Hub {
     clock: Clock,
     state: Mutex<State>,
+    /// Held while everything is erased, which is done without the other lock.
+    emptying: Mutex<()>,
     due_earlier: Notify,
 }
 
@@ -50,6 +55,8 @@ struct State {
     /// Those before it were ended together with what waited.
     ended_below: u64,
     draining: bool,
+    /// Until what waited is overwritten in the file, nothing can be written down there.
+    erasing: bool,
     /// But for the ends that the store has counted.
     totals: Totals,
     /// Empty, but for their allocations, whenever the lock is free.
@@ -199,7 +206,7 @@ impl Hub {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
         let state = &mut *state;
-        if state.draining {
+        if state.draining || state.erasing {
             return Err(JoinError::Draining);
         }
         let now = self.clock.now();
@@ -241,7 +248,7 @@ impl Hub {
     /// Nothing that is done under the lock can be left half done by a panic that is not a bug in the store; the other
     /// sessions go on.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

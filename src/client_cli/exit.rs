@@ -3,26 +3,31 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use ephemeral_client::connection::ConnectError;
-use ephemeral_client::dial::DialError;
 use ephemeral_client::discovery_file::DiscoveryFileError;
-use ephemeral_client::key_file::KeyFileError;
+use ephemeral_client::engine::EngineError;
+use ephemeral_client::names::NameError;
 use ephemeral_client::text::printable;
-use ephemeral_core::protocol::ErrorCode;
+use ephemeral_client::vault::VaultError;
+use ephemeral_e2e::core::CoreError;
 use ephemeral_tor::TorError;
 
 /// What `--help` says about it.
 pub(super) const HELP: &str = "\
 Exit codes:
-  0  done: for `send`, the server has accepted the message
-  1  something on this machine: a key file, the output, an interruption
-  2  the command line is wrong, or --plaintext is missing
-  3  the server refused, and would again
-  4  the server was not reached, or the time was over
-  5  the server cannot take the message now (a mailbox or the server is full): try later
-  6  the message expired before its recipient took it (--wait-delivered)";
+   0  done: for `send`, the contact's server has the message
+   1  something on this machine: a file, the output, an interruption
+   2  the command line is wrong
+   3  refused: by the server, or because something is not as it should be
+   4  the server was not reached, or the time was over
+   5  there is no room now: try later
+  65  the invite or the backup is none, or its time is over
+  67  there is no such contact or group
+  69  the server cannot be used
+  74  the profile cannot be written or read
+  75  the profile is in use, here or somewhere else
+  77  the passphrase is wrong";
 
-/// An exit code.
+/// An exit code. Those from 65 on are sysexits(3)'s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     Ok = 0,
@@ -31,7 +36,18 @@ pub(super) enum Exit {
     Refused = 3,
     Unreachable = 4,
     NotNow = 5,
-    Expired = 6,
+    Data = 65,
+    NoSuchName = 67,
+    Unusable = 69,
+    Storage = 74,
+    InUse = 75,
+    Passphrase = 77,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.message.as_deref().unwrap_or("nobody reads the output"))
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -69,27 +85,10 @@ impl Failure {
         }
     }
 
-    /// The server does not take a message.
-    pub(super) fn refused(code: ErrorCode, message: &str) -> Self {
-        let exit = match code {
-            ErrorCode::MailboxFull | ErrorCode::SenderQuota | ErrorCode::StoreFull | ErrorCode::Internal => {
-                Exit::NotNow
-            }
-            _ => Exit::Refused,
-        };
-        Self::new(exit, format!("not accepted: {} ({})", printable(message), name(code)))
-    }
-
     pub(super) fn report(&self) {
         if let Some(message) = &self.message {
             say(&format!("ephemeral: {message}"));
         }
-    }
-}
-
-impl From<KeyFileError> for Failure {
-    fn from(error: KeyFileError) -> Self {
-        Self::local(error.to_string())
     }
 }
 
@@ -105,24 +104,55 @@ impl From<TorError> for Failure {
     }
 }
 
-impl From<ConnectError> for Failure {
-    fn from(error: ConnectError) -> Self {
+impl From<NameError> for Failure {
+    fn from(error: NameError) -> Self {
+        Self::new(Exit::NoSuchName, printable(&error.to_string()))
+    }
+}
+
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
         let exit = match &error {
-            ConnectError::Dial(DialError::Unsuitable(_)) => Exit::Usage,
-            ConnectError::Dial(DialError::Tor(tor)) if !matches!(tor, TorError::Arti { .. }) => Exit::Local,
-            error if error.is_permanent() => Exit::Refused,
-            _ => Exit::Unreachable,
+            VaultError::Locked { .. } => Exit::InUse,
+            VaultError::WrongPassphrase(_) | VaultError::OtherPassphrase(_) => Exit::Passphrase,
+            VaultError::EmptyPassphrase | VaultError::Missing(_) | VaultError::Exists(_) => Exit::Usage,
+            VaultError::NotABackup { .. } => Exit::Data,
+            _ => Exit::Storage,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+impl From<CoreError> for Failure {
+    fn from(error: CoreError) -> Self {
+        let exit = match &error {
+            CoreError::Stopped | CoreError::NotAState => Exit::Storage,
+            CoreError::Unknown => Exit::NoSuchName,
+            CoreError::Invite(_) | CoreError::Expired | CoreError::OwnInvite => Exit::Data,
+            CoreError::Full(_) => Exit::NotNow,
+            CoreError::TooLong => Exit::Usage,
+            CoreError::ForeignServer(_) | CoreError::NotNow(_) | CoreError::Group => Exit::Refused,
+        };
+        let hint = match &error {
+            CoreError::ForeignServer(_) => ". If its operator may see when you send, add --foreign",
+            _ => "",
+        };
+        Self::new(exit, format!("{error}{hint}"))
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Vault(error) => error.into(),
+            EngineError::Core(error) => error.into(),
+            EngineError::Elsewhere => Self::new(Exit::InUse, error.to_string()),
+            EngineError::Dial(_) | EngineError::Address(..) | EngineError::Task(_) => Self::local(error.to_string()),
+        }
     }
 }
 
 /// A line on stderr. If nobody reads that, there is nobody to tell.
 pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// The protocol's name for it.
-fn name(code: ErrorCode) -> String {
-    serde_json::to_value(code).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

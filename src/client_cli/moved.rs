@@ -25,8 +25,8 @@ Examples:
 
 A server that gets a new key signs with the old one where it can be found from then on. An onion
 address is a public key, so whoever knows the old address can check that; a notice that is not signed
-with it changes nothing. Once a notice is followed, `send` and `recv` dial the new address when they
-are given the old one, and say so; the discovery key of the old address is used for the new one. The first notice of an address counts."
+with it changes nothing. Once a notice is followed, the new address is dialled in place of the old one, and
+the discovery key of the old address is used for it. The first notice of an address counts."
 )]
 pub(super) struct MovedArgs {
     /// The notice: a file, its text, or - for standard input.
@@ -43,7 +43,7 @@ pub(super) struct MovedArgs {
 enum Command {
     /// Ask a server for its notices, and follow them.
     #[command(after_help = "Example:\n  ephemeral moved ask --server http://….onion")]
-    Ask(Box<RouteArgs>),
+    Ask(AskArgs),
     /// List the moves that are followed.
     #[command(after_help = "Example:\n  ephemeral moved list --json")]
     List,
@@ -53,6 +53,15 @@ enum Command {
         /// The old address: NAME.onion, with http:// or without.
         address: String,
     },
+}
+
+#[derive(Args)]
+struct AskArgs {
+    /// The server: NAME.onion, or http://127.0.0.1:8443 on this machine.
+    #[arg(long, env = "EPHEMERAL_SERVER", value_name = "URL")]
+    server: ServerUrl,
+    #[command(flatten)]
+    route: RouteArgs,
 }
 
 pub(super) async fn run(args: MovedArgs) -> Result<(), Failure> {
@@ -70,9 +79,9 @@ pub(super) async fn run(args: MovedArgs) -> Result<(), Failure> {
                 false => Err(Failure::local(format!("no notice of {address} is followed"))),
             };
         }
-        (Some(Command::Ask(route)), _) => {
-            let server = route.server();
-            ask(route.way(std::slice::from_ref(server))?.dialer.as_ref(), server).await?
+        (Some(Command::Ask(args)), _) => {
+            let dialer = args.route.ways()?.to(&args.server)?;
+            ask(dialer.as_ref(), &args.server).await?
         }
         (None, Some(notice)) => Notice::read(&text(notice)?)?,
         (None, None) => return Err(Failure::usage("which notice?")),

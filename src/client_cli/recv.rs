@@ -1,70 +1,85 @@
-//! `ephemeral recv`: prints the messages that come, and acknowledges only those that were written.
+//! `ephemeral recv`: prints what comes, and takes out of the profile only what was printed.
 
 use std::time::Duration;
 
 use clap::Args;
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::exit::{Exit, Failure};
-use super::route::RouteArgs;
+use super::output::{line, object};
+use super::running::{RunArgs, Running, at};
 use super::stop;
-use super::talk::Talk;
-use ephemeral_client::text::{printable, printable_json};
-use ephemeral_client::{ClientEvent, ConnectOptions};
-use ephemeral_core::protocol::ReceivedMessage;
+use ephemeral_client::engine::EngineEvent;
+use ephemeral_client::text::printable_json;
+use ephemeral_e2e::effect::Event;
 
 /// How long `--once` tries, unless it is told.
-const ONCE_LIMIT_S: u32 = 180;
+const ONCE_LIMIT_S: u32 = 300;
+/// How long it stays to let contacts know that their messages arrived.
+const LINGER: Duration = Duration::from_secs(100);
 
 #[derive(Args)]
 #[command(after_help = "\
-Examples (with EPHEMERAL_SERVER set, or --server URL):
+Examples:
   ephemeral recv
-  ephemeral recv --once --json | jq -r .content
+  ephemeral recv --once --json | jq -r 'select(.event == \"text\").text'
   ephemeral recv --once --wait --timeout 600
 
-A line is the time, the sender's fingerprint and the message. Whatever could act on a terminal is
-written as an escape (\\n, \\u{1b}) and backslashes are doubled, so a message is always one line; for
-the exact text use --json. A message is acknowledged, and so erased from the server, only after it
-was written: if the output fails, it comes again.")]
+A line is the time, the contact and the message; what is no message begins with *. Whatever could act
+on a terminal is written as an escape (\\n, \\u{1b}) and backslashes are doubled, so a message is always
+one line; for the exact text use --json. What was not printed because the output failed is printed
+the next time. As long as it runs, it also sends what is on its way, and tells contacts that their
+messages have arrived.")]
 pub(super) struct RecvArgs {
-    /// Print what is waiting, then end. Nothing waiting is no failure.
+    /// Print what is waiting, let its senders know, then end. Nothing waiting is no failure.
     #[arg(long)]
     once: bool,
-    /// Stay and print what comes, reconnecting as needed (the default). Ctrl-C or SIGTERM ends it, with exit code 0.
+    /// Stay and print what comes (the default). Ctrl-C or SIGTERM ends it, with exit code 0.
     #[arg(long, conflicts_with = "once")]
     follow: bool,
     /// With --once: if nothing is waiting, wait for the first message.
     #[arg(long, requires = "once")]
     wait: bool,
+    /// With --once: end as soon as everything is printed. Senders learn the next time that it arrived.
+    #[arg(long, requires = "once")]
+    no_linger: bool,
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
-    /// Do not let senders know when their messages were taken.
-    #[arg(long)]
-    no_receipts: bool,
-    /// Give up after this many seconds: with --once in all (180 unless --wait is given), else without a connection.
+    /// Give up after this many seconds: with --once in all (300 unless --wait is given), else without a connection.
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u32>,
     #[command(flatten)]
-    route: RouteArgs,
+    run: RunArgs,
 }
 
 pub(super) async fn run(args: RecvArgs) -> Result<(), Failure> {
-    let options = ConnectOptions { receipts: !args.no_receipts, ..ConnectOptions::default() };
-    let mut talk = args.route.session(options)?;
-    let mut deadline = args.limit().map(|limit| Instant::now() + limit);
-    let outcome = receive(&mut talk, &args, &mut deadline).await;
-    let arrived = tokio::select! {
-        arrived = talk.session.close() => arrived,
-        // The time is for the goodbye, too.
-        () = at(deadline) => false,
-    };
-    if outcome.is_ok() && !arrived {
-        args.route.note("the last acknowledgements may not have arrived: those messages may come again");
+    let fetching = args.run.fetching();
+    let fetching = if args.once && !args.wait { fetching.once() } else { fetching };
+    let mut running = args.run.start(fetching)?;
+    let deadline = args.limit().map(|limit| Instant::now() + limit);
+    let outcome = receive(&mut running, &args, deadline).await;
+    if args.once && !args.no_linger && outcome.is_ok() {
+        linger(&mut running, deadline).await?;
     }
+    running.finish()?;
     outcome
+}
+
+/// Stays until contacts were told, or the time is over.
+async fn linger(running: &mut Running, deadline: Option<Instant>) -> Result<(), Failure> {
+    let until = Instant::now() + LINGER;
+    let until = deadline.map_or(until, |deadline| deadline.min(until));
+    tokio::select! {
+        settled = running.settle(until) => {
+            if !settled? {
+                running.note("some contacts learn only later that their messages have arrived");
+            }
+            Ok(())
+        }
+        stopped = stop::requested() => stopped,
+    }
 }
 
 impl RecvArgs {
@@ -75,63 +90,61 @@ impl RecvArgs {
     }
 }
 
-async fn receive(talk: &mut Talk, args: &RecvArgs, deadline: &mut Option<Instant>) -> Result<(), Failure> {
+async fn receive(running: &mut Running, args: &RecvArgs, mut deadline: Option<Instant>) -> Result<(), Failure> {
     let limit = args.limit();
-    let mut last_trouble = None;
-    let mut printed = 0_u64;
-    let mut caught_up = false;
     let mut stdout = tokio::io::stdout();
+    let mut printed = 0_u64;
+    let mut fetched = false;
     let stopped = stop::requested();
     tokio::pin!(stopped);
     loop {
-        let event = tokio::select! {
-            event = talk.next() => event?,
-            () = at(*deadline) => return Err(late(limit, caught_up, last_trouble)),
+        let news = tokio::select! {
+            news = running.next() => news?,
+            () = at(deadline) => return Err(late(running, limit, fetched)),
             result = &mut stopped => {
                 result?;
                 return if args.once { Err(Failure::local("interrupted")) } else { Ok(()) };
             }
         };
-        talk.report(&event);
-        match event {
-            ClientEvent::Message(message) => {
-                let line = if args.json { json_line(&message)? } else { text_line(&message) };
-                tokio::select! {
-                    written = write(&mut stdout, &line) => written.map_err(|error| Failure::output(&error))?,
-                    result = &mut stopped => {
-                        result?;
-                        return Err(Failure::local("interrupted while nobody read the output"));
+        match news {
+            EngineEvent::Event { id, event } => {
+                if let Some(line) = printed_form(running, args, &event) {
+                    tokio::select! {
+                        written = write(&mut stdout, &line) => written.map_err(|error| Failure::output(&error))?,
+                        result = &mut stopped => {
+                            result?;
+                            return Err(Failure::local("interrupted while nobody read the output"));
+                        }
                     }
+                    printed += u64::from(matches!(event, Event::Text { .. } | Event::GroupText { .. }));
                 }
-                talk.session.ack(&message);
-                printed += 1;
+                running.engine.shown(id);
             }
-            ClientEvent::CaughtUp => caught_up = true,
-            ClientEvent::Connected { .. } if !args.once => *deadline = None,
-            ClientEvent::Disconnected { why, .. } => {
-                last_trouble = Some(why.to_string());
-                if !args.once {
-                    *deadline = deadline.or_else(|| limit.map(|limit| Instant::now() + limit));
-                }
+            EngineEvent::AllFetched => fetched = true,
+            EngineEvent::Online(_) if !args.once => deadline = None,
+            EngineEvent::Offline { .. } if !args.once => {
+                deadline = deadline.or_else(|| limit.map(|limit| Instant::now() + limit));
             }
             _ => {}
         }
-        if args.once && caught_up && (printed > 0 || !args.wait) {
+        if args.once && ((fetched && !args.wait) || (printed > 0 && args.wait)) {
             return Ok(());
         }
     }
 }
 
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
+/// Returns what is written for an event: nothing for what only programs want to know.
+fn printed_form(running: &Running, args: &RecvArgs, event: &Event) -> Option<String> {
+    let core = running.engine.core();
+    if args.json {
+        return Some(printable_json(&object(core, event).to_string()) + "\n");
     }
+    line(core, event).map(|line| line + "\n")
 }
 
-fn late(limit: Option<Duration>, caught_up: bool, last_trouble: Option<String>) -> Failure {
-    let what = if caught_up { "no message came" } else { "the server was not reached" };
-    let why = last_trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+fn late(running: &mut Running, limit: Option<Duration>, fetched: bool) -> Failure {
+    let what = if fetched { "no message came" } else { "the server was not reached" };
+    let why = running.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default();
     Failure::new(Exit::Unreachable, format!("{what} within {} s{why}", limit.unwrap_or_default().as_secs()))
 }
 
@@ -139,13 +152,4 @@ async fn write(stdout: &mut tokio::io::Stdout, line: &str) -> std::io::Result<()
     stdout.write_all(line.as_bytes()).await?;
     // Only with this the bytes have left the process, and only then an error is known.
     stdout.flush().await
-}
-
-fn text_line(message: &ReceivedMessage) -> String {
-    format!("{} {} {}\n", printable(&message.timestamp), printable(&message.from), printable(&message.content))
-}
-
-fn json_line(message: &ReceivedMessage) -> Result<String, Failure> {
-    let json = serde_json::to_string(message).map_err(|error| Failure::local(error.to_string()))?;
-    Ok(format!("{}\n", printable_json(&json)))
 }

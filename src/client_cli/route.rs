@@ -1,9 +1,8 @@
-//! The part that `send`, `recv` and `moved ask` share: which server, which way there, which identity; and the status
-//! lines on stderr.
+//! The ways to servers that commands which connect have in common.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use tokio::sync::watch;
@@ -11,37 +10,13 @@ use tokio::sync::watch;
 use super::directories::directories;
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
-use super::talk::Talk;
+use ephemeral_client::engine::Isolate;
 use ephemeral_client::moved::Book;
-use ephemeral_client::{
-    Arti, ConnectOptions, Dial, Direct, ServerUrl, Session, Socks, TorStage, discovery_file, key_file,
-};
+use ephemeral_client::{Arti, Dial, DialError, Direct, ServerUrl, Socks, TorStage, discovery_file};
 use ephemeral_tor::{DiscoverySecret, TorError};
 
 #[derive(Args)]
-pub(super) struct KeyArgs {
-    /// The key file, or a pipe such as <(age -d id.age); by default identity.pem in the platform's configuration
-    /// directory.
-    #[arg(long = "key", env = "EPHEMERAL_KEY", value_name = "FILE")]
-    file: Option<PathBuf>,
-}
-
-impl KeyArgs {
-    pub(super) fn path(&self) -> Result<PathBuf, Failure> {
-        match &self.file {
-            Some(path) => Ok(path.clone()),
-            None => Ok(directories()?.config_dir().join("identity.pem")),
-        }
-    }
-}
-
-#[derive(Args)]
 pub(super) struct RouteArgs {
-    /// The server: NAME.onion, or http://127.0.0.1:8443 on this machine.
-    #[arg(long, env = "EPHEMERAL_SERVER", value_name = "URL")]
-    server: ServerUrl,
-    #[command(flatten)]
-    key: KeyArgs,
     #[command(flatten)]
     discovery: DirectoryArgs,
     /// Use an existing Tor at this address (usually 127.0.0.1:9050) instead of the built-in one. For a restricted server
@@ -54,71 +29,23 @@ pub(super) struct RouteArgs {
     /// Where the built-in Tor keeps its files; by default in the platform's data directory.
     #[arg(long, env = "EPHEMERAL_CLIENT_STATE_DIR", value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// Allow http:// to another machine without Tor: anybody on the way can read and change everything.
-    #[arg(long)]
-    insecure_http: bool,
     /// No status lines on stderr; errors are still reported.
     #[arg(long, short)]
-    quiet: bool,
-}
-
-/// A way to a server.
-pub(super) struct Way {
-    pub(super) dialer: Arc<dyn Dial>,
-    /// How far Tor has come, where it runs in this process.
-    stages: Option<watch::Receiver<TorStage>>,
+    pub(super) quiet: bool,
 }
 
 impl RouteArgs {
-    /// Makes a session that has not dialled yet.
-    pub(super) fn session(&self, options: ConnectOptions) -> Result<Talk, Failure> {
-        let identity = key_file::read(&self.key.path()?)?;
-        let names = self.names()?;
-        let current = names.last().unwrap_or(&self.server).clone();
-        let Way { dialer, stages } = self.way(&names)?;
-        let session = Session::new(dialer, current.clone(), identity, options);
-        Ok(Talk::new(session, current, self.quiet, stages))
-    }
-
-    /// Returns the server as it was named, whether it has moved or not.
-    pub(super) fn server(&self) -> &ServerUrl {
-        &self.server
-    }
-
-    /// Returns the names that the server has had since it had the given one, which comes first. The last is the present
-    /// one, as far as it is known.
-    fn names(&self) -> Result<Vec<ServerUrl>, Failure> {
-        let mut names = vec![self.server.clone()];
-        if self.server.is_onion() {
-            names.extend(Book::open(&book_path()?)?.way(&self.server));
-        }
-        if let [old, .., new] = names.as_slice() {
-            self.note(&format!("{old} has moved to {new}"));
-        }
-        Ok(names)
-    }
-
     pub(super) fn note(&self, line: &str) {
         if !self.quiet {
             say(line);
         }
     }
 
-    /// Returns the way to the last of these names of the server. A restricted server is found with the key of that name,
-    /// or else with that of the latest name before it: a server keeps its clients when it moves.
-    pub(super) fn way(&self, names: &[ServerUrl]) -> Result<Way, Failure> {
-        if !self.server.is_onion() && !self.server.is_loopback() && !self.insecure_http {
-            return Err(Failure::usage(
-                "http:// to another machine is not encrypted: anybody on the way could read and change everything. \
-                 Use the server's onion address, or --insecure-http if you know the network",
-            ));
-        }
+    /// Returns the ways to servers.
+    pub(super) fn ways(&self) -> Result<Ways, Failure> {
+        let discovery = self.discovery.path()?;
         if let Some(proxy) = self.socks {
-            let socks = Socks::new(proxy).map_err(|error| Failure::local(format!("no random numbers: {error}")))?;
-            return Ok(Way { dialer: Arc::new(socks), stages: None });
-        }
-        if !self.server.is_onion() {
-            return Ok(Way { dialer: Arc::new(Direct::default()), stages: None });
+            return Ok(Ways { onion: Onion::Socks(proxy), discovery, stages: watch::Sender::default() });
         }
         let table = match &self.tor_config {
             Some(file) => tor_table(file)?,
@@ -128,31 +55,100 @@ impl RouteArgs {
             Some(directory) => directory.clone(),
             None => directories()?.data_local_dir().join("client"),
         };
-        match Arti::new(table, &state_dir) {
-            Ok(arti) => {
-                if let Some(current) = names.last() {
-                    arti.set_discovery_key(current, self.discovery_key(names)?.as_ref())?;
-                }
-                let stages = Some(arti.stages());
-                Ok(Way { dialer: Arc::new(arti), stages })
+        let file = self.tor_config.clone().unwrap_or_default();
+        let tor = BuiltIn { table, state_dir, file, arti: Mutex::default() };
+        Ok(Ways { onion: Onion::BuiltIn(Box::new(tor)), discovery, stages: watch::Sender::default() })
+    }
+}
+
+/// The ways to servers: onion services through Tor, a server on this machine directly.
+pub(super) struct Ways {
+    onion: Onion,
+    discovery: PathBuf,
+    stages: watch::Sender<TorStage>,
+}
+
+enum Onion {
+    Socks(SocketAddr),
+    BuiltIn(Box<BuiltIn>),
+}
+
+struct BuiltIn {
+    table: toml::Table,
+    state_dir: PathBuf,
+    file: PathBuf,
+    /// Made when it is first needed: who talks to a server on this machine needs no Tor.
+    arti: Mutex<Option<Arti>>,
+}
+
+impl Ways {
+    /// Returns how far Tor has come, where it runs in this process.
+    pub(super) fn stages(&self) -> watch::Receiver<TorStage> {
+        self.stages.subscribe()
+    }
+
+    /// Returns a way to a server on circuits of its own.
+    pub(super) fn to(&self, server: &ServerUrl) -> Result<Arc<dyn Dial>, Failure> {
+        if !server.is_onion() {
+            return match server.is_loopback() {
+                true => Ok(Arc::new(Direct::default())),
+                false => Err(Failure::usage(
+                    "http:// to another machine is not encrypted: anybody on the way could see who talks to whom. Use the \
+                     server's onion address",
+                )),
+            };
+        }
+        match &self.onion {
+            Onion::Socks(proxy) => {
+                let socks =
+                    Socks::new(*proxy).map_err(|error| Failure::local(format!("no random numbers: {error}")))?;
+                Ok(Arc::new(socks))
             }
-            Err(error @ TorError::Table(_)) => {
-                // Without a file the table is empty, and right.
-                let file = self.tor_config.as_deref().unwrap_or(Path::new(""));
-                Err(Failure::usage(format!("--tor-config {}: {error}", file.display())))
-            }
-            Err(error) => Err(error.into()),
+            Onion::BuiltIn(tor) => self.through(tor, server),
         }
     }
 
-    fn discovery_key(&self, names: &[ServerUrl]) -> Result<Option<DiscoverySecret>, Failure> {
-        let directory = self.discovery.path()?;
-        for onion in names.iter().rev().filter_map(ServerUrl::onion_name) {
-            if let Some(secret) = discovery_file::read(&discovery_file::path(&directory, onion), onion)? {
+    fn through(&self, tor: &BuiltIn, server: &ServerUrl) -> Result<Arc<dyn Dial>, Failure> {
+        let mut arti = tor.arti.lock().unwrap_or_else(PoisonError::into_inner);
+        let arti = match &mut *arti {
+            Some(arti) => arti,
+            none => none.insert(tor.start(self.stages.clone())?),
+        };
+        arti.set_discovery_key(server, self.discovery_key(server)?.as_ref())?;
+        Ok(Arc::new(arti.isolated()))
+    }
+
+    /// Returns the key for finding a restricted server. One that has moved keeps its clients: the key of its latest name
+    /// before counts, if there is none for this one.
+    fn discovery_key(&self, server: &ServerUrl) -> Result<Option<DiscoverySecret>, Failure> {
+        let book = Book::open(&book_path()?)?;
+        let mut names = vec![server.clone()];
+        names.extend(book.before(server));
+        for onion in names.iter().filter_map(ServerUrl::onion_name) {
+            if let Some(secret) = discovery_file::read(&discovery_file::path(&self.discovery, onion), onion)? {
                 return Ok(Some(secret));
             }
         }
         Ok(None)
+    }
+}
+
+impl BuiltIn {
+    fn start(&self, stages: watch::Sender<TorStage>) -> Result<Arti, Failure> {
+        match Arti::new(self.table.clone(), &self.state_dir) {
+            Ok(arti) => Ok(arti.with_stages(stages)),
+            // Without a file the table is empty, and right.
+            Err(error @ TorError::Table(_)) => {
+                Err(Failure::usage(format!("--tor-config {}: {error}", self.file.display())))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Isolate for Ways {
+    fn isolated(&self, to: &ServerUrl) -> Result<Arc<dyn Dial>, DialError> {
+        self.to(to).map_err(|failure| DialError::NoWay(failure.to_string()))
     }
 }
 

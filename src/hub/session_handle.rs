@@ -1,6 +1,8 @@
 //! One session's place in the hub. Dropping it ends the session there.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
 
 use super::{Hub, Signal, State, Wakes};
 use ephemeral_core::protocol::{Millis, WireTime};
@@ -43,7 +45,7 @@ pub struct Collected {
 }
 
 /// How often, at most, a message that has no room waits until more of what has expired is erased.
-const SWEEPS: usize = 20;
+const SWEEPS: usize = 100;
 
 impl SessionHandle {
     /// Returns the signal that wakes this session.
@@ -81,6 +83,7 @@ impl SessionHandle {
             if again > 0 && state.store.is_behind() && matches!(outcome, Err(SubmitError::Quota(_))) {
                 again -= 1;
                 known_key = true;
+                MutexGuard::unlock_fair(state);
                 continue;
             }
             let totals = &mut state.totals;
@@ -146,13 +149,20 @@ impl SessionHandle {
     /// # Errors
     /// [`AcknowledgeError`]: nothing was erased.
     pub fn acknowledge(&self, seq: u64, wakes: &mut Wakes) -> Result<(), AcknowledgeError> {
-        let mut state = self.current()?;
-        let state = &mut *state;
-        let now = self.hub.now();
-        self.hub.expire(state, now, wakes);
-        let result = state.store.acknowledge(now, self.account, seq, &mut state.ended);
-        state.tell_senders(wakes);
-        result.map_err(|NeverDelivered| AcknowledgeError::NeverDelivered)
+        loop {
+            let mut guard = self.current()?;
+            let state = &mut *guard;
+            let now = self.hub.now();
+            self.hub.expire(state, now, wakes);
+            let result = state.store.acknowledge(now, self.account, seq, &mut state.ended);
+            state.tell_senders(wakes);
+            let more = result.map_err(|NeverDelivered| AcknowledgeError::NeverDelivered)?;
+            if !more {
+                return Ok(());
+            }
+            // A window of long messages is much to overwrite: others come in between.
+            MutexGuard::unlock_fair(guard);
+        }
     }
 
     /// Takes what this session has to be sent: about `budget` bytes of it, one frame more than fits. `frame` writes each
@@ -230,8 +240,11 @@ impl Drop for SessionHandle {
     fn drop(&mut self) {
         let now = self.hub.now();
         if let Ok(mut state) = self.current() {
-            state.online.end(self.account);
+            let gone = state.online.end(self.account);
             state.store.detach(now, self.account);
+            // It may have thousands of receipts: they are freed while nobody waits.
+            drop(state);
+            drop(gone);
         }
     }
 }

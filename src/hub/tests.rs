@@ -94,7 +94,7 @@ impl Woken {
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.times.fetch_add(1, Ordering::Relaxed);
-        self.locked.fetch_add(usize::from(self.hub.state.try_lock().is_err()), Ordering::Relaxed);
+        self.locked.fetch_add(usize::from(self.hub.state.is_locked()), Ordering::Relaxed);
     }
 }
 
@@ -388,4 +388,73 @@ fn throw_away_keys_leave_sessions_to_those_whom_the_store_knows() {
     assert!(hub.knows(&person(101)) && !hub.knows(&person(7)));
     let _awaited = join(&hub, 101);
     let _again = join(&hub, 100);
+}
+
+/// A journal that is erased while somebody tries to come in.
+struct Watched {
+    hub: std::sync::Weak<Hub>,
+    seen: Arc<parking_lot::Mutex<Vec<&'static str>>>,
+}
+
+impl ephemeral_core::store::Journal for Watched {
+    fn accept(
+        &mut self,
+        _: u32,
+        _: &ephemeral_core::store::JournalEntry<'_>,
+    ) -> Result<(), ephemeral_core::store::NoRoom> {
+        self.seen.lock().push("accepted");
+        Ok(())
+    }
+    fn end(&mut self, _: u32) {}
+    fn forget(&mut self, _: u32) {}
+    fn promise(&mut self, _: u64) {}
+    fn erase(&mut self) {
+        let hub = self.hub.upgrade().unwrap();
+        assert!(!hub.state.is_locked(), "whoever wants the lock gets it");
+        assert_eq!(hub.join(person(3), true, 2).err(), Some(JoinError::Draining));
+        self.seen.lock().push("erased");
+    }
+    fn begin(&mut self, _: [u8; 16], _: &ephemeral_core::store::Seed) {
+        self.seen.lock().push("begun");
+    }
+    fn cost(&self) -> fn(usize) -> usize {
+        |_| 0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_everything_is_overwritten_nobody_waits_for_the_lock_and_nothing_is_accepted() {
+    let hub = hub();
+    let seen = Arc::default();
+    let journal = Watched { hub: Arc::downgrade(&hub), seen: Arc::clone(&seen) };
+    let seed = ephemeral_core::store::Seed { hash_key: [1, 2], first_seq: 1 };
+    hub.lock().store = Store::with_journal(hub.bounds(), seed, hub.now(), Box::new(journal));
+    let (alice, epoch) = (join(&hub, 1), hub.epoch());
+    send(&alice, "before", 2);
+    hub.wipe().unwrap();
+    assert_eq!(alice.is_over(), Err(SessionEnd::Draining));
+    assert_ne!(hub.epoch(), epoch);
+    send(&join(&hub, 3), "after", 2);
+    assert_eq!(*seen.lock(), ["accepted", "erased", "begun", "accepted"], "what comes after it is written down again");
+}
+
+#[test]
+fn the_table_of_sessions_has_memory_for_those_who_are_there_whatever_their_accounts_are() {
+    let (hub, mut table) = (hub(), OnlineTable::default());
+    let accounts: Vec<_> = (0..200).map(|number| hub.join(person(number), true, 2).unwrap().session_handle).collect();
+    let mut wakes = Wakes::default();
+    let mut begin = |table: &mut OnlineTable, account, session| {
+        table.begin(account, session, Arc::default(), &mut wakes);
+    };
+    for (session, account) in (0..).zip(&accounts) {
+        begin(&mut table, account.account, session);
+    }
+    begin(&mut table, accounts[7].account, 1000);
+    assert_eq!((table.len(), table.iter().count()), (200, 200));
+    assert_eq!(table.get(accounts[7].account).map(|online| online.session), Some(1000));
+    for account in &accounts[..199] {
+        assert!(table.end(account.account).is_some());
+        assert!(table.get(account.account).is_none() && table.end(account.account).is_none());
+    }
+    assert_eq!((table.len(), table.capacity()), (1, 16));
 }

@@ -5,6 +5,7 @@
 mod attacks_over_tor;
 mod client_over_tor;
 mod first_minute;
+mod hedging;
 mod keys_over_tor;
 mod limits_over_tor;
 mod network;

@@ -3,7 +3,11 @@
 //!
 //! | module | contents |
 //! | --- | --- |
-//! | [`identity`] | a key, its fingerprint, and the file that keeps it |
+//! | [`engine`] | a running profile: mailboxes, connections, events |
+//! | [`vault`] | the one encrypted file that keeps a profile |
+//! | [`secret_file`] | small secrets in files and pipes |
+//! | [`names`] | what contacts are called |
+//! | [`identity`] | a key and its fingerprint |
 //! | [`discovery_file`] | the key for finding a restricted server |
 //! | [`url`] | the server's address: `NAME.onion` or `http://HOST[:PORT]` |
 //! | [`dial`] | the ways to a server: TCP, a SOCKS proxy, Tor in this process |
@@ -11,6 +15,7 @@
 //! | [`session`] | outlives a connection: reconnects, sends again, drops duplicates, acknowledges |
 //! | [`outbox`], [`inbox`] | messages to send, and messages that came: pure |
 //! | [`moved`] | where servers have moved to: signed notices, checked and followed |
+//! | [`vault`] | the state of a profile on the disk, encrypted: written whole, or not at all |
 //! | [`text`] | makes texts of strangers fit for a terminal |
 //!
 //! It knows the protocol, and nothing of the server's side. An end of a connection, at whatever byte, is an interruption:
@@ -19,17 +24,21 @@
 pub mod connection;
 pub mod dial;
 pub mod discovery_file;
+pub mod engine;
 mod frames;
 pub mod identity;
 pub mod inbox;
-pub mod key_file;
 pub mod moved;
+pub mod names;
 pub mod outbox;
+pub mod secret_file;
 pub mod session;
 #[cfg(test)]
 mod testing;
 pub mod text;
 pub mod url;
+pub mod vault;
+mod wall_clock;
 
 pub use ephemeral_core::backoff;
 
@@ -39,3 +48,4 @@ pub use identity::Identity;
 pub use outbox::Outgoing;
 pub use session::{ClientEvent, Session};
 pub use url::ServerUrl;
+pub use vault::{Passphrase, Vault, VaultError};

@@ -100,6 +100,16 @@ impl Book {
         addresses.map_while(|address| address).collect()
     }
 
+    /// Returns the addresses from which notices lead to this one, the latest first.
+    #[must_use]
+    pub fn before(&self, url: &ServerUrl) -> Vec<ServerUrl> {
+        let named = |notice: &Notice| format!("http://{}:{}", notice.from(), url.port()).parse::<ServerUrl>().ok();
+        let leads = |old: &ServerUrl| self.way(old).iter().any(|new| new == url);
+        let mut before: Vec<ServerUrl> = self.notices.iter().filter_map(named).filter(leads).collect();
+        before.sort_by_key(|old| self.way(old).len());
+        before
+    }
+
     /// Follows these from now on, and writes the file. The first notice of an address counts: somebody who has found
     /// the old key later cannot lead anybody elsewhere.
     ///

@@ -32,7 +32,7 @@ pub struct Config {
     pub max_ttl_s: u64,
     /// Messages a minute a fingerprint.
     pub messages_per_minute: u32,
-    /// Messages at once, before the rate counts.
+    /// Messages at once, before the rate counts: a text to a group of 50 is 49 of them.
     pub message_burst: u32,
     /// Unacknowledged messages out, at most.
     pub window: u32,
@@ -46,7 +46,7 @@ impl Default for Config {
             default_ttl_s: 86400,
             max_ttl_s: 604_800,
             messages_per_minute: 100,
-            message_burst: 10,
+            message_burst: 64,
             window: 32,
         }
     }

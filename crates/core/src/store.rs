@@ -60,7 +60,7 @@ impl Default for Config {
         let total_bytes = 256 << 20;
         Self {
             mailbox_messages: 1000,
-            mailbox_bytes: 8 << 20,
+            mailbox_bytes: 16 << 20,
             sender_bytes: 16 << 20,
             total_bytes,
             kept_for_online: 0,

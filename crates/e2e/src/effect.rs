@@ -60,6 +60,8 @@ pub struct MailboxAccess {
     pub authority: Authority,
     /// Milliseconds to wait before the first connection.
     pub after_ms: u64,
+    /// When something last came or went, in milliseconds that count up while the profile exists.
+    pub active_at: u64,
     /// Whether it is the door of an invite: it only fetches, and is polled.
     pub door: bool,
 }

@@ -174,8 +174,9 @@ impl Link {
         }
     }
 
-    /// Takes note that a server dropped a frame for its age.
+    /// Takes note that a server refused a frame, or dropped it for its age.
     pub(crate) fn lost(&mut self, frame: FrameId, profile: &mut Profile) {
+        self.frames.retain(|known| known.id != frame);
         for delivery in self.deliveries() {
             delivery.lost(frame, profile.clock.elapsed, &mut profile.jitter);
         }
@@ -199,6 +200,12 @@ impl Link {
         }
     }
 
+    /// Tells whether an acknowledgement or a control message is due, or a frame on its way.
+    pub(crate) fn owes(&self) -> bool {
+        let control = self.control_at.is_some() || self.root_receipt_at.is_some() || self.received.ack_at.is_some();
+        (control && self.first.is_none()) || !self.frames.is_empty()
+    }
+
     /// Returns the frames that no server accepted yet.
     pub(crate) fn frames(&self) -> &[Frame] {
         &self.frames
@@ -206,6 +213,10 @@ impl Link {
 
     fn push_frame(&mut self, frame: Frame, prompt: bool, profile: &mut Profile) {
         let after_ms = if prompt { 0 } else { profile.jitter.uniform(0, SPREAD) };
+        let elapsed = profile.clock.elapsed;
+        if let Some(own) = profile.mailbox_mut(&self.mailbox).filter(|_| prompt) {
+            own.active_at = elapsed;
+        }
         profile.effects.push(Effect::Send { frame: frame.clone(), after_ms });
         self.frames.push(frame);
         if self.frames.len() > MAX_FRAMES {

@@ -40,6 +40,9 @@ pub(crate) struct Mailbox {
     pub(crate) made: u64,
     /// When it connects for the first time, by `elapsed`.
     pub(crate) connect_at: u64,
+    /// When something last came or went, by `elapsed`.
+    #[serde(default)]
+    pub(crate) active_at: u64,
     /// When it is given up, by `age`.
     pub(crate) retire_at: Option<u64>,
     digests: VecDeque<(Digest, u64)>,
@@ -58,6 +61,7 @@ impl Mailbox {
             owner,
             made: clock.age,
             connect_at: clock.elapsed + wait,
+            active_at: clock.elapsed,
             retire_at: None,
             digests: VecDeque::new(),
             retired_hints: VecDeque::new(),
@@ -70,6 +74,7 @@ impl Mailbox {
             seed: self.seed.clone(),
             authority: self.authority.clone(),
             after_ms: self.connect_at.saturating_sub(clock.elapsed),
+            active_at: self.active_at,
             door: matches!(self.owner, Owner::Door(_)),
         }
     }
@@ -80,6 +85,7 @@ impl Mailbox {
 
     /// Remembers an envelope that opened. Others are not remembered: a flood of them would push these out.
     pub(crate) fn remember(&mut self, digest: Digest, clock: &Clock) {
+        self.active_at = clock.elapsed;
         self.digests.push_back((digest, clock.settled_age()));
         if self.digests.len() > MAX_DIGESTS {
             self.digests.pop_front();

@@ -27,6 +27,9 @@ pub(crate) fn identifier() -> u64 {
     u64::from_be_bytes(bytes()).max(1)
 }
 
+/// How many times shorter waits are in haste.
+const HASTE: u64 = 60;
+
 /// Chooses the moments at which the core acts on its own.
 ///
 /// The stream is SHA-256 in counter mode over a secret seed. Moments need not be unpredictable forever, but whoever sees
@@ -35,11 +38,14 @@ pub(crate) fn identifier() -> u64 {
 pub(crate) struct Jitter {
     seed: Secret,
     count: u64,
+    /// Whether waits are a sixtieth of what they are for those who hide when they do something.
+    #[serde(skip)]
+    pub(crate) hasty: bool,
 }
 
 impl Jitter {
     pub(crate) fn new(seed: Secret) -> Self {
-        Self { seed, count: 0 }
+        Self { seed, count: 0, hasty: false }
     }
 
     fn next(&mut self) -> u64 {
@@ -56,7 +62,8 @@ impl Jitter {
     /// Returns a moment from `low` to `high` milliseconds, both included, all equally likely.
     pub(crate) fn uniform(&mut self, low: u64, high: u64) -> u64 {
         // The modulo's bias is below 2^-28 for spans of less than a year.
-        low + self.next() % (high.saturating_sub(low) + 1)
+        let moment = low + self.next() % (high.saturating_sub(low) + 1);
+        if self.hasty { moment / HASTE } else { moment }
     }
 
     /// Returns a wait in milliseconds, exponentially distributed, cut off at `most`.
@@ -64,6 +71,7 @@ impl Jitter {
         // 53 bits are what a double holds exactly; the shift by half a step keeps the logarithm finite.
         let unit = ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
         let wait = -unit.ln() * mean as f64;
-        (wait as u64).min(most)
+        let wait = (wait as u64).min(most);
+        if self.hasty { wait / HASTE } else { wait }
     }
 }

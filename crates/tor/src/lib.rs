@@ -168,13 +168,27 @@ pub async fn bootstrap(table: toml::Table, state_dir: &Path) -> Result<Arc<Clien
 /// Creates the directories, 0700, and refuses them if others could change what is in them.
 pub fn make_directories(config: &TorClientConfig, state_dir: &Path) -> Result<(), TorError> {
     for name in ["state", "cache"] {
-        config.fs_mistrust().make_directory(directory(state_dir, name)?).map_err(|error| {
-            refused_path(&error)
-                .or_else(|| system_error(&error, state_dir).map(TorError::File))
-                .unwrap_or_else(|| TorError::Path { path: state_dir.to_path_buf(), why: causes(&error) })
-        })?;
+        make_private_directory(config.fs_mistrust(), &directory(state_dir, name)?, state_dir)?;
     }
     Ok(())
+}
+
+/// Creates a directory that is to be its owner's alone, 0700, and those above it where they are missing. One that is there
+/// is refused if others could look into it, or change what is in it or in one above it.
+///
+/// # Errors
+/// [`TorError::Unsafe`] with the command that mends it; [`TorError::File`]; [`TorError::Path`].
+pub fn private_directory(path: &Path) -> Result<(), TorError> {
+    make_private_directory(&fs_mistrust::Mistrust::new(), path, path)
+}
+
+/// `named`: the path that an error is about, if it does not know better.
+fn make_private_directory(mistrust: &fs_mistrust::Mistrust, path: &Path, named: &Path) -> Result<(), TorError> {
+    mistrust.make_directory(path).map_err(|error| {
+        refused_path(&error)
+            .or_else(|| system_error(&error, named).map(TorError::File))
+            .unwrap_or_else(|| TorError::Path { path: named.to_path_buf(), why: causes(&error) })
+    })
 }
 
 /// Whether a Tor client runs on this state, of this process or another. Arti itself would go on without the lock, until

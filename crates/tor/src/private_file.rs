@@ -33,9 +33,36 @@ pub fn read(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     read_open(file, path, most)
 }
 
+/// Returns all of a file that has at most `most` bytes, and that is its owner's alone: a link is not followed, and one that
+/// others may read or write is refused.
+///
+/// # Errors
+/// As [`read`]; of the kind [`ErrorKind::InvalidInput`] if it is no file, or others may read or write it.
+pub fn read_own(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let failed = FileError::of("read", path);
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Without waiting: a pipe that somebody has put there would never be opened.
+    #[cfg(unix)]
+    custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK);
+    let file = options.open(path).map_err(&failed)?;
+    // Of the open file, not of the path: what is checked is what is read.
+    let metadata = file.metadata().map_err(&failed)?;
+    let refused = |why: String| failed(io::Error::new(ErrorKind::InvalidInput, why));
+    if !metadata.is_file() {
+        return Err(refused("it is no file".to_owned()));
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+        return Err(refused(format!("others have access to it: chmod 600 {}", path.display())));
+    }
+    read_open(file, path, most)
+}
+
 fn read_open(file: File, path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    // With the capacity from the start, no reallocation leaves a copy behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(most.saturating_add(2)));
+    let length = file.metadata().ok().filter(fs::Metadata::is_file).and_then(|file| usize::try_from(file.len()).ok());
+    // With the capacity from the start, no reallocation leaves a copy behind. A pipe does not say how much will come.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length.unwrap_or(most).min(most).saturating_add(2)));
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(FileError::of("read", path))?;
     if bytes.len() > most {
         let too_large = io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {most} bytes"));
@@ -221,15 +248,24 @@ impl Doomed {
             Err(error) => return Err(FileError::of("erase", path)(error)),
         }
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::custom_flags(
-            &mut options,
-            rustix::fs::OFlags::NOFOLLOW.bits().cast_signed(),
-        );
+        custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW);
         match options.open(path) {
             Ok(file) => Ok(Some(Self { file, path: path.to_owned() })),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(FileError::of("erase", path)(error)),
         }
+    }
+
+    /// Dooms a file that is open for writing, and which had that name.
+    #[must_use]
+    pub fn opened(file: File, path: &Path) -> Self {
+        Self { file, path: path.to_owned() }
+    }
+
+    /// Returns the file, open for writing.
+    #[must_use]
+    pub fn into_file(self) -> File {
+        self.file
     }
 
     /// Overwrites the bytes with zeros, and waits until they are on the disk.
@@ -254,14 +290,41 @@ fn overwrite(file: &mut File) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Writes a new file, 0600, to the disk. If it could not be written to the end, it is removed.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+/// Makes an empty file, 0600, that was not there.
+///
+/// # Errors
+/// [`FileError`], of the kind [`ErrorKind::AlreadyExists`] if there is one, also if it is a link to nowhere.
+pub fn open_new(path: &Path) -> Result<File, FileError> {
     let mut options = OpenOptions::new();
     // `create_new` is O_EXCL: also a link to nowhere is refused.
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(FileError::of("create", path))?;
+    options.open(path).map_err(FileError::of("create", path))
+}
+
+/// Opens a file for reading and writing, or makes an empty one, 0600. A link is not followed.
+///
+/// # Errors
+/// [`FileError`].
+pub fn open_or_create(path: &Path) -> Result<File, FileError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    #[cfg(unix)]
+    custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK);
+    options.open(path).map_err(FileError::of("open", path))
+}
+
+#[cfg(unix)]
+fn custom_flags(options: &mut OpenOptions, flags: rustix::fs::OFlags) {
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
+}
+
+/// Writes a new file, 0600, to the disk. If it could not be written to the end, it is removed.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut file = open_new(path)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
         let _ = fs::remove_file(path);
         FileError::of("write", path)(error)

@@ -155,6 +155,13 @@ impl Manager {
         Self { path, socket, kept: None }
     }
 
+    /// Makes its socket take no more until it reads again.
+    pub fn fill(&self) {
+        let teller = UnixDatagram::unbound().unwrap();
+        teller.set_nonblocking(true).unwrap();
+        while teller.send_to(b"STATUS=.\n", &self.path).is_ok() {}
+    }
+
     /// Reads all that has been sent until now.
     pub fn listen(&mut self) -> String {
         self.hear(RecvFlags::DONTWAIT, |_| false)

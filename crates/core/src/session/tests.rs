@@ -146,8 +146,8 @@ fn the_limits_are_those_of_this_session() {
     assert_eq!(
         serde_json::to_value(limits).unwrap(),
         json!({
-            "content_bytes": 65536, "ttl_s": 86400, "max_ttl_s": 604_800, "messages_per_minute": 100, "burst": 10,
-            "window": 5, "mailbox_messages": 1000, "mailbox_bytes": 8_388_608
+            "content_bytes": 65536, "ttl_s": 86400, "max_ttl_s": 604_800, "messages_per_minute": 100, "burst": 64,
+            "window": 5, "mailbox_messages": 1000, "mailbox_bytes": 16_777_216
         })
     );
 }

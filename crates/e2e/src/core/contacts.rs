@@ -19,23 +19,6 @@ use crate::safety::SafetyNumber;
 /// The most contacts of a profile.
 pub const MAX_CONTACTS: usize = 1_024;
 
-/// Holds what a user may want to see of a contact.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContactView {
-    /// The contact.
-    pub link: LinkId,
-    /// The name that one gave it.
-    pub name: String,
-    /// Whether it answered.
-    pub answered: bool,
-    /// Whether its safety number was compared.
-    pub verified: bool,
-    /// Whether somebody else used its invite.
-    pub contested: bool,
-    /// Whether it left, or was left.
-    pub left: bool,
-}
-
 /// Says what became of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -139,18 +122,13 @@ impl Core {
         Ok(Sent { mid, waits: link.first.is_some() })
     }
 
-    /// Returns all contacts.
-    pub fn contacts(&self) -> Vec<ContactView> {
-        let contacts = self.state.links.iter().filter(|link| link.kind == Kind::Contact);
-        let view = |link: &Link| ContactView {
-            link: link.id,
-            name: link.name.clone(),
-            answered: link.first.is_none(),
-            verified: link.verified,
-            contested: link.contested,
-            left: link.left.is_some(),
-        };
-        contacts.map(view).collect()
+    /// Gives a contact another name, at most 64 bytes.
+    pub fn rename(&mut self, id: LinkId, name: &str) -> Result<(), CoreError> {
+        if name.len() > MAX_NAME {
+            return Err(CoreError::TooLong);
+        }
+        name.clone_into(&mut self.contact(id)?.name);
+        Ok(())
     }
 
     /// Returns the safety number of a contact, once its Ed25519 key is known.

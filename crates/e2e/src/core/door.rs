@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use vodozemac::olm::OlmMessage;
 use zeroize::Zeroizing;
 
-use super::{Core, CoreError};
+use super::{Core, CoreError, InviteView, RequestView};
 use crate::bytes::{Key, Secret, text};
 use crate::card::{Card, CardKeys};
 use crate::clock::{DAY, MINUTE};
@@ -82,6 +82,23 @@ pub(crate) struct Door {
     requests: Vec<Request>,
     /// When requests came within the last hour, by `elapsed`.
     recent: Vec<u64>,
+}
+
+impl Door {
+    pub(super) fn view(&self) -> InviteView {
+        let request = |request: &Request| RequestView {
+            identity: request.peer,
+            profile: Payload::from_bytes(&request.payload).map(|payload| payload.profile).unwrap_or_default(),
+        };
+        InviteView {
+            invite: self.id,
+            name: self.name.clone(),
+            reusable: !self.one_time,
+            not_after: self.not_after,
+            used_by: self.used_by.map(|(link, _)| link),
+            requests: self.requests.iter().map(request).collect(),
+        }
+    }
 }
 
 pub(super) fn prune(doors: &mut Vec<Door>, profile: &mut Profile) {

@@ -45,6 +45,16 @@ impl Delivery {
         self.sent.is_some()
     }
 
+    /// Tells whether a server has it, as far as is known.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.epoch.is_some()
+    }
+
+    /// Tells whether a frame is the last that it was sent in.
+    pub(crate) fn is_of(&self, frame: FrameId) -> bool {
+        self.frame == Some(frame)
+    }
+
     pub(crate) fn sends(&self) -> u32 {
         self.sends
     }

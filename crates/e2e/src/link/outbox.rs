@@ -92,6 +92,10 @@ impl Outbox {
         self.items.iter().find(|item| item.mid == mid)
     }
 
+    pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter()
+    }
+
     pub(crate) fn oldest(&self) -> Option<&Item> {
         self.items.front()
     }

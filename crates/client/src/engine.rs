@@ -1,0 +1,228 @@
+//! The engine of a client: a profile, its mailboxes, and what comes of them.
+//!
+//! Whoever runs it asks for [`Engine::next`] again and again, shows what it returns, and calls [`Engine::act`] with what the
+//! person wants. Nothing is shown, sent or acknowledged before the state that knows of it is durable. Everything happens
+//! inside `next`, but for the connections: each is a task that the engine owns.
+//!
+//! | file | contents |
+//! | --- | --- |
+//! | `profile` | the state and its vault |
+//! | `mailboxes` | which mailbox is fetched from, and when |
+//! | `lane` | one pseudonym at one server |
+//! | `dispatch` | what goes between the engine and a lane |
+//! | `lanes` | the tasks, and what they report |
+//! | `agenda` | what is to be done later |
+//! | `route` | the ways to servers |
+//! | `effects`, `reports` | what the engine does with what the core wants, and with what lanes report |
+//! | `event` | what it tells whoever runs it |
+
+mod agenda;
+mod dispatch;
+mod effects;
+mod event;
+mod lane;
+mod lanes;
+mod mailboxes;
+mod profile;
+mod reports;
+mod route;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use ephemeral_e2e::bytes::Key;
+use ephemeral_e2e::core::{Core, CoreError};
+use tokio::time::{Instant, sleep_until};
+
+pub use event::{EngineError, EngineEvent};
+pub use mailboxes::{Fetching, Visits};
+pub use profile::{Profile, WallClock};
+pub use route::Isolate;
+
+use agenda::Agenda;
+use lanes::Lanes;
+use mailboxes::Mailboxes;
+
+use crate::moved::Book;
+
+/// How many reports are worked on before their outcome is written.
+const BATCH: usize = 32;
+/// A clock that went on by so much more than this process noticed stands for a machine that slept.
+const SLEPT_MS: u64 = 60_000;
+
+/// A running profile.
+pub struct Engine {
+    profile: Profile,
+    route: Box<dyn Isolate>,
+    moves: Book,
+    fetching: Fetching,
+    mailboxes: Mailboxes,
+    lanes: Lanes,
+    agenda: Agenda,
+    news: VecDeque<EngineEvent>,
+    /// Whether the state changed since it was written.
+    dirty: bool,
+    tick_at: Instant,
+    /// The machine's clock and this process's, when they were looked at last.
+    clocks: (u64, Instant),
+    lost_at: Option<(Key, Instant)>,
+    elsewhere: bool,
+    all_fetched: bool,
+    /// Whether [`EngineEvent::Settled`] holds and was returned.
+    settled: bool,
+}
+
+impl Engine {
+    /// Runs a profile. Nothing is dialled before [`next`](Self::next).
+    ///
+    /// # Errors
+    /// [`EngineError::Vault`].
+    pub fn new(
+        mut profile: Profile,
+        route: Box<dyn Isolate>,
+        moves: Book,
+        fetching: Fetching,
+    ) -> Result<Self, EngineError> {
+        let hasty = fetching.spread < Fetching::PATIENT.spread;
+        if hasty {
+            profile.core_mut().hurry();
+        }
+        let now = Instant::now();
+        Ok(Self {
+            route,
+            moves,
+            fetching,
+            mailboxes: Mailboxes::new(fetching),
+            lanes: Lanes::default(),
+            agenda: Agenda::default(),
+            news: VecDeque::new(),
+            dirty: true,
+            tick_at: now,
+            clocks: (profile.wall_ms(), now),
+            profile,
+            lost_at: None,
+            elsewhere: false,
+            all_fetched: false,
+            settled: false,
+        })
+    }
+
+    /// Shows the state.
+    #[must_use]
+    pub fn core(&self) -> &Core {
+        self.profile.core()
+    }
+
+    /// Changes the state. What comes of it is written and carried out by [`next`](Self::next).
+    ///
+    /// # Errors
+    /// What `action` says.
+    pub fn act<T>(&mut self, action: impl FnOnce(&mut Core, u64) -> Result<T, CoreError>) -> Result<T, EngineError> {
+        let wall = self.profile.wall_ms();
+        let result = action(self.profile.core_mut(), wall)?;
+        self.dirty = true;
+        self.tick_at = Instant::now();
+        Ok(result)
+    }
+
+    /// Takes note that an event was shown.
+    pub fn shown(&mut self, id: u64) {
+        self.profile.core_mut().shown(id);
+        self.dirty = true;
+    }
+
+    /// Returns whether nothing waits to be sent, acknowledged or written.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        !self.dirty && self.agenda.is_empty() && !self.lanes.has_visits() && !self.core().owes()
+    }
+
+    /// Writes what was changed, and carries out nothing more.
+    ///
+    /// # Errors
+    /// [`EngineError::Vault`].
+    pub fn finish(mut self) -> Result<Profile, EngineError> {
+        if self.dirty {
+            // What it wants is wanted again by the next process.
+            drop(self.profile.commit()?);
+        }
+        Ok(self.profile)
+    }
+
+    /// Returns what happens next. Cancelling it loses nothing.
+    ///
+    /// # Errors
+    /// [`EngineError`], after which nothing may go on.
+    pub async fn next(&mut self) -> Result<EngineEvent, EngineError> {
+        loop {
+            self.settle()?;
+            if let Some(news) = self.news.pop_front() {
+                return Ok(news);
+            }
+            if self.is_settled() != self.settled {
+                self.settled = !self.settled;
+                if self.settled {
+                    return Ok(EngineEvent::Settled);
+                }
+            }
+            let wake_at = self.wake_at();
+            tokio::select! {
+                report = self.lanes.report() => {
+                    let (id, report) = report?;
+                    self.handle(&id, report)?;
+                    for _ in 1..BATCH {
+                        let Some((id, report)) = self.lanes.report_now() else { break };
+                        self.handle(&id, report)?;
+                    }
+                }
+                () = sleep_until(wake_at) => {}
+            }
+        }
+    }
+
+    fn wake_at(&self) -> Instant {
+        let times = [self.agenda.wake_at(), self.mailboxes.wake_at(Instant::now())];
+        times.into_iter().flatten().fold(self.tick_at, Instant::min)
+    }
+
+    /// Does what is due, writes the state, and carries out what follows from it.
+    fn settle(&mut self) -> Result<(), EngineError> {
+        let now = Instant::now();
+        if now >= self.tick_at {
+            self.notice_sleep(now);
+            let wall = self.profile.wall_ms();
+            self.profile.core_mut().tick(wall)?;
+            self.dirty = true;
+            self.tick_at = now + Duration::from_millis(self.core().next_due());
+        }
+        if self.dirty {
+            let effects = self.profile.commit()?;
+            self.dirty = false;
+            for effect in effects {
+                self.carry_out(effect, now);
+            }
+        }
+        while let Some(due) = self.agenda.take(now) {
+            self.do_now(due, now)?;
+        }
+        for step in self.mailboxes.steps(now) {
+            self.step(step, now)?;
+        }
+        if !self.all_fetched && self.mailboxes.all_visited() {
+            self.all_fetched = true;
+            self.news.push_back(EngineEvent::AllFetched);
+        }
+        Ok(())
+    }
+
+    /// After a machine slept, all its connections end at one moment: they must not come back at one.
+    fn notice_sleep(&mut self, now: Instant) {
+        let wall = self.profile.wall_ms();
+        let (wall_before, before) = self.clocks;
+        let noticed = u64::try_from(now.duration_since(before).as_millis()).unwrap_or(u64::MAX);
+        if wall.saturating_sub(wall_before) > noticed.saturating_add(SLEPT_MS) {
+            self.outage(now);
+        }
+        self.clocks = (wall, now);
+    }
+}

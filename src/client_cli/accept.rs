@@ -1,0 +1,94 @@
+//! `ephemeral accept`: takes somebody else's invite, and sends the first message.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use tokio::time::{Instant, sleep_until};
+
+use super::exit::{Exit, Failure};
+use super::output::{name_of, print, print_json};
+use super::running::{RunArgs, Running};
+use super::stop;
+use ephemeral_client::engine::{EngineEvent, Fetching};
+use ephemeral_e2e::core::Accept;
+use ephemeral_e2e::effect::LinkId;
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ephemeral accept ephemeral:AQMB… --as bob --text 'It is me'
+  ephemeral accept - --as bob < invite.txt
+
+The first message may go although the other side is away; it waits at the server. More can be
+written when the other side has answered: `ephemeral recv` fetches the answer. An invite from
+somebody with another server is taken only with --foreign: its operator sees when you send.")]
+pub(super) struct AcceptArgs {
+    /// The invite: ephemeral:…, or - to read it from standard input.
+    #[arg(value_name = "INVITE")]
+    invite: String,
+    /// What you call the contact; otherwise as it calls itself.
+    #[arg(long = "as", value_name = "NAME", default_value = "")]
+    name: String,
+    /// A text that goes with the first message.
+    #[arg(long)]
+    text: Option<String>,
+    /// Use the server of the invite, if it is not your own.
+    #[arg(long)]
+    foreign: bool,
+    /// Give up waiting for the server after this many seconds. What was not sent is sent by `ephemeral recv`.
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    timeout: u32,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+pub(super) async fn run(args: AcceptArgs) -> Result<(), Failure> {
+    let invite = match args.invite.as_str() {
+        "-" => std::io::read_to_string(std::io::stdin().lock())
+            .map_err(|error| Failure::local(format!("cannot read standard input: {error}")))?,
+        given => given.to_owned(),
+    };
+    let mut running = args.run.start(Fetching::NONE)?;
+    let accept = Accept { name: args.name.clone(), text: args.text.clone(), foreign: args.foreign };
+    let link = running.engine.act(|core, now| core.accept(&invite, accept, now))?;
+    let outcome = deliver(&mut running, link, args.timeout).await;
+    let name = name_of(running.engine.core(), link);
+    running.finish()?;
+    outcome?;
+    if args.json {
+        print_json(&json!({"contact": name, "standing": "at_server"}))
+    } else {
+        print(&format!("{name} will find your first message; `ephemeral recv` fetches the answer\n"))
+    }
+}
+
+/// Waits until the server has the first message.
+async fn deliver(running: &mut Running, contact: LinkId, timeout: u32) -> Result<(), Failure> {
+    let deadline = Instant::now() + Duration::from_secs(timeout.into());
+    let stopped = stop::requested();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            news = running.next() => {
+                match news? {
+                    EngineEvent::AtServer { link, .. } if link == contact => return Ok(()),
+                    EngineEvent::Unusable { why, .. } => return Err(Failure::new(Exit::Unusable, why)),
+                    _ => {}
+                }
+            }
+            () = sleep_until(deadline) => {
+                let why = running.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+                let what = format!("the contact is there, but its server did not take the first message within {timeout} s{why}");
+                return Err(Failure::new(Exit::Unreachable, what));
+            }
+            result = &mut stopped => {
+                result?;
+                return Err(Failure::local("interrupted: the first message is sent the next time"));
+            }
+        }
+    }
+}
