@@ -16,6 +16,7 @@ mod passphrase;
 mod profile;
 mod recv;
 mod route;
+mod run;
 mod running;
 mod send;
 mod stop;
@@ -58,6 +59,8 @@ enum Command {
     Send(Box<send::SendArgs>),
     /// Print what comes.
     Recv(Box<recv::RecvArgs>),
+    /// Serve a program by lines of JSON.
+    Run(Box<run::ServeArgs>),
     /// Show what is still on its way.
     Outbox(outbox::OutboxArgs),
     /// Change the passphrase.
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => contacts::verify(&args),
         Command::Send(args) => on_runtime(send::run(*args)),
         Command::Recv(args) => on_runtime(recv::run(*args)),
+        Command::Run(args) => on_runtime(run::run(*args)),
         Command::Outbox(args) => outbox::run(&args),
         Command::Passphrase(args) => keep::change_passphrase(&args),
         Command::Backup(args) => keep::back_up(&args),

@@ -198,7 +198,7 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
 }
 
 /// Returns the eighteen words of a safety number.
-fn words(number: &SafetyNumber) -> Vec<&'static str> {
+pub(super) fn words(number: &SafetyNumber) -> Vec<&'static str> {
     let list = Language::English.word_list();
     number.words().iter().map(|index| list.get(usize::from(*index)).copied().unwrap_or_default()).collect()
 }

@@ -49,6 +49,7 @@ fn every_command_has_an_example_in_its_help_and_the_exit_codes_are_listed() {
         "verify",
         "send",
         "recv",
+        "run",
         "outbox",
         "passphrase",
         "backup",

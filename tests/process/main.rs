@@ -11,6 +11,7 @@ mod client_carries_on;
 mod client_cli;
 mod client_contacts;
 mod client_profile;
+mod client_run;
 mod configuration;
 mod doctor;
 mod emergency;
