@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use super::exit::{Failure, say};
 use super::profile::ProfileArgs;
 use super::route::{RouteArgs, book_path};
-use ephemeral_client::TorStage;
 use ephemeral_client::engine::{Engine, EngineError, EngineEvent, Fetching, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::text::printable;
+use ephemeral_client::{ServerUrl, TorStage};
 
 /// Without a connection for so long, the person is asked to look.
 const NO_ANSWER_AFTER: Duration = Duration::from_secs(8);
@@ -51,6 +51,11 @@ impl RunArgs {
         let onion = profile.core().authority().onion_parts().is_some();
         let fetching = if onion { fetching } else { fetching.with_live(LIVE_ON_LOOPBACK) };
         let moves = Book::open(&book_path()?)?;
+        let server = format!("http://{}", profile.core().authority().as_str());
+        let moved = server.parse().ok().and_then(|server: ServerUrl| moves.follow(&server));
+        if let Some(moved) = moved {
+            self.route.note(&format!("{server} has moved to {moved}"));
+        }
         let engine = Engine::new(profile, Box::new(ways), moves, fetching)?;
         Ok(Running::new(engine, self.route.quiet, stages))
     }

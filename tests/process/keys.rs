@@ -8,6 +8,8 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use ephemeral_test_support::client::Client;
+
 use crate::{CLIENT, SERVER};
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -232,10 +234,11 @@ fn after_a_rotation_clients_who_are_shown_the_notice_find_the_new_address() {
     assert!(followed.status.success(), "{followed:?}");
     assert!(text(&followed.stdout).starts_with(&format!("{old} is at {new} since 20")), "{followed:?}");
     // Where it dials is seen at a proxy that refuses.
-    assert!(place.client(&["identity", "new"]).status.success());
+    let alice = Client::new(CLIENT, place.0.path(), "alice", &old);
+    alice.ok(&["invite"]);
     let server = format!("http://{old}");
-    let line = ["recv", "--once", "--timeout", "1", "--socks", "127.0.0.1:1", "--server", &server];
-    let tried = place.client(&line);
+    let line = ["recv", "--once", "--timeout", "1", "--socks", "127.0.0.1:1"];
+    let tried = alice.run(&line);
     let said = text(&tried.stderr);
     assert!(said.contains(&format!("{server} has moved to http://{new}")), "{said}");
 
@@ -244,7 +247,7 @@ fn after_a_rotation_clients_who_are_shown_the_notice_find_the_new_address() {
     assert!(found_below(&place.path("one"), b"PRIVATE KEY").len() == 1, "the key is forgotten");
     assert!(!place.path(&format!("one/retired/{new}")).exists());
     assert!(place.client(&["moved", "one/moved.json"]).status.success());
-    let said = place.client(&line);
+    let said = alice.run(&line);
     assert!(text(&said.stderr).contains(&format!("has moved to http://{newest}")), "{said:?}");
 }
 
