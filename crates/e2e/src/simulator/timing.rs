@@ -46,7 +46,7 @@ struct Seen {
     answered: Vec<Vec<f64>>,
 }
 
-fn meet(people: &mut [Person], servers: &mut Vec<Server>, dice: &mut Dice) -> u64 {
+fn meet(people: &mut [Person], servers: &mut [Server], dice: &mut Dice) -> u64 {
     let mut now = START;
     for who in 1..people.len() {
         let options = InviteOptions { name: format!("{who}"), ..InviteOptions::default() };
