@@ -10,7 +10,7 @@ use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::bytes::Key;
 use ephemeral_e2e::card::CardKeys;
 use ephemeral_e2e::core::{Accept, Core, Incoming, InviteOptions};
-use ephemeral_e2e::effect::{Effect, Event, Frame, LinkId};
+use ephemeral_e2e::effect::{Effect, Event, Frame};
 use ephemeral_e2e::envelope::{Address, open, seal};
 
 /// 2026-01-01.
@@ -58,7 +58,7 @@ fn commit(core: &mut Core) -> (Vec<Effect>, usize) {
 
 fn frames(core: &mut Core) -> Vec<Frame> {
     let effects = commit(core).0.into_iter();
-    let frames: Vec<Frame> = effects
+    effects
         .filter_map(|effect| match effect {
             Effect::Send { frame, .. } => Some(frame),
             Effect::Show { id, .. } => {
@@ -67,8 +67,7 @@ fn frames(core: &mut Core) -> Vec<Frame> {
             }
             _ => None,
         })
-        .collect();
-    frames
+        .collect()
 }
 
 fn deliver(from: &mut Core, to: &mut Core, now: u64) {
@@ -82,7 +81,7 @@ fn deliver(from: &mut Core, to: &mut Core, now: u64) {
 
 /// Lets two meet by a new invite, and returns what that took both together.
 fn meet(alice: &mut Core, bob: &mut Core, now: u64, took: &mut Vec<Duration>) {
-    let text = timed(took, || {
+    timed(took, || {
         alice.invite(InviteOptions { name: "bob".to_owned(), ..InviteOptions::default() }, now).unwrap();
         let effects = commit(alice).0;
         let invite = effects.into_iter().find_map(|effect| match effect {
@@ -92,12 +91,12 @@ fn meet(alice: &mut Core, bob: &mut Core, now: u64, took: &mut Vec<Duration>) {
         let text = invite.unwrap();
         bob.accept(&text, Accept { name: "alice".to_owned(), ..Accept::default() }, now).unwrap();
         deliver(bob, alice, now);
-        text
     });
-    drop(text);
 }
 
-fn talk(from: &mut Core, to: &mut Core, link: LinkId, now: u64) {
+/// Sends a text to a contact, by its place among all.
+fn talk(from: &mut Core, to: &mut Core, contact: usize, now: u64) {
+    let link = from.contacts()[contact].link;
     from.send(link, "a text as people write it".to_owned(), 0, now).unwrap();
     deliver(from, to, now);
     frames(to);
@@ -127,10 +126,15 @@ fn with_contacts(count: usize) -> (Core, usize) {
             now += 11 * MINUTE;
             deliver(&mut alice, &mut bob, now);
             deliver(&mut bob, &mut alice, now);
+<<<<<<< HEAD
             let of_bob = bob.contacts()[0].link;
             talk(&mut bob, &mut alice, of_bob, now);
             let of_alice = alice.contacts()[at].link;
             talk(&mut alice, &mut bob, of_alice, now);
+=======
+            talk(&mut bob, &mut alice, 0, now);
+            talk(&mut alice, &mut bob, at, now);
+>>>>>>> proofs
         }
         // The doors of invites that were used are given up later; there are sixteen at a time.
         for invite in alice.invites() {

@@ -330,6 +330,7 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "a long run by hand is read")]
 fn nothing_is_lost_shown_twice_or_encrypted_with_one_key_and_rollbacks_heal() {
     let runs = number("E2E_RUNS", RUNS);
     let first = number("E2E_SEED", 0);
