@@ -126,15 +126,8 @@ fn with_contacts(count: usize) -> (Core, usize) {
             now += 11 * MINUTE;
             deliver(&mut alice, &mut bob, now);
             deliver(&mut bob, &mut alice, now);
-<<<<<<< HEAD
-            let of_bob = bob.contacts()[0].link;
-            talk(&mut bob, &mut alice, of_bob, now);
-            let of_alice = alice.contacts()[at].link;
-            talk(&mut alice, &mut bob, of_alice, now);
-=======
             talk(&mut bob, &mut alice, 0, now);
             talk(&mut alice, &mut bob, at, now);
->>>>>>> proofs
         }
         // The doors of invites that were used are given up later; there are sixteen at a time.
         for invite in alice.invites() {
