@@ -10,7 +10,7 @@ use super::exit::Failure;
 use ephemeral_client::names;
 use ephemeral_client::text::{printable, printable_json};
 use ephemeral_e2e::bytes::Key;
-use ephemeral_e2e::core::Core;
+use ephemeral_e2e::core::{Core, MemberView};
 use ephemeral_e2e::effect::{Event, LinkId};
 use ephemeral_e2e::roster::GroupId;
 
@@ -44,13 +44,11 @@ pub(super) fn name_of(core: &Core, link: LinkId) -> String {
 }
 
 /// Returns what a member of a group is called: the contact's name, if it is one, or else the name that it gives itself.
-fn member_of(core: &Core, group: GroupId, member: &Key) -> String {
-    if let Some(contact) = core.contacts().iter().find(|contact| contact.identity == *member) {
-        return names::called(contact);
-    }
+pub(super) fn member_of(core: &Core, group: GroupId, member: &Key) -> String {
     let group = core.groups().into_iter().find(|known| known.group == group);
-    let named = group.and_then(|group| group.members.into_iter().find(|(key, _)| key == member));
-    named.map_or_else(|| "somebody".to_owned(), |(_, name)| format!("~{name}"))
+    let named = group.and_then(|group| group.members.into_iter().find(|known| known.identity == *member));
+    let gone = || MemberView { identity: *member, name: String::new(), admin: false, me: false };
+    names::called_member(core, &named.unwrap_or_else(gone))
 }
 
 fn group_of(core: &Core, group: GroupId) -> String {
@@ -119,7 +117,17 @@ pub(super) fn line(core: &Core, event: &Event) -> Option<String> {
             format!("* STOP: the admin of {} shows different members to different people", group_name(group))
         }
         Event::GroupRemoved { group } => format!("* you are no longer in the group {}", group_name(group)),
-        Event::Invite { .. } | Event::Delivered { .. } | Event::File { .. } => return None,
+        Event::FileDelivered { link, name, .. } => format!("* {} has all of the file {}", who(link), printable(name)),
+        Event::FileNotDelivered { link, name, .. } => {
+            format!("* the file {} to {} was given up: not delivered", printable(name), who(link))
+        }
+        Event::GroupNotDelivered { group, member, .. } => {
+            let member = printable(&member_of(core, *group, member));
+            format!("* a message to {} was given up: not delivered to {member}", group_name(group))
+        }
+        Event::Invite { .. } | Event::Delivered { .. } | Event::GroupDelivered { .. } | Event::File { .. } => {
+            return None;
+        }
     })
 }
 
@@ -181,6 +189,12 @@ pub(super) fn object(core: &Core, event: &Event) -> Value {
             put("id", json!(message_id(*mid)));
             if matches!(event, Event::Delivered { .. }) { "arrived" } else { "not_delivered" }
         }
+        Event::FileDelivered { link, file, name } | Event::FileNotDelivered { link, file, name } => {
+            put("contact", json!(name_of(core, *link)));
+            put("file", json!(hex(file)));
+            put("name", json!(name));
+            if matches!(event, Event::FileDelivered { .. }) { "file_arrived" } else { "file_not_delivered" }
+        }
         Event::WantsToMove { link, authority } => {
             put("contact", json!(name_of(core, *link)));
             put("server", json!(authority.as_str()));
@@ -205,6 +219,12 @@ pub(super) fn object(core: &Core, event: &Event) -> Value {
             put("text", json!(text));
             put("missing", json!(missing));
             "group_text"
+        }
+        Event::GroupDelivered { group, member, gmid } | Event::GroupNotDelivered { group, member, gmid } => {
+            put("group", json!(group_of(core, *group)));
+            put("member", json!(member_of(core, *group, member)));
+            put("id", json!(message_id(*gmid)));
+            if matches!(event, Event::GroupDelivered { .. }) { "group_arrived" } else { "group_not_delivered" }
         }
         Event::GroupMembers { group, members } => {
             put("group", json!(group_of(core, *group)));
@@ -235,6 +255,6 @@ pub(super) fn message_id(mid: u64) -> String {
     format!("{mid:016x}")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }

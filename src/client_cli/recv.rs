@@ -1,8 +1,10 @@
 //! `ephemeral recv`: prints what comes, and takes out of the profile only what was printed.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
@@ -13,6 +15,10 @@ use super::stop;
 use ephemeral_client::engine::Notice;
 use ephemeral_client::text::printable_json;
 use ephemeral_e2e::effect::Event;
+
+mod files;
+
+use files::Files;
 
 /// How long `--once` tries, unless it is told.
 const ONCE_LIMIT_S: u32 = 300;
@@ -25,12 +31,17 @@ Examples:
   ephemeral recv
   ephemeral recv --once --json | jq -r 'select(.event == \"text\").text'
   ephemeral recv --once --wait --timeout 600
+  ephemeral recv --files ~/Downloads
 
 A line is the time, the contact and the message; what is no message begins with *. Whatever could act
 on a terminal is written as an escape (\\n, \\u{1b}) and backslashes are doubled, so a message is always
 one line; for the exact text use --json. What was not printed because the output failed is printed
 the next time. As long as it runs, it also sends what is on its way, and tells contacts that their
-messages have arrived.")]
+messages have arrived.
+
+Files are written only with --files, into that folder; a file never takes the place of another. Without
+it, a line says what waits. A file that was begun goes on where it stopped, in the folder where it was
+begun, and appears under its name when all of it is there and its checksum fits.")]
 pub(super) struct RecvArgs {
     /// Print what is waiting, let its senders know, then end. Nothing waiting is no failure.
     #[arg(long)]
@@ -44,6 +55,9 @@ pub(super) struct RecvArgs {
     /// With --once: end as soon as everything is printed. Senders learn the next time that it arrived.
     #[arg(long, requires = "once")]
     no_linger: bool,
+    /// Take the files that contacts send, and write them into this folder.
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
@@ -57,9 +71,10 @@ pub(super) struct RecvArgs {
 pub(super) async fn run(args: RecvArgs) -> Result<(), Failure> {
     let fetching = args.run.fetching();
     let fetching = if args.once && !args.wait { fetching.once() } else { fetching };
+    let files = Files::new(args.files.as_deref())?;
     let mut running = args.run.start(fetching)?;
     let deadline = args.limit().map(|limit| Instant::now() + limit);
-    let outcome = receive(&mut running, &args, deadline).await;
+    let outcome = receive(&mut running, &args, &files, deadline).await;
     if args.once && !args.no_linger && outcome.is_ok() {
         linger(&mut running, deadline).await?;
     }
@@ -90,13 +105,19 @@ impl RecvArgs {
     }
 }
 
-async fn receive(running: &mut Running, args: &RecvArgs, mut deadline: Option<Instant>) -> Result<(), Failure> {
+async fn receive(
+    running: &mut Running,
+    args: &RecvArgs,
+    files: &Files,
+    mut deadline: Option<Instant>,
+) -> Result<(), Failure> {
     let limit = args.limit();
-    let mut stdout = tokio::io::stdout();
-    let mut printed = 0_u64;
+    let mut printer = Printer { stdout: tokio::io::stdout(), json: args.json, printed: 0 };
     let mut fetched = false;
     let stopped = stop::requested();
     tokio::pin!(stopped);
+    let before = files.begin(running)?;
+    printer.print_until(&before, &mut stopped).await?;
     loop {
         let notice = tokio::select! {
             notice = running.next() => notice?,
@@ -107,17 +128,13 @@ async fn receive(running: &mut Running, args: &RecvArgs, mut deadline: Option<In
             }
         };
         match notice {
+            Notice::Event { id, event: Event::File { link, chunk, .. } } => {
+                let told = files.take(running, id, link, &chunk)?;
+                printer.print_until(&told, &mut stopped).await?;
+            }
             Notice::Event { id, event } => {
-                if let Some(line) = printed_form(running, args, &event) {
-                    tokio::select! {
-                        written = write(&mut stdout, &line) => written.map_err(|error| Failure::output(&error))?,
-                        result = &mut stopped => {
-                            result?;
-                            return Err(Failure::local("interrupted while nobody read the output"));
-                        }
-                    }
-                    printed += u64::from(matches!(event, Event::Text { .. } | Event::GroupText { .. }));
-                }
+                let told = Told::of(running, &event);
+                printer.print_until(&told, &mut stopped).await?;
                 running.engine.shown(id);
             }
             Notice::AllFetched => fetched = true,
@@ -127,21 +144,59 @@ async fn receive(running: &mut Running, args: &RecvArgs, mut deadline: Option<In
             }
             _ => {}
         }
-        if args.once && ((fetched && !args.wait) || (printed > 0 && args.wait)) {
+        if args.once && ((fetched && !args.wait) || (printer.printed > 0 && args.wait)) {
             return Ok(());
         }
     }
 }
 
-/// Returns what is written for an event: nothing for what only programs want to know.
-fn printed_form(running: &Running, args: &RecvArgs, event: &Event) -> Option<String> {
-    let core = running.engine.core();
-    if args.json {
-        return Some(printable_json(&object(core, event).to_string()) + "\n");
-    }
-    line(core, event).map(|line| line + "\n")
+/// What is written of something that happened.
+struct Told {
+    /// For people; nothing, if only programs want to know it.
+    line: Option<String>,
+    object: Value,
+    /// Whether it is what `--wait` waits for.
+    counts: bool,
 }
 
+impl Told {
+    fn of(running: &Running, event: &Event) -> Vec<Self> {
+        let core = running.engine.core();
+        let counts = matches!(event, Event::Text { .. } | Event::GroupText { .. });
+        vec![Self { line: line(core, event), object: object(core, event), counts }]
+    }
+}
+
+/// Writes to stdout.
+struct Printer {
+    stdout: tokio::io::Stdout,
+    json: bool,
+    /// How much of what `--wait` waits for was written.
+    printed: u64,
+}
+
+impl Printer {
+    /// Writes everything, unless the person wants to end.
+    async fn print_until(
+        &mut self,
+        told: &[Told],
+        stopped: &mut (impl Future<Output = Result<(), Failure>> + Unpin),
+    ) -> Result<(), Failure> {
+        for told in told {
+            let line = if self.json { Some(printable_json(&told.object.to_string())) } else { told.line.clone() };
+            let Some(line) = line else { continue };
+            tokio::select! {
+                written = write(&mut self.stdout, &(line + "\n")) => written.map_err(|error| Failure::output(&error))?,
+                result = &mut *stopped => {
+                    result?;
+                    return Err(Failure::local("interrupted while nobody read the output"));
+                }
+            }
+            self.printed += u64::from(told.counts);
+        }
+        Ok(())
+    }
+}
 fn late(running: &mut Running, limit: Option<Duration>, fetched: bool) -> Failure {
     let what = if fetched { "no message came" } else { "the server was not reached" };
     let why = running.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default();

@@ -128,7 +128,11 @@ impl Running {
             Notice::Elsewhere => {
                 "this profile runs somewhere else, too: a copy of it must not be used beside it".to_owned()
             }
+            Notice::FileUnreadable { file, why } => {
+                format!("the file {} waits: {}", printable(&file.source.name), printable(why))
+            }
             Notice::Event { .. }
+            | Notice::FileSent { .. }
             | Notice::AtServer { .. }
             | Notice::Connecting
             | Notice::AllFetched

@@ -11,9 +11,11 @@
 //! | `lane` | one pseudonym at one server |
 //! | `lanes` | the tasks, and what they report |
 //! | `agenda` | what is to be done later |
+//! | `files` | reads what is sent of files, chunk by chunk |
 //! | `route` | the ways to servers |
 
 mod agenda;
+mod files;
 mod lane;
 mod lanes;
 mod mailboxes;
@@ -27,7 +29,7 @@ use std::time::Duration;
 
 use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::bytes::Key;
-use ephemeral_e2e::core::{ContactView, Core, CoreError, Incoming};
+use ephemeral_e2e::core::{ContactView, Core, CoreError, Incoming, SendingView};
 use ephemeral_e2e::effect::{Effect, Event, LinkId};
 use tokio::time::{Instant, sleep_until};
 
@@ -36,6 +38,7 @@ pub use profile::{Profile, WallClock};
 pub use route::Isolate;
 
 use agenda::{Agenda, Due};
+use files::Feeding;
 use lane::{LaneId, Order, Report};
 use lanes::Lanes;
 use mailboxes::{Mailboxes, Step};
@@ -136,6 +139,18 @@ pub enum Notice {
     Elsewhere,
     /// Each mailbox was fetched from since the start.
     AllFetched,
+    /// A contact has so many chunks of a file.
+    FileSent {
+        /// The file, and how far it came.
+        file: SendingView,
+    },
+    /// A file cannot be read. It goes on when it can, in another process.
+    FileUnreadable {
+        /// The file.
+        file: SendingView,
+        /// The reason, fit for a terminal.
+        why: String,
+    },
     /// Nothing waits to be sent, acknowledged or written any more.
     Settled,
 }
@@ -149,6 +164,7 @@ pub struct Engine {
     mailboxes: Mailboxes,
     lanes: Lanes,
     agenda: Agenda,
+    feeding: Feeding,
     notices: VecDeque<Notice>,
     /// Whether the state changed since it was written.
     dirty: bool,
@@ -185,6 +201,7 @@ impl Engine {
             mailboxes: Mailboxes::new(fetching),
             lanes: Lanes::default(),
             agenda: Agenda::default(),
+            feeding: Feeding::default(),
             notices: VecDeque::new(),
             dirty: true,
             tick_at: now,
@@ -225,6 +242,22 @@ impl Engine {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         !self.dirty && self.agenda.is_empty() && !self.lanes.has_visits() && !self.core().owes()
+    }
+
+    /// Writes what was changed: it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`EngineError::Vault`].
+    pub fn write(&mut self) -> Result<(), EngineError> {
+        if self.dirty {
+            let now = Instant::now();
+            let effects = self.profile.commit()?;
+            self.dirty = false;
+            for effect in effects {
+                self.carry_out(effect, now);
+            }
+        }
+        Ok(())
     }
 
     /// Writes what was changed, and carries out nothing more.
@@ -277,6 +310,7 @@ impl Engine {
 
     /// Does what is due, writes the state, and carries out what follows from it.
     fn settle(&mut self) -> Result<(), EngineError> {
+        self.feed_files()?;
         let now = Instant::now();
         if now >= self.tick_at {
             self.notice_sleep(now);
@@ -285,13 +319,7 @@ impl Engine {
             self.dirty = true;
             self.tick_at = now + Duration::from_millis(self.core().next_due());
         }
-        if self.dirty {
-            let effects = self.profile.commit()?;
-            self.dirty = false;
-            for effect in effects {
-                self.carry_out(effect, now);
-            }
-        }
+        self.write()?;
         while let Some(due) = self.agenda.take(now) {
             self.do_now(due, now)?;
         }

@@ -10,6 +10,7 @@ mod clock;
 pub mod core;
 pub mod effect;
 pub mod envelope;
+pub mod files;
 mod group;
 pub mod identity;
 pub mod invite;

@@ -29,7 +29,8 @@ pub const MAX_BURN_S: u32 = 31_536_000;
 pub const MAX_HEADS: usize = 4;
 /// The most signed deltas in one group message.
 pub const MAX_SIGNED: usize = 8;
-const MAX_FILE_NAME: usize = 120;
+/// The longest name of a file in bytes.
+pub const MAX_FILE_NAME: usize = 120;
 const HELLO_LENGTH: usize = PROOF_LENGTH + 32 + 32 + 32 + 8;
 
 /// Says why a payload is dropped as a whole.
@@ -240,10 +241,20 @@ impl FileChunk {
     /// system or a terminal would take for more than a name.
     pub fn safe_name(&self) -> String {
         let last = self.name.rsplit(['/', '\\']).next().unwrap_or_default();
-        let plain: String = last.chars().filter(|char| !char.is_control()).collect();
-        let name = plain.trim_start_matches('.');
+        let plain: String = last.chars().filter(|char| !deceives(*char)).collect();
+        let name = plain.trim_start_matches(|char: char| char == '.' || char.is_whitespace()).trim_end();
         if name.is_empty() { "file".to_owned() } else { name.to_owned() }
     }
+}
+
+/// Tells whether a character acts on a terminal, cannot be seen, or turns the direction in which a name is read.
+fn deceives(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 impl Content {
