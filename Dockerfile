@@ -7,8 +7,8 @@ COPY . .
 # What `packaging/environment` makes of other paths and times, so that the programs are those of `packaging/deb`.
 ENV SOURCE_DATE_EPOCH=0 CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=/build/target/package \
     RUSTFLAGS="--remap-path-prefix=/usr/local/cargo=/cargo" CFLAGS="-ffile-prefix-map=/usr/local/cargo=/cargo"
-RUN cargo build --release --locked --bins && \
-    install -s -D -t /out target/package/release/ephemeral-server target/package/release/ephemeral
+RUN cargo build --profile dist --locked --bins && \
+    install -s -D -t /out target/package/dist/ephemeral-server target/package/dist/ephemeral
 
 # The root directory is put together in a Debian that has the libraries, with the tools that the image does not have.
 FROM debian:bookworm-slim AS root

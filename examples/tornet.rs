@@ -58,8 +58,8 @@ The network is up. In another terminal, start the server; it prints its .onion a
 
 The client needs the same file for whatever goes over the network:
 
-  cargo run --bin ephemeral -- identity new
-  cargo run --bin ephemeral -- recv --tor-config {config} --server http://ADDRESS.onion
+  cargo run --bin ephemeral -- init --server ADDRESS.onion
+  cargo run --bin ephemeral -- recv --tor-config {config}
 
 Anything that speaks SOCKS5 gets in as well (ADDRESS is what the server printed):
 

@@ -152,9 +152,7 @@ impl Admission {
         let mut blocks: Vec<_> = self
             .blocked_peers(now)
             .into_iter()
-            .filter_map(|block| {
-                Some(BlockEntry { who: self.name(now, &block.key)?, until: clocks.wall_at(block.until) })
-            })
+            .map(|block| BlockEntry { who: self.name(now, &block.key), until: clocks.wall_at(block.until) })
             .collect();
         let fingerprints: Vec<_> = lock(&self.fingerprints).blocks(now).collect();
         blocks.extend(fingerprints.iter().map(|block| BlockEntry {
@@ -170,9 +168,9 @@ impl Admission {
         let now = self.hub.now();
         let is_called = |name: Pseudonym| name.to_string() == who;
         let mut peers = self.blocked_peers(now).into_iter();
-        if let Some(block) = peers.find(|block| self.name(now, &block.key).is_some_and(is_called)) {
+        if let Some(block) = peers.find(|block| is_called(self.name(now, &block.key))) {
             self.note_key(Kind::Unblocked, &block.key);
-            return self.table(&block.key).is_some_and(|table| lock(table).unblock(now, &block.key));
+            return lock(self.table(&block.key)).unblock(now, &block.key);
         }
         let fingerprints: Vec<_> = lock(&self.fingerprints).blocks(now).map(|block| block.key).collect();
         let found =
@@ -205,12 +203,11 @@ impl Admission {
         lock(&self.circuits).len() + lock(&self.addresses).len() + lock(&self.fingerprints).len()
     }
 
-    /// Returns the table that a peer is in; the administrator is in none.
-    fn table(&self, key: &PeerKey) -> Option<&Mutex<PeerTable>> {
+    /// Returns the table that a peer is in.
+    fn table(&self, key: &PeerKey) -> &Mutex<PeerTable> {
         match key {
-            PeerKey::Circuit(_) => Some(&self.circuits),
-            PeerKey::V4(..) | PeerKey::V6(..) => Some(&self.addresses),
-            PeerKey::Local => None,
+            PeerKey::Circuit(_) => &self.circuits,
+            PeerKey::V4(..) | PeerKey::V6(..) => &self.addresses,
         }
     }
 
@@ -222,24 +219,21 @@ impl Admission {
 
     /// Returns until when a peer is blocked.
     fn blocked(&self, now: Millis, key: PeerKey) -> Option<Millis> {
-        self.table(&key).and_then(|table| lock(table).blocked(now, key))
+        lock(self.table(&key)).blocked(now, key)
     }
 
-    fn name(&self, now: Millis, key: &PeerKey) -> Option<Pseudonym> {
+    fn name(&self, now: Millis, key: &PeerKey) -> Pseudonym {
         peer_key::with_identity(key, |who| self.events.pseudonym(now, who))
     }
 
     fn note_key(&self, kind: Kind, key: &PeerKey) {
         let now = self.hub.now();
-        if peer_key::with_identity(key, |who| self.events.note(now, kind, Some(who))).is_none() {
-            self.events.note(now, kind, None);
-        }
+        peer_key::with_identity(key, |who| self.events.note(now, kind, Some(who)));
     }
 
     /// Counts a strike for a peer. It ends no session.
     fn strike_peer(&self, entry: PeerEntry) {
-        let Some(table) = self.table(&entry.key) else { return };
-        let outcome = lock(table).strike(self.hub.now(), entry);
+        let outcome = lock(self.table(&entry.key)).strike(self.hub.now(), entry);
         if outcome == StrikeOutcome::Blocked {
             self.note_key(Kind::Blocked, &entry.key);
         }

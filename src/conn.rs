@@ -165,7 +165,7 @@ pub async fn serve(server: Arc<Server>, incoming: Incoming) {
 /// Asks at the door for a transport that has not.
 fn admit(server: &Server, peer: Peer, listener: &Listener) -> Result<Admitted, Refused> {
     if is_proxy(peer, listener) {
-        return Ok(server.admission.admit_proxy(peer));
+        return server.admission.admit_proxy(peer);
     }
     server.admission.admit(peer, false)
 }

@@ -1,29 +1,30 @@
 //! Who is online; takeover; wakes; the lock around the store.
 //!
 //! There is one lock, held for microseconds and never across an await: what is more work than that is done in parts, and
-//! the lock is released in between. Whoever is to be woken is woken after it was released. A session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
+//! the lock is handed on in between, to whoever waits for it. Whoever is to be woken is woken after it was released. A
+//! session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
 
 mod expiry;
 mod lifetime;
+mod online;
 mod senders;
 mod session_handle;
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::task::AtomicWaker;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis};
 use ephemeral_core::store::{self, AccountId, Completion, JoinError, Receipt, Store, StoreStats};
+pub use expiry::ExpiryPart;
 pub use lifetime::{RestoreError, Restored};
+use online::OnlineTable;
 pub use session_handle::{Collected, Joined, SessionHandle};
-
-/// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
-const RECEIPTS: usize = 16_384;
 
 /// What a hub is told when it is made.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,8 @@ pub struct Config {
 pub struct Hub {
     clock: Clock,
     state: Mutex<State>,
+    /// Held while everything is erased, which is done without the other lock.
+    emptying: Mutex<()>,
     due_earlier: Notify,
 }
 
@@ -47,13 +50,13 @@ struct State {
     settings: Config,
     store: Store,
     epoch: Arc<str>,
-    /// By the index of the account in the store.
-    online: Vec<Option<Online>>,
-    sessions: usize,
+    online: OnlineTable,
     next_session: u64,
     /// Those before it were ended together with what waited.
     ended_below: u64,
     draining: bool,
+    /// Until what waited is overwritten in the file, nothing can be written down there.
+    erasing: bool,
     /// But for the ends that the store has counted.
     totals: Totals,
     /// Empty, but for their allocations, whenever the lock is free.
@@ -74,13 +77,6 @@ pub struct Totals {
     pub delivered: u64,
     /// Erased because their time had run out.
     pub expired: u64,
-}
-
-struct Online {
-    session: u64,
-    signal: Arc<Signal>,
-    receipts: VecDeque<Receipt>,
-    overrun: bool,
 }
 
 /// How a session's pump learns that the hub has something for it.
@@ -169,7 +165,7 @@ impl Hub {
     #[must_use]
     pub fn figures(&self) -> (usize, StoreStats) {
         let state = self.lock();
-        (state.sessions, state.store.figures())
+        (state.online.len(), state.store.figures())
     }
 
     /// What became of messages.
@@ -182,9 +178,9 @@ impl Hub {
     /// Ends the session of `fingerprint`, if it has one, because it is blocked.
     pub fn evict(&self, fingerprint: &Fingerprint) {
         let signal = {
-            let mut state = self.lock();
+            let state = self.lock();
             let account = state.store.find(fingerprint);
-            account.and_then(|account| state.online_mut(account)).map(|online| Arc::clone(&online.signal))
+            account.and_then(|account| state.online.get(account)).map(|online| Arc::clone(&online.signal))
         };
         if let Some(signal) = signal {
             signal.evict();
@@ -210,37 +206,25 @@ impl Hub {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
         let state = &mut *state;
-        if state.draining {
+        if state.draining || state.erasing {
             return Err(JoinError::Draining);
         }
         let now = self.clock.now();
         self.expire(state, now, &mut wakes);
-        let replaces = state.store.find(&fingerprint).is_some_and(|account| state.online_mut(account).is_some());
+        let known = state.store.find(&fingerprint);
+        let replaces = known.is_some_and(|account| state.online.get(account).is_some());
         // Keys are free: a quarter of the places is kept for those whom the store knows.
-        let stranger = state.store.find(&fingerprint).is_none();
         let most = state.settings.sessions;
-        let most = if stranger { most - most / 4 } else { most };
-        if !replaces && state.sessions >= most {
+        let most = if known.is_none() { most - most / 4 } else { most };
+        if !replaces && state.online.len() >= most {
             return Err(JoinError::Overloaded);
         }
         let (account, pending) = state.store.attach(now, fingerprint, wants_receipts);
-        if state.online.len() <= account.index() {
-            state.online.resize_with(account.index() + 1, || None);
-        }
         let session = state.next_session;
         state.next_session += 1;
         let signal = Arc::new(Signal::default());
-        let mut receipts = VecDeque::new();
-        if let Some(older) = state.online_mut(account) {
-            wakes.add(&older.signal);
-            receipts = std::mem::take(&mut older.receipts);
-        } else {
-            state.sessions += 1;
-        }
         signal.raised.store(true, Ordering::Release);
-        if let Some(place) = state.online.get_mut(account.index()) {
-            *place = Some(Online { session, signal: Arc::clone(&signal), receipts, overrun: false });
-        }
+        state.online.begin(account, session, Arc::clone(&signal), &mut wakes);
         let hub = Arc::clone(self);
         Ok(Joined {
             session_handle: SessionHandle { hub, account, session, signal, window: window as usize, replaces },
@@ -256,7 +240,7 @@ impl Hub {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
         state.draining = true;
-        for online in state.online.iter().flatten() {
+        for online in state.online.iter() {
             wakes.add(&online.signal);
         }
     }
@@ -264,7 +248,7 @@ impl Hub {
     /// Nothing that is done under the lock can be left half done by a panic that is not a bug in the store; the other
     /// sessions go on.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -276,21 +260,11 @@ impl State {
         Totals { delivered: delivered_before + delivered, expired: expired_before + expired, ..self.totals }
     }
 
-    fn online_mut(&mut self, account: AccountId) -> Option<&mut Online> {
-        self.online.get_mut(account.index())?.as_mut()
-    }
-
     /// Hands on what has ended to those senders who are online.
     fn tell_senders(&mut self, wakes: &mut Wakes) {
         let mut ended = std::mem::take(&mut self.ended);
         for Completion { sender, id, to, status, at } in ended.drain(..) {
-            let Some(online) = self.online_mut(sender) else { continue };
-            if online.receipts.len() >= RECEIPTS {
-                online.overrun = true;
-            } else {
-                online.receipts.push_back(Receipt { id, to, status, at });
-            }
-            wakes.add(&online.signal);
+            self.online.tell(sender, Receipt { id, to, status, at }, wakes);
         }
         // Its allocation is used again.
         self.ended = ended;
@@ -300,7 +274,7 @@ impl State {
     fn wake_freed(&mut self, wakes: &mut Wakes) {
         let Self { freed, online, .. } = self;
         for account in freed.drain(..) {
-            if let Some(Some(online)) = online.get(account.index()) {
+            if let Some(online) = online.get(account) {
                 wakes.add(&online.signal);
             }
         }

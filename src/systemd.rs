@@ -5,15 +5,18 @@
 //! stopped for good, and passes it to every next process of the unit: sd_listen_fds(3). Without a manager
 //! (`NOTIFY_SOCKET`), telling does nothing.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
 use std::time::Duration;
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use sd_notify::NotifyState;
 
 /// The name under which the manager holds the file.
@@ -26,6 +29,8 @@ const FIRST_PASSED: u32 = 3;
 const MOST_PASSED: usize = 64;
 /// A watchdog that wants to hear more often is told so often.
 const SHORTEST_WATCHDOG: Duration = Duration::from_millis(100);
+/// How long a manager that does not read is waited for before messages wait without it.
+const HANDED_OVER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Whether a service manager listens.
 #[must_use]
@@ -99,21 +104,52 @@ fn environment(name: &str) -> Option<String> {
 /// Not `sd_notify::notify`, which waits while the manager does not read: nobody's messages have to wait for that.
 fn tell(state: &[NotifyState<'_>]) -> bool {
     let Some(socket) = socket() else { return false };
-    let text: String = state.iter().map(|one| format!("{one}\n")).collect();
     let send = || {
-        let address = match socket.as_bytes().strip_prefix(b"@") {
-            Some(name) => SocketAddr::from_abstract_name(name)?,
-            None => SocketAddr::from_pathname(&socket)?,
-        };
-        let datagrams = UnixDatagram::unbound()?;
+        let datagrams = connected(&socket)?;
         datagrams.set_nonblocking(true)?;
-        datagrams.send_to_addr(text.as_bytes(), &address)
+        datagrams.send(text(state).as_bytes())
     };
     let told = send();
     if let Err(error) = &told {
         tracing::debug!("the service manager does not listen: {error}");
     }
     told.is_ok()
+}
+
+/// Tells the manager at `socket` something, and passes a file along: waits until it takes that, but no longer than
+/// `patience`.
+fn hand_over(socket: &OsStr, state: &[NotifyState<'_>], file: Option<&File>, patience: Duration) -> io::Result<()> {
+    let datagrams = connected(socket)?;
+    datagrams.set_write_timeout(Some(patience))?;
+    let files = file.map(|file| [file.as_fd()]);
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if let Some(files) = &files {
+        ancillary.push(SendAncillaryMessage::ScmRights(files));
+    }
+    let text = text(state);
+    match sendmsg(&datagrams, &[IoSlice::new(text.as_bytes())], &mut ancillary, SendFlags::NOSIGNAL) {
+        Ok(_) => Ok(()),
+        Err(rustix::io::Errno::AGAIN) => {
+            let why = format!("{} is full, and nobody has read from it for {patience:?}", Path::new(socket).display());
+            Err(io::Error::new(ErrorKind::TimedOut, why))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn text(state: &[NotifyState<'_>]) -> String {
+    state.iter().map(|one| format!("{one}\n")).collect()
+}
+
+fn connected(socket: &OsStr) -> io::Result<UnixDatagram> {
+    let address = match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(socket)?,
+    };
+    let datagrams = UnixDatagram::unbound()?;
+    datagrams.connect_addr(&address)?;
+    Ok(datagrams)
 }
 
 /// A line break would begin another assignment.
@@ -183,16 +219,17 @@ pub fn take_store_fd() -> io::Result<Option<File>> {
     File::options().read(true).write(true).open(path).map(Some)
 }
 
-/// Hands a file to the service manager, in place of one that it has, and waits until it is on its way. The manager does
-/// not say whether it keeps it; it does not if the unit allows none.
+/// Hands a file to the service manager, in place of one that it has, and waits until it is on its way: for some seconds
+/// at most. The manager does not say whether it keeps it; it does not if the unit allows none.
 ///
 /// # Errors
-/// If the manager's socket does not take it.
+/// If the manager's socket does not take it: also if nobody reads what is there.
 pub fn keep_store_fd(file: &File) -> io::Result<()> {
-    sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(NAME)])?;
+    let Some(socket) = socket() else { return Err(io::Error::other("there is no service manager")) };
+    hand_over(&socket, &[NotifyState::FdStoreRemove, NotifyState::FdName(NAME)], None, HANDED_OVER_WITHIN)?;
     // Not watched for hangups: a memfd has none.
     let state = [NotifyState::FdStore, NotifyState::FdName(NAME), NotifyState::Custom("FDPOLL=0")];
-    sd_notify::notify_with_fds(&state, &[file.as_fd()])
+    hand_over(&socket, &state, Some(file), HANDED_OVER_WITHIN)
 }
 
 /// Has the service manager let go of the file, where no next process is to get it.
@@ -208,6 +245,32 @@ mod tests {
     fn a_status_is_one_short_line_whatever_is_in_it() {
         assert_eq!(line("degraded\nREADY=1"), "degraded READY=1");
         assert_eq!(line(&"é".repeat(400)).len(), STATUS_BYTES);
+    }
+
+    #[test]
+    fn a_manager_that_does_not_read_is_waited_for_only_so_long() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let file = tempfile::tempfile().unwrap();
+        let state = [NotifyState::FdStore, NotifyState::FdName(NAME)];
+        let hand_over = || hand_over(path.as_os_str(), &state, Some(&file), Duration::from_millis(20));
+        let mut taken = 0;
+        let refused = loop {
+            match hand_over() {
+                Ok(()) => taken += 1,
+                Err(error) => break error,
+            }
+            assert!(taken < 100_000, "its socket takes everything");
+        };
+        assert!(taken > 0, "{refused}");
+        assert_eq!(refused.kind(), ErrorKind::TimedOut);
+        assert!(refused.to_string().contains("nobody has read from it"), "{refused}");
+        // As soon as it reads, it gets what it is told.
+        manager.recv(&mut [0; 100]).unwrap();
+        hand_over().unwrap();
+        drop(manager);
+        assert_eq!(hand_over().unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
 
     fn variables<'a>(set: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {

@@ -7,14 +7,13 @@ use anyhow::{Context as _, Result, ensure};
 use ephemeral::events::{Events, Kind, Subject};
 use ephemeral_core::limits::{Bucket, Rate};
 use ephemeral_core::protocol::Millis;
-use ephemeral_test_support::attack::Distant;
+use ephemeral_test_support::attack::{Distant, Logins};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::task::JoinSet;
 
 use crate::pairs::{self, Shape};
 use crate::peer::LoadClient;
 use crate::process::LoadedServer;
-use crate::strangers::{Flood, RATE, fail, stranger};
+use crate::strangers::{EVER_NEW, Flood, RATE, fail, stranger};
 
 /// How far away the clients are whose logins are measured.
 const ONE_WAY: Duration = Duration::from_secs(1);
@@ -30,7 +29,7 @@ pub(crate) async fn run() -> Result<()> {
             let calm = pairs::run(&LoadedServer::limited().await?, &shape).await?;
             println!("depth {depth:2}, calm    {calm}");
             let server = LoadedServer::limited().await?;
-            let flood = Flood::start(address(&server)?)?;
+            let flood = Flood::start(address(&server)?, RATE, EVER_NEW)?;
             let flooded = pairs::run(&server, &shape).await?;
             println!("depth {depth:2}, flooded {flooded}");
             let (throughput, p99) = flooded.relative_to(&calm);
@@ -47,37 +46,31 @@ pub(crate) async fn run() -> Result<()> {
     Ok(())
 }
 
-/// Clients that are a second away and log in, with and without the flood.
+/// Clients that are a second away and log in: without a flood, under one of addresses within their limits, and under one
+/// in which no address comes twice.
 async fn logins() -> Result<()> {
-    const CLIENTS: u64 = 40;
-    println!("\n## logins: {CLIENTS} clients, each {ONE_WAY:?} away, three tries");
-    for flooded in [false, true] {
+    const CLIENTS: usize = 40;
+    println!("\n## logins: {CLIENTS} clients, each {ONE_WAY:?} away in each direction, three tries");
+    let floods = [("calm", None), ("200 addresses", Some((316, 200))), ("ever new addresses", Some((RATE, EVER_NEW)))];
+    for (what, flood) in floods {
         let server = LoadedServer::limited().await?;
         let to = address(&server)?;
-        let flood = if flooded { Some(Flood::start(to)?) } else { None };
+        let flood = flood.map(|(rate, addresses)| Flood::start(to, rate, addresses)).transpose()?;
         tokio::time::sleep(BEFORE).await;
-        let mut trying = JoinSet::new();
-        for client in 0..CLIENTS {
+        let logins = Logins::measure(CLIENTS, |client| {
             let target = server.target.clone();
-            trying.spawn(async move {
-                for number in 0..3 {
-                    let Some(stream) = stranger(7_000_000 + client, to).await else { continue };
-                    let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
-                    let login = LoadClient::on(&target, stream, 2000 + usize::try_from(client).unwrap_or(0));
-                    if login.await.is_ok() {
-                        return Some(number);
-                    }
-                }
-                None
-            });
-        }
-        let tries = trying.join_all().await;
-        let within = |most| tries.iter().filter(|tried| tried.is_some_and(|number| number < most)).count();
-        let what = if flooded { "flooded" } else { "calm   " };
-        println!("{what} {} of {CLIENTS} at the first try, {} at the third", within(1), within(3));
-        if let Some(flood) = flood {
-            println!("        {} strangers", flood.stop().await?);
-        }
+            async move {
+                let Some(stream) = stranger(7_000_000 + client as u64, to).await else { return false };
+                let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
+                LoadClient::on(&target, stream, 2000 + client).await.is_ok()
+            }
+        });
+        let Logins { clients, first, third } = logins.await;
+        let strangers = match flood {
+            Some(flood) => flood.stop().await?,
+            None => 0,
+        };
+        println!("{what}: {first} of {clients} at the first try, {third} at the third; {strangers} strangers");
     }
     Ok(())
 }

@@ -98,6 +98,10 @@ enum Part {
     Strangers {
         /// Where the server is.
         to: SocketAddr,
+        /// How many a second.
+        rate: u64,
+        /// From how many addresses.
+        addresses: u64,
     },
 }
 
@@ -110,7 +114,7 @@ fn main() -> Result<()> {
     runtime.block_on(async {
         match arguments.part {
             Part::Floor { listen } => floor::run(listen).await,
-            Part::Strangers { to } => strangers::run(to).await,
+            Part::Strangers { to, rate, addresses } => strangers::run(to, rate, addresses).await,
             Part::Exchange { pairs, depth, size, seconds, rounds, receipts } => {
                 exchange(Shape { pairs, depth, size, seconds, receipts }, rounds).await
             }

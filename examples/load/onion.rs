@@ -16,6 +16,10 @@ use crate::process::LoadedServer;
 
 /// Clients that connect at once, on circuits of their own.
 const CLIENTS: usize = 60;
+/// Sessions of twenty people with nine circuits each, which connect in turns.
+const SESSIONS: usize = 20 * 9;
+/// Of these at once: less than `circuit_burst`.
+const TURN: usize = 30;
 
 /// Prints both.
 pub(crate) async fn compare() -> Result<()> {
@@ -48,5 +52,25 @@ pub(crate) async fn compare() -> Result<()> {
         let shape = Shape { pairs: 20, depth: 4, size: 512, seconds: 10, receipts: false };
         println!("  {name}: {shape}: {}", pairs::run(&server, &shape).await?);
     }
+    let server = LoadedServer::onion(&network, &tor, "full").await?;
+    memory_of_circuits(&server).await
+}
+
+/// Prints what a session takes that has a circuit of its own. The first turn is not counted: it fills what all share.
+async fn memory_of_circuits(server: &LoadedServer) -> Result<()> {
+    let mut peers = Vec::new();
+    let mut first = 0.0;
+    while peers.len() < SESSIONS {
+        let begin = 2000 + peers.len();
+        let turn = (begin..begin + TURN).map(|number| LoadClient::connect(&server.target, number, true));
+        peers.extend(try_join_all(turn).await?);
+        if peers.len() == TURN {
+            first = server.rss()?;
+        }
+    }
+    let (all, counted) = (server.rss()?, SESSIONS - TURN);
+    #[allow(clippy::cast_precision_loss, reason = "a few hundred")]
+    let each = (all - first) / counted as f64 / 1024.0;
+    println!("  {SESSIONS} sessions on circuits of their own: {:.0} MiB, {each:.0} KiB each", all / 1024.0 / 1024.0);
     Ok(())
 }

@@ -21,6 +21,8 @@ use crate::peer::fingerprint;
 
 /// Strangers a second.
 pub(crate) const RATE: u64 = 500;
+/// As many addresses as there are: none comes twice.
+pub(crate) const EVER_NEW: u64 = u64::MAX;
 /// No stranger stays longer than this, in case nobody ends it.
 const STAY: Duration = Duration::from_secs(3);
 /// How far they give way (`nice`).
@@ -30,9 +32,10 @@ const GIVE_WAY: i32 = 10;
 pub(crate) struct Flood(Child);
 
 impl Flood {
-    pub(crate) fn start(to: SocketAddr) -> Result<Self> {
+    pub(crate) fn start(to: SocketAddr, rate: u64, addresses: u64) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("strangers").arg(to.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        command.arg("strangers").args([to.to_string(), rate.to_string(), addresses.to_string()]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         Ok(Self(command.spawn().context("cannot start the strangers")?))
     }
 
@@ -50,12 +53,12 @@ pub(crate) fn give_way() -> Result<()> {
 }
 
 /// The process itself.
-pub(crate) async fn run(to: SocketAddr) -> Result<()> {
+pub(crate) async fn run(to: SocketAddr, rate: u64, addresses: u64) -> Result<()> {
     let made = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&made);
     let mut flood = JoinSet::new();
     flood.spawn(async move {
-        let mut tick = interval(Duration::from_micros(1_000_000 / RATE));
+        let mut tick = interval(Duration::from_micros(1_000_000 / rate.max(1)));
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut strangers = JoinSet::new();
         let mut number = 0;
@@ -65,7 +68,7 @@ pub(crate) async fn run(to: SocketAddr) -> Result<()> {
             let counted = Arc::clone(&counted);
             number += 1;
             strangers.spawn(async move {
-                let Some(stream) = stranger(number, to).await else { return };
+                let Some(stream) = stranger(number % addresses.max(1), to).await else { return };
                 counted.fetch_add(1, Ordering::Relaxed);
                 drop(timeout(STAY, stay(number, to, stream)).await);
             });

@@ -25,8 +25,8 @@ pub enum Decision {
 pub struct PeerConnection {
     admission: Arc<Admission>,
     key: PeerKey,
-    /// Where it is counted; the administrator's is not.
-    entry: Option<PeerEntry>,
+    /// Where it is counted.
+    entry: PeerEntry,
     /// Whether the peer is a trusted proxy: everybody's, and not to be blocked.
     is_proxy: bool,
     /// What the connection itself took from the rate: it pays for the first request.
@@ -36,12 +36,9 @@ pub struct PeerConnection {
 
 impl PeerConnection {
     pub(super) fn enter(admission: Arc<Admission>, key: PeerKey, is_proxy: bool) -> Result<Self, Refused> {
-        let Some(table) = admission.table(&key) else {
-            return Ok(Self { admission, key, entry: None, is_proxy, paid: None, session: None });
-        };
         let now = admission.hub.now();
         let (entry, blocked, pace, opened) = {
-            let mut table = lock(table);
+            let mut table = lock(admission.table(&key));
             let entry = table.entry(now, key);
             let blocked = table.blocked(now, key).is_some();
             if blocked && matches!(key, PeerKey::Circuit(_)) {
@@ -64,18 +61,17 @@ impl PeerConnection {
         if pace.wait_ms.is_some() && !blocked {
             admission.note_key(Kind::RateLimited, &key);
         }
-        Ok(Self { admission, key, entry: Some(entry), is_proxy, paid: Some(pace), session: None })
+        Ok(Self { admission, key, entry, is_proxy, paid: Some(pace), session: None })
     }
 
     /// Decides about one more request; the first one was paid for by the connection.
     pub fn request(&mut self) -> Decision {
-        let Some((entry, table)) = self.entry.zip(self.admission.table(&self.key)) else { return Decision::Free };
         let now = self.admission.hub.now();
         let (until, pace) = {
-            let mut table = lock(table);
+            let mut table = lock(self.admission.table(&self.key));
             let until = table.blocked(now, self.key);
             let is_new = until.is_none() && self.paid.is_none();
-            (until, if is_new { table.request(now, entry) } else { None })
+            (until, if is_new { table.request(now, self.entry) } else { None })
         };
         if let Some(until) = until {
             self.report(Kind::RefusedBlocked);
@@ -104,8 +100,8 @@ impl PeerConnection {
         if !kind.is_strike() {
             return;
         }
-        if let Some(entry) = self.entry.filter(|_| !self.is_proxy) {
-            self.admission.strike_peer(entry);
+        if !self.is_proxy {
+            self.admission.strike_peer(self.entry);
         }
         if let Some(fingerprint) = &self.session {
             self.admission.strike_fingerprint(fingerprint);
@@ -180,8 +176,7 @@ pub(super) enum Standing {
 
 impl Drop for PeerConnection {
     fn drop(&mut self) {
-        let Some((entry, table)) = self.entry.zip(self.admission.table(&self.key)) else { return };
-        lock(table).close(self.admission.hub.now(), entry);
+        lock(self.admission.table(&self.key)).close(self.admission.hub.now(), self.entry);
         if let (PeerKey::Circuit(number), Some(_)) = (self.key, self.session) {
             let mut sessions = lock(&self.admission.circuit_sessions);
             if let Some(count) = sessions.get_mut(&number) {

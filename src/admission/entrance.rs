@@ -23,7 +23,8 @@ pub enum Refused {
     Blocked,
     /// The peer has to wait, and there is no slot that is free.
     RateLimited,
-    /// Connections come faster than they can be taken on, and many of them are this peer's.
+    /// Connections come faster than they can be taken on, and many of them are this peer's; or all slots are taken, and
+    /// none of those who hold one has had the time to log in, or takes much more than this peer.
     Overloaded,
 }
 
@@ -58,10 +59,12 @@ impl Admission {
     }
 
     /// Lets in a connection of a trusted proxy, which has yet to say whose it is.
-    #[must_use]
-    pub fn admit_proxy(self: &Arc<Self>, proxy: Peer) -> Admitted {
-        let slot = self.take_slot(PeerKey::of(proxy));
-        Admitted { connection: None, slot }
+    ///
+    /// # Errors
+    /// [`Refused::Overloaded`]: it has to be closed. It is noted.
+    pub fn admit_proxy(self: &Arc<Self>, proxy: Peer) -> Result<Admitted, Refused> {
+        let slot = self.take_slot(PeerKey::of(proxy), true)?;
+        Ok(Admitted { connection: None, slot })
     }
 
     /// Counts one request of somebody whom a trusted proxy names, or of the proxy itself.
@@ -80,15 +83,18 @@ impl Admission {
             connection.report(Kind::Overload);
             return Err(Refused::Overloaded);
         }
-        Ok(self.take_slot(key))
+        self.take_slot(key, false)
     }
 
-    fn take_slot(&self, key: PeerKey) -> Slot {
-        let (slot, gave_way) = self.slots.take(key);
+    fn take_slot(&self, key: PeerKey, unnamed: bool) -> Result<Slot, Refused> {
+        let Some((slot, gave_way)) = self.slots.take(key, unnamed) else {
+            self.note_key(Kind::Overload, &key);
+            return Err(Refused::Overloaded);
+        };
         if let Some(gave_way) = gave_way {
             self.note_key(Kind::GaveWay, &gave_way);
         }
-        slot
+        Ok(slot)
     }
 }
 

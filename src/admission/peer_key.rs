@@ -11,8 +11,6 @@ pub enum Peer {
     Circuit(u64),
     /// The address of a TCP connection.
     Address(IpAddr),
-    /// The administrator, on this machine.
-    Local,
 }
 
 /// Names one peer: a circuit, an IPv4 address, or a /64 of IPv6, which is what one line or machine is given. A wider
@@ -24,15 +22,12 @@ pub(super) enum PeerKey {
     V4([u8; 4], u8),
     /// A network with so many bits.
     V6([u8; 8], u8),
-    /// The administrator on this machine: nothing is counted.
-    Local,
 }
 
 impl PeerKey {
     pub(super) fn of(peer: Peer) -> Self {
         match peer {
             Peer::Circuit(number) => Self::Circuit(number),
-            Peer::Local => Self::Local,
             Peer::Address(address) => match address.to_canonical() {
                 IpAddr::V4(address) => Self::V4(address.octets(), 32),
                 IpAddr::V6(address) => {
@@ -65,7 +60,7 @@ impl PeerKey {
                 octets.iter_mut().skip(kept).for_each(|octet| *octet = 0);
                 Some(Self::V6(octets, bits))
             }
-            Self::Circuit(_) | Self::Local => None,
+            Self::Circuit(_) => None,
         }
     }
 
@@ -83,20 +78,19 @@ impl PeerKey {
         match self {
             Self::V4(_, bits) => bits == 32,
             Self::V6(_, bits) => bits >= 48,
-            Self::Circuit(_) | Self::Local => true,
+            Self::Circuit(_) => true,
         }
     }
 }
 
-/// Hands on who that is; nobody, for the administrator. A network has other bytes than every address.
-pub(super) fn with_identity<T>(key: &PeerKey, then: impl FnOnce(&Subject<'_>) -> T) -> Option<T> {
+/// Hands on who that is. A network has other bytes than every address.
+pub(super) fn with_identity<T>(key: &PeerKey, then: impl FnOnce(&Subject<'_>) -> T) -> T {
     match key {
-        PeerKey::Circuit(number) => Some(then(&Subject::Circuit(*number))),
-        PeerKey::V4(octets, 32) => Some(then(&Subject::Address(octets))),
-        PeerKey::V6(octets, 64) => Some(then(&Subject::Address(octets))),
-        PeerKey::V4(octets, bits) => Some(then(&Subject::Address(&[octets.as_slice(), &[*bits]].concat()))),
-        PeerKey::V6(octets, bits) => Some(then(&Subject::Address(&[octets.as_slice(), &[*bits]].concat()))),
-        PeerKey::Local => None,
+        PeerKey::Circuit(number) => then(&Subject::Circuit(*number)),
+        PeerKey::V4(octets, 32) => then(&Subject::Address(octets)),
+        PeerKey::V6(octets, 64) => then(&Subject::Address(octets)),
+        PeerKey::V4(octets, bits) => then(&Subject::Address(&[octets.as_slice(), &[*bits]].concat())),
+        PeerKey::V6(octets, bits) => then(&Subject::Address(&[octets.as_slice(), &[*bits]].concat())),
     }
 }
 

@@ -42,11 +42,12 @@ impl HandshakeSlots {
         self.lock().set_bound(self.now(), bound)
     }
 
-    /// Takes a slot. Where all are taken, another one gives way; returns whose.
-    pub(super) fn take(self: &Arc<Self>, key: PeerKey) -> (Slot, Option<PeerKey>) {
-        let taken = self.lock().take(self.now(), key);
+    /// Takes a slot. Where all are taken, another one gives way; returns whose. `None`: none has to. `unnamed`: whose it
+    /// is will be known later.
+    pub(super) fn take(self: &Arc<Self>, key: PeerKey, unnamed: bool) -> Option<(Slot, Option<PeerKey>)> {
+        let taken = self.lock().take(self.now(), key, unnamed)?;
         let gave_way = taken.gave_way;
-        (self.slot(taken), gave_way)
+        Some((self.slot(taken), gave_way))
     }
 
     /// Takes a slot that is free, if there is one, for a peer that nobody has to give way for.

@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use super::{complain, print};
 use crate::config::Config;
 use crate::erase::RETIRED;
-use ask::Passphrase;
+use ask::PassphraseSource;
 pub(super) use ask::to_type;
 use backup::BackupError;
 use ephemeral_tor::private_file::{self, FileError};
@@ -45,7 +45,7 @@ Under systemd the passphrase is taken from the credential `backup-passphrase`, i
         /// The file to write; only you can read it
         file: PathBuf,
         #[command(flatten)]
-        passphrase: Passphrase,
+        passphrase: PassphraseSource,
         #[command(flatten)]
         consent: Consent,
     },
@@ -57,7 +57,7 @@ Under systemd the passphrase is taken from the credential `backup-passphrase`, i
         /// The backup
         file: PathBuf,
         #[command(flatten)]
-        passphrase: Passphrase,
+        passphrase: PassphraseSource,
         #[command(flatten)]
         consent: Consent,
     },
@@ -248,7 +248,12 @@ pub(super) fn run(command: &Command, config: &Config) -> Result<(), KeysError> {
     Ok(())
 }
 
-fn restore(place: &Place<'_>, file: &Path, passphrase: &Passphrase, consent: Consent) -> Result<String, KeysError> {
+fn restore(
+    place: &Place<'_>,
+    file: &Path,
+    passphrase: &PassphraseSource,
+    consent: Consent,
+) -> Result<String, KeysError> {
     let sealed = private_file::read(file, backup::MOST_BYTES)?;
     // Before the passphrase is asked for: if it cannot be done, that is not needed.
     let store = place.to_change()?;

@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::output::{name_of, print, print_json};
 use super::running::{RunArgs, Running};
 use super::stop;
-use ephemeral_client::engine::{Fetching, Notice};
+use ephemeral_client::engine::{EngineEvent, Fetching};
 use ephemeral_e2e::core::Accept;
 use ephemeral_e2e::effect::LinkId;
 
@@ -73,10 +73,10 @@ async fn deliver(running: &mut Running, contact: LinkId, timeout: u32) -> Result
     tokio::pin!(stopped);
     loop {
         tokio::select! {
-            notice = running.next() => {
-                match notice? {
-                    Notice::AtServer { link, .. } if link == contact => return Ok(()),
-                    Notice::Unusable { why, .. } => return Err(Failure::new(Exit::Unusable, why)),
+            news = running.next() => {
+                match news? {
+                    EngineEvent::AtServer { link, .. } if link == contact => return Ok(()),
+                    EngineEvent::Unusable { why, .. } => return Err(Failure::new(Exit::Unusable, why)),
                     _ => {}
                 }
             }

@@ -22,7 +22,7 @@ It prints the public half, descriptor:x25519:…: send that to the operator, who
 With --socks, it is the other Tor that needs the key: add `ClientOnionAuthDir DIRECTORY` to its torrc, and copy the
 file there; it has the format that C tor reads, and `ephemeral discovery show --json` says where it is. One key for
 each server: two servers that saw the same one would know that it is the same client. A server that has moved is the
-same server: once its notice is followed (`ephemeral moved`), the key for its old address finds the new one.";
+same server: once its news is followed (`ephemeral moved`), the key for its old address finds the new one.";
 
 #[derive(Subcommand)]
 pub(super) enum Command {

@@ -7,11 +7,8 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::exit::Failure;
+use ephemeral_client::secret_file;
 use ephemeral_client::vault::Passphrase;
-use ephemeral_tor::private_file;
-
-/// The longest passphrase, in bytes.
-const MAX_BYTES: usize = 4_096;
 
 #[derive(Args)]
 pub(super) struct PassphraseArgs {
@@ -50,7 +47,7 @@ pub(super) fn new() -> Result<Passphrase, Failure> {
 
 /// Reads the first line of a file.
 pub(super) fn from_file(file: &Path) -> Result<Passphrase, Failure> {
-    let text = private_file::read_text(file, MAX_BYTES).map_err(|error| Failure::local(error.to_string()))?;
+    let text = secret_file::read_text(file).map_err(|error| Failure::local(error.to_string()))?;
     Ok(Passphrase::new(text.lines().next().unwrap_or_default().to_owned())?)
 }
 

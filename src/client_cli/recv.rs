@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::output::{line, object};
 use super::running::{RunArgs, Running, at};
 use super::stop;
-use ephemeral_client::engine::Notice;
+use ephemeral_client::engine::EngineEvent;
 use ephemeral_client::text::printable_json;
 use ephemeral_e2e::effect::Event;
 
@@ -119,27 +119,27 @@ async fn receive(
     let before = files.begin(running)?;
     printer.print_until(&before, &mut stopped).await?;
     loop {
-        let notice = tokio::select! {
-            notice = running.next() => notice?,
+        let news = tokio::select! {
+            news = running.next() => news?,
             () = at(deadline) => return Err(late(running, limit, fetched)),
             result = &mut stopped => {
                 result?;
                 return if args.once { Err(Failure::local("interrupted")) } else { Ok(()) };
             }
         };
-        match notice {
-            Notice::Event { id, event: Event::File { link, chunk, .. } } => {
+        match news {
+            EngineEvent::Event { id, event: Event::File { link, chunk, .. } } => {
                 let told = files.take(running, id, link, &chunk)?;
                 printer.print_until(&told, &mut stopped).await?;
             }
-            Notice::Event { id, event } => {
+            EngineEvent::Event { id, event } => {
                 let told = Told::of(running, &event);
                 printer.print_until(&told, &mut stopped).await?;
                 running.engine.shown(id);
             }
-            Notice::AllFetched => fetched = true,
-            Notice::Online(_) if !args.once => deadline = None,
-            Notice::Offline { .. } if !args.once => {
+            EngineEvent::AllFetched => fetched = true,
+            EngineEvent::Online(_) if !args.once => deadline = None,
+            EngineEvent::Offline { .. } if !args.once => {
                 deadline = deadline.or_else(|| limit.map(|limit| Instant::now() + limit));
             }
             _ => {}

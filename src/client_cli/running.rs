@@ -12,7 +12,7 @@ use super::exit::{Failure, say};
 use super::profile::ProfileArgs;
 use super::route::{RouteArgs, book_path};
 use ephemeral_client::TorStage;
-use ephemeral_client::engine::{Engine, EngineError, Fetching, Notice, Profile};
+use ephemeral_client::engine::{Engine, EngineError, EngineEvent, Fetching, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::text::printable;
 
@@ -62,6 +62,9 @@ pub(super) struct Running {
     /// The last reason why there was no connection.
     pub(super) trouble: Option<String>,
     quiet: bool,
+    /// Whether the person was told that connections are being made, and that there are some.
+    connecting: bool,
+    online: bool,
     progress: Option<Progress>,
 }
 
@@ -76,67 +79,78 @@ impl Running {
     fn new(engine: Engine, quiet: bool, stages: watch::Receiver<TorStage>) -> Self {
         let is_shown = !quiet && std::io::IsTerminal::is_terminal(&std::io::stderr());
         let progress = is_shown.then(|| Progress { stages, since: Instant::now(), line: None });
-        Self { engine, trouble: None, quiet, progress }
+        Self { engine, trouble: None, quiet, connecting: false, online: false, progress }
     }
 
     /// Returns what happens next, and tells the person what is of no other use. Cancelling it loses nothing.
-    pub(super) async fn next(&mut self) -> Result<Notice, Failure> {
-        let notice = self.notice().await?;
-        self.report(&notice);
-        Ok(notice)
+    pub(super) async fn next(&mut self) -> Result<EngineEvent, Failure> {
+        let news = self.news().await?;
+        self.report(&news);
+        Ok(news)
     }
 
-    async fn notice(&mut self) -> Result<Notice, EngineError> {
+    async fn news(&mut self) -> Result<EngineEvent, EngineError> {
         let Self { engine, progress, .. } = self;
         let Some(progress) = progress else { return engine.next().await };
         loop {
-            let notice = tokio::select! {
-                notice = engine.next() => notice,
+            let news = tokio::select! {
+                news = engine.next() => news,
                 () = progress.changed() => {
                     progress.show();
                     continue;
                 }
             };
             progress.line = None;
-            return notice;
+            return news;
         }
     }
 
-    fn report(&mut self, notice: &Notice) {
-        let line = match notice {
-            Notice::Online(_) => {
+    fn report(&mut self, news: &EngineEvent) {
+        let line = match news {
+            EngineEvent::Connecting if !self.connecting => {
+                self.connecting = true;
+                format!("connecting to http://{} …", self.engine.core().authority().as_str())
+            }
+            EngineEvent::Online(_) => {
                 self.trouble = None;
-                return;
+                if std::mem::replace(&mut self.online, true) {
+                    return;
+                }
+                "connected".to_owned()
             }
-            Notice::Offline { server, why, retry_in } => {
-                let line = format!("{}: {why}; trying again in {:.1} s", printable(server), retry_in.as_secs_f64());
-                self.trouble = Some(why.clone());
-                line
+            EngineEvent::Offline { server, why, retry_in } => {
+                let known = self.trouble.replace(why.clone());
+                self.online = false;
+                // There are several connections, and an outage ends them all.
+                if known.as_ref() == Some(why) {
+                    return;
+                }
+                format!("{}: {why}; trying again in {:.1} s", printable(server), retry_in.as_secs_f64())
             }
-            Notice::Unusable { server, why } => {
+            EngineEvent::Unusable { server, why } => {
                 self.trouble = Some(why.clone());
                 format!("{} cannot be used: {why}", printable(server))
             }
-            Notice::Dropped { why: Some(why), .. } => {
+            EngineEvent::Dropped { why: Some(why), .. } => {
                 format!("not accepted now ({}); sent again later", printable(why))
             }
-            Notice::Dropped { why: None, .. } => "a message expired at the server; it is sent again".to_owned(),
-            Notice::ShortMemory(server) => {
+            EngineEvent::Dropped { why: None, .. } => "a message expired at the server; it is sent again".to_owned(),
+            EngineEvent::ShortMemory(server) => {
                 let server = server.as_str();
                 format!("{server} keeps messages for less than a day: stay connected, or some may be lost")
             }
-            Notice::Elsewhere => {
+            EngineEvent::Elsewhere => {
                 "this profile runs somewhere else, too: a copy of it must not be used beside it".to_owned()
             }
-            Notice::FileUnreadable { file, why } => {
+            EngineEvent::FileUnreadable { file, why } => {
                 format!("the file {} waits: {}", printable(&file.source.name), printable(why))
             }
-            Notice::Event { .. }
-            | Notice::FileSent { .. }
-            | Notice::AtServer { .. }
-            | Notice::Connecting
-            | Notice::AllFetched
-            | Notice::Settled => return,
+            EngineEvent::Event { .. }
+            | EngineEvent::FileSent { .. }
+            | EngineEvent::AtServer { .. }
+            | EngineEvent::Connecting
+            | EngineEvent::AllFetched
+            | EngineEvent::Settled => return,
         };
         self.note(&line);
     }
@@ -152,7 +166,7 @@ impl Running {
     pub(super) async fn settle(&mut self, deadline: Instant) -> Result<bool, Failure> {
         while !self.engine.is_settled() {
             tokio::select! {
-                notice = self.next() => drop(notice?),
+                news = self.next() => drop(news?),
                 () = sleep_until(deadline) => return Ok(false),
             }
         }

@@ -14,7 +14,7 @@ use super::exit::{Exit, Failure};
 use super::output::{message_id, print, print_json};
 use super::running::{RunArgs, Running};
 use super::stop;
-use ephemeral_client::engine::{Fetching, Notice};
+use ephemeral_client::engine::{EngineEvent, Fetching};
 use ephemeral_client::names::{self, Recipient};
 use ephemeral_e2e::effect::{Event, LinkId};
 use ephemeral_e2e::payload::MAX_TEXT;
@@ -123,27 +123,29 @@ async fn deliver(running: &mut Running, args: &SendArgs, contact: LinkId, mid: u
     let stopped = stop::requested();
     tokio::pin!(stopped);
     loop {
-        let notice = tokio::select! {
-            notice = running.next() => notice?,
+        let news = tokio::select! {
+            news = running.next() => news?,
             () = sleep_until(deadline) => return Err(late(running, args, reached)),
             result = &mut stopped => {
                 result?;
                 return Err(Failure::local("interrupted: the message is kept, and sent by the next `ephemeral recv`"));
             }
         };
-        match notice {
-            Notice::AtServer { link, mid: Some(which) } if (link, which) == (contact, mid) => {
+        match news {
+            EngineEvent::AtServer { link, mid: Some(which) } if (link, which) == (contact, mid) => {
                 reached = Reached::Server;
                 if !args.wait {
                     return Ok(reached);
                 }
                 running.note("it waits at the server; waiting for the contact …");
             }
-            Notice::Event { id, event: Event::Delivered { link, mid: which } } if (link, which) == (contact, mid) => {
+            EngineEvent::Event { id, event: Event::Delivered { link, mid: which } }
+                if (link, which) == (contact, mid) =>
+            {
                 running.engine.shown(id);
                 return Ok(Reached::Contact);
             }
-            Notice::Unusable { why, .. } => {
+            EngineEvent::Unusable { why, .. } => {
                 return Err(Failure::new(Exit::Unusable, format!("the message is kept: {why}")));
             }
             _ => {}

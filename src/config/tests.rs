@@ -336,7 +336,8 @@ fn settings_that_make_no_sense_together_are_refused() {
         ),
         (
             "total_bytes = 16777215",
-            "line 2: [store] total_bytes = 16777215: must be at least sender_bytes (16777216, the default)",
+            "line 2: [store] total_bytes = 16777215: must be at least sender_bytes (16777216, the default)\n\
+             line 2: [store] total_bytes = 16777215: must be at least mailbox_bytes (16777216, the default)",
         ),
         (
             "mailbox_bytes = 268435457",

@@ -160,9 +160,8 @@ impl Announcer {
 
     fn say_how_to_connect(&self) {
         if let Some(url) = &self.url {
-            self.say(&format!("\nClients connect with the address {url}, for example:"));
-            self.say(&format!("  ephemeral send FINGERPRINT 'Hello' --plaintext --server {url}"));
-            self.say(&format!("or, once for all commands:\n  export EPHEMERAL_SERVER={url}\n"));
+            self.say("\nSomebody who is to use it makes a profile, and invites others:");
+            self.say(&format!("  ephemeral init --server {url}\n  ephemeral invite NAME\n"));
         }
     }
 

@@ -178,8 +178,12 @@ pub struct SettingsFacts {
     pub total_bytes: usize,
     /// `[onion] memory_bytes`; 0 without an onion service.
     pub onion_memory_bytes: u64,
+    /// `[onion] circuits`; 0 without an onion service.
+    pub circuits: usize,
     /// `[limits] sessions`.
     pub sessions: usize,
+    /// Sessions that there can be: over the onion alone, no more than streams of circuits.
+    pub reachable_sessions: usize,
     /// `[limits] unauthenticated`.
     pub unauthenticated: usize,
     /// `[limits] messages_per_minute`.

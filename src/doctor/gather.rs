@@ -84,11 +84,22 @@ fn bind(address: std::net::SocketAddr) -> Bind {
     }
 }
 
-fn settings(config: &Config) -> SettingsFacts {
+/// Over TCP there may be as many sessions as are allowed; over the onion, as many as there are streams of circuits.
+fn reachable_sessions(config: &Config) -> usize {
+    let allowed = config.limits.sessions;
+    match (&config.clearnet, &config.onion) {
+        (None, Some(onion)) => allowed.min(onion.circuits.saturating_mul(onion.streams_per_circuit as usize)),
+        _ => allowed,
+    }
+}
+
+pub(in crate::doctor) fn settings(config: &Config) -> SettingsFacts {
     SettingsFacts {
         total_bytes: config.bounds.total_bytes,
         onion_memory_bytes: config.onion.as_ref().map_or(0, |onion| onion.memory_bytes as u64),
+        circuits: config.onion.as_ref().map_or(0, |onion| onion.circuits),
         sessions: config.limits.sessions,
+        reachable_sessions: reachable_sessions(config),
         unauthenticated: config.limits.unauthenticated,
         messages_per_minute: config.rules.messages_per_minute,
         auth_timeout_s: config.timing.auth_timeout.as_secs(),

@@ -1,5 +1,6 @@
 //! `GET /ws`: the opening handshake of a session (RFC 6455, section 4.2).
 
+use ed25519_dalek::VerifyingKey;
 use http_body_util::Full;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
@@ -33,8 +34,8 @@ pub(super) fn answer<B>(request: &Request<B>, host: String) -> Outcome {
         let sentence = "a request for an upgrade has no body: what follows it are WebSocket frames";
         return Outcome::Response(error(StatusCode::BAD_REQUEST, "bad_request", sentence));
     }
-    let Some((fingerprint, key)) = fingerprint(request.uri().query().unwrap_or_default()) else {
-        let sentence = "`fingerprint` must be 64 hex digits: an Ed25519 public key";
+    let Ok(claimed) = claimed(request.uri().query().unwrap_or_default()) else {
+        let sentence = "`fingerprint` must be 64 hex digits, an Ed25519 public key; or name it in `auth` instead";
         return Outcome::Response(error(StatusCode::BAD_REQUEST, "invalid_fingerprint", sentence));
     };
     let Some(websocket_key) = headers.get(SEC_WEBSOCKET_KEY).filter(|key| is_websocket_key(key)) else {
@@ -53,17 +54,21 @@ pub(super) fn answer<B>(request: &Request<B>, host: String) -> Outcome {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
     response.headers_mut().insert(UPGRADE, WEBSOCKET);
     response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, accept);
-    Outcome::Upgrade(response, Box::new(AwaitingAuth { fingerprint, key, host, challenge }))
+    Outcome::Upgrade(response, Box::new(AwaitingAuth { claimed, host, challenge }))
 }
 
-/// The one `fingerprint` of a query, and the key that it is.
-fn fingerprint(query: &str) -> Option<(Fingerprint, ed25519_dalek::VerifyingKey)> {
+/// The query names two fingerprints, or one that is no key.
+struct InvalidClaim;
+
+/// Returns the key of the one `fingerprint` of a query, if it has any.
+fn claimed(query: &str) -> Result<Option<VerifyingKey>, InvalidClaim> {
     let mut values = query.split('&').filter_map(|pair| pair.strip_prefix("fingerprint="));
-    let fingerprint = Fingerprint::from_hex(values.next()?).ok()?;
+    let Some(value) = values.next() else { return Ok(None) };
+    let fingerprint = Fingerprint::from_hex(value).map_err(|_| InvalidClaim)?;
     if values.next().is_some() {
-        return None;
+        return Err(InvalidClaim);
     }
-    Some((fingerprint, fingerprint.verifying_key().ok()?))
+    fingerprint.verifying_key().map(Some).map_err(|_| InvalidClaim)
 }
 
 /// Returns whether a body is announced (RFC 9112, section 6.3). Its bytes would be taken for frames.

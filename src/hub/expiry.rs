@@ -10,21 +10,21 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// Between two parts of what is due at one moment: whoever waits for the lock gets it.
 const BREATHER: Duration = Duration::from_millis(1);
 
+/// A part of what was due is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpiryPart {
+    /// Whether more is due already.
+    pub more: bool,
+    /// How long until there is something to do.
+    pub next: Option<Duration>,
+}
+
 impl Hub {
     /// Expires messages at the moment they are due, for ever.
     pub async fn keep_expiring(&self) {
         loop {
             let earlier = self.due_earlier.notified();
-            let (more, next) = {
-                let mut wakes = Wakes::default();
-                let mut state = self.lock();
-                let now = self.clock.now();
-                let more = self.expire(&mut state, now, &mut wakes);
-                let next = state.store.next_due().map(|due| Duration::from_millis(due.since(now)));
-                // Not by the end of the block: whoever is woken wants the lock.
-                drop(state);
-                (more, next)
-            };
+            let ExpiryPart { more, next } = self.expire_part();
             if more {
                 tokio::time::sleep(BREATHER).await;
                 continue;
@@ -34,6 +34,18 @@ impl Hub {
                 () = tokio::time::sleep(next.map_or(LOOK_AGAIN, |next| next.min(LOOK_AGAIN))) => {}
             }
         }
+    }
+
+    /// Erases a part of what is due, in one hold of the lock, and wakes those to whom it matters.
+    pub fn expire_part(&self) -> ExpiryPart {
+        let mut wakes = Wakes::default();
+        let mut state = self.lock();
+        let now = self.clock.now();
+        let more = self.expire(&mut state, now, &mut wakes);
+        let next = state.store.next_due().map(|due| Duration::from_millis(due.since(now)));
+        // Not by the end of the block: whoever is woken wants the lock.
+        drop(state);
+        ExpiryPart { more, next }
     }
 
     /// Erases a part of what is due. Returns whether there is more.

@@ -1,11 +1,13 @@
 //! How a hub's store begins and ends: new, taken over from a process that was killed, left to the next one, erased.
 
 use std::fs::File;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::online::OnlineTable;
 use super::{Config, Hub, State, Totals, Wakes};
 use crate::clock::Clock;
 use crate::memfd_journal::{Found, Loaded, MemfdJournal, MemfdJournalError, Unreadable};
@@ -89,16 +91,16 @@ impl Hub {
             settings,
             store,
             epoch: name(epoch),
-            online: Vec::new(),
-            sessions: 0,
+            online: OnlineTable::default(),
             next_session: 0,
             ended_below: 0,
             draining: false,
+            erasing: false,
             totals: Totals::default(),
             ended: Vec::new(),
             freed: Vec::new(),
         };
-        Arc::new(Self { clock, state: Mutex::new(state), due_earlier: Notify::new() })
+        Arc::new(Self { clock, state: Mutex::new(state), emptying: Mutex::new(()), due_earlier: Notify::new() })
     }
 
     /// Overwrites and frees everything that waits, on the heap and in the file; the sessions are over. For the end of the
@@ -139,37 +141,52 @@ impl Hub {
     }
 
     /// An empty store in place of the one there is, with what `end` makes of that one's journal.
+    ///
+    /// To overwrite all that was there takes a while, and nobody has to wait for the lock meanwhile. But nobody can join,
+    /// since what is accepted has to be written down in the file, too.
     fn empty(
         &self,
         lifetime: Option<([u8; 16], Seed)>,
         end: impl FnOnce(Box<dyn Journal>) -> Option<Box<dyn Journal>>,
     ) {
+        let _one_at_a_time = self.emptying.lock();
+        let seed = lifetime.map_or(Seed { hash_key: [0; 2], first_seq: 1 }, |(_, seed)| seed);
+        let Emptied { full, journal, sessions } = self.begin_anew(lifetime.map(|(epoch, _)| epoch), seed);
+        drop(sessions);
+        let journal = journal.and_then(end);
+        drop(full);
+        let mut state = self.lock();
+        if let Some(journal) = journal {
+            state.store = Store::with_journal(state.settings.bounds, seed, self.clock.now(), journal);
+        }
+        state.erasing = false;
+    }
+
+    /// Ends all sessions, and takes out what there is.
+    fn begin_anew(&self, epoch: Option<[u8; 16]>, seed: Seed) -> Emptied {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
-        for online in state.online.drain(..).flatten() {
-            wakes.add(&online.signal);
-        }
-        state.sessions = 0;
+        let sessions = state.online.clear(&mut wakes);
         state.ended_below = state.next_session;
-        let seed = lifetime.map_or(Seed { hash_key: [0; 2], first_seq: 1 }, |(epoch, seed)| {
+        if let Some(epoch) = epoch {
             state.epoch = name(&epoch);
-            seed
-        });
+        }
         // The new store counts from 0.
         state.totals = state.totals();
-        let journal = state.store.take_journal().and_then(end);
-        let now = self.clock.now();
-        let bounds = state.settings.bounds;
-        let empty = match journal {
-            Some(journal) => Store::with_journal(bounds, seed, now, journal),
-            None => Store::new(bounds, seed, now),
-        };
+        let journal = state.store.take_journal();
+        state.erasing = journal.is_some();
+        let empty = Store::new(state.settings.bounds, seed, self.clock.now());
         let full = std::mem::replace(&mut state.store, empty);
-        // Overwriting all that was on the heap takes a while: nobody has to wait for that. The file was overwritten
-        // under the lock, since what is accepted next is written there.
         drop(state);
-        drop(full);
+        Emptied { full, journal, sessions }
     }
+}
+
+/// What a hub had.
+struct Emptied {
+    full: Store,
+    journal: Option<Box<dyn Journal>>,
+    sessions: OnlineTable,
 }
 
 /// An epoch, and what makes its store unpredictable.

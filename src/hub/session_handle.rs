@@ -1,6 +1,8 @@
 //! One session's place in the hub. Dropping it ends the session there.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
 
 use super::{Hub, Signal, State, Wakes};
 use ephemeral_core::protocol::{Millis, WireTime};
@@ -43,7 +45,7 @@ pub struct Collected {
 }
 
 /// How often, at most, a message that has no room waits until more of what has expired is erased.
-const SWEEPS: usize = 20;
+const SWEEPS: usize = 100;
 
 impl SessionHandle {
     /// Returns the signal that wakes this session.
@@ -81,6 +83,7 @@ impl SessionHandle {
             if again > 0 && state.store.is_behind() && matches!(outcome, Err(SubmitError::Quota(_))) {
                 again -= 1;
                 known_key = true;
+                MutexGuard::unlock_fair(state);
                 continue;
             }
             let totals = &mut state.totals;
@@ -132,7 +135,7 @@ impl SessionHandle {
         let due_before = state.store.next_due();
         let Deposited { online, expires_at } =
             state.store.deposit(now, self.account, id, message).map_err(SubmitError::Quota)?;
-        if let Some(online) = online.and_then(|recipient| state.online_mut(recipient)) {
+        if let Some(online) = online.and_then(|recipient| state.online.get(recipient)) {
             wakes.add(&online.signal);
         }
         if due_before.is_none_or(|due| state.store.next_due().is_some_and(|now_due| now_due < due)) {
@@ -146,13 +149,20 @@ impl SessionHandle {
     /// # Errors
     /// [`AcknowledgeError`]: nothing was erased.
     pub fn acknowledge(&self, seq: u64, wakes: &mut Wakes) -> Result<(), AcknowledgeError> {
-        let mut state = self.current()?;
-        let state = &mut *state;
-        let now = self.hub.now();
-        self.hub.expire(state, now, wakes);
-        let result = state.store.acknowledge(now, self.account, seq, &mut state.ended);
-        state.tell_senders(wakes);
-        result.map_err(|NeverDelivered| AcknowledgeError::NeverDelivered)
+        loop {
+            let mut guard = self.current()?;
+            let state = &mut *guard;
+            let now = self.hub.now();
+            self.hub.expire(state, now, wakes);
+            let result = state.store.acknowledge(now, self.account, seq, &mut state.ended);
+            state.tell_senders(wakes);
+            let more = result.map_err(|NeverDelivered| AcknowledgeError::NeverDelivered)?;
+            if !more {
+                return Ok(());
+            }
+            // A window of long messages is much to overwrite: others come in between.
+            MutexGuard::unlock_fair(guard);
+        }
     }
 
     /// Takes what this session has to be sent: about `budget` bytes of it, one frame more than fits. `frame` writes each
@@ -176,8 +186,7 @@ impl SessionHandle {
         let mut collected = Collected::default();
         let mut left = budget;
         let State { store, online, .. } = state;
-        let Some(Some(online)) = online.get_mut(self.account.index()) else { return Err(SessionEnd::Replaced) };
-        if online.overrun {
+        if online.get(self.account).is_none_or(|online| online.overrun) {
             return Err(SessionEnd::TooSlow);
         }
         loop {
@@ -185,7 +194,7 @@ impl SessionHandle {
                 collected.more = true;
                 return Ok(collected);
             }
-            let delivery = match online.receipts.pop_front() {
+            let delivery = match online.next_receipt(self.account) {
                 Some(receipt) => Delivery::Receipt(receipt),
                 None => match store.deliver(now, self.account, self.window) {
                     Some(next) => Delivery::Mailbox(next),
@@ -203,11 +212,11 @@ impl SessionHandle {
     /// # Errors
     /// [`SessionEnd`] if so.
     pub fn is_over(&self) -> Result<(), SessionEnd> {
-        let mut state = self.current()?;
+        let state = self.current()?;
         if state.draining {
             return Err(SessionEnd::Draining);
         }
-        if state.online_mut(self.account).is_some_and(|online| online.overrun) {
+        if state.online.get(self.account).is_some_and(|online| online.overrun) {
             Err(SessionEnd::TooSlow)
         } else {
             Ok(())
@@ -216,8 +225,8 @@ impl SessionHandle {
 
     /// The hub's state, if this session is still the one of its fingerprint.
     fn current(&self) -> Result<MutexGuard<'_, State>, SessionEnd> {
-        let mut state = self.hub.lock();
-        if state.online_mut(self.account).is_some_and(|online| online.session == self.session) {
+        let state = self.hub.lock();
+        if state.online.get(self.account).is_some_and(|online| online.session == self.session) {
             Ok(state)
         } else if self.session < state.ended_below {
             Err(SessionEnd::Draining)
@@ -231,11 +240,11 @@ impl Drop for SessionHandle {
     fn drop(&mut self) {
         let now = self.hub.now();
         if let Ok(mut state) = self.current() {
-            if let Some(place) = state.online.get_mut(self.account.index()) {
-                *place = None;
-            }
-            state.sessions -= 1;
+            let gone = state.online.end(self.account);
             state.store.detach(now, self.account);
+            // It may have thousands of receipts: they are freed while nobody waits.
+            drop(state);
+            drop(gone);
         }
     }
 }

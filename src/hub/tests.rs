@@ -7,6 +7,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
+use super::online::{RECEIPTS, RECEIPTS_IN_ALL};
 use super::*;
 use ephemeral_core::protocol::{ReceiptStatus, WallTime, WireTime};
 use ephemeral_core::session::Established;
@@ -93,7 +94,7 @@ impl Woken {
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.times.fetch_add(1, Ordering::Relaxed);
-        self.locked.fetch_add(usize::from(self.hub.state.try_lock().is_err()), Ordering::Relaxed);
+        self.locked.fetch_add(usize::from(self.hub.state.is_locked()), Ordering::Relaxed);
     }
 }
 
@@ -241,25 +242,52 @@ async fn a_message_that_expires_while_it_is_out_wakes_its_recipient_for_the_next
 async fn a_session_that_does_not_fetch_its_receipts_is_over() {
     let hub = hub();
     let alice = join(&hub, 1);
-    let tell = |receipts: usize| {
-        let mut state = hub.lock();
-        let ended = |id: usize| Completion {
-            sender: alice.account,
-            id: id.to_string(),
-            to: person(2),
-            status: ReceiptStatus::Expired,
-            at: WireTime::Own { at: UP, draw: 0 },
-        };
-        state.ended.extend((0..receipts).map(ended));
-        let mut wakes = Wakes::default();
-        state.tell_senders(&mut wakes);
-        drop(state);
-    };
-    tell(RECEIPTS);
+    tell(&alice, RECEIPTS);
     assert_eq!(alice.is_over(), Ok(()));
-    tell(1);
+    tell(&alice, 1);
     assert_eq!(alice.is_over(), Err(SessionEnd::TooSlow));
     assert_eq!(collect_up_to(&alice, usize::MAX).err(), Some(SessionEnd::TooSlow));
+}
+
+/// Ends so many messages of a session's.
+fn tell(session: &SessionHandle, receipts: usize) {
+    let mut state = session.hub.lock();
+    let ended = |id: usize| Completion {
+        sender: session.account,
+        id: id.to_string(),
+        to: person(2),
+        status: ReceiptStatus::Expired,
+        at: WireTime::Own { at: UP, draw: 0 },
+    };
+    state.ended.extend((0..receipts).map(ended));
+    let mut wakes = Wakes::default();
+    state.tell_senders(&mut wakes);
+    drop(state);
+}
+
+#[tokio::test(start_paused = true)]
+async fn receipts_are_bounded_in_all_and_the_session_that_is_most_behind_goes() {
+    let hub = hub();
+    let held = RECEIPTS_IN_ALL / 5;
+    let behind: Vec<_> = (10..15).map(|number| join(&hub, number)).collect();
+    behind.iter().for_each(|session| tell(session, held));
+    tell(&behind[2], RECEIPTS_IN_ALL % 5);
+    let bob = join(&hub, 2);
+    tell(&bob, 1);
+    let over: Vec<_> = behind.iter().map(|session| session.is_over().is_err()).collect();
+    assert_eq!(over, [false, false, true, false, false]);
+    assert_eq!(collect(&bob).iter().filter(|frame| frame["type"] == "receipt").count(), 1);
+    // What it had is free for others, and so is what a session had that ends.
+    tell(&bob, held);
+    assert_eq!(behind[0].is_over(), Ok(()));
+    drop(behind);
+    for _ in 0..3 {
+        while collect_up_to(&bob, usize::MAX).unwrap().more {}
+        tell(&bob, held);
+        assert_eq!(bob.is_over(), Ok(()));
+    }
+    while collect_up_to(&bob, usize::MAX).unwrap().more {}
+    assert_eq!(hub.lock().online.waiting(), (0, 0), "nor is room kept for them");
 }
 
 #[tokio::test(start_paused = true)]
@@ -360,4 +388,52 @@ fn throw_away_keys_leave_sessions_to_those_whom_the_store_knows() {
     assert!(hub.knows(&person(101)) && !hub.knows(&person(7)));
     let _awaited = join(&hub, 101);
     let _again = join(&hub, 100);
+}
+
+/// A journal that is erased while somebody tries to come in.
+struct Watched {
+    hub: std::sync::Weak<Hub>,
+    seen: Arc<parking_lot::Mutex<Vec<&'static str>>>,
+}
+
+impl ephemeral_core::store::Journal for Watched {
+    fn accept(
+        &mut self,
+        _: u32,
+        _: &ephemeral_core::store::JournalEntry<'_>,
+    ) -> Result<(), ephemeral_core::store::NoRoom> {
+        self.seen.lock().push("accepted");
+        Ok(())
+    }
+    fn end(&mut self, _: u32) {}
+    fn forget(&mut self, _: u32) {}
+    fn promise(&mut self, _: u64) {}
+    fn erase(&mut self) {
+        let hub = self.hub.upgrade().unwrap();
+        assert!(!hub.state.is_locked(), "whoever wants the lock gets it");
+        assert_eq!(hub.join(person(3), true, 2).err(), Some(JoinError::Draining));
+        self.seen.lock().push("erased");
+    }
+    fn begin(&mut self, _: [u8; 16], _: &ephemeral_core::store::Seed) {
+        self.seen.lock().push("begun");
+    }
+    fn cost(&self) -> fn(usize) -> usize {
+        |_| 0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_everything_is_overwritten_nobody_waits_for_the_lock_and_nothing_is_accepted() {
+    let hub = hub();
+    let seen = Arc::default();
+    let journal = Watched { hub: Arc::downgrade(&hub), seen: Arc::clone(&seen) };
+    let seed = ephemeral_core::store::Seed { hash_key: [1, 2], first_seq: 1 };
+    hub.lock().store = Store::with_journal(hub.bounds(), seed, hub.now(), Box::new(journal));
+    let (alice, epoch) = (join(&hub, 1), hub.epoch());
+    send(&alice, "before", 2);
+    hub.wipe().unwrap();
+    assert_eq!(alice.is_over(), Err(SessionEnd::Draining));
+    assert_ne!(hub.epoch(), epoch);
+    send(&join(&hub, 3), "after", 2);
+    assert_eq!(*seen.lock(), ["accepted", "erased", "begun", "accepted"], "what comes after it is written down again");
 }

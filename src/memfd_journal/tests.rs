@@ -216,7 +216,7 @@ fn killed_while_it_erases_it_delivers_the_message_again_or_remembers_its_id_alon
     let bob = store.find(&BOB).unwrap();
     at_every_cut(
         &medium,
-        || store.acknowledge(NOW, bob, 1000, &mut Vec::new()).unwrap(),
+        || assert!(!store.acknowledge(NOW, bob, 1000, &mut Vec::new()).unwrap(), "all of it at once"),
         |image, whole| {
             let (mut next, _) = restore(&image, NOW);
             let fetched = fetch(&mut next, BOB, NOW);

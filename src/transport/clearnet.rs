@@ -124,7 +124,7 @@ impl ListenerState {
     /// Asks at the door, before anything is read or computed.
     fn admit(&self, admission: &Arc<Admission>, peer: IpAddr) -> Result<Admitted, Refused> {
         if self.listener.is_trusted_proxy(peer) {
-            return Ok(admission.admit_proxy(Peer::Address(peer)));
+            return admission.admit_proxy(Peer::Address(peer));
         }
         admission.admit(Peer::Address(peer), self.tls.is_some())
     }

@@ -67,7 +67,7 @@ impl Listener {
     pub fn peer_of(&self, connection: Peer, headers: &HeaderMap) -> Peer {
         match connection {
             Peer::Address(address) => Peer::Address(forwarded::client(headers, address, &self.trusted_proxies).address),
-            Peer::Circuit(_) | Peer::Local => connection,
+            Peer::Circuit(_) => connection,
         }
     }
 
@@ -77,7 +77,7 @@ impl Listener {
     pub fn is_https(&self, connection: Peer, headers: &HeaderMap) -> bool {
         let told = match connection {
             Peer::Address(address) => forwarded::client(headers, address, &self.trusted_proxies).https,
-            Peer::Circuit(_) | Peer::Local => None,
+            Peer::Circuit(_) => None,
         };
         told.unwrap_or(self.tls)
     }

@@ -1,4 +1,5 @@
-//! The attack harness: what is promised to honest clients, one second away, while others attack within the limits.
+//! The attack harness: what is promised to honest clients, one second away, while others attack within the limits, and
+//! what an attack makes the daemon take of memory. `tests/tor/attacks_over_tor.rs` has the same over a private Tor network.
 //!
 //! Each figure asserts a promise; docs/threat-model.md has the table of them. They need the machine for themselves, so
 //! that they run one after the other.
@@ -10,16 +11,21 @@ use std::time::Duration;
 
 use ephemeral::admission::INCOMPLETE_BYTES;
 use ephemeral::transport::clearnet::TlsFiles;
-use ephemeral_test_support::attack::{Distant, Flood, Logins, connect, fingerprint, login, loopback};
+use ephemeral_core::store::RECORD_COST;
+use ephemeral_test_support::attack::{
+    Distant, Flood, Logins, Pair, begin_message, connect, fingerprint, login, loopback, stay_silent,
+};
 use ephemeral_test_support::daemon::Daemon;
 use ephemeral_test_support::tls::handshake;
 use futures::{SinkExt as _, StreamExt as _};
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::io::{AsyncWriteExt as _, DuplexStream};
+use tokio::net::TcpStream;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::SERVER;
@@ -30,12 +36,21 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 const ONE_WAY: Duration = Duration::from_secs(1);
 /// How long a flood has gone on when the honest clients come: the slots have been taken several times over.
 const BEFORE: Duration = Duration::from_secs(4);
+/// Slots for connections that have not authenticated.
+const SLOTS: usize = 256;
+/// What such a connection may cost, whatever it has sent: its buffers, and those of a TLS handshake.
+const CONNECTION_BYTES: usize = 64 * 1024;
+/// What the honest pair exchanges, within its rate.
+const MESSAGES: usize = 12;
+const EVERY: Duration = Duration::from_millis(650);
+/// The keys of the honest pair.
+const PAIR: usize = 1_000_000;
 
 /// The daemon that is attacked.
 struct Attacked {
     daemon: Daemon,
     address: SocketAddr,
-    directory: TempDir,
+    _directory: TempDir,
 }
 
 impl Attacked {
@@ -45,34 +60,41 @@ impl Attacked {
             Daemon::start(SERVER, directory.path(), configuration, &["--no-tor", "--clearnet=127.0.0.1:0"]);
         let said = daemon.says("clearnet ").await;
         let (_, address) = said.split_once("://").unwrap();
-        Self { address: address.parse().unwrap(), daemon, directory }
+        Self { address: address.parse().unwrap(), daemon, _directory: directory }
     }
 
-    /// The figures that `status --json` gives.
-    async fn figures(&self) -> Value {
-        let mut command = Command::new(SERVER);
-        command.env_clear().env("HOME", self.directory.path());
-        command.arg("--state-dir").arg(self.directory.path().join("state")).args(["status", "--json"]);
-        serde_json::from_slice(&command.output().await.unwrap().stdout).unwrap()
+    /// Connections that gave way, or for which none had to.
+    async fn gave_way(&self) -> u64 {
+        self.daemon.events("gave_way").await + self.daemon.events("overload").await
     }
 
-    async fn events(&self, kind: &str) -> u64 {
-        self.figures().await.pointer(&format!("/security/counts/{kind}")).and_then(Value::as_u64).unwrap()
+    /// Strangers that say nothing, so many a second, in turns from the addresses that `from` gives for their numbers.
+    fn silent_flood(&self, a_second: u32, from: impl Fn(usize) -> SocketAddr + Send + 'static) -> Flood {
+        let to = self.address;
+        Flood::start(a_second, move |number| connect(from(number), to), |_, stream: TcpStream| stay_silent(stream))
     }
 
-    /// Bytes of memory that the daemon has.
-    fn resident(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.daemon.process())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    /// An honest pair, a second away, and its bytes on their way.
+    async fn pair(&self) -> (Pair<DuplexStream>, [JoinSet<()>; 2]) {
+        let (sender, one) = distant_session(self.address, loopback(5, 0), PAIR).await.expect("a session");
+        let (recipient, other) = distant_session(self.address, loopback(5, 1), PAIR + 1).await.expect("a session");
+        (Pair::new(sender, recipient, PAIR + 1), [one, other])
     }
+}
+
+/// Logs in, a second away, over TCP.
+async fn distant_session(
+    to: SocketAddr,
+    from: SocketAddr,
+    number: usize,
+) -> Option<(WebSocketStream<DuplexStream>, JoinSet<()>)> {
+    let Distant { stream, way } = Distant::new(connect(from, to).await?, ONE_WAY);
+    Some((login(stream, &to.to_string(), number).await?, way))
 }
 
 /// Logs in once, a second away, over TCP.
 async fn log_in(to: SocketAddr, from: SocketAddr, number: usize) -> bool {
-    let Some(stream) = connect(from, to).await else { return false };
-    let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
-    login(stream, &to.to_string(), number).await.is_some()
+    distant_session(to, from, number).await.is_some()
 }
 
 /// The same over TLS.
@@ -97,15 +119,42 @@ async fn logins_succeed_under_a_flood_of_many_peers_within_their_limits() {
     for (peers, a_second) in [(80, 127), (200, 316)] {
         let attacked = Attacked::new("").await;
         let to = attacked.address;
-        let flood = Flood::start(to, a_second, move |number| loopback(2, number % peers));
+        let (mut pair, _ways) = attacked.pair().await;
+        let flood = attacked.silent_flood(a_second, move |number| loopback(2, number % peers));
         sleep(BEFORE).await;
-        let logins = Logins::measure(20, |client| log_in(to, loopback(3, client), client)).await;
+        let attack = format!("{peers} peers, {a_second} silent connections a second");
+        let logins = Logins::measure(20, |client| log_in(to, loopback(3, client), client));
+        let messages = pair.exchange_under(&attack, MESSAGES, EVERY);
+        let (logins, ()) = futures::future::join(logins, messages).await;
+        logins.assert_promised(&attack);
         let made = flood.made();
-        logins.assert_promised(&format!("{peers} peers, {a_second} connections a second ({made})"));
         assert!(made > 500, "that was no flood: {made}");
-        let gave_way = attacked.events("gave_way").await;
+        let gave_way = attacked.gave_way().await;
         assert!(gave_way > 100, "only {gave_way} gave way");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_and_messages_succeed_while_throw_away_keys_log_in_at_full_rate() {
+    let _alone = ALONE.lock().await;
+    let attacked = Attacked::new("").await;
+    let (to, host) = (attacked.address, attacked.address.to_string());
+    let (mut pair, _ways) = attacked.pair().await;
+    let flood = Flood::start(
+        127,
+        move |number| connect(loopback(2, number % 80), to),
+        move |number, stream: TcpStream| {
+            let host = host.clone();
+            async move { drop(login(stream, &host, 10_000 + number).await) }
+        },
+    );
+    sleep(BEFORE).await;
+    let attack = "80 peers, 127 logins a second by throw-away keys";
+    let logins = Logins::measure(20, |client| log_in(to, loopback(3, client), client));
+    let messages = pair.exchange_under(attack, MESSAGES, EVERY);
+    let (logins, ()) = futures::future::join(logins, messages).await;
+    logins.assert_promised(attack);
+    assert!(flood.made() > 500, "that was no flood: {}", flood.made());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,17 +165,29 @@ async fn logins_over_tls_succeed_under_a_flood_of_one_peer_and_of_many() {
     let attacked =
         Attacked::new(&format!("[clearnet]\ntls_cert = {:?}\ntls_key = {:?}\n", files.cert, files.key)).await;
     let to = attacked.address;
-    let one = Flood::start(to, 400, |_| loopback(4, 0));
-    let many = Flood::start(to, 127, |number| loopback(2, number % 80));
+    let one = attacked.silent_flood(400, |_| loopback(4, 0));
+    let many = attacked.silent_flood(127, |number| loopback(2, number % 80));
     sleep(BEFORE).await;
     let cert = files.cert.clone();
     let logins =
         Logins::measure(20, move |client| log_in_over_tls(to, loopback(3, client), client, cert.clone())).await;
-    logins.assert_promised(&format!("TLS, one peer and 80 others ({} and {})", one.made(), many.made()));
+    logins.assert_promised(&format!(
+        "TLS, one peer with 400 a second and 80 with 127 ({} and {} made)",
+        one.made(),
+        many.made()
+    ));
     assert!(one.made() > 1000 && many.made() > 500, "that was no flood");
 }
 
+/// Says how much more memory an attack made the daemon take than `before`, and asserts that it was no more than that.
+#[track_caller]
 #[allow(clippy::print_stderr, reason = "the figure is worth reading")]
+fn assert_took(attack: &str, before: usize, peak: usize, bound: usize) {
+    let took = peak.saturating_sub(before);
+    eprintln!("{attack}: {:.1} MiB more, of {} MiB", took as f64 / 1_048_576.0, bound >> 20);
+    assert!(took < bound, "{attack}: {} MiB more than before", took >> 20);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through() {
     /// Sessions that send half a message, and how many of them an address has.
@@ -138,7 +199,7 @@ async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through
     let limits = "[limits]\nmessages_per_minute = 10000\nmessage_burst = 1000\n";
     let attacked = Attacked::new(limits).await;
     let (to, host) = (attacked.address, attacked.address.to_string());
-    let before = attacked.resident();
+    let before = attacked.daemon.resident();
     let stream = connect(loopback(3, 0), to).await.unwrap();
     let mut honest = login(stream, &host, 100_000).await.expect("a session");
     let mut half = Vec::new();
@@ -146,28 +207,133 @@ async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through
     for number in 0..SESSIONS {
         let stream = connect(loopback(2, number / OF_ONE), to).await.unwrap();
         let mut socket = login(stream, &host, number).await.expect("a session");
-        // Nearly all of the largest frame that there may be: masked with zeros.
-        let mut bytes = vec![0x81, 0x80 | 127];
-        bytes.extend(397_000_u64.to_be_bytes());
-        bytes.extend([0; 4]);
-        bytes.resize(390_000, b' ');
-        // It may give way meanwhile.
-        let stream = socket.get_mut();
-        let _ = tokio::time::timeout(Duration::from_millis(200), stream.write_all(&bytes)).await;
+        begin_message(&mut socket, Duration::from_millis(200)).await;
         half.push(socket);
-        peak = peak.max(attacked.resident());
+        peak = peak.max(attacked.daemon.resident());
     }
     let content = "x".repeat(65_536);
     for number in 0..5 {
         let message = json!({"id": format!("m-{number}"), "to": fingerprint(100_001), "content": content});
         honest.send(Message::text(message.to_string())).await.unwrap();
         while !honest.next().await.unwrap().unwrap().to_text().unwrap().contains("accepted") {}
-        peak = peak.max(attacked.resident());
+        peak = peak.max(attacked.daemon.resident());
     }
     // The allocator holds back up to three times the budget of what was freed.
     let bound = 4 * INCOMPLETE_BYTES + SESSIONS * SESSION_BYTES + 5 * 2 * content.len();
-    eprintln!("{SESSIONS} half-sent messages: {} MiB more, of {} MiB", (peak - before) >> 20, bound >> 20);
-    assert!(peak - before < bound, "{} MiB more than before", (peak - before) >> 20);
-    let gave_way = attacked.events("too_slow").await;
+    assert_took(&format!("{SESSIONS} half-sent messages"), before, peak, bound);
+    let gave_way = attacked.daemon.events("too_slow").await;
     assert!(gave_way > 20, "only {gave_way} gave way");
+}
+
+/// Has twice as many connections as there are slots send that, each from the address that `from` gives for its number,
+/// and returns what the daemon took before, and at most.
+async fn half_handshakes(attacked: &Attacked, bytes: &[u8], from: impl Fn(usize) -> SocketAddr) -> (usize, usize) {
+    let before = attacked.daemon.resident();
+    let (mut peak, mut held) = (0, Vec::new());
+    for number in 0..2 * SLOTS {
+        let Some(mut stream) = connect(from(number), attacked.address).await else { continue };
+        // It may be closed at once.
+        let _ = stream.write_all(bytes).await;
+        held.push(stream);
+        if number % 16 == 0 {
+            peak = peak.max(attacked.daemon.resident());
+        }
+    }
+    let figures = attacked.daemon.figures().await;
+    let unauthenticated = figures["unauthenticated"].as_u64().unwrap_or_else(|| panic!("{figures}"));
+    assert!(unauthenticated as usize > SLOTS / 2, "they were not held: {unauthenticated}");
+    drop(held);
+    (before, peak)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_sent_tls_and_proxy_handshakes_take_no_more_than_the_slots() {
+    let _alone = ALONE.lock().await;
+    let certificate = tempfile::tempdir().unwrap();
+    let files = issue(certificate.path());
+    let attacked =
+        Attacked::new(&format!("[clearnet]\ntls_cert = {:?}\ntls_key = {:?}\n", files.cert, files.key)).await;
+    // A record of a handshake, of nearly the longest length, without its end.
+    let mut hello = vec![22, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb, 3, 3];
+    hello.resize(16_000, 0);
+    let (before, peak) = half_handshakes(&attacked, &hello, |number| loopback(2, number)).await;
+    assert_took("half-sent TLS handshakes", before, peak, SLOTS * CONNECTION_BYTES);
+
+    let attacked = Attacked::new("[clearnet]\ntrusted_proxies = [\"127.0.0.1\"]\nproxy_protocol = true\n").await;
+    // One that says how long it is beyond all measure is closed at once.
+    let header = b"PROXY TCP4 192.0.2.1 ";
+    let (before, peak) = half_handshakes(&attacked, header, |_| SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    assert_took("half-sent PROXY headers", before, peak, SLOTS * CONNECTION_BYTES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_that_come_once_take_little_each_so_that_all_that_are_remembered_have_room() {
+    /// Enough to see what one takes.
+    const PEERS: usize = 12_000;
+    /// How many are remembered, and what they may take in all.
+    const REMEMBERED: usize = 65_536;
+    const BOUND: usize = 32 << 20;
+    let _alone = ALONE.lock().await;
+    let attacked = Attacked::new("").await;
+    // Buffers of so many connections at a time are there before.
+    for number in 0..SLOTS {
+        drop(connect(loopback(6, number), attacked.address).await);
+    }
+    let before = attacked.daemon.resident();
+    for number in 0..PEERS {
+        drop(connect(loopback(7, number), attacked.address).await);
+    }
+    let figures = attacked.daemon.figures().await;
+    let remembered = figures.pointer("/security/remembered").and_then(serde_json::Value::as_u64);
+    let remembered = remembered.unwrap_or_else(|| panic!("{figures}"));
+    assert!(remembered as usize > PEERS / 2, "only {remembered} are remembered");
+    let took = attacked.daemon.resident().saturating_sub(before);
+    let of_all = took * REMEMBERED / PEERS;
+    assert_took(&format!("{REMEMBERED} peers, as {PEERS} are"), 0, of_all, BOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_expire_all_at_once_take_no_more_than_they_were_counted_for() {
+    /// Messages, fewer than receipts may wait for their sender; and their ids and contents in bytes.
+    const EXPIRING: usize = 15_000;
+    const BODY: usize = 8 + 1;
+    /// What the rest may take: a session's buffers, and what the allocator holds back.
+    const REST: usize = 8 << 20;
+    let _alone = ALONE.lock().await;
+    let configuration = "[limits]\nmessages_per_minute = 1000000\nmessage_burst = 100000\n\
+                         [store]\nmailbox_messages = 100000\n";
+    let attacked = Attacked::new(configuration).await;
+    let stream = connect(loopback(2, 0), attacked.address).await.unwrap();
+    let socket = login(stream, &attacked.address.to_string(), 0).await.expect("a session");
+    let before = attacked.daemon.resident();
+    let (mut sink, mut answers) = socket.split();
+    let sending = async {
+        for number in 0..EXPIRING {
+            let message = json!({"id": format!("m-{number:06}"), "to": fingerprint(0), "content": "x", "ttl_s": 12});
+            sink.feed(Message::text(message.to_string())).await.unwrap();
+        }
+        sink.flush().await.unwrap();
+    };
+    // It does not acknowledge: a window of them comes, and the rest waits.
+    let answering = async {
+        let (mut accepted, mut expired) = (0, 0);
+        while expired < EXPIRING {
+            let frame = answers.next().await.unwrap().unwrap();
+            let text = frame.to_text().unwrap();
+            accepted += usize::from(text.contains("accepted"));
+            expired += usize::from(text.contains("expired"));
+        }
+        assert_eq!(accepted, EXPIRING);
+    };
+    let done = futures::future::join(sending, tokio::time::timeout(Duration::from_secs(60), answering));
+    tokio::pin!(done);
+    let mut peak = 0;
+    loop {
+        tokio::select! {
+            ((), answered) = &mut done => break answered.expect("a receipt of each"),
+            () = sleep(Duration::from_millis(50)) => peak = peak.max(attacked.daemon.resident()),
+        }
+    }
+    let counted = EXPIRING * (RECORD_COST + BODY);
+    assert_took(&format!("{EXPIRING} messages that expire at once"), before, peak, counted + counted / 4 + REST);
 }

@@ -1,323 +1,150 @@
-//! `ephemeral` as scripts see it: output, exit codes, files; against the real server on loopback.
+//! `ephemeral` as scripts see it: output, exit codes, standard input; two people and the real server on loopback.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
+use ephemeral_test_support::client::{Client, LocalServer};
 use tempfile::TempDir;
 
 use crate::{CLIENT, SERVER};
 
-/// A server process on a free port, and a home for keys. Killed when it is dropped.
-struct Server {
-    process: Child,
-    url: String,
+/// A server, and two people who know each other.
+struct Pair {
     home: TempDir,
+    alice: Client,
+    bob: Client,
+    _server: LocalServer,
 }
 
-impl Server {
-    fn start() -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let mut process = Command::new(SERVER)
-            .args(["--no-tor", "--clearnet", "127.0.0.1:0", "--state-dir"])
-            .arg(home.path().join("state"))
-            .env_clear()
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("clearnet ").expect("its address").to_owned();
-        Self { process, url, home }
-    }
-
-    fn key(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    /// A new identity's fingerprint.
-    fn identity(&self, name: &str) -> String {
-        text(&ephemeral(&["identity", "new", "--key", self.key(name).to_str().unwrap()]).stdout).trim().to_owned()
-    }
-
-    /// `ephemeral` as this identity.
-    fn client(&self, name: &str, arguments: &[&str]) -> Command {
-        let mut command = client();
-        command.args(arguments).args(["--server", &self.url, "--key"]).arg(self.key(name));
-        command
-    }
-
-    fn run(&self, name: &str, arguments: &[&str]) -> Output {
-        self.client(name, arguments).output().unwrap()
-    }
+fn pair() -> Pair {
+    let home = tempfile::tempdir().unwrap();
+    let server = LocalServer::start(SERVER, &home.path().join("state"), "127.0.0.1:0");
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    alice.meet(&bob);
+    Pair { home, alice, bob, _server: server }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn client() -> Command {
-    let mut command = Command::new(CLIENT);
-    command.env_clear().stdin(Stdio::null());
-    command
-}
-
-fn ephemeral(arguments: &[&str]) -> Output {
-    client().args(arguments).output().unwrap()
+fn bare(arguments: &[&str]) -> std::process::Output {
+    Command::new(CLIENT).args(arguments).env_clear().stdin(Stdio::null()).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or_else(|| panic!("{output:?}"))
-}
-
-const NOBODY: &str = "79b5562e8fe654f94078b112e8a98ba7901f853ae695bed7e0e3910bad049664";
-
-#[test]
-fn an_identity_is_made_once_and_shown_as_often_as_one_likes() {
-    let home = tempfile::tempdir().unwrap();
-    let key = home.path().join("deep/identity.pem");
-    let path = key.to_str().unwrap();
-    let made = ephemeral(&["identity", "new", "--key", path]);
-    assert_eq!((code(&made), made.stdout.len()), (0, 65));
-    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
-
-    let before = std::fs::read(&key).unwrap();
-    let again = ephemeral(&["identity", "new", "--key", path]);
-    assert_eq!(code(&again), 1);
-    assert!(text(&again.stderr).contains("never overwritten"), "{again:?}");
-    assert_eq!(std::fs::read(&key).unwrap(), before);
-
-    let shown = ephemeral(&["identity", "show", "--key", path]);
-    assert_eq!(shown.stdout, made.stdout);
-    let json: serde_json::Value =
-        serde_json::from_slice(&ephemeral(&["identity", "show", "--json", "--key", path]).stdout).unwrap();
-    assert_eq!(json["fingerprint"], text(&made.stdout).trim());
-    assert_eq!(json["key_file"], path);
-}
-
-#[test]
-fn without_a_path_the_key_is_in_the_platforms_configuration_directory() {
-    let home = tempfile::tempdir().unwrap();
-    let made = client().args(["identity", "new"]).env("HOME", home.path()).output().unwrap();
-    assert_eq!(code(&made), 0, "{made:?}");
-    let files: Vec<_> = walk(home.path());
-    assert_eq!(files.len(), 1);
-    assert!(files[0].ends_with("ephemeral/identity.pem"), "{files:?}");
-}
-
-fn walk(directory: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] })
-        .collect()
-}
-
-#[test]
-fn a_key_that_others_can_read_is_not_used() {
-    let home = tempfile::tempdir().unwrap();
-    let key = home.path().join("key");
-    let path = key.to_str().unwrap();
-    ephemeral(&["identity", "new", "--key", path]);
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o604)).unwrap();
-    for arguments in [
-        &["identity", "show", "--key", path][..],
-        &["recv", "--once", "--server", "http://127.0.0.1:1", "--key", path],
-        &["send", NOBODY, "x", "--plaintext", "--server", "http://127.0.0.1:1", "--key", path],
-    ] {
-        let refused = ephemeral(arguments);
-        assert_eq!((code(&refused), refused.stdout.len()), (1, 0));
-        assert_eq!(
-            text(&refused.stderr),
-            format!("ephemeral: others can read the key file {path}: run `chmod 600 {path}`\n")
-        );
-    }
-}
-
-#[test]
-fn sending_in_clear_needs_to_be_asked_for_and_the_reason_is_given() {
-    let refused = ephemeral(&["send", NOBODY, "hello", "--server", "http://127.0.0.1:1"]);
-    assert_eq!(code(&refused), 2);
-    assert!(text(&refused.stderr).contains("not encrypted end to end"), "{refused:?}");
-    assert!(text(&refused.stderr).contains("--plaintext"));
-    assert!(text(&ephemeral(&["send", "--help"]).stdout).contains("no end-to-end encryption yet"));
-}
-
-#[test]
-fn what_cannot_be_meant_is_a_usage_error_that_says_why() {
-    let home = tempfile::tempdir().unwrap();
-    let key = home.path().join("key");
-    let path = key.to_str().unwrap();
-    ephemeral(&["identity", "new", "--key", path]);
-    let onion = format!("http://{}.onion", "a".repeat(55));
-    for (server, to, content, sentence) in [
-        ("https://example.org", NOBODY, "x", "not supported yet"),
-        ("example.org", NOBODY, "x", "looks like NAME.onion"),
-        (onion.as_str(), NOBODY, "x", "cut or mistyped"),
-        ("http://192.0.2.1", NOBODY, "x", "not encrypted"),
-        ("http://127.0.0.1:1", "abc", "x", "64 hex digits"),
-        ("http://127.0.0.1:1", NOBODY, "", "empty"),
-    ] {
-        let arguments = ["send", to, content, "--plaintext", "--server", server, "--key", path];
-        let refused = ephemeral(&arguments);
-        assert_eq!(code(&refused), 2, "{arguments:?}: {refused:?}");
-        assert!(text(&refused.stderr).contains(sentence), "{arguments:?}: {refused:?}");
-    }
-    assert_eq!(code(&ephemeral(&["recv", "--key", path])), 2, "no server");
-    assert_eq!(code(&ephemeral(&["recv", "--once", "--follow", "--server", "http://127.0.0.1:1"])), 2);
-}
-
 #[test]
 fn every_command_has_an_example_in_its_help_and_the_exit_codes_are_listed() {
-    for command in [&["send"][..], &["recv"], &["identity", "new"], &["identity", "show"]] {
-        let help = ephemeral(&[command, &["--help"]].concat());
+    let commands = [
+        "init",
+        "invite",
+        "accept",
+        "invites",
+        "revoke",
+        "admit",
+        "decline",
+        "contacts",
+        "verify",
+        "send",
+        "recv",
+        "outbox",
+        "passphrase",
+        "backup",
+        "restore",
+        "panic",
+        "moved",
+    ];
+    for command in commands {
+        let help = bare(&[command, "--help"]);
         assert!(text(&help.stdout).contains("Example"), "{command:?}");
     }
-    assert!(text(&ephemeral(&["--help"]).stdout).contains("Exit codes:"));
+    assert!(text(&bare(&["--help"]).stdout).contains("Exit codes:"));
 }
 
 #[test]
-fn a_server_that_cannot_be_reached_is_given_up_after_the_timeout() {
-    let server = Server::start();
-    server.identity("alice");
-    // Bound and not listening any more: nobody else gets the port meanwhile.
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let url = format!("http://127.0.0.1:{port}");
-    for arguments in [&["recv", "--once"][..], &["recv", "--follow"], &["send", NOBODY, "x", "--plaintext"]] {
-        let mut command = client();
-        command.args(arguments).args(["--server", &url, "--timeout", "1", "--quiet", "--key"]).arg(server.key("alice"));
-        let output = command.output().unwrap();
-        assert_eq!((code(&output), output.stdout.len()), (4, 0), "{output:?}");
-        assert!(text(&output.stderr).contains("within 1 s: cannot connect"), "{output:?}");
-    }
-}
+fn a_message_is_sent_received_once_and_known_to_have_arrived() {
+    let Pair { home: _home, alice, bob, _server } = pair();
+    assert_eq!(bob.texts(), [""; 0], "nothing waiting is no failure");
+    let id = alice.ok(&["send", "bob", "hello\n\u{1b}[2J\\ wörld", "--quiet"]);
+    let outbox = alice.ok(&["outbox"]);
+    assert!(outbox.contains(&format!("{} message to bob: waiting at the server", id.trim())), "{outbox}");
 
-#[test]
-fn what_is_no_such_server_is_refused_at_once() {
-    let server = Server::start();
-    server.identity("alice");
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let answering = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let _ = stream.read(&mut [0; 4096]).unwrap();
-        std::io::Write::write_all(&mut stream, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap();
-    });
-    let mut command = client();
-    let output = command.args(["recv", "--server", &url, "--key"]).arg(server.key("alice")).output().unwrap();
-    assert_eq!(code(&output), 3, "{output:?}");
-    assert!(text(&output.stderr).contains("refused the connection: 404"), "{output:?}");
-    answering.join().unwrap();
-}
+    let line = bob.ok(&["recv", "--once", "--quiet"]);
+    let (time, rest) = line.split_at(16);
+    assert!(time.starts_with("20") && time.as_bytes()[13] == b':', "{line}");
+    assert_eq!(rest, " alice: hello\\n\\u{1b}[2J\\\\ wörld\n");
+    assert_eq!(bob.texts(), [""; 0], "not again");
 
-#[test]
-fn a_message_is_sent_received_and_not_received_again() {
-    let server = Server::start();
-    let (alice, bob) = (server.identity("alice"), server.identity("bob"));
-    let nothing = server.run("bob", &["recv", "--once"]);
-    assert_eq!((code(&nothing), nothing.stdout.len()), (0, 0), "{nothing:?}");
-
-    let sent = server.run("alice", &["send", &bob, "hello\n\u{1b}[2J\\ wörld", "--plaintext", "--id", "m-1"]);
-    assert_eq!((code(&sent), text(&sent.stdout)), (0, "m-1\n"), "{sent:?}");
-    assert!(text(&sent.stderr).contains("connected"));
-
-    let received = server.run("bob", &["recv", "--once", "--quiet"]);
-    assert_eq!((code(&received), received.stderr.len()), (0, 0), "{received:?}");
-    let line = text(&received.stdout);
-    let (time, rest) = line.split_once(' ').unwrap();
-    assert!(time.ends_with('Z') && time.len() == 24, "{line}");
-    // The server removes the escape character (`sanitize = "clean"`).
-    assert_eq!(rest, format!("{alice} hello\\n[2J\\\\ wörld\n"));
-    assert_eq!(server.run("bob", &["recv", "--once"]).stdout.len(), 0);
+    let arrived = alice.json(&["recv", "--once"]);
+    assert!(arrived.iter().any(|event| event["event"] == "arrived" && event["id"] == id.trim()), "{arrived:?}");
+    assert_eq!(alice.ok(&["outbox"]), "");
 }
 
 #[test]
 fn json_is_one_object_a_line_with_the_exact_text() {
-    let server = Server::start();
-    let (alice, bob) = (server.identity("alice"), server.identity("bob"));
-    for content in ["one\ntwo", "\"three\" 🦀"] {
-        let sent = server.run("alice", &["send", &bob, content, "--plaintext", "--json", "--ttl", "60"]);
-        let json: serde_json::Value = serde_json::from_slice(&sent.stdout).unwrap();
-        assert_eq!((json["status"].as_str(), json["to"].as_str()), (Some("accepted"), Some(bob.as_str())));
+    let Pair { home: _home, alice, bob, _server } = pair();
+    let contents = ["one\ntwo", "\"three\" 🦀 \u{202e}"];
+    for content in contents {
+        let sent = &alice.json(&["send", "bob", content])[0];
+        assert_eq!((sent["standing"].as_str(), sent["contact"].as_str()), (Some("at_server"), Some("bob")));
     }
-    let received = server.run("bob", &["recv", "--once", "--json"]);
-    let lines: Vec<serde_json::Value> =
-        text(&received.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let contents: Vec<_> = lines.iter().map(|line| line["content"].as_str().unwrap()).collect();
-    assert_eq!(contents, ["one\ntwo", "\"three\" 🦀"]);
-    assert!(lines.iter().all(|line| line["from"] == alice.as_str() && line["to"] == bob.as_str()));
+    let mut texts = bob.texts();
+    texts.sort();
+    let mut expected = contents.map(str::to_owned);
+    expected.sort();
+    assert_eq!(texts, expected);
 }
 
 #[test]
-fn standard_input_is_sent_as_it_is() {
-    let server = Server::start();
-    let bob = server.identity("bob");
-    for arguments in [&["send", &bob, "-", "--plaintext"][..], &["send", &bob, "--plaintext"]] {
-        let input = server.home.path().join("input");
-        std::fs::write(&input, " from a file\n\n").unwrap();
-        let mut command = server.client("bob", arguments);
-        assert_eq!(code(&command.stdin(std::fs::File::open(&input).unwrap()).output().unwrap()), 0);
+fn standard_input_is_sent_as_it_is_and_only_if_it_is_text() {
+    let Pair { home, alice, bob, _server } = pair();
+    let input = home.path().join("input");
+    for (arguments, content) in [(&["send", "bob", "-"][..], " from a file\n\n"), (&["send", "bob"], "\ttoo\n")] {
+        std::fs::write(&input, content).unwrap();
+        let mut command = alice.command(arguments);
+        let sent = command.stdin(std::fs::File::open(&input).unwrap()).output().unwrap();
+        assert_eq!(sent.status.code(), Some(0), "{sent:?}");
     }
-    std::fs::write(server.key("binary"), [0xff, 0xfe]).unwrap();
-    let mut binary = server.client("bob", &["send", &bob, "-", "--plaintext"]);
-    let refused = binary.stdin(std::fs::File::open(server.key("binary")).unwrap()).output().unwrap();
-    assert_eq!(code(&refused), 2);
-    let received = server.run("bob", &["recv", "--once", "--json"]);
-    assert_eq!(text(&received.stdout).matches(r#""content":" from a file\n\n""#).count(), 2, "{received:?}");
-}
-
-#[test]
-fn a_refusal_of_the_server_has_its_own_exit_code() {
-    let server = Server::start();
-    let bob = server.identity("bob");
-    let refused = server.run("bob", &["send", &bob, "late", "--plaintext", "--ttl", "0", "--quiet"]);
-    assert_eq!((code(&refused), refused.stdout.len()), (3, 0), "{refused:?}");
-    assert!(text(&refused.stderr).contains("(already_expired)"), "{refused:?}");
-    let refused = server.run("bob", &["send", &bob, &"x".repeat(65_537), "--plaintext", "--quiet"]);
-    assert_eq!(code(&refused), 3);
-    assert!(text(&refused.stderr).contains("(content_too_large)"), "{refused:?}");
+    for (content, sentence) in [(vec![0xff, 0xfe], "not UTF-8"), (vec![b'x'; 47_001], "longer than 47,000 bytes")] {
+        std::fs::write(&input, content).unwrap();
+        let mut command = alice.command(&["send", "bob", "-"]);
+        let refused = command.stdin(std::fs::File::open(&input).unwrap()).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains(sentence), "{refused:?}");
+    }
+    assert!(alice.fails(2, &["send", "bob", ""]).contains("empty"));
+    let mut texts = bob.texts();
+    texts.sort();
+    assert_eq!(texts, ["\ttoo\n", " from a file\n\n"]);
 }
 
 #[test]
 fn what_could_not_be_written_comes_again() {
-    let server = Server::start();
-    let bob = server.identity("bob");
-    server.run("bob", &["send", &bob, "precious", "--plaintext"]);
+    let Pair { home: _home, alice, bob, _server } = pair();
+    alice.ok(&["send", "bob", "precious"]);
     // The reader of the pipe is gone before anything is written.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let broken = server.client("bob", &["recv", "--once", "--quiet"]).stdout(writer).output().unwrap();
-    assert_eq!((code(&broken), broken.stderr.len()), (1, 0), "quietly: {broken:?}");
+    let broken = bob.command(&["recv", "--once", "--quiet"]).stdout(writer).output().unwrap();
+    assert_eq!((broken.status.code(), broken.stderr.len()), (Some(1), 0), "quietly: {broken:?}");
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let broken = server.client("bob", &["recv", "--once", "--quiet"]).stdout(full).output().unwrap();
-    assert_eq!(code(&broken), 1);
+    let broken = bob.command(&["recv", "--once", "--quiet"]).stdout(full).output().unwrap();
+    assert_eq!(broken.status.code(), Some(1));
     assert!(text(&broken.stderr).contains("cannot write the output"), "{broken:?}");
-    let received = server.run("bob", &["recv", "--once"]);
-    assert!(text(&received.stdout).ends_with(" precious\n"), "{received:?}");
+    assert_eq!(bob.texts(), ["precious"]);
 }
 
 #[test]
-fn a_follower_prints_at_once_and_the_sender_learns_of_it() {
-    let server = Server::start();
-    let bob = server.identity("bob");
-    server.identity("alice");
-    let mut following = server.client("bob", &["recv", "--json", "--quiet"]).stdout(Stdio::piped()).spawn().unwrap();
+fn a_follower_prints_at_once_and_the_sender_waits_for_it() {
+    let Pair { home: _home, alice, bob, _server } = pair();
+    let mut following = bob.command(&["recv", "--json", "--quiet"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
     for content in ["one", "two"] {
-        let sent = server.run("alice", &["send", &bob, content, "--plaintext", "--wait-delivered", "--json"]);
-        assert_eq!(code(&sent), 0, "{sent:?}");
-        assert!(text(&sent.stdout).contains(r#""status":"delivered""#), "{sent:?}");
-        assert!(lines.next().unwrap().unwrap().contains(&format!(r#""content":"{content}""#)));
+        let sent = &alice.json(&["send", "bob", content, "--wait"])[0];
+        assert_eq!(sent["standing"], "arrived", "{sent:?}");
+        let text = std::iter::from_fn(|| lines.next()).map(Result::unwrap).find(|line| line.contains("\"text\""));
+        assert!(text.unwrap().contains(content));
     }
     let pid = following.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
@@ -326,29 +153,54 @@ fn a_follower_prints_at_once_and_the_sender_learns_of_it() {
 
 #[test]
 fn waiting_for_the_first_message_ends_with_it() {
-    let server = Server::start();
-    let bob = server.identity("bob");
-    server.identity("alice");
-    let waiting = server
-        .client("bob", &["recv", "--once", "--wait", "--timeout", "60"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    server.run("alice", &["send", &bob, "at last", "--plaintext"]);
-    let output = waiting.wait_with_output().unwrap();
-    assert_eq!(code(&output), 0);
-    assert!(text(&output.stdout).ends_with(" at last\n"));
-    let late = server.run("bob", &["recv", "--once", "--wait", "--timeout", "1", "--quiet"]);
-    assert_eq!((code(&late), text(&late.stderr)), (4, "ephemeral: no message came within 1 s\n"));
+    let Pair { home: _home, alice, bob, _server } = pair();
+    let waiting =
+        bob.command(&["recv", "--once", "--wait", "--timeout", "120", "--quiet"]).stdout(Stdio::piped()).spawn();
+    alice.ok(&["send", "bob", "at last"]);
+    let output = waiting.unwrap().wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).ends_with(" alice: at last\n"), "{output:?}");
+    let late = bob.fails(4, &["recv", "--once", "--wait", "--timeout", "2", "--quiet"]);
+    assert!(late.contains("within 2 s"), "{late}");
 }
 
 #[test]
-fn an_unread_message_that_expires_is_told_to_the_sender() {
-    let server = Server::start();
-    server.identity("alice");
-    let expired =
-        server.run("alice", &["send", NOBODY, "x", "--plaintext", "--ttl", "1", "--wait-delivered", "--quiet"]);
-    assert_eq!((code(&expired), expired.stdout.len()), (6, 0), "{expired:?}");
-    assert!(text(&expired.stderr).contains("expired before"), "{expired:?}");
+fn a_server_that_cannot_be_reached_is_given_up_after_the_timeout_and_the_message_is_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state");
+    let server = LocalServer::start(SERVER, &state, "127.0.0.1:0");
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    alice.meet(&bob);
+    drop(server);
+    let late = alice.fails(4, &["send", "bob", "patience", "--timeout", "1", "--quiet"]);
+    assert!(late.contains("the message is kept") && late.contains("within 1 s: cannot connect"), "{late}");
+    for arguments in [&["recv", "--once"][..], &["recv", "--follow"]] {
+        let late = alice.fails(4, &[arguments, &["--timeout", "1", "--quiet"]].concat());
+        assert!(late.contains("the server was not reached within 1 s: cannot connect"), "{late}");
+    }
+    assert!(alice.ok(&["outbox"]).contains("message to bob: not yet sent"));
+    // Another run of the server, with another epoch: what was kept is sent by whoever runs next.
+    let _server = LocalServer::start(SERVER, &state, &address);
+    alice.ok(&["recv", "--once", "--quiet"]);
+    assert_eq!(bob.texts(), ["patience"]);
+}
+
+#[test]
+fn what_is_no_such_server_is_said_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let alice = Client::new(CLIENT, home.path(), "alice", &url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &url);
+    let invite = alice.ok(&["invite"]);
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        std::io::Write::write_all(&mut stream, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap();
+    });
+    let refused = bob.fails(69, &["accept", invite.trim(), "--quiet"]);
+    assert!(refused.contains("refused the connection: 404"), "{refused}");
+    answering.join().unwrap();
 }

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ephemeral_test_support::client::Client;
+
 use crate::{CLIENT, SERVER};
 
 /// For what takes 20 s on a machine that does nothing else.
@@ -142,11 +144,11 @@ fn behind_a_captive_portal_the_log_says_what_to_do() {
 #[test]
 fn a_client_says_on_a_terminal_what_it_does_over_tor_and_elsewhere_nothing_of_it() {
     let home = tempfile::tempdir().unwrap();
-    let key = home.path().join("key");
-    let made = Command::new(CLIENT).args(["identity", "new", "--key"]).arg(&key).env_clear().output().unwrap();
-    assert!(made.status.success(), "{made:?}");
     let server = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion";
-    let arguments = format!("recv --timeout 4 --server {server} --key {}", key.display());
+    Client::new(CLIENT, home.path(), "alice", server).ok(&["invite"]);
+    let passphrase = home.path().join("passphrase");
+    let arguments =
+        format!("recv --once --at-once --timeout 4 --profile alice --passphrase-file {}", passphrase.display());
     let client = format!("{CLIENT} {arguments}");
 
     let mut command = without_a_network(CLIENT);

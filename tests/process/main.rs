@@ -8,6 +8,8 @@ mod attacks;
 mod clearnet;
 mod client_carries_on;
 mod client_cli;
+mod client_contacts;
+mod client_profile;
 mod configuration;
 mod doctor;
 mod emergency;

@@ -1,15 +1,18 @@
 //! Nobody reads what the server writes: a pipe that is full, a terminal under Ctrl-S. Everything else goes on.
 
-use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
+use std::fs::File;
+use std::io::{PipeWriter, Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl};
+use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl, Welcome};
 use ephemeral_core::protocol::ServerEvent;
-use ephemeral_test_support::daemon::{GENEROUS, PATIENCE};
+use ephemeral_test_support::daemon::{Daemon, GENEROUS, Manager, PATIENCE};
 use ephemeral_test_support::memory::times_in_memory;
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -21,18 +24,35 @@ use crate::SERVER;
 /// Less than a command waits for an answer.
 const SOON: Duration = Duration::from_secs(8);
 
-/// A server whose stdout and stderr are one pipe, full from the beginning, that nobody reads.
+/// How people make a terminal take no more, and go on.
+const CTRL_S: &[u8] = b"\x13";
+const CTRL_Q: &[u8] = b"\x11";
+
+/// Who does not read what the server writes.
+#[derive(Debug, Clone, Copy)]
+enum Reader {
+    /// Another program, as in `… | less`.
+    Pipe,
+    /// A person.
+    Terminal,
+}
+
+/// A server whose stdout and stderr take nothing from the beginning.
 struct Mute {
     child: Child,
     directory: tempfile::TempDir,
     url: ServerUrl,
-    reader: PipeReader,
+    /// The other end.
+    reader: File,
 }
 
 impl Mute {
-    async fn start() -> Self {
+    async fn start(reader: Reader) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (reader, writer) = full_pipe();
+        let (reader, writer) = match reader {
+            Reader::Pipe => full_pipe(),
+            Reader::Terminal => stopped_terminal(),
+        };
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let configuration = directory.path().join("ephemeral-server.toml");
         std::fs::write(&configuration, GENEROUS).unwrap();
@@ -54,6 +74,27 @@ impl Mute {
         mute
     }
 
+    /// It ends when it is told to.
+    async fn ends(&mut self) {
+        self.signal(Signal::TERM);
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("an end").unwrap();
+        assert!(status.success(), "{status}");
+    }
+
+    /// Reads again, until that has been said.
+    async fn read_until(&self, words: &'static str) {
+        let mut reader = self.reader.try_clone().unwrap();
+        let reading = tokio::task::spawn_blocking(move || {
+            let (mut log, mut bytes) = (String::new(), [0; 4096]);
+            while !log.contains(words) {
+                let read = reader.read(&mut bytes).unwrap();
+                assert!(read > 0, "{log}");
+                log.push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+        });
+        timeout(PATIENCE, reading).await.expect("the log goes on").unwrap();
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_raw(self.child.id().unwrap().cast_signed()).unwrap(), signal).unwrap();
     }
@@ -71,10 +112,7 @@ impl Mute {
 
     /// Alice, who has sent that to Bob, who is not there.
     async fn sent(&self, content: &str) -> Connection {
-        let identity = Identity::from_seed(&[1; 32]);
-        let (dialer, options) = (Direct::default(), ConnectOptions::default());
-        let connecting = Connection::connect(&dialer, &self.url, &identity, &options);
-        let (mut alice, _) = timeout(SOON, connecting).await.expect("a session").unwrap();
+        let (mut alice, _) = connect(&self.url).await;
         let bob = Identity::from_seed(&[2; 32]).fingerprint();
         alice.send(&json!({"id": content, "to": bob, "content": content})).await.unwrap();
         let accepted = async { while !matches!(alice.next_event().await.unwrap(), ServerEvent::Accepted { .. }) {} };
@@ -98,15 +136,35 @@ impl Mute {
     }
 }
 
+/// A session of Alice's.
+async fn connect(url: &ServerUrl) -> (Connection, Welcome) {
+    let identity = Identity::from_seed(&[1; 32]);
+    let (dialer, options) = (Direct::default(), ConnectOptions::default());
+    timeout(SOON, Connection::connect(&dialer, url, &identity, &options)).await.expect("a session").unwrap()
+}
+
 /// A pipe that takes no more.
-fn full_pipe() -> (PipeReader, PipeWriter) {
-    let (reader, mut writer) = std::io::pipe().unwrap();
+fn full_pipe() -> (File, OwnedFd) {
+    let (reader, mut writer): (_, PipeWriter) = std::io::pipe().unwrap();
     let flags = rustix::fs::fcntl_getfl(&writer).unwrap();
     rustix::fs::fcntl_setfl(&writer, flags | rustix::fs::OFlags::NONBLOCK).unwrap();
     while writer.write(&[b'.'; 4096]).is_ok() {}
     while writer.write(b".").is_ok() {}
     rustix::fs::fcntl_setfl(&writer, flags).unwrap();
-    (reader, writer)
+    (OwnedFd::from(reader).into(), writer.into())
+}
+
+/// A terminal at which somebody has pressed Ctrl-S, and the end that a program writes to.
+fn stopped_terminal() -> (File, OwnedFd) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let writer = rustix::fs::open(name.as_c_str(), flags.into(), rustix::fs::Mode::empty()).unwrap();
+    let mut terminal = File::from(terminal);
+    terminal.write_all(CTRL_S).unwrap();
+    (terminal, writer)
 }
 
 async fn command(directory: &Path, arguments: &[&str]) -> Output {
@@ -115,9 +173,8 @@ async fn command(directory: &Path, arguments: &[&str]) -> Output {
     command.stdin(Stdio::null()).output().await.unwrap()
 }
 
-#[tokio::test]
-async fn while_nobody_reads_its_log_messages_are_carried_and_panic_and_its_signals_work() {
-    let mut mute = Mute::start().await;
+/// Messages, the commands and the signals of an emergency.
+async fn everything_but_the_log_goes_on(mute: &Mute) {
     mute.ask_wrongly(3).await;
     let alice = mute.sent("canary-stuck-one").await;
     assert_eq!(mute.does(&["health"]).await, "healthy\n");
@@ -137,19 +194,58 @@ async fn while_nobody_reads_its_log_messages_are_carried_and_panic_and_its_signa
         }
     };
     timeout(PATIENCE, wiped).await.expect("the signal wipes");
+}
 
+#[tokio::test]
+async fn while_nobody_reads_its_log_messages_are_carried_and_panic_and_its_signals_work() {
+    let mut mute = Mute::start(Reader::Pipe).await;
+    everything_but_the_log_goes_on(&mute).await;
     // Whoever reads again gets what was said meanwhile.
-    let mut reader = mute.reader.try_clone().unwrap();
-    let reading = tokio::task::spawn_blocking(move || {
-        let (mut log, mut bytes) = (String::new(), [0; 4096]);
-        while !log.contains("SIGUSR1: everything that waited is erased") {
-            let read = reader.read(&mut bytes).unwrap();
-            assert!(read > 0, "{log}");
-            log.push_str(&String::from_utf8_lossy(&bytes[..read]));
-        }
-    });
-    timeout(PATIENCE, reading).await.expect("the log goes on").unwrap();
-    mute.signal(Signal::TERM);
-    let status = timeout(PATIENCE, mute.child.wait()).await.expect("an end").unwrap();
-    assert!(status.success(), "{status}");
+    mute.read_until("SIGUSR1: everything that waited is erased").await;
+    mute.ends().await;
+}
+
+#[tokio::test]
+async fn at_a_terminal_under_ctrl_s_messages_are_carried_and_panic_and_its_signals_work() {
+    let mut mute = Mute::start(Reader::Terminal).await;
+    everything_but_the_log_goes_on(&mute).await;
+    (&mute.reader).write_all(CTRL_Q).unwrap();
+    mute.read_until("SIGUSR1: everything that waited is erased").await;
+    mute.ends().await;
+}
+
+#[tokio::test]
+async fn sigterm_and_panic_with_keys_end_it_while_nobody_reads_its_log() {
+    for reader in [Reader::Pipe, Reader::Terminal] {
+        let mut mute = Mute::start(reader).await;
+        mute.ask_wrongly(3).await;
+        let alice = mute.sent("canary-stuck-three").await;
+        drop(alice);
+        mute.ends().await;
+
+        let mut mute = Mute::start(reader).await;
+        mute.ask_wrongly(3).await;
+        mute.does(&["panic", "--keys", "--yes"]).await;
+        let status = timeout(PATIENCE, mute.child.wait()).await.expect("an end").unwrap();
+        assert!(status.success(), "{reader:?}: {status}");
+        let left = std::fs::read_dir(mute.directory.path().join("state/tor/state/keystore"));
+        assert!(left.is_err(), "{reader:?}: its keys are gone");
+    }
+}
+
+#[tokio::test]
+async fn a_service_manager_that_does_not_read_keeps_nobody_from_sending() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut manager = Manager::new(directory.path());
+    manager.fill();
+    let arguments = ["--no-tor", "--clearnet=127.0.0.1:0"];
+    let mut daemon = Daemon::start_under(SERVER, Some(&mut manager), directory.path(), GENEROUS, &arguments);
+    let url: ServerUrl = daemon.says("clearnet ").await.parse().unwrap();
+    let (_alice, welcome) = connect(&url).await;
+    assert_eq!(welcome.pending, 0);
+    let log = daemon.log();
+    assert!(log.contains("messages will not survive a restart: the service manager does not take them"), "{log}");
+    assert!(log.contains("nobody has read from it"), "{log}");
+    daemon.signal(Signal::TERM);
+    assert!(daemon.ended().await.success());
 }

@@ -7,7 +7,7 @@ use ephemeral_test_support::rig::{HOST, Rig, fingerprint, key, message, sign};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::raw::{BINARY, CLOSE, Frame, PING, PONG, Raw, upgrade_request};
+use crate::raw::{BINARY, CLOSE, Frame, PING, PONG, Raw, nameless_request, upgrade_request};
 
 /// Answers the challenge of a new connection with what `answer` makes of it, and returns how it is closed.
 async fn closed_after(rig: &mut Rig, answer: impl FnOnce(&Value) -> Value) -> (u16, String) {
@@ -77,6 +77,54 @@ async fn a_signature_of_another_key_is_wrong() {
     let closed =
         closed_after(&mut rig, |challenge| json!({"type": "auth", "signature": sign(challenge, 2, HOST)})).await;
     assert_eq!(closed, auth_failed());
+}
+
+/// Upgrades without a name in the URL, and answers the challenge with what `answer` makes of it.
+async fn nameless(rig: &mut Rig, answer: impl FnOnce(&Value) -> Value) -> Raw {
+    let mut raw = Raw::connect(rig);
+    raw.write(nameless_request()).await;
+    assert_eq!(raw.head().await.status, 101);
+    let challenge = raw.next().await;
+    raw.send(&[Frame::text(answer(&challenge).to_string())]).await;
+    raw
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_identity_may_be_named_in_the_answer_instead_of_the_url() {
+    let mut rig = Rig::new();
+    let mut alice = rig.login(1).await;
+    let auth = |challenge: &Value| json!({"type": "auth", "fingerprint": fingerprint(2), "signature": sign(challenge, 2, HOST)});
+    let mut bob = nameless(&mut rig, auth).await;
+    let welcome = bob.next().await;
+    assert_eq!((&welcome["type"], &welcome["fingerprint"]), (&json!("welcome"), &json!(fingerprint(2))));
+    assert_eq!(bob.next().await, json!({"type": "caught_up"}));
+    assert_eq!(rig.unauthenticated(), 0, "its slot is free as any other's is");
+    alice.sends("m", 2, "to whoever named itself so").await;
+    assert_eq!(bob.next().await["id"], "m");
+    let again = nameless(&mut rig, auth).await.next().await;
+    assert_eq!(again["type"], "welcome");
+    assert_eq!(bob.closed().await, (4409, "replaced".into()), "it is one identity, however it is named");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_names_nobody_or_somebody_else_is_refused() {
+    let mut rig = Rig::new();
+    let nobody = |challenge: &Value| json!({"type": "auth", "signature": sign(challenge, 1, HOST)});
+    assert_eq!(nameless(&mut rig, nobody).await.closed().await, auth_required());
+    let no_key = |challenge: &Value| json!({"type": "auth", "fingerprint": "00".repeat(32), "signature": sign(challenge, 1, HOST)});
+    assert_eq!(nameless(&mut rig, no_key).await.closed().await, auth_required());
+    let other = |challenge: &Value| json!({"type": "auth", "fingerprint": fingerprint(2), "signature": sign(challenge, 1, HOST)});
+    assert_eq!(nameless(&mut rig, other).await.closed().await, auth_failed());
+    // The URL names 1.
+    for signer in [1, 2] {
+        let closed = closed_after(
+            &mut rig,
+            |challenge| json!({"type": "auth", "fingerprint": fingerprint(2), "signature": sign(challenge, signer, HOST)}),
+        );
+        assert_eq!(closed.await, auth_failed(), "signed by {signer}");
+    }
+    let (_, welcome) = rig.login_with(1, json!({"fingerprint": fingerprint(1)})).await;
+    assert_eq!(welcome["fingerprint"], fingerprint(1), "the same twice is no contradiction");
 }
 
 #[tokio::test(start_paused = true)]

@@ -66,9 +66,10 @@ async fn one_stranger_fills_an_eighth_of_a_mailbox_and_all_of_them_three_quarter
     }
     assert_eq!(rig.login(20).await.refused(&message("a", 2, "hi")).await, "mailbox_full", "another stranger");
     alice.next().await;
-    alice.sends("a", 2, "hi").await;
-    alice.sends("b", 2, "hi").await;
-    assert_eq!(alice.refused(&message("c", 2, "hi")).await, "mailbox_full", "to her he has written: not to all alike");
+    for id in ["a", "b", "c", "d"] {
+        alice.sends(id, 2, "hi").await;
+    }
+    assert_eq!(alice.refused(&message("e", 2, "hi")).await, "mailbox_full", "to her he has written: not to all alike");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
-use ephemeral_client::engine::{Engine, Fetching, Isolate, Notice, Profile};
+use ephemeral_client::engine::{Engine, EngineEvent, Fetching, Isolate, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::{ByteStream, Dial, DialError, ServerUrl};
 use ephemeral_e2e::authority::Authority;
@@ -15,7 +15,13 @@ use tokio::time::Instant;
 
 /// A way to a rig.
 #[derive(Clone)]
-struct ToRig(Arc<Mutex<Rig>>);
+pub(crate) struct ToRig(Arc<Mutex<Rig>>);
+
+impl ToRig {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Rig::new())))
+    }
+}
 
 impl Dial for ToRig {
     fn dial<'a>(&'a self, _: &'a ServerUrl) -> BoxFuture<'a, Result<Box<dyn ByteStream>, DialError>> {
@@ -35,44 +41,35 @@ thread_local! {
 }
 
 /// The machine's clock, which follows the paused one.
-fn clock() -> u64 {
+pub(crate) fn clock() -> u64 {
     let now = Instant::now();
     let beginning = BEGINNING.get().unwrap_or(now);
     BEGINNING.set(Some(beginning));
     START.0 + u64::try_from(now.duration_since(beginning).as_millis()).unwrap()
 }
 
-struct Person {
-    engine: Engine,
+pub(crate) struct Person {
+    pub(crate) engine: Engine,
     events: Vec<Event>,
     at_server: usize,
 }
 
 impl Person {
-    fn new(rig: &ToRig, name: &str, fetching: Fetching) -> Self {
+    pub(crate) fn over(route: Box<dyn Isolate>, name: &str, fetching: Fetching) -> Self {
         let server = Authority::loopback(HOST).unwrap();
         let profile = Profile::create(None, server, name).unwrap().with_clock(clock);
-        let engine = Engine::new(profile, Box::new(rig.clone()), Book::default(), fetching).unwrap();
+        let engine = Engine::new(profile, route, Book::default(), fetching).unwrap();
         Self { engine, events: Vec::new(), at_server: 0 }
     }
 
-    async fn step(&mut self) {
+    pub(crate) async fn step(&mut self) {
         match self.engine.next().await.unwrap() {
-            Notice::Event { id, event } => {
+            EngineEvent::Event { id, event } => {
                 self.events.push(event);
                 self.engine.shown(id);
             }
-            Notice::AtServer { .. } => self.at_server += 1,
+            EngineEvent::AtServer { .. } => self.at_server += 1,
             _ => {}
-        }
-    }
-
-    async fn until<T>(&mut self, found: impl Fn(&Event) -> Option<T>) -> T {
-        loop {
-            if let Some(found) = self.events.iter().find_map(&found) {
-                return found;
-            }
-            self.step().await;
         }
     }
 
@@ -80,12 +77,12 @@ impl Person {
         self.engine.core().contacts().first().unwrap().link
     }
 
-    fn say(&mut self, text: &str) {
+    pub(crate) fn say(&mut self, text: &str) {
         let contact = self.contact();
         self.engine.act(|core, now| core.send(contact, text.to_owned(), 0, now)).unwrap();
     }
 
-    fn texts(&self) -> Vec<&str> {
+    pub(crate) fn texts(&self) -> Vec<&str> {
         let text = |event: &'_ Event| matches!(event, Event::Text { .. });
         self.events.iter().filter(|event| text(event)).map(text_of).collect()
     }
@@ -110,7 +107,7 @@ fn invite_text(event: &Event) -> Option<String> {
 }
 
 /// Lets both go on until something is so.
-async fn together(one: &mut Person, other: &mut Person, done: impl Fn(&Person, &Person) -> bool) {
+pub(crate) async fn together(one: &mut Person, other: &mut Person, done: impl Fn(&Person, &Person) -> bool) {
     while !done(one, other) {
         tokio::select! {
             () = one.step() => {}
@@ -119,22 +116,27 @@ async fn together(one: &mut Person, other: &mut Person, done: impl Fn(&Person, &
     }
 }
 
-/// Two people, the second of whom has just accepted an invite of the first, with a text.
-async fn invited(rig: &ToRig, fetching: Fetching) -> (Person, Person) {
-    let mut alice = Person::new(rig, "Alice", fetching);
-    let mut bob = Person::new(rig, "Bob", fetching);
-    alice.engine.act(|core, now| core.invite(InviteOptions::default(), now)).unwrap();
-    let invite = alice.until(invite_text).await;
-    let accept = Accept { name: "alice".to_owned(), text: Some("hello".to_owned()), foreign: false };
-    bob.engine.act(|core, now| core.accept(&invite, accept, now)).unwrap();
-    (alice, bob)
+/// Has the second accept an invite of the first, with a text.
+pub(crate) async fn invited(one: &mut Person, other: &mut Person, text: &str) {
+    let before = one.events.len();
+    one.engine.act(|core, now| core.invite(InviteOptions::default(), now)).unwrap();
+    let invite = loop {
+        if let Some(invite) = one.events.iter().skip(before).find_map(invite_text) {
+            break invite;
+        }
+        one.step().await;
+    };
+    let accept = Accept { name: String::new(), text: Some(text.to_owned()), foreign: false };
+    other.engine.act(|core, now| core.accept(&invite, accept, now)).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn two_people_meet_by_an_invite_and_talk_and_each_learns_that_it_arrived() {
-    let rig = ToRig(Arc::new(Mutex::new(Rig::new())));
+    let rig = ToRig::new();
     for fetching in [Fetching::HASTY, Fetching::PATIENT] {
-        let (mut alice, mut bob) = invited(&rig, fetching).await;
+        let mut alice = Person::over(Box::new(rig.clone()), "Alice", fetching);
+        let mut bob = Person::over(Box::new(rig.clone()), "Bob", fetching);
+        invited(&mut alice, &mut bob, "hello").await;
         together(&mut alice, &mut bob, |alice, bob| {
             alice.texts() == ["hello"] && bob.events.iter().any(|event| matches!(event, Event::Answered { .. }))
         })

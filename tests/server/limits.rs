@@ -12,7 +12,7 @@ use ephemeral_test_support::rig::{
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::raw::{self, Frame, Raw, upgrade_request};
+use crate::raw::{self, Frame, Raw, nameless_request, upgrade_request};
 
 const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
@@ -137,6 +137,26 @@ async fn too_many_wrong_signatures_block_the_peer_and_nobody_else() {
     drop(rig.login(1).await);
 }
 
+#[tokio::test(start_paused = true)]
+async fn wrong_signatures_in_a_name_that_only_the_answer_gives_block_the_peer_and_not_that_name() {
+    let mut rig = rig(three_strikes());
+    for failed in 1..=4 {
+        let auth = json!({"type": "auth", "fingerprint": fingerprint(1), "signature": "A".repeat(86)});
+        let mut raw = Raw::connect(&mut rig);
+        raw.write(nameless_request()).await;
+        assert_eq!(raw.head().await.status, 101);
+        raw.next().await;
+        raw.send(&[Frame::text(auth.to_string())]).await;
+        assert_eq!(raw.closed().await, (4401, "auth_failed".into()));
+        assert_eq!(rig.events(Kind::AuthFailed), failed);
+    }
+    assert_eq!(status_as(&mut rig, address("127.0.0.1")).await, Some(403));
+    let mut alice = Raw { stream: rig.connect_as(address("127.0.0.2")) };
+    alice.write(upgrade_request(&fingerprint(1), HOST)).await;
+    assert_eq!(alice.head().await.status, 101);
+    alice.authenticate(1).await;
+}
+
 /// Sends what nobody can read, until there is a block.
 async fn misbehave(socket: &mut Socket, times: usize) {
     for _ in 0..times {
@@ -145,12 +165,14 @@ async fn misbehave(socket: &mut Socket, times: usize) {
 }
 
 /// Tries to log in from this address; returns what comes in place of `welcome`.
-async fn refused_login(rig: &mut Rig, number: u8, peer: Peer) -> (u16, String) {
+async fn refused_login(rig: &mut Rig, number: u8, peer: Peer, named_in_url: bool) -> (u16, String) {
     let mut raw = Raw { stream: rig.connect_as(peer) };
-    raw.write(upgrade_request(&fingerprint(number), HOST)).await;
+    let request = if named_in_url { upgrade_request(&fingerprint(number), HOST) } else { nameless_request() };
+    raw.write(request).await;
     assert_eq!(raw.head().await.status, 101);
     let challenge = raw.next().await;
-    let auth = json!({"type": "auth", "signature": sign(&challenge, number, HOST)});
+    let name = (!named_in_url).then(|| fingerprint(number));
+    let auth = json!({"type": "auth", "fingerprint": name, "signature": sign(&challenge, number, HOST)});
     raw.send(&[Frame::text(auth.to_string())]).await;
     raw.closed().await
 }
@@ -165,8 +187,10 @@ async fn malformed_frames_end_the_session_of_their_key_and_no_other_behind_the_s
     neighbour.goes_on().await;
     assert_eq!(status_as(&mut rig, address("127.0.0.1")).await, Some(403), "nobody new comes in from there");
 
-    let blocked = refused_login(&mut rig, 1, address("127.0.0.9")).await;
-    assert_eq!(blocked, (4429, "blocked".into()), "the same key, from another address");
+    for named_in_url in [true, false] {
+        let blocked = refused_login(&mut rig, 1, address("127.0.0.9"), named_in_url).await;
+        assert_eq!(blocked, (4429, "blocked".into()), "the same key, from another address");
+    }
     assert_eq!((rig.events(Kind::Malformed), rig.events(Kind::Blocked)), (4, 2), "the peer and the fingerprint");
     neighbour.goes_on().await;
 }

@@ -79,7 +79,7 @@ fn typed(name: &'static str) -> BoxedStrategy<Value> {
     }
 }
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "type",
     "id",
     "from",
@@ -89,6 +89,7 @@ const FIELDS: [&str; 12] = [
     "ttl_s",
     "delivery_type",
     "seq",
+    "fingerprint",
     "signature",
     "receipts",
     "window",

@@ -19,7 +19,7 @@ async fn welcome_says_what_is_in_force() {
             "type": "welcome", "fingerprint": fingerprint(1), "epoch": null, "pending": 0, "server_time": at(0),
             "limits": {
                 "content_bytes": 65536, "ttl_s": 86400, "max_ttl_s": 604_800, "messages_per_minute": 1_000_000,
-                "burst": 1_000_000, "window": 7, "mailbox_messages": 1000, "mailbox_bytes": 8_388_608
+                "burst": 1_000_000, "window": 7, "mailbox_messages": 1000, "mailbox_bytes": 16_777_216
             }
         })
     );
@@ -44,7 +44,7 @@ async fn the_limits_are_the_configured_ones_and_by_default_those_of_the_specific
         ),
         (
             Options { rules: session::Config::default(), ..Options::default() },
-            json!({"content_bytes":65536,"ttl_s":86400,"max_ttl_s":604_800,"messages_per_minute":100,"burst":10,"window":32,"mailbox_messages":1000,"mailbox_bytes":8_388_608}),
+            json!({"content_bytes":65536,"ttl_s":86400,"max_ttl_s":604_800,"messages_per_minute":100,"burst":64,"window":32,"mailbox_messages":1000,"mailbox_bytes":16_777_216}),
         ),
     ] {
         let (_socket, welcome) = Rig::with(options).login_with(1, json!({})).await;
@@ -83,7 +83,7 @@ async fn the_epoch_is_the_stores_and_not_the_sessions() {
 async fn unknown_fields_of_an_auth_frame_are_ignored() {
     let mut rig = Rig::new();
     let (_socket, welcome) =
-        rig.login_with(1, json!({"version": 9, "content": [], "id": 5, "fingerprint": fingerprint(2)})).await;
+        rig.login_with(1, json!({"version": 9, "content": [], "id": 5, "name": fingerprint(2)})).await;
     assert_eq!(welcome["fingerprint"], json!(fingerprint(1)));
 }
 

@@ -1,7 +1,9 @@
 //! The shipped unit under a real systemd: hardened, restarted, killed and starved under load, and told to reload.
 
 mod booted;
+mod full;
 mod load;
+mod memory;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,12 +1,13 @@
-//! `ephemeral` with its built-in Tor, in a private network: two processes of one person, with one Tor state.
+//! `ephemeral` with its built-in Tor, in a private network.
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 
-use ephemeral_test_support::daemon::{Daemon, PATIENCE};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use ephemeral_test_support::client::Client;
+use ephemeral_test_support::daemon::Daemon;
+use rustix::process::Signal;
 use tokio::process::Command;
-use tokio::time::timeout;
 
 use crate::network;
 use crate::{CLIENT, SERVER};
@@ -25,30 +26,53 @@ fn client(home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Somebody with a profile and a home of their own, in the shared network.
+fn person(home: &Path, name: &'static str, server: &str) -> Arc<Client> {
+    let own = home.join(name);
+    let mut person = Client::new(CLIENT, &own, name, server);
+    let network = own.join("network.toml");
+    std::fs::write(&network, network::shared().arti_toml()).unwrap();
+    person.variables.push(("EPHEMERAL_TOR_CONFIG", network.to_str().unwrap().to_owned()));
+    Arc::new(person)
+}
+
+/// Does something with the programs, which wait for each other, where it holds up nobody.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn one_can_receive_in_one_terminal_and_send_in_another_with_the_built_in_tor() {
+async fn two_people_meet_by_an_invite_verify_and_talk_over_tor_through_a_restart_of_the_server() {
     let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path();
-    std::fs::write(home.join("network.toml"), network::shared().arti_toml()).unwrap();
     let mut server = Daemon::start(SERVER, &home.join("server"), network::shared().arti_toml(), &[]);
     let url = server.reachable().await.to_string();
-    let made = client(home, &["identity", "new"]).output().await.unwrap();
-    let myself = String::from_utf8(made.stdout).unwrap().trim().to_owned();
-    let other = home.join("other.pem");
-    let other = ["--key", other.to_str().unwrap()];
-    let made = client(home, &[&["identity", "new"][..], &other].concat()).output().await.unwrap();
-    assert!(made.status.success(), "{made:?}");
+    let alice = person(home, "alice", &url);
+    let bob = person(home, "bob", &url);
+    let people = (Arc::clone(&alice), Arc::clone(&bob));
+    aside(move || {
+        let (alice, bob) = people;
+        // Each of them is alone with the server: the other one is away.
+        alice.meet(&bob);
+        assert_eq!(alice.ok(&["verify", "bob"]), bob.ok(&["verify", "alice"]));
+        alice.ok(&["send", "bob", "over Tor"]);
+        assert_eq!(bob.texts(), ["over Tor"]);
+        bob.ok(&["send", "alice", "waits in the server's memory alone"]);
+    })
+    .await;
 
-    let mut following = client(home, &["recv", "--server", &url]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut status = BufReader::new(following.stderr.take().unwrap()).lines();
-    let connected = async { while status.next_line().await.unwrap().expect("it goes on") != "connected" {} };
-    timeout(PATIENCE, connected).await.expect("a session");
-    let sending = ["send", &myself, "over Tor", "--plaintext", "--wait-delivered", "--server", &url];
-    let sent = client(home, &[&sending[..], &other].concat()).output().await.unwrap();
-    assert_eq!(sent.status.code(), Some(0), "{sent:?}");
-    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
-    assert!(lines.next_line().await.unwrap().expect("a line").ends_with(" over Tor"));
+    // What waited is lost with the process, and another epoch says so: it is sent again.
+    server.signal(Signal::KILL);
+    server.ended().await;
+    let mut server = Daemon::start(SERVER, &home.join("server"), network::shared().arti_toml(), &[]);
+    assert_eq!(server.reachable().await.to_string(), url);
+    aside(move || {
+        alice.ok(&["send", "bob", "after the restart"]);
+        assert_eq!(bob.texts(), ["after the restart"]);
+        assert_eq!(alice.ok(&["outbox"]), alice.ok(&["outbox", "bob"]));
+    })
+    .await;
 }
 
 /// What a command of the server's prints, which works on its files.
@@ -80,10 +104,17 @@ async fn a_restricted_server_that_has_moved_is_found_with_the_key_of_its_old_nam
     let notice = home.join("server/state/moved.json");
     let followed = client(home, &["moved", notice.to_str().unwrap()]).output().await.unwrap();
     assert!(followed.status.success(), "{followed:?}");
-    assert!(client(home, &["identity", "new"]).output().await.unwrap().status.success());
-    let receiving = ["recv", "--once", "--timeout", "120", "--server", &old];
-    let received = client(home, &receiving).stderr(Stdio::piped()).output().await.unwrap();
-    assert_eq!(received.status.code(), Some(0), "{received:?}");
-    let said = String::from_utf8(received.stderr).unwrap();
-    assert!(said.contains(&format!("http://{old} has moved to {new}")), "{said}");
+    let alice = person(home, "alice", &old);
+    let (url, discovery) = (old.clone(), home.join(".config/ephemeral"));
+    aside(move || {
+        // The same person, who keeps the notice and the discovery key elsewhere.
+        let own = alice.directory().ancestors().nth(5).unwrap().join(".config");
+        std::fs::create_dir_all(&own).unwrap();
+        std::fs::rename(discovery, own.join("ephemeral")).unwrap();
+        alice.ok(&["invite"]);
+        let received = alice.run(&["recv", "--once", "--timeout", "120"]);
+        assert_eq!(received.status.code(), Some(0), "{url}: {received:?}");
+        assert!(String::from_utf8(received.stderr).unwrap().contains("connected"));
+    })
+    .await;
 }

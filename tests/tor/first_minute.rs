@@ -76,7 +76,7 @@ async fn on_a_terminal_the_address_comes_again_with_the_command_when_clients_can
     let mut screen = Vec::new();
     let mut output = server.stdout.take().unwrap();
     let reading = async {
-        while !String::from_utf8_lossy(&screen).contains("export EPHEMERAL_SERVER=http://") {
+        while !String::from_utf8_lossy(&screen).contains("ephemeral invite NAME") {
             assert!(output.read_buf(&mut screen).await.unwrap() > 0, "{}", String::from_utf8_lossy(&screen));
         }
     };
@@ -85,7 +85,7 @@ async fn on_a_terminal_the_address_comes_again_with_the_command_when_clients_can
     let url = screen.split("onion http://").nth(1).unwrap().lines().next().unwrap().trim();
     assert!(url.ends_with(".onion") && url.len() == 62, "{url}");
     let end = screen.rsplit("\nreachable").next().unwrap();
-    assert!(end.contains(&format!("ephemeral send FINGERPRINT 'Hello' --plaintext --server http://{url}")), "{screen}");
+    assert!(end.contains(&format!("ephemeral init --server http://{url}")), "{screen}");
     server.start_kill().unwrap();
     server.wait().await.unwrap();
 }

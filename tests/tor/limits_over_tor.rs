@@ -5,16 +5,14 @@ use std::sync::Arc;
 
 use ephemeral_client::dial::{Arti, ByteStream};
 use ephemeral_client::{Dial as _, ServerUrl};
-use ephemeral_core::protocol::{Challenge, Fingerprint};
+use ephemeral_test_support::attack;
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, PATIENCE, Person};
 use futures::{SinkExt as _, StreamExt as _};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::Command;
 use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::SERVER;
 use crate::network;
@@ -42,24 +40,8 @@ async fn ask(tor: &Arti, url: &ServerUrl, path: &str) -> Option<String> {
     Some(String::from_utf8(answer).unwrap()).filter(|answer| !answer.is_empty())
 }
 
-async fn login(tor: &Arti, url: &ServerUrl, number: u8) -> Option<Socket> {
-    let key = ed25519_dalek::SigningKey::from_bytes(&[number; 32]);
-    let fingerprint = Fingerprint::from(&key.verifying_key());
-    let request = format!("ws://{}/ws?fingerprint={fingerprint}", url.host()).into_client_request().unwrap();
-    let (mut socket, _) = client_async(request, dial(tor, url).await?).await.ok()?;
-    let challenge: Value = serde_json::from_str(socket.next().await?.ok()?.to_text().ok()?).unwrap();
-    let signature = Challenge::from_nonce_text(challenge["nonce"].as_str()?)?.sign(url.host(), &key);
-    socket.send(Message::text(json!({"type": "auth", "signature": signature}).to_string())).await.ok()?;
-    let welcome = socket.next().await?.ok()?;
-    welcome.to_text().ok()?.contains("welcome").then_some(socket)
-}
-
-async fn status(directory: &Path) -> Value {
-    let mut command = Command::new(SERVER);
-    command.env_clear().env("HOME", directory).arg("--state-dir").arg(directory.join("state"));
-    let output = command.args(["status", "--json"]).output().await.unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+async fn login(tor: &Arti, url: &ServerUrl, number: usize) -> Option<Socket> {
+    attack::login(dial(tor, url).await?, url.host(), number).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +93,7 @@ async fn a_circuit_with_too_many_strikes_keeps_the_sessions_it_has_and_a_good_cl
     good.until("the good client goes on", |good| good.received.len() == 2).await;
     assert_eq!(good.connected, 1, "{:?}", good.troubles);
 
-    let figures = status(directory.path()).await;
+    let figures = daemon.figures().await;
     let at = |pointer: &str| figures.pointer(pointer).cloned().unwrap_or_else(|| panic!("no {pointer} in {figures}"));
     assert_eq!((at("/status"), at("/onion/reachability")), (json!("healthy"), json!("reachable")));
     assert_eq!(at("/security/counts/blocked"), json!(2));

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod attacks_over_tor;
 mod client_over_tor;
 mod first_minute;
+mod hedging;
 mod keys_over_tor;
 mod limits_over_tor;
 mod network;

@@ -28,16 +28,9 @@ use crate::{CLIENT, SERVER};
 const IMPATIENCE: Duration = Duration::from_secs(4);
 
 /// Bytes that the store may take in the daemon under a flood.
-const TOTAL: u64 = 24 << 20;
+const TOTAL: usize = 24 << 20;
 /// And all the rest: less than the README says, since the directory of this network is small. 40 MiB were seen.
-const CONSTANT: u64 = 96 << 20;
-
-/// Bytes of a process that are in RAM.
-fn resident(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
-}
+const CONSTANT: usize = 96 << 20;
 
 pub(crate) fn tor_table() -> toml::Table {
     let network = tokio::task::block_in_place(network::shared);
@@ -264,7 +257,7 @@ async fn exchange_under_flood(proof_of_work: bool) {
     until_both(&mut alice, &mut bob, "after all", |person| person.received.len() == 52).await;
     let troubles = (&alice.troubles, &bob.troubles);
     assert_eq!((alice.connected, bob.connected), (1, 1), "no session was lost to the flood: {troubles:?}");
-    let used = resident(daemon.process());
+    let used = daemon.resident();
     assert!(used < TOTAL + CONSTANT, "{} MiB", used >> 20);
     if let Some(flood) = flood {
         assert!(flood.stop() > 6, "the flood went on all the time");

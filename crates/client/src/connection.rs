@@ -2,6 +2,7 @@
 
 mod errors;
 mod handshake;
+mod life;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,10 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 pub use errors::{ConnectError, Lost};
 pub use handshake::Welcome;
+use life::LastByte;
 
 use super::{ByteStream, Dial, Identity, ServerUrl};
+use ephemeral_core::backoff::random_fraction;
 use ephemeral_core::protocol::{ServerEvent, encode};
 
 /// What a client asks of each of its sessions.
@@ -61,22 +64,30 @@ pub struct Timeouts {
     pub answer: Duration,
     /// Bounds the time until queued frames are written. 30 s by default.
     pub write: Duration,
-    /// Bounds the time without any frame from the server. After half of it the client asks for one, by a WebSocket
-    /// ping. 90 s by default.
+    /// Bounds the time without any byte from the server. After a third to a half of it, at random, the client asks for
+    /// one by a WebSocket ping. 25 s by default.
     pub silence: Duration,
     /// Bounds the wait for the server's answer to a goodbye. 5 s by default.
     pub close: Duration,
 }
 
 impl Default for Timeouts {
-    /// Returns generous bounds: a circuit may stall for seconds and go on.
+    /// Returns generous bounds: a circuit may stall for seconds and go on. A server whose machine has lost its power says
+    /// no goodbye: silence is all that tells of it.
     fn default() -> Self {
         Self {
             answer: Duration::from_secs(30),
             write: Duration::from_secs(30),
-            silence: Duration::from_secs(90),
+            silence: Duration::from_secs(25),
             close: Duration::from_secs(5),
         }
+    }
+}
+
+impl Timeouts {
+    /// Returns how much silence there is before the server is asked for a sign of life.
+    fn ping_after(&self) -> Duration {
+        self.silence.mul_f64((2.0 + random_fraction()) / 6.0)
     }
 }
 
@@ -84,9 +95,11 @@ impl Default for Timeouts {
 pub struct Connection {
     socket: WebSocketStream<Box<dyn ByteStream>>,
     timing: Timeouts,
-    /// When the server last gave a sign of life.
-    heard: Instant,
-    pinged: bool,
+    last_byte: LastByte,
+    /// When a ping was sent that nothing has come after.
+    pinged: Option<Instant>,
+    /// How much silence there is before the next ping: at random, so that the sessions of one person do not ask together.
+    ping_after: Duration,
     /// Since when something is queued and not yet written.
     unflushed_since: Option<Instant>,
     queued_bytes: usize,
@@ -120,16 +133,22 @@ impl Connection {
         identity: &Identity,
         options: &ConnectOptions,
     ) -> Result<(Self, Welcome), ConnectError> {
-        let socket = handshake::upgrade(stream, url, identity, options.timing.answer).await?;
+        let (stream, last_byte) = life::noting(stream);
+        let socket = handshake::upgrade(stream, url, options.timing.answer).await?;
+        // Until `welcome` each step has a bound of its own, which says more than that there is silence.
+        let timing = Timeouts { silence: 4 * options.timing.answer, ..options.timing };
         let mut connection = Self {
             socket,
-            timing: options.timing,
-            heard: Instant::now(),
-            pinged: false,
+            timing,
+            last_byte,
+            pinged: None,
+            ping_after: timing.ping_after(),
             unflushed_since: None,
             queued_bytes: 0,
         };
         let welcome = handshake::authenticate(&mut connection, url, identity, options).await?;
+        connection.timing = options.timing;
+        connection.ping_after = options.timing.ping_after();
         Ok((connection, welcome))
     }
 
@@ -215,16 +234,16 @@ impl Connection {
         loop {
             match timeout_at(self.patience_ends(), poll_fn(|context| self.poll_message(context))).await {
                 Ok(message) => {
-                    self.heard = Instant::now();
-                    self.pinged = false;
+                    self.pinged = None;
                     return message;
                 }
                 // What was unwritten when the wait began may have been written meanwhile: then there is more time.
                 Err(_) if Instant::now() < self.patience_ends() => {}
                 Err(_) if self.stuck_at().is_some_and(|at| at <= Instant::now()) => return Err(Lost::NotReading),
-                Err(_) if self.pinged => return Err(Lost::Silent),
+                Err(_) if self.is_asked() => return Err(Lost::Silent),
                 Err(_) => {
-                    self.pinged = true;
+                    self.pinged = Some(Instant::now());
+                    self.ping_after = self.timing.ping_after();
                     self.queue_message(Message::Ping(Bytes::new()))?;
                 }
             }
@@ -233,9 +252,14 @@ impl Connection {
 
     /// Returns the time at which something has to be done if nothing comes.
     fn patience_ends(&self) -> Instant {
-        let silence = if self.pinged { self.timing.silence } else { self.timing.silence / 2 };
-        let silent_at = self.heard + silence;
+        let silence = if self.is_asked() { self.timing.silence } else { self.ping_after };
+        let silent_at = self.last_byte.at() + silence;
         self.stuck_at().map_or(silent_at, |at| at.min(silent_at))
+    }
+
+    /// Returns whether the server was asked for a sign of life, and has given none since.
+    fn is_asked(&self) -> bool {
+        self.pinged.is_some_and(|pinged| pinged >= self.last_byte.at())
     }
 
     fn stuck_at(&self) -> Option<Instant> {

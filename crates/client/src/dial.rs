@@ -1,19 +1,19 @@
 //! Reaches servers: by TCP, a SOCKS proxy (an existing Tor), or Tor in this process. All end in a byte stream.
 
 mod arti;
+mod hedge;
+mod socks;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_socks::tcp::Socks5Stream;
 
 pub use arti::{Arti, TorStage};
+pub use socks::Socks;
 
 use super::ServerUrl;
 use ephemeral_tor::TorError;
@@ -94,53 +94,5 @@ impl Dial for Direct {
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn ByteStream>)
         })
-    }
-}
-
-/// A SOCKS5 proxy, such as an existing Tor. It resolves the name; this machine's resolver never sees it.
-#[derive(Clone)]
-pub struct Socks {
-    proxy: SocketAddr,
-    /// Tor keeps connections with different passwords on different circuits (`IsolateSOCKSAuth`, on by default).
-    password: String,
-    limit: Duration,
-}
-
-impl Socks {
-    /// Bounds the time until there is a circuit to an onion service: a descriptor to fetch, a rendezvous, a few attempts.
-    pub const LIMIT: Duration = Duration::from_secs(120);
-
-    /// Makes a way through this proxy, on circuits of its own. Two identities that share one could be linked: make two.
-    ///
-    /// # Errors
-    /// If the operating system has no random numbers.
-    pub fn new(proxy: SocketAddr) -> Result<Self, getrandom::Error> {
-        let mut password = [0; 16];
-        getrandom::fill(&mut password)?;
-        Ok(Self { proxy, password: HEXLOWER.encode(&password), limit: Self::LIMIT })
-    }
-}
-
-impl Dial for Socks {
-    fn dial<'a>(&'a self, url: &'a ServerUrl) -> BoxFuture<'a, Result<Box<dyn ByteStream>, DialError>> {
-        Box::pin(async move {
-            let target = (url.bare_host(), url.port());
-            let connecting = Socks5Stream::connect_with_password(self.proxy, target, "ephemeral", &self.password);
-            match timeout(self.limit, connecting).await {
-                Ok(Ok(stream)) => {
-                    let stream = stream.into_inner();
-                    stream.set_nodelay(true)?;
-                    Ok(Box::new(stream) as Box<dyn ByteStream>)
-                }
-                Ok(Err(source)) => Err(DialError::Socks { proxy: self.proxy, source }),
-                Err(_) => Err(DialError::Timeout(self.limit)),
-            }
-        })
-    }
-}
-
-impl fmt::Debug for Socks {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Socks").field("proxy", &self.proxy).finish_non_exhaustive()
     }
 }

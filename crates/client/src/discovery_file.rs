@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::key_file::{self, KeyFileError};
+use super::secret_file::{self, SecretFileError};
 use ephemeral_tor::DiscoverySecret;
 
 /// The reason why a discovery key cannot be used.
@@ -17,7 +17,7 @@ pub enum DiscoveryFileError {
     NotAKey(PathBuf),
     /// The file cannot be written, read, or trusted.
     #[error(transparent)]
-    File(KeyFileError),
+    File(SecretFileError),
 }
 
 /// Returns the file of the key for a server, below `directory`. `onion`: its name, without `.onion`.
@@ -31,8 +31,8 @@ pub fn path(directory: &Path, onion: &str) -> PathBuf {
 /// # Errors
 /// [`DiscoveryFileError`]; nothing is left behind then.
 pub fn create(path: &Path, secret: &DiscoverySecret, onion: &str) -> Result<(), DiscoveryFileError> {
-    key_file::write_new(path, &secret.to_line(onion)).map_err(|error| match error {
-        KeyFileError::Exists(path) => DiscoveryFileError::Exists(path),
+    secret_file::write_new(path, &secret.to_line(onion)).map_err(|error| match error {
+        SecretFileError::Exists(path) => DiscoveryFileError::Exists(path),
         error => DiscoveryFileError::File(error),
     })
 }
@@ -43,10 +43,10 @@ pub fn create(path: &Path, secret: &DiscoverySecret, onion: &str) -> Result<(), 
 /// [`DiscoveryFileError`], also if others may read it.
 pub fn read(path: &Path, onion: &str) -> Result<Option<DiscoverySecret>, DiscoveryFileError> {
     let wrong = || DiscoveryFileError::NotAKey(path.to_owned());
-    match key_file::read_text(path) {
+    match secret_file::read_text(path) {
         Ok(text) => DiscoverySecret::from_line(&text, onion).map(Some).ok_or_else(wrong),
-        Err(KeyFileError::Missing(_)) => Ok(None),
-        Err(KeyFileError::NotAKey(_)) => Err(wrong()),
+        Err(SecretFileError::Missing(_)) => Ok(None),
+        Err(SecretFileError::NotASecret(_)) => Err(wrong()),
         Err(error) => Err(DiscoveryFileError::File(error)),
     }
 }
@@ -72,6 +72,6 @@ mod tests {
         assert!(matches!(again, Err(DiscoveryFileError::Exists(_))));
         assert!(matches!(read(&path, &"b".repeat(56)), Err(DiscoveryFileError::NotAKey(_))));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(read(&path, &onion), Err(DiscoveryFileError::File(KeyFileError::Exposed(_)))));
+        assert!(matches!(read(&path, &onion), Err(DiscoveryFileError::File(SecretFileError::Exposed(_)))));
     }
 }

@@ -9,9 +9,7 @@ use ephemeral_core::protocol::Fingerprint;
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "auth")]
 pub(crate) struct Auth<'frame> {
-    /// Where the URL does not name it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) fingerprint: Option<Fingerprint>,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) signature: &'frame str,
     pub(crate) receipts: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

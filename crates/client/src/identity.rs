@@ -42,11 +42,6 @@ impl Identity {
         self.fingerprint
     }
 
-    /// Returns the secret, for the key file.
-    pub(crate) fn seed(&self) -> &[u8; Self::SEED_BYTES] {
-        self.key.as_bytes()
-    }
-
     /// Answers a challenge. `host` is the one that was dialled: a hostile server that relays another one's challenge
     /// gets a signature that is good for nobody but itself.
     pub(crate) fn sign(&self, challenge: &Challenge, host: &str) -> String {

@@ -3,7 +3,11 @@
 //!
 //! | module | contents |
 //! | --- | --- |
-//! | [`identity`] | a key, its fingerprint, and the file that keeps it |
+//! | [`engine`] | a running profile: mailboxes, connections, events |
+//! | [`vault`] | the one encrypted file that keeps a profile |
+//! | [`secret_file`] | small secrets in files and pipes |
+//! | [`names`] | what contacts are called |
+//! | [`identity`] | a key and its fingerprint |
 //! | [`discovery_file`] | the key for finding a restricted server |
 //! | [`url`] | the server's address: `NAME.onion` or `http://HOST[:PORT]` |
 //! | [`dial`] | the ways to a server: TCP, a SOCKS proxy, Tor in this process |
@@ -26,10 +30,10 @@ pub mod engine;
 mod frames;
 pub mod identity;
 pub mod inbox;
-pub mod key_file;
 pub mod moved;
 pub mod names;
 pub mod outbox;
+pub mod secret_file;
 pub mod session;
 pub mod source;
 #[cfg(test)]
@@ -37,6 +41,7 @@ mod testing;
 pub mod text;
 pub mod url;
 pub mod vault;
+mod wall_clock;
 
 pub use ephemeral_core::backoff;
 

@@ -9,7 +9,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
@@ -20,6 +20,7 @@ use super::connection::{ConnectError, ConnectOptions, Connection, Lost, Welcome}
 use super::frames::Ack;
 use super::inbox::{Arrival, Inbox, MessageKey};
 use super::outbox::{Acceptance, Outbox, OutboxError, Outgoing, Rejection};
+use super::wall_clock::now_ms;
 use super::{Dial, Identity, ServerUrl};
 use ephemeral_core::backoff::Backoff;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, ReceiptStatus, ReceivedMessage, ServerEvent, WallTime, encode};
@@ -42,12 +43,6 @@ struct Online {
     connection: Connection,
     since: Instant,
     content_bytes: usize,
-}
-
-/// Returns the machine's wall-clock time: how long ids are remembered follows the server's `expires_at`.
-fn now() -> WallTime {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    WallTime(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A session with one server, for as long as it is polled.
@@ -307,7 +302,7 @@ impl Session {
             return self.lost(Lost::Protocol("a message with a sender, a recipient or an id that cannot be"));
         };
         let expires_at = WallTime::parse(&message.expires_at).unwrap_or_default();
-        match self.inbox.received(key, message.seq, expires_at, now()) {
+        match self.inbox.received(key, message.seq, expires_at, WallTime(now_ms())) {
             Ok(Arrival::New) => self.events.push_back(ClientEvent::Message(message)),
             Ok(Arrival::Duplicate) => self.acknowledge(),
             Err(_) => self.lost(Lost::Protocol("more messages than any window allows")),

@@ -69,6 +69,7 @@ impl TestServer {
         peer.send(challenge("whatever.it.claims")).await;
         let auth = peer.next().await.expect("an answer");
         assert_eq!(auth["type"], "auth");
+        assert_eq!(auth["fingerprint"], identity.fingerprint().to_string());
         assert!(is_signed(&auth, "example.test", identity));
         peer.send(welcome(identity.fingerprint(), epoch)).await;
         peer

@@ -17,7 +17,7 @@ mod files;
 mod lock;
 mod passphrase;
 mod seal;
-mod store;
+mod state_writer;
 
 use std::fs;
 use std::path::Path;
@@ -31,20 +31,20 @@ pub use passphrase::Passphrase;
 
 use files::Folder;
 use lock::Lock;
-use store::{KEY, NEW_KEY, NEW_STATE, STATE, Store};
+use state_writer::{KEY, NEW_KEY, NEW_STATE, STATE, StateWriter};
 
 /// Keeps the states of one profile, of which it has the lock.
 pub struct Vault(Option<OnDisk>);
 
 struct OnDisk {
-    store: Store<Folder>,
+    writer: StateWriter<Folder>,
     /// The last to go: the lock is free when nothing writes any more.
     lock: Lock,
 }
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let directory = self.0.as_ref().map(|disk| disk.store.files().directory());
+        let directory = self.0.as_ref().map(|disk| disk.writer.files().directory());
         formatter.debug_struct("Vault").field("directory", &directory).finish_non_exhaustive()
     }
 }
@@ -53,7 +53,7 @@ impl Vault {
     /// Returns whether there is a vault in a directory.
     #[must_use]
     pub fn exists(directory: &Path) -> bool {
-        store::exists(&Folder::new(directory))
+        state_writer::exists(&Folder::new(directory))
     }
 
     /// Makes a vault with its first state, and the directory, 0700, where that is missing.
@@ -73,8 +73,8 @@ impl Vault {
             return Err(VaultError::Occupied(directory));
         }
         let lock = Lock::take(&directory)?;
-        let store = Store::create(Folder::new(&directory), passphrase, state)?;
-        Ok(Self(Some(OnDisk { store, lock })))
+        let writer = StateWriter::create(Folder::new(&directory), passphrase, state)?;
+        Ok(Self(Some(OnDisk { writer, lock })))
     }
 
     /// Opens a vault, and returns its state, which is on the disk. What was interrupted is brought to its end.
@@ -88,8 +88,8 @@ impl Vault {
         ephemeral_tor::private_directory(directory)?;
         let directory = real(directory)?;
         let lock = Lock::take(&directory)?;
-        let (store, state) = Store::open(Folder::new(&directory), passphrase)?;
-        Ok((Self(Some(OnDisk { store, lock })), state))
+        let (writer, state) = StateWriter::open(Folder::new(&directory), passphrase)?;
+        Ok((Self(Some(OnDisk { writer, lock })), state))
     }
 
     /// Returns a vault that keeps nothing: a write to it succeeds, and is forgotten.
@@ -103,7 +103,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`]: which of the two states the next process will find is not known, and this one has to end.
     pub fn write(&mut self, state: &[u8]) -> Result<(), VaultError> {
-        self.change(|store| store.write(state))
+        self.change(|writer| writer.write(state))
     }
 
     /// Replaces the passphrase, the key that it protects, and the state. Who has the old passphrase and an old copy of
@@ -112,7 +112,7 @@ impl Vault {
     /// # Errors
     /// As [`Self::write`]; which of the two passphrases is valid is not known either.
     pub fn change_passphrase(&mut self, passphrase: &Passphrase, state: &[u8]) -> Result<(), VaultError> {
-        self.change(|store| store.change_passphrase(passphrase, state))
+        self.change(|writer| writer.change_passphrase(passphrase, state))
     }
 
     /// Overwrites and removes everything in the directory of a vault, and the directory: without a passphrase, and also
@@ -125,10 +125,13 @@ impl Vault {
         erase::directory(directory)
     }
 
-    fn change(&mut self, step: impl FnOnce(&mut Store<Folder>) -> Result<(), VaultError>) -> Result<(), VaultError> {
-        let Some(OnDisk { store, lock }) = &mut self.0 else { return Ok(()) };
+    fn change(
+        &mut self,
+        step: impl FnOnce(&mut StateWriter<Folder>) -> Result<(), VaultError>,
+    ) -> Result<(), VaultError> {
+        let Some(OnDisk { writer, lock }) = &mut self.0 else { return Ok(()) };
         lock.check()?;
-        let done = step(store);
+        let done = step(writer);
         // Of a vault that is gone meanwhile, the errors would be about files that are missing.
         lock.check()?;
         done

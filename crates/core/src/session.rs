@@ -32,7 +32,7 @@ pub struct Config {
     pub max_ttl_s: u64,
     /// Messages a minute a fingerprint.
     pub messages_per_minute: u32,
-    /// Messages at once, before the rate counts.
+    /// Messages at once, before the rate counts: a text to a group of 50 is 49 of them.
     pub message_burst: u32,
     /// Unacknowledged messages out, at most.
     pub window: u32,
@@ -46,7 +46,7 @@ impl Default for Config {
             default_ttl_s: 86400,
             max_ttl_s: 604_800,
             messages_per_minute: 100,
-            message_burst: 10,
+            message_burst: 64,
             window: 32,
         }
     }
@@ -77,10 +77,8 @@ impl Config {
 
 /// A session that has been challenged.
 pub struct AwaitingAuth {
-    /// The fingerprint of the key that has to sign.
-    pub fingerprint: Fingerprint,
-    /// That key.
-    pub key: VerifyingKey,
+    /// The key that the URL named, if it did: that one has to sign.
+    pub claimed: Option<VerifyingKey>,
     /// The host of the request, without port, lower case.
     pub host: String,
     /// The challenge.
@@ -104,12 +102,26 @@ impl AwaitingAuth {
     /// # Errors
     /// The reason for which the session is closed: there is no second try, a nonce is used once.
     pub fn answer(self, text: &str, rules: &Config) -> Result<Established, CloseReason> {
-        let Ok(ClientFrame::Auth(AuthFrame { signature, receipts, window, .. })) = ClientFrame::parse(text) else {
+        let Ok(ClientFrame::Auth(AuthFrame { fingerprint, signature, receipts, window, id: _ })) =
+            ClientFrame::parse(text)
+        else {
             return Err(CloseReason::AuthRequired);
         };
-        self.challenge.verify(&self.host, &self.key, &signature).map_err(|_| CloseReason::AuthFailed)?;
+        let key = signer(self.claimed, fingerprint.as_deref())?;
+        self.challenge.verify(&self.host, &key, &signature).map_err(|_| CloseReason::AuthFailed)?;
         let window = window.unwrap_or(rules.window).clamp(1, rules.window.max(1));
-        Ok(Established { fingerprint: self.fingerprint, receipts, window })
+        Ok(Established { fingerprint: Fingerprint::from(&key), receipts, window })
+    }
+}
+
+/// Returns the key that has to sign: the URL, the frame, or both name the same one.
+fn signer(claimed: Option<VerifyingKey>, named: Option<&str>) -> Result<VerifyingKey, CloseReason> {
+    let Some(named) = named else { return claimed.ok_or(CloseReason::AuthRequired) };
+    let named = Fingerprint::from_hex(named).map_err(|_| CloseReason::AuthRequired)?;
+    match claimed {
+        Some(claimed) if Fingerprint::from(&claimed) == named => Ok(claimed),
+        Some(_) => Err(CloseReason::AuthFailed),
+        None => named.verifying_key().map_err(|_| CloseReason::AuthRequired),
     }
 }
 

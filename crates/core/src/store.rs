@@ -32,7 +32,9 @@ pub use outcome::{Accepted, AcknowledgeError, Delivery, JoinError, Receipt, Sess
 use record::{End, Record};
 pub use senders::SenderFigures;
 use shares::Pair;
-pub use shares::{KEPT_FOR_ONLINE, KNOWN_SHARE, MAILBOX_SHARE, NEARLY_FULL_LIFE_MS, SENDER_SHARE, SMALL};
+pub use shares::{
+    CORRESPONDENT_SHARE, KEPT_FOR_ONLINE, KNOWN_SHARE, MAILBOX_SHARE, NEARLY_FULL_LIFE_MS, SENDER_SHARE, SMALL,
+};
 use slots::Slots;
 
 /// The bounds of a store. At a bound the sender is told; nothing that was accepted is evicted.
@@ -58,7 +60,7 @@ impl Default for Config {
         let total_bytes = 256 << 20;
         Self {
             mailbox_messages: 1000,
-            mailbox_bytes: 8 << 20,
+            mailbox_bytes: 16 << 20,
             sender_bytes: 16 << 20,
             total_bytes,
             kept_for_online: 0,

@@ -22,6 +22,7 @@ mod profile;
 mod random;
 pub mod roster;
 pub mod safety;
+pub mod text;
 pub mod vault;
 
 #[cfg(test)]

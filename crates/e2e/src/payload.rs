@@ -10,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::bytes::{Key, Reader, text};
 use crate::card::MAX_CARD;
 use crate::identity::{IdentityProof, PROOF_LENGTH};
+use crate::text::is_active;
 
 pub(crate) mod wire;
 
@@ -241,20 +242,11 @@ impl FileChunk {
     /// system or a terminal would take for more than a name.
     pub fn safe_name(&self) -> String {
         let last = self.name.rsplit(['/', '\\']).next().unwrap_or_default();
-        let plain: String = last.chars().filter(|char| !deceives(*char)).collect();
-        let name = plain.trim_start_matches(|char: char| char == '.' || char.is_whitespace()).trim_end();
+        let plain: String = last.chars().filter(|char| !is_active(*char)).collect();
+        // A file that is hidden, that a command takes for an option, or whose ending is not what is seen.
+        let name = plain.trim().trim_start_matches(['.', '-', '~', ' ']).trim_end_matches(['.', ' ']);
         if name.is_empty() { "file".to_owned() } else { name.to_owned() }
     }
-}
-
-/// Tells whether a character acts on a terminal, cannot be seen, or turns the direction in which a name is read.
-fn deceives(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 impl Content {

@@ -155,7 +155,7 @@ fn keys_are_derived_as_they_were_frozen() {
 
 /// `E2E_PYTHON` names an interpreter that has `cryptography` with ML-KEM, if `python3` has not.
 #[test]
-#[ignore = "needs PyPI's cryptography 46 or later, with OpenSSL 3.5"]
+#[ignore = "needs PyPI's cryptography 46 or later: tests/interop/run"]
 fn a_reader_in_python_agrees_and_seals_what_opens_here() {
     let python = std::env::var("E2E_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reader.py");

@@ -136,9 +136,18 @@ impl Keystore {
     /// [`KeystoreError`]; unless it says that bytes cannot be overwritten, the key that was there
     /// is still there then.
     pub fn replace(&self, key: &ServiceKey) -> Result<(), KeystoreError> {
+        self.finish_forgetting()?;
         // Before the key itself: Arti would go on with keys that it has derived from the old one.
         self.forget_derived()?;
-        let old = self.identity_files()?.iter().map(|path| Doomed::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let files = self.identity_files()?;
+        let old = files.iter().map(|path| Doomed::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let second_name = self.second_name();
+        if let Some(file) = files.first() {
+            // With a second name it is found again, should this be killed before it is overwritten. A file system that
+            // has no such names is no reason to keep a key.
+            let named = fs::hard_link(file, &second_name);
+            named.map_or(Ok(()), |()| private_file::sync_directory(&self.path))?;
+        }
         let pair = key.to_pair().ok_or_else(|| self.failed(&std::io::Error::other("the key is not valid")))?;
         self.manager()?
             .insert(pair, &self.specifier(), KeystoreSelector::Primary, true)
@@ -146,19 +155,48 @@ impl Keystore {
             .map_err(|error| self.failed(&error))?;
         self.sync()?;
         old.into_iter().flatten().try_for_each(Doomed::overwrite)?;
-        Ok(())
+        match private_file::remove(&second_name) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
-    /// Finishes a rotation that was killed after the new key was in its place, and before its
-    /// notice was. Returns whether there was one.
+    /// Finishes an exchange of the key that was killed before the bytes of the old one were overwritten.
+    fn finish_forgetting(&self) -> Result<(), KeystoreError> {
+        let second_name = self.second_name();
+        if second_name.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let is_in_force = self.identity_files()?.iter().any(|file| is_same(file, &second_name));
+        let finished = if is_in_force { private_file::remove } else { private_file::erase };
+        Ok(finished(&second_name)?)
+    }
+
+    /// What the file of an old key is called besides while it is being replaced. Erasing all keys erases it.
+    fn second_name(&self) -> PathBuf {
+        self.path.join(format!("{}.replaced", self.nickname))
+    }
+
+    /// Finishes an exchange of the key that was killed: after the new key was in its place, and
+    /// before the old one was overwritten, or the notice of the move was in its own. Returns
+    /// whether there was such a notice.
     ///
     /// # Errors
-    /// [`KeystoreError`]; nothing has changed then.
+    /// [`KeystoreError`]; what it names has not changed then.
     pub fn finish_move(&self, state_dir: &Path) -> Result<bool, KeystoreError> {
         let path = state_dir.join(Notice::FILE);
-        if !private_file::staged(&path).exists() {
+        if !private_file::staged(&path).exists() && !self.second_name().exists() {
             return Ok(false);
         }
+        // Not while somebody is at it. A daemon that runs has done it before.
+        let lock = lock_file(state_dir)?;
+        let _lock = match File::options().append(true).open(&lock) {
+            Ok(file) if file.try_lock().is_ok() => Some(file),
+            Ok(_) => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(FileError::of("lock", &lock)(error).into()),
+        };
+        self.finish_forgetting()?;
         match self.key()? {
             Some(key) => Ok(Notice::adopt(&path, key.address())?),
             None => Ok(false),
@@ -227,6 +265,22 @@ impl Keystore {
             (None, Some(refusal)) => refusal.into(),
             (None, None) => KeystoreError::Store { path: self.path.clone(), why: causes(error) },
         }
+    }
+}
+
+/// Whether two names are those of one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let of = |path: &Path| path.symlink_metadata().map(|file| (file.dev(), file.ino()));
+        of(one).is_ok_and(|one| of(other).is_ok_and(|other| one == other))
+    }
+    // Where that cannot be told, nothing is overwritten.
+    #[cfg(not(unix))]
+    {
+        let _ = (one, other);
+        true
     }
 }
 

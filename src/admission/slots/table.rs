@@ -3,6 +3,9 @@
 //! The slots are accounted by peer. The one that gives way is the oldest slot of the peers that hold most, or have taken
 //! most of them lately: a newcomer with one slot is safe as long as there are heavier peers. An IPv6 network is as heavy
 //! as what all of its peers have taken together, measured by how many of them there may well be.
+//!
+//! Where all are about as heavy as the newcomer, because each comes once, a slot first has the time that a login takes
+//! from far away. Until then the newcomer is refused: so many are let in as can get through, and none in vain.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -21,6 +24,15 @@ const SWEEP: Duration = Duration::from_secs(1);
 const HEAVY: f64 = 0.5;
 /// Less than this, as a logarithm to base 2, has only who has come once lately.
 const ONCE: f64 = 0.5;
+/// A slot that has been held for less gives way only to its own peer, or to one that is [much lighter](MUCH_HEAVIER): it
+/// is what a login takes over TLS, with a second in each direction.
+const UNDISTURBED: Duration = Duration::from_secs(5);
+/// A peer is much heavier than another one from 1.7 times its weight on (a difference of logarithms to base 2): one that
+/// comes once and is refused twice before it gets in is not, compared with one that comes for the first time.
+const MUCH_HEAVIER: f64 = 0.75;
+/// What a peer is charged for which there was no slot, so that those that knock often become heavy. It pays for half of
+/// the slot that it gets then.
+const REFUSED: f64 = 0.5;
 /// What an authentication gives back of what the slot was charged. Not all: keys are free.
 const GIVEN_BACK: f64 = 0.5;
 
@@ -38,8 +50,21 @@ pub(super) struct SlotTable {
 
 struct TakenSlot {
     key: PeerKey,
+    /// When it was charged to that peer.
     taken_at: Duration,
+    accepted_at: Duration,
     lost: CancellationToken,
+}
+
+/// For whom a slot gives way.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Newcomer {
+    /// A peer.
+    Peer(PeerKey),
+    /// Somebody whose name will be known later, so that nothing is held against it yet.
+    Unnamed,
+    /// Nobody: there are to be fewer.
+    Nobody,
 }
 
 /// A slot that was taken.
@@ -73,20 +98,31 @@ impl SlotTable {
         self.bound = bound.max(1);
         let mut gave_way = Vec::new();
         while self.slots.len() > self.bound
-            && let Some(key) = self.give_way(now)
+            && let Some(key) = self.give_way(now, Newcomer::Nobody)
         {
             gave_way.push(key);
         }
         gave_way
     }
 
-    /// Takes a slot, and where there is none free, the one that has to give way.
-    pub(super) fn take(&mut self, now: Duration, key: PeerKey) -> Taken {
-        let gave_way = if self.slots.len() >= self.bound { self.give_way(now) } else { None };
-        self.charge(now, key);
+    /// Takes a slot, and where there is none free, the one that has to give way; `None` if none has to. `unnamed`: whose
+    /// it is will be known later.
+    pub(super) fn take(&mut self, now: Duration, key: PeerKey, unnamed: bool) -> Option<Taken> {
+        let mut gave_way = None;
+        if self.slots.len() >= self.bound {
+            gave_way = self.give_way(now, if unnamed { Newcomer::Unnamed } else { Newcomer::Peer(key) });
+            if gave_way.is_none() {
+                self.charge(now, key, REFUSED);
+                return None;
+            }
+        }
+        // Who has had next to nothing lately may have been refused.
+        let lately = self.taken_lately(now, key).exp2();
+        let paid = if lately <= 1.0 { lately.min(REFUSED) } else { 0.0 };
+        self.charge(now, key, 1.0 - paid);
         let (number, lost) = self.insert(now, key);
         self.holders.entry(key).or_default().insert(number);
-        Taken { number, lost, gave_way }
+        Some(Taken { number, lost, gave_way })
     }
 
     /// Takes a slot that is free, if there is one, for a peer that nobody has to give way for.
@@ -112,7 +148,7 @@ impl SlotTable {
         if over {
             self.spare.insert(number);
         } else {
-            self.charge(now, key);
+            self.charge(now, key, 1.0);
             self.holders.entry(key).or_default().insert(number);
         }
     }
@@ -120,7 +156,7 @@ impl SlotTable {
     /// Charges the holder of a slot for keeping it: once for each further request.
     pub(super) fn keep(&mut self, now: Duration, number: u64) {
         if let Some(key) = self.slots.get(&number).map(|slot| slot.key) {
-            self.charge(now, key);
+            self.charge(now, key, 1.0);
         }
     }
 
@@ -148,7 +184,7 @@ impl SlotTable {
         let number = self.next;
         self.next += 1;
         let lost = CancellationToken::new();
-        self.slots.insert(number, TakenSlot { key, taken_at: now, lost: lost.clone() });
+        self.slots.insert(number, TakenSlot { key, taken_at: now, accepted_at: now, lost: lost.clone() });
         (number, lost)
     }
 
@@ -171,43 +207,66 @@ impl SlotTable {
     }
 
     /// Takes the slot that has to go away from its holder, and returns whose it was.
-    fn give_way(&mut self, now: Duration) -> Option<PeerKey> {
-        let number = self.spare.first().copied().or_else(|| self.oldest_of_the_heavy(now))?;
+    fn give_way(&mut self, now: Duration, newcomer: Newcomer) -> Option<PeerKey> {
+        let number = self.spare.first().copied().or_else(|| self.oldest_of_the_heavy(now, newcomer))?;
         let slot = self.remove(now, number)?;
         slot.lost.cancel();
         Some(slot.key)
     }
 
-    fn oldest_of_the_heavy(&self, now: Duration) -> Option<u64> {
+    /// Looks at every holder: 10 µs for 256.
+    fn oldest_of_the_heavy(&self, now: Duration, newcomer: Newcomer) -> Option<u64> {
+        let networks = self.held_in_networks();
+        let (itself, newcomer) = match newcomer {
+            Newcomer::Peer(key) => {
+                let held = self.holders.get(&key).map_or(0, BTreeSet::len) + 1;
+                (Some(key), self.weight(now, key, amount(held), &networks))
+            }
+            Newcomer::Unnamed => (None, 0.0),
+            Newcomer::Nobody => (None, f64::NEG_INFINITY),
+        };
+        let weighs = |(key, held): (&PeerKey, &BTreeSet<u64>)| {
+            let (weight, oldest) = (self.weight(now, *key, amount(held.len()), &networks), *held.first()?);
+            // Nobody gives way to a peer that is much heavier, however long it has had; and a peer always to itself.
+            let excess = weight - newcomer;
+            let may = excess >= MUCH_HEAVIER || (excess > -MUCH_HEAVIER && self.had_its_time(now, oldest));
+            (may || itself == Some(*key)).then_some((weight, oldest))
+        };
+        let weights: Vec<_> = self.holders.iter().filter_map(weighs).collect();
+        let heaviest = weights.iter().map(|(weight, _)| *weight).fold(f64::NEG_INFINITY, f64::max);
+        weights.into_iter().filter(|(weight, _)| *weight >= heaviest - HEAVY).map(|(_, oldest)| oldest).min()
+    }
+
+    /// Returns how many slots are held in each network.
+    fn held_in_networks(&self) -> HashMap<PeerKey, f64> {
         let mut networks: HashMap<PeerKey, f64> = HashMap::new();
         for (key, held) in &self.holders {
             for network in accounts(*key).skip(1) {
                 *networks.entry(network).or_default() += amount(held.len());
             }
         }
-        let weights: Vec<_> = self
-            .holders
-            .iter()
-            .filter_map(|(key, held)| {
-                let of =
-                    |account: PeerKey, held: f64| held.log2().max(self.taken_lately(now, account)) - allowance(account);
-                let own = of(*key, amount(held.len()));
-                let wider = accounts(*key).skip(1).map(|key| of(key, networks.get(&key).copied().unwrap_or(0.0)));
-                Some((wider.fold(own, f64::max), *held.first()?))
-            })
-            .collect();
-        let heaviest = weights.iter().map(|(weight, _)| *weight).fold(f64::NEG_INFINITY, f64::max);
-        weights.into_iter().filter(|(weight, _)| *weight >= heaviest - HEAVY).map(|(_, oldest)| oldest).min()
+        networks
+    }
+
+    /// Returns how heavy a peer is that holds so many slots: itself, or one of its networks.
+    fn weight(&self, now: Duration, key: PeerKey, held: f64, networks: &HashMap<PeerKey, f64>) -> f64 {
+        let of = |account: PeerKey, held: f64| held.log2().max(self.taken_lately(now, account)) - allowance(account);
+        let wider = accounts(key).skip(1).map(|key| of(key, networks.get(&key).copied().unwrap_or(0.0)));
+        wider.fold(of(key, held), f64::max)
+    }
+
+    fn had_its_time(&self, now: Duration, number: u64) -> bool {
+        self.slots.get(&number).is_none_or(|slot| now.saturating_sub(slot.accepted_at) >= UNDISTURBED)
     }
 
     /// Where there is no room to remember one more, only what it holds counts.
-    fn charge(&mut self, now: Duration, key: PeerKey) {
+    fn charge(&mut self, now: Duration, key: PeerKey, amount: f64) {
         for account in accounts(key) {
             if self.tallies.len() >= REMEMBERED && !self.tallies.contains_key(&account) {
                 self.sweep(now);
             }
             if self.tallies.len() < REMEMBERED || self.tallies.contains_key(&account) {
-                self.tallies.entry(account).or_default().add(now, 1.0);
+                self.tallies.entry(account).or_default().add(now, amount);
             }
         }
     }

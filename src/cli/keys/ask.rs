@@ -21,14 +21,14 @@ const CREDENTIAL: &str = "backup-passphrase";
 
 /// Where the passphrase comes from. Never from the command line, which every user of the machine can read.
 #[derive(Debug, Clone, Args)]
-pub(in crate::cli) struct Passphrase {
+pub(in crate::cli) struct PassphraseSource {
     /// Read the passphrase from the first line of this file, instead of asking for it [default: the credential
     /// backup-passphrase, where systemd passes one]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }
 
-impl Passphrase {
+impl PassphraseSource {
     /// One to encrypt with: on a terminal it is asked for twice, since nobody sees what was typed.
     pub(super) fn new_one(&self) -> Result<SecretString, KeysError> {
         let passphrase = match self.file_or_credential()? {

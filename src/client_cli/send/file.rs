@@ -12,7 +12,7 @@ use crate::client_cli::exit::{Exit, Failure};
 use crate::client_cli::output::{hex, print, print_json};
 use crate::client_cli::running::{Running, at};
 use crate::client_cli::stop;
-use ephemeral_client::engine::Notice;
+use ephemeral_client::engine::EngineEvent;
 use ephemeral_client::names::{self, Recipient};
 use ephemeral_client::source;
 use ephemeral_client::text::printable;
@@ -89,20 +89,20 @@ async fn deliver(running: &mut Running, args: &SendArgs, transfer: &mut Transfer
             }
         };
         match notice {
-            Notice::FileSent { file } if file.id == transfer.file => {
+            EngineEvent::FileSent { file } if file.id == transfer.file => {
                 transfer.moved(running, (file.arrived, file.count))
             }
-            Notice::FileUnreadable { file, why } if file.id == transfer.file => {
+            EngineEvent::FileUnreadable { file, why } if file.id == transfer.file => {
                 return Err(Failure::local(format!("{}: {}", transfer.so_far(), printable(&why))));
             }
-            Notice::Event { id, event: Event::FileDelivered { file, .. } } if file == transfer.file => {
+            EngineEvent::Event { id, event: Event::FileDelivered { file, .. } } if file == transfer.file => {
                 running.engine.shown(id);
                 return Ok(());
             }
-            Notice::Event { event: Event::FileNotDelivered { file, .. }, .. } if file == transfer.file => {
+            EngineEvent::Event { event: Event::FileNotDelivered { file, .. }, .. } if file == transfer.file => {
                 return Err(Failure::new(Exit::Refused, "the file was given up: the contact did not take it"));
             }
-            Notice::Unusable { why, .. } => {
+            EngineEvent::Unusable { why, .. } => {
                 return Err(Failure::new(Exit::Unusable, format!("the file is kept: {why}")));
             }
             _ => {}

@@ -10,7 +10,7 @@ use crate::client_cli::exit::{Exit, Failure};
 use crate::client_cli::output::{member_of, message_id, print, print_json};
 use crate::client_cli::running::Running;
 use crate::client_cli::stop;
-use ephemeral_client::engine::Notice;
+use ephemeral_client::engine::EngineEvent;
 use ephemeral_client::text::printable;
 use ephemeral_e2e::core::{GroupView, PartView, Standing};
 use ephemeral_e2e::effect::Event;
@@ -82,12 +82,12 @@ async fn deliver(running: &mut Running, args: &SendArgs, sent: GroupText) -> Res
             }
         };
         match notice {
-            Notice::Event { id, event: Event::GroupDelivered { group, gmid, .. } } => {
+            EngineEvent::Event { id, event: Event::GroupDelivered { group, gmid, .. } } => {
                 if (group, gmid) == (sent.group, sent.gmid) {
                     running.engine.shown(id);
                 }
             }
-            Notice::Unusable { why, .. } => {
+            EngineEvent::Unusable { why, .. } => {
                 return Err(Failure::new(Exit::Unusable, format!("the message is kept: {why}")));
             }
             _ => {}

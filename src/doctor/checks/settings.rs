@@ -17,8 +17,11 @@ const LOG: &str = "config.log";
 
 /// What a session takes, with room for what is on its way.
 const SESSION_BYTES: u64 = 16 << 10;
-/// What all sessions together take for messages of which a part has come.
-const FRAME_BYTES: u64 = 32 << 20;
+/// What a circuit takes in Tor's client besides its queues, which have a bound of their own.
+const CIRCUIT_BYTES: u64 = 256 << 10;
+/// What all sessions together take for messages of which a part has come, and what the allocator holds back of those that
+/// have gone.
+const FRAME_BYTES: u64 = 64 << 20;
 /// The program, and Tor's directory.
 const REST_BYTES: u64 = 96 << 20;
 /// `total_bytes` counts what messages take on the heap and in the file that survives a restart. What the allocator and the
@@ -101,36 +104,49 @@ fn plaintext(address: IpAddr) -> Finding {
     )
 }
 
+/// What the server takes at most, in bytes, with these settings.
+fn needed_memory(settings: &SettingsFacts) -> u64 {
+    let (store, circuits) = (settings.total_bytes as u64, settings.circuits as u64);
+    [
+        store,
+        store / UNUSED_SHARE,
+        settings.onion_memory_bytes,
+        circuits.saturating_mul(CIRCUIT_BYTES),
+        (settings.reachable_sessions as u64).saturating_mul(SESSION_BYTES),
+        FRAME_BYTES,
+        REST_BYTES,
+    ]
+    .into_iter()
+    .fold(0, u64::saturating_add)
+}
+
 pub(super) fn memory(settings: &SettingsFacts, memory: &Memory) -> Vec<Finding> {
     let why = "if it fills up, the kernel kills the server, and everything that waits is lost";
     let machine = memory.total_bytes.into_iter().chain(memory.group_bytes).min();
     let Some(machine) = machine else {
         return vec![Finding::new(Severity::Note, STORE, "how much memory there is is not known", why, "")];
     };
-    let (store, sessions) = (settings.total_bytes as u64, settings.sessions as u64);
-    let onion = settings.onion_memory_bytes;
-    let needed = [store, store / UNUSED_SHARE, onion, sessions.saturating_mul(SESSION_BYTES), FRAME_BYTES, REST_BYTES]
-        .into_iter()
-        .fold(0, u64::saturating_add);
+    let needed = needed_memory(settings);
     let what = format!(
-        "full, the server takes up to {} MiB of {} MiB of memory (total_bytes {} MiB, Tor {} MiB, {sessions} sessions)",
+        "full, the server takes up to {} MiB of {} MiB of memory (total_bytes {} MiB, Tor's queues {} MiB, {} circuits, \
+         {} sessions)",
         needed >> 20,
         machine >> 20,
-        store >> 20,
-        onion >> 20
+        settings.total_bytes >> 20,
+        settings.onion_memory_bytes >> 20,
+        settings.circuits,
+        settings.reachable_sessions,
     );
-    let level = match needed {
-        needed if needed > machine => Severity::Problem,
-        needed if needed > machine / 4 * 3 => Severity::Warning,
-        _ => return vec![Finding::ok(STORE, what)],
+    // A control group is the server's alone. A machine is for others as well.
+    let level = if needed > machine {
+        Severity::Problem
+    } else if memory.total_bytes.is_some_and(|total| needed > total / 4 * 3) {
+        Severity::Warning
+    } else {
+        return vec![Finding::ok(STORE, what)];
     };
-    vec![Finding::new(
-        level,
-        STORE,
-        what,
-        why,
-        "lower total_bytes in [store], memory_bytes in [onion], or sessions in [limits]",
-    )]
+    let remedy = "lower total_bytes in [store], memory_bytes or circuits in [onion], or sessions in [limits]";
+    vec![Finding::new(level, STORE, what, why, remedy)]
 }
 
 pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {

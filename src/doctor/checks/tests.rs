@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::*;
+use crate::config::{Config, Flags};
 use crate::doctor::facts::{
     Bind, ClockFacts, Daemon, Disk, ListenerFacts, Memory, Node, Online, SettingsFacts, State, Swap, Sync, Tor, Unit,
 };
-use crate::doctor::{Severity, worst};
+use crate::doctor::{Severity, gather, worst};
 use ephemeral_core::protocol::WallTime;
 
 const HOUR: u64 = 60 * 60 * 1000;
@@ -55,7 +56,9 @@ fn good() -> Facts {
         settings: SettingsFacts {
             total_bytes: 256 << 20,
             onion_memory_bytes: 128 << 20,
+            circuits: 512,
             sessions: 10_000,
+            reachable_sessions: 10_000,
             unauthenticated: 256,
             messages_per_minute: 100,
             auth_timeout_s: 10,
@@ -294,9 +297,31 @@ fn a_store_that_does_not_fit_into_the_memory_is_a_problem() {
     assert_eq!(level("config.memory", total(GIB)), Severity::Ok);
     let grouped = |facts: &mut Facts| facts.memory.group_bytes = Some(256 << 20);
     assert_eq!(level("config.memory", grouped), Severity::Problem, "the smaller of the two counts");
+    let enough = |facts: &mut Facts| facts.memory.group_bytes = Some(GIB);
+    assert_eq!(level("config.memory", enough), Severity::Ok, "a group is the server's alone");
+    let circuits = |facts: &mut Facts| facts.settings.circuits = 20_000;
+    assert_eq!(level("config.memory", circuits), Severity::Problem, "circuits count as well");
     let onion = |facts: &mut Facts| facts.settings.onion_memory_bytes = 4 * GIB;
     assert_eq!(level("config.memory", onion), Severity::Problem, "Tor counts as well");
     assert_eq!(level("config.memory", |facts| facts.memory.total_bytes = None), Severity::Note);
+}
+
+#[test]
+fn what_the_default_settings_may_take_fits_into_the_container_and_stands_in_the_manual() {
+    let config = Config::load(&Flags::default(), &|_| None).unwrap();
+    let compose = include_str!("../../../compose.yaml");
+    let limit = compose.lines().find_map(|line| line.trim().strip_prefix("mem_limit: ")).unwrap();
+    let limit: u64 = limit.strip_suffix('m').unwrap().parse().unwrap();
+    let finding = found("config.memory", |facts| {
+        facts.settings = gather::settings(&config);
+        facts.memory.group_bytes = Some(limit << 20);
+    });
+    assert_eq!(finding.level, Severity::Ok, "{finding:?}");
+    let taken = finding.what.split_whitespace().find_map(|word| word.parse::<u64>().ok()).unwrap();
+    assert!(limit - taken < 64, "no more than it needs: {taken} of {limit} MiB");
+    for manual in [include_str!("../../../docs/configuration.md"), include_str!("../../../docs/operator.md")] {
+        assert!(manual.contains(&format!("{taken} MiB")), "{taken} MiB");
+    }
 }
 
 #[test]

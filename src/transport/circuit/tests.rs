@@ -220,6 +220,24 @@ fn each_kind_has_places_that_the_other_cannot_take() {
 }
 
 #[test]
+fn twenty_people_with_nine_circuits_each_fit_after_a_start_and_newcomers_beside_them() {
+    let circuits = crate::transport::onion_service::Config::default().circuits;
+    let mut rig = Rig::new(CircuitBounds::of(circuits));
+    // The store knows nobody yet: all of them are strangers.
+    let people: Vec<_> = (0..20 * 9).map(|_| rig.circuit()).collect();
+    let sessions: Vec<_> = people.iter().map(|slot| slot.handle().establish(true).unwrap()).collect();
+    let newcomers: Vec<_> = (0..100).map(|_| rig.circuit()).collect();
+    assert!(closed(&newcomers).iter().chain(&closed(&people)).all(|closed| !closed));
+    assert_eq!(rig.said(), []);
+    // What configuration.md says: 18 circuits a person.
+    for people in 1..200 {
+        let CircuitBounds { strangers, .. } = CircuitBounds::of(18 * people);
+        assert!(strangers >= 9 * people, "{people}");
+    }
+    assert_eq!(rig.figures().1, sessions.len());
+}
+
+#[test]
 fn every_reason_has_a_counter_and_a_word_of_its_own() {
     let figures = CircuitStats::default();
     let words: std::collections::BTreeSet<_> = CircuitRefused::ALL.iter().map(|why| why.name()).collect();

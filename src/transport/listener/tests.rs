@@ -72,6 +72,9 @@ fn an_origin_is_a_scheme_a_host_and_a_port_and_nothing_else() {
         ("http://127.0.0.1:8443", "http://127.0.0.1:8443"),
         ("http://[2001:DB8:0::1]", "http://[2001:db8::1]"),
         ("http://[::1]:08443", "http://[::1]:8443"),
+        // An app that is a page in a frame of its own.
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("tauri://Localhost:80", "tauri://localhost:80"),
     ] {
         assert_eq!(origin(text).as_deref(), Some(written), "{text}");
     }

@@ -272,7 +272,12 @@ impl Model {
         };
         let valid = seq > 0 && seq <= session.highest().max(earlier);
         let mut ended = Vec::new();
-        let result = self.store.acknowledge(now, session.account, seq, &mut ended);
+        let result = loop {
+            match self.store.acknowledge(now, session.account, seq, &mut ended) {
+                Ok(true) => {}
+                done => break done.map(|_| ()),
+            }
+        };
         // After a restart nobody knows what had been acknowledged: what does not wait any more counts as that.
         let is_old_news = self.restarted && seq > 0 && result.is_ok();
         if !is_old_news {

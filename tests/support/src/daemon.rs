@@ -1,5 +1,7 @@
 //! The real `ephemeral-server`, as a child process, and clients that reach it.
 
+mod figures;
+
 use std::fs::{self, File};
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
@@ -27,6 +29,7 @@ pub const GENEROUS: &str = "[limits]\nmessages_per_minute = 1000000\nmessage_bur
 pub struct Daemon {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
+    program: String,
     directory: PathBuf,
 }
 
@@ -77,7 +80,7 @@ impl Daemon {
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, stdout, directory: directory.to_owned() }
+        Self { child, stdout, program: program.to_owned(), directory: directory.to_owned() }
     }
 
     /// The rest of the next line on stdout that begins with `word`.
@@ -150,6 +153,13 @@ impl Manager {
         let path = directory.join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
         Self { path, socket, kept: None }
+    }
+
+    /// Makes its socket take no more until it reads again.
+    pub fn fill(&self) {
+        let teller = UnixDatagram::unbound().unwrap();
+        teller.set_nonblocking(true).unwrap();
+        while teller.send_to(b"STATUS=.\n", &self.path).is_ok() {}
     }
 
     /// Reads all that has been sent until now.

@@ -3,6 +3,8 @@
 pub mod client_frame;
 #[cfg(feature = "server")]
 pub mod configuration;
+#[cfg(feature = "e2e")]
+pub mod e2e;
 #[cfg(feature = "server")]
 pub mod http_request;
 #[cfg(feature = "server")]

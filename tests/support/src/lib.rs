@@ -8,6 +8,7 @@
 //! | [`tls`] | a TLS client |
 //! | [`session_rules`] | what a session has to make of a frame |
 //! | [`fuzz`] | the bodies of the fuzz targets |
+//! | [`client`] | people who use `ephemeral`, and a server on loopback for them |
 //! | [`attack`] | clients that are far away, and floods |
 //! | [`canary`], [`memory`] | what is planted, and looked for in files and in a process |
 //!
@@ -19,6 +20,8 @@
 pub mod attack;
 #[cfg(feature = "server")]
 pub mod canary;
+#[cfg(feature = "server")]
+pub mod client;
 #[cfg(feature = "server")]
 pub mod daemon;
 pub mod fuzz;

@@ -31,10 +31,15 @@ pub fn own() -> Fingerprint {
     *OWN
 }
 
-/// Returns a session that waits for the answer to its challenge.
+/// Returns a session that waits for the answer to its challenge, its client named in the URL.
 pub fn challenged() -> AwaitingAuth {
     static KEY: LazyLock<ed25519_dalek::VerifyingKey> = LazyLock::new(|| key().verifying_key());
-    AwaitingAuth { fingerprint: own(), key: *KEY, host: HOST.to_owned(), challenge: Challenge { nonce: [9; 32] } }
+    AwaitingAuth { claimed: Some(*KEY), host: HOST.to_owned(), challenge: Challenge { nonce: [9; 32] } }
+}
+
+/// Returns one whose client has not said who it is.
+pub fn challenged_nameless() -> AwaitingAuth {
+    AwaitingAuth { claimed: None, ..challenged() }
 }
 
 /// Returns the answer that it accepts.

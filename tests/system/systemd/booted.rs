@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use super::memory::MemoryGroup;
 use crate::SERVER;
 
 pub(super) const UNIT: &str = "ephemeral-server.service";
@@ -61,6 +62,7 @@ exec /lib/systemd/systemd --system --unit=default.target --log-target=console --
 pub(super) struct SystemdBox {
     folder: tempfile::TempDir,
     cgroup: PathBuf,
+    memory: Option<MemoryGroup>,
     namespaces: Child,
     systemd: u32,
 }
@@ -87,13 +89,16 @@ impl SystemdBox {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("ephemeral-server.toml"), configuration).unwrap();
         let console = File::create(folder.path().join("console")).unwrap();
-        let script = "echo $$ > \"$CGROUP/cgroup.procs\"; exec setpriv --pdeathsig KILL unshare --mount --pid --fork \
+        let memory = MemoryGroup::make(&cgroup);
+        let counted = memory.as_ref().map_or_else(|| cgroup.join("cgroup.procs"), MemoryGroup::processes);
+        let script = "echo $$ > \"$CGROUP/cgroup.procs\"; echo $$ > \"$MEMORY\"; exec setpriv --pdeathsig KILL unshare --mount --pid --fork \
                       --kill-child --mount-proc --uts --ipc --net --cgroup bash -c \"$BOOT\"";
         let namespaces = Command::new("/bin/bash")
             .args(["-c", script])
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("CGROUP", &cgroup)
+            .env("MEMORY", counted)
             .env("BOOT", BOOT)
             .env("FOLDER", folder.path())
             .env("BINARY", SERVER)
@@ -103,7 +108,7 @@ impl SystemdBox {
             .stderr(console)
             .spawn()
             .unwrap();
-        let mut booted = Self { folder, cgroup, namespaces, systemd: 0 };
+        let mut booted = Self { folder, cgroup, memory, namespaces, systemd: 0 };
         booted.systemd = booted.until("a systemd", |booted| {
             let unshare = booted.namespaces.id();
             let children = fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).ok()?;
@@ -177,6 +182,30 @@ impl SystemdBox {
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
     }
 
+    fn memory(&self) -> &MemoryGroup {
+        self.memory.as_ref().expect("a control group for memory: this kernel has none, or it is not mounted")
+    }
+
+    /// From now on all that is in it, the manager included, may have so much memory.
+    pub(super) fn limit_memory(&self, bytes: u64) {
+        self.memory().limit(bytes);
+    }
+
+    /// What all that is in it has of memory, but for what was read from files.
+    pub(super) fn memory_in_use(&self) -> u64 {
+        self.memory().in_use()
+    }
+
+    /// The most that it had.
+    pub(super) fn most_memory(&self) -> u64 {
+        self.memory().most()
+    }
+
+    /// How many processes the kernel has killed for want of memory.
+    pub(super) fn killed_for_memory(&self) -> u64 {
+        self.memory().killed()
+    }
+
     /// What the server has logged.
     pub(super) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -214,6 +243,7 @@ impl Drop for SystemdBox {
         let _ = self.namespaces.wait();
         let deadline = Instant::now() + Duration::from_secs(10);
         while self.cgroup.exists() && Instant::now() < deadline {
+            self.memory.iter().for_each(MemoryGroup::remove);
             remove(&self.cgroup);
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -231,7 +261,7 @@ fn remove(cgroup: &Path) {
 }
 
 /// Where this machine has its tree of cgroups.
-fn cgroups() -> PathBuf {
+pub(super) fn cgroups() -> PathBuf {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let mounted = mounts.lines().find(|line| line.contains(" - cgroup2 "));
     PathBuf::from(mounted.and_then(|line| line.split(' ').nth(4)).expect("cgroup2 is not mounted"))

@@ -63,10 +63,17 @@ fn why(code: u16, reason: &str) -> String {
     }
 }
 
+/// What a server answers that takes the identity in the URL only. No other does, for a URL without one.
+const NAMELESS: &str = "invalid_fingerprint";
+
 /// Writes an HTTP status with the server's code for it, or with the usual words.
 fn status_words(status: u16, code: &str) -> String {
     let usual = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     match (code, usual) {
+        (NAMELESS, _) => format!(
+            "{status} {code}. It is older than this client, and wants the identity in the URL, which proxies log: \
+             its operator has to update it"
+        ),
         ("", Some(words)) => format!("{status} {words}"),
         ("", None) => format!("status {status}"),
         (code, _) => format!("{status} {code}"),

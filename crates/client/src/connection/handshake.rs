@@ -35,17 +35,13 @@ const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 /// Several times what [`Connection::is_clogged`] allows, so that what was allowed always fits.
 const MAX_WRITE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Whether the identity is named in the URL, or else in `auth`. The access logs of proxies have the URL.
-pub(super) const NAMED_IN_URL: bool = true;
-
 /// Upgrades the stream to a WebSocket.
 pub(super) async fn upgrade(
     stream: Box<dyn ByteStream>,
     url: &ServerUrl,
-    identity: &Identity,
     limit: Duration,
 ) -> Result<WebSocketStream<Box<dyn ByteStream>>, ConnectError> {
-    let request = request(url, identity).map_err(|_| Lost::Protocol("nothing: the request could not be built"))?;
+    let request = request(url).map_err(|_| Lost::Protocol("nothing: the request could not be built"))?;
     let config = WebSocketConfig::default()
         .read_buffer_size(8 * 1024)
         .write_buffer_size(8 * 1024)
@@ -61,12 +57,11 @@ pub(super) async fn upgrade(
 }
 
 /// Builds the request for the upgrade. No `Origin`: this is not a browser. No `User-Agent`: the server need not know what
-/// this is.
-fn request(url: &ServerUrl, identity: &Identity) -> Result<Request, http::Error> {
+/// this is. No identity either, which belongs in `auth`: the access logs of proxies have the URL.
+fn request(url: &ServerUrl) -> Result<Request, http::Error> {
     let authority = url.authority();
-    let query = if NAMED_IN_URL { format!("?fingerprint={}", identity.fingerprint()) } else { String::new() };
     http::Request::builder()
-        .uri(format!("ws://{authority}/ws{query}"))
+        .uri(format!("ws://{authority}/ws"))
         .header("Host", authority)
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
@@ -108,7 +103,7 @@ pub(super) async fn authenticate(
     let challenge = challenge.ok_or(Lost::Protocol("a nonce that is not 32 bytes"))?;
     let signature = identity.sign(&challenge, url.host());
     let auth = Auth {
-        fingerprint: (!NAMED_IN_URL).then(|| identity.fingerprint()),
+        fingerprint: identity.fingerprint(),
         signature: &signature,
         receipts: options.receipts,
         window: options.window,

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::hedge::{Finish, Hedge, race};
 use super::{ByteStream, Dial, DialError};
 use crate::ServerUrl;
 use ephemeral_tor::{self as tor, DiscoverySecret, TorError};
@@ -35,6 +36,9 @@ pub struct Arti {
     state_dir: PathBuf,
     attempts: Mutex<Attempts>,
     stage: watch::Sender<TorStage>,
+    /// What second attempts have been worth so far, also those of the clients that are isolated from each other: each new
+    /// one has to find the server first, and none could tell by itself whether that is slow today.
+    hedge: Arc<Mutex<Hedge>>,
 }
 
 /// What the next attempt is made with.
@@ -65,7 +69,8 @@ impl Arti {
     #[must_use]
     pub fn isolated(&self) -> Self {
         let client = self.attempts().client.isolated_client();
-        Self { stage: self.stage.clone(), ..Self::with(client, &self.state_dir) }
+        let hedge = Arc::clone(&self.hedge);
+        Self { stage: self.stage.clone(), hedge, ..Self::with(client, &self.state_dir) }
     }
 
     /// Returns the same client, which tells there how far it has come, and so do those isolated from it.
@@ -88,7 +93,8 @@ impl Arti {
 
     fn with(client: Arc<tor::Client>, state_dir: &Path) -> Self {
         let attempts = Mutex::new(Attempts { client, limit: Self::FIRST_LIMIT });
-        Self { state_dir: state_dir.to_owned(), attempts, stage: watch::Sender::default() }
+        let hedge = Arc::default();
+        Self { state_dir: state_dir.to_owned(), attempts, stage: watch::Sender::default(), hedge }
     }
 
     /// Returns where one can see how far an attempt has come.
@@ -109,22 +115,44 @@ impl Arti {
             .map_err(|_| DialError::Timeout(Self::BOOTSTRAP_LIMIT))?
             .map_err(|error| sorted("the Tor network cannot be reached", error))?;
         self.stage.send_replace(TorStage::Searching);
-        let outcome = timeout(limit, Box::pin(client.connect((url.bare_host(), url.port())))).await;
-        self.attempts().limit = match outcome {
-            Ok(_) => Self::FIRST_LIMIT,
-            Err(_) => (2 * limit).min(Self::LONGEST_LIMIT),
-        };
+        let outcome = timeout(limit, Box::pin(self.search(&client, url))).await;
+        let mut attempts = self.attempts();
         match outcome {
-            Ok(stream) => {
-                Ok(Box::new(stream.map_err(|error| sorted("the server cannot be reached through Tor", error))?))
+            Ok(Ok((stream, winner))) => {
+                attempts.limit = Self::FIRST_LIMIT;
+                attempts.client = winner;
+                Ok(stream)
+            }
+            Ok(Err(error)) => {
+                attempts.limit = Self::FIRST_LIMIT;
+                Err(sorted("the server cannot be reached through Tor", error))
             }
             Err(_) => {
+                attempts.limit = (2 * limit).min(Self::LONGEST_LIMIT);
+                self.hedge().ended(Finish::InVain, limit);
                 // Arti goes on trying in the background, and the same client would only join in: with a directory of
                 // yesterday it may wait for minutes for an answer that cannot come.
-                self.attempts().client = client.isolated_client();
+                attempts.client = client.isolated_client();
                 Err(DialError::Timeout(limit))
             }
         }
+    }
+
+    /// Connects, with a second attempt on an isolated circuit beside one that hangs. Returns the client that has won, too.
+    async fn search(
+        &self,
+        client: &Arc<tor::Client>,
+        url: &ServerUrl,
+    ) -> Result<(Box<dyn ByteStream>, Arc<tor::Client>), tor::ArtiError> {
+        let attempt = |client: Arc<tor::Client>| async move {
+            let stream = client.connect((url.bare_host(), url.port())).await?;
+            Ok((Box::new(stream) as Box<dyn ByteStream>, client))
+        };
+        let delay = self.hedge().delay();
+        let second = || attempt(client.isolated_client());
+        let (outcome, finish, took) = race(attempt(Arc::clone(client)), delay, second).await;
+        self.hedge().ended(finish, took);
+        outcome
     }
 
     async fn bootstrap(&self, client: &tor::Client) -> Result<(), tor::ArtiError> {
@@ -140,6 +168,10 @@ impl Arti {
                 Some(_) = events.next() => {}
             }
         }
+    }
+
+    fn hedge(&self) -> MutexGuard<'_, Hedge> {
+        self.hedge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn attempts(&self) -> MutexGuard<'_, Attempts> {

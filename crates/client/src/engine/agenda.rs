@@ -8,7 +8,7 @@ use ephemeral_e2e::effect::Frame;
 use tokio::time::Instant;
 
 /// Something to be done.
-pub(super) enum Due {
+pub(super) enum Deferred {
     /// Tell the server of a mailbox that a message was taken.
     Acknowledge(Key, u64),
     /// Send a frame.
@@ -18,7 +18,7 @@ pub(super) enum Due {
 struct Entry {
     at: Instant,
     number: u64,
-    due: Due,
+    due: Deferred,
 }
 
 impl PartialEq for Entry {
@@ -49,13 +49,13 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
-    pub(super) fn put(&mut self, at: Instant, due: Due) {
+    pub(super) fn put(&mut self, at: Instant, due: Deferred) {
         self.number += 1;
         self.entries.push(Reverse(Entry { at, number: self.number, due }));
     }
 
     /// Takes what is to be done now.
-    pub(super) fn take(&mut self, now: Instant) -> Option<Due> {
+    pub(super) fn take(&mut self, now: Instant) -> Option<Deferred> {
         if self.wake_at()? > now {
             return None;
         }

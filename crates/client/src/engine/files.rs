@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ephemeral_e2e::files::FileId;
 use tokio::time::Instant;
 
-use super::{Engine, EngineError, Notice};
+use super::{Engine, EngineError, EngineEvent};
 use crate::source;
 
 /// Holds what was told of the files that are sent.
@@ -22,7 +22,7 @@ impl Engine {
     pub(super) fn feed_files(&mut self) -> Result<(), EngineError> {
         for file in self.core().files_sending() {
             if self.feeding.told.insert(file.id, file.arrived) != Some(file.arrived) {
-                self.notices.push_back(Notice::FileSent { file });
+                self.news.push_back(EngineEvent::FileSent { file });
             }
         }
         loop {
@@ -40,7 +40,7 @@ impl Engine {
                 }
                 Err(error) => {
                     self.feeding.unreadable.insert(file.id);
-                    self.notices.push_back(Notice::FileUnreadable { file, why: error.to_string() });
+                    self.news.push_back(EngineEvent::FileUnreadable { file, why: error.to_string() });
                 }
             }
         }

@@ -6,11 +6,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
-use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
-use ephemeral_core::protocol::{ErrorCode, Fingerprint, ReceiptStatus, ReceivedMessage, SessionLimits, WallTime};
+use ephemeral_core::protocol::{ErrorCode, Fingerprint, ReceiptStatus, ReceivedMessage, WallTime};
 use ephemeral_e2e::bytes::Key;
 use ephemeral_e2e::effect::{Frame, FrameId};
 use sha2::{Digest as _, Sha256};
@@ -18,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
+use super::dispatch::{LaneId, Order, Plan, Report};
 use crate::inbox::MessageKey;
-use crate::{ClientEvent, ConnectError, ConnectOptions, Dial, Identity, Outgoing, ServerUrl, Session};
+use crate::{ClientEvent, ConnectError, ConnectOptions, Outgoing, Session};
 
 /// The longest time to live that is asked for, in seconds: what a message is must not show in it.
 const LONGEST_TTL_S: u64 = 604_800;
@@ -31,75 +31,6 @@ pub(super) const WINDOW: u32 = 8;
 const MAX_ACCEPTED: usize = 1_024;
 /// How long a visit waits for acknowledgements that do not come.
 const LONGEST_LINGER: Duration = Duration::from_secs(60);
-
-/// Names a lane.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct LaneId {
-    pub(super) pseudonym: Key,
-    pub(super) authority: String,
-}
-
-/// Something for a lane to do.
-pub(super) enum Order {
-    /// Send a frame.
-    Send(Frame),
-    /// Tell the server that a message was taken.
-    Acknowledge(u64),
-    /// Stay connected, or end when there is nothing to do.
-    Stay(bool),
-    /// Do nothing for a while, and then connect anew if there is no connection.
-    Rest(Duration),
-}
-
-/// Something that happened in a lane.
-#[derive(Debug)]
-pub(super) enum Report {
-    Connecting,
-    Online {
-        epoch: String,
-        server_time: Option<WallTime>,
-        limits: SessionLimits,
-    },
-    Lost {
-        why: String,
-        close_code: Option<u16>,
-        retry_in: Duration,
-    },
-    /// Trying again is of no use.
-    Failed(ConnectError),
-    Message {
-        seq: u64,
-        from: Option<Key>,
-        content: Zeroizing<String>,
-    },
-    Accepted {
-        frame: FrameId,
-        epoch: String,
-    },
-    /// The server did not take it, or its time ran out there.
-    Dropped {
-        frame: FrameId,
-        full: Option<ErrorCode>,
-    },
-    /// What had waited has come.
-    CaughtUp,
-    /// The lane is over.
-    Ended,
-}
-
-/// What a lane begins with.
-pub(super) struct Plan {
-    pub(super) id: LaneId,
-    pub(super) identity: Identity,
-    pub(super) dialer: Arc<dyn Dial>,
-    pub(super) url: ServerUrl,
-    /// Whether it stays connected.
-    pub(super) stays: bool,
-    /// How long a visit stays after everything was fetched.
-    pub(super) linger: Duration,
-    /// When it connects.
-    pub(super) start: Instant,
-}
 
 pub(super) struct Lane {
     id: LaneId,
@@ -208,7 +139,7 @@ impl Lane {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Send(frame) => self.send(frame),
+            Order::Send(frame) => self.send(*frame),
             Order::Acknowledge(seq) => self.acknowledge(seq),
             Order::Stay(stays) => self.stays = stays,
             Order::Rest(time) => self.resting_until = Some(Instant::now() + time),

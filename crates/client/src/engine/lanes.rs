@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::lane::{Lane, LaneId, Order, Plan, Report};
+use super::dispatch::{LaneId, Order, Plan, Report};
+use super::lane::Lane;
 use super::mailboxes::Fetching;
 use super::{EngineError, Isolate, route};
 use crate::Identity;
@@ -68,7 +69,7 @@ impl Lanes {
             running.stays = stays;
         }
         let frame = match &order {
-            Order::Send(frame) => Some(frame.clone()),
+            Order::Send(frame) => Some(Frame::clone(frame)),
             _ => None,
         };
         running.orders.try_send(order).map_err(mpsc::error::TrySendError::into_inner)?;

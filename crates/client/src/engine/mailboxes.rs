@@ -4,6 +4,9 @@
 //! Nothing that one profile does for two mailboxes may happen at one moment for a reason that a server can see: starts,
 //! losses and visits are spread over time by chance (`docs/e2e.md`, on what times show).
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 

@@ -1,22 +1,16 @@
 //! A profile: the end-to-end encryption's state, and the vault that keeps it. Nothing takes effect before it is durable.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::core::{CommitError, Core, CoreError, Effects};
 
 use super::EngineError;
 use crate::vault::{Passphrase, Vault};
+use crate::wall_clock::now_ms;
 
 /// A clock that tells the milliseconds since 1970.
 pub type WallClock = fn() -> u64;
-
-/// Returns the machine's time.
-fn machine_ms() -> u64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-}
 
 /// An open profile. Only one process has it at a time.
 #[derive(Debug)]
@@ -33,7 +27,7 @@ impl Profile {
     /// # Errors
     /// [`EngineError`], if there is one already, or it cannot be written.
     pub fn create(keep: Option<(&Path, &Passphrase)>, server: Authority, name: &str) -> Result<Self, EngineError> {
-        let mut core = Core::create(server, name, machine_ms())?;
+        let mut core = Core::create(server, name, now_ms())?;
         let mut vault = Vault::ephemeral();
         let made = core.commit(|state| match keep {
             Some((directory, passphrase)) => Vault::create(directory, passphrase, state).map(|new| vault = new),
@@ -41,7 +35,7 @@ impl Profile {
         });
         // A profile without invites and contacts wants nothing.
         made.map(drop).map_err(EngineError::from_commit)?;
-        Ok(Self { core, vault, clock: machine_ms })
+        Ok(Self { core, vault, clock: now_ms })
     }
 
     /// Opens a profile.
@@ -50,8 +44,8 @@ impl Profile {
     /// [`EngineError`], if there is none, another process has it, or the passphrase is wrong.
     pub fn open(directory: &Path, passphrase: &Passphrase) -> Result<Self, EngineError> {
         let (vault, state) = Vault::open(directory, passphrase)?;
-        let core = Core::open(&state, machine_ms())?;
-        Ok(Self { core, vault, clock: machine_ms })
+        let core = Core::open(&state, now_ms())?;
+        Ok(Self { core, vault, clock: now_ms })
     }
 
     /// Makes a profile from a backup. Its conversations begin with a reset: no key is used twice.
@@ -59,12 +53,12 @@ impl Profile {
     /// # Errors
     /// [`EngineError`], if there is a profile already, or the backup is none.
     pub fn restore(directory: &Path, passphrase: &Passphrase, backup: &[u8]) -> Result<Self, EngineError> {
-        let mut core = Core::restore(backup, machine_ms())?;
+        let mut core = Core::restore(backup, now_ms())?;
         let mut vault = Vault::ephemeral();
         let made = core.commit(|state| Vault::create(directory, passphrase, state).map(|new| vault = new));
         // What it wants is wanted again when it is opened.
         made.map(drop).map_err(EngineError::from_commit)?;
-        Ok(Self { core, vault, clock: machine_ms })
+        Ok(Self { core, vault, clock: now_ms })
     }
 
     /// Goes by another clock than the machine's.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ephemeral_tor::private_file::{self, Doomed, FileError};
 
-use super::store::{KEY, NEW_KEY, STATE};
+use super::state_writer::{KEY, NEW_KEY, STATE};
 use super::{VaultError, lock};
 
 /// How often a directory is looked through again in which another process has made something meanwhile.

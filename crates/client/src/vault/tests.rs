@@ -9,6 +9,12 @@ use std::path::PathBuf;
 
 use super::*;
 
+mod damage;
+mod disk;
+mod erasing;
+mod interrupted;
+mod processes;
+
 fn passphrase(text: &str) -> Passphrase {
     Passphrase::new(text.to_owned()).unwrap()
 }
@@ -75,13 +81,12 @@ fn directory_and_files_are_their_owners_alone_and_nothing_is_left_beside_them() 
 fn the_length_of_a_state_does_not_show() {
     let (_parent, directory) = place();
     let mut vault = Vault::create(&directory, &right(), b"").unwrap();
-    let mut lengths = Vec::new();
     for length in [0, 1, 60_000, (64 << 10) - 8] {
         vault.write(&vec![1; length]).unwrap();
-        lengths.push(directory.join(STATE).metadata().unwrap().len());
+        // age adds a header, and noise of a random length to it.
+        let above = directory.join(STATE).metadata().unwrap().len() - (64 << 10);
+        assert!((150..1000).contains(&above), "{length}: {above}");
     }
-    lengths.dedup();
-    assert_eq!(lengths.len(), 1, "{lengths:?}");
 }
 
 #[test]

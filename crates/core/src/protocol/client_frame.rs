@@ -5,6 +5,7 @@ mod value;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::mem;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -31,6 +32,8 @@ pub enum ClientFrame<'frame> {
 /// The answer to the challenge.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AuthFrame<'frame> {
+    /// Who the client says it is, not yet decoded; it may have said so in the URL.
+    pub fingerprint: Option<Cow<'frame, str>>,
     /// Base64url, not yet decoded.
     pub signature: Cow<'frame, str>,
     /// Whether senders are told when this recipient acknowledges.
@@ -116,7 +119,8 @@ macro_rules! fields {
 }
 fields! {
     kind = "type", id = "id", from = "from", to = "to", content = "content", expires_at = "expires_at", ttl_s = "ttl_s",
-    delivery_type = "delivery_type", seq = "seq", signature = "signature", receipts = "receipts", window = "window",
+    delivery_type = "delivery_type", seq = "seq", fingerprint = "fingerprint", signature = "signature", receipts = "receipts",
+    window = "window",
 }
 
 impl Fields<'static> {
@@ -133,11 +137,11 @@ impl Fields<'static> {
 }
 
 impl<'frame> Fields<'frame> {
-    fn into_frame(self) -> Result<ClientFrame<'frame>, Wrong> {
+    fn into_frame(mut self) -> Result<ClientFrame<'frame>, Wrong> {
         if self.twice {
             return Err((ErrorCode::Malformed, "a field stands there twice"));
         }
-        match self.kind.text("`type` is not a string")?.as_deref() {
+        match mem::take(&mut self.kind).text("`type` is not a string")?.as_deref() {
             None | Some("message") => {}
             Some("ack") => {
                 let seq = self.seq.integer("`seq` is not an integer")?.and_then(|seq| u64::try_from(seq).ok());
@@ -146,16 +150,7 @@ impl<'frame> Fields<'frame> {
                     None => Err((ErrorCode::Malformed, "an ack needs a `seq` that was delivered")),
                 };
             }
-            Some("auth") => {
-                let signature = self.signature.text("`signature` is not a string")?;
-                let window = self.window.integer("`window` is not an integer")?;
-                return Ok(ClientFrame::Auth(AuthFrame {
-                    signature: signature.unwrap_or_default(),
-                    receipts: self.receipts.bool("`receipts` is not true or false")?.unwrap_or(true),
-                    window: window.map(|window| u32::try_from(window.max(0)).unwrap_or(u32::MAX)),
-                    id: self.id.well_formed_id(),
-                }));
-            }
+            Some("auth") => return self.into_auth().map(ClientFrame::Auth),
             Some(_) => return Err((ErrorCode::UnknownType, "a client's frames are `message`, `ack` and `auth`")),
         }
         let id = self.id.text("`id` is not a string")?;
@@ -173,6 +168,18 @@ impl<'frame> Fields<'frame> {
             return Err((ErrorCode::InvalidId, "`id` is 1 to 64 of A-Z, a-z, 0-9, _ and -"));
         }
         Ok(ClientFrame::Message(frame))
+    }
+
+    fn into_auth(self) -> Result<AuthFrame<'frame>, Wrong> {
+        let signature = self.signature.text("`signature` is not a string")?;
+        let window = self.window.integer("`window` is not an integer")?;
+        Ok(AuthFrame {
+            fingerprint: self.fingerprint.text("`fingerprint` is not a string")?,
+            signature: signature.unwrap_or_default(),
+            receipts: self.receipts.bool("`receipts` is not true or false")?.unwrap_or(true),
+            window: window.map(|window| u32::try_from(window.max(0)).unwrap_or(u32::MAX)),
+            id: self.id.well_formed_id(),
+        })
     }
 }
 

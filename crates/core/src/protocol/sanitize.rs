@@ -77,6 +77,18 @@ mod tests {
     }
 
     #[test]
+    fn envelopes_in_base64url_pass_as_they_are() {
+        for characters in [4096, 16_384, 65_536] {
+            let alphabet = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['-', '_']);
+            let content: String = alphabet.cycle().take(characters).collect();
+            for policy in [Sanitize::Clean, Sanitize::Reject, Sanitize::Ciphertext] {
+                let kept = policy.apply(&content);
+                assert!(matches!(kept, Ok(Cow::Borrowed(same)) if same == content), "{policy:?}, {characters}");
+            }
+        }
+    }
+
+    #[test]
     fn controls_are_removed_or_refused() {
         for dirty in ["a\0b", "a\u{1b}b", "a\u{7f}b", "a\u{85}b", "a\u{202e}b", "a\u{2066}b", "a\u{2069}b"] {
             assert_eq!(Sanitize::Clean.apply(dirty).as_deref(), Ok("ab"));

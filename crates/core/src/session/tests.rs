@@ -22,8 +22,11 @@ fn own() -> Fingerprint {
 }
 
 fn challenged() -> AwaitingAuth {
-    let (key, challenge) = (key().verifying_key(), Challenge { nonce: [9; 32] });
-    AwaitingAuth { fingerprint: own(), key, host: HOST.to_owned(), challenge }
+    AwaitingAuth {
+        claimed: Some(key().verifying_key()),
+        host: HOST.to_owned(),
+        challenge: Challenge { nonce: [9; 32] },
+    }
 }
 
 fn answer(frame: &Value) -> Result<Established, CloseReason> {
@@ -87,6 +90,39 @@ fn only_a_signature_by_this_key_for_this_host_and_this_challenge_counts() {
 }
 
 #[test]
+fn the_answer_names_the_identity_where_the_url_does_not_and_never_another_one() {
+    let (challenge, other) = (Challenge { nonce: [9; 32] }, SigningKey::from_bytes(&[2; 32]));
+    let (good, wrong) = (challenge.sign(HOST, &key()), challenge.sign(HOST, &other));
+    let others = Fingerprint::from(&other.verifying_key());
+    let answer = |claimed: bool, fingerprint: &Value, signature: &str| {
+        let mut session = challenged();
+        session.claimed = session.claimed.filter(|_| claimed);
+        let frame = json!({"type": "auth", "fingerprint": fingerprint, "signature": signature}).to_string();
+        session.answer(&frame, &Config::default()).map(|session| session.fingerprint)
+    };
+    let (own_name, others_name) = (json!(own()), json!(others));
+    let capitals = json!(own().to_string().to_uppercase());
+    for (claimed, named, signature, outcome) in [
+        (false, &own_name, &good, Ok(own())),
+        (false, &capitals, &good, Ok(own())),
+        (false, &others_name, &wrong, Ok(others)),
+        (false, &own_name, &wrong, Err(CloseReason::AuthFailed)),
+        (false, &others_name, &good, Err(CloseReason::AuthFailed)),
+        (false, &Value::Null, &good, Err(CloseReason::AuthRequired)),
+        (false, &json!(""), &good, Err(CloseReason::AuthRequired)),
+        (false, &json!(7), &good, Err(CloseReason::AuthRequired)),
+        // Of small order: no key.
+        (false, &json!("00".repeat(32)), &good, Err(CloseReason::AuthRequired)),
+        (true, &own_name, &good, Ok(own())),
+        (true, &others_name, &wrong, Err(CloseReason::AuthFailed)),
+        (true, &others_name, &good, Err(CloseReason::AuthFailed)),
+        (true, &json!("nobody"), &good, Err(CloseReason::AuthRequired)),
+    ] {
+        assert_eq!(answer(claimed, named, signature), outcome, "{claimed} {named}");
+    }
+}
+
+#[test]
 fn the_window_is_cut_to_the_servers_own_and_is_at_least_one() {
     let signature = Challenge { nonce: [9; 32] }.sign(HOST, &key());
     for (asked, given) in [(json!(null), 32), (json!(0), 1), (json!(-5), 1), (json!(7), 7), (json!(1_000_000), 32)] {
@@ -110,8 +146,8 @@ fn the_limits_are_those_of_this_session() {
     assert_eq!(
         serde_json::to_value(limits).unwrap(),
         json!({
-            "content_bytes": 65536, "ttl_s": 86400, "max_ttl_s": 604_800, "messages_per_minute": 100, "burst": 10,
-            "window": 5, "mailbox_messages": 1000, "mailbox_bytes": 8_388_608
+            "content_bytes": 65536, "ttl_s": 86400, "max_ttl_s": 604_800, "messages_per_minute": 100, "burst": 64,
+            "window": 5, "mailbox_messages": 1000, "mailbox_bytes": 16_777_216
         })
     );
 }

@@ -1,8 +1,8 @@
 //! A message's way: into a mailbox, to its recipient, and out of it when that has acknowledged it.
 
 use super::{
-    AccountId, Completion, Deposited, Due, End, MessageOut, NeverDelivered, NewMessage, Next, QuotaExceeded,
-    RECORD_COST, Record, Store,
+    AccountId, Completion, Deposited, Due, EXPIRED_AT_ONCE, End, MessageOut, NeverDelivered, NewMessage, Next,
+    QuotaExceeded, RECORD_COST, Record, Store,
 };
 use crate::protocol::{DeliveryType, Millis};
 
@@ -110,8 +110,8 @@ impl Store {
         }))
     }
 
-    /// Erases every message of `account`'s mailbox that was delivered, up to and including `seq`: a window of them at
-    /// most. Pushes what the senders are to be told.
+    /// Erases messages of `account`'s mailbox that were delivered, up to and including `seq`: a window of them, or as
+    /// many as [`expire`](Self::expire) would. Pushes what the senders are to be told. Returns whether there are more.
     ///
     /// # Errors
     /// [`NeverDelivered`] if this session was not sent that far.
@@ -121,7 +121,7 @@ impl Store {
         account: AccountId,
         seq: u64,
         ended: &mut Vec<Completion>,
-    ) -> Result<(), NeverDelivered> {
+    ) -> Result<bool, NeverDelivered> {
         self.latest = self.latest.max(now);
         let recipient = &mut self.accounts[account.0];
         if seq == 0 || seq > recipient.delivered_up_to.max(recipient.acknowledged_up_to) {
@@ -129,10 +129,15 @@ impl Store {
         }
         recipient.acknowledged_up_to = recipient.acknowledged_up_to.max(seq);
         self.set_aside_expired(account);
+        let mut work = 0;
         loop {
             let recipient = &mut self.accounts[account.0];
             let first = recipient.mailbox.front().filter(|_| recipient.out > 0).copied();
-            let Some(record) = first.filter(|&record| self.records[record].seq <= seq) else { return Ok(()) };
+            let Some(record) = first.filter(|&record| self.records[record].seq <= seq) else { return Ok(false) };
+            if work >= EXPIRED_AT_ONCE {
+                return Ok(true);
+            }
+            work += self.records[record].work();
             recipient.mailbox.pop_front();
             recipient.out -= 1;
             let end = if recipient.wants_receipts { End::Delivered } else { End::Taken };

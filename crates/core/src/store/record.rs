@@ -106,6 +106,11 @@ impl Record {
         self.body.is_some() && !self.taken
     }
 
+    /// Returns how much work it is to erase it, in the units of [`Store::expire`].
+    pub(super) fn work(&self) -> usize {
+        1 + self.body.as_ref().map_or(0, |body| body.len()) / super::expiry::BYTES_A_UNIT
+    }
+
     pub(super) fn accepted_at(&self) -> Millis {
         Millis(self.expires_at.0.saturating_sub(u64::from(self.lifetime)))
     }
@@ -156,7 +161,7 @@ impl Store {
     ) -> usize {
         let Some(entry) = self.records.get(record) else { return 1 };
         let (sender, recipient, id_hash) = (AccountId(entry.sender), AccountId(entry.recipient), entry.id_hash);
-        let mut work = 1 + entry.body.as_ref().map_or(0, |body| body.len()) / super::expiry::BYTES_A_UNIT;
+        let mut work = entry.work();
         if entry.waits() {
             work += self.take_out(record, freed);
             self.end(record, End::Expired, at, ended);

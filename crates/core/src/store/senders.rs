@@ -1,10 +1,10 @@
 //! For the operator: who takes most of the store, and out with it.
 
-use super::{AccountId, Completion, End, Store};
+use super::{AccountId, Completion, EXPIRED_AT_ONCE, End, Store};
 use crate::protocol::Fingerprint;
 
-/// Accounts or messages that one call looks at.
-const AT_ONCE: usize = 500;
+/// Accounts that one call looks at.
+const LOOKED_AT: usize = 500;
 
 /// What one sender has in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Store {
     /// Looks at some of the accounts, from `first` on, and keeps the `most` largest senders in `largest`, the largest
     /// first. Returns where to go on; `None`: all were looked at. What happens in between may be missed.
     pub fn look_for_largest(&self, first: u32, most: usize, largest: &mut Vec<SenderFigures>) -> Option<u32> {
-        let (accounts, next) = self.accounts.some(first, AT_ONCE);
+        let (accounts, next) = self.accounts.some(first, LOOKED_AT);
         for account in accounts.filter(|account| account.sent_cost > 0) {
             let place = largest.partition_point(|other| other.bytes >= account.sent_cost);
             if place < most {
@@ -45,22 +45,22 @@ impl Store {
         freed: &mut Vec<AccountId>,
     ) -> (usize, Option<u64>) {
         let Some(account) = self.accounts.get(sender.0) else { return (0, None) };
-        let some: Vec<(u64, u32)> = account.ids.range(first..).take(AT_ONCE).map(|(&hash, &id)| (hash, id)).collect();
+        let some = account.ids.range(first..).take(EXPIRED_AT_ONCE);
+        let some: Vec<(u64, u32)> = some.map(|(&hash, &id)| (hash, id)).collect();
         let (mut dropped, mut work) = (0, 0);
         for (hash, record) in some.iter().copied() {
-            if work >= AT_ONCE {
+            if work >= EXPIRED_AT_ONCE {
                 return (dropped, Some(hash));
             }
             let entry = &self.records[record];
-            work += 1;
+            work += entry.work();
             if entry.waits() {
-                work += entry.body().map_or(0, |(_, content)| content.len() / super::expiry::BYTES_A_UNIT);
                 work += self.take_out(record, freed);
                 self.end(record, End::Expired, self.latest, ended);
                 dropped += 1;
             }
         }
-        let next = some.last().filter(|_| some.len() == AT_ONCE).and_then(|(hash, _)| hash.checked_add(1));
+        let next = some.last().filter(|_| some.len() == EXPIRED_AT_ONCE).and_then(|(hash, _)| hash.checked_add(1));
         (dropped, next)
     }
 }

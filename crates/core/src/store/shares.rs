@@ -2,7 +2,8 @@
 //! given to as many as somebody likes to make.
 //!
 //! - Of the store, a sender may use a sixteenth of what is *free*: each further identity gets less than the one before.
-//! - Of a mailbox, a sender may use an eighth; and the last quarter is for those to whom its owner has written.
+//! - Of a mailbox, a sender may use an eighth, and half if its owner has written to that sender; and the last quarter is
+//!   for those to whom its owner has written.
 //! - As the store fills, messages are kept for a shorter time. What was granted stays granted.
 //! - What is kept for those who are online goes to recipients who take what they are sent.
 //!
@@ -19,6 +20,8 @@ pub const KEPT_FOR_ONLINE: usize = 8;
 pub const SENDER_SHARE: usize = 16;
 /// A sender's share of a mailbox: one of so many.
 pub const MAILBOX_SHARE: usize = 8;
+/// The share of a sender to whom the mailbox's owner has written: one of so many.
+pub const CORRESPONDENT_SHARE: usize = 2;
 /// The part of a mailbox that is kept for senders to whom its owner has written: one of so many.
 pub const KNOWN_SHARE: usize = 4;
 /// Bytes that no sender is refused for its share, and that each recipient may have of what is kept for those who are
@@ -83,11 +86,13 @@ impl Store {
             return if all { Ok(()) } else { Err(QuotaExceeded::Mailbox) };
         };
         let pair = self.pairs.get(&(sender.0, recipient.0)).copied().unwrap_or_default();
+        let is_correspondent = self.pairs.contains_key(&(recipient.0, sender.0));
+        let part = if is_correspondent { CORRESPONDENT_SHARE } else { MAILBOX_SHARE };
         // A first message has room wherever the whole mailbox has some for it: a bound may be as small as one message.
-        let share = pair.messages == 0
-            || fits(pair.messages, pair.bytes, (most_messages / MAILBOX_SHARE).max(1), most_bytes / MAILBOX_SHARE);
+        let share =
+            pair.messages == 0 || fits(pair.messages, pair.bytes, (most_messages / part).max(1), most_bytes / part);
         let for_strangers = messages == 0
-            || self.pairs.contains_key(&(recipient.0, sender.0))
+            || is_correspondent
             || fits(
                 messages,
                 bytes,

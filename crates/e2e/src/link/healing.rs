@@ -159,7 +159,7 @@ impl Link {
         if allowed && !pending && self.theirs.root.is_some() {
             self.healing.nudges.spend(elapsed);
             #[cfg(test)]
-            super::send::trace::nudge();
+            super::send::trace::nudge(self.id);
             let nudge = Letter { to: To::Root, attach: Attach::FreshPlain, ..Letter::control() };
             self.transmit(nudge, profile);
         }

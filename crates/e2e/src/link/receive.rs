@@ -138,6 +138,8 @@ impl Link {
         if !self.pin(&hello.proof, profile) {
             return None;
         }
+        #[cfg(test)]
+        super::send::trace::opened(self.id);
         let fresh = self.sessions.len() == 0;
         // What Olm authenticated, not what stands outside of it: see `receive`.
         let number = if under == Under::Door { hello.born } else { number };

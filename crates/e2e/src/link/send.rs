@@ -143,7 +143,10 @@ impl Link {
         let contents = contents(&message);
         let envelope = envelope::seal(target.card.address(), number, &contents, target.least).ok()?;
         #[cfg(test)]
-        trace::encrypted(&id, &message, &payload, &envelope);
+        {
+            let root = letter.to != To::Newest || self.theirs.plain.is_none();
+            trace::encrypted(&id, &message, (&payload, &envelope), (self.id, root));
+        }
         self.numbers.own = number;
         self.control_at = None;
         let frame = self.frame(&target, &envelope, letter.to == To::Door, profile)?;

@@ -89,6 +89,9 @@ fn unknown_fields_are_ignored_and_text_has_to_be_utf_8() {
     assert_eq!(Payload::from_bytes(&later), Ok(text()));
     let broken = [&text().to_bytes()[..18], &[0x3a, 1, 0xff]].concat();
     assert_eq!(Payload::from_bytes(&broken), Err(PayloadError::Malformed));
+    // Half of a surrogate pair, as a program writes it that does not know better.
+    let surrogate = [&text().to_bytes()[..18], &[0x3a, 3, 0xed, 0xa0, 0x80]].concat();
+    assert_eq!(Payload::from_bytes(&surrogate), Err(PayloadError::Malformed));
 }
 
 #[test]
@@ -98,5 +101,9 @@ fn the_name_of_a_file_leads_nowhere() {
     assert_eq!(name("C:\\x\\.profile"), "profile");
     assert_eq!(name("a\u{1b}[2Jb\n"), "a[2Jb");
     assert_eq!(name("../.."), "file");
+    assert_eq!(name("holiday\u{202e}gpj.exe"), "holidaygpj.exe");
+    assert_eq!(name("\u{200b}\u{2060}-rf "), "rf");
+    assert_eq!(name("a.txt\u{3164}. "), "a.txt");
+    assert_eq!(name("گزارش\u{200c}ها.pdf"), "گزارش\u{200c}ها.pdf");
     assert_eq!(name(""), "file");
 }

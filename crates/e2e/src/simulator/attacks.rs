@@ -2,61 +2,22 @@
 
 use vodozemac::olm::OlmMessage;
 
+use super::pair::Pair;
 use super::person::Person;
-use super::server::{Malice, Server};
-use super::{Dice, START, authority};
+use super::server::Malice;
+use super::{START, authority};
 use crate::bytes::Key;
 use crate::card::CardKeys;
 use crate::clock::{DAY, HOUR, MINUTE};
-use crate::core::{Accept, CommitError, Core, CoreError, Incoming, InviteOptions};
+use crate::core::{Accept, CommitError, Core, CoreError, Incoming};
 use crate::effect::Event;
 use crate::envelope::{DOOR_SIZE, NUMBER_LIMIT, from_text, open, seal, to_text};
 use crate::identity::Identity;
-use crate::invite::{Form, Invite};
+use crate::invite::Form;
 use crate::link::send::trace;
 use crate::payload::{Hello, Payload};
 
-struct Pair {
-    people: [Person; 2],
-    servers: Vec<Server>,
-    dice: Dice,
-    now: u64,
-    invite: Invite,
-}
-
 impl Pair {
-    /// Alice (0) made an invite; nobody used it yet.
-    fn new(reusable: bool) -> Self {
-        let mut people = [0, 1].map(|who| Person::new(who, authority(1), START, 5));
-        let options = InviteOptions { name: "bob".to_owned(), reusable, ..InviteOptions::default() };
-        people[0].core.invite(options, START).unwrap();
-        people[0].settle(&mut [], START);
-        let invite = Invite::from_text(people[0].invites.first().unwrap(), &authority(1)).unwrap();
-        Self { people, servers: vec![Server::new(authority(1))], dice: Dice(5), now: START, invite }
-    }
-
-    fn accept(&mut self) {
-        let accept = Accept { name: "alice".to_owned(), ..Accept::default() };
-        self.people[1].core.accept(&self.invite.to_text(), accept, self.now).unwrap();
-        self.people[1].settle(&mut [], self.now);
-    }
-
-    fn met() -> Self {
-        let mut pair = Self::new(false);
-        pair.accept();
-        pair.run(10, 10 * MINUTE);
-        pair
-    }
-
-    fn run(&mut self, steps: usize, length: u64) {
-        for _ in 0..steps {
-            self.now += length;
-            for person in &mut self.people {
-                person.act(&mut self.servers, Malice::default(), self.now, None, &mut self.dice);
-            }
-        }
-    }
-
     /// Hands something to Alice as if it had come for the door.
     fn at_door(&mut self, content: &str) {
         let mailbox = self.invite.door;

@@ -79,7 +79,8 @@ impl World {
     }
 }
 
-const LOSSY: Malice = Malice { lose: 20, duplicate: 10, hold: 20, inject: 5, replay: 5, forget: 1 };
+const LOSSY: Malice =
+    Malice { lose: 20, duplicate: 10, reorder: 100, hold: 20, inject: 5, replay: 5, forget: 1, pretend: 0 };
 
 /// Checks that everybody in `of` heard each other's texts once and nothing else.
 fn all_heard(world: &World, of: &[usize], texts: &[(usize, &str)]) {

@@ -15,7 +15,7 @@ pub(crate) struct Person {
     pub(crate) core: Core,
     /// The state that was committed last.
     pub(crate) disk: Vec<u8>,
-    pub(crate) clock_shift: u64,
+    pub(crate) clock_shift: i64,
     frames: Vec<Frame>,
     mailboxes: Vec<(Key, Authority, u64)>,
     shown: BTreeSet<u64>,
@@ -25,6 +25,19 @@ pub(crate) struct Person {
     pub(crate) events: Vec<Event>,
     /// How many texts had been said at the rollback.
     pub(crate) marked: usize,
+    /// The length of the longest state that was written.
+    pub(crate) largest: usize,
+    /// When something left for, or was acknowledged to, which mailbox.
+    pub(crate) moments: Vec<Moment>,
+}
+
+/// Says what a server sees of a profile, on which of its mailboxes' sessions, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// One's own mailbox acknowledged a frame.
+    Acknowledged(Key, u64),
+    /// Something left for another's mailbox.
+    Sent(Key, u64),
 }
 
 impl Person {
@@ -46,9 +59,16 @@ impl Person {
             invites: Vec::new(),
             events: Vec::new(),
             marked: 0,
+            largest: 0,
+            moments: Vec::new(),
         };
         person.commit(now);
         person
+    }
+
+    /// Returns what this machine's clock shows.
+    pub(crate) fn clock(&self, now: u64) -> u64 {
+        now.saturating_add_signed(self.clock_shift)
     }
 
     pub(crate) fn is_answered(&self) -> bool {
@@ -61,7 +81,7 @@ impl Person {
         text
     }
 
-    pub(crate) fn shift_clock(&mut self, shifts: &[u64], dice: &mut Dice) {
+    pub(crate) fn shift_clock(&mut self, shifts: &[i64], dice: &mut Dice) {
         if dice.percent(5) {
             self.clock_shift = shifts[usize::try_from(dice.below(shifts.len() as u64)).unwrap()];
         }
@@ -75,18 +95,46 @@ impl Person {
     pub(crate) fn talk(&mut self, now: u64) {
         let Some(contact) = self.core.contacts().first().map(|contact| contact.link) else { return };
         let text = format!("{}:{}", self.who, self.said.len());
-        if self.core.send(contact, text.clone(), 0, now + self.clock_shift).is_ok() {
+        if self.core.send(contact, text.clone(), 0, self.clock(now)).is_ok() {
             self.said.push(text);
             self.commit(now);
         }
     }
 
+    /// Says something and is killed, before that was committed or before anything of it was carried out.
+    pub(crate) fn talk_and_die(&mut self, now: u64, dice: &mut Dice) {
+        let Some(contact) = self.core.contacts().first().map(|contact| contact.link) else { return };
+        let text = format!("{}:{}", self.who, self.said.len());
+        let sent = self.core.send(contact, text.clone(), 0, self.clock(now));
+        let kept = dice.percent(50);
+        if kept && sent.is_ok() {
+            self.said.push(text);
+        }
+        self.die(kept, now);
+    }
+
+    /// Ends this process, after it wrote its state or not, and begins the next one.
+    fn die(&mut self, kept: bool, now: u64) {
+        let mut written = self.disk.clone();
+        if kept {
+            let effects = self.core.commit(|state| {
+                written = state.to_vec();
+                Ok::<(), ()>(())
+            });
+            drop(effects);
+        }
+        self.disk.clone_from(&written);
+        self.reopen(written, now);
+    }
+
     fn commit(&mut self, now: u64) {
+        trace::at(self.who, now);
         let mut written = Vec::new();
         let effects = self.core.commit(|state| {
             written = state.to_vec();
             Ok::<(), ()>(())
         });
+        self.largest = self.largest.max(written.len());
         self.disk = written;
         for effect in effects.unwrap() {
             self.carry_out(effect, now);
@@ -95,7 +143,8 @@ impl Person {
 
     fn carry_out(&mut self, effect: Effect, now: u64) {
         match effect {
-            Effect::Send { frame, .. } => {
+            Effect::Send { frame, after_ms } => {
+                self.moments.push(Moment::Sent(frame.to, now + after_ms));
                 trace::released(&frame.content);
                 if self.frames.iter().all(|known| known.id != frame.id) {
                     self.frames.push(frame);
@@ -105,7 +154,9 @@ impl Person {
             Effect::Close(key) => self.mailboxes.retain(|(known, ..)| *known != key),
             Effect::Show { id, event } => self.show(id, event, now),
             // The test acknowledges when it likes.
-            Effect::Acknowledge { .. } => {}
+            Effect::Acknowledge { mailbox, after_ms, .. } => {
+                self.moments.push(Moment::Acknowledged(mailbox, now + after_ms));
+            }
         }
     }
 
@@ -125,7 +176,7 @@ impl Person {
 
     /// Answers what the user is asked. Killed before the answer was kept, a process asks again; answered twice, it is an error.
     fn decide(&mut self, event: &Event, now: u64) {
-        let clock = now + self.clock_shift;
+        let clock = self.clock(now);
         match event {
             Event::GroupOffer { group, admin, name } => drop(self.core.join(*group, *admin, name, clock)),
             Event::Request { invite, identity, .. } => drop(self.core.admit(*invite, identity, "peer", clock)),
@@ -145,7 +196,7 @@ impl Person {
             // A rollback: what was shown under later ids may be other things now.
             self.shown.clear();
         }
-        self.core = Core::open(&state, now + self.clock_shift).unwrap();
+        self.core = Core::open(&state, self.clock(now)).unwrap();
         self.disk = state;
         self.frames.clear();
         self.mailboxes.clear();
@@ -153,11 +204,13 @@ impl Person {
     }
 
     /// Connects, fetches, does what is due, commits, sends, acknowledges. `kill`: dies before the commit (0), before
-    /// anything of it is carried out (1), or before the frames are sent (2).
+    /// anything of it is carried out (1), before the frames are sent (2), or before it is kept that they were (3).
     pub(crate) fn act(&mut self, servers: &mut [Server], malice: Malice, now: u64, kill: Option<u64>, dice: &mut Dice) {
-        let clock = now + self.clock_shift;
-        for server in servers.iter() {
-            self.core.welcomed(&server.authority, &server.epoch.to_string(), now, clock).unwrap();
+        let clock = self.clock(now);
+        trace::at(self.who, now);
+        for server in servers.iter_mut() {
+            let epoch = server.welcome(malice, dice);
+            self.core.welcomed(&server.authority, &epoch, now, clock).unwrap();
         }
         let mut fetched = Vec::new();
         for (mailbox, authority, from) in self.mailboxes.clone() {
@@ -165,26 +218,15 @@ impl Person {
             if from > now {
                 continue;
             }
-            for (content, seq) in servers[server].fetch(&mailbox, now, dice) {
+            for (content, seq) in servers[server].fetch(&mailbox, malice, now, dice) {
                 let incoming = Incoming { mailbox: &mailbox, content: &content, seq, from: None };
                 self.core.receive(incoming, clock).unwrap();
                 fetched.push((server, seq));
             }
         }
         self.core.tick(clock).unwrap();
-        if kill == Some(0) {
-            self.reopen(self.disk.clone(), now);
-            return;
-        }
-        if kill == Some(1) {
-            let mut written = Vec::new();
-            let effects = self.core.commit(|state| {
-                written = state.to_vec();
-                Ok::<(), ()>(())
-            });
-            drop(effects);
-            self.disk = written.clone();
-            self.reopen(written, now);
+        if let Some(kept @ (0 | 1)) = kill {
+            self.die(kept == 1, now);
             return;
         }
         self.commit(now);
@@ -196,6 +238,9 @@ impl Person {
             if !dice.percent(malice.duplicate) {
                 servers[server].acknowledge(seq);
             }
+        }
+        if kill == Some(3) {
+            self.reopen(self.disk.clone(), now);
         }
         self.commit(now);
     }
@@ -211,7 +256,7 @@ impl Person {
             server.submit(frame.to, &frame.content, malice, now, dice);
             if !dice.percent(malice.lose / 4) {
                 let epoch = server.epoch.to_string();
-                self.core.accepted(frame.id, &epoch, now + self.clock_shift).unwrap();
+                self.core.accepted(frame.id, &epoch, self.clock(now)).unwrap();
             } else {
                 self.frames.push(frame);
             }

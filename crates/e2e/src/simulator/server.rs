@@ -15,6 +15,8 @@ pub(crate) struct Malice {
     pub(crate) lose: u64,
     /// Deliver a frame twice.
     pub(crate) duplicate: u64,
+    /// Deliver what waits in any order. Otherwise it is delivered in the order in which it came.
+    pub(crate) reorder: u64,
     /// Hold a frame back.
     pub(crate) hold: u64,
     /// Invent an envelope.
@@ -23,6 +25,8 @@ pub(crate) struct Malice {
     pub(crate) replay: u64,
     /// Forget everything and begin a new epoch.
     pub(crate) forget: u64,
+    /// Say at a connection that there is a new epoch, though nothing was forgotten.
+    pub(crate) pretend: u64,
 }
 
 struct Kept {
@@ -63,7 +67,7 @@ impl Server {
         }
         let copies = if dice.percent(malice.duplicate) { 2 } else { 1 };
         for _ in 0..copies {
-            let held = if dice.percent(malice.hold) { dice.below(3 * DAY) } else { 0 };
+            let held = if dice.percent(malice.hold) { dice.below(6 * DAY) } else { 0 };
             self.keep(to, content.to_owned(), now, now + held);
         }
     }
@@ -101,15 +105,35 @@ impl Server {
         }
     }
 
-    /// Returns what can be fetched from a mailbox, in any order.
-    pub(crate) fn fetch(&self, mailbox: &Key, now: u64, dice: &mut Dice) -> Vec<(String, u64)> {
+    /// Returns what can be fetched from a mailbox.
+    pub(crate) fn fetch(&self, mailbox: &Key, malice: Malice, now: u64, dice: &mut Dice) -> Vec<(String, u64)> {
         let visible = self.kept.iter().filter(|kept| kept.to == *mailbox && kept.visible <= now);
         let mut frames: Vec<_> = visible.map(|kept| (kept.content.clone(), kept.seq)).collect();
+        if !dice.percent(malice.reorder) {
+            return frames;
+        }
         for at in (1..frames.len()).rev() {
             let other = usize::try_from(dice.below(at as u64 + 1)).unwrap();
             frames.swap(at, other);
         }
         frames
+    }
+
+    /// Returns the epoch that is told at a connection.
+    pub(crate) fn welcome(&mut self, malice: Malice, dice: &mut Dice) -> String {
+        if dice.percent(malice.pretend) {
+            self.epoch += 1;
+        }
+        self.epoch.to_string()
+    }
+
+    /// Delivers again all that ever came.
+    pub(crate) fn replay_everything(&mut self, now: u64) {
+        for (to, contents) in self.past.clone() {
+            for content in contents {
+                self.keep(to, content, now, now);
+            }
+        }
     }
 
     pub(crate) fn acknowledge(&mut self, seq: u64) {

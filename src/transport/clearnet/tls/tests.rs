@@ -55,6 +55,35 @@ fn a_file_that_cannot_be_served_is_named_with_what_to_mend() {
     good.check().expect("they belong together");
 }
 
+/// `openssl x509 -req -signkey`, which makes certificates of version 1, and the key.
+const OF_VERSION_1: [&str; 2] = [
+    "-----BEGIN CERTIFICATE-----\n\
+MIIBJTCBywIULdk0eSDXElO46E+0AEqGxgZtZlgwCgYIKoZIzj0EAwIwFDESMBAG\n\
+A1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNzE5NTEyOVoYDzIwODEwODMwMTk1MTI5\n\
+WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC\n\
+AAT0HeFFXZrbjWixo1QZwH41VQ96dX6I0vM9vO+4TJWXMv7HDB0bY94DoygnEpO0\n\
+Wq1sfSJjIdTUZ5fMUH9D8qcPMAoGCCqGSM49BAMCA0kAMEYCIQCtuVtTtYyOa1kN\n\
+rrCqUzDW3jnTKXwPqHepHNYB4eopvQIhAOOwTSiIKa1FEy+WpWOCSJL09Xf38X2P\n\
+9CWhAP78Q/jo\n\
+-----END CERTIFICATE-----\n",
+    "-----BEGIN PRIVATE KEY-----\n\
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgl9HTHri1sRanPG2E\n\
+37zfA4boVUZuwwaoA6IwbeVfI7ahRANCAAT0HeFFXZrbjWixo1QZwH41VQ96dX6I\n\
+0vM9vO+4TJWXMv7HDB0bY94DoygnEpO0Wq1sfSJjIdTUZ5fMUH9D8qcP\n\
+-----END PRIVATE KEY-----\n",
+];
+
+#[test]
+fn a_certificate_of_version_1_is_told_to_be_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let files = TlsFiles { cert: directory.path().join("cert"), key: directory.path().join("key") };
+    for (path, text) in [&files.cert, &files.key].into_iter().zip(OF_VERSION_1) {
+        fs::write(path, text).expect("to write");
+    }
+    let said = files.check().expect_err("it cannot be served").to_string();
+    assert!(said.contains("X.509 version 1") && said.contains("have one of version 3 issued"), "{said}");
+}
+
 #[test]
 fn one_file_may_have_the_certificate_and_the_key() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -1,7 +1,7 @@
 //! What there is room for, in other words than the store's.
 
 use ephemeral_core::store::{
-    ACCOUNT_COST, KNOWN_SHARE, MAILBOX_SHARE, QuotaExceeded, RECORD_COST, SENDER_SHARE, SMALL,
+    ACCOUNT_COST, CORRESPONDENT_SHARE, KNOWN_SHARE, MAILBOX_SHARE, QuotaExceeded, RECORD_COST, SENDER_SHARE, SMALL,
 };
 use proptest::prelude::*;
 
@@ -40,9 +40,10 @@ impl Model {
         let (all, own) = (self.charged(to, None), self.charged(to, Some(from)));
         let mut full = beyond(all, bounds.mailbox_messages, bounds.mailbox_bytes);
         if from != to {
-            let eighth = ((bounds.mailbox_messages / MAILBOX_SHARE).max(1), bounds.mailbox_bytes / MAILBOX_SHARE);
-            full |= own.0 > 0 && beyond(own, eighth.0, eighth.1);
             let is_known = self.kept.iter().any(|kept| kept.from == to && kept.to == from && kept.to_is_known);
+            let part = if is_known { CORRESPONDENT_SHARE } else { MAILBOX_SHARE };
+            let share = ((bounds.mailbox_messages / part).max(1), bounds.mailbox_bytes / part);
+            full |= own.0 > 0 && beyond(own, share.0, share.1);
             let kept = (bounds.mailbox_messages / KNOWN_SHARE, bounds.mailbox_bytes / KNOWN_SHARE);
             let open = (bounds.mailbox_messages - kept.0, bounds.mailbox_bytes - kept.1);
             full |= !is_known && all.0 > 0 && beyond(all, open.0, open.1);
@@ -93,10 +94,11 @@ impl Model {
         prop_assert!(bytes <= self.bounds.mailbox_bytes, "too many bytes in a mailbox");
         for from in (0..super::PEOPLE).filter(|&from| from != who) {
             let (messages, bytes) = self.charged(who, Some(from));
-            let most = (self.bounds.mailbox_messages / MAILBOX_SHARE).max(1);
-            prop_assert!(messages <= most, "{} has more than an eighth of a mailbox", from);
+            // Whether its owner has written to the sender is known while that message is.
+            let most = (self.bounds.mailbox_messages / CORRESPONDENT_SHARE).max(1);
+            prop_assert!(messages <= most, "{} has more than half of a mailbox", from);
             prop_assert!(
-                messages <= 1 || bytes <= self.bounds.mailbox_bytes / MAILBOX_SHARE,
+                messages <= 1 || bytes <= self.bounds.mailbox_bytes / CORRESPONDENT_SHARE,
                 "{} has too many bytes",
                 from
             );

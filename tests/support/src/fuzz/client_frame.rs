@@ -4,7 +4,9 @@ use ephemeral_core::protocol::{ClientFrame, CloseReason, ErrorCode, Sanitize};
 use ephemeral_core::session::Action;
 use serde_json::Value;
 
-use crate::session_rules::{CLOCKS, challenged, check_action, expected, good_signature, is_id, rules, session};
+use crate::session_rules::{
+    CLOCKS, challenged, challenged_nameless, check_action, expected, good_signature, is_id, own, rules, session,
+};
 
 /// Panics where what the server makes of it breaks the protocol.
 pub fn check(data: &[u8]) {
@@ -39,11 +41,14 @@ fn check_by_type(text: &str) {
 /// Only the one right signature, in the one right encoding, establishes a session.
 fn check_auth(text: &str) {
     let rules = rules(Sanitize::Clean);
-    match challenged().answer(text, &rules) {
-        Ok(session) => {
-            assert!(text.contains(good_signature()) || text.contains('\\'), "a signature was forged");
-            assert!((1..=rules.window).contains(&session.window));
+    for awaiting in [challenged(), challenged_nameless()] {
+        match awaiting.answer(text, &rules) {
+            Ok(session) => {
+                assert!(text.contains(good_signature()) || text.contains('\\'), "a signature was forged");
+                assert_eq!(session.fingerprint, own(), "who has signed");
+                assert!((1..=rules.window).contains(&session.window));
+            }
+            Err(reason) => assert!(matches!(reason, CloseReason::AuthRequired | CloseReason::AuthFailed)),
         }
-        Err(reason) => assert!(matches!(reason, CloseReason::AuthRequired | CloseReason::AuthFailed)),
     }
 }

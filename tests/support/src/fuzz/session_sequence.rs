@@ -45,6 +45,8 @@ const UNSETTLED: usize = 8;
 const MAILBOX: usize = 32;
 /// Messages in a mailbox from one sender, at most, unless it is its owner.
 const SHARE: usize = 4;
+/// And of one to whom its owner has written.
+const CORRESPONDENT_SHARE: usize = 16;
 /// Messages in a mailbox from those to whom its owner has not written, at most.
 const FROM_STRANGERS: usize = 24;
 /// Bytes of content, at most.

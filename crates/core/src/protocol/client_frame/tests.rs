@@ -138,7 +138,12 @@ fn an_auth_frame_may_leave_out_all_but_its_signature() {
     let text = r#"{"type":"auth","signature":"s","receipts":false,"window":99999999999,"extra":{}}"#;
     let Ok(ClientFrame::Auth(frame)) = ClientFrame::parse(text) else { panic!() };
     assert_eq!((frame.receipts, frame.window), (false, Some(u32::MAX)));
+    assert_eq!(frame.fingerprint, None);
+    let text = r#"{"type":"auth","fingerprint":"f","signature":"s"}"#;
+    let Ok(ClientFrame::Auth(frame)) = ClientFrame::parse(text) else { panic!() };
+    assert_eq!(frame.fingerprint.as_deref(), Some("f"));
     assert_eq!(code(r#"{"type":"auth","signature":"s","receipts":"no"}"#), ErrorCode::Malformed);
+    assert_eq!(code(r#"{"type":"auth","signature":"s","fingerprint":1}"#), ErrorCode::Malformed);
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn parts(store: &mut Store, now: Millis) -> Vec<usize> {
 
 #[test]
 fn a_call_erases_so_many_messages_at_most_and_fewer_if_they_are_long() {
-    for (size, at_once) in [(1, EXPIRED_AT_ONCE), (2560, EXPIRED_AT_ONCE / 10), (65_536, 2), (1 << 20, 1)] {
+    for (size, at_once) in [(1, EXPIRED_AT_ONCE), (2560, EXPIRED_AT_ONCE / 10), (65_536, 1), (1 << 20, 1)] {
         let messages = 5 * at_once;
         let (mut store, _) = crowd(u32::try_from(messages).unwrap(), size);
         let parts = parts(&mut store, NOW.plus(MINUTE));
@@ -81,4 +81,33 @@ fn an_empty_store_that_was_full_has_given_its_memory_back() {
     assert!(store.records.capacity() + store.accounts.capacity() < 1000);
     assert_eq!((store.due.len(), store.pairs.len(), store.by_fingerprint.len()), (0, 0, 1));
     assert!(store.accounts[alice.0].ids.is_empty());
+}
+
+#[test]
+fn a_window_of_long_messages_is_acknowledged_and_dropped_in_parts() {
+    let long = "x".repeat(65_536);
+    let bounds = Config { mailbox_bytes: 1 << 30, ..Config::default() };
+    let mut store = store_with(bounds);
+    let (alice, _) = store.attach(NOW, ALICE, true);
+    let (bob, _) = store.attach(NOW, BOB, true);
+    for number in 0..20 {
+        let letter = Letter { id: &number.to_string(), to: BOB, escaped_content: &long, expires_at: NOW.plus(MINUTE) };
+        store.put(NOW, alice, &letter).unwrap();
+    }
+    let last = *fetch(&mut store, NOW, bob, 16).last().unwrap();
+    let mut ended = Vec::new();
+    let mut parts = 1;
+    while store.acknowledge(NOW, bob, last, &mut ended).unwrap() {
+        assert_eq!((ended.len(), store.figures().messages), (parts, 20 - parts), "one at a time");
+        parts += 1;
+    }
+    assert_eq!((parts, ended.len()), (16, 16));
+    let (mut next, mut parts) = (Some(0), Vec::new());
+    while let Some(first) = next {
+        let (dropped, then) = store.drop_some_from(alice, first, &mut ended, &mut Vec::new());
+        parts.push(dropped);
+        next = then;
+    }
+    assert_eq!((parts.iter().sum::<usize>(), store.figures().messages), (4, 0));
+    assert!(parts.iter().all(|&dropped| dropped <= 1), "{parts:?}");
 }

@@ -90,12 +90,29 @@ fn a_sender_may_have_an_eighth_of_a_mailbox_and_strangers_leave_a_quarter_of_it_
         total += accepted;
     }
     assert_eq!(total, 48);
-    for id in 0..8 {
+    for id in 0..12 {
         assert!(store.put(NOW, carol, &letter(&id.to_string(), BOB, NOW)).is_ok(), "{id}: he has written to her");
     }
-    assert_eq!(store.put(NOW, carol, &letter("8", BOB, NOW)), Err(QuotaExceeded::Mailbox), "an eighth is hers");
     let notes = (0..20).filter(|id| store.put(NOW, bob, &letter(&format!("note-{id}"), BOB, NOW)).is_ok()).count();
-    assert_eq!(notes, 8, "the rest is for his own notes");
+    assert_eq!(notes, 4, "the rest is for his own notes");
+}
+
+#[test]
+fn who_was_written_to_may_have_half_of_the_mailbox_whether_it_is_taken_or_waits() {
+    let mut store = store_with(Config { mailbox_messages: 64, ..Config::default() });
+    // Bob declines receipts: what he takes goes on counting.
+    let (bob, _) = store.attach(NOW, BOB, false);
+    let (carol, _) = store.attach(NOW, CAROL, true);
+    store.put(NOW, bob, &letter("hello", CAROL, NOW)).unwrap();
+    let sends = |store: &mut Store, from, prefix: &str| {
+        (0..50).filter(|id| store.put(NOW, from, &letter(&format!("{prefix}-{id}"), BOB, NOW)).is_ok()).count()
+    };
+    assert_eq!(sends(&mut store, carol, "a"), 32);
+    fetch(&mut store, NOW, bob, 64);
+    acknowledge_all(&mut store, bob);
+    assert_eq!(sends(&mut store, carol, "b"), 0, "or she would learn that he was there");
+    let (stranger, _) = store.attach(NOW, person(1), true);
+    assert_eq!(sends(&mut store, stranger, "c"), 8);
 }
 
 #[test]

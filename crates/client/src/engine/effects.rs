@@ -1,0 +1,91 @@
+//! How an engine carries out what the core wants, once the state that knows of it is durable.
+
+use std::time::Duration;
+
+use ephemeral_e2e::core::ContactView;
+use ephemeral_e2e::effect::{Effect, Event};
+use tokio::time::Instant;
+
+use super::agenda::Deferred;
+use super::dispatch::{LaneId, Order};
+use super::mailboxes::Step;
+use super::{Engine, EngineError, EngineEvent, lanes};
+use crate::names;
+
+impl Engine {
+    pub(super) fn carry_out(&mut self, effect: Effect, now: Instant) {
+        match effect {
+            Effect::Acknowledge { mailbox, seq, after_ms } => {
+                self.agenda.put(now + Duration::from_millis(after_ms), Deferred::Acknowledge(mailbox, seq));
+            }
+            Effect::Send { frame, after_ms } => {
+                self.agenda.put(now + Duration::from_millis(after_ms), Deferred::Send(Box::new(frame)));
+            }
+            Effect::Open(access) => self.mailboxes.insert(access, now),
+            Effect::Close(key) => {
+                self.mailboxes.remove(&key);
+                self.lanes.close(&key);
+            }
+            Effect::Show { id, event } => {
+                self.name(&event);
+                self.news.push_back(EngineEvent::Event { id, event });
+            }
+        }
+    }
+
+    /// Gives a contact that has no name yet the one that it gives itself.
+    fn name(&mut self, event: &Event) {
+        let (Event::Contact { link, profile, .. } | Event::Answered { link, profile }) = event else { return };
+        let unnamed = |contact: &ContactView| contact.link == *link && contact.name.is_empty();
+        if !profile.is_empty() && self.core().contacts().iter().any(unnamed) {
+            let name = names::free(self.core(), profile);
+            // It fits, and the contact is there.
+            let _ = self.profile.core_mut().rename(*link, &name);
+            self.dirty = true;
+        }
+    }
+
+    pub(super) fn do_now(&mut self, due: Deferred, now: Instant) -> Result<(), EngineError> {
+        match due {
+            Deferred::Acknowledge(mailbox, seq) => {
+                if let Some(access) = self.mailboxes.get(&mailbox) {
+                    let id = LaneId { pseudonym: mailbox, authority: access.authority.as_str().to_owned() };
+                    // If it ended, the message comes again, and is acknowledged then.
+                    drop(self.lanes.order(&id, Order::Acknowledge(seq)));
+                }
+                Ok(())
+            }
+            Deferred::Send(frame) => {
+                let id = lanes::sender(&frame);
+                if self.mailboxes.get(&id.pseudonym).is_some() {
+                    self.mailboxes.used(&id.pseudonym);
+                }
+                if !self.lanes.has(&id) {
+                    let plan = lanes::to_send(&frame, &id, &*self.route, &self.moves, &self.fetching)?;
+                    self.lanes.start(plan);
+                }
+                if let Err(Order::Send(frame)) = self.lanes.order(&id, Order::Send(frame)) {
+                    // Its lane has more to do than it takes in.
+                    self.agenda.put(now + Duration::from_millis(100), Deferred::Send(frame));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn step(&mut self, step: Step, now: Instant) -> Result<(), EngineError> {
+        let (key, stays) = match step {
+            Step::Stay(key) => (key, true),
+            Step::Leave(key) | Step::Visit(key) => (key, false),
+        };
+        let Some(access) = self.mailboxes.get(&key) else { return Ok(()) };
+        let id = LaneId { pseudonym: key, authority: access.authority.as_str().to_owned() };
+        if self.lanes.has(&id) {
+            drop(self.lanes.order(&id, Order::Stay(stays)));
+        } else if step != Step::Leave(key) {
+            let plan = lanes::to_fetch(access, &id, stays, &*self.route, &self.moves, &self.fetching, now)?;
+            self.lanes.start(plan);
+        }
+        Ok(())
+    }
+}

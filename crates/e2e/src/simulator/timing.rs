@@ -1,0 +1,137 @@
+//! Whether a server can tell by time that several mailboxes are one person's: what they do after one commit is compared with
+//! what they do after different ones, by the test of Kolmogorov and Smirnov.
+
+use std::collections::BTreeMap;
+
+use super::person::{Moment, Person};
+use super::server::{Malice, Server};
+use super::{Dice, START, authority};
+use crate::bytes::Key;
+use crate::clock::{HOUR, MINUTE, SECOND};
+use crate::core::{Accept, InviteOptions};
+
+const CONTACTS: usize = 4;
+const ROUNDS: usize = 250;
+
+/// Returns the greatest distance between the distributions of two samples.
+fn distance(one: &[f64], other: &[f64]) -> f64 {
+    let sorted = |sample: &[f64]| {
+        let mut sample = sample.to_vec();
+        sample.sort_by(f64::total_cmp);
+        sample
+    };
+    let (one, other) = (sorted(one), sorted(other));
+    let below = |sample: &[f64], value: f64| sample.partition_point(|at| *at <= value) as f64 / sample.len() as f64;
+    let values = one.iter().chain(&other);
+    values.map(|value| (below(&one, *value) - below(&other, *value)).abs()).fold(0.0, f64::max)
+}
+
+/// Tells whether two samples can come from one distribution. Of such ones, one pair in a thousand is told apart.
+fn alike(one: &[f64], other: &[f64]) -> bool {
+    let (count, others) = (one.len() as f64, other.len() as f64);
+    distance(one, other) < 1.95 * ((count + others) / (count * others)).sqrt()
+}
+
+#[test]
+fn the_test_tells_apart_what_differs_and_no_more() {
+    let mut dice = Dice(3);
+    let mut sample = |most: u64| (0..500).map(|_| dice.below(most) as f64).collect::<Vec<_>>();
+    assert!(alike(&sample(1_000), &sample(1_000)));
+    assert!(!alike(&sample(1_000), &sample(800)));
+}
+
+/// For each round and mailbox, how long after the round's messages came something was seen.
+struct Seen {
+    acknowledged: Vec<Vec<f64>>,
+    answered: Vec<Vec<f64>>,
+}
+
+fn meet(people: &mut [Person], servers: &mut [Server], dice: &mut Dice) -> u64 {
+    let mut now = START;
+    for who in 1..people.len() {
+        let options = InviteOptions { name: format!("{who}"), ..InviteOptions::default() };
+        people[0].core.invite(options, now).unwrap();
+        people[0].settle(&mut [], now);
+        let text = people[0].invites.pop().unwrap();
+        let accept = Accept { name: "alice".to_owned(), ..Accept::default() };
+        people[who].core.accept(&text, accept, now).unwrap();
+        people[who].settle(&mut [], now);
+    }
+    for _ in 0..12 {
+        now += 20 * MINUTE;
+        for person in people.iter_mut() {
+            person.act(servers, Malice::default(), now, None, dice);
+        }
+    }
+    assert!(people.iter().all(Person::is_answered));
+    now
+}
+
+/// Returns the first moments after `since` by mailbox.
+fn first_moments(moments: &[Moment], since: u64) -> [BTreeMap<Key, u64>; 2] {
+    let mut first = [BTreeMap::new(), BTreeMap::new()];
+    for moment in moments {
+        let (kind, key, at) = match moment {
+            Moment::Acknowledged(key, at) => (0, *key, *at),
+            Moment::Sent(key, at) => (1, *key, *at),
+        };
+        let least = first[kind].entry(key).or_insert(at - since);
+        *least = (at - since).min(*least);
+    }
+    first
+}
+
+/// All contacts write at one moment, again and again; Alice fetches all of it at once, and then looks at what is due twice a
+/// minute, as a client does, at any second.
+fn watch() -> Seen {
+    let mut people: Vec<Person> = (0..=CONTACTS).map(|who| Person::new(who, authority(1), START, 9)).collect();
+    let (mut servers, mut dice) = (vec![Server::new(authority(1))], Dice(9));
+    let mut now = meet(&mut people, &mut servers, &mut dice);
+    let mut seen = Seen { acknowledged: Vec::new(), answered: Vec::new() };
+    while seen.acknowledged.len() < ROUNDS {
+        now += HOUR + dice.below(30 * SECOND);
+        for person in &mut people[1..] {
+            person.talk(now);
+            person.act(&mut servers, Malice::default(), now, None, &mut dice);
+        }
+        people[0].moments.clear();
+        people[0].act(&mut servers, Malice::default(), now, None, &mut dice);
+        let came = now;
+        now += dice.below(30 * SECOND);
+        for _ in 0..4 {
+            people[0].act(&mut servers, Malice::default(), now, None, &mut dice);
+            now += 30 * SECOND;
+        }
+        let [acknowledged, answered] = first_moments(&people[0].moments, came);
+        // A mailbox that is being replaced makes a round that is none.
+        if acknowledged.len() == CONTACTS && answered.len() == CONTACTS {
+            seen.acknowledged.push(acknowledged.values().map(|at| *at as f64).collect());
+            seen.answered.push(answered.values().map(|at| *at as f64).collect());
+        }
+    }
+    seen
+}
+
+/// The distances between two mailboxes after one commit, and after two that have nothing to do with each other.
+fn distances(rounds: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
+    let half = rounds.len() / 2;
+    let together = rounds[..half].iter().map(|round| (round[0] - round[1]).abs());
+    let apart = (half..rounds.len() - 1).map(|at| (rounds[at][0] - rounds[at + 1][1]).abs());
+    (together.collect(), apart.collect())
+}
+
+#[test]
+fn the_moments_at_which_several_mailboxes_are_seen_are_independent() {
+    let seen = watch();
+    for (what, rounds) in [("acknowledgements to the server", &seen.acknowledged), ("answers", &seen.answered)] {
+        let (together, apart) = distances(rounds);
+        assert!(alike(&together, &apart), "{what}: {}", distance(&together, &apart));
+        let of = |mailbox: usize| rounds.iter().map(|round| round[mailbox]).collect::<Vec<_>>();
+        for mailbox in 1..CONTACTS {
+            assert!(alike(&of(0), &of(mailbox)), "{what}: mailbox {mailbox}");
+        }
+    }
+    let uniform: Vec<f64> = (0..=1_000).map(|step| 300.0 + 2.7 * f64::from(step)).collect();
+    let acknowledged: Vec<f64> = seen.acknowledged.concat();
+    assert!(alike(&acknowledged, &uniform), "{}", distance(&acknowledged, &uniform));
+}

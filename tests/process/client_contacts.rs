@@ -1,0 +1,158 @@
+//! Invites, contacts and verification with the real programs on loopback.
+
+use ephemeral_test_support::client::{Client, LocalServer};
+use tempfile::TempDir;
+
+use crate::{CLIENT, SERVER};
+
+fn server() -> (TempDir, LocalServer) {
+    let home = tempfile::tempdir().unwrap();
+    let server = LocalServer::start(SERVER, &home.path().join("state"), "127.0.0.1:0");
+    (home, server)
+}
+
+#[test]
+fn the_first_message_waits_for_somebody_who_is_away_and_others_follow_when_they_have_answered() {
+    let (home, server) = server();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    let invite = alice.ok(&["invite", "bob", "--expires", "2h"]);
+    bob.ok(&["accept", invite.trim(), "--as", "alice", "--text", "first"]);
+    let sent = &bob.json(&["send", "alice", "second"])[0];
+    assert_eq!(sent["standing"], "kept");
+    assert!(bob.ok(&["contacts"]).starts_with("alice (not yet answered, 2 on the way)"));
+    let met = alice.ok(&["recv", "--once", "--quiet"]);
+    assert!(met.starts_with("* bob has accepted your invite\n") && met.ends_with(" bob: first\n"), "{met}");
+    bob.ok(&["recv", "--once", "--quiet"]);
+    assert_eq!(alice.texts(), ["second"]);
+}
+
+#[test]
+fn an_invite_that_was_used_gives_a_stranger_nothing_and_the_contact_is_held_until_verified() {
+    let (home, server) = server();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    let mallory = Client::new(CLIENT, home.path(), "mallory", &server.url);
+    let invite = alice.ok(&["invite", "bob"]);
+    bob.ok(&["accept", invite.trim(), "--as", "alice", "--text", "it is me"]);
+    assert_eq!(alice.texts(), ["it is me"]);
+    bob.ok(&["recv", "--once"]);
+    mallory.ok(&["accept", invite.trim(), "--as", "alice", "--text", "no, me"]);
+    let said = alice.ok(&["recv", "--once", "--quiet"]);
+    assert!(said.contains("STOP: somebody else used the invite of bob") && !said.contains("no, me"), "{said}");
+    assert_eq!(mallory.texts(), [""; 0]);
+    assert!(mallory.ok(&["contacts"]).contains("not yet answered"));
+    assert!(alice.ok(&["contacts"]).contains("bob (contested: verify"));
+
+    alice.ok(&["verify", "bob", "--matches"]);
+    assert_eq!(alice.ok(&["contacts"]), "bob (verified)\n");
+    alice.ok(&["send", "bob", "all is well"]);
+    assert_eq!(bob.texts(), ["all is well"]);
+}
+
+#[test]
+fn both_see_the_same_words_and_the_code_of_somebody_else_is_refused() {
+    let (home, server) = server();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    let carol = Client::new(CLIENT, home.path(), "carol", &server.url);
+    alice.meet(&bob);
+    alice.meet(&carol);
+    let words = alice.ok(&["verify", "bob"]);
+    assert_eq!(words, bob.ok(&["verify", "alice"]));
+    assert_eq!(words.lines().next().unwrap().split(' ').count(), 9);
+    let code = |of: &Client, who| of.json(&["verify", who])[0]["qr"].as_str().unwrap().to_owned();
+    let stop = alice.run(&["verify", "bob", "--scanned", &code(&alice, "carol")]);
+    assert_eq!(stop.status.code(), Some(3), "{stop:?}");
+    assert!(String::from_utf8(stop.stderr).unwrap().contains("STOP"));
+    assert_eq!(alice.ok(&["contacts"]), "bob (new)\ncarol (new)\n");
+    alice.ok(&["verify", "bob", "--scanned", &code(&bob, "alice")]);
+    assert_eq!(alice.ok(&["contacts"]), "bob (verified)\ncarol (new)\n");
+}
+
+#[test]
+fn whoever_uses_a_reusable_invite_waits_for_a_yes() {
+    let (home, server) = server();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    let carol = Client::new(CLIENT, home.path(), "carol", &server.url);
+    let invite = alice.ok(&["invite", "--reusable"]);
+    for (who, text) in [(&bob, "please"), (&carol, "me too")] {
+        who.ok(&["accept", invite.trim(), "--as", "alice", "--text", text]);
+    }
+    let asked = alice.ok(&["recv", "--once", "--quiet"]);
+    assert!(asked.contains("asks to write to you and writes: please"), "{asked}");
+    assert_eq!(alice.ok(&["contacts"]), "");
+    let invites = alice.json(&["invites"]);
+    let number = invites[0]["invite"].to_string();
+    let request = |name: &str| {
+        let requests = invites[0]["requests"].as_array().unwrap();
+        let found = requests.iter().find(|request| request["calls_itself"] == name).unwrap();
+        found["identity"].as_str().unwrap().to_owned()
+    };
+    assert!(alice.fails(67, &["admit", &number, "zz"]).contains("nobody waits"));
+    alice.ok(&["admit", &number, request("bob").get(..8).unwrap()]);
+    alice.ok(&["decline", &number, &request("carol")]);
+    assert_eq!(alice.texts(), ["please"]);
+    bob.ok(&["recv", "--once"]);
+    alice.ok(&["send", "bob", "welcome"]);
+    assert_eq!((bob.texts().len(), carol.texts().len()), (1, 0));
+    alice.ok(&["revoke", &number]);
+    assert!(alice.ok(&["invites"]).is_empty());
+    assert!(alice.fails(67, &["revoke", &number]).contains("no such"));
+}
+
+#[test]
+fn what_is_no_invite_is_refused_with_the_reason() {
+    let (home, server) = server();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    let invite = alice.ok(&["invite"]);
+    let invite = invite.trim();
+    let cut = invite.get(..invite.len() - 3).unwrap();
+    for (text, sentence) in [("hello", "invite"), (cut, "damaged")] {
+        let refused = bob.fails(65, &["accept", text]);
+        assert!(refused.contains(sentence), "{refused}");
+    }
+    assert!(alice.fails(65, &["accept", invite]).contains("your own"));
+    assert!(alice.fails(2, &["invite", "--expires", "2y"]).contains("no time such as"));
+    let elsewhere = Client::new(CLIENT, home.path(), "elsewhere", "http://localhost:1");
+    let foreign = elsewhere.fails(65, &["accept", invite]);
+    assert!(foreign.contains("invite"), "a server on another machine's loopback: {foreign}");
+}
+
+#[test]
+fn contacts_are_renamed_blocked_and_forgotten() {
+    let (home, server) = server();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    let carol = Client::new(CLIENT, home.path(), "carol", &server.url);
+    alice.meet(&bob);
+    alice.meet(&carol);
+    assert!(alice.fails(67, &["send", "nobody", "x"]).contains("no contact or group is called nobody"));
+    assert!(alice.fails(2, &["contacts", "rename", "bob", "carol"]).contains("no other one has"));
+    alice.ok(&["contacts", "rename", "bob", "Robert"]);
+    alice.ok(&["send", "robert", "new name"]);
+    assert_eq!(bob.texts(), ["new name"]);
+
+    alice.ok(&["contacts", "block", "Robert"]);
+    bob.ok(&["send", "alice", "are you there?"]);
+    assert_eq!(alice.texts(), [""; 0]);
+    alice.ok(&["contacts", "forget", "carol"]);
+    alice.ok(&["recv", "--once"]);
+    assert!(carol.ok(&["recv", "--once"]).contains("* alice has ended the conversation"));
+    assert!(carol.fails(3, &["send", "alice", "x"]).contains("the conversation is over"));
+}
+
+#[test]
+fn the_invite_is_drawn_as_a_qr_code_too_and_no_file_is_overwritten() {
+    let (home, server) = server();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let drawn = alice.ok(&["invite", "--qr", "-"]);
+    assert!(drawn.contains('█') && drawn.lines().last().unwrap().starts_with("ephemeral:"), "{drawn}");
+    let file = home.path().join("invite.svg");
+    let path = file.to_str().unwrap();
+    alice.ok(&["invite", "--qr", path]);
+    assert!(std::fs::read_to_string(&file).unwrap().contains("<svg"));
+    assert!(alice.fails(1, &["invite", "--qr", path]).contains("exists"));
+}

@@ -1,0 +1,139 @@
+//! People who use `ephemeral`, each with a profile of their own; and a server on a free port for them.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// Opens every profile of a test.
+pub const PASSPHRASE: &str = "correct horse battery staple";
+
+/// The real server on loopback, killed with this value.
+pub struct LocalServer {
+    process: Child,
+    /// Its address.
+    pub url: String,
+}
+
+impl LocalServer {
+    /// Starts this program. `listen`: an address, with port 0 for a free one.
+    pub fn start(program: &str, state: &Path, listen: &str) -> Self {
+        let mut process = Command::new(program)
+            .args(["--no-tor", "--clearnet", listen, "--state-dir"])
+            .arg(state)
+            .env_clear()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("clearnet ").expect("its address").to_owned();
+        Self { process, url }
+    }
+}
+
+impl Drop for LocalServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Somebody with a profile.
+pub struct Client {
+    program: &'static str,
+    home: PathBuf,
+    /// The name of the person and of the profile.
+    pub name: &'static str,
+    /// What each of the person's commands finds in its environment, besides the rest.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+impl Client {
+    /// Makes a profile below `home`.
+    pub fn new(program: &'static str, home: &Path, name: &'static str, server: &str) -> Self {
+        let client = Self { program, home: home.to_owned(), name, variables: Vec::new() };
+        let _ = std::fs::create_dir_all(home);
+        private(&home.join("passphrase"), PASSPHRASE);
+        client.ok(&["init", "--name", name, "--server", server]);
+        client.make_cheap();
+        client
+    }
+
+    /// Lets what follows cost less: the passphrase is worth a second of work, in each command of a test.
+    fn make_cheap(&self) {
+        let file = self.directory().join("key.age");
+        let sealed = std::fs::read(&file).unwrap();
+        let passphrase = || age::secrecy::SecretString::from(PASSPHRASE);
+        let key = age::decrypt(&age::scrypt::Identity::new(passphrase()), &sealed).unwrap();
+        let mut recipient = age::scrypt::Recipient::new(passphrase());
+        recipient.set_work_factor(2);
+        std::fs::write(file, age::encrypt(&recipient, &key).unwrap()).unwrap();
+    }
+
+    /// The directory of the profile.
+    pub fn directory(&self) -> PathBuf {
+        self.home.join(".local/share/ephemeral/profiles").join(self.name)
+    }
+
+    /// A command of this person's, which hides nothing in time.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.program);
+        command.args(arguments).env_clear().stdin(Stdio::null());
+        command.env("HOME", &self.home).env("TZ", "UTC").env("EPHEMERAL_AT_ONCE", "1");
+        command.env("EPHEMERAL_PROFILE", self.name).env("EPHEMERAL_PASSPHRASE_FILE", self.home.join("passphrase"));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// What a command does.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What a command prints that has to end well.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}: {arguments:?}: {output:?}", self.name);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What a command says that has to end with this code, and prints nothing.
+    pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(code), 0), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// The objects that a command prints.
+    pub fn json(&self, arguments: &[&str]) -> Vec<Value> {
+        let printed = self.ok(&[arguments, &["--json"]].concat());
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Fetches what waits, and returns the texts of it.
+    pub fn texts(&self) -> Vec<String> {
+        let events = self.json(&["recv", "--once", "--quiet"]);
+        let texts = events.iter().filter(|event| event["event"] == "text");
+        texts.map(|event| event["text"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Makes a contact of somebody, who finds a first text.
+    pub fn meet(&self, other: &Self) {
+        let invite = self.ok(&["invite", other.name]);
+        other.ok(&["accept", invite.trim(), "--as", self.name, "--text", "it is me", "--quiet"]);
+        assert_eq!(self.texts(), ["it is me"]);
+        assert!(other.ok(&["recv", "--once", "--quiet"]).contains("has answered"));
+    }
+}
+
+/// Writes a file that only its owner may read.
+pub fn private(path: &Path, text: &str) {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
