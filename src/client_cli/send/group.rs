@@ -36,9 +36,7 @@ pub(super) async fn send(mut running: Running, args: &SendArgs, to: &GroupView, 
     if args.burn != 0 {
         return Err(Failure::usage("a text to a group cannot be asked to be deleted: leave --burn away"));
     }
-    if to.members.len() < 2 {
-        return Err(Failure::new(Exit::Refused, "there is nobody else in the group"));
-    }
+    can_write(to)?;
     let gmid = running.engine.act(|core, now| core.send_group(to.group, text, now))?;
     let sent = GroupText { group: to.group, gmid };
     let outcome = deliver(&mut running, args, sent).await;
@@ -53,13 +51,29 @@ pub(super) async fn send(mut running: Running, args: &SendArgs, to: &GroupView, 
         args.run.route.note(&format!("it is sent to {} when their programs have met this one", names.join(", ")));
     }
     if args.json {
-        let standing = if parts.is_empty() { "arrived" } else { "at_server" };
+        let standing = match parts.len() {
+            0 => "arrived",
+            count if count == waiting.len() => "kept",
+            _ => "at_server",
+        };
         let others = to.members.len() - 1;
         return print_json(&json!({
             "id": message_id(gmid), "group": args.to, "standing": standing, "members": others, "waiting": waiting
         }));
     }
     print(&format!("{}\n", message_id(gmid)))
+}
+
+/// Refuses to write where nobody would read it.
+fn can_write(to: &GroupView) -> Result<(), Failure> {
+    let why = match to {
+        GroupView { out: true, .. } => "you are no longer a member of this group",
+        GroupView { member: false, .. } => "the admin has not let you in yet: run `ephemeral recv`",
+        GroupView { forked: true, .. } => "STOP: the admin shows different members to different people",
+        GroupView { members, .. } if members.len() < 2 => "there is nobody else in the group",
+        _ => return Ok(()),
+    };
+    Err(Failure::new(Exit::Refused, why))
 }
 
 /// Waits until the server has it for each member, or each member has it.
