@@ -184,9 +184,9 @@ impl Printer {
     ) -> Result<(), Failure> {
         for told in told {
             let line = if self.json { Some(printable_json(&told.object.to_string())) } else { told.line.clone() };
-            let Some(line) = line else { continue };
+            let Some(line) = line.map(|line| line + "\n") else { continue };
             tokio::select! {
-                written = write(&mut self.stdout, &(line + "\n")) => written.map_err(|error| Failure::output(&error))?,
+                written = write(&mut self.stdout, &line) => written.map_err(|error| Failure::output(&error))?,
                 result = &mut *stopped => {
                     result?;
                     return Err(Failure::local("interrupted while nobody read the output"));
@@ -197,6 +197,7 @@ impl Printer {
         Ok(())
     }
 }
+
 fn late(running: &mut Running, limit: Option<Duration>, fetched: bool) -> Failure {
     let what = if fetched { "no message came" } else { "the server was not reached" };
     let why = running.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default();

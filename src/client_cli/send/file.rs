@@ -25,7 +25,6 @@ const UNASKED_PARTS: u32 = 22;
 
 /// A file on its way to a contact.
 struct Transfer {
-    link: LinkId,
     file: FileId,
     /// How many parts the contact has, and how many there are.
     arrived: (u32, u32),
@@ -43,7 +42,7 @@ pub(super) async fn send(args: &SendArgs, path: &Path) -> Result<(), Failure> {
     replace_changed(&mut running, contact.link, &source);
     let file = running.engine.act(|core, now| core.send_file(contact.link, source, now))?;
     let bar = args.run.route.is_chatty().then(|| bar(size)).flatten();
-    let mut transfer = Transfer { link: contact.link, file, arrived: (0, 1), bar };
+    let mut transfer = Transfer { file, arrived: (0, 1), bar };
     let outcome = deliver(&mut running, args, &mut transfer).await;
     running.finish()?;
     outcome?;

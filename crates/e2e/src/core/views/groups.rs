@@ -89,12 +89,13 @@ impl Core {
     /// Returns the texts to a group that members have not acknowledged: one entry for each text and member.
     pub fn group_outgoing(&self, group: GroupId) -> Vec<PartView> {
         let members = self.state.links.iter().filter(|link| link.kind == Kind::Member(group) && link.left.is_none());
-        members.flat_map(parts).collect()
+        let elapsed = self.state.profile.clock.elapsed;
+        members.flat_map(|link| parts(link, elapsed)).collect()
     }
 }
 
-fn parts(link: &Link) -> impl Iterator<Item = PartView> {
-    let waits = link.sessions.front().is_none();
+fn parts(link: &Link, elapsed: u64) -> impl Iterator<Item = PartView> {
+    let waits = link.holds_content(elapsed);
     link.outbox.items().filter_map(move |item| {
         let Content::Group(content) = &item.content else { return None };
         let standing = if item.delivery.is_accepted() { Standing::AtServer } else { Standing::Sending };
