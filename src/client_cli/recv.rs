@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::exit::{Exit, Failure};
 use super::output::{line, object};
@@ -22,6 +22,8 @@ use files::Files;
 
 /// How long `--once` tries, unless it is told.
 const ONCE_LIMIT_S: u32 = 300;
+/// How long a line that is being written is waited for when the person wants to end.
+const LAST_WRITE: Duration = Duration::from_secs(1);
 /// How long it stays to let contacts know that their messages arrived.
 const LINGER: Duration = Duration::from_secs(100);
 
@@ -98,6 +100,11 @@ async fn linger(running: &mut Running, deadline: Option<Instant>) -> Result<(), 
 }
 
 impl RecvArgs {
+    /// Says how it ends when the person ends it.
+    fn interrupted(&self) -> Result<(), Failure> {
+        if self.once { Err(Failure::local("interrupted")) } else { Ok(()) }
+    }
+
     /// Returns for how long it tries: in all with `--once`, else without a connection.
     fn limit(&self) -> Option<Duration> {
         let default_limit = (self.once && !self.wait).then_some(ONCE_LIMIT_S);
@@ -112,19 +119,22 @@ async fn receive(
     mut deadline: Option<Instant>,
 ) -> Result<(), Failure> {
     let limit = args.limit();
-    let mut printer = Printer { stdout: tokio::io::stdout(), json: args.json, printed: 0 };
+    let mut printer = Printer { stdout: tokio::io::stdout(), json: args.json, printed: 0, stopped: false };
     let mut fetched = false;
     let stopped = stop::requested();
     tokio::pin!(stopped);
     let before = files.begin(running)?;
     printer.print_until(&before, &mut stopped).await?;
     loop {
+        if printer.stopped {
+            return args.interrupted();
+        }
         let news = tokio::select! {
             news = running.next() => news?,
             () = at(deadline) => return Err(late(running, limit, fetched)),
             result = &mut stopped => {
                 result?;
-                return if args.once { Err(Failure::local("interrupted")) } else { Ok(()) };
+                return args.interrupted();
             }
         };
         match news {
@@ -173,10 +183,12 @@ struct Printer {
     json: bool,
     /// How much of what `--wait` waits for was written.
     printed: u64,
+    /// Whether the person wants to end.
+    stopped: bool,
 }
 
 impl Printer {
-    /// Writes everything, unless the person wants to end.
+    /// Writes everything, unless the person wants to end and nobody reads it.
     async fn print_until(
         &mut self,
         told: &[Told],
@@ -185,13 +197,18 @@ impl Printer {
         for told in told {
             let line = if self.json { Some(printable_json(&told.object.to_string())) } else { told.line.clone() };
             let Some(line) = line.map(|line| line + "\n") else { continue };
-            tokio::select! {
-                written = write(&mut self.stdout, &line) => written.map_err(|error| Failure::output(&error))?,
-                result = &mut *stopped => {
+            let mut writing = std::pin::pin!(write(&mut self.stdout, &line));
+            let written = tokio::select! {
+                biased;
+                written = &mut writing => written,
+                result = &mut *stopped, if !self.stopped => {
                     result?;
-                    return Err(Failure::local("interrupted while nobody read the output"));
+                    self.stopped = true;
+                    let unread = |_| Failure::local("interrupted while nobody read the output");
+                    timeout(LAST_WRITE, writing).await.map_err(unread)?
                 }
-            }
+            };
+            written.map_err(|error| Failure::output(&error))?;
             self.printed += u64::from(told.counts);
         }
         Ok(())
