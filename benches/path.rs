@@ -21,7 +21,8 @@ fn established(number: u8) -> Established {
     Established { fingerprint: fingerprint(number), receipts: false, window: 32 }
 }
 
-/// From the sender's frame to the recipient's acknowledgement: parsed, judged, kept, delivered, erased.
+/// Measures the way from the sender's frame to the recipient's acknowledgement: parsed, judged,
+/// kept, delivered, erased.
 fn message(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("message, from frame to acknowledgement");
     for (size, survives) in [16, 512, 65536].map(|size| [(size, false), (size, true)]).concat() {
@@ -37,7 +38,9 @@ fn message(criterion: &mut Criterion) {
         };
         let sender = hub.join(fingerprint(1), true, 32).unwrap().session_handle;
         let recipient = hub.join(fingerprint(2), true, 32).unwrap().session_handle;
-        let (alice, content, mut number) = (established(1), "x".repeat(size), 0_u64);
+        let alice = established(1);
+        let content = "x".repeat(size);
+        let mut number = 0_u64;
         let clocks = hub.clocks();
         recipient.collect(1, &mut Wakes::default(), |delivery| Established::frame(delivery, &clocks)).unwrap();
         group.throughput(Throughput::Bytes(size as u64));

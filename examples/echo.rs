@@ -1,7 +1,9 @@
-//! A WebSocket server that sends back what it is sent, for a test suite of RFC 6455 to talk to: `tests/autobahn`.
+//! A WebSocket server that sends back what it is sent, for a test suite of RFC 6455 to talk to:
+//! `tests/autobahn`.
 //!
-//! It is made of the server's own code from the first byte of a request to the close handshake ([`conn::requests`] and
-//! [`websocket`]); only the session between the two is missing. Prints the address to connect to, and ends with Ctrl-C.
+//! It is made of the server's own code from the first byte of a request to the close handshake
+//! ([`conn::requests`] and [`websocket`]); only the session between the two is missing. Prints the
+//! address to connect to, and ends with Ctrl-C.
 
 #![allow(clippy::print_stdout, reason = "it talks to a person")]
 
@@ -24,8 +26,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-/// The suite's largest messages have 16 MiB. The server's own limit follows from `content_bytes`: 397,312 bytes by
-/// default, 6,295,552 at most.
+/// The suite's largest messages have 16 MiB. The server's own limit follows from `content_bytes`:
+/// 397,312 bytes by default, 6,295,552 at most.
 const FRAME_BYTES: usize = 16 << 20;
 /// Any key will do (here the first of RFC 8032, section 7.1): nobody is asked for a signature.
 const FINGERPRINT: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
@@ -36,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
     let socket = TcpListener::bind(&address).await.with_context(|| format!("cannot listen on {address}"))?;
     let bound = socket.local_addr()?;
     let listener = Arc::new(Listener::clearnet(bound, &[]));
-    // The sender: whoever holds it says how healthy the server is.
+    // The sender: anyone who holds it says how healthy the server is.
     let (_health, server) = server()?;
     println!("ws://{bound}/ws?fingerprint={FINGERPRINT}");
 
@@ -54,21 +56,22 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-/// What [`conn::requests`] wants to know of the server, whose hub stays empty.
+/// Returns what [`conn::requests`] wants to know of the server, whose hub stays empty.
 fn server() -> anyhow::Result<(watch::Sender<Health>, Arc<Server>)> {
     let rules = session::Config::default();
     let rate = Rate::new(rules.messages_per_minute, rules.message_burst);
     let hub = Hub::new(hub::Config { bounds: store::Config::default(), rate, sessions: 1 }, Clock::System)
         .context("the system has no random numbers")?;
     let (health, health_now) = watch::channel(Health::Healthy);
-    let (timing, policy) = (pump::Config::default(), generous());
+    let timing = pump::Config::default();
+    let policy = generous();
     let limits = conn::Config::default();
     let dead_man = watch::channel(None).1;
     let setup = Setup { hub, rules, timing, policy, limits, onion: None, health: health_now, moved: None, dead_man };
     Ok((health, Server::new(setup).context("the system has no random numbers")?))
 }
 
-/// The suite connects hundreds of times, and breaks the rules on purpose.
+/// Returns limits for a suite that connects hundreds of times, and breaks the rules on purpose.
 fn generous() -> limits::Config {
     let requests = Rate::new(1_000_000, 1_000_000);
     limits::Config { requests, connections: 1_000_000, strikes: 1_000_000, ..limits::Config::default() }

@@ -1,5 +1,6 @@
-//! Writes the man pages and shell completions of both programs, from the same definitions as their `--help`:
-//! `cargo run --example manual -- target/manual`. The programs themselves do not link what this needs.
+//! Writes the man pages and shell completions of both programs, from the same definitions as their
+//! `--help`: `cargo run --example manual -- target/manual`. The programs themselves do not link
+//! what this needs.
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, reason = "a tool for packaging; the rest are tests")]
 
@@ -16,7 +17,7 @@ use ephemeral::{cli, client_cli};
 
 /// What stands in the middle of each page's head.
 const MANUAL: &str = "Ephemeral Messenger Server";
-/// For which shells there are completions; each has a folder of its name.
+/// The shells with completions; each has a folder of its name.
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
 /// A file of the manual cannot be written.
@@ -27,7 +28,8 @@ struct ManualError {
     source: io::Error,
 }
 
-/// The programs, with the section that their pages belong to: 8 is for administrators (man(1)).
+/// Returns the programs, with the section that their pages belong to: 8 is for administrators
+/// (man(1)).
 fn programs() -> [(Command, &'static str); 2] {
     [(cli::command(), "8"), (client_cli::command(), "1")]
 }
@@ -65,7 +67,7 @@ fn write(folder: &Path) -> Result<(), ManualError> {
     Ok(())
 }
 
-/// The page of a command that has been built, and those of the commands below it.
+/// Writes the page of a command that has been built, and those of the commands below it.
 fn write_pages(command: &Command, section: &str, folder: &Path) -> Result<(), ManualError> {
     let page = Man::new(command.clone()).section(section).manual(MANUAL);
     let path = folder.join(page.get_filename());
@@ -82,7 +84,7 @@ fn make(folder: &Path) -> Result<(), ManualError> {
 mod tests {
     use super::*;
 
-    /// The names of a command's page and of those below it, as people type the commands.
+    /// Collects the names of a command's page and of those below it, as people type the commands.
     fn names(command: &Command, prefix: &str, found: &mut Vec<String>) {
         let name = format!("{prefix}{}", command.get_name());
         for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {

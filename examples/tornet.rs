@@ -1,7 +1,8 @@
 //! A Tor network of your own, without Internet: `cargo run --example tornet [DIR]`.
 //!
-//! Boots 3 directory authorities and 12 relays on 127.0.0.1 (Debian: `apt-get install tor`), writes the configuration that
-//! leads the server and the client into that network, says what to do next, and stays until Ctrl-C. Then DIR is removed.
+//! Boots 3 directory authorities and 12 relays on 127.0.0.1 (Debian: `apt-get install tor`), writes
+//! the configuration that leads the server and the client into that network, says what to do next,
+//! and stays until Ctrl-C. Then DIR is removed.
 
 #![allow(clippy::print_stdout, reason = "it talks to a person")]
 
@@ -20,7 +21,8 @@ async fn main() -> anyhow::Result<()> {
         Some(directory) => PathBuf::from(directory),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tornet"),
     };
-    // Ctrl-C in the middle of booting simply ends this program; the network's guardian then cleans up.
+    // Ctrl-C in the middle of booting simply ends this program; the network's guardian then cleans
+    // up.
     let network = tokio::task::spawn_blocking(|| boot(directory)).await??;
     let config = network.directory().join("ephemeral-server.toml");
     std::fs::write(&config, network.arti_toml()).with_context(|| format!("cannot write {}", config.display()))?;
@@ -49,19 +51,20 @@ fn boot(directory: PathBuf) -> Result<TorNetwork, BootError> {
 }
 
 fn next_steps(config: &Path, state: &Path, proxy: std::net::SocketAddr) -> String {
-    let (config, state) = (config.display(), state.display());
+    let config = config.display();
+    let state = state.display();
     format!(
         "
 The network is up. In another terminal, start the server; it prints its .onion address when it can be reached:
 
   cargo run --bin ephemeral-server -- --config {config} --state-dir {state}
 
-The client needs the same file for whatever goes over the network:
+The client needs the same file. Two people on this machine, with ADDRESS as the server printed it:
 
   cargo run --bin ephemeral -- init --server ADDRESS.onion
   cargo run --bin ephemeral -- recv --tor-config {config}
 
-Anything that speaks SOCKS5 gets in as well (ADDRESS is what the server printed):
+Anything that speaks SOCKS5 gets in as well:
 
   curl --socks5-hostname {proxy} http://ADDRESS.onion/health
 

@@ -1,5 +1,5 @@
-//! The operator's plane: listeners, routes and types of its own. Nothing of it can be reached through `http`, which
-//! answers strangers.
+//! The operator's plane: listeners, routes and types of its own. Nothing of it can be reached
+//! through `http`, which answers strangers.
 //!
 //! | part | contents |
 //! | --- | --- |
@@ -32,7 +32,8 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// `servers`: the server with the settings in force. `actions`: what can be done to it.
+    /// Makes the operator's plane. `servers`: the server with the settings in force. `actions`:
+    /// what can be done to it.
     #[must_use]
     pub fn new(servers: watch::Receiver<Arc<Server>>, actions: Arc<Actions>) -> Arc<Self> {
         Arc::new(Self { servers, actions })

@@ -1,12 +1,14 @@
-//! Who may come in, at what rate, and who is blocked: the limits, keyed by peer and by fingerprint, and their events.
+//! Who may come in, at what rate, and who is blocked: the limits, keyed by peer and by fingerprint,
+//! and their events.
 //!
-//! Every connection is a [`PeerConnection`] of its peer, and holds a [`Slot`] until it has authenticated. What it does
-//! wrong is a strike for the peer, and for the fingerprint once it has authenticated; before that a fingerprint is only
-//! what somebody claims, and nobody is blocked for what others say.
+//! Every connection is a [`PeerConnection`] of its peer, and holds a [`Slot`] until it has
+//! authenticated. What it does wrong is a strike for the peer, and for the fingerprint once it has
+//! authenticated; before that a fingerprint is only what somebody claims, and nobody is blocked for
+//! what others say.
 //!
-//! A peer that is blocked gets nobody new in. It costs no session: several people may be behind one address. A session
-//! answers for its own fingerprint, whose block ends it. On TCP a blocked peer is told so (403); a blocked circuit is
-//! closed once it carries no session.
+//! A peer that is blocked gets nobody new in. It costs no session: several people may be behind one
+//! address. A session answers for its own fingerprint, whose block ends it. On TCP a blocked peer
+//! is told so (403); a blocked circuit is closed once it carries no session.
 
 mod connection;
 mod entrance;
@@ -32,7 +34,8 @@ use peer_key::PeerKey;
 use peer_table::{ADDRESSES, CIRCUITS, PeerEntry, PeerTable};
 pub use slots::{HandshakeSlots, Slot};
 
-/// Fingerprints that are remembered for what they did wrong, at most: some 2 MB. Strangers cannot fill this table.
+/// Fingerprints that are remembered for what they did wrong, at most: some 2 MB. Strangers cannot
+/// fill this table.
 const FINGERPRINTS: usize = 16_384;
 
 /// Keeps the limits.
@@ -77,8 +80,8 @@ impl Admission {
         })
     }
 
-    /// Changes what holds from now on. Strikes and blocks stay as they are. Where more slots are taken than there are
-    /// to be, some give way at once.
+    /// Changes what holds from now on. Strikes and blocks stay as they are. Where more slots are
+    /// taken than there are to be, some give way at once.
     pub fn set_policy(&self, policy: limits::Config, unauthenticated: usize) {
         lock(&self.circuits).set_policy(policy);
         lock(&self.addresses).set_policy(policy);
@@ -127,15 +130,16 @@ impl Admission {
         blocked
     }
 
-    /// Tells whether a circuit has to be closed: it is blocked, and carries no session. If so, it is forgotten when its
-    /// last connection has ended.
+    /// Tells whether a circuit has to be closed: it is blocked, and carries no session. If so, it
+    /// is forgotten when its last connection has ended.
     #[must_use]
     pub fn is_over(&self, peer: Peer) -> bool {
         let Peer::Circuit(number) = peer else { return false };
         if lock(&self.circuit_sessions).contains_key(&number) {
             return false;
         }
-        let (now, key) = (self.hub.now(), PeerKey::Circuit(number));
+        let now = self.hub.now();
+        let key = PeerKey::Circuit(number);
         lock(&self.circuits).blocked(now, key).is_some()
     }
 
@@ -163,7 +167,8 @@ impl Admission {
         blocks
     }
 
-    /// Ends the block of the peer or fingerprint that is called `who` today. Returns whether there was one.
+    /// Ends the block of the peer or fingerprint that is called `who` today. Returns whether there
+    /// was one.
     pub fn unblock(&self, who: &str) -> bool {
         let now = self.hub.now();
         let is_called = |name: Pseudonym| name.to_string() == who;
@@ -239,7 +244,8 @@ impl Admission {
         }
     }
 
-    /// Counts a strike for a fingerprint that has proved itself. Its session ends if it was one too many.
+    /// Counts a strike for a fingerprint that has proved itself. Its session ends if it was one too
+    /// many.
     fn strike_fingerprint(&self, fingerprint: &Fingerprint) {
         let now = self.hub.now();
         let outcome = lock(&self.fingerprints).strike(now, *fingerprint);

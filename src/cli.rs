@@ -1,9 +1,9 @@
 //! The commands of `ephemeral-server`, and what each prints.
 //!
-//! Exit codes: 0; 1 for what went wrong while it ran; 78 (`EX_CONFIG` of sysexits.h) for what it was told and cannot
-//! use, be it a flag, a variable or a line of the file, so that a supervisor need not try again; 75 (`EX_TEMPFAIL`) for
-//! the same where the supervisor holds messages, so that it tries again and keeps them; 74 (`EX_IOERR`) for what was to be
-//! erased and is left.
+//! Exit codes: 0; 1 for what went wrong while it ran; 78 (`EX_CONFIG` of sysexits.h) for what it
+//! was told and cannot use, be it a flag, a variable or a line of the file, so that a supervisor
+//! need not try again; 75 (`EX_TEMPFAIL`) for the same where the supervisor holds messages, so that
+//! it tries again and keeps them; 74 (`EX_IOERR`) for what was to be erased and is left.
 
 #![allow(clippy::print_stderr)]
 
@@ -35,7 +35,7 @@ const EXIT_CONFIG: u8 = 78;
 const EXIT_TRY_AGAIN: u8 = 75;
 /// `EX_IOERR`.
 const EXIT_NOT_ERASED: u8 = 74;
-/// For whoever reads stderr.
+/// How long the last lines on stderr may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A Tor onion service that carries messages between people and keeps what waits in RAM only.
@@ -54,7 +54,8 @@ enum Command {
     #[default]
     #[command(after_help = RUN_EXAMPLES)]
     Run,
-    /// Print the settings in force as TOML, or everything that is wrong with them, and start nothing
+    /// Print the settings in force as TOML, or everything that is wrong with them, and start
+    /// nothing
     #[command(after_help = "Example:\n  ephemeral-server check-config --config /etc/ephemeral-server.toml")]
     CheckConfig,
     /// Print the .onion address, offline; the key is made if there is none yet
@@ -63,7 +64,7 @@ enum Command {
     /// Say who can find a restricted service, by their discovery keys, offline or while it runs
     #[command(subcommand, after_help = clients::EXAMPLES)]
     Clients(clients::Command),
-    /// What the running server says of itself: reachable or not, who is there, what waits, what happened
+    /// Show the state of the running server: reachable or not, sessions, waiting messages, events
     #[command(after_help = status::EXAMPLES)]
     Status(status::Status),
     #[command(flatten)]
@@ -133,7 +134,8 @@ fn check_config(flags: &Flags) -> ExitCode {
     }
 }
 
-/// Runs a command that needs only some of the settings: the others may be broken, and in an emergency they are.
+/// Runs a command that needs only some of the settings: the others may be broken, and in an
+/// emergency they are.
 fn other(command: Command, flags: &Flags) -> ExitCode {
     let candidates = Candidates::find(&flags.places(&environment));
     match command {
@@ -212,7 +214,8 @@ fn run(flags: Flags) -> ExitCode {
         Err(error) => return failure(format_args!("the runtime cannot be started: {error}")),
     };
     let result = runtime.block_on(daemon::run(config, daemon::ConfigSource { flags, log }));
-    // The daemon has waited for its tasks for as long as it wanted to; a library's thread does not hold up the end.
+    // The daemon has waited for its tasks for as long as it wanted to; a library's thread does not
+    // hold up the end.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -286,6 +289,25 @@ mod tests {
         for mut command in std::iter::once(Cli::command()).chain(Cli::command().get_subcommands().cloned()) {
             let help = command.render_long_help().to_string();
             assert!(help.contains("Example") && help.contains("  ephemeral-server"), "{help}");
+        }
+    }
+
+    /// Returns the help below the options of a command and of all below it, as it is written.
+    fn endings(command: &clap::Command) -> Vec<String> {
+        let own = command.get_after_help().map(ToString::to_string);
+        own.into_iter().chain(command.get_subcommands().flat_map(endings)).collect()
+    }
+
+    #[test]
+    fn on_a_terminal_of_80_columns_only_prose_is_broken() {
+        let endings = endings(&Cli::command());
+        assert!(endings.len() > 15, "{endings:?}");
+        for ending in endings {
+            for (line, next) in ending.lines().zip(ending.lines().skip(1).chain([""])) {
+                let is_example = line.starts_with("  ") || line.starts_with("Example");
+                assert!(!is_example || line.chars().count() <= 80, "broken within an example: {line}");
+                assert!(is_example || line.is_empty() || next.is_empty(), "broken twice: {line}");
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The commands of `ephemeral`, the client for people and scripts. Results go to stdout, everything else to stderr; the
-//! exit code says how it ended.
+//! The commands of `ephemeral`, the client for people and scripts. Results go to stdout, everything
+//! else to stderr; the exit code says how it ended.
 
 mod accept;
 mod contacts;
@@ -17,6 +17,7 @@ mod passphrase;
 mod profile;
 mod recv;
 mod route;
+mod run;
 mod running;
 mod send;
 mod stop;
@@ -62,6 +63,8 @@ enum Command {
     Send(Box<send::SendArgs>),
     /// Print what comes.
     Recv(Box<recv::RecvArgs>),
+    /// Serve a program by lines of JSON.
+    Run(Box<run::ServeArgs>),
     /// Show what is still on its way.
     Outbox(outbox::OutboxArgs),
     /// Change the passphrase.
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Group(command) => group::run(&command),
         Command::Send(args) => on_runtime(send::run(*args)),
         Command::Recv(args) => on_runtime(recv::run(*args)),
+        Command::Run(args) => on_runtime(run::run(*args)),
         Command::Outbox(args) => outbox::run(&args),
         Command::Passphrase(args) => keep::change_passphrase(&args),
         Command::Backup(args) => keep::back_up(&args),
@@ -121,7 +125,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Takes an empty environment variable for one that is not set: that is how container tools write "unset".
+/// Takes an empty environment variable for one that is not set: that is how container tools write
+/// "unset".
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     let forget = |argument: clap::Arg| match argument.get_env() {

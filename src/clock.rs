@@ -1,8 +1,10 @@
-//! The only place that asks what time it is. Everything else is handed a [`Millis`], a [`WallTime`], or both of one moment.
+//! The only place that asks what time it is. Everything else is handed a [`Millis`], a
+//! [`WallTime`], or both of one moment.
 //!
-//! What decides (how long a message lives, rates, strikes, blocks) follows `CLOCK_BOOTTIME` (clock_gettime(2)): nobody can
-//! set it, it counts while the machine is suspended, and it is the same for all processes until the machine is started
-//! again. The wall clock is for what people and other machines read and write.
+//! What decides (how long a message lives, rates, strikes, blocks) follows `CLOCK_BOOTTIME`
+//! (clock_gettime(2)): nobody can set it, it counts while the machine is suspended, and it is the
+//! same for all processes until the machine is started again. The wall clock is for what people and
+//! other machines read and write.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,8 +15,9 @@ use tokio::time::Instant;
 
 use ephemeral_core::protocol::{ClockReading, MINUTE_MS, Millis, WallTime};
 
-/// How far the two clocks may seem to drift apart, in milliseconds, before the wall clock counts as set. They run at one
-/// rate; but they are read one after the other, and the process may be interrupted between.
+/// How far the two clocks may seem to drift apart, in milliseconds, before the wall clock counts as
+/// set. They run at one rate; but they are read one after the other, and the process may be
+/// interrupted between.
 const NOISE_MS: u64 = 20;
 
 /// A source of time.
@@ -35,14 +38,15 @@ pub struct Anchor {
     start: WallTime,
     /// When the clock was made.
     instant: Instant,
-    /// By how much the wall clock was set since, in milliseconds.
+    /// How far the wall clock was set since, in milliseconds.
     stepped: AtomicI64,
-    /// To how many milliseconds times go over the wire.
+    /// The precision in milliseconds of times that go over the wire.
     resolution_ms: u64,
 }
 
 impl Clock {
-    /// What the clock that cannot be set shows when one is [`anchored`](Self::anchored): nothing like a wall clock.
+    /// What the clock that cannot be set shows when one is [`anchored`](Self::anchored): nothing
+    /// like a wall clock.
     pub const UP: Millis = Millis(5_000_000);
 
     /// Returns clocks that follow tokio's from here; the wall clock shows `start` now.
@@ -51,7 +55,8 @@ impl Clock {
         Self::anchored_at(Self::UP, start)
     }
 
-    /// Returns such clocks, whose times go over the wire as they are: for tests that follow every message.
+    /// Returns such clocks, whose times go over the wire as they are: for tests that follow every
+    /// message.
     #[must_use]
     pub fn exact(start: WallTime) -> Self {
         Self::with(Self::UP, start, 1)
@@ -68,7 +73,8 @@ impl Clock {
         Self::Anchored(Arc::new(Anchor { up, start, instant: Instant::now(), stepped, resolution_ms }))
     }
 
-    /// Sets the wall clock forward, or back, by so many milliseconds. The machine's own is left alone.
+    /// Sets the wall clock forward, or back, by so many milliseconds. The machine's own is left
+    /// alone.
     pub fn step(&self, milliseconds: i64) {
         if let Self::Anchored(anchor) = self {
             anchor.stepped.fetch_add(milliseconds, Ordering::Relaxed);
@@ -103,7 +109,8 @@ impl Clock {
         }
     }
 
-    /// Returns what both clocks show. Between two readings they go on by the same, unless the wall clock was set.
+    /// Returns what both clocks show. Between two readings they go on by the same, unless the wall
+    /// clock was set.
     #[must_use]
     pub fn read(&self) -> ClockReading {
         let steady = self.now();
@@ -117,7 +124,7 @@ impl Clock {
 
 /// Returns the wall clock's time without the noise of reading two clocks one after the other.
 fn settled(steady: Millis, wall: WallTime) -> WallTime {
-    /// By how much the machine's wall clock is ahead of its other one.
+    /// How far the machine's wall clock is ahead of its other one.
     static AHEAD: AtomicI64 = AtomicI64::new(0);
     let expected = WallTime(steady.0.saturating_add_signed(AHEAD.load(Ordering::Relaxed)));
     if expected.0.abs_diff(wall.0) <= NOISE_MS {

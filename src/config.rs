@@ -1,4 +1,5 @@
-//! Defaults, then the file, the environment and the flags, become one validated [`Config`]. Every error names its key.
+//! Defaults, then the file, the environment and the flags, become one validated [`Config`]. Every
+//! error names its key.
 
 mod clearnet;
 mod document;
@@ -12,11 +13,16 @@ mod tables;
 mod tests;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use self::document::Document;
 pub use self::problem::{ConfigError, Problem};
+use self::setting::Setting;
+use self::show::{serialize_clearnet, serialize_metrics, serialize_onion, serialize_path};
 use self::sources::Sources;
 pub use self::sources::{Flags, Places};
 use self::tables::Tables;
@@ -27,41 +33,62 @@ use crate::{conn, pump, transport};
 use ephemeral_core::limits;
 use ephemeral_core::{dead_man, session, store};
 
-/// Everything that the daemon was told, validated.
-#[derive(Debug, Clone, PartialEq)]
+/// The validated configuration: the one snapshot that the daemon starts from.
+///
+/// It is serialized in the order and under the names in which `check-config` prints it. `table.key`
+/// is a key of the file; a name without a dot is for what only the flags and the environment can
+/// say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Config {
     /// Keys and Tor state; never message content. Created 0700. Absolute.
+    #[serde(rename = "state directory", serialize_with = "serialize_path")]
     pub state_dir: PathBuf,
-    /// `[store]`: the bounds.
-    pub bounds: store::Config,
-    /// `[store] survive_restart`: whether what waits is handed to a service manager that can keep it.
-    pub survive_restart: bool,
-    /// `[store]`, `[limits]` and `[session]`: what holds for every session.
-    pub rules: session::Config,
-    /// `[session]`: how long a session waits for its peer.
-    pub timing: pump::Config,
-    /// `[limits]`: how many connections there may be.
-    pub limits: conn::Config,
-    /// `[limits]` and `[block]`: what each peer may do, and what becomes of it otherwise.
-    pub policy: limits::Config,
     /// The admin socket. Absolute.
+    #[serde(rename = "administrator's socket", serialize_with = "serialize_path")]
     pub admin_socket: PathBuf,
-    /// `[clearnet]`; `None`: off.
-    pub clearnet: Option<transport::clearnet::Config>,
-    /// `[metrics]`; `None`: off.
-    pub metrics: Option<scrape::Config>,
-    /// `[onion]` and `[tor]`; `None`: off.
-    pub onion: Option<transport::onion_service::Config>,
-    /// `[shutdown] grace_s`.
-    pub grace: Duration,
-    /// `[panic]`: the dead-man switch.
-    pub dead_man: dead_man::Config,
-    /// `[log] level`, `LOG_LEVEL` or `--log-level`.
-    pub log_level: LogLevel,
     /// The log filter: the level, and the detail of `RUST_LOG`.
+    #[serde(rename = "log filter")]
     pub log_filter: String,
     /// `--log-format`.
+    #[serde(rename = "log format")]
     pub log_format: LogFormat,
+    /// `[store]`, `[limits]` and `[session]`: the rules of every session.
+    #[serde(flatten)]
+    pub rules: session::Config,
+    /// `[store]`: the bounds.
+    #[serde(flatten)]
+    pub bounds: store::Config,
+    /// `[store] survive_restart`: whether waiting messages are handed to a service manager that can
+    /// keep them.
+    #[serde(rename = "store.survive_restart")]
+    pub survive_restart: bool,
+    /// `[limits]` and `[block]`: the bounds on each peer, and the consequences of exceeding them.
+    #[serde(flatten)]
+    pub policy: limits::Config,
+    /// `[limits]`: how many connections there may be.
+    #[serde(flatten)]
+    pub limits: conn::Config,
+    /// `[session]`: how long a session waits for its peer.
+    #[serde(flatten)]
+    pub timing: pump::Config,
+    /// `[shutdown] grace_s`.
+    #[serde(rename = "shutdown.grace_s", serialize_with = "pump::serialize_seconds")]
+    pub grace: Duration,
+    /// `[log] level`, `LOG_LEVEL` or `--log-level`.
+    #[serde(rename = "log.level")]
+    pub log_level: LogLevel,
+    /// `[panic]`: the dead-man switch.
+    #[serde(flatten)]
+    pub dead_man: dead_man::Config,
+    /// `[metrics]`; `None`: off.
+    #[serde(flatten, serialize_with = "serialize_metrics")]
+    pub metrics: Option<scrape::Config>,
+    /// `[clearnet]`; `None`: off.
+    #[serde(flatten, serialize_with = "serialize_clearnet")]
+    pub clearnet: Option<transport::clearnet::Config>,
+    /// `[onion]` and `[tor]`; `None`: off.
+    #[serde(flatten, serialize_with = "serialize_onion")]
+    pub onion: Option<transport::onion_service::Config>,
 }
 
 /// What could be read of a configuration that may be broken.
@@ -78,8 +105,9 @@ pub struct Examined {
 impl Config {
     /// Puts together the defaults, the file, the environment and the flags, later ones winning.
     ///
-    /// `environment` looks a variable up; it is passed in so that what it says can be tested. Nothing is created and no
-    /// network is used; the certificate and its key are read, to see that they can be served.
+    /// `environment` looks a variable up; it is passed in so that what it says can be tested.
+    /// Nothing is created and no network is used; the certificate and its key are read, to see that
+    /// they can be served.
     ///
     /// # Errors
     /// [`ConfigError`], with everything that is wrong, not only the first.
@@ -88,25 +116,15 @@ impl Config {
         error.map_or(Ok(config), Err)
     }
 
-    /// As [`load`](Self::load), for commands that need only some of the settings: where one cannot be used, its default
-    /// stands in for it, and what is wrong is returned beside.
+    /// Loads as [`load`](Self::load) does, for commands that need only some of the settings: where
+    /// one cannot be used, its default stands in for it, and the problems are returned beside.
     #[must_use]
     pub fn examine(flags: &Flags, environment: &dyn Fn(&str) -> Option<OsString>) -> Examined {
         let mut sources = Sources { flags, environment, problems: Vec::new() };
-        let mut error = None;
-        let (file, text) = match sources.config() {
-            None => (String::new(), String::new()),
-            Some((path, named_by)) => {
-                let text = std::fs::read_to_string(&path).unwrap_or_else(|source| {
-                    error = Some(ConfigError::Unreadable { path: path.clone(), named_by, source });
-                    String::new()
-                });
-                (path.display().to_string(), text)
-            }
-        };
-        let mut document = Document::parse(&file, &text).unwrap_or_else(|problem| {
+        let FileText { name, text, mut error } = FileText::read(&sources);
+        let mut document = Document::parse(&name, &text).unwrap_or_else(|problem| {
             error = Some(ConfigError::Invalid(vec![problem]));
-            Document::empty(&file)
+            Document::empty(&name)
         });
         let tables = Tables::read(&mut document);
         document.finish();
@@ -119,22 +137,7 @@ impl Config {
 
         let mut problems = document.problems;
         problems.append(&mut sources.problems);
-        problems.extend(listen.value.map(|address| tables.clearnet.problems(&listen, address)).unwrap_or_default());
-        if problems.is_empty() && listen.value.is_none() {
-            problems = tables.clearnet.without_effect();
-        }
-        let off_loopback = listen.value.is_some_and(|address| !address.ip().to_canonical().is_loopback());
-        if problems.is_empty() && tor && off_loopback && !tables.onion.location_is_public {
-            let says = "a TCP listener off loopback beside the onion service shows everybody where the onion service is: \
-                        the same key finds the same mailbox at both. Listen on loopback, run a second server for TCP, or \
-                        accept it with location_is_public = true in [onion]";
-            problems.push(listen.problem(says));
-        }
-        if problems.is_empty() && listen.value.is_none() && !tor {
-            let says = "with neither Tor nor a TCP listener nobody could connect: leave Tor on (no --no-tor, TOR_ENABLED=false \
-                        or enabled = false in [onion]), or give --clearnet, PORT or listen in [clearnet]";
-            problems.push(Problem::new("", says));
-        }
+        check_transports(&tables, &listen, tor, &mut problems);
         let onion_is_known = error.is_none() && !problems.iter().any(Problem::is_about_the_onion_service);
         if error.is_none() && !problems.is_empty() {
             error = Some(ConfigError::Invalid(problems));
@@ -158,5 +161,54 @@ impl Config {
             log_format: flags.log_format.unwrap_or_default(),
         };
         Examined { config, error, onion_is_known }
+    }
+}
+
+/// The text of the file.
+struct FileText {
+    /// Its path, as problems name it; empty where no file is named.
+    name: String,
+    text: String,
+    /// Why it cannot be read.
+    error: Option<ConfigError>,
+}
+
+impl FileText {
+    fn read(sources: &Sources<'_>) -> Self {
+        let Some((path, named_by)) = sources.config() else {
+            return Self { name: String::new(), text: String::new(), error: None };
+        };
+        let name = path.display().to_string();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self { name, text, error: None },
+            Err(source) => {
+                let error = ConfigError::Unreadable { path, named_by, source };
+                Self { name, text: String::new(), error: Some(error) }
+            }
+        }
+    }
+}
+
+/// Checks what stands between the TCP listener and the onion service, of which there has to be one.
+fn check_transports(tables: &Tables, listen: &Setting<Option<SocketAddr>>, tor: bool, problems: &mut Vec<Problem>) {
+    match listen.value {
+        Some(address) => problems.extend(tables.clearnet.problems(listen, address)),
+        None if problems.is_empty() => problems.extend(tables.clearnet.without_effect()),
+        None => {}
+    }
+    if !problems.is_empty() {
+        return;
+    }
+    let off_loopback = listen.value.is_some_and(|address| !address.ip().to_canonical().is_loopback());
+    if tor && off_loopback && !tables.onion.location_is_public {
+        let says = "a TCP listener off loopback beside the onion service shows everybody where the onion service is: \
+                    the same key finds the same mailbox at both. Listen on loopback, run a second server for TCP, or \
+                    accept it with location_is_public = true in [onion]";
+        problems.push(listen.problem(says));
+    }
+    if listen.value.is_none() && !tor {
+        let says = "with neither Tor nor a TCP listener nobody could connect: leave Tor on (no --no-tor, TOR_ENABLED=false \
+                    or enabled = false in [onion]), or give --clearnet, PORT or listen in [clearnet]";
+        problems.push(Problem::new("", says));
     }
 }

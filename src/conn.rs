@@ -6,6 +6,7 @@ mod stall;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -22,12 +23,15 @@ use ephemeral_core::limits;
 use ephemeral_core::session::{self, AwaitingAuth};
 pub use requests::requests;
 
-/// How many connections there may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How many connections there may be. Each is serialized under its name in the configuration file,
+/// `table.key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Connections that have not authenticated yet, in all.
+    #[serde(rename = "limits.unauthenticated")]
     pub unauthenticated: usize,
     /// Authenticated sessions.
+    #[serde(rename = "limits.sessions")]
     pub sessions: usize,
 }
 
@@ -63,7 +67,8 @@ pub struct Setup {
     pub policy: limits::Config,
     /// How many connections there may be.
     pub limits: Config,
-    /// The onion service's status and circuits, if there is one, and how many circuits there may be.
+    /// The onion service's status and circuits, if there is one, and how many circuits there may
+    /// be.
     pub onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitStats>, usize)>,
     /// Whether the service is ready.
     pub health: watch::Receiver<http::Health>,
@@ -74,7 +79,7 @@ pub struct Setup {
 }
 
 impl Server {
-    /// One that nobody has connected to yet.
+    /// Makes a server to which nobody has connected yet.
     ///
     /// # Errors
     /// If the operating system has no random numbers.
@@ -90,7 +95,8 @@ impl Server {
         Ok(Arc::new(Self { sessions, admission, metrics, health, moved }))
     }
 
-    /// Erases everything that waits, and ends every session; it goes on with a new epoch. It is noted.
+    /// Erases everything that waits, and ends every session; it goes on with a new epoch. It is
+    /// noted.
     ///
     /// # Errors
     /// If the operating system has no random numbers. What waited is erased nevertheless.
@@ -100,15 +106,17 @@ impl Server {
         wiped
     }
 
-    /// The same server with other rules, for connections that come from now on; those that are here keep the ones that
-    /// they were told.
+    /// Returns the same server with other rules, for connections that come from now on; those that
+    /// are here keep the ones that they were told.
     #[must_use]
     pub fn renewed(&self, rules: session::Config, timing: pump::Config, limits: Config) -> Arc<Self> {
-        let (hub, drain) = (Arc::clone(&self.sessions.hub), self.sessions.drain.clone());
+        let hub = Arc::clone(&self.sessions.hub);
+        let drain = self.sessions.drain.clone();
         let metrics = self.metrics.renewed(bounds(&hub, limits, &rules, self.metrics.bounds().circuits));
         let admission = Arc::clone(&self.admission);
         let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain });
-        let (health, moved) = (self.health.clone(), self.moved.clone());
+        let health = self.health.clone();
+        let moved = self.moved.clone();
         Arc::new(Self { sessions, admission, metrics, health, moved })
     }
 }
@@ -138,8 +146,8 @@ pub struct Upgraded {
     pub slot: Slot,
 }
 
-/// Serves one connection to its end. Its slot is free again once the peer has authenticated; when it is lost before, the
-/// connection ends.
+/// Serves one connection to its end. Its slot is free again once the peer has authenticated; when
+/// it is lost before, the connection ends.
 pub async fn serve(server: Arc<Server>, incoming: Incoming) {
     let Incoming { peer, io, listener, circuit, admitted, permit: transports } = incoming;
     let sessions = Arc::clone(&server.sessions);

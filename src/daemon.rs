@@ -42,11 +42,12 @@ use wipe_mark::WipeMark;
 /// Connections that have been accepted and not yet been given a task.
 const BACKLOG: usize = 64;
 
-/// Runs until it is told to stop (SIGTERM or SIGINT), then drains. At SIGHUP it reads the configuration again, from
-/// where `origin` says.
+/// Runs until it is told to stop (SIGTERM or SIGINT), then drains. At SIGHUP it reads the
+/// configuration again, from where `origin` says.
 ///
 /// # Errors
-/// What the operator has to mend: a busy port, an unusable state directory; or that a second signal cut the drain short.
+/// What the operator has to mend: a busy port, an unusable state directory; or that a second signal
+/// cut the drain short.
 pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()> {
     process::raise_file_limit();
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
@@ -97,7 +98,8 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let upkeep = upkeep::spawn(&server, &actions, wipe_asked);
 
     let failed = until_asked_to_end(&actions, &mut signals, &notifier, &reload, &mut config, &mut tasks).await;
-    // A supervisor is not to start it again, which would make a new identity: without its keys the onion service fails.
+    // A supervisor is not to start it again, which would make a new identity: without its keys the
+    // onion service fails.
     let failed = failed.filter(|_| !actions.is_over());
     drop(keeping);
     health.send_replace(Health::Draining);
@@ -105,7 +107,8 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     ending.finish(config.grace, failed, &mut signals).await
 }
 
-/// Serves until a signal, a lost identity or a listener that fails ends it. Returns what failed, if anything did.
+/// Serves until a signal, a lost identity or a listener that fails ends it. Returns what failed, if
+/// anything did.
 async fn until_asked_to_end(
     actions: &Actions,
     signals: &mut signals::Signals,

@@ -1,5 +1,5 @@
-//! What is wrong with where and how the server runs, and what to do about it: facts are gathered, and then judged by pure
-//! functions.
+//! What is wrong with where and how the server runs, and what to do about it: facts are gathered,
+//! and then judged by pure functions.
 //!
 //! | module | what lives there |
 //! | --- | --- |
@@ -21,7 +21,7 @@ pub use checks::examine;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// As it should be.
+    /// All is as it should be.
     Ok,
     /// Good to know; nothing has to be done.
     Note,
@@ -32,7 +32,8 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The exit code for scripts: 0 for nothing worse than a note, 1 for warnings, 2 for problems.
+    /// Returns the exit code for scripts: 0 for nothing worse than a note, 1 for warnings, 2 for
+    /// problems.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
@@ -75,7 +76,7 @@ impl Finding {
     }
 }
 
-/// The worst of them.
+/// Returns the worst of the findings.
 #[must_use]
 pub fn worst(findings: &[Finding]) -> Severity {
     findings.iter().map(|finding| finding.level).max().unwrap_or(Severity::Ok)

@@ -1,9 +1,9 @@
-//! The identity of the onion service, gone from the state directory: keys are overwritten and removed, and the rest of
-//! what Tor keeps is removed.
+//! The identity of the onion service, gone from the state directory: keys are overwritten and
+//! removed, and the rest of what Tor keeps is removed.
 //!
-//! Overwriting reaches the place where a file is *now*. A file system that journals or copies on write, a flash disk that
-//! moves blocks around, a snapshot or a backup may keep an earlier copy, and no program can know. Only a disk that is
-//! encrypted, and whose key is destroyed, is certain.
+//! Overwriting reaches the place where a file is *now*. A file system that journals or copies on
+//! write, a flash disk that moves blocks around, a snapshot or a backup may keep an earlier copy,
+//! and no program can know. Only a disk that is encrypted, and whose key is destroyed, is certain.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -42,8 +42,9 @@ pub enum EraseError {
     Path(#[from] TorError),
 }
 
-/// Overwrites and removes every key, the clients' and retired ones included, and the notices of moves. For a running
-/// server, whose Tor client still writes the rest of its state. It goes on after an error.
+/// Overwrites and removes every key, the clients' and retired ones included, and the notices of
+/// moves. For a running server, whose Tor client still writes the rest of its state. It goes on
+/// after an error.
 ///
 /// # Errors
 /// The first one.
@@ -59,7 +60,8 @@ pub fn keys(state_dir: &Path) -> Result<(), EraseError> {
     first.map_or(Ok(()), Err)
 }
 
-/// Whether anything of an identity is in the state directory. Where that cannot be told, there is.
+/// Returns whether anything of an identity is in the state directory; yes, where that cannot be
+/// told.
 #[must_use]
 pub fn has_identity(state_dir: &Path) -> bool {
     let Ok(kept) = tor::state_directory(state_dir) else { return true };
@@ -70,7 +72,8 @@ pub fn has_identity(state_dir: &Path) -> bool {
     has_entries(kept) || has_entries(state_dir.join(RETIRED)) || has_entries(clients::directory(state_dir))
 }
 
-/// As [`keys`], and all that Tor keeps: guards, vanguards, introduction points, its directory of relays.
+/// Erases as [`keys`] does, and all that Tor keeps: guards, vanguards, introduction points, its
+/// directory of relays.
 ///
 /// # Errors
 /// The first one.
@@ -87,7 +90,7 @@ pub fn identity(state_dir: &Path) -> Result<(), EraseError> {
     first.map_or(Ok(()), Err)
 }
 
-/// As [`identity`], where no server runs.
+/// Erases as [`identity`] does, where no server runs.
 ///
 /// # Errors
 /// [`EraseError::InUse`] if one does; else the first one.
@@ -128,7 +131,7 @@ fn remove(path: &Path, overwritten: bool, first: &mut Option<EraseError>) {
     }
 }
 
-/// A Tor client that is ending may still write a last key into it.
+/// Removes a directory, although a Tor client that is ending may still write a last key into it.
 fn remove_directory(path: &Path, overwritten: bool, first: &mut Option<EraseError>) -> std::io::Result<()> {
     let mut again = ROUNDS;
     loop {
@@ -147,7 +150,7 @@ fn overwrite(path: &Path) -> std::io::Result<()> {
     Doomed::open(path).and_then(|old| old.map_or(Ok(()), Doomed::overwrite)).map_err(FileError::into_io)
 }
 
-/// That it was removed is to be on the disk, too. Some file systems cannot.
+/// Syncs a directory, so that the removal is on the disk, too. Some file systems cannot.
 fn sync(directory: Option<&Path>) {
     if let Some(directory) = directory.and_then(|path| File::open(path).ok()) {
         let _ = directory.sync_all();

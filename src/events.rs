@@ -1,8 +1,9 @@
 //! Security events: counted, kept in a bounded ring in RAM, and logged under the target `security`.
 //!
-//! No identifier is in any of them. Who caused one is written as a [`Pseudonym`]: a keyed hash whose key is random, never
-//! leaves the RAM and is replaced every day, so that an operator can tell "the same peer again", and a log that is
-//! seized tells nothing. A flood does not flood the log: each kind has a rate, and what was held back is counted.
+//! No identifier is in any of them. Who caused one is written as a [`Pseudonym`]: a keyed hash
+//! whose key is random, never leaves the RAM and is replaced every day, so that an operator can
+//! tell "the same peer again", and a log that is seized tells nothing. A flood does not flood the
+//! log: each kind has a rate, and what was held back is counted.
 
 mod kind;
 mod pseudonym;
@@ -57,7 +58,7 @@ struct Gate {
 }
 
 impl Events {
-    /// None yet.
+    /// Returns a log without events.
     ///
     /// # Errors
     /// If the operating system has no random numbers.
@@ -92,8 +93,8 @@ impl Events {
         log(kind, who, held_back);
     }
 
-    /// Forgets yesterday's key, also where nobody is named today, and logs how many lines were held back of each kind
-    /// that has been silent since. Call it about once a minute.
+    /// Forgets yesterday's key, also where nobody is named today, and logs how many lines were held
+    /// back of each kind that has been silent since. Call it about once a minute.
     pub fn settle(&self, now: Millis) {
         self.lock().pseudonyms.rotate(now);
         for kind in Kind::ALL {
@@ -110,19 +111,19 @@ impl Events {
         }
     }
 
-    /// How many there were of a kind.
+    /// Returns how many events of a kind there were.
     #[must_use]
     pub fn count(&self, kind: Kind) -> u64 {
         self.counters[kind as usize].load(Ordering::Relaxed)
     }
 
-    /// The most recent ones, the last one first.
+    /// Returns the most recent events, the last one first.
     #[must_use]
     pub fn recent(&self, most: usize) -> Vec<Event> {
         self.lock().recent.iter().rev().take(most).copied().collect()
     }
 
-    /// How `who` is called today.
+    /// Returns the pseudonym of `who` for today.
     #[must_use]
     pub fn pseudonym(&self, now: Millis, who: &Subject<'_>) -> Pseudonym {
         self.lock().pseudonyms.of(now, who)

@@ -1,4 +1,5 @@
-//! Routes, error bodies, headers, the `Host` and `Origin` rules. Pure: a request's head in, a response out.
+//! Routes, error bodies, headers, the `Host` and `Origin` rules. Pure: a request's head in, a
+//! response out.
 
 mod health;
 mod host;

@@ -1,8 +1,9 @@
 //! Who is online; takeover; wakes; the lock around the store.
 //!
-//! There is one lock, held for microseconds and never across an await: what is more work than that is done in parts, and
-//! the lock is handed on in between, to whoever waits for it. Whoever is to be woken is woken after it was released. A
-//! session's own queue holds receipts only, and is bounded; messages wait in the mailbox.
+//! There is one lock, held for microseconds and never across an await: what is more work than that
+//! is done in parts, and the lock is handed on in between, to whoever waits for it. Whoever is to
+//! be woken is woken after it was released. A session's own queue holds receipts only, and is
+//! bounded; messages wait in the mailbox.
 
 mod expiry;
 mod lifetime;
@@ -52,7 +53,7 @@ struct State {
     epoch: Arc<str>,
     online: OnlineTable,
     next_session: u64,
-    /// Those before it were ended together with what waited.
+    /// The first session of now: those before it were ended together with what waited.
     ended_below: u64,
     draining: bool,
     /// Until what waited is overwritten in the file, nothing can be written down there.
@@ -88,20 +89,21 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// Whether there is something; the task of `waker` is woken when there will be.
+    /// Returns whether there is something to do; the task of `waker` is woken when there will be.
     pub fn poll(&self, waker: &std::task::Waker) -> bool {
         self.waker.register(waker);
         self.raised.swap(false, Ordering::AcqRel)
     }
 
-    /// The session has to end: its peer, or its fingerprint, is blocked. Not under a lock that the session wants.
+    /// Tells the session to end, since its peer or its fingerprint is blocked. Call it without a
+    /// lock that the session wants.
     pub fn evict(&self) {
         self.evicted.store(true, Ordering::Release);
         self.raised.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    /// Whether it has to.
+    /// Returns whether the session was told to end.
     #[must_use]
     pub fn is_evicted(&self) -> bool {
         self.evicted.load(Ordering::Acquire)
@@ -135,13 +137,13 @@ impl Hub {
         Arc::clone(&self.lock().epoch)
     }
 
-    /// The store's bounds.
+    /// Returns the store's bounds.
     #[must_use]
     pub fn bounds(&self) -> store::Config {
         self.lock().settings.bounds
     }
 
-    /// What holds from now on. Who is here stays, and so does what waits. A file in RAM keeps the size that it has:
+    /// Changes the bounds. Sessions stay, and so do waiting messages. A file in RAM keeps its size:
     /// `total_bytes` should be what it was.
     pub fn set_settings(&self, settings: Config) {
         let mut state = self.lock();
@@ -161,14 +163,14 @@ impl Hub {
         self.clock.read()
     }
 
-    /// How many sessions there are, and how full the store is.
+    /// Returns how many sessions there are, and how full the store is.
     #[must_use]
     pub fn figures(&self) -> (usize, StoreStats) {
         let state = self.lock();
         (state.online.len(), state.store.figures())
     }
 
-    /// What became of messages.
+    /// Returns how many messages came to each end.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let state = self.lock();
@@ -187,13 +189,15 @@ impl Hub {
         }
     }
 
-    /// Returns whether the store knows somebody: a message waits for it, or one of its own is remembered, or it is here.
+    /// Returns whether the store knows somebody: a message waits for it, or one of its own is
+    /// remembered, or it is here.
     #[must_use]
     pub fn knows(&self, fingerprint: &Fingerprint) -> bool {
         self.lock().store.find(fingerprint).is_some()
     }
 
-    /// Begins a session. One of the same fingerprint that was there before learns that it was replaced.
+    /// Begins a session. One of the same fingerprint that was there before learns that it was
+    /// replaced.
     ///
     /// # Errors
     /// [`JoinError`].
@@ -235,7 +239,8 @@ impl Hub {
         })
     }
 
-    /// From now on nothing is accepted and nobody joins; every session is told to end.
+    /// Begins the end: nothing is accepted any more, nobody joins, and every session is told to
+    /// end.
     pub fn drain(&self) {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
@@ -245,15 +250,15 @@ impl Hub {
         }
     }
 
-    /// Nothing that is done under the lock can be left half done by a panic that is not a bug in the store; the other
-    /// sessions go on.
+    /// Locks the state. Nothing that is done under the lock can be left half done by a panic that
+    /// is not a bug in the store; the other sessions go on.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
 }
 
 impl State {
-    /// What became of messages, those of the stores that were wiped included.
+    /// Returns how many messages came to each end, those of the stores that were wiped included.
     fn totals(&self) -> Totals {
         let (delivered, expired) = self.store.ends();
         let Totals { delivered: delivered_before, expired: expired_before, .. } = self.totals;

@@ -1,6 +1,7 @@
-//! Ephemeral Messenger Server: a Tor onion service that carries messages between people and keeps what waits in RAM only.
+//! Ephemeral Messenger Server: a Tor onion service that carries messages between people and keeps
+//! what waits in RAM only.
 //!
-//! The map of the crate. Imports point down this list, never up (`tests/layering.rs` holds that):
+//! The map of the crate. Imports point down this list, never up (`tests/layering` holds that):
 //!
 //! | module | what lives there |
 //! | --- | --- |

@@ -1,11 +1,12 @@
-//! Sends log lines to stderr, as text or JSON, filtered. No level makes identifiers or content appear, and nobody who
-//! logs waits for whoever reads.
+//! Sends log lines to stderr, as text or JSON, filtered. No level makes identifiers or content
+//! appear, and no task that logs waits for a reader.
 //!
-//! What the program itself logs holds none (identifiers are types whose `Debug` hides them). What the libraries log is
-//! kept out in two ways. First, nothing listens to the `log` crate, through which `tungstenite` writes whole frames at
-//! trace level: the subscriber is installed without the bridge from `log` to `tracing` (`tracing_subscriber`'s own
-//! `init` would install it whenever any crate in the tree turns that feature on, and one does). Second, targets that
-//! write what a peer sent are refused whatever the filter says.
+//! What the program itself logs holds none (identifiers are types whose `Debug` hides them). What
+//! the libraries log is kept out in two ways. First, nothing listens to the `log` crate, through
+//! which `tungstenite` writes whole frames at trace level: the subscriber is installed without the
+//! bridge from `log` to `tracing` (`tracing_subscriber`'s own `init` would install it whenever any
+//! crate in the tree turns that feature on, and one does). Second, targets that write what a peer
+//! sent are refused whatever the filter says.
 
 mod filter;
 mod one_line;
@@ -30,8 +31,8 @@ use one_line::OneLine;
 pub use one_line::above_a_status_line;
 use queue::{Queue, QueueWriter};
 
-/// Crates that are handed what peers send. Whatever they say at a level that someone turns on for finding a fault may
-/// be content.
+/// Crates that are handed what peers send. Whatever they say at a level that someone turns on for
+/// finding a fault may be content.
 const REFUSED: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "hyper_util"];
 
 /// The lines of this process that wait to be written to stderr.
@@ -57,7 +58,7 @@ pub fn start_writing() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether the thread that writes was started.
+/// Returns whether the thread that writes was started.
 #[must_use]
 pub fn is_writing() -> bool {
     WRITING.load(Ordering::Relaxed)
@@ -82,7 +83,8 @@ pub fn dropped() -> u64 {
 }
 
 /// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// What ended something.
     Error,
@@ -111,7 +113,8 @@ impl fmt::Display for LogLevel {
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// One line a person can read.
     #[default]
@@ -143,7 +146,7 @@ pub enum LogError {
     Twice(#[from] SetGlobalDefaultError),
 }
 
-/// Whether a text is a filter in the language of `RUST_LOG` (`info,ephemeral=debug`).
+/// Returns whether a text is a filter in the language of `RUST_LOG` (`info,ephemeral=debug`).
 #[must_use]
 pub fn is_filter(text: &str) -> bool {
     EnvFilter::builder().parse(text).is_ok()
@@ -154,7 +157,7 @@ pub fn is_filter(text: &str) -> bool {
 pub struct Filter(reload::Handle<EnvFilter, Registry>);
 
 impl Filter {
-    /// From now on `filter` decides.
+    /// Puts `filter` into force.
     ///
     /// # Errors
     /// [`LogError`]; then it is as it was.
@@ -163,7 +166,8 @@ impl Filter {
     }
 }
 
-/// Sends the process's log to the queue for stderr ([`start_writing`]), in colors where that is a terminal (and `NO_COLOR` is not set).
+/// Sends the process's log to the queue for stderr ([`start_writing`]), in colors where that is a
+/// terminal (and `NO_COLOR` is not set).
 ///
 /// # Errors
 /// [`LogError`].

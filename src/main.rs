@@ -1,7 +1,8 @@
 //! `ephemeral-server`: the daemon.
 
-/// What is freed is overwritten. A message passes through buffers that are not ours, of the WebSocket, of TLS, of Tor: none of
-/// them leaves a copy behind in memory that nobody uses any more.
+/// What is freed is overwritten. A message passes through buffers that are not ours, of the
+/// WebSocket, of TLS, of Tor: none of them leaves a copy behind in memory that nobody uses any
+/// more.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 

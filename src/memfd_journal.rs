@@ -1,28 +1,31 @@
-//! The file in RAM that outlives the process: a memfd which the service manager holds, and what is written in it.
+//! The file in RAM that outlives the process: a memfd which the service manager holds, and what is
+//! written in it.
 //!
-//! It is a [`Journal`]: the store works with its own copy on the heap, and this is read only at the next start. The file
-//! has no name, is on no disk, and is gone when the last process that holds it is. Its pages are shared memory, and the
-//! kernel may swap them like any other: that the unit's `MemorySwapMax=0` forbids, not this module.
+//! It is a [`Journal`]: the store works with its own copy on the heap, and this is read only at the
+//! next start. The file has no name, is on no disk, and is gone when the last process that holds it
+//! is. Its pages are shared memory, and the kernel may swap them like any other: that the unit's
+//! `MemorySwapMax=0` forbids, not this module.
 //!
 //! # What is in it
 //!
-//! Blocks of 128 bytes, the first of them the header (`layout`). A message is a *head*, and as many further blocks, any
-//! that are free, as its body needs: space is used again whatever the sizes were, and the file never needs more blocks
-//! than were in use at once. The store counts them in its `total_bytes`, as [`Journal::cost`] says. Memory is taken and
-//! given back 64 KiB at a time.
+//! Blocks of 128 bytes, the first of them the header (`layout`). A message is a *head*, and as many
+//! further blocks, any that are free, as its body needs: space is used again whatever the sizes
+//! were, and the file never needs more blocks than were in use at once. The store counts them in
+//! its `total_bytes`, as [`Journal::cost`] says. Memory is taken and given back 64 KiB at a time.
 //!
 //! # Why a kill at any instant does no harm
 //!
-//! Everything turns on the head's first byte, its tag. A message is written with the tag of a free block, and becomes one
-//! when the tag is set, after everything else. A message that met its end is one no more when the tag is changed, before
-//! anything is overwritten. What no valid head leads to when the file is read is overwritten then. Checksums are there
-//! for what should never happen: then all that is whole is kept, and a new epoch says that something was lost.
+//! Everything turns on the head's first byte, its tag. A message is written with the tag of a free
+//! block, and becomes one when the tag is set, after everything else. A message that met its end is
+//! one no more when the tag is changed, before anything is overwritten. What no valid head leads to
+//! when the file is read is overwritten then. Checksums are there for what should never happen:
+//! then all that is whole is kept, and a new epoch says that something was lost.
 //!
 //! # Why it is read again and again only so often
 //!
-//! A process may be killed because what is here does not fit into its memory, and so may the next. Each one that begins
-//! to read counts that in the header, and the count is cleared when it has read everything. After [`ATTEMPTS`] that have
-//! not, the content is overwritten.
+//! A process may be killed because what is here does not fit into its memory, and so may the next.
+//! Each one that begins to read counts that in the header, and the count is cleared when it has
+//! read everything. After [`ATTEMPTS`] that have not, the content is overwritten.
 
 mod blocks;
 mod layout;
@@ -44,7 +47,7 @@ pub use load::Loaded;
 use medium::{Mapping, Medium, offset};
 pub use medium::{create, overwrite};
 
-/// So many processes may have begun to read a file and not come to its end.
+/// How many processes may have begun to read a file and not come to its end.
 pub const ATTEMPTS: u32 = 5;
 /// Heads whose places are kept together.
 const HEADS: usize = 1024;
@@ -103,9 +106,10 @@ pub struct Leftover {
 pub struct MemfdJournal<M = Mapping> {
     medium: M,
     blocks: Blocks,
-    /// The head of each record, by the store's name for it: in pieces, so that no growing copies them all.
+    /// The head of each record, by the store's name for it: in pieces, so that no growing copies
+    /// them all.
     heads: Vec<Vec<u32>>,
-    /// Of the two places for the promise, the one to write next.
+    /// The next one to write of the two places for the promise.
     promise: usize,
     /// Empty, but for its allocation, between calls.
     scratch: Vec<u32>,
@@ -182,8 +186,8 @@ impl<M: Medium> MemfdJournal<M> {
     }
 
     fn set_tag(&mut self, head: u32, tag: Tag) {
-        // What comes before it in the program is in memory before it, and what comes after it, after it: the process can
-        // be killed at any instruction.
+        // What comes before it in the program is in memory before it, and what comes after it,
+        // after it: the process can be killed at any instruction.
         compiler_fence(Ordering::SeqCst);
         self.medium.write(offset(head), &[tag as u8]);
         compiler_fence(Ordering::SeqCst);
@@ -214,12 +218,14 @@ impl<M: Medium> MemfdJournal<M> {
     }
 }
 
-/// Nothing here waits for anything but memory, no disk and no other process: it is done under the hub's lock.
+/// Nothing here waits for anything but memory, no disk and no other process: it is done under the
+/// hub's lock.
 impl<M: Medium> Journal for MemfdJournal<M> {
     fn accept(&mut self, record: u32, entry: &JournalEntry<'_>) -> Result<(), NoRoom> {
         let mut body = layout::Body::new(entry.id, entry.escaped_content);
         let mut taken = std::mem::take(&mut self.scratch);
-        let (blocks, medium) = (&mut self.blocks, &mut self.medium);
+        let blocks = &mut self.blocks;
+        let medium = &mut self.medium;
         let whole = u32::try_from(body.len()).unwrap_or(u32::MAX);
         if !blocks.take(layout::blocks(body.len()), &mut taken, |chunk| medium.back(chunk).is_ok()) {
             self.scratch = taken;

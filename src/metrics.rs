@@ -1,6 +1,8 @@
-//! Gathers the figures of `status`, `/stats` and `/metrics` when they are asked for. Nothing in them names anybody.
+//! Gathers the figures of `status`, `/stats` and `/metrics` when they are asked for. Nothing in
+//! them names anybody.
 //!
-//! [`Stats`] is read by the commands as it is written by the daemon: a key that is misspelt does not compile.
+//! [`Stats`] is read by the commands as it is written by the daemon: a key that is misspelt does
+//! not compile.
 
 mod onion;
 mod process;
@@ -80,7 +82,7 @@ pub struct Stats {
     pub messages: Totals,
     /// The same for the last minute.
     pub last_minute: Totals,
-    /// What the figures are to be read against.
+    /// The bounds that the figures are read against.
     pub bounds: Bounds,
     /// What the process uses.
     pub process: Process,
@@ -101,7 +103,8 @@ pub struct Security {
     pub counts: std::collections::BTreeMap<String, u64>,
     /// Peers and fingerprints that are blocked now.
     pub blocked: usize,
-    /// Peers and fingerprints that are remembered for their rate, their strikes or their connections.
+    /// Peers and fingerprints that are remembered for their rate, their strikes or their
+    /// connections.
     pub remembered: usize,
     /// The last ones, the most recent first.
     pub recent: Vec<SecurityEvent>,
@@ -127,8 +130,8 @@ impl SecurityEvent {
 }
 
 impl Metrics {
-    /// `onion`: where its status and its circuits are read, if there is an onion service.
-    /// `dead_man`: where the dead-man switch is read.
+    /// Makes the metrics. `onion`: where its status and its circuits are read, if there is an onion
+    /// service. `dead_man`: where the dead-man switch is read.
     #[must_use]
     pub fn new(
         hub: Arc<Hub>,
@@ -141,10 +144,11 @@ impl Metrics {
         Self { hub, admission, bounds, started, rates: Arc::default(), onion, dead_man }
     }
 
-    /// The same figures, against other bounds.
+    /// Returns the same figures, against other bounds.
     #[must_use]
     pub fn renewed(&self, bounds: Bounds) -> Self {
-        let (hub, admission) = (Arc::clone(&self.hub), Arc::clone(&self.admission));
+        let hub = Arc::clone(&self.hub);
+        let admission = Arc::clone(&self.admission);
         Self {
             hub,
             admission,
@@ -156,19 +160,19 @@ impl Metrics {
         }
     }
 
-    /// What the figures are to be read against.
+    /// Returns the bounds that the figures are read against.
     #[must_use]
     pub const fn bounds(&self) -> &Bounds {
         &self.bounds
     }
 
-    /// Where messages wait.
+    /// Returns the hub, where messages wait.
     #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.hub
     }
 
-    /// Who keeps the limits.
+    /// Returns the admission, which keeps the limits.
     #[must_use]
     pub fn admission(&self) -> &Admission {
         &self.admission
@@ -176,17 +180,18 @@ impl Metrics {
 
     /// Takes a sample for the rates. Call it every [`SAMPLE`].
     pub fn sample(&self) {
-        let (now, totals) = (self.hub.now(), self.hub.totals());
+        let now = self.hub.now();
+        let totals = self.hub.totals();
         self.rates.lock().unwrap_or_else(PoisonError::into_inner).sample(now, totals);
     }
 
-    /// How the dead-man switch stands, if there is one.
+    /// Returns the state of the dead-man switch, if there is one.
     #[must_use]
     pub fn dead_man(&self) -> Option<dead_man::DeadManStats> {
         *self.dead_man.borrow()
     }
 
-    /// The figures now.
+    /// Returns the figures now.
     #[must_use]
     pub fn figures(&self) -> Stats {
         let clocks = self.hub.clocks();
@@ -220,7 +225,7 @@ impl Metrics {
         }
     }
 
-    /// The figures in the text format of Prometheus. `ready`: whether clients can connect.
+    /// Returns the figures in the text format of Prometheus. `ready`: whether clients can connect.
     #[must_use]
     pub fn prometheus(&self, ready: bool) -> String {
         prometheus::text(&self.figures(), ready)

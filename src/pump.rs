@@ -1,8 +1,9 @@
-//! WebSocket ↔ session ↔ hub: the only slot that reads and writes a WebSocket.
+//! WebSocket ↔ session ↔ hub: the only place that reads and writes a WebSocket.
 //!
-//! One task owns both directions of a connection. In a turn it handles every frame that has arrived, queues the answers
-//! and what its mailbox has for it, wakes whom it has to wake, and flushes once. While the peer does not read, nothing
-//! is read from it and nothing is taken from the mailbox: a slow peer costs what one turn can queue.
+//! One task owns both directions of a connection. In a turn it handles every frame that has
+//! arrived, queues the answers and what its mailbox has for it, wakes whom it has to wake, and
+//! flushes once. While the peer does not read, nothing is read from it and nothing is taken from
+//! the mailbox: a slow peer costs what one turn can queue.
 
 mod driver;
 mod frames;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
+use serde::{Serialize, Serializer};
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
@@ -27,17 +29,31 @@ use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::{self, AwaitingAuth, Beginning, Established};
 use websocket::{Socket, close, hang_up, open, reason_of};
 
-/// How long a session waits for its peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How long a session waits for its peer. Each is serialized under its name in the configuration
+/// file, `table.key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
-    /// From the upgrade to a valid `auth` frame.
+    /// The time from the upgrade to a valid `auth` frame.
+    #[serde(rename = "session.auth_timeout_ms", serialize_with = "serialize_milliseconds")]
     pub auth_timeout: Duration,
-    /// Between two pings.
+    /// The time between two pings.
+    #[serde(rename = "session.ping_interval_s", serialize_with = "serialize_seconds")]
     pub ping_interval: Duration,
-    /// Without a byte from the peer.
+    /// The longest time without a byte from the peer.
+    #[serde(rename = "session.idle_timeout_s", serialize_with = "serialize_seconds")]
     pub idle_timeout: Duration,
-    /// For a peer that does not read what it is sent.
+    /// The patience with a peer that does not read what it is sent.
+    #[serde(rename = "session.write_timeout_s", serialize_with = "serialize_seconds")]
     pub write_timeout: Duration,
+}
+
+fn serialize_milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u128(duration.as_millis())
+}
+
+/// Serializes a duration as the configuration file has most of them.
+pub(crate) fn serialize_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_secs())
 }
 
 impl Default for Config {
@@ -66,8 +82,9 @@ pub struct SessionContext {
 /// Bytes of frames that one turn takes from the mailbox, before it flushes.
 const TURN_BYTES: usize = 16 * 1024;
 
-/// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the request. `slot` is
-/// given up once the peer has authenticated; from then on `circuit`, if there is one, has a place of its own.
+/// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the
+/// request. `slot` is given up once the peer has authenticated; from then on `circuit`, if there is
+/// one, has a place of its own.
 pub async fn run(
     settings: Arc<SessionContext>,
     io: Box<dyn Io>,
@@ -94,7 +111,7 @@ pub async fn run(
     }
 }
 
-/// Challenge, answer, `welcome`.
+/// Authenticates the peer: challenge, answer, `welcome`.
 async fn authenticate(
     settings: Arc<SessionContext>,
     mut socket: Socket,
@@ -136,7 +153,7 @@ async fn authenticate(
     }
 }
 
-/// `Ok(None)` if the peer is gone.
+/// Waits for the answer to the challenge; `Ok(None)` if the peer is gone.
 async fn answer(
     settings: &SessionContext,
     socket: &mut Socket,
@@ -172,7 +189,7 @@ async fn answer(
     Ok(Some((established, joined, place)))
 }
 
-/// What the end of a session for this reason means for its peer.
+/// Reports what the end of a session for this reason means for its peer.
 fn offence(connection: &PeerConnection, reason: CloseReason) {
     match reason {
         CloseReason::AuthFailed | CloseReason::AuthRequired => connection.report(Kind::AuthFailed),

@@ -1,5 +1,6 @@
-//! Where connections come from. A transport only *produces* [`Incoming`]s: a byte stream and who is on it.
-//! Nothing behind it knows whether the bytes came over Tor or TCP; policy differs only as data.
+//! Where connections come from. A transport only *produces* [`Incoming`]s: a byte stream and who is
+//! on it. Nothing behind it knows whether the bytes came over Tor or TCP; policy differs only as
+//! data.
 
 mod circuit;
 pub mod clearnet;

@@ -1,5 +1,5 @@
-//! What is written through the `log` crate (`tungstenite` writes frames through it) reaches nobody, at any level. In its
-//! own file, since a process sets up logging once.
+//! What is written through the `log` crate (`tungstenite` writes frames through it) reaches nobody,
+//! at any level. In its own file, since a process sets up logging once.
 
 use ephemeral::logging::{self, LogFormat};
 

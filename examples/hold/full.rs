@@ -26,8 +26,8 @@ pub(crate) struct Shape {
     each: usize,
 }
 
-/// What costs most in one way or another: many recipients, many messages, long ones, and the longest that there are
-/// (64 KiB, each byte of which takes six in JSON).
+/// What costs most in one way or another: many recipients, many messages, long ones, and the
+/// longest that there are (64 KiB, each byte of which takes six in JSON).
 pub(crate) const SHAPES: [Shape; 5] = [
     Shape { name: "1 byte, each to somebody else", bytes: 1, each: 1 },
     Shape { name: "1 byte", bytes: 1, each: 100 },
@@ -42,7 +42,8 @@ impl fmt::Display for Shape {
     }
 }
 
-/// A full one, written down in a file as under a service manager. The senders are online, and so are told of each end.
+/// A full one, written down in a file as under a service manager. The senders are online, and so
+/// are told of each end.
 pub(crate) struct Full {
     pub(crate) hub: Arc<Hub>,
     pub(crate) file: File,
@@ -53,12 +54,15 @@ pub(crate) struct Full {
 impl fmt::Display for Full {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let figures = self.hub.figures().1;
-        let (messages, accounts, senders) = (figures.messages, figures.accounts, self.senders.len());
+        let messages = figures.messages;
+        let accounts = figures.accounts;
+        let senders = self.senders.len();
         write!(formatter, "{messages} of {senders} senders, {accounts} accounts, {} MiB", figures.bytes >> 20)
     }
 }
 
-/// The server's defaults, but that nobody is too fast, and that nothing is kept for those who are online.
+/// The server's defaults, but that nobody is too fast, and that nothing is kept for those who are
+/// online.
 pub(crate) fn settings() -> hub::Config {
     hub::Config { bounds: store::Config::default(), rate: Rate::new(u32::MAX, u32::MAX), sessions: 10_000 }
 }
@@ -132,7 +136,8 @@ pub(crate) fn message(to: Fingerprint, content: &str, expires_at: Millis) -> New
     NewMessage { to, escaped_content: Zeroizing::new(content.to_owned()), expires_at, given: None }
 }
 
-/// One message from one to the other, and all that belongs to it: accepted, delivered, acknowledged.
+/// One message from one to the other, and all that belongs to it: accepted, delivered,
+/// acknowledged.
 pub(crate) fn exchange(
     (alice, bob): (&SessionHandle, &SessionHandle),
     number: &mut u64,

@@ -1,11 +1,11 @@
-//! How long the hub's lock is held, whatever happens to a full store at once: everything expires, a window is
-//! acknowledged, a sender is dropped, all of it is wiped; what another session waits meanwhile; and how long it takes to
-//! restore it.
+//! How long the hub's lock is held, whatever happens to a full store at once: everything expires, a
+//! window is acknowledged, a sender is dropped, all of it is wiped; what another session waits
+//! meanwhile; and how long it takes to restore it.
 //!
-//! `cargo run --release --example hold` prints the figures of `docs/performance.md`; with a word, those parts that have
-//! it in their title. A hold is measured by the CPU time
-//! of the thread that has it, beside the wall time: on a machine that does other things as well, a thread is interrupted
-//! while it holds the lock, and that is not the store's work.
+//! `cargo run --release --example hold` prints the figures of `docs/performance.md`; with a word,
+//! those parts that have it in their title. A hold is measured by the CPU time of the thread that
+//! has it, beside the wall time: on a machine that does other things as well, a thread is
+//! interrupted while it holds the lock, and that is not the store's work.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "it is a program that reports, and fails by panicking")]
 
@@ -26,7 +26,7 @@ use spans::{Spans, thread_cpu};
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 /// How long messages live that expire while another session is timed.
-const SHORT_LIFE: Duration = Duration::from_secs(40);
+const SHORT_LIFE: Duration = Duration::from_secs(90);
 
 fn main() {
     let wanted = std::env::args().nth(1).unwrap_or_default();
@@ -84,10 +84,12 @@ fn dropped_sender(shape: &Shape) {
 /// Another process takes over.
 fn restored(shape: &Shape) {
     let full = Full::of(shape, LONG_LIFE);
-    let (file, figures) = (full.file.try_clone().unwrap(), full.hub.figures().1);
+    let file = full.file.try_clone().unwrap();
+    let figures = full.hub.figures().1;
     full.hub.release();
     drop(full);
-    let (began, cpu) = (Instant::now(), thread_cpu());
+    let began = Instant::now();
+    let cpu = thread_cpu();
     let (hub, _) = Hub::restore(settings(), full::clock(), file).unwrap();
     println!("  restored in {:.2?} ({:.2?} of CPU)", began.elapsed(), thread_cpu() - cpu);
     assert_eq!(hub.figures().1.messages, figures.messages);
@@ -128,10 +130,12 @@ async fn others(shape: &Shape) {
     let left = full.expires_at.since(hub.now());
     assert!(left > 1000, "filling took longer than the messages live");
     let expiring = tokio::spawn(async move { hub.keep_expiring().await });
-    let (hub, messages) = (Arc::clone(&full.hub), full.hub.figures().1.messages);
+    let hub = Arc::clone(&full.hub);
+    let messages = full.hub.figures().1.messages;
     let (calm, busy) = tokio::task::spawn_blocking(move || {
         let mut wakes = Wakes::default();
-        let (mut calm, mut busy) = (Spans::default(), Spans::default());
+        let mut calm = Spans::default();
+        let mut busy = Spans::default();
         let mut number = 0;
         while hub.figures().1.messages > 0 || busy.is_empty() {
             let began = hub.now() >= full.expires_at;
@@ -148,9 +152,11 @@ async fn others(shape: &Shape) {
     expiring.abort();
 }
 
-/// How long the lock lets others wait while something is done: asked for again and again by another thread.
+/// How long the lock lets others wait while something is done: asked for again and again by another
+/// thread.
 fn waiting_for(hub: &Arc<Hub>, what: impl FnOnce()) -> Spans {
-    let (over, asking) = (Arc::new(AtomicBool::new(false)), Arc::clone(hub));
+    let over = Arc::new(AtomicBool::new(false));
+    let asking = Arc::clone(hub);
     let stop = Arc::clone(&over);
     let asked = std::thread::spawn(move || {
         let mut waits = Spans::default();

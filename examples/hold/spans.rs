@@ -21,7 +21,8 @@ pub(crate) struct Spans {
 impl Spans {
     /// Does something, and notes how long that took.
     pub(crate) fn time<T>(&mut self, what: impl FnOnce() -> T) -> T {
-        let (wall, cpu) = (Instant::now(), thread_cpu());
+        let wall = Instant::now();
+        let cpu = thread_cpu();
         let done = what();
         self.cpu.push(thread_cpu() - cpu);
         self.wall.push(wall.elapsed());
@@ -41,7 +42,9 @@ impl fmt::Display for Spans {
             spans.sort();
             let at = |percent: usize| spans.get((spans.len() * percent / 100).min(spans.len() - 1)).copied();
             let millis = |span: Option<Duration>| span.unwrap_or_default().as_secs_f64() * 1000.0;
-            let (median, p99, most) = (millis(at(50)), millis(at(99)), millis(spans.last().copied()));
+            let median = millis(at(50));
+            let p99 = millis(at(99));
+            let most = millis(spans.last().copied());
             let over = spans.iter().filter(|span| **span > Duration::from_millis(1)).count();
             write!(formatter, "{name} median {median:.2}, p99 {p99:.2}, most {most:.2} ms ({over} over 1 ms)")?;
         }

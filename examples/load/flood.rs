@@ -20,7 +20,8 @@ const ONE_WAY: Duration = Duration::from_secs(1);
 /// How long the flood has gone on before they come.
 const BEFORE: Duration = Duration::from_secs(3);
 
-/// A good pair with and without the flood, in turns; then the price of each kind of stranger.
+/// Measures a good pair with and without the flood, in turns; then the price of each kind of
+/// stranger.
 pub(crate) async fn run() -> Result<()> {
     println!("\n## flood: one pair, {RATE} new unauthenticated connections a second, the limits as they come");
     for depth in [1, 16] {
@@ -46,8 +47,8 @@ pub(crate) async fn run() -> Result<()> {
     Ok(())
 }
 
-/// Clients that are a second away and log in: without a flood, under one of addresses within their limits, and under one
-/// in which no address comes twice.
+/// Clients that are a second away and log in: without a flood, under one of addresses within their
+/// limits, and under one in which no address comes twice.
 async fn logins() -> Result<()> {
     const CLIENTS: usize = 40;
     println!("\n## logins: {CLIENTS} clients, each {ONE_WAY:?} away in each direction, three tries");
@@ -79,7 +80,7 @@ fn address(server: &LoadedServer) -> Result<SocketAddr> {
     server.target.url.authority().parse().context("an address")
 }
 
-/// What an accepted connection, a strike and a refused connection cost the server.
+/// Measures what an accepted connection, a strike and a refused connection cost the server.
 async fn prices() -> Result<()> {
     const COUNT: u64 = 1000;
     println!("\n## price: CPU of the server for one connection");
@@ -140,12 +141,13 @@ async fn prices() -> Result<()> {
     Ok(())
 }
 
-/// What the limits and the events cost where nothing is refused: on the way of a message that is one bucket, and of a
-/// refused one an event.
+/// Measures what the limits and the events cost where nothing is refused: on the way of a message
+/// that is one bucket, and of a refused one an event.
 fn limits() {
     const TIMES: u32 = 1_000_000;
     let now = Millis(1_800_000_000_000);
-    let (rate, mut bucket) = (Rate::new(1_000_000, 1_000_000), Bucket::default());
+    let rate = Rate::new(1_000_000, 1_000_000);
+    let mut bucket = Bucket::default();
     let begun = Instant::now();
     for step in 0..TIMES {
         std::hint::black_box(rate.take(&mut bucket, now.plus(u64::from(step)))).ok();

@@ -1,6 +1,7 @@
-//! The floor: a server that forwards the frame's bytes from each even connection to the odd one beside it, and answers
-//! `accepted`. No identity, no store, no bounds: what the sockets and the WebSocket library cost, and nothing else. One
-//! task a connection, and one flush a turn, as in the server.
+//! The floor: a server that forwards the frame's bytes from each even connection to the odd one
+//! beside it, and answers `accepted`. No identity, no store, no bounds: what the sockets and the
+//! WebSocket library cost, and nothing else. One task a connection, and one flush a turn, as in the
+//! server.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -41,7 +42,8 @@ pub(crate) async fn run(listen: SocketAddr) -> Result<()> {
 async fn serve(stream: TcpStream, inboxes: Inboxes) {
     // Boxed, as in the server: the handshake's state is freed with it.
     let Some((mut socket, number)) = Box::pin(accept(stream)).await else { return };
-    let (own, other) = (inbox(&inboxes, number), inbox(&inboxes, number ^ 1));
+    let own = inbox(&inboxes, number);
+    let other = inbox(&inboxes, number ^ 1);
     poll_fn(|cx| turn(cx, &mut socket, number.is_multiple_of(2), &own, &other)).await;
 }
 

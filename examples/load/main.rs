@@ -1,7 +1,9 @@
-//! What a message, a session and a waiting message cost: drives a real server, side by side with a bare floor.
+//! What a message, a session and a waiting message cost: drives a real server, side by side with a
+//! bare floor.
 //!
-//! `cargo run --release --example load -- all` runs everything; `--help` lists the parts. Absolute figures
-//! depend on the machine and are noisy; the ratios to the floor, measured in the same run, are what counts.
+//! `cargo run --release --example load -- all` runs everything; `--help` lists the parts. Absolute
+//! figures depend on the machine and are noisy; the ratios to the floor, measured in the same run,
+//! are what counts.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that reports")]
 
@@ -31,7 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Part {
-    /// Everything.
+    /// Measures everything.
     All,
     /// CPU per delivered and acknowledged message, against the floor.
     Exchange {
@@ -71,7 +73,8 @@ enum Part {
         #[arg(long, default_value_t = 512)]
         size: usize,
     },
-    /// Over a private Tor network: the server's own Tor client against C tor in front of the same server.
+    /// Over a private Tor network: the server's own Tor client against C tor in front of the same
+    /// server.
     Onion,
     /// What it costs that waiting messages survive a restart.
     Surviving {
@@ -143,10 +146,11 @@ fn main() -> Result<()> {
     })
 }
 
-/// Server and floor in turns; the median of each.
+/// Measures server and floor in turns; the median of each.
 async fn exchange(shape: Shape, rounds: usize) -> Result<()> {
     println!("\n{shape}");
-    let (mut ours, mut floors) = (Vec::new(), Vec::new());
+    let mut ours = Vec::new();
+    let mut floors = Vec::new();
     for round in 1..=rounds.max(1) {
         for (name, results) in [("floor", &mut floors), ("server", &mut ours)] {
             let server = if name == "floor" { LoadedServer::floor().await? } else { LoadedServer::start().await? };
@@ -155,15 +159,19 @@ async fn exchange(shape: Shape, rounds: usize) -> Result<()> {
             results.push(figures.cpu_us);
         }
     }
-    let (ours, floor) = (median(&mut ours), median(&mut floors));
+    let ours = median(&mut ours);
+    let floor = median(&mut floors);
     println!("  server {ours:.1} µs, floor {floor:.1} µs of CPU per message: {:.2} × the floor", ours / floor);
     Ok(())
 }
 
-/// The store on the heap and in a file in RAM, in turns; the medians of each, and of their ratio.
+/// Measures the store on the heap and in a file in RAM, in turns; the medians of each, and of their
+/// ratio.
 async fn surviving(shape: Shape, rounds: usize) -> Result<()> {
     println!("\nsurviving a restart: {shape}");
-    let (mut heap, mut file, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut heap = Vec::new();
+    let mut file = Vec::new();
+    let mut ratios = Vec::new();
     for round in 1..=rounds.max(1) {
         let without = pairs::run(&LoadedServer::start().await?, &shape).await?;
         let with = pairs::run(&LoadedServer::surviving().await?, &shape).await?;
@@ -172,7 +180,9 @@ async fn surviving(shape: Shape, rounds: usize) -> Result<()> {
         file.push(with.cpu_us);
         ratios.push(with.cpu_us / without.cpu_us);
     }
-    let (heap, file, ratio) = (median(&mut heap), median(&mut file), median(&mut ratios));
+    let heap = median(&mut heap);
+    let file = median(&mut file);
+    let ratio = median(&mut ratios);
     println!("  on the heap {heap:.2} µs, in the file {file:.2} µs of CPU per message: {ratio:.3} ×");
     Ok(())
 }

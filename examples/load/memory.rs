@@ -1,4 +1,5 @@
-//! What a session costs that does nothing, what its beginning costs, and what a message costs that waits.
+//! What a session costs that does nothing, what its beginning costs, and what a message costs that
+//! waits.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +10,17 @@ use serde_json::json;
 use crate::peer::{LoadClient, fingerprint};
 use crate::process::LoadedServer;
 
-/// Sessions that only exist. The first hundred are not counted: they pay for what is allocated once.
+/// Sessions that only exist. The first hundred are not counted: they pay for what is allocated
+/// once.
 pub(crate) async fn idle(sessions: usize) -> Result<()> {
     println!("\n{sessions} idle sessions");
     for floor in [true, false] {
         let server = if floor { LoadedServer::floor().await? } else { LoadedServer::start().await? };
         let mut peers = connect(&server, 0..100).await?;
         settle().await;
-        let (rss, cpu, began) = (server.rss()?, server.cpu_us()?, Instant::now());
+        let rss = server.rss()?;
+        let cpu = server.cpu_us()?;
+        let began = Instant::now();
         peers.extend(connect(&server, 100..sessions + 100).await?);
         let elapsed = began.elapsed();
         let cpu = server.cpu_us()? - cpu;
@@ -37,7 +41,7 @@ pub(crate) async fn idle(sessions: usize) -> Result<()> {
     Ok(())
 }
 
-/// Messages that wait for recipients who are not online, a thousand each.
+/// Stores messages for recipients who are not online, a thousand each.
 pub(crate) async fn stored(messages: usize, size: usize) -> Result<()> {
     println!("\n{messages} messages of {size} B waiting");
     let server = LoadedServer::start().await?;
@@ -45,7 +49,8 @@ pub(crate) async fn stored(messages: usize, size: usize) -> Result<()> {
     let content = "x".repeat(size);
     fill(&mut sender, 0..1000, &content).await?;
     settle().await;
-    let (rss, cpu) = (server.rss()?, server.cpu_us()?);
+    let rss = server.rss()?;
+    let cpu = server.cpu_us()?;
     fill(&mut sender, 1000..messages + 1000, &content).await?;
     let cpu = server.cpu_us()? - cpu;
     settle().await;
@@ -78,7 +83,7 @@ async fn fill(sender: &mut LoadClient, numbers: std::ops::Range<usize>, content:
     Ok(())
 }
 
-/// The server has finished what it was doing.
+/// Waits until the server has finished what it was doing.
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
 }

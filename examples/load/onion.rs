@@ -1,5 +1,6 @@
-//! Over a private Tor network: the Tor client inside the server against C tor in front of the same server. Both get the
-//! same load in turns, from one Arti client whose every connection has circuits of its own.
+//! Over a private Tor network: the Tor client inside the server against C tor in front of the same
+//! server. Both get the same load in turns, from one Arti client whose every connection has
+//! circuits of its own.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,7 +30,8 @@ pub(crate) async fn compare() -> Result<()> {
     let table = file.remove("tor").and_then(|tor| tor.try_into().ok()).context("no [tor] table")?;
     let directory = tempfile::tempdir()?;
     let tor = Arc::new(Arti::new(table, &directory.path().join("client"))?);
-    // C tor has the lite vanguards only; full ones, the server's default, add a hop to its side of every circuit.
+    // C tor has the lite vanguards only; full ones, the server's default, add a hop to its side of
+    // every circuit.
     for name in ["Arti, lite vanguards", "C tor in front", "Arti, full vanguards"] {
         let server = match name {
             "Arti, lite vanguards" => LoadedServer::onion(&network, &tor, "lite").await?,
@@ -38,10 +40,12 @@ pub(crate) async fn compare() -> Result<()> {
         };
         const MIB: f64 = 1024.0 * 1024.0;
         let idle = server.rss()? / MIB;
-        let (began, cpu) = (Instant::now(), server.cpu_us()?);
+        let began = Instant::now();
+        let cpu = server.cpu_us()?;
         let peers =
             try_join_all((0..CLIENTS).map(|number| LoadClient::connect(&server.target, 1000 + number, true))).await?;
-        let (elapsed, cpu) = (began.elapsed(), server.cpu_us()? - cpu);
+        let elapsed = began.elapsed();
+        let cpu = server.cpu_us()? - cpu;
         let connected = server.rss()? / MIB;
         drop(peers);
         println!(
@@ -56,7 +60,8 @@ pub(crate) async fn compare() -> Result<()> {
     memory_of_circuits(&server).await
 }
 
-/// Prints what a session takes that has a circuit of its own. The first turn is not counted: it fills what all share.
+/// Prints what a session takes that has a circuit of its own. The first turn is not counted: it
+/// fills what all share.
 async fn memory_of_circuits(server: &LoadedServer) -> Result<()> {
     let mut peers = Vec::new();
     let mut first = 0.0;
@@ -68,7 +73,8 @@ async fn memory_of_circuits(server: &LoadedServer) -> Result<()> {
             first = server.rss()?;
         }
     }
-    let (all, counted) = (server.rss()?, SESSIONS - TURN);
+    let all = server.rss()?;
+    let counted = SESSIONS - TURN;
     #[allow(clippy::cast_precision_loss, reason = "a few hundred")]
     let each = (all - first) / counted as f64 / 1024.0;
     println!("  {SESSIONS} sessions on circuits of their own: {:.0} MiB, {each:.0} KiB each", all / 1024.0 / 1024.0);

@@ -1,4 +1,5 @@
-//! Sender and recipient pairs in a closed loop: so many messages on the way, and a new one for each acknowledged.
+//! Sender and recipient pairs in a closed loop: so many messages on the way, and a new one for each
+//! acknowledged.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -47,7 +48,7 @@ impl fmt::Display for Figures {
 }
 
 impl Figures {
-    /// The share of the other's throughput, and how many times its p99.
+    /// Returns the share of the other's throughput, and how many times its p99.
     pub(crate) fn relative_to(&self, other: &Self) -> (f64, f64) {
         (self.per_second / other.per_second, self.p99.as_secs_f64() / other.p99.as_secs_f64())
     }
@@ -97,8 +98,8 @@ struct Pair {
     accepted: u64,
     /// When each message on the way was sent, oldest first.
     sent_at: std::collections::VecDeque<Instant>,
-    /// Frames that are fed and not yet flushed. A flush may stop before anything was written, where the task has used up
-    /// its turn; then it is up to the next turn.
+    /// Frames that are fed and not yet flushed. A flush may stop before anything was written, where
+    /// the task has used up its turn; then it is up to the next turn.
     unflushed: Unflushed,
 }
 
@@ -110,7 +111,8 @@ struct Unflushed {
 
 impl Pair {
     async fn connect(server: &LoadedServer, shape: &Shape, number: usize) -> Result<Self> {
-        let (sender, recipient) = (2 * number, 2 * number + 1);
+        let sender = 2 * number;
+        let recipient = 2 * number + 1;
         let rest = format!(r#"","to":"{}","content":"{}"}}"#, fingerprint(recipient), "x".repeat(shape.size));
         Ok(Self {
             recipient: LoadClient::connect(&server.target, recipient, shape.receipts).await?,
@@ -124,8 +126,8 @@ impl Pair {
         })
     }
 
-    /// Drives the pair until it is told to stop. Returns the latencies, from sending to receiving, of what arrived
-    /// after `from`.
+    /// Drives the pair until it is told to stop. Returns the latencies, from sending to receiving,
+    /// of what arrived after `from`.
     async fn drive(&mut self, from: Instant, stop: &AtomicBool) -> Result<Vec<Duration>> {
         let mut latencies = Vec::new();
         poll_fn(|cx| self.poll(cx, from, stop, &mut latencies)).await?;
@@ -179,7 +181,8 @@ impl Pair {
     }
 }
 
-/// The sequence number at the end of a message frame; parsing it whole would make the driver the bottleneck.
+/// Returns the sequence number at the end of a message frame; parsing it whole would make the
+/// driver the bottleneck.
 fn seq_of(text: &str) -> u64 {
     let digits = text.trim_end_matches('}').rsplit(':').next().unwrap_or_default();
     digits.parse().unwrap_or_default()

@@ -29,7 +29,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Over circuits of its own, where it is over Tor.
+    /// Connects; over Tor, by circuits of its own.
     async fn dial(&self) -> Result<Box<dyn ByteStream>> {
         match &self.tor {
             Some(tor) => Ok(tor.isolated().dial(&self.url).await?),
@@ -38,7 +38,7 @@ impl Target {
     }
 }
 
-/// The key of that number.
+/// Returns the key of that number.
 pub(crate) fn key(number: usize) -> SigningKey {
     let mut seed = [0x5e; 32];
     for (place, byte) in seed.iter_mut().zip(number.to_le_bytes()) {
@@ -47,7 +47,7 @@ pub(crate) fn key(number: usize) -> SigningKey {
     SigningKey::from_bytes(&seed)
 }
 
-/// Its fingerprint.
+/// Returns its fingerprint.
 pub(crate) fn fingerprint(number: usize) -> String {
     Fingerprint::from(&key(number).verifying_key()).to_string()
 }
@@ -58,7 +58,7 @@ impl LoadClient {
         Self::over(target, target.dial().await?, number, receipts).await
     }
 
-    /// The same over a connection that is there already.
+    /// Does the same over a connection that is there already.
     pub(crate) async fn on(target: &Target, stream: impl ByteStream, number: usize) -> Result<Self> {
         Self::over(target, Box::new(stream), number, false).await
     }
@@ -84,7 +84,7 @@ impl LoadClient {
         Ok(peer)
     }
 
-    /// The next text frame, as JSON.
+    /// Returns the next text frame, as JSON.
     pub(crate) async fn next(&mut self) -> Result<Value> {
         loop {
             match self.socket.next().await.ok_or_else(|| anyhow!("the server closed the connection"))?? {
@@ -95,7 +95,7 @@ impl LoadClient {
         }
     }
 
-    /// The next text frame, if one is there.
+    /// Returns the next text frame, if one is there.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message>> {
         match Pin::new(&mut self.socket).poll_next(cx) {
             Poll::Ready(Some(message)) => Poll::Ready(message.map_err(Into::into)),

@@ -16,7 +16,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::peer::{LoadClient, Target};
 
-/// Everything that would refuse a load test's load is out of its way; nothing else differs from the defaults.
+/// Settings that refuse nothing of a load test's load; nothing else differs from the
+/// defaults.
 const CONFIG: &str = r#"
 [store]
 mailbox_messages = 100000
@@ -53,7 +54,7 @@ pub(crate) struct LoadedServer {
 }
 
 impl LoadedServer {
-    /// `ephemeral-server`, from where this example was built, without Tor.
+    /// Starts `ephemeral-server`, from where this example was built, without Tor.
     pub(crate) async fn start() -> Result<Self> {
         let address = free_address()?;
         let (mut command, directory) = ours(CONFIG)?;
@@ -61,7 +62,8 @@ impl LoadedServer {
         Self::spawn(command, local(address, false)?, None, directory).await
     }
 
-    /// The same, for a service manager that keeps what waits over a restart. It never reads what it is told.
+    /// Starts the same for a service manager that keeps what waits over a restart. It never reads
+    /// what it is told.
     pub(crate) async fn surviving() -> Result<Self> {
         let address = free_address()?;
         let (mut command, directory) = ours(CONFIG)?;
@@ -76,7 +78,7 @@ impl LoadedServer {
         Ok(server)
     }
 
-    /// The same, with the limits as they come.
+    /// Starts the same with the default limits.
     pub(crate) async fn limited() -> Result<Self> {
         let address = free_address()?;
         let (mut command, directory) = ours(LIMITED)?;
@@ -84,7 +86,7 @@ impl LoadedServer {
         Self::spawn(command, local(address, false)?, None, directory).await
     }
 
-    /// The floor: this program again.
+    /// Starts the floor: this program again.
     pub(crate) async fn floor() -> Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(std::env::current_exe()?);
@@ -92,7 +94,7 @@ impl LoadedServer {
         Self::spawn(command, local(address, true)?, None, tempfile::tempdir()?).await
     }
 
-    /// `ephemeral-server` with the Tor client that is inside it.
+    /// Starts `ephemeral-server` with the Tor client that is inside it.
     pub(crate) async fn onion(network: &TorNetwork, tor: &Arc<Arti>, vanguards: &str) -> Result<Self> {
         let configuration = format!("{CONFIG}vanguards = \"{vanguards}\"\n{}", network.arti_toml());
         let (command, directory) = ours(&configuration)?;
@@ -102,7 +104,7 @@ impl LoadedServer {
         Self::spawn(command, Target { url, tor: Some(Arc::clone(tor)), is_floor: false }, None, directory).await
     }
 
-    /// `ephemeral-server` without Tor, and C tor in front of it.
+    /// Starts `ephemeral-server` without Tor, and C tor in front of it.
     pub(crate) async fn behind_c_tor(network: &TorNetwork, tor: &Arc<Arti>) -> Result<Self> {
         let address = free_address()?;
         let service = tokio::task::block_in_place(|| network.start_onion_service(address))?;
@@ -137,7 +139,8 @@ impl LoadedServer {
         Ok(server)
     }
 
-    /// CPU that it has used, in microseconds: user and system, all threads (`/proc/PID/task/*/schedstat`).
+    /// Returns the CPU time that it has used, in microseconds: user and system, all threads
+    /// (`/proc/PID/task/*/schedstat`).
     pub(crate) fn cpu_us(&self) -> Result<f64> {
         let mut nanoseconds = 0.0;
         for pid in self.pids()? {
@@ -149,7 +152,8 @@ impl LoadedServer {
         Ok(nanoseconds / 1000.0)
     }
 
-    /// Its resident set, in bytes (`/proc/PID/status`: the server is not dumpable, and the exact figures are root's).
+    /// Returns its resident set, in bytes (`/proc/PID/status`: the server is not dumpable, and the
+    /// exact figures are root's).
     pub(crate) fn rss(&self) -> Result<f64> {
         let mut bytes = 0.0;
         for pid in self.pids()? {
@@ -166,7 +170,7 @@ impl LoadedServer {
     }
 }
 
-/// `ephemeral-server` with a configuration, in a directory of its own.
+/// Starts `ephemeral-server` with a configuration, in a directory of its own.
 fn ours(configuration: &str) -> Result<(Command, TempDir)> {
     let directory = tempfile::tempdir()?;
     fs::write(directory.path().join("load.toml"), configuration)?;
@@ -188,7 +192,7 @@ fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// `target/PROFILE/examples/load` → `target/PROFILE/ephemeral-server`.
+/// Finds the server's program: `target/PROFILE/examples/load` → `target/PROFILE/ephemeral-server`.
 fn binary() -> Result<std::path::PathBuf> {
     let example = std::env::current_exe()?;
     let profile = example.parent().and_then(std::path::Path::parent).context("not in a target directory")?;

@@ -1,5 +1,6 @@
-//! Strangers: silent ones, garbage, and wrong signatures, so many a second. They are a process of their own that gives way
-//! to the others: a real one has a machine of its own, and what its requests cost it is not the server's cost.
+//! Strangers: silent ones, garbage, and wrong signatures, so many a second. They are a process of
+//! their own that gives way to the others: a real one has a machine of its own, and what its
+//! requests cost it is not the server's cost.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -39,7 +40,7 @@ impl Flood {
         Ok(Self(command.spawn().context("cannot start the strangers")?))
     }
 
-    /// How many there were.
+    /// Ends it, and returns how many there were.
     pub(crate) async fn stop(mut self) -> Result<u64> {
         drop(self.0.stdin.take());
         let said = self.0.wait_with_output().await?.stdout;
@@ -79,7 +80,7 @@ pub(crate) async fn run(to: SocketAddr, rate: u64, addresses: u64) -> Result<()>
     Ok(())
 }
 
-/// One after the other, from one address after the other.
+/// Connects one stranger after the other, from one address after the other.
 pub(crate) async fn stranger(from: u64, to: SocketAddr) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().ok()?;
     let [.., high, middle, low] = from.to_be_bytes();

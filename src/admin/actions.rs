@@ -1,5 +1,5 @@
-//! Does what an operator asks for by the admin socket or a signal, or by being away for too long: the wipe, the end of
-//! the identity, the check-in.
+//! Does what an operator asks for by the admin socket or a signal, or by being away for too long:
+//! the wipe, the end of the identity, the check-in.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use crate::conn::Server;
 use crate::erase::{self, EraseError};
 use ephemeral_core::dead_man::{self, DeadManStats};
 
-/// Between two looks at the dead-man switch.
+/// The time between two looks at the dead-man switch.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// Does it.
@@ -23,7 +23,7 @@ pub struct Actions {
     state_dir: PathBuf,
     check_ins: CheckIns,
     over: CancellationToken,
-    /// Held by whoever removes files.
+    /// Held while files are removed.
     erasing: Mutex<()>,
     /// Whether a key could not be overwritten, which nothing mends once its file is removed.
     is_left: AtomicBool,
@@ -45,7 +45,8 @@ impl Actions {
     #[must_use]
     pub fn open(state_dir: PathBuf, config: dead_man::Config) -> Arc<Self> {
         let check_ins = CheckIns::open(&state_dir, config);
-        let (over, erasing) = (CancellationToken::new(), Mutex::new(()));
+        let over = CancellationToken::new();
+        let erasing = Mutex::new(());
         Arc::new(Self { state_dir, check_ins, over, erasing, is_left: AtomicBool::new(false) })
     }
 
@@ -61,7 +62,8 @@ impl Actions {
         self.check_ins.stats()
     }
 
-    /// Wipes. With the keys, the daemon is to end then, and to finish with [`erase_identity`](Self::erase_identity).
+    /// Wipes. With the keys, the daemon is to end then, and to finish with
+    /// [`erase_identity`](Self::erase_identity).
     ///
     /// # Errors
     /// [`WipeError`]: what is left.
@@ -80,7 +82,8 @@ impl Actions {
         Ok(wiped?)
     }
 
-    /// At once, and not only when all has been drained: whoever asked for it may be in a hurry.
+    /// Erases the keys at once, and not only when all has been drained: the operator may be in a
+    /// hurry.
     fn erase_keys(&self, why: &str) -> Result<(), EraseError> {
         let _erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
         // Known first, since the onion service may fail over the keys that go.
@@ -94,7 +97,7 @@ impl Actions {
         erased
     }
 
-    /// Whether the identity is to be gone.
+    /// Returns whether the identity is to be erased.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.over.is_cancelled()

@@ -1,4 +1,5 @@
-//! The dead-man switch of a running daemon: who tells it the time, where it keeps it, and how it warns.
+//! The dead-man switch of a running daemon: who tells it the time, where it keeps it, and how it
+//! warns.
 
 mod marks;
 
@@ -13,7 +14,7 @@ use crate::clock::Clock;
 use ephemeral_core::dead_man::{self, DeadMan, DeadManStats, Moment, Verdict};
 use marks::MarksFile;
 
-/// Between two warnings that time runs out.
+/// The time between two warnings that time runs out.
 const WARN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The switch; it may be off.

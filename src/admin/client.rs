@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::routes::{AdminRefusal, Ask};
 
-/// For the answer.
+/// How long to wait for the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of an answer, at most.
 const ANSWER_BYTES: usize = 8 << 20;
@@ -27,7 +27,7 @@ pub enum AdminClientError {
     /// The socket is somebody else's.
     #[error("the socket {} belongs to another user: run this as the user of the daemon, or as root", .0.display())]
     NotYours(PathBuf),
-    /// It said no.
+    /// The server refused.
     #[error("{}", .0.error)]
     Refused(AdminRefusal),
     /// Anything else.

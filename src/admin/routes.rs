@@ -1,7 +1,8 @@
 //! Every request of the admin socket: its type, its answer, and what answers it.
 //!
-//! The daemon reads a request and writes its answer as the same types with which a command writes and reads them. A new
-//! request is a type with an [`Ask`] and a row of `ROUTES`; the command that sends it stands in `cli`.
+//! The daemon reads a request and writes its answer as the same types with which a command writes
+//! and reads them. A new request is a type with an [`Ask`] and a row of `ROUTES`; the command that
+//! sends it stands in `cli`.
 
 mod senders;
 
@@ -42,7 +43,7 @@ pub trait Ask: Serialize + DeserializeOwned + 'static {
 pub struct AdminRefusal {
     /// A sentence for the operator.
     pub error: String,
-    /// For programs.
+    /// The same, for programs.
     pub code: RefusalCode,
 }
 
@@ -118,7 +119,7 @@ pub struct BlocksAnswer {
 /// A peer or a fingerprint that is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockedPeer {
-    /// By today's pseudonym.
+    /// The peer or client, by today's pseudonym.
     pub who: String,
     /// When the block ends by itself.
     pub until: WallTime,
@@ -136,7 +137,7 @@ pub struct UnblockRequest {
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PanicRequest {
-    /// And the identity; then the server ends.
+    /// Whether the identity is erased, too; then the server ends.
     pub keys: bool,
 }
 
@@ -159,7 +160,7 @@ pub struct CheckInRequest {}
 /// Says how the dead-man switch stood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckInAnswer {
-    /// Until now; `null` if there is no dead-man switch.
+    /// The state until now; `null` if there is no dead-man switch.
     pub dead_man: Option<DeadManStats>,
 }
 
@@ -284,7 +285,8 @@ fn answer_to<A: Ask>(body: &[u8], plane: &Plane) -> Response<Full<Bytes>> {
     let body = if body.is_empty() { &b"{}"[..] } else { body };
     let unreadable =
         |why: &str| AdminRefusal::new(RefusalCode::BadRequest, format!("the request cannot be read: {why}"));
-    // An array would be read as the fields in their order, and an empty one as a request that says nothing.
+    // An array would be read as the fields in their order, and an empty one as a request that says
+    // nothing.
     let object = if body.trim_ascii_start().starts_with(b"{") { Ok(body) } else { Err(unreadable("not an object")) };
     let asked =
         object.and_then(|body| serde_json::from_slice::<A>(body).map_err(|error| unreadable(&error.to_string())));

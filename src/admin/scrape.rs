@@ -1,8 +1,8 @@
 //! The TCP listener of `[metrics]`: `GET /metrics` for Prometheus, and no other route.
 //!
-//! Nobody is trusted for being on this machine: the listener exists only where the configuration asks for it. A web page
-//! that somebody here looks at reaches it, too, so it answers to addresses and `localhost` only (DNS rebinding needs a
-//! name of the page's own).
+//! Nobody is trusted for being on this machine: the listener exists only where the configuration
+//! asks for it. A web page that somebody here looks at reaches it, too, so it answers to addresses
+//! and `localhost` only (DNS rebinding needs a name of the page's own).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,18 +12,21 @@ use http::uri::Authority;
 use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{Plane, serving};
 use crate::http::Health;
 
-/// `[metrics]` of the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `[metrics]` of the configuration, and serialized as it stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Where to listen.
+    #[serde(rename = "metrics.listen")]
     pub listen: SocketAddr,
     /// Whether that may be off loopback.
+    #[serde(rename = "metrics.off_loopback")]
     pub off_loopback: bool,
 }
 
@@ -87,7 +90,7 @@ pub(super) fn metrics(plane: &Plane) -> Response<Full<Bytes>> {
     response
 }
 
-/// Whether the request names an address or `localhost`, and only one.
+/// Returns whether the request names an address or `localhost`, and only one.
 fn is_addressed(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections at the same time. Further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 16;
-/// From the first byte to the last, at most: so no connection holds its place for long.
+/// The longest time from the first byte to the last: so no connection holds its place for long.
 const CONNECTION: Duration = Duration::from_secs(30);
-/// For the head of the request.
+/// How long the head of the request may take.
 const HEAD: Duration = Duration::from_secs(5);
 /// Bytes of a request's body, at most.
 const BODY_BYTES: usize = 4096;
@@ -105,7 +105,7 @@ where
             _ = serving.as_mut() => return,
             () = cancel.cancelled() => serving.as_mut().graceful_shutdown(),
         }
-        // Whoever asked is answered.
+        // An answer that has begun is finished.
         let _ = serving.await;
     };
     let _ = timeout(CONNECTION, served).await;

@@ -48,7 +48,8 @@ pub struct AdminSocket {
     path: PathBuf,
 }
 
-/// Makes the socket, for its owner only (0600). What a daemon that was killed has left there is replaced.
+/// Makes the socket, for its owner only (0600). What a daemon that was killed has left there is
+/// replaced.
 ///
 /// # Errors
 /// [`AdminError`]: a sentence for the operator.

@@ -87,8 +87,8 @@ impl PeerConnection {
         }
     }
 
-    /// Counts something that it did, and does what the table of [`Kind`] says of it: nothing more, or a strike. It is
-    /// noted of the fingerprint, once that is known.
+    /// Counts something that it did, and does what the table of [`Kind`] says of it: nothing more,
+    /// or a strike. It is noted of the fingerprint, once that is known.
     pub fn report(&self, kind: Kind) {
         match &self.session {
             Some(fingerprint) => {
@@ -114,8 +114,8 @@ impl PeerConnection {
         self.admission.blocked(self.admission.hub.now(), self.key).is_some()
     }
 
-    /// Counts it as a session, which `signal` reaches: from now on strikes count for `fingerprint` too, and a block of
-    /// the peer does not concern it.
+    /// Counts it as a session, which `signal` reaches: from now on strikes count for `fingerprint`
+    /// too, and a block of the peer does not concern it.
     pub fn established(&mut self, fingerprint: Fingerprint, signal: &Signal) {
         // A block that came since it was let in found no session to end.
         let now = self.admission.hub.now();
@@ -146,8 +146,8 @@ impl PeerConnection {
         &self.admission
     }
 
-    /// Tells whether the connection itself came too early, or of a blocked peer, so that nobody has to give way for it;
-    /// and whether it had been told.
+    /// Tells whether the connection itself came too early, or of a blocked peer, so that nobody has
+    /// to give way for it; and whether it had been told.
     pub(super) fn standing(&self) -> Standing {
         match self.paid {
             _ if self.is_proxy => Standing::Good,
@@ -202,7 +202,8 @@ mod tests {
     use ephemeral_core::protocol::WallTime;
     use ephemeral_core::store;
 
-    /// Somebody who is let in, while another session of the same address and key gets something blocked.
+    /// Returns a peer that is let in, while another session of the same address and key gets
+    /// something blocked.
     fn is_let_in_while(blocks: impl Fn(&mut PeerConnection, Fingerprint, &Signal)) -> bool {
         let settings = hub::Config { bounds: store::Config::default(), rate: Rate::new(60, 60), sessions: 10 };
         let hub = Hub::new(settings, Clock::anchored(WallTime(1_767_355_200_000))).unwrap();
@@ -212,7 +213,8 @@ mod tests {
         let someone = Fingerprint::from(&SigningKey::from_bytes(&[1; 32]).verifying_key());
         let peer = PeerKey::of(Peer::Address([192, 0, 2, 1].into()));
         let enter = || PeerConnection::enter(Arc::clone(&admission), peer, false).unwrap();
-        let (mut connection, mut other) = (enter(), enter());
+        let mut connection = enter();
+        let mut other = enter();
         assert!(!admission.bars(&someone) && !connection.is_blocked(), "the last look before it is let in");
         let session_handle = hub.join(someone, false, 1).unwrap().session_handle;
         blocks(&mut other, someone, &Signal::default());

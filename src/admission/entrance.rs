@@ -7,8 +7,9 @@ use super::{Admission, Peer, PeerConnection, PeerKey, Slot, lock};
 use crate::events::Kind;
 use ephemeral_core::limits::Rate;
 
-/// New connections a minute that are taken on, from wherever they come, and at once. Beyond that only peers get in that
-/// have hardly come lately: most of the processor stays with the sessions, however many knock.
+/// New connections a minute that are taken on, from wherever they come, and at once. Beyond that
+/// only peers get in that have hardly come lately: most of the processor stays with the sessions,
+/// however many knock.
 const ADMISSIONS_PER_MINUTE: u32 = 60_000;
 const ADMISSIONS_AT_ONCE: u32 = 256;
 /// A peer that has come no more often than that lately gets in whatever the others do.
@@ -23,22 +24,24 @@ pub enum Refused {
     Blocked,
     /// The peer has to wait, and there is no slot that is free.
     RateLimited,
-    /// Connections come faster than they can be taken on, and many of them are this peer's; or all slots are taken, and
-    /// none of those who hold one has had the time to log in, or takes much more than this peer.
+    /// Connections come faster than they can be taken on, and many of them are this peer's; or all
+    /// slots are taken, and none of those who hold one has had the time to log in, or takes much
+    /// more than this peer.
     Overloaded,
 }
 
 /// A connection that has come in.
 pub struct Admitted {
-    /// Counts it as its peer's. `None`: a trusted proxy's, each of whose requests is somebody else's.
+    /// Counts it as its peer's. `None`: a trusted proxy's, each of whose requests is somebody
+    /// else's.
     pub connection: Option<PeerConnection>,
     /// Held until it has authenticated.
     pub slot: Slot,
 }
 
 impl Admission {
-    /// Lets a connection in, or not. `costly`: it begins with a TLS handshake, so that nobody is told anything for
-    /// free; who is blocked or has been told to wait is not told again.
+    /// Lets a connection in, or not. `costly`: it begins with a TLS handshake, so that nobody is
+    /// told anything for free; who is blocked or has been told to wait is not told again.
     ///
     /// # Errors
     /// [`Refused`]: it has to be closed. It is noted.
@@ -99,7 +102,8 @@ impl Admission {
 }
 
 impl Admitted {
-    /// Counts it as that of the client whom a PROXY header names. `costly`: a TLS handshake follows.
+    /// Counts it as that of the client whom a PROXY header names. `costly`: a TLS handshake
+    /// follows.
     ///
     /// # Errors
     /// [`Refused`]: it has to be closed.

@@ -1,9 +1,9 @@
 //! The bytes of messages that have begun and are not complete: one budget for all sessions.
 //!
-//! A message's bytes are asked for when its header has passed, before memory is reserved for it. Where there are none
-//! left, messages wait, those of the peer with least first; and the oldest incomplete message of the peer that has most,
-//! or has left most unfinished lately, gives way: its session ends. One that has just begun does not: it may well be on
-//! its way.
+//! A message's bytes are asked for when its header has passed, before memory is reserved for it.
+//! Where there are none left, messages wait, those of the peer with least first; and the oldest
+//! incomplete message of the peer that has most, or has left most unfinished lately, gives way: its
+//! session ends. One that has just begun does not: it may well be on its way.
 
 mod ledger;
 
@@ -16,8 +16,9 @@ use tokio::time::Instant;
 use super::PeerKey;
 use ledger::Ledger;
 
-/// Bytes of all messages that are not complete, at most, but for the small ones; more only where one largest message
-/// needs more. What the allocator holds back of those that have gone comes on top: up to three times as much.
+/// Bytes of all messages that are not complete, at most, but for the small ones; more only where
+/// one largest message needs more. What the allocator holds back of those that have gone comes on
+/// top: up to three times as much.
 pub const INCOMPLETE_BYTES: usize = 16 << 20;
 /// A message up to this size is in nobody's budget: a session costs more than that itself.
 pub const SMALL_MESSAGE: usize = 4096;
@@ -62,8 +63,8 @@ impl FrameBudget {
 }
 
 impl FrameAccount {
-    /// Asks that the message may have so many bytes in all. Ask with the same number until it is ready, when the task
-    /// is woken and once a second: with time, others have to make room.
+    /// Asks that the message may have so many bytes in all. Ask with the same number until it is
+    /// ready, when the task is woken and once a second: with time, others have to make room.
     ///
     /// # Errors
     /// [`MessageGaveWay`].

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use crate::events::Subject;
 
-/// Names the other end of a connection before it has authenticated. Never written to a log in clear.
+/// Names the other end of a connection before it has authenticated. Never written to a log in
+/// clear.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Peer {
     /// A rendezvous circuit of the onion service, numbered in the order of arrival.
@@ -13,8 +14,8 @@ pub enum Peer {
     Address(IpAddr),
 }
 
-/// Names one peer: a circuit, an IPv4 address, or a /64 of IPv6, which is what one line or machine is given. A wider
-/// network stands for several peers.
+/// Names one peer: a circuit, an IPv4 address, or a /64 of IPv6, which is what one line or machine
+/// is given. A wider network stands for several peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum PeerKey {
     Circuit(u64),
@@ -38,8 +39,8 @@ impl PeerKey {
         }
     }
 
-    /// Returns the next wider network: /56, /48 and /32 of IPv6, /24, /16 and /8 of IPv4. Providers give one customer a
-    /// /64, a /56 or a /48 (RIPE-690), and have a /32 themselves.
+    /// Returns the next wider network: /56, /48 and /32 of IPv6, /24, /16 and /8 of IPv4. Providers
+    /// give one customer a /64, a /56 or a /48 (RIPE-690), and have a /32 themselves.
     pub(super) fn wider(self) -> Option<Self> {
         let bits = match self {
             Self::V6(_, 64) => 56,
@@ -73,7 +74,8 @@ impl PeerKey {
         site
     }
 
-    /// Tells whether one customer may have the whole network to itself, so that it can be held responsible as one.
+    /// Tells whether one customer may have the whole network to itself, so that it can be held
+    /// responsible as one.
     pub(super) fn is_one_customer(self) -> bool {
         match self {
             Self::V4(_, bits) => bits == 32,

@@ -1,5 +1,6 @@
-//! Rates, connections, strikes and blocks of peers. Bounded: where there are too many peers to remember each, the next
-//! ones are remembered by their network, and the more peers a network may have, the more it may do.
+//! Rates, connections, strikes and blocks of peers. Bounded: where there are too many peers to
+//! remember each, the next ones are remembered by their network, and the more peers a network may
+//! have, the more it may do.
 
 use std::iter::successors;
 
@@ -7,10 +8,11 @@ use super::PeerKey;
 use ephemeral_core::limits::{Block, Config, KeyTable, Rate, RateStatus, StrikeOutcome, TooManyConnections};
 use ephemeral_core::protocol::Millis;
 
-/// Entries for peers, then for each wider kind of network: some 14 MB in all. There are as many /8 of IPv4 as that, and
-/// more /32 of IPv6 than this cost a fortune.
+/// Entries for peers, then for each wider kind of network: some 14 MB in all. There are as many /8
+/// of IPv4 as that, and more /32 of IPv6 than this cost a fortune.
 pub(super) const ADDRESSES: [usize; 4] = [65_536, 16_384, 8192, 4096];
-/// Entries for circuits. A circuit that is closed is forgotten, so that they are as many as the open ones at most.
+/// Entries for circuits. A circuit that is closed is forgotten, so that they are as many as the
+/// open ones at most.
 pub(super) const CIRCUITS: [usize; 1] = [65_536];
 /// A network may do so many times what the next narrower one may.
 const WIDER: u32 = 8;
@@ -21,7 +23,7 @@ pub(super) struct PeerTable {
     levels: Vec<KeyTable<PeerKey>>,
 }
 
-/// By which entry a connection is counted. It stays the same until the connection has ended.
+/// The entry by which a connection is counted. It stays the same until the connection has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PeerEntry {
     pub(super) key: PeerKey,
@@ -148,7 +150,7 @@ mod tests {
         PeerKey::of(Peer::Address(text.parse().unwrap()))
     }
 
-    /// A table that is full of the /64s of one /48, each of them blocked.
+    /// Returns a table that is full of the /64s of one /48, each of them blocked.
     fn full() -> PeerTable {
         let mut table = PeerTable::new(Config::default(), &[1000, 100, 10, 10]);
         for number in 0..10_000 {

@@ -1,7 +1,7 @@
 //! The connections that have not authenticated: bounded in all, and accounted by peer.
 //!
-//! A slot is taken when a connection is accepted, before TLS, the PROXY header and HTTP, and held until the peer has
-//! authenticated. Where all are taken, see [`table`] for the one that gives way.
+//! A slot is taken when a connection is accepted, before TLS, the PROXY header and HTTP, and held
+//! until the peer has authenticated. Where all are taken, see [`table`] for the one that gives way.
 
 mod table;
 mod tally;
@@ -42,8 +42,8 @@ impl HandshakeSlots {
         self.lock().set_bound(self.now(), bound)
     }
 
-    /// Takes a slot. Where all are taken, another one gives way; returns whose. `None`: none has to. `unnamed`: whose it
-    /// is will be known later.
+    /// Takes a slot. Where all are taken, another one gives way; returns whose. `None`: none has
+    /// to. `unnamed`: whose it is will be known later.
     pub(super) fn take(self: &Arc<Self>, key: PeerKey, unnamed: bool) -> Option<(Slot, Option<PeerKey>)> {
         let taken = self.lock().take(self.now(), key, unnamed)?;
         let gave_way = taken.gave_way;
@@ -99,7 +99,8 @@ impl Slot {
         self.lost.clone().cancelled_owned()
     }
 
-    /// Counts the slot as another peer's. `over`: that peer is blocked or over its rate, so it gives way first.
+    /// Counts the slot as another peer's. `over`: that peer is blocked or over its rate, so it
+    /// gives way first.
     pub(super) fn rename(&self, key: PeerKey, over: bool) {
         self.slots.lock().rename(self.slots.now(), self.number, key, over);
     }

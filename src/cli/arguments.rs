@@ -1,8 +1,10 @@
-//! `--clearnet` may have an address behind it, or nothing: what follows is its address unless it is a flag or a command.
+//! `--clearnet` may have an address behind it, or nothing: what follows is its address unless it is
+//! a flag or a command.
 
 use std::ffi::{OsStr, OsString};
 
-/// The arguments, with `--clearnet ADDR` as `--clearnet=ADDR`, which is the only form that is not ambiguous.
+/// Returns the arguments, with `--clearnet ADDR` as `--clearnet=ADDR`, which is the only form that
+/// is not ambiguous.
 pub(super) fn with_joined_address(arguments: impl IntoIterator<Item = OsString>, cli: &clap::Command) -> Vec<OsString> {
     let is_command =
         |argument: &OsStr| argument == "help" || cli.get_subcommands().any(|one| argument == one.get_name());

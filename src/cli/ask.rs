@@ -1,5 +1,5 @@
-//! The commands that ask the running server one thing and print its answer. Another one is a variant of [`Command`] with
-//! an arm of [`run`], and its request in `admin::routes`.
+//! The commands that ask the running server one thing and print its answer. Another one is a
+//! variant of [`Command`] with an arm of [`run`], and its request in `admin::routes`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,7 +55,8 @@ pub(super) fn run(command: Command, candidates: &Candidates) -> ExitCode {
     })
 }
 
-/// Asks for no more than whether clients can connect: a machine that asks every minute checks in for nobody.
+/// Asks for no more than whether clients can connect: a machine that asks every minute checks in
+/// for nobody.
 async fn health(socket: &Path) -> Result<ExitCode, AdminClientError> {
     if ask(socket, &HealthRequest {}).await?.status == Health::Healthy {
         return Ok(print("healthy\n"));

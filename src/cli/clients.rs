@@ -1,4 +1,5 @@
-//! `ephemeral-server clients`: who can find a restricted service. It works on files, whether the server runs or not.
+//! `ephemeral-server clients`: who can find a restricted service. It works on files, whether the
+//! server runs or not.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,26 +13,26 @@ use ephemeral_tor::DiscoveryKey;
 
 /// What the help shows.
 pub(super) const EXAMPLES: &str = "Example:
-  ephemeral-server clients add alice descriptor:x25519:ZAALVFJ7RR25HHMT5SVLBEY7ADA7WYJMAIXA2KKQHVBRTBZ6ST4A
+  ephemeral-server clients add alice descriptor:x25519:ZAALVFJ7…
   ephemeral-server clients list
   ephemeral-server clients remove alice
 
-With restricted = true in [onion], nobody else can find the service, even who knows its address. That keeps strangers
+With restricted = true in [onion], nobody else can find the service, even who knows its address. That keeps strangers \
 and their floods away; it is not what decides who may write to whom.";
 
 const ADD_HELP: &str = "\
 Example:
-  ephemeral-server clients add alice descriptor:x25519:ZAALVFJ7RR25HHMT5SVLBEY7ADA7WYJMAIXA2KKQHVBRTBZ6ST4A
+  ephemeral-server clients add alice descriptor:x25519:ZAALVFJ7…
 
-The client makes its key with `ephemeral discovery new`, which prints the public half: that is KEY. A running
-server takes it up within a few seconds; the network has it at most about a minute later. It has an effect
+The client makes its key with `ephemeral discovery new`, which prints the public half: that is KEY. A running \
+server takes it up within a few seconds; the network has it at most about a minute later. It has an effect \
 where `restricted = true` stands in [onion].";
 
 const REMOVE_HELP: &str = "\
 Example:
   ephemeral-server clients remove alice
 
-A running server closes its introduction points within seconds and takes new ones, which the client cannot find.
+A running server closes its introduction points within seconds and takes new ones, which the client cannot find. \
 A connection that it has open stays open: restart the server to end that, too.";
 
 #[derive(Debug, Clone, Subcommand)]
@@ -62,7 +63,8 @@ pub(super) struct ListOptions {
     json: bool,
 }
 
-/// `restricted`: whether the configuration says so; without it the clients have no effect. `nickname`: the service's.
+/// Runs the command. `restricted`: whether the configuration says so; without it the clients have
+/// no effect. `nickname`: the service's.
 pub(super) fn run(command: &Command, state_dir: &Path, nickname: Option<&str>, restricted: bool) -> ExitCode {
     let outcome = match command {
         Command::Add { name, key } => {

@@ -13,7 +13,7 @@ use crate::doctor::{Finding, Severity, examine, gather, report, worst};
 pub(super) const EXAMPLES: &str = "Examples:
   ephemeral-server doctor
   ephemeral-server doctor --online --config /etc/ephemeral-server.toml
-  ephemeral-server doctor --json | jq '.findings[] | select(.level == \"problem\")'
+  ephemeral-server doctor --json | jq .level
 
 Run it as the server's user and with the server's flags, so that it sees what the server sees. It changes nothing.
 
@@ -24,7 +24,8 @@ pub(super) struct Doctor {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Also try whether the Tor network and, if the server runs, its onion address can be reached; up to 3 minutes
+    /// Also try whether the Tor network and, if the server runs, its onion address can be reached;
+    /// up to 3 minutes
     #[arg(long)]
     online: bool,
 }
@@ -57,7 +58,8 @@ pub(super) fn run(doctor: &Doctor, examined: &Examined, config_file: Option<Path
     worst(&findings).exit_code().into()
 }
 
-/// A finding for each setting that cannot be used. Everything else is looked at with its default.
+/// Returns a finding for each setting that cannot be used. Everything else is looked at with its
+/// default.
 fn unusable(examined: &Examined) -> Vec<Finding> {
     let text = examined.error.as_ref().map(ToString::to_string).unwrap_or_default();
     let why = "the server does not start with it, and a running one keeps the settings from before";

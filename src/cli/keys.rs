@@ -1,5 +1,6 @@
-//! `ephemeral-server keys`: the onion service's key is backed up, restored, moved in and out, and exchanged for a new
-//! one. All of it works without a network; nothing is overwritten unless that was asked for.
+//! `ephemeral-server keys`: the onion service's key is backed up, restored, moved in and out, and
+//! exchanged for a new one. All of it works without a network; nothing is overwritten unless that
+//! was asked for.
 
 mod ask;
 mod backup;
@@ -26,7 +27,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   ephemeral-server keys restore onion.age
   ephemeral-server keys import /var/lib/tor/service
 
-Whoever has the key is the service. Each command prints the address; where the key is changed, the server must not be
+Anyone who has the key is the service. Each command prints the address; where the key is changed, the server must not be \
 running.";
 
 /// What the key of a service is called in a directory of C tor's.
@@ -34,12 +35,13 @@ const C_TOR_FILE: &str = "hs_ed25519_secret_key";
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum Command {
-    /// Write a backup of the key and of the clients that may connect, encrypted with a passphrase (the age format)
+    /// Write a backup of the key and of the clients that may connect, encrypted with a passphrase
+    /// (the age format)
     #[command(after_help = "Examples:
   ephemeral-server keys backup /media/usb/onion.age
   ephemeral-server keys backup onion.age --passphrase-file /root/passphrase
 
-Whoever has the file and the passphrase can be the service. `age -d onion.age` decrypts it, too.
+Anyone who has the file and the passphrase can be the service. `age -d onion.age` decrypts it, too. \
 Under systemd the passphrase is taken from the credential `backup-passphrase`, if there is one.")]
     Backup {
         /// The file to write; only you can read it
@@ -52,7 +54,7 @@ Under systemd the passphrase is taken from the credential `backup-passphrase`, i
     /// Make the key in a backup this server's
     #[command(after_help = "Examples:
   ephemeral-server keys restore /media/usb/onion.age
-  ephemeral-server keys restore onion.age --passphrase-file /root/passphrase --force --yes")]
+  ephemeral-server keys restore onion.age --passphrase-file secret --force --yes")]
     Restore {
         /// The backup
         file: PathBuf,
@@ -65,10 +67,9 @@ Under systemd the passphrase is taken from the credential `backup-passphrase`, i
     #[command(after_help = "Example:
   install -d -m 700 service
   ephemeral-server keys export service/hs_ed25519_secret_key
-  (then `HiddenServiceDir …/service` in the torrc, with the directory owned by Tor's user)
 
-The file is not encrypted: whoever reads it can be the service. A key that was imported is written in its reduced
-form: other bytes, the same key, the same address. Two servers with one key take each other's
+C tor uses it with `HiddenServiceDir …/service` in the torrc, once its user owns the directory. The file is not encrypted: anyone who reads it can be the service. A key that was imported is written in its reduced \
+form: other bytes, the same key, the same address. Two servers with one key take each other's \
 clients: stop this one before the other is started.")]
     Export {
         /// The file to write; only you can read it
@@ -76,7 +77,8 @@ clients: stop this one before the other is started.")]
         #[command(flatten)]
         consent: Consent,
     },
-    /// Move an onion service of C tor's here: make its key this server's, and its authorized clients
+    /// Move an onion service of C tor's here: make its key this server's, and its authorized
+    /// clients
     #[command(after_help = "Examples:
   ephemeral-server keys import /var/lib/tor/service
   ephemeral-server keys import hs_ed25519_secret_key
@@ -88,13 +90,14 @@ Stop the other server first: two with one key take each other's clients.")]
         #[command(flatten)]
         consent: Consent,
     },
-    /// Exchange the key for a new one; the old one signs a notice of the move, which clients check and follow
+    /// Exchange the key for a new one; the old one signs a notice of the move, which clients check
+    /// and follow
     #[command(after_help = "Example:
   ephemeral-server keys rotate
 
-The notice is STATE_DIR/moved.json. Publish it where people look for the server: `ephemeral moved FILE` checks it
-and follows it from then on. The new server also answers `GET /moved` with it. Nobody answers at the old address
-any more, unless a second server is run with the old key (`keys import` in another --state-dir): give it
+The notice is STATE_DIR/moved.json. Publish it where people look for the server: `ephemeral moved FILE` checks it \
+and follows it from then on. The new server also answers `GET /moved` with it. Nobody answers at the old address \
+any more, unless a second server is run with the old key (`keys import` in another --state-dir): give it \
 the same moved.json, and `ephemeral moved ask` finds the notice there.")]
     Rotate {
         /// Do not keep the old key: nobody can be reached at the old address ever again
@@ -109,7 +112,8 @@ the same moved.json, and `ephemeral moved ask` finds the notice there.")]
 /// What may be done without asking.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Consent {
-    /// Replace what is there already, after asking; a key that is replaced is kept in STATE_DIR/retired
+    /// Replace what is there already, after asking; a key that is replaced is kept in
+    /// STATE_DIR/retired
     #[arg(long)]
     force: bool,
     /// With --force: do not ask
@@ -152,7 +156,7 @@ pub(super) enum KeysError {
 }
 
 impl KeysError {
-    /// What the configuration says, and not what happened.
+    /// Returns whether the error is about the configuration, and not about what happened.
     pub(super) fn is_configuration(&self) -> bool {
         matches!(self, Self::NoOnion)
     }
@@ -178,7 +182,8 @@ impl Place<'_> {
         self.to_read()?.key()?.ok_or_else(|| KeysError::NoKey(self.state_dir.to_owned()))
     }
 
-    /// Makes this the service's key. One that is there is kept in `retired`, unless it is to be forgotten.
+    /// Makes this the service's key. One that is there is kept in `retired`, unless it is to be
+    /// forgotten.
     fn put(&self, store: &Keystore, key: &ServiceKey, consent: Consent) -> Result<(), KeysError> {
         match store.key()? {
             Some(there) if there.address() == key.address() => {
@@ -232,7 +237,7 @@ pub(super) fn run(command: &Command, config: &Config) -> Result<(), KeysError> {
         Command::Export { file, consent } => {
             let key = place.key()?;
             files::write(file, &key.to_c_tor(), *consent)?;
-            complain(format_args!("{} is not encrypted: whoever reads it can be the service", file.display()));
+            complain(format_args!("{} is not encrypted: anyone who reads it can be the service", file.display()));
             key.address().to_owned()
         }
         Command::Import { path, consent } => {

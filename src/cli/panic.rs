@@ -19,22 +19,23 @@ pub(super) const EXAMPLES: &str = "Examples:
   ephemeral-server panic --yes
   ephemeral-server panic --keys --yes
 
-`kill -USR1 PID` does the same as `panic`, without --keys. What waited is overwritten in memory; the server goes on, empty,
-and clients send again what they still have. With --keys it overwrites and removes its keys and Tor's state, and stops, and
-nobody can ever be reached at its address again. Where no server answers, it leaves a mark that the next start obeys before
-it restores anything, and with --keys removes the keys by itself. Overwriting a file does not reach what the file system,
+`kill -USR1 PID` does the same as `panic`, without --keys. What waited is overwritten in memory; the server goes on, empty, \
+and clients send again what they still have. With --keys it overwrites and removes its keys and Tor's state, and stops, and \
+nobody can ever be reached at its address again. Where no server answers, it leaves a mark that the next start obeys before \
+it restores anything, and with --keys removes the keys by itself. Overwriting a file does not reach what the file system, \
 the disk, a snapshot or a backup keeps of it: only encrypting the disk, and destroying that key, does.
 
 Exit codes: 0 all of it is erased; 74 something is left, which it names; 1 nothing could be done.";
 
-/// For the daemon to stop.
+/// How long the daemon may take to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two looks whether it has.
+/// The time between two looks whether it has.
 const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Panic {
-    /// Wipe the identity as well: the onion service's keys, its clients, Tor's state. The server stops then
+    /// Wipe the identity as well: the onion service's keys, its clients, Tor's state. The server
+    /// stops then
     #[arg(long)]
     keys: bool,
     /// Do not ask
@@ -176,7 +177,8 @@ fn remains(state_dir: &Path) -> &'static str {
     }
 }
 
-/// Waits until the server has stopped, and a moment longer for the rest of the identity: what Tor wrote goes last.
+/// Waits until the server has stopped, and a moment longer for the rest of the identity: what Tor
+/// wrote goes last.
 async fn has_stopped(socket: &Path, state_dir: &Path) -> bool {
     let gone = async {
         while tokio::net::UnixStream::connect(socket).await.is_ok() {

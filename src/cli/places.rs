@@ -1,5 +1,6 @@
-//! Finds the server that a command is about: the one that flags and variables name, or else the user's own or the
-//! system's service. No configuration file is needed for that, so none can be in the way.
+//! Finds the server that a command is about: the one that flags and variables name, or else the
+//! user's own or the system's service. No configuration file is needed for that, so none can be in
+//! the way.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -87,7 +88,8 @@ impl Candidates {
             (true, false) => Ok(&self.own),
             (false, true) => Ok(service),
             (true, true) => Err(self.ambiguous(service)),
-            // Between a crash and its restart, the service has neither a socket nor, it may be, a key.
+            // Between a crash and its restart, the service has neither a socket nor, it may be, a
+            // key.
             (false, false) => match (self.own.is_there(), service.is_installed()) {
                 (_, false) => Ok(&self.own),
                 (false, true) => Ok(service),
@@ -96,7 +98,8 @@ impl Candidates {
         }
     }
 
-    /// Returns the server whose identity is to go: it may not run, so it is not enough that only one does.
+    /// Returns the server whose identity is to go: it may not run, so it is not enough that only
+    /// one does.
     ///
     /// # Errors
     /// If there are two.
@@ -124,12 +127,13 @@ impl Candidates {
 }
 
 impl Instance {
-    /// Whether it has a state directory, be it empty.
+    /// Returns whether the server has a state directory, be it empty.
     fn is_installed(&self) -> bool {
         self.state_dir.as_ref().is_some_and(|path| path.is_dir())
     }
 
-    /// Whether there is anything of it: a socket, or a state directory that is not empty.
+    /// Returns whether the server has left a trace: a socket, or a state directory that is not
+    /// empty.
     fn is_there(&self) -> bool {
         let has_entries = |path: &PathBuf| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
         self.socket.exists() || self.state_dir.as_ref().is_some_and(has_entries)

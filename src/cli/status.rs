@@ -25,10 +25,10 @@ pub(super) const EXAMPLES: &str = "Examples:
   ephemeral-server status blocks
   ephemeral-server status senders
 
-Exit code 3: the server runs, and clients cannot connect (yet). On a terminal, `status` without an option is a check-in
+Exit code 3: the server runs, and clients cannot connect (yet). On a terminal, `status` without an option is a check-in \
 for the dead-man switch; nothing else here is.";
 
-/// Between two looks of `--watch`.
+/// The time between two looks of `--watch`.
 const LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Args)]
@@ -45,10 +45,12 @@ pub(super) struct Status {
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 enum Part {
-    /// Who is blocked, by the name that the log gives them today, and until when
+    /// List the blocked peers and clients, by the names that the log gives them today, and until
+    /// when
     #[command(after_help = "Example:\n  ephemeral-server status blocks --json")]
     Blocks,
-    /// Whose messages take most of the store, by the name that the log would give them today
+    /// List the senders whose messages take most of the store, by the names that the log would give
+    /// them
     #[command(after_help = "Example:\n  ephemeral-server status senders --json")]
     Senders,
 }
@@ -73,7 +75,8 @@ async fn once(socket: &Path, json: bool) -> Result<ExitCode, AdminClientError> {
     let answer = ask(socket, &StatsRequest {}).await?;
     let text = if json { written(&answer) } else { text::report(&answer) };
     let printed = print(&text);
-    // Only a person reads a terminal; a script, a scraper or a forgotten `--watch` is nobody's sign of life.
+    // Only a person reads a terminal; a script, a scraper or a forgotten `--watch` is nobody's sign
+    // of life.
     if !json && std::io::stdout().is_terminal() && answer.stats.dead_man.is_some() {
         ask(socket, &CheckInRequest {}).await?;
     }

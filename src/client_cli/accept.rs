@@ -36,7 +36,8 @@ pub(super) struct AcceptArgs {
     /// Use the server of the invite, if it is not your own.
     #[arg(long)]
     foreign: bool,
-    /// Give up waiting for the server after this many seconds. What was not sent is sent by `ephemeral recv`.
+    /// Give up waiting for the server after this many seconds. What was not sent is sent by
+    /// `ephemeral recv`.
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     timeout: u32,
     /// Print a JSON object.

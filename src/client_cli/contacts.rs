@@ -1,4 +1,5 @@
-//! `ephemeral contacts`: who they are, and what can be done about them; `ephemeral verify`: whether they are it.
+//! `ephemeral contacts`: who they are, and what can be done about them; `ephemeral verify`: whether
+//! they are it.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -197,7 +198,7 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
 }
 
 /// Returns the eighteen words of a safety number.
-fn words(number: &SafetyNumber) -> Vec<&'static str> {
+pub(super) fn words(number: &SafetyNumber) -> Vec<&'static str> {
     let list = Language::English.word_list();
     number.words().iter().map(|index| list.get(usize::from(*index)).copied().unwrap_or_default()).collect()
 }

@@ -26,7 +26,8 @@ same server: once its news is followed (`ephemeral moved`), the key for its old 
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make a discovery key for a restricted server, and print its public half. It never overwrites one.
+    /// Make a discovery key for a restricted server, and print its public half. It never overwrites
+    /// one.
     #[command(after_help = NEW_HELP)]
     New(DiscoveryOptions),
     /// Print the public half of the discovery key for a server.
@@ -48,7 +49,8 @@ pub(super) struct DiscoveryOptions {
 
 #[derive(Args)]
 pub(super) struct DirectoryArgs {
-    /// Where discovery keys are kept; by default discovery/ in the platform's configuration directory.
+    /// Where discovery keys are kept; by default discovery/ in the platform's configuration
+    /// directory.
     #[arg(long = "discovery-dir", env = "EPHEMERAL_DISCOVERY_DIR", value_name = "DIR")]
     directory: Option<PathBuf>,
 }

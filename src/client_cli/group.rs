@@ -1,5 +1,5 @@
-//! `ephemeral group`: makes groups, joins, changes and leaves them. None of it needs the network: `ephemeral recv` tells
-//! the others.
+//! `ephemeral group`: makes groups, joins, changes and leaves them. None of it needs the network:
+//! `ephemeral recv` tells the others.
 
 use clap::{Args, Subcommand};
 

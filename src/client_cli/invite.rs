@@ -36,10 +36,12 @@ pub(super) struct InviteArgs {
     /// For many: each of them waits for a yes (`ephemeral admit`).
     #[arg(long)]
     reusable: bool,
-    /// How long it can be used: 90m, 12h, 7d; at most 365d. By default 7 days, or 30 if it is reusable.
+    /// How long it can be used: 90m, 12h, 7d; at most 365d. By default 7 days, or 30 if it is
+    /// reusable.
     #[arg(long, value_name = "TIME", value_parser = duration_ms, default_value = "0m", hide_default_value = true)]
     expires: u64,
-    /// Draw a QR code as well: into this SVG file, which is never overwritten, or - for the terminal.
+    /// Draw a QR code as well: into this SVG file, which is never overwritten, or - for the
+    /// terminal.
     #[arg(long, value_name = "FILE")]
     qr: Option<PathBuf>,
     /// Print a JSON object.
@@ -158,7 +160,8 @@ fn lines(profile: &Profile, invite: &InviteView) -> String {
     let until = super::output::local_time(invite.not_after / 60_000);
     let mut text = format!("{} {kind}{name}, until {until}{used}\n", invite.invite);
     for request in &invite.requests {
-        let (profile, identity) = (printable(&request.profile), request.identity.to_hex());
+        let profile = printable(&request.profile);
+        let identity = request.identity.to_hex();
         let short = identity.get(..8).unwrap_or_default();
         text += &format!("  waits for a yes: {short} calls itself {profile:?}\n");
     }

@@ -93,7 +93,8 @@ pub(super) async fn run(args: MovedArgs) -> Result<(), Failure> {
     print(&notices, args.json)
 }
 
-/// Reads the notice: the text itself, or the file that has it. No more is read than a notice may have.
+/// Reads the notice: the text itself, or the file that has it. No more is read than a notice may
+/// have.
 fn text(given: &str) -> Result<String, Failure> {
     let limit = Notice::MOST_BYTES as u64 + 1;
     let mut text = String::new();
@@ -109,7 +110,9 @@ fn text(given: &str) -> Result<String, Failure> {
 fn print(notices: &[Notice], as_json: bool) -> Result<(), Failure> {
     let mut text = String::new();
     for notice in notices {
-        let (from, to, at) = (notice.from(), notice.to(), notice.at().to_string());
+        let from = notice.from();
+        let to = notice.to();
+        let at = notice.at().to_string();
         text += &match as_json {
             true => printable_json(&json!({"from": from, "to": to, "at": at}).to_string()),
             false => format!("{from} is at {to} since {at}"),

@@ -37,10 +37,12 @@ pub(super) fn run(args: &OutboxArgs) -> Result<(), Failure> {
         for OutgoingView { mid, at, file, standing } in core.outgoing(contact.link) {
             let id = message_id(mid);
             if args.json {
-                let (at, standing) = (utc(at.into()), word(standing));
+                let at = utc(at.into());
+                let standing = word(standing);
                 print_json(&json!({"contact": name, "id": id, "at": at, "file": file, "standing": standing}))?;
             } else {
-                let (time, name) = (local_time(at.into()), printable(&name));
+                let time = local_time(at.into());
+                let name = printable(&name);
                 let what = if file { "part of a file" } else { "message" };
                 let how = match standing {
                     Standing::Sending => "not yet sent",

@@ -12,8 +12,8 @@ use ephemeral_client::vault::Passphrase;
 
 #[derive(Args)]
 pub(super) struct PassphraseArgs {
-    /// A file with the passphrase of the profile in its first line, or a pipe such as <(pass ephemeral); otherwise it is
-    /// asked for at the terminal.
+    /// A file with the passphrase of the profile in its first line, or a pipe such as <(pass
+    /// ephemeral); otherwise it is asked for at the terminal.
     #[arg(long, env = "EPHEMERAL_PASSPHRASE_FILE", value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }

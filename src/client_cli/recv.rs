@@ -18,7 +18,7 @@ use ephemeral_e2e::effect::Event;
 
 mod files;
 
-use files::Files;
+use files::FileTaker;
 
 /// How long `--once` tries, unless it is told.
 const ONCE_LIMIT_S: u32 = 300;
@@ -54,7 +54,8 @@ pub(super) struct RecvArgs {
     /// With --once: if nothing is waiting, wait for the first message.
     #[arg(long, requires = "once")]
     wait: bool,
-    /// With --once: end as soon as everything is printed. Senders learn the next time that it arrived.
+    /// With --once: end as soon as everything is printed. Senders learn the next time that it
+    /// arrived.
     #[arg(long, requires = "once")]
     no_linger: bool,
     /// Take the files that contacts send, and write them into this folder.
@@ -63,7 +64,8 @@ pub(super) struct RecvArgs {
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
-    /// Give up after this many seconds: with --once in all (300 unless --wait is given), else without a connection.
+    /// Give up after this many seconds: with --once in all (300 unless --wait is given), else
+    /// without a connection.
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u32>,
     #[command(flatten)]
@@ -73,7 +75,7 @@ pub(super) struct RecvArgs {
 pub(super) async fn run(args: RecvArgs) -> Result<(), Failure> {
     let fetching = args.run.fetching();
     let fetching = if args.once && !args.wait { fetching.once() } else { fetching };
-    let files = Files::new(args.files.as_deref())?;
+    let files = FileTaker::new(args.files.as_deref())?;
     let mut running = args.run.start(fetching)?;
     let deadline = args.limit().map(|limit| Instant::now() + limit);
     let outcome = receive(&mut running, &args, &files, deadline).await;
@@ -115,7 +117,7 @@ impl RecvArgs {
 async fn receive(
     running: &mut Running,
     args: &RecvArgs,
-    files: &Files,
+    files: &FileTaker,
     mut deadline: Option<Instant>,
 ) -> Result<(), Failure> {
     let limit = args.limit();

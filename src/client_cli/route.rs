@@ -19,8 +19,8 @@ use ephemeral_tor::{DiscoverySecret, TorError};
 pub(super) struct RouteArgs {
     #[command(flatten)]
     discovery: DirectoryArgs,
-    /// Use an existing Tor at this address (usually 127.0.0.1:9050) instead of the built-in one. For a restricted server
-    /// it needs the discovery key: see `ephemeral discovery new --help`.
+    /// Use an existing Tor at this address (usually 127.0.0.1:9050) instead of the built-in one.
+    /// For a restricted server it needs the discovery key: see `ephemeral discovery new --help`.
     #[arg(long, env = "EPHEMERAL_SOCKS", value_name = "ADDR")]
     socks: Option<SocketAddr>,
     /// A TOML file whose [tor] table the built-in Tor is given (bridges, private networks).
@@ -123,8 +123,8 @@ impl Ways {
         Ok(Arc::new(arti.isolated()))
     }
 
-    /// Returns the key for finding a restricted server. One that has moved keeps its clients: the key of its latest name
-    /// before counts, if there is none for this one.
+    /// Returns the key for finding a restricted server. One that has moved keeps its clients: the
+    /// key of its latest name before counts, if there is none for this one.
     fn discovery_key(&self, server: &ServerUrl) -> Result<Option<DiscoverySecret>, Failure> {
         let book = Book::open(&book_path()?)?;
         let mut names = vec![server.clone()];

@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use super::exit::{Failure, say};
 use super::profile::ProfileArgs;
 use super::route::{RouteArgs, book_path};
-use ephemeral_client::TorStage;
 use ephemeral_client::engine::{Engine, EngineError, EngineEvent, Fetching, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::text::printable;
+use ephemeral_client::{ServerUrl, TorStage};
 
 /// Without a connection for so long, the person is asked to look.
 const NO_ANSWER_AFTER: Duration = Duration::from_secs(8);
@@ -27,8 +27,8 @@ pub(super) struct RunArgs {
     pub(super) profile: ProfileArgs,
     #[command(flatten)]
     pub(super) route: RouteArgs,
-    /// Connect, fetch and acknowledge as soon as possible. A server can then tell by the time which mailboxes are one
-    /// person's; otherwise up to a minute goes by.
+    /// Connect, fetch and acknowledge as soon as possible. A server can then tell by the time which
+    /// mailboxes are one person's; otherwise up to a minute goes by.
     #[arg(long, env = "EPHEMERAL_AT_ONCE", value_parser = clap::builder::FalseyValueParser::new())]
     at_once: bool,
 }
@@ -51,6 +51,11 @@ impl RunArgs {
         let onion = profile.core().authority().onion_parts().is_some();
         let fetching = if onion { fetching } else { fetching.with_live(LIVE_ON_LOOPBACK) };
         let moves = Book::open(&book_path()?)?;
+        let server = format!("http://{}", profile.core().authority().as_str());
+        let moved = server.parse().ok().and_then(|server: ServerUrl| moves.follow(&server));
+        if let Some(moved) = moved {
+            self.route.note(&format!("{server} has moved to {moved}"));
+        }
         let engine = Engine::new(profile, Box::new(ways), moves, fetching)?;
         Ok(Running::new(engine, self.route.quiet, stages))
     }
@@ -82,7 +87,8 @@ impl Running {
         Self { engine, trouble: None, quiet, connecting: false, online: false, progress }
     }
 
-    /// Returns what happens next, and tells the person what is of no other use. Cancelling it loses nothing.
+    /// Returns what happens next, and tells the person what is of no other use. Cancelling it loses
+    /// nothing.
     pub(super) async fn next(&mut self) -> Result<EngineEvent, Failure> {
         let news = self.news().await?;
         self.report(&news);
@@ -162,7 +168,8 @@ impl Running {
         }
     }
 
-    /// Goes on until everything is sent and acknowledged, or the time is over. Returns whether everything is.
+    /// Goes on until everything is sent and acknowledged, or the time is over. Returns whether
+    /// everything is.
     pub(super) async fn settle(&mut self, deadline: Instant) -> Result<bool, Failure> {
         while !self.engine.is_settled() {
             tokio::select! {

@@ -1,4 +1,5 @@
-//! `ephemeral send`: sends one text to a contact or a group, and ends when the server has it; or a file to a contact.
+//! `ephemeral send`: sends one text to a contact or a group, and ends when the server has it; or a
+//! file to a contact.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -56,7 +57,8 @@ pub(super) struct SendArgs {
     /// Wait until the contact, or each member of the group, has it.
     #[arg(long)]
     wait: bool,
-    /// Give up waiting after this many seconds: 180 unless it is a file. What was not sent is kept, and sent later.
+    /// Give up waiting after this many seconds: 180 unless it is a file. What was not sent is kept,
+    /// and sent later.
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u32>,
     /// Print a JSON object instead of the message's id.

@@ -54,7 +54,8 @@ impl ClearnetTable {
         }
     }
 
-    /// What does not go together, and files that cannot be used. `address`: where it listens in the end, as `listen` says.
+    /// Returns the settings that do not go together, and the files that cannot be used. `address`:
+    /// where it listens in the end, as `listen` says.
     pub(super) fn problems(&self, listen: &Setting<Option<SocketAddr>>, address: SocketAddr) -> Vec<Problem> {
         let mut problems = Vec::new();
         let refused = self.tls_cert.refused || self.tls_key.refused || self.allow_plaintext.refused;
@@ -64,7 +65,7 @@ impl ClearnetTable {
             (None, None) => {
                 if !address.ip().to_canonical().is_loopback() && !self.allow_plaintext.value {
                     problems.push(listen.problem(
-                        "off loopback without TLS, so that whoever is on the way reads who writes to whom: give \
+                        "off loopback without TLS, so that anyone on the way reads who writes to whom: give \
                          tls_cert and tls_key in [clearnet], listen on 127.0.0.1 behind a proxy that serves TLS, or \
                          accept that with allow_plaintext = true in [clearnet]",
                     ));
@@ -98,7 +99,8 @@ impl ClearnetTable {
         problems
     }
 
-    /// What was set although nothing listens. A setting that does nothing is a mistake that nobody would notice.
+    /// Returns the settings that were made although nothing listens. A setting that does nothing is
+    /// a mistake that nobody would notice.
     pub(super) fn without_effect(&self) -> Vec<Problem> {
         let off = "has no effect, since nothing listens on TCP: give listen in [clearnet], --clearnet or PORT";
         let told = [
@@ -132,7 +134,8 @@ impl ClearnetTable {
     }
 }
 
-/// The texts of a list, each converted. `None` if it is not a list, or one of them is not accepted.
+/// Returns the texts of a list, each converted. `None` if it is not a list, or one of them is not
+/// accepted.
 fn listed<T>(value: &DeValue<'_>, convert: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     value.as_array()?.iter().map(|item| item.get_ref().as_str().and_then(&convert)).collect()
 }
@@ -160,10 +163,11 @@ fn networks(value: &DeValue<'_>) -> Result<Vec<IpNet>, String> {
     })
 }
 
-/// An address or a network. One of IPv4 in IPv6 becomes the one of IPv4, as the addresses of peers do.
+/// Reads an address or a network. One of IPv4 in IPv6 becomes the one of IPv4, as the addresses of
+/// peers do.
 ///
-/// None of no prefix: if everybody is a trusted proxy, nobody is a client. None with bits behind the prefix: whoever
-/// wrote it meant another prefix, or a single address, and this is about trust.
+/// None of no prefix: if everybody is a trusted proxy, nobody is a client. None with bits behind
+/// the prefix: its writer meant another prefix, or a single address, and this is about trust.
 fn network(text: &str) -> Option<IpNet> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(address.to_canonical().into());

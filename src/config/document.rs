@@ -1,4 +1,5 @@
-//! The TOML file: which line says what. Whatever is not asked for by the time a table is closed is an unknown key.
+//! The TOML file: which line says what. Whatever is not asked for by the time a table is closed is
+//! an unknown key.
 
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
@@ -90,7 +91,7 @@ pub(super) struct Section<'d, 't> {
 }
 
 impl Section<'_, '_> {
-    /// A value of any kind. `convert` says what would have been accepted.
+    /// Reads a value of any kind. `convert` says what would have been accepted.
     pub(super) fn read<T>(
         &mut self,
         key: &'static str,
@@ -111,7 +112,7 @@ impl Section<'_, '_> {
         }
     }
 
-    /// A whole number within a range.
+    /// Reads a whole number within a range.
     pub(super) fn number<T>(&mut self, key: &'static str, range: RangeInclusive<T>, default: T) -> Setting<T>
     where
         T: TryFrom<i64> + PartialOrd + Display,
@@ -124,12 +125,12 @@ impl Section<'_, '_> {
         })
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> Setting<bool> {
         self.read(key, default, |value| value.as_bool().ok_or_else(|| "must be true or false".to_owned()))
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)], default: T) -> Setting<T> {
         self.read(key, default, |value| {
             let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
@@ -154,12 +155,12 @@ impl Section<'_, '_> {
     }
 }
 
-/// The line that a byte stands in, counted from 1.
+/// Returns the line that a byte stands in, counted from 1.
 fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
-/// The value as the file writes it; cut, since it is there to be recognised.
+/// Returns the value as the file writes it; cut, since it is there to be recognised.
 fn shown(text: &str, value: &Spanned<DeValue<'_>>) -> String {
     let written = text.get(value.span()).unwrap_or_default();
     let line = written.lines().next().unwrap_or_default();

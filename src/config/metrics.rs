@@ -21,7 +21,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<scrape::Config> {
     };
     if !address.ip().to_canonical().is_loopback() && !off_loopback.value && !off_loopback.refused {
         document.problems.push(listen.problem(
-            "off loopback, so that whoever can connect sees how many people are there and write, and when: listen on \
+            "off loopback, so that anyone who can connect sees how many people are there and write, and when: listen on \
              127.0.0.1, or accept that with off_loopback = true in [metrics]",
         ));
     }

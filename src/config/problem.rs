@@ -1,4 +1,5 @@
-//! What can be wrong with what the program was told. Every sentence says where it was told, what it is, and what is accepted.
+//! What can be wrong with what the program was told. Every sentence says where it was told, what it
+//! is, and what is accepted.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,7 +25,8 @@ pub enum ConfigError {
 /// One thing that is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it was told, and what: `config.toml:12: [session] window = 0`, `PORT = "x"`, `--clearnet x`. Empty if nowhere.
+    /// Where it was told, and what: `config.toml:12: [session] window = 0`, `PORT = "x"`,
+    /// `--clearnet x`. Empty if nowhere.
     pub told: String,
     /// What is wrong with it, and what is accepted.
     pub says: String,
@@ -35,7 +37,7 @@ impl Problem {
         Self { told: told.into(), says: says.into() }
     }
 
-    /// Whether it leaves open which key the onion service has, or where that is.
+    /// Returns whether it leaves open which key the onion service has, or where that is.
     pub(super) fn is_about_the_onion_service(&self) -> bool {
         ["[onion]", "--state-dir", "TOR_ENABLED"].iter().any(|setting| self.told.contains(setting))
     }

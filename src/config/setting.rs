@@ -1,4 +1,5 @@
-//! One value together with where it was told, so that a rule between two settings can name the right one.
+//! One value together with where it was told, so that a rule between two settings can name the
+//! right one.
 
 use std::fmt::Display;
 
@@ -17,26 +18,26 @@ pub(super) struct Setting<T> {
 }
 
 impl<T> Setting<T> {
-    /// What was told at a place.
+    /// Makes a setting of a value that was told at a place.
     pub(super) fn told(name: &'static str, value: T, told: impl Into<String>) -> Self {
         Self { value, name, told: Some(told.into()), refused: false }
     }
 
-    /// The problem that `says` describes, with this setting.
+    /// Returns the problem that `says` describes, with this setting.
     pub(super) fn problem(&self, says: impl Into<String>) -> Problem {
         Problem::new(self.told.as_deref().unwrap_or(self.name), says)
     }
 }
 
 impl<T: Display> Setting<T> {
-    /// How another setting's problem refers to this one.
+    /// Returns how another setting's problem refers to this one.
     fn reference(&self) -> String {
         let default = if self.told.is_none() { ", the default" } else { "" };
         format!("{} ({}{default})", self.name, self.value)
     }
 
-    /// A rule between two settings. The first is blamed, unless it was never told: then it is the other that does not
-    /// go together with a default.
+    /// Checks a rule between two settings. The first is blamed, unless it was never told: then it
+    /// is the other that does not go together with a default.
     pub(super) fn must_be<U: Display>(
         &self,
         relation: &str,

@@ -24,8 +24,8 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 
-    /// Keep the onion service's keys and Tor's state here, never a message [env: EPHEMERAL_STATE_DIR, STATE_DIRECTORY]
-    /// [default: the platform's data directory]
+    /// Keep the onion service's keys and Tor's state here, never a message [env:
+    /// EPHEMERAL_STATE_DIR, STATE_DIRECTORY] [default: the platform's data directory]
     #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
 
@@ -34,8 +34,8 @@ pub struct Flags {
     #[arg(long, value_name = "PATH", global = true)]
     pub admin_socket: Option<PathBuf>,
 
-    /// Also listen on TCP; without ADDR where PORT or the file says, else on 127.0.0.1:8443 [env: PORT, a port on
-    /// 127.0.0.1]
+    /// Also listen on TCP; without ADDR where PORT or the file says, else on 127.0.0.1:8443 [env:
+    /// PORT, a port on 127.0.0.1]
     #[arg(long, value_name = "ADDR", global = true, num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub clearnet: Option<String>,
 
@@ -43,8 +43,8 @@ pub struct Flags {
     #[arg(long, global = true)]
     pub no_tor: bool,
 
-    /// How much to log; replaces LOG_LEVEL and RUST_LOG [env: LOG_LEVEL; RUST_LOG adds detail, "info,ephemeral=debug"]
-    /// [default: as the file says, else info]
+    /// How much to log; replaces LOG_LEVEL and RUST_LOG [env: LOG_LEVEL; RUST_LOG adds detail,
+    /// "info,ephemeral=debug"] [default: as the file says, else info]
     #[arg(long, value_name = "LEVEL", global = true, ignore_case = true)]
     pub log_level: Option<LogLevel>,
 
@@ -54,14 +54,15 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// The file that settings are read from, if one is named.
+    /// Returns the file that settings are read from, if one is named.
     #[must_use]
     pub fn config_file(&self, environment: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
         let sources = Sources { flags: self, environment, problems: Vec::new() };
         sources.config().map(|(path, _)| path)
     }
 
-    /// Where the server's state and socket are, by the flags and the environment alone, which no file can break.
+    /// Returns where the server's state and socket are, by the flags and the environment alone,
+    /// which no file can break.
     #[must_use]
     pub fn places(&self, environment: &dyn Fn(&str) -> Option<OsString>) -> Places {
         let mut sources = Sources { flags: self, environment, problems: Vec::new() };
@@ -98,7 +99,8 @@ pub(super) struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// A variable; an empty one is one that is not set, since that is how container tools write "unset".
+    /// Returns a variable as a path; an empty one is one that is not set, since that is how
+    /// container tools write "unset".
     fn path(&self, name: &str) -> Option<PathBuf> {
         (self.environment)(name).filter(|value| !value.is_empty()).map(PathBuf::from)
     }
@@ -120,13 +122,14 @@ impl Sources<'_> {
         }
     }
 
-    /// The file, and who named it.
+    /// Returns the file, and who named it.
     pub(super) fn config(&self) -> Option<(PathBuf, &'static str)> {
         let flag = self.flags.config.clone().map(|path| (path, "--config"));
         flag.or_else(|| self.path("EPHEMERAL_CONFIG").map(|path| (path, "EPHEMERAL_CONFIG")))
     }
 
-    /// `--state-dir`, `EPHEMERAL_STATE_DIR`, systemd's `STATE_DIRECTORY`, the platform's data directory.
+    /// Returns the state directory: of `--state-dir`, `EPHEMERAL_STATE_DIR`, systemd's
+    /// `STATE_DIRECTORY`, the platform's data directory.
     pub(super) fn state_dir(&mut self) -> PathBuf {
         let told = self.flags.state_dir.clone().or_else(|| self.path("EPHEMERAL_STATE_DIR")).or_else(|| {
             // systemd.exec(5): several are separated by colons; the first is ours.
@@ -144,7 +147,8 @@ impl Sources<'_> {
         })
     }
 
-    /// `--admin-socket`, `EPHEMERAL_ADMIN_SOCKET`, a name in systemd's `RUNTIME_DIRECTORY` or in the state directory.
+    /// Returns the admin socket: of `--admin-socket`, `EPHEMERAL_ADMIN_SOCKET`, a name in systemd's
+    /// `RUNTIME_DIRECTORY` or in the state directory.
     pub(super) fn admin_socket(&self, state_dir: &Path) -> PathBuf {
         let told = self.flags.admin_socket.clone().or_else(|| self.path("EPHEMERAL_ADMIN_SOCKET"));
         let told = told.and_then(|path| std::path::absolute(path).ok());
@@ -155,7 +159,7 @@ impl Sources<'_> {
         })
     }
 
-    /// Where to listen on TCP, if at all: `--clearnet`, `PORT`, the file.
+    /// Returns where to listen on TCP, if at all: `--clearnet`, `PORT`, the file.
     pub(super) fn listen(&mut self, file: Setting<Option<SocketAddr>>) -> Setting<Option<SocketAddr>> {
         let port = self.variable("PORT", "must be a port, a whole number from 0 to 65535", |text| {
             text.parse::<u16>().ok().map(|port| Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)))
@@ -178,7 +182,7 @@ impl Sources<'_> {
         }
     }
 
-    /// Whether Tor is started: `--no-tor`, `TOR_ENABLED`, the file.
+    /// Returns whether Tor is started: `--no-tor`, `TOR_ENABLED`, the file.
     pub(super) fn tor_enabled(&mut self, file: &Setting<bool>) -> bool {
         let words = "must be one of true, false, yes, no, on, off, 1, 0";
         let variable = self.variable("TOR_ENABLED", words, |text| match text.to_ascii_lowercase().as_str() {
@@ -189,8 +193,9 @@ impl Sources<'_> {
         !self.flags.no_tor && variable.map_or(file.value, |variable| variable.value)
     }
 
-    /// Returns the level and the filter: `--log-level` alone, or `LOG_LEVEL` (else what the file says) with `RUST_LOG`
-    /// behind it, of which the later directive wins. See [`logging::filter`] for what that leaves of Arti's lines.
+    /// Returns the level and the filter: `--log-level` alone, or `LOG_LEVEL` (else what the file
+    /// says) with `RUST_LOG` behind it, of which the later directive wins. See [`logging::filter`]
+    /// for what that leaves of Arti's lines.
     pub(super) fn log_filter(&mut self, file: LogLevel) -> (LogLevel, String) {
         if let Some(level) = self.flags.log_level {
             return (level, logging::filter(level, None));
@@ -204,7 +209,7 @@ impl Sources<'_> {
     }
 }
 
-/// An address with a port; `localhost` is 127.0.0.1, whatever the resolver thinks.
+/// Reads an address with a port; `localhost` is 127.0.0.1, whatever the resolver thinks.
 pub(super) fn address(text: &str) -> Option<SocketAddr> {
     let literal = || text.parse().ok();
     let local = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());

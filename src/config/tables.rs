@@ -10,7 +10,7 @@ use super::metrics;
 use super::setting::Setting;
 use crate::admin::scrape;
 use crate::logging::LogLevel;
-use crate::transport::onion_service::{self, Vanguards};
+use crate::transport::onion_service::{self, MEMORY_BYTES, Vanguards};
 use crate::{conn, pump};
 use ephemeral_core::limits::{self, REQUESTS, Rate};
 use ephemeral_core::protocol::Sanitize;
@@ -78,7 +78,7 @@ impl Tables {
     }
 }
 
-/// A tebibyte: far beyond any machine's memory, and no sum of such numbers overflows.
+/// Returns a tebibyte: far beyond any machine's memory, and no sum of such numbers overflows.
 fn bytes_max() -> usize {
     usize::try_from(1_u64 << 40).unwrap_or(usize::MAX)
 }
@@ -99,7 +99,8 @@ fn store(document: &mut Document<'_>, rules: &mut session::Config) -> (store::Co
     let survive_restart = table.boolean("survive_restart", true).value;
     table.finish();
 
-    // What could never be reached would be a setting without effect; what could never be sent, a promise that is not kept.
+    // What could never be reached would be a setting without effect; what could never be sent, a
+    // promise that is not kept.
     document.problems.extend(default_ttl.must_be("at most", &max_ttl, "at least", |low, high| low <= high));
     document.problems.extend(mailbox.must_be("at least", &content, "at most", |high, low| high >= low));
     document.problems.extend(sender.must_be(
@@ -205,7 +206,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
     let self_probe = table.boolean("self_probe", default.self_probe).value;
     let location_is_public = table.boolean("location_is_public", default.location_is_public).value;
     let restricted = table.boolean("restricted", default.restricted).value;
-    let memory = table.number("memory_bytes", 16 << 20..=bytes_max(), default.memory_bytes);
+    let memory = table.number("memory_bytes", 16 << 20..=bytes_max(), MEMORY_BYTES);
     table.finish();
 
     // An introduction point ignores what is the other way round (rend-spec, EST_INTRO_DOS_EXT).
@@ -216,16 +217,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
             .push(proof_of_work.problem("this program was built without it: build it with `--features pow`"));
     }
 
-    let tor = document.passthrough("tor");
-    if let Some(problem) =
-        tor.as_ref().and_then(|tor| onion_service::validate_tor_table(&tor.value).err().map(|e| tor.problem(e)))
-    {
-        document.problems.push(problem);
-    }
-    let tor = tor.map(|tor| tor.value).unwrap_or_default();
-    if memory.told.is_some() && onion_service::limits_memory(&tor) {
-        document.problems.push(memory.problem("has no effect beside tor.system.memory.max: remove one of the two"));
-    }
+    let (tor, memory_bytes) = tor(document, &memory);
     let settings = onion_service::Config {
         nickname,
         port,
@@ -241,10 +233,29 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
         self_probe,
         location_is_public,
         restricted,
-        memory_bytes: memory.value,
+        memory_bytes,
         tor,
     };
     (enabled, settings)
+}
+
+/// Reads Arti's own table, and returns the limit of its memory that `[onion]` sets, if that table
+/// does not.
+fn tor(document: &mut Document<'_>, memory: &Setting<usize>) -> (toml::Table, Option<usize>) {
+    let table = document.passthrough("tor");
+    let refused = table.as_ref().and_then(|table| {
+        let error = onion_service::validate_tor_table(&table.value).err()?;
+        Some(table.problem(error))
+    });
+    document.problems.extend(refused);
+    let table = table.map(|table| table.value).unwrap_or_default();
+    if !onion_service::limits_memory(&table) {
+        return (table, Some(memory.value));
+    }
+    if memory.told.is_some() {
+        document.problems.push(memory.problem("has no effect beside tor.system.memory.max: remove one of the two"));
+    }
+    (table, None)
 }
 
 /// The words of `[store] sanitize`.
@@ -263,7 +274,8 @@ pub(super) const LEVELS: [(&str, LogLevel); 5] = [
 /// The words of `[onion] vanguards`.
 pub(super) const VANGUARDS: [(&str, Vanguards); 2] = [("lite", Vanguards::Lite), ("full", Vanguards::Full)];
 
-/// The nickname is the name of a directory and of a key in Arti's key store, which takes no other characters.
+/// Reads the nickname: the name of a directory and of a key in Arti's key store, which takes no
+/// other characters.
 fn nickname(value: &DeValue<'_>) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
     match value.as_str() {

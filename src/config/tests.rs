@@ -27,7 +27,7 @@ fn defaults() -> Config {
 #[test]
 fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     let shipped = include_str!("../../systemd/ephemeral-server.toml");
-    // Whoever builds it without proof of work has to say so.
+    // A program that is built without proof of work has to be told so.
     let built_with = format!("proof_of_work = {}", transport::onion_service::PROOF_OF_WORK);
     let shipped = &shipped.replace("proof_of_work = true", &built_with);
     assert_eq!(load(shipped, &[], Flags::default()).expect("it is valid"), defaults());
@@ -44,7 +44,8 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     let uncommented = ["listen", "tls_cert", "tls_key"]
         .iter()
         .fold(shipped.to_owned(), |text, key| text.replace(&format!("# {key} ="), &format!("{key} =")));
-    let (cert, key) = ("/etc/ephemeral-server/cert.pem", "/etc/ephemeral-server/key.pem");
+    let cert = "/etc/ephemeral-server/cert.pem";
+    let key = "/etc/ephemeral-server/key.pem";
     assert!(uncommented.contains(cert) && uncommented.contains(key));
     let (_directory, files) = issued();
     let with_files = uncommented.replace(cert, &path(&files.cert)).replace(key, &path(&files.key));
@@ -55,7 +56,7 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     assert!(shipped.contains("\n[tor]\n"));
 }
 
-/// A certificate and its key, in a directory that is removed with the first value.
+/// Returns a certificate and its key, in a directory that is removed with the first value.
 pub(super) fn issued() -> (tempfile::TempDir, transport::clearnet::TlsFiles) {
     let directory = tempfile::tempdir().expect("a directory");
     let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
@@ -207,7 +208,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             self_probe: false,
             location_is_public: true,
             restricted: true,
-            memory_bytes: 19_000_000,
+            memory_bytes: Some(19_000_000),
             tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),
         }),
         grace: Duration::from_secs(21),
@@ -226,6 +227,51 @@ fn what_is_shown_gives_the_same_configuration_again() {
         let config = load(text, &[], Flags::default()).expect("valid");
         assert_eq!(load(&config.to_toml(), &[], Flags::default()).as_ref(), Ok(&config), "{}", config.to_toml());
     }
+}
+
+#[test]
+fn each_word_is_shown_as_it_is_read() {
+    let words = [
+        ("store", "sanitize", tables::SANITIZE.map(|(word, _)| word).to_vec()),
+        ("log", "level", tables::LEVELS.map(|(word, _)| word).to_vec()),
+        ("onion", "vanguards", tables::VANGUARDS.map(|(word, _)| word).to_vec()),
+    ];
+    for (table, key, words) in words {
+        for word in words {
+            let line = format!("{key} = {word:?}\n");
+            let shown = load(&format!("[{table}]\n{line}"), &[], Flags::default()).expect("valid").to_toml();
+            assert!(shown.contains(&line), "{line} is not in {shown}");
+        }
+    }
+}
+
+#[test]
+fn the_keys_that_are_shown_are_the_keys_that_are_read() {
+    let (_directory, files) = issued();
+    let tls = format!("tls_cert = {:?}\ntls_key = {:?}", path(&files.cert), path(&files.key));
+    let everything = EVERYTHING.replace("allow_plaintext = true", &tls);
+    let shown = load(&everything, &[], Flags::default()).expect("valid").to_toml();
+    let shown = shown.parse::<toml::Table>().expect("TOML");
+    assert_eq!(shown.len(), 11, "{shown}");
+    for (table, entries) in shown.iter().filter(|(table, _)| *table != "tor") {
+        let problem = problem(&format!("[{table}]\nnonsense = 1"));
+        let (_, accepted) = problem.split_once(&format!("[{table}] accepts ")).expect(&problem);
+        let mut read: Vec<_> = accepted.split(", ").collect();
+        read.sort_unstable();
+        let shown: Vec<_> = entries.as_table().expect("a table").keys().collect();
+        assert_eq!(shown, read, "[{table}]");
+    }
+}
+
+#[test]
+fn a_part_that_is_off_is_named_without_settings() {
+    let shown = load("[onion]\nenabled = false\n[clearnet]\nlisten = '[::1]:1'", &[], Flags::default())
+        .expect("valid")
+        .to_toml();
+    assert!(shown.contains("# [metrics] listen: not set\n") && !shown.contains("off_loopback"), "{shown}");
+    assert!(shown.contains("[onion]\nenabled = false\n") && !shown.contains("[tor]"), "{shown}");
+    let without_tcp = defaults().to_toml();
+    assert!(without_tcp.contains("# [clearnet] listen: not set\n"), "{without_tcp}");
 }
 
 #[test]
@@ -269,7 +315,7 @@ fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
         ),
         (
             "[metrics]\nlisten = '192.0.2.1:9100'",
-            "line 2: [metrics] listen = '192.0.2.1:9100': off loopback, so that whoever can connect sees how many people \
+            "line 2: [metrics] listen = '192.0.2.1:9100': off loopback, so that anyone who can connect sees how many people \
              are there and write, and when: listen on 127.0.0.1, or accept that with off_loopback = true in [metrics]",
         ),
         (

@@ -89,7 +89,8 @@ impl Requests<'_> {
         }
     }
 
-    /// Who asks, and whether they may. A load balancer that looks for itself whether the server is well is nobody.
+    /// Returns who asks, if they may. A load balancer that only checks the server's health counts
+    /// as nobody.
     fn admit(&self, asking: Peer, request: &Request<Body>) -> (Option<PeerConnection>, Decision) {
         let by_proxy = is_proxy(asking, self.listener);
         if self.proxied && by_proxy && http::is_probe(request) {
@@ -112,8 +113,8 @@ impl Requests<'_> {
     }
 }
 
-/// Answers requests until the connection ends (`None`) or becomes a session. `connection`: `None` where each request may
-/// be of somebody else, whom a trusted proxy names.
+/// Answers requests until the connection ends (`None`) or becomes a session. `connection`: `None`
+/// where each request may be of somebody else, whom a trusted proxy names.
 pub async fn requests(
     server: Arc<Server>,
     peer: Peer,
@@ -184,7 +185,8 @@ fn report(error: &hyper::Error, connection: &PeerConnection) {
     }
 }
 
-/// What a client behind a trusted proxy is told that has as many requests and sessions open as it may have.
+/// What a client behind a trusted proxy is told that has as many requests and sessions open as it
+/// may have.
 const CROWDED: Decision =
     Decision::RateLimited(RateStatus { wait_ms: Some(1000), ignores: false, burst: 0, left: 0, reset_ms: 1000 });
 

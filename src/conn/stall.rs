@@ -1,5 +1,6 @@
-//! The byte stream of a connection that is not a session yet. It holds what hyper does not: answers that hyper gives by
-//! itself, to what it cannot read, become like all others; and a peer that does not read its answers is given up.
+//! The byte stream of a connection that is not a session yet. It holds what hyper does not: answers
+//! that hyper gives by itself, to what it cannot read, become like all others; and a peer that does
+//! not read its answers is given up.
 
 use std::io;
 use std::pin::Pin;
@@ -18,7 +19,8 @@ use crate::transport::Io;
 /// A byte stream between hyper and a peer.
 pub(super) struct ResponseIo {
     io: Box<dyn Io>,
-    /// Set when a request is being answered, until the answer has been written. What hyper writes else, is its own.
+    /// Set when a request is being answered, until the answer has been written. What hyper writes
+    /// else, is its own.
     answering: Arc<AtomicBool>,
     /// What is sent in place of hyper's own answer, which is the last one on a connection.
     instead: Option<Bytes>,
@@ -68,7 +70,8 @@ impl AsyncRead for ResponseIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
-        // hyper closes without a word what begins like HTTP/2. As a method that there is not, it is answered 400.
+        // hyper closes without a word what begins like HTTP/2. As a method that there is not, it is
+        // answered 400.
         if let Some(read) = buffer.filled_mut().get_mut(before..).filter(|read| read.starts_with(b"PRI * HTTP/2")) {
             read.iter_mut().take(1).for_each(|first| *first = b'(');
         }

@@ -1,9 +1,10 @@
-//! Tells the person at the terminal what they need: the addresses, how the start gets on, when clients can connect, and
-//! with which command.
+//! Tells the person at the terminal what they need: the addresses, how the start gets on, when
+//! clients can connect, and with which command.
 //!
-//! stdout has one line for each thing that a script may wait for: `clearnet URL`, `onion URL`, `reachable`,
-//! `not reachable`. The log says in sentences how the start gets on. On a terminal, a status line at the bottom says so
-//! too, and the address comes again when clients can connect: by then it may have scrolled away.
+//! stdout has one line for each thing that a script may wait for: `clearnet URL`, `onion URL`,
+//! `reachable`, `not reachable`. The log says in sentences how the start gets on. On a terminal, a
+//! status line at the bottom says so too, and the address comes again when clients can connect: by
+//! then it may have scrolled away.
 
 mod situation;
 
@@ -33,14 +34,14 @@ fn line(text: &str) {
 /// Where it listens, beside the onion service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Listens {
-    /// On TCP.
+    /// The address on TCP.
     pub(super) clearnet: Option<ClearnetAddress>,
-    /// For Prometheus.
+    /// The address for Prometheus.
     pub(super) metrics: Option<SocketAddr>,
 }
 
-/// Says everything on a thread that nobody waits for: a terminal under Ctrl-S, or a pipe that nobody reads, holds up
-/// only that. `onion`: the service's virtual port, and what becomes of it.
+/// Says everything on a thread that nobody waits for: a terminal under Ctrl-S, or a pipe that
+/// nobody reads, holds up only that. `onion`: the service's virtual port, and what becomes of it.
 pub(super) fn start(listens: Listens, onion: Option<(u16, watch::Receiver<OnionStatus>)>) {
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {
@@ -106,7 +107,7 @@ impl Announcer {
     /// How often the situation is looked at, while clients cannot connect.
     const TICK: Duration = Duration::from_secs(1);
 
-    /// `port`: the onion service's virtual port.
+    /// Makes the announcer. `port`: the onion service's virtual port.
     fn new(port: u16) -> Self {
         Self {
             port,
@@ -119,7 +120,8 @@ impl Announcer {
         }
     }
 
-    /// Returns whether something may have to be said although the status does not change: that nothing gets on.
+    /// Returns whether something may have to be said although the status does not change: that
+    /// nothing gets on.
     fn is_waiting(&self) -> bool {
         !self.reachable
     }
@@ -184,7 +186,7 @@ impl Announcer {
         }
     }
 
-    /// A change while it starts. What becomes of a service that was reachable, or is not after all, the watch over it says.
+    /// Logs a change during the start. Later changes are logged by the watch over the service.
     fn tell_the_log(&mut self, situation: Situation, phase: Phase) {
         if self.said == Some(situation) {
             return;
@@ -210,7 +212,8 @@ impl Announcer {
     }
 }
 
-/// Whether the stage `next` comes no later than where the start had been, or where it was stuck.
+/// Returns whether the stage `next` comes no later than where the start had been, or where it was
+/// stuck.
 fn is_after(said: Situation, next: Situation) -> bool {
     let stage = |situation| match situation {
         Situation::Connecting => 0,
@@ -241,8 +244,8 @@ fn status_line() -> ProgressBar {
     bar
 }
 
-/// Whether the machine has a way to other machines. It asks the kernel only, by an address of documentation (RFC 5737,
-/// RFC 3849): connecting a UDP socket sends nothing.
+/// Returns whether the machine has a route to other machines. It asks the kernel only, by an
+/// address of documentation (RFC 5737, RFC 3849): connecting a UDP socket sends nothing.
 fn has_route() -> bool {
     let to = |from: SocketAddr, to: SocketAddr| UdpSocket::bind(from).and_then(|socket| socket.connect(to)).is_ok();
     let four = || to((Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::new(192, 0, 2, 1), 9).into());

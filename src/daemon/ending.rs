@@ -31,7 +31,8 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Drains for as long as `grace`, then closes what is open. Returns the error that ended the daemon, if one did.
+    /// Drains for as long as `grace`, then closes what is open. Returns the error that ended the
+    /// daemon, if one did.
     pub(super) async fn finish(
         self,
         grace: Duration,
@@ -49,7 +50,7 @@ impl Ending {
         let patience = if actions.is_over() { patience.min(ERASE_GRACE) } else { patience };
         let drained = async {
             let _ = (&mut connections.0).await;
-            // Among them the admin socket's: whoever ended it is to hear so.
+            // Among them the admin socket's: the operator who ended it is to hear so.
             while tasks.join_next().await.is_some() {}
         };
         let cut_short = drain(drained, patience, signals).await;
@@ -73,7 +74,8 @@ impl Ending {
     }
 }
 
-/// Waits until all is drained, for as long as `patience`. Returns an error if a second signal cuts that short.
+/// Waits until all is drained, for as long as `patience`. Returns an error if a second signal cuts
+/// that short.
 async fn drain(drained: impl Future<Output = ()>, patience: Duration, signals: &mut Signals) -> Option<anyhow::Error> {
     tokio::select! {
         () = drained => None,
@@ -85,8 +87,8 @@ async fn drain(drained: impl Future<Output = ()>, patience: Duration, signals: &
     }
 }
 
-/// Erases the identity. Where something is left, a mark makes every further start try again, and do nothing else: no
-/// supervisor brings back an identity that was to be erased.
+/// Erases the identity. Where something is left, a mark makes every further start try again, and do
+/// nothing else: no supervisor brings back an identity that was to be erased.
 pub(super) fn erase_identity(actions: &Actions) -> anyhow::Result<()> {
     let erased = actions.erase_identity();
     let marked = match &erased {

@@ -57,13 +57,17 @@ impl Listening {
         let mut listens = announce::Listens { clearnet, metrics: None };
         let control = bound.as_ref().map(|bound| bound.control.clone());
         if let Some(bound) = bound {
-            let (incoming, admission, stop) = (incoming.clone(), Arc::clone(&admission), stop.clone());
+            let incoming = incoming.clone();
+            let admission = Arc::clone(&admission);
+            let stop = stop.clone();
             tasks.spawn(async move {
                 clearnet::run(bound, incoming, admission, stop).await;
                 Ok(())
             });
         }
-        let (admin, answering, until) = (socket::bind(&config.admin_socket)?, Arc::clone(plane), stop.clone());
+        let admin = socket::bind(&config.admin_socket)?;
+        let answering = Arc::clone(plane);
+        let until = stop.clone();
         tasks.spawn(async move {
             socket::run(admin, answering, until).await;
             Ok(())
@@ -71,7 +75,8 @@ impl Listening {
         if let Some(settings) = config.metrics {
             let bound = scrape::bind(settings).await?;
             listens.metrics = Some(bound.address()?);
-            let (answering, until) = (Arc::clone(plane), stop.clone());
+            let answering = Arc::clone(plane);
+            let until = stop.clone();
             tasks.spawn(async move {
                 scrape::run(bound, answering, until).await;
                 Ok(())
@@ -99,7 +104,8 @@ impl Listening {
     }
 }
 
-/// What the onion service refuses is a security event; a rendezvous that fails is the network's doing.
+/// Reports what the onion service refuses: that is a security event; a rendezvous that fails is the
+/// network's doing.
 fn refusals(admission: Arc<Admission>) -> OnRefusal {
     Arc::new(move |why, peer| {
         if why != CircuitRefused::Failed {
@@ -126,7 +132,7 @@ async fn report(
             };
             std::mem::replace(health, next) != next
         });
-        // After `/health` knows: whoever reads the line may ask.
+        // After `/health` knows: anyone who reads the line may ask.
         shown.send_replace(now);
         tokio::select! {
             changed = status.changed() => if changed.is_err() {

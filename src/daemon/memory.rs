@@ -1,4 +1,5 @@
-//! Where messages wait: on the heap, or in a file in RAM that the service manager keeps while the daemon is restarted.
+//! Where messages wait: on the heap, or in a file in RAM that the service manager keeps while the
+//! daemon is restarted.
 
 use std::fs::File;
 use std::path::Path;
@@ -20,8 +21,9 @@ pub(super) struct MessageStore {
 }
 
 impl MessageStore {
-    /// Opens one, and takes over what an earlier process left. `survive`: what waits is to be there after a restart, if
-    /// there is a service manager that can keep it. If a wipe was asked for while no server ran, it is carried out first.
+    /// Opens one, and takes over what an earlier process left. `survive`: what waits is to be there
+    /// after a restart, if there is a service manager that can keep it. If a wipe was asked for
+    /// while no server ran, it is carried out first.
     pub(super) fn open(settings: hub::Config, survive: bool, state_dir: &Path) -> anyhow::Result<Self> {
         let mut passed = systemd::take_store_fd().unwrap_or_else(|error| {
             tracing::error!("what the service manager kept cannot be opened, and is lost: {error}");
@@ -69,7 +71,7 @@ impl MessageStore {
         Ok(hub)
     }
 
-    /// After the sessions have ended, where there is to be no next process.
+    /// Closes the store after the sessions have ended, where there is to be no next process.
     pub(super) fn close_for_good(self) -> &'static str {
         self.hub.erase();
         if self.kept {
@@ -78,11 +80,12 @@ impl MessageStore {
         "drained, and everything that waited is erased; the identity is gone"
     }
 
-    /// After the sessions have ended. What waits is left to the next process where there can be one, and is overwritten
-    /// otherwise.
+    /// Closes the store after the sessions have ended. What waits is left to the next process where
+    /// there can be one, and is overwritten otherwise.
     pub(super) fn close(self) -> &'static str {
         if self.kept {
-            // Nobody says whether this is a restart. If it is not, the manager drops the file, and the kernel frees it.
+            // Nobody says whether this is a restart. If it is not, the manager drops the file, and
+            // the kernel frees it.
             self.hub.release();
             "drained; what waits is left to the service manager for a restart"
         } else {
@@ -92,7 +95,8 @@ impl MessageStore {
     }
 }
 
-/// Carries out a wipe that was asked for while no server ran. It stays asked for unless all is overwritten.
+/// Carries out a wipe that was asked for while no server ran. It stays asked for unless all is
+/// overwritten.
 fn wipe(passed: Option<File>, mark: WipeMark, state_dir: &Path) -> anyhow::Result<()> {
     let what = match &passed {
         Some(file) => {
@@ -136,7 +140,8 @@ fn report(restored: Restored) {
             );
         }
         Restored::Going { figures, damaged, torn_blocks } => {
-            let (messages, ids) = (figures.messages, figures.records - figures.messages);
+            let messages = figures.messages;
+            let ids = figures.records - figures.messages;
             tracing::info!(
                 "taken over from an earlier process: {messages} waiting messages, {ids} ids of delivered ones"
             );

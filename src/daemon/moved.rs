@@ -4,7 +4,8 @@ use ephemeral_tor::{Keystore, Notice};
 
 use crate::config::Config;
 
-/// The notices that `keys rotate` has left. A file that is not right keeps nobody from writing messages.
+/// Reads the notices that `keys rotate` has left. A file that is not right keeps nobody from
+/// writing messages.
 pub(super) fn notices(config: &Config) -> Option<bytes::Bytes> {
     if let Some(onion) = &config.onion {
         let store = Keystore::open(&onion.tor, &config.state_dir, &onion.nickname);

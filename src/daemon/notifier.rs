@@ -1,8 +1,9 @@
 //! What the service manager hears of the daemon: that it is ready, how it is, and that it lives.
 //!
-//! "Lives" is said only while three things answer: the runtime (a new task is run), the store (its lock can be taken)
-//! and the watch over the onion service (it has got on not long ago, whatever came of it: being offline is no reason to
-//! be killed). While it is starting, the same decides whether the manager goes on waiting.
+//! "Lives" is said only while three things answer: the runtime (a new task is run), the store (its
+//! lock can be taken) and the watch over the onion service (it has got on not long ago, whatever
+//! came of it: being offline is no reason to be killed). While it is starting, the same decides
+//! whether the manager goes on waiting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +21,8 @@ use ephemeral_core::dead_man;
 
 /// How often it is looked at, at least; more often where the manager wants to hear it more often.
 const LOOK: Duration = Duration::from_secs(10);
-/// Without a sign of it for so long, the watch over the onion service is taken for dead. Its longest pause is six minutes,
-/// and what it does then has a minute.
+/// The time without a sign after which the watch over the onion service is taken for dead. Its
+/// longest pause is six minutes, and what it does then has a minute.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(600);
 /// While it starts, the manager waits so much longer after each look.
 const STARTING: Duration = Duration::from_secs(60);
@@ -37,7 +38,8 @@ pub(super) struct ManagerNotifier {
 }
 
 impl ManagerNotifier {
-    /// `onion`: what is known of the onion service, if there is one. `dead_man`: the same of the dead-man switch.
+    /// Makes the notifier. `onion`: what is known of the onion service, if there is one.
+    /// `dead_man`: the same of the dead-man switch.
     pub(super) fn new(
         hub: Arc<Hub>,
         onion: Option<watch::Receiver<OnionStatus>>,
@@ -47,17 +49,18 @@ impl ManagerNotifier {
         Arc::new(Self { hub, onion, dead_man, reloaded, ready: AtomicBool::new(false) })
     }
 
-    /// A reload begins. A start that is still going on is not interrupted by it.
+    /// Tells the manager that a reload begins. A start that is still going on is not interrupted by
+    /// it.
     pub(super) fn reloading(&self) {
         if self.ready.load(Ordering::Relaxed) {
             systemd::reloading();
         }
     }
 
-    /// It has ended.
+    /// Tells the manager that the reload has ended.
     pub(super) fn reloaded(&self, outcome: Reloaded) {
         self.reloaded.send_replace(outcome);
-        // Before it is ready again: whoever waited for that may ask.
+        // Before it is ready again: anyone who waited for that may ask.
         let _ = systemd::status(&self.words());
         if self.ready.load(Ordering::Relaxed) && !systemd::ready() {
             // Told by `keep`, then.
@@ -73,7 +76,8 @@ impl ManagerNotifier {
         let look = systemd::watchdog().map_or(LOOK, |within| (within / 3).min(LOOK));
         let mut ticks = interval(look);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut onion, mut reloaded) = (self.onion.clone(), self.reloaded.subscribe());
+        let mut onion = self.onion.clone();
+        let mut reloaded = self.reloaded.subscribe();
         let mut dead_man = self.dead_man.clone();
         let mut pulse = LivenessCheck::default();
         let mut said = String::new();
@@ -98,13 +102,14 @@ impl ManagerNotifier {
         }
     }
 
-    /// Whether it does what it can do. Without a network that is to go on trying, and to say so: a start that failed for
-    /// it would be tried for ever, and one that waited for it would hold up the machine's.
+    /// Returns whether the daemon does what it can do. Without a network that is to go on trying,
+    /// and to say so: a start that failed for it would be tried for ever, and one that waited for
+    /// it would hold up the machine's.
     fn serves(&self) -> bool {
         self.onion.as_ref().is_none_or(|status| status.borrow().phase != Phase::Starting)
     }
 
-    /// How long ago the watch over the onion service last got on; `None`: there is none.
+    /// Returns how long ago the watch over the onion service last got on; `None`: there is none.
     fn heartbeat_at(&self) -> Option<Duration> {
         let status = self.onion.as_ref()?;
         // Not yet: it has not begun, and the manager's patience with a start is what bounds that.
@@ -170,7 +175,8 @@ struct LivenessCheck {
 }
 
 impl LivenessCheck {
-    /// `heartbeat_at`: how long ago the watch over the onion service last got on. Takes `within` at most.
+    /// Checks every part. `heartbeat_at`: how long ago the watch over the onion service last got
+    /// on. Takes `within` at most.
     ///
     /// # Errors
     /// What does not answer.

@@ -1,4 +1,5 @@
-//! SIGHUP: the configuration is read again. What can change while it runs is applied, and what cannot is named.
+//! SIGHUP: the configuration is read again. What can change while it runs is applied, and what
+//! cannot is named.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,15 +39,15 @@ pub(super) enum Reloaded {
 /// Everything that a reload changes.
 pub(super) struct Reload {
     pub(super) origin: ConfigSource,
-    /// For connections that come from now on.
+    /// The server, for connections that come from now on.
     pub(super) server: watch::Sender<Arc<Server>>,
     /// The TCP listener, if there is one.
     pub(super) clearnet: Option<Control>,
 }
 
 impl Reload {
-    /// Reads the configuration again, and changes `config`, which is what is in force, as far as it can be. What changed
-    /// is in the log, and what is wrong. Blocks while it reads.
+    /// Reads the configuration again, and changes `config`, which is what is in force, as far as it
+    /// can be. What changed is in the log, and what is wrong. Blocks while it reads.
     fn apply(&self, config: &mut Config) -> Reloaded {
         let told = match Config::load(&self.origin.flags, &|name| std::env::var_os(name)) {
             Ok(told) => told,
@@ -70,7 +71,8 @@ impl Reload {
         before.sessions.hub.set_settings(hub::Config::from_config(&next));
         self.server.send_replace(before.renewed(next.rules.clone(), next.timing, next.limits));
 
-        let (changed, waits) = (differences(config, &next), differences(&next, &told));
+        let changed = differences(config, &next);
+        let waits = differences(&next, &told);
         *config = next;
         if changed.is_empty() {
             tracing::info!("the configuration was read again: no setting changes, certificates are those of the files");
@@ -88,9 +90,10 @@ impl Reload {
     }
 }
 
-/// See [`Reload::apply`].
+/// Runs [`Reload::apply`] on a thread that may block.
 pub(super) async fn run(reload: &Arc<Reload>, config: &mut Config) -> Reloaded {
-    let (reload, mut changing) = (Arc::clone(reload), config.clone());
+    let reload = Arc::clone(reload);
+    let mut changing = config.clone();
     let applied = tokio::task::spawn_blocking(move || {
         let outcome = reload.apply(&mut changing);
         (outcome, changing)
@@ -114,7 +117,7 @@ fn refused(error: &ConfigError) -> Reloaded {
     Reloaded::Refused { problems: text.lines().count() }
 }
 
-/// What will be in force: what was told, but for what cannot change while it runs.
+/// Returns what will be in force: `told`, except for what cannot change while the server runs.
 fn in_force(now: &Config, told: &Config) -> Config {
     let fixed = now.clone();
     let clearnet = match (&now.clearnet, &told.clearnet) {
@@ -144,16 +147,23 @@ fn in_force(now: &Config, told: &Config) -> Config {
     }
 }
 
-/// The names of the settings in which two configurations differ.
+/// Returns the names of the settings in which two configurations differ.
 fn differences(one: &Config, other: &Config) -> Vec<String> {
     let read = |config: &Config| config.to_toml().parse::<toml::Table>().unwrap_or_default();
-    let (one, other) = (read(one), read(other));
+    let one = read(one);
+    let other = read(other);
     let tables: BTreeSet<_> = one.keys().chain(other.keys()).collect();
     let mut differing = Vec::new();
     for name in tables {
+        if one.contains_key(name) != other.contains_key(name) {
+            // It is off in one of them, and has no settings there.
+            differing.push(format!("[{name}]"));
+            continue;
+        }
         let table =
             |config: &toml::Table| config.get(name).and_then(toml::Value::as_table).cloned().unwrap_or_default();
-        let (one, other) = (table(&one), table(&other));
+        let one = table(&one);
+        let other = table(&other);
         let keys: BTreeSet<_> = one.keys().chain(other.keys()).collect();
         let keys: Vec<_> = keys.into_iter().filter(|key| one.get(*key) != other.get(*key)).cloned().collect();
         if !keys.is_empty() {
@@ -176,7 +186,8 @@ mod tests {
     }
 
     fn changes(now: &str, told: &str) -> (Vec<String>, Vec<String>) {
-        let (now, told) = (config(now), config(told));
+        let now = config(now);
+        let told = config(told);
         let next = in_force(&now, &told);
         (differences(&now, &next), differences(&next, &told))
     }
@@ -208,6 +219,6 @@ mod tests {
         let (changed, waits) = changes(now, &more.replace("127.0.0.1:1", "127.0.0.1:2"));
         assert_eq!((changed, waits), (vec![], vec!["[clearnet] allowed_origins, listen, server_names".to_owned()]));
         let (changed, waits) = changes(now, "");
-        assert_eq!((changed, waits), (vec![], vec!["[clearnet] listen, server_names".to_owned()]));
+        assert_eq!((changed, waits), (vec![], vec!["[clearnet]".to_owned()]));
     }
 }

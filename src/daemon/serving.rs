@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use crate::conn::{self, Server};
 use crate::transport::Incoming;
 
-/// Gives each connection a task, with the server as it is then, and returns when the last one has ended after `stop`.
+/// Gives each connection a task, with the server as it is then, and returns when the last one has
+/// ended after `stop`.
 pub(super) async fn serve(
     servers: watch::Receiver<Arc<Server>>,
     mut accepted: mpsc::Receiver<Incoming>,
@@ -34,7 +35,8 @@ pub(super) async fn serve(
     }
 }
 
-/// A panic is a bug, and it took one connection with it. Where it happened, the panic hook has logged.
+/// Logs that a panic, which is a bug, took one connection with it. Where it happened, the panic
+/// hook has logged.
 fn note(ended: &Result<(), tokio::task::JoinError>) {
     if ended.as_ref().is_err_and(tokio::task::JoinError::is_panic) {
         tracing::error!("a connection was ended by a bug in this program; the others go on");

@@ -1,5 +1,5 @@
-//! SIGTERM and SIGINT, which end the daemon, SIGHUP, at which it reads its configuration again, and SIGUSR1, which wipes
-//! what waits.
+//! SIGTERM and SIGINT, which end the daemon, SIGHUP, at which it reads its configuration again, and
+//! SIGUSR1, which wipes what waits.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -12,14 +12,14 @@ pub(super) struct Signals {
 
 /// What a signal asks for.
 pub(super) enum SignalRequest {
-    /// To end; the signal's name.
+    /// The signal, of this name, asks to end.
     End(&'static str),
-    /// To read the configuration again.
+    /// The signal asks to read the configuration again.
     Reload,
 }
 
 impl Signals {
-    /// From now on they do not kill the process.
+    /// Listens for the signals, which do not kill the process from now on.
     pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -28,7 +28,7 @@ impl Signals {
         })
     }
 
-    /// What the next one asks for.
+    /// Waits for the next signal, and returns what it asks for.
     pub(super) async fn next(&mut self) -> SignalRequest {
         tokio::select! {
             biased;
@@ -38,7 +38,7 @@ impl Signals {
         }
     }
 
-    /// The name of the next one that asks to end.
+    /// Waits for the next signal that asks to end, and returns its name.
     pub(super) async fn end(&mut self) -> &'static str {
         loop {
             if let SignalRequest::End(name) = self.next().await {
@@ -48,7 +48,7 @@ impl Signals {
     }
 }
 
-/// SIGUSR1. From now on it does not kill the process.
+/// Listens for SIGUSR1, which does not kill the process from now on.
 pub(super) fn wipe() -> std::io::Result<Signal> {
     signal(SignalKind::user_defined1())
 }

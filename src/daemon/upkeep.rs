@@ -12,7 +12,7 @@ use crate::metrics::SAMPLE;
 /// What is held only for a time is looked through that often.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
-/// What is to be done from time to time, and what the operator asks for with a signal.
+/// Starts the tasks that are due from time to time, and what the operator asks for with a signal.
 pub(super) fn spawn(
     server: &Arc<Server>,
     actions: &Arc<Actions>,
@@ -35,9 +35,11 @@ pub(super) fn spawn(
             admission.settle();
         }
     });
-    let (watching, watched) = (Arc::clone(actions), Arc::clone(server));
+    let watching = Arc::clone(actions);
+    let watched = Arc::clone(server);
     upkeep.spawn(async move { watching.keep_looking(&watched).await });
-    let (wiping, wiped) = (Arc::clone(actions), Arc::clone(server));
+    let wiping = Arc::clone(actions);
+    let wiped = Arc::clone(server);
     upkeep.spawn(async move {
         while wipe_asked.recv().await.is_some() {
             // What is left is in the log.

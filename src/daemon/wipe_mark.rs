@@ -1,5 +1,5 @@
-//! The mark of a wipe that was asked for while no server ran: a file in the state directory, which the next start obeys
-//! before it restores anything.
+//! The mark of a wipe that was asked for while no server ran: a file in the state directory, which
+//! the next start obeys before it restores anything.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -12,9 +12,9 @@ pub const NAME: &str = "wipe";
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WipeMark {
-    /// To erase what waits.
+    /// The mark asks to erase what waits.
     Messages,
-    /// And the identity.
+    /// The mark asks to erase the identity, too.
     Identity,
 }
 
@@ -33,8 +33,8 @@ pub fn path(state_dir: &Path) -> PathBuf {
     state_dir.join(NAME)
 }
 
-/// Leaves the mark, on the disk and not only in a cache, for the owner of the state directory. A mark that asks for more
-/// stays.
+/// Leaves the mark, on the disk and not only in a cache, for the owner of the state directory. A
+/// mark that asks for more stays.
 ///
 /// # Errors
 /// If the state directory is not there, or cannot be written.
@@ -59,8 +59,8 @@ pub fn write(state_dir: &Path, mark: WipeMark) -> io::Result<()> {
     File::open(state_dir)?.sync_all()
 }
 
-/// Returns the mark, if there is one. One that cannot be read asks for the messages: a wipe too many is better than one
-/// too few.
+/// Returns the mark, if there is one. One that cannot be read asks for the messages: a wipe too
+/// many is better than one too few.
 #[must_use]
 pub fn read(state_dir: &Path) -> Option<WipeMark> {
     let mut text = String::new();

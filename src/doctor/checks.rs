@@ -10,7 +10,7 @@ mod tor;
 use super::Finding;
 use super::facts::Facts;
 
-/// Every finding, in the order in which people read them.
+/// Returns every finding, in the order in which people read them.
 #[must_use]
 pub fn examine(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();

@@ -54,10 +54,10 @@ pub struct State {
     pub path: PathBuf,
     /// `None`: there is none yet.
     pub directory: Option<Node>,
-    /// Those above it.
+    /// The directories above it.
     pub parents: Vec<Node>,
-    /// Files and directories below it that others than the owner have access to, or that belong to somebody else: the
-    /// first few.
+    /// Files and directories below it that others than the owner have access to, or that belong to
+    /// somebody else: the first few.
     pub exposed: Vec<Node>,
 }
 
@@ -70,7 +70,8 @@ pub struct Daemon {
     pub uid: u32,
     /// Bytes of a core dump, at most; `None`: no limit.
     pub core_limit: Option<u64>,
-    /// Whether others of the same user may read its memory. `None`: it cannot be told for processes of root.
+    /// Whether others of the same user may read its memory. `None`: it cannot be told for processes
+    /// of root.
     pub dumpable: Option<bool>,
     /// Whether it has renounced new privileges.
     pub no_new_privileges: bool,
@@ -91,7 +92,7 @@ pub struct Swap {
     pub name: String,
     /// Compressed RAM.
     pub is_ram: bool,
-    /// Behind dm-crypt.
+    /// Whether it is behind dm-crypt.
     pub is_encrypted: bool,
 }
 
@@ -102,9 +103,10 @@ pub struct Memory {
     pub swaps: Option<Vec<Swap>>,
     /// Bytes that a process started from here may lock; `None`: no limit.
     pub lock_limit: Option<u64>,
-    /// Of the machine, bytes.
+    /// The memory of the machine, in bytes.
     pub total_bytes: Option<u64>,
-    /// Of the control group of the server, or of this process if it does not run, bytes.
+    /// The memory of the server's control group, or of this process's if the server does not run,
+    /// in bytes.
     pub group_bytes: Option<u64>,
     /// Whether that group may not use swap at all.
     pub group_without_swap: bool,
@@ -117,7 +119,7 @@ pub enum Sync {
     Done(&'static str),
     /// This one, and it has not yet.
     NotYet(&'static str),
-    /// Nobody that is known here; in a container it is the host's matter.
+    /// Nothing that is known here; in a container it is the host's matter.
     Unknown,
 }
 
@@ -128,7 +130,7 @@ pub struct ClockFacts {
     pub now: WallTime,
     /// Who sets it.
     pub sync: Sync,
-    /// From when and until when the cached directory of the Tor network is valid.
+    /// The time from which and until which the cached directory of the Tor network is valid.
     pub consensus: Option<(WallTime, WallTime)>,
 }
 
@@ -148,7 +150,7 @@ pub struct Disk {
 pub enum Bind {
     /// It can be listened on.
     Free,
-    /// Somebody does already.
+    /// Another program listens on it.
     InUse,
     /// The user may not.
     Denied,
@@ -211,7 +213,8 @@ pub struct Unit {
     pub file: Option<PathBuf>,
     /// What `systemd-analyze security` says: 0 (best) to 10.
     pub exposure: Option<f32>,
-    /// How many files the manager keeps over a restart, drop-ins included; `None`: it has not loaded the unit.
+    /// How many files the manager keeps over a restart, drop-ins included; `None`: it has not
+    /// loaded the unit.
     pub kept_files: Option<u32>,
 }
 
@@ -222,7 +225,7 @@ pub enum Online {
     NotTried,
     /// A throw-away client has a directory and circuits.
     Reached,
-    /// It has not.
+    /// It has failed.
     Failed(String),
 }
 

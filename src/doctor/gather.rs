@@ -1,4 +1,5 @@
-//! How the facts get known. What cannot be read is left out; nothing is changed, and nothing waits for long.
+//! How the facts get known. What cannot be read is left out; nothing is changed, and nothing waits
+//! for long.
 
 mod files;
 mod kernel;
@@ -15,12 +16,13 @@ use rustix::process::{Resource, getrlimit, getuid};
 use super::facts::{Bind, ClockFacts, Facts, ListenerFacts, Online, SettingsFacts, Tor};
 use crate::clock;
 use crate::config::Config;
-use crate::transport::onion_service::Vanguards;
+use crate::transport::onion_service::{MEMORY_BYTES, Vanguards};
 use ephemeral_tor::Keystore;
 
 pub use online::LIMIT as ONLINE_LIMIT;
 
-/// Everything that can be known without the network. `config_file`: the one that was named, if any.
+/// Gathers everything that can be known without the network. `config_file`: the one that was named,
+/// if any.
 #[must_use]
 pub fn offline(config: &Config, config_file: Option<&Path>) -> Facts {
     let mut daemon = process::find(&config.state_dir);
@@ -60,7 +62,8 @@ pub fn offline(config: &Config, config_file: Option<&Path>) -> Facts {
     }
 }
 
-/// Adds what only the Tor network can tell. It takes at most [`ONLINE_LIMIT`], and call it within a tokio runtime.
+/// Adds what only the Tor network can tell. It takes at most [`ONLINE_LIMIT`], and call it within a
+/// tokio runtime.
 pub async fn online(facts: &mut Facts, config: &Config) {
     let (Some(tor), Some(onion)) = (&mut facts.tor, &config.onion) else { return };
     // Whether the service answers is asked only where one should.
@@ -84,7 +87,8 @@ fn bind(address: std::net::SocketAddr) -> Bind {
     }
 }
 
-/// Over TCP there may be as many sessions as are allowed; over the onion, as many as there are streams of circuits.
+/// Over TCP there may be as many sessions as are allowed; over the onion, as many as there are
+/// streams of circuits.
 fn reachable_sessions(config: &Config) -> usize {
     let allowed = config.limits.sessions;
     match (&config.clearnet, &config.onion) {
@@ -96,7 +100,7 @@ fn reachable_sessions(config: &Config) -> usize {
 pub(in crate::doctor) fn settings(config: &Config) -> SettingsFacts {
     SettingsFacts {
         total_bytes: config.bounds.total_bytes,
-        onion_memory_bytes: config.onion.as_ref().map_or(0, |onion| onion.memory_bytes as u64),
+        onion_memory_bytes: config.onion.as_ref().map_or(0, |onion| onion.memory_bytes.unwrap_or(MEMORY_BYTES) as u64),
         circuits: config.onion.as_ref().map_or(0, |onion| onion.circuits),
         sessions: config.limits.sessions,
         reachable_sessions: reachable_sessions(config),

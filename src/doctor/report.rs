@@ -18,16 +18,17 @@ struct Document<'a> {
     findings: &'a [Finding],
 }
 
-/// `{"version":1,"level":…,"findings":[{"check":…,"level":…,"what":…,"why":…,"remedy":…}]}`. Keys and `check`s are kept
-/// over versions of the program; `what`, `why` and `remedy` are for people.
+/// Returns the report as JSON:
+/// `{"version":1,"level":…,"findings":[{"check":…,"level":…,"what":…,"why":…,"remedy":…}]}`. Keys
+/// and `check`s are kept over versions of the program; `what`, `why` and `remedy` are for people.
 #[must_use]
 pub fn json(findings: &[Finding]) -> String {
     let document = Document { version: 1, level: worst(findings), findings };
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
-/// For a person: by area, what is well on one line, and what is not with why and what to do. `colours`: whether it goes to
-/// a terminal.
+/// Returns the report for a person: by area, what is well on one line, and what is not with why and
+/// what to do. `colours`: whether it goes to a terminal.
 #[must_use]
 pub fn text(findings: &[Finding], colours: bool) -> String {
     let mut text = String::new();
@@ -103,7 +104,7 @@ fn colour(level: Severity) -> u8 {
     }
 }
 
-/// Broken into lines between words, those after the first indented.
+/// Breaks a text into lines between words, those after the first indented.
 fn wrapped(text: &str, indent: usize) -> String {
     let mut lines = String::new();
     let mut column = indent;

@@ -1,4 +1,5 @@
-//! Everything that is worth counting, and the one table of offences: what is a strike, and what is not.
+//! Everything that is worth counting, and the one table of offences: what is a strike, and what is
+//! not.
 
 use serde::{Serialize, Serializer};
 

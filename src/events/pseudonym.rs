@@ -59,7 +59,8 @@ impl Pseudonyms {
     pub(super) fn rotate(&mut self, now: Millis) {
         let day = now.0 / DAY_MS;
         if day != self.day {
-            // Without random numbers the key is still another one; nobody has the old one to compare.
+            // Without random numbers the key is still another one; nobody has the old one to
+            // compare.
             let fresh = |old: u64| getrandom::u64().unwrap_or_else(|_| old.rotate_left(17) ^ 0x9e37_79b9_7f4a_7c15);
             self.key = self.key.map(fresh);
             self.day = day;

@@ -57,7 +57,8 @@ fn the_ring_keeps_the_most_recent_ones_and_the_counters_count_all() {
 
 #[test]
 fn the_same_peer_has_the_same_name_for_a_day_and_another_one_the_next() {
-    let (events, other) = (events(), events());
+    let other = events();
+    let events = events();
     let who = Subject::Address(&[127, 0, 0, 1]);
     let name = events.pseudonym(NOW, &who);
     assert_eq!(events.pseudonym(NOW.plus(1000), &who), name);

@@ -11,11 +11,11 @@ use super::{Context, response};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
-    /// Not yet.
+    /// Clients cannot connect yet.
     Starting,
     /// Yes.
     Healthy,
-    /// It could, and cannot any more.
+    /// Clients could connect, and cannot any more.
     Degraded,
     /// It is shutting down.
     Draining,

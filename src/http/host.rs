@@ -1,5 +1,5 @@
-//! The `Host` rule: which server a request is meant for. It defeats DNS rebinding, it is what a client signs, and the
-//! origin of this server's own pages follows from it.
+//! The `Host` rule: which server a request is meant for. It defeats DNS rebinding, it is what a
+//! client signs, and the origin of this server's own pages follows from it.
 
 use http::uri::Authority;
 use hyper::Request;
@@ -13,8 +13,8 @@ pub(super) struct RequestHost {
     pub(super) authority: String,
 }
 
-/// Reads the request's host. It stands in the one `Host`; an absolute request target has to agree with it (RFC 9112,
-/// section 3.2.2: a client sends the target's authority there).
+/// Reads the request's host. It stands in the one `Host`; an absolute request target has to agree
+/// with it (RFC 9112, section 3.2.2: a client sends the target's authority there).
 ///
 /// # Errors
 /// A sentence for the client.

@@ -6,7 +6,7 @@ use hyper::{Response, StatusCode};
 
 use super::response;
 
-/// `notices`: as they stand in the file, checked when it was read.
+/// Answers with the notices. `notices`: as they stand in the file, checked when it was read.
 pub(super) fn answer(notices: &Bytes) -> Response<Full<Bytes>> {
     response::json_text(StatusCode::OK, notices.clone())
 }

@@ -1,7 +1,7 @@
 //! The `Origin` rule: which web pages may use this server (Fetch Standard, sections 3.1 and 3.2).
 //!
-//! A request without `Origin` is not a web page's. WebSockets are not subject to what a browser asks beforehand, so that
-//! the rule is kept here, for every request.
+//! A request without `Origin` is not a web page's. WebSockets are not subject to what a browser
+//! asks beforehand, so that the rule is kept here, for every request.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -23,7 +23,7 @@ pub(super) fn is_welcome<B>(request: &Request<B>, host: &RequestHost, context: &
     allowed && origins.next().is_none()
 }
 
-/// Whether a browser asks beforehand.
+/// Returns whether a browser asks beforehand (a preflight request).
 pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     *request.method() == Method::OPTIONS
@@ -31,7 +31,8 @@ pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
         && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The answer to that. It allows no header beyond those that need no leave.
+/// Returns the answer to a preflight request. It allows no header beyond those that need no
+/// permission.
 pub(super) fn preflight() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::admission::Decision;
 
-/// On every response: nothing that this server says is a page, and nobody needs to remember it.
+/// The headers on every response: nothing that this server says is a page, and nobody needs to
+/// remember it.
 const HEADERS: [(&str, &str); 7] = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -19,15 +20,16 @@ const HEADERS: [(&str, &str); 7] = [
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
 ];
 
-/// Where TLS is served, and only there (RFC 6797, section 7.2): a browser asks over TLS only, for two years from now on.
+/// Where TLS is served, and only there (RFC 6797, section 7.2): a browser asks over TLS only, for
+/// two years from now on.
 const OVER_TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
-/// A response with a JSON body.
+/// Returns a response with a JSON body.
 pub(super) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response<Full<Bytes>> {
     json_text(status, serde_json::to_vec(body).unwrap_or_default().into())
 }
 
-/// A response whose body is JSON already.
+/// Returns a response whose body is JSON already.
 pub(super) fn json_text(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
@@ -41,13 +43,14 @@ struct ErrorBody {
     code: &'static str,
 }
 
-/// An error: a sentence for a person, a code for a program.
+/// Returns an error: a sentence for a person, a code for a program.
 pub(super) fn error(status: StatusCode, code: &'static str, sentence: &'static str) -> Response<Full<Bytes>> {
     json(status, &ErrorBody { error: sentence, code })
 }
 
-/// Says how the peer's rate stands (draft-ietf-httpapi-ratelimit-headers-03): what there is at once, what is left of
-/// it, and in how many seconds it is whole again. Whoever has to wait or is blocked is also told for how long.
+/// Says how the peer's rate stands (draft-ietf-httpapi-ratelimit-headers-03): what there is at
+/// once, what is left of it, and in how many seconds it is whole again. Anyone who has to wait or
+/// is blocked is also told for how long.
 pub(super) fn pace(response: &mut Response<Full<Bytes>>, decision: &Decision) {
     let headers = response.headers_mut();
     let (Decision::Allow(pace) | Decision::RateLimited(pace)) = decision else {
@@ -65,8 +68,8 @@ pub(super) fn pace(response: &mut Response<Full<Bytes>>, decision: &Decision) {
     }
 }
 
-/// Adds what every response has. The answer to `HEAD` has the length of the body, and no body. `tls`: whether the
-/// connection is TLS.
+/// Adds what every response has. The answer to `HEAD` has the length of the body, and no body.
+/// `tls`: whether the connection is TLS.
 pub(super) fn finish(mut response: Response<Full<Bytes>>, method: &Method, tls: bool) -> Response<Full<Bytes>> {
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -82,8 +85,9 @@ pub(super) fn finish(mut response: Response<Full<Bytes>>, method: &Method, tls: 
     response
 }
 
-/// A whole response in place of one that hyper gives by itself to a request that it cannot read: its status and what it
-/// says of the connection, and what every error has here. Nothing follows it.
+/// Returns a whole response in place of one that hyper gives by itself to a request that it cannot
+/// read: its status and what it says of the connection, and what every error has here. Nothing
+/// follows it.
 pub(crate) fn instead_of(answer: &[u8], tls: bool) -> Bytes {
     let answer = String::from_utf8_lossy(answer);
     let (code, sentence) = match answer.split(' ').nth(1) {

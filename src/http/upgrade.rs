@@ -71,13 +71,14 @@ fn claimed(query: &str) -> Result<Option<VerifyingKey>, InvalidClaim> {
     fingerprint.verifying_key().map(Some).map_err(|_| InvalidClaim)
 }
 
-/// Returns whether a body is announced (RFC 9112, section 6.3). Its bytes would be taken for frames.
+/// Returns whether a body is announced (RFC 9112, section 6.3). Its bytes would be taken for
+/// frames.
 fn has_body(headers: &HeaderMap) -> bool {
     let length = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
     length || headers.contains_key(TRANSFER_ENCODING)
 }
 
-/// Whether a list header has a token, whatever its case (RFC 9110, section 5.6.1).
+/// Returns whether a list header has a token, whatever its case (RFC 9110, section 5.6.1).
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))

@@ -1,13 +1,15 @@
-//! Erases what is due at the moment it is due; in parts, so that nobody waits for the lock meanwhile.
+//! Erases what is due at the moment it is due; in parts, so that nobody waits for the lock
+//! meanwhile.
 
 use std::time::Duration;
 
 use super::{Hub, State, Wakes};
 use ephemeral_core::protocol::Millis;
 
-/// The clock is looked at again at least this often: while the machine is suspended it goes on, and timers do not.
+/// The clock is looked at again at least this often: while the machine is suspended it goes on, and
+/// timers do not.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// Between two parts of what is due at one moment: whoever waits for the lock gets it.
+/// The time between two parts of what is due at one moment: a task that waits for the lock gets it.
 const BREATHER: Duration = Duration::from_millis(1);
 
 /// A part of what was due is erased.

@@ -1,4 +1,5 @@
-//! How a hub's store begins and ends: new, taken over from a process that was killed, left to the next one, erased.
+//! How a hub's store begins and ends: new, taken over from a process that was killed, left to the
+//! next one, erased.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -35,7 +36,8 @@ pub enum Restored {
     Going {
         /// What there is now. What expired meanwhile is not in it.
         figures: StoreStats,
-        /// Messages that were not whole and are lost: then there is a new epoch. A kill does not do that.
+        /// Messages that were not whole and are lost: then there is a new epoch. A kill does not do
+        /// that.
         damaged: usize,
         /// Blocks of messages that were being written or overwritten when the process was killed.
         torn_blocks: usize,
@@ -43,7 +45,7 @@ pub enum Restored {
 }
 
 impl Hub {
-    /// An empty hub, with a new epoch. Everything is on the heap, and ends with the process.
+    /// Makes an empty hub with a new epoch. Everything is on the heap, and ends with the process.
     ///
     /// # Errors
     /// If the operating system has no random numbers.
@@ -53,8 +55,9 @@ impl Hub {
         Ok(Self::with(settings, clock, &epoch, store))
     }
 
-    /// A hub that goes on with what is in `file`, and writes down there what it accepts, before it says so. Nobody is
-    /// online yet; everything that was accepted, not acknowledged and has not expired waits, under the same epoch.
+    /// Makes a hub that goes on with what is in `file`, and writes down there what it accepts,
+    /// before it says so. Nobody is online yet; everything that was accepted, not acknowledged and
+    /// has not expired waits, under the same epoch.
     ///
     /// # Errors
     /// [`RestoreError`]; the file is as it was, then.
@@ -103,8 +106,8 @@ impl Hub {
         Arc::new(Self { clock, state: Mutex::new(state), emptying: Mutex::new(()), due_earlier: Notify::new() })
     }
 
-    /// Overwrites and frees everything that waits, on the heap and in the file; the sessions are over. For the end of the
-    /// process: nothing is written down any more.
+    /// Overwrites and frees everything that waits, on the heap and in the file; the sessions are
+    /// over. For the end of the process: nothing is written down any more.
     pub fn erase(&self) {
         self.empty(None, |mut journal| {
             journal.erase();
@@ -112,17 +115,17 @@ impl Hub {
         });
     }
 
-    /// As [`erase`](Self::erase), but the file stays as it is: it is for the next process.
+    /// Ends as [`erase`](Self::erase) does, but leaves the file as it is, for the next process.
     pub fn release(&self) {
         self.empty(None, |_| None);
     }
 
-    /// Overwrites and frees everything that waits, on the heap and in the file; the sessions are over. The hub goes on,
-    /// empty, with a new epoch.
+    /// Overwrites and frees everything that waits, on the heap and in the file; the sessions are
+    /// over. The hub goes on, empty, with a new epoch.
     ///
     /// # Errors
-    /// If the operating system has no random numbers. What waited is erased nevertheless; nothing is written down any
-    /// more.
+    /// If the operating system has no random numbers. What waited is erased nevertheless; nothing
+    /// is written down any more.
     pub fn wipe(&self) -> Result<(), getrandom::Error> {
         match random_lifetime() {
             Ok(lifetime) => {
@@ -142,8 +145,9 @@ impl Hub {
 
     /// An empty store in place of the one there is, with what `end` makes of that one's journal.
     ///
-    /// To overwrite all that was there takes a while, and nobody has to wait for the lock meanwhile. But nobody can join,
-    /// since what is accepted has to be written down in the file, too.
+    /// To overwrite all that was there takes a while, and nobody has to wait for the lock
+    /// meanwhile. But nobody can join, since what is accepted has to be written down in the file,
+    /// too.
     fn empty(
         &self,
         lifetime: Option<([u8; 16], Seed)>,

@@ -8,8 +8,8 @@ use ephemeral_core::store::{AccountId, Receipt};
 
 /// Receipts that wait for a sender which does not read, at most: more, and its session is closed.
 pub(super) const RECEIPTS: usize = 16_384;
-/// Receipts that wait for all senders together, at most: more, and the session for which most wait is closed. Some
-/// 11 MiB; messages that were taken are in no other account once they have expired.
+/// Receipts that wait for all senders together, at most: more, and the session for which most wait
+/// is closed. Some 11 MiB; messages that were taken are in no other account once they have expired.
 pub(super) const RECEIPTS_IN_ALL: usize = 65_536;
 /// The room for so many is kept where none waits.
 const KEPT_ROOM: usize = 64;
@@ -23,7 +23,8 @@ pub(super) struct OnlineSession {
     pub(super) overrun: bool,
 }
 
-/// The sessions, by their accounts. It is as large as there are sessions, however many accounts the store has.
+/// The sessions, by their accounts. It is as large as there are sessions, however many accounts the
+/// store has.
 #[derive(Default)]
 pub(super) struct OnlineTable {
     sessions: HashMap<AccountId, OnlineSession>,
@@ -119,7 +120,8 @@ impl OnlineTable {
         wakes.add(&online.signal);
     }
 
-    /// Looks through all sessions; what it finds has a share of [`RECEIPTS_IN_ALL`] at least, so that this is rare.
+    /// Looks through all sessions; what it finds has a share of [`RECEIPTS_IN_ALL`] at least, so
+    /// that this is rare.
     fn most_behind(&self) -> Option<AccountId> {
         let most = self.sessions.iter().max_by_key(|(_, online)| online.receipts.len());
         most.map(|(account, _)| *account)

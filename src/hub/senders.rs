@@ -7,10 +7,11 @@ use ephemeral_core::protocol::Fingerprint;
 use ephemeral_core::store::SenderFigures;
 
 impl Hub {
-    /// Returns the `most` senders that take most of the store, the largest first. Fingerprints are nobody's business but
-    /// the server's: what an operator is shown are pseudonyms.
+    /// Returns the `most` senders that take most of the store, the largest first. Fingerprints are
+    /// nobody's business but the server's: what an operator is shown are pseudonyms.
     ///
-    /// All accounts are looked at, in parts, the lock being handed on in between: what changes meanwhile may be missed.
+    /// All accounts are looked at, in parts, the lock being handed on in between: what changes
+    /// meanwhile may be missed.
     #[must_use]
     pub fn largest_senders(&self, most: usize) -> Vec<SenderFigures> {
         let mut largest = Vec::new();
@@ -23,8 +24,9 @@ impl Hub {
         largest
     }
 
-    /// Overwrites and drops what waits from one sender, and returns how many messages that were. If the sender is online,
-    /// it is told that they have expired. Their ids stay known until then, and nobody is blocked by this.
+    /// Overwrites and drops what waits from one sender, and returns how many messages that were. If
+    /// the sender is online, it is told that they have expired. Their ids stay known until then,
+    /// and nobody is blocked by this.
     pub fn drop_waiting_from(&self, sender: &Fingerprint) -> usize {
         let mut dropped = 0;
         let mut next = Some(0);

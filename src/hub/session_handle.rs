@@ -11,7 +11,8 @@ use ephemeral_core::store::{
     SubmitError,
 };
 
-/// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered again.
+/// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered
+/// again.
 pub struct SessionHandle {
     pub(super) hub: Arc<Hub>,
     pub(super) account: AccountId,
@@ -54,7 +55,7 @@ impl SessionHandle {
         &self.signal
     }
 
-    /// Whether it took over from another session of the same fingerprint.
+    /// Returns whether the session took over from another one of the same fingerprint.
     #[must_use]
     pub fn replaces(&self) -> bool {
         self.replaces
@@ -96,7 +97,7 @@ impl SessionHandle {
         }
     }
 
-    /// `None` where it has to be known first whether the recipient is a key.
+    /// Submits a message; `None` where it has to be checked first whether the recipient is a key.
     fn try_submit(
         &self,
         state: &mut State,
@@ -165,8 +166,8 @@ impl SessionHandle {
         }
     }
 
-    /// Takes what this session has to be sent: about `budget` bytes of it, one frame more than fits. `frame` writes each
-    /// of these down, under the lock, so that nothing is copied twice.
+    /// Takes what this session has to be sent: about `budget` bytes of it, one frame more than
+    /// fits. `frame` writes each of these down, under the lock, so that nothing is copied twice.
     ///
     /// # Errors
     /// [`SessionEnd`] if this session is over.
@@ -207,7 +208,7 @@ impl SessionHandle {
         }
     }
 
-    /// Whether this session has to end.
+    /// Checks that this session does not have to end.
     ///
     /// # Errors
     /// [`SessionEnd`] if so.
@@ -223,7 +224,7 @@ impl SessionHandle {
         }
     }
 
-    /// The hub's state, if this session is still the one of its fingerprint.
+    /// Returns the hub's state, if this session is still the one of its fingerprint.
     fn current(&self) -> Result<MutexGuard<'_, State>, SessionEnd> {
         let state = self.hub.lock();
         if state.online.get(self.account).is_some_and(|online| online.session == self.session) {

@@ -1,4 +1,5 @@
-//! The rules of a hub, one by one. That they hold in every order is `tests/hub_properties.rs`'s matter.
+//! The rules of a hub, one by one. That they hold in every order is `tests/hub_properties.rs`'s
+//! matter.
 
 use std::sync::atomic::AtomicUsize;
 use std::task::{Wake, Waker};
@@ -29,7 +30,7 @@ fn person(number: u8) -> Fingerprint {
     Fingerprint::from(&SigningKey::from_bytes(&[number; 32]).verifying_key())
 }
 
-/// The session of a person that wants receipts, with a window of 2.
+/// Returns the session of a person that wants receipts, with a window of 2.
 fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
     hub.join(person(number), true, 2).unwrap().session_handle
 }
@@ -40,7 +41,7 @@ fn submit(session_handle: &SessionHandle, id: &str, to: Fingerprint, ttl: Durati
     session_handle.submit(id, Some(&message), &mut Wakes::default())
 }
 
-/// The exact time in force.
+/// Returns the exact time in force.
 fn expiry(accepted: Accepted) -> Millis {
     let WireTime::Own { at, .. } = accepted.expires_at else { panic!("{accepted:?}") };
     at
@@ -64,7 +65,7 @@ fn collect(session_handle: &SessionHandle) -> Vec<Value> {
     frames.iter().map(|frame| serde_json::from_str(frame).unwrap()).collect()
 }
 
-/// Types, and ids where there are some, of what can be collected.
+/// Returns types, and ids where there are some, of what can be collected.
 fn collected(session_handle: &SessionHandle) -> Vec<String> {
     let name = |frame: Value| format!("{} {}", frame["type"].as_str().unwrap(), frame["id"].as_str().unwrap_or("-"));
     collect(session_handle).into_iter().map(name).collect()
@@ -117,7 +118,8 @@ async fn a_session_that_is_taken_over_is_told_and_can_do_nothing_any_more() {
 #[tokio::test(start_paused = true)]
 async fn what_the_older_session_had_not_acknowledged_or_not_fetched_is_the_newer_ones() {
     let hub = hub();
-    let (alice, bob) = (join(&hub, 1), join(&hub, 2));
+    let alice = join(&hub, 1);
+    let bob = join(&hub, 2);
     send(&alice, "to-bob", 2);
     send(&bob, "to-alice", 1);
     assert_eq!(collected(&alice), ["caught_up -", "message to-alice"]);
@@ -179,7 +181,8 @@ async fn the_first_message_of_an_id_counts_whatever_the_second_one_says() {
 #[tokio::test(start_paused = true)]
 async fn a_recipient_is_woken_once_and_after_the_lock_was_released() {
     let hub = hub();
-    let (alice, bob) = (join(&hub, 1), join(&hub, 2));
+    let alice = join(&hub, 1);
+    let bob = join(&hub, 2);
     let woken = Woken::at(&hub);
     let waker = Waker::from(Arc::clone(&woken));
     bob.signal().poll(&waker);
@@ -232,7 +235,7 @@ async fn a_message_that_expires_while_it_is_out_wakes_its_recipient_for_the_next
     assert_eq!(collected(&alice), ["caught_up -", "message 1", "message 2"]);
     alice.signal().poll(Waker::noop());
     tokio::time::advance(Duration::from_secs(10)).await;
-    // Whoever comes to the hub next makes room, as the expiring task would.
+    // The next one at the hub makes room, as the expiring task would.
     drop(join(&hub, 2));
     assert!(alice.signal().poll(Waker::noop()));
     assert_eq!(collected(&alice), ["receipt 1", "message 3"]);
@@ -429,7 +432,8 @@ async fn while_everything_is_overwritten_nobody_waits_for_the_lock_and_nothing_i
     let journal = Watched { hub: Arc::downgrade(&hub), seen: Arc::clone(&seen) };
     let seed = ephemeral_core::store::Seed { hash_key: [1, 2], first_seq: 1 };
     hub.lock().store = Store::with_journal(hub.bounds(), seed, hub.now(), Box::new(journal));
-    let (alice, epoch) = (join(&hub, 1), hub.epoch());
+    let alice = join(&hub, 1);
+    let epoch = hub.epoch();
     send(&alice, "before", 2);
     hub.wipe().unwrap();
     assert_eq!(alice.is_over(), Err(SessionEnd::Draining));

@@ -2,14 +2,16 @@
 
 use super::LogLevel;
 
-/// What Arti says at the levels of every day is about its own parts: attempts, timeouts, circuits. The daemon says in its
-/// own words what they mean for whoever runs it. The names are prefixes of targets: `arti_client`, `tor_chanmgr` …
+/// What Arti says at the levels of every day is about its own parts: attempts, timeouts, circuits.
+/// The daemon says in its own words what they mean for the operator. The names are prefixes of
+/// targets: `arti_client`, `tor_chanmgr` …
 const QUIET: &str = "arti=error,tor=error";
 
-/// Returns the filter for a level, with the further directives of `RUST_LOG`, of which the later ones win.
+/// Returns the filter for a level, with the further directives of `RUST_LOG`, of which the later
+/// ones win.
 ///
-/// At `info` and `warn`, Arti's lines are at `error`. A level that stands alone in `RUST_LOG` is for everything, Arti
-/// included.
+/// At `info` and `warn`, Arti's lines are at `error`. A level that stands alone in `RUST_LOG` is
+/// for everything, Arti included.
 #[must_use]
 pub fn filter(level: LogLevel, detail: Option<&str>) -> String {
     let for_everything = |directive: &str| !directive.trim().is_empty() && !directive.contains(['=', '[', ':']);

@@ -1,4 +1,5 @@
-//! Writes each event on one line, whatever is in it: an error with its causes, a library's list of attempts.
+//! Writes each event on one line, whatever is in it: an error with its causes, a library's list of
+//! attempts.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,11 +11,12 @@ use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Whether the last line of the terminal is a status line, which a log line has to take the place of.
+/// Whether the last line of the terminal is a status line, which a log line has to take the place
+/// of.
 static ABOVE_A_STATUS_LINE: AtomicBool = AtomicBool::new(false);
 
-/// Says whether a status line is shown on the terminal that log lines go to. Each of them then clears it first: the next
-/// time it is drawn, it is below them.
+/// Says whether a status line is shown on the terminal that log lines go to. Each of them then
+/// clears it first: the next time it is drawn, it is below them.
 pub fn above_a_status_line(shown: bool) {
     ABOVE_A_STATUS_LINE.store(shown, Ordering::Relaxed);
 }
@@ -44,7 +46,8 @@ where
     }
 }
 
-/// Joins the lines of a text, without what they are indented by. Two spaces stay two spaces elsewhere.
+/// Joins the lines of a text, without what they are indented by. Two spaces stay two spaces
+/// elsewhere.
 fn joined(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
     for line in text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {

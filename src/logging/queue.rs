@@ -1,7 +1,9 @@
-//! A bounded queue of log lines, and the one thread that writes them. Whoever logs never waits for whoever reads.
+//! A bounded queue of log lines, and the one thread that writes them. A task that logs never waits
+//! for a reader.
 //!
-//! A terminal under Ctrl-S and a pipe that nobody reads hold up a writer for as long as they like. A line that
-//! finds the queue full is dropped and counted, and the count is logged once lines are written again.
+//! A terminal under Ctrl-S and a pipe that nobody reads hold up a writer for as long as they like.
+//! A line that finds the queue full is dropped and counted, and the count is logged once lines are
+//! written again.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};

@@ -1,22 +1,24 @@
-//! Which blocks are in use, and which follow which. Known on the heap: at the start it follows from what the file holds.
+//! Which blocks are in use, and which follow which. Known on the heap: at the start it follows from
+//! what the file holds.
 
 use std::collections::BTreeSet;
 
 use super::layout::CHUNK_BLOCKS;
 
-/// Chunks without a block in use that keep their memory, so that it is not taken and given back all the time: 4 MiB, or
-/// a longest message for each of 60 recipients.
+/// Chunks without a block in use that keep their memory, so that it is not taken and given back all
+/// the time: 4 MiB, or a longest message for each of 60 recipients.
 const SPARE: usize = 64;
 const WORDS: usize = CHUNK_BLOCKS / 64;
 
 /// Which blocks are in use, and which chunks have memory.
 pub(super) struct Blocks {
-    /// As many chunks as there may be.
+    /// How many chunks there may be.
     limit: u32,
     chunks: Vec<Chunk>,
-    /// Chunks with memory in which a block is free. The lowest is used first, so that the others become empty.
+    /// Chunks with memory in which a block is free. The lowest is used first, so that the others
+    /// become empty.
     open: BTreeSet<u32>,
-    /// Those below `chunks.len()` that have no memory.
+    /// The chunks below `chunks.len()` that have no memory.
     absent: BTreeSet<u32>,
     /// Chunks with memory and no block in use.
     empty: usize,
@@ -26,13 +28,15 @@ pub(super) struct Blocks {
 struct Chunk {
     used: [u64; WORDS],
     count: usize,
-    /// The block that follows each of these in its message; 0: none. The file says it as well, but there every step of the way
-    /// would wait for memory that another core has written. Empty while the chunk has no memory.
+    /// The block that follows each of these in its message; 0: none. The file says it as well, but
+    /// there every step of the way would wait for memory that another core has written. Empty while
+    /// the chunk has no memory.
     next: Vec<u32>,
 }
 
 fn place(block: u32) -> (u32, usize, u64) {
-    let (chunk, within) = (block / CHUNK_BLOCKS as u32, block as usize % CHUNK_BLOCKS);
+    let chunk = block / CHUNK_BLOCKS as u32;
+    let within = block as usize % CHUNK_BLOCKS;
     (chunk, within / 64, 1 << (within % 64))
 }
 
@@ -41,7 +45,8 @@ impl Blocks {
         Self { limit, chunks: Vec::new(), open: BTreeSet::new(), absent: BTreeSet::new(), empty: 0 }
     }
 
-    /// A chunk has memory. The first block of the first one, the header's, is in use.
+    /// Adds the blocks of a chunk that has memory. The first block of the first one, the header's,
+    /// is in use.
     pub(super) fn add(&mut self, chunk: u32) {
         let known = u32::try_from(self.chunks.len()).unwrap_or(u32::MAX);
         if chunk >= known {
@@ -57,7 +62,7 @@ impl Blocks {
         }
     }
 
-    /// A block of a chunk that has memory is in use. Returns whether it was free.
+    /// Marks a block of a chunk that has memory as used. Returns whether it was free.
     pub(super) fn mark(&mut self, block: u32) -> bool {
         let (number, word, bit) = place(block);
         let Some(chunk) = self.chunks.get_mut(number as usize).filter(|chunk| chunk.used[word] & bit == 0) else {
@@ -80,14 +85,14 @@ impl Blocks {
         self.chunks.get(chunk as usize).is_some_and(|chunk| chunk.used[word] & bit != 0)
     }
 
-    /// Whether the chunk of a block has memory.
+    /// Returns whether the chunk of a block has memory.
     pub(super) fn has_memory(&self, block: u32) -> bool {
         let (chunk, ..) = place(block);
         (chunk as usize) < self.chunks.len() && !self.absent.contains(&chunk)
     }
 
-    /// Takes `count` free blocks. `back` gives a chunk memory, and says whether there was some. If there are not so many,
-    /// none is taken.
+    /// Takes `count` free blocks. `back` gives a chunk memory, and says whether there was some. If
+    /// there are not so many, none is taken.
     pub(super) fn take(&mut self, count: usize, taken: &mut Vec<u32>, mut back: impl FnMut(u32) -> bool) -> bool {
         while taken.len() < count {
             let Some(&number) = self.open.first() else {
@@ -120,7 +125,7 @@ impl Blocks {
         true
     }
 
-    /// These blocks, which are in use, are a message in this order.
+    /// Chains blocks that are in use to a message, in this order.
     pub(super) fn chain(&mut self, blocks: &[u32]) {
         let following = blocks.iter().skip(1).copied().chain([0]);
         for (&block, following) in blocks.iter().zip(following) {
@@ -130,7 +135,7 @@ impl Blocks {
         }
     }
 
-    /// The block that follows in the same message; 0: none.
+    /// Returns the block that follows in the same message; 0: none.
     pub(super) fn next(&self, block: u32) -> u32 {
         let chunk = self.chunks.get(block as usize / CHUNK_BLOCKS);
         chunk.and_then(|chunk| chunk.next.get(block as usize % CHUNK_BLOCKS)).copied().unwrap_or(0)
@@ -140,7 +145,8 @@ impl Blocks {
         self.chunks.get_mut(block as usize / CHUNK_BLOCKS)?.next.get_mut(block as usize % CHUNK_BLOCKS)
     }
 
-    /// A block, overwritten, is free again. Returns its chunk if the memory of that is to be given back.
+    /// Frees a block that was overwritten. Returns its chunk if the memory of that is to be given
+    /// back.
     pub(super) fn release(&mut self, block: u32) -> Option<u32> {
         let number = self.unmark(block)?;
         (self.empty > SPARE).then(|| {
@@ -180,7 +186,7 @@ impl Blocks {
         given
     }
 
-    /// An empty chunk has no memory any more.
+    /// Forgets the memory of an empty chunk.
     fn drop_memory(&mut self, chunk: u32) {
         self.empty -= 1;
         self.open.remove(&chunk);

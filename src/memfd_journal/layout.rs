@@ -42,7 +42,8 @@ pub(super) const VERSION: u32 = 2;
 pub(super) const MAGIC: [u8; 8] = *b"EPHEMEM\0";
 /// Where the promises are.
 pub(super) const PROMISES: [usize; 2] = [64, 96];
-/// Where the attempts to read it are counted. It is 0 where a version wrote that does not count them.
+/// Where the attempts to read it are counted. It is 0 where a version wrote that does not count
+/// them.
 pub(super) const ATTEMPTS: usize = 120;
 /// Where a head names the next block.
 const HEAD_NEXT: usize = 60;
@@ -59,7 +60,7 @@ const LINKED: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Tag {
-    /// Nothing, or not yet something.
+    /// The block holds nothing, or not yet something.
     Free = 0,
     /// The head of a message that waits.
     WaitingMessage = 1,
@@ -74,15 +75,16 @@ pub(super) const fn blocks(bytes: usize) -> usize {
     1 + bytes.saturating_sub(BLOCK - INLINE).div_ceil(BLOCK - LINKED)
 }
 
-/// Bytes of memory that a body takes: its blocks, and what is known of them on the heap.
+/// Returns bytes of memory that a body takes: its blocks, and what is known of them on the heap.
 pub(super) const fn cost(bytes: usize) -> usize {
     blocks(bytes) * (BLOCK + size_of::<u32>() + 1) + size_of::<u32>()
 }
 
-/// Chunks that a store of `total_bytes` can need at most, and one for the header. No more than 32 bits can count the
-/// blocks of: half a tebibyte.
+/// Chunks that a store of `total_bytes` can need at most, and one for the header. No more than 32
+/// bits can count the blocks of: half a tebibyte.
 pub(super) fn chunks(total_bytes: usize) -> u32 {
-    // The body that wastes most is one byte too long for its head. It is counted with its bookkeeping.
+    // The body that wastes most is one byte too long for its head. It is counted with its
+    // bookkeeping.
     const WORST: usize = 2 * BLOCK;
     const COUNTED: usize = RECORD_COST + BLOCK - INLINE + 1;
     let bytes = (total_bytes / COUNTED + 1).saturating_mul(WORST);
@@ -154,7 +156,8 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Writes a head, but for its tag, and takes the first bytes of `body`, which is whole yet and `bytes` long.
+    /// Writes a head, but for its tag, and takes the first bytes of `body`, which is whole yet and
+    /// `bytes` long.
     pub(super) fn write(
         image: &mut [u8; BLOCK],
         entry: &JournalEntry<'_>,
@@ -181,7 +184,7 @@ impl Head {
         put(image, UNTIL_END, &waiting);
     }
 
-    /// What the id's memory needs, if that is whole.
+    /// Reads what the memory of the id needs, if that is whole.
     pub(super) fn read(image: &[u8; BLOCK]) -> Option<Self> {
         (checksum(&[&image[8..UNTIL_END]]) == get(image, 4)).then(|| Self {
             sender: Fingerprint::from_bytes(get(image, 8)),
@@ -195,17 +198,17 @@ impl Head {
         })
     }
 
-    /// The block in which the body goes on; 0: none.
+    /// Returns the block in which the body goes on; 0: none.
     pub(super) fn next(image: &[u8; BLOCK]) -> u32 {
         u32::from_le_bytes(get(image, HEAD_NEXT))
     }
 
-    /// The body's bytes in the head.
+    /// Returns the body's bytes in the head.
     pub(super) fn inline(image: &[u8; BLOCK], bytes: usize) -> &[u8] {
         &image[INLINE..BLOCK.min(INLINE + bytes)]
     }
 
-    /// Whether the message is whole, `rest` being the body's bytes in further blocks.
+    /// Returns whether the message is whole, `rest` being the body's bytes in further blocks.
     pub(super) fn is_whole(image: &[u8; BLOCK], rest: &[u8]) -> bool {
         checksum(&[&image[CHECKED..], rest]) == get(image, UNTIL_END)
     }
@@ -220,13 +223,14 @@ pub(super) fn write_link(image: &mut [u8; BLOCK], next: Option<u32>, body: &mut 
     }
 }
 
-/// The next block and `bytes` bytes of the body, at most as many as there are; `None` if it is no further block.
+/// Reads the next block and `bytes` bytes of the body, at most as many as there are; `None` if it
+/// is no further block.
 pub(super) fn read_link(image: &[u8; BLOCK], bytes: usize) -> Option<(u32, &[u8])> {
     let rest = &image[LINKED..BLOCK.min(LINKED + bytes)];
     (image[0] == Tag::Link as u8).then(|| (u32::from_le_bytes(get(image, LINK_NEXT)), rest))
 }
 
-/// A promise with its checksum.
+/// Returns a promise with its checksum.
 pub(super) fn promise(below: u64) -> [u8; 12] {
     let mut bytes = [0; 12];
     put(&mut bytes, 0, &below.to_le_bytes());
@@ -244,7 +248,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The header up to the promises, without the magic.
+    /// Returns the header up to the promises, without the magic.
     pub(super) fn write(epoch: &[u8; 16], hash_key: [u64; 2]) -> [u8; 48] {
         let mut bytes = [0; 48];
         put(&mut bytes, 8, &VERSION.to_le_bytes());
@@ -256,7 +260,7 @@ impl Header {
         bytes
     }
 
-    /// `None` if there is none.
+    /// Reads the header; `None` if there is none.
     pub(super) fn read(image: &[u8; BLOCK]) -> Result<Option<Self>, Unreadable> {
         if get(image, 0) != MAGIC {
             return Ok(None);

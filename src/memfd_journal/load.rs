@@ -12,13 +12,14 @@ use ephemeral_core::store::{Remembered, WaitingMessage};
 pub struct Loaded {
     /// Messages that were not whole. A kill does not do that.
     pub damaged: usize,
-    /// Blocks of messages that were being written or overwritten in the instant of the kill, overwritten by now.
+    /// Blocks of messages that were being written or overwritten in the instant of the kill,
+    /// overwritten by now.
     pub torn_blocks: usize,
 }
 
 impl<M: Medium> MemfdJournal<M> {
-    /// Reads all that was left, hands every message whose id is remembered to `each`, and overwrites the blocks that
-    /// nothing leads to. There is one message at a time, and one chunk.
+    /// Reads all that was left, hands every message whose id is remembered to `each`, and
+    /// overwrites the blocks that nothing leads to. There is one message at a time, and one chunk.
     pub fn load(&mut self, leftover: &Leftover, mut each: impl FnMut(Remembered)) -> Loaded {
         let mut loaded = Loaded::default();
         let mut records = 0;
@@ -65,7 +66,7 @@ impl<M: Medium> MemfdJournal<M> {
         (first..).zip(bytes.as_chunks::<BLOCK>().0).filter(|(block, _)| *block != 0)
     }
 
-    /// What a head stands for, if it is whole. Its blocks are in use then.
+    /// Reads the message of a head, if it is whole. Its blocks are in use then.
     fn read_message(&mut self, block: u32) -> Option<Remembered> {
         let mut image = Zeroizing::new([0; BLOCK]);
         self.medium.read(offset(block), &mut *image);
@@ -91,7 +92,7 @@ impl<M: Medium> MemfdJournal<M> {
         })
     }
 
-    /// The further blocks of a message and its body, if it is whole.
+    /// Reads the further blocks of a message and its body, if it is whole.
     fn read_body(&self, image: &[u8; BLOCK], head: &Head) -> Option<(Vec<u32>, Zeroizing<Box<str>>)> {
         let mut body = Zeroizing::new(Vec::new());
         let capacity = self.medium.chunks() as usize * CHUNK;
@@ -99,7 +100,8 @@ impl<M: Medium> MemfdJournal<M> {
         body.try_reserve_exact(head.bytes.min(capacity)).ok()?;
         body.extend_from_slice(Head::inline(image, head.bytes));
         let inline = body.len();
-        let (mut chain, mut next) = (Vec::new(), Head::next(image));
+        let mut chain = Vec::new();
+        let mut next = Head::next(image);
         let mut link = Zeroizing::new([0; BLOCK]);
         while body.len() < head.bytes {
             if next == 0 || offset(next) >= capacity || !self.blocks.has_memory(next) {

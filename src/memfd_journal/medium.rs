@@ -1,8 +1,8 @@
 //! The memory itself: a memfd, mapped.
 //!
-//! Mapped, and not written with `pwrite`, because a message would cost two system calls, which is more than all the rest
-//! of its way through the store. The mapping is `vm-memory`'s, which hands out no reference to memory that another
-//! process could change: it copies.
+//! Mapped, and not written with `pwrite`, because a message would cost two system calls, which is
+//! more than all the rest of its way through the store. The mapping is `vm-memory`'s, which hands
+//! out no reference to memory that another process could change: it copies.
 
 use std::fs::File;
 use std::io;
@@ -15,11 +15,12 @@ use vm_memory::{FileOffset, MmapRegion, VolatileMemory as _};
 use super::MemfdJournalError;
 use super::layout::{BLOCK, CHUNK};
 
-/// What the file is written to. Chunks that were not given memory are not touched: there the kernel could only kill.
+/// What the file is written to. Chunks that were not given memory are not touched: there the kernel
+/// could only kill.
 pub trait Medium: Send {
-    /// As many chunks as it can have.
+    /// Returns how many chunks the medium can have.
     fn chunks(&self) -> u32;
-    /// The chunks in which something was written, in order.
+    /// Returns the chunks in which something was written, in order.
     fn chunks_with_data(&self) -> io::Result<Vec<u32>>;
     /// Gives a chunk memory: what it has already stays, the rest is clear.
     fn back(&mut self, chunk: u32) -> io::Result<()>;
@@ -39,12 +40,13 @@ pub trait Medium: Send {
     }
 }
 
-/// Where a block is.
+/// Returns where a block is.
 pub(super) const fn offset(block: u32) -> usize {
     block as usize * BLOCK
 }
 
-/// A new file, without content. It can not be executed, and nobody who holds it can make it smaller.
+/// Creates a new file without content. It cannot be executed, and nobody who holds it can make it
+/// smaller.
 ///
 /// # Errors
 /// What the operating system says: no memory, no descriptors, or no such system call.
@@ -56,15 +58,17 @@ pub fn create() -> io::Result<File> {
         Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags),
         other => other,
     }?;
-    // A mapping of a file that becomes smaller kills whoever touches it.
+    // A mapping of a file that becomes smaller kills the process that touches it.
     rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::SEAL)?;
     Ok(File::from(file))
 }
 
-/// Overwrites everything in a file that [`create`] made, and gives its memory back: also where it cannot be mapped.
+/// Overwrites everything in a file that [`create`] made, and gives its memory back: also where it
+/// cannot be mapped.
 ///
 /// # Errors
-/// [`MemfdJournalError::Foreign`] if it is not such a file: then it is as it was. Else what the operating system says.
+/// [`MemfdJournalError::Foreign`] if it is not such a file: then it is as it was. Else what the
+/// operating system says.
 pub fn overwrite(file: &File) -> Result<(), MemfdJournalError> {
     static ZEROS: [u8; CHUNK] = [0; CHUNK];
     is_ours(file)?;
@@ -81,7 +85,7 @@ pub fn overwrite(file: &File) -> Result<(), MemfdJournalError> {
     Ok(())
 }
 
-/// Only memory has seals.
+/// Checks that the file is this program's: only memory has seals.
 fn is_ours(file: &File) -> Result<(), MemfdJournalError> {
     let seals = rustix::fs::fcntl_get_seals(file).map_err(|_| MemfdJournalError::Foreign)?;
     if seals.contains(SealFlags::SHRINK) { Ok(()) } else { Err(MemfdJournalError::Foreign) }
@@ -112,7 +116,8 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Maps a file, and makes it as large as `chunks` chunks if it is smaller. That takes addresses, but no memory.
+    /// Maps a file, and makes it as large as `chunks` chunks if it is smaller. That takes
+    /// addresses, but no memory.
     pub(super) fn open(file: File, chunks: u32) -> Result<Self, MemfdJournalError> {
         is_ours(&file)?;
         let refused = |doing| move |source: io::Error| MemfdJournalError::Refused { doing, source };

@@ -13,7 +13,8 @@ const ALICE: Fingerprint = Fingerprint::from_bytes([1; 32]);
 const BOB: Fingerprint = Fingerprint::from_bytes([2; 32]);
 const EPOCH: [u8; 16] = [7; 16];
 const SEED: Seed = Seed { hash_key: [1, 2], first_seq: 1000 };
-/// In a body it is found whole, wherever it stands: it fits into the bytes of one block, and is repeated.
+/// In a body it is found whole, wherever it stands: it fits into the bytes of one block, and is
+/// repeated.
 const CANARY: &str = "CANARY";
 /// Chunks of a memory.
 const CHUNKS: u32 = 3;
@@ -100,7 +101,7 @@ impl Medium for Recorded {
     }
 }
 
-/// A new store in such a memory.
+/// Makes a new store in such a memory.
 fn begin(medium: &Recorded) -> Store {
     let (mut file, found) = MemfdJournal::read(medium.clone()).unwrap();
     assert!(matches!(found, Found::Nothing));
@@ -116,7 +117,7 @@ fn open(medium: &Recorded) -> (MemfdJournal<Recorded>, Leftover) {
     (file, left)
 }
 
-/// What the next process makes of it, and what was not whole.
+/// Returns what the next process makes of it, and what was not whole.
 fn read_back(medium: &Recorded, now: Millis) -> (Store, Loaded) {
     let (mut file, left) = open(medium);
     let mut restoring = Restoring::begin(store::Config::default(), left.seed, now, file.cost());
@@ -124,7 +125,7 @@ fn read_back(medium: &Recorded, now: Millis) -> (Store, Loaded) {
     (restoring.finish(Box::new(file)), loaded)
 }
 
-/// The same after a kill, which damages nothing; and how many blocks were torn.
+/// Returns the same after a kill, which damages nothing, and how many blocks were torn.
 fn restore(medium: &Recorded, now: Millis) -> (Store, usize) {
     assert_eq!(open(&Recorded::of(medium.state().bytes.clone())).1.epoch, EPOCH);
     let (store, loaded) = read_back(medium, now);
@@ -132,7 +133,7 @@ fn restore(medium: &Recorded, now: Millis) -> (Store, usize) {
     (store, loaded.torn_blocks)
 }
 
-/// Longer than a head and a block.
+/// Returns a content longer than a head and a block.
 fn content(number: u32) -> String {
     format!("{number}{}", CANARY.repeat(50))
 }
@@ -143,7 +144,7 @@ fn send(store: &mut Store, from: AccountId, id: &str, to: Fingerprint, content: 
     store.deposit(NOW, from, id, &message).is_ok()
 }
 
-/// Id, content and number of all that is delivered to `who`.
+/// Returns id, content and number of all that is delivered to `who`.
 fn fetch(store: &mut Store, who: Fingerprint, now: Millis) -> Vec<(String, String, u64)> {
     let (account, _) = store.attach(now, who, true);
     let mut fetched = Vec::new();
@@ -155,8 +156,8 @@ fn fetch(store: &mut Store, who: Fingerprint, now: Millis) -> Vec<(String, Strin
     fetched
 }
 
-/// Does something, and shows every memory that a kill could leave: cut after each byte, the bytes of one copy having
-/// been written upwards or downwards, since a processor may do either.
+/// Does something, and shows every memory that a kill could leave: cut after each byte, the bytes
+/// of one copy having been written upwards or downwards, since a processor may do either.
 fn at_every_cut(medium: &Recorded, operation: impl FnOnce(), mut look: impl FnMut(Recorded, bool)) {
     let before = medium.state().bytes.clone();
     medium.state().log.clear();
@@ -387,7 +388,8 @@ fn without_memory_a_message_is_refused_and_leaves_no_trace() {
     }
     // 306 to 308 bytes take a head and three further blocks.
     assert_eq!(accepted as usize, (CHUNK_BLOCKS - 1) / 4);
-    let (figures, before) = (store.figures(), medium.state().bytes.clone());
+    let figures = store.figures();
+    let before = medium.state().bytes.clone();
     assert!(!send(&mut store, alice, "refused", ALICE, &content(0), HOUR));
     assert_eq!((store.figures(), store.find(&ALICE)), (figures, Some(alice)));
     assert!(medium.state().bytes == before, "the refused message has left a trace");

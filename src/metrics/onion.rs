@@ -32,13 +32,13 @@ pub struct Onion {
     pub introduction_points: u8,
     /// Circuits that are open or being built.
     pub circuits: usize,
-    /// Those of them that carry an authenticated session.
+    /// How many of them carry an authenticated session.
     pub established_circuits: usize,
     /// Circuits and streams that were refused, by reason.
     pub refused: BTreeMap<String, u64>,
     /// Whether clients are asked for proof of work under load.
     pub proof_of_work: bool,
-    /// With restricted discovery, how many clients can find the service.
+    /// How many clients can find the service, with restricted discovery.
     pub restricted_to: Option<usize>,
 }
 
@@ -46,11 +46,11 @@ pub struct Onion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnionPhase {
-    /// Not yet.
+    /// Clients cannot connect yet.
     Starting,
     /// Yes.
     Reachable,
-    /// Not any more, or not for a long time.
+    /// Clients cannot connect any more, or have not been able to for a long time.
     Degraded,
 }
 

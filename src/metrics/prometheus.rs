@@ -1,4 +1,5 @@
-//! The figures in the text format of Prometheus (OpenMetrics 1.0), named by its conventions: base units, `_total`.
+//! The figures in the text format of Prometheus (OpenMetrics 1.0), named by its conventions: base
+//! units, `_total`.
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::hub::Totals;
 use ephemeral_core::protocol::Millis;
 
-/// Between two samples.
+/// The time between two samples.
 pub const SAMPLE: Duration = Duration::from_secs(5);
 /// The time that is looked back, in milliseconds.
 const MINUTE_MS: u64 = 60_000;
@@ -24,7 +24,8 @@ impl Rates {
         self.0.push_back((now, totals));
     }
 
-    /// What was added since a minute ago or, before there is a minute to look back at, since the start.
+    /// Returns what was added since a minute ago or, before there is a minute to look back at,
+    /// since the start.
     pub(super) fn last_minute(&self, now: Millis, totals: &Totals) -> Totals {
         let old = self.0.iter().rev().find(|(at, _)| at.plus(MINUTE_MS) <= now).map(|(_, totals)| *totals);
         let old = old.unwrap_or_default();
@@ -49,7 +50,8 @@ mod tests {
 
     #[test]
     fn what_is_older_than_a_minute_does_not_count() {
-        let (mut rates, start) = (Rates::default(), Millis(1_000_000));
+        let mut rates = Rates::default();
+        let start = Millis(1_000_000);
         for second in 0..=200 {
             // One a second.
             if second % 5 == 0 {

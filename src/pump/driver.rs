@@ -22,10 +22,12 @@ use ephemeral_core::store::{Delivery, SessionEnd};
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;
-/// From this size on, a frame is held until the next one was read: then its buffer is freed instead of used again.
+/// The size from which on a frame is held until the next one was read: then its buffer is freed
+/// instead of used again.
 const LARGE_FRAME: usize = 16 * 1024;
 
-/// An established session. Ends with its socket and what the peer is to be told, if it is still there.
+/// An established session. Ends with its socket and what the peer is to be told, if it is still
+/// there.
 pub(super) struct Pump(Option<Box<State>>);
 
 struct State {
@@ -38,7 +40,7 @@ struct State {
     hasty: Bucket,
     /// The frames that did nothing.
     idle_frames: Bucket,
-    /// Until when nothing is read, because there were too many of those.
+    /// The time until which nothing is read, because there were too many of those.
     unread_until: Option<Instant>,
     /// What it has acknowledged, as far as it was counted.
     acknowledged: u64,
@@ -52,8 +54,9 @@ struct State {
     collect: bool,
 }
 
-/// Returns the time to the next ping: half to one and a half of the interval, at random. Pings at a fixed interval would
-/// be a beacon, with the same phase wherever the session's traffic can be seen. They stay well within the idle timeout.
+/// Returns the time to the next ping: half to one and a half of the interval, at random. Pings at a
+/// fixed interval would be a beacon, with the same phase wherever the session's traffic can be
+/// seen. They stay well within the idle timeout.
 fn ping_pause(timing: &Config) -> Duration {
     let half = timing.ping_interval / 2;
     let share = f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX);
@@ -64,7 +67,7 @@ fn ping_pause(timing: &Config) -> Duration {
 enum End {
     /// The peer is gone.
     Lost,
-    /// It has to be told.
+    /// The peer has to be told the reason.
     Close(CloseReason),
 }
 
@@ -125,7 +128,8 @@ impl Future for Pump {
             }
         };
         match self.0.take() {
-            // The session_handle is given up here: what was not acknowledged can be delivered elsewhere at once.
+            // The session_handle is given up here: what was not acknowledged can be delivered
+            // elsewhere at once.
             Some(state) => Poll::Ready((state.socket, end)),
             None => Poll::Pending,
         }
@@ -133,7 +137,7 @@ impl Future for Pump {
 }
 
 impl State {
-    /// One turn, between two flushes. Returns pending with every waker registered.
+    /// Runs one turn, between two flushes. Returns pending with every waker registered.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         self.check_time(cx)?;
         if self.poll_flushed(cx)? {
@@ -153,16 +157,18 @@ impl State {
         Ok(())
     }
 
-    /// Whether all that was queued has been written.
+    /// Returns whether all that was queued has been written.
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         if self.unflushed {
             match Pin::new(&mut self.socket).poll_flush(cx) {
                 Poll::Ready(Ok(())) => (self.unflushed, self.stalled) = (false, None),
                 Poll::Ready(Err(_)) => return Err(End::Lost),
                 Poll::Pending => {
-                    let (now, reads) = (Instant::now(), self.socket.get_mut().take_written());
+                    let now = Instant::now();
+                    let reads = self.socket.get_mut().take_written();
                     match self.stalled {
-                        // It reads, if slowly. No ping gets through to it meanwhile, and no pong is read.
+                        // It reads, if slowly. No ping gets through to it meanwhile, and no pong is
+                        // read.
                         Some(_) if reads => (self.heard, self.stalled) = (now, Some(now)),
                         Some(_) => {}
                         None => self.stalled = Some(now),
@@ -219,7 +225,8 @@ impl State {
             }
         }
         if read == TURN_FRAMES || self.collect {
-            // There may be more, and nobody will tell: the next turn comes after the others had theirs.
+            // There may be more, and nobody will tell: the next turn comes after the others had
+            // theirs.
             cx.waker().wake_by_ref();
         }
         Ok(())
@@ -249,7 +256,8 @@ impl State {
         }
     }
 
-    /// Pings, and ends what has been silent or stalled for too long.
+    /// Sends a ping when it is due, and ends a session that has been silent or stalled for too
+    /// long.
     fn check_time(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let timing = self.settings.timing;
         if let Some(stalled) = self.stalled {

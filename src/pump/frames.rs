@@ -1,9 +1,11 @@
-//! Follows the frames in a WebSocket's bytes as they pass (RFC 6455, section 5.2): only how long they are, and which of
-//! them make one message. Whether they are right is the WebSocket's business.
+//! Follows the frames in a WebSocket's bytes as they pass (RFC 6455, section 5.2): only how long
+//! they are, and which of them make one message. Whether they are right is the WebSocket's
+//! business.
 
 /// Bytes of a header, at most.
 const HEADER_BYTES: usize = 14;
-/// The bit of an opcode that makes a frame one of control: those are short, and stand between the frames of a message.
+/// The bit of an opcode that makes a frame one of control: those are short, and stand between the
+/// frames of a message.
 const CONTROL: u8 = 0x08;
 
 /// Where in the frames a stream is.
@@ -152,7 +154,7 @@ mod tests {
         bytes
     }
 
-    /// What is noted of these bytes when they come in pieces of a size.
+    /// Returns what is noted of these bytes when they come in pieces of a size.
     fn noted(bytes: &[u8], piece: usize) -> (Vec<Passed>, bool) {
         let mut reader = FrameReader::default();
         let mut noted = Vec::new();

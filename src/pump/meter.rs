@@ -1,5 +1,5 @@
-//! A byte stream under a WebSocket: it counts what is read, follows the frames, and holds back the beginning of a large
-//! message until the budget has room for the rest.
+//! A byte stream under a WebSocket: it counts what is read, follows the frames, and holds back the
+//! beginning of a large message until the budget has room for the rest.
 
 use std::io;
 use std::pin::Pin;
@@ -39,8 +39,8 @@ pub struct Meter<S> {
     written: bool,
 }
 
-/// A message that waits for room. The WebSocket must not see the last byte of its header before there is some: it
-/// reserves memory for the payload then.
+/// A message that waits for room. The WebSocket must not see the last byte of its header before
+/// there is some: it reserves memory for the payload then.
 #[derive(Clone, Copy)]
 struct Waiting {
     last_of_header: u8,
@@ -50,7 +50,8 @@ struct Waiting {
 }
 
 impl<S> Meter<S> {
-    /// Makes one of which `allowance` bytes may be read. `read_ahead` was read before, and is counted.
+    /// Makes one of which `allowance` bytes may be read. `read_ahead` was read before, and is
+    /// counted.
     pub(super) fn new(io: S, allowance: usize, read_ahead: &[u8]) -> Self {
         let mut meter = Self {
             io,
@@ -87,7 +88,8 @@ impl<S> Meter<S> {
         self.held_back = Vec::new();
     }
 
-    /// The peer has authenticated: messages of up to `most` bytes may be read, within its share of the budget.
+    /// Lets messages of up to `most` bytes be read, within the share of the budget of a peer that
+    /// has authenticated.
     pub(super) fn authenticated(&mut self, account: FrameAccount, most: usize) {
         self.allowance = usize::MAX;
         self.most = most;
@@ -126,8 +128,8 @@ impl<S> Meter<S> {
         Err(io::Error::other("nothing more is read from it"))
     }
 
-    /// Follows bytes that are to be handed on, up to the header of a message that has to wait. Returns how many may be
-    /// handed on; what comes after them is held back.
+    /// Follows bytes that are to be handed on, up to the header of a message that has to wait.
+    /// Returns how many may be handed on; what comes after them is held back.
     fn follow(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> io::Result<usize> {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
@@ -136,7 +138,8 @@ impl<S> Meter<S> {
             match what {
                 Passed::All => {}
                 Passed::Message => self.complete(),
-                // A frame of control is short (RFC 6455, section 5.5): nothing is reserved for a longer one.
+                // A frame of control is short (RFC 6455, section 5.5): nothing is reserved for a
+                // longer one.
                 Passed::Control(length) if length > CONTROL_BYTES => return self.refuse(CloseReason::ProtocolError),
                 Passed::Control(_) => {
                     self.frames.ends_at_once();
@@ -146,7 +149,8 @@ impl<S> Meter<S> {
                     if let Some((_, bytes)) = &mut self.begun {
                         *bytes = message;
                     }
-                    // Fragments are put together in a buffer that may be twice as large as they are.
+                    // Fragments are put together in a buffer that may be twice as large as they
+                    // are.
                     let wants = if is_fragmented { message.saturating_mul(2) } else { message };
                     if message > SMALL_MESSAGE && self.poll_room(cx, wants)?.is_pending() {
                         let last_of_header = rest.get(passed - 1).copied().unwrap_or_default();

@@ -1,5 +1,6 @@
-//! The WebSocket of a session: how it is opened, what a peer is told that breaks it, and how it ends. It knows nothing
-//! of sessions: `examples/echo.rs` is made of it, for a test suite of RFC 6455 to talk to.
+//! The WebSocket of a session: how it is opened, what a peer is told that breaks it, and how it
+//! ends. It knows nothing of sessions: `examples/echo.rs` is made of it, for a test suite of RFC
+//! 6455 to talk to.
 
 use std::time::Duration;
 
@@ -18,18 +19,20 @@ use ephemeral_core::protocol::CloseReason;
 
 /// Read at once, and allocated for every connection: the larger part of what an idle one costs.
 const READ_BUFFER: usize = 2048;
-/// Bytes that are read from a peer which has not authenticated, at most. An `auth` frame has some 150.
+/// Bytes that are read from a peer which has not authenticated, at most. An `auth` frame has some
+/// 150.
 const UNAUTHENTICATED_BYTES: usize = 16 * 1024;
-/// For the close handshake.
+/// How long the close handshake may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Bytes that are read and thrown away after a peer has broken the protocol, at most, so that it reads why.
+/// Bytes that are read and thrown away after a peer has broken the protocol, at most, so that it
+/// reads why.
 const LINGER_BYTES: usize = 1 << 20;
 
 /// A WebSocket, the server's side. Until [`Meter::unlimit`] few bytes are read from it.
 pub type Socket = WebSocketStream<Meter<Box<dyn Io>>>;
 
-/// The WebSocket on a stream that was upgraded. `read_ahead` is what had already been read after the request;
-/// `frame_bytes` the largest frame, and the largest message, that is read.
+/// Returns the WebSocket on a stream that was upgraded. `read_ahead` is what had already been read
+/// after the request; `frame_bytes` the largest frame, and the largest message, that is read.
 pub async fn open(io: Box<dyn Io>, read_ahead: Bytes, frame_bytes: usize) -> Socket {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
@@ -45,7 +48,7 @@ pub async fn open(io: Box<dyn Io>, read_ahead: Bytes, frame_bytes: usize) -> Soc
     }
 }
 
-/// What a peer is told that broke the protocol; `None` if there is nobody to tell.
+/// Returns the reason for which a peer that broke the protocol is closed; `None` if it is gone.
 #[must_use]
 pub fn reason_of(error: &Error, socket: &Socket) -> Option<CloseReason> {
     use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -59,8 +62,8 @@ pub fn reason_of(error: &Error, socket: &Socket) -> Option<CloseReason> {
     }
 }
 
-/// The peer has said goodbye, or is gone. The answer to its close may still be in the stream's buffer: one of a
-/// rendezvous circuit sends nothing of it unless it is flushed.
+/// Hangs up, since the peer has said goodbye or is gone. The answer to its close may still be in
+/// the stream's buffer: one of a rendezvous circuit sends nothing of it unless it is flushed.
 pub async fn hang_up(mut socket: Socket) {
     let io = socket.get_mut();
     let farewell = async {
@@ -85,8 +88,10 @@ pub async fn close(mut socket: Socket, reason: CloseReason) {
         if io.shutdown().await.is_err() {
             return;
         }
-        // A socket that is dropped with bytes unread is reset, and the peer would not read the reason.
-        let (mut left, mut waste) = (LINGER_BYTES, [0; 1024]);
+        // A socket that is dropped with bytes unread is reset, and the peer would not read the
+        // reason.
+        let mut left = LINGER_BYTES;
+        let mut waste = [0; 1024];
         while let Ok(read @ 1..) = io.read(&mut waste).await {
             left = left.saturating_sub(read);
             if left == 0 {

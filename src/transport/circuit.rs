@@ -39,7 +39,7 @@ impl CircuitRefused {
     pub const ALL: [Self; 6] =
         [Self::Full, Self::Evicted, Self::Paced, Self::Failed, Self::StreamOverBound, Self::WrongPort];
 
-    /// A word for it, in snake case: a label of figures and log lines.
+    /// Returns a word for it, in snake case: a label of figures and log lines.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -67,13 +67,13 @@ pub struct CircuitStats {
 }
 
 impl CircuitStats {
-    /// Circuits that are open or being built.
+    /// Returns how many circuits are open or being built.
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Those of them that nobody can push out, since they carry an authenticated session.
+    /// Returns how many of them nobody can push out, since they carry an authenticated session.
     #[must_use]
     pub fn established(&self) -> usize {
         self.established.load(Ordering::Relaxed)
@@ -86,7 +86,7 @@ impl CircuitStats {
         self.built.load(Ordering::Relaxed).wrapping_add(self.sessions.load(Ordering::Relaxed))
     }
 
-    /// How often something was refused for that reason.
+    /// Returns how often something was refused for that reason.
     #[must_use]
     pub fn refused(&self, why: CircuitRefused) -> u64 {
         self.refused.get(why as usize).map_or(0, |count| count.load(Ordering::Relaxed))
@@ -172,7 +172,7 @@ impl CircuitSlot {
         &self.0
     }
 
-    /// The circuit stands: its client can open streams.
+    /// Notes that the circuit stands: its client can open streams.
     pub(super) fn built(&self) {
         self.0.shared.figures.built.fetch_add(1, Ordering::Relaxed);
         self.0.shared.change(|table| table.built(self.0.number));
@@ -207,7 +207,7 @@ impl CircuitHandle {
         self.closed.cancel();
     }
 
-    /// Whether it is closed already.
+    /// Returns whether it is closed already.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.is_cancelled()

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ephemeral_core::protocol::WallTime;
 use ipnet::IpNet;
+use serde::{Serialize, Serializer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -19,29 +20,42 @@ pub use self::tls::{Tls, TlsError, TlsFile, TlsFiles, TlsProblem};
 use super::{Incoming, Io, Listener, Peer};
 use crate::admission::{Admission, Admitted, Refused};
 
-/// How long the accept loop waits when the machine has no file descriptor or memory for one more connection. Nobody
-/// tells when there is one again.
+/// How long the accept loop waits when the machine has no file descriptor or memory for one more
+/// connection. Nobody tells when there is one again.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// The `[clearnet]` table, validated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The `[clearnet]` table, validated, and serialized as it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Where to listen; port 0: one that the system picks.
+    #[serde(rename = "clearnet.listen")]
     pub listen: SocketAddr,
     /// Further accepted `Host` names, as [`super::host_name`] writes them.
+    #[serde(rename = "clearnet.server_names")]
     pub server_names: Vec<String>,
     /// Whether `listen` may be off loopback although there is no TLS.
+    #[serde(rename = "clearnet.allow_plaintext")]
     pub allow_plaintext: bool,
-    /// What to serve TLS with, if at all.
+    /// The certificate and the key for TLS, if it is served.
+    #[serde(flatten)]
     pub tls: Option<TlsFiles>,
     /// Proxies that are believed about whom they connect.
+    #[serde(rename = "clearnet.trusted_proxies", serialize_with = "serialize_networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// Whether the connections of these begin with a header of the PROXY protocol.
+    #[serde(rename = "clearnet.proxy_protocol")]
     pub proxy_protocol: bool,
     /// Origins that may ask, as [`super::origin`] writes them, or `*` alone.
+    #[serde(rename = "clearnet.allowed_origins")]
     pub allowed_origins: Vec<String>,
-    /// For the PROXY header and the TLS handshake together.
+    /// How long the PROXY header and the TLS handshake may take together: as long as
+    /// authentication.
+    #[serde(skip)]
     pub preparation: Duration,
+}
+
+fn serialize_networks<S: Serializer>(networks: &[IpNet], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(networks.iter().map(ToString::to_string))
 }
 
 /// The address cannot be listened on.
@@ -78,7 +92,7 @@ pub struct Bound {
     /// The certificate, if it serves TLS: to have it read again.
     pub tls: Option<Arc<Tls>>,
     state: watch::Receiver<ListenerState>,
-    /// To change what holds for its connections, while it runs.
+    /// Changes what holds for its connections, while it runs.
     pub control: Control,
 }
 
@@ -100,7 +114,7 @@ impl Config {
 }
 
 impl ListenerState {
-    /// `address`: where it listens.
+    /// Makes the listener's state. `address`: where it listens.
     fn new(settings: &Config, address: SocketAddr, tls: Option<Arc<Tls>>) -> Self {
         let listener = Listener {
             tls: tls.is_some(),
@@ -112,7 +126,8 @@ impl ListenerState {
         Self { listener: Arc::new(listener), tls, proxy_protocol, preparation }
     }
 
-    /// What a connection of `peer` begins with. Nobody else's than a trusted proxy's begins with a PROXY header.
+    /// Returns what a connection of `peer` begins with. Only that of a trusted proxy begins with a
+    /// PROXY header.
     fn preparation(&self, peer: IpAddr) -> Handshake {
         Handshake {
             tls: self.tls.as_ref().map(|tls| tls.acceptor()),
@@ -138,8 +153,8 @@ pub struct Control {
 }
 
 impl Control {
-    /// Applies `settings` to connections that come from now on, but for the address. The certificate is read again, also
-    /// if its files have the same names. Blocks while it reads.
+    /// Applies `settings` to connections that come from now on, but for the address. The
+    /// certificate is read again, also if its files have the same names. Blocks while it reads.
     ///
     /// # Errors
     /// Which file is to be mended, and how. Everything stays as it was then.
@@ -177,22 +192,24 @@ pub async fn bind(settings: &Config) -> Result<Bound, ClearnetError> {
     Ok(Bound { socket, address, tls, state, control: Control { address, state: Arc::new(sender) } })
 }
 
-/// Hands every connection on that `admission` lets in, once its handshakes are over, until it is cancelled or nobody
-/// takes them any more. While `incoming` is full, new ones wait in the kernel's queue.
+/// Hands every connection on that `admission` lets in, once its handshakes are over, until it is
+/// cancelled or nobody takes them any more. While `incoming` is full, new ones wait in the kernel's
+/// queue.
 pub async fn run(bound: Bound, incoming: mpsc::Sender<Incoming>, admission: Arc<Admission>, cancel: CancellationToken) {
     let Bound { socket, state, .. } = bound;
     let socket = &socket;
     let accept = move || async move {
         let (stream, address): (TcpStream, _) = socket.accept().await?;
-        // Small frames back and forth: without this each would wait for the acknowledgement of the one before.
-        // A connection that it fails on has ended already, and whoever reads from it notices.
+        // Small frames back and forth: without this each would wait for the acknowledgement of the
+        // one before. A connection that it fails on has ended already, and anyone who reads from it
+        // notices.
         let _ = stream.set_nodelay(true);
         Ok((stream, address))
     };
     cancel.run_until_cancelled(accept_loop(accept, state, admission, incoming)).await;
 }
 
-/// `accept` is dropped at any time, as that of a socket may be.
+/// Accepts connections. `accept` is dropped at any time, as that of a socket may be.
 async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
     mut accept: impl FnMut() -> F,
     state: watch::Receiver<ListenerState>,
@@ -228,8 +245,9 @@ async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
                 }
             }
             Err(error) if concerns_one_connection(error.kind()) => {}
-            // No file descriptors (EMFILE, ENFILE) or no memory (ENOMEM, ENOBUFS), mostly. Whatever it is, the listener
-            // stays: the connections that are open need the process, and one that ends may be what was lacking.
+            // No file descriptors (EMFILE, ENFILE) or no memory (ENOMEM, ENOBUFS), mostly. Whatever
+            // it is, the listener stays: the connections that are open need the process, and one
+            // that ends may be what was lacking.
             Err(error) => {
                 if !exhausted {
                     exhausted = true;
@@ -243,7 +261,8 @@ async fn accept_loop<S: Io, F: Future<Output = io::Result<(S, SocketAddr)>>>(
 }
 
 fn handed_on(peer: IpAddr, io: Box<dyn Io>, admitted: Admitted, listener: Arc<Listener>) -> Incoming {
-    let (peer, admitted) = (Peer::Address(peer), Some(admitted));
+    let peer = Peer::Address(peer);
+    let admitted = Some(admitted);
     Incoming { peer, io, listener, circuit: None, admitted, permit: None }
 }
 
@@ -277,8 +296,8 @@ async fn prepare<S: Io>(
     }
 }
 
-/// Whether it is the connection at the head of the queue that failed (accept(2), "Error handling"): it is gone, and the
-/// next one may be taken at once.
+/// Returns whether it is the connection at the head of the queue that failed (accept(2), "Error
+/// handling"): it is gone, and the next one may be taken at once.
 fn concerns_one_connection(kind: ErrorKind) -> bool {
     matches!(
         kind,

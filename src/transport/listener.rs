@@ -1,5 +1,5 @@
-//! What holds for every connection of one listener: the names that it answers to, the origins that it lets in, and whom
-//! it believes about who its peers are.
+//! What holds for every connection of one listener: the names that it answers to, the origins that
+//! it lets in, and whom it believes about who its peers are.
 
 mod forwarded;
 mod origin;
@@ -30,10 +30,12 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// A TCP listener: it answers to loopback names, to the address it is bound to, and to the configured names.
+    /// Makes a TCP listener: it answers to loopback names, to the address it is bound to, and to
+    /// the configured names.
     ///
-    /// Bound to every address (`0.0.0.0`, `[::]`) it does not know which are its own, and answers to the configured ones
-    /// only: to take any address for its own would let whoever a client dialled pass that client's signature on.
+    /// Bound to every address (`0.0.0.0`, `[::]`) it does not know which are its own, and answers
+    /// to the configured ones only: to take any address for its own would let whoever a client
+    /// dialled pass that client's signature on.
     #[must_use]
     pub fn clearnet(bound: SocketAddr, server_names: &[String]) -> Self {
         let bound = bound.ip().to_canonical();
@@ -42,8 +44,9 @@ impl Listener {
         Self { names, answers_to_loopback: true, ..Self::default() }
     }
 
-    /// Returns whether a request for this host is for this listener. `host`: without a port, IPv6 in brackets; in
-    /// whatever form, since the absolute name (`localhost.`) is the same as the other.
+    /// Returns whether a request for this host is for this listener. `host`: without a port, IPv6
+    /// in brackets; in whatever form, since the absolute name (`localhost.`) is the same as the
+    /// other.
     #[must_use]
     pub fn answers_to(&self, host: &str) -> bool {
         let Some(host) = host_name(host) else { return false };
@@ -54,15 +57,17 @@ impl Listener {
         (self.answers_to_loopback && own) || self.names.contains(&host)
     }
 
-    /// Whether it believes this address about whom it connects. Whoever counts connections by peer does not count those
-    /// of a proxy, and blocks nobody by its address: they are everybody's.
+    /// Returns whether this address is believed about whom it connects. Code that counts
+    /// connections by peer does not count those of a proxy, and blocks nobody by its address: they
+    /// are everybody's.
     #[must_use]
     pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
         forwarded::is_trusted(&self.trusted_proxies, address)
     }
 
-    /// Who asks: the peer of the connection, or whom it names if it is a trusted proxy (`Forwarded` of RFC 7239, else
-    /// `X-Forwarded-For`). A proxy that names nobody is the one who asks itself.
+    /// Returns who asks: the peer of the connection, or the one that it names if it is a trusted
+    /// proxy (`Forwarded` of RFC 7239, else `X-Forwarded-For`). A proxy that names nobody is the
+    /// one who asks itself.
     #[must_use]
     pub fn peer_of(&self, connection: Peer, headers: &HeaderMap) -> Peer {
         match connection {
@@ -71,8 +76,8 @@ impl Listener {
         }
     }
 
-    /// Whether who asks came over HTTPS: to the trusted proxy, if that says so (`proto` of `Forwarded`, else
-    /// `X-Forwarded-Proto`), else to this listener.
+    /// Returns whether the request came over HTTPS: to the trusted proxy, if that says so (`proto`
+    /// of `Forwarded`, else `X-Forwarded-Proto`), else to this listener.
     #[must_use]
     pub fn is_https(&self, connection: Peer, headers: &HeaderMap) -> bool {
         let told = match connection {
@@ -82,12 +87,13 @@ impl Listener {
         told.unwrap_or(self.tls)
     }
 
-    /// Whether a page of this `Origin` may ask: it is this server's own (the scheme and the `Host` that it was asked by,
-    /// port included), or one of [`Self::allowed_origins`]. `null`, which stands for any page that hides where it comes
-    /// from, never may.
+    /// Returns whether a page of this `Origin` may ask: it is this server's own (the scheme and the
+    /// `Host` that it was asked by, port included), or one of [`Self::allowed_origins`]. `null`,
+    /// which stands for any page that hides where it comes from, never may.
     ///
-    /// `host`: the request's `Host`, or the authority of its absolute target. `https`: as [`Self::is_https`] says. A
-    /// request without `Origin` is no page's, and is not asked about here.
+    /// `host`: the request's `Host`, or the authority of its absolute target. `https`: as
+    /// [`Self::is_https`] says. A request without `Origin` is no page's, and is not asked about
+    /// here.
     #[must_use]
     pub fn allows_origin(&self, origin: &str, host: &str, https: bool) -> bool {
         if self.allows_any_origin() {
@@ -98,8 +104,8 @@ impl Listener {
         self.allowed_origins.contains(&origin) || self::origin(&format!("{scheme}://{host}")) == Some(origin)
     }
 
-    /// Whether every origin may ask: then answers are for everybody (`Access-Control-Allow-Origin: *`), and carry no
-    /// credentials.
+    /// Returns whether every origin may ask: then answers are for everybody
+    /// (`Access-Control-Allow-Origin: *`), and carry no credentials.
     #[must_use]
     pub fn allows_any_origin(&self) -> bool {
         self.allowed_origins.iter().any(|allowed| allowed == "*")

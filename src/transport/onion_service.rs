@@ -18,6 +18,7 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch as channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -37,8 +38,11 @@ const LOG: &str = "ephemeral::onion";
 /// Whether this program was built with proof of work.
 pub const PROOF_OF_WORK: bool = cfg!(feature = "pow");
 
+/// Bytes that Arti's queues may take unless the configuration says otherwise.
+pub const MEMORY_BYTES: usize = 128 << 20;
+
 /// How far vanguards go (`[onion] vanguards`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Vanguards {
     /// Two pinned hops: Arti's default.
@@ -47,46 +51,63 @@ pub enum Vanguards {
     Full,
 }
 
-/// The `[onion]` and `[tor]` tables, validated.
-#[derive(Debug, Clone, PartialEq)]
+/// The `[onion]` and `[tor]` tables, validated. Serialized, `[onion]` is as it stands in the
+/// file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Config {
     /// Arti's name for the service: the key's name in the state directory.
+    #[serde(rename = "onion.nickname")]
     pub nickname: String,
     /// The virtual port.
+    #[serde(rename = "onion.port")]
     pub port: u16,
     /// How far vanguards go.
+    #[serde(rename = "onion.vanguards")]
     pub vanguards: Vanguards,
     /// Introduction points, 3 to 20.
+    #[serde(rename = "onion.introduction_points")]
     pub introduction_points: u8,
     /// Introductions a second that each of them is asked to pass on, and at once (the `DOS_PARAMS`
     /// of rend-spec's ESTABLISH_INTRO). `introduction_burst` is at least `introduction_rate`.
+    #[serde(rename = "onion.introduction_rate")]
     pub introduction_rate: u32,
     /// See `introduction_rate`.
+    #[serde(rename = "onion.introduction_burst")]
     pub introduction_burst: u32,
     /// Whether clients are asked for proof of work under load (prop327). It needs the feature
     /// `pow`.
+    #[serde(rename = "onion.proof_of_work")]
     pub proof_of_work: bool,
     /// Streams open at once on one rendezvous circuit.
+    #[serde(rename = "onion.streams_per_circuit")]
     pub streams_per_circuit: u32,
     /// Rendezvous circuits open at once, at least 4. Newcomers may have three quarters of them, and
     /// so may those that carry an authenticated session.
+    #[serde(rename = "onion.circuits")]
     pub circuits: usize,
     /// New circuits a second that are taken on.
+    #[serde(rename = "onion.circuits_per_second")]
     pub circuits_per_second: u32,
     /// New circuits that are taken on at once, before the rate counts.
+    #[serde(rename = "onion.circuit_burst")]
     pub circuit_burst: u32,
     /// Whether the service connects to its own address when no client has for a while. Off: Arti's
     /// own opinion is believed.
+    #[serde(rename = "onion.self_probe")]
     pub self_probe: bool,
     /// Whether a TCP listener off loopback may stand beside the onion service. It tells everybody
     /// where the service is.
+    #[serde(rename = "onion.location_is_public")]
     pub location_is_public: bool,
     /// Whether only those can find the service whose discovery key was added, see [`clients`].
+    #[serde(rename = "onion.restricted")]
     pub restricted: bool,
-    /// Bytes that Arti's queues may take before it closes the circuits that hold most, unless `tor`
-    /// sets `system.memory.max`. Not counted: its directory and its code.
-    pub memory_bytes: usize,
-    /// Handed to Arti as it is (`TorClientConfigBuilder`).
+    /// Bytes that Arti's queues may take before it closes the circuits that hold most; `None`:
+    /// `tor` sets `system.memory.max`. Not counted: its directory and its code.
+    #[serde(rename = "onion.memory_bytes")]
+    pub memory_bytes: Option<usize>,
+    /// Handed to Arti as it is (`TorClientConfigBuilder`): a table of its own in the file.
+    #[serde(skip)]
     pub tor: toml::Table,
 }
 
@@ -107,7 +128,7 @@ impl Default for Config {
             self_probe: true,
             location_is_public: false,
             restricted: false,
-            memory_bytes: 128 << 20,
+            memory_bytes: Some(MEMORY_BYTES),
             tor: toml::Table::new(),
         }
     }
@@ -129,16 +150,16 @@ pub enum OnionError {
     },
 }
 
-/// The service's address, without a network: reads its key from the state directory, and makes one
-/// if there is none. It is the key that [`run`] uses, and it may be asked for while another process
-/// runs the service.
+/// Returns the service's address, without a network: reads its key from the state directory, and
+/// makes one if there is none. It is the key that [`run`] uses, and it may be asked for while
+/// another process runs the service.
 pub fn address(state_dir: &Path, nickname: &str) -> Result<String, OnionError> {
     let settings = Config { nickname: nickname.to_owned(), ..Config::default() };
     service::address(&settings, state_dir)
 }
 
-/// Whether a `[tor]` table says itself how much memory Arti may take: `memory_bytes` has no effect
-/// then.
+/// Returns whether a `[tor]` table says itself how much memory Arti may take: `memory_bytes` has no
+/// effect then.
 #[must_use]
 pub fn limits_memory(table: &toml::Table) -> bool {
     arti_config::limits_memory(table)
@@ -164,7 +185,7 @@ pub struct Outlets {
     pub circuits: Arc<CircuitStats>,
     /// Each refusal.
     pub on_refusal: OnRefusal,
-    /// Asked about each stream before it is answered. `None`: whoever takes the stream asks.
+    /// Asked about each stream before it is answered. `None`: the taker of the stream asks.
     pub admission: Option<Arc<Admission>>,
     /// Divides the patience with a service that is not reached: 1, but for tests that cannot wait.
     #[doc(hidden)]

@@ -1,7 +1,8 @@
-//! The real daemon under attack: each attack ends bounded, and a good pair goes on exchanging messages meanwhile.
+//! The real daemon under attack: each attack ends bounded, and a good pair goes on exchanging
+//! messages meanwhile.
 //!
-//! Bounded means: the memory stays under what the store may hold plus [`CONSTANT`], and when the attack is over the open
-//! files and the tasks are back where they were.
+//! Bounded means: the memory stays under what the store may hold plus [`CONSTANT`], and when the
+//! attack is over the open files and the tasks are back where they were.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -32,12 +33,12 @@ use crate::SERVER;
 
 /// Bytes that the store may hold in these tests.
 const TOTAL: u64 = 24 << 20;
-/// What the process may use besides, in bytes: code, threads, connections, what the limits remember, and what the
-/// allocator holds back.
+/// What the process may use besides, in bytes: code, threads, connections, what the limits
+/// remember, and what the allocator holds back.
 const CONSTANT: u64 = 96 << 20;
 
-/// How many daemons are attacked at once: each attack takes all that it can get of the processor, and the good pair has to
-/// answer in time.
+/// How many daemons are attacked at once: each attack takes all that it can get of the processor,
+/// and the good pair has to answer in time.
 static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// A daemon with a good pair.
@@ -65,7 +66,8 @@ impl Siege {
         let address: SocketAddr = daemon.says("clearnet http://").await.parse().unwrap();
         let url = format!("http://{address}").parse().unwrap();
         let person = |number| Person::new(number, Arc::new(Direct::default()), &url);
-        let (mut alice, mut bob) = (person(1), person(2));
+        let mut alice = person(1);
+        let mut bob = person(2);
         until_both(&mut alice, &mut bob, "connecting", |person| person.connected == 1).await;
         let socket = directory.path().join("state/admin.sock");
         let mut siege = Self {
@@ -82,10 +84,11 @@ impl Siege {
         siege
     }
 
-    /// The figures once the daemon has started all its tasks. It serves before that, and nothing tells: three times in a row
-    /// they are as many.
+    /// Returns the figures once the daemon has started all its tasks. It serves before that, and
+    /// nothing tells: three times in a row they are as many.
     async fn settled(&mut self) -> Value {
-        let (mut last, mut times) = (0, 0);
+        let mut last = 0;
+        let mut times = 0;
         loop {
             self.exchange().await;
             let figures = self.figures().await;
@@ -98,10 +101,12 @@ impl Siege {
         }
     }
 
-    /// Each sends the other a message and gets it.
+    /// Sends a message from each to the other, and receives both.
     async fn exchange(&mut self) {
-        let (alice, bob) = (&mut self.alice, &mut self.bob);
-        let (sent, received) = (alice.delivered, alice.received.len());
+        let alice = &mut self.alice;
+        let bob = &mut self.bob;
+        let sent = alice.delivered;
+        let received = alice.received.len();
         alice.send(bob.fingerprint, "still there?".into());
         bob.send(alice.fingerprint, "still here".into());
         until_both(alice, bob, "a good pair under attack", |person| {
@@ -111,7 +116,7 @@ impl Siege {
         assert_eq!((&alice.troubles, &bob.troubles), (&vec![], &vec![]), "their sessions were not disturbed");
     }
 
-    /// What the daemon says of itself.
+    /// Returns what the daemon says of itself.
     async fn figures(&self) -> Value {
         let stream = UnixStream::connect(&self.socket).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -122,7 +127,8 @@ impl Siege {
         serde_json::from_slice(&body.to_bytes()).unwrap()
     }
 
-    /// The good pair goes on until the attack is over; then everything is as it was.
+    /// Checks that the good pair goes on until the attack is over, and that then everything is as
+    /// before.
     async fn withstands(&mut self, attack: impl Future<Output = ()>) {
         tokio::pin!(attack);
         let mut peak = 0;
@@ -168,7 +174,7 @@ fn events(figures: &Value, kind: &str) -> u64 {
     number(figures, &format!("/security/counts/{kind}"))
 }
 
-/// A connection from one of the many loopback addresses.
+/// Returns a connection from one of the many loopback addresses.
 async fn connect(from: usize, to: SocketAddr) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     let [high, low] = u16::try_from(from + 1).unwrap().to_be_bytes();
@@ -188,7 +194,7 @@ fn fingerprint(number: u16) -> String {
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// An upgraded connection, and its challenge; `None` if the server refuses.
+/// Returns an upgraded connection, and its challenge; `None` if the server refuses.
 async fn upgrade(from: usize, to: SocketAddr, number: u16) -> Option<(Socket, Value)> {
     let stream = connect(from, to).await?;
     let url = format!("ws://{to}/ws?fingerprint={}", fingerprint(number));
@@ -324,7 +330,8 @@ async fn ten_thousand_mailboxes_filled_to_the_bound_are_bounded_and_expire() {
     let content = "x".repeat(3000);
     siege
         .withstands(async move {
-            let (mut accepted, mut full) = (0, 0);
+            let mut accepted = 0;
+            let mut full = 0;
             // One sender has a share of what is free only: it takes many.
             let mut socket = login(1, to, 20_000).await.expect("a session");
             for number in 0..10_000 {

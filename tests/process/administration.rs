@@ -32,7 +32,7 @@ async fn json(directory: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&stdout).unwrap()
 }
 
-/// A connection that sends this, from one of this machine's many loopback addresses.
+/// Returns a connection that sends this, from one of this machine's many loopback addresses.
 async fn say(from: &str, to: &str, what: &str) -> String {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
@@ -161,10 +161,10 @@ async fn prometheus_has_a_listener_of_its_own_and_the_figures_are_on_no_other() 
         assert!(ask(&clearnet, path).await.starts_with("HTTP/1.1 404 "), "{path}");
     }
     let off_loopback = daemon_refuses(directory.path(), "[metrics]\nlisten = '0.0.0.0:9100'\n").await;
-    assert!(off_loopback.contains("off loopback, so that whoever can connect sees"), "{off_loopback}");
+    assert!(off_loopback.contains("off loopback, so that anyone who can connect sees"), "{off_loopback}");
 }
 
-/// What a server complains about that does not start with this configuration.
+/// Returns what a server complains about that does not start with this configuration.
 async fn daemon_refuses(directory: &Path, configuration: &str) -> String {
     let path = directory.join("refused.toml");
     std::fs::write(&path, configuration).unwrap();

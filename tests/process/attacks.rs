@@ -1,8 +1,9 @@
-//! The attack harness: what is promised to honest clients, one second away, while others attack within the limits, and
-//! what an attack makes the daemon take of memory. `tests/tor/attacks_over_tor.rs` has the same over a private Tor network.
+//! The attack harness: what is promised to honest clients, one second away, while others attack
+//! within the limits, and what an attack makes the daemon take of memory.
+//! `tests/tor/attacks_over_tor.rs` has the same over a private Tor network.
 //!
-//! Each figure asserts a promise; docs/threat-model.md has the table of them. They need the machine for themselves, so
-//! that they run one after the other.
+//! Each figure asserts a promise; docs/threat-model.md has the table of them. They need the machine
+//! for themselves, so that they run one after the other.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -34,11 +35,13 @@ use crate::SERVER;
 static ALONE: Mutex<()> = Mutex::const_new(());
 /// How far away an honest client is.
 const ONE_WAY: Duration = Duration::from_secs(1);
-/// How long a flood has gone on when the honest clients come: the slots have been taken several times over.
+/// How long a flood has gone on when the honest clients come: the slots have been taken several
+/// times over.
 const BEFORE: Duration = Duration::from_secs(4);
 /// Slots for connections that have not authenticated.
 const SLOTS: usize = 256;
-/// What such a connection may cost, whatever it has sent: its buffers, and those of a TLS handshake.
+/// What such a connection may cost, whatever it has sent: its buffers, and those of a TLS
+/// handshake.
 const CONNECTION_BYTES: usize = 64 * 1024;
 /// What the honest pair exchanges, within its rate.
 const MESSAGES: usize = 12;
@@ -68,7 +71,8 @@ impl Attacked {
         self.daemon.events("gave_way").await + self.daemon.events("overload").await
     }
 
-    /// Strangers that say nothing, so many a second, in turns from the addresses that `from` gives for their numbers.
+    /// Strangers that say nothing, so many a second, in turns from the addresses that `from` gives
+    /// for their numbers.
     fn silent_flood(&self, a_second: u32, from: impl Fn(usize) -> SocketAddr + Send + 'static) -> Flood {
         let to = self.address;
         Flood::start(a_second, move |number| connect(from(number), to), |_, stream: TcpStream| stay_silent(stream))
@@ -97,7 +101,7 @@ async fn log_in(to: SocketAddr, from: SocketAddr, number: usize) -> bool {
     distant_session(to, from, number).await.is_some()
 }
 
-/// The same over TLS.
+/// Returns the same over TLS.
 async fn log_in_over_tls(to: SocketAddr, from: SocketAddr, number: usize, cert: std::path::PathBuf) -> bool {
     let Some(stream) = connect(from, to).await else { return false };
     let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
@@ -138,7 +142,8 @@ async fn logins_succeed_under_a_flood_of_many_peers_within_their_limits() {
 async fn logins_and_messages_succeed_while_throw_away_keys_log_in_at_full_rate() {
     let _alone = ALONE.lock().await;
     let attacked = Attacked::new("").await;
-    let (to, host) = (attacked.address, attacked.address.to_string());
+    let to = attacked.address;
+    let host = attacked.address.to_string();
     let (mut pair, _ways) = attacked.pair().await;
     let flood = Flood::start(
         127,
@@ -179,7 +184,8 @@ async fn logins_over_tls_succeed_under_a_flood_of_one_peer_and_of_many() {
     assert!(one.made() > 1000 && many.made() > 500, "that was no flood");
 }
 
-/// Says how much more memory an attack made the daemon take than `before`, and asserts that it was no more than that.
+/// Says how much more memory an attack made the daemon take than `before`, and asserts that it was
+/// no more than that.
 #[track_caller]
 #[allow(clippy::print_stderr, reason = "the figure is worth reading")]
 fn assert_took(attack: &str, before: usize, peak: usize, bound: usize) {
@@ -198,7 +204,8 @@ async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through
     let _alone = ALONE.lock().await;
     let limits = "[limits]\nmessages_per_minute = 10000\nmessage_burst = 1000\n";
     let attacked = Attacked::new(limits).await;
-    let (to, host) = (attacked.address, attacked.address.to_string());
+    let to = attacked.address;
+    let host = attacked.address.to_string();
     let before = attacked.daemon.resident();
     let stream = connect(loopback(3, 0), to).await.unwrap();
     let mut honest = login(stream, &host, 100_000).await.expect("a session");
@@ -225,11 +232,12 @@ async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through
     assert!(gave_way > 20, "only {gave_way} gave way");
 }
 
-/// Has twice as many connections as there are slots send that, each from the address that `from` gives for its number,
-/// and returns what the daemon took before, and at most.
+/// Has twice as many connections as there are slots send that, each from the address that `from`
+/// gives for its number, and returns what the daemon took before, and at most.
 async fn half_handshakes(attacked: &Attacked, bytes: &[u8], from: impl Fn(usize) -> SocketAddr) -> (usize, usize) {
     let before = attacked.daemon.resident();
-    let (mut peak, mut held) = (0, Vec::new());
+    let mut peak = 0;
+    let mut held = Vec::new();
     for number in 0..2 * SLOTS {
         let Some(mut stream) = connect(from(number), attacked.address).await else { continue };
         // It may be closed at once.
@@ -294,7 +302,8 @@ async fn peers_that_come_once_take_little_each_so_that_all_that_are_remembered_h
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_expire_all_at_once_take_no_more_than_they_were_counted_for() {
-    /// Messages, fewer than receipts may wait for their sender; and their ids and contents in bytes.
+    /// Messages, fewer than receipts may wait for their sender; and their ids and contents in
+    /// bytes.
     const EXPIRING: usize = 15_000;
     const BODY: usize = 8 + 1;
     /// What the rest may take: a session's buffers, and what the allocator holds back.
@@ -316,7 +325,8 @@ async fn messages_that_expire_all_at_once_take_no_more_than_they_were_counted_fo
     };
     // It does not acknowledge: a window of them comes, and the rest waits.
     let answering = async {
-        let (mut accepted, mut expired) = (0, 0);
+        let mut accepted = 0;
+        let mut expired = 0;
         while expired < EXPIRING {
             let frame = answers.next().await.unwrap().unwrap();
             let text = frame.to_text().unwrap();

@@ -1,4 +1,5 @@
-//! The TCP listener over real sockets: TLS, the PROXY protocol, and what becomes of connections that never get as far.
+//! The TCP listener over real sockets: TLS, the PROXY protocol, and what becomes of connections
+//! that never get as far.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -29,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::SERVER;
 
-/// A certificate for `localhost` and its key, in a directory.
+/// Returns a certificate for `localhost` and its key, in a directory.
 fn issue(directory: &Path, name: &str) -> TlsFiles {
     let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let files = TlsFiles { cert: directory.join(format!("{name}.pem")), key: directory.join(format!("{name}.key")) };
@@ -59,7 +60,7 @@ fn settings() -> clearnet::Config {
     }
 }
 
-/// clearnet::Config for a proxy on 127.0.0.1, which begins with a PROXY header.
+/// Returns settings for a proxy on 127.0.0.1, which begins with a PROXY header.
 fn behind_a_proxy() -> clearnet::Config {
     clearnet::Config { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], proxy_protocol: true, ..settings() }
 }
@@ -68,10 +69,11 @@ async fn listen(settings: clearnet::Config) -> Listening {
     listen_with(settings, 16).await
 }
 
-/// `slots`: for connections that have not authenticated.
+/// Listens. `slots`: for connections that have not authenticated.
 async fn listen_with(settings: clearnet::Config, slots: usize) -> Listening {
     let bound = clearnet::bind(&settings).await.unwrap();
-    let (address, tls) = (bound.address, bound.tls.clone());
+    let address = bound.address;
+    let tls = bound.tls.clone();
     let (sender, incoming) = mpsc::channel(8);
     let mut task = JoinSet::new();
     task.spawn(clearnet::run(bound, sender, admission(slots), CancellationToken::new()));
@@ -96,7 +98,7 @@ impl Listening {
         socket.connect(self.address).await.unwrap()
     }
 
-    /// The next connection that is handed on.
+    /// Returns the next connection that is handed on.
     async fn next(&mut self) -> Incoming {
         timeout(PATIENCE, self.incoming.recv()).await.expect("a connection in time").unwrap()
     }
@@ -111,7 +113,7 @@ fn assert_peer(incoming: &Incoming, address: &str) {
     assert!(incoming.peer == Peer::Address(ip(address)), "another peer than {address}");
 }
 
-/// Bytes go through in both directions.
+/// Checks that bytes go through in both directions.
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(client: &mut S, incoming: &mut Incoming) {
     let mut read = [0; 5];
     client.write_all(b"there").await.unwrap();
@@ -153,7 +155,8 @@ async fn a_client_that_knows_the_certificate_talks_over_tls() {
 #[tokio::test]
 async fn a_certificate_that_was_exchanged_is_for_new_connections_and_a_wrong_one_for_none() {
     let directory = tempfile::tempdir().unwrap();
-    let (files, next) = (issue(directory.path(), "a"), issue(directory.path(), "b"));
+    let files = issue(directory.path(), "a");
+    let next = issue(directory.path(), "b");
     let old = TlsFiles { cert: directory.path().join("old.pem"), ..files.clone() };
     fs::copy(&files.cert, &old.cert).unwrap();
     let mut listening = listen(clearnet::Config { tls: Some(files.clone()), ..settings() }).await;
@@ -249,7 +252,8 @@ async fn silent_connections_delay_nobody_and_the_oldest_of_them_give_way() {
         let mut client = timeout(PATIENCE, handshake(&files.cert, listening.connect().await)).await.unwrap().unwrap();
         let mut incoming = listening.next().await;
         exchange(&mut client, &mut incoming).await;
-        // All four were in front of it. The oldest gave way, and another silent one takes its place.
+        // All four were in front of it. The oldest gave way, and another silent one takes its
+        // place.
         closed(&mut silent[round]).await;
         silent.push(listening.connect().await);
     }
@@ -272,7 +276,7 @@ async fn whoever_does_not_finish_the_handshake_in_time_is_closed() {
     closed(&mut half).await;
 }
 
-/// The answer to a request, with the connection's end.
+/// Returns the answer to a request, with the connection's end.
 async fn ask<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     stream.flush().await.unwrap();

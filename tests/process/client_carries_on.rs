@@ -1,4 +1,5 @@
-//! `ephemeral` against servers that break off, go silent or refuse; and with the surroundings that scripts give it.
+//! `ephemeral` against servers that break off, go silent or refuse; and with the surroundings that
+//! scripts give it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -129,9 +130,11 @@ fn the_timeout_holds_also_where_the_server_does_not_answer_any_more() {
     // It passes on the way in for good, and the way back only until the session began.
     let front = listener(move |inbound| {
         let outbound = TcpStream::connect(&address).unwrap();
-        let (mut from, mut to) = (inbound.try_clone().unwrap(), outbound.try_clone().unwrap());
+        let mut from = inbound.try_clone().unwrap();
+        let mut to = outbound.try_clone().unwrap();
         thread::spawn(move || std::io::copy(&mut from, &mut to));
-        let (mut from, mut to) = (outbound, inbound);
+        let mut from = outbound;
+        let mut to = inbound;
         thread::spawn(move || {
             let mut said: Vec<u8> = Vec::new();
             let mut piece = [0; 4096];

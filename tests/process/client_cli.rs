@@ -1,4 +1,5 @@
-//! `ephemeral` as scripts see it: output, exit codes, standard input; two people and the real server on loopback.
+//! `ephemeral` as scripts see it: output, exit codes, standard input; two people and the real
+//! server on loopback.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
@@ -48,6 +49,7 @@ fn every_command_has_an_example_in_its_help_and_the_exit_codes_are_listed() {
         "verify",
         "send",
         "recv",
+        "run",
         "outbox",
         "passphrase",
         "backup",

@@ -1,4 +1,5 @@
-//! What the program says about what it was told, and how it ends: the real binary, with an environment of its own.
+//! What the program says about what it was told, and how it ends: the real binary, with an
+//! environment of its own.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ fn server(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> C
     ended
 }
 
-/// The first line on stderr, after the program's name, of a run that ends with `EX_CONFIG`.
+/// Returns the first line on stderr, after the program's name, of a run that ends with `EX_CONFIG`.
 fn refusal(file: &str, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let directory = tempfile::tempdir().expect("a directory");
     let mut all = vec![];
@@ -51,7 +52,7 @@ fn refusal(file: &str, arguments: &[&str], variables: &[(&str, &str)]) -> String
     line.strip_prefix("ephemeral-server: ").map_or(line.clone(), Into::into)
 }
 
-/// What `check-config` prints where it has nothing to say against it.
+/// Returns what `check-config` prints where it has nothing to say against it.
 fn in_force(file: &str, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join("config.toml"), file).expect("to write");
@@ -174,9 +175,11 @@ fn a_certificate_that_cannot_be_served_is_named_before_anything_is_started() {
         path.to_str().expect("UTF-8").to_owned()
     };
     let issue = || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-    let (issued, other) = (issue(), issue());
+    let issued = issue();
+    let other = issue();
     let cert = write("c.pem", issued.cert.pem());
-    let (key, other) = (write("k", issued.signing_key.serialize_pem()), write("o", other.signing_key.serialize_pem()));
+    let key = write("k", issued.signing_key.serialize_pem());
+    let other = write("o", other.signing_key.serialize_pem());
     let table = |cert: &str, key: &str| format!("[clearnet]\ntls_cert = '{cert}'\ntls_key = '{key}'\n");
 
     let said = refusal(&table("missing.pem", &key), &["--clearnet"], &[]);
@@ -212,19 +215,24 @@ fn flags_win_over_the_environment_which_wins_over_the_file() {
     let lines = |arguments: &[&str], variables: &[(&str, &str)]| {
         let text = in_force(file, arguments, variables);
         let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
-        [line("listen"), line("enabled"), line("# log")]
+        let log = format!("{}, {}", line("# log filter: "), line("# log format: "));
+        [line("listen"), line("enabled"), log]
     };
-    let info = "# log: \"info,arti=error,tor=error\", text";
+    let info = "# log filter: \"info,arti=error,tor=error\", # log format: \"text\"";
     assert_eq!(lines(&[], &[]), ["listen = \"127.0.0.1:1\"", "enabled = false", info]);
     assert_eq!(lines(&["--clearnet"], &[]), ["listen = \"127.0.0.1:1\"", "enabled = false", info]);
     let variables = [("PORT", "2"), ("TOR_ENABLED", "yes"), ("LOG_LEVEL", "warn"), ("RUST_LOG", "ephemeral=debug")];
     assert_eq!(
         lines(&[], &variables),
-        ["listen = \"127.0.0.1:2\"", "enabled = true", "# log: \"warn,arti=error,tor=error,ephemeral=debug\", text"]
+        [
+            "listen = \"127.0.0.1:2\"",
+            "enabled = true",
+            "# log filter: \"warn,arti=error,tor=error,ephemeral=debug\", # log format: \"text\""
+        ]
     );
     assert_eq!(
         lines(&["--clearnet", "127.0.0.1:3", "--no-tor", "--log-level", "trace", "--log-format", "json"], &variables),
-        ["listen = \"127.0.0.1:3\"", "enabled = false", "# log: \"trace\", json"]
+        ["listen = \"127.0.0.1:3\"", "enabled = false", "# log filter: \"trace\", # log format: \"json\""]
     );
 }
 

@@ -16,7 +16,7 @@ fn doctor(state: &Path, arguments: &[&str]) -> Output {
     command.arg("doctor").args(arguments).arg("--state-dir").arg(state).output().unwrap()
 }
 
-/// The exit code, and the level of the worst finding of one check.
+/// Returns the exit code, and the level of the worst finding of one check.
 fn level(output: &Output, check: &str) -> (i32, String) {
     let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert_eq!(json["version"], 1);

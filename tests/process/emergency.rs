@@ -1,4 +1,5 @@
-//! What an operator does in a hurry, with a configuration that is broken, a server that is not there, a disk that refuses.
+//! What an operator does in a hurry, with a configuration that is broken, a server that is not
+//! there, a disk that refuses.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,7 +21,7 @@ const NOT_ERASED: i32 = 74;
 const TRY_AGAIN: i32 = 75;
 const EX_CONFIG: i32 = 78;
 
-/// A command with these variables, and nothing else in its environment.
+/// Returns a command with these variables, and nothing else in its environment.
 async fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(SERVER);
     command.env_clear().env("HOME", directory).args(arguments).arg("--state-dir").arg(directory.join("state"));
@@ -142,7 +143,8 @@ async fn panic_with_keys_that_finds_none_is_an_error_that_names_where_it_looked(
     assert!(stderr.contains(&format!("there is no identity in {}", state.display())), "{stderr}");
 }
 
-/// A program in the server's place, on a disk that takes nothing more: no byte can be overwritten.
+/// Returns a program in the server's place, on a disk that takes nothing more: no byte can be
+/// overwritten.
 fn on_a_disk_that_refuses(directory: &Path) -> String {
     let script = format!("#!/bin/sh\ntrap '' XFSZ\nulimit -f 0\nexec {SERVER} \"$@\"\n");
     let path = put(directory, "refused", &script);

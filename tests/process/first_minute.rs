@@ -1,5 +1,5 @@
-//! The first minute of the server as a person sees it: transcripts where the Tor network cannot be reached. What it says
-//! on a private network is in `tests/tor/first_minute.rs`.
+//! The first minute of the server as a person sees it: transcripts where the Tor network cannot be
+//! reached. What it says on a private network is in `tests/tor/first_minute.rs`.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -13,7 +13,7 @@ use ephemeral_test_support::client::Client;
 
 use crate::{CLIENT, SERVER};
 
-/// For what takes 20 s on a machine that does nothing else.
+/// How long something may take that takes 20 s on a machine that does nothing else.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A process whose output goes to files, killed with this value together with what it has started.
@@ -44,7 +44,8 @@ impl Recorded {
                 return text;
             }
             let ended = self.process.try_wait().unwrap();
-            let (out, err) = (self.read("stdout"), self.read("stderr"));
+            let out = self.read("stdout");
+            let err = self.read("stderr");
             assert!(ended.is_none(), "it ended without {words:?}:\n{out}\n{err}");
             assert!(Instant::now() < deadline, "no {words:?} in:\n{out}\n{err}");
             thread::sleep(Duration::from_millis(50));
@@ -60,14 +61,15 @@ impl Drop for Recorded {
     }
 }
 
-/// A command in a network namespace of its own, which has no route and not even loopback.
+/// Returns a command in a network namespace of its own, which has no route and not even loopback.
 fn without_a_network(program: &str) -> Command {
     let mut command = Command::new("/usr/bin/unshare");
     command.args(["--map-root-user", "--net", "--", program]);
     command
 }
 
-/// Lines of the log about the onion service. Each line has its time in front: none goes on on the next.
+/// Returns the log's lines about the onion service. Each line has its time in front: none goes on
+/// on the next.
 fn lines(log: &str) -> Vec<&str> {
     assert!(log.lines().all(|line| line.starts_with("20")), "a line that goes on:\n{log}");
     assert!(!log.contains(" tor_") && !log.contains(" arti_"), "Arti's own words:\n{log}");

@@ -8,6 +8,8 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use ephemeral_test_support::client::Client;
+
 use crate::{CLIENT, SERVER};
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -31,21 +33,22 @@ impl Place {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    /// `ephemeral-server` on the state directory `state`, in this directory, without a terminal.
+    /// Returns the command `ephemeral-server` on the state directory `state`, in this directory,
+    /// without a terminal.
     pub(crate) fn server(&self, state: &str, line: &str) -> Output {
         let mut command = Command::new(SERVER);
         command.env_clear().env("HOME", self.0.path()).current_dir(self.0.path()).stdin(Stdio::null());
         command.args(line.split_whitespace()).arg("--state-dir").arg(self.path(state)).output().unwrap()
     }
 
-    /// What it prints on success: the address.
+    /// Returns what it prints on success: the address.
     pub(crate) fn does(&self, state: &str, line: &str) -> String {
         let output = self.server(state, line);
         assert!(output.status.success(), "{line}: {output:?}");
         text(&output.stdout).trim().to_owned()
     }
 
-    /// What it complains about.
+    /// Returns what it complains about.
     pub(crate) fn refuses(&self, state: &str, line: &str) -> String {
         let output = self.server(state, line);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{line}: {output:?}");
@@ -67,7 +70,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Whether any file below has these bytes in it.
+/// Returns whether any file below has these bytes in it.
 fn found_below(directory: &Path, bytes: &[u8]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -106,7 +109,8 @@ fn an_exported_key_is_c_tors_file_and_imported_elsewhere_it_is_the_same_address(
 #[test]
 fn a_directory_whose_hostname_is_that_of_another_key_is_refused() {
     let place = Place::new();
-    let (_, other) = (place.does("one", "address"), place.does("two", "address"));
+    place.does("one", "address");
+    let other = place.does("two", "address");
     fs::create_dir(place.path("service")).unwrap();
     place.does("one", "keys export service/hs_ed25519_secret_key");
     fs::write(place.path("service/hostname"), format!("{other}\n")).unwrap();
@@ -179,7 +183,8 @@ fn a_wrong_passphrase_or_a_damaged_backup_changes_nothing() {
 #[test]
 fn nothing_that_is_there_is_overwritten_without_being_told_twice() {
     let place = Place::new();
-    let (one, two) = (place.does("one", "address"), place.does("two", "address"));
+    let one = place.does("one", "address");
+    let two = place.does("two", "address");
     place.does("one", "keys export key");
     place.does("one", "keys backup onion.age --passphrase-file passphrase");
 
@@ -229,26 +234,28 @@ fn after_a_rotation_clients_who_are_shown_the_notice_find_the_new_address() {
     assert!(followed.status.success(), "{followed:?}");
     assert!(text(&followed.stdout).starts_with(&format!("{old} is at {new} since 20")), "{followed:?}");
     // Where it dials is seen at a proxy that refuses.
-    assert!(place.client(&["identity", "new"]).status.success());
+    let alice = Client::new(CLIENT, place.0.path(), "alice", &old);
+    alice.ok(&["invite"]);
     let server = format!("http://{old}");
-    let line = ["recv", "--once", "--timeout", "1", "--socks", "127.0.0.1:1", "--server", &server];
-    let tried = place.client(&line);
+    let line = ["recv", "--once", "--timeout", "1", "--socks", "127.0.0.1:1"];
+    let tried = alice.run(&line);
     let said = text(&tried.stderr);
     assert!(said.contains(&format!("{server} has moved to http://{new}")), "{said}");
 
-    // A second move: whoever knows the first address finds the last one.
+    // A second move: anyone who knows the first address finds the last one.
     let newest = place.does("one", "keys rotate --yes --forget-old");
     assert!(found_below(&place.path("one"), b"PRIVATE KEY").len() == 1, "the key is forgotten");
     assert!(!place.path(&format!("one/retired/{new}")).exists());
     assert!(place.client(&["moved", "one/moved.json"]).status.success());
-    let said = place.client(&line);
+    let said = alice.run(&line);
     assert!(text(&said.stderr).contains(&format!("has moved to http://{newest}")), "{said:?}");
 }
 
 #[test]
 fn a_notice_that_was_forged_is_refused_and_one_that_was_followed_can_be_forgotten() {
     let place = Place::new();
-    let (old, thief) = (place.does("one", "address"), place.does("thief", "address"));
+    let old = place.does("one", "address");
+    let thief = place.does("thief", "address");
     let new = place.does("one", "keys rotate --yes");
     let notice = fs::read_to_string(place.path("one/moved.json")).unwrap();
     let forged = place.client(&["moved", &notice.replace(&new, &thief)]);
@@ -286,7 +293,8 @@ fn the_server_tells_those_who_ask_where_it_has_moved_to() {
     assert!(text(&place.client(&["moved", "list"]).stdout).contains(&new), "and it is followed");
 }
 
-/// With a terminal of its own, from `script` (Debian's package bsdutils, which is always there).
+/// Returns the command with a terminal of its own, from `script` (Debian's package bsdutils, which
+/// is always there).
 fn on_a_terminal(place: &Place, state: &str, line: &str, typed: &str) -> (bool, String) {
     let program = SERVER;
     let command = format!("{program} {line} --state-dir {}", place.path(state).display());

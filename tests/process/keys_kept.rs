@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::SERVER;
 use crate::keys::{Place, text};
 
-/// The files of Arti's that have the service's own key in them.
+/// Returns the files of Arti's that have the service's own key in them.
 fn identity_file(place: &Place, state: &str) -> PathBuf {
     place.path(&format!("{state}/tor/state/keystore/hss/ephemeral/ks_hs_id.ed25519_expanded_private"))
 }
@@ -39,8 +39,8 @@ fn a_rotation_that_was_killed_before_its_notice_was_in_place_is_finished_by_the_
         let old = place.does(state, "address");
         let new = place.does(state, "keys rotate --yes --forget-old");
         // As it is when the process is killed between the key and the notice.
-        let (moved, staged) =
-            (place.path(&format!("{state}/moved.json")), place.path(&format!("{state}/moved.json.new")));
+        let moved = place.path(&format!("{state}/moved.json"));
+        let staged = place.path(&format!("{state}/moved.json.new"));
         fs::rename(&moved, &staged).unwrap();
         if starts {
             let mut server = Command::new(SERVER);

@@ -1,4 +1,5 @@
-//! The two programs as processes of their own, over TCP, their command lines and their files: no Tor network, no systemd.
+//! The two programs as processes of their own, over TCP, their command lines and their files: no
+//! Tor network, no systemd.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -12,6 +13,7 @@ mod client_contacts;
 mod client_files;
 mod client_groups;
 mod client_profile;
+mod client_run;
 mod configuration;
 mod doctor;
 mod emergency;

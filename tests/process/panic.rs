@@ -1,4 +1,5 @@
-//! `panic`, SIGUSR1 and the dead-man switch on the real daemon: what waited is gone, and with --keys the identity.
+//! `panic`, SIGUSR1 and the dead-man switch on the real daemon: what waited is gone, and with
+//! --keys the identity.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -21,7 +22,8 @@ use crate::SERVER;
 /// The exit code where something is left that was to be erased.
 const NOT_ERASED: i32 = 74;
 const LOCAL: [&str; 2] = ["--no-tor", "--clearnet=127.0.0.1:0"];
-/// A Tor network of which nothing answers: the daemon has its identity, and nobody is asked for anything.
+/// A Tor network of which nothing answers: the daemon has its identity, and nobody is asked for
+/// anything.
 const NO_NETWORK: &str = r#"
 [tor.tor_network]
 fallback_caches = [
@@ -40,19 +42,19 @@ async fn command(directory: &Path, arguments: &[&str]) -> Output {
     command.stdin(std::process::Stdio::null()).output().await.unwrap()
 }
 
-/// What it prints on success.
+/// Returns what it prints on success.
 async fn does(directory: &Path, arguments: &[&str]) -> String {
     let output = command(directory, arguments).await;
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// What it complains about.
+/// Returns what it complains about.
 async fn refuses(directory: &Path, arguments: &[&str]) -> String {
     fails(directory, arguments, 1).await
 }
 
-/// What it complains about with this exit code.
+/// Returns what it complains about with this exit code.
 async fn fails(directory: &Path, arguments: &[&str], code: i32) -> String {
     let output = command(directory, arguments).await;
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
@@ -68,7 +70,7 @@ async fn connect(number: u8, url: &ServerUrl) -> (Connection, Welcome) {
     Connection::connect(&Direct::default(), url, &identity, &ConnectOptions::default()).await.unwrap()
 }
 
-/// Alice, who has sent that to Bob, who is not there.
+/// Returns Alice, who has sent that to Bob, who is not there.
 async fn sent(url: &ServerUrl, content: &str) -> (Connection, Welcome) {
     let (mut alice, welcome) = connect(1, url).await;
     let bob = Identity::from_seed(&[2; 32]).fingerprint();
@@ -81,7 +83,7 @@ async fn until_closed(connection: &mut Connection) {
     while connection.next_event().await.is_ok() {}
 }
 
-/// A server that has forgotten everything.
+/// Checks that the server has forgotten everything.
 async fn assert_new_and_empty(url: &ServerUrl, before: &Welcome) {
     for number in [1, 2] {
         let (_connection, welcome) = connect(number, url).await;
@@ -148,7 +150,8 @@ async fn panic_over_the_socket_erases_what_waits_on_the_heap() {
     assert_eq!(said, format!("everything that waited is erased: 1 messages, of the server on {}", state.display()));
     until_closed(&mut alice).await;
     drop(alice);
-    // The mailbox's copy, and that in the buffer of the session through which it came, once that has ended.
+    // The mailbox's copy, and that in the buffer of the session through which it came, once that
+    // has ended.
     assert!(before_it.is_none_or(|times| times > 0));
     let gone = async {
         while times_in_memory(daemon.process(), "canary-on-heap").is_some_and(|times| times > 0) {
@@ -217,7 +220,7 @@ async fn without_a_server_panic_with_keys_removes_them_by_itself() {
     assert_ne!(does(directory.path(), &["address"]).await, address);
 }
 
-/// What a command shows on a terminal of its own.
+/// Returns what a command shows on a terminal of its own.
 async fn on_a_terminal(directory: &Path, arguments: &str) -> String {
     let command = format!("{SERVER} --state-dir {} {arguments}", directory.join("state").display());
     let mut script = Command::new("/usr/bin/script");
@@ -235,7 +238,8 @@ async fn a_terminal_that_cannot_be_drawn_on_is_not_drawn_on() {
     assert!(shown.contains("--watch needs a terminal that it can draw on") && !shown.contains('\u{1b}'), "{shown:?}");
 }
 
-/// As if somebody had checked in so many hours ago, and the server had run until five minutes ago.
+/// Writes marks as if somebody had checked in so many hours ago, and the server had run until five
+/// minutes ago.
 fn checked_in_hours_ago(directory: &Path, hours: u64) {
     let now = ephemeral::clock::Clock::System.wall();
     let before = |ms: u64| WallTime(now.0 - ms);

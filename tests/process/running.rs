@@ -73,7 +73,8 @@ async fn a_second_signal_ends_it_at_once() {
     let _ = tokio::time::timeout(daemon::PATIENCE, half.read_to_end(&mut Vec::new())).await.expect("an end");
 }
 
-/// A connection with the first half of its first request on it. The server has taken it: a later one was answered.
+/// Returns a connection with the first half of its first request on it. The server has taken it: a
+/// later one was answered.
 async fn half_a_request(url: &ServerUrl) -> TcpStream {
     let mut half = TcpStream::connect((url.host(), url.port())).await.unwrap();
     half.write_all(b"GET /hea").await.unwrap();

@@ -1,4 +1,5 @@
-//! Nobody reads what the server writes: a pipe that is full, a terminal under Ctrl-S. Everything else goes on.
+//! Nobody reads what the server writes: a pipe that is full, a terminal under Ctrl-S. Everything
+//! else goes on.
 
 use std::fs::File;
 use std::io::{PipeWriter, Read as _, Write as _};
@@ -85,7 +86,8 @@ impl Mute {
     async fn read_until(&self, words: &'static str) {
         let mut reader = self.reader.try_clone().unwrap();
         let reading = tokio::task::spawn_blocking(move || {
-            let (mut log, mut bytes) = (String::new(), [0; 4096]);
+            let mut log = String::new();
+            let mut bytes = [0; 4096];
             while !log.contains(words) {
                 let read = reader.read(&mut bytes).unwrap();
                 assert!(read > 0, "{log}");
@@ -99,7 +101,7 @@ impl Mute {
         kill_process(Pid::from_raw(self.child.id().unwrap().cast_signed()).unwrap(), signal).unwrap();
     }
 
-    /// A command that is answered soon.
+    /// Returns a command that is answered soon.
     async fn does(&self, arguments: &[&str]) -> String {
         let ran = timeout(SOON, command(self.directory.path(), arguments)).await.expect("an answer");
         assert!(ran.status.success(), "{arguments:?}: {ran:?}");
@@ -110,7 +112,7 @@ impl Mute {
         serde_json::from_str(&self.does(&["status", "--json"]).await).unwrap()
     }
 
-    /// Alice, who has sent that to Bob, who is not there.
+    /// Returns Alice, who has sent that to Bob, who is not there.
     async fn sent(&self, content: &str) -> Connection {
         let (mut alice, _) = connect(&self.url).await;
         let bob = Identity::from_seed(&[2; 32]).fingerprint();
@@ -120,7 +122,7 @@ impl Mute {
         alice
     }
 
-    /// What a page of another origin asks: each of these is a line of the log.
+    /// Asks as a page of another origin does: each time is a line of the log.
     async fn ask_wrongly(&self, times: usize) {
         for _ in 0..times {
             let mut stream = TcpStream::connect((self.url.host(), self.url.port())).await.unwrap();
@@ -139,7 +141,8 @@ impl Mute {
 /// A session of Alice's.
 async fn connect(url: &ServerUrl) -> (Connection, Welcome) {
     let identity = Identity::from_seed(&[1; 32]);
-    let (dialer, options) = (Direct::default(), ConnectOptions::default());
+    let dialer = Direct::default();
+    let options = ConnectOptions::default();
     timeout(SOON, Connection::connect(&dialer, url, &identity, &options)).await.expect("a session").unwrap()
 }
 

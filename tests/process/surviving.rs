@@ -1,4 +1,5 @@
-//! The real daemon under a service manager that keeps its file: killed and started again, it has lost nothing.
+//! The real daemon under a service manager that keeps its file: killed and started again, it has
+//! lost nothing.
 
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -14,7 +15,7 @@ use crate::SERVER;
 
 const LOCAL: [&str; 2] = ["--no-tor", "--clearnet=127.0.0.1:0"];
 
-/// A daemon under a manager, and where it listens.
+/// Returns a daemon under a manager, and where it listens.
 async fn start(manager: &mut Manager, directory: &Path) -> (Daemon, ServerUrl) {
     let mut daemon = Daemon::start_under(SERVER, Some(manager), directory, GENEROUS, &LOCAL);
     let url = daemon.says("clearnet ").await.parse().unwrap();
@@ -78,12 +79,14 @@ impl Client {
     }
 }
 
-/// Longer than a block of the file, and the same all over: wherever a block ends, there is one that has it whole.
+/// Returns a text longer than a block of the file, which repeats itself: wherever blocks end, one
+/// has it whole.
 fn canary(id: &str) -> String {
     format!("canary-{id} ").repeat(30)
 }
 
-/// Whether a text is in the file that the manager keeps: in its first blocks, which are more than these tests use.
+/// Returns whether a text is in the file that the manager keeps: in its first blocks, which are
+/// more than these tests use.
 fn has(file: &File, text: &str) -> bool {
     let mut bytes = vec![0; 16 << 10];
     file.read_exact_at(&mut bytes, 0).unwrap();
@@ -102,7 +105,8 @@ async fn what_was_accepted_survives_kill_9_and_a_restart_and_what_was_acknowledg
     for id in ["first", "second", "third"] {
         assert!(!alice.send(bob.fingerprint, id, &canary(id)).await);
     }
-    let (first, second) = (bob.receive().await, bob.receive().await);
+    let first = bob.receive().await;
+    let second = bob.receive().await;
     bob.acknowledge(first.seq).await;
     alice.receipt("first").await;
     kill(&mut daemon).await;
@@ -157,7 +161,8 @@ async fn killed_again_and_again_under_load_it_loses_nothing_that_it_accepted() {
         manager.listen();
         let mut alice = Client::connect(1, &url).await;
         epochs.push(alice.welcome.epoch.clone());
-        // As fast as they go, and no answer is waited for before the next is sent: it is killed in mid-write.
+        // As fast as they go, and no answer is waited for before the next is sent: it is killed in
+        // mid-write.
         for number in 0..400 {
             let content = format!("{round}-{number}-{}", "x".repeat(number * 7 % 900));
             let frame = json!({"id": format!("{round}-{number}"), "to": bob, "content": content});
@@ -184,7 +189,8 @@ async fn killed_again_and_again_under_load_it_loses_nothing_that_it_accepted() {
     epochs.dedup();
     assert_eq!(epochs.len(), 1, "the same epoch all the time");
     let mut missing: std::collections::BTreeSet<_> = accepted.into_iter().collect();
-    let (mut last, mut left) = (0, recipient.welcome.pending);
+    let mut last = 0;
+    let mut left = recipient.welcome.pending;
     while left > 0 {
         let message = recipient.receive().await;
         assert!(message.seq > last && message.content.starts_with(&format!("{}-", message.id)));
@@ -213,7 +219,7 @@ async fn what_the_manager_passes_is_not_written_to_if_it_is_not_memory() {
     assert!(daemon.log().contains("is not memory that this program made"), "{}", daemon.log());
 }
 
-/// A manager that keeps a message of Alice's, which a killed daemon left; and its epoch.
+/// Returns a manager that keeps a message of Alice's, which a killed daemon left; and its epoch.
 async fn left_by_another(directory: &Path) -> (Manager, File, String) {
     let mut manager = Manager::new(directory);
     let (mut daemon, url) = start(&mut manager, directory).await;

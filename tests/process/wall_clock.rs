@@ -1,4 +1,5 @@
-//! The real daemon while somebody sets the machine's clock: libfaketime shows it another one, by days.
+//! The real daemon while somebody sets the machine's clock: libfaketime shows it another one, by
+//! days.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,15 +17,15 @@ use crate::SERVER;
 
 const DAY_MS: u64 = 86_400_000;
 
-/// The library that is loaded before all others.
+/// Returns the library that is loaded before all others.
 fn library() -> PathBuf {
     let directories = fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
     let mut libraries = directories.map(|path| path.join("faketime/libfaketimeMT.so.1"));
     libraries.find(|path| path.exists()).expect("libfaketime: `tests/run` installs it")
 }
 
-/// What the daemon's wall clock is ahead by, and the script that starts the daemon with it. The clock that is not to be
-/// set stays the machine's.
+/// What the daemon's wall clock is ahead by, and the script that starts the daemon with it. The
+/// clock that is not to be set stays the machine's.
 struct FakeTime {
     ahead: PathBuf,
     script: PathBuf,
@@ -32,8 +33,10 @@ struct FakeTime {
 
 impl FakeTime {
     fn new(directory: &Path) -> Self {
-        let (ahead, script) = (directory.join("ahead"), directory.join("with-fake-time"));
-        let (library, file) = (library(), ahead.display().to_string());
+        let ahead = directory.join("ahead");
+        let script = directory.join("with-fake-time");
+        let library = library();
+        let file = ahead.display().to_string();
         let text = format!(
             "#!/bin/sh\nexport LD_PRELOAD={} FAKETIME_TIMESTAMP_FILE={file} FAKETIME_NO_CACHE=1\n\
              export DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_FAKE_MONOTONIC=1\nexec {SERVER} \"$@\"\n",

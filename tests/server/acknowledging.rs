@@ -84,7 +84,8 @@ async fn an_acknowledgement_before_anything_was_delivered_is_malformed() {
 #[tokio::test(start_paused = true)]
 async fn an_unacknowledged_message_is_delivered_again_after_reconnect() {
     let mut rig = Rig::new();
-    let (mut alice, mut first) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut first = rig.login(2).await;
     alice.sends("a", 2, "hi").await;
     alice.sends("b", 2, "hi").await;
     let mut before = [first.receives("a").await, first.receives("b").await];

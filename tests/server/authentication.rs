@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use crate::raw::{BINARY, CLOSE, Frame, PING, PONG, Raw, nameless_request, upgrade_request};
 
-/// Answers the challenge of a new connection with what `answer` makes of it, and returns how it is closed.
+/// Answers the challenge of a new connection with what `answer` makes of it, and returns how it is
+/// closed.
 async fn closed_after(rig: &mut Rig, answer: impl FnOnce(&Value) -> Value) -> (u16, String) {
     let mut socket = rig.socket(1).await;
     let challenge = socket.next().await;
@@ -139,7 +140,8 @@ async fn a_signature_is_good_for_one_connection() {
 #[tokio::test(start_paused = true)]
 async fn only_the_one_canonical_form_of_a_signature_is_read() {
     let mut rig = Rig::new();
-    // The order of the group, little-endian: s + L passes where only the equation is checked (RFC 8032, section 5.1.7).
+    // The order of the group, little-endian: s + L passes where only the equation is checked (RFC
+    // 8032, section 5.1.7).
     let order: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,

@@ -10,7 +10,7 @@ async fn rig_with(bounds: store::Config) -> (Rig, Socket) {
     (rig, alice)
 }
 
-/// All that waits for Bob arrives, and he acknowledges it.
+/// Returns all that waits for Bob arrives, and he acknowledges it.
 async fn bob_fetches(rig: &mut Rig, ids: &[&str]) -> Socket {
     let (mut bob, _) = rig.login_with(2, json!({})).await;
     for id in ids {
@@ -24,7 +24,9 @@ async fn bob_fetches(rig: &mut Rig, ids: &[&str]) -> Socket {
 #[tokio::test(start_paused = true)]
 async fn a_mailbox_holds_so_many_messages_and_evicts_none() {
     let (mut rig, mut alice) = rig_with(store::Config { mailbox_messages: 3, ..store::Config::default() }).await;
-    let (mut carol, mut dave, mut erin) = (rig.login(3).await, rig.login(4).await, rig.login(5).await);
+    let mut carol = rig.login(3).await;
+    let mut dave = rig.login(4).await;
+    let mut erin = rig.login(5).await;
     alice.sends("a", 2, "hi").await;
     carol.sends("b", 2, "hi").await;
     dave.sends("c", 2, "hi").await;
@@ -41,7 +43,8 @@ async fn a_mailbox_holds_so_many_messages_and_evicts_none() {
 #[tokio::test(start_paused = true)]
 async fn a_mailbox_holds_so_many_bytes() {
     let (mut rig, mut alice) = rig_with(store::Config { mailbox_bytes: 100, ..store::Config::default() }).await;
-    let (mut carol, mut dave) = (rig.login(3).await, rig.login(4).await);
+    let mut carol = rig.login(3).await;
+    let mut dave = rig.login(4).await;
     assert_eq!(alice.refused(&message("m", 2, &"x".repeat(101))).await, "mailbox_full");
     alice.sends("a", 2, &"x".repeat(60)).await;
     assert_eq!(carol.refused(&message("b", 2, &"x".repeat(41))).await, "mailbox_full");
@@ -190,7 +193,8 @@ async fn at_several_bounds_the_mailbox_is_named_first_then_the_sender_then_the_s
 #[tokio::test(start_paused = true)]
 async fn a_session_too_many_is_told_that_the_server_is_overloaded() {
     let mut rig = Rig::with(Options { sessions: 2, ..Options::default() });
-    let (_alice, bob) = (rig.login(1).await, rig.login(2).await);
+    let _alice = rig.login(1).await;
+    let bob = rig.login(2).await;
     let mut carol = rig.socket(3).await;
     let challenge = carol.next().await;
     carol.send(&json!({"type": "auth", "signature": sign(&challenge, 3, rig::HOST)})).await;

@@ -49,7 +49,7 @@ fn to(number: u8, content: &str) -> Outgoing {
     Outgoing::new(identity(number).fingerprint(), content)
 }
 
-/// The first event that the function makes something of.
+/// Returns the first event that the function makes something of.
 async fn wait_for<T>(session: &mut Session, mut wanted: impl FnMut(ClientEvent) -> Option<T>) -> T {
     let waiting = async {
         loop {
@@ -70,7 +70,7 @@ async fn accepted(session: &mut Session) -> String {
     wait_for(session, |event| if let ClientEvent::Accepted { id, .. } = event { Some(id) } else { None }).await
 }
 
-/// The next message, acknowledged.
+/// Returns the next message, acknowledged.
 async fn received(session: &mut Session) -> String {
     let message =
         wait_for(session, |event| if let ClientEvent::Message(message) = event { Some(message) } else { None }).await;
@@ -81,7 +81,8 @@ async fn received(session: &mut Session) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_message_goes_from_one_client_to_another_and_its_receipt_comes_back() {
     let server = ToRig::new(rig::Options::default());
-    let (mut alice, mut bob) = (server.session(1), server.session(2));
+    let mut alice = server.session(1);
+    let mut bob = server.session(2);
     let id = alice.send(&Outgoing { until_receipt: true, ..to(2, "hello\n\"Bob\" 🦀") }).unwrap();
     assert_eq!(accepted(&mut alice).await, id);
     let receiving = async {
@@ -104,7 +105,8 @@ async fn a_message_goes_from_one_client_to_another_and_its_receipt_comes_back() 
 #[tokio::test(start_paused = true)]
 async fn a_goodbye_is_answered_after_the_last_acknowledgement_was_taken() {
     let server = ToRig::new(rig::Options::default());
-    let (mut alice, mut bob) = (server.session(1), server.session(2));
+    let mut alice = server.session(1);
+    let mut bob = server.session(2);
     alice.send(&to(2, "once")).unwrap();
     accepted(&mut alice).await;
     assert_eq!(received(&mut bob).await, "once");
@@ -121,7 +123,8 @@ async fn a_goodbye_is_answered_after_the_last_acknowledgement_was_taken() {
 #[tokio::test(start_paused = true)]
 async fn what_was_not_confirmed_comes_again_to_the_next_client() {
     let server = ToRig::new(rig::Options::default());
-    let (mut alice, mut bob) = (server.session(1), server.session(2));
+    let mut alice = server.session(1);
+    let mut bob = server.session(2);
     alice.send(&to(2, "precious")).unwrap();
     accepted(&mut alice).await;
     wait_for(&mut bob, |event| matches!(event, ClientEvent::Message(_)).then_some(())).await;
@@ -134,7 +137,8 @@ async fn messages_past_the_rate_limit_arrive_in_order_all_the_same() {
     let mut options = rig::Options::default();
     (options.rules.messages_per_minute, options.rules.message_burst) = (6, 2);
     let server = ToRig::new(options);
-    let (mut alice, mut bob) = (server.session(1), server.session(2));
+    let mut alice = server.session(1);
+    let mut bob = server.session(2);
     for number in 0..8 {
         alice.send(&to(2, &number.to_string())).unwrap();
     }
@@ -151,7 +155,8 @@ async fn messages_past_the_rate_limit_arrive_in_order_all_the_same() {
 #[tokio::test(start_paused = true)]
 async fn the_second_of_two_clients_with_one_identity_takes_over() {
     let server = ToRig::new(rig::Options::default());
-    let (mut first, mut second) = (server.session(1), server.session(1));
+    let mut first = server.session(1);
+    let mut second = server.session(1);
     online(&mut first).await;
     online(&mut second).await;
     let why =
@@ -208,7 +213,8 @@ async fn a_session_stays_up_for_hours_in_which_nothing_happens() {
 #[tokio::test(start_paused = true)]
 async fn many_large_messages_in_both_directions_do_not_block_each_other() {
     let server = ToRig::new(rig::Options { pipe: 4096, ..rig::Options::default() });
-    let (mut alice, mut bob) = (server.session(1).with_in_flight(16), server.session(2).with_in_flight(16));
+    let mut alice = server.session(1).with_in_flight(16);
+    let mut bob = server.session(2).with_in_flight(16);
     let content = "x".repeat(60_000);
     for _ in 0..50 {
         alice.send(&to(2, &content)).unwrap();
@@ -217,7 +223,8 @@ async fn many_large_messages_in_both_directions_do_not_block_each_other() {
     let exchange = |mut session: Session| {
         let expected = content.clone();
         async move {
-            let (mut came, mut gone) = (0, 0);
+            let mut came = 0;
+            let mut gone = 0;
             while came < 50 || gone < 50 {
                 match session.next().await.unwrap() {
                     ClientEvent::Message(message) => {

@@ -19,7 +19,8 @@ fn dashboard() -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The text of `/metrics` of a server whose onion service has all there is to say about one.
+/// Returns the text of `/metrics` of a server whose onion service has all there is to say about
+/// one.
 fn printed() -> String {
     let rig = Rig::new();
     let probe = Probe { at: UP, answered: true, took: Duration::from_millis(700) };
@@ -28,13 +29,14 @@ fn printed() -> String {
     let (_status, receiver) = watch::channel(status);
     let bounds =
         Bounds { clients: 1, unauthenticated: 1, circuits: 1, bytes: 1 << 20, ttl_s: 86_400, max_ttl_s: 604_800 };
-    let (hub, admission) = (Arc::clone(&rig.hub), Arc::clone(&rig.server.admission));
+    let hub = Arc::clone(&rig.hub);
+    let admission = Arc::clone(&rig.server.admission);
     let dead_man = watch::channel(None).1;
     let onion = Some((receiver, Arc::<CircuitStats>::default()));
     Metrics::new(hub, admission, bounds, onion, dead_man).prometheus(true)
 }
 
-/// The names of the series in the text, each with the names of its labels.
+/// Returns the names of the series in the text, each with the names of its labels.
 fn series(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut found = BTreeMap::<String, BTreeSet<String>>::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -45,13 +47,13 @@ fn series(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     found
 }
 
-/// Every name that begins as ours do.
+/// Returns every name that begins as ours do.
 fn names(query: &str) -> BTreeSet<&str> {
     let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("ephemeral_")).collect()
 }
 
-/// Every text in the document that has this key.
+/// Collects every text in the document that has this key.
 fn texts<'a>(document: &'a Value, key: &str, found: &mut Vec<&'a str>) {
     match document {
         Value::Object(fields) => {
@@ -65,7 +67,8 @@ fn texts<'a>(document: &'a Value, key: &str, found: &mut Vec<&'a str>) {
 
 #[tokio::test(start_paused = true)]
 async fn every_name_in_its_queries_is_one_that_the_server_prints() {
-    let (document, series) = (dashboard(), series(&printed()));
+    let document = dashboard();
+    let series = series(&printed());
     let mut queries = Vec::new();
     for key in ["expr", "definition", "query"] {
         texts(&document, key, &mut queries);
@@ -80,7 +83,8 @@ async fn every_name_in_its_queries_is_one_that_the_server_prints() {
 
 #[tokio::test(start_paused = true)]
 async fn every_series_that_the_server_prints_is_in_it() {
-    let (document, series) = (dashboard(), series(&printed()));
+    let document = dashboard();
+    let series = series(&printed());
     let mut queries = Vec::new();
     texts(&document, "expr", &mut queries);
     let asked: BTreeSet<&str> = queries.into_iter().flat_map(names).collect();
@@ -90,12 +94,14 @@ async fn every_series_that_the_server_prints_is_in_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_label_in_a_legend_is_one_of_the_series_that_it_belongs_to() {
-    let (document, series) = (dashboard(), series(&printed()));
+    let document = dashboard();
+    let series = series(&printed());
     let targets =
         document["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array()).flatten();
     let mut seen = 0;
     for target in targets {
-        let (legend, query) = (target["legendFormat"].as_str().unwrap(), target["expr"].as_str().unwrap());
+        let legend = target["legendFormat"].as_str().unwrap();
+        let query = target["expr"].as_str().unwrap();
         for label in legend.split("{{").skip(1).map(|rest| rest.split_once("}}").unwrap().0) {
             seen += 1;
             for name in names(query) {
@@ -110,7 +116,8 @@ async fn a_label_in_a_legend_is_one_of_the_series_that_it_belongs_to() {
 fn its_panels_have_numbers_of_their_own_and_do_not_overlap() {
     let document = dashboard();
     let panels = document["panels"].as_array().unwrap();
-    let (mut ids, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    let mut ids = BTreeSet::new();
+    let mut taken = BTreeSet::new();
     for panel in panels {
         assert!(ids.insert(panel["id"].as_u64().unwrap()), "{}", panel["title"]);
         let place = |key: &str| panel["gridPos"][key].as_u64().unwrap();

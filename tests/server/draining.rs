@@ -69,7 +69,8 @@ async fn an_idle_connection_is_closed_at_once() {
 #[tokio::test(start_paused = true)]
 async fn sessions_that_do_not_read_do_not_hold_the_shutdown_up() {
     let mut rig = Rig::with(rig::Options { pipe: 1024, ..rig::Options::default() });
-    let (mut alice, _bob) = (rig.login(1).await, Raw::login(&mut rig, 2).await);
+    let mut alice = rig.login(1).await;
+    let _bob = Raw::login(&mut rig, 2).await;
     for number in 0..8 {
         alice.sends(&format!("m-{number}"), 2, &"x".repeat(1000)).await;
     }

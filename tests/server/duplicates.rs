@@ -14,7 +14,9 @@ fn duplicate(id: &str, expires_at: String) -> Value {
 #[tokio::test(start_paused = true)]
 async fn the_first_one_counts_whatever_the_second_one_says() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob, mut carol) = (rig.login(1).await, rig.login(2).await, rig.login(3).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
+    let mut carol = rig.login(3).await;
     alice.sends("m", 2, "first").await;
     let first = bob.receives("m").await;
     for second in [
@@ -39,7 +41,8 @@ async fn the_first_one_counts_whatever_the_second_one_says() {
 #[tokio::test(start_paused = true)]
 async fn an_id_is_remembered_after_it_was_delivered_until_its_expiry_and_not_longer() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     let frame = json!({"id": "m", "to": fingerprint(2), "content": "hi", "ttl_s": 60});
     assert_eq!(alice.ask(&frame).await["duplicate"], json!(false));
     let received = bob.receives("m").await;
@@ -73,7 +76,9 @@ async fn an_id_is_remembered_across_sessions_of_its_sender() {
 #[tokio::test(start_paused = true)]
 async fn an_id_is_unique_for_its_sender_only() {
     let mut rig = Rig::new();
-    let (mut alice, mut carol, mut bob) = (rig.login(1).await, rig.login(3).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut carol = rig.login(3).await;
+    let mut bob = rig.login(2).await;
     alice.sends("m", 2, "from Alice").await;
     carol.sends("m", 2, "from Carol").await;
     assert_eq!(bob.receives("m").await["content"], "from Alice");

@@ -1,4 +1,5 @@
-//! People who write to each other with the engine of the client, over the server in this process, in paused time.
+//! People who write to each other with the engine of the client, over the server in this process,
+//! in paused time.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};

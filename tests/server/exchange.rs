@@ -6,7 +6,8 @@ use serde_json::json;
 #[tokio::test(start_paused = true)]
 async fn a_message_is_accepted_delivered_acknowledged_and_receipted() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     let accepted = alice.ask(&json!({"id": "m-1", "to": fingerprint(2), "content": "hello\n\"Bob\" 🦀"})).await;
     assert_eq!(
         accepted,

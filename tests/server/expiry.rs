@@ -45,7 +45,8 @@ async fn the_configured_times_are_in_force() {
 #[tokio::test(start_paused = true)]
 async fn the_time_in_force_travels_with_the_message() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     pass(5).await;
     alice.ask(&lasting("m", 9_999_999)).await;
     let received = bob.receives("m").await;
@@ -136,7 +137,8 @@ async fn a_recipient_has_caught_up_when_what_it_waited_for_has_expired() {
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_of_a_message_that_expired_in_the_meantime_is_not_an_error() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.sends("a", 2, "hi").await;
     alice.ask(&lasting("b", 10)).await;
     bob.receives("a").await;
@@ -152,7 +154,8 @@ async fn an_acknowledgement_of_a_message_that_expired_in_the_meantime_is_not_an_
 #[tokio::test(start_paused = true)]
 async fn an_expired_message_is_not_delivered_again() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.ask(&lasting("m", 10)).await;
     bob.receives("m").await;
     drop(bob);

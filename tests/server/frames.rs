@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::raw::{self, BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, Raw};
 
-/// How a session is closed after these bytes. Whatever it was, others are not disturbed.
+/// Returns how a session is closed after these bytes. Whatever it was, others are not disturbed.
 async fn closed_after(bytes: &[u8]) -> (u16, String) {
     let mut rig = Rig::new();
     let mut bob = rig.login(2).await;

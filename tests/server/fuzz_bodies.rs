@@ -18,7 +18,7 @@ impl fmt::Debug for Input {
     }
 }
 
-/// The seeds of a target, with their names.
+/// Returns the seeds of a target, with their names.
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -29,13 +29,15 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
-/// A seed: pieces of it, and of others, are taken out, repeated and put in, and bytes are changed.
+/// Returns a seed: pieces of it, and of others, are taken out, repeated and put in, and bytes are
+/// changed.
 fn mutated(target: &str) -> impl Strategy<Value = Input> + use<> {
     let seeds: Vec<_> = seeds(target).into_iter().map(|(_, seed)| seed).collect();
     let change = (any::<Index>(), any::<Index>(), 0..5_u8, any::<u8>());
     (select(seeds.clone()), select(seeds), vec(change, 0..6)).prop_map(|(mut seed, other, changes)| {
         for (from, to, kind, byte) in changes {
-            let (from, to) = (from.index(seed.len() + 1), to.index(seed.len() + 1));
+            let from = from.index(seed.len() + 1);
+            let to = to.index(seed.len() + 1);
             let piece = from.min(to)..from.max(to);
             match kind {
                 0 => drop(seed.drain(piece)),

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::raw::{Raw, upgrade_request};
 
-/// What is on every response, whatever it says.
+/// Checks the headers that are on every response, whatever it says.
 fn assert_headers_of_every_response(answer: &Answer) {
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
@@ -52,7 +52,8 @@ async fn a_server_that_is_not_ready_answers_503_and_says_why() {
 async fn head_is_answered_like_get_without_the_body() {
     let mut rig = Rig::new();
     for (path, status) in [("/health", 200), ("/ws", 426), ("/nothing", 404)] {
-        let (mut get, mut head) = (rig.ask("GET", path).await, rig.ask("HEAD", path).await);
+        let mut get = rig.ask("GET", path).await;
+        let mut head = rig.ask("HEAD", path).await;
         assert_eq!((get.status, head.status, head.body.as_str()), (status, status, ""), "{path}");
         assert_eq!(get.header("content-length"), Some(get.body.len().to_string().as_str()));
         for answer in [&mut get, &mut head] {
@@ -118,7 +119,8 @@ async fn a_websocket_endpoint_without_an_upgrade_is_426_and_names_the_protocol()
 
 #[tokio::test(start_paused = true)]
 async fn a_websocket_without_a_fingerprint_that_is_a_key_is_refused() {
-    // y = 4 is on the curve and of large order, and so is y + p: another way to write the same point.
+    // y = 4 is on the curve and of large order, and so is y + p: another way to write the same
+    // point.
     let canonical = format!("04{}", "00".repeat(31));
     let other_encoding = format!("f1{}7f", "ff".repeat(30));
     let mut rig = Rig::new();

@@ -10,7 +10,7 @@ use crate::raw::{self, Frame, PONG, Raw, bytes_of, upgrade_request};
 
 const REQUEST: &str = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// How many seconds pass until the server closes.
+/// Returns how many seconds pass until the server closes.
 async fn lasts(raw: &mut Raw) -> u64 {
     let start = Instant::now();
     timeout(Duration::from_secs(3600), raw.stream.read_to_end(&mut Vec::new())).await.expect("an end").unwrap();

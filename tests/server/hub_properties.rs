@@ -1,4 +1,5 @@
-//! Whatever sessions do at a hub, and in whatever order: everybody is sent what is theirs, and is told when there is some.
+//! Whatever sessions do at a hub, and in whatever order: everybody is sent what is theirs, and is
+//! told when there is some.
 
 mod model;
 
@@ -27,7 +28,8 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn config() -> ProptestConfig {
     let config = ProptestConfig::default();
-    // The shrunk steps are in the output: they become a test of their own, not an entry in a file of seeds.
+    // The shrunk steps are in the output: they become a test of their own, not an entry in a file
+    // of seeds.
     ProptestConfig { cases: 4 * config.cases, failure_persistence: None, max_shrink_iters: 50_000, ..config }
 }
 

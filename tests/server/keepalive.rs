@@ -90,7 +90,8 @@ async fn a_ping_is_answered_with_its_payload() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_read_for_20_seconds_is_closed_and_loses_nothing() {
     let mut rig = Rig::with(Options { pipe: 4096, ..Options::default() });
-    let (mut alice, mut bob) = (rig.login(1).await, Raw::login(&mut rig, 2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = Raw::login(&mut rig, 2).await;
     let start = Instant::now();
     for number in 0..20 {
         alice.sends(&format!("m-{number}"), 2, &"x".repeat(1000)).await;
@@ -110,7 +111,9 @@ async fn a_peer_that_does_not_read_for_20_seconds_is_closed_and_loses_nothing() 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_does_not_slow_down_the_sender_or_others() {
     let mut rig = Rig::with(Options { pipe: 4096, ..Options::default() });
-    let (mut alice, _slow, mut carol) = (rig.login(1).await, Raw::login(&mut rig, 2).await, rig.login(3).await);
+    let mut alice = rig.login(1).await;
+    let _slow = Raw::login(&mut rig, 2).await;
+    let mut carol = rig.login(3).await;
     let start = Instant::now();
     for number in 0..50 {
         alice.sends(&format!("m-{number}"), 2, &"x".repeat(1000)).await;
@@ -125,10 +128,12 @@ async fn a_slow_reader_does_not_slow_down_the_sender_or_others() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_slowly_is_not_closed() {
     let mut rig = Rig::with(Options { pipe: 1024, ..Options::default() });
-    let (mut alice, mut bob) = (rig.login(1).await, Raw::login(&mut rig, 2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = Raw::login(&mut rig, 2).await;
     alice.sends("m", 2, &"x".repeat(60_000)).await;
     drop(alice);
-    let (mut read, mut frame) = (0, Vec::new());
+    let mut read = 0;
+    let mut frame = Vec::new();
     while read < 60_000 {
         let mut some = [0; 600];
         read += bob.stream.read_exact(&mut some).await.unwrap();
@@ -157,7 +162,8 @@ async fn a_peer_that_sends_and_does_not_read_is_closed_too() {
 #[tokio::test(start_paused = true)]
 async fn a_ping_that_was_held_up_does_not_put_the_next_ones_off() {
     let mut rig = Rig::with(Options { pipe: 4096, ..Options::default() });
-    let (mut alice, mut bob) = (rig.login(1).await, Raw::login(&mut rig, 2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = Raw::login(&mut rig, 2).await;
     assert_eq!(bob.frame().await.map(|(opcode, _)| opcode), Some(PING));
     let pinged = Instant::now();
     bob.send(&[Frame::new(PONG, "")]).await;

@@ -20,7 +20,7 @@ fn rig(policy: limits::Config) -> Rig {
     Rig::with(Options { policy, ..Options::default() })
 }
 
-/// Few strikes, and nothing else that would be in the way.
+/// Returns a policy of few strikes, with nothing else that would be in the way.
 fn three_strikes() -> limits::Config {
     limits::Config { strikes: 3, ..lenient() }
 }
@@ -29,7 +29,8 @@ fn address(text: &str) -> Peer {
     Peer::Address(text.parse().unwrap())
 }
 
-/// The answer to a request of `peer`, by itself on a connection; `None` if it is closed without one.
+/// Returns the answer to a request of `peer`, by itself on a connection; `None` if it is closed
+/// without one.
 async fn ask_as(rig: &mut Rig, peer: Peer, request: &str) -> Option<Answer> {
     let mut stream = rig.connect_as(peer);
     // Who is refused does not read.
@@ -46,7 +47,8 @@ async fn status_as(rig: &mut Rig, peer: Peer) -> Option<u16> {
 #[tokio::test(start_paused = true)]
 async fn past_its_rate_a_peer_is_told_how_long_to_wait_and_others_are_not_affected() {
     let mut rig = rig(limits::Config::default());
-    let (one, other) = (address("127.0.0.2"), address("127.0.0.3"));
+    let one = address("127.0.0.2");
+    let other = address("127.0.0.3");
     for left in (0..10).rev() {
         let answer = ask_as(&mut rig, one, HEALTH).await.unwrap();
         assert_eq!((answer.status, answer.header("ratelimit-remaining")), (200, Some(left.to_string().as_str())));
@@ -180,7 +182,8 @@ async fn refused_login(rig: &mut Rig, number: u8, peer: Peer, named_in_url: bool
 #[tokio::test(start_paused = true)]
 async fn malformed_frames_end_the_session_of_their_key_and_no_other_behind_the_same_address() {
     let mut rig = rig(three_strikes());
-    let (mut alice, mut neighbour) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut neighbour = rig.login(2).await;
     misbehave(&mut alice, 3).await;
     alice.send(&json!({"type": 5})).await;
     assert_eq!(alice.closed().await, (4429, "blocked".into()));
@@ -199,7 +202,8 @@ async fn malformed_frames_end_the_session_of_their_key_and_no_other_behind_the_s
 async fn nothing_that_a_web_page_or_a_stranger_does_from_an_address_ends_a_session_there() {
     let mut rig = rig(limits::Config::default());
     let mut innocent = rig.login(1).await;
-    let (here, foreign) = (address("127.0.0.1"), "GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n");
+    let here = address("127.0.0.1");
+    let foreign = "GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n";
     for _ in 0..100 {
         // Images, fetches, and garbage.
         for request in [HEALTH, foreign, "nonsense\r\n\r\n"] {
@@ -366,7 +370,8 @@ async fn who_is_blocked_or_over_its_rate_takes_nobodys_slot() {
     let mut rig = Rig::with(Options { policy, unauthenticated: 3, ..Options::default() });
     let _silent = [1, 2].map(|number| rig.connect_as(address(&format!("127.0.2.{number}"))));
     settle().await;
-    let (hasty, blocked) = (address("127.0.0.2"), address("127.0.0.3"));
+    let hasty = address("127.0.0.2");
+    let blocked = address("127.0.0.3");
     for _ in 0..10 {
         assert_eq!(status_as(&mut rig, hasty).await, Some(200));
     }

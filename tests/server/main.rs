@@ -1,5 +1,5 @@
-//! The server in this process: its connections, hub and store over in-memory streams, nearly always with paused time. The
-//! properties of its parts and what the fuzzer checks are here as well.
+//! The server in this process: its connections, hub and store over in-memory streams, nearly always
+//! with paused time. The properties of its parts and what the fuzzer checks are here as well.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 

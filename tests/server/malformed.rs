@@ -5,7 +5,7 @@ use ephemeral_core::limits;
 use ephemeral_test_support::rig::{Options, Rig, fingerprint, lenient, message};
 use serde_json::{Value, json};
 
-/// What a session answers to each of these frames; it goes on after every one.
+/// Returns what a session answers to each of these frames; it goes on after every one.
 async fn codes(frames: &[String]) -> Vec<Value> {
     let mut rig = Rig::new();
     let mut alice = rig.login(1).await;
@@ -92,7 +92,8 @@ async fn content_with_half_of_a_surrogate_pair_is_refused_as_that_and_is_no_stri
     assert_eq!(rig.events(Kind::Malformed), 0);
     assert_eq!(alice.refused(&message("abc1", 2, "")).await, "content_empty", "nothing of it was kept");
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.send_text(&to(r#""content":"\ud83e\udd80","id":"pair""#)).await;
     assert_eq!(alice.next().await["type"], "accepted");
     assert_eq!(bob.receives("pair").await["content"], "🦀");
@@ -177,7 +178,8 @@ async fn deep_nesting_neither_harms_nor_counts_where_it_is_ignored() {
 #[tokio::test(start_paused = true)]
 async fn escapes_in_names_and_values_are_read() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     let frame = to(r#""c\u006fntent":"\u0041\t\/\"\\","\u0069d":"\u006d","type":"mess\u0061ge""#);
     alice.send_text(&frame).await;
     assert_eq!(alice.next().await["id"], "m");

@@ -1,4 +1,5 @@
-//! A hub whose messages are written down in a file in RAM: what the next process finds, and how large the file becomes.
+//! A hub whose messages are written down in a file in RAM: what the next process finds, and how
+//! large the file becomes.
 
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -36,7 +37,7 @@ fn join(hub: &Arc<Hub>, number: u8) -> SessionHandle {
     hub.join(person(number), true, 1000).unwrap().session_handle
 }
 
-/// Whether it was a duplicate.
+/// Returns whether it was a duplicate.
 fn submit(
     session_handle: &SessionHandle,
     id: &str,
@@ -74,7 +75,7 @@ fn roomy() -> store::Config {
     }
 }
 
-/// The first blocks of the file: more than these tests use.
+/// Returns the first blocks of the file: more than these tests use.
 fn content_of(file: &File) -> Vec<u8> {
     let mut bytes = vec![0; 16 << 10];
     file.read_exact_at(&mut bytes, 0).unwrap();
@@ -86,7 +87,7 @@ fn has(file: &File, what: impl AsRef<[u8]>) -> bool {
     content_of(file).windows(what.len()).any(|bytes| bytes == what)
 }
 
-/// The memory that the file takes, in bytes.
+/// Returns the memory that the file takes, in bytes.
 fn memory(file: &File) -> u64 {
     file.metadata().unwrap().blocks() * 512
 }
@@ -95,7 +96,8 @@ fn memory(file: &File) -> u64 {
 async fn the_next_hub_goes_on_under_the_same_epoch_with_the_same_numbers_quotas_and_duplicates() {
     let file = memfd_journal::create().unwrap();
     let hub = restore(&file, START);
-    let (alice, bob) = (join(&hub, 1), join(&hub, 2));
+    let alice = join(&hub, 1);
+    let bob = join(&hub, 2);
     for id in ["first", "second", "third"] {
         assert_eq!(submit(&alice, id, 2, "hello", START.plus(MINUTE)), Ok(false));
     }
@@ -107,7 +109,8 @@ async fn the_next_hub_goes_on_under_the_same_epoch_with_the_same_numbers_quotas_
     assert_eq!(next.epoch(), hub.epoch());
     let both_offline = StoreStats { bytes: figures.bytes + 2 * ephemeral_core::store::ACCOUNT_COST, ..figures };
     assert_eq!(restored, Restored::Going { figures: both_offline, damaged: 0, torn_blocks: 0 });
-    let (alice, bob) = (join(&next, 1), join(&next, 2));
+    let alice = join(&next, 1);
+    let bob = join(&next, 2);
     assert_eq!(collect(&bob), before[1..]);
     assert_eq!(submit(&alice, "first", 2, "hello", START.plus(MINUTE)), Ok(true), "acknowledged, and remembered");
     assert_eq!(submit(&alice, "third", 2, "hello", START.plus(MINUTE)), Ok(true));
@@ -148,12 +151,14 @@ async fn what_expired_while_no_process_ran_is_overwritten_and_never_delivered() 
 async fn a_late_acknowledgement_of_what_an_earlier_process_delivered_is_no_error() {
     let file = memfd_journal::create().unwrap();
     let hub = restore(&file, START);
-    let (alice, bob) = (join(&hub, 1), join(&hub, 2));
+    let alice = join(&hub, 1);
+    let bob = join(&hub, 2);
     assert_eq!(submit(&alice, "m", 2, "hello", START.plus(MINUTE)), Ok(false));
     let seq = collect(&bob)[0].1;
     acknowledge(&bob, seq).unwrap();
     let next = restore(&file, START.plus(1));
-    let (alice, bob) = (join(&next, 1), join(&next, 2));
+    let alice = join(&next, 1);
+    let bob = join(&next, 2);
     assert_eq!(acknowledge(&bob, seq), Ok(()));
     assert_eq!(submit(&alice, "n", 2, "hello", START.plus(MINUTE)), Ok(false));
     assert_eq!(acknowledge(&bob, u64::MAX), Err(AcknowledgeError::NeverDelivered), "what was never sent still is one");
@@ -179,7 +184,8 @@ async fn with_smaller_bounds_all_that_was_accepted_stays_and_nothing_new_is_take
         ..store::Config::default()
     };
     let (next, _) = restore_with(&file, tight, START.plus(1));
-    let (alice, bob) = (join(&next, 1), join(&next, 2));
+    let alice = join(&next, 1);
+    let bob = join(&next, 2);
     assert_eq!(submit(&alice, "to-bob", 2, "x", START.plus(MINUTE)), Err(SubmitError::Quota(QuotaExceeded::Mailbox)));
     assert_eq!(submit(&alice, "to-carol", 3, "x", START.plus(MINUTE)), Err(SubmitError::Quota(QuotaExceeded::Sender)));
     assert_eq!(submit(&bob, "to-carol", 3, "x", START.plus(MINUTE)), Err(SubmitError::Quota(QuotaExceeded::Store)));
@@ -256,9 +262,11 @@ async fn a_hundred_thousand_messages_use_the_same_memory_again_and_again() {
     let (mut hub, _) = restore_with(&file, roomy(), START);
     let mut now = START;
     // A second's messages are remembered for a second: 1,000 at once, of changing sizes.
-    let (mut waiting, mut most) = (std::collections::VecDeque::new(), 0);
+    let mut waiting = std::collections::VecDeque::new();
+    let mut most = 0;
     for round in 0..100_u64 {
-        let (alice, bob) = (join(&hub, 1), join(&hub, 2));
+        let alice = join(&hub, 1);
+        let bob = join(&hub, 2);
         for number in 0..1000_u64 {
             let size = usize::try_from(round * 1000 + number).unwrap() * 7919 % 1500 + 1;
             let id = format!("{round}-{number}");

@@ -1,4 +1,5 @@
-//! A client that writes its requests and WebSocket frames by hand, also those that no library would write.
+//! A client that writes its requests and WebSocket frames by hand, also those that no library would
+//! write.
 
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ impl Frame {
         Self::new(CLOSE, [&code.to_be_bytes(), reason.as_ref()].concat())
     }
 
-    /// More fragments follow.
+    /// Returns the frame as one that more fragments follow.
     pub(crate) fn unfinished(self) -> Self {
         Self { fin: false, ..self }
     }
@@ -46,12 +47,12 @@ impl Frame {
         Self { masked: false, ..self }
     }
 
-    /// With these reserved bits: 4, 2, 1.
+    /// Returns the frame with these reserved bits: 4, 2, 1.
     pub(crate) fn with_reserved(self, reserved: u8) -> Self {
         Self { reserved, ..self }
     }
 
-    /// The two to fourteen bytes before the payload, for a payload of this length.
+    /// Returns the two to fourteen bytes before the payload, for a payload of this length.
     pub(crate) fn header(&self, length: u64) -> Vec<u8> {
         let mut bytes = vec![u8::from(self.fin) << 7 | self.reserved << 4 | self.opcode];
         let mask = u8::from(self.masked) << 7;
@@ -82,12 +83,12 @@ impl Frame {
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// The bytes of several frames, one after the other.
+/// Returns the bytes of several frames, one after the other.
 pub(crate) fn bytes_of(frames: &[Frame]) -> Vec<u8> {
     frames.iter().flat_map(Frame::bytes).collect()
 }
 
-/// A request to upgrade, with this `Host`.
+/// Returns a request to upgrade, with this `Host`.
 pub(crate) fn upgrade_request(fingerprint: &str, host: &str) -> String {
     format!(
         "GET /ws?fingerprint={fingerprint} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -106,12 +107,12 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    /// One on which nothing has been said yet.
+    /// Returns one on which nothing has been said yet.
     pub(crate) fn connect(rig: &mut Rig) -> Self {
         Self { stream: rig.connect() }
     }
 
-    /// One that has been upgraded.
+    /// Returns one that has been upgraded.
     pub(crate) async fn upgrade(rig: &mut Rig, number: u8) -> Self {
         let mut raw = Self::connect(rig);
         raw.write(upgrade_request(&fingerprint(number), HOST)).await;
@@ -119,7 +120,7 @@ impl Raw {
         raw
     }
 
-    /// A session that has caught up with an empty mailbox.
+    /// Returns a session that has caught up with an empty mailbox.
     pub(crate) async fn login(rig: &mut Rig, number: u8) -> Self {
         let mut raw = Self::upgrade(rig, number).await;
         raw.authenticate(number).await;
@@ -145,7 +146,7 @@ impl Raw {
         self.write(bytes_of(frames)).await;
     }
 
-    /// The head of the next response.
+    /// Returns the head of the next response.
     pub(crate) async fn head(&mut self) -> Answer {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -154,7 +155,7 @@ impl Raw {
         Answer::parse(std::str::from_utf8(&head).unwrap())
     }
 
-    /// Opcode and payload of the next frame; `None` at the end of the stream.
+    /// Returns opcode and payload of the next frame; `None` at the end of the stream.
     pub(crate) async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         timeout(Duration::from_secs(600), self.read_frame()).await.expect("a frame or the end")
     }
@@ -173,7 +174,7 @@ impl Raw {
         Some((first & 0x0f, payload))
     }
 
-    /// The next text frame, which is JSON. Skips pings and pongs.
+    /// Returns the next text frame, which is JSON. Skips pings and pongs.
     pub(crate) async fn next(&mut self) -> Value {
         loop {
             match self.frame().await.expect("a frame") {
@@ -184,7 +185,8 @@ impl Raw {
         }
     }
 
-    /// The code and reason with which the server closes, after whatever else it still says. Then the stream ends.
+    /// Returns the code and reason with which the server closes, after whatever else it still says.
+    /// Then the stream ends.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {
             match self.frame().await.expect("a close") {

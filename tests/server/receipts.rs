@@ -4,7 +4,7 @@ use ephemeral_core::store;
 use ephemeral_test_support::rig::{self, Options, Rig, Socket, assert_near, fingerprint, message, pass, settle};
 use serde_json::{Value, json};
 
-/// The next frame is this receipt, with the time to the minute.
+/// Checks that the next frame is this receipt, with the time to the minute.
 #[track_caller]
 fn assert_receipt(frame: &Value, id: &str, status: &str, milliseconds: u64) {
     let expected = json!({"type": "receipt", "id": id, "to": fingerprint(2), "status": status, "at": frame["at"]});
@@ -20,7 +20,8 @@ async fn sends_for(alice: &mut Socket, id: &str, seconds: u64) {
 #[tokio::test(start_paused = true)]
 async fn a_receipt_says_when_the_recipient_acknowledged() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.sends("m", 2, "hi").await;
     let received = bob.receives("m").await;
     pass(7).await;
@@ -31,7 +32,8 @@ async fn a_receipt_says_when_the_recipient_acknowledged() {
 #[tokio::test(start_paused = true)]
 async fn delivery_without_acknowledgement_makes_no_receipt() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.sends("m", 2, "hi").await;
     bob.receives("m").await;
     alice.hears_nothing().await;
@@ -40,7 +42,9 @@ async fn delivery_without_acknowledgement_makes_no_receipt() {
 #[tokio::test(start_paused = true)]
 async fn one_acknowledgement_of_many_makes_a_receipt_for_each() {
     let mut rig = Rig::new();
-    let (mut alice, mut carol, mut bob) = (rig.login(1).await, rig.login(3).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut carol = rig.login(3).await;
+    let mut bob = rig.login(2).await;
     for (sender, id) in [(1, "a"), (3, "b"), (1, "c")] {
         let sender = if sender == 1 { &mut alice } else { &mut carol };
         sender.sends(id, 2, "hi").await;
@@ -88,7 +92,8 @@ async fn a_message_that_ran_out_makes_a_receipt_at_that_moment() {
 #[tokio::test(start_paused = true)]
 async fn a_message_has_one_end_and_one_receipt() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     sends_for(&mut alice, "acknowledged", 5).await;
     let received = bob.receives("acknowledged").await;
     bob.acks(&received).await;
@@ -109,7 +114,8 @@ async fn a_message_has_one_end_and_one_receipt() {
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_is_offline_at_the_end_is_not_told_later() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.sends("acknowledged", 2, "hi").await;
     sends_for(&mut alice, "expired", 5).await;
     drop(alice);
@@ -125,7 +131,8 @@ async fn a_sender_that_is_offline_at_the_end_is_not_told_later() {
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_asks_later_by_the_id_learns_of_a_delivery_that_it_may_know_of() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.sends("open", 2, "hi").await;
     let question = |id: &str| json!({"id": id, "to": fingerprint(2), "content": ""});
     let answer = alice.ask(&question("open")).await;
@@ -152,7 +159,8 @@ async fn a_sender_that_asks_later_by_the_id_learns_of_a_delivery_that_it_may_kno
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_reconnected_is_told() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.sends("m", 2, "hi").await;
     drop(alice);
     pass(80).await;
@@ -165,7 +173,8 @@ async fn a_sender_that_reconnected_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_resend_makes_no_second_receipt() {
     let mut rig = Rig::new();
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.sends("m", 2, "hi").await;
     let received = bob.receives("m").await;
     bob.acks(&received).await;

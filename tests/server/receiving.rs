@@ -6,12 +6,15 @@ use serde_json::json;
 #[tokio::test(start_paused = true)]
 async fn sequence_numbers_rise_and_each_senders_order_is_kept() {
     let mut rig = Rig::new();
-    let (mut alice, mut carol, mut bob) = (rig.login(1).await, rig.login(3).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut carol = rig.login(3).await;
+    let mut bob = rig.login(2).await;
     for number in 0..10 {
         alice.sends(&format!("a-{number}"), 2, "hi").await;
         carol.sends(&format!("c-{number}"), 2, "hi").await;
     }
-    let (mut ids, mut last) = (Vec::new(), 0);
+    let mut ids = Vec::new();
+    let mut last = 0;
     for _ in 0..20 {
         let message = bob.next().await;
         assert!(seq(&message) > last, "{message} after {last}");
@@ -36,7 +39,8 @@ async fn sequence_numbers_rise_also_after_a_long_time_offline() {
     drop((alice, bob));
     pass(3 * 86_400).await;
     assert_eq!(rig.hub.figures().1.accounts, 0, "nothing is known of either any more");
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.sends("n", 2, "hi").await;
     assert!(seq(&bob.receives("n").await) > seq(&last));
 }

@@ -1,5 +1,5 @@
-//! What end-to-end encrypted conversations ask of a server with its default limits: envelopes of three sizes in base64url,
-//! groups, and files.
+//! What end-to-end encrypted conversations ask of a server with its default limits: envelopes of
+//! three sizes in base64url, groups, and files.
 
 use ephemeral_core::protocol::Sanitize;
 use ephemeral_core::session;
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 /// The sizes of an envelope, in characters.
 const SIZES: [usize; 3] = [4096, 16_384, 65_536];
 
-/// A server with the default rules. (The rate is of no concern but to a group, and for that it is the default, too.)
+/// A server with the default rules. (The rate is of no concern but to a group, and for that it is
+/// the default, too.)
 fn rig(sanitize: Sanitize) -> Rig {
     Rig::with(Options { rules: session::Config { sanitize, ..session::Config::default() }, ..Options::default() })
 }
@@ -46,9 +47,11 @@ async fn takes(socket: &mut Socket, messages: usize) {
 async fn envelopes_of_every_size_pass_unchanged_whatever_is_done_to_content() {
     for sanitize in [Sanitize::Clean, Sanitize::Reject, Sanitize::Ciphertext] {
         let mut rig = rig(sanitize);
-        let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+        let mut alice = rig.login(1).await;
+        let mut bob = rig.login(2).await;
         for size in SIZES {
-            let (id, content) = (size.to_string(), envelope(size));
+            let id = size.to_string();
+            let content = envelope(size);
             alice.sends(&id, 2, &content).await;
             let message = bob.receives(&id).await;
             assert_eq!(message["content"], json!(content), "{sanitize:?}, {size}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const DAY: u64 = 86_400_000;
 
-/// The base frame with some fields set, others removed (null counts as absent).
+/// Returns the base frame with some fields set, others removed (null counts as absent).
 fn with(fields: &Value) -> Value {
     let mut frame = message("m", 2, "hi");
     frame.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -184,7 +184,8 @@ async fn many_frames_at_once_are_each_answered_in_order() {
         alice.send(&json!({"id": format!("e-{number}")})).await;
     }
     for number in 0..120 {
-        let (accepted, refused) = (alice.next().await, alice.next().await);
+        let accepted = alice.next().await;
+        let refused = alice.next().await;
         assert_eq!((&accepted["type"], &accepted["id"]), (&json!("accepted"), &json!(format!("m-{number}"))));
         assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!(format!("e-{number}"))));
     }
@@ -197,7 +198,8 @@ async fn many_frames_at_once_are_each_answered_in_order() {
 #[tokio::test(start_paused = true)]
 async fn accepted_does_not_say_whether_the_recipient_is_online_or_ever_was() {
     let (_rig, mut alice, _bob) = Rig::with_two(unlimited()).await;
-    let (online, never) = (alice.sends("a", 2, "hi").await, alice.sends("b", 99, "hi").await);
+    let online = alice.sends("a", 2, "hi").await;
+    let never = alice.sends("b", 99, "hi").await;
     assert_eq!(online["expires_at"], never["expires_at"]);
     assert_eq!(
         online.as_object().unwrap().keys().collect::<Vec<_>>(),

@@ -1,4 +1,5 @@
-//! What a server sees that logs everything: every frame of every connection, in a conversation of three people.
+//! What a server sees that logs everything: every frame of every connection, in a conversation of
+//! three people.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -22,8 +23,8 @@ struct Seen {
     text: String,
 }
 
-/// A way to a rig past somebody who writes down every frame. The host that is signed is the one that is dialled, so
-/// that the server cannot tell the difference.
+/// A way to a rig past somebody who writes down every frame. The host that is signed is the one
+/// that is dialled, so that the server cannot tell the difference.
 #[derive(Clone)]
 struct Tapped {
     rig: ToRig,
@@ -107,7 +108,8 @@ async fn pass(people: [&mut Person; 3], seconds: u64) {
     }
 }
 
-/// What a person is known by outside: keys in every spelling that a frame could have them in, and names.
+/// What a person is known by outside: keys in every spelling that a frame could have them in, and
+/// names.
 fn marks(person: &Person, name: &str) -> Vec<String> {
     let (curve, ed) = person.engine.core().identity();
     let spelled = [curve, ed].into_iter().flat_map(|key| {

@@ -1,4 +1,5 @@
-//! Whatever text a client sends, a session answers it with one action, and only by the rules of the protocol.
+//! Whatever text a client sends, a session answers it with one action, and only by the rules of the
+//! protocol.
 
 use data_encoding::BASE64URL_NOPAD;
 use ephemeral_core::protocol::{CloseReason, Sanitize, WallTime};
@@ -95,7 +96,7 @@ const FIELDS: [&str; 13] = [
     "window",
 ];
 
-/// An object with some of the protocol's fields, mostly of the right types.
+/// Returns an object with some of the protocol's fields, mostly of the right types.
 fn object() -> impl Strategy<Value = Map<String, Value>> {
     let fields = FIELDS.map(|name| {
         let often = if matches!(name, "to" | "content") { 0.9 } else { 0.3 };
@@ -106,7 +107,7 @@ fn object() -> impl Strategy<Value = Map<String, Value>> {
         .prop_map(|(fields, unknown)| fields.into_iter().chain([unknown]).flatten().collect())
 }
 
-/// Text that was JSON once: characters are taken out, put in, repeated.
+/// Generates text that was JSON once: characters are taken out, put in, repeated.
 fn mutated(text: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     let change =
         (any::<Index>(), 0..4_u8, prop_oneof![select(vec!['"', '\\', '{', '}', ',', ':', 'u']), any::<char>()]);

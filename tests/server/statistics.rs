@@ -25,7 +25,7 @@ async fn ask_as(rig: &mut Rig, peer: Peer, method: &str, path: &str, headers: &s
     Answer::parse(&answer)
 }
 
-/// The operator's plane of this server.
+/// Returns the operator's plane of this server.
 fn plane(rig: &Rig) -> Arc<Plane> {
     let actions = Actions::open(PathBuf::from("/nonexistent"), dead_man::Config::default());
     Plane::new(watch::channel(Arc::clone(&rig.server)).1, actions)
@@ -37,7 +37,7 @@ async fn read(response: Response<Full<Bytes>>) -> (u16, String) {
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-/// What the admin socket answers.
+/// Returns what the admin socket answers.
 async fn operator(rig: &Rig, method: Method, target: &str, body: &Value) -> (u16, String) {
     let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
     read(routes::answer(&method, &target.parse().unwrap(), &body, &plane(rig))).await
@@ -49,7 +49,7 @@ async fn get(rig: &Rig, path: &str) -> Value {
     serde_json::from_str(&body).unwrap()
 }
 
-/// What the listener of `[metrics]` answers.
+/// Returns what the listener of `[metrics]` answers.
 async fn scraped(rig: &Rig, method: Method, path: &str, hosts: &[&str]) -> (u16, String) {
     let mut headers = HeaderMap::new();
     for host in hosts {
@@ -58,10 +58,11 @@ async fn scraped(rig: &Rig, method: Method, path: &str, hosts: &[&str]) -> (u16,
     read(scrape::route(&method, path, &headers, &plane(rig))).await
 }
 
-/// A server that has seen something of everything.
+/// Returns a server that has seen something of everything.
 async fn eventful() -> Rig {
     let mut rig = Rig::with(Options { policy: limits::Config { strikes: 3, ..lenient() }, ..Options::default() });
-    let (mut alice, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     alice.sends("id-delivered", 2, "secret words").await;
     let seq = bob.receives("id-delivered").await["seq"].clone();
     bob.send(&json!({"type": "ack", "seq": seq})).await;
@@ -113,7 +114,8 @@ async fn neither_a_fingerprint_nor_an_address_nor_content_nor_an_id_is_in_them()
 #[tokio::test(start_paused = true)]
 async fn no_stranger_and_nobody_on_this_machine_finds_the_operators_routes_on_a_listener_for_clients() {
     let mut rig = Rig::new();
-    let (near, far) = (Peer::Address("127.0.0.5".parse().unwrap()), Peer::Address("192.0.2.1".parse().unwrap()));
+    let near = Peer::Address("127.0.0.5".parse().unwrap());
+    let far = Peer::Address("192.0.2.1".parse().unwrap());
     let onion = Listener { names: vec![HOST.into()], ..Listener::default() };
     for (listener, peers) in [(Arc::clone(&rig.listener), vec![near, far]), (Arc::new(onion), vec![Peer::Circuit(1)])] {
         rig.listener = listener;
@@ -240,7 +242,7 @@ async fn the_operator_sees_the_largest_senders_by_pseudonym_and_can_drop_what_on
     let mut alice = rig.login(1).await;
     let mut carol = rig.login(3).await;
     for id in ["a", "b", "c"] {
-        alice.sends(id, 2, "of whoever sends most").await;
+        alice.sends(id, 2, "of the largest sender").await;
     }
     carol.sends("d", 2, "stays").await;
     let listed = get(&rig, "/senders").await;

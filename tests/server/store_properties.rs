@@ -1,4 +1,5 @@
-//! Whatever sessions do to a store, and in whatever order: each step is checked against a model that is a plain list.
+//! Whatever sessions do to a store, and in whatever order: each step is checked against a model
+//! that is a plain list.
 
 use ephemeral_core::store;
 use proptest::collection::vec;
@@ -7,7 +8,7 @@ use proptest::prelude::*;
 use model::{Ack, Model, Op, PEOPLE};
 mod model;
 
-/// Small enough that every bound is reached now and then, by itself and together with others.
+/// Generates bounds so small that each is reached now and then, by itself and together with others.
 fn bounds() -> impl Strategy<Value = store::Config> {
     let kept = prop_oneof![Just(0), 1..3000_usize];
     (0..24_usize, 1..800_usize, 300..3000_usize, 800..16_000_usize, kept, 1..90_u64).prop_map(
@@ -52,7 +53,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn config() -> ProptestConfig {
-    // The shrunk steps are in the output: they become a test of their own, not an entry in a file of seeds.
+    // The shrunk steps are in the output: they become a test of their own, not an entry in a file
+    // of seeds.
     ProptestConfig { failure_persistence: None, max_shrink_iters: 50_000, ..ProptestConfig::default() }
 }
 

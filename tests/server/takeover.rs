@@ -11,7 +11,8 @@ fn replaced() -> (u16, String) {
 #[tokio::test(start_paused = true)]
 async fn the_older_session_is_closed_and_what_it_had_not_acknowledged_goes_to_the_newer() {
     let mut rig = Rig::new();
-    let (mut alice, mut older) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut older = rig.login(2).await;
     for id in ["a", "b", "c"] {
         alice.sends(id, 2, "hi").await;
     }
@@ -74,7 +75,8 @@ async fn a_failed_authentication_does_not_disturb_the_session_that_is_there() {
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_of_the_older_session_after_the_takeover_has_no_effect() {
     let mut rig = Rig::new();
-    let (mut alice, mut older) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let mut older = rig.login(2).await;
     alice.sends("a", 2, "hi").await;
     let first = older.receives("a").await;
     let (mut newer, _) = rig.login_with(2, json!({})).await;
@@ -89,7 +91,8 @@ async fn an_acknowledgement_of_the_older_session_after_the_takeover_has_no_effec
 #[tokio::test(start_paused = true)]
 async fn receipts_go_to_the_newer_session() {
     let mut rig = Rig::new();
-    let (mut older, mut bob) = (rig.login(1).await, rig.login(2).await);
+    let mut older = rig.login(1).await;
+    let mut bob = rig.login(2).await;
     older.sends("a", 2, "hi").await;
     let received = bob.receives("a").await;
     let mut newer = rig.login(1).await;
@@ -118,7 +121,8 @@ async fn the_newer_sessions_own_wishes_hold() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_older_session_does_not_end_the_newer() {
     let mut rig = Rig::new();
-    let (mut alice, older) = (rig.login(1).await, rig.login(2).await);
+    let mut alice = rig.login(1).await;
+    let older = rig.login(2).await;
     let mut newer = rig.login(2).await;
     drop(older);
     settle().await;

@@ -24,7 +24,8 @@ fn person(number: u16) -> Fingerprint {
     Fingerprint::from(&SigningKey::from_bytes(&seed).verifying_key())
 }
 
-/// A hub with the default bounds, as the daemon has them, and no limit of messages a minute: that only takes time.
+/// Returns a hub with the default bounds, as the daemon has them, and no limit of messages a
+/// minute: that only takes time.
 fn hub() -> Arc<Hub> {
     let default = store::Config::default();
     let bounds = store::Config { kept_for_online: default.total_bytes / KEPT_FOR_ONLINE, ..default };
@@ -36,7 +37,7 @@ fn join(hub: &Arc<Hub>, number: u16) -> SessionHandle {
     hub.join(person(number), true, 32).unwrap().session_handle
 }
 
-/// What the hub's clock shows in every test: time is paused.
+/// Returns what the hub's clock shows in every test: time is paused.
 fn now() -> Millis {
     Clock::anchored(START).now()
 }
@@ -48,13 +49,14 @@ fn submit(from: &SessionHandle, id: &str, to: Fingerprint, content: &str) -> Res
     from.submit(id, Some(&message), &mut Wakes::default())
 }
 
-/// The frames that a session has to be sent.
+/// Returns the frames that a session has to be sent.
 fn collect(hub: &Hub, session: &SessionHandle) -> Vec<String> {
     let clocks = hub.clocks();
     session.collect(usize::MAX, &mut Wakes::default(), |delivery| Established::frame(delivery, &clocks)).unwrap().frames
 }
 
-/// Sends as many of the longest messages as it can, to as many recipients as there are, and returns how many that were.
+/// Sends as many of the longest messages as it can, to as many recipients as there are, and returns
+/// how many that were.
 fn floods(from: &SessionHandle, to: &[Fingerprint]) -> usize {
     let content = "x".repeat(LONGEST);
     let mut accepted = 0;
@@ -71,9 +73,10 @@ fn floods(from: &SessionHandle, to: &[Fingerprint]) -> usize {
     accepted
 }
 
-/// Two who are online write to each other, and both take what they are sent.
+/// Lets two who are online write to each other, and take what they are sent.
 fn talk(hub: &Arc<Hub>) {
-    let (alice, bob) = (join(hub, 60_001), join(hub, 60_002));
+    let alice = join(hub, 60_001);
+    let bob = join(hub, 60_002);
     for round in 0..50 {
         for (from, to, whom) in [(&alice, &bob, 60_002), (&bob, &alice, 60_001)] {
             submit(from, &round.to_string(), person(whom), "hello").unwrap();

@@ -22,7 +22,7 @@ fn peer(number: u8) -> Peer {
     Peer::Address([10, 0, 0, number].into())
 }
 
-/// The session of this number, from an address.
+/// Logs in from an address with the key of this number.
 async fn login_from(rig: &mut Rig, number: u8, peer: Peer) -> Raw {
     let mut raw = Raw { stream: rig.connect_as(peer) };
     raw.write(upgrade_request(&fingerprint(number), HOST)).await;

@@ -1,4 +1,5 @@
-//! A wall clock that is set by days, while messages, rates and blocks are pending; and what is told of it.
+//! A wall clock that is set by days, while messages, rates and blocks are pending; and what is told
+//! of it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -162,7 +163,7 @@ async fn strikes_are_forgotten_in_time_whatever_is_done_to_the_clock() {
     }
 }
 
-/// All times of the server's own that a client is told in one exchange.
+/// Returns all times of the server's own that a client is told in one exchange.
 async fn told(rig: &mut Rig, number: usize) -> Vec<Value> {
     let (mut alice, welcome) = rig.login_with(1, json!({})).await;
     alice.catches_up().await;
@@ -184,7 +185,8 @@ async fn the_servers_own_times_are_whole_minutes_and_either_one_at_any_moment() 
         for number in 0..200 {
             let times = told(&mut rig, number).await;
             for (place, (written, later)) in times.iter().zip([0, 600_000, 0, 0]).enumerate() {
-                let (before, after) = (at(later), at(later + MINUTE));
+                let before = at(later);
+                let after = at(later + MINUTE);
                 let up = *written == json!(after);
                 assert!(up || *written == json!(before), "{written} is neither {before} nor {after}");
                 ups[place] += u32::from(up);

@@ -1,5 +1,5 @@
-//! The server and the system that it runs on: a real systemd in namespaces, `strace`, faults, and core dumps. Most of it
-//! needs root.
+//! The server and the system that it runs on: a real systemd in namespaces, `strace`, faults, and
+//! core dumps. Most of it needs root.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 

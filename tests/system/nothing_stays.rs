@@ -1,5 +1,6 @@
-//! Nothing of a message stays: a day's work on the real server with the most detailed log, an end of every kind, and then
-//! a search of everything that was written for what was planted. `strace` tells which files those are.
+//! Nothing of a message stays: a day's work on the real server with the most detailed log, an end
+//! of every kind, and then a search of everything that was written for what was planted. `strace`
+//! tells which files those are.
 
 mod traced;
 
@@ -32,7 +33,7 @@ struct Client {
 }
 
 impl Client {
-    /// A connection that has been challenged.
+    /// Returns a connection that has been challenged.
     async fn connect(url: &ServerUrl, key: &SigningKey) -> (Self, Value) {
         let stream = TcpStream::connect((url.host(), url.port())).await.unwrap();
         let fingerprint = fingerprint(key);
@@ -43,7 +44,7 @@ impl Client {
         (client, challenge)
     }
 
-    /// A session that has caught up with an empty mailbox, or is told what waits.
+    /// Returns a session that has caught up with an empty mailbox, or is told what waits.
     async fn login(url: &ServerUrl, key: &SigningKey) -> Self {
         let (mut client, challenge) = Self::connect(url, key).await;
         let nonce = Challenge::from_nonce_text(challenge["nonce"].as_str().unwrap()).unwrap();
@@ -60,7 +61,7 @@ impl Client {
         self.socket.send(message).await.unwrap();
     }
 
-    /// The next frame; `null` once it is closed.
+    /// Returns the next frame; `null` once it is closed.
     async fn next(&mut self) -> Value {
         loop {
             match timeout(PATIENCE, self.socket.next()).await.expect("an answer") {
@@ -71,7 +72,7 @@ impl Client {
         }
     }
 
-    /// The next frame of this type.
+    /// Returns the next frame of this type.
     async fn hear(&mut self, kind: &str) -> Value {
         loop {
             let frame = self.next().await;
@@ -123,9 +124,10 @@ impl Planted {
     }
 }
 
-/// What a server sees in a day.
+/// Returns what a server sees in a day.
 async fn a_days_work(url: &ServerUrl, planted: &Planted) -> (Client, Client) {
-    let (content, id) = (planted.content.as_text(), planted.id.as_text());
+    let content = planted.content.as_text();
+    let id = planted.id.as_text();
     let to = |key: &SigningKey| fingerprint(key);
     let mut alice = Client::login(url, &planted.alice).await;
     let mut bob = Client::login(url, &planted.bob).await;
@@ -173,9 +175,10 @@ async fn a_days_work(url: &ServerUrl, planted: &Planted) -> (Client, Client) {
     (alice, again)
 }
 
-/// Frames that are none, with what must not be found in each of them.
+/// Sends frames that are none, with what must not be found in each of them.
 async fn malformed(client: &mut Client, planted: &Planted) {
-    let (content, id) = (planted.content.as_text(), planted.id.as_text());
+    let content = planted.content.as_text();
+    let id = planted.id.as_text();
     for text in [
         format!("{{\"{content}"),
         format!("[\"{content}\"]"),
@@ -190,7 +193,7 @@ async fn malformed(client: &mut Client, planted: &Planted) {
     }
 }
 
-/// Those who do not get in: other keys' signatures, binary frames, requests that are none.
+/// Sends what does not get in: other keys' signatures, binary frames, requests that are none.
 async fn strangers(url: &ServerUrl, planted: &Planted) {
     let content = planted.content.as_text();
     for frame in [
@@ -219,7 +222,7 @@ async fn strangers(url: &ServerUrl, planted: &Planted) {
     }
 }
 
-/// A day's work that ends so, and what is found of it.
+/// Runs a day's work that ends so, and checks what is found of it.
 async fn ended_by(signal: Signal) {
     let directory = tempfile::tempdir().unwrap();
     let planted = Planted::new();
@@ -228,7 +231,8 @@ async fn ended_by(signal: Signal) {
     let (mut alice, _bob) = a_days_work(&url, &planted).await;
     server.signal(signal);
     if signal == Signal::SEGV {
-        // The first one is taken for a stack that overflowed; a fault would happen again, and so does this signal.
+        // The first one is taken for a stack that overflowed; a fault would happen again, and so
+        // does this signal.
         server.signal_until_it_ends(signal).await;
     }
     if matches!(signal, Signal::TERM | Signal::INT) {
@@ -307,8 +311,9 @@ fn what_is_planted_on_purpose_is_found_however_it_is_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_written_is_seen_in_the_trace_and_one_that_is_read_is_not() {
     let directory = tempfile::tempdir().unwrap();
-    let (read, written, moved) =
-        (directory.path().join("read"), directory.path().join("w"), directory.path().join("m"));
+    let read = directory.path().join("read");
+    let written = directory.path().join("w");
+    let moved = directory.path().join("m");
     fs::write(&read, "x").unwrap();
     let line = format!("cat {} > {}; mv {} {}", read.display(), written.display(), written.display(), moved.display());
     let trace = traced::run(directory.path(), &["sh", "-c", &line]).await;

@@ -1,6 +1,7 @@
-//! `keys rotate` is cut off at each step by a kill, a full disk and a broken one: the real program, by `strace`, which
-//! counts its system calls and tampers with one of them. However it ends, there is one key, a way leads to it from the
-//! old address, and nothing is left of a key that was to be forgotten. The first key is made on a full disk, too.
+//! `keys rotate` is cut off at each step by a kill, a full disk and a broken one: the real program,
+//! by `strace`, which counts its system calls and tampers with one of them. However it ends, there
+//! is one key, a way leads to it from the old address, and nothing is left of a key that was to be
+//! forgotten. The first key is made on a full disk, too.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -103,7 +104,8 @@ impl Rotations {
         steps
     }
 
-    /// Rotates with a fault at one step, and returns what became of it. It has to be whole after the next command.
+    /// Rotates with a fault at one step, and returns what became of it. It has to be whole after
+    /// the next command.
     fn faulted(&mut self, step: &Step, fault: Fault) -> (String, bool, Tried) {
         let Step { call, number, line: _ } = step;
         let tampering = match fault {
@@ -125,7 +127,8 @@ impl Rotations {
         (address, output.status.success(), tried)
     }
 
-    /// The address after the next command, and the notices that lead there. The key is the old one or another one.
+    /// The address after the next command, and the notices that lead there. The key is the old one
+    /// or another one.
     fn whole(&self, tried: &Tried, what: &str) -> (String, Vec<Notice>) {
         let before = fs::read_dir(identity(&tried.state).parent().unwrap()).unwrap().count();
         assert!(before > 0, "{what}: there is a key");
@@ -212,7 +215,8 @@ fn where_a_first_key_is_made_on_a_full_disk_the_disk_is_named_as_full_and_the_ne
     let takes_room = |step: &Step| ["openat", "write", "mkdir"].contains(&step.call.as_str());
     for (number, step) in (1..).zip(steps_of(&trace).into_iter().filter(takes_room)) {
         let Step { call, number: place, .. } = &step;
-        let (only, fault) = (format!("--trace={call}"), format!("--inject={call}:error=ENOSPC:when={place}"));
+        let only = format!("--trace={call}");
+        let fault = format!("--inject={call}:error=ENOSPC:when={place}");
         let output = address(number, &[&only, &fault]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() || said.contains("the disk is full"), "{step}: {said}");

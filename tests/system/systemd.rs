@@ -1,4 +1,5 @@
-//! The shipped unit under a real systemd: hardened, restarted, killed and starved under load, and told to reload.
+//! The shipped unit under a real systemd: hardened, restarted, killed and starved under load, and
+//! told to reload.
 
 mod booted;
 mod full;
@@ -20,7 +21,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use booted::{SystemdBox, UNIT};
 use load::{Control, fetch, pair};
 
-/// No onion service: there is no network inside. Everything else is the default, but for limits that would be in the way.
+/// No onion service: there is no network inside. Everything else is the default, but for limits
+/// that would be in the way.
 const LOCAL: &str = "[onion]\nenabled = false\n[clearnet]\nlisten = '127.0.0.1:8443'\n[store]\nmailbox_messages = 100000\n\
                      [limits]\nmessages_per_minute = 1000000\nmessage_burst = 100000\nrequests_per_minute = 100000\n\
                      burst = 1000\n";
@@ -69,7 +71,8 @@ fn restarted_killed_and_starved_under_load_the_unit_loses_nothing_and_delivers_n
             (control.delivered.load(Ordering::Relaxed) >= before + 200).then_some(())
         });
     };
-    let (mut fetched, mut epochs) = (BTreeSet::new(), BTreeSet::new());
+    let mut fetched = BTreeSet::new();
+    let mut epochs = BTreeSet::new();
     let mut process = machine.property("MainPID");
     going(&machine);
     machine.until("a count of the sessions", |machine| {
@@ -116,7 +119,7 @@ fn restarted_killed_and_starved_under_load_the_unit_loses_nothing_and_delivers_n
     assert!(left.is_empty() && !epochs.contains(&epoch));
 }
 
-/// What the unit asks for has arrived at the process.
+/// Checks that what the unit asks for has arrived at the process.
 fn assert_hardened(machine: &SystemdBox) {
     assert_eq!(machine.property("NFileDescriptorStore"), "1", "{}", machine.told());
     assert_eq!(machine.process("Seccomp"), "2");
@@ -129,7 +132,7 @@ fn assert_hardened(machine: &SystemdBox) {
     let limits = String::from_utf8(limits).unwrap();
     let limit = |name: &str| limits.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
     assert!(limit("Max core file size").starts_with("0 "), "{limits}");
-    // Where whoever runs this test may not raise the limit, its systemd cannot either.
+    // Where anyone who runs this test may not raise the limit, its systemd cannot either.
     let locked = machine.process("VmLck");
     let unlimited = limit("Max locked memory").starts_with("unlimited");
     assert_eq!(unlimited, !locked.starts_with("0 "), "memory is locked: {locked}");
@@ -141,7 +144,7 @@ fn assert_hardened(machine: &SystemdBox) {
     assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
 }
 
-/// What `welcome` says of the message rate.
+/// Returns what `welcome` says of the message rate.
 fn rate(machine: &SystemdBox) -> u32 {
     let asking = machine.inside(|| async {
         let identity = Identity::from_seed(&[9; 32]);
@@ -196,7 +199,7 @@ fn a_reload_applies_what_can_change_and_says_what_cannot_and_a_broken_file_chang
     assert_eq!((machine.property("ExecMainStatus"), machine.property("NRestarts")), ("78".to_owned(), "0".to_owned()));
 }
 
-/// A started machine with one message that waits, and the epoch.
+/// Returns a started machine with one message that waits, and the epoch.
 fn with_one_waiting(configuration: &str) -> (SystemdBox, String) {
     let machine = SystemdBox::boot(configuration);
     machine.systemctl(&["start"]);
@@ -213,13 +216,13 @@ fn with_one_waiting(configuration: &str) -> (SystemdBox, String) {
     (machine, epoch)
 }
 
-/// How many messages wait for somebody who is absent, and the epoch.
+/// Returns how many messages wait for somebody who is absent, and the epoch.
 fn waiting(machine: &SystemdBox) -> (usize, String) {
     let (left, epoch) = machine.inside(|| fetch(ABSENT, url())).join().unwrap();
     (left.len(), epoch)
 }
 
-/// A command inside, as root without any flag: its exit code, and what it says.
+/// Returns a command inside, as root without any flag: its exit code, and what it says.
 fn asked(machine: &SystemdBox, arguments: &[&str]) -> (Option<i32>, String) {
     let ran = machine.run(&[&["/usr/bin/env", "-i", "HOME=/run/box/home", "ephemeral-server"], arguments].concat());
     (ran.status.code(), String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned())
@@ -303,16 +306,18 @@ fn panic_with_keys_finds_the_service_and_refuses_where_root_has_an_identity_of_i
     assert!(said.contains("the identity in /var/lib/ephemeral-server is gone"), "{said}");
 }
 
-/// A certificate for `localhost`, in PEM. Whoever trusts one of this name and key, trusts another one.
+/// Returns a certificate for `localhost`, in PEM. Anyone who trusts one of this name and key,
+/// trusts another one.
 fn certificate(name: &str, key: &KeyPair) -> String {
     let mut certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     certificate.distinguished_name.push(DnType::CommonName, name);
     certificate.self_signed(key).unwrap().pem()
 }
 
-/// What a page of `origin` is answered over TLS with this certificate; or why not.
+/// Returns what a page of `origin` is answered over TLS with this certificate; or why not.
 fn ask(machine: &SystemdBox, certificate: &str, origin: &str) -> std::io::Result<String> {
-    let (certificate, origin) = (certificate.to_owned(), origin.to_owned());
+    let certificate = certificate.to_owned();
+    let origin = origin.to_owned();
     let asking = machine.inside(|| async move {
         let file = tempfile::NamedTempFile::new()?;
         std::fs::write(file.path(), certificate)?;
@@ -332,9 +337,11 @@ fn ask(machine: &SystemdBox, certificate: &str, origin: &str) -> std::io::Result
 fn a_key_that_only_root_may_read_serves_tls_and_a_reload_takes_another_certificate_and_other_origins() {
     let machine = SystemdBox::boot("");
     let key = KeyPair::generate().unwrap();
-    let (first, next) = (certificate("first", &key), certificate("next", &key));
+    let first = certificate("first", &key);
+    let next = certificate("next", &key);
     let stray = certificate("stray", &KeyPair::generate().unwrap());
-    let (a, b) = ("https://a.example", "https://b.example");
+    let a = "https://a.example";
+    let b = "https://b.example";
     let configuration = format!(
         "{LOCAL}[clearnet]\nlisten = '127.0.0.1:8443'\ntls_cert = '/etc/ephemeral-server/chat.pem'\n\
          tls_key = '/run/credentials/{UNIT}/tls_key'\nallowed_origins = ['{a}']\n"

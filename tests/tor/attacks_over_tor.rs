@@ -1,6 +1,7 @@
-//! The attack harness over a private Tor network: what is promised to honest clients, one second away in each direction,
-//! while strangers attack within the limits, each on a circuit of its own. `tests/process/attacks.rs` has the same over
-//! TCP and TLS; docs/threat-model.md has the table of the figures.
+//! The attack harness over a private Tor network: what is promised to honest clients, one second
+//! away in each direction, while strangers attack within the limits, each on a circuit of its own.
+//! `tests/process/attacks.rs` has the same over TCP and TLS; docs/threat-model.md has the table of
+//! the figures.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,8 @@ use crate::{SERVER, network};
 
 /// How far away an honest client is.
 const ONE_WAY: Duration = Duration::from_secs(1);
-/// How long a flood has gone on when the honest clients come: the slots have been taken several times over.
+/// How long a flood has gone on when the honest clients come: the slots have been taken several
+/// times over.
 const BEFORE: Duration = Duration::from_secs(3);
 /// Bytes that the store may take.
 const STORE: usize = 24 << 20;
@@ -36,7 +38,8 @@ const HALVES: usize = 3_000_000;
 struct Scale {
     /// Circuits of strangers.
     circuits: usize,
-    /// Slots for connections that have not authenticated: as many for each circuit as in the larger run.
+    /// Slots for connections that have not authenticated: as many for each circuit as in the larger
+    /// run.
     slots: usize,
     /// Honest clients that log in at the same time, each on a circuit of its own.
     clients: usize,
@@ -48,7 +51,8 @@ struct Scale {
 
 /// What fits into a minute on a machine that does other things as well.
 const BRIEF: Scale = Scale { circuits: 10, slots: 26, clients: 8, messages: 8, halves: 48 };
-/// The defaults, a quarter of the circuits that there may be less a third: what strangers get of them.
+/// The defaults, a quarter of the circuits that there may be less a third: what strangers get of
+/// them.
 const FULL: Scale = Scale { circuits: 100, slots: 256, clients: 40, messages: 40, halves: 200 };
 
 /// The service, the strangers' circuits, and an honest pair that was there before.
@@ -63,7 +67,8 @@ struct Attacked {
     _directory: TempDir,
 }
 
-/// Connects on the circuit of this client, and waits out what passes: that is the network's, and not the service's.
+/// Connects on the circuit of this client, and waits out what passes: that is the network's, and
+/// not the service's.
 async fn dial(circuit: &tor::Client, url: &ServerUrl) -> Option<DataStream> {
     network::connect(circuit, url.host(), 80).await.ok()
 }
@@ -87,7 +92,8 @@ impl Attacked {
             let built = join_all(some.iter().map(|circuit| dial(circuit, &url))).await;
             assert!(built.iter().all(Option::is_some), "a stranger has no circuit");
         }
-        let (circuits, ways) = (Arc::new(circuits), [one_way, other_way]);
+        let circuits = Arc::new(circuits);
+        let ways = [one_way, other_way];
         Self { daemon, url, people, circuits, pair, _ways: ways, _directory: directory }
     }
 
@@ -107,10 +113,12 @@ impl Attacked {
     where
         D: Future<Output = ()> + Send + 'static,
     {
-        let (circuits, url) = (Arc::clone(&self.circuits), Arc::new(self.url.clone()));
+        let circuits = Arc::clone(&self.circuits);
+        let url = Arc::new(self.url.clone());
         let a_second = u32::try_from(circuits.len() * 90 / 60).unwrap();
         let open = move |number: usize| {
-            let (circuits, url) = (Arc::clone(&circuits), Arc::clone(&url));
+            let circuits = Arc::clone(&circuits);
+            let url = Arc::clone(&url);
             async move { dial(circuits.get(number % circuits.len())?, &url).await }
         };
         Flood::start(a_second, open, then)
@@ -120,7 +128,8 @@ impl Attacked {
     async fn measure(&mut self, attack: &str, scale: &Scale) {
         let Self { url, people, pair, .. } = self;
         let try_once = |client: usize| {
-            let (people, url) = (Arc::clone(people), url.clone());
+            let people = Arc::clone(people);
+            let url = url.clone();
             async move {
                 let Some(stream) = dial(&people.isolated_client(), &url).await else { return false };
                 let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
@@ -153,7 +162,8 @@ impl Attacked {
 async fn attack(scale: &Scale) {
     let _turn = network::turn_to_flood().await;
     let mut attacked = Attacked::new(scale).await;
-    let (circuits, before) = (scale.circuits, attacked.daemon.resident());
+    let circuits = scale.circuits;
+    let before = attacked.daemon.resident();
 
     let halves = attacked.send_halves(scale).await;
     let unfinished = halves.len();

@@ -12,7 +12,7 @@ use tokio::process::Command;
 use crate::network;
 use crate::{CLIENT, SERVER};
 
-/// `ephemeral`, in the shared network.
+/// Returns the command `ephemeral`, in the shared network.
 fn client(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(CLIENT);
     command
@@ -26,7 +26,7 @@ fn client(home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Somebody with a profile and a home of their own, in the shared network.
+/// Makes somebody with a profile and a home of their own, in the shared network.
 fn person(home: &Path, name: &'static str, server: &str) -> Arc<Client> {
     let own = home.join(name);
     let mut person = Client::new(CLIENT, &own, name, server);
@@ -75,7 +75,7 @@ async fn two_people_meet_by_an_invite_verify_and_talk_over_tor_through_a_restart
     .await;
 }
 
-/// What a command of the server's prints, which works on its files.
+/// Returns what a command of the server's prints, which works on its files.
 async fn offline(home: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(SERVER);
     command.args(arguments).arg("--state-dir").arg(home.join("server/state")).env_clear().env("HOME", home);
@@ -105,7 +105,8 @@ async fn a_restricted_server_that_has_moved_is_found_with_the_key_of_its_old_nam
     let followed = client(home, &["moved", notice.to_str().unwrap()]).output().await.unwrap();
     assert!(followed.status.success(), "{followed:?}");
     let alice = person(home, "alice", &old);
-    let (url, discovery) = (old.clone(), home.join(".config/ephemeral"));
+    let url = old.clone();
+    let discovery = home.join(".config/ephemeral");
     aside(move || {
         // The same person, who keeps the notice and the discovery key elsewhere.
         let own = alice.directory().ancestors().nth(5).unwrap().join(".config");

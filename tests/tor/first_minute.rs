@@ -1,5 +1,5 @@
-//! The first minute on a private Tor network, as transcripts that are read: the first start, the second one, and with a
-//! clock that is wrong.
+//! The first minute on a private Tor network, as transcripts that are read: the first start, the
+//! second one, and with a clock that is wrong.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::SERVER;
 use crate::network;
 
-/// Lines of the log without their times. Each is whole, and none is Arti's.
+/// Returns the log's lines without their times. Each is whole, and none is Arti's.
 fn sentences(log: &str) -> Vec<&str> {
     assert!(log.lines().all(|line| line.starts_with("20")), "a line that goes on:\n{log}");
     assert!(!log.contains(" tor_") && !log.contains(" arti_"), "Arti's own words:\n{log}");
@@ -53,7 +53,7 @@ async fn the_first_and_the_second_start_say_what_they_do_in_a_few_lines() {
     assert!(lines.len() <= 4, "{second}");
 }
 
-/// The server on a terminal of 80 columns; what it shows is this process's stdout.
+/// Returns the server on a terminal of 80 columns; what it shows is this process's stdout.
 fn on_a_terminal(home: &Path) -> Child {
     let configuration = home.join("server.toml");
     std::fs::write(&configuration, network::shared().arti_toml()).unwrap();
@@ -90,7 +90,7 @@ async fn on_a_terminal_the_address_comes_again_with_the_command_when_clients_can
     server.wait().await.unwrap();
 }
 
-/// The server's log, line by line, with a clock that is off by this much.
+/// Returns the server's log, line by line, with a clock that is off by this much.
 fn with_a_clock(offset: &str, home: &Path) -> (Child, tokio::io::Lines<BufReader<tokio::process::ChildStderr>>) {
     let configuration = home.join("server.toml");
     std::fs::write(&configuration, network::shared().arti_toml()).unwrap();

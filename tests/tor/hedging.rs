@@ -1,4 +1,5 @@
-//! A circuit that hangs costs a client seconds, and not its patience: a second one is tried beside it.
+//! A circuit that hangs costs a client seconds, and not its patience: a second one is tried beside
+//! it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use tokio::task::JoinSet;
 use crate::SERVER;
 use crate::network;
 
-/// The port of a real Tor, but for the first connection: nothing ever comes of that, as of a rendezvous that was lost.
+/// The port of a real Tor, but for the first connection: nothing ever comes of that, as of a
+/// rendezvous that was lost.
 async fn first_one_hangs(proxy: TcpListener, tor: SocketAddr) {
     let (_hangs, _) = proxy.accept().await.unwrap();
     let mut tasks = JoinSet::new();

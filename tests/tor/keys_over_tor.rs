@@ -1,4 +1,5 @@
-//! Onion services move between C tor and this server, over a private Tor network: the key is all that it takes.
+//! Onion services move between C tor and this server, over a private Tor network: the key is all
+//! that it takes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,8 +28,8 @@ fn keys(state: &Path, line: &str, path: &Path) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A `HiddenServiceDir` and its address, made by C tor without a network: what it had published, this small network would
-/// keep for some minutes.
+/// Returns a `HiddenServiceDir` and its address, made by C tor without a network: what it had
+/// published, this small network would keep for some minutes.
 async fn made_by_c_tor(directory: &Path) -> (PathBuf, String) {
     let service = directory.join("c-tor/service");
     let mut tor = Command::new("tor");
@@ -73,9 +74,10 @@ async fn an_onion_that_c_tor_generated_is_published_here_and_c_tor_reaches_it() 
     alice.until("a message", |alice| alice.received.len() == 1).await;
 }
 
-/// Each of them numbers its descriptors by the time since the shared random value began, in a cipher that keeps the order,
-/// but with keys of their own: the directories refuse the new one until it is ahead in both. And a network that is younger
-/// than its first shared random value has them count from moments that are half a time period apart.
+/// Each of them numbers its descriptors by the time since the shared random value began, in a
+/// cipher that keeps the order, but with keys of their own: the directories refuse the new one
+/// until it is ahead in both. And a network that is younger than its first shared random value has
+/// them count from moments that are half a time period apart.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "five minutes: until a descriptor of ours counts more than the last of C tor's (--ignored)"]
 async fn an_onion_that_c_tor_has_just_published_moves_here_and_is_reached() {
@@ -165,7 +167,8 @@ async fn after_a_rotation_the_new_address_is_published_and_the_notice_leads_ther
     // A client that knows the old address and has the notice.
     let mut book = ephemeral_client::moved::Book::open(&directory.path().join("moved")).unwrap();
     let arti = arti(&directory);
-    // Right after its bootstrap a Tor client may not have chosen its guards: an attempt then fails at once.
+    // Right after its bootstrap a Tor client may not have chosen its guards: an attempt then fails
+    // at once.
     let asking = async {
         loop {
             if let Ok(notices) = ephemeral_client::moved::ask(&arti, &new).await {

@@ -1,4 +1,5 @@
-//! Limits and figures of the real daemon over a private Tor network, where a peer is a rendezvous circuit.
+//! Limits and figures of the real daemon over a private Tor network, where a peer is a rendezvous
+//! circuit.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ async fn dial(tor: &Arti, url: &ServerUrl) -> Option<Box<dyn ByteStream>> {
     timeout(PATIENCE, tor.dial(url)).await.expect("in time").ok()
 }
 
-/// What a request is answered over this client's circuit; `None` if it is not.
+/// Returns what a request is answered over this client's circuit; `None` if it is not.
 async fn ask(tor: &Arti, url: &ServerUrl, path: &str) -> Option<String> {
     let mut stream = dial(tor, url).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.host());
@@ -86,7 +87,7 @@ async fn a_circuit_with_too_many_strikes_keeps_the_sessions_it_has_and_a_good_cl
     assert!(login(&bad, &url, 4).await.is_none(), "the circuit is blocked");
     drop(neighbour);
 
-    // Whoever is blocked as a fingerprint is refused on a new circuit too; the neighbour is not.
+    // Anyone who is blocked as a fingerprint is refused on a new circuit too; the neighbour is not.
     assert!(login(&people.isolated(), &url, 1).await.is_none(), "refused wherever it comes from");
     assert!(login(&people.isolated(), &url, 2).await.is_some());
     good.send(good.fingerprint, "after".into());

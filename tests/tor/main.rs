@@ -1,4 +1,5 @@
-//! The server and its clients in a private Tor network on this machine, which the tests of this process share: see `network`.
+//! The server and its clients in a private Tor network on this machine, which the tests of this
+//! process share: see `network`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 

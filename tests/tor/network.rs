@@ -13,8 +13,8 @@ use ephemeral_tor as tor;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
-/// How many tests run at once that use the network: more would keep each other, and 15 relays, from the processor until the
-/// patience of some of them ends. Most of the time most of them wait.
+/// How many tests run at once that use the network: more would keep each other, and 15 relays, from
+/// the processor until the patience of some of them ends. Most of the time most of them wait.
 static TURNS: Semaphore = Semaphore::const_new(4);
 
 /// How long after the end of a time period everybody who comes knows of the next.
@@ -40,8 +40,8 @@ async fn take(turns: u32, lasts: Duration) -> SemaphorePermit<'static> {
     permit
 }
 
-/// Connects to an onion service, and waits out what passes: right after its bootstrap a client may not have chosen its guards,
-/// and where a time period has just ended a service may not be found.
+/// Connects to an onion service, and waits out what passes: right after its bootstrap a client may
+/// not have chosen its guards, and where a time period has just ended a service may not be found.
 pub(crate) async fn connect(client: &tor::Client, address: &str, port: u16) -> Result<DataStream, arti_client::Error> {
     let passes = |kind| matches!(kind, ErrorKind::BootstrapRequired | ErrorKind::OnionServiceNotFound);
     let attempts = async {
@@ -55,7 +55,8 @@ pub(crate) async fn connect(client: &tor::Client, address: &str, port: u16) -> R
     timeout(PATIENCE, attempts).await.expect("an answer in time")
 }
 
-/// The network that all tests share: booted by the first one that asks, gone when the process is.
+/// Returns the network that all tests share: booted by the first one that asks, gone when the
+/// process is.
 pub(crate) fn shared() -> Shared {
     static NETWORK: OnceLock<Result<TorNetwork, String>> = OnceLock::new();
     let network = NETWORK.get_or_init(|| TorNetwork::boot(scratch_directory()).map_err(|error| error.to_string()));
@@ -85,7 +86,7 @@ impl Drop for Shared {
     }
 }
 
-/// A directory for a network that is one test's alone; new with every call.
+/// Returns a directory for a network that is one test's alone; new with every call.
 pub(crate) fn scratch_directory() -> PathBuf {
     tornet::scratch_directory(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }

@@ -1,4 +1,5 @@
-//! The Tor network is not there yet, goes away, loses relays: the real daemon and its clients get over it.
+//! The Tor network is not there yet, goes away, loses relays: the real daemon and its clients get
+//! over it.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use tokio::task::block_in_place;
 use crate::SERVER;
 use crate::network;
 
-/// What `/health` says on the TCP listener: the status, and the `status` field.
+/// Returns what `/health` says on the TCP listener: the status, and the `status` field.
 async fn health(clearnet: &ServerUrl) -> (u16, String) {
     let mut stream = TcpStream::connect((clearnet.host(), clearnet.port())).await.unwrap();
     stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();

@@ -1,5 +1,5 @@
-//! Nothing of a message stays where Tor keeps its files either: messages over the onion, then the server is killed, and
-//! everything in its directory is searched.
+//! Nothing of a message stays where Tor keeps its files either: messages over the onion, then the
+//! server is killed, and everything in its directory is searched.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,7 +24,8 @@ async fn after_messages_over_the_onion_and_a_kill_nothing_is_in_the_state_direct
     let url = daemon.reachable().await;
     let arti = Arti::new(network.tor_table(), &directory.path().join("client")).unwrap();
     let person = |number| Person::new(number, Arc::new(arti.isolated()), &url);
-    let (mut alice, mut bob) = (person(101), person(102));
+    let mut alice = person(101);
+    let mut bob = person(102);
     let nobody = person(103).fingerprint;
 
     let canary = Canary::text("content");

@@ -1,5 +1,5 @@
-//! The onion service's own defences, over a private Tor network: floods, closed circuits, and strangers to a restricted
-//! service.
+//! The onion service's own defences, over a private Tor network: floods, closed circuits, and
+//! strangers to a restricted service.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -29,7 +29,8 @@ const IMPATIENCE: Duration = Duration::from_secs(4);
 
 /// Bytes that the store may take in the daemon under a flood.
 const TOTAL: usize = 24 << 20;
-/// And all the rest: less than the README says, since the directory of this network is small. 40 MiB were seen.
+/// And all the rest: less than the README says, since the directory of this network is small. 40
+/// MiB were seen.
 const CONSTANT: usize = 96 << 20;
 
 pub(crate) fn tor_table() -> toml::Table {
@@ -43,12 +44,13 @@ fn start(directory: &TempDir, onion: &str) -> Daemon {
     Daemon::start(SERVER, &directory.path().join("server"), &configuration, &[])
 }
 
-/// Tor in this process, as one person has it.
+/// Starts Tor in this process, as one person has it.
 fn arti(directory: &TempDir, who: &str) -> Arti {
     Arti::new(tor_table(), &directory.path().join(who)).unwrap()
 }
 
-/// Circuits of strangers, made one after the other by each of a few tasks, for as long as this value lives.
+/// Circuits of strangers, made one after the other by each of a few tasks, for as long as this
+/// value lives.
 struct Flood {
     tasks: JoinSet<()>,
     made: watch::Receiver<usize>,
@@ -59,7 +61,9 @@ impl Flood {
         let (count, made) = watch::channel(0);
         let mut set = JoinSet::new();
         for _ in 0..tasks {
-            let (client, address, count) = (Arc::clone(client), address.to_owned(), count.clone());
+            let client = Arc::clone(client);
+            let address = address.to_owned();
+            let count = count.clone();
             set.spawn(async move {
                 loop {
                     let stranger = client.isolated_client();
@@ -76,15 +80,15 @@ impl Flood {
         timeout(PATIENCE, self.made.wait_for(|made| *made >= attempts)).await.expect("a flood").unwrap();
     }
 
-    /// How many attempts there were.
+    /// Returns how many attempts there were.
     fn stop(mut self) -> usize {
         self.tasks.abort_all();
         *self.made.borrow()
     }
 }
 
-/// An onion service without the messenger: it says everything again in capitals. Whoever says "I AM" is taken for
-/// authenticated, and whoever says "CLOSE ME" has its circuit closed.
+/// An onion service without the messenger: it says everything again in capitals. Anyone who says "I
+/// AM" is taken for authenticated, and anyone who says "CLOSE ME" has its circuit closed.
 pub(crate) struct Echo {
     pub(crate) status: watch::Receiver<OnionStatus>,
     pub(crate) figures: Arc<CircuitStats>,
@@ -96,7 +100,7 @@ impl Echo {
         Self::start_in_haste(settings, state_dir, 1)
     }
 
-    /// One that is that many times as impatient when it is not reached.
+    /// Starts one that is that many times as impatient when it is not reached.
     pub(crate) fn start_in_haste(settings: &onion_service::Config, state_dir: &Path, haste: u32) -> Self {
         let (incoming, mut streams) = mpsc::channel::<Incoming>(4);
         let (sender, status) = watch::channel(OnionStatus::default());
@@ -176,7 +180,8 @@ async fn the_client_of_a_closed_circuit_gets_nothing_more_and_its_place_is_free_
     let address = server.reachable().await;
     let client = tor::bootstrap(tor_table(), &home.path().join("client")).await.unwrap();
 
-    let (mut first, mut second) = (connect(&client, &address).await, connect(&client, &address).await);
+    let mut first = connect(&client, &address).await;
+    let mut second = connect(&client, &address).await;
     assert_eq!(ask(&mut first, "i am").await.as_deref(), Some("I AM"));
     assert_eq!(ask(&mut second, "here").await.as_deref(), Some("HERE"));
     assert_eq!(server.figures.established(), 1);
@@ -222,7 +227,7 @@ async fn circuits_that_come_too_fast_are_dropped_or_wait_and_are_counted_by_reas
     assert_eq!((status.introduction_points, status.proof_of_work, status.restricted), (3, false, None));
 }
 
-/// A pair exchanges while strangers flood, and one more good client comes.
+/// Lets a pair exchange while strangers flood, and one more good client come.
 async fn exchange_under_flood(proof_of_work: bool) {
     let directory = tempfile::tempdir().unwrap();
     let onion = format!(
@@ -233,7 +238,8 @@ async fn exchange_under_flood(proof_of_work: bool) {
     let url = daemon.reachable().await;
     let people = arti(&directory, "people");
     let person = |number| Person::new(number, Arc::new(people.isolated()), &url);
-    let (mut alice, mut bob) = (person(1), person(2));
+    let mut alice = person(1);
+    let mut bob = person(2);
     alice.send(bob.fingerprint, "before".into());
     bob.send(alice.fingerprint, "before".into());
     until_both(&mut alice, &mut bob, "before the flood", |person| person.received.len() == 1).await;
@@ -247,7 +253,8 @@ async fn exchange_under_flood(proof_of_work: bool) {
     }
     until_both(&mut alice, &mut bob, "under the flood", |person| person.received.len() == 51).await;
 
-    // Without proof of work nothing tells a newcomer from the flood: it is a matter of luck, and certain only afterwards.
+    // Without proof of work nothing tells a newcomer from the flood: it is a matter of luck, and
+    // certain only afterwards.
     let flood = if proof_of_work { Some(flood) } else { None };
     let mut carol = person(3);
     carol.send(carol.fingerprint, "let me in".into());
@@ -276,7 +283,7 @@ async fn without_proof_of_work_a_pair_goes_on_under_a_flood_and_a_newcomer_gets_
     exchange_under_flood(false).await;
 }
 
-/// The effort that Arti had come to ask for when it last kept it.
+/// Returns the effort that Arti had come to ask for when it last kept it.
 fn suggested_effort(state: &Path) -> u64 {
     let kept = std::fs::read_to_string(state.join("tor/state/hss/ephemeral/pow_manager.json")).unwrap();
     let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
@@ -298,7 +305,8 @@ async fn the_effort_that_is_asked_for_grows_under_a_flood_and_a_newcomer_makes_i
         }
     };
     timeout(8 * PATIENCE, grown).await.expect("a suggested effort");
-    // Arti makes more of an effort with every attempt of one connection, and has more time for it with every connection.
+    // Arti makes more of an effort with every attempt of one connection, and has more time for it
+    // with every connection.
     let newcomer = arti(&directory, "newcomer");
     let found = async {
         while newcomer.dial(&url).await.is_err() {
@@ -336,7 +344,7 @@ async fn more_idle_circuits_than_the_bound_neither_close_a_session_nor_keep_a_ne
     assert_eq!(alice.connected, 1, "{:?}", alice.troubles);
 }
 
-/// One of the two programs, with a home of its own.
+/// Runs one of the two programs, with a home of its own.
 async fn run(program: &str, home: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().env("HOME", home).stdin(Stdio::null()).kill_on_drop(true);
@@ -360,7 +368,8 @@ async fn a_restricted_service_is_found_by_those_who_were_added_while_it_runs_and
     let refusal = network::connect(&stranger, url.host(), 80).await.map(drop).unwrap_err();
     assert_eq!(refusal.kind(), ErrorKind::OnionServiceMissingClientAuth, "{refusal}");
 
-    let (server, url_text) = (home.join("server/state"), url.to_string());
+    let server = home.join("server/state");
+    let url_text = url.to_string();
     let on_server = ["--state-dir", server.to_str().unwrap()];
     let for_url = ["--server", url_text.as_str()];
     let made = run(CLIENT, home, &[&["discovery", "new"][..], &for_url].concat()).await;
@@ -371,8 +380,9 @@ async fn a_restricted_service_is_found_by_those_who_were_added_while_it_runs_and
     let list = [&["clients", "list"][..], &on_server].concat();
     assert_eq!(line(&run(SERVER, home, &list).await), format!("alice {key}"));
 
-    // Alice has what the program has made for her. Her attempts fail until the next descriptor is out, a minute after
-    // the last one; a session would wait as long again between two of them by then.
+    // Alice has what the program has made for her. Her attempts fail until the next descriptor is
+    // out, a minute after the last one; a session would wait as long again between two of them by
+    // then.
     let file = home.join(".config/ephemeral/discovery").join(format!("{}.auth_private", url.onion_name().unwrap()));
     let secret = tor::DiscoverySecret::from_line(&std::fs::read_to_string(file).unwrap(), url.onion_name().unwrap());
     let dialer = arti(&directory, "alice");
@@ -388,7 +398,8 @@ async fn a_restricted_service_is_found_by_those_who_were_added_while_it_runs_and
     alice.until("the way in", |alice| alice.received.len() == 1).await;
     assert!(daemon.log().contains("the clients have changed"));
 
-    // She is removed while her descriptor is still fresh. She stays connected, and comes in no more.
+    // She is removed while her descriptor is still fresh. She stays connected, and comes in no
+    // more.
     let known = tor::bootstrap(tor_table(), &home.join("known")).await.unwrap();
     let name = url.onion_name().unwrap();
     tor::set_discovery_key(&known, &home.join("known"), name, secret.as_ref()).unwrap();
@@ -402,7 +413,8 @@ async fn a_restricted_service_is_found_by_those_who_were_added_while_it_runs_and
     };
     timeout(PATIENCE, removed).await.expect("the removal");
     let shut_out = async {
-        // The descriptor is in her client's memory, and so are the introduction points in it: these are gone.
+        // The descriptor is in her client's memory, and so are the introduction points in it: these
+        // are gone.
         while timeout(IMPATIENCE, known.isolated_client().connect((url.host(), 80)))
             .await
             .is_ok_and(|tried| tried.is_ok())

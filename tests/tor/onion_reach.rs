@@ -1,4 +1,5 @@
-//! Who reaches the onion service, and what becomes of its circuits when nobody does, over a private Tor network.
+//! Who reaches the onion service, and what becomes of its circuits when nobody does, over a private
+//! Tor network.
 
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ async fn a_session_outlives_a_service_that_nobody_else_reaches_and_the_service_i
     // One place: while a session has it, no connection to the own address is let in.
     let settings = onion_service::Config { tor: tor_table(), circuits: 1, ..onion_service::Config::default() };
     let introduction_points = home.path().join("tor/state/hss/ephemeral/ipts.json");
-    // Its patience of 90 s and 300 s is 9 s and 30 s, a self-probe may take 6 s, and the pauses while all is well are
-    // 12 s and more.
+    // Its patience of 90 s and 300 s is 9 s and 30 s, a self-probe may take 6 s, and the pauses
+    // while all is well are 12 s and more.
     let mut server = Echo::start_in_haste(&settings, home.path(), 10);
     let address = server.reachable().await;
     let client = tor::bootstrap(tor_table(), &home.path().join("client")).await.unwrap();

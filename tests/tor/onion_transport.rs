@@ -1,4 +1,5 @@
-//! The onion service over a private Tor network: published by the server's transport, used by a Tor client.
+//! The onion service over a private Tor network: published by the server's transport, used by a Tor
+//! client.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -78,14 +79,14 @@ async fn ask(stream: &mut Stream, question: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-/// The network that these tests share, and the settings of a service in it.
+/// Returns the network that these tests share, and the settings of a service in it.
 fn settings() -> (network::Shared, onion_service::Config) {
     let network = tokio::task::block_in_place(network::shared);
     let tor = network.tor_table();
     (network, onion_service::Config { tor, ..onion_service::Config::default() })
 }
 
-/// A Tor client of its own, as people have it.
+/// Returns a Tor client of its own, as people have it.
 async fn client(settings: &onion_service::Config, home: &Path) -> Arc<tor::Client> {
     tor::bootstrap(settings.tor.clone(), &home.join("client")).await.unwrap()
 }

@@ -1,4 +1,5 @@
-//! The main job: the real daemon publishes an onion service on a private Tor network, and clients exchange messages.
+//! The main job: the real daemon publishes an onion service on a private Tor network, and clients
+//! exchange messages.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::SERVER;
 use crate::network;
 
-/// Tor in this process, in the shared network.
+/// Starts Tor in this process, in the shared network.
 fn arti(directory: &TempDir) -> Arti {
     let network = network::shared();
     Arti::new(network.tor_table(), &directory.path().join("client")).unwrap()
@@ -27,7 +28,7 @@ fn start(directory: &TempDir) -> Daemon {
     )
 }
 
-/// Two clients on circuits of their own.
+/// Connects two clients on circuits of their own.
 fn two_people(directory: &TempDir, url: &ServerUrl) -> (Person, Person) {
     let arti = arti(directory);
     let person = |number| Person::new(number, Arc::new(arti.isolated()), url);
@@ -140,13 +141,16 @@ async fn sigterm_under_load_drains_and_tells_every_sender_what_became_of_its_mes
     let (begun, mut under_way) = tokio::sync::mpsc::channel(4);
     let mut senders = tokio::task::JoinSet::new();
     for number in 1..=4 {
-        let (dialer, url, begun) = (arti.isolated(), url.clone(), begun.clone());
+        let dialer = arti.isolated();
+        let url = url.clone();
+        let begun = begun.clone();
         senders.spawn(async move {
             let identity = Identity::from_seed(&[number; 32]);
             let to = identity.fingerprint().to_string();
             let (mut connection, _) =
                 Connection::connect(&dialer, &url, &identity, &ConnectOptions::default()).await.unwrap();
-            let (mut accepted, mut draining) = (0, 0);
+            let mut accepted = 0;
+            let mut draining = 0;
             loop {
                 let frame = serde_json::json!({"to": to, "content": "x".repeat(1000)});
                 if connection.send(&frame).await.is_err() {

@@ -1,4 +1,5 @@
-//! The private Tor network that other tests run in: does it come up, carry bytes, and leave nothing behind?
+//! The private Tor network that other tests run in: does it come up, carry bytes, and leave nothing
+//! behind?
 
 #![allow(clippy::print_stdout, reason = "it tells how long each step took, and one process what another has to know")]
 
@@ -12,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::network;
 
-/// A TCP server that answers each line with the same line in capitals.
+/// Returns a TCP server that answers each line with the same line in capitals.
 fn shouting_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -50,7 +51,7 @@ fn ask(client: &Client, host: &str, line: &str) -> String {
     answer.trim_end().to_owned()
 }
 
-/// The same with Arti, led into the network as the daemon is.
+/// Asks the same with Arti, led into the network as the daemon is.
 async fn ask_with_arti(network: &TorNetwork, host: &str, line: &str) -> String {
     let config: toml::Table = toml::from_str(network.arti_toml()).unwrap();
     let state = network.directory().join("arti");
@@ -67,12 +68,12 @@ fn pids(network: &TorNetwork) -> Vec<u32> {
     network.relays().iter().filter_map(Relay::pid).collect()
 }
 
-/// Whether a process is one of Tor's, and not the next one that got its number.
+/// Returns whether a process is one of Tor's, and not the next one that got its number.
 fn is_running(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "tor")
 }
 
-/// The letter for what a relay's process does: `T` for one that was stopped.
+/// Returns the letter for what a relay's process does: `T` for one that was stopped.
 fn state(relay: &Relay) -> char {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", relay.pid().unwrap())).unwrap();
     stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()

@@ -1,5 +1,5 @@
-//! What was delivered is nowhere in the memory of the server any more: not in the mailbox, and in none of the buffers
-//! through which it passed. Only root may look there.
+//! What was delivered is nowhere in the memory of the server any more: not in the mailbox, and in
+//! none of the buffers through which it passed. Only root may look there.
 
 use std::sync::Arc;
 
@@ -12,9 +12,11 @@ use tokio::time::timeout;
 use crate::SERVER;
 use crate::network;
 
-/// Alice and Bob talk, and leave. One message waits for somebody who never comes: so it is known that a search finds.
+/// Lets Alice and Bob talk, and leave. One message waits for somebody who never comes: so it is
+/// known that a search finds.
 async fn talk_and_leave(daemon: &Daemon, mut alice: Person, mut bob: Person, nobody: Person) {
-    let (delivered, waiting) = (Canary::text("delivered"), Canary::text("waiting"));
+    let delivered = Canary::text("delivered");
+    let waiting = Canary::text("waiting");
     let find = |canary: &Canary| times_in_memory(daemon.process(), canary.as_text()).expect("root may look");
     alice.send(nobody.fingerprint, waiting.as_text().to_owned());
     drop(nobody);

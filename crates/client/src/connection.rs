@@ -1,4 +1,5 @@
-//! Holds one authenticated connection: frames out, events in, a timeout on everything. It knows nothing of reconnecting.
+//! Holds one authenticated connection: frames out, events in, a timeout on everything. It knows
+//! nothing of reconnecting.
 
 mod errors;
 mod handshake;
@@ -40,10 +41,12 @@ use ephemeral_core::protocol::{ServerEvent, encode};
 /// ```
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
-    /// Whether senders get a receipt when this client acknowledges their messages. The default is `true`.
+    /// Whether senders get a receipt when this client acknowledges their messages. The default is
+    /// `true`.
     pub receipts: bool,
-    /// How many messages the server may have out without an acknowledgement. The server lowers what is above its own
-    /// bound (`limits.window` in [`Welcome`]). `None`, the default, leaves it to the server.
+    /// How many messages the server may have out without an acknowledgement. The server lowers what
+    /// is above its own bound (`limits.window` in [`Welcome`]). `None`, the default, leaves it to
+    /// the server.
     pub window: Option<u32>,
     /// How long this client waits for the server.
     pub timing: Timeouts,
@@ -55,25 +58,27 @@ impl Default for ConnectOptions {
     }
 }
 
-/// How long a client waits for its server. Each of them ends in an error, never in a wait without end.
+/// How long a client waits for its server. Each of them ends in an error, never in a wait without
+/// end.
 ///
 /// Reaching the server is not among them: each dialer has a limit of its own (see [`Dial`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// Bounds each step from the upgrade to `welcome`, and the wait for the answer to a message. 30 s by default.
+    /// Bounds each step from the upgrade to `welcome`, and the wait for the answer to a message. 30
+    /// s by default.
     pub answer: Duration,
     /// Bounds the time until queued frames are written. 30 s by default.
     pub write: Duration,
-    /// Bounds the time without any byte from the server. After a third to a half of it, at random, the client asks for
-    /// one by a WebSocket ping. 25 s by default.
+    /// Bounds the time without any byte from the server. After a third to a half of it, at random,
+    /// the client asks for one by a WebSocket ping. 25 s by default.
     pub silence: Duration,
     /// Bounds the wait for the server's answer to a goodbye. 5 s by default.
     pub close: Duration,
 }
 
 impl Default for Timeouts {
-    /// Returns generous bounds: a circuit may stall for seconds and go on. A server whose machine has lost its power says
-    /// no goodbye: silence is all that tells of it.
+    /// Returns generous bounds: a circuit may stall for seconds and go on. A server whose machine
+    /// has lost its power says no goodbye: silence is all that tells of it.
     fn default() -> Self {
         Self {
             answer: Duration::from_secs(30),
@@ -98,7 +103,8 @@ pub struct Connection {
     last_byte: LastByte,
     /// When a ping was sent that nothing has come after.
     pinged: Option<Instant>,
-    /// How much silence there is before the next ping: at random, so that the sessions of one person do not ask together.
+    /// How much silence there is before the next ping: at random, so that the sessions of one
+    /// person do not ask together.
     ping_after: Duration,
     /// Since when something is queued and not yet written.
     unflushed_since: Option<Instant>,
@@ -135,7 +141,8 @@ impl Connection {
     ) -> Result<(Self, Welcome), ConnectError> {
         let (stream, last_byte) = life::noting(stream);
         let socket = handshake::upgrade(stream, url, options.timing.answer).await?;
-        // Until `welcome` each step has a bound of its own, which says more than that there is silence.
+        // Until `welcome` each step has a bound of its own, which says more than that there is
+        // silence.
         let timing = Timeouts { silence: 4 * options.timing.answer, ..options.timing };
         let mut connection = Self {
             socket,
@@ -176,7 +183,8 @@ impl Connection {
         self.flush().await
     }
 
-    /// Writes queued frames. It does not read meanwhile: for long sequences, use [`next_event`](Self::next_event).
+    /// Writes queued frames. It does not read meanwhile: for long sequences, use
+    /// [`next_event`](Self::next_event).
     ///
     /// # Errors
     /// [`Lost`].
@@ -186,7 +194,8 @@ impl Connection {
         timeout_at(deadline, flushing).await.map_err(|_| Lost::NotReading)?
     }
 
-    /// Returns the server's next frame, and writes queued frames meanwhile. Cancelling it loses nothing.
+    /// Returns the server's next frame, and writes queued frames meanwhile. Cancelling it loses
+    /// nothing.
     ///
     /// # Errors
     /// [`Lost`]. The connection is of no more use then.
@@ -207,8 +216,8 @@ impl Connection {
 
     /// Says goodbye, and waits for the answer within [`Timeouts::close`].
     ///
-    /// The server handles frames in order. Returns `true` if the answer came: everything that was sent before has
-    /// arrived then.
+    /// The server handles frames in order. Returns `true` if the answer came: everything that was
+    /// sent before has arrived then.
     pub async fn close(mut self) -> bool {
         let deadline = Instant::now() + self.timing.close;
         let goodbye = CloseFrame { code: CloseCode::Normal, reason: "".into() };
@@ -237,7 +246,8 @@ impl Connection {
                     self.pinged = None;
                     return message;
                 }
-                // What was unwritten when the wait began may have been written meanwhile: then there is more time.
+                // What was unwritten when the wait began may have been written meanwhile: then
+                // there is more time.
                 Err(_) if Instant::now() < self.patience_ends() => {}
                 Err(_) if self.stuck_at().is_some_and(|at| at <= Instant::now()) => return Err(Lost::NotReading),
                 Err(_) if self.is_asked() => return Err(Lost::Silent),
@@ -271,7 +281,8 @@ impl Connection {
         match Pin::new(&mut self.socket).poll_next(context) {
             Poll::Ready(Some(message)) => Poll::Ready(message.map_err(Lost::from)),
             Poll::Ready(None) => Poll::Ready(Err(Lost::Dropped)),
-            // Only when there is nothing left to read: a server that closes says why before writing fails.
+            // Only when there is nothing left to read: a server that closes says why before writing
+            // fails.
             Poll::Pending => match flushed {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
                 _ => Poll::Pending,
@@ -294,7 +305,8 @@ impl Connection {
 impl From<WsError> for Lost {
     fn from(error: WsError) -> Self {
         match error {
-            // The end came before the answer to the upgrade, within it, within a frame, or around a goodbye.
+            // The end came before the answer to the upgrade, within it, within a frame, or around a
+            // goodbye.
             WsError::Protocol(
                 ProtocolError::HandshakeIncomplete
                 | ProtocolError::ResetWithoutClosingHandshake

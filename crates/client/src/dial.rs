@@ -1,4 +1,5 @@
-//! Reaches servers: by TCP, a SOCKS proxy (an existing Tor), or Tor in this process. All end in a byte stream.
+//! Reaches servers: by TCP, a SOCKS proxy (an existing Tor), or Tor in this process. All end in a
+//! byte stream.
 
 mod arti;
 mod hedge;
@@ -69,7 +70,8 @@ impl DialError {
     }
 }
 
-/// TCP, with the system's resolver. It refuses onion addresses: their names must not reach a resolver.
+/// TCP, with the system's resolver. It refuses onion addresses: their names must not reach a
+/// resolver.
 #[derive(Debug, Clone, Copy)]
 pub struct Direct {
     /// Bounds the time until there is a connection. 10 s by default.

@@ -1,5 +1,5 @@
-//! Keeps discovery keys in files: one for each server, readable by its owner alone, in the format of C tor's
-//! `ClientOnionAuthDir`.
+//! Keeps discovery keys in files: one for each server, readable by its owner alone, in the format
+//! of C tor's `ClientOnionAuthDir`.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,8 @@ pub enum DiscoveryFileError {
     File(SecretFileError),
 }
 
-/// Returns the file of the key for a server, below `directory`. `onion`: its name, without `.onion`.
+/// Returns the file of the key for a server, below `directory`. `onion`: its name, without
+/// `.onion`.
 #[must_use]
 pub fn path(directory: &Path, onion: &str) -> PathBuf {
     directory.join(format!("{onion}.auth_private"))

@@ -1,7 +1,9 @@
-//! Files that come: written chunk by chunk beside where they will be, under their names only when they are whole.
+//! Files that come: written chunk by chunk beside where they will be, under their names only when
+//! they are whole.
 //!
-//! A chunk leaves the profile's inbox, and is acknowledged, only after it was written and synced. That a file is whole is
-//! written to the profile before it gets its name, so that a process may end at any moment.
+//! A chunk leaves the profile's inbox, and is acknowledged, only after it was written and synced.
+//! That a file is whole is written to the profile before it gets its name, so that a process may
+//! end at any moment.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
@@ -45,7 +47,7 @@ impl DownloadError {
 
 /// Says what became of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum ChunkFate {
     /// It was written.
     Part,
     /// It was written, and was the last one: [`Downloads::place`].
@@ -58,7 +60,7 @@ pub enum Taken {
 
 /// Says what became of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DownloadEnd {
     /// It is whole, and has this path.
     Saved(PathBuf),
     /// It is not what its sender said, and was deleted.
@@ -75,7 +77,7 @@ pub struct Download {
     /// The file.
     pub file: ComingView,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: DownloadEnd,
 }
 
 /// Writes files into a folder.
@@ -107,25 +109,26 @@ impl Downloads {
         event: u64,
         link: LinkId,
         chunk: &FileChunk,
-    ) -> Result<Taken, DownloadError> {
+    ) -> Result<ChunkFate, DownloadError> {
         let Some(part) = self.part_of(engine, event, link, chunk)? else {
             engine.shown(event);
-            return Ok(Taken::Dropped);
+            return Ok(ChunkFate::Dropped);
         };
-        let Some(part) = part else { return Ok(Taken::Waits) };
+        let Some(part) = part else { return Ok(ChunkFate::Waits) };
         match write(&part, u64::from(chunk.index) * CHUNK as u64, &chunk.data) {
             Err(error) if error.kind() == ErrorKind::NotFound && has_folder(&part) => {
                 // Somebody deleted it, and what was acknowledged does not come again.
                 engine.shown(event);
-                return Ok(Taken::Whole);
+                return Ok(ChunkFate::Whole);
             }
             written => written.map_err(DownloadError::of(&part))?,
         }
         let whole = engine.act(|core, now| core.wrote_chunk(event, now))?;
-        Ok(if whole { Taken::Whole } else { Taken::Part })
+        Ok(if whole { ChunkFate::Whole } else { ChunkFate::Part })
     }
 
-    /// Returns where a chunk is written. The outer `None`: it is not wanted; the inner one: there is no room.
+    /// Returns where a chunk is written. The outer `None`: it is not wanted; the inner one: there
+    /// is no room.
     fn part_of(
         &self,
         engine: &mut Engine,
@@ -159,7 +162,8 @@ impl Downloads {
         Ok(Some(Some(part)))
     }
 
-    /// Gives files that are whole their names, ends those that will not become it, and returns them.
+    /// Gives files that are whole their names, ends those that will not become it, and returns
+    /// them.
     ///
     /// # Errors
     /// [`DownloadError`].
@@ -188,18 +192,18 @@ impl Downloads {
 }
 
 /// Ends a file. `None`: a process before this one had given it its name already.
-fn end(file: &ComingView) -> Result<Option<Outcome>, DownloadError> {
+fn end(file: &ComingView) -> Result<Option<DownloadEnd>, DownloadError> {
     let part = Path::new(&file.part);
     let failed = DownloadError::of(part);
     let whole = file.written == file.count;
     if !part.exists() {
-        return Ok((!whole).then_some(Outcome::Gone));
+        return Ok((!whole).then_some(DownloadEnd::Gone));
     }
     if whole && is_genuine(part, file).map_err(&failed)? {
-        return Ok(Some(Outcome::Saved(give_name(part, &file.name).map_err(&failed)?)));
+        return Ok(Some(DownloadEnd::Saved(give_name(part, &file.name).map_err(&failed)?)));
     }
     fs::remove_file(part).map_err(&failed)?;
-    Ok(Some(if whole { Outcome::Damaged } else { Outcome::Ended }))
+    Ok(Some(if whole { DownloadEnd::Damaged } else { DownloadEnd::Ended }))
 }
 
 /// Tells whether the folder is there: a disk may have been taken out.

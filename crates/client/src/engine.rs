@@ -1,8 +1,9 @@
 //! The engine of a client: a profile, its mailboxes, and what comes of them.
 //!
-//! Whoever runs it asks for [`Engine::next`] again and again, shows what it returns, and calls [`Engine::act`] with what the
-//! person wants. Nothing is shown, sent or acknowledged before the state that knows of it is durable. Everything happens
-//! inside `next`, but for the connections: each is a task that the engine owns.
+//! Whoever runs it asks for [`Engine::next`] again and again, shows what it returns, and calls
+//! [`Engine::act`] with what the person wants. Nothing is shown, sent or acknowledged before the
+//! state that knows of it is durable. Everything happens inside `next`, but for the connections:
+//! each is a task that the engine owns.
 //!
 //! | file | contents |
 //! | --- | --- |
@@ -231,7 +232,8 @@ impl Engine {
         Ok(())
     }
 
-    /// After a machine slept, all its connections end at one moment: they must not come back at one.
+    /// After a machine slept, all its connections end at one moment: they must not come back at
+    /// one.
     fn notice_sleep(&mut self, now: Instant) {
         let wall = self.profile.wall_ms();
         let (wall_before, before) = self.clocks;

@@ -1,4 +1,5 @@
-//! Holds a client's identity: an Ed25519 key. Its public half, the fingerprint, is the address that others write to.
+//! Holds a client's identity: an Ed25519 key. Its public half, the fingerprint, is the address that
+//! others write to.
 
 use std::fmt;
 
@@ -7,7 +8,8 @@ use zeroize::Zeroizing;
 
 use ephemeral_core::protocol::{Challenge, Fingerprint};
 
-/// A key and its fingerprint. The key is overwritten in memory when it is dropped; `Debug` shows neither.
+/// A key and its fingerprint. The key is overwritten in memory when it is dropped; `Debug` shows
+/// neither.
 #[derive(Clone)]
 pub struct Identity {
     key: SigningKey,
@@ -42,8 +44,8 @@ impl Identity {
         self.fingerprint
     }
 
-    /// Answers a challenge. `host` is the one that was dialled: a hostile server that relays another one's challenge
-    /// gets a signature that is good for nobody but itself.
+    /// Answers a challenge. `host` is the one that was dialled: a hostile server that relays
+    /// another one's challenge gets a signature that is good for nobody but itself.
     pub(crate) fn sign(&self, challenge: &Challenge, host: &str) -> String {
         challenge.sign(host, &self.key)
     }

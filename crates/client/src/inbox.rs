@@ -1,8 +1,10 @@
-//! Remembers the messages that have arrived: which are duplicates, and how far the server may forget. Pure.
+//! Remembers the messages that have arrived: which are duplicates, and how far the server may
+//! forget. Pure.
 //!
-//! The server delivers at least once, so a message that was not acknowledged comes again in the next session. The
-//! caller sees each (`from`, `id`) once; what it confirms is acknowledged. An `ack` covers everything before it too:
-//! one is due only when everything before it has been confirmed.
+//! The server delivers at least once, so a message that was not acknowledged comes again in the
+//! next session. The caller sees each (`from`, `id`) once; what it confirms is acknowledged. An
+//! `ack` covers everything before it too: one is due only when everything before it has been
+//! confirmed.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -55,14 +57,16 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// How many messages are remembered, at most. Only what was out at the end of a session comes again, and that is no
-    /// more than a window: the rest is for senders that send again after the server lost its store.
+    /// How many messages are remembered, at most. Only what was out at the end of a session comes
+    /// again, and that is no more than a window: the rest is for senders that send again after the
+    /// server lost its store.
     pub const MAX_KNOWN: usize = 8192;
 
     /// Unacknowledged messages, at most: far above the window of any server.
     pub const MAX_UNACKNOWLEDGED: usize = 4096;
 
-    /// Messages are remembered for at least this long, should the two clocks disagree. Milliseconds.
+    /// Messages are remembered for at least this long, should the two clocks disagree.
+    /// Milliseconds.
     const MIN_MEMORY: u64 = 60 * 60 * 1000;
 
     /// Begins a new session: nothing is delivered in it yet.

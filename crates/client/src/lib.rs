@@ -1,5 +1,5 @@
-//! The client library that `ephemeral` and the tests use: from a key and a server's address to messages sent and
-//! received.
+//! The client library that `ephemeral` and the tests use: from a key and a server's address to
+//! messages sent and received.
 //!
 //! | module | contents |
 //! | --- | --- |
@@ -19,8 +19,9 @@
 //! | [`source`], [`downloads`] | files that are sent; files that come, written into a folder |
 //! | [`text`] | makes texts of strangers fit for a terminal |
 //!
-//! It knows the protocol, and nothing of the server's side. An end of a connection, at whatever byte, is an interruption:
-//! [`Session::next`] reports it, waits, and tries again. It fails only where trying again is of no use.
+//! It knows the protocol, and nothing of the server's side. An end of a connection, at whatever
+//! byte, is an interruption: [`Session::next`] reports it, waits, and tries again. It fails only
+//! where trying again is of no use.
 
 pub mod connection;
 pub mod dial;

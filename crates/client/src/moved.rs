@@ -1,5 +1,5 @@
-//! Follows servers that have moved: keeps the notices that this client was given and has checked, in a file. From then on
-//! it dials the new address when it is given the old one.
+//! Follows servers that have moved: keeps the notices that this client was given and has checked,
+//! in a file. From then on it dials the new address when it is given the old one.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -76,15 +76,15 @@ impl Book {
         &self.notices
     }
 
-    /// Returns where the server with this host is now: the last of the moves that lead on from it. A subdomain moves
-    /// along.
+    /// Returns where the server with this host is now: the last of the moves that lead on from it.
+    /// A subdomain moves along.
     #[must_use]
     pub fn follow(&self, url: &ServerUrl) -> Option<ServerUrl> {
         self.way(url).pop()
     }
 
-    /// Returns each address that the server with this host has had since, the present one last. Empty if it has not
-    /// moved.
+    /// Returns each address that the server with this host has had since, the present one last.
+    /// Empty if it has not moved.
     #[must_use]
     pub fn way(&self, url: &ServerUrl) -> Vec<ServerUrl> {
         let mut labels = url.host().rsplitn(3, '.');
@@ -110,8 +110,8 @@ impl Book {
         before
     }
 
-    /// Follows these from now on, and writes the file. The first notice of an address counts: somebody who has found
-    /// the old key later cannot lead anybody elsewhere.
+    /// Follows these from now on, and writes the file. The first notice of an address counts:
+    /// somebody who has found the old key later cannot lead anybody elsewhere.
     ///
     /// # Errors
     /// [`BookError::Contradiction`], and what is wrong with the file. Nothing has changed then.
@@ -121,7 +121,8 @@ impl Book {
             match all.iter().find(|known| known.from() == notice.from()) {
                 Some(known) if known.to() == notice.to() => {}
                 Some(known) => {
-                    let (from, known) = (notice.from().to_owned(), known.to().to_owned());
+                    let from = notice.from().to_owned();
+                    let known = known.to().to_owned();
                     return Err(BookError::Contradiction { from, known });
                 }
                 None => all.push(notice),
@@ -146,7 +147,8 @@ impl Book {
         Ok(was_there)
     }
 
-    /// Which onion services somebody uses is nobody else's business: 0600. The old file is replaced as a whole.
+    /// Which onion services somebody uses is nobody else's business: 0600. The old file is replaced
+    /// as a whole.
     fn write(&mut self, notices: Vec<Notice>) -> Result<(), BookError> {
         if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             private_file::create_directory(parent)?;
@@ -246,8 +248,9 @@ mod tests {
     fn a_notice_that_was_added_is_followed_also_after_a_restart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new/moved");
-        let (a, b, c) =
-            (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
+        let a = ServiceKey::generate().unwrap();
+        let b = ServiceKey::generate().unwrap();
+        let c = ServiceKey::generate().unwrap();
         let mut book = Book::open(&path).unwrap();
         assert!(book.follow(&url(a.address())).is_none());
         book.add(vec![moved(&a, &b, 1), moved(&b, &c, 2)]).unwrap();
@@ -263,8 +266,9 @@ mod tests {
     #[test]
     fn the_first_notice_counts_until_it_is_forgotten() {
         let directory = tempfile::tempdir().unwrap();
-        let (a, b, c) =
-            (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
+        let a = ServiceKey::generate().unwrap();
+        let b = ServiceKey::generate().unwrap();
+        let c = ServiceKey::generate().unwrap();
         let mut book = Book::open(&directory.path().join("moved")).unwrap();
         book.add(vec![moved(&a, &b, 1)]).unwrap();
         book.add(vec![moved(&a, &b, 2)]).unwrap();
@@ -281,8 +285,9 @@ mod tests {
     fn a_file_that_somebody_else_has_written_in_is_not_followed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("moved");
-        let (a, b, thief) =
-            (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
+        let a = ServiceKey::generate().unwrap();
+        let b = ServiceKey::generate().unwrap();
+        let thief = ServiceKey::generate().unwrap();
         Book::open(&path).unwrap().add(vec![moved(&a, &b, 1)]).unwrap();
         let text = fs::read_to_string(&path).unwrap().replace(b.address(), thief.address());
         fs::write(&path, text).unwrap();

@@ -1,4 +1,5 @@
-//! The names of contacts and groups: how a person's words find one, and what somebody without a name is called.
+//! The names of contacts and groups: how a person's words find one, and what somebody without a
+//! name is called.
 
 use ephemeral_e2e::core::{ContactView, Core};
 use ephemeral_e2e::effect::LinkId;
@@ -54,7 +55,8 @@ pub fn contact(core: &Core, name: &str) -> Result<ContactView, NameError> {
     }
 }
 
-/// Returns a name for a contact that calls itself so: nobody else has it, and nothing in it can deceive.
+/// Returns a name for a contact that calls itself so: nobody else has it, and nothing in it can
+/// deceive.
 #[must_use]
 pub fn free(core: &Core, wished: &str) -> String {
     let visible = visible(wished);

@@ -1,5 +1,5 @@
-//! Keeps the messages to send: those that wait, those that are out without an answer, those that wait for a receipt.
-//! Pure but for the ids that it makes.
+//! Keeps the messages to send: those that wait, those that are out without an answer, those that
+//! wait for a receipt. Pure but for the ids that it makes.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -24,14 +24,16 @@ pub struct Outgoing {
     pub ttl_s: Option<u64>,
     /// Whether it is kept until its receipt has come.
     ///
-    /// It is sent again when the server has lost its store (a new epoch). After each lost connection the client asks
-    /// about it, by its id and without its content: the server says whether it was delivered, where another client of
-    /// this identity has got the receipt, or nobody. Without this, a message is forgotten when it is accepted.
+    /// It is sent again when the server has lost its store (a new epoch). After each lost
+    /// connection the client asks about it, by its id and without its content: the server says
+    /// whether it was delivered, where another client of this identity has got the receipt, or
+    /// nobody. Without this, a message is forgotten when it is accepted.
     pub until_receipt: bool,
 }
 
 impl Outgoing {
-    /// Makes a message that is forgotten when it is accepted, with a random id and the server's time to live.
+    /// Makes a message that is forgotten when it is accepted, with a random id and the server's
+    /// time to live.
     #[must_use]
     pub fn new(to: Fingerprint, content: impl Into<String>) -> Self {
         Self { to, content: Zeroizing::new(content.into()), id: None, ttl_s: None, until_receipt: false }
@@ -65,7 +67,8 @@ pub enum Rejection {
     Later(Duration),
     /// It will not be sent again: the caller decides.
     Final,
-    /// It had been accepted, and the server has forgotten it since: its time is over, and no receipt came.
+    /// It had been accepted, and the server has forgotten it since: its time is over, and no
+    /// receipt came.
     Forgotten,
     /// There is no such message.
     Unknown,
@@ -103,8 +106,9 @@ struct Entry {
 impl Entry {
     /// Returns what is sent: the message, or a question about it.
     ///
-    /// A known id is answered `accepted` whatever else the frame says, so the question needs no content. An unknown one
-    /// is answered `content_empty`: nothing can be delivered twice by asking.
+    /// A known id is answered `accepted` whatever else the frame says, so the question needs no
+    /// content. An unknown one is answered `content_empty`: nothing can be delivered twice by
+    /// asking.
     fn frame(&self) -> Cow<'_, str> {
         if self.was_accepted {
             let question = frames::Message { id: &self.id, to: self.to, content: "", ttl_s: None };
@@ -132,8 +136,9 @@ impl Outbox {
     /// A server that wants to be left alone for longer is asked again after this.
     const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-    /// At most `in_flight` messages are out without an answer. With 1, the order is kept whatever happens; with more, a
-    /// message that is refused for a while arrives after those that were out with it.
+    /// At most `in_flight` messages are out without an answer. With 1, the order is kept whatever
+    /// happens; with more, a message that is refused for a while arrives after those that were out
+    /// with it.
     #[must_use]
     pub fn new(in_flight: usize) -> Self {
         Self { entries: VecDeque::new(), bytes: 0, in_flight: in_flight.max(1), paused_until: None }
@@ -153,13 +158,15 @@ impl Outbox {
             Some(id) => id.clone(),
             None => random_id()?,
         };
-        let (to, ttl_s) = (message.to, message.ttl_s);
+        let to = message.to;
+        let ttl_s = message.ttl_s;
         let frame = frames::Message { id: &id, to, content: &message.content, ttl_s }.encode();
         if self.entries.len() >= Self::MAX_MESSAGES || self.bytes + frame.len() > Self::MAX_BYTES {
             return Err(OutboxError::Full);
         }
         self.bytes += frame.len();
-        let (content_bytes, until_receipt) = (message.content.len(), message.until_receipt);
+        let content_bytes = message.content.len();
+        let until_receipt = message.until_receipt;
         self.entries.push_back(Entry {
             id: id.clone(),
             content_bytes,
@@ -245,8 +252,8 @@ impl Outbox {
         self.remove(id)
     }
 
-    /// Begins a new session: what had no answer is sent again, under the same id, and what waits for a receipt is asked
-    /// about. In a new epoch nothing counts as accepted.
+    /// Begins a new session: what had no answer is sent again, under the same id, and what waits
+    /// for a receipt is asked about. In a new epoch nothing counts as accepted.
     pub fn reconnected(&mut self, new_epoch: bool) {
         for entry in &mut self.entries {
             entry.state = State::Waiting;
@@ -254,7 +261,8 @@ impl Outbox {
         }
     }
 
-    /// Takes out what is larger than the server takes: sending it would cost the session. Returns their ids.
+    /// Takes out what is larger than the server takes: sending it would cost the session. Returns
+    /// their ids.
     pub fn take_oversized(&mut self, content_bytes: usize) -> Vec<String> {
         let is_oversized = |entry: &&Entry| entry.content_bytes > content_bytes;
         let ids: Vec<_> = self.entries.iter().filter(is_oversized).map(|entry| entry.id.clone()).collect();

@@ -1,5 +1,5 @@
-//! Reads and writes small secrets: discovery keys and passphrases. Only the owner may read such a file, and nothing here
-//! overwrites one. A secret may also come through a pipe.
+//! Reads and writes small secrets: discovery keys and passphrases. Only the owner may read such a
+//! file, and nothing here overwrites one. A secret may also come through a pipe.
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
@@ -46,8 +46,8 @@ pub fn write_new(path: &Path, text: &str) -> Result<(), SecretFileError> {
     })
 }
 
-/// Reads a secret of some 4 KiB at most, out of a file or a pipe (`<(pass ephemeral)`): a pipe is read to its end,
-/// and may take as long as somebody types a passphrase.
+/// Reads a secret of some 4 KiB at most, out of a file or a pipe (`<(pass ephemeral)`): a pipe is
+/// read to its end, and may take as long as somebody types a passphrase.
 ///
 /// # Errors
 /// [`SecretFileError`], also if others may read it.

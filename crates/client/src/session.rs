@@ -1,6 +1,6 @@
-//! A session with a server, which outlives its connections: it reconnects, sends again what was not accepted, drops
-//! duplicates, and acknowledges what its caller has confirmed. Everything happens inside [`Session::next`]: there is no
-//! task behind it.
+//! A session with a server, which outlives its connections: it reconnects, sends again what was not
+//! accepted, drops duplicates, and acknowledges what its caller has confirmed. Everything happens
+//! inside [`Session::next`]: there is no task behind it.
 
 mod event;
 #[cfg(test)]
@@ -54,21 +54,24 @@ pub struct Session {
     inbox: Inbox,
     /// The epoch of the last connection; `None` before the first one.
     epoch: Option<String>,
-    /// Events that were not yet asked for: a handful at most, since nothing is read before it is empty.
+    /// Events that were not yet asked for: a handful at most, since nothing is read before it is
+    /// empty.
     events: VecDeque<ClientEvent>,
 }
 
 impl Session {
     /// A connection that lasted this long was a good one: the next attempt may come soon.
     const STABLE: Duration = Duration::from_secs(30);
-    /// After these, coming back at once would do harm: `replaced` (two clients would throw each other out in turns;
-    /// `ephemeral send` while `ephemeral recv` runs needs a moment), `blocked` and `overloaded`.
+    /// After these, coming back at once would do harm: `replaced` (two clients would throw each
+    /// other out in turns; `ephemeral send` while `ephemeral recv` runs needs a moment), `blocked`
+    /// and `overloaded`.
     const UNWELCOME: [u16; 3] = [4409, 4429, 4503];
     const UNWELCOME_WAIT: Duration = Duration::from_secs(3);
     /// A server that wants to be left alone for longer is asked again after this.
     const LONGEST_WAIT: Duration = Duration::from_secs(900);
 
-    /// Makes a session that has not dialled yet. One message at a time is out without an answer, so that order is kept.
+    /// Makes a session that has not dialled yet. One message at a time is out without an answer, so
+    /// that order is kept.
     #[must_use]
     pub fn new(dialer: Arc<dyn Dial>, url: ServerUrl, identity: Identity, options: ConnectOptions) -> Self {
         Self {
@@ -82,7 +85,8 @@ impl Session {
         }
     }
 
-    /// Allows several messages out without an answer; see [`Outbox::new`] for the price. Before the first `send`.
+    /// Allows several messages out without an answer; see [`Outbox::new`] for the price. Before the
+    /// first `send`.
     #[must_use]
     pub fn with_in_flight(mut self, in_flight: usize) -> Self {
         self.outbox = Outbox::new(in_flight);
@@ -96,8 +100,8 @@ impl Session {
         self
     }
 
-    /// Takes a message, to be sent as soon as there is a connection. Returns its id, which `Accepted` or `Refused` will
-    /// name.
+    /// Takes a message, to be sent as soon as there is a connection. Returns its id, which
+    /// `Accepted` or `Refused` will name.
     ///
     /// # Errors
     /// [`OutboxError`].
@@ -105,7 +109,8 @@ impl Session {
         self.outbox.push(message)
     }
 
-    /// Confirms that the caller has done with this message what it is there for: the server may forget it.
+    /// Confirms that the caller has done with this message what it is there for: the server may
+    /// forget it.
     pub fn ack(&mut self, message: &ReceivedMessage) {
         if let Some(key) = MessageKey::of(message) {
             self.confirm(&key);
@@ -127,9 +132,10 @@ impl Session {
     /// Returns what happens next. Cancelling it loses nothing.
     ///
     /// # Errors
-    /// If trying again is of no use ([`ConnectError::is_permanent`]). Calling this again tries nevertheless. A refusal in
-    /// HTTP is not such an error where an earlier attempt has succeeded: a proxy whose server restarts answers like
-    /// that, and so does a network that asks for a login.
+    /// If trying again is of no use ([`ConnectError::is_permanent`]). Calling this again tries
+    /// nevertheless. A refusal in HTTP is not such an error where an earlier attempt has succeeded:
+    /// a proxy whose server restarts answers like that, and so does a network that asks for a
+    /// login.
     pub async fn next(&mut self) -> Result<ClientEvent, ConnectError> {
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -153,7 +159,8 @@ impl Session {
         }
     }
 
-    /// Says goodbye. Returns whether everything that was sent, acknowledgements included, has arrived.
+    /// Says goodbye. Returns whether everything that was sent, acknowledgements included, has
+    /// arrived.
     pub async fn close(self) -> bool {
         match self.state {
             State::Online(online) => online.connection.close().await,

@@ -111,7 +111,8 @@ fn changed(metadata: &Metadata) -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Returns a name that is no longer than a file's may be, with the end that says what kind of file it is if that is short.
+/// Returns a name that is no longer than a file's may be, with the end that says what kind of file
+/// it is if that is short.
 fn cut(name: &str) -> String {
     if name.len() <= MAX_FILE_NAME {
         return name.to_owned();

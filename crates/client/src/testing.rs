@@ -30,7 +30,8 @@ pub(crate) fn url() -> ServerUrl {
     "http://Example.test:8443".parse().unwrap()
 }
 
-/// Hands the server's end of each connection to the test. `None` in place of a server: the dial fails.
+/// Hands the server's end of each connection to the test. `None` in place of a server: the dial
+/// fails.
 pub(crate) struct Wire(mpsc::UnboundedSender<DuplexStream>);
 
 /// Where the connections of a [`Wire`] arrive.
@@ -63,7 +64,8 @@ impl TestServer {
         Self(accept_async_with_config(stream, Some(config)).await.unwrap())
     }
 
-    /// Answers the upgrade and goes as far as `welcome`; checks that the signature is over the host that was dialled.
+    /// Answers the upgrade and goes as far as `welcome`; checks that the signature is over the host
+    /// that was dialled.
     pub(crate) async fn login(arrivals: &mut Arrivals, identity: &Identity, epoch: &str) -> Self {
         let mut peer = Self::accept(arrivals).await;
         peer.send(challenge("whatever.it.claims")).await;

@@ -1,24 +1,30 @@
-//! Makes texts of strangers fit for a terminal: nothing in them can move the cursor, change colours, reorder the text
-//! beside them, begin a line of their own, be hidden, or cover the lines above and below.
+//! Makes texts of strangers fit for a terminal: nothing in them can move the cursor, change
+//! colours, reorder the text beside them, begin a line of their own, be hidden, or cover the lines
+//! above and below.
 
 use std::fmt::Write as _;
 
 use ephemeral_e2e::text::is_active;
 use unicode_width::UnicodeWidthChar as _;
 
-/// How many characters without a width may stand over one that has one. Hebrew with its accents needs five, Tibetan four,
-/// an emoji two; of hundreds, the lines above and below become unreadable.
+/// How many characters without a width may stand over one that has one. Hebrew with its accents
+/// needs five, Tibetan four, an emoji two; of hundreds, the lines above and below become
+/// unreadable.
 const MAX_OVER_ONE: usize = 8;
-/// Begins and ends text whose direction has no effect on what stands around it (UAX #9, FSI and PDI).
+/// Begins and ends text whose direction has no effect on what stands around it (UAX #9, FSI and
+/// PDI).
 const ISOLATE: (char, char) = ('\u{2068}', '\u{2069}');
 
-/// Writes the text on one line: backslashes doubled, and everything that a terminal would act upon, or hide, as an escape
-/// (`\n`, `\t`, `\u{1b}`). It can be undone, so nothing can pose as an escape either.
+/// Writes the text on one line: backslashes doubled, and everything that a terminal would act upon,
+/// or hide, as an escape (`\n`, `\t`, `\u{1b}`). It can be undone, so nothing can pose as an escape
+/// either.
 ///
-/// Text with letters that run from right to left is isolated, so that it does not reorder what is printed beside it.
+/// Text with letters that run from right to left is isolated, so that it does not reorder what is
+/// printed beside it.
 ///
-/// The joiners U+200C and U+200D stay where they shape the letters or pictures beside them: Persian, Kurdish and the
-/// languages of India are not readable without them, nor are emoji of several parts. After Latin letters they are hidden.
+/// The joiners U+200C and U+200D stay where they shape the letters or pictures beside them:
+/// Persian, Kurdish and the languages of India are not readable without them, nor are emoji of
+/// several parts. After Latin letters they are hidden.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let isolated = text.chars().any(is_right_to_left);
@@ -46,8 +52,9 @@ pub fn printable(text: &str) -> String {
     line
 }
 
-/// Writes JSON that says the same and is as fit for a terminal: what one would act upon, or hide, becomes `\u001b`. In valid
-/// JSON such characters stand only inside strings, where that is allowed.
+/// Writes JSON that says the same and is as fit for a terminal: what one would act upon, or hide,
+/// becomes `\u001b`. In valid JSON such characters stand only inside strings, where that is
+/// allowed.
 #[must_use]
 pub fn printable_json(json: &str) -> String {
     let mut line = String::with_capacity(json.len());
@@ -74,7 +81,8 @@ struct Place {
 }
 
 impl Place {
-    /// Tells whether a character is to be written as an escape where it stands, and goes on behind it.
+    /// Tells whether a character is to be written as an escape where it stands, and goes on behind
+    /// it.
     fn hides(&mut self, character: char) -> bool {
         if is_active(character) {
             // What is shown for it is the end of an escape.
@@ -94,12 +102,14 @@ impl Place {
     }
 }
 
-/// Tells whether a joiner behind a character can be seen: not behind Latin, Greek or Cyrillic letters, digits and spaces.
+/// Tells whether a joiner behind a character can be seen: not behind Latin, Greek or Cyrillic
+/// letters, digits and spaces.
 fn is_joined(base: char) -> bool {
     base >= '\u{590}' && !base.is_whitespace()
 }
 
-/// Tells whether it is written from right to left, so that it can change the order of what stands beside it.
+/// Tells whether it is written from right to left, so that it can change the order of what stands
+/// beside it.
 fn is_right_to_left(character: char) -> bool {
     matches!(character,
         '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{10800}'..='\u{10fff}'

@@ -1,5 +1,5 @@
-//! Reads the address of a server, `http://HOST[:PORT]`, and says what follows from it for the `Host` header and the
-//! signature.
+//! Reads the address of a server, `http://HOST[:PORT]`, and says what follows from it for the
+//! `Host` header and the signature.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +10,8 @@ use ephemeral_tor::is_onion_address;
 
 /// The address of a server, as the client dials it: one form for all ways to write it.
 ///
-/// An onion address may be written without `http://`, and a final `/` or a final dot of the host changes nothing.
+/// An onion address may be written without `http://`, and a final `/` or a final dot of the host
+/// changes nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerUrl {
     host: String,
@@ -46,7 +47,8 @@ impl ServerUrl {
     /// The port of `http://` where the address names none.
     const DEFAULT_PORT: u16 = 80;
 
-    /// Returns the host that is dialled and signed: lower case, no port. An IPv6 address stands in brackets.
+    /// Returns the host that is dialled and signed: lower case, no port. An IPv6 address stands in
+    /// brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -70,7 +72,8 @@ impl ServerUrl {
         self.host.ends_with(".onion")
     }
 
-    /// Returns the name of the onion service, without `.onion` and without the names before it; `None` for other servers.
+    /// Returns the name of the onion service, without `.onion` and without the names before it;
+    /// `None` for other servers.
     #[must_use]
     pub fn onion_name(&self) -> Option<&str> {
         self.host.strip_suffix(".onion")?.rsplit('.').next()

@@ -7,8 +7,9 @@
 //! | `lock` | keeps a second process out |
 //! | `state.tmp`, `key.new.age` | are there while a state is written, or the passphrase changed |
 //!
-//! A state replaces the one before as a whole, and the bytes of that are overwritten. After a failed write nothing may
-//! be done that the state on the disk does not know of: the vault refuses every further one.
+//! A state replaces the one before as a whole, and the bytes of that are overwritten. After a
+//! failed write nothing may be done that the state on the disk does not know of: the vault refuses
+//! every further one.
 
 pub mod backup;
 mod erase;
@@ -77,7 +78,8 @@ impl Vault {
         Ok(Self(Some(OnDisk { writer, lock })))
     }
 
-    /// Opens a vault, and returns its state, which is on the disk. What was interrupted is brought to its end.
+    /// Opens a vault, and returns its state, which is on the disk. What was interrupted is brought
+    /// to its end.
     ///
     /// # Errors
     /// [`VaultError`].
@@ -101,13 +103,14 @@ impl Vault {
     /// Replaces the state. It is on the disk when this returns.
     ///
     /// # Errors
-    /// [`VaultError`]: which of the two states the next process will find is not known, and this one has to end.
+    /// [`VaultError`]: which of the two states the next process will find is not known, and this
+    /// one has to end.
     pub fn write(&mut self, state: &[u8]) -> Result<(), VaultError> {
         self.change(|writer| writer.write(state))
     }
 
-    /// Replaces the passphrase, the key that it protects, and the state. Who has the old passphrase and an old copy of
-    /// the files reads the state in that copy, and no later one.
+    /// Replaces the passphrase, the key that it protects, and the state. Who has the old passphrase
+    /// and an old copy of the files reads the state in that copy, and no later one.
     ///
     /// # Errors
     /// As [`Self::write`]; which of the two passphrases is valid is not known either.
@@ -115,12 +118,13 @@ impl Vault {
         self.change(|writer| writer.change_passphrase(passphrase, state))
     }
 
-    /// Overwrites and removes everything in the directory of a vault, and the directory: without a passphrase, and also
-    /// while another process uses it, whose next write fails. It goes on after an error.
+    /// Overwrites and removes everything in the directory of a vault, and the directory: without a
+    /// passphrase, and also while another process uses it, whose next write fails. It goes on after
+    /// an error.
     ///
     /// # Errors
-    /// [`VaultError::Missing`] if there is no vault, [`VaultError::File`] if the directory cannot be found. What else
-    /// could not be done is in [`Erased`].
+    /// [`VaultError::Missing`] if there is no vault, [`VaultError::File`] if the directory cannot
+    /// be found. What else could not be done is in [`Erased`].
     pub fn erase(directory: &Path) -> Result<Erased, VaultError> {
         erase::directory(directory)
     }
@@ -138,7 +142,8 @@ impl Vault {
     }
 }
 
-/// Returns the path without links in it, so that everything that follows is about the same directory.
+/// Returns the path without links in it, so that everything that follows is about the same
+/// directory.
 fn real(directory: &Path) -> Result<std::path::PathBuf, VaultError> {
     Ok(fs::canonicalize(directory).map_err(FileError::of("open", directory))?)
 }

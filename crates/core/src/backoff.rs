@@ -30,7 +30,7 @@ impl Backoff {
         Self { first, longest, jitter: Jitter::Full, attempts: 0 }
     }
 
-    /// The same with another jitter.
+    /// Returns the same back-off with another jitter.
     #[must_use]
     pub const fn with_jitter(self, jitter: Jitter) -> Self {
         Self { jitter, ..self }
@@ -64,7 +64,7 @@ impl Backoff {
 }
 
 impl Default for Backoff {
-    /// Half a second to a minute.
+    /// Returns the back-off from half a second to a minute.
     fn default() -> Self {
         Self::new(Duration::from_millis(500), Duration::from_secs(60))
     }

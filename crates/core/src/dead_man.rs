@@ -1,31 +1,34 @@
-//! The dead-man switch: how long nobody has checked in, and whether that is too long. It is told the time.
+//! The dead-man switch: how long nobody has checked in, and whether that is too long. It is told
+//! the time.
 //!
-//! Time is counted twice, and the longer count holds: by the machine's clock since the last check-in, which goes on while
-//! the machine is off; and by how long the process has run since, which no clock that is set back can shorten. A clock
-//! that goes forward by more than a day at once (or a machine that was off for longer) leaves at least one day of running
-//! time to check in.
+//! Time is counted twice, and the longer count holds: by the machine's clock since the last
+//! check-in, which goes on while the machine is off; and by how long the process has run since,
+//! which no clock that is set back can shorten. A clock that goes forward by more than a day at
+//! once (or a machine that was off for longer) leaves at least one day of running time to check in.
 
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::WallTime;
 
-/// A day, in milliseconds: what a clock may be set forward by at once, what is left to check in after a larger jump, and
-/// the time between two wipes when nobody comes back.
+/// A day, in milliseconds: what a clock may be set forward by at once, what is left to check in
+/// after a larger jump, and the time between two wipes when nobody comes back.
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// `[panic]` of the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// `[panic]` of the configuration, and serialized as it stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Config {
     /// Days without a check-in that are too long; 0: there is no such switch.
+    #[serde(rename = "panic.after_days")]
     pub after_days: u32,
     /// Whether the onion service's identity goes, too.
+    #[serde(rename = "panic.keys")]
     pub keys: bool,
 }
 
 /// A moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// By the machine's clock, which may be set.
+    /// The time by the machine's clock, which may be set.
     pub wall: WallTime,
     /// How long the process has run, in milliseconds.
     pub running_ms: u64,
@@ -44,7 +47,7 @@ impl Marks {
     /// Bytes that they take as text, at most.
     pub const BYTES: usize = 128;
 
-    /// As text: two lines, RFC 3339.
+    /// Returns the marks as text: two lines, RFC 3339.
     #[must_use]
     pub fn write(&self) -> String {
         format!("{}\n{}\n", self.checked_in, self.seen)
@@ -81,7 +84,7 @@ pub struct DeadManStats {
     pub checked_in: WallTime,
     /// Days without one that are too long.
     pub after_days: u32,
-    /// Whether the identity goes, too.
+    /// Whether the identity is erased, too.
     pub keys: bool,
     /// What is left until then, in seconds.
     pub left_s: u64,
@@ -98,13 +101,14 @@ pub struct DeadMan {
     looked: Moment,
     /// When the clock was last known to be right.
     settled: WallTime,
-    /// After a jump of the clock: nothing happens before the process has run for so long.
+    /// After a jump of the clock, how long the process has to run before anything happens.
     held_until_ms: Option<u64>,
     wiped_at_ms: Option<u64>,
 }
 
 impl DeadMan {
-    /// `None` if the settings say that there is none. Without marks, this is the first check-in.
+    /// Returns the switch, or `None` if the settings have none. Without marks, this is the first
+    /// check-in.
     #[must_use]
     pub fn new(settings: Config, marks: Option<Marks>, now: Moment) -> Option<Self> {
         let marks = marks.unwrap_or(Marks { checked_in: now.wall, seen: now.wall });
@@ -119,7 +123,7 @@ impl DeadMan {
         })
     }
 
-    /// Somebody is there.
+    /// Notes a check-in.
     pub fn check_in(&mut self, now: Moment) {
         self.checked_in = now;
         self.looked = now;
@@ -128,7 +132,8 @@ impl DeadMan {
         self.wiped_at_ms = None;
     }
 
-    /// Looks at the time. Call it about once a minute: what it takes for a jump is what happened between two looks.
+    /// Looks at the time. Call it about once a minute: what it takes for a jump is what happened
+    /// between two looks.
     pub fn look(&mut self, now: Moment) -> Verdict {
         let ran = now.running_ms.saturating_sub(self.looked.running_ms);
         if now.wall.since(self.looked.wall) > ran.saturating_add(DAY_MS) {
@@ -148,24 +153,24 @@ impl DeadMan {
         }
     }
 
-    /// It was done. A day later it is due again, unless somebody checks in.
+    /// Notes that the wipe was done. A day later it is due again, unless somebody checks in.
     pub fn wiped(&mut self) {
         self.wiped_at_ms = Some(self.looked.running_ms);
     }
 
-    /// Whether the identity goes, too.
+    /// Returns whether the identity is erased, too.
     #[must_use]
     pub fn takes_keys(&self) -> bool {
         self.settings.keys
     }
 
-    /// What is to be remembered over a restart.
+    /// Returns the marks to remember over a restart.
     #[must_use]
     pub fn marks(&self) -> Marks {
         Marks { checked_in: self.checked_in.wall, seen: self.settled }
     }
 
-    /// As of the last look.
+    /// Returns the figures as of the last look.
     #[must_use]
     pub fn figures(&self) -> DeadManStats {
         let left_ms = self.left_ms();

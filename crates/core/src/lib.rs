@@ -1,7 +1,7 @@
 //! The pure half of the server: what a frame means, where a message waits, who may do how much.
 //!
-//! Nothing here does I/O, reads a clock or starts a task. The time and the bytes are arguments, and what has
-//! to be done is a return value, so that every rule can be driven by a test as it is.
+//! Nothing here does I/O, reads a clock or starts a task. The time and the bytes are arguments, and
+//! what has to be done is a return value, so that every rule can be driven by a test as it is.
 //!
 //! | module | what lives there |
 //! | --- | --- |

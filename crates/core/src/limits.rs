@@ -5,16 +5,18 @@ mod table;
 use crate::protocol::Millis;
 pub use table::{Block, Config, KeyTable, REQUESTS, RateStatus, StrikeOutcome, TooManyConnections};
 
-/// So many a minute, so many of them at once (a generic cell rate algorithm, ITU-T I.371).
+/// A rate: how many a minute, and how many of them at once (a generic cell rate algorithm, ITU-T
+/// I.371).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Between two, in microseconds.
+    /// The time between two, in microseconds.
     interval: u64,
     /// How far ahead of its time a bucket may run, in microseconds.
     tolerance: u64,
 }
 
-/// How much of a [`Rate`] one key has used: one number. A new one is unused, and so is one whose time has come.
+/// How much of a [`Rate`] one key has used: one number. A new one is unused, and so is one whose
+/// time has come.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Bucket {
     /// When the bucket will be unused again, in microseconds on the clock that cannot be set.
@@ -22,7 +24,7 @@ pub struct Bucket {
 }
 
 impl Rate {
-    /// `per_minute` ≥ 1 on average, `burst` ≥ 1 at once.
+    /// Returns a rate of `per_minute` ≥ 1 on average and `burst` ≥ 1 at once.
     #[must_use]
     pub fn new(per_minute: u32, burst: u32) -> Self {
         let interval = 60_000_000 / u64::from(per_minute.max(1));
@@ -46,19 +48,20 @@ impl Rate {
         Ok(())
     }
 
-    /// How many a minute.
+    /// Returns how many there are a minute.
     #[must_use]
     pub const fn per_minute(&self) -> u64 {
         60_000_000 / self.interval
     }
 
-    /// How many there are at once, at most.
+    /// Returns how many there are at once, at most.
     #[must_use]
     pub const fn burst(&self) -> u64 {
         self.tolerance / self.interval
     }
 
-    /// How many could be taken at once now, and in how many milliseconds it would be the whole burst.
+    /// Returns how many could be taken at once now, and in how many milliseconds it would be the
+    /// whole burst.
     #[must_use]
     pub fn left(&self, bucket: &Bucket, now: Millis) -> (u64, u64) {
         let ahead = bucket.unused_at.saturating_sub(now.0.saturating_mul(1000)).min(self.tolerance);
@@ -67,7 +70,7 @@ impl Rate {
 }
 
 impl Bucket {
-    /// When it will be as good as new, and may be forgotten.
+    /// Returns when the bucket will be as good as new, and may be forgotten.
     #[must_use]
     pub fn unused_at(&self) -> Millis {
         Millis(self.unused_at.div_ceil(1000))
@@ -82,7 +85,8 @@ mod tests {
 
     #[test]
     fn the_burst_is_free_and_then_the_rate_counts() {
-        let (rate, mut bucket) = (Rate::new(100, 10), Bucket::default());
+        let rate = Rate::new(100, 10);
+        let mut bucket = Bucket::default();
         for _ in 0..10 {
             assert_eq!(rate.take(&mut bucket, NOW), Ok(()));
         }
@@ -97,7 +101,8 @@ mod tests {
 
     #[test]
     fn no_minute_lets_through_more_than_the_rate_and_the_burst() {
-        let (rate, mut bucket) = (Rate::new(100, 10), Bucket::default());
+        let rate = Rate::new(100, 10);
+        let mut bucket = Bucket::default();
         let passed = (0..60_000).filter(|&passed| rate.take(&mut bucket, NOW.plus(passed)).is_ok()).count();
         assert_eq!(passed, 109, "10 at once, then one each 600 ms before the minute is over");
         assert_eq!(bucket.unused_at(), Millis(NOW.0 + 109 * 600));
@@ -105,7 +110,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_does_not_lock_a_key_out() {
-        let (rate, mut bucket) = (Rate::new(100, 10), Bucket::default());
+        let rate = Rate::new(100, 10);
+        let mut bucket = Bucket::default();
         assert_eq!(rate.take(&mut bucket, Millis(u64::MAX / 2)), Ok(()));
         assert_eq!(rate.take(&mut bucket, NOW), Err(600));
         assert_eq!(rate.take(&mut bucket, NOW.plus(600)), Ok(()));

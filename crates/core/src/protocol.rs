@@ -1,4 +1,5 @@
-//! The wire protocol, version 1: pure types. Frames, fingerprints, the challenge and its signature, sanitizing, time.
+//! The wire protocol, version 1: pure types. Frames, fingerprints, the challenge and its signature,
+//! sanitizing, time.
 //!
 //! What a client has to do to prove who it is:
 //!

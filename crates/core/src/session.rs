@@ -1,8 +1,9 @@
-//! The protocol's state machine: frame in, action out; what came of the action in, answer out. No socket, no clock, no
-//! task. Every frame that a client is sent, and every reason for which its session is closed, is made here.
+//! The protocol's state machine: frame in, action out; what came of the action in, answer out. No
+//! socket, no clock, no task. Every frame that a client is sent, and every reason for which its
+//! session is closed, is made here.
 //!
-//! Its two states are two types: [`AwaitingAuth`] knows a challenge and nothing of any mailbox; only a valid answer
-//! makes it an [`Established`], and only that understands messages.
+//! Its two states are two types: [`AwaitingAuth`] knows a challenge and nothing of any mailbox;
+//! only a valid answer makes it an [`Established`], and only that understands messages.
 
 mod reply;
 mod submission;
@@ -10,6 +11,7 @@ mod submission;
 use std::time::Duration;
 
 use ed25519_dalek::VerifyingKey;
+use serde::Serialize;
 
 use crate::protocol::{
     AuthFrame, CAUGHT_UP, Challenge, ChallengeFrame, ClientFrame, ClockReading, CloseReason, ErrorCode, Fingerprint,
@@ -19,22 +21,29 @@ use crate::store::{self, Delivery, Next};
 pub use reply::{Acknowledgement, Refusal, Reply};
 pub use submission::Submission;
 
-/// The rules of every session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The rules of every session. Each is serialized under its name in the configuration file,
+/// `table.key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Config {
-    /// Bytes of content in one message, at most.
-    pub content_bytes: usize,
-    /// Which content is accepted, and how it is changed.
-    pub sanitize: Sanitize,
     /// How long a message waits when its sender does not say, in seconds.
+    #[serde(rename = "store.default_ttl_s")]
     pub default_ttl_s: u64,
     /// How long a message may wait at most, in seconds.
+    #[serde(rename = "store.max_ttl_s")]
     pub max_ttl_s: u64,
+    /// Bytes of content in one message, at most.
+    #[serde(rename = "store.content_bytes")]
+    pub content_bytes: usize,
+    /// Which content is accepted, and how it is changed.
+    #[serde(rename = "store.sanitize")]
+    pub sanitize: Sanitize,
     /// Messages a minute a fingerprint.
+    #[serde(rename = "limits.messages_per_minute")]
     pub messages_per_minute: u32,
     /// Messages at once, before the rate counts: a text to a group of 50 is 49 of them.
     pub message_burst: u32,
     /// Unacknowledged messages out, at most.
+    #[serde(rename = "session.window")]
     pub window: u32,
 }
 
@@ -68,7 +77,8 @@ impl Config {
         }
     }
 
-    /// Returns the bytes of the largest frame that can be a message: every byte of its content may be written as `\u00xx`.
+    /// Returns the bytes of the largest frame that can be a message: every byte of its content may
+    /// be written as `\u00xx`.
     #[must_use]
     pub const fn frame_bytes(&self) -> usize {
         self.content_bytes * 6 + 4096
@@ -152,11 +162,11 @@ pub struct Beginning<'hub> {
 /// What a frame asks for.
 #[derive(Debug)]
 pub enum Action<'frame> {
-    /// To keep this message, or to refuse it.
+    /// The frame asks to keep this message.
     Submit(Submission<'frame>),
-    /// To erase what was delivered.
+    /// The frame asks to erase what was delivered.
     Acknowledge(Acknowledgement<'frame>),
-    /// Nothing: it is refused.
+    /// The frame asks for nothing: it is refused.
     Reply(Reply),
 }
 

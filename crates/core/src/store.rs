@@ -1,12 +1,14 @@
-//! Mailboxes, quotas, expiry and duplicates, in RAM only. No socket, no clock, no task: time is passed in.
+//! Mailboxes, quotas, expiry and duplicates, in RAM only. No socket, no clock, no task: time is
+//! passed in.
 //!
-//! The mailbox is the one place where a message waits. An *account* is what is known of one fingerprint: its mailbox,
-//! what it has sent, whether it is online. A *record* is one accepted message: its body until it is delivered or
-//! expires, and its id until it expires. What outlives the process, if anything does, is written down in a [`Journal`].
+//! The mailbox is the one place where a message waits. An *account* is what is known of one
+//! fingerprint: its mailbox, what it has sent, whether it is online. A *record* is one accepted
+//! message: its body until it is delivered or expires, and its id until it expires. What outlives
+//! the process, if anything does, is written down in a [`Journal`].
 //!
-//! The store is behind a lock that everybody waits for, so each call does a bounded amount of work: nothing that grows
-//! is ever copied as a whole, and what is due is erased bit by bit. Its time does not go back: the latest time that it
-//! was told counts.
+//! The store is behind a lock that everybody waits for, so each call does a bounded amount of work:
+//! nothing that grows is ever copied as a whole, and what is due is erased bit by bit. Its time
+//! does not go back: the latest time that it was told counts.
 
 mod account;
 mod expiry;
@@ -21,6 +23,7 @@ mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use siphasher::sip::SipHasher13;
 
 use crate::limits::Rate;
@@ -38,20 +41,28 @@ pub use shares::{
 use slots::Slots;
 
 /// The bounds of a store. At a bound the sender is told; nothing that was accepted is evicted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// Each is serialized under its name in the configuration file, `table.key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Messages waiting for one recipient.
+    #[serde(rename = "store.mailbox_messages")]
     pub mailbox_messages: usize,
     /// Bytes of content waiting for one recipient.
+    #[serde(rename = "store.mailbox_bytes")]
     pub mailbox_bytes: usize,
     /// Bytes that one sender has waiting anywhere, its remembered message ids included.
+    #[serde(rename = "store.sender_bytes")]
     pub sender_bytes: usize,
     /// Bytes in all, bookkeeping included.
+    #[serde(rename = "store.total_bytes")]
     pub total_bytes: usize,
-    /// Of these, what only messages to recipients who are online may use: whoever fills the store with what nobody
-    /// fetches does not silence those who are talking.
+    /// The part of `total_bytes` that only messages to recipients who are online may use, so that
+    /// filling the store with messages that nobody fetches does not silence a conversation.
+    #[serde(skip)]
     pub kept_for_online: usize,
-    /// The longest that a message is kept, in milliseconds, which comes when half of the rest is in use.
+    /// The longest that a message is kept once half of the rest is in use, in milliseconds.
+    #[serde(skip)]
     pub crowded_life_ms: u64,
 }
 
@@ -69,13 +80,14 @@ impl Default for Config {
     }
 }
 
-/// What a record costs on the heap besides its body: itself, its places in the tables and the allocator's share.
+/// What a record costs on the heap besides its body: itself, its places in the tables and the
+/// allocator's share.
 pub const RECORD_COST: usize = 192;
-/// What an account costs: itself and its places in the tables. Counted for those that are not online (those that are,
-/// are bounded by the number of sessions).
+/// What an account costs: itself and its places in the tables. Counted for those that are not
+/// online (those that are, are bounded by the number of sessions).
 pub const ACCOUNT_COST: usize = 448;
-/// How long an account is remembered after its last session, in milliseconds, so that its rate and its last
-/// acknowledgement outlive a short interruption.
+/// How long an account is remembered after its last session, in milliseconds, so that its rate and
+/// its last acknowledgement outlive a short interruption.
 const LINGER_MS: u64 = 60_000;
 
 /// An account's place in the store. It stays the same while the account is online.
@@ -83,7 +95,7 @@ const LINGER_MS: u64 = 60_000;
 pub struct AccountId(u32);
 
 impl AccountId {
-    /// Small numbers, reused: an index.
+    /// Returns a small number that is reused, as an index.
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -187,7 +199,7 @@ pub struct Store {
     accounts: Slots<Account>,
     by_fingerprint: BTreeMap<[u8; Fingerprint::BYTES], u32>,
     records: Slots<Record>,
-    /// By sender and recipient.
+    /// What is known of each pair of a sender and a recipient.
     pairs: BTreeMap<(u32, u32), Pair>,
     due: BTreeSet<(Millis, Due)>,
     waiting: usize,
@@ -204,10 +216,12 @@ pub struct Store {
     file_cost: fn(usize) -> usize,
     /// All sequence numbers are below it, as the journal knows.
     promised: u64,
-    /// What a mailbox that is made before `forgotten_until` does not know: who acknowledged what below this number.
+    /// What a mailbox that is made before `forgotten_until` does not know: who acknowledged what
+    /// below this number.
     forgotten_below: u64,
     forgotten_until: Millis,
-    /// What the wall clock was ahead of the other one when senders wrote times of their own: one, unless it was set.
+    /// What the wall clock was ahead of the other one when senders wrote times of their own: one,
+    /// unless it was set.
     given_ahead: Vec<i64>,
 }
 
@@ -240,13 +254,14 @@ impl Store {
         }
     }
 
-    /// What holds from now on. What is kept already stays, be it more than that.
+    /// Changes the bounds. What is kept already stays, be it more than that.
     pub fn set_bounds(&mut self, bounds: Config) {
         self.bounds = bounds;
     }
 
-    /// Begins a session of `fingerprint`: what it had not acknowledged will be delivered again. Returns its place and
-    /// how many messages wait. `wants_receipts`: whether senders are told when it acknowledges.
+    /// Begins a session of `fingerprint`: what it had not acknowledged will be delivered again.
+    /// Returns its place and how many messages wait. `wants_receipts`: whether senders are told
+    /// when it acknowledges.
     pub fn attach(&mut self, now: Millis, fingerprint: Fingerprint, wants_receipts: bool) -> (AccountId, usize) {
         self.latest = self.latest.max(now);
         let id = self.find(&fingerprint).unwrap_or_else(|| self.insert_account(fingerprint));
@@ -276,7 +291,8 @@ impl Store {
         rate.take(&mut self.accounts[account.0].rate, now)
     }
 
-    /// If `sender` has used `id` before, and it is remembered: when that message expires.
+    /// Returns the expiry of the message for which `sender` has used `id` before, if that is
+    /// remembered.
     #[must_use]
     pub fn known(&self, sender: AccountId, id: &str) -> Option<WireTime> {
         let hash = self.hasher.hash(id.as_bytes());
@@ -284,27 +300,28 @@ impl Store {
         (record.expires_at > self.latest).then(|| self.expiry_on_wire(record))
     }
 
-    /// Returns whether the message `id` of `sender` was delivered to a recipient who lets senders know. `false` also where
-    /// that is not known any more.
+    /// Returns whether the message `id` of `sender` was delivered to a recipient who lets senders
+    /// know. `false` also where that is not known any more.
     #[must_use]
     pub fn was_delivered(&self, sender: AccountId, id: &str) -> bool {
         let hash = self.hasher.hash(id.as_bytes());
         self.accounts[sender.0].ids.get(&hash).is_some_and(|&record| self.records[record].delivered)
     }
 
-    /// The place of `fingerprint`, if anything is known of it. Then it is a valid key.
+    /// Returns the account of `fingerprint`, if anything is known of it. Then it is a valid key.
     #[must_use]
     pub fn find(&self, fingerprint: &Fingerprint) -> Option<AccountId> {
         self.by_fingerprint.get(fingerprint.as_bytes()).map(|&account| AccountId(account))
     }
 
-    /// How many messages were delivered and acknowledged, and how many expired, since it was made.
+    /// Returns how many messages were delivered and acknowledged, and how many expired, since the
+    /// store was made.
     #[must_use]
     pub const fn ends(&self) -> (u64, u64) {
         (self.delivered, self.expired)
     }
 
-    /// How full it is.
+    /// Returns how full the store is.
     #[must_use]
     pub fn figures(&self) -> StoreStats {
         StoreStats {

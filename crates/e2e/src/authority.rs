@@ -1,7 +1,8 @@
 //! The name of a server as it stands in cards and invites.
 //!
-//! A contact chooses where we connect to, so what it may name is narrow: a version 3 onion address to the letter (Tor's
-//! rend-spec-v3, 6), or the very authority that the user configured for a server on this machine.
+//! A contact chooses where we connect to, so what it may name is narrow: a version 3 onion address
+//! to the letter (Tor's rend-spec-v3, 6), or the very authority that the user configured for a
+//! server on this machine.
 
 use std::fmt;
 
@@ -17,7 +18,8 @@ const SUFFIX: &str = ".onion";
 const VERSION: u8 = 3;
 const DEFAULT_PORT: u16 = 80;
 
-/// Names a server: `NAME.onion`, with `:port` unless it is 80, or a loopback authority of the user's own.
+/// Names a server: `NAME.onion`, with `:port` unless it is 80, or a loopback authority of the
+/// user's own.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Authority(String);
 
@@ -33,14 +35,16 @@ pub enum AuthorityError {
 }
 
 impl Authority {
-    /// Reads a version 3 onion address in its only spelling: lower case, right checksum, `:port` only if not 80.
+    /// Reads a version 3 onion address in its only spelling: lower case, right checksum, `:port`
+    /// only if not 80.
     pub fn onion(text: &str) -> Result<Self, AuthorityError> {
         let authority = Self(text.to_owned());
         let (key, port) = authority.onion_parts().ok_or(AuthorityError::NotAnOnion)?;
         if Self::from_onion_key(&key, port) == authority { Ok(authority) } else { Err(AuthorityError::NotAnOnion) }
     }
 
-    /// Takes a server on this machine as the *user* named it. Never called with a name from the network.
+    /// Takes a server on this machine as the *user* named it. Never called with a name from the
+    /// network.
     pub fn loopback(text: &str) -> Result<Self, AuthorityError> {
         let host = match text.rsplit_once(':') {
             Some((host, port)) if port.parse::<u16>().is_ok() => host,

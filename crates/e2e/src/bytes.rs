@@ -1,6 +1,7 @@
 //! Fixed-size values and the cursor that every parser of this crate reads with.
 //!
-//! [`Key`] is for what may be seen, [`Secret`] for what may not: the latter is wiped when dropped and prints nothing.
+//! [`Key`] is for what may be seen, [`Secret`] for what may not: the latter is wiped when dropped
+//! and prints nothing.
 
 use std::fmt;
 

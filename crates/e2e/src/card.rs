@@ -1,7 +1,8 @@
 //! Cards: what somebody needs to seal an envelope to somebody else, until told otherwise.
 //!
-//! A card names an X-Wing key and a pre-shared key. A *root* card also says where to send, and has a prekey with which a
-//! new Olm session can be started. Layout, rules and lifetimes: `docs/e2e.md`, "Cards".
+//! A card names an X-Wing key and a pre-shared key. A *root* card also says where to send, and has
+//! a prekey with which a new Olm session can be started. Layout, rules and lifetimes:
+//! `docs/e2e.md`, "Cards".
 
 use hpke::kem::XWing;
 use hpke::{Deserializable, Kem, Serializable};
@@ -52,7 +53,8 @@ pub struct Route {
 /// Holds a card as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Card {
-    /// Orders the cards of one owner: milliseconds since 1970, or one more than the last; 0 in invites.
+    /// Orders the cards of one owner: milliseconds since 1970, or one more than the last; 0 in
+    /// invites.
     pub no: u64,
     /// Whether resets and nudges go to it from now on.
     pub root: bool,
@@ -116,7 +118,8 @@ impl Card {
     }
 }
 
-/// Refuses an X-Wing key that the KEM does not take: a wrong length, or ML-KEM coefficients that are not reduced.
+/// Refuses an X-Wing key that the KEM does not take: a wrong length, or ML-KEM coefficients that
+/// are not reduced.
 pub(crate) fn check_kem(kem: &[u8]) -> Result<(), CardError> {
     <XWing as Kem>::PublicKey::from_bytes(kem).map(drop).map_err(|_| CardError::BadKey)
 }
@@ -186,8 +189,8 @@ impl CardKeys {
 
     /// Derives the keys of a short invite from its secret (HKDF-SHA256, RFC 5869).
     ///
-    /// The 32 bytes for `kem` *are* the X-Wing decapsulation key: `DeriveKeyPair`, which differs between drafts under
-    /// one KEM id, is not used.
+    /// The 32 bytes for `kem` *are* the X-Wing decapsulation key: `DeriveKeyPair`, which differs
+    /// between drafts under one KEM id, is not used.
     pub fn from_short_invite(secret: &Secret) -> Self {
         let salt = label!("short-invite");
         Self::from_parts(derive(salt, secret, b"kem"), derive(salt, secret, b"psk"))
@@ -221,7 +224,8 @@ impl CardKeys {
 }
 
 fn kem_public(seed: &Secret) -> Vec<u8> {
-    // Every 32 bytes are a decapsulation key (draft-connolly-cfrg-xwing-kem, 5.2), so the empty answer is never given.
+    // Every 32 bytes are a decapsulation key (draft-connolly-cfrg-xwing-kem, 5.2), so the empty
+    // answer is never given.
     let private = <XWing as Kem>::PrivateKey::from_bytes(seed.expose());
     private.map(|private| XWing::sk_to_pk(&private).to_bytes().to_vec()).unwrap_or_default()
 }
@@ -290,7 +294,8 @@ mod tests {
     #[test]
     fn a_short_invite_gives_both_sides_the_same_card() {
         let secret = Secret::random();
-        let (one, other) = (CardKeys::from_short_invite(&secret), CardKeys::from_short_invite(&secret));
+        let one = CardKeys::from_short_invite(&secret);
+        let other = CardKeys::from_short_invite(&secret);
         assert_eq!(one.id(), other.id());
         assert_ne!(one.seed(), one.psk());
     }

@@ -1,8 +1,9 @@
 //! Time as the core counts it.
 //!
-//! The clock of a machine jumps: batteries die, virtual machines sleep, somebody lies about NTP. What is deleted for age
-//! cannot be brought back, so that deletions go by an `age` that grows slowly unless a server agrees with the clock.
-//! What is only *sent* again goes by `elapsed`, which follows the clock forwards.
+//! The clock of a machine jumps: batteries die, virtual machines sleep, somebody lies about NTP.
+//! What is deleted for age cannot be brought back, so that deletions go by an `age` that grows
+//! slowly unless a server agrees with the clock. What is only *sent* again goes by `elapsed`, which
+//! follows the clock forwards.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,8 @@ pub(crate) const HOUR: u64 = 60 * MINUTE;
 pub(crate) const DAY: u64 = 24 * HOUR;
 /// How long nothing is deleted if the clock and the servers disagree.
 const DISPUTE: u64 = 30 * DAY;
-/// How long what waits at servers has time to be fetched, before time that passed without this process counts.
+/// How long what waits at servers has time to be fetched, before time that passed without this
+/// process counts.
 const FETCHING: u64 = HOUR;
 
 /// Counts time.
@@ -65,8 +67,8 @@ impl Clock {
         }
     }
 
-    /// Returns what `age` will be when all that it is owed has been added. What comes now is dated so: the time of an
-    /// absence that ends only now is not its age.
+    /// Returns what `age` will be when all that it is owed has been added. What comes now is dated
+    /// so: the time of an absence that ends only now is not its age.
     pub(crate) fn settled_age(&self) -> u64 {
         let agreed = self.agreed.map_or(0, |(agreed, _)| agreed);
         self.age.saturating_add(self.owed).saturating_add(agreed)

@@ -1,8 +1,9 @@
 //! The core: everything that a profile knows, and the only way to its effects.
 //!
-//! It does no I/O and has no clock. Whoever runs it calls [`Core::tick`] when [`Core::next_due`] says so, hands in what comes
-//! from servers, and carries out what [`Core::commit`] returns. A ratchet that moved back because a state was not written
-//! would encrypt two messages with one key, so that there are no effects without a commit, and no core after a failed one.
+//! It does no I/O and has no clock. Whoever runs it calls [`Core::tick`] when [`Core::next_due`]
+//! says so, hands in what comes from servers, and carries out what [`Core::commit`] returns. A
+//! ratchet that moved back because a state was not written would encrypt two messages with one key,
+//! so that there are no effects without a commit, and no core after a failed one.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -75,7 +76,8 @@ pub enum CoreError {
 /// Says why [`Core::commit`] had no effects.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError<E> {
-    /// The state could not be written. The core is stopped: nothing that it did since the last commit may be seen.
+    /// The state could not be written. The core is stopped: nothing that it did since the last
+    /// commit may be seen.
     #[error("the state could not be written: {0}")]
     Write(E),
     /// It could not be written before.
@@ -121,7 +123,8 @@ impl std::fmt::Debug for Core {
 }
 
 impl Core {
-    /// Makes a new profile. `authority`: one's own server. `name`: what contacts are told, at most 64 bytes.
+    /// Makes a new profile. `authority`: one's own server. `name`: what contacts are told, at most
+    /// 64 bytes.
     pub fn create(authority: Authority, name: &str, wall_ms: u64) -> Result<Self, CoreError> {
         if name.len() > crate::payload::MAX_NAME {
             return Err(CoreError::TooLong);
@@ -131,7 +134,8 @@ impl Core {
         Ok(Self { state, stopped: false, length: 1 << 16 })
     }
 
-    /// Opens a state that [`Self::commit`] wrote. What the last process may not have got round to is done again.
+    /// Opens a state that [`Self::commit`] wrote. What the last process may not have got round to
+    /// is done again.
     pub fn open(bytes: &[u8], wall_ms: u64) -> Result<Self, CoreError> {
         let state: State = serde_json::from_slice(bytes).map_err(|_| CoreError::NotAState)?;
         if state.version != VERSION {
@@ -149,7 +153,8 @@ impl Core {
         Ok(core)
     }
 
-    /// Opens a backup: every conversation is reset before anything is encrypted with a ratchet that went on meanwhile.
+    /// Opens a backup: every conversation is reset before anything is encrypted with a ratchet that
+    /// went on meanwhile.
     pub fn restore(bytes: &[u8], wall_ms: u64) -> Result<Self, CoreError> {
         let mut core = Self::open(bytes, wall_ms)?;
         core.state.profile.effects.retain(|effect| !matches!(effect, Effect::Send { .. }));
@@ -159,7 +164,8 @@ impl Core {
         Ok(core)
     }
 
-    /// Writes the state with `write`, which returns once it is durable, and hands out the effects it knows of.
+    /// Writes the state with `write`, which returns once it is durable, and hands out the effects
+    /// it knows of.
     ///
     /// If it fails, the core is stopped: its state is ahead of what a restart would find.
     pub fn commit<E>(&mut self, write: impl FnOnce(&[u8]) -> Result<(), E>) -> Result<Effects, CommitError<E>> {
@@ -203,8 +209,8 @@ impl Core {
         if self.state.profile.jitter.hasty { SPREAD / 60 } else { SPREAD }
     }
 
-    /// Makes every wait that only hides when something is done a sixtieth of what it is, until the process ends. Servers can
-    /// then tell by the time which mailboxes are one person's.
+    /// Makes every wait that only hides when something is done a sixtieth of what it is, until the
+    /// process ends. Servers can then tell by the time which mailboxes are one person's.
     pub fn hurry(&mut self) {
         let profile = &mut self.state.profile;
         profile.jitter.hasty = true;
@@ -273,8 +279,9 @@ impl Core {
         Ok(())
     }
 
-    /// Takes an event out of the inbox, since it was shown; a chunk of a file: since it was written, or is not wanted. Of a
-    /// large file, the contact is told only now that it arrived, so that it sends no more than is wanted.
+    /// Takes an event out of the inbox, since it was shown; a chunk of a file: since it was
+    /// written, or is not wanted. Of a large file, the contact is told only now that it arrived, so
+    /// that it sends no more than is wanted.
     pub fn shown(&mut self, id: u64) {
         let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
         let chunk = profile.waiting_chunk(id).map(|(link, mid, _)| (link, mid));

@@ -1,7 +1,7 @@
 //! What the core wants done, and what people are to be told.
 //!
-//! There is no way to an [`Effect`] but through [`crate::core::Core::commit`], which hands them out after the state that
-//! knows of them was written.
+//! There is no way to an [`Effect`] but through [`crate::core::Core::commit`], which hands them out
+//! after the state that knows of them was written.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,8 @@ pub type FrameId = u64;
 /// Something to be done by whoever runs the core.
 #[derive(Debug)]
 pub enum Effect {
-    /// Acknowledge a frame to the server, on its own mailbox's session, so many milliseconds from now.
+    /// Acknowledge a frame to the server, on its own mailbox's session, so many milliseconds from
+    /// now.
     Acknowledge {
         /// The mailbox it came for.
         mailbox: Key,
@@ -30,11 +31,13 @@ pub enum Effect {
         /// Milliseconds to wait.
         after_ms: u64,
     },
-    /// Send a frame with the server's longest `ttl_s`, at most 604,800, and report [`crate::core::Core::accepted`].
+    /// Send a frame with the server's longest `ttl_s`, at most 604,800, and report
+    /// [`crate::core::Core::accepted`].
     Send {
         /// The frame.
         frame: Frame,
-        /// Milliseconds to wait, so that what one profile sends from several mailboxes does not leave at one moment.
+        /// Milliseconds to wait, so that what one profile sends from several mailboxes does not
+        /// leave at one moment.
         after_ms: u64,
     },
     /// Connect as a mailbox from then on: see [`MailboxAccess`].
@@ -72,7 +75,8 @@ pub struct MailboxAccess {
 pub struct Frame {
     /// Its `id`: the same after a restart.
     pub id: FrameId,
-    /// The Ed25519 seed of the pseudonym to send as. `None`: a random key, on a circuit of its own, never used again.
+    /// The Ed25519 seed of the pseudonym to send as. `None`: a random key, on a circuit of its own,
+    /// never used again.
     pub sender: Option<Secret>,
     /// The recipient's mailbox.
     pub to: Key,
@@ -94,9 +98,11 @@ pub enum Event {
     Request { invite: InviteId, identity: Key, profile: String, text: Option<String> },
     /// A contact answered for the first time.
     Answered { link: LinkId, profile: String },
-    /// A text came. `missing`: one before it has not come yet. `at`: minutes since 1970, as the sender says.
+    /// A text came. `missing`: one before it has not come yet. `at`: minutes since 1970, as the
+    /// sender says.
     Text { link: LinkId, mid: u64, text: String, at: u32, burn_s: u32, missing: bool },
-    /// A chunk of a file came. [`crate::core::Core::shown`] when it was written: see [`crate::core::Core::begin_file`].
+    /// A chunk of a file came. [`crate::core::Core::shown`] when it was written: see
+    /// [`crate::core::Core::begin_file`].
     File { link: LinkId, mid: u64, chunk: FileChunk },
     /// The contact has all of a file.
     FileDelivered { link: LinkId, file: FileId, name: String },
@@ -109,7 +115,8 @@ pub enum Event {
     /// A contact wants to be written to at another server: [`crate::core::Core::agree`].
     WantsToMove { link: LinkId, authority: Authority },
     /// Somebody else used an invite that this contact had used: sending is held until
-    /// [`crate::core::Core::verify`] or [`crate::core::Core::trust`]. `other`: the other's Curve25519 and Ed25519 key.
+    /// [`crate::core::Core::verify`] or [`crate::core::Core::trust`]. `other`: the other's
+    /// Curve25519 and Ed25519 key.
     Contested { link: LinkId, other: (Key, Key) },
     /// The contact showed another Ed25519 key than the invite or than before.
     NotWhoInviteSays { link: LinkId },
@@ -121,7 +128,8 @@ pub enum Event {
     ClockDisputed,
     /// The admin of a group invites to it: [`crate::core::Core::join`].
     GroupOffer { group: GroupId, admin: LinkId, name: String },
-    /// A member asks to come into a group of one's own: [`crate::core::Core::add_member`] was called before.
+    /// A member asks to come into a group of one's own: [`crate::core::Core::add_member`] was
+    /// called before.
     GroupJoined { group: GroupId },
     /// A text of a group came. `missing`: one before it of the same member has not come yet.
     GroupText { group: GroupId, member: Key, gmid: u64, text: String, at: u32, missing: bool },
@@ -129,11 +137,13 @@ pub enum Event {
     GroupDelivered { group: GroupId, member: Key, gmid: u64 },
     /// A text to a member of a group was given up after 16 days.
     GroupNotDelivered { group: GroupId, member: Key, gmid: u64 },
-    /// A member saw a text, named by the first bytes of its author's key, that did not come here within a day.
+    /// A member saw a text, named by the first bytes of its author's key, that did not come here
+    /// within a day.
     GroupGap { group: GroupId, author: [u8; 8], gmid: u64 },
     /// The members of a group are now these, by their Curve25519 keys.
     GroupMembers { group: GroupId, members: Vec<Key> },
-    /// The admin showed different members to different people: nothing is sent to the group any more.
+    /// The admin showed different members to different people: nothing is sent to the group any
+    /// more.
     GroupForked { group: GroupId },
     /// One is no longer a member.
     GroupRemoved { group: GroupId },

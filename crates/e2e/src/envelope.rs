@@ -1,7 +1,8 @@
 //! Envelopes: the only thing a server ever sees of a message.
 //!
-//! An Olm message is padded to one of three sizes and sealed with HPKE (RFC 9180) in mode PSK to the key of a card:
-//! KEM 0x647a (X-Wing), KDF 0x0001 (HKDF-SHA256), AEAD 0x0003 (ChaCha20-Poly1305), single shot. Layout: `docs/e2e.md`.
+//! An Olm message is padded to one of three sizes and sealed with HPKE (RFC 9180) in mode PSK to
+//! the key of a card: KEM 0x647a (X-Wing), KDF 0x0001 (HKDF-SHA256), AEAD 0x0003
+//! (ChaCha20-Poly1305), single shot. Layout: `docs/e2e.md`.
 
 use data_encoding::BASE64URL_NOPAD;
 use hpke::aead::ChaCha20Poly1305;
@@ -17,7 +18,8 @@ use crate::label::label;
 
 /// The sizes of an envelope in bytes. As base64url they are 4,096, 16,384 and 65,536 characters.
 pub const SIZES: [usize; 3] = [3_072, 12_288, 49_152];
-/// The least size of what is sent to an invite's door, so that the length of a first text does not show.
+/// The least size of what is sent to an invite's door, so that the length of a first text does not
+/// show.
 pub const DOOR_SIZE: usize = SIZES[1];
 /// What an envelope has beside its contents: hint, encapsulated key, tag, length and number.
 pub const OVERHEAD: usize = HINT + ENC + TAG + HEAD;

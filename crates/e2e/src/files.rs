@@ -1,7 +1,7 @@
 //! Files on their way: what is sent chunk by chunk from a path, and what comes to be written.
 //!
-//! The data of a file is never here but for the few chunks that are on their way: they wait in the outbox until the other
-//! side acknowledges them, and in the inbox until they were written.
+//! The data of a file is never here but for the few chunks that are on their way: they wait in the
+//! outbox until the other side acknowledges them, and in the inbox until they were written.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,8 @@ pub(crate) const UNASKED: u64 = 1 << 20;
 /// How long a file is kept without any progress: longer than its chunks are repeated.
 const LIFE: u64 = 17 * DAY;
 
-/// Holds what is known of a file that is sent. It stays where it is until the other side has all of it.
+/// Holds what is known of a file that is sent. It stays where it is until the other side has all of
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Where it is.
@@ -143,7 +144,8 @@ impl Files {
         self.coming.len() < MAX_COMING && bytes.saturating_add(size) <= MAX_COMING_BYTES
     }
 
-    /// Takes out what has not moved for too long, or whose contact is gone: files that were being sent.
+    /// Takes out what has not moved for too long, or whose contact is gone: files that were being
+    /// sent.
     pub(crate) fn prune(&mut self, age: u64, is_there: impl Fn(LinkId) -> bool) -> Vec<Sending> {
         let over = |file: &mut Sending| age >= file.moved + LIFE || !is_there(file.link);
         self.sending.extract_if(.., over).collect()

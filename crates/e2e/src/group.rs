@@ -1,7 +1,8 @@
-//! Groups: up to 50 people, each pair with a link of its own, held together by a roster that the admin signs.
+//! Groups: up to 50 people, each pair with a link of its own, held together by a roster that the
+//! admin signs.
 //!
-//! There is no group key and no order that members have to agree on. A text is the same for all and is encrypted for each.
-//! What the network has to do with groups is in [`crate::core`].
+//! There is no group key and no order that members have to agree on. A text is the same for all and
+//! is encrypted for each. What the network has to do with groups is in [`crate::core`].
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -237,7 +238,8 @@ impl Group {
 
     /// Does what is due but for sending.
     pub(crate) fn tick(&mut self, profile: &mut Profile) {
-        let (age, elapsed) = (profile.clock.age, profile.clock.elapsed);
+        let age = profile.clock.age;
+        let elapsed = profile.clock.elapsed;
         self.held.retain(|held| age < held.came + HELD_LIFE);
         for gap in self.gaps.iter_mut().filter(|gap| !gap.told && elapsed >= gap.since + GAP_PATIENCE) {
             gap.told = true;

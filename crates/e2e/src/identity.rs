@@ -1,8 +1,9 @@
-//! Who a profile is: a Curve25519 key that authenticates conversations, an Ed25519 key that signs invites and rosters.
+//! Who a profile is: a Curve25519 key that authenticates conversations, an Ed25519 key that signs
+//! invites and rosters.
 //!
-//! Both live in an Olm [`Account`]. The identity's own account has no prekeys: it makes outgoing sessions. Each invite and
-//! each root card has a copy of it with exactly one fallback key, so that a prekey lives as long as what names it and
-//! dies with it (`Prekey`).
+//! Both live in an Olm [`Account`]. The identity's own account has no prekeys: it makes outgoing
+//! sessions. Each invite and each root card has a copy of it with exactly one fallback key, so that
+//! a prekey lives as long as what names it and dies with it (`Prekey`).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vodozemac::olm::{Account, AccountPickle, InboundCreationResult, PreKeyMessage, Session, SessionConfig};
@@ -74,7 +75,8 @@ impl Identity {
         Key(*self.0.ed25519_key().as_bytes())
     }
 
-    /// Signs with the Ed25519 key. The message begins with a label of its own: see [`crate::label`].
+    /// Signs with the Ed25519 key. The message begins with a label of its own: see
+    /// [`crate::label`].
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }
@@ -94,13 +96,15 @@ impl Identity {
     }
 }
 
-/// Holds a copy of the identity's account with exactly one fallback key: the secret half of a prekey.
+/// Holds a copy of the identity's account with exactly one fallback key: the secret half of a
+/// prekey.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Prekey {
     account: Identity,
     /// The public half. vodozemac shows it only until it is marked as published.
     public: Key,
-    /// The ids of all sessions that were accepted with it, so that a replayed first message makes no second one.
+    /// The ids of all sessions that were accepted with it, so that a replayed first message makes
+    /// no second one.
     sessions: Vec<String>,
 }
 
@@ -134,7 +138,8 @@ impl Prekey {
         self.sessions.push(id);
     }
 
-    /// Decrypts a first message on a copy of the account: nothing changes until the caller accepts its hello.
+    /// Decrypts a first message on a copy of the account: nothing changes until the caller accepts
+    /// its hello.
     pub(crate) fn inbound(&self, first: &PreKeyMessage) -> Result<InboundCreationResult, IdentityError> {
         if self.sessions.len() >= MAX_SESSIONS || self.knows_session(&first.session_id()) {
             return Err(IdentityError::NoSession);
@@ -195,7 +200,8 @@ pub(crate) fn check_agreement_key(key: &Key) -> Result<(), IdentityError> {
     shared.map(drop).ok_or(IdentityError::WeakKey)
 }
 
-/// Refuses what `docs/protocol.md` does not take for a fingerprint: not canonical, not on the curve, of small order.
+/// Refuses what `docs/protocol.md` does not take for a fingerprint: not canonical, not on the
+/// curve, of small order.
 pub(crate) fn check_signature_key(key: &Key) -> Result<(), IdentityError> {
     let compressed = curve25519_dalek::edwards::CompressedEdwardsY(key.0);
     let point = compressed.decompress().ok_or(IdentityError::WeakKey)?;
@@ -239,7 +245,8 @@ mod tests {
 
     #[test]
     fn a_prekey_makes_one_session_of_a_first_message_and_none_of_its_replay() {
-        let (alice, bob) = (Identity::generate(), Identity::generate());
+        let alice = Identity::generate();
+        let bob = Identity::generate();
         let mut prekey = Prekey::generate(&bob);
         let mut session = alice.outbound(&bob.curve(), &prekey.public()).unwrap();
         let vodozemac::olm::OlmMessage::PreKey(first) = session.encrypt(b"hello").unwrap() else { panic!() };

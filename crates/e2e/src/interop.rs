@@ -1,7 +1,8 @@
-//! Other people's implementations of what the core stands on, asked line by line: libolm for Olm, hpke-js for HPKE and X-Wing.
+//! Other people's implementations of what the core stands on, asked line by line: libolm for Olm,
+//! hpke-js for HPKE and X-Wing.
 //!
-//! They need node, and a folder with the packages that `E2E_NODE_MODULES` names. `tests/interop/run` fetches those and runs
-//! these tests.
+//! They need node, and a folder with the packages that `E2E_NODE_MODULES` names.
+//! `tests/interop/run` fetches those and runs these tests.
 
 mod hpke;
 mod libolm;

@@ -1,7 +1,8 @@
 //! Invites: how two people who share nothing yet come together.
 //!
-//! A short invite is for one person and holds a secret from which the keys of its card are derived. A long one may be
-//! public, holds the keys themselves, and is signed. Layouts: `docs/e2e.md`, "Invites".
+//! A short invite is for one person and holds a secret from which the keys of its card are derived.
+//! A long one may be public, holds the keys themselves, and is signed. Layouts: `docs/e2e.md`,
+//! "Invites".
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
@@ -59,7 +60,8 @@ pub struct Invite {
 /// Holds what is different between the two forms of an invite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A secret to derive the card from; with a server that has restricted discovery, also a key for that.
+    /// A secret to derive the card from; with a server that has restricted discovery, also a key
+    /// for that.
     Short {
         /// Whoever knows it can use the invite.
         secret: Secret,

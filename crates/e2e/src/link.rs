@@ -1,6 +1,7 @@
 //! A link: the conversation of two identities.
 //!
-//! Sending and receiving have files of their own; this one holds the state of a link and what drives it.
+//! Sending and receiving have files of their own; this one holds the state of a link and what
+//! drives it.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +39,8 @@ const PLAIN_WAIT: u64 = 10 * MINUTE;
 const MOVE_QUESTION: u64 = 7 * DAY;
 /// How often a mailbox is replaced.
 const MAILBOX_LIFE: u64 = 30 * DAY;
-/// The longest wait before a frame leaves that no user is waiting for: as long as the time between two looks at what is due.
+/// The longest wait before a frame leaves that no user is waiting for: as long as the time between
+/// two looks at what is due.
 pub(crate) const SPREAD: u64 = 30 * SECOND;
 /// Bounds the frames of one link that no server accepted yet.
 const MAX_FRAMES: usize = 128;
@@ -112,7 +114,8 @@ pub(crate) struct Link {
     pub(crate) healing: Healing,
     /// When a control message is sent if nothing else was, by `elapsed`.
     pub(crate) control_at: Option<u64>,
-    /// When a control message is sent to a new root, so that its owner knows that it arrived, by `elapsed`.
+    /// When a control message is sent to a new root, so that its owner knows that it arrived, by
+    /// `elapsed`.
     root_receipt_at: Option<u64>,
     root_receipt_last: Option<u64>,
     plain_wait: Option<u64>,
@@ -254,7 +257,8 @@ impl Link {
         }
     }
 
-    /// Takes a new mailbox once a month. The old one is kept until 8 days after the new one came into use.
+    /// Takes a new mailbox once a month. The old one is kept until 8 days after the new one came
+    /// into use.
     fn move_mailbox(&mut self, profile: &mut Profile) {
         if self.kind != Kind::Contact {
             return;

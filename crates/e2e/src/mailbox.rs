@@ -83,7 +83,8 @@ impl Mailbox {
         self.digests.iter().any(|(known, _)| *known == digest)
     }
 
-    /// Remembers an envelope that opened. Others are not remembered: a flood of them would push these out.
+    /// Remembers an envelope that opened. Others are not remembered: a flood of them would push
+    /// these out.
     pub(crate) fn remember(&mut self, digest: Digest, clock: &Clock) {
         self.active_at = clock.elapsed;
         self.digests.push_back((digest, clock.settled_age()));

@@ -1,7 +1,7 @@
 //! Payloads: what an Olm message holds.
 //!
-//! Protobuf (proto3), parsed strictly after Olm has authenticated it. A payload is never re-encoded, and nothing that is
-//! signed is protobuf. The schema stands in `docs/e2e.md`.
+//! Protobuf (proto3), parsed strictly after Olm has authenticated it. A payload is never
+//! re-encoded, and nothing that is signed is protobuf. The schema stands in `docs/e2e.md`.
 
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,8 @@ pub enum Content {
 pub struct GroupContent {
     /// The group.
     pub id: [u8; 16],
-    /// The first 16 bytes of the id of the roster that the sender goes by; zeros before there is one.
+    /// The first 16 bytes of the id of the roster that the sender goes by; zeros before there is
+    /// one.
     pub roster: [u8; 16],
     /// Names the text, the same for all members; 0 if there is no text.
     pub gmid: u64,
@@ -238,12 +239,13 @@ impl FileChunk {
         Ok(())
     }
 
-    /// Returns the name under which a client may offer to keep the file: its last component without anything that a file
-    /// system or a terminal would take for more than a name.
+    /// Returns the name under which a client may offer to keep the file: its last component without
+    /// anything that a file system or a terminal would take for more than a name.
     pub fn safe_name(&self) -> String {
         let last = self.name.rsplit(['/', '\\']).next().unwrap_or_default();
         let plain: String = last.chars().filter(|char| !is_active(*char)).collect();
-        // A file that is hidden, that a command takes for an option, or whose ending is not what is seen.
+        // A file that is hidden, that a command takes for an option, or whose ending is not what is
+        // seen.
         let name = plain.trim().trim_start_matches(['.', '-', '~', ' ']).trim_end_matches(['.', ' ']);
         if name.is_empty() { "file".to_owned() } else { name.to_owned() }
     }

@@ -20,7 +20,8 @@ use crate::random::Jitter;
 pub(crate) const MAX_INBOX: usize = 8_192;
 /// Bounds the bytes of texts and files in it.
 const MAX_INBOX_BYTES: usize = 16 << 20;
-/// Bounds the bytes of chunks of files in it: those of one contact, and all. A chunk beyond is repeated by its sender.
+/// Bounds the bytes of chunks of files in it: those of one contact, and all. A chunk beyond is
+/// repeated by its sender.
 const MAX_CHUNK_BYTES: (usize, usize) = (2 << 20, 8 << 20);
 /// The bounds of the wait before a frame is acknowledged to the server.
 const SERVER_ACK: (u64, u64) = (300, 3 * SECOND);
@@ -176,7 +177,8 @@ impl Profile {
         }
     }
 
-    /// Gives up a contact's mailbox at an age, unless that was decided before. A group's is the group's matter.
+    /// Gives up a contact's mailbox at an age, unless that was decided before. A group's is the
+    /// group's matter.
     pub(crate) fn retire_mailbox(&mut self, key: &Key, at: u64) {
         let mailbox = self.mailbox_mut(key).filter(|mailbox| matches!(mailbox.owner, Owner::Contact(_)));
         if let Some(mailbox) = mailbox {

@@ -1,4 +1,5 @@
-//! Randomness: keys from the operating system, moments of time from a stream that a test can repeat.
+//! Randomness: keys from the operating system, moments of time from a stream that a test can
+//! repeat.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -22,7 +23,8 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// Returns a random number that is not zero: zero stands for "none" in every identifier of this crate.
+/// Returns a random number that is not zero: zero stands for "none" in every identifier of this
+/// crate.
 pub(crate) fn identifier() -> u64 {
     u64::from_be_bytes(bytes()).max(1)
 }
@@ -32,8 +34,8 @@ const HASTE: u64 = 60;
 
 /// Chooses the moments at which the core acts on its own.
 ///
-/// The stream is SHA-256 in counter mode over a secret seed. Moments need not be unpredictable forever, but whoever sees
-/// some of them must not be able to tell the others.
+/// The stream is SHA-256 in counter mode over a secret seed. Moments need not be unpredictable
+/// forever, but whoever sees some of them must not be able to tell the others.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Jitter {
     seed: Secret,
@@ -68,7 +70,8 @@ impl Jitter {
 
     /// Returns a wait in milliseconds, exponentially distributed, cut off at `most`.
     pub(crate) fn exponential(&mut self, mean: u64, most: u64) -> u64 {
-        // 53 bits are what a double holds exactly; the shift by half a step keeps the logarithm finite.
+        // 53 bits are what a double holds exactly; the shift by half a step keeps the logarithm
+        // finite.
         let unit = ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
         let wait = -unit.ln() * mean as f64;
         let wait = (wait as u64).min(most);

@@ -1,7 +1,7 @@
 //! Rosters: who is in a group, signed by its admin.
 //!
-//! A full roster goes to newcomers, a [`delta::Delta`] to everybody else. Ids are hashes of bodies, so that both ways lead to the
-//! same. Layouts: `docs/e2e.md`, "Rosters".
+//! A full roster goes to newcomers, a [`delta::Delta`] to everybody else. Ids are hashes of bodies,
+//! so that both ways lead to the same. Layouts: `docs/e2e.md`, "Rosters".
 
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +50,8 @@ pub struct Entry {
     pub name: String,
 }
 
-/// Holds a roster. It is valid in itself; whether its admin is the right one is the holder's matter.
+/// Holds a roster. It is valid in itself; whether its admin is the right one is the holder's
+/// matter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct Roster {

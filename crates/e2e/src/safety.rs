@@ -32,13 +32,15 @@ impl SafetyNumber {
         groups.collect::<Vec<_>>().join(" ")
     }
 
-    /// Returns eighteen indices into the English word list of BIP-39, nine for each party: its first 99 bits.
+    /// Returns eighteen indices into the English word list of BIP-39, nine for each party: its
+    /// first 99 bits.
     ///
     /// There is no checksum word.
     pub fn words(&self) -> [u16; 18] {
         let mut words = [0; 18];
         for (word, slot) in words.iter_mut().enumerate() {
-            let (party, at) = (word / 9, word % 9 * 11);
+            let party = word / 9;
+            let at = word % 9 * 11;
             for bit in at..at + 11 {
                 let byte = self.0[party][bit / 8];
                 *slot = (*slot << 1) | u16::from((byte >> (7 - bit % 8)) & 1);

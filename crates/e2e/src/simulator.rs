@@ -1,8 +1,10 @@
-//! A simulator: real cores, a server that does its worst, clocks that jump, and processes that are killed.
+//! A simulator: real cores, a server that does its worst, clocks that jump, and processes that are
+//! killed.
 //!
-//! What holds without a rollback: two days after the server became honest no text is lost, none is shown twice, no key
-//! encrypts two plaintexts, nobody resets, nobody nudges more than five times a day, and no text is sealed to a root once a
-//! plain card is known. With one: the conversation heals. `E2E_RUNS` sets the number of runs, `E2E_SEED` the first one.
+//! What holds without a rollback: two days after the server became honest no text is lost, none is
+//! shown twice, no key encrypts two plaintexts, nobody resets, nobody nudges more than five times a
+//! day, and no text is sealed to a root once a plain card is known. With one: the conversation
+//! heals. `E2E_RUNS` sets the number of runs, `E2E_SEED` the first one.
 
 mod attacks;
 mod files;
@@ -200,7 +202,8 @@ impl Run {
             let length = lengths[usize::try_from(self.dice.below(6)).unwrap()];
             self.step(malice, 40, length);
             if self.mode == Mode::Rollback {
-                // Who goes back to before the first answer has lost the contact, which no protocol can give back.
+                // Who goes back to before the first answer has lost the contact, which no protocol
+                // can give back.
                 if self.people.iter().all(Person::is_answered) {
                     self.snapshots.push([self.people[0].disk.clone(), self.people[1].disk.clone()]);
                 }

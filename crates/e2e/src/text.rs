@@ -1,10 +1,12 @@
 //! Which characters of other people's texts do something else than to be seen where they stand.
 
-/// Tells whether a terminal does something else with it than to show it where it stands, or shows nothing at all: control
-/// characters; marks, embeddings, overrides and isolates of direction; spaces and fillers without width or ink; tags.
+/// Tells whether a terminal does something else with it than to show it where it stands, or shows
+/// nothing at all: control characters; marks, embeddings, overrides and isolates of direction;
+/// spaces and fillers without width or ink; tags.
 ///
-/// U+200C, U+200D and the variation selectors are not among them: Persian, Kurdish and the languages of India are not
-/// readable without, nor are emoji of several parts. Where they stand otherwise, they are hidden as well.
+/// U+200C, U+200D and the variation selectors are not among them: Persian, Kurdish and the
+/// languages of India are not readable without, nor are emoji of several parts. Where they stand
+/// otherwise, they are hidden as well.
 #[must_use]
 pub fn is_active(character: char) -> bool {
     character.is_control()

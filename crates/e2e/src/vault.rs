@@ -1,7 +1,7 @@
 //! What is inside a sealed state file: a state, and zeros that hide how long it is.
 //!
-//! Sealing it with age, and writing it so that it is durable, is the matter of whoever has a disk. Layout: `EMS1`, the
-//! length as 32 bits, the state, zeros to a multiple of 64 KiB.
+//! Sealing it with age, and writing it so that it is durable, is the matter of whoever has a disk.
+//! Layout: `EMS1`, the length as 32 bits, the state, zeros to a multiple of 64 KiB.
 
 use zeroize::Zeroizing;
 

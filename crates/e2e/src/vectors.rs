@@ -1,5 +1,6 @@
-//! Writes the frozen vectors of `docs/vectors/`. Run once for a version of the protocol, and never again:
-//! `cargo test -p ephemeral-e2e -- --ignored write_the_vectors`. `tests/vectors.rs` reads them.
+//! Writes the frozen vectors of `docs/vectors/`. Run once for a version of the protocol, and never
+//! again: `cargo test -p ephemeral-e2e -- --ignored write_the_vectors`. `tests/vectors.rs` reads
+//! them.
 
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
@@ -205,7 +206,8 @@ fn rosters() -> Value {
         door: card(true, 1).0,
         name: name.to_owned(),
     };
-    let (admin, member) = (Identity::generate(), Identity::generate());
+    let admin = Identity::generate();
+    let member = Identity::generate();
     let first = Roster::first([5; 16], entry(&admin, "admin"), onion());
     let add = Operation::Add(Box::new(entry(&member, "member")));
     let (second, added) = first.change(&[add], &admin).unwrap();
@@ -220,9 +222,11 @@ fn rosters() -> Value {
 }
 
 fn keys() -> Value {
-    let (secret, seed) = (Secret::random(), Secret::random());
+    let secret = Secret::random();
+    let seed = Secret::random();
     let derived = CardKeys::from_short_invite(&secret);
-    let (one, other) = (Identity::generate(), Identity::generate());
+    let one = Identity::generate();
+    let other = Identity::generate();
     let number = SafetyNumber::new((one.curve(), one.ed()), (other.curve(), other.ed()));
     json!({
         "short_invite": {

@@ -27,7 +27,8 @@ fn changed(target: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let change = (any::<Index>(), any::<Index>(), 0..3_u8, any::<u8>());
     (select(seeds), vec(change, 0..4)).prop_map(|(mut seed, changes)| {
         for (from, to, kind, byte) in changes {
-            let (from, to) = (from.index(seed.len() + 1), to.index(seed.len() + 1));
+            let from = from.index(seed.len() + 1);
+            let to = to.index(seed.len() + 1);
             let piece = from.min(to)..from.max(to);
             match kind {
                 0 => drop(seed.drain(piece)),

@@ -1,4 +1,5 @@
-//! Reads the frozen vectors of `docs/vectors/` through the public interface, and lets a reader in Python do the same.
+//! Reads the frozen vectors of `docs/vectors/` through the public interface, and lets a reader in
+//! Python do the same.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! The core builds for a browser: for `wasm32-unknown-unknown`, where there is no operating system to ask for anything.
+//! The core builds for a browser: for `wasm32-unknown-unknown`, where there is no operating system
+//! to ask for anything.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
@@ -6,7 +7,8 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Says whether the compiler's standard library for the target is there, as rustup or Debian installs it.
+/// Says whether the compiler's standard library for the target is there, as rustup or Debian
+/// installs it.
 fn has_target() -> bool {
     let rustc = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output().unwrap();
     assert!(rustc.status.success(), "{}", String::from_utf8_lossy(&rustc.stderr));

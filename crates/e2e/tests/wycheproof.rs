@@ -1,7 +1,9 @@
-//! Project Wycheproof's vectors, given to the primitives in the versions and with the features that the core links.
+//! Project Wycheproof's vectors, given to the primitives in the versions and with the features that
+//! the core links.
 //!
-//! X25519 and Ed25519 go through vodozemac, which the core asks for both. ML-KEM and ChaCha20-Poly1305 are below HPKE,
-//! which does not show them; `Cargo.lock` has one version of each that both stand on.
+//! X25519 and Ed25519 go through vodozemac, which the core asks for both. ML-KEM and
+//! ChaCha20-Poly1305 are below HPKE, which does not show them; `Cargo.lock` has one version of each
+//! that both stand on.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
@@ -24,7 +26,8 @@ fn x25519_computes_what_wycheproof_says_and_refuses_what_gives_zero() {
         let shared = private.diffie_hellman(&public);
         let zero = test.shared_secret.iter().all(|byte| *byte == 0);
         seen[usize::from(zero)] += 1;
-        // A result of zero is "acceptable" to the vectors, since RFC 7748 leaves the check to the protocol. Ours has it.
+        // A result of zero is "acceptable" to the vectors, since RFC 7748 leaves the check to the
+        // protocol. Ours has it.
         let expected = (!zero).then(|| test.shared_secret.to_vec());
         assert_eq!(shared.map(|shared| shared.as_bytes().to_vec()), expected, "{}: {}", test.tc_id, test.comment);
     }

@@ -1,5 +1,6 @@
-//! The keys of restricted discovery (rend-spec, "Client authorization" of the descriptor): a service encrypts where it is
-//! to be found to the public halves that it was given. The texts are those of C tor, so that either side may be one.
+//! The keys of restricted discovery (rend-spec, "Client authorization" of the descriptor): a
+//! service encrypts where it is to be found to the public halves that it was given. The texts are
+//! those of C tor, so that either side may be one.
 
 use std::fmt;
 use std::path::Path;
@@ -47,7 +48,8 @@ impl FromStr for DiscoveryKey {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let encoded = text.trim().strip_prefix(PREFIX).ok_or(NotADiscoveryKey)?;
         let bytes = decode(encoded).ok_or(NotADiscoveryKey)?;
-        // What is encrypted to a point of small order, everybody can decrypt (RFC 7748, section 6.1).
+        // What is encrypted to a point of small order, everybody can decrypt (RFC 7748, section
+        // 6.1).
         if MontgomeryPoint(*bytes).mul_clamped([1; KEY_BYTES]).is_identity() {
             return Err(NotADiscoveryKey);
         }
@@ -72,7 +74,7 @@ impl fmt::Debug for DiscoveryKey {
 pub struct DiscoverySecret(Zeroizing<[u8; KEY_BYTES]>);
 
 impl DiscoverySecret {
-    /// A new one.
+    /// Returns a new key.
     ///
     /// # Errors
     /// If the operating system has no random numbers.
@@ -82,7 +84,7 @@ impl DiscoverySecret {
         Ok(Self(secret))
     }
 
-    /// The public half.
+    /// Returns the public half.
     #[must_use]
     pub fn public(&self) -> DiscoveryKey {
         DiscoveryKey(HsClientDescEncKey::from(&self.arti()))
@@ -93,7 +95,8 @@ impl DiscoverySecret {
         StaticSecret::from(*self.0).into()
     }
 
-    /// The line of C tor's `.auth_private` files: for one service, whose name is `onion` (56 letters, without `.onion`).
+    /// Returns the line of C tor's `.auth_private` files: for one service, whose name is `onion`
+    /// (56 letters, without `.onion`).
     #[must_use]
     pub fn to_line(&self, onion: &str) -> Zeroizing<String> {
         let encoded = BASE32_NOPAD.encode_len(KEY_BYTES);
@@ -106,7 +109,8 @@ impl DiscoverySecret {
         line
     }
 
-    /// What [`to_line`](Self::to_line) has written for this service; `None` if it is anything else.
+    /// Returns what [`to_line`](Self::to_line) has written for this service; `None` if it is
+    /// anything else.
     #[must_use]
     pub fn from_line(line: &str, onion: &str) -> Option<Self> {
         let (name, key) = line.trim().split_once(':')?;
@@ -121,7 +125,8 @@ impl fmt::Debug for DiscoverySecret {
     }
 }
 
-/// Makes a client find a restricted service with this key, and with no other. `onion`: its name, without `.onion`.
+/// Makes a client find a restricted service with this key, and with no other. `onion`: its name,
+/// without `.onion`.
 pub fn set_discovery_key(
     client: &Client,
     state_dir: &Path,
@@ -143,7 +148,7 @@ pub fn set_discovery_key(
     Ok(())
 }
 
-/// 32 bytes in base 32, in either case.
+/// Decodes 32 bytes in base 32, in either case.
 fn decode(encoded: &str) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
     if encoded.len() != BASE32_NOPAD.encode_len(KEY_BYTES) {
         return None;
@@ -180,7 +185,8 @@ mod tests {
     #[test]
     fn a_line_for_another_service_is_not_for_this_one() {
         let secret = DiscoverySecret::generate().unwrap();
-        let (this, other) = ("a".repeat(56), "b".repeat(56));
+        let this = "a".repeat(56);
+        let other = "b".repeat(56);
         assert!(DiscoverySecret::from_line(&secret.to_line(&this), &other).is_none());
         assert!(DiscoverySecret::from_line(&secret.to_line(&this), &this.to_uppercase()).is_some());
     }
@@ -193,7 +199,8 @@ mod tests {
         let encoded = text.replace(PREFIX, "");
         assert_eq!(format!("{PREFIX}{}\n", encoded.to_lowercase()).parse(), Ok(key));
         let of_small_order = format!("{PREFIX}{}", "A".repeat(52));
-        let (another_kind, longer) = (text.replace("x25519", "ed25519"), format!("{text}A"));
+        let another_kind = text.replace("x25519", "ed25519");
+        let longer = format!("{text}A");
         for text in ["", PREFIX, &encoded, &another_kind, &longer, &of_small_order] {
             assert_eq!(text.parse::<DiscoveryKey>(), Err(NotADiscoveryKey), "{text}");
         }

@@ -52,7 +52,7 @@ pub enum KeystoreError {
 /// The key store of one service.
 pub struct Keystore {
     path: PathBuf,
-    /// Of the service, beside the key store: introduction points and what they have seen.
+    /// The state of the service beside the key store: introduction points and what they have seen.
     state: PathBuf,
     nickname: HsNickname,
     mistrust: Mistrust,
@@ -61,8 +61,9 @@ pub struct Keystore {
 }
 
 impl Keystore {
-    /// To read from. Nothing is created, and it does not matter whether a daemon runs. `table`: the
-    /// `[tor]` table, whose `storage.permissions` say whom to trust with the files.
+    /// Opens the key store to read from. Nothing is created, and it does not matter whether a
+    /// daemon runs. `table`: the `[tor]` table, whose `storage.permissions` say whom to trust with
+    /// the files.
     ///
     /// # Errors
     /// [`KeystoreError`]: a table, a name or a path that cannot be used.
@@ -80,7 +81,8 @@ impl Keystore {
         })
     }
 
-    /// To change the key. While the value lives, no daemon can start on this state directory.
+    /// Opens the key store to change the key. While the value lives, no daemon can start on this
+    /// state directory.
     ///
     /// # Errors
     /// [`KeystoreError`]; [`TorError::InUse`] while a daemon runs on it.
@@ -101,7 +103,7 @@ impl Keystore {
         Ok(store)
     }
 
-    /// The key, if there is one.
+    /// Returns the key, if there is one.
     ///
     /// # Errors
     /// [`KeystoreError`] if there is one that cannot be read.
@@ -143,8 +145,8 @@ impl Keystore {
         let old = files.iter().map(|path| Doomed::open(path)).collect::<Result<Vec<_>, _>>()?;
         let second_name = self.second_name();
         if let Some(file) = files.first() {
-            // With a second name it is found again, should this be killed before it is overwritten. A file system that
-            // has no such names is no reason to keep a key.
+            // With a second name it is found again, should this be killed before it is overwritten.
+            // A file system that has no such names is no reason to keep a key.
             let named = fs::hard_link(file, &second_name);
             named.map_or(Ok(()), |()| private_file::sync_directory(&self.path))?;
         }
@@ -161,7 +163,8 @@ impl Keystore {
         }
     }
 
-    /// Finishes an exchange of the key that was killed before the bytes of the old one were overwritten.
+    /// Finishes an exchange of the key that was killed before the bytes of the old one were
+    /// overwritten.
     fn finish_forgetting(&self) -> Result<(), KeystoreError> {
         let second_name = self.second_name();
         if second_name.symlink_metadata().is_err() {
@@ -172,7 +175,8 @@ impl Keystore {
         Ok(finished(&second_name)?)
     }
 
-    /// What the file of an old key is called besides while it is being replaced. Erasing all keys erases it.
+    /// What the file of an old key is called besides while it is being replaced. Erasing all keys
+    /// erases it.
     fn second_name(&self) -> PathBuf {
         self.path.join(format!("{}.replaced", self.nickname))
     }
@@ -218,12 +222,12 @@ impl Keystore {
         Ok(())
     }
 
-    /// Where the keys of this service are.
+    /// Returns where the keys of this service are.
     fn keys(&self) -> PathBuf {
         self.path.join(SERVICES).join(self.nickname.to_string())
     }
 
-    /// The files that the identity key is in. There is one, or none.
+    /// Returns the files that the identity key is in. There is one, or none.
     fn identity_files(&self) -> Result<Vec<PathBuf>, KeystoreError> {
         let is_identity =
             |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(IDENTITY));
@@ -297,7 +301,8 @@ fn erase_below(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// What a running Tor client holds a lock on (`flock`), so that no other writes to the same state.
+/// Returns the file on which a running Tor client holds a lock (`flock`), so that no other writes
+/// to the same state.
 ///
 /// # Errors
 /// If the state directory is relative, and the working directory is gone.
@@ -305,7 +310,7 @@ pub fn lock_file(state_dir: &Path) -> Result<PathBuf, TorError> {
     Ok(directory(state_dir, "state")?.join(LOCK))
 }
 
-/// Where a Tor client keeps all that is its own: keys, guards, introduction points.
+/// Returns where a Tor client keeps all that is its own: keys, guards, introduction points.
 ///
 /// # Errors
 /// If the state directory is relative, and the working directory is gone.
@@ -313,7 +318,7 @@ pub fn state_directory(state_dir: &Path) -> Result<PathBuf, TorError> {
     directory(state_dir, "state")
 }
 
-/// Where the keys are, those of every service.
+/// Returns where the keys are, those of every service.
 ///
 /// # Errors
 /// If the state directory is relative, and the working directory is gone.
@@ -345,8 +350,8 @@ pub fn forget_introduction_points(state_dir: &Path, nickname: &str) -> Result<bo
     Ok(true)
 }
 
-/// The refusal of a path in the chain of causes. The key store shares its causes, and a shared one
-/// is another type.
+/// Returns the refusal of a path in the chain of causes. The key store shares its causes, and a
+/// shared one is another type.
 fn refused(error: &(dyn std::error::Error + 'static)) -> Option<TorError> {
     let chain = std::iter::successors(Some(error), |error| error.source());
     let shared = chain.filter_map(|error| error.downcast_ref::<Arc<fs_mistrust::Error>>());

@@ -1,5 +1,6 @@
-//! The Tor client (Arti) that the onion service and the client library share: its configuration out of the `[tor]`
-//! table, where it keeps its files, and what to do about each way it can fail to start.
+//! The Tor client (Arti) that the onion service and the client library share: its configuration out
+//! of the `[tor]` table, where it keeps its files, and what to do about each way it can fail to
+//! start.
 
 mod discovery;
 mod keystore;
@@ -98,7 +99,8 @@ impl TorError {
     }
 }
 
-/// Whether that is the name of an onion service, its checksum included. Subdomains are not looked at.
+/// Returns whether this is the name of an onion service, its checksum included. Subdomains are not
+/// looked at.
 #[must_use]
 pub fn is_onion_address(host: &str) -> bool {
     let mut labels = host.rsplitn(3, '.');
@@ -114,7 +116,7 @@ pub fn validate_table(table: &toml::Table) -> Result<(), String> {
     }
 }
 
-/// The Tor client's configuration: the `[tor]` table, with its files under `STATE_DIR/tor`.
+/// Returns the Tor client's configuration: the `[tor]` table, with its files under `STATE_DIR/tor`.
 pub fn config(mut table: toml::Table, state_dir: &Path) -> Result<TorClientConfig, TorError> {
     set_storage(&mut table, state_dir)?;
     let mut tree = ConfigurationTree::default();
@@ -127,18 +129,20 @@ pub fn config(mut table: toml::Table, state_dir: &Path) -> Result<TorClientConfi
     }
 }
 
-/// A client that has not touched the network yet. It must be called within a tokio runtime, and ends with that.
+/// Returns a client that has not touched the network yet. It must be called within a tokio runtime,
+/// and ends with that.
 ///
-/// It only connects, so several processes may use the state directory at once: the first one writes, the others read
-/// along (people receive in one terminal and send in another). Not with full vanguards, which each has to write.
+/// It only connects, so several processes may use the state directory at once: the first one
+/// writes, the others read along (people receive in one terminal and send in another). Not with
+/// full vanguards, which each has to write.
 pub fn client(config: TorClientConfig, state_dir: &Path) -> Result<Arc<Client>, TorError> {
     let vanguards: &VanguardConfig = config.as_ref();
     let reads_along = vanguards.mode().to_string() != "full";
     start(config, state_dir, reads_along).map(|(client, _)| client)
 }
 
-/// A client that has the state directory to itself, with the tasks that it starts: to end them when the client has been
-/// dropped.
+/// Returns a client that has the state directory to itself, with the tasks that it starts: to end
+/// them when the client has been dropped.
 pub fn owned_client(config: TorClientConfig, state_dir: &Path) -> Result<(Arc<Client>, Tasks), TorError> {
     start(config, state_dir, false)
 }
@@ -158,7 +162,8 @@ fn start(config: TorClientConfig, state_dir: &Path, reads_along: bool) -> Result
     Ok((client, tasks))
 }
 
-/// A client that is ready to connect. It waits for as long as the network takes: give it a timeout.
+/// Returns a client that is ready to connect. It waits for as long as the network takes: give it a
+/// timeout.
 pub async fn bootstrap(table: toml::Table, state_dir: &Path) -> Result<Arc<Client>, TorError> {
     let client = client(config(table, state_dir)?, state_dir)?;
     client.bootstrap().await.map_err(|e| TorError::from_arti("the Tor network cannot be reached", state_dir, e))?;
@@ -173,8 +178,9 @@ pub fn make_directories(config: &TorClientConfig, state_dir: &Path) -> Result<()
     Ok(())
 }
 
-/// Creates a directory that is to be its owner's alone, 0700, and those above it where they are missing. One that is there
-/// is refused if others could look into it, or change what is in it or in one above it.
+/// Creates a directory that is to be its owner's alone, 0700, and those above it where they are
+/// missing. One that is there is refused if others could look into it, or change what is in it or
+/// in one above it.
 ///
 /// # Errors
 /// [`TorError::Unsafe`] with the command that mends it; [`TorError::File`]; [`TorError::Path`].
@@ -182,7 +188,7 @@ pub fn private_directory(path: &Path) -> Result<(), TorError> {
     make_private_directory(&fs_mistrust::Mistrust::new(), path, path)
 }
 
-/// `named`: the path that an error is about, if it does not know better.
+/// Makes a private directory. `named`: the path that an error is about, if it does not know better.
 fn make_private_directory(mistrust: &fs_mistrust::Mistrust, path: &Path, named: &Path) -> Result<(), TorError> {
     mistrust.make_directory(path).map_err(|error| {
         refused_path(&error)
@@ -191,8 +197,8 @@ fn make_private_directory(mistrust: &fs_mistrust::Mistrust, path: &Path, named: 
     })
 }
 
-/// Whether a Tor client runs on this state, of this process or another. Arti itself would go on without the lock, until
-/// it first has to write something.
+/// Returns whether a Tor client runs on this state, of this process or another. Arti itself would
+/// go on without the lock, until it first has to write something.
 fn is_locked(path: &Path) -> bool {
     match File::open(path) {
         Ok(file) => matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
@@ -207,7 +213,8 @@ fn directory(state_dir: &Path, name: &str) -> Result<PathBuf, TorError> {
     Ok(absolute.join("tor").join(name))
 }
 
-/// Where Arti keeps its files is not for the table to say: the lock, the keys and the sandbox depend on it.
+/// Sets where Arti keeps its files. That is not for the table to say: the lock, the keys and the
+/// sandbox depend on it.
 fn set_storage(table: &mut toml::Table, state_dir: &Path) -> Result<(), TorError> {
     let storage = table.entry("storage").or_insert_with(|| toml::Table::new().into());
     let Some(storage) = storage.as_table_mut() else {
@@ -228,7 +235,7 @@ fn set_storage(table: &mut toml::Table, state_dir: &Path) -> Result<(), TorError
     Ok(())
 }
 
-/// The refusal of a path that is somewhere in the chain of causes, if one is.
+/// Returns the refusal of a path that is somewhere in the chain of causes, if one is.
 fn refused_path(error: &(dyn Error + 'static)) -> Option<TorError> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -248,8 +255,9 @@ fn refused_path(error: &(dyn Error + 'static)) -> Option<TorError> {
     None
 }
 
-/// What the operating system refuses, if that is somewhere in the chain of causes, and the operator can mend it: no
-/// permission, no room, nothing may be written. `path`: where it was tried.
+/// Returns what the operating system refuses, if that is somewhere in the chain of causes, and the
+/// operator can mend it: no permission, no room, nothing may be written. `path`: where it was
+/// tried.
 pub fn system_error(error: &(dyn Error + 'static), path: &Path) -> Option<FileError> {
     let chain = std::iter::successors(Some(error), |&error| error.source());
     let mut kinds = chain.filter_map(|error| {
@@ -263,7 +271,7 @@ pub fn system_error(error: &(dyn Error + 'static), path: &Path) -> Option<FileEr
     kinds.find(mendable).map(|kind| FileError::of("use", path)(kind.into()))
 }
 
-/// An error and its causes on one line: Arti's own texts say only the outermost.
+/// Returns an error and its causes on one line: Arti's own texts say only the outermost.
 fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

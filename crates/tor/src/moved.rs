@@ -1,4 +1,4 @@
-//! The notice of a move: an onion service's old key says which address follows it. Whoever knows
+//! The notice of a move: an onion service's old key says which address follows it. Anyone who knows
 //! the old address can check it, since the address is the public key.
 
 use std::io::ErrorKind;
@@ -31,7 +31,7 @@ pub enum MovedError {
     /// One of the addresses is not one.
     #[error("`{0}` in the notice is not the address of an onion service, in lower case and with `.onion`")]
     Address(&'static str),
-    /// From there to there.
+    /// The move leads to where it comes from.
     #[error("the notice says that a service has moved to where it is")]
     Nowhere,
     /// The time is none.
@@ -51,7 +51,7 @@ pub enum MovedError {
 pub struct Notice {
     from: String,
     to: String,
-    /// As it was signed.
+    /// The time, as it was signed.
     at: String,
     when: WallTime,
     signature: [u8; 64],
@@ -83,12 +83,13 @@ impl Notice {
     /// Bytes of such a text, at most.
     pub const MOST_BYTES: usize = 16 * 1024;
 
-    /// A new one: the service with this key is at `to` from now on.
+    /// Signs a new notice: the service with this key is at `to` from now on.
     ///
     /// # Errors
     /// [`MovedError`] if `to` is no address, or that of the key.
     pub fn sign(key: &ServiceKey, to: &str, now: WallTime) -> Result<Self, MovedError> {
-        let (from, at) = (key.address().to_owned(), now.to_string());
+        let from = key.address().to_owned();
+        let at = now.to_string();
         let signature = key.sign(&signed(&from, to, &at));
         let wire =
             Wire { kind: TYPE.to_owned(), from, to: to.to_owned(), at, signature: BASE64URL_NOPAD.encode(&signature) };
@@ -153,34 +154,34 @@ impl Notice {
         latest.map_or(now, |latest| now.max(latest.plus(1)))
     }
 
-    /// A list of them, as [`read`](Self::read) reads it, with a line for each.
+    /// Returns a list of notices, as [`read`](Self::read) reads it, with a line for each.
     #[must_use]
     pub fn write(notices: &[Self]) -> String {
         let lines: Vec<_> = notices.iter().map(|notice| serde_json::to_string(notice).unwrap_or_default()).collect();
         format!("[{}]\n", lines.join(",\n"))
     }
 
-    /// The old address, with `.onion`.
+    /// Returns the old address, with `.onion`.
     #[must_use]
     pub fn from(&self) -> &str {
         &self.from
     }
 
-    /// The new one.
+    /// Returns the new address.
     #[must_use]
     pub fn to(&self) -> &str {
         &self.to
     }
 
-    /// When it was signed, by the signer's clock.
+    /// Returns when it was signed, by the signer's clock.
     #[must_use]
     pub fn at(&self) -> WallTime {
         self.when
     }
 
-    /// The moves that lead on from an address, in their order. Each is later than the one before,
-    /// so that a service which has returned to an earlier address is found, and the way always
-    /// ends.
+    /// Returns the moves that lead on from an address, in their order. Each is later than the one
+    /// before, so that a service which has returned to an earlier address is found, and the way
+    /// always ends.
     #[must_use]
     pub fn way<'a>(notices: &'a [Self], address: &str) -> Vec<&'a Self> {
         let mut way: Vec<&Self> = Vec::new();
@@ -220,13 +221,13 @@ impl Notice {
     }
 }
 
-/// None of the three can have a zero byte in it.
+/// Returns the bytes that are signed. None of the three parts can have a zero byte in it.
 fn signed(from: &str, to: &str, at: &str) -> Vec<u8> {
     [DOMAIN, from.as_bytes(), to.as_bytes(), at.as_bytes()].join(&0)
 }
 
-/// The service with this name, if it is written as services are: no subdomain, lower case. Then
-/// there is one text for each, which is what the signature is over.
+/// Returns the service with this name, if it is written as services are: no subdomain, lower case.
+/// Then there is one text for each, which is what the signature is over.
 fn service(address: &str) -> Option<HsId> {
     let id: HsId = address.parse().ok()?;
     (written(id) == address).then_some(id)

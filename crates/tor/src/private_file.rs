@@ -33,11 +33,12 @@ pub fn read(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     read_open(file, path, most)
 }
 
-/// Returns all of a file that has at most `most` bytes, and that is its owner's alone: a link is not followed, and one that
-/// others may read or write is refused.
+/// Returns all of a file that has at most `most` bytes, and that is its owner's alone: a link is
+/// not followed, and one that others may read or write is refused.
 ///
 /// # Errors
-/// As [`read`]; of the kind [`ErrorKind::InvalidInput`] if it is no file, or others may read or write it.
+/// As [`read`]; of the kind [`ErrorKind::InvalidInput`] if it is no file, or others may read or
+/// write it.
 pub fn read_own(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let failed = FileError::of("read", path);
     let mut options = OpenOptions::new();
@@ -61,7 +62,8 @@ pub fn read_own(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileErro
 
 fn read_open(file: File, path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let length = file.metadata().ok().filter(fs::Metadata::is_file).and_then(|file| usize::try_from(file.len()).ok());
-    // With the capacity from the start, no reallocation leaves a copy behind. A pipe does not say how much will come.
+    // With the capacity from the start, no reallocation leaves a copy behind. A pipe does not say
+    // how much will come.
     let mut bytes = Zeroizing::new(Vec::with_capacity(length.unwrap_or(most).min(most).saturating_add(2)));
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(FileError::of("read", path))?;
     if bytes.len() > most {
@@ -293,7 +295,8 @@ fn overwrite(file: &mut File) -> io::Result<()> {
 /// Makes an empty file, 0600, that was not there.
 ///
 /// # Errors
-/// [`FileError`], of the kind [`ErrorKind::AlreadyExists`] if there is one, also if it is a link to nowhere.
+/// [`FileError`], of the kind [`ErrorKind::AlreadyExists`] if there is one, also if it is a link to
+/// nowhere.
 pub fn open_new(path: &Path) -> Result<File, FileError> {
     let mut options = OpenOptions::new();
     // `create_new` is O_EXCL: also a link to nowhere is refused.
@@ -339,8 +342,8 @@ fn discard(leftover: &Path) -> Result<(), FileError> {
     }
 }
 
-/// A file that was written is found again after a power failure only if its directory was written,
-/// too.
+/// Syncs the directory of a file. A file that was written is found again after a power failure only
+/// if its directory was written, too.
 fn sync_directory_of(path: &Path) -> Result<(), FileError> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),

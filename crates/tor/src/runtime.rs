@@ -1,7 +1,7 @@
 //! The async runtime as Arti sees it: tokio, but with an owner for every task that Arti starts.
 //!
-//! A Tor client that is dropped lives on in dozens of its tasks, for half a minute and more, with its lock on the state
-//! directory. Whoever wants to start another one has to end them.
+//! A Tor client that is dropped lives on in dozens of its tasks, for half a minute and more, with
+//! its lock on the state directory. They have to end before another one is started.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,11 +34,12 @@ pub struct Tasks {
 /// What a thread of a client that has ended unwinds with.
 struct Unwinding;
 
-/// For threads that are computing, or writing to a disk, when their client ends. They hold nothing that another needs.
+/// How long threads that compute, or write to a disk, may go on when their client ends. They hold
+/// nothing that another needs.
 const THREADS_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Tasks {
-    /// In the tokio runtime that this is called in; an error outside of one.
+    /// Returns a runtime within the tokio runtime that this is called in; an error outside of one.
     pub(super) fn new() -> std::io::Result<Self> {
         let handle = Handle::try_current().map_err(std::io::Error::other)?;
         let running = Arc::new(Mutex::new(Some(JoinSet::new())));
@@ -51,7 +52,7 @@ impl Tasks {
         })
     }
 
-    /// The runtime to make the client with.
+    /// Returns the runtime to make the client with.
     pub(super) fn runtime(&self) -> Runtime {
         let base = || self.base.clone();
         CompoundRuntime::new(self.clone(), base(), base(), base(), base(), base(), base())
@@ -104,8 +105,9 @@ impl Blocking for Tasks {
         F: Future,
         F::Output: Send + 'static,
     {
-        // A thread that waits for its client would wait for ever once that has ended, and hold on to it: Arti's queue of
-        // requests has one that does. There is no value to return, so it unwinds; unlike a panic that is not reported.
+        // A thread that waits for its client would wait for ever once that has ended, and hold on
+        // to it: Arti's queue of requests has one that does. There is no value to return, so it
+        // unwinds; unlike a panic that is not reported.
         self.base.reenter_block_on(async {
             tokio::select! {
                 output = future => output,
@@ -144,7 +146,8 @@ mod tests {
     async fn a_thread_that_waits_for_ever_ends_with_its_client() {
         let tasks = Tasks::new().unwrap();
         let held = Arc::new(());
-        let (inner, holds) = (tasks.clone(), Arc::clone(&held));
+        let inner = tasks.clone();
+        let holds = Arc::clone(&held);
         drop(tasks.spawn_blocking(move || {
             let _holds = holds;
             inner.reenter_block_on(std::future::pending::<()>());

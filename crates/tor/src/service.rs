@@ -28,7 +28,7 @@ pub fn launch_service(
     let tasks = EndOnDrop(Tasks::new().map_err(TorError::Runtime)?);
     // The first step of a bootstrap makes the parts that are asked for below, and takes the lock on
     // the client's state. To give it up half-way would let go of that lock: the rest goes on by
-    // itself, and whoever waits for the network asks again.
+    // itself, and anyone who waits for the network asks again.
     let owned = Arc::clone(client);
     let mut bootstrap = Box::pin(async move { owned.bootstrap().await });
     match bootstrap.as_mut().now_or_never() {

@@ -1,4 +1,5 @@
-//! The identity key of an onion service, and the file in which C tor keeps it (`hs_ed25519_secret_key`).
+//! The identity key of an onion service, and the file in which C tor keeps it
+//! (`hs_ed25519_secret_key`).
 
 use std::fmt;
 
@@ -27,8 +28,8 @@ pub enum ServiceKeyError {
     Random(#[from] getrandom::Error),
 }
 
-/// The identity key of an onion service: whoever has it, is the service. Overwritten in memory when it is dropped;
-/// `Debug` does not show it.
+/// The identity key of an onion service: anyone who has it, is the service. Overwritten in memory
+/// when it is dropped; `Debug` does not show it.
 pub struct ServiceKey {
     /// Scalar and hash prefix (RFC 8032, section 5.1.5, steps 1 and 2).
     secret: Zeroizing<[u8; Self::BYTES]>,
@@ -41,7 +42,7 @@ impl ServiceKey {
     /// Bytes of C tor's file.
     pub const C_TOR_BYTES: usize = C_TOR_HEADER.len() + Self::BYTES;
 
-    /// A new one.
+    /// Returns a new key.
     ///
     /// # Errors
     /// If the operating system has no random numbers.
@@ -51,11 +52,11 @@ impl ServiceKey {
         Ok(Self::from_pair(&HsIdKeypair::from(ExpandedKeypair::from(&Keypair::from_bytes(&seed)))))
     }
 
-    /// The one with this expanded secret.
+    /// Returns the key with this expanded secret.
     ///
     /// # Errors
-    /// [`ServiceKeyError::Invalid`] if its public half could not be the name of a service: the neutral element, or another
-    /// point of small order.
+    /// [`ServiceKeyError::Invalid`] if its public half could not be the name of a service: the
+    /// neutral element, or another point of small order.
     pub fn from_expanded(secret: &[u8; Self::BYTES]) -> Result<Self, ServiceKeyError> {
         let pair = ExpandedKeypair::from_secret_key_bytes(*secret).ok_or(ServiceKeyError::Invalid)?;
         let public = ed25519_dalek::VerifyingKey::from_bytes(pair.public().as_bytes());
@@ -74,7 +75,7 @@ impl ServiceKey {
         Self::from_expanded(secret.try_into().map_err(|_| ServiceKeyError::NotCTors)?)
     }
 
-    /// C tor's file.
+    /// Returns the key as C tor's file has it.
     #[must_use]
     pub fn to_c_tor(&self) -> Zeroizing<Vec<u8>> {
         let mut file = Zeroizing::new(Vec::with_capacity(Self::C_TOR_BYTES));
@@ -83,26 +84,27 @@ impl ServiceKey {
         file
     }
 
-    /// The expanded secret.
+    /// Returns the expanded secret.
     #[must_use]
     pub fn expanded(&self) -> &[u8; Self::BYTES] {
         &self.secret
     }
 
-    /// The service's name, with `.onion`, in lower case.
+    /// Returns the service's name, with `.onion`, in lower case.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// An Ed25519 signature that everybody who knows the address can check, since the address *is* the public key. The
-    /// caller separates domains: Tor itself signs with keys that are derived from this one, never with this one.
+    /// Returns an Ed25519 signature that everybody who knows the address can check, since the
+    /// address *is* the public key. The caller separates domains: Tor itself signs with keys that
+    /// are derived from this one, never with this one.
     pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
         // The secret was valid when this was made, and nothing changes it.
         ExpandedKeypair::from_secret_key_bytes(*self.secret).map_or([0; 64], |pair| pair.sign(message).to_bytes())
     }
 
-    /// As Arti keeps it.
+    /// Returns the key as Arti keeps it.
     pub(super) fn to_pair(&self) -> Option<HsIdKeypair> {
         ExpandedKeypair::from_secret_key_bytes(*self.secret).map(HsIdKeypair::from)
     }
@@ -120,7 +122,7 @@ impl fmt::Debug for ServiceKey {
     }
 }
 
-/// The one way in which a service's name is written.
+/// Returns the one way in which a service's name is written.
 pub(super) fn written(id: HsId) -> String {
     id.display_unredacted().to_string()
 }

@@ -7,9 +7,10 @@ use crate::erase::CHECK_IN;
 use ephemeral_core::dead_man::{Marks, Moment};
 use ephemeral_tor::private_file::{self, FileError};
 
-/// Between two writes, at least: a program that asks for the figures every second is no reason to write every second.
+/// The shortest time between two writes: a program that asks for the figures every second is no
+/// reason to write every second.
 const OFTEN_MS: u64 = 60 * 1000;
-/// That the clock goes on is written so often, if nothing else happens.
+/// How often it is written that the clock goes on, if nothing else happens.
 const SELDOM_MS: u64 = 60 * 60 * 1000;
 
 /// The file, and what is in it.

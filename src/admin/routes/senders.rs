@@ -10,7 +10,7 @@ use ephemeral_core::store::SenderFigures;
 
 /// How many senders are shown.
 const SHOWN: usize = 20;
-/// Among how many a name is looked for: whoever takes less is nobody's trouble.
+/// Among how many a name is looked for: anyone who takes less is nobody's trouble.
 const NAMED: usize = 1_000;
 
 /// Asks who takes most of the store.
@@ -21,14 +21,14 @@ pub struct SendersRequest {}
 /// Lists the largest senders.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendersAnswer {
-    /// At most 20, the largest first.
+    /// The senders, at most 20, the largest first.
     pub senders: Vec<LargeSender>,
 }
 
 /// A sender, and what waits of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LargeSender {
-    /// By today's pseudonym.
+    /// The sender, by today's pseudonym.
     pub who: String,
     /// Messages that wait.
     pub messages: usize,

@@ -9,7 +9,8 @@ use futures::task::AtomicWaker;
 use super::super::PeerKey;
 use super::super::slots::Tally;
 
-/// A message that has had its bytes for less than this makes room for nobody: it may well be on its way.
+/// A message that has had its bytes for less than this makes room for nobody: it may well be on its
+/// way.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// Peers that have left messages unfinished and have none now, at most.
 const REMEMBERED: usize = 4096;
@@ -18,7 +19,7 @@ const REMEMBERED: usize = 4096;
 pub(super) struct Ledger {
     total: usize,
     used: usize,
-    /// Of those that gave way, and have not ended yet.
+    /// The bytes of the messages that gave way, and have not ended yet.
     leaving: usize,
     next: u64,
     messages: BTreeMap<u64, Incomplete>,
@@ -134,10 +135,12 @@ impl Ledger {
         }
     }
 
-    /// Has as many messages give way as a message needs that waits; but none of a peer that is lighter than its own.
+    /// Has as many messages give way as a message needs that waits; but none of a peer that is
+    /// lighter than its own.
     fn make_room(&mut self, now: Duration, message: u64) {
         let Some(waiting) = self.messages.get(&message) else { return };
-        let (peer, wants) = (waiting.peer, waiting.wants.unwrap_or_default().saturating_sub(waiting.bytes));
+        let peer = waiting.peer;
+        let wants = waiting.wants.unwrap_or_default().saturating_sub(waiting.bytes);
         let own = self.weight(now, peer);
         while self.used.saturating_sub(self.leaving) + wants > self.total {
             let candidates = self.messages.iter().filter(|(number, other)| {

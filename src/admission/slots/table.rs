@@ -1,11 +1,13 @@
 //! Which slot has to go when there are too many. No clock, no lock: time is passed in.
 //!
-//! The slots are accounted by peer. The one that gives way is the oldest slot of the peers that hold most, or have taken
-//! most of them lately: a newcomer with one slot is safe as long as there are heavier peers. An IPv6 network is as heavy
-//! as what all of its peers have taken together, measured by how many of them there may well be.
+//! The slots are accounted by peer. The one that gives way is the oldest slot of the peers that
+//! hold most, or have taken most of them lately: a newcomer with one slot is safe as long as there
+//! are heavier peers. An IPv6 network is as heavy as what all of its peers have taken together,
+//! measured by how many of them there may well be.
 //!
-//! Where all are about as heavy as the newcomer, because each comes once, a slot first has the time that a login takes
-//! from far away. Until then the newcomer is refused: so many are let in as can get through, and none in vain.
+//! Where all are about as heavy as the newcomer, because each comes once, a slot first has the time
+//! that a login takes from far away. Until then the newcomer is refused: so many are let in as can
+//! get through, and none in vain.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -19,19 +21,21 @@ use super::tally::Tally;
 const REMEMBERED: usize = 32_768;
 /// A full memory is looked through at most that often: a flood of new peers must not make it slow.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Peers at least 0.7 times as heavy as the heaviest are all heavy (a difference of logarithms to base 2): the oldest
-/// slot of any of them gives way, so that among equals it is the one that had most time.
+/// Peers at least 0.7 times as heavy as the heaviest are all heavy (a difference of logarithms to
+/// base 2): the oldest slot of any of them gives way, so that among equals it is the one that had
+/// most time.
 const HEAVY: f64 = 0.5;
 /// Less than this, as a logarithm to base 2, has only who has come once lately.
 const ONCE: f64 = 0.5;
-/// A slot that has been held for less gives way only to its own peer, or to one that is [much lighter](MUCH_HEAVIER): it
-/// is what a login takes over TLS, with a second in each direction.
+/// A slot that has been held for less gives way only to its own peer, or to one that is [much
+/// lighter](MUCH_HEAVIER): it is what a login takes over TLS, with a second in each direction.
 const UNDISTURBED: Duration = Duration::from_secs(5);
-/// A peer is much heavier than another one from 1.7 times its weight on (a difference of logarithms to base 2): one that
-/// comes once and is refused twice before it gets in is not, compared with one that comes for the first time.
+/// A peer is much heavier than another one from 1.7 times its weight on (a difference of logarithms
+/// to base 2): one that comes once and is refused twice before it gets in is not, compared with one
+/// that comes for the first time.
 const MUCH_HEAVIER: f64 = 0.75;
-/// What a peer is charged for which there was no slot, so that those that knock often become heavy. It pays for half of
-/// the slot that it gets then.
+/// What a peer is charged for which there was no slot, so that those that knock often become heavy.
+/// It pays for half of the slot that it gets then.
 const REFUSED: f64 = 0.5;
 /// What an authentication gives back of what the slot was charged. Not all: keys are free.
 const GIVEN_BACK: f64 = 0.5;
@@ -41,7 +45,7 @@ pub(super) struct SlotTable {
     bound: usize,
     next: u64,
     slots: BTreeMap<u64, TakenSlot>,
-    /// Those of peers that are blocked or over their rate: they give way first.
+    /// The slots of peers that are blocked or over their rate: they give way first.
     spare: BTreeSet<u64>,
     holders: HashMap<PeerKey, BTreeSet<u64>>,
     tallies: HashMap<PeerKey, Tally>,
@@ -105,8 +109,8 @@ impl SlotTable {
         gave_way
     }
 
-    /// Takes a slot, and where there is none free, the one that has to give way; `None` if none has to. `unnamed`: whose
-    /// it is will be known later.
+    /// Takes a slot, and where there is none free, the one that has to give way; `None` if none has
+    /// to. `unnamed`: whose it is will be known later.
     pub(super) fn take(&mut self, now: Duration, key: PeerKey, unnamed: bool) -> Option<Taken> {
         let mut gave_way = None;
         if self.slots.len() >= self.bound {
@@ -135,10 +139,12 @@ impl SlotTable {
         Some(Taken { number, lost, gave_way: None })
     }
 
-    /// Counts a slot as another peer's from now on, once it is known who that is. `over`: nobody has to give way for it.
+    /// Counts a slot as another peer's from now on, once it is known who that is. `over`: nobody
+    /// has to give way for it.
     pub(super) fn rename(&mut self, now: Duration, number: u64, key: PeerKey, over: bool) {
         let Some(slot) = self.slots.get_mut(&number) else { return };
-        let (old, taken_at) = (slot.key, slot.taken_at);
+        let old = slot.key;
+        let taken_at = slot.taken_at;
         slot.key = key;
         slot.taken_at = now;
         if !self.spare.remove(&number) {
@@ -226,8 +232,10 @@ impl SlotTable {
             Newcomer::Nobody => (None, f64::NEG_INFINITY),
         };
         let weighs = |(key, held): (&PeerKey, &BTreeSet<u64>)| {
-            let (weight, oldest) = (self.weight(now, *key, amount(held.len()), &networks), *held.first()?);
-            // Nobody gives way to a peer that is much heavier, however long it has had; and a peer always to itself.
+            let weight = self.weight(now, *key, amount(held.len()), &networks);
+            let oldest = *held.first()?;
+            // Nobody gives way to a peer that is much heavier, however long it has had; and a peer
+            // always to itself.
             let excess = weight - newcomer;
             let may = excess >= MUCH_HEAVIER || (excess > -MUCH_HEAVIER && self.had_its_time(now, oldest));
             (may || itself == Some(*key)).then_some((weight, oldest))
@@ -298,13 +306,15 @@ impl SlotTable {
     }
 }
 
-/// Returns the accounts that a peer's slots are charged to: its own, and of IPv6 those of its networks.
+/// Returns the accounts that a peer's slots are charged to: its own, and of IPv6 those of its
+/// networks.
 fn accounts(key: PeerKey) -> impl Iterator<Item = PeerKey> {
     let widens = matches!(key, PeerKey::V6(..));
     std::iter::successors(Some(key), move |key| key.wider().filter(|_| widens))
 }
 
-/// Returns how many peers may well be in a network, as a logarithm to base 2: some homes have a /56, some sites a /48.
+/// Returns how many peers may well be in a network, as a logarithm to base 2: some homes have a
+/// /56, some sites a /48.
 fn allowance(key: PeerKey) -> f64 {
     match key {
         PeerKey::V6(_, 56) => 2.0,

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-/// How long it takes until half of a count is forgotten. Long enough to tell an address that comes once a minute for
-/// hours from one that tries three times in a row.
+/// How long it takes until half of a count is forgotten. Long enough to tell an address that comes
+/// once a minute for hours from one that tries three times in a row.
 pub(in crate::admission) const HALF_LIFE: Duration = Duration::from_secs(300);
 
-/// A decaying count. It is kept as a logarithm that time does not change, so that it never overflows.
+/// A decaying count. It is kept as a logarithm that time does not change, so that it never
+/// overflows.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub(in crate::admission) struct Tally(f64);
 

@@ -1,5 +1,5 @@
-//! What a person is asked: for a passphrase, and whether what cannot be undone is meant. A script is never asked: without
-//! a terminal it has to say so with a flag or a file.
+//! What a person is asked: for a passphrase, and whether what cannot be undone is meant. A script
+//! is never asked: without a terminal it has to say so with a flag or a file.
 
 use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -19,17 +19,19 @@ const MOST_BYTES: usize = 1024;
 /// Its name among systemd's credentials (`LoadCredential=backup-passphrase:PATH`).
 const CREDENTIAL: &str = "backup-passphrase";
 
-/// Where the passphrase comes from. Never from the command line, which every user of the machine can read.
+/// Where the passphrase comes from. Never from the command line, which every user of the machine
+/// can read.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct PassphraseSource {
-    /// Read the passphrase from the first line of this file, instead of asking for it [default: the credential
-    /// backup-passphrase, where systemd passes one]
+    /// Read the passphrase from the first line of this file, instead of asking for it [default: the
+    /// credential backup-passphrase, where systemd passes one]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }
 
 impl PassphraseSource {
-    /// One to encrypt with: on a terminal it is asked for twice, since nobody sees what was typed.
+    /// Asks for a passphrase to encrypt with: on a terminal it is asked for twice, since nobody
+    /// sees what was typed.
     pub(super) fn new_one(&self) -> Result<SecretString, KeysError> {
         let passphrase = match self.file_or_credential()? {
             Some(passphrase) => passphrase,
@@ -51,7 +53,7 @@ impl PassphraseSource {
         Ok(passphrase)
     }
 
-    /// One to decrypt with.
+    /// Asks for a passphrase to decrypt with.
     pub(super) fn existing(&self) -> Result<SecretString, KeysError> {
         match self.file_or_credential()? {
             Some(passphrase) => Ok(passphrase),
@@ -121,7 +123,7 @@ pub(in crate::cli) fn to_type(question: &str, word: &str, yes: bool) -> Result<(
     if agreed { Ok(()) } else { Err(KeysError::NotAgreed("that was not what was asked for")) }
 }
 
-/// Enough of an address to show that somebody has read it.
+/// Returns as much of an address as shows that somebody has read it.
 pub(super) fn first_letters(address: &str) -> &str {
     address.get(..6).unwrap_or(address)
 }

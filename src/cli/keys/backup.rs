@@ -1,5 +1,5 @@
-//! A backup: what makes this server the one that people know, encrypted with a passphrase in the age format
-//! (age-encryption.org/v1). Never a message: those are in no backup.
+//! A backup: what makes this server the one that people know, encrypted with a passphrase in the
+//! age format (age-encryption.org/v1). Never a message: those are in no backup.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,8 +24,8 @@ const MOST_CLIENTS: usize = 10_000;
 const CLIENT_BYTES: usize = 256;
 /// The layout of what is encrypted.
 const VERSION: u32 = 1;
-/// scrypt's cost, 2^18 as the age program has it: 256 MiB of memory, which also the smallest machine has that the
-/// backup may have to be restored on.
+/// scrypt's cost, 2^18 as the age program has it: 256 MiB of memory, which also the smallest
+/// machine has that the backup may have to be restored on.
 const WORK: u8 = 18;
 /// What is tried at most: a gibibyte.
 const MOST_WORK: u8 = 20;
@@ -70,7 +70,7 @@ pub(super) struct Contents {
 
 const KIND: &str = "ephemeral-server keys";
 
-/// The encrypted backup.
+/// Returns the encrypted backup.
 pub(super) fn seal(place: &Place<'_>, key: &ServiceKey, passphrase: SecretString) -> Result<Vec<u8>, KeysError> {
     let contents = Contents {
         kind: KIND.to_owned(),
@@ -91,7 +91,7 @@ pub(super) fn seal(place: &Place<'_>, key: &ServiceKey, passphrase: SecretString
     age::encrypt(&recipient, &json).map_err(|error| failed(error.to_string()))
 }
 
-/// What is in a backup.
+/// Returns the content of a backup.
 pub(super) fn open(sealed: &[u8], passphrase: SecretString) -> Result<Contents, BackupError> {
     if sealed.len() > MOST_BYTES {
         return Err(BackupError::Age(format!("it has more than {MOST_BYTES} bytes")));
@@ -122,7 +122,7 @@ pub(super) fn open(sealed: &[u8], passphrase: SecretString) -> Result<Contents, 
 }
 
 impl Contents {
-    /// The key. Its address is the one that stands beside it.
+    /// Returns the key. Its address is the one that stands beside it.
     pub(super) fn key(&self) -> Result<ServiceKey, BackupError> {
         let mut secret = Zeroizing::new([0; ServiceKey::BYTES]);
         let wrong = || BackupError::Contents("its key is not 64 bytes".into());
@@ -134,12 +134,13 @@ impl Contents {
         if key.address() == self.address { Ok(key) } else { Err(BackupError::Address) }
     }
 
-    /// The name that the key had.
+    /// Returns the name that the key had.
     pub(super) fn nickname(&self) -> &str {
         &self.nickname
     }
 
-    /// Puts back what is there beside the key. What is there already and is another is not overwritten.
+    /// Puts back what is there beside the key. What is there already and is another is not
+    /// overwritten.
     pub(super) fn restore_rest(&self, place: &Place<'_>, consent: Consent) -> Result<(), KeysError> {
         if !self.clients.is_empty() {
             let directory = clients::directory(place.state_dir);
@@ -186,7 +187,8 @@ fn clients_of(place: &Place<'_>) -> Result<BTreeMap<String, String>, KeysError> 
     Ok(found)
 }
 
-/// Whether the service takes a client of that name. One that it does not is named, and left out.
+/// Returns whether the service takes a client of that name. A client that it does not take is
+/// named, and left out.
 fn is_usable(name: &str) -> bool {
     let usable = clients::is_name(name);
     if !usable {
@@ -198,7 +200,8 @@ fn is_usable(name: &str) -> bool {
     usable
 }
 
-/// The name becomes that of a file: what could be one elsewhere is no backup of this program's.
+/// Returns whether the name can be that of a file in one directory: with any other, it is no backup
+/// of this program.
 fn is_file_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0'])
 }
@@ -255,7 +258,8 @@ mod tests {
 
     #[test]
     fn contents_that_do_not_fit_together_are_refused() {
-        let (key, other) = (ServiceKey::generate().unwrap(), ServiceKey::generate().unwrap());
+        let key = ServiceKey::generate().unwrap();
+        let other = ServiceKey::generate().unwrap();
         let with = |name: &str, value: serde_json::Value| {
             let mut json = json(&key);
             json[name] = value;

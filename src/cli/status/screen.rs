@@ -24,7 +24,7 @@ use crate::hub::Totals;
 const HISTORY: usize = 300;
 /// Columns and rows that are drawn, at most: a terminal may say that it has billions of cells.
 const LARGEST: (u16, u16) = (500, 200);
-/// For a terminal that says it has none.
+/// The size of a terminal that does not say its own.
 const USUAL: (u16, u16) = (80, 24);
 /// Columns and rows from which on there are panels and curves.
 const WIDE: (u16, u16) = (100, 30);
@@ -155,7 +155,8 @@ impl View {
     }
 }
 
-/// Breaks a text into lines of so many columns: between words, and within those that are longer than a line.
+/// Breaks a text into lines of so many columns: between words, and within those that are longer
+/// than a line.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = vec![String::new()];
@@ -196,7 +197,7 @@ mod tests {
         terminal.backend().to_string()
     }
 
-    /// What is on the screen, without the ends of its lines.
+    /// Returns what is on the screen, without the ends of its lines.
     fn run_together(screen: &str) -> String {
         screen.lines().map(|line| line.trim_matches('"').trim_end()).collect()
     }

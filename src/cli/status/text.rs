@@ -5,7 +5,7 @@ use crate::http::Health;
 use crate::metrics::{Onion, SecurityEvent, Stats};
 use ephemeral_core::dead_man::DeadManStats;
 
-/// `1 d 2 h`, `3 min 4 s`: the two largest units.
+/// Writes a duration in its two largest units: `1 d 2 h`, `3 min 4 s`.
 pub(in crate::cli) fn duration(seconds: u64) -> String {
     let units = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
     let mut rest = seconds;
@@ -21,7 +21,7 @@ pub(in crate::cli) fn duration(seconds: u64) -> String {
     if parts.is_empty() { "0 s".to_owned() } else { parts.join(" ") }
 }
 
-/// `1.5 MiB`.
+/// Writes a number of bytes: `1.5 MiB`.
 #[allow(clippy::cast_precision_loss, reason = "one decimal is shown")]
 pub(super) fn bytes(bytes: u64) -> String {
     let mut size = bytes as f64;
@@ -61,7 +61,7 @@ pub(super) fn address(stats: &Stats) -> Option<String> {
     Some(format!("http://{address}"))
 }
 
-/// The rows below: a name, and what there is to say. None of them says again whether clients can connect.
+/// Returns the rows below: a name, and a text. None of them says again whether clients can connect.
 pub(super) fn rows(stats: &Stats) -> Vec<(&'static str, String)> {
     let mut rows = vec![("up", format!("{} · version {}", duration(stats.uptime_s), stats.version))];
     if let Some(onion) = &stats.onion {
@@ -87,7 +87,8 @@ pub(super) fn rows(stats: &Stats) -> Vec<(&'static str, String)> {
 }
 
 fn waiting(stats: &Stats) -> String {
-    let (held, bound) = (bytes(stats.pending_bytes as u64), bytes(stats.bounds.bytes as u64));
+    let held = bytes(stats.pending_bytes as u64);
+    let bound = bytes(stats.bounds.bytes as u64);
     format!("{} messages, {held} of {bound}", stats.pending_messages)
 }
 
@@ -112,7 +113,8 @@ fn process(stats: &Stats) -> String {
 fn dead_man(switch: &DeadManStats) -> (&'static str, String) {
     let what = if switch.keys { "everything and the identity" } else { "everything that waits" };
     let left = duration(switch.left_s);
-    let (days, since) = (switch.after_days, switch.checked_in);
+    let days = switch.after_days;
+    let since = switch.checked_in;
     let warning = if switch.low { "ABOUT TO GO OFF: " } else { "" };
     ("dead-man switch", format!("{warning}{left} left of {days} d, then it erases {what} · checked in {since}"))
 }
@@ -167,7 +169,8 @@ pub(super) fn kinds_line(stats: &Stats) -> Option<String> {
     (!kinds.is_empty()).then(|| format!("security events: {}", kinds.join(", ")))
 }
 
-/// All of it, for a terminal that scrolls. The address is on a line of its own, so that no terminal cuts it.
+/// Returns the whole report, for a terminal that scrolls. The address is on a line of its own, so
+/// that no terminal cuts it.
 pub(super) fn report(answer: &StatsAnswer) -> String {
     let stats = &answer.stats;
     let mut report = format!("{}\n", reachability(answer));
@@ -228,7 +231,7 @@ pub(super) mod tests {
         serde_json::from_value(figures).unwrap()
     }
 
-    /// An onion service with an address of the true length.
+    /// Returns an onion service with an address of the true length.
     pub(in crate::cli::status) fn onion(phase: &str) -> Value {
         json!({"address": format!("{}.onion", "a".repeat(56)), "reachability": phase, "reason": "no network",
             "bootstrap_percent": 40, "bootstrap": "", "arti": "degraded, unreachable", "probe": null,

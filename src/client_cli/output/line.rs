@@ -13,7 +13,8 @@ pub(in crate::client_cli) fn line(core: &Core, event: &Event) -> Option<String> 
     let group_name = |group: &GroupId| printable(&group_of(core, *group));
     Some(match event {
         Event::Text { link, text, at, missing, burn_s, .. } => {
-            let (late, burns) = (gap(*missing), burning(*burn_s));
+            let late = gap(*missing);
+            let burns = burning(*burn_s);
             format!("{} {}: {}{late}{burns}", local_time((*at).into()), who(link), printable(text))
         }
         Event::GroupText { group, member, text, at, missing, .. } => {
@@ -24,7 +25,8 @@ pub(in crate::client_cli) fn line(core: &Core, event: &Event) -> Option<String> 
         Event::Contact { link, .. } => format!("* {} has accepted your invite", who(link)),
         Event::Request { invite, identity, profile, text } => {
             let said = text.as_ref().map(|text| format!(" and writes: {}", printable(text))).unwrap_or_default();
-            let (profile, identity) = (printable(profile), identity.to_hex().get(..8).unwrap_or_default().to_owned());
+            let profile = printable(profile);
+            let identity = identity.to_hex().get(..8).unwrap_or_default().to_owned();
             format!(
                 "* somebody who is called {profile:?} asks to write to you{said}; say yes with `ephemeral admit {invite} {identity}`"
             )
@@ -32,7 +34,8 @@ pub(in crate::client_cli) fn line(core: &Core, event: &Event) -> Option<String> 
         Event::Answered { link, .. } => format!("* {} has answered: you can write to each other", who(link)),
         Event::NotDelivered { link, .. } => format!("* a message to {} was given up: not delivered", who(link)),
         Event::WantsToMove { link, authority } => {
-            let (who, server) = (who(link), authority.as_str());
+            let who = who(link);
+            let server = authority.as_str();
             format!(
                 "* {who} wants to be written to at {server}, whose operator would see when you are online; agree with `ephemeral \
                  contacts agree {who}`"

@@ -8,15 +8,15 @@ use super::Told;
 use crate::client_cli::exit::Failure;
 use crate::client_cli::output::{name_of, object};
 use crate::client_cli::running::Running;
-use ephemeral_client::downloads::{Download, Downloads, Outcome, Taken};
+use ephemeral_client::downloads::{ChunkFate, Download, DownloadEnd, Downloads};
 use ephemeral_client::text::printable;
 use ephemeral_e2e::effect::{Event, LinkId};
 use ephemeral_e2e::payload::FileChunk;
 
 /// What becomes of files that come.
-pub(super) struct Files(Option<Downloads>);
+pub(super) struct FileTaker(Option<Downloads>);
 
-impl Files {
+impl FileTaker {
     /// Takes files into a folder; without one, they wait.
     pub(super) fn new(folder: Option<&Path>) -> Result<Self, Failure> {
         Ok(Self(folder.map(Downloads::new).transpose()?))
@@ -42,13 +42,13 @@ impl Files {
             return Ok(if chunk.index == 0 { vec![waiting(running, id, link, chunk)] } else { Vec::new() });
         };
         match downloads.take(&mut running.engine, id, link, chunk)? {
-            Taken::Part if chunk.index == 0 => {
+            ChunkFate::Part if chunk.index == 0 => {
                 running.note(&format!("{} sends {}", printable(&name_of(running.engine.core(), link)), told(chunk)));
                 Ok(Vec::new())
             }
-            Taken::Part | Taken::Dropped => Ok(Vec::new()),
-            Taken::Whole => place(running),
-            Taken::Waits => {
+            ChunkFate::Part | ChunkFate::Dropped => Ok(Vec::new()),
+            ChunkFate::Whole => place(running),
+            ChunkFate::Waits => {
                 running.note(&format!("{} waits until other files are complete: 256 MiB are coming", told(chunk)));
                 Ok(Vec::new())
             }
@@ -79,19 +79,19 @@ fn ended_file(running: &Running, Download { file, outcome }: &Download) -> Told 
     let who = name_of(running.engine.core(), file.link);
     let (name, from) = (printable(&file.name), printable(&who));
     let line = match outcome {
-        Outcome::Saved(path) => format!("* {from} sent a file: {}", printable(&path.display().to_string())),
-        Outcome::Damaged => format!("* the file {name} of {from} is not what was announced: it was deleted"),
-        Outcome::Gone => format!("* what was written of the file {name} of {from} is gone: ask for it again"),
-        Outcome::Ended => format!("* the rest of the file {name} of {from} did not come: it was deleted"),
+        DownloadEnd::Saved(path) => format!("* {from} sent a file: {}", printable(&path.display().to_string())),
+        DownloadEnd::Damaged => format!("* the file {name} of {from} is not what was announced: it was deleted"),
+        DownloadEnd::Gone => format!("* what was written of the file {name} of {from} is gone: ask for it again"),
+        DownloadEnd::Ended => format!("* the rest of the file {name} of {from} did not come: it was deleted"),
     };
     let (event, path) = match outcome {
-        Outcome::Saved(path) => ("file_saved", Some(path.display().to_string())),
-        Outcome::Damaged => ("file_damaged", None),
-        Outcome::Gone | Outcome::Ended => ("file_lost", None),
+        DownloadEnd::Saved(path) => ("file_saved", Some(path.display().to_string())),
+        DownloadEnd::Damaged => ("file_damaged", None),
+        DownloadEnd::Gone | DownloadEnd::Ended => ("file_lost", None),
     };
     let object = json!({
         "event": event, "contact": who, "name": file.name, "size": file.size, "sha256": file.sha256.to_hex(),
         "path": path
     });
-    Told { line: Some(line), object, counts: matches!(outcome, Outcome::Saved(_)) }
+    Told { line: Some(line), object, counts: matches!(outcome, DownloadEnd::Saved(_)) }
 }

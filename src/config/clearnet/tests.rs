@@ -22,7 +22,7 @@ fn off_loopback_it_listens_only_with_tls_or_where_plaintext_was_accepted() {
     assert!(problem.starts_with("line 2: [clearnet] listen = '0.0.0.0:80': off loopback"), "{problem}");
 }
 
-/// The problem with a table that listens on loopback and has these lines from line 3 on.
+/// Returns the problem with a table that listens on loopback and has these lines from line 3 on.
 fn refused(lines: &str) -> String {
     problem(&format!("[clearnet]\nlisten = '127.0.0.1:0'\n{lines}"))
 }
@@ -34,7 +34,8 @@ fn accepted(lines: &str) -> Config {
 #[test]
 fn the_certificate_and_its_key_go_together_and_are_read() {
     let (directory, files) = issued();
-    let (cert, key) = (path(&files.cert), path(&files.key));
+    let cert = path(&files.cert);
+    let key = path(&files.key);
     let config = accepted(&format!("tls_cert = {cert:?}\ntls_key = {key:?}"));
     assert_eq!(config.clearnet.as_ref().and_then(|clearnet| clearnet.tls.clone()), Some(files));
     assert_eq!(load(&config.to_toml(), &[], Flags::default()), Ok(config));

@@ -1,15 +1,17 @@
-//! Says in words how far the onion service has come, for how long that may take, and what comes next.
+//! Says in words how far the onion service has come, for how long that may take, and what comes
+//! next.
 
 use std::time::Duration;
 
 use crate::transport::onion_service::{OnionStatus, Phase, Reason};
 
-/// Without any connection for so long, it is looked whether there is a network at all.
+/// The time without any connection after which the network itself is looked for.
 const NO_ROUTE_AFTER: Duration = Duration::from_secs(5);
-/// Without any progress for so long, something is in the way.
+/// The time without any progress after which something is in the way.
 const STALLED_AFTER: Duration = Duration::from_secs(20);
-/// From here on, Arti has connected to a relay: the directory is missing. Below, but above nothing, something has answered
-/// that is not a relay, or a relay that does not fit the clock.
+/// The progress from which on Arti has connected to a relay: the directory is missing. Below, but
+/// above nothing, something has answered that is not a relay, or a relay that does not fit the
+/// clock.
 const CONNECTED_PERCENT: u8 = 15;
 
 /// How far the onion service has come, or what is in its way.
@@ -40,7 +42,8 @@ pub(super) enum Situation {
 }
 
 impl Situation {
-    /// `stalled`: for how long nothing has got on. `has_route`: whether the machine has a network.
+    /// Returns the situation. `stalled`: for how long nothing has got on. `has_route`: whether the
+    /// machine has a network.
     pub(super) fn of(status: &OnionStatus, stalled: Duration, has_route: impl FnOnce() -> bool) -> Self {
         let is_connected = status.bootstrap_percent >= CONNECTED_PERCENT;
         let reason = match status.phase {
@@ -86,8 +89,8 @@ impl Situation {
         }
     }
 
-    /// Returns what happens, how long it may take, and what comes next or what to do. `clock`: what time this machine
-    /// has.
+    /// Returns what happens, how long it may take, and what comes next or what to do. `clock`: what
+    /// time this machine has.
     pub(super) fn sentence(self, clock: &str) -> String {
         let sentence = match self {
             Self::Connecting => {

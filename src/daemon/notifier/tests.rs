@@ -47,7 +47,8 @@ fn it_serves_once_it_is_reachable_and_not_while_it_starts() {
 
 #[tokio::test]
 async fn a_store_whose_lock_is_held_for_ever_and_a_watch_that_has_stopped_are_no_life() {
-    let (mut pulse, hub) = (LivenessCheck::default(), hub());
+    let mut pulse = LivenessCheck::default();
+    let hub = hub();
     assert_eq!(pulse.take(&hub, Some(HEARTBEAT_TIMEOUT), LOOK).await, Ok(()));
     let late = Some(HEARTBEAT_TIMEOUT + Duration::from_secs(1));
     assert_eq!(pulse.take(&hub, late, LOOK).await, Err("the watch over the onion service has stopped"));

@@ -9,20 +9,22 @@ use rustix::thread::{CapabilitySet, capabilities};
 const STACK_BYTES: u64 = 2 << 20;
 /// Threads that tokio may start for blocking work, and a few more.
 const THREADS: u64 = 512 + 64;
-/// What the allocator reserves for an arena, twice that while it aligns it; it has eight for each processor.
+/// What the allocator reserves for an arena, twice that while it aligns it; it has eight for each
+/// processor.
 const ARENA_BYTES: u64 = 128 << 20;
 /// Programs, libraries, and Tor's directory.
 const REST_BYTES: u64 = 512 << 20;
 
 /// Locks all memory, what is allocated later included, if that cannot make a later allocation fail.
 ///
-/// With `MCL_FUTURE` the limit counts what is *mapped*, not what is used: past it, `mmap` fails, and with it the program.
-/// So a limit has to have room for every stack and arena that there could be. `MCL_ONFAULT` locks a page when it is first
-/// used; without it, every one of these stacks would take its 2 MiB of memory at once.
+/// With `MCL_FUTURE` the limit counts what is *mapped*, not what is used: past it, `mmap` fails,
+/// and with it the program. So a limit has to have room for every stack and arena that there could
+/// be. `MCL_ONFAULT` locks a page when it is first used; without it, every one of these stacks
+/// would take its 2 MiB of memory at once.
 pub(super) fn lock(store_bytes: usize) {
     let limit = raised_limit();
     let needed = address_space(store_bytes, std::thread::available_parallelism().map_or(1, usize::from));
-    // For whoever has the capability no limit counts (mlock(2)).
+    // For anyone who has the capability no limit counts (mlock(2)).
     let exempt = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK));
     let room = exempt || limit.is_none_or(|bytes| bytes >= needed);
     let outcome = if room { lock_all() } else { Err(Errno::NOMEM) };
@@ -42,7 +44,7 @@ fn lock_all() -> Result<(), Errno> {
     mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
 }
 
-/// The limit in bytes, as high as it may be set; `None`: there is none.
+/// Returns the limit in bytes, as high as it may be set; `None`: there is none.
 fn raised_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Memlock);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
@@ -52,9 +54,10 @@ fn raised_limit() -> Option<u64> {
     }
 }
 
-/// What may be mapped, at most, with a margin of one store.
+/// Returns how much may be mapped, with a margin of one store.
 fn address_space(store_bytes: usize, processors: usize) -> u64 {
-    let (store, processors) = (store_bytes as u64, processors as u64);
+    let store = store_bytes as u64;
+    let processors = processors as u64;
     2 * store + THREADS * STACK_BYTES + 8 * processors * ARENA_BYTES + REST_BYTES
 }
 

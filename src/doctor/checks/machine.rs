@@ -27,7 +27,8 @@ pub(super) fn core_dumps(daemon: Option<&Daemon>, pattern: &str) -> Vec<Finding>
     if daemon.core_limit == Some(0) && daemon.dumpable != Some(true) {
         return vec![Finding::ok(CORE, format!("process {} leaves no core dump, whatever happens to it", daemon.pid))];
     }
-    // The limit does not count for a collector behind a pipe, and being dumpable lets others read the memory (core(5)).
+    // The limit does not count for a collector behind a pipe, and being dumpable lets others read
+    // the memory (core(5)).
     let piped = if pattern.starts_with('|') { ", and a collector takes them" } else { "" };
     let what = format!("process {} can leave a core dump{piped}", daemon.pid);
     vec![Finding::new(Severity::Problem, CORE, what, why, "restart it: the server forbids them when it starts")]
@@ -38,13 +39,13 @@ pub(super) fn privileges(daemon: Option<&Daemon>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if daemon.uid == 0 {
         let what = format!("process {} runs as root", daemon.pid);
-        let why = "whoever breaks into it has the machine";
+        let why = "an intruder in it has the machine";
         let remedy = "run it as a user of its own, as the unit in systemd/ does";
         findings.push(Finding::new(Severity::Warning, PRIVILEGES, what, why, remedy));
     }
     if !daemon.no_new_privileges {
         let what = format!("process {} could gain privileges from a setuid program", daemon.pid);
-        let why = "whoever breaks into it has one door more";
+        let why = "an intruder in it has one door more";
         findings.push(Finding::new(
             Severity::Warning,
             PRIVILEGES,

@@ -19,13 +19,13 @@ const LOG: &str = "config.log";
 const SESSION_BYTES: u64 = 16 << 10;
 /// What a circuit takes in Tor's client besides its queues, which have a bound of their own.
 const CIRCUIT_BYTES: u64 = 256 << 10;
-/// What all sessions together take for messages of which a part has come, and what the allocator holds back of those that
-/// have gone.
+/// What all sessions together take for messages of which a part has come, and what the allocator
+/// holds back of those that have gone.
 const FRAME_BYTES: u64 = 64 << 20;
 /// The program, and Tor's directory.
 const REST_BYTES: u64 = 96 << 20;
-/// `total_bytes` counts what messages take on the heap and in the file that survives a restart. What the allocator and the
-/// file cannot use again at once is one of so many more, at most.
+/// `total_bytes` counts what messages take on the heap and in the file that survives a restart.
+/// What the allocator and the file cannot use again at once is one of so many more, at most.
 const UNUSED_SHARE: u64 = 8;
 /// Files beside the connections.
 const REST_FILES: u64 = 200;
@@ -39,7 +39,8 @@ pub(super) fn listener(listener: Option<&ListenerFacts>, running: bool) -> Vec<F
         Bind::Free => Finding::ok(PORT, format!("{address} is free")),
         Bind::InUse if running => Finding::ok(PORT, format!("{address} is in use, and the server runs")),
         Bind::InUse => {
-            let (what, port) = (format!("{address} is in use by another program"), address.port());
+            let what = format!("{address} is in use by another program");
+            let port = address.port();
             let remedy = format!("`ss -ltnp 'sport = {port}'` says by which; give another port");
             Finding::new(Severity::Problem, PORT, what, why, remedy)
         }
@@ -93,7 +94,7 @@ fn plaintext(address: IpAddr) -> Finding {
         (Severity::Problem, "everybody, unless a firewall is in between,")
     };
     let what = format!("plaintext off loopback: {who} can connect to {address}");
-    let why = "without TLS whoever is on the way reads who writes to whom and what, and the machine's address is known \
+    let why = "without TLS anyone on the way reads who writes to whom and what, and the machine's address is known \
                to belong to this server";
     Finding::new(
         level,
@@ -106,7 +107,8 @@ fn plaintext(address: IpAddr) -> Finding {
 
 /// What the server takes at most, in bytes, with these settings.
 fn needed_memory(settings: &SettingsFacts) -> u64 {
-    let (store, circuits) = (settings.total_bytes as u64, settings.circuits as u64);
+    let store = settings.total_bytes as u64;
+    let circuits = settings.circuits as u64;
     [
         store,
         store / UNUSED_SHARE,
@@ -170,7 +172,7 @@ pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {
         ));
     }
     if settings.auth_timeout_s > 60 {
-        let what = format!("whoever has not proven who they are may stay for {} s", settings.auth_timeout_s);
+        let what = format!("a connection may stay for {} s without proving who it is", settings.auth_timeout_s);
         findings.push(Finding::new(
             Severity::Warning,
             LIMITS,
@@ -189,24 +191,22 @@ pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {
     findings
 }
 
-/// What others learn.
+/// Returns the findings on what others learn.
 pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if settings.metrics_off_loopback {
-        let why =
-            "how many people are there and write, and when, helps whoever compares that with what they see elsewhere";
+        let why = "how many people are there and write, and when, helps anyone who compares that with what they see elsewhere";
         let remedy = "listen = \"127.0.0.1:9100\" in [metrics], and a tunnel from the machine that asks";
         findings.push(Finding::new(
             Severity::Warning,
             STATS,
-            "whoever can connect to [metrics] listen sees the statistics",
+            "anyone who can connect to [metrics] listen sees the statistics",
             why,
             remedy,
         ));
     }
     if settings.location_is_public {
-        let why =
-            "whoever finds the TCP listener can prove that it is the same server, and knows where the onion service is";
+        let why = "anyone who finds the TCP listener can prove that it is the same server, and knows where the onion service is";
         let remedy = "listen on loopback only, or run a second server for TCP, on another machine";
         findings.push(Finding::new(
             Severity::Warning,

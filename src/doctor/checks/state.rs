@@ -15,9 +15,9 @@ const LEAST_BYTES: u64 = 50 << 20;
 const ENOUGH_BYTES: u64 = 500 << 20;
 const ENOUGH_FILES: u64 = 1000;
 
-const KEYS: &str = "whoever reads the keys in it can be the service, and whoever writes there can exchange them";
+const KEYS: &str = "anyone who reads the keys in it can be the service, and anyone who writes there can exchange them";
 
-/// `owner`: the user that the server runs as.
+/// Checks who may read the files. `owner`: the user that the server runs as.
 pub(super) fn permissions(state: &State, owner: u32) -> Vec<Finding> {
     let path = state.path.display();
     let Some(directory) = &state.directory else {
@@ -38,7 +38,8 @@ pub(super) fn permissions(state: &State, owner: u32) -> Vec<Finding> {
         findings.push(Finding::new(level, PERMISSIONS, what, "the server cannot use what is not its own", remedy));
     }
     for node in &state.exposed {
-        let (path, mode) = (node.path.display(), node.mode & 0o7777);
+        let path = node.path.display();
+        let mode = node.mode & 0o7777;
         let (what, remedy) = if node.uid == directory.uid {
             let bits = if node.directory { "700" } else { "600" };
             (format!("others have access to {path} (mode {mode:04o})"), format!("chmod {bits} {path}"))
@@ -55,7 +56,8 @@ pub(super) fn permissions(state: &State, owner: u32) -> Vec<Finding> {
     findings
 }
 
-/// Whoever can write to a directory can exchange what is in it, unless it is sticky.
+/// Checks the directories above: who can write to one can exchange what is in it, unless it is
+/// sticky.
 fn replaceable(node: &Node, owner: u32) -> bool {
     let shared = node.mode & 0o022 != 0 && node.mode & 0o1000 == 0;
     shared || (node.uid != ROOT && node.uid != owner)
@@ -83,7 +85,7 @@ pub(super) fn config_file(file: Option<&Node>) -> Vec<Finding> {
     let path = node.path.display();
     if node.mode & 0o022 != 0 {
         let what = format!("others can write {path} (mode {:04o})", node.mode & 0o7777);
-        let why = "whoever writes it says where the server listens, and which Tor network it trusts";
+        let why = "anyone who writes it says where the server listens, and which Tor network it trusts";
         return vec![Finding::new(Severity::Problem, CONFIG, what, why, format!("chmod go-w {path}"))];
     }
     vec![Finding::ok(CONFIG, format!("only its owner can write {path}"))]

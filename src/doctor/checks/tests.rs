@@ -22,7 +22,7 @@ fn directory(path: &str, mode: u32, uid: u32) -> Node {
     Node { path: path.into(), mode, uid, directory: true }
 }
 
-/// A machine and a server that are as they should be.
+/// Returns a machine and a server that are as they should be.
 fn good() -> Facts {
     Facts {
         state: State {
@@ -78,7 +78,7 @@ fn good() -> Facts {
     }
 }
 
-/// What is found about a machine that is as it should be, but for this change.
+/// Returns what is found about a machine that is as it should be, but for this change.
 fn found(check: &str, change: impl FnOnce(&mut Facts)) -> Finding {
     let mut facts = good();
     change(&mut facts);
@@ -95,7 +95,7 @@ fn level(check: &str, change: impl FnOnce(&mut Facts)) -> Severity {
     finding.level
 }
 
-/// The daemon of the facts.
+/// Returns the daemon of the facts.
 fn daemon(facts: &mut Facts) -> &mut Daemon {
     facts.daemon.as_mut().unwrap()
 }
@@ -190,7 +190,7 @@ fn a_server_with_privileges_is_warned_of() {
     assert_eq!(level("process.privileges", |facts| daemon(facts).outdated = true), Severity::Note);
 }
 
-/// A swap area, and whether the server has locked its memory.
+/// Returns a swap area, and whether the server has locked its memory.
 fn swapping(is_ram: bool, is_encrypted: bool, locked_kib: u64) -> impl Fn(&mut Facts) {
     move |facts| {
         facts.memory.swaps = Some(vec![Swap { name: "/dev/sda2".into(), is_ram, is_encrypted }]);

@@ -14,10 +14,11 @@ use ephemeral_core::protocol::WallTime;
 const ENTRIES: usize = 10_000;
 const REPORTED: usize = 5;
 
-/// A file or directory; a link is not followed.
+/// Reads the metadata of a file or directory; a link is not followed.
 pub(super) fn node(path: &Path) -> Option<Node> {
     let metadata = path.symlink_metadata().ok()?;
-    let (mode, uid) = (metadata.mode() & 0o7777, metadata.uid());
+    let mode = metadata.mode() & 0o7777;
+    let uid = metadata.uid();
     Some(Node { path: path.to_owned(), mode, uid, directory: metadata.is_dir() })
 }
 
@@ -30,8 +31,8 @@ pub(super) fn state(path: &Path) -> State {
     State { path, directory, parents, exposed }
 }
 
-/// What belongs to somebody else, and keys that others have access to. Other files may be open to others: nobody gets
-/// there through a directory that is not.
+/// Returns what belongs to somebody else, and keys that others have access to. Other files may be
+/// open to others: nobody gets there through a directory that is not.
 fn exposed(directory: &Node) -> Vec<Node> {
     let secrets = ["tor/state/keystore", "retired"].map(|below| directory.path.join(below));
     let mut exposed = Vec::new();
@@ -67,7 +68,7 @@ pub(super) fn disk(state_dir: &Path) -> Option<Disk> {
     })
 }
 
-/// From when and until when the directory of the Tor network is valid that Arti has cached.
+/// Returns from when and until when Arti's cached directory of the Tor network is valid.
 pub(super) fn consensus(state_dir: &Path) -> Option<(WallTime, WallTime)> {
     let blobs = fs::read_dir(state_dir.join("tor/cache/dir_blobs")).ok()?;
     let named = blobs.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("con"));
@@ -80,7 +81,7 @@ fn head(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&head).into_owned())
 }
 
-/// dir-spec, section 3.4.1: `valid-after` and `valid-until`, in UTC.
+/// Reads `valid-after` and `valid-until`, in UTC (dir-spec, section 3.4.1).
 fn validity(head: &str) -> Option<(WallTime, WallTime)> {
     let time = |key: &str| {
         let text = head.lines().find_map(|line| line.strip_prefix(key))?;

@@ -12,7 +12,8 @@ pub(super) fn core_pattern() -> String {
     fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default().trim().to_owned()
 }
 
-/// `daemon`: whose control group is looked at; else that of this process.
+/// Gathers the machine's memory. `daemon`: whose control group is looked at; else that of this
+/// process.
 pub(super) fn memory(daemon: Option<u32>) -> Memory {
     let process = daemon.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
     let group = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
@@ -20,7 +21,7 @@ pub(super) fn memory(daemon: Option<u32>) -> Memory {
     let read = |path: &Path| fs::read_to_string(path).ok();
     Memory {
         swaps: fs::read_to_string("/proc/swaps").ok().map(|text| swaps(&text, &is_encrypted)),
-        // For whoever has the capability no limit counts.
+        // For anyone who has the capability no limit counts.
         lock_limit: getrlimit(Resource::Memlock).maximum.filter(|_| !may_lock()),
         total_bytes: kibibytes(&meminfo, "MemTotal:").map(|kibibytes| kibibytes << 10),
         group_bytes: group_limits(&group, "memory.max", &read).min(),
@@ -32,12 +33,12 @@ fn may_lock() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
 }
 
-/// A value in a file of `name: 123 kB` lines.
+/// Returns a value in a file of `name: 123 kB` lines.
 pub(super) fn kibibytes(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }
 
-/// The file has a headline, and then a line for each area, its name first.
+/// Reads the swap areas. The file has a headline, and then a line for each area, its name first.
 fn swaps(text: &str, is_encrypted: &dyn Fn(&str) -> bool) -> Vec<Swap> {
     let names = text.lines().skip(1).filter_map(|line| line.split_whitespace().next());
     let swap =
@@ -45,15 +46,15 @@ fn swaps(text: &str, is_encrypted: &dyn Fn(&str) -> bool) -> Vec<Swap> {
     names.map(swap).collect()
 }
 
-/// Whether a device is one of dm-crypt's, whose identifiers begin so.
+/// Returns whether a device is one of dm-crypt's, by how its identifier begins.
 fn is_encrypted(name: &str) -> bool {
     let device = fs::canonicalize(name).unwrap_or_else(|_| name.into());
     let device = device.file_name().unwrap_or_default().to_string_lossy().into_owned();
     fs::read_to_string(format!("/sys/class/block/{device}/dm/uuid")).is_ok_and(|uuid| uuid.starts_with("CRYPT-"))
 }
 
-/// The limits that hold for a process of these control groups, its own and those above it (cgroup v2; v1 has another
-/// name for the memory's).
+/// Returns the limits that hold for a process of these control groups, its own and those above it
+/// (cgroup v2; v1 has another name for the memory's).
 fn group_limits(
     groups: &str,
     file: &'static str,
@@ -69,7 +70,8 @@ fn group_limits(
     limits.into_iter()
 }
 
-/// Who sets the clock. There is no word for it that all of them share, but each leaves a trace in `/run`.
+/// Returns what sets the clock. There is no word for it that all of them share, but each leaves a
+/// trace in `/run`.
 pub(super) fn sync() -> Sync {
     let there = |path: &str| Path::new(path).exists();
     if there("/run/systemd/timesync/synchronized") {

@@ -1,4 +1,5 @@
-//! Whether the Tor network is reached from here: with a client that has nothing, and leaves nothing.
+//! Whether the Tor network is reached from here: with a client that has nothing, and leaves
+//! nothing.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -10,12 +11,13 @@ use tokio::time::timeout;
 
 use ephemeral_tor as tor;
 
-/// For a directory of some megabytes over a slow line, and a circuit.
+/// How long a directory of some megabytes over a slow line, and a circuit, may take.
 pub const LIMIT: Duration = Duration::from_secs(180);
-/// Of that, for the way to the own address.
+/// The part of that for the way to the own address.
 const OWN_LIMIT: Duration = Duration::from_secs(60);
 
-/// Bootstraps, and then connects to the own address, if one is given. The outcome of that is `None` if not.
+/// Bootstraps, and then connects to the own address, if one is given. The outcome of that is `None`
+/// if not.
 pub(super) async fn reach(table: toml::Table, own: Option<(&str, u16)>) -> Result<Option<Result<(), String>>, String> {
     let directory = Scratch::new().map_err(|error| format!("no directory for it: {error}"))?;
     let bootstrap = timeout(LIMIT - OWN_LIMIT, Box::pin(tor::bootstrap(table, &directory.0))).await;

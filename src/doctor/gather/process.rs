@@ -11,13 +11,13 @@ use super::kernel::kibibytes;
 use crate::doctor::facts::Daemon;
 use ephemeral_tor as tor;
 
-/// For an answer on the own machine.
+/// How long an answer on the own machine may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of an answer, at most.
 const ANSWER_BYTES: u64 = 16 * 1024;
 
-/// The server that runs on this state directory: the one that holds Arti's lock, or, without Tor, one whose command line
-/// says so.
+/// Returns the server that runs on this state directory: the one that holds Arti's lock, or,
+/// without Tor, one whose command line says so.
 pub(super) fn find(state_dir: &Path) -> Option<Daemon> {
     let holder = tor::lock_file(state_dir).ok().and_then(|path| holder(&path));
     let pid = holder.or_else(|| by_command_line(state_dir))?;
@@ -27,12 +27,13 @@ pub(super) fn find(state_dir: &Path) -> Option<Daemon> {
 /// Returns the process that holds the lock on a file.
 fn holder(file: &Path) -> Option<u32> {
     let metadata = file.metadata().ok()?;
-    let (major, minor) = (rustix::fs::major(metadata.dev()), rustix::fs::minor(metadata.dev()));
+    let major = rustix::fs::major(metadata.dev());
+    let minor = rustix::fs::minor(metadata.dev());
     holder_of(&fs::read_to_string("/proc/locks").ok()?, major, minor, metadata.ino())
 }
 
-/// Reads lines of `/proc/locks` (proc(5)), with the device in hexadecimal, since other file systems have the same inodes:
-/// `1: FLOCK ADVISORY WRITE 708 00:2c:1234 0 EOF`.
+/// Reads lines of `/proc/locks` (proc(5)), with the device in hexadecimal, since other file systems
+/// have the same inodes: `1: FLOCK ADVISORY WRITE 708 00:2c:1234 0 EOF`.
 fn holder_of(locks: &str, major: u32, minor: u32, inode: u64) -> Option<u32> {
     let place = format!("{major:02x}:{minor:02x}:{inode}");
     let mut lines = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -51,7 +52,8 @@ fn by_command_line(state_dir: &Path) -> Option<u32> {
     })
 }
 
-/// Whether a command line is that of a server with this state directory. `line`: arguments, each with a zero behind it.
+/// Returns whether a command line is that of a server with this state directory. `line`: arguments,
+/// each with a zero behind it.
 fn is_server(line: &[u8], state_dir: &Path) -> bool {
     let arguments: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
     let other = ["doctor", "keys", "address", "check-config", "status", "clients", "unblock", "panic", "check-in"];
@@ -85,12 +87,12 @@ fn describe(pid: u32) -> Option<Daemon> {
     })
 }
 
-/// The first number after the name; `None` for `unlimited`.
+/// Returns the first number after the name; `None` for `unlimited`.
 fn soft_limit(limits: &str, name: &str) -> Option<u64> {
     limits.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }
 
-/// What `/health` says, if somebody answers there.
+/// Returns the answer of `/health`, if there is one.
 pub(super) fn health(address: SocketAddr) -> Option<String> {
     let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
     let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, address.port()), PATIENCE).ok()?;

@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn installed() -> Unit {
     let file = FOLDERS.iter().map(|folder| Path::new(folder).join(NAME)).find(|path| path.exists());
     let systemd = Path::new("/run/systemd/system").exists();
-    // Where systemd runs, it knows the unit with its drop-ins, as it is in force; elsewhere the file is all there is.
+    // Where systemd runs, it knows the unit with its drop-ins, as it is in force; elsewhere the
+    // file is all there is.
     let loaded = systemd.then(|| said_by("systemctl", &["show", "--property=LoadState,FileDescriptorStoreMax", NAME]));
     let loaded = loaded.flatten().filter(|said| said.lines().any(|line| line == "LoadState=loaded"));
     let exposure = match (&loaded, &file) {
@@ -36,7 +37,8 @@ pub(super) fn installed() -> Unit {
     Unit { systemd, exposure, file, kept_files: loaded.as_deref().and_then(kept_files) }
 }
 
-/// Returns how many files the manager keeps for the unit over a restart (systemd.service(5), `FileDescriptorStoreMax=`).
+/// Returns how many files the manager keeps for the unit over a restart (systemd.service(5),
+/// `FileDescriptorStoreMax=`).
 fn kept_files(said: &str) -> Option<u32> {
     said.lines().find_map(|line| line.strip_prefix("FileDescriptorStoreMax="))?.trim().parse().ok()
 }
@@ -66,7 +68,7 @@ fn said_by(program: &str, arguments: &[&str]) -> Option<String> {
     reading.join().ok()?.ok()
 }
 
-/// The last line: `→ Overall exposure level for ephemeral-server.service: 1.1 OK`.
+/// Returns the last line: `→ Overall exposure level for ephemeral-server.service: 1.1 OK`.
 fn overall(said: &str) -> Option<f32> {
     let (_, rest) = said.split_once("Overall exposure level for")?;
     rest.split_once(": ")?.1.split_whitespace().next()?.parse().ok()

@@ -12,9 +12,9 @@ use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ErrorCode, Millis};
 use ephemeral_core::session::{Action, Reply};
 
-/// Frames a minute, and at once, that do nothing: pings, acknowledgements of what is acknowledged, what nobody
-/// understands. Beyond that the session is read more slowly, and nothing else comes of it: 600 a minute, since the frame
-/// that was one too many has been read and is not charged.
+/// Frames a minute, and at once, that do nothing: pings, acknowledgements of what is acknowledged,
+/// what nobody understands. Beyond that the session is read more slowly, and nothing else comes of
+/// it: 600 a minute, since the frame that was one too many has been read and is not charged.
 const IDLE_FRAMES_PER_MINUTE: u32 = 300;
 const IDLE_FRAMES_AT_ONCE: u32 = 300;
 
@@ -56,8 +56,9 @@ impl State {
         }
     }
 
-    /// What a refusal means for the client: a mistake is a strike. Messages over the rate are not, as long as they can
-    /// have been on their way when the first was refused: as many as the rate allows in a minute.
+    /// Judges a refusal: a mistake of the client is a strike. Messages over the rate are not, as
+    /// long as they can have been on their way when the first was refused: as many as the rate
+    /// allows in a minute.
     fn refused(&mut self, code: ErrorCode, now: Millis) {
         match code {
             ErrorCode::Malformed => self.connection.report(Kind::Malformed),

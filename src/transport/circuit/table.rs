@@ -3,7 +3,7 @@
 //! circuit is a *newcomer* until it carries an authenticated session, and *established* while it
 //! does.
 //!
-//! - A newcomer that finds no room takes the place of the oldest newcomer. Whoever needs two
+//! - A newcomer that finds no room takes the place of the oldest newcomer. Anyone who needs two
 //!   seconds to authenticate is safe unless the places of all newcomers are taken within these two
 //!   seconds.
 //! - An established circuit keeps its place, whoever else comes. So a session may only begin where
@@ -30,7 +30,8 @@ pub(in crate::transport) struct CircuitBounds {
 }
 
 impl CircuitBounds {
-    /// Each kind may have three quarters, but not all; strangers, two thirds of the established.
+    /// Returns the shares: each kind may have three quarters; strangers, two thirds of the
+    /// established.
     pub(in crate::transport) fn of(circuits: usize) -> Self {
         let share = (circuits - circuits / 4).clamp(1, circuits.saturating_sub(1).max(1));
         let strangers = (share - share / 3).max(1);
@@ -48,7 +49,7 @@ pub(super) struct CircuitTable {
     /// The places of those that are being built.
     building: BTreeSet<u64>,
     established: usize,
-    /// Those of the established that a stranger has made so.
+    /// How many of the established a stranger has made so.
     strangers: usize,
     next_place: u64,
 }

@@ -24,7 +24,7 @@ impl Rig {
         Self { registry: Registry::new(bounds, Arc::default(), on_refusal), said, number: 0 }
     }
 
-    /// The next circuit, numbered from 1, built.
+    /// Returns the next circuit, numbered from 1, built.
     fn circuit(&mut self) -> CircuitSlot {
         let slot = self.building().unwrap();
         slot.built();
@@ -183,7 +183,8 @@ fn circuits_that_are_never_built_hold_up_nobody_but_each_other() {
 fn two_sessions_of_a_circuit_count_until_both_have_ended() {
     let mut rig = Rig::new(BOUNDS);
     let good = rig.circuit();
-    let (first, second) = (good.handle().establish(true).unwrap(), good.handle().establish(true).unwrap());
+    let first = good.handle().establish(true).unwrap();
+    let second = good.handle().establish(true).unwrap();
     drop(first);
     assert_eq!(rig.figures(), (1, 1));
     drop(second);

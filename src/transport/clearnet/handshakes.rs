@@ -1,5 +1,6 @@
-//! What comes before the first byte of HTTP: the PROXY header of a trusted proxy, then the TLS handshake. It reads from a
-//! peer that has proven nothing, so it is bounded in bytes, in time and in number.
+//! What comes before the first byte of HTTP: the PROXY header of a trusted proxy, then the TLS
+//! handshake. It reads from a peer that has proven nothing, so it is bounded in bytes, in time and
+//! in number.
 
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
@@ -28,18 +29,19 @@ pub(super) struct Handshake {
     pub(super) tls: Option<TlsAcceptor>,
     /// Whether it begins with a PROXY header.
     pub(super) header: bool,
-    /// For all of it.
+    /// How long all of it may take.
     pub(super) time: Duration,
 }
 
 impl Handshake {
-    /// Whether there is anything to do.
+    /// Returns whether there is anything to do.
     pub(super) fn is_needed(&self) -> bool {
         self.header || self.tls.is_some()
     }
 
-    /// Prepares a connection from `peer`. Once it is known who is really on it, `named` is asked for the leave to go on.
-    /// Returns who that is, and the leave. An error has nobody to be told: the peer is.
+    /// Prepares a connection from `peer`. Once it is known who is really on it, `named` is asked
+    /// for the leave to go on. Returns who that is, and the leave. An error has nobody to be told:
+    /// the peer is.
     pub(super) async fn run<S: Io, T>(
         self,
         mut stream: S,
@@ -60,8 +62,8 @@ impl Handshake {
     }
 }
 
-/// Reads a PROXY header of either version and not a byte more; returns whom it names. `None`: the proxy itself (`LOCAL`,
-/// `UNKNOWN`), or what has no IP address.
+/// Reads a PROXY header of either version and not a byte more; returns whom it names. `None`: the
+/// proxy itself (`LOCAL`, `UNKNOWN`), or what has no IP address.
 async fn proxied<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<IpAddr>> {
     let mut header = vec![0; V1_LEAST];
     stream.read_exact(&mut header).await?;

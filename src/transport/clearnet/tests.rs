@@ -34,7 +34,7 @@ fn admission() -> Arc<Admission> {
     Admission::new(limits::Config::default(), 16, hub, events)
 }
 
-/// Nothing to prepare.
+/// Returns settings with nothing to prepare.
 fn plain() -> watch::Receiver<ListenerState> {
     watch::channel(ListenerState::new(&settings("127.0.0.1:1"), "127.0.0.1:1".parse().expect("an address"), None)).1
 }
@@ -110,7 +110,8 @@ async fn the_loop_ends_when_nobody_takes_connections_any_more() {
 #[tokio::test]
 async fn a_connection_is_handed_on_with_its_peer_and_its_listener() {
     let bound = bind(&settings("127.0.0.1:0")).await.expect("a free port");
-    let (address, cancel) = (bound.address, CancellationToken::new());
+    let address = bound.address;
+    let cancel = CancellationToken::new();
     assert_ne!(address.port(), 0);
     let (sender, mut receiver) = mpsc::channel(1);
     let task = tokio::spawn(run(bound, sender, admission(), cancel.clone()));

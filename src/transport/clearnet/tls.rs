@@ -1,4 +1,5 @@
-//! TLS of the TCP listener: a certificate and its key from two PEM files, which can be read again while it serves.
+//! TLS of the TCP listener: a certificate and its key from two PEM files, which can be read again
+//! while it serves.
 
 mod certificate;
 
@@ -20,11 +21,13 @@ use rustls::{Error as RustlsError, InconsistentKeys};
 const FILE_BYTES: u64 = 1 << 20;
 
 /// `clearnet.tls_cert` and `clearnet.tls_key`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct TlsFiles {
     /// The certificate and what leads from it to one that clients know, in PEM.
+    #[serde(rename = "clearnet.tls_cert")]
     pub cert: PathBuf,
     /// The certificate's private key, in PEM.
+    #[serde(rename = "clearnet.tls_key")]
     pub key: PathBuf,
 }
 
@@ -58,7 +61,8 @@ pub struct TlsError {
     pub what: TlsProblem,
 }
 
-/// What is wrong with one of the files. Each says what to mend, as the end of a sentence that begins with the file.
+/// What is wrong with one of the files. Each says what to mend, as the end of a sentence that
+/// begins with the file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsProblem {
     /// It is not there, or not for us.
@@ -103,8 +107,9 @@ impl TlsFiles {
         self.load(&ring::default_provider()).map(|_| ())
     }
 
-    /// Returns what clients will hold against the certificate, a sentence each: that it has expired, or is not for one of
-    /// `names`. None where it cannot be read: [`check`](Self::check) says that.
+    /// Returns what clients will hold against the certificate, a sentence each: that it has
+    /// expired, or is not for one of `names`. None where it cannot be read: [`check`](Self::check)
+    /// says that.
     #[must_use]
     pub fn concerns(&self, names: &[String], now: WallTime) -> Vec<String> {
         let chain = read(&self.cert).unwrap_or_default();
@@ -179,7 +184,8 @@ impl Tls {
         let served = Arc::new(Served(RwLock::new(Arc::new(files.load(&provider)?))));
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
         let mut config = config
-            // It knows TLS 1.2 and 1.3, as this one does: what it can say against them is said of the key.
+            // It knows TLS 1.2 and 1.3, as this one does: what it can say against them is said of
+            // the key.
             .map_err(|_| TlsError { file: TlsFile::Key, path: files.key.clone(), what: TlsProblem::BadKey })?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&served) as Arc<dyn ResolvesServerCert>);
@@ -187,7 +193,7 @@ impl Tls {
         Ok(Self { files, provider, served, config: Arc::new(config) })
     }
 
-    /// What it was made of.
+    /// Returns the files that it was made of.
     #[must_use]
     pub const fn files(&self) -> &TlsFiles {
         &self.files

@@ -1,9 +1,11 @@
-//! Whom a proxy names: `Forwarded` (RFC 7239), else `X-Forwarded-For` and `X-Forwarded-Proto`. Pure.
+//! Whom a proxy names: `Forwarded` (RFC 7239), else `X-Forwarded-For` and `X-Forwarded-Proto`.
+//! Pure.
 //!
-//! A client can send these headers too, and a proxy appends to what it received. So they are read from the end, which
-//! the proxy nearest to us wrote: an entry counts only if whoever wrote it is trusted, that is, the proxy that the
-//! connection comes from, or the address in the entry behind it. What an untrusted one wrote is not even parsed, and
-//! nothing in it can hide what stands behind it.
+//! A client can send these headers too, and a proxy appends to what it received. So they are read
+//! from the end, which the proxy nearest to us wrote: an entry counts only if its writer is
+//! trusted, that is, the proxy that the connection comes from, or the address in the entry behind
+//! it. What an untrusted one wrote is not even parsed, and nothing in it can hide what stands
+//! behind it.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -13,8 +15,9 @@ use ipnet::IpNet;
 /// Who is behind a connection, as far as it is known for certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ForwardedClient {
-    /// The last address that is not a trusted proxy. If an entry before that names nobody who can be known (`unknown`,
-    /// `_hidden`, what is not an address), the trusted proxy that wrote it; if there is none but proxies, the first.
+    /// The last address that is not a trusted proxy. If an entry before that names nobody who can
+    /// be known (`unknown`, `_hidden`, what is not an address), the trusted proxy that wrote it; if
+    /// there is none but proxies, the first.
     pub(super) address: IpAddr,
     /// Whether it came over HTTPS, if a trusted proxy says.
     pub(super) https: Option<bool>,
@@ -27,13 +30,13 @@ struct Entry {
     https: Option<bool>,
 }
 
-/// Whether one of the networks has the address. One of IPv4 in IPv6 is the one of IPv4.
+/// Returns whether one of the networks has the address. One of IPv4 in IPv6 is the one of IPv4.
 pub(super) fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
     let address = address.to_canonical();
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// Who is behind `proxy`, the peer of the connection: itself, unless it is trusted.
+/// Returns the client behind `proxy`, the peer of the connection: itself, unless it is trusted.
 pub(super) fn client(headers: &HeaderMap, proxy: IpAddr, trusted: &[IpNet]) -> ForwardedClient {
     let known = ForwardedClient { address: proxy.to_canonical(), https: None };
     if !is_trusted(trusted, proxy) {
@@ -63,16 +66,18 @@ fn behind(mut known: ForwardedClient, entries: impl Iterator<Item = Entry>, trus
     known
 }
 
-/// The items of a list header, the last first: all its lines are one list (RFC 9110, section 5.3), empty items are none.
+/// Returns the items of a list header, the last first: all its lines are one list (RFC 9110,
+/// section 5.3), empty items are none.
 fn items<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
     let lines = headers.get_all(name).iter().rev();
     lines.flat_map(|line| parts(line.as_bytes(), b',')).filter(|item| !item.is_empty())
 }
 
-/// What stands between separators that are not within quotes, the last first, trimmed.
+/// Returns what stands between separators that are not within quotes, the last first, trimmed.
 ///
-/// Read from the end, since a quote that somebody left open further in front would hide the rest. Of a list that is
-/// well-formed this makes the same parts: a quote is escaped there only within quotes.
+/// Read from the end, since a quote that somebody left open further in front would hide the rest.
+/// Of a list that is well-formed this makes the same parts: a quote is escaped there only within
+/// quotes.
 fn parts(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -97,10 +102,12 @@ fn parts(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// One element of `Forwarded`: `for=192.0.2.43;proto=https`. A parameter that stands there twice says nothing.
+/// Reads one element of `Forwarded`: `for=192.0.2.43;proto=https`. A parameter that stands there
+/// twice says nothing.
 fn parameters(element: &[u8]) -> Entry {
     let mut entry = Entry::default();
-    let (mut addresses, mut schemes) = (0, 0);
+    let mut addresses = 0;
+    let mut schemes = 0;
     for part in parts(element, b';') {
         let Some(equals) = part.iter().position(|&byte| byte == b'=') else { continue };
         let (name, value) = part.split_at(equals);
@@ -116,7 +123,8 @@ fn parameters(element: &[u8]) -> Entry {
     Entry { address: entry.address.filter(|_| addresses == 1), https: entry.https.filter(|_| schemes == 1) }
 }
 
-/// A token, or what is in the quotes. Escapes are for characters that no address and no scheme has.
+/// Returns a token, or the text within the quotes. Escapes are for characters that no address and
+/// no scheme has.
 fn unquoted(value: &[u8]) -> Option<&[u8]> {
     let inner = match value.strip_prefix(b"\"") {
         Some(rest) => rest.strip_suffix(b"\"")?,
@@ -135,8 +143,8 @@ fn scheme(text: &[u8]) -> Option<bool> {
     }
 }
 
-/// An address as proxies write it: alone, in brackets if it is of IPv6, and either with a port, which may be hidden
-/// (`_x`) and says nothing here.
+/// Reads an address as proxies write it: alone, in brackets if it is of IPv6, and either with a
+/// port, which may be hidden (`_x`) and says nothing here.
 fn identifier(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     if let Ok(address) = text.parse::<IpAddr>() {

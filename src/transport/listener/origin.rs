@@ -2,11 +2,12 @@
 
 use super::host_name;
 
-/// Writes an origin as it is compared: the scheme in lower case, the host as [`host_name`] writes it, and the port unless
-/// it is the scheme's own. Browsers write theirs like that, and so do apps that are pages in a frame of their own
-/// (`capacitor://localhost`).
+/// Writes an origin as it is compared: the scheme in lower case, the host as [`host_name`] writes
+/// it, and the port unless it is the scheme's own. Browsers write theirs like that, and so do apps
+/// that are pages in a frame of their own (`capacitor://localhost`).
 ///
-/// Returns `None` if it is none: no scheme (RFC 3986, section 3.1), a path (be it `/`), a user, a wildcard, `null`.
+/// Returns `None` if it is none: no scheme (RFC 3986, section 3.1), a path (be it `/`), a user, a
+/// wildcard, `null`.
 #[must_use]
 pub fn origin(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;

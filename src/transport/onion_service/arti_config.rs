@@ -12,7 +12,7 @@ use super::circuits::hard_stream_bound;
 use super::{Config, OnionError, PROOF_OF_WORK, Vanguards};
 use ephemeral_tor::{self as tor, DiscoveryKey, TorError};
 
-/// The `[tor]` table with what `[onion]` says about the client.
+/// Returns the `[tor]` table with what `[onion]` says about the client.
 pub(super) fn client_config(settings: &Config, state_dir: &Path) -> Result<TorClientConfig, TorError> {
     let mut table = settings.tor.clone();
     let vanguards = table.entry("vanguards").or_insert_with(|| toml::Table::new().into());
@@ -27,11 +27,13 @@ pub(super) fn client_config(settings: &Config, state_dir: &Path) -> Result<TorCl
         Vanguards::Full => "full",
     };
     vanguards.insert("mode".to_owned(), mode.into());
-    limit_memory(&mut table, settings.memory_bytes)?;
+    if let Some(bytes) = settings.memory_bytes {
+        limit_memory(&mut table, bytes)?;
+    }
     tor::config(table, state_dir)
 }
 
-/// Whether a `[tor]` table says itself how much memory Arti's queues may take.
+/// Returns whether a `[tor]` table says itself how much memory Arti's queues may take.
 pub(super) fn limits_memory(table: &toml::Table) -> bool {
     let memory = table.get("system").and_then(|system| system.get("memory"));
     memory.is_some_and(|memory| memory.get("max").is_some())
@@ -51,7 +53,8 @@ pub(super) fn limit_memory(table: &mut toml::Table, bytes: usize) -> Result<(), 
     Ok(())
 }
 
-/// With `clients`, only these can find the service; there has to be one at least.
+/// Returns the service's configuration. With `clients`, only these can find the service; there has
+/// to be one at least.
 pub(super) fn service_config<'a>(
     settings: &Config,
     clients: Option<&mut dyn Iterator<Item = (&'a str, &'a DiscoveryKey)>>,

@@ -1,9 +1,10 @@
-//! How fast new circuits are taken on. Each costs the building of a circuit, which is what a flood of introductions is
-//! after; the CPU that is left belongs to the sessions.
+//! How fast new circuits are taken on. Each costs the building of a circuit, which is what a flood
+//! of introductions is after; the CPU that is left belongs to the sessions.
 //!
-//! With proof of work, requests are asked for no faster than that: the others wait in Arti's queue, which hands over those
-//! with the most work first. Whoever worked more than a flooder gets in before it. Without, the queue knows no order and
-//! no bound: it is emptied at once, and what is too much is dropped.
+//! With proof of work, requests are asked for no faster than that: the others wait in Arti's queue,
+//! which hands over those with the most work first. Anyone who worked more than a flooder gets in
+//! before it. Without, the queue knows no order and no bound: it is emptied at once, and what is
+//! too much is dropped.
 
 use tokio::time::{Duration, Instant};
 
@@ -43,7 +44,7 @@ impl CircuitLimiter {
         }
     }
 
-    /// Whether a request that has come may be admitted.
+    /// Returns whether a request that has come may be admitted.
     pub(super) fn take(&mut self) -> bool {
         std::mem::take(&mut self.paid) || self.pay().is_ok()
     }
@@ -68,7 +69,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn with_proof_of_work_requests_are_left_in_their_queue_until_their_time_has_come() {
-        let (mut pace, start) = (pace(true), Instant::now());
+        let mut pace = pace(true);
+        let start = Instant::now();
         let mut queue: VecDeque<u32> = (0..25).collect();
         while !queue.is_empty() {
             pace.wait().await;
@@ -94,7 +96,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_it_they_are_taken_out_at_once_and_those_too_many_dropped() {
-        let (mut pace, start) = (pace(false), Instant::now());
+        let mut pace = pace(false);
+        let start = Instant::now();
         let mut admitted = 0;
         for _ in 0..1000 {
             pace.wait().await;

@@ -22,21 +22,22 @@ use crate::admission::Admission;
 use crate::transport::circuit::{CircuitBounds, CircuitSlot, Registry};
 use crate::transport::{CircuitRefused, CircuitStats, Incoming, Listener, Peer};
 
-/// For the circuit to a client's rendezvous point.
+/// How long the circuit to a client's rendezvous point may take.
 const ACCEPT_TIMEOUT: Duration = Duration::from_secs(60);
-/// For one answer to a stream request, and for the other side of the channel to take a stream.
+/// How long one answer to a stream request may take, and for the other side of the channel to take
+/// a stream.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A circuit without a stream for that long is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
-/// After `cancel`, what the last stream of a circuit said gets that long to arrive.
+/// How long the last words of a circuit's streams may take to arrive after `cancel`.
 const LINGER: Duration = Duration::from_secs(2);
 /// Streams over the bound, on one circuit, in its lifetime: with the next one it is closed.
 const STREAMS_OVER_BOUND: u32 = 100;
-/// That new circuits are refused, or push others out, is said that often.
+/// How often it is said that new circuits are refused, or push others out.
 const NOTICE: Duration = Duration::from_secs(60);
 
-/// Arti closes a circuit that has that many streams open. It counts those that are being refused,
-/// too: over the real bound a stream is refused and the others live.
+/// Returns the number of open streams at which Arti closes a circuit. It counts those that are
+/// being refused, too: over the real bound a stream is refused and the others live.
 pub(super) fn hard_stream_bound(streams_per_circuit: u32) -> u32 {
     streams_per_circuit.saturating_mul(2).saturating_add(16)
 }
@@ -63,7 +64,8 @@ struct Shared {
 impl Circuits {
     pub(super) fn new(settings: &Config, listener: Arc<Listener>, outlets: Outlets, cancel: CancellationToken) -> Self {
         let Outlets { incoming, circuits, on_refusal, admission, status: _, haste: _ } = outlets;
-        let (port, streams) = (settings.port, settings.streams_per_circuit);
+        let port = settings.port;
+        let streams = settings.streams_per_circuit;
         let shared = Shared { port, streams, listener, incoming, cancel, admission };
         Self {
             tasks: JoinSet::new(),
@@ -75,14 +77,14 @@ impl Circuits {
         }
     }
 
-    /// How many circuits are open, wherever it is taken to.
+    /// Returns the figures on open circuits, to be read anywhere.
     pub(super) fn figures(&self) -> Arc<CircuitStats> {
         Arc::clone(self.registry.figures())
     }
 
-    /// The next request that may be admitted; `None` if there are no more. What comes too fast
-    /// waits in `requests` or is dropped, see [`CircuitLimiter`]. Nothing is lost if the future is
-    /// dropped.
+    /// Returns the next request that may be admitted; `None` if there are no more. What comes too
+    /// fast waits in `requests` or is dropped, see [`CircuitLimiter`]. Nothing is lost if the
+    /// future is dropped.
     pub(super) async fn next(
         &mut self,
         requests: &mut (impl Stream<Item = RendRequest> + Unpin),
@@ -125,7 +127,8 @@ impl Circuits {
         if self.notice.is_none_or(|at| at.elapsed() >= NOTICE) {
             self.notice = Some(Instant::now());
             let figures = self.registry.figures();
-            let (open, established) = (figures.open(), figures.established());
+            let open = figures.open();
+            let established = figures.established();
             tracing::warn!(target: LOG, open, established, "more clients than there is room for: sessions go first");
         }
     }
@@ -216,7 +219,8 @@ impl Shared {
         }
     }
 
-    /// The end of a circuit overtakes what is still on its way through it.
+    /// Waits for the last bytes, since the end of a circuit overtakes what is still on its way
+    /// through it.
     async fn last_words(&self) {
         self.cancel.cancelled().await;
         tokio::time::sleep(LINGER).await;
@@ -250,8 +254,8 @@ impl Shared {
     }
 }
 
-/// C tor says DONE whatever the reason is, so that nobody learns from it which ports there are. So
-/// does this.
+/// Refuses a stream. C tor says DONE whatever the reason is, so that nobody learns from it which
+/// ports there are. So does this.
 async fn refuse(request: StreamRequest) {
     let end = End::new_with_reason(EndReason::DONE);
     if !matches!(timeout(ANSWER_TIMEOUT, request.reject(end)).await, Ok(Ok(()))) {
@@ -271,7 +275,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    /// What is counted. That the service ends is nobody's fault.
+    /// Returns the refusal as it is counted. That the service ends is nobody's fault.
     fn reported(self) -> Option<CircuitRefused> {
         match self {
             Self::WrongPort => Some(CircuitRefused::WrongPort),

@@ -81,7 +81,7 @@ pub fn add(state_dir: &Path, name: &str, key: &DiscoveryKey) -> Result<(), Clien
     })
 }
 
-/// Every client, by name.
+/// Returns every client, by name.
 ///
 /// # Errors
 /// [`ClientsError`] if the directory, or a file in it, cannot be read.
@@ -111,10 +111,11 @@ pub fn remove(state_dir: &Path, name: &str) -> Result<(), ClientsError> {
     })
 }
 
-/// What a service goes by: at most [`MAX_CLIENTS`], and how many files had to be left out, since
-/// they are no client's or are too many.
+/// Returns the clients that a service goes by: at most [`MAX_CLIENTS`], and how many files had to
+/// be left out, since they are no client's or are too many.
 pub(super) fn usable(state_dir: &Path) -> Result<(Clients, usize), ClientsError> {
-    let (mut clients, mut left_out) = (Clients::new(), 0);
+    let mut clients = Clients::new();
+    let mut left_out = 0;
     for (name, path) in files(state_dir)? {
         match key_in(&path) {
             Ok(Some(key)) if clients.len() < MAX_CLIENTS && checked(&name).is_ok() => {
@@ -126,13 +127,13 @@ pub(super) fn usable(state_dir: &Path) -> Result<(Clients, usize), ClientsError>
     Ok((clients, left_out))
 }
 
-/// Where they are.
+/// Returns the directory of the clients' files.
 pub(crate) fn directory(state_dir: &Path) -> PathBuf {
     state_dir.join("clients")
 }
 
-/// Whether that can be the name of a client: one rule for adding, listing, importing, backups and
-/// the service itself.
+/// Returns whether this can be the name of a client: one rule for adding, listing, importing,
+/// backups and the service itself.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
@@ -143,8 +144,8 @@ fn checked(name: &str) -> Result<&str, ClientsError> {
     if is_name(name) { Ok(name) } else { Err(ClientsError::Name(name.to_owned())) }
 }
 
-/// Names and paths of the clients' files; no directory, no clients. What has another extension is
-/// not meant.
+/// Returns names and paths of the clients' files; no directory, no clients. A file with another
+/// extension is not meant.
 fn files(state_dir: &Path) -> Result<BTreeMap<String, PathBuf>, ClientsError> {
     let directory = directory(state_dir);
     let entries = match fs::read_dir(&directory) {
@@ -163,7 +164,7 @@ fn files(state_dir: &Path) -> Result<BTreeMap<String, PathBuf>, ClientsError> {
     Ok(files)
 }
 
-/// `None`: something else is in it.
+/// Returns the key in a file; `None`: something else is in it.
 fn key_in(path: &Path) -> Result<Option<DiscoveryKey>, ClientsError> {
     if !fs::metadata(path).map_err(FileError::of("read", path))?.is_file() {
         return Ok(None);

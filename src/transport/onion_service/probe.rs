@@ -10,8 +10,8 @@ use tor_config::BoolOrAuto;
 
 use ephemeral_tor::Client;
 
-/// For the descriptor, a rendezvous, a stream and an answer. On the Tor network it takes a few
-/// seconds.
+/// How long the descriptor, a rendezvous, a stream and an answer may take. On the Tor network it
+/// takes a few seconds.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Connects to `address` like a client that has never been here: on circuits of its own, with a

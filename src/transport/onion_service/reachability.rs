@@ -22,14 +22,14 @@ const CALM: Duration = Duration::from_secs(3600);
 /// The longest pause. The pauses are of Pareto's kind: half of them are twice the shortest or
 /// longer, a tenth ten times.
 const LAST_CALM: Duration = Duration::from_secs(12 * 3600);
-/// After the first failure, and the bound that it is doubled up to.
+/// The pause after the first failure, and the bound up to which it is doubled.
 const FIRST_RETRY: Duration = Duration::from_secs(4);
 const LAST_RETRY: Duration = Duration::from_secs(60);
-/// For so long after the start it is "starting", not "degraded".
+/// How long after the start it is "starting", not "degraded".
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Without a success for so long, the Tor client is started afresh. That ends its circuits, so it
-/// is never done while one of them carries a session: a session whose peer is silent ends by itself
-/// (`session.idle_timeout_s`).
+/// The time without a success after which the Tor client is started afresh. That ends its circuits,
+/// so it is never done while one of them carries a session: a session whose peer is silent ends by
+/// itself (`session.idle_timeout_s`).
 const GIVE_UP: Duration = Duration::from_secs(90);
 /// While there are sessions, the service is published again, with new introduction points, on the
 /// same Tor client: after so long, and then after pauses that double up to an hour.
@@ -39,7 +39,7 @@ const LAST_MEND: Duration = Duration::from_secs(3600);
 /// bound. Each time it gets longer: a network may be slow.
 const FIRST_STALL: Duration = Duration::from_secs(30);
 const LAST_STALL: Duration = Duration::from_secs(120);
-/// Between two incarnations of the Tor client.
+/// The pause between two incarnations of the Tor client.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -69,7 +69,7 @@ pub(super) struct Reachability {
     /// The first failure since the last success.
     failing_since: Option<Instant>,
     failures: u32,
-    /// In a row.
+    /// How many successes there were in a row.
     successes: u32,
     fruitless_incarnations: u32,
     /// When the service was last published again without a success since, and how often that was.
@@ -118,7 +118,7 @@ impl Reachability {
         self.mendings = self.mendings.saturating_add(1);
     }
 
-    /// The Tor client has got so far. `trouble`: what Arti says is in its way.
+    /// Notes how far the Tor client has got. `trouble`: what Arti says is in its way.
     pub(super) fn progress(&self, fraction: f32, words: String, trouble: Option<Reason>) {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let percent = (fraction * 100.0).round().clamp(0.0, 100.0) as u8;
@@ -190,7 +190,7 @@ impl Reachability {
         }
     }
 
-    /// Whether the last look has failed.
+    /// Returns whether the last look has failed.
     pub(super) fn is_failing(&self) -> bool {
         self.failures > 0
     }
@@ -231,8 +231,8 @@ impl Reachability {
         self.pauses.next_wait()
     }
 
-    /// A change of the reason alone is for the status: an outage has several in turn. The log has it before anybody is
-    /// woken, so that who was told finds it there.
+    /// Enters a phase. A change of the reason alone is for the status: an outage has several in
+    /// turn. The log has it before anybody is woken, so that who was told finds it there.
     fn enter(&self, phase: Phase) {
         let before = self.status.borrow().phase;
         if before == phase {

@@ -16,7 +16,7 @@ use super::clients::{self, Clients};
 use super::{Config, LOG, OnionError, OnionStatus, arti_config};
 use ephemeral_tor::{Client, DiscoveryKey, TorError};
 
-/// Between two looks at the directory of the clients.
+/// The time between two looks at the directory of the clients.
 const INTERVAL: Duration = Duration::from_secs(2);
 /// What Arti calls the server's own key. No client's name begins like that.
 pub(super) const OWN: &str = "_self";
@@ -31,8 +31,8 @@ pub(super) struct Restriction {
 }
 
 impl Restriction {
-    /// `None` where everybody may find the service. The server needs a key to reach itself: Arti
-    /// keeps it with the others.
+    /// Returns the restriction; `None` where everybody may find the service. The server needs a key
+    /// to reach itself: Arti keeps it with the others.
     pub(super) fn new(
         settings: &Config,
         state_dir: &Path,
@@ -66,7 +66,7 @@ impl Restriction {
         Ok(Some(restriction))
     }
 
-    /// The service's configuration with the clients of now.
+    /// Returns the service's configuration with the clients of now.
     pub(super) fn config(&self) -> Result<OnionServiceConfig, OnionError> {
         let own = (OWN, &self.own);
         let clients = self.clients.iter().map(|(name, key)| (name.as_str(), key));
@@ -108,7 +108,8 @@ impl Restriction {
         }
     }
 
-    /// Whether the clients are others now. What cannot be read changes nothing.
+    /// Takes over the clients of now. Returns whether they have changed. What cannot be read
+    /// changes nothing.
     fn take_over(&mut self, read: Result<(Clients, usize), clients::ClientsError>) -> bool {
         let (clients, left_out) = match read {
             Ok(read) => read,

@@ -21,10 +21,11 @@ use super::watch::{self, Watched};
 use super::{Config, OnionError};
 use ephemeral_tor::{self as tor, Client, EndOnDrop, Keystore, TorError};
 
-/// For Arti's tasks of a service to end, before it is published again; and between two attempts.
+/// How long Arti's tasks of a service get to end before it is published again; and the pause
+/// between two attempts.
 const LETTING_GO: Duration = Duration::from_secs(10);
 const LETTING_GO_STEP: Duration = Duration::from_millis(50);
-/// Before a service is published again that Arti has given up.
+/// The pause before a service is published again that Arti has given up.
 const GIVEN_UP: Duration = Duration::from_secs(1);
 
 /// Why the service has to be seen to.
@@ -110,7 +111,7 @@ impl Service {
     }
 
     /// Publishes the service again, on the same Tor client and with new introduction points:
-    /// whoever knows the old ones comes by them no more. Circuits that stand go on. It takes as
+    /// anyone who knows the old ones comes by them no more. Circuits that stand go on. It takes as
     /// long as Arti needs to let go of the old ones.
     ///
     /// # Errors
@@ -147,7 +148,8 @@ impl Service {
         cancel: &CancellationToken,
     ) -> ServiceEnd {
         let Some(Published { running, requests, tasks: _ }) = &mut self.published else { return ServiceEnd::Republish };
-        let (running, status) = (&**running, reachability.status());
+        let running = &**running;
+        let status = reachability.status();
         let restriction = &mut self.restriction;
         status.send_modify(|status| status.restricted = restriction.as_ref().map(Restriction::clients));
         let clients_removed = async {
@@ -202,7 +204,7 @@ impl Service {
     }
 }
 
-/// See [`super::address`].
+/// Returns what [`super::address`] describes.
 pub(super) fn address(settings: &Config, state_dir: &Path) -> Result<String, OnionError> {
     let config = client_config(settings, state_dir)?;
     tor::make_directories(&config, state_dir)?;
@@ -224,7 +226,7 @@ pub(super) fn address(settings: &Config, state_dir: &Path) -> Result<String, Oni
     Ok(identity.display_unredacted().to_string())
 }
 
-/// The key of the service can be neither read nor made.
+/// Returns the error that the service's key can be neither read nor made.
 fn no_key(state_dir: &Path, error: &(dyn std::error::Error + 'static)) -> TorError {
     tor::system_error(error, state_dir).map(TorError::File).unwrap_or_else(|| TorError::Path {
         path: state_dir.to_path_buf(),

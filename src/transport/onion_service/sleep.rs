@@ -30,9 +30,9 @@ pub(super) async fn sleep_until(due: Instant) -> bool {
     }
 }
 
-/// Whether a sleep of `asked`, which took `elapsed` on the monotonic clock, was longer than that or
-/// in another time. The monotonic clock stands still while a machine is suspended; the wall clock
-/// does not.
+/// Returns whether a sleep of `asked`, which took `elapsed` on the monotonic clock, was longer than
+/// that or in another time. The monotonic clock stands still while a machine is suspended; the wall
+/// clock does not.
 fn jumped(asked: Duration, elapsed: Duration, before: WallTime, after: WallTime) -> bool {
     let expected = before.0.saturating_add(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
     let drift = Duration::from_millis(after.0.abs_diff(expected));

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use ephemeral_core::protocol::Millis;
 
-/// What is known about the onion service: the source of `/health`, of the lines on the terminal, of `status`.
+/// What is known about the onion service: the source of `/health`, of the lines on the terminal, of
+/// `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OnionStatus {
     /// The `.onion` address, without a port. Known before the network is.
@@ -19,29 +20,32 @@ pub struct OnionStatus {
     pub progress: String,
     /// Whether clients can connect.
     pub phase: Phase,
-    /// What Arti says is in the way, while it connects to the Tor network and fetches its directory.
+    /// What Arti says is in the way, while it connects to the Tor network and fetches its
+    /// directory.
     pub trouble: Option<Reason>,
     /// The last connection to the own address.
     pub probe: Option<Probe>,
-    /// Arti's own opinion of the service, in a word. It believes what its parts report, and does not try: see `phase`.
+    /// Arti's own opinion of the service, in a word. It believes what its parts report, and does
+    /// not try: see `phase`.
     pub arti: &'static str,
-    /// When Arti last finished a round of uploading the descriptor, as far as its state tells. Directories that did not
-    /// take it show in `arti`. It uploads again at least once an hour, when introduction points change, and when the
-    /// clients do.
+    /// When Arti last finished a round of uploading the descriptor, as far as its state tells.
+    /// Directories that did not take it show in `arti`. It uploads again at least once an hour,
+    /// when introduction points change, and when the clients do.
     pub published: Option<Millis>,
-    /// How many introduction points are asked for. How many of them work, Arti does not tell: fewer show as `degraded`
-    /// or `recovering` in `arti`.
+    /// How many introduction points are asked for. How many of them work, Arti does not tell: fewer
+    /// show as `degraded` or `recovering` in `arti`.
     pub introduction_points: u8,
     /// Whether clients are asked for proof of work under load.
     pub proof_of_work: bool,
-    /// When the watch over the service last got on: it bootstrapped, connected to the own address, or began afresh. It
-    /// does so every few minutes at least, whatever the network does.
+    /// When the watch over the service last got on: it bootstrapped, connected to the own address,
+    /// or began afresh. It does so every few minutes at least, whatever the network does.
     pub heartbeat_at: Option<Instant>,
-    /// With restricted discovery, how many clients can find the service; `None`: everybody can.
+    /// How many clients can find the service, with restricted discovery; `None`: everybody can.
     pub restricted: Option<usize>,
 }
 
-/// How a connection to the own address went: over circuits of its own, with the descriptor as the network has it.
+/// How a connection to the own address went: over circuits of its own, with the descriptor as the
+/// network has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
     /// When it ended.
@@ -55,7 +59,8 @@ pub struct Probe {
 /// Whether clients can connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
-    /// Not yet: the Tor client is starting, or the descriptor is being published.
+    /// Clients cannot connect yet: the Tor client is starting, or the descriptor is being
+    /// published.
     #[default]
     Starting,
     /// A connection to the own address, over a circuit of its own, was answered.

@@ -1,5 +1,5 @@
-//! A stream of a rendezvous circuit, which ends when its circuit is closed: Arti lets a circuit live for as long as
-//! somebody holds a stream of it.
+//! A stream of a rendezvous circuit, which ends when its circuit is closed: Arti lets a circuit
+//! live for as long as somebody holds a stream of it.
 
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
@@ -20,7 +20,7 @@ impl<S: Unpin> CircuitStream<S> {
         Self { stream: Some(stream), closed: Box::pin(closed.clone().cancelled_owned()) }
     }
 
-    /// The stream, unless its circuit is closed; then it is dropped here and now.
+    /// Returns the stream, unless its circuit is closed; then it is dropped here and now.
     fn open(&mut self, context: &mut Context<'_>) -> Result<Pin<&mut S>> {
         if self.stream.is_some() && self.closed.as_mut().poll(context).is_ready() {
             self.stream = None;

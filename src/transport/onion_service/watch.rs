@@ -27,7 +27,7 @@ const UNPUBLISHED: Duration = Duration::from_secs(20);
 /// When Arti changes its mind about the service, the next look is at a random time from the first
 /// of these to the second.
 const SOON: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(20));
-/// In a pause, clients are looked for that often, and the watch shows that it gets on.
+/// How often, in a pause, clients are looked for, and the watch shows that it gets on.
 const STEP: Duration = Duration::from_secs(10);
 
 /// What is watched, and how.
@@ -80,8 +80,8 @@ impl Watched<'_> {
             return reachability.succeeded(start);
         }
         if !self.self_probe {
-            // Arti's word is all there is, of which "unreachable" says little: it holds for a service that is published
-            // at enough places, but not at every one.
+            // Arti's word is all there is, of which "unreachable" says little: it holds for a
+            // service that is published at enough places, but not at every one.
             let status = self.client.bootstrap_status();
             let works = !matches!(pause.state, State::Recovering | State::Broken | State::Shutdown);
             return match trouble(&status) {
@@ -111,12 +111,12 @@ struct Evidence {
 }
 
 impl Evidence {
-    /// Whether some have since the last look.
+    /// Returns whether some have come since the last look.
     fn is_fresh(&self) -> bool {
         self.circuits.evidence() != self.seen
     }
 
-    /// The same, and looks.
+    /// Returns the same, and counts as a look.
     fn take(&mut self) -> bool {
         let fresh = self.is_fresh();
         self.seen = self.circuits.evidence();
@@ -129,7 +129,7 @@ fn soon() -> Duration {
     first + (last - first).mul_f64(random_fraction())
 }
 
-/// True when there is enough of a directory to build circuits.
+/// Waits for a directory. Returns true when there is enough of it to build circuits.
 async fn bootstrap(client: &Client, reachability: &Reachability) -> bool {
     let mut events = client.bootstrap_events();
     let attempt = client.bootstrap();
@@ -160,7 +160,8 @@ fn reason(client: &Client) -> Reason {
     trouble(&client.bootstrap_status()).unwrap_or(Reason::Unreachable)
 }
 
-/// What is in the way of the Tor client. That relays have another time than this machine, only Arti's words tell.
+/// Returns what is in the way of the Tor client. That relays have another time than this machine,
+/// only Arti's words tell.
 fn trouble(status: &BootstrapStatus) -> Option<Reason> {
     if !status.ready_for_traffic() && status.to_string().contains("Clock is ") {
         return Some(Reason::Clock);
@@ -223,7 +224,8 @@ impl Pause {
         }
     }
 
-    /// Whether Arti has changed its mind. While it publishes, it is bootstrapping in its own words.
+    /// Returns whether Arti has changed its mind. While it publishes, it is bootstrapping in its
+    /// own words.
     fn heard(&mut self, state: State, reachability: &Reachability) -> bool {
         let changed = state != self.state;
         let uploaded = matches!(state, State::Running | State::DegradedReachable | State::DegradedUnreachable);
@@ -235,7 +237,7 @@ impl Pause {
     }
 }
 
-/// For `status`.
+/// Returns the word for `status`.
 fn word(state: State) -> &'static str {
     match state {
         State::Shutdown => "shut down",

@@ -1,4 +1,5 @@
-//! A hub with its expiring task, sessions that behave as a pump does, and a model of what each of them has to be sent.
+//! A hub with its expiring task, sessions that behave as a pump does, and a model of what each of
+//! them has to be sent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ pub(crate) enum Op {
     Pass {
         seconds: u8,
     },
-    /// Whoever is to be woken is woken now, as at the end of a pump's turn.
+    /// Anyone who is to be woken is woken now, as at the end of a pump's turn.
     EndTurn,
 }
 
@@ -136,14 +137,17 @@ fn fingerprint(who: u8) -> Fingerprint {
 }
 
 impl Model {
-    /// Within a runtime whose time is paused.
+    /// Makes the model within a runtime whose time is paused.
     pub(crate) fn new() -> Self {
         let rate = Rate::new(1_000_000, 1_000_000);
         let settings = hub::Config { bounds: store::Config::default(), rate, sessions: SESSIONS };
         let hub = Hub::new(settings, Clock::exact(START)).expect("random numbers");
         let expiring = Arc::clone(&hub);
         let expiring = tokio::spawn(async move { expiring.keep_expiring().await }).abort_handle();
-        let (wakes, kept, sessions, replaced) = (Wakes::default(), Vec::new(), BTreeMap::new(), Vec::new());
+        let wakes = Wakes::default();
+        let kept = Vec::new();
+        let sessions = BTreeMap::new();
+        let replaced = Vec::new();
         Self { hub, expiring, wakes, accepted: 0, kept, sessions, replaced }
     }
 
@@ -214,7 +218,8 @@ impl Model {
     fn submit(&mut self, from: u8, to: u8, id: u8, by_the_rules: bool, ttl_s: u8) -> Check {
         let Some(session) = self.sessions.get(&from) else { return Ok(()) };
         let id = format!("id-{id}");
-        let (now, content) = (self.hub.now(), format!("message {}", self.accepted));
+        let now = self.hub.now();
+        let content = format!("message {}", self.accepted);
         let expires_at = now.plus(1000 * u64::from(ttl_s));
         let escaped_content = content.clone().into();
         let message = NewMessage { to: fingerprint(to), escaped_content, expires_at, given: None };
@@ -229,7 +234,8 @@ impl Model {
             prop_assert_eq!(answer, Err(SubmitError::NotAKey));
         } else {
             prop_assert_eq!(answer, Ok((expires_at, false)));
-            let (number, accepted_at) = (self.accepted, now);
+            let number = self.accepted;
+            let accepted_at = now;
             self.kept.push(Message {
                 number,
                 from,
@@ -257,7 +263,8 @@ impl Model {
         let answer = session.session_handle.acknowledge(seq, &mut self.wakes);
         prop_assert_eq!(answer, Ok(()));
         session.collect = true;
-        let (receipts, at) = (session.receipts, self.hub.now());
+        let receipts = session.receipts;
+        let at = self.hub.now();
         for message in self.kept.iter_mut().filter(|message| message.waits && message.to == who) {
             if message.seq.is_some_and(|sent| sent <= seq) {
                 message.waits = false;
@@ -293,7 +300,7 @@ impl Model {
         Ok(())
     }
 
-    /// `who` was sent this frame.
+    /// Notes that `who` was sent this frame.
     fn sent(&mut self, who: u8, frame: &Value) -> Check {
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
         let out = self.kept.iter().filter(|kept| kept.waits && kept.to == who && session.was_sent(kept)).count();
@@ -343,7 +350,7 @@ impl Model {
         Ok(())
     }
 
-    /// What holds after every step.
+    /// Checks what holds after every step.
     pub(crate) fn check(&mut self) -> Check {
         let (sessions, figures) = self.hub.figures();
         let waiting = self.kept.iter().filter(|message| message.waits).count();
@@ -404,7 +411,7 @@ fn receipt(message: &Message, status: &str, at: Millis) -> Value {
     json!({"type": "receipt", "id": message.id, "to": fingerprint(message.to), "status": status, "at": written(at)})
 }
 
-/// The exact time behind one of the server's own.
+/// Returns the exact time behind one of the server's own.
 fn exact(time: WireTime) -> Millis {
     match time {
         WireTime::Own { at, .. } => at,
@@ -412,7 +419,7 @@ fn exact(time: WireTime) -> Millis {
     }
 }
 
-/// A time as it goes over the wire: this clock's are exact.
+/// Returns a time as it goes over the wire: this clock's are exact.
 fn written(time: Millis) -> String {
     START.plus(time.since(Clock::UP)).to_string()
 }

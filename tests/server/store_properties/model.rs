@@ -1,4 +1,5 @@
-//! A store and a model of it: the list of all messages that are remembered, and what each session was sent.
+//! A store and a model of it: the list of all messages that are remembered, and what each session
+//! was sent.
 
 mod ends;
 mod facts;
@@ -26,7 +27,8 @@ pub(crate) const PEOPLE: u8 = 3;
 const START: Millis = Millis(1_767_355_200_000);
 const SEED: Seed = Seed { hash_key: [1, 2], first_seq: 1 };
 const EPOCH: [u8; 16] = [7; 16];
-/// The longest that somebody may be remembered for after the last session: until this rate is unused again.
+/// The longest that somebody may be remembered for after the last session: until this rate is
+/// unused again.
 const MEMORY_MS: u64 = 180_000;
 
 type Check = Result<(), TestCaseError>;
@@ -101,7 +103,8 @@ impl Model {
             Op::Acknowledge { who, ref ack } => self.acknowledge(who, ack),
             Op::TakeRate { who } => {
                 if let Some(session) = self.sessions.get(&who) {
-                    // Three at once, then one a minute: its memory is longer than the time that an account lingers.
+                    // Three at once, then one a minute: its memory is longer than the time that an
+                    // account lingers.
                     let _ = self.store.take_rate(self.now, session.account, &Rate::new(1, 3));
                 }
                 Ok(())
@@ -124,13 +127,13 @@ impl Model {
         self.latest = self.latest.max(self.now);
     }
 
-    /// The store is told the time.
+    /// Returns the store is told the time.
     fn tells_the_time(&mut self) -> Millis {
         self.seen = self.seen.max(self.now);
         self.now
     }
 
-    /// What can be delivered.
+    /// Returns what can be delivered.
     fn mailbox(&self, who: u8) -> impl Iterator<Item = &Kept> {
         self.kept.iter().filter(move |message| message.waits && message.to == who && message.expires_at > self.seen)
     }
@@ -139,7 +142,8 @@ impl Model {
         self.tells_the_time();
         let (account, pending) = self.store.attach(self.now, fingerprint(who), receipts);
         prop_assert_eq!(pending, self.mailbox(who).count(), "`pending` is what waits");
-        let (began_at, sent) = (self.accepted, Vec::new());
+        let began_at = self.accepted;
+        let sent = Vec::new();
         let online_since = self.sessions.get(&who).map_or(began_at, |older| older.online_since);
         let session = Session { account, receipts, began_at, online_since, caught_up: false, sent };
         if let Some(older) = self.sessions.insert(who, session) {
@@ -178,7 +182,8 @@ impl Model {
                 prop_assert_eq!(refusals, [], "accepted, against the rules");
                 prop_assert_eq!(expires_at, self.seen.plus(granted), "the life that is granted");
                 prop_assert!(self.store.figures().bytes <= self.bounds.total_bytes, "more than the store may hold");
-                let (accepted_at, number) = (self.seen, self.accepted);
+                let accepted_at = self.seen;
+                let number = self.accepted;
                 self.kept.push(Kept {
                     number,
                     from,
@@ -207,12 +212,14 @@ impl Model {
         if !self.sessions.contains_key(&who) {
             return Ok(());
         }
-        let (now, seen) = (self.tells_the_time(), self.seen);
+        let now = self.tells_the_time();
+        let seen = self.seen;
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
         let is_there = |message: &Kept| message.waits && message.to == who && message.expires_at > seen;
         let in_mailbox = |message: &&mut Kept| is_there(message);
         let out = self.kept.iter().filter(|kept| is_there(kept) && session.was_sent(kept)).count();
-        // In the order in which they were accepted, whoever sent them; what was sent does not come again.
+        // In the order in which they were accepted, whoever sent them; what was sent does not come
+        // again.
         let next = self.kept.iter_mut().filter(in_mailbox).find(|message| !session.was_sent(message));
         let all_old_sent = next.as_ref().is_none_or(|message| message.number >= session.began_at);
         match self.store.deliver(now, session.account, window) {
@@ -278,7 +285,8 @@ impl Model {
                 done => break done.map(|_| ()),
             }
         };
-        // After a restart nobody knows what had been acknowledged: what does not wait any more counts as that.
+        // After a restart nobody knows what had been acknowledged: what does not wait any more
+        // counts as that.
         let is_old_news = self.restarted && seq > 0 && result.is_ok();
         if !is_old_news {
             prop_assert_eq!(result, if valid { Ok(()) } else { Err(NeverDelivered) }, "ack of {}", seq);
@@ -327,7 +335,7 @@ impl Model {
         Ok(())
     }
 
-    /// What holds after every step.
+    /// Checks what holds after every step.
     pub(crate) fn check(&mut self) -> Check {
         let mut known = 0;
         let mut idle = 0;
@@ -377,7 +385,7 @@ impl Model {
     }
 }
 
-/// What its sender has of `sender_bytes`.
+/// Returns what its sender has of `sender_bytes`.
 fn counted(message: &Kept) -> usize {
     RECORD_COST + if message.counts() { message.id.len() + message.content.len() } else { 0 }
 }
@@ -394,7 +402,7 @@ fn told(ended: &[Completion]) -> Vec<End> {
     ended.iter().map(told).collect()
 }
 
-/// The exact time behind one of the server's own.
+/// Returns the exact time behind one of the server's own.
 fn exact(time: WireTime) -> Millis {
     match time {
         WireTime::Own { at, .. } => at,

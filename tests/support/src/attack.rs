@@ -1,4 +1,5 @@
-//! Clients that are far away, floods, and what an attack harness measures, over whatever carries bytes.
+//! Clients that are far away, floods, and what an attack harness measures, over whatever carries
+//! bytes.
 
 mod distant;
 mod flood;

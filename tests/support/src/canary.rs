@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding, HEXLOWER, HEXUPPER};
 
-/// Something random. What it looks like when it is written in another way is found, too.
+/// A random secret. What it looks like when it is written in another way is found, too.
 #[derive(Clone)]
 pub struct Canary {
     bytes: Vec<u8>,
@@ -19,20 +19,20 @@ impl std::fmt::Debug for Canary {
 }
 
 impl Canary {
-    /// 32 random bytes.
+    /// Returns 32 random bytes.
     pub fn random() -> Self {
         let mut bytes = vec![0; 32];
         getrandom::fill(&mut bytes).unwrap();
         Self { bytes }
     }
 
-    /// A text of letters, digits and hyphens that has never been written before.
+    /// Returns a text of letters, digits and hyphens that has never been written before.
     pub fn text(what: &str) -> Self {
         let random = HEXLOWER.encode(&Self::random().bytes()[..12]);
         Self { bytes: format!("canary-{what}-{random}").into_bytes() }
     }
 
-    /// A public key: the server sees its hexadecimal digits.
+    /// Returns a public key: the server sees its hexadecimal digits.
     pub fn key(bytes: &[u8; 32]) -> Self {
         Self { bytes: bytes.to_vec() }
     }
@@ -47,9 +47,10 @@ impl Canary {
         std::str::from_utf8(&self.bytes).unwrap()
     }
 
-    /// Every form in which it is looked for, by name. Base64 depends on where in a longer text it stood, so there are
-    /// three of each, without the characters at the ends that depend on what was before and after. A text may also be
-    /// encoded in hexadecimal that was then encoded in base64, as an identity would be.
+    /// Returns every form in which it is looked for, by name. Base64 depends on where in a longer
+    /// text it stood, so there are three of each, without the characters at the ends that depend on
+    /// what was before and after. A text may also be encoded in hexadecimal that was then encoded
+    /// in base64, as an identity would be.
     pub fn disguises(&self) -> Vec<(&'static str, Vec<u8>)> {
         let hex = HEXLOWER.encode(&self.bytes);
         let mut all = vec![
@@ -73,7 +74,7 @@ fn shifted(encoding: &Encoding, bytes: &[u8], shift: usize) -> Vec<u8> {
     encoded[(shift * 8).div_ceil(6)..whole].to_vec()
 }
 
-/// The files in which it is, in any form.
+/// Returns the files in which it is, in any form.
 pub fn search(files: &[PathBuf], canary: &Canary) -> Vec<PathBuf> {
     let disguises = canary.disguises();
     let has = |path: &&PathBuf| {
@@ -83,7 +84,7 @@ pub fn search(files: &[PathBuf], canary: &Canary) -> Vec<PathBuf> {
     files.iter().filter(has).cloned().collect()
 }
 
-/// Every file below a directory. What goes through a socket stays in no file.
+/// Returns every file below a directory. What goes through a socket stays in no file.
 pub fn everything_below(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {

@@ -1,4 +1,5 @@
-//! People who use `ephemeral`, each with a profile of their own; and a server on a free port for them.
+//! People who use `ephemeral`, each with a profile of their own; and a server on a free port for
+//! them.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -68,7 +69,8 @@ impl Client {
         client
     }
 
-    /// Lets what follows cost less: the passphrase is worth a second of work, in each command of a test.
+    /// Lets what follows cost less: the passphrase is worth a second of work, in each command of a
+    /// test.
     fn make_cheap(&self) {
         let file = self.directory().join("key.age");
         let sealed = std::fs::read(&file).unwrap();
@@ -79,12 +81,12 @@ impl Client {
         std::fs::write(file, age::encrypt(&recipient, &key).unwrap()).unwrap();
     }
 
-    /// The directory of the profile.
+    /// Returns the directory of the profile.
     pub fn directory(&self) -> PathBuf {
         self.home.join(".local/share/ephemeral/profiles").join(self.name)
     }
 
-    /// A command of this person's, which hides nothing in time.
+    /// Returns a command of this person's, which hides nothing in time.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.program);
         command.args(arguments).env_clear().stdin(Stdio::null());
@@ -94,26 +96,26 @@ impl Client {
         command
     }
 
-    /// What a command does.
+    /// Runs a command, and returns how it ended.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    /// What a command prints that has to end well.
+    /// Runs a command that has to end well, and returns what it prints.
     pub fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.status.code(), Some(0), "{}: {arguments:?}: {output:?}", self.name);
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What a command says that has to end with this code, and prints nothing.
+    /// Runs a command that has to end with this code and to print nothing. Returns what it says.
     pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(code), 0), "{arguments:?}: {output:?}");
         String::from_utf8(output.stderr).unwrap()
     }
 
-    /// The objects that a command prints.
+    /// Runs a command, and returns the objects that it prints.
     pub fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let printed = self.ok(&[arguments, &["--json"]].concat());
         printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -83,7 +83,7 @@ impl Daemon {
         Self { child, stdout, program: program.to_owned(), directory: directory.to_owned() }
     }
 
-    /// The rest of the next line on stdout that begins with `word`.
+    /// Returns the rest of the next line on stdout that begins with `word`.
     pub async fn says(&mut self, word: &str) -> String {
         let line = async {
             while let Some(line) = self.stdout.next_line().await.unwrap() {
@@ -97,7 +97,7 @@ impl Daemon {
         said.unwrap_or_else(|_| panic!("it did not say {word:?} in time; its log:\n{}", self.log()))
     }
 
-    /// Everything else that it says on stdout, until it ends.
+    /// Returns everything else that it says on stdout, until it ends.
     pub async fn rest(&mut self) -> String {
         let mut rest = String::new();
         let reading = async {
@@ -110,7 +110,7 @@ impl Daemon {
         rest
     }
 
-    /// Its onion address as a URL, once clients can connect.
+    /// Returns its onion address as a URL, once clients can connect.
     pub async fn reachable(&mut self) -> ServerUrl {
         let url = self.says("onion ").await;
         self.says("reachable").await;
@@ -122,7 +122,7 @@ impl Daemon {
         fs::read_to_string(self.directory.join("log")).unwrap()
     }
 
-    /// Its number.
+    /// Returns its process id.
     pub fn process(&self) -> u32 {
         self.child.id().unwrap()
     }
@@ -238,7 +238,7 @@ impl Person {
         self.session.send(&Outgoing::new(to, content)).unwrap();
     }
 
-    /// The next thing that happens. Acknowledges what comes.
+    /// Waits for the next event, and acknowledges what comes.
     async fn step(&mut self) {
         match self.session.next().await.expect("a session that can go on") {
             ClientEvent::Message(message) => {

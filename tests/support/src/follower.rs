@@ -1,4 +1,5 @@
-//! A command that runs on and on and prints one JSON object a line, as `ephemeral recv --json` does.
+//! A command that runs on and on and prints one JSON object a line, as `ephemeral recv --json`
+//! does.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};

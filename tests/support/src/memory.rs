@@ -6,15 +6,18 @@ use std::os::unix::fs::FileExt as _;
 
 use memchr::memmem;
 
-/// In how many places a text is in the memory of a process; `None` if that may not be read, which it never may but by root.
+/// Returns in how many places a text is in the memory of a process; `None` if that may not be read,
+/// as only root may.
 pub fn times_in_memory(process: u32, text: &str) -> Option<usize> {
     let memory = File::open(format!("/proc/{process}/mem")).ok()?;
     let mut maps = String::new();
     File::open(format!("/proc/{process}/maps")).ok()?.read_to_string(&mut maps).ok()?;
-    let (mut looked_at, mut times) = (0, 0);
+    let mut looked_at = 0;
+    let mut times = 0;
     for line in maps.lines().filter(|line| line.contains(" rw")) {
         let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
-        let (from, to) = (u64::from_str_radix(from, 16).unwrap(), u64::from_str_radix(to, 16).unwrap());
+        let from = u64::from_str_radix(from, 16).unwrap();
+        let to = u64::from_str_radix(to, 16).unwrap();
         let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
         if memory.read_exact_at(&mut bytes, from).is_ok() {
             looked_at += bytes.len();

@@ -1,5 +1,6 @@
-//! The server in this process: its real connections, hub and store, over in-memory streams and with a clock that
-//! follows tokio's. With time paused (`#[tokio::test(start_paused = true)]`), hours pass in no time.
+//! The server in this process: its real connections, hub and store, over in-memory streams and with
+//! a clock that follows tokio's. With time paused (`#[tokio::test(start_paused = true)]`), hours
+//! pass in no time.
 
 mod answer;
 mod socket;
@@ -55,7 +56,8 @@ pub struct Options {
     pub unauthenticated: usize,
     /// The notices of moves that it has.
     pub moved: Option<bytes::Bytes>,
-    /// Bytes that fit between server and client: small, and a client that does not read is noticed soon.
+    /// Bytes that fit between server and client: small, and a client that does not read is noticed
+    /// soon.
     pub pipe: usize,
     /// Whether times go over the wire as they are, and not to the minute.
     pub exact_times: bool,
@@ -77,7 +79,8 @@ impl Default for Options {
     }
 }
 
-/// The default policy, but for what each peer may do, and get wrong: no test is about that unless it says so.
+/// Returns the default policy, but for what each peer may do, and get wrong: no test is about that
+/// unless it says so.
 pub fn lenient() -> limits::Config {
     limits::Config {
         requests: Rate::new(1_000_000, 1_000_000),
@@ -87,7 +90,7 @@ pub fn lenient() -> limits::Config {
     }
 }
 
-/// The default rules, but for the message rate: no test is about that unless it says so.
+/// Returns the default rules, but for the message rate: no test is about that unless it says so.
 pub fn unlimited() -> session::Config {
     session::Config { messages_per_minute: 1_000_000, message_burst: 1_000_000, ..session::Config::default() }
 }
@@ -108,12 +111,12 @@ pub struct Rig {
     tasks: JoinSet<()>,
 }
 
-/// An Ed25519 key made of one number.
+/// Returns an Ed25519 key made of one number.
 pub fn key(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[number; 32])
 }
 
-/// The fingerprint of that key.
+/// Returns the fingerprint of that key.
 pub fn fingerprint(number: u8) -> String {
     Fingerprint::from(&key(number).verifying_key()).to_string()
 }
@@ -163,15 +166,16 @@ impl Rig {
         }
     }
 
-    /// A server with these rules, and the sessions of clients 1 and 2.
+    /// Starts a server with these rules, and the sessions of clients 1 and 2.
     pub async fn with_two(rules: session::Config) -> (Self, Socket, Socket) {
         let mut rig = Self::with(Options { rules, ..Options::default() });
-        let (alice, bob) = (rig.login(1).await, rig.login(2).await);
+        let alice = rig.login(1).await;
+        let bob = rig.login(2).await;
         (rig, alice, bob)
     }
 
-    /// A server where client 1, whose session is returned, has sent client 2, who is offline, so many messages: `m-0`,
-    /// `m-1` and so on.
+    /// Returns a server where client 1, whose session is returned, has sent client 2, who is
+    /// offline, so many messages: `m-0`, `m-1` and so on.
     pub async fn with_waiting(messages: usize) -> (Self, Socket) {
         let mut rig = Self::new();
         let mut alice = rig.login(1).await;
@@ -181,21 +185,23 @@ impl Rig {
         (rig, alice)
     }
 
-    /// A new connection, as from loopback.
+    /// Connects, as from loopback.
     pub fn connect(&mut self) -> DuplexStream {
         self.connect_as(Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)))
     }
 
-    /// A new connection of this peer.
+    /// Connects as this peer.
     pub fn connect_as(&mut self, peer: Peer) -> DuplexStream {
         let (ours, theirs) = duplex(self.pipe);
-        let (io, listener) = (Box::new(theirs), Arc::clone(&self.listener));
+        let io = Box::new(theirs);
+        let listener = Arc::clone(&self.listener);
         let incoming = Incoming { peer, io, listener, circuit: None, admitted: None, permit: None };
         self.tasks.spawn(conn::serve(Arc::clone(&self.server), incoming));
         ours
     }
 
-    /// Sends raw bytes on a new connection, and returns all that comes back until the server closes it.
+    /// Sends raw bytes on a new connection, and returns all that comes back until the server closes
+    /// it.
     pub async fn exchange(&mut self, bytes: &[u8]) -> String {
         let mut stream = self.connect();
         stream.write_all(bytes).await.unwrap();
@@ -204,40 +210,40 @@ impl Rig {
         String::from_utf8(answer).unwrap()
     }
 
-    /// The answer to raw bytes on a new connection, which the server closes then.
+    /// Returns the answer to raw bytes on a new connection, which the server closes then.
     pub async fn answer(&mut self, request: impl AsRef<[u8]>) -> Answer {
         Answer::parse(&self.exchange(request.as_ref()).await)
     }
 
-    /// The answer to `GET path` (or another method), by itself on a connection.
+    /// Returns the answer to `GET path` (or another method), by itself on a connection.
     pub async fn ask(&mut self, method: &str, path: &str) -> Answer {
         self.answer(format!("{method} {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n")).await
     }
 
-    /// The status and the JSON body of the answer to `GET path` (or another method).
+    /// Returns the status and the JSON body of the answer to `GET path` (or another method).
     pub async fn request(&mut self, method: &str, path: &str) -> (u16, Value) {
         let answer = self.ask(method, path).await;
         (answer.status, answer.json())
     }
 
-    /// How many connections have not authenticated.
+    /// Returns how many connections have not authenticated.
     pub fn unauthenticated(&self) -> usize {
         self.server.admission.slots().len()
     }
 
-    /// How many security events of a kind there were.
+    /// Returns how many security events of a kind there were.
     pub fn events(&self, kind: Kind) -> u64 {
         self.server.admission.events().count(kind)
     }
 
-    /// How many connections have not ended.
+    /// Returns how many connections have not ended.
     pub fn connections(&mut self) -> usize {
         while self.tasks.try_join_next().is_some() {}
         // One task is the expiry's.
         self.tasks.len() - 1
     }
 
-    /// Messages that wait.
+    /// Returns how many messages wait.
     pub fn waiting(&self) -> usize {
         self.hub.figures().1.messages
     }
@@ -249,7 +255,7 @@ impl Rig {
         self.server.sessions.drain.cancel();
     }
 
-    /// A WebSocket on which nothing has been said yet.
+    /// Returns a WebSocket on which nothing has been said yet.
     pub async fn socket(&mut self, number: u8) -> Socket {
         let stream = self.connect();
         let url = format!("ws://{HOST}/ws?fingerprint={}", fingerprint(number));
@@ -261,7 +267,8 @@ impl Rig {
         Socket { socket }
     }
 
-    /// A session, up to its `welcome`, which is returned too. `caught_up` has not been read.
+    /// Returns a session, up to its `welcome`, which is returned too. `caught_up` has not been
+    /// read.
     pub async fn login_with(&mut self, number: u8, auth: Value) -> (Socket, Value) {
         let mut socket = self.socket(number).await;
         let challenge = socket.next().await;
@@ -274,13 +281,13 @@ impl Rig {
         (socket, welcome)
     }
 
-    /// A session with this window, and what `welcome` says is waiting for it.
+    /// Returns a session with this window, and what `welcome` says is waiting for it.
     pub async fn login_with_window(&mut self, number: u8, window: u32) -> (Socket, Value) {
         let (socket, welcome) = self.login_with(number, json!({"window": window})).await;
         (socket, welcome["pending"].clone())
     }
 
-    /// A session that has caught up with an empty mailbox.
+    /// Returns a session that has caught up with an empty mailbox.
     pub async fn login(&mut self, number: u8) -> Socket {
         let (mut socket, _) = self.login_with(number, json!({})).await;
         assert_eq!(socket.next().await, json!({"type": "caught_up"}));
@@ -288,22 +295,23 @@ impl Rig {
     }
 }
 
-/// Everybody does what there is to do now. Takes a millisecond of the paused time.
+/// Lets everybody do what there is to do now. Takes a millisecond of the paused time.
 pub async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// So many seconds pass, and everybody does what there is to do in them.
+/// Lets so many seconds pass, and everybody do what there is to do in them.
 pub async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
-/// A time as the server writes it: so many milliseconds after the start.
+/// Returns a time as the server writes it: so many milliseconds after the start.
 pub fn at(milliseconds: u64) -> String {
     START.plus(milliseconds).to_string()
 }
 
-/// Asserts that a time as the server writes its own is this one, so many milliseconds after the start, to the minute.
+/// Asserts that a time as the server writes its own is this one, so many milliseconds after the
+/// start, to the minute.
 #[track_caller]
 pub fn assert_near(written: &Value, milliseconds: u64) {
     let time = WallTime::parse(written.as_str().unwrap()).unwrap();
@@ -312,12 +320,12 @@ pub fn assert_near(written: &Value, milliseconds: u64) {
     assert!(time.0.abs_diff(exact.0) < MINUTE_MS, "{written} is a minute or more from {exact}");
 }
 
-/// The smallest frame that carries something.
+/// Returns the smallest frame that carries something.
 pub fn message(id: &str, to: u8, content: &str) -> Value {
     json!({"id": id, "to": fingerprint(to), "content": content})
 }
 
-/// The signature that answers a challenge.
+/// Returns the signature that answers a challenge.
 pub fn sign(challenge: &Value, number: u8, host: &str) -> String {
     Challenge::from_nonce_text(challenge["nonce"].as_str().unwrap()).unwrap().sign(host, &key(number))
 }

@@ -1,4 +1,5 @@
-//! What a session has to make of a frame, in other words than the server's: section 3 of the protocol.
+//! What a session has to make of a frame, in other words than the server's: section 3 of the
+//! protocol.
 
 use std::sync::LazyLock;
 
@@ -64,7 +65,8 @@ pub fn rules(sanitize: Sanitize) -> session::Config {
     }
 }
 
-/// Section 3.2 of the protocol, in other words than the server's.
+/// Returns whether a character is refused by section 3.2 of the protocol, in other words than the
+/// server's.
 pub fn is_control(character: char) -> bool {
     let control = matches!(u32::from(character), 0..=0x1f | 0x7f..=0x9f) && !"\t\n\r".contains(character);
     control || "\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".contains(character)
@@ -79,14 +81,16 @@ fn text<'json>(json: &'json Value, name: &str) -> Option<&'json str> {
     json[name].as_str()
 }
 
-/// The value of a frame that a session has understood. `None` where `serde_json` does not have values for all of it: what
-/// is ignored may nest as deep as it likes, and have numbers and characters that nothing else can hold.
+/// Returns the value of a frame that a session has understood. `None` where `serde_json` does not
+/// have values for all of it: what is ignored may nest as deep as it likes, and have numbers and
+/// characters that nothing else can hold.
 fn value(text: &str) -> Option<Value> {
     assert!(serde_json::from_str::<IgnoredAny>(text).is_ok(), "not JSON, and yet understood");
     serde_json::from_str(text).ok()
 }
 
-/// A whole number, however it is written; beyond the range of the server's it is the largest of these.
+/// Returns a whole number, however it is written; beyond the range of the server's it is the
+/// largest of these.
 fn integer(json: &Value, name: &str) -> Option<i64> {
     let exact = |number: &f64| number.trunc() == *number && (-(2_f64.powi(53))..=2_f64.powi(53)).contains(number);
     let whole = |number: f64| format!("{number:.0}").parse().ok();
@@ -94,7 +98,7 @@ fn integer(json: &Value, name: &str) -> Option<i64> {
     value.as_i64().or_else(|| value.as_u64().map(|_| i64::MAX)).or_else(|| value.as_f64().filter(exact).and_then(whole))
 }
 
-/// `Some` with the time that was asked for, however far away; `None` where it is not a time.
+/// Returns the time that was asked for, however far away; `None` where it is not a time.
 fn asked_expiry(json: &Value) -> Option<WallTime> {
     match (text(json, "expires_at"), integer(json, "ttl_s")) {
         (Some(time), None) => WallTime::parse(time),
@@ -104,7 +108,7 @@ fn asked_expiry(json: &Value) -> Option<WallTime> {
     }
 }
 
-/// The error that `refusal` names is there.
+/// Returns whether the error that `refusal` names is there.
 fn is_justified(refusal: ErrorCode, json: &Value, rules: &session::Config) -> bool {
     let content = text(json, "content").unwrap_or_default();
     match refusal {
@@ -130,7 +134,7 @@ fn is_justified(refusal: ErrorCode, json: &Value, rules: &session::Config) -> bo
     }
 }
 
-/// Whatever the text, the action follows from it.
+/// Checks that the action follows from the text, whatever that is.
 pub fn check_action(text: &str, rules: &session::Config) {
     match session().on_text(text, rules, &CLOCKS) {
         Action::Reply(reply) => {
@@ -170,7 +174,8 @@ pub fn check_action(text: &str, rules: &session::Config) {
                         assert!(!is_justified(code, &json, rules), "accepted in spite of {:?}", code);
                     }
                     let asked = asked_expiry(&json).expect("a time");
-                    let (expires_at, latest) = (CLOCKS.wall_at(message.expires_at), NOW.plus(3_600_000));
+                    let expires_at = CLOCKS.wall_at(message.expires_at);
+                    let latest = NOW.plus(3_600_000);
                     assert!(expires_at > NOW && expires_at <= latest);
                     assert_eq!(expires_at, asked.min(latest));
                     let given = json["expires_at"].is_string() && asked <= latest;
@@ -188,7 +193,7 @@ pub fn check_action(text: &str, rules: &session::Config) {
     }
 }
 
-/// What an object is answered with, as section 3 has it: `Err` with the code of the error.
+/// Returns what an object is answered with, as section 3 has it: `Err` with the code of the error.
 pub fn expected(json: &Value) -> Result<&'static str, &'static str> {
     let is_text = |name: &str| json[name].is_null() || json[name].is_string();
     let is_integer = |name: &str| json[name].is_null() || integer(json, name).is_some();

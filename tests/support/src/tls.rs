@@ -20,7 +20,7 @@ pub fn connector(certificate: &Path, protocols: &[&str]) -> TlsConnector {
     Arc::new(config).into()
 }
 
-/// With `localhost`.
+/// Does the handshake with `localhost`.
 pub async fn handshake<S>(certificate: &Path, stream: S) -> std::io::Result<TlsStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,

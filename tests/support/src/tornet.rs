@@ -1,6 +1,8 @@
-//! A private Tor network on 127.0.0.1, from Debian's `tor` package: 3 directory authorities and 12 relays, in about 20 s.
+//! A private Tor network on 127.0.0.1, from Debian's `tor` package: 3 directory authorities and 12
+//! relays, in about 20 s.
 //!
-//! It needs no Internet and lets nothing out. However the process that booted it ends, the network ends with it.
+//! It needs no Internet and lets nothing out. However the process that booted it ends, the network
+//! ends with it.
 
 mod endpoint;
 mod identity;
@@ -22,12 +24,14 @@ use std::time::{Duration, SystemTime};
 use std::{fs, io, thread};
 
 const AUTHORITIES: usize = 3;
-/// With 12 ordinary relays 20 clients at once connect in 1.4 s; with 5 they need a minute, or never do.
+/// With 12 ordinary relays 20 clients at once connect in 1.4 s; with 5 they need a minute, or never
+/// do.
 const ORDINARY_RELAYS: usize = 12;
 /// How many relays a complete consensus lists.
 pub const RELAYS: usize = AUTHORITIES + ORDINARY_RELAYS;
 
-/// Two votes are enough on an idle machine. On one that is compiling several things at once some fail for being late.
+/// Two votes are enough on an idle machine. On one that is compiling several things at once some
+/// fail for being late.
 const CONSENSUS_WITHIN: Duration = Duration::from_secs(180);
 /// What the relays need, from their start, to have told the authorities of themselves.
 const READY_TO_VOTE: Duration = Duration::from_secs(5);
@@ -92,11 +96,12 @@ pub enum BootError {
     Io(#[from] io::Error),
 }
 
-/// The network. Dropping it ends its processes and removes its directory, which stays only if the thread is panicking.
+/// The network. Dropping it ends its processes and removes its directory, which stays only if the
+/// thread is panicking.
 #[derive(Debug)]
 pub struct TorNetwork {
     relays: Vec<Relay>,
-    /// Below the relays, so that it is dropped after them: it removes what they wrote.
+    /// Stands below the relays, so that it is dropped after them: it removes what they wrote.
     guardian: Guardian,
     directory: PathBuf,
     authorities: String,
@@ -105,7 +110,8 @@ pub struct TorNetwork {
 }
 
 impl TorNetwork {
-    /// Makes a network in a directory that is new or empty, starts it, and returns when all its relays can be used.
+    /// Makes a network in a directory that is new or empty, starts it, and returns when all its
+    /// relays can be used.
     pub fn boot(directory: impl Into<PathBuf>) -> Result<Self, BootError> {
         let directory = directory.into();
         let mut attempt = 1;
@@ -140,12 +146,13 @@ impl TorNetwork {
         Ok(Self { relays, guardian, directory, authorities, arti_toml, endpoints: AtomicUsize::new(0) })
     }
 
-    /// Starts the network, for the first time or again, and returns when all its relays can be used.
+    /// Starts the network, for the first time or again, and returns when all its relays can be
+    /// used.
     pub fn start(&self) -> Result<(), BootError> {
         self.start_reporting(|_| ())
     }
 
-    /// [`Self::start`], telling what it waits for.
+    /// Does what [`Self::start`] does, and tells what it waits for.
     pub fn start_reporting(&self, mut progress: impl FnMut(&str)) -> Result<(), BootError> {
         wait_out_a_vote(&mut progress);
         let (authorities, others) = self.relays.split_at(AUTHORITIES);
@@ -169,21 +176,24 @@ impl TorNetwork {
             }
             Ok((listed == RELAYS).then_some(()))
         })?;
-        let (limit, at) = (CONSENSUS_WITHIN, self.directory.clone());
+        let limit = CONSENSUS_WITHIN;
+        let at = self.directory.clone();
         complete.ok_or(BootError::TooSlow { awaited: "consensus that lists all relays", limit, at })
     }
 
-    /// The network goes away: whoever connects to a relay is refused. [`Self::start`] brings it back as it was.
+    /// Stops the network: connections to a relay are refused. [`Self::start`] brings it back as it
+    /// was.
     pub fn stop(&self) {
         self.relays.iter().for_each(Relay::kill);
     }
 
-    /// The `[tor]` table of the daemon's and the client's configuration file that leads them into this network.
+    /// Returns the `[tor]` table of the daemon's and the client's configuration file that leads
+    /// them into this network.
     pub fn arti_toml(&self) -> &str {
         &self.arti_toml
     }
 
-    /// That table itself.
+    /// Returns that table itself.
     pub fn tor_table(&self) -> toml::Table {
         let file = self.arti_toml.parse::<toml::Table>();
         match file.ok().and_then(|mut file| file.remove("tor")) {
@@ -192,30 +202,31 @@ impl TorNetwork {
         }
     }
 
-    /// All relays, the authorities first: they carry circuits as well.
+    /// Returns all relays, the authorities first: they carry circuits as well.
     pub fn relays(&self) -> &[Relay] {
         &self.relays
     }
 
-    /// How many relays every authority's consensus lists.
+    /// Returns how many relays every authority's consensus lists.
     pub fn relays_in_consensus(&self) -> usize {
         let authorities = self.relays.iter().filter(|relay| relay.is_authority());
         authorities.map(Relay::relays_in_consensus).min().unwrap_or(0)
     }
 
-    /// A C tor client that is ready to be used.
+    /// Returns a C tor client that is ready to be used.
     pub fn start_client(&self) -> Result<Client, BootError> {
         Client::start(&self.endpoint("client"), &self.authorities, self.guardian.group())
     }
 
-    /// A C tor onion service that can be reached, and passes what comes to its port 80 on to `forward_to`.
+    /// Returns a C tor onion service that can be reached, and passes what comes to its port 80 on
+    /// to `forward_to`.
     pub fn start_onion_service(&self, forward_to: SocketAddr) -> Result<OnionService, BootError> {
         let directory = self.endpoint("service");
         let keys = directory.join("service");
         OnionService::start(&directory, &keys, forward_to, &self.authorities, self.guardian.group())
     }
 
-    /// The same with a key that is there already, in a `HiddenServiceDir`.
+    /// Returns the same with a key that is there already, in a `HiddenServiceDir`.
     pub fn start_onion_service_with(&self, keys: &Path, forward_to: SocketAddr) -> Result<OnionService, BootError> {
         let directory = self.endpoint("service");
         OnionService::start(&directory, keys, forward_to, &self.authorities, self.guardian.group())
@@ -225,7 +236,7 @@ impl TorNetwork {
         self.directory.join(format!("{kind}{}", self.endpoints.fetch_add(1, Ordering::Relaxed)))
     }
 
-    /// Where the network lives, logs included.
+    /// Returns where the network lives, logs included.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -251,7 +262,7 @@ impl Drop for TorNetwork {
     }
 }
 
-/// A directory below `parent` for a network; new with every call.
+/// Returns a directory below `parent` for a network; new with every call.
 pub fn scratch_directory(parent: &Path) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let started = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
@@ -259,10 +270,11 @@ pub fn scratch_directory(parent: &Path) -> PathBuf {
     parent.join(format!("tornet-{}-{started}-{count}", std::process::id()))
 }
 
-/// How long it is until the time period of the onion services ends.
+/// Returns how long it is until the time period of the onion services ends.
 ///
-/// In a network without a shared random value Arti publishes for the period that is now, and not for the next. So a service
-/// is not found by those who know that the period has ended before it does: who has just come, for up to a minute.
+/// In a network without a shared random value Arti publishes for the period that is now, and not
+/// for the next. So a service is not found by those who know that the period has ended before it
+/// does: who has just come, for up to a minute.
 pub fn time_period_ends_in() -> Duration {
     let period = Duration::from_secs(torrc::TIME_PERIOD);
     let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
@@ -298,7 +310,8 @@ fn prepare_relays(directory: &Path, group: i32) -> Result<Vec<Relay>, BootError>
     Ok(relays.into_iter().map(|(_, relay)| relay).collect())
 }
 
-/// Does not start shortly before the moment of a vote: it would miss most relays, and the next one is 20 s later.
+/// Waits out the moment of a vote. Who starts shortly before it would miss most relays, and the
+/// next one is 20 s later.
 fn wait_out_a_vote(progress: &mut impl FnMut(&str)) {
     let interval = Duration::from_secs(torrc::FIRST_VOTING_INTERVAL);
     let vote = interval - Duration::from_secs(torrc::VOTE_BEFORE_INTERVAL_ENDS);

@@ -27,8 +27,9 @@ pub(super) struct Traced {
 }
 
 impl Traced {
-    /// Starts the server without Tor, with the most detailed log. Everything it may write is in `directory`: its state, its
-    /// log (`stderr`), what it says, and a core dump, which it is allowed by its surroundings.
+    /// Starts the server without Tor, with the most detailed log. Everything it may write is in
+    /// `directory`: its state, its log (`stderr`), what it says, and a core dump, which it is
+    /// allowed by its surroundings.
     pub(super) fn start(directory: &Path, configuration: &str) -> Self {
         fs::write(directory.join("config.toml"), configuration).unwrap();
         let arguments = ["--no-tor", "--clearnet=127.0.0.1:0", "--log-level", "trace", "--config", "config.toml"];
@@ -38,7 +39,8 @@ impl Traced {
         Self { child, stdout, directory: directory.to_owned() }
     }
 
-    /// The rest of the next line that begins with `word`. What it says is kept to be searched.
+    /// Returns the rest of the next line that begins with `word`. What it says is kept to be
+    /// searched.
     pub(super) async fn says(&mut self, word: &str) -> String {
         let line = async {
             while let Some(line) = self.stdout.next_line().await.unwrap() {
@@ -77,7 +79,7 @@ impl Traced {
         status
     }
 
-    /// What it did, once all of it is written down.
+    /// Returns what it did, once all of it is written down.
     pub(super) async fn trace(&self) -> String {
         finished(&self.directory).await
     }
@@ -96,7 +98,8 @@ pub(super) async fn run(directory: &Path, program: &[&str]) -> String {
     finished(directory).await
 }
 
-/// `-D`: the program is this process's child, and strace somebody else. `-s 0`: what is written is not written down.
+/// Starts the program under strace. `-D`: the program is this process's child, and strace somebody
+/// else. `-s 0`: what is written is not written down.
 fn spawn(directory: &Path, program: &[&str]) -> Child {
     let mut line = vec!["ulimit -c unlimited 2>/dev/null; exec \"$@\"", "sh"];
     line.extend(["strace", "-D", "-f", "-y", "-s", "0", "-o", "trace", "-e", CALLS, "--"]);
@@ -109,7 +112,7 @@ fn spawn(directory: &Path, program: &[&str]) -> Child {
     command.kill_on_drop(true).spawn().unwrap()
 }
 
-/// The last line is that the first process has ended.
+/// Returns whether the last line is that the first process has ended.
 async fn finished(directory: &Path) -> String {
     let reading = async {
         loop {
@@ -126,8 +129,8 @@ async fn finished(directory: &Path) -> String {
     timeout(PATIENCE, reading).await.expect("the end of the trace")
 }
 
-/// The files that were opened for writing, written to, or given a name. Devices, pipes, sockets and what is only in memory
-/// are none.
+/// Returns the files that were opened for writing, written to, or given a name. Devices, pipes,
+/// sockets and what is only in memory are none.
 pub(super) fn written_files(trace: &str) -> Vec<PathBuf> {
     let files: BTreeSet<_> = trace.lines().flat_map(of_line).collect();
     let is_file = |path: &&PathBuf| {
@@ -137,7 +140,8 @@ pub(super) fn written_files(trace: &str) -> Vec<PathBuf> {
     files.iter().filter(is_file).cloned().collect()
 }
 
-/// A line: `708 openat(AT_FDCWD</cwd>, "file", O_WRONLY|O_CREAT, 0666) = 3</cwd/file>`, or half of one.
+/// Returns a line: `708 openat(AT_FDCWD</cwd>, "file", O_WRONLY|O_CREAT, 0666) = 3</cwd/file>`, or
+/// half of one.
 fn of_line(line: &str) -> Vec<PathBuf> {
     let Some((call, arguments)) = line.split_once('(') else { return Vec::new() };
     let call = call.rsplit(' ').next().unwrap_or_default();

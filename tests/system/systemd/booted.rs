@@ -1,5 +1,5 @@
-//! A machine of its own for the shipped unit: a real systemd, booted as PID 1 of namespaces, with the files that a package
-//! would install. Nothing outside of its folder changes.
+//! A machine of its own for the shipped unit: a real systemd, booted as PID 1 of namespaces, with
+//! the files that a package would install. Nothing outside of its folder changes.
 //!
 //! It needs root, for the namespaces and for a cgroup of its own.
 
@@ -22,7 +22,8 @@ pub(super) const UNIT: &str = "ephemeral-server.service";
 /// No step takes longer, unless something is broken.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What is done before systemd is PID 1. The cgroup is one of its own; `/etc` and `/usr/bin` have a layer of their own.
+/// What is done before systemd is PID 1. The cgroup is one of its own; `/etc` and `/usr/bin` have a
+/// layer of their own.
 const BOOT: &str = r#"
 set -e
 mount --make-rprivate /
@@ -147,7 +148,7 @@ impl SystemdBox {
         assert!(ran.status.success(), "{arguments:?}: {}\n{}", String::from_utf8_lossy(&ran.stderr), self.told());
     }
 
-    /// A property of the unit.
+    /// Returns a property of the unit.
     pub(super) fn property(&self, name: &str) -> String {
         let shown = self.run(&["systemctl", "show", "--value", "--property", name, UNIT]);
         assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
@@ -162,7 +163,7 @@ impl SystemdBox {
         })
     }
 
-    /// A line of the server's `/proc/…/status`.
+    /// Returns a line of the server's `/proc/…/status`.
     pub(super) fn process(&self, field: &str) -> String {
         let status = self.run(&["cat", &format!("/proc/{}/status", self.property("MainPID"))]);
         let status = String::from_utf8(status.stdout).unwrap();
@@ -211,12 +212,12 @@ impl SystemdBox {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// What it has written to stdout.
+    /// Returns what it has written to stdout.
     pub(super) fn said(&self) -> String {
         fs::read_to_string(self.folder.path().join("out")).unwrap_or_default()
     }
 
-    /// Everything that there is to read, for whoever looks for a fault.
+    /// Returns everything that there is to read, for finding a fault.
     pub(super) fn told(&self) -> String {
         let console = fs::read_to_string(self.folder.path().join("console")).unwrap_or_default();
         format!("its systemd:\n{console}\nthe server:\n{}", self.log())
@@ -238,7 +239,8 @@ impl SystemdBox {
 
 impl Drop for SystemdBox {
     fn drop(&mut self) {
-        // With `--kill-child` its PID 1 goes, and with that everything. So it does when this thread dies.
+        // With `--kill-child` its PID 1 goes, and with that everything. So it does when this thread
+        // dies.
         let _ = self.namespaces.kill();
         let _ = self.namespaces.wait();
         let deadline = Instant::now() + Duration::from_secs(10);

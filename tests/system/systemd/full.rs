@@ -1,5 +1,5 @@
-//! A full store in as little memory as the documents say: killed and restarted, it is there again, and nobody was killed
-//! for want of memory.
+//! A full store in as little memory as the documents say: killed and restarted, it is there again,
+//! and nobody was killed for want of memory.
 
 #![allow(clippy::print_stdout, reason = "figures, for those who ask for them")]
 
@@ -13,9 +13,11 @@ use tokio::time::timeout;
 use super::booted::{PATIENCE, SystemdBox};
 use super::{LOCAL, asked, url};
 
-/// Of the store, in the ordinary run. `FULL_STORE_MIB=256` has the default instead; it takes minutes.
+/// Of the store, in the ordinary run. `FULL_STORE_MIB=256` has the default instead; it takes
+/// minutes.
 const SCALED_MIB: u64 = 24;
-/// Beside the store, its eighth and what the program takes when it is empty: sessions, and half-sent messages.
+/// Beside the store, its eighth and what the program takes when it is empty: sessions, and
+/// half-sent messages.
 const SESSIONS_MIB: u64 = 8;
 /// `store.total_bytes` and this is what the documents say, without Tor.
 const DOCUMENTED_REST_MIB: u64 = 192;
@@ -37,7 +39,8 @@ async fn fill_from(sender: u32) -> usize {
     let connected =
         Connection::connect(&Direct::default(), &url(), &identity_of_sender, &ConnectOptions::default()).await;
     let (mut connection, _) = connected.unwrap();
-    let (mut accepted, mut sent) = (0, 0);
+    let mut accepted = 0;
+    let mut sent = 0;
     loop {
         for _ in 0..BATCH {
             let recipient = 1_000_000 + sender * 10_000 + u32::try_from(sent / EACH).unwrap();
@@ -47,7 +50,8 @@ async fn fill_from(sender: u32) -> usize {
         }
         let answers = async {
             connection.flush().await.unwrap();
-            let (mut left, mut full) = (BATCH, false);
+            let mut left = BATCH;
+            let mut full = false;
             while left > 0 {
                 match connection.next_event().await.unwrap() {
                     ServerEvent::Accepted { .. } => accepted += 1,

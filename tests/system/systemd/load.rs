@@ -1,4 +1,5 @@
-//! Clients that keep a server busy while it is treated badly, and count what becomes of their messages.
+//! Clients that keep a server busy while it is treated badly, and count what becomes of their
+//! messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,9 +13,10 @@ use ephemeral_core::protocol::{Fingerprint, MINUTE_MS, ReceivedMessage, ServerEv
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-/// Between two messages of one sender.
+/// The time between two messages of one sender.
 const PACE: Duration = Duration::from_millis(4);
-/// How long a message lives that is meant to expire, in seconds: less than a restart by the watchdog takes.
+/// How long a message lives that is meant to expire, in seconds: less than a restart by the
+/// watchdog takes.
 const SHORT: u64 = 3;
 /// A message on its way when its time runs out may arrive this much later.
 const ON_THE_WAY: u64 = 500;
@@ -34,7 +36,7 @@ pub(super) struct Tally {
     pub(super) lost: usize,
 }
 
-/// To end the load, and to see that it goes on.
+/// Ends the load, and shows that it goes on.
 #[derive(Debug, Default)]
 pub(super) struct Control {
     pub(super) stop: AtomicBool,
@@ -45,7 +47,7 @@ fn identity(number: u8) -> Identity {
     Identity::from_seed(&[number; 32])
 }
 
-/// A message that came too late is one that must not have been there any more. Its time is written to the minute; that
+/// Checks that no message came too late. Its time is written to the minute; that
 /// those which live for seconds do not come at all is seen where they are fetched.
 fn in_time(message: &ReceivedMessage) {
     let expires_at = WallTime::parse(&message.expires_at).unwrap();
@@ -58,11 +60,13 @@ fn session(number: u8, url: &ServerUrl) -> Session {
     session.with_in_flight(16).with_backoff(Backoff::new(Duration::from_millis(50), Duration::from_millis(200)))
 }
 
-/// `number` sends to `number` + 1, who is online, and to `absent`, who is not, until it is told to stop and everything has
-/// met its end.
+/// Lets `number` send to `number` + 1, who is online, and to `absent`, who is not, until it is told
+/// to stop and everything has met its end.
 pub(super) async fn pair(number: u8, absent: u8, url: ServerUrl, control: Arc<Control>) -> Tally {
-    let (mut alice, mut bob) = (session(number, &url), session(number + 1, &url));
-    let (bobs, absents) = (identity(number + 1).fingerprint(), identity(absent).fingerprint());
+    let mut alice = session(number, &url);
+    let mut bob = session(number + 1, &url);
+    let bobs = identity(number + 1).fingerprint();
+    let absents = identity(absent).fingerprint();
     let mut tally = Tally::default();
     let mut recipients = BTreeMap::new();
     let mut ticks = interval(PACE);
@@ -107,7 +111,7 @@ pub(super) async fn pair(number: u8, absent: u8, url: ServerUrl, control: Arc<Co
     }
 }
 
-/// Everything that waits for `number`, acknowledged; and the epoch.
+/// Fetches and acknowledges everything that waits for `number`. Returns it, and the epoch.
 pub(super) async fn fetch(number: u8, url: ServerUrl) -> (BTreeSet<String>, String) {
     let fetching = async {
         let (mut connection, welcome) =

@@ -1,5 +1,5 @@
-//! How much memory a box may have, and has: by the kernel's control groups, of version 2 or, where that has no controller
-//! for memory, of version 1.
+//! How much memory a box may have, and has: by the kernel's control groups, of version 2 or, where
+//! that has no controller for memory, of version 1.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Names the reasons why there is no connection, or no longer one. Texts of the server are in them only in printable form.
+//! Names the reasons why there is no connection, or no longer one. Texts of the server are in them
+//! only in printable form.
 
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ pub enum Lost {
         /// The name beside it; empty if there was none.
         reason: String,
     },
-    /// It ended without a goodbye, at whatever byte: also before the answer to the upgrade, or within it.
+    /// It ended without a goodbye, at whatever byte: also before the answer to the upgrade, or
+    /// within it.
     #[error("the connection broke off")]
     Dropped,
     /// The network or the operating system ended it.
@@ -63,7 +65,8 @@ fn why(code: u16, reason: &str) -> String {
     }
 }
 
-/// What a server answers that takes the identity in the URL only. No other does, for a URL without one.
+/// What a server answers that takes the identity in the URL only. No other does, for a URL without
+/// one.
 const NAMELESS: &str = "invalid_fingerprint";
 
 /// Writes an HTTP status with the server's code for it, or with the usual words.
@@ -105,14 +108,16 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Returns whether trying again is of no use: another server, another address or another client is needed.
+    /// Returns whether trying again is of no use: another server, another address or another client
+    /// is needed.
     ///
     /// An end of the connection never is, at whatever byte it comes.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Dial(error) => error.is_permanent(),
-            // 403 is a block, 408 and 429 are matters of time; what is not an error is no WebSocket server.
+            // 403 is a block, 408 and 429 are matters of time; what is not an error is no WebSocket
+            // server.
             Self::Refused { status, .. } => !(matches!(status, 403 | 408 | 425 | 429) || *status >= 500),
             Self::Timeout(_) => false,
             Self::Lost(Lost::Protocol(_)) => true,

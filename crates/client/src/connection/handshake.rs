@@ -1,4 +1,5 @@
-//! Leads from a byte stream to `welcome`: the WebSocket upgrade, the challenge, and the signature over the host that was
+//! Leads from a byte stream to `welcome`: the WebSocket upgrade, the challenge, and the signature
+//! over the host that was
 //! **dialled**, whatever the server claims to be.
 
 use std::time::Duration;
@@ -19,7 +20,8 @@ use ephemeral_core::protocol::{Challenge, Fingerprint, ServerEvent, SessionLimit
 /// The server's greeting: what it says about itself and the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Welcome {
-    /// The random id of the store's lifetime. Another one means that the messages that waited are gone.
+    /// The random id of the store's lifetime. Another one means that the messages that waited are
+    /// gone.
     pub epoch: String,
     /// The number of messages that wait.
     pub pending: usize,
@@ -29,7 +31,8 @@ pub struct Welcome {
     pub limits: SessionLimits,
 }
 
-/// Content of 64 KiB may double in JSON; servers may be set to more. Past this, a server is up to no good.
+/// Content of 64 KiB may double in JSON; servers may be set to more. Past this, a server is up to
+/// no good.
 const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 
 /// Several times what [`Connection::is_clogged`] allows, so that what was allowed always fits.
@@ -56,8 +59,9 @@ pub(super) async fn upgrade(
     }
 }
 
-/// Builds the request for the upgrade. No `Origin`: this is not a browser. No `User-Agent`: the server need not know what
-/// this is. No identity either, which belongs in `auth`: the access logs of proxies have the URL.
+/// Builds the request for the upgrade. No `Origin`: this is not a browser. No `User-Agent`: the
+/// server need not know what this is. No identity either, which belongs in `auth`: the access logs
+/// of proxies have the URL.
 fn request(url: &ServerUrl) -> Result<Request, http::Error> {
     let authority = url.authority();
     http::Request::builder()
@@ -75,7 +79,8 @@ fn refusal(response: &Response) -> ConnectError {
     struct Body {
         code: String,
     }
-    // The body is what came with the head: all of it, where the server writes both at once. It may be missing.
+    // The body is what came with the head: all of it, where the server writes both at once. It may
+    // be missing.
     let body = response.body().as_deref().unwrap_or_default();
     let code = serde_json::from_slice::<Body>(body).map(|body| printable(&body.code)).unwrap_or_default();
     let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok()?.parse().ok());
@@ -120,7 +125,8 @@ pub(super) async fn authenticate(
     }
 }
 
-/// Returns the next frame, in the time that the whole step has: pings and unknown frames do not stretch it.
+/// Returns the next frame, in the time that the whole step has: pings and unknown frames do not
+/// stretch it.
 async fn answer(connection: &mut Connection, what: &'static str) -> Result<ServerEvent, ConnectError> {
     let deadline = Instant::now() + connection.timing.answer;
     match timeout_at(deadline, connection.next_event()).await {

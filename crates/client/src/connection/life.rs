@@ -1,5 +1,5 @@
-//! Notes when a server last gave a sign of life: any byte is one, so that a large message on a slow circuit counts as soon as
-//! it begins to come.
+//! Notes when a server last gave a sign of life: any byte is one, so that a large message on a slow
+//! circuit counts as soon as it begins to come.
 
 use std::io;
 use std::pin::Pin;
@@ -32,7 +32,8 @@ struct Noting {
     last_byte: LastByte,
 }
 
-/// Returns the same stream, and where one can see when its last byte came. To begin with, that is now.
+/// Returns the same stream, and where one can see when its last byte came. To begin with, that is
+/// now.
 pub(super) fn noting(stream: Box<dyn ByteStream>) -> (Box<dyn ByteStream>, LastByte) {
     let last_byte = LastByte(Arc::new(Mutex::new(Instant::now())));
     (Box::new(Noting { stream, last_byte: last_byte.clone() }), last_byte)

@@ -17,8 +17,8 @@ struct Outline {
     retry_after_ms: Option<u64>,
 }
 
-/// Reads a text frame. `None`: a type of a later version, to be ignored. An `error` with a code of a later version
-/// becomes `internal` with the server's own sentence.
+/// Reads a text frame. `None`: a type of a later version, to be ignored. An `error` with a code of
+/// a later version becomes `internal` with the server's own sentence.
 pub(super) fn event(text: &str) -> Result<Option<ServerEvent>, Lost> {
     if let Ok(event) = serde_json::from_str(text) {
         return Ok(Some(event));

@@ -17,7 +17,9 @@ type Outcome = Result<(Connection, Welcome), ConnectError>;
 /// Connects as Alice while the server does what it is told.
 async fn against<T, S: Future<Output = T>>(server: impl FnOnce(Arrivals) -> S) -> (Outcome, T) {
     let (wire, arrivals) = wire();
-    let (url, identity, options) = (url(), alice(), ConnectOptions::default());
+    let url = url();
+    let identity = alice();
+    let options = ConnectOptions::default();
     tokio::join!(Connection::connect(&*wire, &url, &identity, &options), server(arrivals))
 }
 
@@ -178,7 +180,8 @@ fn a_refusal_is_a_whole_sentence_also_where_the_server_gave_no_code() {
     assert_eq!(closed(1005, ""), "the server closed the connection without saying why");
 }
 
-/// Everything that a good server says until after `welcome`, as bytes: the head of the answer, then the frames.
+/// Everything that a good server says until after `welcome`, as bytes: the head of the answer, then
+/// the frames.
 fn everything_until_welcome(request: &str) -> (Vec<u8>, Vec<u8>) {
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
     let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.trim().as_bytes());
@@ -310,7 +313,8 @@ async fn a_server_that_stays_silent_is_asked_for_a_sign_of_life_and_then_given_u
 async fn bytes_of_a_message_that_is_slow_to_come_are_signs_of_life() {
     let (mut connection, peer) = established().await;
     let start = Instant::now();
-    // One text frame of 1000 bytes, a byte every tenth of a second: four times as long as the silence that is borne.
+    // One text frame of 1000 bytes, a byte every tenth of a second: four times as long as the
+    // silence that is borne.
     let text = format!(r#"{{"type":"caught_up","fill":"{}"}}"#, "x".repeat(1000));
     let mut frame = vec![0x81, 126];
     frame.extend(u16::try_from(text.len()).unwrap().to_be_bytes());

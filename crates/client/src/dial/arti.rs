@@ -1,4 +1,5 @@
-//! Reaches servers by Tor in this process: nothing to install. It bootstraps when it is first needed.
+//! Reaches servers by Tor in this process: nothing to install. It bootstraps when it is first
+//! needed.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,14 +31,15 @@ pub enum TorStage {
     Searching,
 }
 
-/// Tor in this process (Arti). Two identities that share one could be linked: give each its own with
-/// [`isolated`](Self::isolated).
+/// Tor in this process (Arti). Two identities that share one could be linked: give each its own
+/// with [`isolated`](Self::isolated).
 pub struct Arti {
     state_dir: PathBuf,
     attempts: Mutex<Attempts>,
     stage: watch::Sender<TorStage>,
-    /// What second attempts have been worth so far, also those of the clients that are isolated from each other: each new
-    /// one has to find the server first, and none could tell by itself whether that is slow today.
+    /// What second attempts have been worth so far, also those of the clients that are isolated
+    /// from each other: each new one has to find the server first, and none could tell by itself
+    /// whether that is slow today.
     hedge: Arc<Mutex<Hedge>>,
 }
 
@@ -48,16 +50,19 @@ struct Attempts {
 }
 
 impl Arti {
-    /// Bounds the first connection to the Tor network: a directory of some megabytes, over any line.
+    /// Bounds the first connection to the Tor network: a directory of some megabytes, over any
+    /// line.
     pub const BOOTSTRAP_LIMIT: Duration = Duration::from_secs(300);
-    /// Bounds the first attempt to reach the server. After each one that took longer, the bound is doubled.
+    /// Bounds the first attempt to reach the server. After each one that took longer, the bound is
+    /// doubled.
     pub const FIRST_LIMIT: Duration = Duration::from_secs(30);
     /// Bounds any attempt to reach the server.
     pub const LONGEST_LIMIT: Duration = Duration::from_secs(240);
 
-    /// Makes a client that has not touched the network. `table`: the `[tor]` table of a configuration, empty for the public network. The directory is created 0700; it
-    /// holds the network's directory and the entry guards, which should stay the same for months. Call it within a tokio
-    /// runtime.
+    /// Makes a client that has not touched the network. `table`: the `[tor]` table of a
+    /// configuration, empty for the public network. The directory is created 0700; it holds the
+    /// network's directory and the entry guards, which should stay the same for months. Call it
+    /// within a tokio runtime.
     ///
     /// # Errors
     /// [`TorError`], which says what to mend.
@@ -73,14 +78,15 @@ impl Arti {
         Self { stage: self.stage.clone(), hedge, ..Self::with(client, &self.state_dir) }
     }
 
-    /// Returns the same client, which tells there how far it has come, and so do those isolated from it.
+    /// Returns the same client, which tells there how far it has come, and so do those isolated
+    /// from it.
     #[must_use]
     pub fn with_stages(self, stage: watch::Sender<TorStage>) -> Self {
         Self { stage, ..self }
     }
 
-    /// Sets the key for finding a restricted server; `None` forgets what an earlier run may have left. Arti keeps it below the
-    /// state directory, for its owner alone.
+    /// Sets the key for finding a restricted server; `None` forgets what an earlier run may have
+    /// left. Arti keeps it below the state directory, for its owner alone.
     ///
     /// # Errors
     /// [`TorError`], if it cannot be kept.
@@ -130,15 +136,17 @@ impl Arti {
             Err(_) => {
                 attempts.limit = (2 * limit).min(Self::LONGEST_LIMIT);
                 self.hedge().ended(Finish::InVain, limit);
-                // Arti goes on trying in the background, and the same client would only join in: with a directory of
-                // yesterday it may wait for minutes for an answer that cannot come.
+                // Arti goes on trying in the background, and the same client would only join in:
+                // with a directory of yesterday it may wait for minutes for an answer that cannot
+                // come.
                 attempts.client = client.isolated_client();
                 Err(DialError::Timeout(limit))
             }
         }
     }
 
-    /// Connects, with a second attempt on an isolated circuit beside one that hangs. Returns the client that has won, too.
+    /// Connects, with a second attempt on an isolated circuit beside one that hangs. Returns the
+    /// client that has won, too.
     async fn search(
         &self,
         client: &Arc<tor::Client>,

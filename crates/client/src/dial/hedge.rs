@@ -1,8 +1,9 @@
-//! A second attempt beside one that hangs, on a circuit of its own: a rendezvous that was lost on the way is noticed only
-//! after tens of seconds, while another one takes one or two.
+//! A second attempt beside one that hangs, on a circuit of its own: a rendezvous that was lost on
+//! the way is noticed only after tens of seconds, while another one takes one or two.
 //!
-//! Both attempts ask the same server for the same thing, so a server under a flood is asked twice. Therefore attempts that
-//! did not pay make the next one wait longer, and there are never more than two.
+//! Both attempts ask the same server for the same thing, so a server under a flood is asked twice.
+//! Therefore attempts that did not pay make the next one wait longer, and there are never more than
+//! two.
 
 use std::future::Future;
 use std::time::Duration;
@@ -28,8 +29,8 @@ pub(super) struct Hedge {
 }
 
 impl Hedge {
-    /// The shortest wait; up to a quarter of it more is left to chance, so that those who failed together do not come
-    /// together again.
+    /// The shortest wait; up to a quarter of it more is left to chance, so that those who failed
+    /// together do not come together again.
     pub(super) const SHORTEST: Duration = Duration::from_secs(4);
     /// The longest wait.
     pub(super) const LONGEST: Duration = Duration::from_secs(16);
@@ -57,11 +58,12 @@ impl Default for Hedge {
     }
 }
 
-/// Makes an attempt, and a second one beside it when the first has come to nothing after `delay`. Returns what the first
-/// one to succeed returns, how it came about, and how long that took. The other one is dropped.
+/// Makes an attempt, and a second one beside it when the first has come to nothing after `delay`.
+/// Returns what the first one to succeed returns, how it came about, and how long that took. The
+/// other one is dropped.
 ///
-/// An attempt that fails before the second one has begun is the end: when to try again is the caller's matter. Where both
-/// fail, the later error is returned.
+/// An attempt that fails before the second one has begun is the end: when to try again is the
+/// caller's matter. Where both fail, the later error is returned.
 pub(super) async fn race<T, E, First, Second>(
     first: First,
     delay: Duration,

@@ -15,7 +15,8 @@ use super::hedge::{Finish, Hedge, race};
 use super::{ByteStream, Dial, DialError};
 use crate::ServerUrl;
 
-/// A SOCKS5 proxy, such as an existing Tor. It resolves the name; this machine's resolver never sees it.
+/// A SOCKS5 proxy, such as an existing Tor. It resolves the name; this machine's resolver never
+/// sees it.
 #[derive(Clone)]
 pub struct Socks {
     proxy: SocketAddr,
@@ -25,16 +26,19 @@ pub struct Socks {
 
 /// What the next attempt is made with.
 struct Attempts {
-    /// Tor keeps connections with different passwords on different circuits (`IsolateSOCKSAuth`, on by default).
+    /// Tor keeps connections with different passwords on different circuits (`IsolateSOCKSAuth`, on
+    /// by default).
     password: String,
     hedge: Hedge,
 }
 
 impl Socks {
-    /// Bounds the time until there is a circuit to an onion service: a descriptor to fetch, a rendezvous, a few attempts.
+    /// Bounds the time until there is a circuit to an onion service: a descriptor to fetch, a
+    /// rendezvous, a few attempts.
     pub const LIMIT: Duration = Duration::from_secs(120);
 
-    /// Makes a way through this proxy, on circuits of its own. Two identities that share one could be linked: make two.
+    /// Makes a way through this proxy, on circuits of its own. Two identities that share one could
+    /// be linked: make two.
     ///
     /// # Errors
     /// If the operating system has no random numbers.

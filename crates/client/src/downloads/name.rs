@@ -1,4 +1,5 @@
-//! The names of files that come: a hidden one until a file is whole, and then its own, which never takes another's place.
+//! The names of files that come: a hidden one until a file is whole, and then its own, which never
+//! takes another's place.
 
 use std::fs;
 use std::io::{self, ErrorKind};

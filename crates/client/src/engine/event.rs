@@ -36,7 +36,8 @@ pub enum EngineError {
 /// Something that whoever runs an engine may want to know.
 #[derive(Debug)]
 pub enum EngineEvent {
-    /// Something to show. Then call [`Engine::shown`](super::Engine::shown): until then it comes again with each start.
+    /// Something to show. Then call [`Engine::shown`](super::Engine::shown): until then it comes
+    /// again with each start.
     Event {
         /// Its name for [`Engine::shown`](super::Engine::shown).
         id: u64,
@@ -77,7 +78,8 @@ pub enum EngineEvent {
         /// The reason, fit for a terminal.
         why: String,
     },
-    /// A server keeps messages for less than a day: mailboxes that are not always connected may lose some.
+    /// A server keeps messages for less than a day: mailboxes that are not always connected may
+    /// lose some.
     ShortMemory(Authority),
     /// Another process uses a copy of this profile.
     Elsewhere,

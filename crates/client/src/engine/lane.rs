@@ -1,8 +1,8 @@
-//! A lane: one pseudonym at one server, on circuits of its own. It fetches what waits for the pseudonym, and sends what the
-//! pseudonym has to send.
+//! A lane: one pseudonym at one server, on circuits of its own. It fetches what waits for the
+//! pseudonym, and sends what the pseudonym has to send.
 //!
-//! A lane stays connected, or visits: then it ends a while after everything was fetched, sent and acknowledged. It is a task
-//! that its engine owns, and ends with it.
+//! A lane stays connected, or visits: then it ends a while after everything was fetched, sent and
+//! acknowledged. It is a task that its engine owns, and ends with it.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -25,9 +25,11 @@ use crate::{ClientEvent, ConnectError, ConnectOptions, Outgoing, Session};
 const LONGEST_TTL_S: u64 = 604_800;
 /// How many frames may be out without the server's answer.
 const IN_FLIGHT: usize = 16;
-/// How many messages a server may have out to one pseudonym, so that no mailbox keeps the others from their turn.
+/// How many messages a server may have out to one pseudonym, so that no mailbox keeps the others
+/// from their turn.
 pub(super) const WINDOW: u32 = 8;
-/// How many frames are remembered after a server accepted them. What expires later is repeated after a day all the same.
+/// How many frames are remembered after a server accepted them. What expires later is repeated
+/// after a day all the same.
 const MAX_ACCEPTED: usize = 1_024;
 /// How long a visit waits for acknowledgements that do not come.
 const LONGEST_LINGER: Duration = Duration::from_secs(60);
@@ -59,7 +61,7 @@ struct Over;
 impl Lane {
     pub(super) fn new(plan: Plan, reports: mpsc::Sender<(LaneId, Report)>) -> Self {
         let Plan { id, identity, dialer, url, stays, linger, start } = plan;
-        let options = ConnectOptions { receipts: false, window: Some(WINDOW), ..ConnectOptions::default() };
+        let options = ConnectOptions { window: Some(WINDOW), ..ConnectOptions::default() };
         Self {
             id,
             session: Session::new(dialer, url, identity, options).with_in_flight(IN_FLIGHT),
@@ -164,7 +166,8 @@ impl Lane {
         let to = Fingerprint::from_bytes(frame.to.0);
         let content = Zeroizing::new(frame.content);
         let outgoing = Outgoing { to, content, id: Some(id.clone()), ttl_s: Some(ttl_s), until_receipt: false };
-        // The core bounds what is on its way; what does not fit now is sent again by it, or is here already.
+        // The core bounds what is on its way; what does not fit now is sent again by it, or is here
+        // already.
         if self.session.send(&outgoing).is_ok() {
             self.frames.insert(id, frame.id);
         }
@@ -238,7 +241,8 @@ impl Lane {
     }
 }
 
-/// Returns the id of a frame at its server: 22 characters that say nothing, and are the same after a restart.
+/// Returns the id of a frame at its server: 22 characters that say nothing, and are the same after
+/// a restart.
 fn wire_id(content: &str) -> String {
     let digest = Sha256::digest(content.as_bytes());
     BASE64URL_NOPAD.encode(digest.get(..16).unwrap_or_default())

@@ -62,7 +62,8 @@ impl Lanes {
         self.running.insert(id, Running { orders, task, stays, frames: HashMap::new() });
     }
 
-    /// Gives a lane something to do. It comes back if there is no such lane, or too much waits there.
+    /// Gives a lane something to do. It comes back if there is no such lane, or too much waits
+    /// there.
     pub(super) fn order(&mut self, id: &LaneId, order: Order) -> Result<(), Order> {
         let Some(running) = self.running.get_mut(id) else { return Err(order) };
         if let Order::Stay(stays) = order {

@@ -1,8 +1,9 @@
-//! The profile's mailboxes, and when each of them is fetched from: the most recently used ones stay connected, the others and
-//! all doors are visited one at a time, in random order.
+//! The profile's mailboxes, and when each of them is fetched from: the most recently used ones stay
+//! connected, the others and all doors are visited one at a time, in random order.
 //!
-//! Nothing that one profile does for two mailboxes may happen at one moment for a reason that a server can see: starts,
-//! losses and visits are spread over time by chance (`docs/e2e.md`, on what times show).
+//! Nothing that one profile does for two mailboxes may happen at one moment for a reason that a
+//! server can see: starts, losses and visits are spread over time by chance (`docs/e2e.md`, on what
+//! times show).
 
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,8 @@ use ephemeral_e2e::bytes::Key;
 use ephemeral_e2e::effect::MailboxAccess;
 use tokio::time::Instant;
 
-/// How openings that fail are counted: past so many within a minute a mailbox is left alone until its next visit.
+/// How openings that fail are counted: past so many within a minute a mailbox is left alone until
+/// its next visit.
 const FAILURES_A_MINUTE: usize = 20;
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -54,7 +56,8 @@ impl Fetching {
         spread: Duration::from_secs(60),
         linger: Duration::from_secs(5),
     };
-    /// Fetches all the time, and as soon as possible: a server can tell which mailboxes belong together.
+    /// Fetches all the time, and as soon as possible: a server can tell which mailboxes belong
+    /// together.
     pub const HASTY: Self = Self {
         live: 8,
         visits: Visits::Again(Duration::from_secs(10)),
@@ -193,7 +196,8 @@ impl Mailboxes {
         }
     }
 
-    /// Lets a mailbox rest, because its connections broke off with others' or because somebody else uses it.
+    /// Lets a mailbox rest, because its connections broke off with others' or because somebody else
+    /// uses it.
     pub(super) fn rest(&mut self, key: &Key, time: Duration, now: Instant) {
         if let Some(own) = self.own.get_mut(key) {
             own.ready_at = own.ready_at.max(now + time);

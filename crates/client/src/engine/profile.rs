@@ -1,4 +1,5 @@
-//! A profile: the end-to-end encryption's state, and the vault that keeps it. Nothing takes effect before it is durable.
+//! A profile: the end-to-end encryption's state, and the vault that keeps it. Nothing takes effect
+//! before it is durable.
 
 use std::path::Path;
 
@@ -21,8 +22,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Makes a profile. `directory`: where it is kept; `None` keeps nothing on the disk. `server`: one's own server. `name`:
-    /// what contacts are told, at most 64 bytes.
+    /// Makes a profile. `directory`: where it is kept; `None` keeps nothing on the disk. `server`:
+    /// one's own server. `name`: what contacts are told, at most 64 bytes.
     ///
     /// # Errors
     /// [`EngineError`], if there is one already, or it cannot be written.
@@ -81,7 +82,8 @@ impl Profile {
     /// Changes the state, and returns what is wanted now that the change is durable.
     ///
     /// # Errors
-    /// What `action` says, with nothing changed; or [`EngineError::Vault`], after which nothing may go on.
+    /// What `action` says, with nothing changed; or [`EngineError::Vault`], after which nothing may
+    /// go on.
     pub fn act<T>(
         &mut self,
         action: impl FnOnce(&mut Core, u64) -> Result<T, CoreError>,

@@ -76,7 +76,8 @@ impl Engine {
                  {LEAST_CONTENT_BYTES} bytes and {LEAST_TTL_S} s are needed"
             );
             self.news.push_back(EngineEvent::Unusable { server: id.authority.clone(), why });
-            // What it had to send waits for the next process: perhaps the server is another one by then.
+            // What it had to send waits for the next process: perhaps the server is another one by
+            // then.
             drop(self.lanes.stop(id));
             return Ok(());
         }

@@ -1,4 +1,5 @@
-//! The ways to servers: each pseudonym gets one of its own, so that no server can tell two of them to be one person's.
+//! The ways to servers: each pseudonym gets one of its own, so that no server can tell two of them
+//! to be one person's.
 
 use std::sync::Arc;
 

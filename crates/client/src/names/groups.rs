@@ -26,7 +26,8 @@ fn numbered(group: &GroupId) -> String {
     format!("group-{number}")
 }
 
-/// Returns what a member of a group is called: as the contact that it is, or else as the admin calls it, which `~` shows.
+/// Returns what a member of a group is called: as the contact that it is, or else as the admin
+/// calls it, which `~` shows.
 #[must_use]
 pub fn called_member(core: &Core, member: &MemberView) -> String {
     match core.contacts().iter().find(|contact| contact.identity == member.identity) {
@@ -36,7 +37,8 @@ pub fn called_member(core: &Core, member: &MemberView) -> String {
     }
 }
 
-/// Returns those that `name` stands for: those called exactly so, or else those whose name differs in the case of letters.
+/// Returns those that `name` stands for: those called exactly so, or else those whose name differs
+/// in the case of letters.
 fn alike<T: Clone>(all: &[(T, Vec<String>)], name: &str) -> Vec<T> {
     let having = |same: &dyn Fn(&str) -> bool| -> Vec<T> {
         let found = all.iter().filter(|(_, names)| names.iter().any(|known| same(known)));
@@ -58,8 +60,8 @@ fn one<T>(mut found: Vec<T>, name: &str, distinct: impl Fn(&T) -> String) -> Res
     }
 }
 
-/// Finds a group by its name, whatever the case of its letters, or by `group-` and the beginning of its id. Groups that one
-/// has left are found only if no other one has the name.
+/// Finds a group by its name, whatever the case of its letters, or by `group-` and the beginning of
+/// its id. Groups that one has left are found only if no other one has the name.
 ///
 /// # Errors
 /// [`NameError`].
@@ -76,7 +78,8 @@ pub fn group(core: &Core, name: &str) -> Result<GroupView, NameError> {
     one(found, name, |group| numbered(&group.group))
 }
 
-/// Finds a member of a group: as it is called, with or without `~`, or by the beginning of its key, at least 8 digits.
+/// Finds a member of a group: as it is called, with or without `~`, or by the beginning of its key,
+/// at least 8 digits.
 ///
 /// # Errors
 /// [`NameError`].
@@ -95,7 +98,8 @@ pub fn member(core: &Core, group: &GroupView, name: &str) -> Result<MemberView, 
     one(found, name, |member| member.identity.to_hex()[..16].to_owned())
 }
 
-/// Finds an invitation to a group by the name of the group, and by the contact that invites if that is given.
+/// Finds an invitation to a group by the name of the group, and by the contact that invites if that
+/// is given.
 ///
 /// # Errors
 /// [`NameError`].

@@ -14,7 +14,8 @@ pub enum ClientEvent {
     Connected {
         /// The server's greeting.
         welcome: Welcome,
-        /// Whether the server has lost its store since the last connection: the messages that waited there are gone.
+        /// Whether the server has lost its store since the last connection: the messages that
+        /// waited there are gone.
         new_epoch: bool,
     },
     /// There is no connection. The next attempt begins after `retry_in`.
@@ -54,13 +55,14 @@ pub enum ClientEvent {
         /// Which of the two.
         status: ReceiptStatus,
     },
-    /// The server has forgotten a message that it had accepted, and no receipt came: its time is over, and whether it
-    /// was delivered will not be known.
+    /// The server has forgotten a message that it had accepted, and no receipt came: its time is
+    /// over, and whether it was delivered will not be known.
     Forgotten {
         /// The message's id.
         id: String,
     },
-    /// A message came. It comes again, in a later connection, unless it is confirmed with [`Session::ack`](super::Session::ack).
+    /// A message came. It comes again, in a later connection, unless it is confirmed with
+    /// [`Session::ack`](super::Session::ack).
     Message(ReceivedMessage),
     /// The messages that had been waiting have all come.
     CaughtUp,

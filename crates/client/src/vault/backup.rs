@@ -1,5 +1,5 @@
-//! A backup of a state: one age file with a passphrase of its own, which `age -d` reads, too. Its length shows only in
-//! steps of 64 KiB.
+//! A backup of a state: one age file with a passphrase of its own, which `age -d` reads, too. Its
+//! length shows only in steps of 64 KiB.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -13,7 +13,8 @@ use super::{Passphrase, VaultError};
 /// Writes a backup into a file that is not there yet. It is on the disk when this returns.
 ///
 /// # Errors
-/// [`VaultError::Exists`], [`VaultError::TooLong`], [`VaultError::File`]. Nothing is left behind then.
+/// [`VaultError::Exists`], [`VaultError::TooLong`], [`VaultError::File`]. Nothing is left behind
+/// then.
 pub fn write(file: &Path, passphrase: &Passphrase, state: &[u8]) -> Result<(), VaultError> {
     let sealed = seal::state_with_passphrase(state, passphrase)?;
     private_file::create_new(file, &sealed).map_err(|error| match error.kind() {
@@ -22,8 +23,8 @@ pub fn write(file: &Path, passphrase: &Passphrase, state: &[u8]) -> Result<(), V
     })
 }
 
-/// Returns the state in a backup. Who else may read the file does not matter: it is encrypted, and a USB stick's file
-/// system may know no owners.
+/// Returns the state in a backup. Who else may read the file does not matter: it is encrypted, and
+/// a USB stick's file system may know no owners.
 ///
 /// # Errors
 /// [`VaultError::WrongPassphrase`], [`VaultError::NotABackup`], [`VaultError::File`].

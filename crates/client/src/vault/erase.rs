@@ -1,4 +1,5 @@
-//! Panic: a vault's files overwritten and removed, without a passphrase, also under the hands of a process that uses them.
+//! Panic: a vault's files overwritten and removed, without a passphrase, also under the hands of a
+//! process that uses them.
 //!
 //! Overwriting reaches the place where a file is *now*: see [`ephemeral_tor::private_file`].
 
@@ -11,7 +12,8 @@ use ephemeral_tor::private_file::{self, Doomed, FileError};
 use super::state_writer::{KEY, NEW_KEY, STATE};
 use super::{VaultError, lock};
 
-/// How often a directory is looked through again in which another process has made something meanwhile.
+/// How often a directory is looked through again in which another process has made something
+/// meanwhile.
 const ROUNDS: usize = 20;
 
 /// Says what became of the files of a vault that was erased.
@@ -88,12 +90,14 @@ pub(super) fn directory(directory: &Path) -> Result<Erased, VaultError> {
         ErrorKind::NotFound => missing(),
         _ => FileError::of("erase", directory)(error).into(),
     })?;
-    // It takes everything with it, and must not do so where somebody has mistaken a directory for a vault's.
+    // It takes everything with it, and must not do so where somebody has mistaken a directory for a
+    // vault's.
     if [KEY, NEW_KEY, STATE].iter().all(|name| directory.join(name).symlink_metadata().is_err()) {
         return Err(missing());
     }
     let mut erased = Erased::default();
-    // The keys first: with them gone, no state can be read. Then the lock, by which another process sees it.
+    // The keys first: with them gone, no state can be read. Then the lock, by which another process
+    // sees it.
     for name in [KEY, NEW_KEY, lock::FILE] {
         erased.erase(&directory.join(name));
     }

@@ -33,7 +33,8 @@ pub enum VaultError {
     /// There is one already, and nothing is overwritten.
     #[error("{} exists already, and is not overwritten", .0.display())]
     Exists(PathBuf),
-    /// The directory of a new vault has other files in it, which erasing the vault would take with it.
+    /// The directory of a new vault has other files in it, which erasing the vault would take with
+    /// it.
     #[error("{} has other files in it: a profile needs a directory of its own", .0.display())]
     Occupied(PathBuf),
     /// A file of the vault is not what was written.

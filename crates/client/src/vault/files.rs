@@ -1,5 +1,5 @@
-//! The files of one directory, in the steps in which they are written. The tests have a second implementation: a disk that
-//! forgets what was not synced.
+//! The files of one directory, in the steps in which they are written. The tests have a second
+//! implementation: a disk that forgets what was not synced.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use ephemeral_tor::private_file::{self, Doomed, FileError};
 use zeroize::Zeroizing;
 
-/// Does what a commit consists of. A name is that of a file in the one directory; a link is not followed.
+/// Does what a commit consists of. A name is that of a file in the one directory; a link is not
+/// followed.
 pub(super) trait Files {
     /// A file that is open for writing, whatever becomes of its name.
     type Handle;
@@ -35,7 +36,8 @@ pub(super) trait Files {
     fn overwrite(&mut self, file: Self::Handle) -> Result<(), FileError>;
     /// Overwrites and removes a file. If there is none, there is nothing to do.
     fn discard(&mut self, name: &str) -> Result<(), FileError>;
-    /// Gives up a file that was made with [`Self::create`], and has not got its final name. What fails is left.
+    /// Gives up a file that was made with [`Self::create`], and has not got its final name. What
+    /// fails is left.
     fn abandon(&mut self, file: Self::Handle, name: &str);
 }
 
@@ -115,8 +117,9 @@ impl Files for Folder {
     }
 
     fn abandon(&mut self, file: Opened, name: &str) {
-        // One without a name was removed by another process, and is overwritten here. One that still has its name is
-        // overwritten under it: after a rename of which nobody knows whether it happened, the open file may be the state.
+        // One without a name was removed by another process, and is overwritten here. One that
+        // still has its name is overwritten under it: after a rename of which nobody knows whether
+        // it happened, the open file may be the state.
         if is_nameless(&file.file) {
             let _ = self.overwrite(file);
         }

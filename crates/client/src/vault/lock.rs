@@ -1,4 +1,5 @@
-//! The lock of a vault: two processes that write one state would each forget what the other one has done.
+//! The lock of a vault: two processes that write one state would each forget what the other one has
+//! done.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};

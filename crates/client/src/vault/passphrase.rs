@@ -20,7 +20,8 @@ impl Passphrase {
         if text.is_empty() {
             return Err(VaultError::EmptyPassphrase);
         }
-        // Out of a borrowed text, a box of its size is made at once: no reallocation leaves a copy behind.
+        // Out of a borrowed text, a box of its size is made at once: no reallocation leaves a copy
+        // behind.
         Ok(Self(SecretString::from(text.as_str())))
     }
 

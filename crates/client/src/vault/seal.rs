@@ -1,4 +1,5 @@
-//! Encrypts and decrypts with age (age-encryption.org/v1): with a passphrase, and with a state's key.
+//! Encrypts and decrypts with age (age-encryption.org/v1): with a passphrase, and with a state's
+//! key.
 
 use std::io::Read as _;
 use std::iter;
@@ -10,7 +11,8 @@ use zeroize::Zeroizing;
 
 use super::{Passphrase, VaultError};
 
-/// scrypt's cost, 2^18 as the age program has it: 256 MiB of memory and about a second for each guess.
+/// scrypt's cost, 2^18 as the age program has it: 256 MiB of memory and about a second for each
+/// guess.
 const WORK: u8 = 18;
 /// What is tried at most, a gibibyte: a file of somebody else's must not take all the memory.
 const MOST_WORK: u8 = 20;
@@ -46,7 +48,8 @@ pub(super) fn open_state_with_passphrase(
     decoded(&open_with_passphrase(sealed, passphrase)?)
 }
 
-/// Opens one vault's states. The public half of the key is in no file, so that the key cannot be computed from one.
+/// Opens one vault's states. The public half of the key is in no file, so that the key cannot be
+/// computed from one.
 pub(super) struct StateKey(age::x25519::Identity);
 
 impl StateKey {
@@ -104,7 +107,8 @@ fn open_with_passphrase(sealed: &[u8], passphrase: &Passphrase) -> Result<Zeroiz
     decrypt(&identity, sealed)
 }
 
-/// Returns [`WORK`], and in this crate's own tests next to nothing: those are compiled for themselves, and never shipped.
+/// Returns [`WORK`], and in this crate's own tests next to nothing: those are compiled for
+/// themselves, and never shipped.
 const fn work() -> u8 {
     if cfg!(test) { 2 } else { WORK }
 }

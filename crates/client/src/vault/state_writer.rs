@@ -1,8 +1,9 @@
-//! The order of steps in which a state and its key are written, so that a process or a machine may end at any moment, and
-//! the next one finds the old state or the new one, whole.
+//! The order of steps in which a state and its key are written, so that a process or a machine may
+//! end at any moment, and the next one finds the old state or the new one, whole.
 //!
-//! A change of the passphrase puts the new key beside the old one, then the new state in place, then the new key.
-//! Whoever opens the vault in between takes the key that opens the state, and ends the change.
+//! A change of the passphrase puts the new key beside the old one, then the new state in place,
+//! then the new key. Whoever opens the vault in between takes the key that opens the state, and
+//! ends the change.
 
 use ephemeral_tor::private_file::FileError;
 use zeroize::Zeroizing;
@@ -36,7 +37,8 @@ enum Unlocked {
     Key(StateKey),
 }
 
-/// Returns whether there is a vault. A key that was never given its name counts only where a state is for it.
+/// Returns whether there is a vault. A key that was never given its name counts only where a state
+/// is for it.
 pub(super) fn exists(files: &impl Files) -> bool {
     files.has(KEY) || (files.has(NEW_KEY) && files.has(STATE))
 }
@@ -111,7 +113,8 @@ impl<F: Files> StateWriter<F> {
         is_changed: bool,
     ) -> Result<(Self, Zeroizing<Vec<u8>>), VaultError> {
         let mut writer = Self { files, key, stopped: false };
-        // Before a power failure after this could bring back an older one, whose effects have been carried out.
+        // Before a power failure after this could bring back an older one, whose effects have been
+        // carried out.
         writer.files.sync_directory()?;
         if is_changed {
             let old = writer.rename(NEW_KEY, KEY)?;
@@ -187,7 +190,8 @@ impl<F: Files> StateWriter<F> {
         Ok(old)
     }
 
-    /// Overwrites a file that has no name any more. That it fails changes nothing of what was written.
+    /// Overwrites a file that has no name any more. That it fails changes nothing of what was
+    /// written.
     fn forget(&mut self, old: Option<F::Handle>) {
         if let Some(Err(error)) = old.map(|old| self.files.overwrite(old)) {
             tracing::warn!("an earlier state is left in free space of the disk: {error}");

@@ -98,7 +98,8 @@ fn the_bytes_of_a_state_that_was_replaced_are_zeros() {
     let old = content(&old_state);
     assert!(old.len() > 64 << 10 && old.iter().all(|byte| *byte == 0));
 
-    let (old_state, old_key) = (File::open(directory.join(STATE)).unwrap(), File::open(directory.join(KEY)).unwrap());
+    let old_state = File::open(directory.join(STATE)).unwrap();
+    let old_key = File::open(directory.join(KEY)).unwrap();
     vault.change_passphrase(&passphrase("battery"), b"three").unwrap();
     for old in [content(&old_state), content(&old_key)] {
         assert!(old.len() > 100 && old.iter().all(|byte| *byte == 0));
@@ -109,7 +110,8 @@ fn the_bytes_of_a_state_that_was_replaced_are_zeros() {
 fn a_changed_passphrase_is_the_only_one_and_goes_with_another_key() {
     let (_parent, directory) = place();
     let mut vault = Vault::create(&directory, &right(), b"one").unwrap();
-    let (old_key, old_state) = (fs::read(directory.join(KEY)).unwrap(), fs::read(directory.join(STATE)).unwrap());
+    let old_key = fs::read(directory.join(KEY)).unwrap();
+    let old_state = fs::read(directory.join(STATE)).unwrap();
     vault.change_passphrase(&passphrase("battery"), b"two").unwrap();
     vault.write(b"three").unwrap();
     drop(vault);

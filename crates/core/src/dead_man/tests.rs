@@ -12,7 +12,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// One that was checked in on now.
+    /// Returns a switch with a check-in now.
     fn new(after_days: u32) -> Self {
         let now = Moment { wall: WallTime(START), running_ms: 0 };
         let switch = DeadMan::new(Config { after_days, keys: false }, None, now).expect("a switch");
@@ -23,7 +23,7 @@ impl Machine {
         self.switch.look(self.now)
     }
 
-    /// What it said last.
+    /// Runs for some hours, and returns the last state.
     fn run_hours(&mut self, hours: u64) -> Verdict {
         let mut last = Verdict::Quiet;
         for _ in 0..hours {
@@ -34,13 +34,13 @@ impl Machine {
         last
     }
 
-    /// The clock jumps.
+    /// Sets the clock.
     fn set(&mut self, wall: u64) -> Verdict {
         self.now.wall = WallTime(wall);
         self.look()
     }
 
-    /// The process ends, and another begins `hours` later.
+    /// Ends the process, and begins another one `hours` later.
     fn restart_after(&mut self, hours: u64) -> Verdict {
         let marks = Marks::read(&self.switch.marks().write()).expect("what was written");
         self.now = Moment { wall: self.now.wall.plus(hours * HOUR_MS), running_ms: 0 };
@@ -105,7 +105,7 @@ fn a_clock_that_jumps_ahead_leaves_a_day_of_running_time() {
     assert_eq!(machine.set(START + 400 * DAY_MS), Verdict::Quiet);
     assert_eq!(machine.switch.figures().left_s, 24 * 3600);
     assert_eq!(machine.run_hours(23), Verdict::Low);
-    // Whoever starts it again begins that day anew, and does not end it.
+    // Anyone who starts it again begins that day anew, and does not end it.
     assert_eq!(machine.restart_after(0), Verdict::Quiet);
     assert_eq!(machine.run_hours(23), Verdict::Low);
     assert_eq!(machine.run_hours(1), Verdict::Due);

@@ -1,28 +1,53 @@
-//! What each of many keys has used and done: requests, connections, strikes, blocks. Bounded, and it forgets.
+//! What each of many keys has used and done: requests, connections, strikes, blocks. Bounded, and
+//! it forgets.
 //!
-//! A key of which there is nothing to remember has no entry. Where the table is full of keys that must be remembered,
-//! those that have none share one entry: together they get what one of them would. Nobody is blocked for what the others
-//! of that entry do: it has a rate, and no strikes.
+//! A key of which there is nothing to remember has no entry. Where the table is full of keys that
+//! must be remembered, those that have none share one entry: together they get what one of them
+//! would. Nobody is blocked for what the others of that entry do: it has a rate, and no strikes.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
+use serde::{Serialize, Serializer};
+
 use super::{Bucket, Rate};
 use crate::protocol::Millis;
 
-/// What every key may do, and what becomes of it otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The bounds on every key, and the consequences of exceeding them. Each is serialized under its
+/// name in the configuration file, `table.key`, in the file's unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// Requests, and connections without one.
+    #[serde(flatten, serialize_with = "serialize_requests")]
     pub requests: Rate,
     /// Connections at the same time.
+    #[serde(rename = "limits.connections_per_peer")]
     pub connections: u32,
     /// More strikes than this within `window_ms` are answered with a block.
+    #[serde(rename = "block.strikes")]
     pub strikes: u32,
-    /// See `strikes`, in milliseconds.
+    /// The time over which `strikes` are counted, in milliseconds.
+    #[serde(rename = "block.window_s", serialize_with = "serialize_seconds")]
     pub window_ms: u64,
     /// How long a block lasts, in milliseconds.
+    #[serde(rename = "block.duration_s", serialize_with = "serialize_seconds")]
     pub duration_ms: u64,
+}
+
+fn serialize_requests<S: Serializer>(rate: &Rate, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Requests {
+        #[serde(rename = "limits.requests_per_minute")]
+        per_minute: u64,
+        #[serde(rename = "limits.burst")]
+        burst: u64,
+    }
+    Requests { per_minute: rate.per_minute(), burst: rate.burst() }.serialize(serializer)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn serialize_seconds<S: Serializer>(milliseconds: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(milliseconds / 1000)
 }
 
 /// The default rate of requests: so many a minute, so many at once.
@@ -35,7 +60,7 @@ impl Default for Config {
     }
 }
 
-/// As many connections as there may be of one key.
+/// A key has as many connections as it may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyConnections;
 
@@ -50,7 +75,7 @@ pub struct RateStatus {
     pub burst: u64,
     /// What is left of it.
     pub left: u64,
-    /// Until the whole burst is there again, in milliseconds.
+    /// The time until the whole burst is there again, in milliseconds.
     pub reset_ms: u64,
 }
 
@@ -105,22 +130,23 @@ pub struct KeyTable<K> {
     swept: Millis,
 }
 
-/// A full table is looked through at most that often, in milliseconds: a flood of new keys must not make it slow.
+/// A full table is looked through at most that often, in milliseconds: a flood of new keys must not
+/// make it slow.
 const SWEEP_MS: u64 = 1000;
 
 impl<K: Eq + Hash + Copy> KeyTable<K> {
-    /// `capacity`: keys that are remembered at the same time, at most.
+    /// Returns a table that remembers at most `capacity` keys at the same time.
     #[must_use]
     pub fn new(policy: Config, capacity: usize) -> Self {
         Self { policy, capacity, key_states: HashMap::new(), strangers: KeyState::default(), swept: Millis(0) }
     }
 
-    /// What holds for every key from now on. What each has used and done stays.
+    /// Changes the bounds on every key. What each has used and done stays.
     pub fn set_policy(&mut self, policy: Config) {
         self.policy = policy;
     }
 
-    /// A connection of `key` begins.
+    /// Counts a connection of `key` that begins.
     ///
     /// # Errors
     /// [`TooManyConnections`]: it must not, and nothing was counted.
@@ -134,7 +160,7 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         Ok(())
     }
 
-    /// A connection of `key` has ended.
+    /// Counts a connection of `key` that has ended.
     pub fn close(&mut self, now: Millis, key: K) {
         match self.key_states.get_mut(&key) {
             Some(key_state) if key_state.connections > 0 => key_state.connections -= 1,
@@ -154,7 +180,8 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         RateStatus { wait_ms, ignores, burst: rate.burst(), left, reset_ms }
     }
 
-    /// Counts that `key` has done what it must not do. Where there is no room to remember the key, nothing comes of it.
+    /// Counts that `key` has done what it must not do. Where there is no room to remember the key,
+    /// nothing comes of it.
     pub fn strike(&mut self, now: Millis, key: K) -> StrikeOutcome {
         let Config { strikes, window_ms, duration_ms, .. } = self.policy;
         if !self.has_room_for(now, &key) {
@@ -176,7 +203,7 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         StrikeOutcome::Blocked
     }
 
-    /// Until when `key` is blocked, if it is.
+    /// Returns the end of the block of `key`, if it is blocked.
     #[must_use]
     pub fn blocked(&self, now: Millis, key: &K) -> Option<Millis> {
         let key_state = self.key_states.get(key)?;
@@ -199,7 +226,7 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         }
     }
 
-    /// Every key that is blocked.
+    /// Returns every key that is blocked.
     pub fn blocks(&self, now: Millis) -> impl Iterator<Item = Block<K>> + '_ {
         let blocked = self.key_states.iter().filter(move |(_, key_state)| key_state.is_blocked(now));
         blocked.map(|(&key, key_state)| Block { key, until: key_state.blocked_until })
@@ -215,13 +242,13 @@ impl<K: Eq + Hash + Copy> KeyTable<K> {
         true
     }
 
-    /// How many keys are remembered.
+    /// Returns how many keys are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.key_states.len()
     }
 
-    /// Whether none is.
+    /// Returns whether no key is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.key_states.is_empty()

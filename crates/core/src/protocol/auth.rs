@@ -22,7 +22,7 @@ pub struct Challenge {
 pub struct SignatureError;
 
 impl Challenge {
-    /// A new one, from the operating system's random numbers.
+    /// Returns a new challenge from the operating system's random numbers.
     ///
     /// # Errors
     /// If the operating system has none.
@@ -32,7 +32,7 @@ impl Challenge {
         Ok(Self { nonce })
     }
 
-    /// The nonce as it stands in the challenge frame.
+    /// Returns the nonce as it stands in the challenge frame.
     #[must_use]
     pub fn nonce_text(&self) -> String {
         BASE64URL_NOPAD.encode(&self.nonce)
@@ -56,7 +56,8 @@ impl Challenge {
         key.verify_strict(&message, &signature).map_err(|_| SignatureError)
     }
 
-    /// The client's answer: its signature over the host **it dialled**, never the one the server claims.
+    /// Returns the client's answer: its signature over the host **it dialled**, never the one the
+    /// server claims.
     #[must_use]
     pub fn sign(&self, host: &str, key: &SigningKey) -> String {
         let message = signed_bytes(host, &self.nonce, &key.verifying_key());
@@ -64,7 +65,8 @@ impl Challenge {
     }
 }
 
-/// What is signed: context, zero byte, host, zero byte, nonce, public key. `host`: ASCII, lower case, no port.
+/// Returns the bytes that are signed: context, zero byte, host, zero byte, nonce, public key.
+/// `host`: ASCII, lower case, no port.
 #[must_use]
 pub fn signed_bytes(host: &str, nonce: &[u8; NONCE_BYTES], key: &VerifyingKey) -> Vec<u8> {
     [CONTEXT, b"\0", host.as_bytes(), b"\0", nonce, key.as_bytes()].concat()
@@ -76,7 +78,8 @@ mod tests {
 
     #[test]
     fn a_signature_is_good_for_one_host_one_nonce_and_one_key() {
-        let (alice, bob) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+        let alice = SigningKey::from_bytes(&[1; 32]);
+        let bob = SigningKey::from_bytes(&[2; 32]);
         let challenge = Challenge { nonce: [3; 32] };
         let signature = challenge.sign("example.onion", &alice);
         assert_eq!(challenge.verify("example.onion", &alice.verifying_key(), &signature), Ok(()));

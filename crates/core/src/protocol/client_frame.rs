@@ -51,11 +51,12 @@ pub struct MessageFrame<'frame> {
     pub id: Option<Cow<'frame, str>>,
     /// Who the sender says it is.
     pub from: Option<Cow<'frame, str>>,
-    /// For whom.
+    /// The recipient.
     pub to: Option<Cow<'frame, str>>,
     /// What is carried.
     pub content: Option<Cow<'frame, str>>,
-    /// Whether the content has one half of a surrogate pair, so that it cannot be delivered as it was sent.
+    /// Whether the content has one half of a surrogate pair, so that it cannot be delivered as it
+    /// was sent.
     pub content_is_torn: bool,
     /// RFC 3339.
     pub expires_at: Option<Cow<'frame, str>>,
@@ -77,9 +78,10 @@ pub struct FrameError {
 }
 
 impl<'frame> ClientFrame<'frame> {
-    /// Reads one text frame: a JSON object. Unknown fields are ignored, `null` counts as absent, a known field that
-    /// stands there twice is an error. What is ignored is skipped without recursion, however deep it nests. Half of a
-    /// surrogate pair and a number beyond every float are JSON, too, and wrong only where they stand in a known field.
+    /// Reads one text frame: a JSON object. Unknown fields are ignored, `null` counts as absent, a
+    /// known field that stands there twice is an error. What is ignored is skipped without
+    /// recursion, however deep it nests. Half of a surrogate pair and a number beyond every float
+    /// are JSON, too, and wrong only where they stand in a known field.
     ///
     /// # Errors
     /// [`FrameError`] with what to tell the client.
@@ -92,7 +94,8 @@ impl<'frame> ClientFrame<'frame> {
 
 macro_rules! fields {
     ($($name:ident = $key:literal),* $(,)?) => {
-        /// Every field that some frame has. One pass over the text, nothing copied that has no escapes.
+        /// Every field that some frame has. One pass over the text, nothing copied that has no
+        /// escapes.
         #[derive(Default)]
         struct Fields<'frame> {
             $($name: Value<'frame>,)*
@@ -130,7 +133,8 @@ impl Fields<'static> {
             || FrameError { code: ErrorCode::Malformed, message: "the frame is not a JSON object", id: None };
         let mended = torn::mended(text).ok_or_else(no_object)?;
         let mut fields: Fields<'_> = serde_json::from_str(&mended).map_err(|_| no_object())?;
-        // A frame that has that character besides, and a half elsewhere, is refused for the one or the other.
+        // A frame that has that character besides, and a half elsewhere, is refused for the one or
+        // the other.
         fields.content_is_torn = matches!(&fields.content, Value::Text(text) if text.contains(torn::STAND_IN));
         Ok(fields.into_owned())
     }

@@ -28,20 +28,22 @@ impl Fingerprint {
     /// Bytes of a key.
     pub const BYTES: usize = 32;
 
-    /// The key's bytes, unchecked: whether they are a key, [`verifying_key`](Self::verifying_key) tells.
+    /// Makes a fingerprint of a key's bytes, unchecked: [`verifying_key`](Self::verifying_key)
+    /// tells whether they are a key.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The key's bytes.
+    /// Returns the key's bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
     }
 
-    /// Reads 64 hex digits of either case. It does not check that they are a key: that costs a point decompression
-    /// (about 8 µs), which a caller who knows the fingerprint already need not pay.
+    /// Reads 64 hex digits of either case. It does not check that they are a key: that costs a
+    /// point decompression (about 8 µs), which a caller who knows the fingerprint already need not
+    /// pay.
     ///
     /// # Errors
     /// [`FingerprintError::NotHex`].
@@ -54,7 +56,7 @@ impl Fingerprint {
         Ok(Self(bytes))
     }
 
-    /// The key, if this is the canonical encoding of a point that is not of small order.
+    /// Returns the key, if this is the canonical encoding of a point that is not of small order.
     ///
     /// # Errors
     /// [`FingerprintError::NotAKey`].
@@ -66,14 +68,15 @@ impl Fingerprint {
         if key.is_weak() { Err(FingerprintError::NotAKey) } else { Ok(key) }
     }
 
-    /// Whether y < p = 2^255 - 19: the decompression below accepts y + p too, and one key would have two addresses.
-    /// (The other non-canonical form, x = 0 with a sign, is of small order.)
+    /// Returns whether y < p = 2^255 - 19: the decompression below accepts y + p too, and one key
+    /// would have two addresses. (The other non-canonical form, x = 0 with a sign, is of small
+    /// order.)
     fn is_canonical(&self) -> bool {
         let [low, middle @ .., high] = &self.0;
         !(high & 0x7f == 0x7f && middle.iter().all(|&byte| byte == 0xff) && *low >= 0xed)
     }
 
-    /// The 64 lower-case hex digits, on the stack.
+    /// Returns the 64 lower-case hex digits, on the stack.
     pub(crate) fn hex<'buffer>(&self, buffer: &'buffer mut [u8; 64]) -> &'buffer str {
         HEXLOWER.encode_mut_str(&self.0, buffer)
     }

@@ -1,15 +1,16 @@
-//! The one rule for the names of servers: what a client dials and signs, what a `Host` header says, what a listener
-//! answers to.
+//! The one rule for the names of servers: what a client dials and signs, what a `Host` header says,
+//! what a listener answers to.
 
 // Addresses as data: `core` can open no socket.
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::borrow::Cow;
 
-/// Writes a host name or an address in the one form in which it is compared, dialled and signed: lower case, without
-/// the final dot of an absolute name, addresses in their shortest form, IPv6 in brackets, IPv4 in IPv6 as IPv4.
+/// Writes a host name or an address in the one form in which it is compared, dialled and signed:
+/// lower case, without the final dot of an absolute name, addresses in their shortest form, IPv6 in
+/// brackets, IPv4 in IPv6 as IPv4.
 ///
-/// Returns `None` for everything else: a scheme, a port, a wildcard, an empty label, more than 253 characters, or
-/// characters outside ASCII (an internationalised name is written with `xn--`).
+/// Returns `None` for everything else: a scheme, a port, a wildcard, an empty label, more than 253
+/// characters, or characters outside ASCII (an internationalised name is written with `xn--`).
 #[must_use]
 pub fn host_name(text: &str) -> Option<String> {
     let text = text.to_ascii_lowercase();
@@ -19,12 +20,14 @@ pub fn host_name(text: &str) -> Option<String> {
     let name = text.strip_suffix('.').unwrap_or(&text);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(plain);
-    // What ends in a number is an address to every client (URL Standard, section 3.5), and not one that was read above.
+    // What ends in a number is an address to every client (URL Standard, section 3.5), and not one
+    // that was read above.
     let number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
     (name.len() <= 253 && name.split('.').all(label) && !number).then(|| name.to_owned())
 }
 
-/// Reads an address as a `Host` header writes it: IPv6 in brackets. One of IPv4 in IPv6 becomes the one of IPv4.
+/// Reads an address as a `Host` header writes it: IPv6 in brackets. One of IPv4 in IPv6 becomes the
+/// one of IPv4.
 #[must_use]
 pub fn host_address(host: &str) -> Option<IpAddr> {
     let address = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
@@ -43,10 +46,12 @@ pub fn written_address(address: IpAddr) -> String {
     }
 }
 
-/// Writes out an onion address that a person gave in one of its short forms: `NAME.onion`, `http://NAME.onion` and
-/// `http://NAME.onion/` all become `http://NAME.onion`, with the port where there is one.
+/// Writes out an onion address that a person gave in one of its short forms: `NAME.onion`,
+/// `http://NAME.onion` and `http://NAME.onion/` all become `http://NAME.onion`, with the port where
+/// there is one.
 ///
-/// Every other text comes back as it is: what has neither a scheme nor `.onion` at its end may be anything.
+/// Every other text comes back as it is: what has neither a scheme nor `.onion` at its end may be
+/// anything.
 #[must_use]
 pub fn full_onion_address(text: &str) -> Cow<'_, str> {
     let bare = text.strip_suffix('/').unwrap_or(text);

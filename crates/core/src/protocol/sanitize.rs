@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How content is sanitized (`[store] sanitize`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sanitize {
     /// Control characters and bidirectional controls are removed.
@@ -23,7 +23,8 @@ pub enum Sanitize {
 pub struct SanitizeError;
 
 impl Sanitize {
-    /// The content as it may be kept; borrowed where nothing had to be removed. It can be empty.
+    /// Returns the content as it may be kept; borrowed where nothing had to be removed. It can be
+    /// empty.
     ///
     /// # Errors
     /// [`SanitizeError`] if the policy refuses the content instead.
@@ -40,15 +41,16 @@ impl Sanitize {
     }
 }
 
-/// Whether there is nothing that needs a second look, as in most content. In blocks without a branch, which the compiler
-/// makes vectors of: this is done with every byte that comes in.
+/// Returns whether nothing needs a second look, as in most content. In blocks without a branch,
+/// which the compiler makes vectors of: this is done with every byte that comes in.
 fn is_printable_ascii(content: &str) -> bool {
     let all = |block: &[u8]| block.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
     content.as_bytes().chunks(64).all(all)
 }
 
-/// Control characters (C0, delete, C1) other than tab, line feed and carriage return, and the characters that
-/// embed, override or isolate the direction of text (Unicode Standard Annex #9, section 2).
+/// Returns whether the character is a control character (C0, delete, C1) other than tab, line feed
+/// and carriage return, or one of those that embed, override or isolate the direction of text
+/// (Unicode Standard Annex #9, section 2).
 fn is_forbidden(character: char) -> bool {
     match character {
         '\t' | '\n' | '\r' => false,
@@ -57,7 +59,8 @@ fn is_forbidden(character: char) -> bool {
     }
 }
 
-/// The alphabets of RFC 4648 sections 4 and 5 (not mixed), with at most two `=` at the end.
+/// Returns whether the text keeps to one of the alphabets of RFC 4648 sections 4 and 5, with at
+/// most two `=` at the end.
 fn is_base64(content: &str) -> bool {
     let body = content.strip_suffix("==").or_else(|| content.strip_suffix('=')).unwrap_or(content);
     let all = |extra: [u8; 2]| body.bytes().all(|byte| byte.is_ascii_alphanumeric() || extra.contains(&byte));

@@ -69,9 +69,9 @@ pub struct AcceptedFrame<'frame> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "error")]
 pub struct ErrorFrame<'frame> {
-    /// For programs.
+    /// The error, for programs.
     pub code: ErrorCode,
-    /// For people: one of a fixed set of sentences.
+    /// The error, for people: one of a fixed set of sentences.
     pub message: &'static str,
     /// The refused frame's, if it had a well-formed one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,9 +133,9 @@ pub enum ReceiptStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryType {
-    /// It had not.
+    /// The message did not have to wait.
     Direct,
-    /// It had, or it is delivered again.
+    /// The message had to wait, or it is delivered again.
     Stored,
 }
 
@@ -161,13 +161,15 @@ pub struct MessageOut<'message> {
 }
 
 impl MessageOut<'_> {
-    /// Returns the frame's text, its times by this reading of the clocks. Written by hand, since this is the one frame
-    /// that content goes through: nothing is escaped twice, and nothing is allocated twice.
+    /// Returns the frame's text, its times by this reading of the clocks. Written by hand, since
+    /// this is the one frame that content goes through: nothing is escaped twice, and nothing is
+    /// allocated twice.
     #[must_use]
     pub fn encode(&self, clocks: &ClockReading) -> String {
         const FIXED: usize = 360;
         let mut frame = String::with_capacity(FIXED + self.id.len() + self.escaped_content.len());
-        let (mut from, mut to) = ([0; 64], [0; 64]);
+        let mut from = [0; 64];
+        let mut to = [0; 64];
         for part in [
             r#"{"type":"message","id":""#,
             self.id,
@@ -196,10 +198,11 @@ impl MessageOut<'_> {
     }
 }
 
-/// The text of a frame.
+/// Returns the text of a frame.
 #[must_use]
 pub fn encode<F: Serialize>(frame: &F) -> String {
-    // Frames have no maps with keys that are not strings, and no values that fail: this cannot fail.
+    // Frames have no maps with keys that are not strings, and no values that fail: this cannot
+    // fail.
     serde_json::to_string(frame).unwrap_or_default()
 }
 
@@ -225,7 +228,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// The WebSocket close code (RFC 6455, section 7.4).
+    /// Returns the WebSocket close code (RFC 6455, section 7.4).
     #[must_use]
     pub const fn code(self) -> u16 {
         match self {
@@ -242,7 +245,7 @@ impl CloseReason {
         }
     }
 
-    /// The name beside the code.
+    /// Returns the name beside the code.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -269,7 +272,8 @@ mod tests {
 
     #[test]
     fn a_message_frame_is_json_with_the_fields_of_the_specification() {
-        let (from, to) = (Fingerprint::from_bytes([0xab; 32]), Fingerprint::from_bytes([1; 32]));
+        let from = Fingerprint::from_bytes([0xab; 32]);
+        let to = Fingerprint::from_bytes([1; 32]);
         let text = MessageOut {
             id: "i-1",
             from,

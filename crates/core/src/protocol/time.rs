@@ -1,8 +1,9 @@
-//! Points in time: on the line that decides, by the clock that people read, and as they go over the wire.
+//! Points in time: on the line that decides, by the clock that people read, and as they go over the
+//! wire.
 //!
-//! [`Millis`] counts on a clock that nobody can set; it is what lives, rates and blocks are reckoned in. [`WallTime`] is
-//! what the protocol writes and reads. Only a [`ClockReading`], which knows both at one moment, leads from one to the
-//! other: to mix them does not compile.
+//! [`Millis`] counts on a clock that nobody can set; it is what lives, rates and blocks are
+//! reckoned in. [`WallTime`] is what the protocol writes and reads. Only a [`ClockReading`], which
+//! knows both at one moment, leads from one to the other: to mix them does not compile.
 
 use std::fmt;
 
@@ -11,12 +12,13 @@ use jiff::fmt::temporal::{DateTimePrinter, Pieces};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A point in time on a clock that cannot be set: milliseconds since the machine was started, suspension included.
+/// A point in time on a clock that cannot be set: milliseconds since the machine was started,
+/// suspension included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Millis(pub u64);
 
-/// A point in time by the wall clock: milliseconds since the Unix epoch. Written as RFC 3339 in UTC with milliseconds
-/// and `Z`.
+/// A point in time by the wall clock: milliseconds since the Unix epoch. Written as RFC 3339 in UTC
+/// with milliseconds and `Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct WallTime(pub u64);
 
@@ -27,21 +29,22 @@ pub struct ClockReading {
     pub steady: Millis,
     /// The wall clock.
     pub wall: WallTime,
-    /// To how many milliseconds the server's own times are written: [`MINUTE_MS`], but in tests of something else.
+    /// The precision in milliseconds to which the server's own times are written: [`MINUTE_MS`],
+    /// but in tests of something else.
     pub resolution_ms: u64,
 }
 
 /// A point in time as it goes over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireTime {
-    /// As the sender wrote it: it tells the sender nothing new.
+    /// The time as the sender wrote it: it tells the sender nothing new.
     Given(WallTime),
     /// The server's own, to the minute, so that nobody reads this machine's clock from it.
     Own {
         /// The time itself.
         at: Millis,
-        /// A random number that decides between the minute before and the minute after. One time has always the same,
-        /// or asking for it often enough would tell more.
+        /// A random number that decides between the minute before and the minute after. One time
+        /// has always the same, or asking for it often enough would tell more.
         draw: u32,
     },
 }
@@ -77,7 +80,8 @@ impl ClockReading {
         WallTime(u64::try_from(i128::from(time.0) + at_start).unwrap_or(0)).min(WallTime::MAX)
     }
 
-    /// Returns when the wall clock will show `time`, if nobody sets it until then; the machine's start if it was before.
+    /// Returns when the wall clock will show `time`, if nobody sets it until then; the machine's
+    /// start if it was before.
     #[must_use]
     pub fn steady_at(&self, time: WallTime) -> Millis {
         let later = i128::from(time.0) - i128::from(self.wall.0);
@@ -98,11 +102,13 @@ impl WallTime {
     /// The end of the year 9999 in every offset: the last second that RFC 3339 can always write.
     pub const MAX: Self = Self(253_402_207_200_000);
 
-    /// Reads RFC 3339 with any offset; what lies before 1970 becomes 1970, fractions of a millisecond are cut.
-    /// `None` if it is not RFC 3339 (section 5.6; a leap second counts as the second before it).
+    /// Reads RFC 3339 with any offset; what lies before 1970 becomes 1970, fractions of a
+    /// millisecond are cut. `None` if it is not RFC 3339 (section 5.6; a leap second counts as the
+    /// second before it).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        // jiff reads the wider grammar of RFC 9557 and ISO 8601; what a client may send is the narrower one.
+        // jiff reads the wider grammar of RFC 9557 and ISO 8601; what a client may send is the
+        // narrower one.
         let bytes = text.as_bytes();
         let separated = matches!(bytes.get(10), Some(b'T' | b't' | b' '));
         let extended = bytes.get(4) == Some(&b'-') && bytes.get(13) == Some(&b':') && bytes.get(16) == Some(&b':');
@@ -112,7 +118,8 @@ impl WallTime {
         let finest = without_finer_digits(text);
         let text = finest.as_deref().unwrap_or(text);
         let Ok(timestamp) = text.parse::<Timestamp>() else {
-            // jiff's time ends 26 hours before the end of the year 9999, which is what many a client calls "never".
+            // jiff's time ends 26 hours before the end of the year 9999, which is what many a
+            // client calls "never".
             let pieces = Pieces::parse(text).ok()?;
             let is_beyond = pieces.date().year() == 9999 && pieces.to_numeric_offset().is_some();
             return is_beyond.then_some(Self::MAX);
@@ -132,8 +139,9 @@ impl WallTime {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Returns the multiple of `step_ms` before or after. `draw`, if it is uniformly random, makes each as probable as it
-    /// is near: on average nothing is added, and at no moment does the one turn into the other.
+    /// Returns the multiple of `step_ms` before or after. `draw`, if it is uniformly random, makes
+    /// each as probable as it is near: on average nothing is added, and at no moment does the one
+    /// turn into the other.
     fn rounded(self, draw: u32, step_ms: u64) -> Self {
         let past = self.0 % step_ms;
         let threshold = u64::try_from((u128::from(draw) * u128::from(step_ms)) >> 32).unwrap_or(0);
@@ -141,7 +149,8 @@ impl WallTime {
     }
 }
 
-/// Tells whether a time ends as RFC 3339 has it: `Z`, or an offset of hours and minutes with a colon.
+/// Tells whether a time ends as RFC 3339 has it: `Z`, or an offset of hours and minutes with a
+/// colon.
 fn ends_with_offset(time: &[u8]) -> bool {
     if time.last().is_some_and(|last| last.eq_ignore_ascii_case(&b'Z')) {
         return true;
@@ -151,12 +160,13 @@ fn ends_with_offset(time: &[u8]) -> bool {
     matches!(sign, b'+' | b'-') && *colon == b':' && digits && [*h, *hh] < *b"24" && *m < b'6'
 }
 
-/// Returns a time without the digits of its fraction that say less than a nanosecond, which RFC 3339 allows any number
-/// of; `None` if there are none such.
+/// Returns a time without the digits of its fraction that say less than a nanosecond, which RFC
+/// 3339 allows any number of; `None` if there are none such.
 fn without_finer_digits(text: &str) -> Option<String> {
     let fraction = text.get(FRACTION..).filter(|_| text.as_bytes().get(FRACTION - 1) == Some(&b'.'))?;
     let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-    let (kept, rest) = (fraction.get(..FRACTION_DIGITS)?, fraction.get(digits..)?);
+    let kept = fraction.get(..FRACTION_DIGITS)?;
+    let rest = fraction.get(digits..)?;
     (digits > FRACTION_DIGITS).then(|| [text.get(..FRACTION).unwrap_or_default(), kept, rest].concat())
 }
 

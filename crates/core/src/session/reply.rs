@@ -22,7 +22,7 @@ pub struct Refusal {
     pub code: ErrorCode,
     /// The reason, for people.
     pub message: &'static str,
-    /// After how long another try is worth it.
+    /// The time after which another try is worth it.
     pub retry_after_ms: Option<u64>,
 }
 

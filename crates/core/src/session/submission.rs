@@ -13,7 +13,8 @@ pub struct Submission<'frame> {
     pub id: Cow<'frame, str>,
     /// Whether it is the client's: only then does an error carry it.
     pub named: bool,
-    /// The message. It counts only if the id is new: the first message of an id counts, whatever the second is.
+    /// The message. It counts only if the id is new: the first message of an id counts, whatever
+    /// the second is.
     pub verdict: Result<NewMessage, Refusal>,
 }
 
@@ -73,9 +74,9 @@ fn judge(
     Ok(NewMessage { to, escaped_content: escape(&content), expires_at, given })
 }
 
-/// Returns when a message will be gone: when its sender asks for, at most after the longest time there is; and how the
-/// sender wrote it, if it did and is given that. By the wall clock of this moment the time becomes a life: a clock that
-/// is set later changes nothing.
+/// Returns when a message will be gone: when its sender asks for, at most after the longest time
+/// there is; and how the sender wrote it, if it did and is given that. By the wall clock of this
+/// moment the time becomes a life: a clock that is set later changes nothing.
 fn expiry(
     frame: &MessageFrame<'_>,
     rules: &Config,
@@ -100,9 +101,10 @@ fn expiry(
     Ok(if asked <= latest { (asked, given) } else { (latest, None) })
 }
 
-/// The inside of a JSON string. It is kept as it will be delivered.
+/// Returns the inside of a JSON string. It is kept as it will be delivered.
 fn escape(content: &str) -> zeroize::Zeroizing<String> {
-    // In blocks without a branch, which the compiler makes vectors of: most content has nothing to escape.
+    // In blocks without a branch, which the compiler makes vectors of: most content has nothing to
+    // escape.
     let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
     if !content.as_bytes().chunks(64).any(|block| block.iter().fold(false, |any, &byte| any | special(byte))) {
         return zeroize::Zeroizing::new(content.to_owned());

@@ -1,4 +1,5 @@
-//! The rules of a session, one by one. That no text gets around them is `tests/session_properties.rs`'s matter.
+//! The rules of a session, one by one. That no text gets around them is
+//! `tests/session_properties.rs`'s matter.
 
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ fn session() -> Established {
     Established { fingerprint: own(), receipts: true, window: 32 }
 }
 
-/// The verdict on a message to oneself with these fields besides.
+/// Returns the verdict on a message to oneself with these fields besides.
 fn verdict(fields: Value, rules: &Config) -> Result<NewMessage, ErrorCode> {
     let mut frame = json!({"to": own(), "content": "hello"});
     frame.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -76,7 +77,8 @@ fn anything_but_an_answer_to_the_challenge_ends_the_session() {
 
 #[test]
 fn only_a_signature_by_this_key_for_this_host_and_this_challenge_counts() {
-    let (challenge, other) = (Challenge { nonce: [9; 32] }, SigningKey::from_bytes(&[2; 32]));
+    let challenge = Challenge { nonce: [9; 32] };
+    let other = SigningKey::from_bytes(&[2; 32]);
     let good = challenge.sign(HOST, &key());
     assert!(answer(&json!({"type": "auth", "signature": good})).is_ok());
     for bad in [
@@ -91,8 +93,10 @@ fn only_a_signature_by_this_key_for_this_host_and_this_challenge_counts() {
 
 #[test]
 fn the_answer_names_the_identity_where_the_url_does_not_and_never_another_one() {
-    let (challenge, other) = (Challenge { nonce: [9; 32] }, SigningKey::from_bytes(&[2; 32]));
-    let (good, wrong) = (challenge.sign(HOST, &key()), challenge.sign(HOST, &other));
+    let challenge = Challenge { nonce: [9; 32] };
+    let other = SigningKey::from_bytes(&[2; 32]);
+    let good = challenge.sign(HOST, &key());
+    let wrong = challenge.sign(HOST, &other);
     let others = Fingerprint::from(&other.verifying_key());
     let answer = |claimed: bool, fingerprint: &Value, signature: &str| {
         let mut session = challenged();
@@ -100,7 +104,8 @@ fn the_answer_names_the_identity_where_the_url_does_not_and_never_another_one() 
         let frame = json!({"type": "auth", "fingerprint": fingerprint, "signature": signature}).to_string();
         session.answer(&frame, &Config::default()).map(|session| session.fingerprint)
     };
-    let (own_name, others_name) = (json!(own()), json!(others));
+    let own_name = json!(own());
+    let others_name = json!(others);
     let capitals = json!(own().to_string().to_uppercase());
     for (claimed, named, signature, outcome) in [
         (false, &own_name, &good, Ok(own())),
@@ -271,7 +276,7 @@ fn a_time_that_the_sender_wrote_is_kept_for_the_answer_unless_it_is_cut() {
     assert_eq!(given(json!({"expires_at": "2026-01-09T12:00:00.001Z"})), None, "cut");
 }
 
-/// A message frame that has been looked at.
+/// Returns a message frame that has been looked at.
 fn submission(text: &str) -> Submission<'_> {
     match session().on_text(text, &Config::default(), &CLOCKS) {
         Action::Submit(submission) => submission,

@@ -9,13 +9,14 @@ use crate::protocol::{Fingerprint, Millis};
 /// What is known of one fingerprint.
 pub(super) struct Account {
     pub(super) fingerprint: Fingerprint,
-    /// The records that wait for it, in the order of their sequence numbers. The first `out` have been delivered.
+    /// The records that wait for it, in the order of their sequence numbers. The first `out` have
+    /// been delivered.
     pub(super) mailbox: VecDeque<u32>,
     pub(super) out: usize,
     /// Bytes of content that wait for it, those included that have expired and are not erased yet.
     pub(super) bytes: usize,
-    /// Messages that count against the bounds of its mailbox: those that wait, and those that it took without letting
-    /// their senders know.
+    /// Messages that count against the bounds of its mailbox: those that wait, and those that it
+    /// took without letting their senders know.
     pub(super) charged_messages: usize,
     /// Their bytes of content.
     pub(super) charged_bytes: usize,
@@ -24,24 +25,25 @@ pub(super) struct Account {
     pub(super) next_seq: u64,
     /// The first sequence number that did not wait for the session to begin.
     pub(super) began_at: u64,
-    /// Below it, a message had to wait for the recipient to come online, or has been delivered before.
+    /// Below it, a message had to wait for the recipient to come online, or has been delivered
+    /// before.
     pub(super) stored_below: u64,
-    /// In this session.
+    /// The last sequence number that was delivered in this session.
     pub(super) delivered_up_to: u64,
-    /// In any session.
+    /// The last sequence number that was acknowledged in any session.
     pub(super) acknowledged_up_to: u64,
     /// The records it has sent, by the hash of their ids.
     pub(super) ids: BTreeMap<u64, u32>,
     /// Messages from it that are remembered.
     pub(super) outbound: usize,
-    /// Those of them that wait.
+    /// How many of them wait.
     pub(super) sent_waiting: usize,
     /// What it sent counts for so many bytes of `sender_bytes`: content, and what is remembered.
     pub(super) sent_bytes: usize,
     /// What that takes of the store: the part of the file in it as well, if there is one.
     pub(super) sent_cost: usize,
     pub(super) rate: Bucket,
-    /// Not forgotten before.
+    /// The time before which the account is not forgotten.
     pub(super) keep_until: Millis,
     pub(super) online: bool,
     pub(super) wants_receipts: bool,
@@ -79,7 +81,7 @@ impl Account {
         }
     }
 
-    /// All that is in the mailbox has waited for this session.
+    /// Begins a session: everything in the mailbox has waited for it.
     pub(super) fn begin_session(&mut self, wants_receipts: bool) {
         // Where this session takes over from another, the recipient has been online all the time.
         self.stored_below = if self.online { self.stored_below.max(self.delivered_up_to + 1) } else { self.next_seq };
@@ -91,15 +93,16 @@ impl Account {
         self.caught_up = false;
     }
 
-    /// Neither it nor a record refers to it.
+    /// Returns whether the account holds nothing, and no record refers to it.
     const fn is_idle(&self) -> bool {
         !self.online && self.inbound == 0 && self.outbound == 0
     }
 }
 
 impl Store {
-    /// A sequence number that no mailbox has reached: they count up from the microsecond in which they were made, so
-    /// that a mailbox which was forgotten does not go back when it is made again, and tells nothing about any other.
+    /// Returns a sequence number that no mailbox has reached: they count up from the microsecond in
+    /// which they were made, so that a mailbox which was forgotten does not go back when it is made
+    /// again, and tells nothing about any other.
     fn fresh_seq(&self) -> u64 {
         let elapsed = self.latest.since(self.opened).saturating_mul(1000);
         self.seq_floor.max(self.first_seq.saturating_add(elapsed))
@@ -129,7 +132,8 @@ impl Store {
         self.by_fingerprint.remove(account.fingerprint.as_bytes());
         let reached = account.next_seq;
         self.accounts.remove(id.0);
-        // Only a mailbox that was filled faster than one a microsecond is ahead of what a new one begins with.
+        // Only a mailbox that was filled faster than one a microsecond is ahead of what a new one
+        // begins with.
         if reached > self.fresh_seq() {
             self.seq_floor = reached;
         }

@@ -1,21 +1,24 @@
-//! What is due, bit by bit: senders choose the moment at which their messages expire, and may choose the same for all.
+//! What is due, bit by bit: senders choose the moment at which their messages expire, and may
+//! choose the same for all.
 
 use super::{AccountId, Completion, Due, Store};
 use crate::protocol::Millis;
 
-/// How much is erased in one call: so many messages without content, or fewer larger ones. It takes a quarter of a
-/// millisecond where each is the last of its recipient's (`examples/hold`): everybody waits for that long.
+/// How much is erased in one call: so many messages without content, or fewer larger ones. It takes
+/// a quarter of a millisecond where each is the last of its recipient's (`examples/hold`):
+/// everybody waits for that long.
 pub const EXPIRED_AT_ONCE: usize = 100;
 /// So much content is as much work as a message without any.
 pub(super) const BYTES_A_UNIT: usize = 256;
-/// So many places in a mailbox that move up are as much work as a message without content.
+/// The places in a mailbox that are, when they move up, as much work as a message without content.
 const PLACES_A_UNIT: usize = 4096;
 
 impl Store {
-    /// Erases what is due by `now`, up to [`EXPIRED_AT_ONCE`] of it. Pushes what the senders are to be told, and those who
-    /// are online and for whom there may be something to [`deliver`](Self::deliver) now, because what kept them from it
-    /// is gone. Returns whether more is due: it is not delivered and its ids are not known any more, but until it is
-    /// erased it takes room.
+    /// Erases what is due by `now`, up to [`EXPIRED_AT_ONCE`] of it. Pushes what the senders are to
+    /// be told, and those who are online and for whom there may be something to
+    /// [`deliver`](Self::deliver) now, because what kept them from it is gone. Returns whether more
+    /// is due: it is not delivered and its ids are not known any more, but until it is erased it
+    /// takes room.
     pub fn expire(&mut self, now: Millis, ended: &mut Vec<Completion>, freed: &mut Vec<AccountId>) -> bool {
         self.latest = self.latest.max(now);
         let mut work = 0;
@@ -38,28 +41,30 @@ impl Store {
         false
     }
 
-    /// When [`expire`](Self::expire) will have something to do.
+    /// Returns when [`expire`](Self::expire) will have something to do.
     #[must_use]
     pub fn next_due(&self) -> Option<Millis> {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Whether there may be something that has expired and is not erased yet.
+    /// Returns whether an expired message may not be erased yet.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         // Whatever is due first: an account that is to be forgotten may stand before a message.
         self.due.first().is_some_and(|(at, _)| *at <= self.latest)
     }
 
-    /// Takes a message that waits out of its mailbox. Pushes its recipient if that may be sent another one now. Returns
-    /// how much work that was.
+    /// Takes a message that waits out of its mailbox. Pushes its recipient if that may be sent
+    /// another one now. Returns how much work that was.
     pub(super) fn take_out(&mut self, record: u32, freed: &mut Vec<AccountId>) -> usize {
-        let (recipient, seq) = (self.records[record].recipient, self.records[record].seq);
+        let recipient = self.records[record].recipient;
+        let seq = self.records[record].seq;
         let account = &mut self.accounts[recipient];
         let Ok(place) = account.mailbox.binary_search_by_key(&seq, |&other| self.records[other].seq) else { return 0 };
         let moved = place.min(account.mailbox.len() - place);
         account.mailbox.remove(place);
-        // There is room in the window, or another message is the next one, or none is and it has caught up.
+        // There is room in the window, or another message is the next one, or none is and it has
+        // caught up.
         if account.online && place <= account.out {
             freed.push(AccountId(recipient));
         }
@@ -70,13 +75,14 @@ impl Store {
         moved / PLACES_A_UNIT
     }
 
-    /// Takes what has expired out of a mailbox, where it stands in the way of what is to be delivered next. It is erased
-    /// when its turn comes.
+    /// Takes what has expired out of a mailbox, where it stands in the way of what is to be
+    /// delivered next. It is erased when its turn comes.
     pub(super) fn set_aside_expired(&mut self, account: AccountId) {
         if !self.is_behind() {
             return;
         }
-        let (records, latest) = (&self.records, self.latest);
+        let records = &self.records;
+        let latest = self.latest;
         let account = &mut self.accounts[account.0];
         let is_gone = |record: u32| records[record].expires_at <= latest;
         let mut place = 0;

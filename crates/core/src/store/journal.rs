@@ -1,6 +1,8 @@
-//! What a store writes down as it changes, for a memory that outlives the process; and how it begins again from that.
+//! What a store writes down as it changes, for a memory that outlives the process; and how it
+//! begins again from that.
 //!
-//! The store does no writing itself: it is handed a [`Journal`], or none. The heap stays what it works with.
+//! The store does no writing itself: it is handed a [`Journal`], or none. The heap stays what it
+//! works with.
 
 use zeroize::Zeroizing;
 
@@ -8,12 +10,14 @@ use super::record::Record;
 use super::{AccountId, Config, Due, LINGER_MS, RECORD_COST, Seed, Store};
 use crate::protocol::{Fingerprint, Millis};
 
-/// How many sequence numbers are promised at once: those of a minute, as mailboxes are made (one a microsecond). So a
-/// promise is written at most once a minute, and a crash skips no more than that.
+/// How many sequence numbers are promised at once: those of a minute, as mailboxes are made (one a
+/// microsecond). So a promise is written at most once a minute, and a crash skips no more than
+/// that.
 const PROMISED_AT_ONCE: u64 = 60_000_000;
 
-/// Where a store writes down what has to outlive the process. Each call is over when it returns: then it holds even if
-/// the process is killed in the next instant; killed within the call, it either holds or has not happened.
+/// Where a store writes down what has to outlive the process. Each call is over when it returns:
+/// then it holds even if the process is killed in the next instant; killed within the call, it
+/// either holds or has not happened.
 ///
 /// A record is named by the place that the store has for it: small numbers, reused.
 pub trait Journal: Send {
@@ -22,18 +26,18 @@ pub trait Journal: Send {
     /// # Errors
     /// [`NoRoom`]; nothing is kept then.
     fn accept(&mut self, record: u32, entry: &JournalEntry<'_>) -> Result<(), NoRoom>;
-    /// A message has met its end: all of it is overwritten but what its id needs to be remembered.
+    /// Overwrites a message that has met its end, except for what its id needs to be remembered.
     fn end(&mut self, record: u32);
-    /// The id of an ended message is forgotten: nothing is left of it.
+    /// Forgets the id of an ended message: nothing is left of it.
     fn forget(&mut self, record: u32);
-    /// From now on sequence numbers below `below` may have been used.
+    /// Writes down that sequence numbers below `below` may have been used from now on.
     fn promise(&mut self, below: u64);
     /// Overwrites everything.
     fn erase(&mut self);
     /// Begins the lifetime of an empty store after [`erase`](Self::erase).
     fn begin(&mut self, epoch: [u8; 16], seed: &Seed);
-    /// Returns what tells how many bytes of memory a message takes here, by the bytes of its body: of a message that has
-    /// met its end, none.
+    /// Returns what tells how many bytes of memory a message takes here, by the bytes of its body:
+    /// of a message that has met its end, none.
     fn cost(&self) -> fn(usize) -> usize;
 }
 
@@ -58,7 +62,7 @@ pub struct JournalEntry<'entry> {
     pub seq: u64,
     /// When it will be gone.
     pub expires_at: Millis,
-    /// From the time it was accepted to its expiry, in milliseconds.
+    /// The time from its acceptance to its expiry, in milliseconds.
     pub lifetime: u32,
 }
 
@@ -80,7 +84,7 @@ pub struct WaitingMessage {
     pub recipient: Fingerprint,
     /// Its number in the recipient's mailbox.
     pub seq: u64,
-    /// From the time it was accepted to its expiry, in milliseconds.
+    /// The time from its acceptance to its expiry, in milliseconds.
     pub lifetime: u32,
     /// Id and content.
     pub body: Zeroizing<Box<str>>,
@@ -88,18 +92,21 @@ pub struct WaitingMessage {
     pub id_bytes: u8,
 }
 
-/// A store that goes on where another was killed, while it is told what that one had. There is no second copy of it.
+/// A store that goes on where another was killed, while it is told what that one had. There is no
+/// second copy of it.
 pub struct Restoring(Store);
 
 impl Restoring {
-    /// Begins. `seed` has the hash key of the other store, and the sequence number that it had promised to stay below.
-    /// `cost` is that of the journal from which the messages are read.
+    /// Begins to restore a store. `seed` has the hash key of the other store, and the sequence
+    /// number that it had promised to stay below. `cost` is that of the journal from which the
+    /// messages are read.
     #[must_use]
     pub fn begin(bounds: Config, seed: Seed, now: Millis, cost: fn(usize) -> usize) -> Self {
         let mut store = Store::new(bounds, seed, now);
         store.file_cost = cost;
-        // Who acknowledged what is not written down. For as long as a fingerprint would have been remembered, whatever
-        // does not wait any more counts as acknowledged: a late acknowledgement of it is no error.
+        // Who acknowledged what is not written down. For as long as a fingerprint would have been
+        // remembered, whatever does not wait any more counts as acknowledged: a late
+        // acknowledgement of it is no error.
         store.forgotten_below = store.first_seq;
         store.forgotten_until = now.plus(LINGER_MS);
         Self(store)
@@ -125,15 +132,17 @@ impl Restoring {
             store.due.insert((expires_at, Due::Record(record)));
             return;
         };
-        let (bytes, id_bytes) = (waiting.body.len(), usize::from(waiting.id_bytes));
+        let bytes = waiting.body.len();
+        let id_bytes = usize::from(waiting.id_bytes);
         let recipient = place(store, waiting.recipient);
         let record = store.records.insert(Record::recalled(sender, Some(recipient), entry));
         store.charge(record, (sender, recipient), (id_bytes, bytes - id_bytes));
         store.accounts[recipient.0].mailbox.push_back(record);
     }
 
-    /// Returns the store, which writes down in `journal` what happens from now on. Nobody is online. What is due is gone.
-    /// All that was accepted is kept, be it more than the bounds allow: then there is no room for anything new.
+    /// Returns the store, which writes down in `journal` what happens from now on. Nobody is
+    /// online. What is due is gone. All that was accepted is kept, be it more than the bounds
+    /// allow: then there is no room for anything new.
     #[must_use]
     pub fn finish(self, journal: Box<dyn Journal>) -> Store {
         let mut store = self.0;

@@ -7,9 +7,9 @@ use super::{
 use crate::protocol::{DeliveryType, Millis};
 
 impl Store {
-    /// Keeps a message under `id`, the sender's name for it (at most 255 bytes), for a shorter time than its sender asked
-    /// for if the store fills. The caller has checked that `message.to` is a key, and that the id is not
-    /// [`known`](Self::known).
+    /// Keeps a message under `id`, the sender's name for it (at most 255 bytes), for a shorter time
+    /// than its sender asked for if the store fills. The caller has checked that `message.to` is a
+    /// key, and that the id is not [`known`](Self::known).
     ///
     /// # Errors
     /// [`QuotaExceeded`]; nothing is kept then, and nothing was evicted.
@@ -23,7 +23,8 @@ impl Store {
         self.latest = self.latest.max(now);
         // Where the clock was set back, the message has the life that was asked for all the same.
         let asked = message.expires_at.plus(self.latest.since(now));
-        let (id_bytes, size) = (id.len(), message.escaped_content.len());
+        let id_bytes = id.len();
+        let size = message.escaped_content.len();
         let known_recipient = self.find(&message.to);
         self.has_room(sender, known_recipient, (id_bytes, size))?;
         let expires_at = self.granted(asked);
@@ -78,7 +79,8 @@ impl Store {
         self.due.insert((expires_at, Due::Record(record)));
     }
 
-    /// The next thing to send to `account`, which is online: a message while fewer than `window` are out.
+    /// Returns the next thing to send to `account`, which is online: a message while fewer than
+    /// `window` are out.
     pub fn deliver(&mut self, now: Millis, account: AccountId, window: usize) -> Option<Next<'_>> {
         self.latest = self.latest.max(now);
         self.set_aside_expired(account);
@@ -110,8 +112,9 @@ impl Store {
         }))
     }
 
-    /// Erases messages of `account`'s mailbox that were delivered, up to and including `seq`: a window of them, or as
-    /// many as [`expire`](Self::expire) would. Pushes what the senders are to be told. Returns whether there are more.
+    /// Erases messages of `account`'s mailbox that were delivered, up to and including `seq`: a
+    /// window of them, or as many as [`expire`](Self::expire) would. Pushes what the senders are to
+    /// be told. Returns whether there are more.
     ///
     /// # Errors
     /// [`NeverDelivered`] if this session was not sent that far.

@@ -1,4 +1,5 @@
-//! What comes of the requests that sessions make, as data: what a client is told of it is the session's matter.
+//! What comes of the requests that sessions make, as data: what a client is told of it is the
+//! session's matter.
 
 use super::{Next, QuotaExceeded};
 use crate::protocol::{Fingerprint, ReceiptStatus, WireTime};

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::{AccountId, Completion, NewMessage, RECORD_COST, Remembered, Store};
 use crate::protocol::{Millis, ReceiptStatus};
 
-/// In place of a recipient that nobody knows any more.
+/// Stands in place of a recipient that is not known any more.
 pub(super) const NOBODY: u32 = u32::MAX;
 
 /// One accepted message. It outlives its body, so that its id is known until it expires.
@@ -14,22 +14,25 @@ pub(super) struct Record {
     pub(super) id_hash: u64,
     pub(super) seq: u64,
     pub(super) expires_at: Millis,
-    /// Id and content in one allocation, which is overwritten when it is dropped. Of a message that was taken in secret,
-    /// the id alone.
+    /// Id and content in one allocation, which is overwritten when it is dropped. Of a message that
+    /// was taken in secret, the id alone.
     body: Option<Zeroizing<Box<str>>>,
     pub(super) sender: u32,
     /// An account that stays for as long as the record does, or [`NOBODY`].
     pub(super) recipient: u32,
-    /// From the time it was accepted to its expiry, in milliseconds: at most 49 days.
+    /// The time from its acceptance to its expiry, in milliseconds: at most 49 days.
     pub(super) lifetime: u32,
     /// Bytes of content of a message that was taken in secret.
     taken_bytes: u32,
     id_bytes: u8,
-    /// Which of [`Store::given_ahead`], counted from 1, was added to `expires_at` where its sender wrote it; 0: none.
+    /// Which of [`Store::given_ahead`], counted from 1, was added to `expires_at` where its sender
+    /// wrote it; 0: none.
     pub(super) given: u8,
-    /// Its recipient took it, and does not let its sender know: it goes on counting as if it waited.
+    /// Its recipient took it, and does not let its sender know: it goes on counting as if it
+    /// waited.
     taken: bool,
-    /// Its recipient took it, and lets its sender know. Not known of what an earlier process delivered.
+    /// Its recipient took it, and lets its sender know. Not known of what an earlier process
+    /// delivered.
     pub(super) delivered: bool,
 }
 
@@ -91,7 +94,7 @@ impl Record {
         }
     }
 
-    /// Id and content; `None` if the message does not wait any more.
+    /// Returns id and content; `None` if the message does not wait any more.
     pub(super) fn body(&self) -> Option<(&str, &str)> {
         self.body.as_ref().filter(|_| !self.taken)?.split_at_checked(usize::from(self.id_bytes))
     }
@@ -101,7 +104,7 @@ impl Record {
         self.body.as_ref()
     }
 
-    /// Whether it has neither been taken nor erased.
+    /// Returns whether the message has neither been taken nor erased.
     pub(super) const fn waits(&self) -> bool {
         self.body.is_some() && !self.taken
     }
@@ -117,8 +120,8 @@ impl Record {
 }
 
 impl Store {
-    /// Erases the content of a record that has been taken out of its mailbox. Its sender is told, if it may know and is
-    /// online. The record stays, for its id.
+    /// Erases the content of a record that has been taken out of its mailbox. Its sender is told,
+    /// if it may know and is online. The record stays, for its id.
     pub(super) fn end(&mut self, record: u32, end: End, at: Millis, ended: &mut Vec<Completion>) {
         let Some(entry) = self.records.get_mut(record).filter(|entry| entry.waits()) else { return };
         let Some(body) = entry.body.take() else { return };
@@ -135,7 +138,8 @@ impl Store {
             freed -= id.len();
         }
         let id_hash = entry.id_hash;
-        let (sender, recipient) = (AccountId(entry.sender), AccountId(entry.recipient));
+        let sender = AccountId(entry.sender);
+        let recipient = AccountId(entry.recipient);
         self.bytes -= freed;
         self.waiting -= 1;
         *(if end == End::Expired { &mut self.expired } else { &mut self.delivered }) += 1;
@@ -150,8 +154,8 @@ impl Store {
         self.tell((sender, recipient), (id, id_hash), status, at, ended);
     }
 
-    /// A record's time has come: a message that still waits expires, and its id is forgotten. Returns how much work that
-    /// was, in the units of [`expire`](Self::expire).
+    /// Ends a record whose time has come: a message that still waits expires, and its id is
+    /// forgotten. Returns how much work that was, in the units of [`expire`](Self::expire).
     pub(super) fn expire_record(
         &mut self,
         record: u32,
@@ -160,7 +164,9 @@ impl Store {
         freed: &mut Vec<AccountId>,
     ) -> usize {
         let Some(entry) = self.records.get(record) else { return 1 };
-        let (sender, recipient, id_hash) = (AccountId(entry.sender), AccountId(entry.recipient), entry.id_hash);
+        let sender = AccountId(entry.sender);
+        let recipient = AccountId(entry.recipient);
+        let id_hash = entry.id_hash;
         let mut work = entry.work();
         if entry.waits() {
             work += self.take_out(record, freed);
@@ -176,7 +182,7 @@ impl Store {
         work
     }
 
-    /// What its sender has sent counts for less: a body of so many bytes.
+    /// Takes a body of so many bytes off what its sender has sent.
     fn discharge(&mut self, (sender, recipient): (AccountId, AccountId), content: usize, body: usize) {
         let account = &mut self.accounts[recipient.0];
         account.charged_messages -= 1;
@@ -205,8 +211,8 @@ impl Store {
         }
     }
 
-    /// Knows the id of a record again. Where it was used again between its expiry and its erasure, the later use counts:
-    /// what is restored comes in any order.
+    /// Knows the id of a record again. Where it was used again between its expiry and its erasure,
+    /// the later use counts: what is restored comes in any order.
     pub(super) fn remember_id(&mut self, sender: AccountId, record: u32) {
         let Record { id_hash, expires_at, .. } = self.records[record];
         let known = self.accounts[sender.0].ids.get(&id_hash);
@@ -215,7 +221,7 @@ impl Store {
         }
     }
 
-    /// Nothing is left of a message that has met its end.
+    /// Forgets a message that has met its end: nothing is left of it.
     fn forget_record(&mut self, record: u32, (sender, recipient): (AccountId, AccountId), id_hash: u64) {
         let remembered = RECORD_COST + (self.file_cost)(0);
         let account = &mut self.accounts[sender.0];

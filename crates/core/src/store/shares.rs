@@ -1,20 +1,22 @@
-//! How much of the store, of a mailbox and of the time one sender may have. Identities are free: what is given to one is
-//! given to as many as somebody likes to make.
+//! How much of the store, of a mailbox and of the time one sender may have. Identities are free:
+//! what is given to one is given to as many as somebody likes to make.
 //!
-//! - Of the store, a sender may use a sixteenth of what is *free*: each further identity gets less than the one before.
-//! - Of a mailbox, a sender may use an eighth, and half if its owner has written to that sender; and the last quarter is
+//! - Of the store, a sender may use a sixteenth of what is *free*: each further identity gets less
+//!   than the one before.
+//! - Of a mailbox, a sender may use an eighth, and half if its owner has written to that sender;
+//!   and the last quarter is
 //!   for those to whom its owner has written.
 //! - As the store fills, messages are kept for a shorter time. What was granted stays granted.
 //! - What is kept for those who are online goes to recipients who take what they are sent.
 //!
-//! What a recipient takes without letting its sender know counts as if it waited, until it expires: nobody can find out
-//! by filling something up.
+//! What a recipient takes without letting its sender know counts as if it waited, until it expires:
+//! nobody can find out by filling something up.
 
 use super::{ACCOUNT_COST, AccountId, QuotaExceeded, Store};
 use crate::protocol::Millis;
 
-/// Which part of [`Config::total_bytes`](super::Config::total_bytes) a daemon keeps for recipients who are online: one of
-/// so many.
+/// Which part of [`Config::total_bytes`](super::Config::total_bytes) a daemon keeps for recipients
+/// who are online: one of so many.
 pub const KEPT_FOR_ONLINE: usize = 8;
 /// A sender's share of what is free: one of so many.
 pub const SENDER_SHARE: usize = 16;
@@ -24,8 +26,8 @@ pub const MAILBOX_SHARE: usize = 8;
 pub const CORRESPONDENT_SHARE: usize = 2;
 /// The part of a mailbox that is kept for senders to whom its owner has written: one of so many.
 pub const KNOWN_SHARE: usize = 4;
-/// Bytes that no sender is refused for its share, and that each recipient may have of what is kept for those who are
-/// online, however little there is.
+/// Bytes that no sender is refused for its share, and that each recipient may have of what is kept
+/// for those who are online, however little there is.
 pub const SMALL: usize = 4096;
 /// The share of each recipient in what is kept for those who are online: one of so many.
 const ONLINE_SHARE: usize = 1024;
@@ -39,14 +41,14 @@ pub const NEARLY_FULL_LIFE_MS: u64 = 3_600_000;
 pub(super) struct Pair {
     /// Messages that are remembered.
     pub(super) records: usize,
-    /// Those that count against the sender's share.
+    /// The messages that count against the sender's share.
     pub(super) messages: usize,
     /// Their bytes of content.
     pub(super) bytes: usize,
 }
 
 impl Store {
-    /// Whether a message has room.
+    /// Checks that there is room for a message.
     pub(super) fn has_room(
         &self,
         sender: AccountId,
@@ -75,7 +77,8 @@ impl Store {
         recipient: Option<AccountId>,
         size: usize,
     ) -> Result<(), QuotaExceeded> {
-        let (most_messages, most_bytes) = (self.bounds.mailbox_messages, self.bounds.mailbox_bytes);
+        let most_messages = self.bounds.mailbox_messages;
+        let most_bytes = self.bounds.mailbox_bytes;
         let account = recipient.map(|recipient| &self.accounts[recipient.0]);
         let (messages, bytes) = account.map_or((0, 0), |account| (account.charged_messages, account.charged_bytes));
         let fits = |messages: usize, bytes: usize, most_messages: usize, most_bytes: usize| {
@@ -88,7 +91,8 @@ impl Store {
         let pair = self.pairs.get(&(sender.0, recipient.0)).copied().unwrap_or_default();
         let is_correspondent = self.pairs.contains_key(&(recipient.0, sender.0));
         let part = if is_correspondent { CORRESPONDENT_SHARE } else { MAILBOX_SHARE };
-        // A first message has room wherever the whole mailbox has some for it: a bound may be as small as one message.
+        // A first message has room wherever the whole mailbox has some for it: a bound may be as
+        // small as one message.
         let share =
             pair.messages == 0 || fits(pair.messages, pair.bytes, (most_messages / part).max(1), most_bytes / part);
         let for_strangers = messages == 0
@@ -102,7 +106,8 @@ impl Store {
         if all && share && for_strangers { Ok(()) } else { Err(QuotaExceeded::Mailbox) }
     }
 
-    /// Whether a recipient is online and takes what it is sent, so that next to nothing waits for it.
+    /// Returns whether a recipient is online and takes what it is sent, so that next to nothing
+    /// waits for it.
     fn takes(&self, recipient: Option<AccountId>, cost: usize) -> bool {
         let most = (self.bounds.kept_for_online / ONLINE_SHARE).max(SMALL);
         recipient.map(|recipient| &self.accounts[recipient.0]).is_some_and(|account| {
@@ -111,7 +116,8 @@ impl Store {
         })
     }
 
-    /// When a message will be gone for which its sender asked until `asked`: the fuller the store, the sooner.
+    /// Returns the expiry of a message whose sender asked for `asked`: the fuller the store, the
+    /// sooner.
     pub(super) fn granted(&self, asked: Millis) -> Millis {
         let open = self.bounds.total_bytes.saturating_sub(self.bounds.kept_for_online);
         let crowded = self.bounds.crowded_life_ms;

@@ -1,7 +1,8 @@
 //! Places with small numbers that are used again, in pieces of memory that never move.
 //!
-//! A vector that grows copies everything that it has, and the store would be held for that long. Here the work of each
-//! call is the same however much there is, and what is not needed any more is given back.
+//! A vector that grows copies everything that it has, and the store would be held for that long.
+//! Here the work of each call is the same however much there is, and what is not needed any more is
+//! given back.
 
 use std::collections::BTreeSet;
 use std::ops::{Index, IndexMut};
@@ -12,8 +13,8 @@ const CHUNK: usize = 128;
 /// Places with small numbers.
 pub(super) struct Slots<T> {
     chunks: Vec<Chunk<T>>,
-    /// The chunks that have a free place, those without memory included. The lowest is used first, so that the others
-    /// become empty.
+    /// The chunks that have a free place, those without memory included. The lowest is used first,
+    /// so that the others become empty.
     open: BTreeSet<usize>,
     len: usize,
     /// Chunks that have memory, and nothing in it.
@@ -46,7 +47,8 @@ impl<T> Slots<T> {
     pub(super) fn vacant(&self) -> u32 {
         let chunk = self.open.first().copied().unwrap_or(self.chunks.len());
         let free = self.chunks.get(chunk).and_then(|chunk| chunk.free.last());
-        // A place costs more than 96 bytes of a bounded total: there are fewer than 2^32 below 400 GiB.
+        // A place costs more than 96 bytes of a bounded total: there are fewer than 2^32 below 400
+        // GiB.
         u32::try_from(chunk * CHUNK + free.map_or(0, |&free| usize::from(free))).unwrap_or(u32::MAX)
     }
 
@@ -106,7 +108,8 @@ impl<T> Slots<T> {
         self.chunks.iter_mut().flat_map(|chunk| &mut chunk.places).flatten()
     }
 
-    /// Returns what is in the places from `first` on, `count` places at most, and where to go on; `None`: nowhere.
+    /// Returns what is in the places from `first` on, `count` places at most, and where to go on;
+    /// `None`: nowhere.
     pub(super) fn some(&self, first: u32, count: usize) -> (impl Iterator<Item = &T>, Option<u32>) {
         let end = (first as usize).saturating_add(count);
         let next = (end < self.chunks.len() * CHUNK).then(|| u32::try_from(end).unwrap_or(u32::MAX));
@@ -121,7 +124,7 @@ impl<T> Slots<T> {
     }
 }
 
-/// For places that are known to be in use.
+/// Indexes places that are known to be in use.
 impl<T> Index<u32> for Slots<T> {
     type Output = T;
 
@@ -185,7 +188,8 @@ mod tests {
         for number in 100..500 {
             slots.remove(number);
         }
-        let (mut found, mut next) = (Vec::new(), Some(0));
+        let mut found = Vec::new();
+        let mut next = Some(0);
         while let Some(first) = next {
             let (some, then) = slots.some(first, 77);
             found.extend(some.copied());

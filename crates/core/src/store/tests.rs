@@ -1,4 +1,5 @@
-//! The rules of a store, one by one. That they hold in every order is `tests/server/store_properties.rs`'s matter.
+//! The rules of a store, one by one. That they hold in every order is
+//! `tests/server/store_properties.rs`'s matter.
 
 mod expiry;
 mod secret;
@@ -38,7 +39,7 @@ struct Put {
     expires_at: Millis,
 }
 
-/// The exact time behind one of the server's own.
+/// Returns the exact time behind one of the server's own.
 fn exact(time: WireTime) -> Millis {
     let WireTime::Own { at, .. } = time else { panic!("{time:?}") };
     at
@@ -57,12 +58,12 @@ impl Store {
     }
 }
 
-/// Five bytes of content that expire after a minute.
+/// Returns a message of five bytes that expires after a minute.
 fn letter(id: &str, to: Fingerprint, now: Millis) -> Letter<'_> {
     Letter { id, to, escaped_content: "hello", expires_at: now.plus(MINUTE) }
 }
 
-/// The sequence numbers of all that can be delivered.
+/// Returns the sequence numbers of all that can be delivered.
 fn fetch(store: &mut Store, now: Millis, account: AccountId, window: usize) -> Vec<u64> {
     let mut fetched = Vec::new();
     while let Some(next) = store.deliver(now, account, window) {
@@ -73,14 +74,15 @@ fn fetch(store: &mut Store, now: Millis, account: AccountId, window: usize) -> V
     fetched
 }
 
-/// What expires at `now`: the ends that are told, and who is freed.
+/// Expires what is due at `now`. Returns the ends that are told, and the accounts that are freed.
 fn expire(store: &mut Store, now: Millis) -> (Vec<(String, ReceiptStatus)>, Vec<AccountId>) {
-    let (mut ended, mut freed) = (Vec::new(), Vec::new());
+    let mut ended = Vec::new();
+    let mut freed = Vec::new();
     store.expire(now, &mut ended, &mut freed);
     (ended.into_iter().map(|ended| (ended.id, ended.status)).collect(), freed)
 }
 
-/// Whom there is to wake.
+/// Returns whom the expiry wakes.
 fn online(deposited: &Result<Put, QuotaExceeded>) -> Result<Option<AccountId>, QuotaExceeded> {
     deposited.map(|deposited| deposited.online)
 }

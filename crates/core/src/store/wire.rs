@@ -4,8 +4,8 @@ use super::{Record, Store};
 use crate::protocol::{Millis, WallTime, WireTime};
 
 impl Store {
-    /// Returns `at` as it goes over the wire. Of what it is the time, `about` says: the same time of the same thing is
-    /// always rounded in the same way.
+    /// Returns `at` as it goes over the wire. Of what it is the time, `about` says: the same time
+    /// of the same thing is always rounded in the same way.
     #[must_use]
     pub fn on_wire(&self, at: Millis, about: u64) -> WireTime {
         WireTime::Own { at, draw: self.draws(at, about).0 }
@@ -34,8 +34,9 @@ impl Store {
         WireTime::Own { at: record.accepted_at(), draw: self.draws(record.expires_at, record.id_hash).1 }
     }
 
-    /// Remembers by how much the time that the sender wrote is ahead of the one that counts. That is the same for all
-    /// messages until the wall clock is set: should it be set too often, the later ones are written like any other.
+    /// Remembers by how much the time that the sender wrote is ahead of the one that counts. That
+    /// is the same for all messages until the wall clock is set: should it be set too often, the
+    /// later ones are written like any other.
     pub(super) fn note_given(&mut self, given: Option<WallTime>, expires_at: Millis) -> u8 {
         let Some(given) = given else { return 0 };
         let ahead = i128::from(given.0) - i128::from(expires_at.0);

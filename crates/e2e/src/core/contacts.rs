@@ -96,7 +96,8 @@ impl Core {
         if link.kind == Kind::Contact { Ok(link) } else { Err(CoreError::Unknown) }
     }
 
-    /// Puts a text into the outbox of a contact. `burn_s`: delete it so many seconds after it was shown; 0: do not.
+    /// Puts a text into the outbox of a contact. `burn_s`: delete it so many seconds after it was
+    /// shown; 0: do not.
     pub fn send(&mut self, id: LinkId, text: String, burn_s: u32, wall_ms: u64) -> Result<Sent, CoreError> {
         self.running(wall_ms)?;
         if text.len() > MAX_TEXT || burn_s > MAX_BURN_S {
@@ -133,7 +134,8 @@ impl Core {
         Ok(SafetyNumber::new(me, (link.peer, ed)))
     }
 
-    /// Takes note that the user compared the safety number. It also ends a doubt about who used the invite.
+    /// Takes note that the user compared the safety number. It also ends a doubt about who used the
+    /// invite.
     pub fn verify(&mut self, id: LinkId) -> Result<(), CoreError> {
         let link = self.contact(id)?;
         if link.peer_ed.is_none() {

@@ -35,7 +35,8 @@ pub struct InviteOptions {
     pub name: String,
     /// Whether it can be used by many. Each of them waits for a yes.
     pub reusable: bool,
-    /// For how long it can be used, in milliseconds, at most 365 days; 0: 7 days, or 30 if it is reusable.
+    /// For how long it can be used, in milliseconds, at most 365 days; 0: 7 days, or 30 if it is
+    /// reusable.
     pub life_ms: u64,
     /// A key for the server's restricted discovery. Only for invites that are used once.
     pub discovery: Option<Secret>,
@@ -225,7 +226,8 @@ impl Core {
         true
     }
 
-    /// Makes the session of a first message on a copy of the prekey's account, and looks at its hello.
+    /// Makes the session of a first message on a copy of the prekey's account, and looks at its
+    /// hello.
     fn opening(&self, at: usize, first: &vodozemac::olm::PreKeyMessage, opened: &Opened) -> Option<Opening> {
         let door = &self.state.doors[at];
         let made = door.prekey.as_ref()?.inbound(first).ok()?;

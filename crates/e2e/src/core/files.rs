@@ -48,7 +48,8 @@ pub struct ComingView {
 }
 
 impl Core {
-    /// Sends a file to a contact, or goes on with it if it is the same. The chunks follow: [`Self::send_chunk`].
+    /// Sends a file to a contact, or goes on with it if it is the same. The chunks follow:
+    /// [`Self::send_chunk`].
     pub fn send_file(&mut self, id: LinkId, source: Source, wall_ms: u64) -> Result<FileId, CoreError> {
         self.running(wall_ms)?;
         if source.name.len() > MAX_FILE_NAME || !(1..=MAX_FILE).contains(&source.size) {
@@ -115,7 +116,8 @@ impl Core {
         self.state.profile.files.coming.iter().map(|file| coming_view(file, &self.state.profile.clock)).collect()
     }
 
-    /// Begins to take a file, whose first chunk is the event `event`. `part`: where it is written to until it is whole.
+    /// Begins to take a file, whose first chunk is the event `event`. `part`: where it is written
+    /// to until it is whole.
     pub fn begin_file(&mut self, event: u64, part: &str, wall_ms: u64) -> Result<(), CoreError> {
         self.running(wall_ms)?;
         let profile = &mut self.state.profile;
@@ -131,7 +133,8 @@ impl Core {
         Ok(())
     }
 
-    /// Takes note that the chunk which is the event `event` was written and is durable. Returns whether it was the last one.
+    /// Takes note that the chunk which is the event `event` was written and is durable. Returns
+    /// whether it was the last one.
     pub fn wrote_chunk(&mut self, event: u64, wall_ms: u64) -> Result<bool, CoreError> {
         self.running(wall_ms)?;
         let profile = &mut self.state.profile;

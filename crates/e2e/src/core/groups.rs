@@ -97,7 +97,8 @@ impl Core {
         if links.iter_mut().filter(members()).any(|link| !link.outbox.has_room(MAX_TEXT)) {
             return Err(CoreError::Full("outbox"));
         }
-        let (id, message) = (group.id, group.text_message(text));
+        let id = group.id;
+        let message = group.text_message(text);
         let gmid = message.gmid;
         for link in links.iter_mut().filter(|link| link.kind == Kind::Member(id) && link.left.is_none()) {
             link.enqueue(Content::Group(message.clone()), 0, profile);

@@ -26,8 +26,9 @@ pub struct Incoming<'a> {
 impl Core {
     /// Takes a frame. It is acknowledged to the server with the next commit, whatever was in it.
     ///
-    /// Returns whether it held an envelope that does not open, or for no known card. A client closes
-    /// the session of a mailbox that brings more than 20 of those a minute, and fetches from it later.
+    /// Returns whether it held an envelope that does not open, or for no known card. A client
+    /// closes the session of a mailbox that brings more than 20 of those a minute, and fetches from
+    /// it later.
     pub fn receive(&mut self, incoming: Incoming<'_>, wall_ms: u64) -> Result<bool, CoreError> {
         self.running(wall_ms)?;
         if self.state.profile.inbox_is_full() {
@@ -94,7 +95,8 @@ impl Core {
         }
     }
 
-    /// Reacts to an envelope for a card that is not known: perhaps state was lost. Anybody can invent such a thing.
+    /// Reacts to an envelope for a card that is not known: perhaps state was lost. Anybody can
+    /// invent such a thing.
     fn nudge_unknown(&mut self, owner: Owner, mailbox: &Key, shown: Hint, from: Option<&Key>) {
         let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
         if profile.mailbox(mailbox).is_some_and(|own| own.is_retired(shown)) {

@@ -1,4 +1,5 @@
-//! What a user may want to see of a profile: contacts, invites, requests, groups, and what is still on its way.
+//! What a user may want to see of a profile: contacts, invites, requests, groups, and what is still
+//! on its way.
 
 use super::Core;
 use crate::authority::Authority;
@@ -128,7 +129,8 @@ impl Core {
         Some((link.id, item.map(|item| item.mid)))
     }
 
-    /// Tells whether an acknowledgement or a control message is still to be sent, or a frame to be accepted.
+    /// Tells whether an acknowledgement or a control message is still to be sent, or a frame to be
+    /// accepted.
     pub fn owes(&self) -> bool {
         self.state.links.iter().filter(|link| link.left.is_none()).any(Link::owes)
     }

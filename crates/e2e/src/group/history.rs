@@ -1,4 +1,5 @@
-//! The rosters that a group had, so that a member who is behind can be told, and an admin who says two things is noticed.
+//! The rosters that a group had, so that a member who is behind can be told, and an admin who says
+//! two things is noticed.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,13 +30,15 @@ impl History {
         }
     }
 
-    /// Returns the deltas from the roster with a short id to the present one. `None` if it is not a former one.
+    /// Returns the deltas from the roster with a short id to the present one. `None` if it is not a
+    /// former one.
     pub(crate) fn since(&self, short: &[u8; 16]) -> Option<Vec<Vec<u8>>> {
         let at = self.0.iter().position(|step| step.before.short_id() == *short)?;
         Some(self.0[at..].iter().map(|step| step.delta.clone()).collect())
     }
 
-    /// Tells whether a delta is a valid step from a former roster to another than the one that followed it.
+    /// Tells whether a delta is a valid step from a former roster to another than the one that
+    /// followed it.
     pub(crate) fn contradicts(&self, delta: &Delta) -> bool {
         let steps = self.0.iter().filter(|step| step.after != delta.after);
         steps.into_iter().any(|step| step.before.follow(delta).is_ok())

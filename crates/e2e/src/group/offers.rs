@@ -23,7 +23,8 @@ pub(crate) struct Offer {
 pub(crate) struct Offers(Vec<Offer>);
 
 impl Offers {
-    /// Keeps an invitation, and returns whether there was room. The newest of a contact take the place of its oldest.
+    /// Keeps an invitation, and returns whether there was room. The newest of a contact take the
+    /// place of its oldest.
     pub(crate) fn keep(&mut self, offer: Offer) -> bool {
         self.take(&offer.group, offer.admin);
         let admin = offer.admin;

@@ -1,7 +1,8 @@
-//! Rosters and deltas as they travel in the field `signed`, since a full roster does not fit into one message.
+//! Rosters and deltas as they travel in the field `signed`, since a full roster does not fit into
+//! one message.
 //!
-//! An item is `1 | index | count | a piece of a roster` or `2 | a delta`. All pieces but the last have 40,000 bytes. The
-//! roster they belong to is the one that the message goes by.
+//! An item is `1 | index | count | a piece of a roster` or `2 | a delta`. All pieces but the last
+//! have 40,000 bytes. The roster they belong to is the one that the message goes by.
 
 use serde::{Deserialize, Serialize};
 

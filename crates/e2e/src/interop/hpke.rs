@@ -1,4 +1,5 @@
-//! HPKE with X-Wing against hpke-js (npm's `@hpke/core`, `@hpke/hybridkem-x-wing`, `@hpke/chacha20poly1305`).
+//! HPKE with X-Wing against hpke-js (npm's `@hpke/core`, `@hpke/hybridkem-x-wing`,
+//! `@hpke/chacha20poly1305`).
 
 use data_encoding::HEXLOWER;
 use hpke::aead::ChaCha20Poly1305;
@@ -50,7 +51,8 @@ fn both_directions(node: &mut Node, keys: &CardKeys, psk: Option<(&[u8], &[u8])>
     let public = Public::from_bytes(&keys.kem()).unwrap();
     let sealed = hpke::single_shot_seal::<ChaCha20Poly1305, HkdfSha256, XWing>(&sender, &public, INFO, plain, AAD);
     let (enc, sealed) = sealed.unwrap();
-    let (info, aad) = (hex(INFO), hex(AAD));
+    let info = hex(INFO);
+    let aad = hex(AAD);
     let asked = json!({ "seed": hex(keys.seed().expose()), "enc": hex(&enc.to_bytes()), "sealed": hex(&sealed),
         "info": info, "aad": aad });
     assert_eq!(bytes(&ask(node, &question(asked, psk)), "plain"), plain);
@@ -82,12 +84,14 @@ fn hpke_js_opens_what_we_seal_and_seals_what_we_open_in_modes_base_and_psk() {
 fn hpke_js_opens_our_envelopes_and_we_open_its() {
     let mut node = Node::start("hpke.cjs");
     let keys = CardKeys::generate();
-    let (kem, mailbox) = (keys.kem(), Key([3; 32]));
+    let kem = keys.kem();
+    let mailbox = Key([3; 32]);
     let address = Address { mailbox: &mailbox, psk: keys.psk(), id: keys.id(), kem: &kem };
     for size in SIZES {
         let envelope = seal(address, 5, b"contents", size).unwrap();
         let psk: Option<(&[u8], &[u8])> = Some((keys.psk().expose(), &keys.id().0));
-        let (info, aad) = (hex(label!("envelope")), hex(&mailbox.0));
+        let info = hex(label!("envelope"));
+        let aad = hex(&mailbox.0);
         let asked = json!({ "seed": hex(keys.seed().expose()), "enc": hex(&envelope[4..1_124]),
             "sealed": hex(&envelope[1_124..]), "info": info, "aad": aad });
         let plain = bytes(&ask(&mut node, &question(asked, psk)), "plain");

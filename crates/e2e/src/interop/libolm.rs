@@ -54,7 +54,8 @@ fn libolm_reads_what_we_write_and_writes_what_we_read() {
     let identity = Identity::generate();
 
     // We begin.
-    let (peer, prekey) = (libolm.key("identity"), libolm.key("prekey"));
+    let peer = libolm.key("identity");
+    let prekey = libolm.key("prekey");
     let mut session = identity.outbound(&peer, &prekey).unwrap();
     let first = session.encrypt("hello").unwrap();
     let (_, bytes) = first.to_parts();
@@ -65,7 +66,8 @@ fn libolm_reads_what_we_write_and_writes_what_we_read() {
 
     // libolm begins.
     let prekey = Prekey::generate(&identity);
-    let (curve, public) = (BASE64_NOPAD.encode(&identity.curve().0), BASE64_NOPAD.encode(&prekey.public().0));
+    let curve = BASE64_NOPAD.encode(&identity.curve().0);
+    let public = BASE64_NOPAD.encode(&prekey.public().0);
     assert_eq!(libolm.ask(&format!("outbound {curve} {public}")), "ok");
     let OlmMessage::PreKey(first) = libolm.writes("hello") else { panic!("a first message is a pre-key message") };
     let made = prekey.inbound(&first).unwrap();

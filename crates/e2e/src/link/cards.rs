@@ -1,7 +1,7 @@
 //! The cards of one link: one's own, and what is known of the other side's.
 //!
-//! *Plain* cards change about once an hour of conversation and are what texts are sealed to. *Roots* change once a week;
-//! resets and nudges go to them, and they alone have prekeys.
+//! *Plain* cards change about once an hour of conversation and are what texts are sealed to.
+//! *Roots* change once a week; resets and nudges go to them, and they alone have prekeys.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,8 @@ const PLAIN_USES: u32 = 20;
 const ROOT_LIFE: u64 = 7 * DAY;
 /// How long a plain card is kept after a newer one was used.
 const PLAIN_GRACE: u64 = DAY;
-/// How long a root is kept after the next one was used, and a mailbox after a card on the next one was.
+/// How long a root is kept after the next one was used, and a mailbox after a card on the next one
+/// was.
 pub(crate) const ROOT_GRACE: u64 = 8 * DAY;
 const MAX_PLAIN: usize = 8;
 const MAX_ROOTS: usize = 3;
@@ -51,7 +52,8 @@ pub(crate) struct OwnCards {
     last_no: u64,
     /// Whether a new root is due since a reset used one.
     pub(crate) root_wanted: bool,
-    /// Whether the next message tells a new plain card in any case: the other side may have lost all it knew.
+    /// Whether the next message tells a new plain card in any case: the other side may have lost
+    /// all it knew.
     pub(crate) fresh_wanted: bool,
     /// Which kind goes first if both are to be told.
     turn: bool,
@@ -186,12 +188,14 @@ impl OwnCards {
 
     /// Takes note that a message decrypted that was sealed to a card.
     pub(crate) fn used(&mut self, serial: u64, profile: &mut Profile) {
-        let (age, elapsed) = (profile.clock.age, profile.clock.elapsed);
+        let age = profile.clock.age;
+        let elapsed = profile.clock.elapsed;
         let cards = self.plain.iter_mut().chain(&mut self.roots);
         let Some(card) = cards.into_iter().find(|card| card.serial == serial) else { return };
         card.uses = card.uses.saturating_add(1);
         card.used.get_or_insert(elapsed);
-        let (root, mailbox) = (card.prekey.is_some(), card.mailbox);
+        let root = card.prekey.is_some();
+        let mailbox = card.mailbox;
         let kind = if root { &mut self.roots } else { &mut self.plain };
         for older in kind.iter_mut().filter(|card| card.serial < serial) {
             older.superseded.get_or_insert(age);

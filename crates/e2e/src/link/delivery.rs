@@ -1,7 +1,7 @@
 //! When something that was sent is sent again.
 //!
-//! A server forgets: at a restart, after seven days, or because it wants to. So everything is repeated until the other side
-//! acknowledged it end to end, but no more often than once an hour.
+//! A server forgets: at a restart, after seven days, or because it wants to. So everything is
+//! repeated until the other side acknowledged it end to end, but no more often than once an hour.
 
 use serde::{Deserialize, Serialize};
 

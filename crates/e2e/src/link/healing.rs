@@ -1,8 +1,9 @@
 //! How a link heals after one side lost state: nudges and resets.
 //!
-//! A *nudge* is a control message with a new card, sealed to the other side's root. A *reset* is a new session made with the
-//! root's prekey. A server can bring about a nudge, by inventing an envelope; a reset needs an envelope that opens, is newer
-//! than all that were decrypted, and does not decrypt.
+//! A *nudge* is a control message with a new card, sealed to the other side's root. A *reset* is a
+//! new session made with the root's prekey. A server can bring about a nudge, by inventing an
+//! envelope; a reset needs an envelope that opens, is newer than all that were decrypted, and does
+//! not decrypt.
 
 use std::collections::VecDeque;
 
@@ -208,7 +209,8 @@ impl Link {
         self.transmit(letter, profile);
     }
 
-    /// Repeats a reset in the same session; every second time to the root before the newest, if the other side lost that.
+    /// Repeats a reset in the same session; every second time to the root before the newest, if the
+    /// other side lost that.
     fn repeat_reset(&mut self, profile: &mut Profile) {
         let elapsed = profile.clock.elapsed;
         let Some(reset) = &mut self.healing.unanswered else { return };

@@ -34,7 +34,8 @@ pub(crate) struct Arrived {
     pub(crate) content: Content,
 }
 
-/// Holds a first message whose session was made and whose hello was accepted, but which is not part of a link yet.
+/// Holds a first message whose session was made and whose hello was accepted, but which is not part
+/// of a link yet.
 pub(crate) struct Opening {
     pub(crate) session: Session,
     pub(crate) payload: Payload,
@@ -49,7 +50,8 @@ pub(crate) fn olm_message(opened: &Opened) -> Option<OlmMessage> {
     OlmMessage::from_parts(kind, bytes).ok().filter(|_| kind <= 1)
 }
 
-/// Holds a hello to what is known: one's own keys, the identity in the message, the invite that was answered.
+/// Holds a hello to what is known: one's own keys, the identity in the message, the invite that was
+/// answered.
 pub(crate) fn check_hello(hello: &Hello, sender: &Key, invite: &Key, number: u64, profile: &Profile) -> bool {
     let me = &profile.identity;
     let own_ed = hello.your_ed.is_zero() || hello.your_ed == me.ed();
@@ -62,7 +64,8 @@ pub(crate) fn check_hello(hello: &Hello, sender: &Key, invite: &Key, number: u64
 }
 
 impl Link {
-    /// Takes an envelope that opened under a card of this link, or under a door and names this link's session.
+    /// Takes an envelope that opened under a card of this link, or under a door and names this
+    /// link's session.
     pub(crate) fn receive(&mut self, under: Under, opened: &Opened, profile: &mut Profile) -> Option<Arrived> {
         // A door's card is open to others, who can seal an old message anew with any number.
         let private = under != Under::Door;
@@ -253,7 +256,8 @@ impl Link {
     fn note_content(&mut self, payload: Payload, profile: &mut Profile) -> Option<Arrived> {
         let content = payload.content?;
         let wait = self.acks.wait(&mut profile.jitter);
-        let (age, elapsed) = (profile.clock.settled_age(), profile.clock.elapsed);
+        let age = profile.clock.settled_age();
+        let elapsed = profile.clock.elapsed;
         let missing = payload.prev != 0 && !self.received.knows(payload.prev);
         let held = matches!(&content, Content::File(chunk) if chunk.size > UNASKED);
         let is_chunk = matches!(content, Content::File(_));

@@ -12,7 +12,8 @@ use crate::random::Jitter;
 const MAX_KNOWN: usize = 8_192;
 /// How long they are: a day longer than anything is repeated.
 const KNOWN_LIFE: u64 = 17 * DAY;
-/// How long nothing is acknowledged again: or somebody could ask every minute whether one is online.
+/// How long nothing is acknowledged again: or somebody could ask every minute whether one is
+/// online.
 const ACK_AGAIN: u64 = HOUR;
 /// Bounds what waits to be acknowledged.
 const MAX_DUE: usize = 1_024;
@@ -63,7 +64,8 @@ impl Received {
         self.known.contains_key(&mid)
     }
 
-    /// Takes note of content, and tells whether it is new. `held`: it is not acknowledged before [`Self::release`].
+    /// Takes note of content, and tells whether it is new. `held`: it is not acknowledged before
+    /// [`Self::release`].
     pub(crate) fn note(&mut self, mid: u64, age: u64, elapsed: u64, wait: u64, held: bool) -> bool {
         let new = !self.knows(mid);
         if new {

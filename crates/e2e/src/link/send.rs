@@ -52,13 +52,15 @@ impl Letter {
 }
 
 impl Link {
-    /// Sends the first message to a door, again and again until it is answered or the invite has ended.
+    /// Sends the first message to a door, again and again until it is answered or the invite has
+    /// ended.
     pub(crate) fn send_first(&mut self, profile: &mut Profile) {
         let ended = |first: &First| profile.clock.wall / MINUTE > u64::from(first.not_after);
         let Some(first) = self.first.as_ref().filter(|first| !ended(first)) else { return };
         let Some(front) = self.sessions.front() else { return };
         let on_the_way = |frame| self.frames.iter().any(|known| known.id == frame);
-        let (unanswered, elapsed) = (front.unanswered, profile.clock.elapsed);
+        let unanswered = front.unanswered;
+        let elapsed = profile.clock.elapsed;
         let now = Circumstances { front: &front.id, unanswered, elapsed, on_the_way: &on_the_way };
         if !first.delivery.is_due(&now) {
             return;
@@ -282,7 +284,8 @@ fn contents(message: &OlmMessage) -> Zeroizing<Vec<u8>> {
 
 /// Returns the size of the envelope that a payload of so many bytes will need.
 fn size(payload: usize, prekey: bool) -> usize {
-    // Olm: version, ratchet key, index up to 2^21, ciphertext in blocks of 16, MAC; a pre-key message adds three keys.
+    // Olm: version, ratchet key, index up to 2^21, ciphertext in blocks of 16, MAC; a pre-key
+    // message adds three keys.
     let blocks = (payload / 16 + 1) * 16;
     let olm = 1 + 34 + 4 + 4 + blocks + 8;
     let message = if prekey { olm + 1 + 3 * 34 + 4 } else { olm };

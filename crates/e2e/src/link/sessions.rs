@@ -1,8 +1,8 @@
 //! The Olm sessions of one link.
 //!
-//! Both sides come to the same session without a word: the one to encrypt with is, of those that decrypted something or
-//! were just made, the one with the greatest (`born`, id). Which one decrypted last does not matter, or two messages that
-//! cross would swap both sides for ever.
+//! Both sides come to the same session without a word: the one to encrypt with is, of those that
+//! decrypted something or were just made, the one with the greatest (`born`, id). Which one
+//! decrypted last does not matter, or two messages that cross would swap both sides for ever.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vodozemac::olm::{OlmMessage, Session, SessionPickle};
@@ -48,7 +48,8 @@ pub(crate) struct Known {
     pub(crate) unanswered: u32,
     /// The serial of the first own card that was sent in it.
     pub(crate) card_sent: Option<u64>,
-    /// Whether a message in it came under a card that was sent in it: the other side knows who we are.
+    /// Whether a message in it came under a card that was sent in it: the other side knows who we
+    /// are.
     pub(crate) introduced: bool,
     /// Since when a later session decrypts, by `age`.
     superseded: Option<u64>,

@@ -82,7 +82,8 @@ fn who_photographed_an_invite_cannot_spoil_the_conversation_that_came_of_it() {
     let mut pair = Pair::new(false);
     pair.accept();
     pair.run(1, MINUTE);
-    // The server kept Bob's first message; the photographer opens it and seals it anew with the last number there is.
+    // The server kept Bob's first message; the photographer opens it and seals it anew with the
+    // last number there is.
     let first = pair.servers[0].past_of(&pair.invite.door);
     pair.run(10, 10 * MINUTE);
     let opened = open(&pair.keys(), &pair.invite.door, &from_text(&first[0]).unwrap()).unwrap();

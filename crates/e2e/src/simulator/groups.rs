@@ -153,7 +153,8 @@ fn the_admin_hands_over_and_the_new_one_removes_it() {
     let mut world = World::new(3, 11);
     world.found();
     world.run(40, HOUR, Malice::default());
-    let (old, new) = (world.key(0), world.key(1));
+    let old = world.key(0);
+    let new = world.key(1);
     world.people[0].core.hand_over(world.group, &new, world.now).unwrap();
     world.run(30, 10 * MINUTE, Malice::default());
     let other = world.key(2);

@@ -107,7 +107,8 @@ impl Person {
         }
     }
 
-    /// Says something and is killed, before that was committed or before anything of it was carried out.
+    /// Says something and is killed, before that was committed or before anything of it was carried
+    /// out.
     pub(crate) fn talk_and_die(&mut self, now: u64, dice: &mut Dice) {
         let Some(contact) = self.core.contacts().first().map(|contact| contact.link) else { return };
         let text = format!("{}:{}", self.who, self.said.len());
@@ -194,7 +195,8 @@ impl Person {
         }
     }
 
-    /// Answers what the user is asked. Killed before the answer was kept, a process asks again; answered twice, it is an error.
+    /// Answers what the user is asked. Killed before the answer was kept, a process asks again;
+    /// answered twice, it is an error.
     fn decide(&mut self, event: &Event, now: u64) {
         let clock = self.clock(now);
         match event {
@@ -223,8 +225,9 @@ impl Person {
         self.commit(now);
     }
 
-    /// Connects, fetches, does what is due, commits, sends, acknowledges. `kill`: dies before the commit (0), before
-    /// anything of it is carried out (1), before the frames are sent (2), or before it is kept that they were (3).
+    /// Connects, fetches, does what is due, commits, sends, acknowledges. `kill`: dies before the
+    /// commit (0), before anything of it is carried out (1), before the frames are sent (2), or
+    /// before it is kept that they were (3).
     pub(crate) fn act(&mut self, servers: &mut [Server], malice: Malice, now: u64, kill: Option<u64>, dice: &mut Dice) {
         let clock = self.clock(now);
         trace::at(self.who, now);

@@ -1,4 +1,5 @@
-//! Promises of docs/e2e.md that the runs of the simulator do not bring about by themselves, each held once.
+//! Promises of docs/e2e.md that the runs of the simulator do not bring about by themselves, each
+//! held once.
 
 use super::pair::Pair;
 use super::person::Person;

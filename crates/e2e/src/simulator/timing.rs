@@ -1,5 +1,6 @@
-//! Whether a server can tell by time that several mailboxes are one person's: what they do after one commit is compared with
-//! what they do after different ones, by the test of Kolmogorov and Smirnov.
+//! Whether a server can tell by time that several mailboxes are one person's: what they do after
+//! one commit is compared with what they do after different ones, by the test of Kolmogorov and
+//! Smirnov.
 
 use std::collections::BTreeMap;
 
@@ -20,15 +21,18 @@ fn distance(one: &[f64], other: &[f64]) -> f64 {
         sample.sort_by(f64::total_cmp);
         sample
     };
-    let (one, other) = (sorted(one), sorted(other));
+    let one = sorted(one);
+    let other = sorted(other);
     let below = |sample: &[f64], value: f64| sample.partition_point(|at| *at <= value) as f64 / sample.len() as f64;
     let values = one.iter().chain(&other);
     values.map(|value| (below(&one, *value) - below(&other, *value)).abs()).fold(0.0, f64::max)
 }
 
-/// Tells whether two samples can come from one distribution. Of such ones, one pair in a thousand is told apart.
+/// Tells whether two samples can come from one distribution. Of such ones, one pair in a thousand
+/// is told apart.
 fn alike(one: &[f64], other: &[f64]) -> bool {
-    let (count, others) = (one.len() as f64, other.len() as f64);
+    let count = one.len() as f64;
+    let others = other.len() as f64;
     distance(one, other) < 1.95 * ((count + others) / (count * others)).sqrt()
 }
 
@@ -81,11 +85,12 @@ fn first_moments(moments: &[Moment], since: u64) -> [BTreeMap<Key, u64>; 2] {
     first
 }
 
-/// All contacts write at one moment, again and again; Alice fetches all of it at once, and then looks at what is due twice a
-/// minute, as a client does, at any second.
+/// All contacts write at one moment, again and again; Alice fetches all of it at once, and then
+/// looks at what is due twice a minute, as a client does, at any second.
 fn watch() -> Seen {
     let mut people: Vec<Person> = (0..=CONTACTS).map(|who| Person::new(who, authority(1), START, 9)).collect();
-    let (mut servers, mut dice) = (vec![Server::new(authority(1))], Dice(9));
+    let mut servers = vec![Server::new(authority(1))];
+    let mut dice = Dice(9);
     let mut now = meet(&mut people, &mut servers, &mut dice);
     let mut seen = Seen { acknowledged: Vec::new(), answered: Vec::new() };
     while seen.acknowledged.len() < ROUNDS {
@@ -112,7 +117,8 @@ fn watch() -> Seen {
     seen
 }
 
-/// The distances between two mailboxes after one commit, and after two that have nothing to do with each other.
+/// The distances between two mailboxes after one commit, and after two that have nothing to do with
+/// each other.
 fn distances(rounds: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
     let half = rounds.len() / 2;
     let together = rounds[..half].iter().map(|round| (round[0] - round[1]).abs());

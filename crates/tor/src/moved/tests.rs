@@ -13,7 +13,8 @@ fn moved(from: &ServiceKey, to: &ServiceKey, at: u64) -> Notice {
 
 #[test]
 fn a_notice_is_read_alone_and_in_a_list() {
-    let (old, new) = (key(), key());
+    let old = key();
+    let new = key();
     let notice = moved(&old, &new, 1_767_355_200_000);
     let text = serde_json::to_string(&notice).unwrap();
     assert_eq!(Notice::read(&text).unwrap(), std::slice::from_ref(&notice));
@@ -29,7 +30,9 @@ fn a_notice_is_read_alone_and_in_a_list() {
 
 #[test]
 fn a_notice_that_was_changed_in_any_part_is_not_believed() {
-    let (old, new, other) = (key(), key(), key());
+    let old = key();
+    let new = key();
+    let other = key();
     let text = serde_json::to_string(&moved(&old, &new, 7)).unwrap();
     let swapped = text.replace(old.address(), "X").replace(new.address(), old.address()).replace('X', new.address());
     for changed in [
@@ -45,7 +48,9 @@ fn a_notice_that_was_changed_in_any_part_is_not_believed() {
 
 #[test]
 fn the_signature_of_somebody_else_is_not_believed() {
-    let (old, new, thief) = (key(), key(), key());
+    let old = key();
+    let new = key();
+    let thief = key();
     let mut wire = Wire::from(moved(&old, &new, 7));
     wire.signature = BASE64URL_NOPAD.encode(&thief.sign(&signed(&wire.from, &wire.to, &wire.at)));
     assert!(matches!(Notice::check(wire), Err(MovedError::Signature)));
@@ -58,7 +63,8 @@ fn the_signature_of_somebody_else_is_not_believed() {
 
 #[test]
 fn what_is_not_a_notice_is_refused_with_what_is_wrong_with_it() {
-    let (old, new) = (key(), key());
+    let old = key();
+    let new = key();
     let text = serde_json::to_string(&moved(&old, &new, 7)).unwrap();
     let says = |text: &str| Notice::read(text).unwrap_err().to_string();
     assert!(says("hello").contains("not a notice"));
@@ -74,7 +80,9 @@ fn what_is_not_a_notice_is_refused_with_what_is_wrong_with_it() {
 
 #[test]
 fn a_notice_follows_in_time_whatever_the_clock_did() {
-    let (a, b, c) = (key(), key(), key());
+    let a = key();
+    let b = key();
+    let c = key();
     let ahead = moved(&a, &b, 2_000_000);
     let now = Notice::time_after(std::slice::from_ref(&ahead), WallTime(1_000_000));
     let right = Notice::sign(&b, c.address(), now).unwrap();
@@ -88,7 +96,8 @@ fn a_notice_follows_in_time_whatever_the_clock_did() {
 fn a_staged_notice_is_adopted_where_its_key_came_into_force_and_nowhere_else() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(Notice::FILE);
-    let (old, new) = (key(), key());
+    let old = key();
+    let new = key();
     assert!(!Notice::adopt(&path, new.address()).unwrap(), "there is none");
     private_file::stage(&path, Notice::write(&[moved(&old, &new, 7)]).as_bytes()).unwrap();
     assert!(!Notice::adopt(&path, old.address()).unwrap(), "the old key is still in force");
@@ -101,14 +110,16 @@ fn a_staged_notice_is_adopted_where_its_key_came_into_force_and_nowhere_else() {
 
 #[test]
 fn the_way_leads_over_several_moves_and_always_ends() {
-    let (a, b, c) = (key(), key(), key());
+    let a = key();
+    let b = key();
+    let c = key();
     let targets = |notices: &[Notice], from: &ServiceKey| {
         Notice::way(notices, from.address()).last().map(|notice| notice.to.clone())
     };
     let chain = [moved(&b, &c, 2), moved(&a, &b, 1)];
     assert_eq!(targets(&chain, &a).as_deref(), Some(c.address()));
     assert_eq!(targets(&chain, &c), None);
-    // There and back: whoever knows either address ends at the one it came back to.
+    // There and back: anyone who knows either address ends at the one it came back to.
     let back = [moved(&a, &b, 1), moved(&b, &a, 2)];
     assert_eq!(targets(&back, &a).as_deref(), Some(a.address()));
     assert_eq!(targets(&back, &b).as_deref(), Some(a.address()));

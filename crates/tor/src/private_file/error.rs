@@ -50,7 +50,7 @@ impl fmt::Display for FileError {
 // twice.
 impl std::error::Error for FileError {}
 
-/// Returns what the system's error means for whoever runs this program, and what to do about it.
+/// Returns what the system's error means for the operator, and what to do about it.
 #[must_use]
 pub fn explain(error: &io::Error, path: &Path) -> String {
     match error.kind() {
@@ -73,7 +73,8 @@ fn who(path: &Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let seen = absolute.ancestors().find_map(|path| Some((path, path.metadata().ok()?)));
     let Some((path, metadata)) = seen else { return format!(" to user {user}") };
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    let owner = metadata.uid();
+    let mode = metadata.mode() & 0o7777;
     let path = path.display();
     if owner == user {
         return format!(" to user {user}, whose {path} is (mode {mode:o}): chmod u+rwX {path}");

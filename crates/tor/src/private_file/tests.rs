@@ -68,7 +68,7 @@ fn a_replaced_file_is_another_one_and_what_an_interrupted_change_left_is_overwri
     assert_eq!(content(&mut leftover), [0; 8]);
     let mut one = File::open(&path).unwrap();
     replace(&path, b"two").unwrap();
-    assert_eq!(content(&mut one), b"one", "this one keeps its bytes for whoever reads it");
+    assert_eq!(content(&mut one), b"one", "this one keeps its bytes for anyone who reads it");
     assert_eq!(*read(&path, 3).unwrap(), b"two");
     assert_eq!(names(directory.path()), ["file"]);
 }
@@ -76,7 +76,8 @@ fn a_replaced_file_is_another_one_and_what_an_interrupted_change_left_is_overwri
 #[test]
 fn the_bytes_of_a_file_that_was_replaced_for_good_are_gone_under_every_name() {
     let directory = tempfile::tempdir().unwrap();
-    let (path, link) = (directory.path().join("file"), directory.path().join("hard-link"));
+    let path = directory.path().join("file");
+    let link = directory.path().join("hard-link");
     fs::write(&path, "secret").unwrap();
     fs::hard_link(&path, &link).unwrap();
     replace_and_erase(&path, b"new").unwrap();
@@ -92,7 +93,8 @@ fn the_bytes_of_a_file_that_was_replaced_for_good_are_gone_under_every_name() {
 #[test]
 fn a_link_is_removed_and_what_it_leads_to_is_not_touched() {
     let directory = tempfile::tempdir().unwrap();
-    let (path, link) = (directory.path().join("file"), directory.path().join("link"));
+    let path = directory.path().join("file");
+    let link = directory.path().join("link");
     fs::write(&path, "secret").unwrap();
     std::os::unix::fs::symlink(&path, &link).unwrap();
     erase(&link).unwrap();

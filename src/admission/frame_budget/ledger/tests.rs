@@ -10,7 +10,7 @@ fn peer(number: u8) -> PeerKey {
     PeerKey::V4([192, 0, 2, number], 32)
 }
 
-/// A message of a peer that wants so many bytes; and whether it has them.
+/// Begins a message of a peer that wants so many bytes. Returns it, and whether it has them.
 fn begin(ledger: &mut Ledger, number: u8, bytes: usize) -> (u64, bool) {
     begin_at(NOW, ledger, number, bytes)
 }

@@ -12,8 +12,9 @@ fn v6(prefix: u64) -> PeerKey {
     PeerKey::V6(prefix.to_be_bytes(), 64)
 }
 
-/// Tries three times to stay for five seconds while a flood of `peer(n)`, so many a second, takes slots and never gives
-/// one back. There are 64 slots, a quarter of the default. Returns whether it was still there, each time.
+/// Tries three times to stay for five seconds while a flood of `peer(n)`, so many a second, takes
+/// slots and never gives one back. There are 64 slots, a quarter of the default. Returns whether it
+/// was still there, each time.
 fn stays(a_second: u32, own: PeerKey, peer: impl Fn(u32) -> PeerKey) -> [bool; 3] {
     stays_after(Duration::from_secs(20), a_second, own, peer)
 }
@@ -64,11 +65,13 @@ fn a_newcomer_stays_five_seconds_under_every_flood_of_peers_within_their_limits(
     assert_eq!(stays(50, PeerKey::Circuit(u64::MAX), circuits), [true; 3], "six new circuits a second, eight streams");
 }
 
-/// Has 50 newcomers come, one after the other, while a flood of `peer(n)`, so many a second, takes slots. Returns
-/// how many get one, and how many of these still have it five seconds later.
+/// Has 50 newcomers come, one after the other, while a flood of `peer(n)`, so many a second, takes
+/// slots. Returns how many get one, and how many of these still have it five seconds later.
 fn get_in_and_stay(a_second: u32, peer: impl Fn(u32) -> PeerKey) -> (usize, usize) {
     let mut table = SlotTable::new(64);
-    let (step, mut now, mut number) = (Duration::from_secs(1) / a_second, NOW, 0);
+    let step = Duration::from_secs(1) / a_second;
+    let mut now = NOW;
+    let mut number = 0;
     let mut flood = |table: &mut SlotTable, now: &mut Duration, time: Duration| {
         let until = *now + time;
         while *now < until {
@@ -78,7 +81,8 @@ fn get_in_and_stay(a_second: u32, peer: impl Fn(u32) -> PeerKey) -> (usize, usiz
         }
     };
     flood(&mut table, &mut now, Duration::from_secs(120));
-    let (mut got_in, mut stayed) = (0, 0);
+    let mut got_in = 0;
+    let mut stayed = 0;
     for own in 0..50 {
         // Not in step with the flood.
         let taken = table.take(now + step.mul_f64(f64::from(own) / 50.0), v4(u32::MAX - own), false);
@@ -167,7 +171,8 @@ fn a_lower_bound_is_reached_at_once() {
 
 #[test]
 fn a_slot_counts_as_whoever_it_turns_out_to_be_of() {
-    let (proxy, client) = (v4(9), v4(1));
+    let proxy = v4(9);
+    let client = v4(1);
     let mut table = SlotTable::new(100);
     for number in 0..20 {
         let taken = table.take(NOW, proxy, false).unwrap();

@@ -35,7 +35,8 @@ fn header_alone() -> Handshake {
     Handshake { tls: None, header: true, time: LIMIT }
 }
 
-/// What is found on a connection from 10.0.0.1 that begins with these bytes, and what is left to read of it.
+/// Returns what is found on a connection from 10.0.0.1 that begins with these bytes, and what is
+/// left to read of it.
 async fn prepared(bytes: &[u8]) -> io::Result<(IpAddr, Vec<u8>)> {
     let (mut client, server) = duplex(1 << 16);
     client.write_all(bytes).await?;

@@ -8,14 +8,15 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::X509Version;
 
-/// Returns whether this is a certificate of a version before 3, which knows no names and which TLS libraries refuse.
-/// `certificate`: DER.
+/// Returns whether this is a certificate of a version before 3, which knows no names and which TLS
+/// libraries refuse. `certificate`: DER.
 pub(super) fn is_of_an_old_version(certificate: &[u8]) -> bool {
     X509Certificate::from_der(certificate).is_ok_and(|(_, certificate)| certificate.version() != X509Version::V3)
 }
 
-/// Returns what clients will hold against a certificate (DER), as the ends of sentences that begin with the file; none if
-/// all is well. `names`: those that the server answers to, as they are configured.
+/// Returns what clients will hold against a certificate (DER), as the ends of sentences that begin
+/// with the file; none if all is well. `names`: those that the server answers to, as they are
+/// configured.
 pub(super) fn concerns(certificate: &[u8], names: &[String], now: WallTime) -> Vec<String> {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return Vec::new() };
     let mut concerns: Vec<_> = validity(&certificate, now).into_iter().collect();
@@ -61,7 +62,8 @@ fn address(bytes: &[u8]) -> Option<String> {
     })
 }
 
-/// Returns whether a name of a certificate covers a host: itself, or with `*` for its first label (RFC 9525, section 6.3).
+/// Returns whether a name of a certificate covers a host: itself, or with `*` for its first label
+/// (RFC 9525, section 6.3).
 fn covers(listed: &str, host: &str) -> bool {
     let below = listed.strip_prefix("*.").zip(host.split_once('.'));
     listed == host || below.is_some_and(|(domain, (_, parent))| domain == parent)
@@ -76,7 +78,7 @@ mod tests {
         rcgen::generate_simple_self_signed(names).unwrap().cert.der().to_vec()
     }
 
-    /// Within what `rcgen` gives: from 1975 to 4096.
+    /// A time within what `rcgen` gives: from 1975 to 4096.
     const NOW: WallTime = WallTime(1_767_355_200_000);
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::*;
 
-/// A certificate for `localhost` and its key, as two files in a directory.
+/// Returns a certificate for `localhost` and its key, as two files in a directory.
 fn issue(directory: &Path, name: &str) -> TlsFiles {
     let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
     let files = TlsFiles { cert: directory.join(format!("{name}.pem")), key: directory.join(format!("{name}.key")) };
@@ -13,7 +13,7 @@ fn issue(directory: &Path, name: &str) -> TlsFiles {
     files
 }
 
-/// The first certificate that is served.
+/// Returns the first certificate that is served.
 fn served(tls: &Tls) -> Vec<u8> {
     tls.served.0.read().expect("a lock").end_entity_cert().expect("a certificate").to_vec()
 }
@@ -22,7 +22,8 @@ fn served(tls: &Tls) -> Vec<u8> {
 fn a_file_that_cannot_be_served_is_named_with_what_to_mend() {
     let directory = tempfile::tempdir().expect("a directory");
     let at = |name: &str| directory.path().join(name);
-    let (good, other) = (issue(directory.path(), "good"), issue(directory.path(), "other"));
+    let good = issue(directory.path(), "good");
+    let other = issue(directory.path(), "other");
     fs::write(at("empty"), "").expect("to write");
     fs::write(at("cut"), "-----BEGIN CERTIFICATE-----\nMIIB").expect("to write");
     fs::write(at("not-base64"), "-----BEGIN CERTIFICATE-----\n???\n-----END CERTIFICATE-----\n").expect("to write");

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Who is behind a connection from 10.0.0.1, where 10.0.0.0/8 and 2001:db8:ffff::/48 are trusted.
+/// Returns who is behind a connection from 10.0.0.1, where 10.0.0.0/8 and 2001:db8:ffff::/48 are
+/// trusted.
 fn found(lines: &[(&'static str, &[u8])]) -> ForwardedClient {
     client(&headers(lines), ip("10.0.0.1"), &trusted())
 }
@@ -161,7 +162,7 @@ fn the_scheme_is_the_one_by_which_the_client_reached_the_first_trusted_proxy() {
     assert_eq!(https(&[]), None);
 }
 
-/// Header lines of pieces that mean something, and of arbitrary bytes.
+/// Generates header lines of pieces that mean something, and of arbitrary bytes.
 fn lines() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
     let piece = prop_oneof![
         prop::sample::select(vec![

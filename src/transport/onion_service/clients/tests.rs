@@ -1,4 +1,5 @@
-//! The directory of the clients: what is added is there, and what cannot be added leaves nothing behind.
+//! The directory of the clients: what is added is there, and what cannot be added leaves nothing
+//! behind.
 
 #![allow(clippy::unwrap_used)]
 
@@ -45,7 +46,8 @@ fn a_client_that_was_removed_is_gone() {
 #[test]
 fn no_name_and_no_key_is_used_twice() {
     let state = tempfile::tempdir().unwrap();
-    let (first, second) = (key(), key());
+    let first = key();
+    let second = key();
     add(state.path(), "alice", &first).unwrap();
     assert!(matches!(add(state.path(), "alice", &second), Err(ClientsError::Exists(name)) if name == "alice"));
     assert!(matches!(add(state.path(), "bob", &first), Err(ClientsError::SameKey(name)) if name == "alice"));

@@ -104,7 +104,8 @@ async fn a_tor_client_whose_circuits_carry_a_session_is_never_ended_but_the_serv
     let (mut reachability, status, now) = reachability();
     reachability.begin(now);
     reachability.succeeded(now);
-    let (mut published, mut passed) = (Vec::new(), Duration::ZERO);
+    let mut published = Vec::new();
+    let mut passed = Duration::ZERO;
     while passed < Duration::from_secs(24 * 3600) {
         reachability.failed(Reason::Unreachable, now + passed);
         match reachability.verdict(now + passed, true) {
@@ -131,7 +132,9 @@ async fn the_pauses_while_all_is_well_have_no_bound_that_anybody_could_wait_for(
     (0..10).for_each(|_| reachability.succeeded(now));
     let mut pauses: Vec<_> = (0..1000).map(|_| reachability.retry()).collect();
     pauses.sort();
-    let (first, median, last) = (pauses[0], pauses[500], pauses[999]);
+    let first = pauses[0];
+    let median = pauses[500];
+    let last = pauses[999];
     assert!(first >= CALM && last <= LAST_CALM, "{first:?} {last:?}");
     assert!(median > CALM * 3 / 2 && median < CALM * 3, "{median:?}");
     assert!(last > CALM * 10, "{last:?}");
@@ -139,7 +142,8 @@ async fn the_pauses_while_all_is_well_have_no_bound_that_anybody_could_wait_for(
 
 #[test]
 fn a_pause_is_at_least_the_shortest_and_at_most_the_longest() {
-    let (minute, hour) = (SECOND * 60, SECOND * 3600);
+    let minute = SECOND * 60;
+    let hour = SECOND * 3600;
     assert_eq!(heavy_tailed(minute, hour, 0.0), minute);
     assert_eq!(heavy_tailed(minute, hour, 0.5), minute * 2);
     assert_eq!(heavy_tailed(minute, hour, 0.999_999_999), hour);

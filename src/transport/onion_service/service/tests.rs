@@ -42,7 +42,7 @@ fn the_limit_of_arti_s_memory_is_the_operator_s_or_ours() {
     let limit = |tor: &str| {
         let settings = Config { tor: tor.parse().unwrap(), ..Config::default() };
         let mut table = settings.tor.clone();
-        limit_memory(&mut table, settings.memory_bytes).unwrap();
+        limit_memory(&mut table, settings.memory_bytes.unwrap()).unwrap();
         client_config(&settings, Path::new("/nonexistent")).unwrap();
         table["system"]["memory"]["max"].clone()
     };

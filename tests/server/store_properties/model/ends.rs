@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{Ack, Check, Model, PEOPLE};
 
 impl Model {
-    /// What has not expired reaches those who come online and stay.
+    /// Checks that what has not expired reaches those who come online and stay.
     pub(crate) fn everybody_fetches_everything(&mut self) -> Check {
         self.expire()?;
         for who in 0..PEOPLE {
@@ -26,7 +26,8 @@ impl Model {
         self.check()
     }
 
-    /// Nothing is left of those who left; and yet a mailbox that is made again goes on with higher numbers.
+    /// Checks that nothing is left of those who left, and that a mailbox made again goes on with
+    /// higher numbers.
     pub(crate) fn everybody_leaves_for_good(&mut self) -> Check {
         for again in [true, false] {
             for who in 0..PEOPLE {

@@ -21,7 +21,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Whether it counts against the bounds of its mailbox and of its sender.
+    /// Returns whether it counts against the bounds of its mailbox and of its sender.
     pub(super) fn counts(&self) -> bool {
         self.waits || self.taken
     }
@@ -32,7 +32,8 @@ pub(super) struct Session {
     pub(super) receipts: bool,
     /// Messages with lower numbers had waited.
     pub(super) began_at: u32,
-    /// Messages with lower numbers had waited for the recipient to come online: it has been since, in other sessions too.
+    /// Messages with lower numbers had waited for the recipient to come online: it has been since,
+    /// in other sessions too.
     pub(super) online_since: u32,
     pub(super) caught_up: bool,
     /// Numbers and sequence numbers of all that it was sent.

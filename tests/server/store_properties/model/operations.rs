@@ -37,7 +37,8 @@ pub(crate) enum Op {
         seconds: u16,
     },
     Expire,
-    /// The process is killed, and another one goes on with what was written down. A store on the heap goes on.
+    /// The process is killed, and another one goes on with what was written down. A store on the
+    /// heap goes on.
     Restart,
 }
 

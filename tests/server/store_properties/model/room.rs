@@ -8,12 +8,12 @@ use proptest::prelude::*;
 use super::{Check, Kept, Model, counted, fingerprint};
 
 impl Model {
-    /// Bytes of memory that a body takes in the file.
+    /// Returns bytes of memory that a body takes in the file.
     fn in_the_file(&self, body: usize) -> usize {
         self.file_cost.map_or(0, |cost| cost(body))
     }
 
-    /// Bytes that a message takes of the store.
+    /// Returns bytes that a message takes of the store.
     pub(super) fn cost(&self, message: &Kept) -> usize {
         let body = message.id.len() + message.content.len();
         if message.waits {
@@ -23,21 +23,22 @@ impl Model {
         }
     }
 
-    /// Messages that count against the bounds of a mailbox, and their bytes.
+    /// Returns how many messages count against the bounds of a mailbox, and their bytes.
     fn charged(&self, to: u8, from: Option<u8>) -> (usize, usize) {
         let of = |message: &&Kept| message.counts() && message.to == to && from.is_none_or(|from| from == message.from);
         let messages: Vec<_> = self.kept.iter().filter(of).collect();
         (messages.len(), messages.iter().map(|message| message.content.len()).sum())
     }
 
-    /// The bounds that stand in the way of a message, in the order in which they are named.
+    /// Returns the bounds that stand in the way of a message, in the order in which they are named.
     pub(super) fn refusals(&self, from: u8, to: u8, id: usize, size: usize) -> Vec<QuotaExceeded> {
         let mut refusals = Vec::new();
         let bounds = self.bounds;
         let beyond = |(messages, bytes): (usize, usize), most_messages: usize, most_bytes: usize| {
             messages + 1 > most_messages || bytes + size > most_bytes
         };
-        let (all, own) = (self.charged(to, None), self.charged(to, Some(from)));
+        let all = self.charged(to, None);
+        let own = self.charged(to, Some(from));
         let mut full = beyond(all, bounds.mailbox_messages, bounds.mailbox_bytes);
         if from != to {
             let is_known = self.kept.iter().any(|kept| kept.from == to && kept.to == from && kept.to_is_known);
@@ -54,7 +55,8 @@ impl Model {
         let from_this_sender = || self.kept.iter().filter(|kept| kept.from == from);
         let cost = RECORD_COST + id + size + self.in_the_file(id + size);
         let used: usize = from_this_sender().map(counted).sum();
-        // What is held for the sake of a secret counts for its sender as if it still took its place.
+        // What is held for the sake of a secret counts for its sender as if it still took its
+        // place.
         let whole = |kept: &Kept| {
             RECORD_COST + self.in_the_file(if kept.counts() { kept.id.len() + kept.content.len() } else { 0 })
         };
@@ -71,7 +73,8 @@ impl Model {
         refusals
     }
 
-    /// What is free for a message of this cost: all of it, if its recipient is online and next to nothing waits for it.
+    /// Returns what is free for a message of this cost: all of it, if its recipient is online and
+    /// next to nothing waits for it.
     fn free_for(&self, to: u8, cost: usize) -> usize {
         let waits: Vec<_> = self.kept.iter().filter(|kept| kept.waits && kept.to == to).collect();
         let there = waits.iter().map(|kept| RECORD_COST + kept.content.len()).sum::<usize>();
@@ -81,13 +84,13 @@ impl Model {
         self.bounds.total_bytes.saturating_sub(self.store.figures().bytes + kept)
     }
 
-    /// The life of a message for which so much was asked for, in milliseconds.
+    /// Returns the life of a message for which so much was asked for, in milliseconds.
     pub(super) fn granted(&self, asked: u64) -> u64 {
         let open = self.bounds.total_bytes.saturating_sub(self.bounds.kept_for_online);
         if 2 * self.store.figures().bytes < open - open % 2 { asked } else { asked.min(self.bounds.crowded_life_ms) }
     }
 
-    /// What holds after every step, about one person's mailbox and messages.
+    /// Checks what holds after every step, about one person's mailbox and messages.
     pub(super) fn check_shares(&self, who: u8) -> Check {
         let (messages, bytes) = self.charged(who, None);
         prop_assert!(messages <= self.bounds.mailbox_messages, "too many messages in a mailbox");

@@ -11,7 +11,7 @@ use proptest::test_runner::TestCaseError;
 use super::{Check, EPOCH, Model, SEED, START};
 
 impl Model {
-    /// A store that is written down.
+    /// Returns a store that is written down.
     pub(crate) fn written_down(bounds: store::Config) -> Self {
         let file = memfd_journal::create().unwrap();
         let (mut memory, _) = MemfdJournal::open(file.try_clone().unwrap(), bounds.total_bytes).unwrap();
@@ -21,12 +21,13 @@ impl Model {
         Self { file_cost, ..Self::with(bounds, store, Some(file)) }
     }
 
-    /// The old store is not told: that it is dropped changes nothing in the file.
+    /// Restarts. The old store is not told: that it is dropped changes nothing in the file.
     pub(super) fn restart(&mut self) -> Check {
         let Some(file) = &self.file else { return Ok(()) };
         let (mut memory, found) = MemfdJournal::open(file.try_clone().unwrap(), self.bounds.total_bytes).unwrap();
         let Found::Leftover(left) = found else { return Err(TestCaseError::fail("it cannot be read")) };
-        // The machine's clock does not go back (see `clock`): only a thread may be late with what it read.
+        // The machine's clock does not go back (see `clock`): only a thread may be late with what
+        // it read.
         self.now = self.now.max(self.seen);
         let mut restoring = Restoring::begin(self.bounds, left.seed, self.now, memory.cost());
         let loaded = memory.load(&left, |message| restoring.recall(message));
@@ -47,7 +48,8 @@ impl Model {
         self.nothing_else_is_written_down()
     }
 
-    /// The file has the messages that wait, and of no other one anything that somebody sent.
+    /// Checks that the file has the messages that wait, and of no other one anything that somebody
+    /// sent.
     fn nothing_else_is_written_down(&self) -> Check {
         let Some(file) = &self.file else { return Ok(()) };
         // All that 200 messages can need.
@@ -57,7 +59,8 @@ impl Model {
         let ids = blocks
             .flat_map(|block| (0..block.len()).map(|place| &block[place..]))
             .filter(|rest| rest.starts_with(b"id-"));
-        // Id and the content's number stand together, and are shorter than the part of a body that is in one block.
+        // Id and the content's number stand together, and are shorter than the part of a body that
+        // is in one block.
         let found: BTreeSet<_> = ids.map(|rest| rest.split(|byte| *byte == b'.').next().unwrap_or_default()).collect();
         let waiting = self.kept.iter().filter(|message| message.waits);
         let expected: Vec<_> = waiting.map(|kept| format!("{}#{}", kept.id, kept.number)).collect();
@@ -66,7 +69,7 @@ impl Model {
         Ok(())
     }
 
-    /// Everything again, after the process was killed.
+    /// Restarts after the process was killed, and checks everything again.
     pub(crate) fn restarts(&mut self) -> Check {
         self.restart()?;
         self.check()

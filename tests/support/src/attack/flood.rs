@@ -11,7 +11,8 @@ use tokio_tungstenite::WebSocketStream;
 
 /// No stranger stays longer than this, if the server lets it.
 const STAY: Duration = Duration::from_secs(12);
-/// Strangers at a time, at most: there would be more only where the machine is too slow for the flood.
+/// Strangers at a time, at most: there would be more only where the machine is too slow for the
+/// flood.
 const AT_A_TIME: usize = 8192;
 
 /// Strangers, so many a second, until this is dropped.
@@ -21,7 +22,8 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// Begins. `open` connects as the stranger of that number, who then does `then` with the connection.
+    /// Begins. `open` connects as the stranger of that number, who then does `then` with the
+    /// connection.
     pub fn start<S, O, D>(
         a_second: u32,
         open: impl Fn(usize) -> O + Send + 'static,
@@ -46,7 +48,9 @@ impl Flood {
                 if strangers.len() >= AT_A_TIME {
                     continue;
                 }
-                let (opening, counted, then) = (open(number), Arc::clone(&counted), Arc::clone(&then));
+                let opening = open(number);
+                let counted = Arc::clone(&counted);
+                let then = Arc::clone(&then);
                 strangers.spawn(async move {
                     let Some(stream) = opening.await else { return };
                     counted.fetch_add(1, Ordering::Relaxed);
@@ -68,8 +72,8 @@ pub async fn stay_silent(mut stream: impl AsyncRead + Unpin) {
     let _ = stream.read(&mut [0; 64]).await;
 }
 
-/// Sends nearly all of the largest message that there may be, masked with zeros, and not its end. Gives up after a while:
-/// it may have to wait for room, or give way, meanwhile.
+/// Sends nearly all of the largest message that there may be, masked with zeros, and not its end.
+/// Gives up after a while: it may have to wait for room, or give way, meanwhile.
 pub async fn begin_message<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>, within: Duration) {
     let mut bytes = vec![0x81, 0x80 | 127];
     bytes.extend(397_000_u64.to_be_bytes());

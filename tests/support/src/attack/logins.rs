@@ -55,7 +55,8 @@ pub struct Logins {
 }
 
 impl Logins {
-    /// Has so many clients log in at the same time, each up to three times. `try_once` is a login of a client's.
+    /// Has so many clients log in at the same time, each up to three times. `try_once` is a login
+    /// of a client's.
     pub async fn measure<F>(clients: usize, try_once: impl Fn(usize) -> F) -> Self
     where
         F: Future<Output = bool> + Send + 'static,

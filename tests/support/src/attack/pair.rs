@@ -1,4 +1,5 @@
-//! Two people who talk while others attack: what becomes of their messages, and how long each is on its way.
+//! Two people who talk while others attack: what becomes of their messages, and how long each is on
+//! its way.
 
 use std::time::Duration;
 
@@ -36,18 +37,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pair<S> {
         Self { sender, recipient, to: fingerprint(number), sent: 0 }
     }
 
-    /// Sends so many messages, one after the other at this interval, and acknowledges them. Returns how long each took
-    /// from one to the other, the shortest first.
+    /// Sends so many messages, one after the other at this interval, and acknowledges them. Returns
+    /// how long each took from one to the other, the shortest first.
     ///
     /// # Panics
     /// If a session ends, if a message is refused, or if one does not arrive.
     pub async fn exchange(&mut self, messages: usize, every: Duration) -> Vec<Duration> {
-        let (sender, recipient, to) = (&mut self.sender, &mut self.recipient, &self.to);
-        let (begun, first) = (Instant::now(), self.sent);
+        let sender = &mut self.sender;
+        let recipient = &mut self.recipient;
+        let to = &self.to;
+        let begun = Instant::now();
+        let first = self.sent;
         let sending = async {
             let mut tick = interval(every);
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let (mut sent, mut accepted, mut receipts) = (0, 0, 0);
+            let mut sent = 0;
+            let mut accepted = 0;
+            let mut receipts = 0;
             while sent < messages || accepted < messages || receipts < messages {
                 tokio::select! {
                     _ = tick.tick(), if sent < messages => {

@@ -23,7 +23,8 @@ pub fn check(data: &[u8]) {
     check_auth(text);
 }
 
-/// Written anew by another library, with every field there once, an object is answered by its type.
+/// Checks that an object, written anew by another library with every field once, is answered by its
+/// type.
 fn check_by_type(text: &str) {
     let Ok(json @ Value::Object(_)) = serde_json::from_str::<Value>(text) else { return };
     let answer = match session().on_text(&json.to_string(), &rules(Sanitize::Clean), &CLOCKS) {
@@ -38,7 +39,7 @@ fn check_by_type(text: &str) {
     assert_eq!(answer, expected(&json).map_err(str::to_owned));
 }
 
-/// Only the one right signature, in the one right encoding, establishes a session.
+/// Checks that only the one right signature, in the one right encoding, establishes a session.
 fn check_auth(text: &str) {
     let rules = rules(Sanitize::Clean);
     for awaiting in [challenged(), challenged_nameless()] {

@@ -7,7 +7,8 @@ use std::path::Path;
 use ephemeral::config::{Config, ConfigError, Flags};
 use tempfile::TempDir;
 
-/// Panics where a configuration is accepted that is not the one it says it is, or is refused without a reason.
+/// Panics where a configuration is accepted that is not the one it says it is, or is refused
+/// without a reason.
 pub fn check(data: &[u8]) {
     thread_local!(static DIRECTORY: TempDir = tempfile::tempdir().unwrap());
     DIRECTORY.with(|directory| check_in(directory.path(), data));

@@ -13,7 +13,7 @@ use ephemeral_e2e::roster::Roster;
 use ephemeral_e2e::roster::delta::Delta;
 use ephemeral_e2e::vault;
 
-/// The authority of one's own server, which is on this machine.
+/// Returns the authority of one's own server, which is on this machine.
 fn own() -> Authority {
     Authority::loopback("localhost:8080").expect("a name of this machine")
 }
@@ -38,7 +38,8 @@ pub fn card(data: &[u8]) {
     assert!(seal(address, 1, b"contents", 0).is_ok());
 }
 
-/// Panics if an envelope opens that was not sealed to the card, or one that was does not give back what went in.
+/// Panics if an envelope opens that was not sealed to the card, or one that was does not give back
+/// what went in.
 pub fn envelope(data: &[u8]) {
     let keys = CardKeys::from_parts(Secret::new([1; 32]), Secret::new([2; 32]));
     let mailbox = Key([3; 32]);
@@ -74,7 +75,8 @@ pub fn roster(data: &[u8]) {
     }
 }
 
-/// Panics if a state file that is taken is not written as it was read. What is shorter is also read filled up with zeros.
+/// Panics if a state file that is taken is not written as it was read. What is shorter is also read
+/// filled up with zeros.
 pub fn vault(data: &[u8]) {
     let mut filled = data.to_vec();
     filled.resize(data.len().next_multiple_of(vault::BLOCK), 0);

@@ -1,4 +1,5 @@
-//! Fuzzing: the bytes of a connection, from the first of a request to what a session makes of them that is never signed.
+//! Fuzzing: the bytes of a connection, from the first of a request to what a session makes of them
+//! that is never signed.
 
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::rig::{Rig, pass, settle};
 
-/// Any connection that does not authenticate ends within this time, whatever it says: the time for a request, then for
-/// authentication, then for the close handshake.
+/// Any connection that does not authenticate ends within this time, whatever it says: the time for
+/// a request, then for authentication, then for the close handshake.
 const LIFETIME: Duration = Duration::from_secs(30);
 /// What every response has.
 const HEADERS: [&str; 7] = [
@@ -23,15 +24,16 @@ const HEADERS: [&str; 7] = [
     "content-security-policy",
 ];
 
-/// Panics where the answers to these bytes, sent at once or in two pieces, are none of HTTP and the protocol.
+/// Panics where the answers to these bytes, sent at once or in two pieces, are none of HTTP and the
+/// protocol.
 pub fn check(data: &[u8]) {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let whole = check_answers(&answers(&[data]).await);
         let halves = check_answers(&answers(&<[&[u8]; 2]>::from(data.split_at(data.len() / 2))).await);
-        // hyper looks at a head when it begins and again when it may have ended: one that comes in pieces, and is wrong
-        // already, stays unfinished.
-        // The whole beginning of HTTP/2 is recognised, and closes the connection without an answer; in pieces it is a bad head.
+        // hyper looks at a head when it begins and again when it may have ended: one that comes in
+        // pieces, and is wrong already, stays unfinished. The whole beginning of HTTP/2 is
+        // recognised, and closes the connection without an answer; in pieces it is a bad head.
         let other_version = data.starts_with(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         if !matches!((whole, halves), (Some(400 | 414 | 431), None)) && !other_version {
             assert_eq!(whole, halves, "the first answer depends on how the bytes arrive");
@@ -39,7 +41,7 @@ pub fn check(data: &[u8]) {
     });
 }
 
-/// All that comes back until the server closes.
+/// Returns all that comes back until the server closes.
 async fn answers(pieces: &[&[u8]]) -> Vec<u8> {
     let mut rig = Rig::new();
     let start = Instant::now();
@@ -84,7 +86,7 @@ fn check_answers(mut bytes: &[u8]) -> Option<u16> {
     first
 }
 
-/// The status, and how long the body is.
+/// Returns the status, and how long the body is.
 fn check_head(head: &str) -> (u16, usize) {
     let mut lines = head.trim_end().split("\r\n");
     let status_line = lines.next().expect("a line");
@@ -116,7 +118,7 @@ fn check_body(status: u16, body: &[u8]) {
     assert!(!code.is_empty() && code.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()), "{code}");
 }
 
-/// The server's frames: a challenge, pongs, and a close at the end.
+/// Checks the server's frames: a challenge, pongs, and a close at the end.
 fn check_frames(mut bytes: &[u8]) {
     let mut closed = false;
     let mut challenged = false;

@@ -1,8 +1,9 @@
-//! Fuzzing: what three clients do, one after the other or at once, with the real connections, sessions and hub between
-//! them.
+//! Fuzzing: what three clients do, one after the other or at once, with the real connections,
+//! sessions and hub between them.
 //!
-//! One step a line: what is done, by whom, and what that needs, a character each. Every character means something, so
-//! that no change of an input is lost; a capital letter does not wait until everybody has done what there is to do.
+//! One step a line: what is done, by whom, and what that needs, a character each. Every character
+//! means something, so that no change of an input is lost; a capital letter does not wait until
+//! everybody has done what there is to do.
 //!
 //! | line | what |
 //! | --- | --- |
@@ -51,14 +52,14 @@ const CORRESPONDENT_SHARE: usize = 16;
 const FROM_STRANGERS: usize = 24;
 /// Bytes of content, at most.
 const CONTENT_BYTES: usize = 64;
-/// Bytes that may be no frame, at most: too few for any message, so that nobody has to know what the server makes of
-/// them.
+/// Bytes that may be no frame, at most: too few for any message, so that nobody has to know what
+/// the server makes of them.
 const BYTES: usize = 60;
 /// How long a message is kept. The first is over at once.
 const TTL_S: [u64; 8] = [0, 1, 2, 5, 20, 60, 300, 3600];
 /// How long nothing happens.
 const SECONDS: [u64; 8] = [1, 2, 5, 10, 29, 61, 95, 301];
-/// Between two looks at what has come: a client that reads answers pings.
+/// The time between two looks at what has come: a client that reads answers pings.
 const LOOK_S: u64 = 15;
 
 /// Panics where a promise of the protocol is broken.
@@ -95,22 +96,22 @@ impl Operands<'_> {
         *first
     }
 
-    /// A digit, brought into the range from 0 to 7.
+    /// Returns a digit, brought into the range from 0 to 7.
     fn octal(&mut self) -> usize {
         usize::from(self.byte().wrapping_sub(b'0') % 8)
     }
 
-    /// A client's number: one of the first so many.
+    /// Returns a client's number: one of the first so many.
     fn number(&mut self, clients: u8) -> u8 {
         1 + self.byte().wrapping_sub(b'1') % clients
     }
 
-    /// The number of a client that is there.
+    /// Returns the number of a client that is there.
     fn who(&mut self) -> u8 {
         self.number(3)
     }
 
-    /// The rest, as far as it fits into any frame.
+    /// Returns the rest, as far as it fits into any frame.
     fn text(&self) -> String {
         String::from_utf8_lossy(self.0).chars().take(1000).collect()
     }
@@ -143,7 +144,9 @@ impl World {
             Some(b'p') => self.pass(SECONDS[operands.octal()]).await,
             Some(b'e') => return false,
             _ => {
-                let (from, to, id) = (operands.number(3), operands.number(4), operands.byte());
+                let from = operands.number(3);
+                let to = operands.number(4);
+                let id = operands.byte();
                 let ttl_s = TTL_S[operands.octal()];
                 self.sends(from, to, id, ttl_s, operands.text()).await;
             }
@@ -155,7 +158,7 @@ impl World {
         true
     }
 
-    /// The session of a client that has not been replaced.
+    /// Returns the session of a client that has not been replaced.
     fn current(&mut self, who: u8) -> Option<&mut Client> {
         self.clients.iter_mut().find(|client| client.who == who && !client.replaced)
     }
@@ -187,7 +190,8 @@ impl World {
         let Some(client) = self.clients.iter_mut().find(|client| client.who == from && !client.replaced) else {
             return;
         };
-        // While it has not read everything, what it says may be read late, and no known id any more.
+        // While it has not read everything, what it says may be read late, and no known id any
+        // more.
         let first = if again && !client.was_deaf { self.ledger.kept(from, &id, now) } else { None };
         let sent = match first {
             Some(first) => Sent::new(from, first.to, id, first.content.clone(), first.ttl_ms, now),
@@ -204,7 +208,8 @@ impl World {
         client.says(&frame.to_string(), Some(Owed::Message(place))).await;
     }
 
-    /// The message at this place among those that its session was sent, and all before it.
+    /// Acknowledges the message at this place among those that its session was sent, and all before
+    /// it.
     async fn acknowledge(&mut self, who: u8, place: usize) {
         let now = self.rig.clock.wall();
         let Some(client) = self.clients.iter_mut().find(|client| client.who == who && !client.replaced) else { return };
@@ -239,7 +244,8 @@ impl World {
         }
     }
 
-    /// What the server makes of the bytes is not known; that the others are served all the same, is checked.
+    /// Breaks off. What the server makes of the bytes is not known; only that the others are served
+    /// is checked.
     async fn breaks_off(&mut self, who: u8, bytes: &[u8]) {
         self.settle().await;
         if let Some(client) = self.current(who) {
@@ -264,7 +270,7 @@ impl World {
         self.forget(who).await;
     }
 
-    /// The connection is gone, without a word.
+    /// Drops the connection without a word.
     async fn forget(&mut self, who: u8) {
         let soon = self.rig.clock.wall().plus(SLACK);
         for client in self.clients.extract_if(.., |client| client.who == who && !client.replaced) {
@@ -284,7 +290,7 @@ impl World {
         }
     }
 
-    /// Everybody does what there is to do, and reads what comes of it.
+    /// Lets everybody do what there is to do, and read what comes of it.
     async fn settle(&mut self) {
         self.unsettled = 0;
         settle().await;
@@ -327,7 +333,7 @@ impl World {
         something
     }
 
-    /// Those that are over are forgotten, if they had a reason to be.
+    /// Forgets the sessions that are over, if they had a reason to be.
     fn bury(&mut self) {
         let now = self.rig.clock.wall();
         for client in self.clients.extract_if(.., |client| client.closed.is_some()) {
@@ -338,13 +344,14 @@ impl World {
         }
     }
 
-    /// Everybody comes once more and takes what waits; nothing is missing, and nothing is left.
+    /// Lets everybody come once more and take what waits; nothing is missing, and nothing is left.
     async fn ends(mut self) {
         self.clients.iter_mut().for_each(|client| client.deaf = false);
         self.settle().await;
         for who in 1..=3 {
             self.join(who, b'4').await;
-            // A window's worth at a time. That nothing is missing is checked whenever all has settled.
+            // A window's worth at a time. That nothing is missing is checked whenever all has
+            // settled.
             for _ in 0..MAILBOX {
                 self.settle().await;
                 let last = self.current(who).map_or(0, |client| client.delivered.len().saturating_sub(1));

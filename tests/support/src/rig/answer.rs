@@ -25,7 +25,7 @@ impl Answer {
         Self { status, headers: lines.map(header).collect(), body: body.to_owned() }
     }
 
-    /// The one value of a header, if it is there.
+    /// Returns the one value of a header, if it is there.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str());
         let value = values.next();
@@ -33,12 +33,12 @@ impl Answer {
         value
     }
 
-    /// The body; null if it is not JSON.
+    /// Returns the body; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or(Value::Null)
     }
 
-    /// The code of an error, whose body has a sentence besides.
+    /// Returns the code of an error, whose body has a sentence besides.
     pub fn code(&self) -> String {
         let body = self.json();
         assert_eq!(self.header("content-type"), Some("application/json"), "{}", self.body);

@@ -27,12 +27,13 @@ impl Socket {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
-    /// The next JSON frame. Fails where the session is closed instead, or nothing comes for a minute.
+    /// Returns the next JSON frame. Fails where the session is closed instead, or nothing comes for
+    /// a minute.
     pub async fn next(&mut self) -> Value {
         tokio::time::timeout(Duration::from_secs(60), self.next_frame()).await.expect("a frame")
     }
 
-    /// The next JSON frame, whenever it comes. Answers pings meanwhile.
+    /// Returns the next JSON frame, whenever it comes. Answers pings meanwhile.
     pub async fn next_frame(&mut self) -> Value {
         loop {
             match self.socket.next().await {
@@ -57,14 +58,14 @@ impl Socket {
         answer
     }
 
-    /// The code of the error with which a frame is refused.
+    /// Returns the code of the error with which a frame is refused.
     pub async fn refused(&mut self, frame: &Value) -> String {
         let answer = self.ask(frame).await;
         assert_eq!(answer["type"], "error", "{answer} to {frame}");
         answer["code"].as_str().unwrap().to_owned()
     }
 
-    /// The next frame, which is the message with this id.
+    /// Returns the next frame, which is the message with this id.
     pub async fn receives(&mut self, id: &str) -> Value {
         let message = self.next().await;
         assert_eq!((&message["type"], &message["id"]), (&json!("message"), &json!(id)), "{message}");
@@ -76,23 +77,23 @@ impl Socket {
         self.send(&json!({"type": "ack", "seq": message["seq"]})).await;
     }
 
-    /// The next frame, which says that all that had waited has come.
+    /// Checks that the next frame says that all that had waited has come.
     pub async fn catches_up(&mut self) {
         assert_eq!(self.next().await, json!({"type": "caught_up"}));
     }
 
-    /// The session still answers.
+    /// Checks that the session still answers.
     pub async fn goes_on(&mut self) {
         assert_eq!(self.refused(&json!({"type": "are you there?"})).await, "unknown_type");
     }
 
-    /// Nothing but pings comes while everybody has the time to send something: 100 ms.
+    /// Checks that nothing but pings comes while everybody has the time to send something: 100 ms.
     pub async fn hears_nothing(&mut self) {
         let next = tokio::time::timeout(Duration::from_millis(100), self.next_frame()).await;
         assert!(next.is_err(), "heard {next:?}");
     }
 
-    /// The code and reason with which the server closes, after whatever else it still says.
+    /// Returns the code and reason with which the server closes, after whatever else it still says.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
             let next = tokio::time::timeout(Duration::from_secs(600), self.socket.next()).await.expect("a close");
@@ -106,7 +107,7 @@ impl Socket {
     }
 }
 
-/// The sequence number of a message.
+/// Returns the sequence number of a message.
 pub fn seq(message: &Value) -> u64 {
     message["seq"].as_u64().unwrap()
 }

@@ -1,4 +1,5 @@
-//! What people attach to the network with C tor: a client with a SOCKS port, an onion service in front of a local port.
+//! What people attach to the network with C tor: a client with a SOCKS port, an onion service in
+//! front of a local port.
 
 use super::BootError;
 use super::process::Tor;
@@ -45,7 +46,7 @@ pub struct OnionService {
 }
 
 impl OnionService {
-    /// `keys`: a directory, in which it makes a key if there is none.
+    /// Starts a service. `keys`: a directory, in which it makes a key if there is none.
     pub(super) fn start(
         directory: &Path,
         keys: &Path,
@@ -77,8 +78,9 @@ fn bootstrapped(log: &str) -> Option<()> {
     log.contains("Bootstrapped 100%").then_some(())
 }
 
-/// There are two descriptors, of this period and of the next, each for several relays; which one a client asks for depends
-/// on its clock. So all uploads of both have to be done.
+/// Checks that every upload is done. There are two descriptors, of this period and of the next,
+/// each for several relays; which one a client asks for depends on its clock. So all uploads of
+/// both have to be done.
 fn uploaded(log: &str) -> Option<()> {
     let begun = log.matches("initiated upload request").count();
     let done = log.matches("Uploading hidden service descriptor: finished with status 200").count();

@@ -1,5 +1,5 @@
-//! The keys of the relays, made by Tor's own programs before anything runs: who the authorities are is part of every
-//! configuration.
+//! The keys of the relays, made by Tor's own programs before anything runs: who the authorities are
+//! is part of every configuration.
 
 use super::BootError;
 use super::process::{command, output};
@@ -10,7 +10,8 @@ use std::path::Path;
 /// Who a relay is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// SHA-1 of the RSA identity key, 40 hexadecimal digits in capitals: `$…` in Tor's own notation.
+    /// SHA-1 of the RSA identity key, 40 hexadecimal digits in capitals: `$…` in Tor's own
+    /// notation.
     pub rsa: String,
     /// The Ed25519 identity key, base64 without padding.
     pub ed25519: String,

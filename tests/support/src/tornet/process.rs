@@ -1,4 +1,5 @@
-//! Processes: `tor` itself, and the guardian that ends all of them with whoever booted the network.
+//! Processes: `tor` itself, and the guardian that ends all of them with the process that booted the
+//! network.
 
 use super::BootError;
 use std::fs::{self, File};
@@ -9,9 +10,10 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Ends every process of its group, and removes the directory, once its standard input ends. That happens when the network
-/// is dropped and when the process that owns it dies, be it by `kill -9`. The last word it read says whether the directory
-/// stays. SIGTERM first, so that nothing writes any more while the directory goes; SIGKILL ends the guardian too.
+/// Ends every process of its group, and removes the directory, once its standard input ends. That
+/// happens when the network is dropped and when the process that owns it dies, be it by `kill -9`.
+/// The last word it read says whether the directory stays. SIGTERM first, so that nothing writes
+/// any more while the directory goes; SIGKILL ends the guardian too.
 const GUARDIAN: &str = r#"
 trap '' TERM INT HUP
 keep=
@@ -44,7 +46,8 @@ pub(super) fn poll<T>(
     }
 }
 
-/// One of Tor's programs, looked for where Debian installs them too: `/usr/sbin` is in nobody's `PATH` but root's.
+/// Returns one of Tor's programs, looked for where Debian installs them too: `/usr/sbin` is in
+/// nobody's `PATH` but root's.
 pub(super) fn command(program: &str) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new(program);
@@ -101,12 +104,12 @@ impl Tor {
         self.child.id()
     }
 
-    /// Everything it has logged since it was started.
+    /// Returns everything that it has logged since it was started.
     pub(super) fn log(&self) -> Result<String, BootError> {
         Ok(String::from_utf8_lossy(&fs::read(&self.log)?).into_owned())
     }
 
-    /// An error if the process has ended by itself, with what it logged last.
+    /// Checks that the process has not ended by itself; the error has what it logged last.
     pub(super) fn check(&mut self) -> Result<(), BootError> {
         let Some(status) = self.child.try_wait()? else { return Ok(()) };
         let log = self.log()?;
@@ -132,7 +135,8 @@ impl Tor {
         found.ok_or_else(|| BootError::TooSlow { awaited, limit, at: self.log.clone() })
     }
 
-    /// Sends a signal by name, as `kill` knows it. (`sh`, because without unsafe code the standard library cannot.)
+    /// Sends a signal by name, as `kill` knows it. (`sh`, because without unsafe code the standard
+    /// library cannot.)
     pub(super) fn signal(&self, signal: &str) -> io::Result<ExitStatus> {
         Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal, &self.pid().to_string()]).status()
     }
@@ -146,7 +150,8 @@ impl Drop for Tor {
     }
 }
 
-/// The process that outlives the owner of the network for as long as it takes to clean up. See [`GUARDIAN`].
+/// The process that outlives the owner of the network for as long as it takes to clean up. See
+/// [`GUARDIAN`].
 #[derive(Debug)]
 pub(super) struct Guardian {
     child: Child,
@@ -156,20 +161,22 @@ pub(super) struct Guardian {
 impl Guardian {
     pub(super) fn of(directory: &Path) -> Result<Self, BootError> {
         let mut shell = Command::new("sh");
-        // A group of its own: Ctrl-C in the terminal reaches the owner, and not the one that cleans up after it.
+        // A group of its own: Ctrl-C in the terminal reaches the owner, and not the one that cleans
+        // up after it.
         shell.args(["-c", GUARDIAN, "tornet-guardian"]).arg(directory).process_group(0);
-        // And no output of the owner's: whoever reads that would wait for the guardian's end as well.
+        // And no output of the owner's: anyone who reads that would wait for the guardian's end as
+        // well.
         let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let orders = Mutex::new(child.stdin.take());
         Ok(Self { child, orders })
     }
 
-    /// The process group that everything else joins.
+    /// Returns the process group that everything else joins.
     pub(super) fn group(&self) -> i32 {
         self.child.id().cast_signed()
     }
 
-    /// From now on the directory is to stay.
+    /// Keeps the directory from now on.
     pub(super) fn keep_directory(&self) {
         if let Some(orders) = &mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner) {
             // A guardian that is gone removes nothing.

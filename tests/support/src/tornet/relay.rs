@@ -16,15 +16,17 @@ use std::time::Duration;
 /// How long a relay may take from its start until it listens.
 const LISTENS_WITHIN: Duration = Duration::from_secs(30);
 
-/// A directory of `tor`'s: it refuses one that others can read.
+/// Creates a directory of `tor`'s: it refuses one that others can read.
 pub(super) fn create_private(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
-/// A port on 127.0.0.1 that is this network's as long as this value lives, whether a relay listens on it or not.
+/// A port on 127.0.0.1 that is this network's as long as this value lives, whether a relay listens
+/// on it or not.
 ///
-/// The socket is bound and never listens. A relay may listen there all the same, because both say `SO_REUSEADDR`; the kernel
-/// gives the port to nobody else; and while no relay listens, who connects is refused, as by a machine that is up.
+/// The socket is bound and never listens. A relay may listen there all the same, because both say
+/// `SO_REUSEADDR`; the kernel gives the port to nobody else; and while no relay listens, who
+/// connects is refused, as by a machine that is up.
 #[derive(Debug)]
 pub(super) struct Port {
     _reserved: Socket,
@@ -67,7 +69,7 @@ impl Relay {
         Ok(Self { nickname, directory, or_port, dir_port, identity, v3_identity, group, running: Mutex::new(None) })
     }
 
-    /// What others have to know of it, if it is an authority.
+    /// Returns what others have to know of it, if it is an authority.
     pub(super) fn as_authority(&self) -> Option<torrc::Authority> {
         Some(torrc::Authority {
             nickname: self.nickname.clone(),
@@ -102,12 +104,12 @@ impl Relay {
         &self.identity
     }
 
-    /// Where it listens for clients and other relays.
+    /// Returns where it listens for clients and other relays.
     pub fn address(&self) -> SocketAddr {
         self.or_port.address
     }
 
-    /// The process, if it was started and neither killed nor stopped.
+    /// Returns the process, if it was started and neither killed nor stopped.
     pub fn pid(&self) -> Option<u32> {
         self.running().as_ref().map(Tor::pid)
     }
@@ -133,7 +135,8 @@ impl Relay {
         if tor.signal(signal)?.success() { Ok(()) } else { Err(io::Error::other("kill(1) failed").into()) }
     }
 
-    /// Starts the relay with the keys and at the address it always had, and returns when it listens.
+    /// Starts the relay with the keys and at the address it always had, and returns when it
+    /// listens.
     pub fn start(&self) -> Result<(), BootError> {
         self.launch()?;
         self.wait_until_it_listens()
@@ -157,12 +160,13 @@ impl Relay {
         listens.map(drop).ok_or(BootError::TooSlow { awaited: "a relay that listens", limit: LISTENS_WITHIN, at })
     }
 
-    /// An error if the process has ended by itself.
+    /// Checks that the process has not ended by itself.
     pub(super) fn check(&self) -> Result<(), BootError> {
         self.running().as_mut().map_or(Ok(()), Tor::check)
     }
 
-    /// How many relays are in the consensus that this authority has; none without a consensus.
+    /// Returns how many relays are in the consensus that this authority has; none without a
+    /// consensus.
     pub(super) fn relays_in_consensus(&self) -> usize {
         let consensus = fs::read_to_string(self.consensus()).unwrap_or_default();
         consensus.lines().filter(|line| line.starts_with("r ")).count()

@@ -16,7 +16,8 @@ fn access(number: u8, active_at: u64, door: bool) -> MailboxAccess {
     MailboxAccess { key: key(number), seed: Secret::random(), authority, after_ms: 0, active_at, door }
 }
 
-/// Ten mailboxes, the last of which were used most recently, and two doors that were used after all of them.
+/// Ten mailboxes, the last of which were used most recently, and two doors that were used after all
+/// of them.
 fn twelve(fetching: Fetching, now: Instant) -> Mailboxes {
     let mut mailboxes = Mailboxes::new(fetching);
     for number in 0..12 {

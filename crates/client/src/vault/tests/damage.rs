@@ -8,7 +8,8 @@ fn vault() -> (tempfile::TempDir, PathBuf) {
     (parent, directory)
 }
 
-/// Lengths to cut a file at: every one near the steps of age's and the padding's, and some of the others.
+/// Lengths to cut a file at: every one near the steps of age's and the padding's, and some of the
+/// others.
 fn cuts(length: usize) -> impl Iterator<Item = usize> {
     let near = move |cut: &usize| *cut < 200 || *cut + 40 > length || cut % (64 << 10) < 20 || cut.is_multiple_of(4999);
     (0..length).filter(near)
@@ -63,7 +64,8 @@ fn a_state_that_is_cut_off_or_changed_anywhere_is_called_damaged_and_left_as_it_
 
 #[test]
 fn a_missing_file_of_another_vault_or_another_state_is_called_damaged() {
-    let ((_one, one), (_two, two)) = (vault(), vault());
+    let (_one, one) = vault();
+    let (_two, two) = vault();
     fs::copy(two.join(STATE), one.join(STATE)).unwrap();
     assert!(matches!(Vault::open(&one, &right()), Err(VaultError::Damaged { .. })));
     fs::remove_file(two.join(STATE)).unwrap();

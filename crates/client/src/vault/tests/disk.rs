@@ -1,5 +1,5 @@
-//! A disk in memory that can lose what was not synced: any subset of the blocks and of the changes of names. It fails or
-//! stops at a step, of which every operation has one or more.
+//! A disk in memory that can lose what was not synced: any subset of the blocks and of the changes
+//! of names. It fails or stops at a step, of which every operation has one or more.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// What must not be found. It is encrypted on the disk, so that the sealed bytes are looked for as well.
+/// What must not be found. It is encrypted on the disk, so that the sealed bytes are looked for as
+/// well.
 const CANARY: &[u8] = b"Alice's secret state";
 
 fn files_below(directory: &Path) -> Vec<PathBuf> {

@@ -1,5 +1,6 @@
-//! A commit that is interrupted at each of its steps: by the end of the process, by an error, by a power failure that loses
-//! any part of what was not synced. What is found is the old state or the new one, and never anything else.
+//! A commit that is interrupted at each of its steps: by the end of the process, by an error, by a
+//! power failure that loses any part of what was not synced. What is found is the old state or the
+//! new one, and never anything else.
 
 use super::super::state_writer::{self, StateWriter};
 use super::disk::{Disk, Fault, View};
@@ -21,8 +22,9 @@ fn with_vault() -> Disk {
     disk.fork()
 }
 
-/// Runs `act` on copies of a disk with a fault at each step, and hands what a process or a machine that starts afterwards
-/// may find to `check`, with whether `act` succeeded. Returns how many steps there are.
+/// Runs `act` on copies of a disk with a fault at each step, and hands what a process or a machine
+/// that starts afterwards may find to `check`, with whether `act` succeeded. Returns how many steps
+/// there are.
 fn at_each_step(start: &Disk, act: impl Fn(&Disk, &dyn Fn()) -> bool, check: impl Fn(&Disk, bool, &str)) -> usize {
     let mut most = 0;
     for fault in [Fault::Kill, Fault::Error] {
@@ -44,7 +46,8 @@ fn at_each_step(start: &Disk, act: impl Fn(&Disk, &dyn Fn()) -> bool, check: imp
     most
 }
 
-/// What opening finds, checked to be still there after a power failure, and to be a vault that goes on.
+/// What opening finds, checked to be still there after a power failure, and to be a vault that goes
+/// on.
 fn found(disk: &Disk, passphrase: &Passphrase, case: &str) -> Option<Vec<u8>> {
     let (mut writer, state) = match StateWriter::open(disk.clone(), passphrase) {
         Ok(opened) => opened,

@@ -1,4 +1,5 @@
-//! Other processes, kills and full disks, real ones: util-linux's `flock` and `unshare`, `strace`, and the age program.
+//! Other processes, kills and full disks, real ones: util-linux's `flock` and `unshare`, `strace`,
+//! and the age program.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
@@ -61,7 +62,8 @@ fn a_full_disk_stops_the_vault_and_the_old_state_is_still_there() {
         Some(directory) => on_a_full_disk(&Path::new(&directory).join("vault")),
         None => {
             let directory = tempfile::tempdir().unwrap();
-            // A disk of its own, in a mount namespace of its own: it has room for one state and a half.
+            // A disk of its own, in a mount namespace of its own: it has room for one state and a
+            // half.
             let output = Command::new("unshare")
                 .args(["--mount", "--map-root-user", "sh", "-c"])
                 .arg("mount -t tmpfs -o size=112k,mode=700 tmpfs \"$0\" && exec \"$@\"")
@@ -97,7 +99,8 @@ fn a_process_killed_at_any_system_call_of_a_commit_leaves_the_old_state_or_the_n
         vault.write(b"new").unwrap();
         return;
     }
-    let (mut kills, mut found) = (0, BTreeSet::new());
+    let mut kills = 0;
+    let mut found = BTreeSet::new();
     for call in ["openat", "write", "fsync", "rename", "unlink"] {
         for at in 1..MOST_CALLS {
             let (_parent, directory) = place();
@@ -119,8 +122,8 @@ fn a_process_killed_at_any_system_call_of_a_commit_leaves_the_old_state_or_the_n
     assert!(kills >= 12 && found.len() == 2, "{kills} kills, with {found:?} afterwards");
 }
 
-/// Runs a test in a process that is killed when it has called `call` on a file of the directory that often, and returns
-/// whether it came to that.
+/// Runs a test in a process that is killed when it has called `call` on a file of the directory
+/// that often, and returns whether it came to that.
 fn is_killed_at(call: &str, at: usize, directory: &Path, name: &str) -> bool {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject={call}:signal=KILL:when={at}")]);

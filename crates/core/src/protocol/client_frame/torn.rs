@@ -1,7 +1,9 @@
-//! Frames that are JSON and yet hold what no Rust value can: one half of a surrogate pair, a number beyond every float.
+//! Frames that are JSON and yet hold what no Rust value can: one half of a surrogate pair, a number
+//! beyond every float.
 //!
-//! JSON's grammar allows both (RFC 8259, sections 8.2 and 6), and other languages write them: half an emoji that was cut
-//! in two, an infinite number. Here they are exchanged for stand-ins, so that the field can be named that is wrong.
+//! JSON's grammar allows both (RFC 8259, sections 8.2 and 6), and other languages write them: half
+//! an emoji that was cut in two, an infinite number. Here they are exchanged for stand-ins, so that
+//! the field can be named that is wrong.
 
 use serde::de::IgnoredAny;
 
@@ -57,7 +59,7 @@ enum Half {
     Second,
 }
 
-/// Which half is written here, if one is.
+/// Returns the half of a surrogate pair that is written here, if one is.
 fn surrogate(bytes: &[u8], at: usize) -> Option<Half> {
     let digits = bytes.get(at..at + ESCAPE)?.strip_prefix(b"\\u")?;
     match u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()? {

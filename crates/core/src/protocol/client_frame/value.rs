@@ -8,8 +8,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::protocol::{ErrorCode, is_message_id};
 
-/// A field's value, as far as any frame cares. A wrong type is not yet an error: the field may not belong to the
-/// frame's type, and is ignored then.
+/// A field's value, as far as any frame cares. A wrong type is not yet an error: the field may not
+/// belong to the frame's type, and is ignored then.
 #[derive(Debug, Default)]
 pub(super) enum Value<'frame> {
     #[default]
@@ -109,7 +109,8 @@ impl<'de> Deserialize<'de> for Value<'de> {
     }
 }
 
-/// Returns a number as an integer, if it is one: `3600.0` and `36e2` are. Beyond 2^53 nobody can tell.
+/// Returns a number as an integer, if it is one: `3600.0` and `36e2` are. Beyond 2^53 nobody can
+/// tell.
 fn integer(number: f64) -> Option<i64> {
     /// 2^53.
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Many messages of `size` bytes that expire at the same moment, each to somebody else.
+/// Returns a store with many messages of `size` bytes that expire at the same moment, each to
+/// somebody else.
 fn crowd(messages: u32, size: usize) -> (Store, AccountId) {
     let bounds = Config { sender_bytes: usize::MAX, total_bytes: 1 << 40, ..Config::default() };
     let mut store = store_with(bounds);
@@ -22,12 +23,13 @@ fn crowd(messages: u32, size: usize) -> (Store, AccountId) {
     (store, alice)
 }
 
-/// How many messages each call erases.
+/// Returns how many messages each call erases.
 fn parts(store: &mut Store, now: Millis) -> Vec<usize> {
     let mut parts = Vec::new();
     loop {
         let before = store.figures().records;
-        let (mut ended, mut freed) = (Vec::new(), Vec::new());
+        let mut ended = Vec::new();
+        let mut freed = Vec::new();
         let more = store.expire(now, &mut ended, &mut freed);
         parts.push(before - store.figures().records);
         assert!(ended.len() <= EXPIRED_AT_ONCE, "{} ends are collected", ended.len());
@@ -61,7 +63,8 @@ fn what_is_due_is_gone_for_everybody_before_its_turn_to_be_erased_comes() {
     }
     store.put(NOW, alice, &letter("later", BOB, NOW.plus(1))).unwrap();
     assert_eq!(fetch(&mut store, NOW, bob, 32).len(), 32);
-    let (mut ended, mut freed) = (Vec::new(), Vec::new());
+    let mut ended = Vec::new();
+    let mut freed = Vec::new();
     assert!(store.expire(then, &mut ended, &mut freed), "only a part of it was erased");
     assert_eq!(store.known_until(alice, "due-99"), None);
     assert_eq!(fetch(&mut store, then, bob, 32).len(), 1, "what has expired takes no room in the window");
@@ -102,7 +105,8 @@ fn a_window_of_long_messages_is_acknowledged_and_dropped_in_parts() {
         parts += 1;
     }
     assert_eq!((parts, ended.len()), (16, 16));
-    let (mut next, mut parts) = (Some(0), Vec::new());
+    let mut next = Some(0);
+    let mut parts = Vec::new();
     while let Some(first) = next {
         let (dropped, then) = store.drop_some_from(alice, first, &mut ended, &mut Vec::new());
         parts.push(dropped);

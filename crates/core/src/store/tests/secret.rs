@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Alice has sent Bob a message, and he has taken it, or was never there.
+/// Returns a store in which Alice has sent Bob a message, and he has taken it, or was never there.
 fn after(was_there: bool, bounds: Config) -> (Store, AccountId) {
     let mut store = store_with(bounds);
     let (alice, _) = store.attach(NOW, ALICE, true);

@@ -6,7 +6,8 @@ fn person(number: u8) -> Fingerprint {
     Fingerprint::from_bytes([number; 32])
 }
 
-/// A store in which each of so many people has sent as many messages to herself as her number says.
+/// Returns a store in which each of so many people has sent as many messages to herself as her
+/// number says.
 fn store_of(people: u8) -> Store {
     let mut store = store();
     for number in 1..=people {
@@ -41,7 +42,8 @@ fn what_one_sender_has_waiting_can_be_dropped_and_the_others_messages_stay() {
     }
     store.put(NOW, bob, &letter("kept", BOB, NOW)).unwrap();
     assert_eq!(fetch(&mut store, NOW, bob, 2).len(), 2);
-    let (mut ended, mut freed) = (Vec::new(), Vec::new());
+    let mut ended = Vec::new();
+    let mut freed = Vec::new();
     assert_eq!(store.drop_some_from(alice, 0, &mut ended, &mut freed), (60, None));
     assert_eq!(ended.len(), 60);
     assert!(ended.iter().all(|end| end.status == ReceiptStatus::Expired && end.sender == alice && end.to == BOB));
@@ -61,7 +63,9 @@ fn a_call_drops_so_many_at_most_and_says_where_to_go_on() {
     for id in 0..3000 {
         store.put(NOW, alice, &letter(&id.to_string(), ALICE, NOW)).unwrap();
     }
-    let (mut dropped, mut calls, mut next) = (0, 0, Some(0));
+    let mut dropped = 0;
+    let mut calls = 0;
+    let mut next = Some(0);
     while let Some(first) = next {
         let (some, then) = store.drop_some_from(alice, first, &mut Vec::new(), &mut Vec::new());
         assert!(some <= EXPIRED_AT_ONCE, "{some} at once");

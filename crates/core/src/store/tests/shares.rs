@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A person of so high a number that it is none of the others.
+/// Returns a person of so high a number that it is none of the others.
 fn person(number: u32) -> Fingerprint {
     let mut bytes = [9; 32];
     bytes[..4].copy_from_slice(&number.to_le_bytes());
@@ -13,7 +13,8 @@ fn long<'letter>(id: &'letter str, to: Fingerprint, content: &'letter str) -> Le
     Letter { id, to, escaped_content: content, expires_at: NOW.plus(7 * 86_400_000) }
 }
 
-/// `sender` sends as many messages of this size as it can, each to somebody else, and is told why it can send no more.
+/// Sends as many messages of this size as `sender` can, each to somebody else. Returns why it can
+/// send no more.
 fn floods(store: &mut Store, sender: u32, size: usize) -> QuotaExceeded {
     let (account, _) = store.attach(NOW, person(sender), true);
     let content = "x".repeat(size);
@@ -195,7 +196,7 @@ fn what_is_kept_for_those_who_are_online_goes_to_recipients_who_take_what_they_a
 }
 
 impl Store {
-    /// Somebody new sends one byte to somebody new.
+    /// Sends one byte from somebody new to somebody new.
     fn deposit_one_byte(&mut self, sender: u32) -> Result<Put, QuotaExceeded> {
         let (account, _) = self.attach(NOW, person(sender), true);
         let deposited = self.put(NOW, account, &long("m", person(2_000_000_000 + sender), "x"));

@@ -50,7 +50,8 @@ impl Core {
         true
     }
 
-    /// Says yes to somebody who answered a reusable invite. `name`: what the contact is called, at most 64 bytes.
+    /// Says yes to somebody who answered a reusable invite. `name`: what the contact is called, at
+    /// most 64 bytes.
     pub fn admit(&mut self, invite: InviteId, identity: &Key, name: &str, wall_ms: u64) -> Result<(), CoreError> {
         self.running(wall_ms)?;
         if name.len() > crate::payload::MAX_NAME {
@@ -68,7 +69,8 @@ impl Core {
         Ok(())
     }
 
-    /// Says no to somebody who answered a reusable invite. Its session stays known, so that it cannot ask again with it.
+    /// Says no to somebody who answered a reusable invite. Its session stays known, so that it
+    /// cannot ask again with it.
     pub fn decline(&mut self, invite: InviteId, identity: &Key, wall_ms: u64) -> Result<(), CoreError> {
         self.running(wall_ms)?;
         let door = self.state.doors.iter_mut().find(|door| door.id == invite).ok_or(CoreError::Unknown)?;

@@ -98,7 +98,8 @@ impl Core {
                 let (new, missing) = group.note_text(&member, content.gmid, content.prev);
                 group.note_heads(&content.heads, profile);
                 if new {
-                    let (group, gmid) = (group.id, content.gmid);
+                    let group = group.id;
+                    let gmid = content.gmid;
                     profile.tell(Event::GroupText { group, member, gmid, text, at, missing });
                 }
             }
@@ -115,7 +116,8 @@ impl Core {
         }
     }
 
-    /// Takes an envelope for a door card of a group. `None`: there is no such card; `false`: it was not accepted.
+    /// Takes an envelope for a door card of a group. `None`: there is no such card; `false`: it was
+    /// not accepted.
     pub(in crate::core) fn receive_at_group_door(
         &mut self,
         group: GroupId,
@@ -242,7 +244,8 @@ impl Group {
         }
     }
 
-    /// Compares the roster that a message goes by with one's own. Returns whether its text is shown.
+    /// Compares the roster that a message goes by with one's own. Returns whether its text is
+    /// shown.
     fn compare(
         &mut self,
         id: LinkId,

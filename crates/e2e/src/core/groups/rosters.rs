@@ -55,7 +55,8 @@ impl Group {
         profile.tell(Event::GroupRemoved { group: self.id });
     }
 
-    /// Makes the link with a member. The newcomer makes the session, within ten minutes; the others wait for it.
+    /// Makes the link with a member. The newcomer makes the session, within ten minutes; the others
+    /// wait for it.
     fn pair(&mut self, entry: &Entry, newcomer: bool, profile: &mut Profile) -> Link {
         let id = profile.next_id();
         let kind = Kind::Member(self.id);

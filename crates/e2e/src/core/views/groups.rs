@@ -1,4 +1,5 @@
-//! What a user may want to see of groups: members, invitations that wait, and whom a text has not reached.
+//! What a user may want to see of groups: members, invitations that wait, and whom a text has not
+//! reached.
 
 use super::Standing;
 use crate::bytes::Key;
@@ -86,7 +87,8 @@ impl Core {
         offers.map(|offer| OfferView { group: offer.group, admin: offer.admin, name: offer.name.clone() }).collect()
     }
 
-    /// Returns the texts to a group that members have not acknowledged: one entry for each text and member.
+    /// Returns the texts to a group that members have not acknowledged: one entry for each text and
+    /// member.
     pub fn group_outgoing(&self, group: GroupId) -> Vec<PartView> {
         let members = self.state.links.iter().filter(|link| link.kind == Kind::Member(group) && link.left.is_none());
         let elapsed = self.state.profile.clock.elapsed;

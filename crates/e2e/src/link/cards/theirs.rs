@@ -55,7 +55,8 @@ pub(crate) enum Taken {
 }
 
 impl PeerCards {
-    /// Takes a card. `opening`: it came in the payload that opened a session, and counts whatever its number.
+    /// Takes a card. `opening`: it came in the payload that opened a session, and counts whatever
+    /// its number.
     pub(crate) fn take(&mut self, card: Card, opening: bool, agreed: impl Fn(&Authority) -> bool) -> Taken {
         let newest = if card.root { &self.root } else { &self.plain };
         let newer = newest.as_ref().is_none_or(|newest| card.no > newest.no);

@@ -1,4 +1,5 @@
-//! What a test wants to know of all that was sent: keys that encrypt two plaintexts, texts under a root, resets, nudges.
+//! What a test wants to know of all that was sent: keys that encrypt two plaintexts, texts under a
+//! root, resets, nudges.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -84,7 +85,8 @@ pub(crate) fn opened(link: LinkId) {
     });
 }
 
-/// Takes note that a frame leaves. The same frame may leave again; another one under its key may not.
+/// Takes note that a frame leaves. The same frame may leave again; another one under its key may
+/// not.
 pub(crate) fn released(content: &str) {
     TRACE.with_borrow_mut(|trace| {
         trace.figures.envelopes += 1;

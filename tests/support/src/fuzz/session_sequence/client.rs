@@ -21,7 +21,8 @@ pub(super) enum Owed {
     Message(usize),
     /// This error, with this id.
     Error(ErrorCode, Option<String>),
-    /// Any error; or a duplicate of a message that has this id, and was sent before this place and lives at this time.
+    /// Any error; or a duplicate of a message that has this id, and was sent before this place and
+    /// lives at this time.
     NothingKept { id: Option<String>, before: usize, at: WallTime },
 }
 
@@ -41,10 +42,12 @@ pub(super) struct Client {
     pub(super) replaced: bool,
     /// It does not read.
     pub(super) deaf: bool,
-    /// It did not read for a while, and has not read everything since: it may have been closed for that.
+    /// It did not read for a while, and has not read everything since: it may have been closed for
+    /// that.
     pub(super) was_deaf: bool,
     pub(super) joined: WallTime,
-    /// From then on it has had a session, this one or one that this one took over from, for certain.
+    /// The time since which it has had a session, this one or one that this one took over from, for
+    /// certain.
     pub(super) online_since: WallTime,
     /// Then it had read everything: what comes was sent later.
     pub(super) since: WallTime,
@@ -82,7 +85,7 @@ impl Client {
         }
     }
 
-    /// The sequence number of one of the messages that it was sent.
+    /// Returns the sequence number of one of the messages that it was sent.
     pub(super) fn seq_at(&self, place: usize) -> Option<u64> {
         self.delivered.get(place % self.delivered.len().max(1)).map(|delivery| delivery.seq)
     }
@@ -98,7 +101,7 @@ impl Client {
         self.says(&json!({"type": "ack", "seq": seq}).to_string(), None).await;
     }
 
-    /// Bytes that are perhaps no frame.
+    /// Writes bytes that are perhaps no frame.
     pub(super) async fn writes(&mut self, bytes: &[u8]) {
         let written = timeout(PATIENCE, self.socket.socket.get_mut().write_all(bytes)).await;
         // It may be closed before it has read all.
@@ -115,13 +118,13 @@ impl Client {
         self.was_deaf = true;
     }
 
-    /// There is nothing more to read, and it was not closed.
+    /// Checks that there is nothing more to read, and that the session was not closed.
     pub(super) fn has_read_everything(&mut self, now: WallTime) {
         self.was_deaf = false;
         self.since = now;
     }
 
-    /// What has come, pings answered.
+    /// Returns what has come, pings answered.
     pub(super) async fn hears(&mut self) -> Vec<Value> {
         let mut heard = Vec::new();
         while !self.deaf && self.closed.is_none() {
@@ -143,12 +146,12 @@ impl Client {
         heard
     }
 
-    /// What the next answer is for.
+    /// Returns what the next answer is for.
     pub(super) fn answered(&mut self) -> Owed {
         self.owed.pop_front().expect("an answer to nothing")
     }
 
-    /// The messages that it does not know the answers to: their places in the ledger.
+    /// Returns the messages that it does not know the answers to: their places in the ledger.
     pub(super) fn unanswered(&self) -> impl Iterator<Item = usize> {
         self.owed.iter().filter_map(|owed| match owed {
             Owed::Message(place) => Some(*place),
@@ -156,12 +159,12 @@ impl Client {
         })
     }
 
-    /// How many answers it has not read.
+    /// Returns how many answers it has not read.
     pub(super) fn owed(&self) -> usize {
         self.owed.len()
     }
 
-    /// What it was sent, and has acknowledged.
+    /// Returns what it was sent, and has acknowledged.
     pub(super) fn taken(&self) -> impl Iterator<Item = &Delivery> {
         self.delivered.iter().filter(|delivery| delivery.seq <= self.acknowledged)
     }

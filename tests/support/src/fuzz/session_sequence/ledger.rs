@@ -1,9 +1,10 @@
 //! What was sent, and what became of it, as far as answers, deliveries and receipts tell.
 //!
-//! A client that does not read, or is gone, leaves open what became of its last messages. Nothing is guessed about
-//! these: each stays [`Fate::Unknown`] until something tells. It can, because no two messages have the same content, and
-//! because every time that this server writes is exact: the time to live before `expires_at` a message was accepted, and
-//! from then on until `expires_at` no other of its sender and id can have been.
+//! A client that does not read, or is gone, leaves open what became of its last messages. Nothing
+//! is guessed about these: each stays [`Fate::Unknown`] until something tells. It can, because no
+//! two messages have the same content, and because every time that this server writes is exact: the
+//! time to live before `expires_at` a message was accepted, and from then on until `expires_at` no
+//! other of its sender and id can have been.
 
 use std::sync::LazyLock;
 
@@ -20,7 +21,8 @@ use crate::rig;
 pub(super) struct Ledger {
     sent: Vec<Sent>,
     receipts: Vec<Receipt>,
-    /// For whom there is said to have been no room in whose mailbox, at some time after this one.
+    /// The pairs of whom one is said to have had no room in the other's mailbox, at some time after
+    /// this one.
     full: Vec<(u8, u8, WallTime)>,
 }
 
@@ -34,7 +36,8 @@ struct Receipt {
 }
 
 impl Receipt {
-    /// Whether it is of this message, as far as that is known. It is of no other: their times do not overlap.
+    /// Returns whether it is of this message, as far as that is known. It is of no other: their
+    /// times do not overlap.
     fn is_of(&self, sent: &Sent) -> bool {
         let ends = sent.end().is_some_and(|end| if self.expired { end == self.at } else { end > self.at });
         sent.is_called(self.from, &self.id) && sent.to == self.to && ends && sent.accepted_at() <= Some(self.at)
@@ -48,30 +51,30 @@ impl Ledger {
         self.sent.len() - 1
     }
 
-    /// How many were sent.
+    /// Returns how many were sent.
     pub(super) fn len(&self) -> usize {
         self.sent.len()
     }
 
-    /// The message of this id that is known to be kept for some time yet.
+    /// Returns the message of this id that is known to be kept for some time yet.
     pub(super) fn kept(&self, from: u8, id: &str, now: WallTime) -> Option<&Sent> {
         self.sent.iter().find(|sent| sent.is_called(from, id) && sent.end().is_some_and(|end| end > now.plus(SLACK)))
     }
 
-    /// These were read by now, if they ever are.
+    /// Notes that these were read by now, if they ever are.
     pub(super) fn not_read_after(&mut self, places: impl IntoIterator<Item = usize>, now: WallTime) {
         for place in places {
             self.sent[place].read_by.get_or_insert(now);
         }
     }
 
-    /// How many of a client's messages wait: at least, and at most.
+    /// Returns how many of a client's messages wait: at least, and at most.
     pub(super) fn waiting(&self, who: u8, now: WallTime) -> (usize, usize) {
         let own = || self.sent.iter().filter(|sent| sent.to == who);
         (own().filter(|sent| sent.waits(now)).count(), own().filter(|sent| sent.may_wait(now)).count())
     }
 
-    /// The message at this place was kept, until `end`.
+    /// Notes that the message at this place was kept, until `end`.
     fn keep(&mut self, place: usize, end: WallTime, now: WallTime) {
         let sent = &self.sent[place];
         match sent.fate {
@@ -91,7 +94,8 @@ impl Ledger {
         }
     }
 
-    /// A message of this sender and id ends then, one that was sent before the place. `None` if none can be.
+    /// Checks that a message of this sender and id ends then and was sent before the place. `None`
+    /// if none can be.
     fn ends_then(&mut self, from: u8, id: &str, end: WallTime, before: usize, now: WallTime) -> Option<()> {
         let older = || (0..before).filter(|&place| self.sent[place].is_called(from, id));
         if older().any(|place| self.sent[place].end() == Some(end)) {
@@ -108,9 +112,10 @@ impl Ledger {
 
 /// What the server says.
 impl Ledger {
-    /// The answer to a frame.
+    /// Checks the answer to a frame.
     pub(super) fn answer(&mut self, client: &mut Client, frame: &Value, now: WallTime) {
-        let (code, id) = (frame["code"].as_str(), frame["id"].as_str());
+        let code = frame["code"].as_str();
+        let id = frame["id"].as_str();
         let end = WallTime::parse(frame["expires_at"].as_str().unwrap_or_default());
         let duplicate = frame["duplicate"].as_bool().unwrap_or_default();
         match client.answered() {
@@ -132,7 +137,9 @@ impl Ledger {
                     Some(code) => self.refused(place, code, now),
                     None if duplicate => {
                         assert!(matches!(sent.fate, Fate::Unknown), "a duplicate, and yet kept");
-                        let (from, id, at) = (sent.from, sent.id.clone(), sent.sent_at);
+                        let from = sent.from;
+                        let id = sent.id.clone();
+                        let at = sent.sent_at;
                         self.sent[place].fate = Fate::Duplicate;
                         self.duplicate(from, &id, end, (place, at), now);
                     }
@@ -142,7 +149,7 @@ impl Ledger {
         }
     }
 
-    /// One of those before this place has this id, and had it still at this time.
+    /// Checks that a message before this place has this id, and had it still at this time.
     fn duplicate(&mut self, from: u8, id: &str, end: Option<WallTime>, (before, at): (usize, WallTime), now: WallTime) {
         let end = end.expect("a time");
         assert!(end > at, "an id is known longer than it should be");
@@ -163,7 +170,7 @@ impl Ledger {
         self.sent[place].fate = Fate::Refused;
     }
 
-    /// After all answers that are there were read: what is said to have been full may have been.
+    /// Checks, once all answers were read, that what is said to have been full may have been.
     pub(super) fn check_full(&mut self) {
         for (from, to, since) in std::mem::take(&mut self.full) {
             let counted = || self.sent.iter().filter(|sent| sent.to == to && sent.may_count(since));
@@ -174,13 +181,13 @@ impl Ledger {
         }
     }
 
-    /// `pending` of a `welcome`.
+    /// Checks `pending` of a `welcome`.
     pub(super) fn check_pending(&self, who: u8, pending: usize, now: WallTime) {
         let (least, most) = self.waiting(who, now);
         assert!((least..=most).contains(&pending), "{pending} are pending, where {least} to {most} wait");
     }
 
-    /// A message for a client.
+    /// Checks a message for a client.
     pub(super) fn delivered(&mut self, client: &mut Client, frame: &Value, now: WallTime) {
         assert_eq!(number_of(&frame["to"]), client.who, "somebody else's message");
         let from = number_of(&frame["from"]);
@@ -199,7 +206,8 @@ impl Ledger {
         assert_eq!(frame["timestamp"], accepted_at.to_string(), "not the time when it was accepted");
         assert!(end > client.since, "delivered after its time");
         assert!(sent.taken_by.is_none_or(|at| at > client.since), "delivered again after it was acknowledged");
-        let (direct, again) = (frame["delivery_type"] == "direct", sent.seq.is_some());
+        let direct = frame["delivery_type"] == "direct";
+        let again = sent.seq.is_some();
         assert!(direct || again || accepted_at <= client.online_since, "it has not waited for anybody");
         assert!(!(direct && again) || client.was_deaf, "it was delivered before");
         let seq = frame["seq"].as_u64().expect("a number");
@@ -217,13 +225,13 @@ impl Ledger {
         assert!(self.out(client, now) <= client.window as usize, "more than the window is out");
     }
 
-    /// How many messages are out, at most a moment ago.
+    /// Returns how many messages are out, at most a moment ago.
     fn out(&self, client: &Client, then: WallTime) -> usize {
         let out = client.delivered.iter().filter(|delivery| delivery.seq > client.acknowledged);
         out.filter(|delivery| self.sent[delivery.place].end() > Some(then)).count()
     }
 
-    /// A client says that it has taken what it was sent, up to where it has acknowledged.
+    /// Notes that a client has taken what it was sent, up to where it has acknowledged.
     pub(super) fn acknowledged(&mut self, client: &Client, now: WallTime) {
         for delivery in client.taken() {
             let sent = &mut self.sent[delivery.place];
@@ -232,7 +240,7 @@ impl Ledger {
         }
     }
 
-    /// A receipt.
+    /// Checks a receipt.
     pub(super) fn receipt(&mut self, client: &Client, frame: &Value, now: WallTime) {
         let receipt = Receipt {
             from: client.who,
@@ -261,7 +269,8 @@ impl Ledger {
                     assert!(sent.may_tell && said, "nobody has acknowledged it");
                 }
             }
-            // It is one of several, and it will be known which when their answers are read, if they ever are.
+            // It is one of several, and it will be known which when their answers are read, if they
+            // ever are.
             None => assert!(receipt.expired, "a receipt for nothing"),
         }
         self.receipts.push(receipt);
@@ -270,7 +279,8 @@ impl Ledger {
 
 /// What holds whenever everybody who reads has read everything.
 impl Ledger {
-    /// A session that still is one, and has nothing left to read: so the server has read all that it said, too.
+    /// Notes that a session still is one, and has nothing left to read: so the server has read all
+    /// that it said, too.
     pub(super) fn settled(&mut self, client: &Client, now: WallTime) {
         for delivery in client.taken() {
             let sent = &mut self.sent[delivery.place];
@@ -293,7 +303,7 @@ impl Ledger {
         assert!(self.sent.iter().filter(due).all(told), "a receipt does not come");
     }
 
-    /// How many messages wait in all.
+    /// Checks how many messages wait in all.
     pub(super) fn check_all(&self, waiting: usize, now: WallTime) {
         let each = (1..=4).map(|who| self.waiting(who, now));
         let (least, most) = each.fold((0, 0), |(least, most), each| {

@@ -19,7 +19,8 @@ pub(super) struct Sent {
     pub(super) read_by: Option<WallTime>,
     pub(super) fate: Fate,
     pub(super) seq: Option<u64>,
-    /// Its recipient has said so then, for the first time; the server may have read that, and not before.
+    /// Its recipient has said so then, for the first time; the server may have read that, and not
+    /// before.
     pub(super) taken_from: Option<WallTime>,
     /// The server has read that by then, for certain, and before it expired.
     pub(super) taken_by: Option<WallTime>,
@@ -42,7 +43,7 @@ pub(super) enum Fate {
 }
 
 impl Sent {
-    /// Sent now.
+    /// Makes a message that is sent now.
     pub(super) fn new(from: u8, to: u8, id: String, content: String, ttl_ms: u64, now: WallTime) -> Self {
         Self {
             from,
@@ -65,7 +66,7 @@ impl Sent {
         self.from == from && self.id == id
     }
 
-    /// What it is refused as, unless its id is known.
+    /// Returns what it is refused as, unless its id is known.
     pub(super) fn error(&self) -> Option<&'static str> {
         if self.ttl_ms == 0 {
             Some("already_expired")
@@ -76,7 +77,7 @@ impl Sent {
         }
     }
 
-    /// When it expires, if it is known to have been kept.
+    /// Returns when it expires, if it is known to have been kept.
     pub(super) fn end(&self) -> Option<WallTime> {
         match self.fate {
             Fate::Kept(end) => Some(end),
@@ -84,12 +85,12 @@ impl Sent {
         }
     }
 
-    /// When it was accepted, if it is known to have been.
+    /// Returns when it was accepted, if it is known to have been.
     pub(super) fn accepted_at(&self) -> Option<WallTime> {
         self.end().map(|end| WallTime(end.0 - self.ttl_ms))
     }
 
-    /// It is not known whether it was kept; and if so, it may have been until `end`.
+    /// Notes that it may have been kept, and if so until `end`.
     pub(super) fn may_have_been_kept(&self, end: WallTime, now: WallTime) -> bool {
         let times = self.sent_at..=self.read_by.unwrap_or(now);
         let accepted = end.0.checked_sub(self.ttl_ms).map(WallTime);
@@ -98,22 +99,23 @@ impl Sent {
             && accepted.is_some_and(|accepted| times.contains(&accepted))
     }
 
-    /// It waits, for certain.
+    /// Returns whether it waits, for certain.
     pub(super) fn waits(&self, now: WallTime) -> bool {
         self.end() > Some(now) && self.taken_from.is_none()
     }
 
-    /// It counts against the bounds of its mailbox, for certain: it waits, or was taken in secret.
+    /// Returns whether it counts against the bounds of its mailbox, for certain: it waits, or was
+    /// taken in secret.
     pub(super) fn counts(&self, now: WallTime) -> bool {
         self.end() > Some(now) && (self.taken_from.is_none() || !self.may_tell)
     }
 
-    /// It may have counted at this time, or after it.
+    /// Returns whether it may have counted at this time, or after it.
     pub(super) fn may_count(&self, since: WallTime) -> bool {
         self.may_have_lived(since) && (self.may_be_silent || self.taken_by.is_none_or(|by| by > since))
     }
 
-    /// It may have waited at this time, or after it.
+    /// Returns whether it may have waited at this time, or after it.
     pub(super) fn may_wait(&self, since: WallTime) -> bool {
         self.may_have_lived(since) && self.taken_by.is_none_or(|by| by > since)
     }
@@ -128,7 +130,7 @@ impl Sent {
         latest_end.is_none_or(|end| end.plus(SLACK) > since)
     }
 
-    /// Its sender has to have been told of its end, having been there since.
+    /// Returns whether its sender must have been told of its end, having been there since.
     pub(super) fn is_over_since(&self, since: WallTime, now: WallTime) -> bool {
         let Fate::Kept(end) = self.fate else { return false };
         match self.taken_from.filter(|_| self.may_tell) {

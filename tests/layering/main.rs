@@ -1,154 +1,30 @@
-//! The walls inside the packages, and the bounds of the style, held by reading the sources. Between the packages Cargo holds
-//! them: `crates/core` cannot name tokio or Tor, since it does not depend on them.
+//! The walls inside the packages, and the bounds of the style, held by reading the sources. Between
+//! the packages Cargo holds them: `crates/core` cannot name tokio or Tor, since it does not depend
+//! on them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
+#![allow(clippy::print_stdout, reason = "it shows the figures that it checks")]
+
+mod sources;
+mod style;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use proc_macro2::Span;
 use syn::spanned::Spanned as _;
-use syn::visit::{self, Visit};
+use syn::visit::Visit;
 
-/// Every folder with sources of the workspace.
-const EVERYWHERE: [&str; 6] = ["src", "crates", "tests", "examples", "benches", "fuzz"];
-/// What is shipped, and not only run by tests.
-const SHIPPED: [&str; 2] = ["src", "crates"];
+use sources::{EVERYWHERE, SHIPPED, Source, assert_none, sources};
+
 /// What `crates/core` may not name, beside what Cargo keeps out of it.
 const IMPURE: [&str; 5] = ["std::time::Instant", "std::time::SystemTime", "std::net", "std::fs", "std::thread"];
 /// Where the daemon may name Tor's crates: a file, and the folder of the same name.
 const TOR: &str = "src/transport/onion_service";
-/// Lines of code in one file, at most: of what is shipped, and of tests.
-const FILE_LINES: usize = 250;
-const TEST_FILE_LINES: usize = 400;
-/// Lines of one function, at most.
-const FUNCTION_LINES: usize = 70;
 /// Names that may mean something of its own in each module.
 const COMMON_NAMES: [&str; 4] = ["Config", "State", "Command", "Error"];
 
-/// One source file.
-struct Source {
-    /// From the root of the package.
-    path: String,
-    text: String,
-    syntax: syn::File,
-}
-
-fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() && !path.ends_with("target") {
-            files_below(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
-fn sources(folders: &[&str]) -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found = Vec::new();
-    for folder in folders {
-        files_below(&root.join(folder), &mut found);
-    }
-    found.sort();
-    assert!(!found.is_empty(), "no sources in {folders:?}");
-    found.iter().map(|path| read(root, path)).collect()
-}
-
-fn read(root: &Path, path: &Path) -> Source {
-    let text = fs::read_to_string(path).expect("to read");
-    let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let path = path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8").to_owned();
-    Source { path, text, syntax }
-}
-
-impl Source {
-    /// The module that the file is, from its crate's root: `["hub", "lifetime"]`.
-    fn module(&self) -> Vec<String> {
-        let below = self.path.rsplit_once("src/").map_or(self.path.as_str(), |(_, below)| below);
-        let names = below.trim_end_matches(".rs").split('/').filter(|name| !matches!(*name, "lib" | "main"));
-        names.map(str::to_owned).collect()
-    }
-
-    /// Every path that stands in the code, those of `super` and `self` written from `crate` on, each with its line.
-    fn paths(&self) -> Vec<(Vec<String>, usize)> {
-        let mut reader = Paths { module: self.module(), found: Vec::new() };
-        reader.visit_file(&self.syntax);
-        reader.found
-    }
-
-    /// Lines that are neither blank nor only a comment.
-    fn lines_of_code(&self) -> usize {
-        let lines = self.text.lines().map(str::trim);
-        lines.filter(|line| !line.is_empty() && !line.starts_with("//")).count()
-    }
-
-    fn is_test(&self) -> bool {
-        self.path.starts_with("tests/")
-            || self.path.contains("/tests/")
-            || self.path.contains("/simulator")
-            || self.path.ends_with("tests.rs")
-    }
-}
-
-/// Collects paths, and follows `mod name { … }`.
-struct Paths {
-    module: Vec<String>,
-    found: Vec<(Vec<String>, usize)>,
-}
-
-impl Paths {
-    fn add(&mut self, path: &[String], span: Span) {
-        let ups = path.iter().take_while(|name| *name == "super" || *name == "self").count();
-        let mut absolute = path.to_vec();
-        if ups > 0 {
-            let up = path.iter().take(ups).filter(|name| *name == "super").count();
-            let kept = self.module.len().saturating_sub(up);
-            absolute = vec!["crate".to_owned()];
-            absolute.extend(self.module[..kept].iter().cloned());
-            absolute.extend(path[ups..].iter().cloned());
-        }
-        self.found.push((absolute, span.start().line));
-    }
-
-    fn add_use(&mut self, tree: &syn::UseTree, prefix: &[String]) {
-        let with = |name: &syn::Ident| [prefix, &[name.to_string()]].concat();
-        match tree {
-            syn::UseTree::Path(path) => self.add_use(&path.tree, &with(&path.ident)),
-            syn::UseTree::Name(name) if name.ident == "self" => self.add(prefix, name.span()),
-            syn::UseTree::Name(name) => self.add(&with(&name.ident), name.span()),
-            syn::UseTree::Rename(rename) => self.add(&with(&rename.ident), rename.span()),
-            syn::UseTree::Glob(glob) => self.add(prefix, glob.span()),
-            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_use(tree, prefix)),
-        }
-    }
-}
-
-impl<'ast> Visit<'ast> for Paths {
-    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        self.add_use(&item.tree, &[]);
-    }
-
-    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        self.module.push(item.ident.to_string());
-        visit::visit_item_mod(self, item);
-        self.module.pop();
-    }
-
-    fn visit_path(&mut self, path: &'ast syn::Path) {
-        let names: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        self.add(&names, path.span());
-        visit::visit_path(self, path);
-    }
-}
-
-fn assert_none(problems: &[String], what_to_do: &str) {
-    assert!(problems.is_empty(), "\n{}\n\n{what_to_do}\n", problems.join("\n"));
-}
-
-/// The table's modules, from the top to the bottom.
+/// Returns the table's modules, from the top to the bottom.
 fn table() -> Vec<String> {
     let library = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).expect("src/lib.rs");
     let rows = library.lines().filter_map(|line| line.strip_prefix("//! | [`")?.split_once("`]"));
@@ -194,7 +70,7 @@ fn imports_point_down_the_table() {
     );
 }
 
-/// The files of a crate, by the modules that they are, and which of them imports which.
+/// Returns the files of a crate, by the modules that they are, and which of them imports which.
 fn import_graph(sources: &[Source]) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
     let modules: BTreeSet<_> = sources.iter().map(Source::module).collect();
     let file_of =
@@ -217,7 +93,7 @@ fn import_graph(sources: &[Source]) -> BTreeMap<Vec<String>, BTreeSet<Vec<String
     graph
 }
 
-/// A way from `start` back to itself.
+/// Returns a way from `start` back to itself.
 fn circle(graph: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>, start: &Vec<String>) -> Option<Vec<String>> {
     let mut ways = vec![vec![start.clone()]];
     let mut seen = BTreeSet::new();
@@ -320,60 +196,6 @@ fn tors_crates_are_named_in_two_places_only() {
         "Only crates/tor and src/transport/onion_service know Tor's crates: give `ephemeral-tor` a function or a type \
          that says what is needed, and use that.",
     );
-}
-
-#[test]
-fn every_file_begins_with_what_it_is_for() {
-    let silent = sources(&EVERYWHERE).into_iter().filter(|source| !source.text.starts_with("//! "));
-    let problems: Vec<_> = silent.map(|source| source.path).collect();
-    assert_none(&problems, "Begin these files with `//!` and what they are for.");
-}
-
-#[test]
-fn no_file_is_too_long() {
-    let too_long = sources(&EVERYWHERE).into_iter().filter_map(|source| {
-        let is_shipped = SHIPPED.iter().any(|folder| source.path.starts_with(folder)) && !source.is_test();
-        let most = if is_shipped { FILE_LINES } else { TEST_FILE_LINES };
-        let lines = source.lines_of_code();
-        (lines > most).then(|| format!("{}: {lines} lines of code, at most {most}", source.path))
-    });
-    assert_none(&too_long.collect::<Vec<_>>(), "Split these files by what their parts are for.");
-}
-
-/// Collects the lines of functions.
-#[derive(Default)]
-struct Functions(Vec<(String, usize, usize)>);
-
-impl<'ast> Visit<'ast> for Functions {
-    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
-        self.add(&function.sig, &function.block);
-        visit::visit_item_fn(self, function);
-    }
-
-    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
-        self.add(&function.sig, &function.block);
-        visit::visit_impl_item_fn(self, function);
-    }
-}
-
-impl Functions {
-    fn add(&mut self, signature: &syn::Signature, block: &syn::Block) {
-        let first = signature.span().start().line;
-        let last = block.span().end().line;
-        self.0.push((signature.ident.to_string(), first, last + 1 - first));
-    }
-}
-
-#[test]
-fn no_function_is_too_long() {
-    let mut problems = Vec::new();
-    for source in sources(&SHIPPED).iter().filter(|source| !source.is_test()) {
-        let mut functions = Functions::default();
-        functions.visit_file(&source.syntax);
-        let too_long = functions.0.into_iter().filter(|(_, _, lines)| *lines > FUNCTION_LINES);
-        problems.extend(too_long.map(|(name, line, lines)| format!("{}:{line}: {name}: {lines} lines", source.path)));
-    }
-    assert_none(&problems, "A function has at most 70 lines, and nearly always fewer than 50: give its steps names.");
 }
 
 /// Collects the lines of attributes that hide something.
