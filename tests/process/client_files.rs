@@ -116,9 +116,10 @@ fn a_large_file_waits_for_the_persons_yes_and_nothing_is_written_before() {
 
     let taking = pair.take();
     saved(&taking);
-    taking.stop();
+    // Before the receiver's program ends, which has to tell of the last part.
     let output = sending.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
+    taking.stop();
     assert_eq!(std::fs::read(pair.folder.join("film.mkv")).unwrap(), bytes);
 }
 

@@ -71,6 +71,12 @@ fn found(people: &[Client]) {
         joining.stop();
     }
     following.until("all members", has_members(people.len()));
+    // The last one has just seen all of them.
+    for other in &others[..others.len() - 1] {
+        let learning = follow(other);
+        learning.until("all members", has_members(people.len()));
+        learning.stop();
+    }
     following.stop();
 }
 
