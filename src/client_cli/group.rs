@@ -167,7 +167,8 @@ fn own(profile: &Profile, name: &str) -> Result<GroupView, Failure> {
     if !group.admin {
         let admin = group.members.iter().find(|member| member.admin);
         let admin = admin.map(|admin| names::called_member(profile.core(), admin)).unwrap_or_default();
-        let (name, admin) = (printable(name), printable(&admin));
+        let name = printable(name);
+        let admin = printable(&admin);
         return Err(Failure::new(Exit::Refused, format!("only the admin of {name} can do this: {admin}")));
     }
     Ok(group)

@@ -136,7 +136,8 @@ fn a_file_arrives_although_the_programs_of_both_are_killed_in_the_middle() {
     assert_eq!(names(&pair.folder).len(), 1, "a part, and no file");
 
     // The sender's other command goes on with it, from where it stopped.
-    let (sending, taking) = (follow(&pair.alice, &["recv", "--json", "--quiet"]), pair.take());
+    let sending = follow(&pair.alice, &["recv", "--json", "--quiet"]);
+    let taking = pair.take();
     until("more parts", || pair.written() > 32 * CHUNK as u64 || names(&pair.folder) == ["archive.tar"]);
     sending.kill();
     let sent = pair.alice.run(&["send", "bob", "--file", &path, "--quiet"]);

@@ -109,7 +109,8 @@ fn a_group_of_four_talks_removes_one_and_lets_one_leave() {
     let [of_alice, of_carol, of_dave] = <[Follower; 3]>::try_from(following).ok().expect("three");
     of_alice.stop();
     alice.ok(&["group", "remove", "friends", "dave"]);
-    let (of_alice, of_bob) = (follow(alice), follow(bob));
+    let of_alice = follow(alice);
+    let of_bob = follow(bob);
     of_dave.until("removal", is("group_removed"));
     for other in [&of_bob, &of_carol] {
         other.until("three members", has_members(3));
@@ -124,7 +125,8 @@ fn a_group_of_four_talks_removes_one_and_lets_one_leave() {
 
     of_carol.stop();
     carol.ok(&["group", "leave", "friends"]);
-    let (of_bob, of_carol) = (follow(bob), follow(carol));
+    let of_bob = follow(bob);
+    let of_carol = follow(carol);
     for other in [&of_alice, &of_bob] {
         other.until("two members", has_members(2));
     }

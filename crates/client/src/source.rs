@@ -117,12 +117,12 @@ fn cut(name: &str) -> String {
     if name.len() <= MAX_FILE_NAME {
         return name.to_owned();
     }
-    let kind = name.rfind('.').map(|dot| &name[dot..]).filter(|kind| kind.len() <= 16).unwrap_or_default();
+    let kind = name.rfind('.').and_then(|dot| name.get(dot..)).filter(|kind| kind.len() <= 16).unwrap_or_default();
     let mut end = MAX_FILE_NAME - kind.len();
     while !name.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}{kind}", &name[..end])
+    format!("{}{kind}", name.get(..end).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -124,7 +124,8 @@ impl Profile {
             Event::File { link, chunk, .. } => Some((*link, chunk.data.len())),
             _ => None,
         });
-        let (mut own, mut all) = (0, 0);
+        let mut own = 0;
+        let mut all = 0;
         for (link, bytes) in chunks {
             all += bytes;
             own += if link == contact { bytes } else { 0 };

@@ -46,7 +46,9 @@ pub(super) fn groups(args: &ListArgs) -> Result<(), Failure> {
     let profile = args.profile.open()?;
     let core = profile.core();
     for group in core.groups() {
-        let (name, standing, members) = (names::called_group(&group), standing(&group), group.members.len());
+        let name = names::called_group(&group);
+        let standing = standing(&group);
+        let members = group.members.len();
         if args.json {
             let invited: Vec<_> = group.invited.iter().map(|link| name_of(core, *link)).collect();
             print_json(&json!({
@@ -80,7 +82,7 @@ pub(super) fn members(args: &MembersArgs) -> Result<(), Failure> {
             print_json(&json!({"member": name, "identity": identity, "admin": member.admin, "me": member.me}))?;
         } else {
             let role = if member.admin { ", admin" } else { "" };
-            print(&format!("{} ({}{role})\n", printable(&name), &identity[..16]))?;
+            print(&format!("{} ({}{role})\n", printable(&name), identity.get(..16).unwrap_or_default()))?;
         }
     }
     for link in &group.invited {

@@ -77,7 +77,8 @@ fn place(running: &mut Running) -> Result<Vec<Told>, Failure> {
 
 fn ended_file(running: &Running, Download { file, outcome }: &Download) -> Told {
     let who = name_of(running.engine.core(), file.link);
-    let (name, from) = (printable(&file.name), printable(&who));
+    let name = printable(&file.name);
+    let from = printable(&who);
     let line = match outcome {
         DownloadEnd::Saved(path) => format!("* {from} sent a file: {}", printable(&path.display().to_string())),
         DownloadEnd::Damaged => format!("* the file {name} of {from} is not what was announced: it was deleted"),

@@ -38,7 +38,8 @@ pub(super) async fn send(args: &SendArgs, path: &Path) -> Result<(), Failure> {
     let Recipient::Contact(contact) = names::recipient(running.engine.core(), &args.to)? else {
         return Err(Failure::usage("a file is sent to a contact, not to a group"));
     };
-    let (size, sha256) = (source.size, source.sha256);
+    let size = source.size;
+    let sha256 = source.sha256;
     replace_changed(&mut running, contact.link, &source);
     let file = running.engine.act(|core, now| core.send_file(contact.link, source, now))?;
     let bar = args.run.route.is_chatty().then(|| bar(size)).flatten();

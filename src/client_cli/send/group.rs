@@ -96,10 +96,10 @@ async fn deliver(running: &mut Running, args: &SendArgs, sent: GroupText) -> Res
             }
         };
         match notice {
-            EngineEvent::Event { id, event: Event::GroupDelivered { group, gmid, .. } } => {
-                if (group, gmid) == (sent.group, sent.gmid) {
-                    running.engine.shown(id);
-                }
+            EngineEvent::Event { id, event: Event::GroupDelivered { group, gmid, .. } }
+                if (group, gmid) == (sent.group, sent.gmid) =>
+            {
+                running.engine.shown(id);
             }
             EngineEvent::Unusable { why, .. } => {
                 return Err(Failure::new(Exit::Unusable, format!("the message is kept: {why}")));

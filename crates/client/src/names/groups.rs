@@ -1,5 +1,6 @@
 //! The names of groups, of their members, and of what one is invited to.
 
+use ephemeral_e2e::bytes::Key;
 use ephemeral_e2e::core::{ContactView, Core, GroupView, MemberView, OfferView};
 use ephemeral_e2e::roster::GroupId;
 
@@ -32,9 +33,14 @@ fn numbered(group: &GroupId) -> String {
 pub fn called_member(core: &Core, member: &MemberView) -> String {
     match core.contacts().iter().find(|contact| contact.identity == member.identity) {
         Some(contact) => called(contact),
-        None if visible(&member.name).is_empty() => format!("~{}", &member.identity.to_hex()[..8]),
+        None if visible(&member.name).is_empty() => format!("~{}", beginning(&member.identity, 8)),
         None => format!("~{}", visible(&member.name)),
     }
+}
+
+/// Returns the first digits of a key.
+fn beginning(key: &Key, digits: usize) -> String {
+    key.to_hex().chars().take(digits).collect()
 }
 
 /// Returns those that `name` stands for: those called exactly so, or else those whose name differs
@@ -95,7 +101,7 @@ pub fn member(core: &Core, group: &GroupView, name: &str) -> Result<MemberView, 
         let begins = |member: &&MemberView| member.identity.to_hex().starts_with(&name.to_lowercase());
         found = group.members.iter().filter(begins).cloned().collect();
     }
-    one(found, name, |member| member.identity.to_hex()[..16].to_owned())
+    one(found, name, |member| beginning(&member.identity, 16))
 }
 
 /// Finds an invitation to a group by the name of the group, and by the contact that invites if that

@@ -139,7 +139,8 @@ impl Core {
         self.running(wall_ms)?;
         let profile = &mut self.state.profile;
         let Some((link, _, chunk)) = profile.waiting_chunk(event) else { return Err(CoreError::Unknown) };
-        let (id, index) = (chunk.id, chunk.index);
+        let id = chunk.id;
+        let index = chunk.index;
         let age = profile.clock.settled_age();
         let file = profile.files.coming_mut(link, &id).ok_or(CoreError::Unknown)?;
         file.wrote(index, age);

@@ -1,4 +1,5 @@
-//! What a user is told when content arrived, or was given up.
+//! What becomes of content: whether it has to wait, and what a user is told when it arrived or was
+//! given up.
 
 use super::outbox::Item;
 use super::{Kind, Link};
@@ -7,9 +8,16 @@ use crate::payload::{Content, FileChunk};
 use crate::profile::Profile;
 
 impl Link {
+    /// Tells whether content waits until something comes from the other side, or for a plain card.
+    pub(crate) fn holds_content(&self, elapsed: u64) -> bool {
+        let unready = self.theirs.plain.is_none() && self.plain_wait.is_some_and(|until| elapsed < until);
+        self.healing.waits() || unready || self.theirs.for_texts().is_none() || self.sessions.front().is_none()
+    }
+
     /// Tells that the other side has an item.
     pub(super) fn tell_delivered(&self, item: &Item, profile: &mut Profile) {
-        let (link, mid) = (self.id, item.mid);
+        let link = self.id;
+        let mid = item.mid;
         match (self.kind, &item.content) {
             (Kind::Contact, Content::Text(_)) => profile.tell(Event::Delivered { link, mid }),
             (Kind::Contact, Content::File(chunk)) => self.chunk_arrived(chunk, profile),
@@ -34,7 +42,8 @@ impl Link {
 
     /// Tells that an item was repeated for too long.
     pub(super) fn tell_expired(&mut self, item: &Item, profile: &mut Profile) {
-        let (link, mid) = (self.id, item.mid);
+        let link = self.id;
+        let mid = item.mid;
         match (self.kind, &item.content) {
             (Kind::Contact, Content::Text(_)) => profile.tell(Event::NotDelivered { link, mid }),
             (Kind::Contact, Content::File(chunk)) => self.give_up_file(chunk, profile),

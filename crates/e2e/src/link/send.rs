@@ -76,12 +76,6 @@ impl Link {
         }
     }
 
-    /// Tells whether content waits until something comes from the other side, or for a plain card.
-    pub(crate) fn holds_content(&self, elapsed: u64) -> bool {
-        let unready = self.theirs.plain.is_none() && self.plain_wait.is_some_and(|until| elapsed < until);
-        self.healing.waits() || unready || self.theirs.for_texts().is_none() || self.sessions.front().is_none()
-    }
-
     /// Sends the content that is due.
     pub(crate) fn send_content(&mut self, profile: &mut Profile) {
         let elapsed = profile.clock.elapsed;

@@ -237,13 +237,6 @@ impl Group {
         }
     }
 
-    fn fork(&mut self, profile: &mut Profile) {
-        if !self.forked {
-            self.forked = true;
-            profile.tell(Event::GroupForked { group: self.id });
-        }
-    }
-
     /// Compares the roster that a message goes by with one's own. Returns whether its text is
     /// shown.
     fn compare(

@@ -101,8 +101,9 @@ fn parts(link: &Link, elapsed: u64) -> impl Iterator<Item = PartView> {
     link.outbox.items().filter_map(move |item| {
         let Content::Group(content) = &item.content else { return None };
         let standing = if item.delivery.is_accepted() { Standing::AtServer } else { Standing::Sending };
-        let (mid, gmid, at) = (item.mid, content.gmid, item.at);
-        (gmid != 0).then_some(PartView { link: link.id, member: link.peer, mid, gmid, at, standing, waits })
+        let gmid = content.gmid;
+        let part = PartView { link: link.id, member: link.peer, mid: item.mid, gmid, at: item.at, standing, waits };
+        (gmid != 0).then_some(part)
     })
 }
 
