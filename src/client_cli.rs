@@ -6,6 +6,7 @@ mod contacts;
 mod directories;
 mod discovery;
 mod exit;
+mod group;
 mod init;
 mod invite;
 mod keep;
@@ -55,7 +56,10 @@ enum Command {
     Contacts(contacts::ContactsArgs),
     /// Compare safety words with a contact.
     Verify(contacts::VerifyArgs),
-    /// Send a message to a contact.
+    /// Write to several people at once: make, join, change and leave groups.
+    #[command(subcommand)]
+    Group(group::Command),
+    /// Send a message to a contact or a group.
     Send(Box<send::SendArgs>),
     /// Print what comes.
     Recv(Box<recv::RecvArgs>),
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Decline(args) => invite::decline(&args),
         Command::Contacts(args) => contacts::run(&args),
         Command::Verify(args) => contacts::verify(&args),
+        Command::Group(command) => group::run(&command),
         Command::Send(args) => on_runtime(send::run(*args)),
         Command::Recv(args) => on_runtime(recv::run(*args)),
         Command::Run(args) => on_runtime(run::run(*args)),

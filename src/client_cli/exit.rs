@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use ephemeral_client::discovery_file::DiscoveryFileError;
+use ephemeral_client::downloads::DownloadError;
 use ephemeral_client::engine::EngineError;
 use ephemeral_client::names::NameError;
+use ephemeral_client::source::SourceError;
 use ephemeral_client::text::printable;
 use ephemeral_client::vault::VaultError;
 use ephemeral_e2e::core::CoreError;
@@ -95,6 +97,25 @@ impl Failure {
 impl From<DiscoveryFileError> for Failure {
     fn from(error: DiscoveryFileError) -> Self {
         Self::local(error.to_string())
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        let exit = match &error {
+            SourceError::NotAFile(_) | SourceError::Size { .. } | SourceError::Path(_) => Exit::Usage,
+            SourceError::Read { .. } | SourceError::Changed(_) => Exit::Local,
+        };
+        Self::new(exit, printable(&error.to_string()))
+    }
+}
+
+impl From<DownloadError> for Failure {
+    fn from(error: DownloadError) -> Self {
+        match error {
+            DownloadError::Engine(error) => error.into(),
+            DownloadError::Write { .. } | DownloadError::NotAFolder(_) => Self::local(printable(&error.to_string())),
+        }
     }
 }
 

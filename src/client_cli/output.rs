@@ -13,12 +13,12 @@ use super::exit::Failure;
 use ephemeral_client::names;
 use ephemeral_client::text::printable_json;
 use ephemeral_e2e::bytes::Key;
-use ephemeral_e2e::core::Core;
+use ephemeral_e2e::core::{Core, MemberView};
 use ephemeral_e2e::effect::LinkId;
 use ephemeral_e2e::roster::GroupId;
 
 pub(super) use line::line;
-pub(super) use object::object;
+pub(super) use object::{hex, object};
 
 /// Writes to stdout at once.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
@@ -49,15 +49,12 @@ pub(super) fn name_of(core: &Core, link: LinkId) -> String {
     core.contacts().iter().find(|contact| contact.link == link).map_or_else(|| format!("contact-{link}"), names::called)
 }
 
-/// Returns what a member of a group is called: the contact's name, if it is one, or else the name
-/// that it gives itself.
-fn member_of(core: &Core, group: GroupId, member: &Key) -> String {
-    if let Some(contact) = core.contacts().iter().find(|contact| contact.identity == *member) {
-        return names::called(contact);
-    }
+/// Returns what a member of a group is called.
+pub(super) fn member_of(core: &Core, group: GroupId, member: &Key) -> String {
     let group = core.groups().into_iter().find(|known| known.group == group);
-    let named = group.and_then(|group| group.members.into_iter().find(|(key, _)| key == member));
-    named.map_or_else(|| "somebody".to_owned(), |(_, name)| format!("~{name}"))
+    let named = group.and_then(|group| group.members.into_iter().find(|known| known.identity == *member));
+    let gone = || MemberView { identity: *member, name: String::new(), admin: false, me: false };
+    names::called_member(core, &named.unwrap_or_else(gone))
 }
 
 fn group_of(core: &Core, group: GroupId) -> String {

@@ -35,6 +35,11 @@ pub(super) struct RouteArgs {
 }
 
 impl RouteArgs {
+    /// Returns whether the person is told what happens meanwhile.
+    pub(super) fn is_chatty(&self) -> bool {
+        !self.quiet
+    }
+
     pub(super) fn note(&self, line: &str) {
         if !self.quiet {
             say(line);

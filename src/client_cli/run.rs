@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 
 use super::exit::Failure;
 use super::init::authority;
-use super::output::{message_id, name_of, object};
+use super::output::{hex, message_id, name_of, object};
 use super::running::{RunArgs, Running};
 use super::stop;
 use ephemeral_client::ServerUrl;
@@ -133,6 +133,10 @@ impl Service {
                 }
                 return Ok(());
             }
+            // It waits for a process that writes files: only what was written may go out of the
+            // profile.
+            EngineEvent::Event { event: Event::File { chunk, .. }, .. } if chunk.index > 0 => return Ok(()),
+            EngineEvent::Event { event: event @ Event::File { .. }, .. } => object(self.running.engine.core(), &event),
             EngineEvent::Event { id, event } => {
                 let params = object(self.running.engine.core(), &event);
                 self.event(params).await?;
@@ -148,6 +152,13 @@ impl Service {
                 json!({"event": "offline", "server": server, "why": why, "retry_in_s": retry_in.as_secs()})
             }
             EngineEvent::Unusable { server, why } => json!({"event": "unusable", "server": server, "why": why}),
+            EngineEvent::FileSent { file } => json!({
+                "event": "file_sent", "contact": name_of(self.running.engine.core(), file.link),
+                "file": hex(&file.id), "parts": file.arrived, "of": file.count
+            }),
+            EngineEvent::FileUnreadable { file, why } => {
+                json!({"event": "file_unreadable", "file": hex(&file.id), "why": why})
+            }
             EngineEvent::Elsewhere => json!({"event": "elsewhere"}),
             EngineEvent::ShortMemory(_)
             | EngineEvent::Dropped { .. }

@@ -148,7 +148,11 @@ impl Running {
             EngineEvent::Elsewhere => {
                 "this profile runs somewhere else, too: a copy of it must not be used beside it".to_owned()
             }
+            EngineEvent::FileUnreadable { file, why } => {
+                format!("the file {} waits: {}", printable(&file.source.name), printable(why))
+            }
             EngineEvent::Event { .. }
+            | EngineEvent::FileSent { .. }
             | EngineEvent::AtServer { .. }
             | EngineEvent::Connecting
             | EngineEvent::AllFetched

@@ -1,6 +1,8 @@
-//! `ephemeral send`: sends one text to a contact, and ends when the contact's server has it.
+//! `ephemeral send`: sends one text to a contact or a group, and ends when the server has it; or a
+//! file to a contact.
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,42 +16,65 @@ use super::output::{message_id, print, print_json};
 use super::running::{RunArgs, Running};
 use super::stop;
 use ephemeral_client::engine::{EngineEvent, Fetching};
-use ephemeral_client::names;
+use ephemeral_client::names::{self, Recipient};
 use ephemeral_e2e::effect::{Event, LinkId};
 use ephemeral_e2e::payload::MAX_TEXT;
+
+mod file;
+mod group;
 
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   ephemeral send alice 'See you at eight'
   ephemeral send alice --wait < notes.txt
+  ephemeral send friends 'hello, all of you'
+  ephemeral send alice --file report.pdf
 
 It ends when the message waits at the contact's server, encrypted for the contact alone. With --wait
 it ends when the contact has it. Whatever happens, a message is sent again until the contact has it,
 for 16 days, whenever `ephemeral recv` runs; `ephemeral outbox` shows what is still on its way.
 
+A file of up to 64 MiB is sent in parts, as the contact takes them: `send --file` ends when the contact
+has all of it. What is left when it is interrupted is sent whenever `ephemeral recv` runs, or the same
+command; the file has to stay where and as it is until then. A file of more than 1 MiB waits until the
+contact says yes, by `ephemeral recv --files DIR`.
+
 Other users of this machine can see TEXT in the list of processes: use - for what they may not read.")]
 pub(super) struct SendArgs {
-    /// The contact.
+    /// The contact or the group.
     #[arg(value_name = "NAME")]
     to: String,
     /// The message, at most 47,000 bytes; - or nothing: read it from standard input.
     #[arg(value_name = "TEXT")]
     text: Option<String>,
+    /// Send this file instead of a text.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["text", "burn", "wait"])]
+    file: Option<PathBuf>,
     /// Ask the contact's program to delete it so many seconds after it was shown.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
     burn: u32,
-    /// Wait until the contact has it.
+    /// Wait until the contact, or each member of the group, has it.
     #[arg(long)]
     wait: bool,
-    /// Give up waiting after this many seconds. The message is kept, and sent later.
-    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
-    timeout: u32,
+    /// Give up waiting after this many seconds: 180 unless it is a file. What was not sent is kept,
+    /// and sent later.
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u32>,
     /// Print a JSON object instead of the message's id.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     run: RunArgs,
+}
+
+/// How long it waits for the server, unless it is told.
+const TIMEOUT_S: u32 = 180;
+
+impl SendArgs {
+    fn timeout_s(&self) -> u32 {
+        self.timeout.unwrap_or(TIMEOUT_S)
+    }
 }
 
 /// How far a message came.
@@ -61,6 +86,9 @@ enum Reached {
 }
 
 pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
+    if let Some(path) = &args.file {
+        return file::send(&args, path).await;
+    }
     let text = match args.text.as_deref() {
         None | Some("-") => {
             tokio::select! {
@@ -76,8 +104,11 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     // To learn that it arrived, the contact's answer has to be fetched.
     let fetching = if args.wait { args.run.fetching() } else { Fetching::NONE };
     let mut running = args.run.start(fetching)?;
-    let contact = names::contact(running.engine.core(), &args.to)?;
     let text = text.to_string();
+    let contact = match names::recipient(running.engine.core(), &args.to)? {
+        Recipient::Contact(contact) => contact,
+        Recipient::Group(to) => return group::send(running, &args, &to, text).await,
+    };
     let sent = running.engine.act(|core, now| core.send(contact.link, text, args.burn, now))?;
     let outcome = match sent.waits && contact.outgoing > 0 {
         // The first message goes with one text; the others follow when the contact has answered.
@@ -89,7 +120,7 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
 }
 
 async fn deliver(running: &mut Running, args: &SendArgs, contact: LinkId, mid: u64) -> Result<Reached, Failure> {
-    let deadline = Instant::now() + Duration::from_secs(args.timeout.into());
+    let deadline = Instant::now() + Duration::from_secs(args.timeout_s().into());
     let mut reached = Reached::Nobody;
     let stopped = stop::requested();
     tokio::pin!(stopped);
@@ -130,7 +161,7 @@ fn late(running: &mut Running, args: &SendArgs, reached: Reached) -> Failure {
         _ => "the message is kept, but the contact's server did not take it",
     };
     let why = running.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default();
-    Failure::new(Exit::Unreachable, format!("{what} within {} s{why}", args.timeout))
+    Failure::new(Exit::Unreachable, format!("{what} within {} s{why}", args.timeout_s()))
 }
 
 fn report(args: &SendArgs, mid: u64, reached: Reached) -> Result<(), Failure> {

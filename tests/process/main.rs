@@ -10,6 +10,8 @@ mod clearnet;
 mod client_carries_on;
 mod client_cli;
 mod client_contacts;
+mod client_files;
+mod client_groups;
 mod client_profile;
 mod client_run;
 mod configuration;

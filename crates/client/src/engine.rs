@@ -13,6 +13,7 @@
 //! | `dispatch` | what goes between the engine and a lane |
 //! | `lanes` | the tasks, and what they report |
 //! | `agenda` | what is to be done later |
+//! | `files` | reads what is sent of files, chunk by chunk |
 //! | `route` | the ways to servers |
 //! | `effects`, `reports` | what the engine does with what the core wants, and with what lanes report |
 //! | `event` | what it tells whoever runs it |
@@ -21,6 +22,7 @@ mod agenda;
 mod dispatch;
 mod effects;
 mod event;
+mod files;
 mod lane;
 mod lanes;
 mod mailboxes;
@@ -41,6 +43,7 @@ pub use profile::{Profile, WallClock};
 pub use route::Isolate;
 
 use agenda::Agenda;
+use files::Feeding;
 use lanes::Lanes;
 use mailboxes::Mailboxes;
 
@@ -60,6 +63,7 @@ pub struct Engine {
     mailboxes: Mailboxes,
     lanes: Lanes,
     agenda: Agenda,
+    feeding: Feeding,
     news: VecDeque<EngineEvent>,
     /// Whether the state changed since it was written.
     dirty: bool,
@@ -96,6 +100,7 @@ impl Engine {
             mailboxes: Mailboxes::new(fetching),
             lanes: Lanes::default(),
             agenda: Agenda::default(),
+            feeding: Feeding::default(),
             news: VecDeque::new(),
             dirty: true,
             tick_at: now,
@@ -136,6 +141,22 @@ impl Engine {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         !self.dirty && self.agenda.is_empty() && !self.lanes.has_visits() && !self.core().owes()
+    }
+
+    /// Writes what was changed: it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`EngineError::Vault`].
+    pub fn write(&mut self) -> Result<(), EngineError> {
+        if self.dirty {
+            let now = Instant::now();
+            let effects = self.profile.commit()?;
+            self.dirty = false;
+            for effect in effects {
+                self.carry_out(effect, now);
+            }
+        }
+        Ok(())
     }
 
     /// Writes what was changed, and carries out nothing more.
@@ -188,6 +209,7 @@ impl Engine {
 
     /// Does what is due, writes the state, and carries out what follows from it.
     fn settle(&mut self) -> Result<(), EngineError> {
+        self.feed_files()?;
         let now = Instant::now();
         if now >= self.tick_at {
             self.notice_sleep(now);
@@ -196,13 +218,7 @@ impl Engine {
             self.dirty = true;
             self.tick_at = now + Duration::from_millis(self.core().next_due());
         }
-        if self.dirty {
-            let effects = self.profile.commit()?;
-            self.dirty = false;
-            for effect in effects {
-                self.carry_out(effect, now);
-            }
-        }
+        self.write()?;
         while let Some(due) = self.agenda.take(now) {
             self.do_now(due, now)?;
         }

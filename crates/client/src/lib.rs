@@ -16,6 +16,7 @@
 //! | [`outbox`], [`inbox`] | messages to send, and messages that came: pure |
 //! | [`moved`] | where servers have moved to: signed notices, checked and followed |
 //! | [`vault`] | the state of a profile on the disk, encrypted: written whole, or not at all |
+//! | [`source`], [`downloads`] | files that are sent; files that come, written into a folder |
 //! | [`text`] | makes texts of strangers fit for a terminal |
 //!
 //! It knows the protocol, and nothing of the server's side. An end of a connection, at whatever
@@ -25,6 +26,7 @@
 pub mod connection;
 pub mod dial;
 pub mod discovery_file;
+pub mod downloads;
 pub mod engine;
 mod frames;
 pub mod identity;
@@ -34,6 +36,7 @@ pub mod names;
 pub mod outbox;
 pub mod secret_file;
 pub mod session;
+pub mod source;
 #[cfg(test)]
 mod testing;
 pub mod text;

@@ -1,8 +1,12 @@
 //! The names of contacts and groups: how a person's words find one, and what somebody without a
 //! name is called.
 
-use ephemeral_e2e::core::{ContactView, Core, GroupView};
+use ephemeral_e2e::core::{ContactView, Core};
 use ephemeral_e2e::effect::LinkId;
+
+mod groups;
+
+pub use groups::{Recipient, called_group, called_member, group, is_taken, member, offer, recipient};
 
 /// The longest name in bytes (`docs/e2e.md`).
 const MAX_BYTES: usize = 64;
@@ -51,24 +55,11 @@ pub fn contact(core: &Core, name: &str) -> Result<ContactView, NameError> {
     }
 }
 
-/// Finds a group by its name.
-///
-/// # Errors
-/// [`NameError`].
-pub fn group(core: &Core, name: &str) -> Result<GroupView, NameError> {
-    let mut found: Vec<_> = core.groups().into_iter().filter(|group| group.name == name).collect();
-    match found.len() {
-        0 => Err(NameError::Unknown(name.to_owned())),
-        1 => Ok(found.remove(0)),
-        _ => Err(NameError::Ambiguous(name.to_owned(), "another name for one of them".to_owned())),
-    }
-}
-
 /// Returns a name for a contact that calls itself so: nobody else has it, and nothing in it can
 /// deceive.
 #[must_use]
 pub fn free(core: &Core, wished: &str) -> String {
-    let visible: String = wished.chars().filter(|character| !character.is_control()).collect();
+    let visible = visible(wished);
     let wished = visible.trim();
     let taken = |name: &str| {
         let alike = |contact: &ContactView| contact.name.to_lowercase() == name.to_lowercase();
@@ -79,6 +70,11 @@ pub fn free(core: &Core, wished: &str) -> String {
     }
     let numbers = std::iter::once(String::new()).chain((2..).map(|number| format!("-{number}")));
     numbers.map(|number| cut(wished, MAX_BYTES - number.len()) + &number).find(|name| !taken(name)).unwrap_or_default()
+}
+
+/// Returns a name without anything that acts on a terminal.
+fn visible(name: &str) -> String {
+    name.chars().filter(|character| !character.is_control()).collect()
 }
 
 /// Returns the beginning of a text that is no longer than so many bytes.

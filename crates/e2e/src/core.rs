@@ -18,15 +18,18 @@ use crate::profile::{Dropped, Profile};
 
 mod contacts;
 mod door;
+mod files;
 mod groups;
 mod receive;
 mod views;
 
 pub use contacts::{MAX_CONTACTS, Sent};
 pub use door::{Accept, InviteOptions, MAX_DOORS};
+pub use files::{ComingView, SendingView};
 pub use groups::MAX_GROUPS;
 pub use receive::Incoming;
-pub use views::{ContactView, GroupView, InviteView, OutgoingView, RequestView, Standing};
+pub use views::groups::{GroupView, MemberView, OfferView, PartView};
+pub use views::{ContactView, InviteView, OutgoingView, RequestView, Standing};
 
 use door::Door;
 
@@ -230,6 +233,9 @@ impl Core {
         let age = profile.clock.age;
         let grace = 8 * crate::clock::DAY;
         links.retain(|link| link.left.is_none_or(|left| age < left + grace));
+        let is_there = |id| links.iter().any(|link| link.id == id && link.left.is_none());
+        profile.offers.retain(is_there);
+        self.tick_files();
     }
 
     /// Takes note that a server accepted a frame under an epoch.
@@ -273,9 +279,19 @@ impl Core {
         Ok(())
     }
 
-    /// Takes an event out of the inbox, since it was shown.
+    /// Takes an event out of the inbox, since it was shown; a chunk of a file: since it was
+    /// written, or is not wanted. Of a large file, the contact is told only now that it arrived, so
+    /// that it sends no more than is wanted.
     pub fn shown(&mut self, id: u64) {
-        self.state.profile.shown(id);
+        let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
+        let chunk = profile.waiting_chunk(id).map(|(link, mid, _)| (link, mid));
+        if let Some((link, mid)) = chunk
+            && let Some(link) = links.iter_mut().find(|known| known.id == link)
+        {
+            let wait = link.acks.wait(&mut profile.jitter);
+            link.received.release(mid, profile.clock.elapsed, wait);
+        }
+        profile.shown(id);
     }
 
     /// Returns what was dropped without any reaction.

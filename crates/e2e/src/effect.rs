@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
+use crate::files::FileId;
 use crate::payload::FileChunk;
 use crate::roster::GroupId;
 
@@ -100,8 +101,13 @@ pub enum Event {
     /// A text came. `missing`: one before it has not come yet. `at`: minutes since 1970, as the
     /// sender says.
     Text { link: LinkId, mid: u64, text: String, at: u32, burn_s: u32, missing: bool },
-    /// A chunk of a file came.
+    /// A chunk of a file came. [`crate::core::Core::shown`] when it was written: see
+    /// [`crate::core::Core::begin_file`].
     File { link: LinkId, mid: u64, chunk: FileChunk },
+    /// The contact has all of a file.
+    FileDelivered { link: LinkId, file: FileId, name: String },
+    /// A file was given up: the contact did not take it within 16 days, or is gone.
+    FileNotDelivered { link: LinkId, file: FileId, name: String },
     /// The contact has this text.
     Delivered { link: LinkId, mid: u64 },
     /// The text was given up after 16 days.
@@ -127,6 +133,10 @@ pub enum Event {
     GroupJoined { group: GroupId },
     /// A text of a group came. `missing`: one before it of the same member has not come yet.
     GroupText { group: GroupId, member: Key, gmid: u64, text: String, at: u32, missing: bool },
+    /// A member of a group has this text.
+    GroupDelivered { group: GroupId, member: Key, gmid: u64 },
+    /// A text to a member of a group was given up after 16 days.
+    GroupNotDelivered { group: GroupId, member: Key, gmid: u64 },
     /// A member saw a text, named by the first bytes of its author's key, that did not come here
     /// within a day.
     GroupGap { group: GroupId, author: [u8; 8], gmid: u64 },

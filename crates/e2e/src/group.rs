@@ -20,6 +20,7 @@ use crate::profile::Profile;
 use crate::roster::{GroupId, Roster};
 
 pub(crate) mod history;
+pub(crate) mod offers;
 pub(crate) mod pieces;
 
 use history::History;

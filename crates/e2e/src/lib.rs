@@ -11,6 +11,7 @@ mod clock;
 pub mod core;
 pub mod effect;
 pub mod envelope;
+pub mod files;
 mod group;
 pub mod identity;
 pub mod invite;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::bytes::{Key, text};
 use crate::clock::{DAY, MINUTE, SECOND};
-use crate::effect::{Effect, Event, Frame, FrameId, LinkId};
+use crate::effect::{Effect, Frame, FrameId, LinkId};
 use crate::envelope::NUMBER_LIMIT;
 use crate::invite::DoorCard;
 use crate::profile::Profile;
@@ -19,6 +19,7 @@ pub(crate) mod delivery;
 pub(crate) mod healing;
 mod moves;
 pub mod outbox;
+mod outcome;
 pub(crate) mod receive;
 pub mod received;
 pub(crate) mod send;
@@ -252,9 +253,7 @@ impl Link {
         self.own.prune(profile);
         self.received.prune(age);
         while let Some(item) = self.outbox.expired(age) {
-            if self.kind == Kind::Contact {
-                profile.tell(Event::NotDelivered { link: self.id, mid: item.mid });
-            }
+            self.tell_expired(&item, profile);
         }
     }
 

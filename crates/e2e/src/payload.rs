@@ -30,7 +30,8 @@ pub const MAX_BURN_S: u32 = 31_536_000;
 pub const MAX_HEADS: usize = 4;
 /// The most signed deltas in one group message.
 pub const MAX_SIGNED: usize = 8;
-const MAX_FILE_NAME: usize = 120;
+/// The longest name of a file in bytes.
+pub const MAX_FILE_NAME: usize = 120;
 const HELLO_LENGTH: usize = PROOF_LENGTH + 32 + 32 + 32 + 8;
 
 /// Says why a payload is dropped as a whole.

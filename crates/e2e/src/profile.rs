@@ -8,15 +8,21 @@ use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
 use crate::card::Hint;
 use crate::clock::{Clock, SECOND};
-use crate::effect::{Effect, Event};
+use crate::effect::{Effect, Event, LinkId};
+use crate::files::Files;
+use crate::group::offers::Offers;
 use crate::identity::Identity;
 use crate::mailbox::{Mailbox, Owner};
+use crate::payload::FileChunk;
 use crate::random::Jitter;
 
 /// Bounds what waits to be shown. Nothing more is received then.
 pub(crate) const MAX_INBOX: usize = 8_192;
 /// Bounds the bytes of texts and files in it.
 const MAX_INBOX_BYTES: usize = 16 << 20;
+/// Bounds the bytes of chunks of files in it: those of one contact, and all. A chunk beyond is
+/// repeated by its sender.
+const MAX_CHUNK_BYTES: (usize, usize) = (2 << 20, 8 << 20);
 /// The bounds of the wait before a frame is acknowledged to the server.
 const SERVER_ACK: (u64, u64) = (300, 3 * SECOND);
 
@@ -45,6 +51,10 @@ pub(crate) struct Profile {
     /// The epoch of each server as seen last.
     pub(crate) epochs: BTreeMap<String, String>,
     pub(crate) dropped: Dropped,
+    #[serde(default)]
+    pub(crate) offers: Offers,
+    #[serde(default)]
+    pub(crate) files: Files,
     inbox: BTreeMap<u64, Event>,
     next_id: u64,
     #[serde(skip)]
@@ -62,6 +72,8 @@ impl Profile {
             mailboxes: Vec::new(),
             epochs: BTreeMap::new(),
             dropped: Dropped::default(),
+            offers: Offers::default(),
+            files: Files::default(),
             inbox: BTreeMap::new(),
             next_id: 1,
             effects: Vec::new(),
@@ -96,6 +108,37 @@ impl Profile {
     pub(crate) fn inbox_is_full(&self) -> bool {
         let bytes: usize = self.inbox.values().map(Event::weight).sum();
         self.inbox.len() >= MAX_INBOX || bytes >= MAX_INBOX_BYTES
+    }
+
+    /// Returns the chunk of a file that waits under this name, with its contact and its `mid`.
+    pub(crate) fn waiting_chunk(&self, id: u64) -> Option<(LinkId, u64, &FileChunk)> {
+        match self.inbox.get(&id)? {
+            Event::File { link, mid, chunk } => Some((*link, *mid, chunk)),
+            _ => None,
+        }
+    }
+
+    /// Tells whether one more chunk of a contact may wait.
+    pub(crate) fn has_room_for_chunk(&self, contact: LinkId) -> bool {
+        let chunks = self.inbox.values().filter_map(|event| match event {
+            Event::File { link, chunk, .. } => Some((*link, chunk.data.len())),
+            _ => None,
+        });
+        let mut own = 0;
+        let mut all = 0;
+        for (link, bytes) in chunks {
+            all += bytes;
+            own += if link == contact { bytes } else { 0 };
+        }
+        own < MAX_CHUNK_BYTES.0 && all < MAX_CHUNK_BYTES.1
+    }
+
+    /// Forgets the chunks that wait and are not to be kept, by their contact and `mid`.
+    pub(crate) fn forget_chunks(&mut self, keep: impl Fn(LinkId, u64) -> bool) {
+        self.inbox.retain(|_, event| match event {
+            Event::File { link, mid, .. } => keep(*link, *mid),
+            _ => true,
+        });
     }
 
     /// Repeats what the process before this one may not have got round to.

@@ -7,6 +7,7 @@
 //! heals. `E2E_RUNS` sets the number of runs, `E2E_SEED` the first one.
 
 mod attacks;
+mod files;
 mod groups;
 mod pair;
 mod person;

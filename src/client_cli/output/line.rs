@@ -10,17 +10,11 @@ use super::{group_of, local_time, member_of, name_of};
 /// Writes an event on a line; `None` if there is nothing that they need to be told.
 pub(in crate::client_cli) fn line(core: &Core, event: &Event) -> Option<String> {
     let who = |link: &LinkId| printable(&name_of(core, *link));
-    let group_name = |group: &GroupId| printable(&group_of(core, *group));
     Some(match event {
         Event::Text { link, text, at, missing, burn_s, .. } => {
             let late = gap(*missing);
             let burns = burning(*burn_s);
             format!("{} {}: {}{late}{burns}", local_time((*at).into()), who(link), printable(text))
-        }
-        Event::GroupText { group, member, text, at, missing, .. } => {
-            let member = printable(&member_of(core, *group, member));
-            let time = local_time((*at).into());
-            format!("{time} {}/{member}: {}{}", group_name(group), printable(text), gap(*missing))
         }
         Event::Contact { link, .. } => format!("* {} has accepted your invite", who(link)),
         Event::Request { invite, identity, profile, text } => {
@@ -55,10 +49,28 @@ pub(in crate::client_cli) fn line(core: &Core, event: &Event) -> Option<String> 
         Event::ClockDisputed => {
             "* the clock of this machine and the server's disagree: nothing old is deleted".to_owned()
         }
+        Event::FileDelivered { link, name, .. } => format!("* {} has all of the file {}", who(link), printable(name)),
+        Event::FileNotDelivered { link, name, .. } => {
+            format!("* the file {} to {} was given up: not delivered", printable(name), who(link))
+        }
+        Event::Invite { .. } | Event::Delivered { .. } | Event::File { .. } => return None,
+        _ => return of_group(core, event),
+    })
+}
+
+/// Writes what is about groups.
+fn of_group(core: &Core, event: &Event) -> Option<String> {
+    let group_name = |group: &GroupId| printable(&group_of(core, *group));
+    Some(match event {
+        Event::GroupText { group, member, text, at, missing, .. } => {
+            let member = printable(&member_of(core, *group, member));
+            let time = local_time((*at).into());
+            format!("{time} {}/{member}: {}{}", group_name(group), printable(text), gap(*missing))
+        }
         Event::GroupOffer { admin, name, .. } => {
             format!(
                 "* {} invites you to the group {name:?}; join with `ephemeral group join {name:?}`",
-                who(admin),
+                printable(&name_of(core, *admin)),
                 name = printable(name)
             )
         }
@@ -69,7 +81,11 @@ pub(in crate::client_cli) fn line(core: &Core, event: &Event) -> Option<String> 
             format!("* STOP: the admin of {} shows different members to different people", group_name(group))
         }
         Event::GroupRemoved { group } => format!("* you are no longer in the group {}", group_name(group)),
-        Event::Invite { .. } | Event::Delivered { .. } | Event::File { .. } => return None,
+        Event::GroupNotDelivered { group, member, .. } => {
+            let member = printable(&member_of(core, *group, member));
+            format!("* a message to {} was given up: not delivered to {member}", group_name(group))
+        }
+        _ => return None,
     })
 }
 

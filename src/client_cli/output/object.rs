@@ -2,6 +2,7 @@
 
 use ephemeral_e2e::core::Core;
 use ephemeral_e2e::effect::{Event, LinkId};
+use ephemeral_e2e::files::FileId;
 use ephemeral_e2e::roster::GroupId;
 use serde_json::{Map, Value, json};
 
@@ -64,6 +65,8 @@ fn of_contact(put: &mut impl FnMut(&str, Value), core: &Core, event: &Event) -> 
             put("id", json!(message_id(*mid)));
             about(put, core, *link, "not_delivered")
         }
+        Event::FileDelivered { link, file, name } => of_file(put, core, *link, (file, name), "file_arrived"),
+        Event::FileNotDelivered { link, file, name } => of_file(put, core, *link, (file, name), "file_not_delivered"),
         Event::WantsToMove { link, authority } => {
             put("server", json!(authority.as_str()));
             about(put, core, *link, "wants_to_move")
@@ -93,6 +96,12 @@ fn of_group(put: &mut impl FnMut(&str, Value), core: &Core, event: &Event) -> Op
             put("missing", json!(missing));
             in_group(put, core, *group, "group_text")
         }
+        Event::GroupDelivered { group, member, gmid } | Event::GroupNotDelivered { group, member, gmid } => {
+            put("member", json!(member_of(core, *group, member)));
+            put("id", json!(message_id(*gmid)));
+            let arrived = matches!(event, Event::GroupDelivered { .. });
+            in_group(put, core, *group, if arrived { "group_arrived" } else { "group_not_delivered" })
+        }
         Event::GroupMembers { group, members } => {
             put("members", members.iter().map(|member| member_of(core, *group, member)).collect());
             in_group(put, core, *group, "group_members")
@@ -110,11 +119,24 @@ fn about(put: &mut impl FnMut(&str, Value), core: &Core, link: LinkId, name: &'s
     name
 }
 
+fn of_file(
+    put: &mut impl FnMut(&str, Value),
+    core: &Core,
+    link: LinkId,
+    (file, name): (&FileId, &str),
+    event: &'static str,
+) -> &'static str {
+    put("file", json!(hex(file)));
+    put("name", json!(name));
+    about(put, core, link, event)
+}
+
 fn in_group(put: &mut impl FnMut(&str, Value), core: &Core, group: GroupId, name: &'static str) -> &'static str {
     put("group", json!(group_of(core, group)));
     name
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Writes bytes as digits.
+pub(in crate::client_cli) fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }

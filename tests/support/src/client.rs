@@ -20,9 +20,15 @@ pub struct LocalServer {
 impl LocalServer {
     /// Starts this program. `listen`: an address, with port 0 for a free one.
     pub fn start(program: &str, state: &Path, listen: &str) -> Self {
+        Self::start_with(program, state, listen, &[])
+    }
+
+    /// Starts this program with further arguments.
+    pub fn start_with(program: &str, state: &Path, listen: &str, arguments: &[&str]) -> Self {
         let mut process = Command::new(program)
             .args(["--no-tor", "--clearnet", listen, "--state-dir"])
             .arg(state)
+            .args(arguments)
             .env_clear()
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -8,7 +8,7 @@
 //! | [`tls`] | a TLS client |
 //! | [`session_rules`] | what a session has to make of a frame |
 //! | [`fuzz`] | the bodies of the fuzz targets |
-//! | [`client`] | people who use `ephemeral`, and a server on loopback for them |
+//! | [`client`], [`follower`] | people who use `ephemeral`, and a server on loopback for them; what runs on and on |
 //! | [`attack`] | clients that are far away, and floods |
 //! | [`canary`], [`memory`] | what is planted, and looked for in files and in a process |
 //!
@@ -24,6 +24,8 @@ pub mod canary;
 pub mod client;
 #[cfg(feature = "server")]
 pub mod daemon;
+#[cfg(feature = "server")]
+pub mod follower;
 pub mod fuzz;
 #[cfg(feature = "server")]
 pub mod memory;

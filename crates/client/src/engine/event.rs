@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ephemeral_e2e::authority::Authority;
-use ephemeral_e2e::core::CoreError;
+use ephemeral_e2e::core::{CoreError, SendingView};
 use ephemeral_e2e::effect::{Event, LinkId};
 
 use crate::DialError;
@@ -85,6 +85,18 @@ pub enum EngineEvent {
     Elsewhere,
     /// Each mailbox was fetched from since the start.
     AllFetched,
+    /// A contact has so many chunks of a file.
+    FileSent {
+        /// The file, and how far it came.
+        file: SendingView,
+    },
+    /// A file cannot be read. It goes on when it can, in another process.
+    FileUnreadable {
+        /// The file.
+        file: SendingView,
+        /// The reason.
+        why: String,
+    },
     /// Nothing waits to be sent, acknowledged or written any more.
     Settled,
 }

@@ -12,7 +12,7 @@ use crate::link::received::AckPace;
 use crate::link::sessions::Known;
 use crate::link::{First, Kind, Link};
 use crate::mailbox::Owner;
-use crate::payload::{Content, FileChunk, MAX_BURN_S, MAX_NAME, MAX_TEXT};
+use crate::payload::{Content, MAX_BURN_S, MAX_NAME, MAX_TEXT};
 use crate::profile::Profile;
 use crate::safety::SafetyNumber;
 
@@ -91,7 +91,7 @@ impl Core {
         self.state.links.push(link);
     }
 
-    fn contact(&mut self, id: LinkId) -> Result<&mut Link, CoreError> {
+    pub(super) fn contact(&mut self, id: LinkId) -> Result<&mut Link, CoreError> {
         let link = self.link(id)?;
         if link.kind == Kind::Contact { Ok(link) } else { Err(CoreError::Unknown) }
     }
@@ -104,13 +104,6 @@ impl Core {
             return Err(CoreError::TooLong);
         }
         self.enqueue(id, Content::Text(text), burn_s)
-    }
-
-    /// Puts a chunk of a file into the outbox of a contact. The caller keeps at most 16 of them on
-    /// their way.
-    pub fn send_chunk(&mut self, id: LinkId, chunk: FileChunk, wall_ms: u64) -> Result<Sent, CoreError> {
-        self.running(wall_ms)?;
-        self.enqueue(id, Content::File(chunk), 0)
     }
 
     fn enqueue(&mut self, id: LinkId, content: Content, burn_s: u32) -> Result<Sent, CoreError> {

@@ -73,7 +73,13 @@ impl Core {
         let answer = GroupContent { door, ..joined.message() };
         link.enqueue(Content::Group(answer), 0, profile).ok_or(CoreError::Full("outbox"))?;
         groups.push(joined);
+        profile.offers.take(&group, admin);
         Ok(())
+    }
+
+    /// Forgets an invitation to a group. Who invited is not told.
+    pub fn decline_group(&mut self, group: GroupId, admin: LinkId) {
+        self.state.profile.offers.take(&group, admin);
     }
 
     /// Writes a text to all members, and returns its name.

@@ -7,7 +7,8 @@ use crate::bytes::Key;
 use crate::effect::{FrameId, InviteId, LinkId};
 use crate::link::{Kind, Link};
 use crate::payload::Content;
-use crate::roster::GroupId;
+
+pub(super) mod groups;
 
 /// Holds what a user may want to see of a contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,24 +61,6 @@ pub struct RequestView {
     pub profile: String,
 }
 
-/// Holds what a user may want to see of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupView {
-    /// The group.
-    pub group: GroupId,
-    /// Its name.
-    pub name: String,
-    /// Whether one is its admin.
-    pub admin: bool,
-    /// Whether one is a member already, and still.
-    pub member: bool,
-    /// Whether its admin showed different members to different people.
-    pub forked: bool,
-    /// Its members, oneself among them, by their Curve25519 keys, with the names that they give
-    /// themselves.
-    pub members: Vec<(Key, String)>,
-}
-
 /// Says how far a text or a chunk of a file came that was not acknowledged yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -119,23 +102,6 @@ impl Core {
     /// Returns all invites.
     pub fn invites(&self) -> Vec<InviteView> {
         self.state.doors.iter().map(super::door::Door::view).collect()
-    }
-
-    /// Returns all groups.
-    pub fn groups(&self) -> Vec<GroupView> {
-        let profile = &self.state.profile;
-        let view = |group: &crate::group::Group| {
-            let entries = group.roster.iter().flat_map(|roster| roster.entries());
-            GroupView {
-                group: group.id,
-                name: group.name.clone(),
-                admin: group.is_admin(profile),
-                member: group.roster.is_some() && !group.out,
-                forked: group.forked,
-                members: entries.map(|entry| (entry.proof.curve, entry.name.clone())).collect(),
-            }
-        };
-        self.state.groups.iter().map(view).collect()
     }
 
     /// Returns what a contact has not acknowledged, the oldest first.

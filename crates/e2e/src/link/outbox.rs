@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::delivery::{Circumstances, Delivery};
 use crate::clock::DAY;
 use crate::effect::FrameId;
+use crate::files::FileId;
 use crate::payload::Content;
 
 /// The most items in one outbox.
@@ -98,6 +99,20 @@ impl Outbox {
 
     pub(crate) fn oldest(&self) -> Option<&Item> {
         self.items.front()
+    }
+
+    /// Returns the indices of the chunks of a file.
+    pub(crate) fn of_file<'a>(&'a self, file: &'a FileId) -> impl Iterator<Item = u32> + 'a {
+        self.items.iter().filter_map(move |item| match &item.content {
+            Content::File(chunk) if chunk.id == *file => Some(chunk.index),
+            _ => None,
+        })
+    }
+
+    /// Takes out the chunks of a file.
+    pub(crate) fn drop_file(&mut self, file: &FileId) {
+        self.items.retain(|item| !matches!(&item.content, Content::File(chunk) if chunk.id == *file));
+        self.bytes = self.items.iter().map(|item| item.size).sum();
     }
 
     pub(crate) fn clear(&mut self) {

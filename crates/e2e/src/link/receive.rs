@@ -4,10 +4,11 @@ use vodozemac::olm::{OlmMessage, PreKeyMessage, Session};
 use zeroize::Zeroizing;
 
 use super::sessions::Known;
-use super::{Kind, Link, PLAIN_WAIT};
+use super::{Link, PLAIN_WAIT};
 use crate::bytes::Key;
 use crate::effect::Event;
 use crate::envelope::Opened;
+use crate::files::UNASKED;
 use crate::identity::IdentityProof;
 use crate::mailbox::Owner;
 use crate::payload::{Content, Hello, Payload};
@@ -233,8 +234,8 @@ impl Link {
             self.take_card(card, opening, profile);
         }
         for mid in &payload.acks {
-            if self.outbox.acknowledged(*mid).is_some() && self.kind == Kind::Contact {
-                profile.tell(Event::Delivered { link: self.id, mid: *mid });
+            if let Some(item) = self.outbox.acknowledged(*mid) {
+                self.tell_delivered(&item, profile);
             }
         }
         if payload.leave && self.left.is_none() {
@@ -258,7 +259,14 @@ impl Link {
         let age = profile.clock.settled_age();
         let elapsed = profile.clock.elapsed;
         let missing = payload.prev != 0 && !self.received.knows(payload.prev);
-        let new = self.received.note(payload.mid, age, elapsed, wait);
+        let held = matches!(&content, Content::File(chunk) if chunk.size > UNASKED);
+        let is_chunk = matches!(content, Content::File(_));
+        if is_chunk && !self.received.knows(payload.mid) && !profile.has_room_for_chunk(self.id) {
+            // It is not acknowledged, and so it comes again.
+            profile.dropped.refused += 1;
+            return None;
+        }
+        let new = self.received.note(payload.mid, age, elapsed, wait, held);
         new.then_some(Arrived { mid: payload.mid, at: payload.at, burn_s: payload.burn_s, missing, content })
     }
 }

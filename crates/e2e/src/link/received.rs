@@ -44,6 +44,9 @@ impl AckPace {
 struct Mid {
     came: u64,
     acked: Option<u64>,
+    /// Whether it is acknowledged only after [`Received::release`].
+    #[serde(default)]
+    held: bool,
 }
 
 /// Remembers the names of the other side's content.
@@ -61,23 +64,38 @@ impl Received {
         self.known.contains_key(&mid)
     }
 
-    /// Takes note of content, and tells whether it is new.
-    pub(crate) fn note(&mut self, mid: u64, age: u64, elapsed: u64, wait: u64) -> bool {
+    /// Takes note of content, and tells whether it is new. `held`: it is not acknowledged before
+    /// [`Self::release`].
+    pub(crate) fn note(&mut self, mid: u64, age: u64, elapsed: u64, wait: u64, held: bool) -> bool {
         let new = !self.knows(mid);
         if new {
-            self.known.insert(mid, Mid { came: age, acked: None });
+            self.known.insert(mid, Mid { came: age, acked: None, held });
             self.order.push_back(mid);
             if self.order.len() > MAX_KNOWN {
                 self.forget_oldest();
             }
         }
-        let again = self.known.get(&mid).and_then(|known| known.acked);
-        let due = again.is_none_or(|acked| elapsed >= acked + ACK_AGAIN);
+        self.owe(mid, elapsed, wait);
+        new
+    }
+
+    /// Lets content be acknowledged that was held.
+    pub(crate) fn release(&mut self, mid: u64, elapsed: u64, wait: u64) {
+        if let Some(known) = self.known.get_mut(&mid).filter(|known| known.held) {
+            known.held = false;
+            self.owe(mid, elapsed, wait);
+        }
+    }
+
+    /// Acknowledges content after a wait, unless it is held, or was acknowledged a short time ago.
+    fn owe(&mut self, mid: u64, elapsed: u64, wait: u64) {
+        let known = self.known.get(&mid);
+        let due =
+            known.is_some_and(|known| !known.held && known.acked.is_none_or(|acked| elapsed >= acked + ACK_AGAIN));
         if due && self.due.len() < MAX_DUE && !self.due.contains(&mid) {
             self.due.push_back(mid);
             self.ack_at.get_or_insert(elapsed + wait);
         }
-        new
     }
 
     fn forget_oldest(&mut self) {
@@ -122,20 +140,31 @@ mod tests {
     #[test]
     fn content_is_new_once_and_acknowledged_again_once_an_hour() {
         let mut received = Received::default();
-        assert!(received.note(7, 0, 0, 10));
+        assert!(received.note(7, 0, 0, 10, false));
         assert_eq!(received.ack_at, Some(10));
         assert_eq!(received.take_acks(10), [7]);
-        assert!(!received.note(7, 0, HOUR, 10));
+        assert!(!received.note(7, 0, HOUR, 10, false));
         assert_eq!(received.ack_at, None);
-        assert!(!received.note(7, 0, HOUR + 10, 10));
+        assert!(!received.note(7, 0, HOUR + 10, 10, false));
         assert_eq!(received.take_acks(HOUR + 20), [7]);
+    }
+
+    #[test]
+    fn what_is_held_is_acknowledged_only_when_it_is_released_however_often_it_comes() {
+        let mut received = Received::default();
+        assert!(received.note(7, 0, 0, 10, true));
+        assert!(!received.note(7, 0, 2 * HOUR, 10, true));
+        assert_eq!((received.ack_at, received.take_acks(2 * HOUR)), (None, vec![]));
+        received.release(7, 3 * HOUR, 10);
+        received.release(7, 3 * HOUR, 10);
+        assert_eq!(received.take_acks(3 * HOUR + 10), [7]);
     }
 
     #[test]
     fn what_is_remembered_is_bounded_in_number_and_time() {
         let mut received = Received::default();
         for mid in 1..=10_000 {
-            received.note(mid, 0, 0, 0);
+            received.note(mid, 0, 0, 0, false);
         }
         assert_eq!(received.len(), MAX_KNOWN);
         assert_eq!(received.due.len(), MAX_DUE);

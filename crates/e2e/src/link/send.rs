@@ -79,8 +79,7 @@ impl Link {
     /// Sends the content that is due.
     pub(crate) fn send_content(&mut self, profile: &mut Profile) {
         let elapsed = profile.clock.elapsed;
-        let unready = self.theirs.plain.is_none() && self.plain_wait.is_some_and(|until| elapsed < until);
-        if self.healing.waits() || unready || self.theirs.for_texts().is_none() {
+        if self.holds_content(elapsed) {
             return;
         }
         let Some(front) = self.sessions.front() else { return };

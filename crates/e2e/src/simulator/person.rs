@@ -1,6 +1,6 @@
 //! A person of the simulator: a core, a disk, and a client that carries out effects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::server::{Malice, Server};
 use super::{Dice, trace};
@@ -8,6 +8,7 @@ use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
 use crate::core::{Core, Incoming};
 use crate::effect::{Effect, Event, Frame};
+use crate::payload::FileChunk;
 use crate::random::Jitter;
 
 pub(crate) struct Person {
@@ -23,6 +24,9 @@ pub(crate) struct Person {
     pub(crate) heard: Vec<String>,
     pub(crate) invites: Vec<String>,
     pub(crate) events: Vec<Event>,
+    /// Whether the user takes files, and the chunks that were written.
+    pub(crate) takes_files: bool,
+    pub(crate) written: BTreeMap<u32, Vec<u8>>,
     /// How many texts had been said at the rollback.
     pub(crate) marked: usize,
     /// The length of the longest state that was written.
@@ -58,6 +62,8 @@ impl Person {
             heard: Vec::new(),
             invites: Vec::new(),
             events: Vec::new(),
+            takes_files: false,
+            written: BTreeMap::new(),
             marked: 0,
             largest: 0,
             moments: Vec::new(),
@@ -170,9 +176,23 @@ impl Person {
         match event {
             Event::Text { text, .. } if new => self.heard.push(text),
             Event::Invite { text, .. } if new => self.invites.push(text),
+            Event::File { chunk, .. } => {
+                self.take(id, chunk, now);
+                return;
+            }
             _ => {}
         }
         self.core.shown(id);
+    }
+
+    /// Writes a chunk of a file, if the user takes files.
+    fn take(&mut self, id: u64, chunk: FileChunk, now: u64) {
+        if self.takes_files {
+            let clock = self.clock(now);
+            self.core.begin_file(id, "part", clock).unwrap();
+            self.core.wrote_chunk(id, clock).unwrap();
+            self.written.insert(chunk.index, chunk.data);
+        }
     }
 
     /// Answers what the user is asked. Killed before the answer was kept, a process asks again;

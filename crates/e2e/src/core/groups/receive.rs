@@ -9,6 +9,7 @@ use crate::clock::HOUR;
 use crate::effect::{Event, LinkId};
 use crate::envelope::{Opened, open, shown_hint};
 use crate::group::Group;
+use crate::group::offers::Offer;
 use crate::group::pieces::{Item, read};
 use crate::link::receive::{Arrived, Opening, Under, check_hello, olm_message};
 use crate::link::{Kind, Link};
@@ -38,7 +39,8 @@ impl Core {
         let Some(link) = links.iter().find(|link| link.id == id) else { return };
         let group = groups.iter_mut().find(|group| group.id == content.id);
         if let Some(name) = content.offer {
-            if link.peer_ed.is_some() && group.is_none_or(|group| group.out) {
+            let offer = Offer { group: content.id, admin: id, name: name.clone() };
+            if link.peer_ed.is_some() && group.is_none_or(|group| group.out) && profile.offers.keep(offer) {
                 profile.tell_once(Event::GroupOffer { group: content.id, admin: id, name });
             }
             return;
@@ -232,13 +234,6 @@ impl Group {
     fn take_early(&mut self, links: &mut Vec<Link>, profile: &mut Profile) {
         for bytes in std::mem::take(&mut self.early) {
             self.take_delta(&bytes, links, profile);
-        }
-    }
-
-    fn fork(&mut self, profile: &mut Profile) {
-        if !self.forked {
-            self.forked = true;
-            profile.tell(Event::GroupForked { group: self.id });
         }
     }
 

@@ -48,6 +48,14 @@ impl Group {
         }
     }
 
+    /// Writes nothing more to a group whose admin contradicts itself.
+    pub(super) fn fork(&mut self, profile: &mut Profile) {
+        if !self.forked {
+            self.forked = true;
+            profile.tell(Event::GroupForked { group: self.id });
+        }
+    }
+
     fn expelled(&mut self, links: &mut Vec<Link>, profile: &mut Profile) {
         self.out = true;
         links.retain(|link| link.kind != Kind::Member(self.id));
