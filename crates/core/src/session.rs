@@ -41,6 +41,7 @@ pub struct Config {
     #[serde(rename = "limits.messages_per_minute")]
     pub messages_per_minute: u32,
     /// Messages at once, before the rate counts: a text to a group of 50 is 49 of them.
+    #[serde(rename = "limits.message_burst")]
     pub message_burst: u32,
     /// Unacknowledged messages out, at most.
     #[serde(rename = "session.window")]

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -37,8 +38,20 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+/// Opens a vault that was dropped. A child process that another test starts holds its lock, too, from
+/// the moment when it is forked until it executes its program.
+fn reopen(directory: &Path, passphrase: &Passphrase) -> Result<(Vault, Zeroizing<Vec<u8>>), VaultError> {
+    let patience = Instant::now() + Duration::from_secs(10);
+    loop {
+        match Vault::open(directory, passphrase) {
+            Err(VaultError::Locked { .. }) if Instant::now() < patience => std::thread::yield_now(),
+            outcome => return outcome,
+        }
+    }
+}
+
 fn state_of(directory: &Path, passphrase: &Passphrase) -> Vec<u8> {
-    Vault::open(directory, passphrase).unwrap().1.to_vec()
+    reopen(directory, passphrase).unwrap().1.to_vec()
 }
 
 fn content(mut file: &File) -> Vec<u8> {
@@ -56,7 +69,7 @@ fn the_last_state_that_was_written_is_the_one_that_is_opened() {
     vault.write(b"two").unwrap();
     vault.write(&[3; 200_000]).unwrap();
     drop(vault);
-    let (mut vault, state) = Vault::open(&directory, &right()).unwrap();
+    let (mut vault, state) = reopen(&directory, &right()).unwrap();
     assert_eq!(*state, [3; 200_000]);
     vault.write(b"four").unwrap();
     drop(vault);
@@ -115,7 +128,7 @@ fn a_changed_passphrase_is_the_only_one_and_goes_with_another_key() {
     vault.change_passphrase(&passphrase("battery"), b"two").unwrap();
     vault.write(b"three").unwrap();
     drop(vault);
-    assert!(matches!(Vault::open(&directory, &right()), Err(VaultError::WrongPassphrase(_))));
+    assert!(matches!(reopen(&directory, &right()), Err(VaultError::WrongPassphrase(_))));
     assert_eq!(state_of(&directory, &passphrase("battery")), b"three");
     let open = |sealed: &[u8]| seal::StateKey::open_itself(&old_key, &right()).unwrap().open(sealed);
     assert_eq!(*open(&old_state).unwrap(), b"one");
@@ -125,7 +138,7 @@ fn a_changed_passphrase_is_the_only_one_and_goes_with_another_key() {
 #[test]
 fn a_vault_that_is_there_is_not_created_again_and_one_that_is_not_is_not_opened() {
     let (_parent, directory) = place();
-    assert!(matches!(Vault::open(&directory, &right()), Err(VaultError::Missing(_))));
+    assert!(matches!(reopen(&directory, &right()), Err(VaultError::Missing(_))));
     assert!(!directory.exists(), "looking for a vault makes none");
     drop(Vault::create(&directory, &right(), b"one").unwrap());
     assert!(matches!(Vault::create(&directory, &right(), b"two"), Err(VaultError::Exists(_))));

@@ -33,7 +33,7 @@ fn a_new_key_cut_anywhere_changes_nothing_and_is_gone_afterwards() {
     for cut in 0..whole.len() {
         fs::write(directory.join(NEW_KEY), &whole[..cut]).unwrap();
         fs::set_permissions(directory.join(NEW_KEY), fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(Vault::open(&directory, &passphrase("neither")).is_err(), "cut at {cut}");
+        assert!(reopen(&directory, &passphrase("neither")).is_err(), "cut at {cut}");
         assert_eq!(state_of(&directory, &right()), b"state", "cut at {cut}");
         assert!(!directory.join(NEW_KEY).exists());
     }
@@ -46,7 +46,7 @@ fn a_state_that_is_cut_off_or_changed_anywhere_is_called_damaged_and_left_as_it_
     let whole = fs::read(&path).unwrap();
     let refused = |bytes: &[u8], case: &str| {
         fs::write(&path, bytes).unwrap();
-        let error = Vault::open(&directory, &right()).unwrap_err();
+        let error = reopen(&directory, &right()).unwrap_err();
         assert!(matches!(error, VaultError::Damaged { .. }), "{case}: {error}");
         assert!(error.to_string().contains(&path.display().to_string()), "{error}");
         assert_eq!(fs::read(&path).unwrap(), bytes);
@@ -67,22 +67,22 @@ fn a_missing_file_of_another_vault_or_another_state_is_called_damaged() {
     let (_one, one) = vault();
     let (_two, two) = vault();
     fs::copy(two.join(STATE), one.join(STATE)).unwrap();
-    assert!(matches!(Vault::open(&one, &right()), Err(VaultError::Damaged { .. })));
+    assert!(matches!(reopen(&one, &right()), Err(VaultError::Damaged { .. })));
     fs::remove_file(two.join(STATE)).unwrap();
-    assert!(matches!(Vault::open(&two, &right()), Err(VaultError::Damaged { .. })));
+    assert!(matches!(reopen(&two, &right()), Err(VaultError::Damaged { .. })));
     assert!(matches!(Vault::create(&two, &right(), b""), Err(VaultError::Exists(_))));
 }
 
 #[test]
 fn a_wrong_passphrase_is_told_apart_from_a_damaged_key() {
     let (_parent, directory) = vault();
-    assert!(matches!(Vault::open(&directory, &passphrase("battery")), Err(VaultError::WrongPassphrase(_))));
+    assert!(matches!(reopen(&directory, &passphrase("battery")), Err(VaultError::WrongPassphrase(_))));
     assert_eq!(state_of(&directory, &right()), b"state");
     let path = directory.join(KEY);
     let whole = fs::read(&path).unwrap();
     for bytes in [&whole[..whole.len() - 1], b"", b"hello", &[0; 5000]] {
         fs::write(&path, bytes).unwrap();
-        assert!(!matches!(Vault::open(&directory, &right()), Ok(_) | Err(VaultError::WrongPassphrase(_))));
+        assert!(!matches!(reopen(&directory, &right()), Ok(_) | Err(VaultError::WrongPassphrase(_))));
     }
     assert!(matches!(Passphrase::new(String::new()), Err(VaultError::EmptyPassphrase)));
     assert_eq!(format!("{:?}", right()), "Passphrase(…)");
@@ -92,14 +92,14 @@ fn a_wrong_passphrase_is_told_apart_from_a_damaged_key() {
 fn files_that_are_links_or_that_others_may_read_are_refused() {
     let (_parent, directory) = vault();
     fs::set_permissions(directory.join(KEY), fs::Permissions::from_mode(0o640)).unwrap();
-    let error = Vault::open(&directory, &right()).unwrap_err().to_string();
+    let error = reopen(&directory, &right()).unwrap_err().to_string();
     assert!(error.contains(&format!("chmod 600 {}", directory.join(KEY).display())), "{error}");
     fs::set_permissions(directory.join(KEY), fs::Permissions::from_mode(0o600)).unwrap();
     for name in [STATE, lock::FILE] {
         let elsewhere = directory.parent().unwrap().join(name);
         fs::rename(directory.join(name), &elsewhere).unwrap();
         std::os::unix::fs::symlink(&elsewhere, directory.join(name)).unwrap();
-        assert!(matches!(Vault::open(&directory, &right()), Err(VaultError::File(_))), "{name}");
+        assert!(matches!(reopen(&directory, &right()), Err(VaultError::File(_))), "{name}");
         fs::rename(&elsewhere, directory.join(name)).unwrap();
     }
     assert_eq!(state_of(&directory, &right()), b"state");
@@ -109,7 +109,7 @@ fn files_that_are_links_or_that_others_may_read_are_refused() {
 fn a_directory_that_others_may_write_or_with_other_files_is_refused() {
     let (_parent, directory) = vault();
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o770)).unwrap();
-    assert!(matches!(Vault::open(&directory, &right()), Err(VaultError::Directory(_))));
+    assert!(matches!(reopen(&directory, &right()), Err(VaultError::Directory(_))));
     let other = directory.parent().unwrap().join("other");
     fs::create_dir(&other).unwrap();
     fs::set_permissions(&other, fs::Permissions::from_mode(0o700)).unwrap();
