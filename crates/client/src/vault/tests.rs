@@ -38,8 +38,8 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Opens a vault that was dropped. A child process that another test starts holds its lock, too, from
-/// the moment when it is forked until it executes its program.
+/// Opens a vault that was dropped. A child process that another test starts holds its lock, too,
+/// from the moment when it is forked until it executes its program.
 fn reopen(directory: &Path, passphrase: &Passphrase) -> Result<(Vault, Zeroizing<Vec<u8>>), VaultError> {
     let patience = Instant::now() + Duration::from_secs(10);
     loop {
