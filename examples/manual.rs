@@ -103,8 +103,7 @@ mod tests {
             names(&program, "", &mut found);
             expected.extend(found.into_iter().map(|name| format!("{name}.{section}")));
         }
-        for known in ["ephemeral-server.8", "ephemeral-server-keys-backup.8", "ephemeral.1", "ephemeral-group-new.1"]
-        {
+        for known in ["ephemeral-server.8", "ephemeral-server-keys-backup.8", "ephemeral.1", "ephemeral-group-new.1"] {
             assert!(expected.iter().any(|name| name == known), "{known} is not in {expected:?}");
         }
         let mut written: Vec<_> = fs::read_dir(folder.path().join("man"))

@@ -2,6 +2,7 @@
 //! over it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ephemeral_client::ServerUrl;
 use ephemeral_client::dial::Arti;
@@ -41,7 +42,9 @@ async fn a_daemon_without_a_network_serves_clearnet_and_becomes_reachable_whenev
     assert_eq!(health(&clearnet).await, (200, "healthy".into()));
 
     block_in_place(|| network.stop());
-    daemon.says("not reachable").await;
+    // Arti notices by itself, mostly within seconds. If it does not, the next probe does: two minutes
+    // after the last one at the earliest, at a time that nobody can foresee.
+    daemon.says_within(Duration::from_secs(600), "not reachable").await;
     assert_eq!(health(&clearnet).await, (503, "degraded".into()));
 
     block_in_place(|| network.start()).unwrap();

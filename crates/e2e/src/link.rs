@@ -42,6 +42,8 @@ const MAILBOX_LIFE: u64 = 30 * DAY;
 /// The longest wait before a frame leaves that no user is waiting for: as long as the time between
 /// two looks at what is due.
 pub(crate) const SPREAD: u64 = 30 * SECOND;
+/// The time over which a text goes out to the members of a group.
+const GROUP_SPREAD: u64 = 5 * SECOND;
 /// Bounds the frames of one link that no server accepted yet.
 const MAX_FRAMES: usize = 128;
 
@@ -216,7 +218,12 @@ impl Link {
     }
 
     fn push_frame(&mut self, frame: Frame, prompt: bool, profile: &mut Profile) {
-        let after_ms = if prompt { 0 } else { profile.jitter.uniform(0, SPREAD) };
+        let after_ms = match (prompt, self.kind) {
+            (true, Kind::Contact) => 0,
+            // In random order, and some tenths of a second apart.
+            (true, Kind::Member(_)) => profile.jitter.uniform(0, GROUP_SPREAD),
+            (false, _) => profile.jitter.uniform(0, SPREAD),
+        };
         let elapsed = profile.clock.elapsed;
         if let Some(own) = profile.mailbox_mut(&self.mailbox).filter(|_| prompt) {
             own.active_at = elapsed;

@@ -85,6 +85,11 @@ impl Daemon {
 
     /// Returns the rest of the next line on stdout that begins with `word`.
     pub async fn says(&mut self, word: &str) -> String {
+        self.says_within(PATIENCE, word).await
+    }
+
+    /// The same, for what may take longer than any step over the network.
+    pub async fn says_within(&mut self, patience: Duration, word: &str) -> String {
         let line = async {
             while let Some(line) = self.stdout.next_line().await.unwrap() {
                 if let Some(rest) = line.strip_prefix(word) {
@@ -93,7 +98,7 @@ impl Daemon {
             }
             panic!("it ended without saying {word:?}");
         };
-        let said = timeout(PATIENCE, line).await;
+        let said = timeout(patience, line).await;
         said.unwrap_or_else(|_| panic!("it did not say {word:?} in time; its log:\n{}", self.log()))
     }
 
