@@ -24,7 +24,9 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_profile_is_made_once_and_its_owner_alone_can_read_it_with_the_passphrase() {
     let home = tempfile::tempdir().unwrap();
-    let alice = Client::new(CLIENT, home.path(), "alice", "http://127.0.0.1:1");
+    let alice = Client::without_a_profile(CLIENT, home.path(), "alice");
+    let made = alice.ok(&["init", "--name", "alice", "--server", "http://127.0.0.1:1"]);
+    assert!(made.contains(alice.directory().to_str().unwrap()), "{made}");
     alice.ok(&["invite", "a-name-of-somebody"]);
     assert_eq!(mode(&alice.directory()), 0o700);
     let kept = files(&alice.directory());
@@ -44,7 +46,7 @@ fn a_profile_is_made_once_and_its_owner_alone_can_read_it_with_the_passphrase() 
 fn without_a_profile_or_its_passphrase_it_says_what_to_do() {
     let home = tempfile::tempdir().unwrap();
     let mut alice = Client::new(CLIENT, home.path(), "alice", "http://127.0.0.1:1");
-    private(&home.path().join("wrong"), "hunter2\n");
+    private(&home.path().join("wrong"), b"hunter2\n");
     let wrong = alice.fails(77, &["contacts", "--passphrase-file", home.path().join("wrong").to_str().unwrap()]);
     assert!(wrong.contains("wrong passphrase"), "{wrong}");
     let missing = alice.fails(2, &["contacts", "--profile", "other"]);
@@ -110,7 +112,7 @@ fn with_another_passphrase_the_old_one_opens_nothing() {
     let alice = Client::new(CLIENT, home.path(), "alice", "http://127.0.0.1:1");
     alice.ok(&["invite", "bob"]);
     let new = home.path().join("new");
-    private(&new, "another one\n");
+    private(&new, b"another one\n");
     alice.ok(&["passphrase", "--new-passphrase-file", new.to_str().unwrap()]);
     assert!(alice.fails(77, &["invites"]).contains("wrong passphrase"));
     assert_eq!(alice.json(&["invites", "--passphrase-file", new.to_str().unwrap()]).len(), 1);

@@ -2,9 +2,14 @@
 //! them.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use age::secrecy::{ExposeSecret as _, SecretString};
+use ephemeral_e2e::authority::Authority;
+use ephemeral_e2e::core::Core;
+use ephemeral_e2e::vault::encode;
 use serde_json::Value;
 
 /// Opens every profile of a test.
@@ -59,26 +64,37 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a profile below `home`.
+    /// Makes a profile below `home`, as `init` does but for the work that its passphrase is worth:
+    /// that would be a second in each command of a test.
     pub fn new(program: &'static str, home: &Path, name: &'static str, server: &str) -> Self {
-        let client = Self { program, home: home.to_owned(), name, variables: Vec::new() };
-        let _ = std::fs::create_dir_all(home);
-        private(&home.join("passphrase"), PASSPHRASE);
-        client.ok(&["init", "--name", name, "--server", server]);
-        client.make_cheap();
+        let client = Self::without_a_profile(program, home, name);
+        let address = server.strip_prefix("http://").unwrap_or(server);
+        let authority = Authority::onion(address).or_else(|_| Authority::loopback(address)).unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let mut core = Core::create(authority, name, u64::try_from(now.as_millis()).unwrap()).unwrap();
+        drop(core.commit(|state| client.seal(state)).unwrap());
         client
     }
 
-    /// Lets what follows cost less: the passphrase is worth a second of work, in each command of a
-    /// test.
-    fn make_cheap(&self) {
-        let file = self.directory().join("key.age");
-        let sealed = std::fs::read(&file).unwrap();
-        let passphrase = || age::secrecy::SecretString::from(PASSPHRASE);
-        let key = age::decrypt(&age::scrypt::Identity::new(passphrase()), &sealed).unwrap();
-        let mut recipient = age::scrypt::Recipient::new(passphrase());
+    /// Writes the two files of a profile.
+    fn seal(&self, state: &[u8]) -> std::io::Result<()> {
+        let directory = self.directory();
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        let key = age::x25519::Identity::generate();
+        let mut recipient = age::scrypt::Recipient::new(SecretString::from(PASSPHRASE));
         recipient.set_work_factor(2);
-        std::fs::write(file, age::encrypt(&recipient, &key).unwrap()).unwrap();
+        let line = format!("{}\n", key.to_string().expose_secret());
+        private(&directory.join("key.age"), &age::encrypt(&recipient, line.as_bytes()).unwrap());
+        let padded = encode(state).unwrap();
+        private(&directory.join("state.age"), &age::encrypt(&key.to_public(), &padded).unwrap());
+        Ok(())
+    }
+
+    /// Makes a home, and leaves it to a test to make the profile.
+    pub fn without_a_profile(program: &'static str, home: &Path, name: &'static str) -> Self {
+        let _ = std::fs::create_dir_all(home);
+        private(&home.join("passphrase"), PASSPHRASE.as_bytes());
+        Self { program, home: home.to_owned(), name, variables: Vec::new() }
     }
 
     /// Returns the directory of the profile.
@@ -138,10 +154,10 @@ impl Client {
 }
 
 /// Writes a file that only its owner may read.
-pub fn private(path: &Path, text: &str) {
+pub fn private(path: &Path, bytes: &[u8]) {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
+    file.write_all(bytes).unwrap();
 }
