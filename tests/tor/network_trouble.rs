@@ -42,8 +42,8 @@ async fn a_daemon_without_a_network_serves_clearnet_and_becomes_reachable_whenev
     assert_eq!(health(&clearnet).await, (200, "healthy".into()));
 
     block_in_place(|| network.stop());
-    // Arti notices by itself, mostly within seconds. If it does not, the next probe does: two minutes
-    // after the last one at the earliest, at a time that nobody can foresee.
+    // Arti notices by itself, mostly within seconds. If it does not, the next probe does: two
+    // minutes after the last one at the earliest, at a time that nobody can foresee.
     daemon.says_within(Duration::from_secs(600), "not reachable").await;
     assert_eq!(health(&clearnet).await, (503, "degraded".into()));
 
