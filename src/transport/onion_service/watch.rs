@@ -57,7 +57,9 @@ pub(super) async fn watch(watched: Watched<'_>, reachability: &mut Reachability)
     }
     let mut evidence = Evidence { circuits: Arc::clone(&watched.circuits), seen: watched.circuits.evidence() };
     let events = watched.running.status_events();
-    let mut pause = Pause { events, state: State::Bootstrapping, changed: false, published: false };
+    let client = watched.client;
+    let mut pause =
+        Pause { client, events, state: State::Bootstrapping, changed: false, published: false, troubled: false };
     pause.until(Instant::now() + UNPUBLISHED, PUBLISHED, reachability, &evidence).await;
     loop {
         watched.look(&mut pause, &mut evidence, reachability).await;
@@ -73,7 +75,7 @@ pub(super) async fn watch(watched: Watched<'_>, reachability: &mut Reachability)
 
 impl Watched<'_> {
     /// Finds out whether clients reach the service, and says so.
-    async fn look(&self, pause: &mut Pause, evidence: &mut Evidence, reachability: &mut Reachability) {
+    async fn look(&self, pause: &mut Pause<'_>, evidence: &mut Evidence, reachability: &mut Reachability) {
         let start = Instant::now();
         reachability.heartbeat(start);
         if evidence.take() {
@@ -170,7 +172,8 @@ fn trouble(status: &BootstrapStatus) -> Option<Reason> {
 }
 
 /// The wait between two looks.
-struct Pause {
+struct Pause<'service> {
+    client: &'service Client,
     events: OnionServiceStatusStream,
     /// Arti's opinion of the service. What it says of reachability is not to be relied on, but a
     /// change of it means something.
@@ -179,11 +182,13 @@ struct Pause {
     changed: bool,
     /// Whether the service has been published.
     published: bool,
+    /// Whether the Tor client had no way to the network at the last look.
+    troubled: bool,
 }
 
-impl Pause {
-    /// Waits until `due`; but only for `soon` when Arti changes its mind about the service; and no
-    /// longer when the machine has slept, or when a client has reached a service that was taken for
+impl Pause<'_> {
+    /// Waits until `due`; but only for `soon` when Arti changes its mind about the service, or
+    /// loses the network; and no longer when the machine has slept, or when a client has reached a service that was taken for
     /// unreachable.
     async fn until(&mut self, mut due: Instant, soon: Duration, reachability: &Reachability, evidence: &Evidence) {
         if std::mem::take(&mut self.changed) {
@@ -192,6 +197,11 @@ impl Pause {
         loop {
             let now = Instant::now();
             reachability.heartbeat(now);
+            let troubled = trouble(&self.client.bootstrap_status()).is_some();
+            if troubled && !std::mem::replace(&mut self.troubled, troubled) {
+                due = due.min(now + soon);
+            }
+            self.troubled = troubled;
             if now >= due || (reachability.is_failing() && evidence.is_fresh()) {
                 return;
             }
