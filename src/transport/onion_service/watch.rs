@@ -188,8 +188,8 @@ struct Pause<'service> {
 
 impl Pause<'_> {
     /// Waits until `due`; but only for `soon` when Arti changes its mind about the service, or
-    /// loses the network; and no longer when the machine has slept, or when a client has reached a service that was taken for
-    /// unreachable.
+    /// loses the network; and no longer when the machine has slept, or when a client has reached a
+    /// service that was taken for unreachable.
     async fn until(&mut self, mut due: Instant, soon: Duration, reachability: &Reachability, evidence: &Evidence) {
         if std::mem::take(&mut self.changed) {
             due = due.min(Instant::now() + soon);
