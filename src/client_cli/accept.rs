@@ -1,5 +1,6 @@
 //! `ephemeral accept`: takes somebody else's invite, and sends the first message.
 
+use std::io::Read as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,6 +14,9 @@ use super::stop;
 use ephemeral_client::engine::{EngineEvent, Fetching};
 use ephemeral_e2e::core::Accept;
 use ephemeral_e2e::effect::LinkId;
+
+/// No invite is longer, in bytes.
+const MAX_INVITE: u64 = 16 * 1024;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -49,7 +53,7 @@ pub(super) struct AcceptArgs {
 
 pub(super) async fn run(args: AcceptArgs) -> Result<(), Failure> {
     let invite = match args.invite.as_str() {
-        "-" => std::io::read_to_string(std::io::stdin().lock())
+        "-" => std::io::read_to_string(std::io::stdin().lock().take(MAX_INVITE))
             .map_err(|error| Failure::local(format!("cannot read standard input: {error}")))?,
         given => given.to_owned(),
     };
@@ -77,7 +81,7 @@ async fn deliver(running: &mut Running, contact: LinkId, timeout: u32) -> Result
             news = running.next() => {
                 match news? {
                     EngineEvent::AtServer { link, .. } if link == contact => return Ok(()),
-                    EngineEvent::Unusable { why, .. } => return Err(Failure::new(Exit::Unusable, why)),
+                    EngineEvent::Unusable { server, why } if running.is_own(&server) => return Err(Failure::new(Exit::Unusable, why)),
                     _ => {}
                 }
             }

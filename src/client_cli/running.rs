@@ -161,6 +161,12 @@ impl Running {
         self.note(&line);
     }
 
+    /// Returns whether this is one's own server. That a contact's server cannot be used stops
+    /// nothing but what is for that contact.
+    pub(super) fn is_own(&self, server: &str) -> bool {
+        self.engine.core().authority().as_str() == server
+    }
+
     /// Tells the person something.
     pub(super) fn note(&self, line: &str) {
         if !self.quiet {

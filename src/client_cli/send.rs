@@ -147,7 +147,7 @@ async fn deliver(running: &mut Running, args: &SendArgs, contact: LinkId, mid: u
                 running.engine.shown(id);
                 return Ok(Reached::Contact);
             }
-            EngineEvent::Unusable { why, .. } => {
+            EngineEvent::Unusable { server, why } if running.is_own(&server) => {
                 return Err(Failure::new(Exit::Unusable, format!("the message is kept: {why}")));
             }
             _ => {}

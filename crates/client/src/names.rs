@@ -1,7 +1,7 @@
 //! The names of contacts and groups: how a person's words find one, and what somebody without a
 //! name is called.
 
-use ephemeral_e2e::core::{ContactView, Core};
+use ephemeral_e2e::core::{ContactView, Core, GroupView};
 use ephemeral_e2e::effect::LinkId;
 
 mod groups;
@@ -63,7 +63,9 @@ pub fn free(core: &Core, wished: &str) -> String {
     let wished = visible.trim();
     let taken = |name: &str| {
         let alike = |contact: &ContactView| contact.name.to_lowercase() == name.to_lowercase();
-        core.contacts().iter().any(alike)
+        // Nor a group's: what is written to that name would be for nobody then.
+        let group = |group: &GroupView| group.name.to_lowercase() == name.to_lowercase();
+        core.contacts().iter().any(alike) || core.groups().iter().any(group)
     };
     if wished.is_empty() || wished.starts_with("contact-") {
         return String::new();
@@ -128,6 +130,9 @@ mod tests {
         assert_eq!(free(&core, "alice"), "alice-3");
         assert_eq!(free(&core, " Carol\u{1b}\n"), "Carol");
         assert_eq!(free(&core, "contact-7"), "");
+        let mut core = core;
+        core.found("Board", 0).unwrap();
+        assert_eq!(free(&core, "board"), "board-2");
         assert_eq!(free(&core, &"ü".repeat(100)).len(), 64);
     }
 }

@@ -102,7 +102,7 @@ async fn deliver(running: &mut Running, args: &SendArgs, transfer: &mut Transfer
             EngineEvent::Event { event: Event::FileNotDelivered { file, .. }, .. } if file == transfer.file => {
                 return Err(Failure::new(Exit::Refused, "the file was given up: the contact did not take it"));
             }
-            EngineEvent::Unusable { why, .. } => {
+            EngineEvent::Unusable { server, why } if running.is_own(&server) => {
                 return Err(Failure::new(Exit::Unusable, format!("the file is kept: {why}")));
             }
             _ => {}

@@ -101,7 +101,7 @@ async fn deliver(running: &mut Running, args: &SendArgs, sent: GroupText) -> Res
             {
                 running.engine.shown(id);
             }
-            EngineEvent::Unusable { why, .. } => {
+            EngineEvent::Unusable { server, why } if running.is_own(&server) => {
                 return Err(Failure::new(Exit::Unusable, format!("the message is kept: {why}")));
             }
             _ => {}

@@ -12,6 +12,9 @@ use super::mailboxes::Step;
 use super::{Engine, EngineError, EngineEvent, lanes};
 use crate::names;
 
+/// After so long a lane is asked again that has more to do than it takes in.
+const FULL_LANE: Duration = Duration::from_millis(100);
+
 impl Engine {
     pub(super) fn carry_out(&mut self, effect: Effect, now: Instant) {
         match effect {
@@ -51,7 +54,9 @@ impl Engine {
                 if let Some(access) = self.mailboxes.get(&mailbox) {
                     let id = LaneId { pseudonym: mailbox, authority: access.authority.as_str().to_owned() };
                     // If it ended, the message comes again, and is acknowledged then.
-                    drop(self.lanes.order(&id, Order::Acknowledge(seq)));
+                    if self.lanes.has(&id) && self.lanes.order(&id, Order::Acknowledge(seq)).is_err() {
+                        self.agenda.put(now + FULL_LANE, Deferred::Acknowledge(mailbox, seq));
+                    }
                 }
                 Ok(())
             }
@@ -66,7 +71,7 @@ impl Engine {
                 }
                 if let Err(Order::Send(frame)) = self.lanes.order(&id, Order::Send(frame)) {
                     // Its lane has more to do than it takes in.
-                    self.agenda.put(now + Duration::from_millis(100), Deferred::Send(frame));
+                    self.agenda.put(now + FULL_LANE, Deferred::Send(frame));
                 }
                 Ok(())
             }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
 use super::dispatch::{LaneId, Order, Plan, Report};
-use crate::inbox::MessageKey;
+use crate::inbox::{Inbox, MessageKey};
 use crate::{ClientEvent, ConnectError, ConnectOptions, Outgoing, Session};
 
 /// The longest time to live that is asked for, in seconds: what a message is must not show in it.
@@ -235,6 +235,11 @@ impl Lane {
     async fn message(&mut self, message: ReceivedMessage) -> Result<(), Over> {
         let Some(key) = MessageKey::of(&message) else { return Ok(()) };
         let from = Some(Key(*key.from.as_bytes()));
+        if self.taken.len() >= Inbox::MAX_UNACKNOWLEDGED {
+            // Only a server that goes beyond every window, in one connection after another, gets
+            // here.
+            self.taken.pop_front();
+        }
         self.taken.push_back((message.seq, key));
         let content = Zeroizing::new(message.content);
         self.report(Report::Message { seq: message.seq, from, content }).await
