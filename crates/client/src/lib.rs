@@ -3,6 +3,7 @@
 //!
 //! | module | contents |
 //! | --- | --- |
+//! | [`api`] | the methods and notifications of a running engine, for programs and commands |
 //! | [`engine`] | a running profile: mailboxes, connections, events |
 //! | [`vault`] | the one encrypted file that keeps a profile |
 //! | [`secret_file`] | small secrets in files and pipes |
@@ -23,6 +24,7 @@
 //! byte, is an interruption: [`Session::next`] reports it, waits, and tries again. It fails only
 //! where trying again is of no use.
 
+pub mod api;
 pub mod connection;
 pub mod dial;
 pub mod discovery_file;

@@ -1,0 +1,240 @@
+//! What can be asked: a type for each method, which names its answer.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::views::{
+    ContactInfo, EngineStatus, FileInfo, Greeting, Groups, HistoryItem, InviteInfo, InviteText, NewContact, Nothing,
+    OutboxItem, SafetyInfo, SentFile, SentText,
+};
+
+/// A method: its parameters are its fields.
+pub trait Method: Serialize + DeserializeOwned {
+    /// What it is called in JSON-RPC.
+    const NAME: &'static str;
+    /// What it answers.
+    type Answer: Serialize + DeserializeOwned;
+}
+
+/// Says why a method did nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct MethodError {
+    /// JSON-RPC's code, or the exit code that a command would have.
+    pub code: i64,
+    /// What happened, and what to do.
+    pub message: String,
+}
+
+macro_rules! methods {
+    ($($(#[$about:meta])* $name:literal $method:ident { $($(#[$field_about:meta])* $field:ident: $type:ty,)* } -> $answer:ty;)*) => {
+        $(
+            $(#[$about])*
+            #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+            #[serde(default)]
+            pub struct $method {
+                $($(#[$field_about])* pub $field: $type,)*
+            }
+
+            impl Method for $method {
+                const NAME: &'static str = $name;
+                type Answer = $answer;
+            }
+        )*
+    };
+}
+
+methods! {
+    /// Tells who answers.
+    "hello" Hello {} -> Greeting;
+    /// Tells how the connections are.
+    "status" Status {} -> EngineStatus;
+    /// Asks for notifications from then on. What was not shown yet comes first.
+    "subscribe" Subscribe {} -> Nothing;
+    /// Erases the profile at once, and ends.
+    "panic" Panic {} -> Nothing;
+
+    /// Lists contacts.
+    "contacts.list" ListContacts {} -> Vec<ContactInfo>;
+    /// Gives a contact another name.
+    "contacts.rename" RenameContact {
+        /// The contact.
+        contact: String,
+        /// What it is called from then on, at most 64 bytes.
+        new: String,
+    } -> Nothing;
+    /// Ends a conversation without a word.
+    "contacts.block" BlockContact {
+        /// The contact.
+        contact: String,
+    } -> Nothing;
+    /// Ends a conversation, and tells the contact.
+    "contacts.forget" ForgetContact {
+        /// The contact.
+        contact: String,
+    } -> Nothing;
+    /// Goes on sending to a contact whose invite somebody else used, too.
+    "contacts.trust" TrustContact {
+        /// The contact.
+        contact: String,
+    } -> Nothing;
+    /// Takes note that the safety words were compared.
+    "contacts.verify" VerifyContact {
+        /// The contact.
+        contact: String,
+    } -> Nothing;
+    /// Tells the safety words of a contact.
+    "contacts.words" SafetyWords {
+        /// The contact.
+        contact: String,
+    } -> SafetyInfo;
+    /// Agrees to write to a contact at the server to which it wants to move.
+    "contacts.agree" AgreeToMove {
+        /// The contact.
+        contact: String,
+    } -> Nothing;
+
+    /// Makes an invite.
+    "invites.create" CreateInvite {
+        /// What whoever uses it is called.
+        name: String,
+        /// Whether many can use it; each waits for a yes.
+        reusable: bool,
+        /// Seconds until it ends; 0: seven days, or ninety if it is reusable.
+        expires_s: u64,
+    } -> InviteText;
+    /// Lists invites, and who waits for a yes.
+    "invites.list" ListInvites {} -> Vec<InviteInfo>;
+    /// Takes an invite back.
+    "invites.revoke" RevokeInvite {
+        /// Its number.
+        invite: u64,
+    } -> Nothing;
+    /// Uses somebody's invite.
+    "invites.accept" AcceptInvite {
+        /// The text of the invite.
+        invite: String,
+        /// What whoever made it is called; empty: what it calls itself.
+        #[serde(rename = "as")]
+        name: String,
+        /// The first message.
+        text: Option<String>,
+        /// Whether the invite's server may be another one than one's own.
+        foreign: bool,
+    } -> NewContact;
+    /// Says yes to somebody who used a reusable invite.
+    "invites.admit" AdmitRequest {
+        /// The number of the invite.
+        invite: u64,
+        /// Its identity key, or the beginning of it.
+        identity: String,
+        /// What it is called; empty: what it calls itself.
+        #[serde(rename = "as")]
+        name: String,
+    } -> NewContact;
+    /// Says no to somebody who used a reusable invite. It is not told.
+    "invites.decline" DeclineRequest {
+        /// The number of the invite.
+        invite: u64,
+        /// Its identity key, or the beginning of it.
+        identity: String,
+    } -> Nothing;
+
+    /// Sends a text to a contact or a group.
+    "send" SendText {
+        /// The contact or the group.
+        to: String,
+        /// The text, at most 47,000 bytes.
+        text: String,
+        /// Seconds after which the contact's program is asked to delete it once it was shown; 0:
+        /// never. Not for groups.
+        burn_s: u32,
+    } -> SentText;
+    /// Lists what has not arrived.
+    "outbox" ListOutbox {} -> Vec<OutboxItem>;
+    /// Lists the latest texts of a conversation in this process's memory, the oldest first.
+    "history" History {
+        /// The contact or the group.
+        with: String,
+        /// How many at most; 0: all that there are.
+        last: u32,
+    } -> Vec<HistoryItem>;
+
+    /// Sends a file to a contact.
+    "files.send" SendFile {
+        /// The contact.
+        contact: String,
+        /// Its path, absolute.
+        path: String,
+    } -> SentFile;
+    /// Lists files that are being sent, that come, and that wait to be taken.
+    "files.list" ListFiles {} -> Vec<FileInfo>;
+    /// Takes the files that a contact sends from then on, and those that wait.
+    "files.take" TakeFiles {
+        /// The contact.
+        contact: String,
+        /// The folder into which they are written, absolute.
+        folder: String,
+    } -> Nothing;
+    /// Stops sending a file.
+    "files.cancel" CancelFile {
+        /// The file.
+        file: String,
+    } -> Nothing;
+    /// Drops a file that comes, or waits to be taken.
+    "files.decline" DeclineFile {
+        /// The file.
+        file: String,
+    } -> Nothing;
+
+    /// Lists groups, and invitations to some.
+    "groups.list" ListGroups {} -> Groups;
+    /// Makes a group.
+    "groups.create" CreateGroup {
+        /// What it is called, at most 64 bytes.
+        name: String,
+    } -> Nothing;
+    /// Invites a contact to a group.
+    "groups.invite" AddMember {
+        /// The group.
+        group: String,
+        /// The contact.
+        contact: String,
+    } -> Nothing;
+    /// Says yes to an invitation.
+    "groups.join" JoinGroup {
+        /// The group, as the invitation calls it.
+        group: String,
+        /// The contact that invites; empty: whoever does.
+        from: String,
+        /// What one calls the group; empty: as the invitation does.
+        #[serde(rename = "as")]
+        name: String,
+    } -> Nothing;
+    /// Says no to an invitation.
+    "groups.decline" DeclineOffer {
+        /// The group, as the invitation calls it.
+        group: String,
+        /// The contact that invites; empty: whoever does.
+        from: String,
+    } -> Nothing;
+    /// Removes a member.
+    "groups.remove" RemoveMember {
+        /// The group.
+        group: String,
+        /// The member.
+        member: String,
+    } -> Nothing;
+    /// Makes another member the admin.
+    "groups.hand_over" HandOverGroup {
+        /// The group.
+        group: String,
+        /// The member.
+        member: String,
+    } -> Nothing;
+    /// Leaves a group.
+    "groups.leave" LeaveGroup {
+        /// The group.
+        group: String,
+    } -> Nothing;
+}

@@ -1,0 +1,97 @@
+//! What is told without being asked: notifications of the method `event`, of which `event` names
+//! the kind.
+
+use serde::{Deserialize, Serialize};
+
+/// Something that happened. What came of a contact is told until it was shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields are named in the variants' descriptions, and in docs/client.md")]
+pub enum Notification {
+    /// A text came. `missing`: one before it has not come. `at`: as the sender says.
+    Text { contact: String, id: String, at: String, text: String, burn_s: u32, missing: bool },
+    /// A text of one's own, sent by whatever program: told to the others that use this engine.
+    Sent { to: String, id: String, at: String, text: String, burn_s: u32 },
+    /// A text waits at the contact's server.
+    AtServer { contact: String, id: String },
+    /// A contact has a text.
+    Arrived { contact: String, id: String },
+    /// A text was given up.
+    NotDelivered { contact: String, id: String },
+    /// A contact came into being by a one-time invite.
+    Contact { contact: String, invite: u64, calls_itself: String },
+    /// Somebody used a reusable invite, and waits for a yes.
+    Request { invite: u64, identity: String, calls_itself: String, text: Option<String> },
+    /// A contact answered for the first time.
+    Answered { contact: String, calls_itself: String },
+    /// A contact wants to be written to at another server.
+    WantsToMove { contact: String, server: String },
+    /// Somebody else used the invite of a contact: sending is held.
+    Contested { contact: String },
+    /// A contact is not who the invite says.
+    NotWhoInviteSays { contact: String },
+    /// A contact ended the conversation.
+    Left { contact: String },
+    /// Something is wrong with a conversation.
+    Unstable { contact: String },
+    /// The clocks of this machine and of the server disagree.
+    ClockDisputed {},
+    /// Contacts, invites or groups were changed by whatever program uses this engine: list them
+    /// again.
+    Changed {},
+    /// A file waits to be taken.
+    File { contact: String, id: String, name: String, size: u64 },
+    /// More of a file came, or was sent: so many of its bytes.
+    FileProgress { contact: String, file: String, arrived: u64, size: u64 },
+    /// A file that came is whole.
+    FileSaved { contact: String, name: String, size: u64, sha256: String, path: String },
+    /// A file that came is not what its sender said.
+    FileDamaged { contact: String, name: String, size: u64 },
+    /// The rest of a file does not come any more.
+    FileLost { contact: String, name: String, size: u64 },
+    /// A contact has all of a file.
+    FileArrived { contact: String, file: String, name: String },
+    /// A file was given up.
+    FileNotDelivered { contact: String, file: String, name: String },
+    /// A file that is being sent cannot be read.
+    FileUnreadable { file: String, why: String },
+    /// A contact invites to a group.
+    GroupOffer { contact: String, group: String, group_id: String },
+    /// One is a member of a group.
+    GroupJoined { group: String },
+    /// A text of a group came.
+    GroupText { group: String, member: String, id: String, at: String, text: String, missing: bool },
+    /// A member of a group has a text.
+    GroupArrived { group: String, member: String, id: String },
+    /// A text to a member was given up.
+    GroupNotDelivered { group: String, member: String, id: String },
+    /// A group has these members now.
+    GroupMembers { group: String, members: Vec<String> },
+    /// Others in a group may see something that one does not.
+    GroupGap { group: String },
+    /// The admin of a group shows different members to different people.
+    GroupForked { group: String },
+    /// One is no longer a member of a group.
+    GroupRemoved { group: String },
+    /// A connection is being made.
+    Connecting {},
+    /// Tor in this process is being started; so many percent.
+    TorStarting { percent: u8 },
+    /// A server answers.
+    Online { server: String },
+    /// There is no connection with a server.
+    Offline { server: String, why: String, retry_in_s: u64 },
+    /// A server cannot be used.
+    Unusable { server: String, why: String },
+    /// A server keeps messages for less than a day.
+    ShortMemory { server: String },
+    /// Another process uses a copy of this profile.
+    Elsewhere {},
+    /// Each mailbox was fetched from since the start.
+    AllFetched {},
+    /// Nothing waits to be sent, acknowledged or written any more.
+    Settled {},
+    /// An event of a later version.
+    #[serde(other)]
+    Unknown,
+}

@@ -1,0 +1,261 @@
+//! What answers are made of. Times are RFC 3339 in UTC, to the minute where a contact says them.
+
+use serde::{Deserialize, Serialize};
+
+/// The answer of what was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nothing {}
+
+/// Who answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// The version of the methods: [`super::VERSION`].
+    pub version: u32,
+    /// What one calls oneself.
+    pub name: String,
+    /// One's own server.
+    pub server: String,
+}
+
+/// How the connections are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineStatus {
+    /// How Tor stands: `idle`, `starting`, `searching`; empty where there is none.
+    pub tor: String,
+    /// The percentage of `starting`.
+    pub tor_percent: u8,
+    /// The servers that were dialled.
+    pub servers: Vec<ServerStatus>,
+    /// Whether nothing waits to be sent, acknowledged or written.
+    pub settled: bool,
+}
+
+/// How the connections with a server are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerStatus {
+    /// Its name.
+    pub server: String,
+    /// Whether it is one's own.
+    pub own: bool,
+    /// `connecting`, `online`, `offline`, or `unusable`.
+    pub state: String,
+    /// Why it is offline or unusable.
+    pub why: Option<String>,
+    /// Seconds since the state is so.
+    pub for_s: u64,
+    /// Seconds until the next attempt.
+    pub retry_in_s: Option<u64>,
+}
+
+/// A contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactInfo {
+    /// What it is called.
+    pub contact: String,
+    /// Its identity key in hexadecimal digits.
+    pub identity: String,
+    /// Whether it answered.
+    pub answered: bool,
+    /// Whether its safety words were compared.
+    pub verified: bool,
+    /// Whether somebody else used its invite: sending is held.
+    pub contested: bool,
+    /// Whether the conversation is over.
+    pub left: bool,
+    /// The server to which it wants to move.
+    pub wants_to_move: Option<String>,
+    /// How many texts and parts of files it has not acknowledged.
+    pub outgoing: usize,
+}
+
+/// The safety words of a contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SafetyInfo {
+    /// Eighteen words.
+    pub words: Vec<String>,
+    /// The same as digits.
+    pub digits: String,
+    /// The text of the QR code.
+    pub qr: String,
+    /// Whether they were compared.
+    pub verified: bool,
+}
+
+/// An invite that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteText {
+    /// Its number.
+    pub invite: u64,
+    /// What is given to somebody.
+    pub text: String,
+}
+
+/// An invite of one's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteInfo {
+    /// Its number.
+    pub invite: u64,
+    /// What whoever uses it is called.
+    pub name: String,
+    /// Whether many can use it.
+    pub reusable: bool,
+    /// Its end.
+    pub not_after: String,
+    /// Whether it was used.
+    pub used: bool,
+    /// Those who wait for a yes.
+    pub requests: Vec<RequestInfo>,
+}
+
+/// Somebody who waits for a yes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestInfo {
+    /// The identity key in hexadecimal digits.
+    pub identity: String,
+    /// What it calls itself.
+    pub calls_itself: String,
+}
+
+/// A contact that came into being.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewContact {
+    /// What it is called.
+    pub contact: String,
+}
+
+/// How far a text or a file came. It never goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StandingName {
+    /// It is kept until the contact has answered, or the member's program is known.
+    Kept,
+    /// No server has it.
+    Sending,
+    /// It waits at the contact's server.
+    AtServer,
+    /// The contact has it.
+    Arrived,
+    /// It was given up.
+    NotDelivered,
+}
+
+/// A text that was taken over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentText {
+    /// Its id.
+    pub id: String,
+    /// [`StandingName::Kept`] or [`StandingName::Sending`].
+    pub standing: StandingName,
+}
+
+/// What has not arrived: a text to a contact, a text to a member of a group, or a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxItem {
+    /// The contact, or the group.
+    pub to: String,
+    /// The member, if it is a group's.
+    pub member: Option<String>,
+    /// The text, or the file.
+    pub id: String,
+    /// The file's name, if it is one.
+    pub file: Option<String>,
+    /// When it was written.
+    pub at: String,
+    /// How far it came.
+    pub standing: StandingName,
+}
+
+/// A text of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryItem {
+    /// Its id.
+    pub id: String,
+    /// Who wrote it: the contact or the member; `None`: oneself.
+    pub from: Option<String>,
+    /// When it was written.
+    pub at: String,
+    /// The text.
+    pub text: String,
+    /// How far it came, if one wrote it oneself.
+    pub standing: Option<StandingName>,
+    /// When it is deleted on both sides, if it is.
+    pub gone_at: Option<String>,
+    /// Whether one before it has not come.
+    pub missing: bool,
+}
+
+/// A file that is being sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentFile {
+    /// The file.
+    pub file: String,
+}
+
+/// A file that is being sent, comes, or waits to be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileInfo {
+    /// The file.
+    pub file: String,
+    /// The contact.
+    pub contact: String,
+    /// Its name, without a path.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether one sends it oneself.
+    pub mine: bool,
+    /// Whether it waits: for the contact's yes, or for one's own.
+    pub waits: bool,
+    /// How many bytes have arrived.
+    pub arrived: u64,
+}
+
+/// Groups, and invitations to some.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Groups {
+    /// The groups.
+    pub groups: Vec<GroupInfo>,
+    /// The invitations that wait for a yes.
+    pub offers: Vec<GroupOfferInfo>,
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupInfo {
+    /// What it is called.
+    pub group: String,
+    /// Whether one is its admin.
+    pub admin: bool,
+    /// Whether one is a member already, and still.
+    pub member: bool,
+    /// Whether one is no longer a member.
+    pub out: bool,
+    /// Whether its admin showed different members to different people.
+    pub forked: bool,
+    /// Its members.
+    pub members: Vec<MemberInfo>,
+    /// The contacts that were invited and have not answered, if one is the admin.
+    pub invited: Vec<String>,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberInfo {
+    /// What it is called; `~` marks a name that only the admin gives.
+    pub member: String,
+    /// Its identity key in hexadecimal digits.
+    pub identity: String,
+    /// Whether it is the admin.
+    pub admin: bool,
+    /// Whether it is oneself.
+    pub me: bool,
+}
+
+/// An invitation to a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupOfferInfo {
+    /// What the group is called.
+    pub group: String,
+    /// The contact that invites.
+    pub from: String,
+}
