@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
 #![allow(clippy::print_stdout, reason = "it shows the figures that it checks")]
 
+mod languages;
 mod sources;
 mod style;
 
