@@ -93,10 +93,12 @@ pub fn command() -> clap::Command {
 /// Parses the command line, runs the command, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
-    words::speak(Language::of_environment());
-    let command = without_empty_variables(Cli::command());
+    let language = Language::of_environment();
+    words::speak(language);
+    let command = words::help::translate(without_empty_variables(Cli::command()), language);
+    let matches = command.try_get_matches().unwrap_or_else(|error| words::usage::exit(&error, language));
     // A definition that does not fit its own type is a mistake in the program, which clap reports.
-    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let outcome = match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Invite(args) => invite::make(&args),

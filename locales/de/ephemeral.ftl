@@ -206,3 +206,48 @@ moved-interrupted = die Verbindung ist abgebrochen, bevor der Server geantwortet
 moved-no-answer = keine Antwort vom Server innerhalb von { $seconds } s
 moved-answer = der Server antwortet nicht wie vorgesehen
 moved-server-has-none = der Server hat keine Mitteilung über einen Umzug (Status { $status })
+
+## Was --help von sich aus sagt
+
+help-usage = Aufruf:
+help-commands = Befehle:
+help-arguments = Argumente:
+help-options = Optionen:
+help-usage-options = [OPTIONEN]
+help-usage-command = BEFEHL
+help-default = [Vorgabe: { $value }]
+help-help = Diese Hilfe oder die zu einem Befehl zeigen
+help-flag = Diese Hilfe zeigen
+help-version = Die Version zeigen
+
+## Was an einer Befehlszeile falsch ist
+
+usage-error = Fehler:
+usage-tip = Tipp:
+usage-more = Mehr dazu mit '--help'.
+usage-unknown = unbekanntes Argument '{ $argument }'
+usage-no-command = den Befehl '{ $command }' gibt es nicht
+usage-command-missing = '{ $command }' braucht einen Befehl dahinter
+usage-missing = diese Argumente fehlen:{ $arguments }
+usage-value-missing = '{ $argument }' braucht einen Wert
+usage-value = '{ $value }' ist kein Wert für '{ $argument }'
+usage-value-why = '{ $value }' ist kein Wert für '{ $argument }': { $why }
+usage-twice = '{ $argument }' kann nicht mehrmals angegeben werden
+usage-conflict = '{ $argument }' geht nicht zusammen mit{ $others }
+usage-too-many = '{ $value }' ist für '{ $argument }' ein Wert zu viel
+usage-not-text = ein Argument ist kein gültiges UTF-8
+usage-other = so geht es nicht ({ $kind })
+usage-similar = { $count ->
+    [one] ähnlich gibt es { $what ->
+        [subcommand] den Befehl
+        [value] den Wert
+       *[argument] das Argument
+    } { $names }
+   *[other] ähnlich gibt es { $what ->
+        [subcommand] die Befehle
+        [value] die Werte
+       *[argument] die Argumente
+    } { $names }
+}
+usage-no-number = das ist keine Zahl, wie sie hier stehen kann
+usage-no-address = das ist keine Adresse der Form 127.0.0.1:9050

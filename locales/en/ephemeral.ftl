@@ -197,3 +197,40 @@ moved-interrupted = the connection broke off before the server had answered
 moved-no-answer = no answer from the server within { $seconds } s
 moved-answer = the server does not answer as it should
 moved-server-has-none = the server has no notice of a move (status { $status })
+
+## What --help says on its own
+
+help-usage = Usage:
+help-commands = Commands:
+help-arguments = Arguments:
+help-options = Options:
+help-usage-options = [OPTIONS]
+help-usage-command = COMMAND
+help-default = [default: { $value }]
+help-help = Print this message or the help of the given subcommand(s)
+help-flag = Print help
+help-version = Print version
+
+## What is wrong with a command line: in English clap says it
+
+usage-error = error:
+usage-tip = tip:
+usage-more = For more information, try '--help'.
+usage-unknown = unexpected argument '{ $argument }' found
+usage-no-command = unrecognized subcommand '{ $command }'
+usage-command-missing = '{ $command }' requires a subcommand but one was not provided
+usage-missing = the following required arguments were not provided:{ $arguments }
+usage-value-missing = a value is required for '{ $argument }' but none was supplied
+usage-value = invalid value '{ $value }' for '{ $argument }'
+usage-value-why = invalid value '{ $value }' for '{ $argument }': { $why }
+usage-twice = the argument '{ $argument }' cannot be used multiple times
+usage-conflict = the argument '{ $argument }' cannot be used with{ $others }
+usage-too-many = unexpected value '{ $value }' for '{ $argument }' found; no more were expected
+usage-not-text = invalid UTF-8 was detected in one or more arguments
+usage-other = { $kind }
+usage-similar = { $count ->
+    [one] a similar { $what } exists: { $names }
+   *[other] some similar { $what }s exist: { $names }
+}
+usage-no-number = { $why }
+usage-no-address = { $why }

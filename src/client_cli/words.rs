@@ -5,8 +5,10 @@
 //! that English has a sentence, with these arguments; tests hold the other languages to English.
 
 pub(super) mod files;
+pub(super) mod help;
 pub(super) mod network;
 pub(super) mod profile;
+pub(super) mod usage;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -70,8 +72,9 @@ impl Language {
         .unwrap_or_default()
     }
 
-    fn loader(self) -> FluentLanguageLoader {
-        let loader = FluentLanguageLoader::new("ephemeral", Self::English.identifier());
+    /// Reads a file of this language. `fallback`: has what this one does not have.
+    fn load(self, file: &str, fallback: Self) -> FluentLanguageLoader {
+        let loader = FluentLanguageLoader::new(file, fallback.identifier());
         // The files are in the program, and a test reads them all: this cannot fail.
         let _ = loader.load_languages(&Sentences, &[self.identifier()]);
         // Its marks would stand around each argument. `shown` and `printable` put them where the
@@ -86,24 +89,25 @@ impl I18nAssets for Sentences {
         let text = match path {
             "en/ephemeral.ftl" => include_str!("../../locales/en/ephemeral.ftl"),
             "de/ephemeral.ftl" => include_str!("../../locales/de/ephemeral.ftl"),
+            "de/help.ftl" => include_str!("../../locales/de/help.ftl"),
             _ => return Vec::new(),
         };
         vec![Cow::Borrowed(text.as_bytes())]
     }
 
     fn filenames_iter(&self) -> Box<dyn Iterator<Item = String> + '_> {
-        Box::new(["en/ephemeral.ftl", "de/ephemeral.ftl"].into_iter().map(str::to_owned))
+        Box::new(["en/ephemeral.ftl", "de/ephemeral.ftl", "de/help.ftl"].into_iter().map(str::to_owned))
     }
 }
 
 /// Lets this process speak a language from now on. The first call counts.
 pub(super) fn speak(language: Language) {
-    LOADER.get_or_init(|| language.loader());
+    LOADER.get_or_init(|| language.load("ephemeral", Language::English));
 }
 
 /// Returns the sentences. Without [`speak`] they are English.
 pub(super) fn loader() -> &'static FluentLanguageLoader {
-    LOADER.get_or_init(|| Language::English.loader())
+    LOADER.get_or_init(|| Language::English.load("ephemeral", Language::English))
 }
 
 /// Returns an argument for a sentence as it can stand there: ASCII as it is, anything else so that

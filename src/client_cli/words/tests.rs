@@ -35,11 +35,11 @@ fn a_locale_names_a_language_and_anything_else_is_english() {
 #[test]
 fn each_language_is_loaded_and_puts_no_marks_around_arguments() {
     for (language, sentence) in [(Language::English, "x is no file"), (Language::German, "x ist keine Datei")] {
-        let loader = language.loader();
+        let loader = language.load("ephemeral", Language::English);
         assert_eq!(loader.current_languages(), [language.identifier()]);
         assert_eq!(loader.get_args("source-no-file", [("path", "x")].into()), sentence);
     }
-    let german = Language::German.loader();
+    let german = Language::German.load("ephemeral", Language::English);
     let restored = |count: usize| i18n_embed_fl::fl!(german, "restore-done", count = count);
     assert!(restored(1).starts_with("1 Kontakt wird "), "{}", restored(1));
     assert!(restored(2).starts_with("2 Kontakte werden "), "{}", restored(2));
