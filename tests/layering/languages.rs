@@ -106,6 +106,14 @@ fn each_language_has_every_sentence_with_the_arguments_of_the_english_one() {
     assert_none(&problems, "Mend locales/LANGUAGE/ephemeral.ftl: each language has what English has.");
 }
 
+#[test]
+fn the_image_is_built_with_the_sentences() {
+    let ignored = fs::read_to_string(locales().with_file_name(".dockerignore")).expect("to read");
+    let kept: BTreeSet<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    assert!(kept.contains("src"), "this test no longer reads what is there");
+    assert!(kept.contains("locales") && kept.contains("i18n.toml"), "the build reads these: {kept:?}");
+}
+
 /// Collects the string literals that are not in patterns and attributes, and those that name a
 /// sentence.
 #[derive(Default)]
