@@ -6,7 +6,7 @@ init-cannot-be-recovered = Die Passphrase öffnet die Datei, in der das Profil l
 init-done =
     Das Profil liegt in { $path }.
     So entsteht Kontakt: `ephemeral invite NAME` macht eine Einladung, `ephemeral accept EINLADUNG` nimmt eine an.
-init-server = ein Server ist eine Onion-Adresse, oder localhost oder 127.0.0.1 auf diesem Rechner: auf dem Weg zu einem anderen könnten alle sehen, wer mit wem spricht
+init-server = ein Server ist eine Onion-Adresse oder, auf diesem Rechner, localhost oder 127.0.0.1: auf dem Weg zu einem anderen könnten alle sehen, wer mit wem spricht
 profile-none = das Profil { $path } gibt es nicht: `ephemeral init --server ADRESSE` legt eines an
 profile-name = der Name eines Profils besteht aus 1 bis 64 Buchstaben, Ziffern, - und _
 passphrase-ask = Passphrase:
@@ -15,14 +15,14 @@ passphrase-ask-again = Noch einmal:
 passphrase-differ = die beiden Passphrasen stimmen nicht überein: es wurde nichts geändert
 passphrase-no-terminal = ohne Terminal kann nicht nach der Passphrase gefragt werden: eine Datei oder Pipe mit --passphrase-file angeben
 passphrase-unread = die Passphrase kann nicht gelesen werden: { $why }
-backup-done = Die Sicherung taugt 8 bis 15 Tage: dann haben die Kontakte vergessen, was sie über sie weiß.
+backup-done = Die Sicherung taugt 8 bis 15 Tage: danach haben die Kontakte vergessen, was sie von ihnen weiß.
 restore-done = { $count ->
     [one] { $count } Kontakt wird um einen Neubeginn gebeten, wenn `ephemeral recv` läuft
    *[other] { $count } Kontakte werden um einen Neubeginn gebeten, wenn `ephemeral recv` läuft
 }
 panic-erased = gelöscht: { $path }
 panic-incomplete = nicht alles konnte gelöscht werden: { $why }
-discovery-only-onion = nur Server mit einer Onion-Adresse haben Zugangsschlüssel
+discovery-only-onion = Zugangsschlüssel gibt es nur für Server mit einer Onion-Adresse
 discovery-none = den Zugangsschlüssel { $path } gibt es nicht: `ephemeral discovery new` legt einen an
 no-random-numbers = keine Zufallszahlen: { $why }
 no-home = es gibt kein Home-Verzeichnis: den Ort mit --key und --state-dir angeben
@@ -68,10 +68,10 @@ run-offline = { $server }: { $why }; neuer Versuch in { $seconds } s
 run-unusable = { $server } ist nicht verwendbar: { $why }
 run-dropped = jetzt nicht angenommen ({ $why }); wird später noch einmal gesendet
 run-expired = eine Nachricht ist beim Server abgelaufen; sie wird noch einmal gesendet
-run-short-memory = { $server } behält Nachrichten weniger als einen Tag: verbunden bleiben, sonst können welche verloren gehen
-run-elsewhere = dieses Profil läuft noch an einem anderen Ort: eine Kopie darf nicht daneben verwendet werden
+run-short-memory = { $server } behält Nachrichten weniger als einen Tag: verbunden bleiben, sonst gehen vielleicht welche verloren
+run-elsewhere = dieses Profil läuft auch anderswo: eine Kopie davon darf nicht zugleich verwendet werden
 run-file-waits = die Datei { $name } wartet: { $why }
-tor-no-answer = Tor startet: noch keine Antwort. Ist dieser Rechner im Netz, und ohne Anmeldeseite davor?
+tor-no-answer = Tor startet: noch keine Antwort. Ist dieser Rechner im Netz, ohne Anmeldeseite davor?
 tor-starting = Tor startet: { $percent } % (beim ersten Mal werden einige Megabyte geladen); danach: der Server
 tor-searching = Tor ist bereit; der Server wird gesucht: einige Sekunden, höchstens eine Minute
 
@@ -109,12 +109,12 @@ file-denied-user = keine Berechtigung für Benutzer { $user }
 file-denied-own = keine Berechtigung für Benutzer { $user }, dem { $path } gehört (Modus { $mode }): chmod u+rwX { $path }
 file-denied-other = keine Berechtigung für Benutzer { $user }: { $path } gehört Benutzer { $owner } (Modus { $mode }). Als dieser Benutzer ausführen, oder: chown { $user } { $path }
 file-disk-full = der Datenträger ist voll: dort Platz schaffen
-file-read-only = das Dateisystem ist schreibgeschützt: schreibbar einhängen, oder ein anderes Verzeichnis verwenden
-secret-exists = { $path } gibt es schon: diese Datei wird nie überschrieben. Zuerst an einen anderen Ort verschieben
+file-read-only = das Dateisystem ist schreibgeschützt: schreibbar einhängen oder ein anderes Verzeichnis verwenden
+secret-exists = { $path } ist schon vorhanden: diese Datei wird nie überschrieben. Zuerst an einen anderen Ort verschieben
 secret-missing = die Datei { $path } gibt es nicht
 secret-exposed = andere können { $path } lesen: `chmod 600 { $path }` ausführen
 secret-none = { $path } ist keine Datei oder Pipe mit höchstens 4 KiB Text
-discovery-exists = { $path } gibt es schon: ein Schlüssel wird nie überschrieben. `ephemeral discovery show` zeigt die öffentliche Hälfte
+discovery-exists = { $path } ist schon vorhanden: ein Schlüssel wird nie überschrieben. `ephemeral discovery show` zeigt die öffentliche Hälfte
 discovery-other = { $path } enthält keinen Zugangsschlüssel für diesen Server: an einen anderen Ort verschieben
 source-unread = { $path } kann nicht gelesen werden: { $why }
 source-no-file = { $path } ist keine Datei
@@ -126,16 +126,16 @@ download-no-folder = { $path } ist kein Ordner
 
 ## Die Datei des Profils
 
-vault-locked = { $path } wird von einem anderen Prozess verwendet: diesen zuerst beenden, oder ihn das tun lassen
-vault-locked-by = { $path } wird von einem anderen Prozess ({ $process }) verwendet: diesen zuerst beenden, oder ihn das tun lassen
+vault-locked = { $path } wird von einem anderen Prozess verwendet: diesen zuerst beenden oder ihn das tun lassen
+vault-locked-by = { $path } wird von einem anderen Prozess ({ $process }) verwendet: diesen zuerst beenden oder ihn das tun lassen
 vault-wrong-passphrase = falsche Passphrase für { $path }
 vault-other-passphrase = falsche Passphrase für { $path }: eine Änderung wurde unterbrochen, und nur eine der beiden gilt. Die andere versuchen
 vault-empty-passphrase = eine Passphrase darf nicht leer sein
-vault-missing = in { $path } ist kein Profil: mit `ephemeral init` eines anlegen, oder eine Sicherung wiederherstellen
-vault-exists = { $path } gibt es schon, und wird nicht überschrieben
+vault-missing = in { $path } ist kein Profil: mit `ephemeral init` eines anlegen oder eine Sicherung wiederherstellen
+vault-exists = { $path } ist schon vorhanden und wird nicht überschrieben
 vault-occupied = in { $path } liegen andere Dateien: ein Profil braucht ein eigenes Verzeichnis
 vault-damaged = { $path } ist beschädigt ({ $why }): eine Sicherung wiederherstellen
-vault-no-backup = { $path } ist keine Sicherung, oder beschädigt ({ $why }): eine andere Kopie verwenden
+vault-no-backup = { $path } ist keine Sicherung oder beschädigt ({ $why }): eine andere Kopie verwenden
 vault-too-long = der Zustand ist größer als 1 GiB
 vault-erased = { $path } wurde von einem anderen Prozess gelöscht
 vault-stopped = ein früherer Schreibvorgang in { $path } ist gescheitert: diesen Prozess beenden und neu starten
@@ -170,7 +170,7 @@ not-now-chunk = dieses Stück wird nicht verlangt
 not-now-member = kein Mitglied, oder der Admin widerspricht sich
 name-unknown = kein Kontakt und keine Gruppe heißt { $name }
 name-ambiguous = mehrere heißen { $name }: { $unambiguous } verwenden
-engine-elsewhere = dieses Profil läuft noch an einem anderen Ort: eine Kopie darf nicht daneben verwendet werden
+engine-elsewhere = dieses Profil läuft auch anderswo: eine Kopie davon darf nicht zugleich verwendet werden
 engine-task = die Aufgabe einer Verbindung ist gescheitert: { $why }
 
 ## Adressen, Verbindungen, Tor
@@ -188,14 +188,14 @@ dial-socks = der SOCKS-Proxy { $proxy }: { $why }
 tor-path = das Zustandsverzeichnis { $path } ist nicht verwendbar: { $why }
 tor-unsafe = { $path } ist kein sicherer Ort für die Dateien des Tor-Clients: { $fix }
 tor-fix-mode = andere haben Zugriff darauf. Ausführen: chmod { $mode } { $path }
-tor-fix-owner = es gehört Benutzer { $user }. Als dieser Benutzer ausführen, oder den Eigentümer mit chown ändern
-tor-in-use = ein anderer Prozess verwendet das Zustandsverzeichnis { $path }: ihn zuerst beenden, oder hier mit --state-dir ein anderes angeben
+tor-fix-owner = es gehört Benutzer { $user }. Als dieser Benutzer ausführen oder den Eigentümer mit chown ändern
+tor-in-use = ein anderer Prozess verwendet das Zustandsverzeichnis { $path }: ihn zuerst beenden oder hier mit --state-dir ein anderes angeben
 tor-service = der Onion-Dienst startet nicht: { $why }
 tor-runtime = der Tor-Client kann diese asynchrone Laufzeit nicht verwenden: { $why }
 tor-no-network = das Tor-Netz ist nicht erreichbar: { $why }
 tor-no-server = der Server ist über Tor nicht erreichbar: { $why }
 moved-malformed = das ist keine Mitteilung über einen Umzug: { $why }
-moved-too-much = mehr als { $most } Mitteilungen, oder mehr als { $bytes } Bytes
+moved-too-much = mehr als { $most } Mitteilungen oder mehr als { $bytes } Bytes
 moved-address = `{ $field }` in der Mitteilung ist nicht die Adresse eines Onion-Dienstes, in Kleinbuchstaben und mit `.onion`
 moved-nowhere = nach der Mitteilung ist ein Dienst dorthin umgezogen, wo er schon ist
 moved-time = `at` in der Mitteilung ist keine Zeitangabe nach RFC 3339

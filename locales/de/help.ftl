@@ -5,7 +5,7 @@ any =
     .json = Ein JSON-Objekt ausgeben
     .profile = Das Profil: eine Person kann mehrere haben, ohne dass jemand das erkennt
     .profiles = Wo Profile liegen; sonst im Datenverzeichnis des Systems
-    .passphrase_file = Eine Datei mit der Passphrase des Profils in der ersten Zeile, oder eine Pipe wie <(pass ephemeral); sonst wird am Terminal gefragt
+    .passphrase_file = Eine Datei mit der Passphrase des Profils in der ersten Zeile oder eine Pipe wie <(pass ephemeral); sonst wird am Terminal gefragt
     .directory = Wo Zugangsschlüssel liegen; sonst in discovery/ im Konfigurationsverzeichnis des Systems
     .socks = Ein vorhandenes Tor unter dieser Adresse verwenden (meist 127.0.0.1:9050), nicht das eingebaute. Für einen Server mit beschränktem Zugang braucht es den Zugangsschlüssel: siehe `ephemeral discovery new --help`
     .tor_config = Eine TOML-Datei, deren Tabelle [tor] das eingebaute Tor bekommt (Brücken, private Netze)
@@ -39,7 +39,7 @@ ephemeral = Nachrichten senden und empfangen, über einen Ephemeral Messenger Se
            3  abgelehnt: vom Server, oder weil etwas nicht ist, wie es sein soll
            4  der Server wurde nicht erreicht, oder die Zeit war um
            5  jetzt ist kein Platz: später noch einmal versuchen
-          65  die Einladung oder die Sicherung ist keine, oder abgelaufen
+          65  die Einladung oder die Sicherung ist keine oder abgelaufen
           67  diesen Kontakt oder diese Gruppe gibt es nicht
           69  der Server ist nicht verwendbar
           74  das Profil kann nicht geschrieben oder gelesen werden
@@ -49,7 +49,7 @@ ephemeral = Nachrichten senden und empfangen, über einen Ephemeral Messenger Se
 ## Profil
 
 init = Ein Profil anlegen: wer du für deine Kontakte bist
-    .server = Dein Server: NAME.onion, oder http://127.0.0.1:8443 auf diesem Rechner
+    .server = Dein Server: NAME.onion oder http://127.0.0.1:8443 auf diesem Rechner
     .name = Welchen Namen deine Kontakte zuerst sehen
     .after =
         Beispiel:
@@ -90,7 +90,7 @@ panic = Das Profil sofort löschen, ohne Rückfrage
         Beispiel:
           ephemeral panic
 
-        Der Befehl fragt nichts, braucht keine Passphrase und geht auch, während ein anderes `ephemeral`
+        Der Befehl fragt nichts, braucht keine Passphrase und wirkt auch, während ein anderes `ephemeral`
         läuft, das dann endet. Alles, was das Profil war, wird überschrieben und gelöscht. Was
         Flash-Speicher von überschriebenen Dateien behält, ist außer Reichweite: dagegen hilft ein
         verschlüsselter Datenträger.
@@ -100,7 +100,7 @@ panic = Das Profil sofort löschen, ohne Rückfrage
 invite = Eine Einladung machen
     .name = Wie die Person heißen soll, die sie verwendet
     .reusable = Für viele: jede Person wartet auf ein Ja (`ephemeral admit`)
-    .expires = Wie lange sie gilt: 90m, 12h, 7d; höchstens 365d. Sonst 7 Tage, oder 30, wenn sie mehrmals verwendbar ist
+    .expires = Wie lange sie gilt: 90m, 12h, 7d; höchstens 365d. Sonst 7 Tage, 30, wenn sie mehrmals verwendbar ist
     .qr = Auch einen QR-Code zeichnen: in diese SVG-Datei, die nie überschrieben wird, oder mit - ins Terminal
     .after =
         Beispiele:
@@ -115,7 +115,7 @@ invite = Eine Einladung machen
         Einladung abgelaufen ist.
 
 accept = Eine Einladung annehmen und die erste Nachricht senden
-    .invite = Die Einladung: ephemeral:…, oder - für die Standardeingabe
+    .invite = Die Einladung: ephemeral:… oder - für die Standardeingabe
     .name = Wie der Kontakt heißen soll; sonst so, wie er sich nennt
     .text = Ein Text, der mit der ersten Nachricht geht
     .foreign = Den Server der Einladung verwenden, auch wenn es nicht der eigene ist
@@ -342,7 +342,7 @@ discovery-show = Die öffentliche Hälfte des Zugangsschlüssels für einen Serv
           ephemeral discovery show --server NAME.onion
 
 moved = Die Mitteilung eines Servers über seinen Umzug prüfen und ihr von da an folgen
-    .notice = Die Mitteilung: eine Datei, ihr Text, oder - für die Standardeingabe
+    .notice = Die Mitteilung: eine Datei, ihr Text oder - für die Standardeingabe
     .json = JSON ausgeben
     .after =
         Beispiele:
@@ -357,7 +357,7 @@ moved = Die Mitteilung eines Servers über seinen Umzug prüfen und ihr von da a
         der alten wird für sie verwendet. Die erste Mitteilung einer Adresse zählt.
 
 moved-ask = Einen Server nach seinen Mitteilungen fragen und ihnen folgen
-    .server = Der Server: NAME.onion, oder http://127.0.0.1:8443 auf diesem Rechner
+    .server = Der Server: NAME.onion oder http://127.0.0.1:8443 auf diesem Rechner
     .after =
         Beispiel:
           ephemeral moved ask --server http://….onion

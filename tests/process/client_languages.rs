@@ -178,7 +178,7 @@ fn a_running_profile_speaks_german_on_stderr_and_a_profile_is_made_kept_and_eras
     alice.ok(&["invite", "bob"]);
     let received = alice.run(&["recv", "--once"]);
     assert_eq!(text(&received.stderr), format!("Verbindung zu {} wird aufgebaut …\nverbunden\n", server.url));
-    assert!(alice.fails(2, &["init", "--server", &server.url]).contains("gibt es schon, und wird nicht überschrieben"));
+    assert!(alice.fails(2, &["init", "--server", &server.url]).contains("ist schon vorhanden und wird nicht überschrieben"));
     let backup = home.path().join("alice.age");
     let backup = backup.to_str().unwrap();
     let saved = alice.run(&["backup", backup]);
