@@ -178,7 +178,9 @@ fn a_running_profile_speaks_german_on_stderr_and_a_profile_is_made_kept_and_eras
     alice.ok(&["invite", "bob"]);
     let received = alice.run(&["recv", "--once"]);
     assert_eq!(text(&received.stderr), format!("Verbindung zu {} wird aufgebaut …\nverbunden\n", server.url));
-    assert!(alice.fails(2, &["init", "--server", &server.url]).contains("ist schon vorhanden und wird nicht überschrieben"));
+    assert!(
+        alice.fails(2, &["init", "--server", &server.url]).contains("ist schon vorhanden und wird nicht überschrieben")
+    );
     let backup = home.path().join("alice.age");
     let backup = backup.to_str().unwrap();
     let saved = alice.run(&["backup", backup]);
@@ -195,4 +197,27 @@ fn a_running_profile_speaks_german_on_stderr_and_a_profile_is_made_kept_and_eras
     );
     let missing = alice.fails(1, &["invites", "--passphrase-file", "/nonexistent"]);
     assert_eq!(missing, "ephemeral: die Datei /nonexistent gibt es nicht\n");
+}
+
+/// Runs a command at a terminal, where somebody types this. Returns the screen.
+fn at_a_terminal(arguments: &str, typed: &str) -> String {
+    use std::io::Write as _;
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &format!("{CLIENT} {arguments}"), "/dev/null"]);
+    command.env_clear().envs([GERMAN, ("TERM", "xterm"), ("PATH", "/usr/bin:/bin")]);
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    process.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    String::from_utf8(process.wait_with_output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn at_a_terminal_german_is_asked_for_the_passphrase_and_help_has_its_colours() {
+    let home = tempfile::tempdir().unwrap();
+    let profiles = home.path().display();
+    let screen = at_a_terminal(&format!("init --server http://127.0.0.1:1 --profiles {profiles}"), "one\ntwo\n");
+    for part in ["Die Passphrase öffnet die Datei", "Neue Passphrase: ", "Noch einmal: ", "stimmen nicht überein"] {
+        assert!(screen.contains(part), "{part}: {screen:?}");
+    }
+    let help = at_a_terminal("moved --help", "");
+    assert!(help.contains("\u{1b}[1m\u{1b}[4mAufruf:\u{1b}[0m ephemeral moved [OPTIONEN] "), "{help:?}");
 }
