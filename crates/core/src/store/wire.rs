@@ -30,8 +30,9 @@ impl Store {
     }
 
     /// Returns when a message was accepted.
-    pub(super) fn acceptance_on_wire(&self, record: &Record) -> WireTime {
-        WireTime::Own { at: record.accepted_at(), draw: self.draws(record.expires_at, record.id_hash).1 }
+    pub(super) fn acceptance_on_wire(&self, record: &Record, lifetime: u32) -> WireTime {
+        let at = Millis(record.expires_at.0.saturating_sub(u64::from(lifetime)));
+        WireTime::Own { at, draw: self.draws(record.expires_at, record.id_hash).1 }
     }
 
     /// Remembers by how much the time that the sender wrote is ahead of the one that counts. That
