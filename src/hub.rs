@@ -10,6 +10,7 @@ mod lifetime;
 mod online;
 mod senders;
 mod session_handle;
+mod turn;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,7 @@ pub use expiry::ExpiryPart;
 pub use lifetime::{RestoreError, Restored};
 use online::OnlineTable;
 pub use session_handle::{Collected, Joined, SessionHandle};
+pub use turn::Turn;
 
 /// What a hub is told when it is made.
 #[derive(Debug, Clone, Copy)]

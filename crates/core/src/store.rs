@@ -11,6 +11,7 @@
 //! does not go back: the latest time that it was told counts.
 
 mod account;
+mod content;
 mod expiry;
 mod journal;
 mod mailbox;
@@ -30,13 +31,14 @@ use siphasher::sip::SipHasher13;
 use crate::limits::Rate;
 use crate::protocol::{Fingerprint, MessageOut, Millis, ReceiptStatus, WallTime, WireTime};
 use account::Account;
+pub use content::EscapedContent;
 pub use expiry::EXPIRED_AT_ONCE;
 pub use journal::{Journal, JournalEntry, NoRoom, Remembered, Restoring, WaitingMessage};
 pub use outcome::{Accepted, AcknowledgeError, Delivery, JoinError, Receipt, SessionEnd, SubmitError};
+use pairs::Pairs;
 use record::{End, Record, Waiting};
 use schedule::{Due, Schedule};
 pub use senders::SenderFigures;
-use pairs::Pairs;
 pub use shares::{
     CORRESPONDENT_SHARE, KEPT_FOR_ONLINE, KNOWN_SHARE, MAILBOX_SHARE, NEARLY_FULL_LIFE_MS, SENDER_SHARE, SMALL,
 };
@@ -122,11 +124,11 @@ pub struct NeverDelivered;
 
 /// A message to be kept, if its recipient is a key and there is room.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NewMessage {
+pub struct NewMessage<'frame> {
     /// The recipient; not yet known to be a key.
     pub to: Fingerprint,
-    /// The content, sanitized, as the inside of a JSON string. Overwritten when it is dropped.
-    pub escaped_content: zeroize::Zeroizing<String>,
+    /// The content, sanitized, as the inside of a JSON string.
+    pub escaped_content: EscapedContent<'frame>,
     /// When it will be gone: later than now, at most 49 days.
     pub expires_at: Millis,
     /// The same as its sender wrote it. Nothing is decided by it.

@@ -7,7 +7,7 @@ use crate::protocol::{AcceptedFrame, ClockReading, CloseReason, ErrorCode, Error
 use crate::store::{Accepted, AcknowledgeError, JoinError, QuotaExceeded, SessionEnd, SubmitError};
 
 /// The answer to a frame.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reply {
     /// The answer itself.
     pub frame: String,

@@ -18,7 +18,7 @@ impl Store {
         now: Millis,
         sender: AccountId,
         id: &str,
-        message: &NewMessage,
+        message: &NewMessage<'_>,
     ) -> Result<Deposited, QuotaExceeded> {
         self.latest = self.latest.max(now);
         // Where the clock was set back, the message has the life that was asked for all the same.

@@ -196,7 +196,10 @@ mod tests {
             table.remove(&mut entries, number);
             entries.remove(number);
             assert!(places(&table, &entries, scrambled(number)).is_empty());
-            assert_eq!(places(&table, &entries, scrambled(number / 2)), if number > 0 { vec![number / 2] } else { vec![] });
+            assert_eq!(
+                places(&table, &entries, scrambled(number / 2)),
+                if number > 0 { vec![number / 2] } else { vec![] }
+            );
         }
         assert!(table.heads.len() <= 1, "its memory is given back");
     }
