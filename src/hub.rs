@@ -114,19 +114,27 @@ impl Signal {
 
 /// Who has to be woken. They are when it is dropped: after the lock was released.
 #[derive(Default)]
-pub struct Wakes(Vec<Arc<Signal>>);
+pub struct Wakes {
+    /// Most turns wake one.
+    first: Option<Arc<Signal>>,
+    others: Vec<Arc<Signal>>,
+}
 
 impl Wakes {
     fn add(&mut self, signal: &Arc<Signal>) {
-        if !signal.raised.swap(true, Ordering::AcqRel) {
-            self.0.push(Arc::clone(signal));
+        if signal.raised.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        match &self.first {
+            None => self.first = Some(Arc::clone(signal)),
+            Some(_) => self.others.push(Arc::clone(signal)),
         }
     }
 }
 
 impl Drop for Wakes {
     fn drop(&mut self) {
-        for signal in self.0.drain(..) {
+        for signal in self.first.take().into_iter().chain(self.others.drain(..)) {
             signal.waker.wake();
         }
     }

@@ -8,8 +8,8 @@ use parking_lot::MutexGuard;
 use super::{Collected, SessionHandle, State, Wakes};
 use ephemeral_core::protocol::Millis;
 use ephemeral_core::store::{
-    Accepted, AcknowledgeError, Delivery, Deposited, EXPIRED_AT_ONCE, NeverDelivered, NewMessage, SessionEnd,
-    SubmitError,
+    Accepted, AccountId, AcknowledgeError, Delivery, Deposited, EXPIRED_AT_ONCE, NeverDelivered, NewMessage,
+    SessionEnd, SubmitError,
 };
 
 /// How often, at most, a message that has no room waits until more of what has expired is erased.
@@ -77,7 +77,8 @@ impl<'turn> Turn<'turn> {
             return Ok(known);
         }
         let message = message.ok_or(SubmitError::NoMessage)?;
-        if self.state.store.find(&message.to).is_none() {
+        let mut recipient = self.state.store.find(&message.to);
+        if recipient.is_none() {
             // Takes microseconds: not under the lock.
             let is_key = MutexGuard::unlocked(&mut self.state, || message.to.verifying_key().is_ok());
             self.session.is_current(&self.state)?;
@@ -88,8 +89,9 @@ impl<'turn> Turn<'turn> {
             if let Some(known) = self.known(id) {
                 return Ok(known);
             }
+            recipient = self.state.store.find(&message.to);
         }
-        self.deposit(id, message)
+        self.deposit(id, message, recipient)
     }
 
     fn accepts(&self) -> Result<(), SubmitError> {
@@ -103,10 +105,15 @@ impl<'turn> Turn<'turn> {
         Some(Accepted { expires_at, duplicate: true, delivered })
     }
 
-    fn deposit(&mut self, id: &str, message: &NewMessage<'_>) -> Result<Accepted, SubmitError> {
+    fn deposit(
+        &mut self,
+        id: &str,
+        message: &NewMessage<'_>,
+        recipient: Option<AccountId>,
+    ) -> Result<Accepted, SubmitError> {
         let state = &mut *self.state;
         let due_before = state.store.next_due();
-        let deposited = state.store.deposit(self.now, self.session.account, id, message);
+        let deposited = state.store.deposit_to(self.now, self.session.account, recipient, (id, message));
         let Deposited { online, expires_at } = deposited.map_err(SubmitError::Quota)?;
         if let Some(online) = online.and_then(|recipient| state.online.get(recipient)) {
             self.wakes.add(&online.signal);

@@ -20,12 +20,25 @@ impl Store {
         id: &str,
         message: &NewMessage<'_>,
     ) -> Result<Deposited, QuotaExceeded> {
+        self.deposit_to(now, sender, self.find(&message.to), (id, message))
+    }
+
+    /// Does so for a recipient that was [found](Self::find), or was not.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn deposit_to(
+        &mut self,
+        now: Millis,
+        sender: AccountId,
+        known_recipient: Option<AccountId>,
+        (id, message): (&str, &NewMessage<'_>),
+    ) -> Result<Deposited, QuotaExceeded> {
         self.latest = self.latest.max(now);
         // Where the clock was set back, the message has the life that was asked for all the same.
         let asked = message.expires_at.plus(self.latest.since(now));
         let id_bytes = id.len();
         let size = message.escaped_content.len();
-        let known_recipient = self.find(&message.to);
         self.has_room(sender, known_recipient, (id_bytes, size))?;
         let expires_at = self.granted(asked);
 
@@ -102,13 +115,14 @@ impl Store {
         let is_stored = waiting.seq < account.stored_below;
         let to = account.fingerprint;
         let (id, escaped_content) = waiting.body();
+        let (timestamp, expires_at) = self.times_on_wire(record, waiting.lifetime);
         Some(Next::Message(MessageOut {
             id,
             from: self.accounts[record.sender].fingerprint,
             to,
             escaped_content,
-            timestamp: self.acceptance_on_wire(record, waiting.lifetime),
-            expires_at: self.expiry_on_wire(record),
+            timestamp,
+            expires_at,
             delivery_type: if is_stored { DeliveryType::Stored } else { DeliveryType::Direct },
             seq: waiting.seq,
         }))

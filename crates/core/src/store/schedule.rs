@@ -43,7 +43,7 @@ impl Entry {
 
     fn parts(self) -> (Millis, Due) {
         let at = Millis((u64::from(self.high) << 32 | u64::from(self.low)) / 2);
-        (at, if self.low % 2 == 0 { Due::Record(self.place) } else { Due::Account(self.place) })
+        (at, if self.low.is_multiple_of(2) { Due::Record(self.place) } else { Due::Account(self.place) })
     }
 }
 
