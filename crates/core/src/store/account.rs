@@ -1,7 +1,8 @@
 //! What is known of one fingerprint, and when it is forgotten.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
+use super::table::{Chained, NOWHERE};
 use super::{ACCOUNT_COST, AccountId, Due, Store};
 use crate::limits::Bucket;
 use crate::protocol::{Fingerprint, Millis};
@@ -9,6 +10,10 @@ use crate::protocol::{Fingerprint, Millis};
 /// What is known of one fingerprint.
 pub(super) struct Account {
     pub(super) fingerprint: Fingerprint,
+    /// The keyed hash of that.
+    hash: u64,
+    /// The next account in the same bucket of [`Store::by_fingerprint`].
+    next: u32,
     /// The records that wait for it, in the order of their sequence numbers. The first `out` have
     /// been delivered.
     pub(super) mailbox: VecDeque<u32>,
@@ -32,8 +37,6 @@ pub(super) struct Account {
     pub(super) delivered_up_to: u64,
     /// The last sequence number that was acknowledged in any session.
     pub(super) acknowledged_up_to: u64,
-    /// The records it has sent, by the hash of their ids.
-    pub(super) ids: BTreeMap<u64, u32>,
     /// Messages from it that are remembered.
     pub(super) outbound: usize,
     /// How many of them wait.
@@ -53,9 +56,11 @@ pub(super) struct Account {
 }
 
 impl Account {
-    fn new(fingerprint: Fingerprint, next_seq: u64) -> Self {
+    fn new(fingerprint: Fingerprint, hash: u64, next_seq: u64) -> Self {
         Self {
             fingerprint,
+            hash,
+            next: NOWHERE,
             mailbox: VecDeque::new(),
             out: 0,
             bytes: 0,
@@ -67,7 +72,6 @@ impl Account {
             stored_below: next_seq,
             delivered_up_to: 0,
             acknowledged_up_to: 0,
-            ids: BTreeMap::new(),
             outbound: 0,
             sent_waiting: 0,
             sent_bytes: 0,
@@ -99,6 +103,18 @@ impl Account {
     }
 }
 
+impl Chained for Account {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+    fn next(&self) -> u32 {
+        self.next
+    }
+    fn set_next(&mut self, next: u32) {
+        self.next = next;
+    }
+}
+
 impl Store {
     /// Returns a sequence number that no mailbox has reached: they count up from the microsecond in
     /// which they were made, so that a mailbox which was forgotten does not go back when it is made
@@ -109,12 +125,13 @@ impl Store {
     }
 
     pub(super) fn insert_account(&mut self, fingerprint: Fingerprint) -> AccountId {
-        let mut account = Account::new(fingerprint, self.fresh_seq());
+        let hash = self.hasher.hash(fingerprint.as_bytes());
+        let mut account = Account::new(fingerprint, hash, self.fresh_seq());
         if self.latest < self.forgotten_until {
             account.acknowledged_up_to = self.forgotten_below - 1;
         }
         let account = self.accounts.insert(account);
-        self.by_fingerprint.insert(*fingerprint.as_bytes(), account);
+        self.by_fingerprint.insert(&mut self.accounts, account);
         self.bytes += ACCOUNT_COST;
         AccountId(account)
     }
@@ -125,12 +142,12 @@ impl Store {
         if account.keep_until > self.latest {
             if !account.forget_queued {
                 account.forget_queued = true;
-                self.due.insert((account.keep_until, Due::Account(id.0)));
+                self.due.insert(account.keep_until, Due::Account(id.0));
             }
             return;
         }
-        self.by_fingerprint.remove(account.fingerprint.as_bytes());
         let reached = account.next_seq;
+        self.by_fingerprint.remove(&mut self.accounts, id.0);
         self.accounts.remove(id.0);
         // Only a mailbox that was filled faster than one a microsecond is ahead of what a new one
         // begins with.

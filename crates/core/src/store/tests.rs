@@ -105,12 +105,12 @@ fn a_message_is_kept_where_it_is_overwritten_when_it_is_erased() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
     store.put(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
-    let body = store.records[0].whole_body().unwrap();
+    let body = store.unended[0].whole_body();
     is_overwritten_when_dropped(body);
     assert_eq!(&***body, "mhello", "id and content are nowhere else");
     let seq = fetch(&mut store, NOW, alice, 1)[0];
     acknowledge(&mut store, alice, seq).unwrap();
-    assert!(store.records[0].whole_body().is_none(), "it is dropped with the ack, though the id is remembered");
+    assert!(store.unended.get(0).is_none(), "it is dropped with the ack, though the id is remembered");
     assert_eq!(store.known_until(alice, "m"), Some(NOW.plus(MINUTE)));
 }
 
