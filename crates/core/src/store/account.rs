@@ -3,9 +3,13 @@
 use std::collections::VecDeque;
 
 use super::table::{Chained, NOWHERE};
-use super::{ACCOUNT_COST, AccountId, Due, Store};
+use super::{ACCOUNT_COST, AccountId, Due, LINGER_MS, Store};
 use crate::limits::Bucket;
 use crate::protocol::{Fingerprint, Millis};
+
+/// Numbers from which the first one of a mailbox is drawn, less than those of the time for which a
+/// mailbox is remembered after its last session: so it does not go back when it is made again.
+const SPREAD: u64 = (LINGER_MS - 10_000) * 1000;
 
 /// What is known of one fingerprint.
 pub(super) struct Account {
@@ -116,17 +120,23 @@ impl Chained for Account {
 }
 
 impl Store {
-    /// Returns a sequence number that no mailbox has reached: they count up from the microsecond in
-    /// which they were made, so that a mailbox which was forgotten does not go back when it is made
-    /// again, and tells nothing about any other.
-    fn fresh_seq(&self) -> u64 {
+    /// Returns a sequence number that no mailbox has reached that was forgotten: one a microsecond,
+    /// so that a mailbox which is made again does not go back, and tells nothing about any other.
+    fn least_seq(&self) -> u64 {
         let elapsed = self.latest.since(self.opened).saturating_mul(1000);
         self.seq_floor.max(self.first_seq.saturating_add(elapsed))
     }
 
+    /// Returns the first sequence number of a new mailbox, drawn from those of nearly a minute: else
+    /// two new mailboxes would show how fast this machine's clock runs.
+    fn fresh_seq(&self, fingerprint: &Fingerprint) -> u64 {
+        let draw = [&fingerprint.as_bytes()[..], &self.latest.0.to_le_bytes()].concat();
+        self.least_seq().saturating_add(self.hasher.hash(&draw) % SPREAD)
+    }
+
     pub(super) fn insert_account(&mut self, fingerprint: Fingerprint) -> AccountId {
         let hash = self.hasher.hash(fingerprint.as_bytes());
-        let mut account = Account::new(fingerprint, hash, self.fresh_seq());
+        let mut account = Account::new(fingerprint, hash, self.fresh_seq(&fingerprint));
         if self.latest < self.forgotten_until {
             account.acknowledged_up_to = self.forgotten_below - 1;
         }
@@ -148,10 +158,11 @@ impl Store {
         }
         let reached = account.next_seq;
         self.by_fingerprint.remove(&mut self.accounts, id.0);
+        let was_seen = account.keep_until > Millis(0);
         self.accounts.remove(id.0);
         // Only a mailbox that was filled faster than one a microsecond is ahead of what a new one
-        // begins with.
-        if reached > self.fresh_seq() {
+        // begins with; or one whose numbers nobody has seen.
+        if was_seen && reached > self.least_seq() {
             self.seq_floor = reached;
         }
         self.bytes -= ACCOUNT_COST;

@@ -11,8 +11,8 @@ use super::{AccountId, Config, Due, LINGER_MS, RECORD_COST, Seed, Store};
 use crate::protocol::{Fingerprint, Millis};
 
 /// How many sequence numbers are promised at once: those of a minute, as mailboxes are made (one a
-/// microsecond). So a promise is written at most once a minute, and a crash skips no more than
-/// that.
+/// microsecond). So a promise is written a few times a minute at most, and a crash skips no more
+/// than that.
 const PROMISED_AT_ONCE: u64 = 60_000_000;
 
 /// Where a store writes down what has to outlive the process. Each call is over when it returns:
