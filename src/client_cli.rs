@@ -21,12 +21,14 @@ mod run;
 mod running;
 mod send;
 mod stop;
+mod words;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use exit::{Exit, Failure};
+use words::{Language, files, fl};
 
 /// Sends and receives messages through an Ephemeral Messenger Server.
 #[derive(Parser)]
@@ -91,9 +93,12 @@ pub fn command() -> clap::Command {
 /// Parses the command line, runs the command, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
-    let command = without_empty_variables(Cli::command());
+    let language = Language::of_environment();
+    words::speak(language);
+    let command = words::help::translate(without_empty_variables(Cli::command()), language);
+    let matches = command.try_get_matches().unwrap_or_else(|error| words::usage::exit(&error, language));
     // A definition that does not fit its own type is a mistake in the program, which clap reports.
-    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let outcome = match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Invite(args) => invite::make(&args),
@@ -141,7 +146,7 @@ fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), 
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::local(format!("cannot start: {error}")))?;
+        .map_err(|error| Failure::local(fl!("cannot-start", why = files::system(&error))))?;
     let outcome = runtime.block_on(command);
     // A thread that still waits for the terminal's input must not keep the program.
     runtime.shutdown_background();

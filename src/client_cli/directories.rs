@@ -3,9 +3,9 @@
 use directories::ProjectDirs;
 
 use super::exit::Failure;
+use super::words::fl;
 
 /// Returns the platform's folders for this user.
 pub(super) fn directories() -> Result<ProjectDirs, Failure> {
-    ProjectDirs::from("", "", "ephemeral")
-        .ok_or_else(|| Failure::local("there is no home directory: say where with --key and --state-dir"))
+    ProjectDirs::from("", "", "ephemeral").ok_or_else(|| Failure::local(fl!("no-home")))
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::directories::directories;
 use super::exit::Failure;
+use super::words::{self, fl};
 use ephemeral_client::text::printable_json;
 use ephemeral_client::{ServerUrl, discovery_file};
 use ephemeral_tor::DiscoverySecret;
@@ -67,22 +68,20 @@ impl DirectoryArgs {
 pub(super) fn run(command: &Command) -> Result<(), Failure> {
     let (Command::New(options) | Command::Show(options)) = command;
     let Some(onion) = options.server.onion_name() else {
-        return Err(Failure::usage("only a server with an onion address has discovery keys"));
+        return Err(Failure::usage(fl!("discovery-only-onion")));
     };
     let path = discovery_file::path(&options.directory.path()?, onion);
     let secret = match command {
         Command::New(_) => {
-            let secret =
-                DiscoverySecret::generate().map_err(|error| Failure::local(format!("no random numbers: {error}")))?;
+            let failed = |error: getrandom::Error| Failure::local(fl!("no-random-numbers", why = error.to_string()));
+            let secret = DiscoverySecret::generate().map_err(failed)?;
             discovery_file::create(&path, &secret, onion)?;
             secret
         }
         Command::Show(_) => match discovery_file::read(&path, onion)? {
             Some(secret) => secret,
             None => {
-                let path = path.display();
-                let says = format!("there is no discovery key {path}: make one with `ephemeral discovery new`");
-                return Err(Failure::local(says));
+                return Err(Failure::local(fl!("discovery-none", path = words::path(&path))));
             }
         },
     };

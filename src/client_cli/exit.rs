@@ -8,10 +8,11 @@ use ephemeral_client::downloads::DownloadError;
 use ephemeral_client::engine::EngineError;
 use ephemeral_client::names::NameError;
 use ephemeral_client::source::SourceError;
-use ephemeral_client::text::printable;
 use ephemeral_client::vault::VaultError;
 use ephemeral_e2e::core::CoreError;
 use ephemeral_tor::TorError;
+
+use super::words::{files, fl, network, profile};
 
 /// What `--help` says about it.
 pub(super) const HELP: &str = "\
@@ -48,7 +49,10 @@ pub(super) enum Exit {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.message.as_deref().unwrap_or("nobody reads the output"))
+        match &self.message {
+            Some(message) => formatter.write_str(message),
+            None => formatter.write_str(&fl!("nobody-reads")),
+        }
     }
 }
 
@@ -83,7 +87,7 @@ impl Failure {
     pub(super) fn output(error: &std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::BrokenPipe => Self { exit: Exit::Local, message: None },
-            _ => Self::local(format!("cannot write the output: {error}")),
+            _ => Self::local(fl!("output-failed", why = files::system(error))),
         }
     }
 
@@ -96,7 +100,7 @@ impl Failure {
 
 impl From<DiscoveryFileError> for Failure {
     fn from(error: DiscoveryFileError) -> Self {
-        Self::local(error.to_string())
+        Self::local(files::discovery_file(&error))
     }
 }
 
@@ -106,7 +110,7 @@ impl From<SourceError> for Failure {
             SourceError::NotAFile(_) | SourceError::Size { .. } | SourceError::Path(_) => Exit::Usage,
             SourceError::Read { .. } | SourceError::Changed(_) => Exit::Local,
         };
-        Self::new(exit, printable(&error.to_string()))
+        Self::new(exit, files::source(&error))
     }
 }
 
@@ -114,20 +118,20 @@ impl From<DownloadError> for Failure {
     fn from(error: DownloadError) -> Self {
         match error {
             DownloadError::Engine(error) => error.into(),
-            DownloadError::Write { .. } | DownloadError::NotAFolder(_) => Self::local(printable(&error.to_string())),
+            DownloadError::Write { .. } | DownloadError::NotAFolder(_) => Self::local(profile::download(&error)),
         }
     }
 }
 
 impl From<TorError> for Failure {
     fn from(error: TorError) -> Self {
-        Self::local(error.to_string())
+        Self::local(network::tor(&error))
     }
 }
 
 impl From<NameError> for Failure {
     fn from(error: NameError) -> Self {
-        Self::new(Exit::NoSuchName, printable(&error.to_string()))
+        Self::new(Exit::NoSuchName, profile::name(&error))
     }
 }
 
@@ -140,7 +144,7 @@ impl From<VaultError> for Failure {
             VaultError::NotABackup { .. } => Exit::Data,
             _ => Exit::Storage,
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, profile::vault(&error))
     }
 }
 
@@ -154,11 +158,7 @@ impl From<CoreError> for Failure {
             CoreError::TooLong => Exit::Usage,
             CoreError::ForeignServer(_) | CoreError::NotNow(_) | CoreError::Group => Exit::Refused,
         };
-        let hint = match &error {
-            CoreError::ForeignServer(_) => ". If its operator may see when you send, add --foreign",
-            _ => "",
-        };
-        Self::new(exit, format!("{error}{hint}"))
+        Self::new(exit, profile::core(&error))
     }
 }
 
@@ -167,8 +167,10 @@ impl From<EngineError> for Failure {
         match error {
             EngineError::Vault(error) => error.into(),
             EngineError::Core(error) => error.into(),
-            EngineError::Elsewhere => Self::new(Exit::InUse, error.to_string()),
-            EngineError::Dial(_) | EngineError::Address(..) | EngineError::Task(_) => Self::local(error.to_string()),
+            EngineError::Elsewhere => Self::new(Exit::InUse, profile::engine(&error)),
+            EngineError::Dial(_) | EngineError::Address(..) | EngineError::Task(_) => {
+                Self::local(profile::engine(&error))
+            }
         }
     }
 }

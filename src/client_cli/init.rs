@@ -8,6 +8,7 @@ use serde_json::json;
 use super::exit::{Failure, say};
 use super::output::{print, print_json};
 use super::profile::ProfileArgs;
+use super::words::{fl, path};
 use ephemeral_client::ServerUrl;
 use ephemeral_client::engine::Profile;
 use ephemeral_e2e::authority::Authority;
@@ -40,18 +41,14 @@ pub(super) fn run(args: &InitArgs) -> Result<(), Failure> {
         return Err(ephemeral_client::vault::VaultError::Exists(directory).into());
     }
     if std::io::stdin().is_terminal() {
-        say("The passphrase opens the file in which the profile is kept. It cannot be recovered.");
+        say(&fl!("init-cannot-be-recovered"));
     }
     let passphrase = args.profile.passphrase.read_new()?;
     Profile::create(Some((&directory, &passphrase)), server, &args.name)?;
     if args.json {
         return print_json(&json!({"profile": directory.to_string_lossy(), "server": args.server.authority()}));
     }
-    print(&format!(
-        "Your profile is in {}.\nGet in touch: `ephemeral invite NAME` makes an invite for somebody, `ephemeral accept INVITE` \
-         takes one.\n",
-        directory.display()
-    ))
+    print(&format!("{}\n", fl!("init-done", path = path(&directory))))
 }
 
 /// Returns the name of a server as it stands in cards and invites.
@@ -61,10 +58,5 @@ pub(super) fn authority(server: &ServerUrl) -> Result<Authority, Failure> {
     } else {
         Authority::loopback(&server.authority())
     };
-    named.map_err(|_| {
-        Failure::usage(
-            "a server is an onion address, or localhost or 127.0.0.1 on this machine: anybody on the way to another \
-             one could see who talks to whom",
-        )
-    })
+    named.map_err(|_| Failure::usage(fl!("init-server")))
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::exit::{Exit, Failure, say};
 use super::output::{print, print_json, utc};
 use super::profile::ProfileArgs;
+use super::words::{files, fl, path};
 use ephemeral_client::engine::Profile;
 use ephemeral_client::names;
 use ephemeral_client::text::printable;
@@ -64,7 +65,7 @@ pub(super) fn make(args: &InviteArgs) -> Result<(), Failure> {
         Effect::Show { id, event: Event::Invite { invite: made, text } } if made == invite => Some((id, text)),
         _ => None,
     });
-    let (id, text) = shown.ok_or_else(|| Failure::local("the invite was made, but is not there"))?;
+    let (id, text) = shown.ok_or_else(|| Failure::local(fl!("invite-lost")))?;
     match &args.qr {
         Some(file) if file.as_os_str() == "-" => print(&format!("{}\n", drawn(&text)?))?,
         Some(file) => write_svg(file, &text)?,
@@ -90,19 +91,19 @@ pub(super) fn drawn(text: &str) -> Result<String, Failure> {
 
 fn code(text: &str) -> Result<QrCode, Failure> {
     QrCode::with_error_correction_level(text, EcLevel::L)
-        .map_err(|error| Failure::local(format!("it does not fit into a QR code: {error}")))
+        .map_err(|error| Failure::local(fl!("invite-too-long-for-qr", why = error.to_string())))
 }
 
 fn write_svg(file: &std::path::Path, text: &str) -> Result<(), Failure> {
     let drawing = code(text)?.render::<svg::Color<'_>>().min_dimensions(400, 400).build();
-    let failed = |error| Failure::local(format!("cannot write {}: {error}", file.display()));
+    let failed = |error| Failure::local(fl!("invite-cannot-write", path = path(file), why = files::system(&error)));
     let mut file_made = File::create_new(file).map_err(failed)?;
     file_made.write_all(drawing.as_bytes()).map_err(failed)
 }
 
 /// Takes a time such as 90m, 12h or 7d, and returns milliseconds.
 fn duration_ms(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no time such as 90m, 12h or 7d");
+    let wrong = || fl!("invite-time", text = format!("{text:?}"));
     let unit = text.chars().last().ok_or_else(wrong)?;
     let minutes = match unit {
         'm' => 1,
@@ -112,7 +113,7 @@ fn duration_ms(text: &str) -> Result<u64, String> {
     };
     let number: u64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
     let minutes = number.checked_mul(minutes).filter(|minutes| *minutes <= 365 * 24 * 60);
-    minutes.map(|minutes| minutes * 60_000).ok_or_else(|| "an invite ends after 365 days at most".to_owned())
+    minutes.map(|minutes| minutes * 60_000).ok_or_else(|| fl!("invite-time-most"))
 }
 
 #[derive(Args)]
@@ -154,16 +155,21 @@ fn object(profile: &Profile, invite: &InviteView) -> serde_json::Value {
 }
 
 fn lines(profile: &Profile, invite: &InviteView) -> String {
-    let kind = if invite.reusable { "reusable" } else { "one-time" };
-    let name = if invite.name.is_empty() { String::new() } else { format!(" for {}", printable(&invite.name)) };
-    let used = user(profile, invite).map(|who| format!(", used by {}", printable(&who))).unwrap_or_default();
+    let number = invite.invite.to_string();
+    let kind = if invite.reusable { fl!("invite-reusable") } else { fl!("invite-once") };
+    let name = match invite.name.as_str() {
+        "" => String::new(),
+        name => fl!("invite-for", name = printable(name)),
+    };
+    let used = user(profile, invite).map(|user| fl!("invite-used", user = printable(&user))).unwrap_or_default();
     let until = super::output::local_time(invite.not_after / 60_000);
-    let mut text = format!("{} {kind}{name}, until {until}{used}\n", invite.invite);
+    let mut text = fl!("invite-line", number = number, kind = kind, name = name, until = until, user = used);
+    text.push('\n');
     for request in &invite.requests {
-        let profile = printable(&request.profile);
         let identity = request.identity.to_hex();
         let short = identity.get(..8).unwrap_or_default();
-        text += &format!("  waits for a yes: {short} calls itself {profile:?}\n");
+        text += &fl!("invite-waits", identity = short, name = printable(&request.profile));
+        text.push('\n');
     }
     text
 }
@@ -204,7 +210,7 @@ pub(super) fn admit(args: &AdmitArgs) -> Result<(), Failure> {
     let (identity, wished) = waiting(&profile, args)?;
     let name = args.name.clone().unwrap_or_else(|| names::free(profile.core(), &wished));
     profile.change(|core, now| core.admit(args.invite, &identity, &name, now))?;
-    say("The contact is told when `ephemeral recv` runs.");
+    say(&fl!("admit-done"));
     Ok(())
 }
 
@@ -224,7 +230,7 @@ fn waiting(profile: &Profile, args: &AdmitArgs) -> Result<(ephemeral_e2e::bytes:
     let mut found = requests.iter().filter(|request| request.identity.to_hex().starts_with(&wanted));
     match (found.next(), found.next()) {
         (Some(request), None) if !wanted.is_empty() => Ok((request.identity, request.profile.clone())),
-        (Some(_), Some(_)) => Err(Failure::usage("several of those who wait begin like this: write more digits")),
-        _ => Err(Failure::new(Exit::NoSuchName, "nobody waits there whose identity begins like this")),
+        (Some(_), Some(_)) => Err(Failure::usage(fl!("admit-several"))),
+        _ => Err(Failure::new(Exit::NoSuchName, fl!("admit-nobody"))),
     }
 }

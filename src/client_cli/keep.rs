@@ -8,6 +8,7 @@ use super::exit::{Exit, Failure, say};
 use super::output::print;
 use super::passphrase;
 use super::profile::ProfileArgs;
+use super::words::{files, fl, path};
 use ephemeral_client::engine::Profile;
 use ephemeral_client::vault::{Vault, VaultError, backup};
 
@@ -51,7 +52,7 @@ pub(super) fn back_up(args: &BackupArgs) -> Result<(), Failure> {
     let passphrase = args.profile.passphrase.read()?;
     let mut profile = Profile::open(&directory, &passphrase)?;
     profile.back_up(|state| backup::write(&args.file, &passphrase, state))?;
-    say("It is good for 8 to 15 days: then contacts have forgotten what it knows of them.");
+    say(&fl!("backup-done"));
     Ok(())
 }
 
@@ -79,7 +80,7 @@ pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failure> {
     let state = backup::read(&args.file, &passphrase)?;
     let profile = Profile::restore(&directory, &passphrase, &state)?;
     let contacts = profile.core().contacts().len();
-    print(&format!("{contacts} contacts are asked to begin anew when `ephemeral recv` runs\n"))
+    print(&format!("{}\n", fl!("restore-done", count = contacts)))
 }
 
 #[derive(Args)]
@@ -98,11 +99,11 @@ pub(super) struct PanicArgs {
 pub(super) fn panic(args: &PanicArgs) -> Result<(), Failure> {
     let erased = Vault::erase(&args.profile.directory()?)?;
     for file in &erased.removed {
-        print(&format!("erased {}\n", file.display()))?;
+        print(&format!("{}\n", fl!("panic-erased", path = path(file))))?;
     }
-    let trouble: Vec<_> = erased.left.iter().chain(&erased.not_overwritten).map(ToString::to_string).collect();
+    let trouble: Vec<_> = erased.left.iter().chain(&erased.not_overwritten).map(files::private_file).collect();
     if trouble.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Exit::Storage, format!("not everything could be erased: {}", trouble.join("; "))))
+    Err(Failure::new(Exit::Storage, fl!("panic-incomplete", why = trouble.join("; "))))
 }

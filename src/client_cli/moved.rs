@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::route::{RouteArgs, book_path};
+use super::words::{files, fl, network, shown};
 use ephemeral_client::ServerUrl;
 use ephemeral_client::moved::{Book, BookError, NoticeRequestError, ask};
 use ephemeral_client::text::printable_json;
@@ -76,7 +77,7 @@ pub(super) async fn run(args: MovedArgs) -> Result<(), Failure> {
             };
             return match book.forget(&address)? {
                 true => Ok(()),
-                false => Err(Failure::local(format!("no notice of {address} is followed"))),
+                false => Err(Failure::local(fl!("moved-none-followed", address = shown(&address)))),
             };
         }
         (Some(Command::Ask(args)), _) => {
@@ -84,10 +85,10 @@ pub(super) async fn run(args: MovedArgs) -> Result<(), Failure> {
             ask(dialer.as_ref(), &args.server).await?
         }
         (None, Some(notice)) => Notice::read(&text(notice)?)?,
-        (None, None) => return Err(Failure::usage("which notice?")),
+        (None, None) => return Err(Failure::usage(fl!("moved-which"))),
     };
     if notices.is_empty() {
-        return Err(Failure::usage("there is no notice in it"));
+        return Err(Failure::usage(fl!("moved-empty")));
     }
     book.add(notices.clone())?;
     print(&notices, args.json)
@@ -103,7 +104,7 @@ fn text(given: &str) -> Result<String, Failure> {
         "-" => std::io::stdin().take(limit).read_to_string(&mut text),
         file => std::fs::File::open(Path::new(file)).and_then(|file| file.take(limit).read_to_string(&mut text)),
     };
-    read.map_err(|error| Failure::local(format!("the notice {given} cannot be read: {error}")))?;
+    read.map_err(|error| Failure::local(fl!("moved-unread", file = shown(given), why = files::system(&error))))?;
     Ok(text)
 }
 
@@ -115,7 +116,7 @@ fn print(notices: &[Notice], as_json: bool) -> Result<(), Failure> {
         let at = notice.at().to_string();
         text += &match as_json {
             true => printable_json(&json!({"from": from, "to": to, "at": at}).to_string()),
-            false => format!("{from} is at {to} since {at}"),
+            false => fl!("moved-line", from = from, to = to, at = at),
         };
         text.push('\n');
     }
@@ -125,7 +126,7 @@ fn print(notices: &[Notice], as_json: bool) -> Result<(), Failure> {
 
 impl From<MovedError> for Failure {
     fn from(error: MovedError) -> Self {
-        Self::new(Exit::Refused, error.to_string())
+        Self::new(Exit::Refused, network::moved(&error))
     }
 }
 
@@ -133,8 +134,8 @@ impl From<BookError> for Failure {
     fn from(error: BookError) -> Self {
         match error {
             BookError::Notice(error) => error.into(),
-            BookError::Contradiction { .. } => Self::new(Exit::Refused, error.to_string()),
-            BookError::TooMany | BookError::File(_) => Self::local(error.to_string()),
+            BookError::Contradiction { .. } => Self::new(Exit::Refused, network::book(&error)),
+            BookError::TooMany | BookError::File(_) => Self::local(network::book(&error)),
         }
     }
 }
@@ -148,6 +149,6 @@ impl From<NoticeRequestError> for Failure {
             }
             NoticeRequestError::Answer | NoticeRequestError::None(_) | NoticeRequestError::Notice(_) => Exit::Refused,
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, network::notice_request(&error))
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::exit::Failure;
+use super::words::{files, fl};
 use ephemeral_client::secret_file;
 use ephemeral_client::vault::Passphrase;
 
@@ -23,7 +24,7 @@ impl PassphraseArgs {
     pub(super) fn read(&self) -> Result<Passphrase, Failure> {
         match &self.passphrase_file {
             Some(file) => from_file(file),
-            None => Ok(Passphrase::new(asked("Passphrase: ")?.to_string())?),
+            None => Ok(Passphrase::new(asked(&fl!("passphrase-ask"))?.to_string())?),
         }
     }
 
@@ -38,25 +39,23 @@ impl PassphraseArgs {
 
 /// Asks for a new passphrase, twice.
 pub(super) fn new() -> Result<Passphrase, Failure> {
-    let first = asked("New passphrase: ")?;
-    if first != asked("Once more: ")? {
-        return Err(Failure::usage("the two passphrases are not the same: nothing was changed"));
+    let first = asked(&fl!("passphrase-ask-new"))?;
+    if first != asked(&fl!("passphrase-ask-again"))? {
+        return Err(Failure::usage(fl!("passphrase-differ")));
     }
     Ok(Passphrase::new(first.to_string())?)
 }
 
 /// Reads the first line of a file.
 pub(super) fn from_file(file: &Path) -> Result<Passphrase, Failure> {
-    let text = secret_file::read_text(file).map_err(|error| Failure::local(error.to_string()))?;
+    let text = secret_file::read_text(file).map_err(|error| Failure::local(files::secret_file(&error)))?;
     Ok(Passphrase::new(text.lines().next().unwrap_or_default().to_owned())?)
 }
 
 fn asked(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(
-            "there is no terminal to ask for the passphrase: name a file or a pipe with --passphrase-file",
-        ));
+        return Err(Failure::usage(fl!("passphrase-no-terminal")));
     }
-    let failed = |error| Failure::local(format!("cannot read the passphrase: {error}"));
-    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(failed)
+    let failed = |error| Failure::local(fl!("passphrase-unread", why = files::system(&error)));
+    rpassword::prompt_password(format!("{prompt} ")).map(Zeroizing::new).map_err(failed)
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::directories::directories;
 use super::exit::Failure;
 use super::passphrase::PassphraseArgs;
+use super::words::{fl, path};
 use ephemeral_client::engine::Profile;
 
 #[derive(Args)]
@@ -35,10 +36,7 @@ impl ProfileArgs {
     pub(super) fn open(&self) -> Result<Profile, Failure> {
         let directory = self.directory()?;
         if !ephemeral_client::vault::Vault::exists(&directory) {
-            let directory = directory.display();
-            return Err(Failure::usage(format!(
-                "there is no profile {directory}: make one with `ephemeral init --server ADDRESS`"
-            )));
+            return Err(Failure::usage(fl!("profile-none", path = path(&directory))));
         }
         Ok(Profile::open(&directory, &self.passphrase.read()?)?)
     }
@@ -48,7 +46,7 @@ impl ProfileArgs {
 fn name(text: &str) -> Result<String, String> {
     let plain = |character: char| character.is_alphanumeric() || matches!(character, '-' | '_');
     if text.is_empty() || text.len() > 64 || !text.chars().all(plain) {
-        return Err("a profile's name has 1 to 64 letters, digits, - and _".to_owned());
+        return Err(fl!("profile-name"));
     }
     Ok(text.to_owned())
 }

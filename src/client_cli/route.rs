@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::directories::directories;
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
+use super::words::{self, files, fl, network};
 use ephemeral_client::engine::Isolate;
 use ephemeral_client::moved::Book;
 use ephemeral_client::{Arti, Dial, DialError, Direct, ServerUrl, Socks, TorStage, discovery_file};
@@ -97,16 +98,14 @@ impl Ways {
         if !server.is_onion() {
             return match server.is_loopback() {
                 true => Ok(Arc::new(Direct::default())),
-                false => Err(Failure::usage(
-                    "http:// to another machine is not encrypted: anybody on the way could see who talks to whom. Use the \
-                     server's onion address",
-                )),
+                false => Err(Failure::usage(fl!("route-unencrypted"))),
             };
         }
         match &self.onion {
             Onion::Socks(proxy) => {
-                let socks =
-                    Socks::new(*proxy).map_err(|error| Failure::local(format!("no random numbers: {error}")))?;
+                let failed =
+                    |error: getrandom::Error| Failure::local(fl!("no-random-numbers", why = error.to_string()));
+                let socks = Socks::new(*proxy).map_err(failed)?;
                 Ok(Arc::new(socks))
             }
             Onion::BuiltIn(tor) => self.through(tor, server),
@@ -143,9 +142,7 @@ impl BuiltIn {
         match Arti::new(self.table.clone(), &self.state_dir) {
             Ok(arti) => Ok(arti.with_stages(stages)),
             // Without a file the table is empty, and right.
-            Err(error @ TorError::Table(_)) => {
-                Err(Failure::usage(format!("--tor-config {}: {error}", self.file.display())))
-            }
+            Err(error @ TorError::Table(_)) => Err(wrong_table(&self.file, &network::tor(&error))),
             Err(error) => Err(error.into()),
         }
     }
@@ -157,14 +154,18 @@ impl Isolate for Ways {
     }
 }
 
+fn wrong_table(file: &Path, why: &str) -> Failure {
+    Failure::usage(fl!("route-tor-config", path = words::path(file), why = why))
+}
+
 /// Reads the `[tor]` table of a configuration.
 fn tor_table(file: &Path) -> Result<toml::Table, Failure> {
-    let failed = |why: &dyn std::fmt::Display| Failure::usage(format!("--tor-config {}: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
-    let mut tables: toml::Table = text.parse().map_err(|error: toml::de::Error| failed(&error))?;
+    let text = std::fs::read_to_string(file).map_err(|error| wrong_table(file, &files::system(&error)))?;
+    let unread = |error: toml::de::Error| wrong_table(file, &error.to_string());
+    let mut tables: toml::Table = text.parse().map_err(unread)?;
     match tables.remove("tor") {
         Some(toml::Value::Table(table)) => Ok(table),
-        _ => Err(failed(&"there is no [tor] table in it")),
+        _ => Err(wrong_table(file, &fl!("route-no-table"))),
     }
 }
 

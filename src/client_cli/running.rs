@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::exit::{Failure, say};
 use super::profile::ProfileArgs;
 use super::route::{RouteArgs, book_path};
+use super::words::fl;
 use ephemeral_client::engine::{Engine, EngineError, EngineEvent, Fetching, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::text::printable;
@@ -54,7 +55,7 @@ impl RunArgs {
         let server = format!("http://{}", profile.core().authority().as_str());
         let moved = server.parse().ok().and_then(|server: ServerUrl| moves.follow(&server));
         if let Some(moved) = moved {
-            self.route.note(&format!("{server} has moved to {moved}"));
+            self.route.note(&fl!("run-moved", server = server, to = moved.to_string()));
         }
         let engine = Engine::new(profile, Box::new(ways), moves, fetching)?;
         Ok(Running::new(engine, self.route.quiet, stages))
@@ -115,14 +116,15 @@ impl Running {
         let line = match news {
             EngineEvent::Connecting if !self.connecting => {
                 self.connecting = true;
-                format!("connecting to http://{} …", self.engine.core().authority().as_str())
+                let server = format!("http://{}", self.engine.core().authority().as_str());
+                fl!("run-connecting", server = server)
             }
             EngineEvent::Online(_) => {
                 self.trouble = None;
                 if std::mem::replace(&mut self.online, true) {
                     return;
                 }
-                "connected".to_owned()
+                fl!("run-connected")
             }
             EngineEvent::Offline { server, why, retry_in } => {
                 let known = self.trouble.replace(why.clone());
@@ -131,25 +133,19 @@ impl Running {
                 if known.as_ref() == Some(why) {
                     return;
                 }
-                format!("{}: {why}; trying again in {:.1} s", printable(server), retry_in.as_secs_f64())
+                let seconds = format!("{:.1}", retry_in.as_secs_f64());
+                fl!("run-offline", server = printable(server), why = why.as_str(), seconds = seconds)
             }
             EngineEvent::Unusable { server, why } => {
                 self.trouble = Some(why.clone());
-                format!("{} cannot be used: {why}", printable(server))
+                fl!("run-unusable", server = printable(server), why = why.as_str())
             }
-            EngineEvent::Dropped { why: Some(why), .. } => {
-                format!("not accepted now ({}); sent again later", printable(why))
-            }
-            EngineEvent::Dropped { why: None, .. } => "a message expired at the server; it is sent again".to_owned(),
-            EngineEvent::ShortMemory(server) => {
-                let server = server.as_str();
-                format!("{server} keeps messages for less than a day: stay connected, or some may be lost")
-            }
-            EngineEvent::Elsewhere => {
-                "this profile runs somewhere else, too: a copy of it must not be used beside it".to_owned()
-            }
+            EngineEvent::Dropped { why: Some(why), .. } => fl!("run-dropped", why = printable(why)),
+            EngineEvent::Dropped { why: None, .. } => fl!("run-expired"),
+            EngineEvent::ShortMemory(server) => fl!("run-short-memory", server = server.as_str()),
+            EngineEvent::Elsewhere => fl!("run-elsewhere"),
             EngineEvent::FileUnreadable { file, why } => {
-                format!("the file {} waits: {}", printable(&file.source.name), printable(why))
+                fl!("run-file-waits", name = printable(&file.source.name), why = printable(why))
             }
             EngineEvent::Event { .. }
             | EngineEvent::FileSent { .. }
@@ -222,13 +218,10 @@ impl Progress {
                 return;
             }
             TorStage::Starting { percent: 0 } if self.since.elapsed() >= NO_ANSWER_AFTER => {
-                "starting Tor: no answer yet. Is this machine online, without a login page before the network?"
-                    .to_owned()
+                fl!("tor-no-answer")
             }
-            TorStage::Starting { percent } => {
-                format!("starting Tor: {percent} % (the first time it fetches some megabytes); next: the server")
-            }
-            TorStage::Searching => "Tor is ready; looking for the server: a few seconds, up to a minute".to_owned(),
+            TorStage::Starting { percent } => fl!("tor-starting", percent = percent.to_string()),
+            TorStage::Searching => fl!("tor-searching"),
         };
         self.line.get_or_insert_with(spinner).set_message(message);
     }

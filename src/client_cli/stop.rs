@@ -1,10 +1,11 @@
 //! Ctrl-C and SIGTERM.
 
 use super::exit::Failure;
+use super::words::{files, fl};
 
 /// Waits for one of them.
 pub(super) async fn requested() -> Result<(), Failure> {
-    let failed = |error| Failure::local(format!("cannot listen for signals: {error}"));
+    let failed = |error| Failure::local(fl!("no-signals", why = files::system(&error)));
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

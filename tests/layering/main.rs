@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "it shows the figures that it checks")]
 
 mod documents;
+mod languages;
 mod sources;
 mod style;
 

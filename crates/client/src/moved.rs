@@ -16,11 +16,12 @@ use super::{Dial, DialError, ServerUrl};
 use ephemeral_tor::private_file::{self, FileError};
 use ephemeral_tor::{MovedError, Notice};
 
-/// Notices that are kept, at most, and bytes of the file.
-const MOST: usize = 1000;
+/// Notices that are kept, at most.
+pub const MOST: usize = 1000;
+/// Bytes of the file, at most.
 const MOST_BYTES: usize = 1024 * 1024;
 /// For a server's answer, once there is a connection.
-const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+pub const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// Why the notices cannot be used.
 #[derive(Debug, thiserror::Error)]

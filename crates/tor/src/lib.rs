@@ -58,8 +58,8 @@ pub enum TorError {
     Unsafe {
         /// The file or directory, which may be a parent of the state directory.
         path: PathBuf,
-        /// What to do.
-        fix: String,
+        /// What is wrong with it, and what to do.
+        fix: PathFix,
     },
     /// Another process uses the same state directory.
     #[error("another process uses the state directory {}: stop it first, or give this one another --state-dir", .0.display())]
@@ -81,6 +81,22 @@ pub enum TorError {
         /// Arti's report.
         source: Box<arti_client::Error>,
     },
+}
+
+/// What is wrong with a path, and what mends it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathFix {
+    /// Others may do too much with it: what chmod takes from them.
+    #[error("others have access to it. Run: chmod {mode} {}", path.display())]
+    Mode {
+        /// The path.
+        path: PathBuf,
+        /// What chmod takes from them: `g-w,o-rwx`.
+        mode: String,
+    },
+    /// It is somebody else's.
+    #[error("it belongs to user {0}. Run this as that user, or change the owner with chown")]
+    Owner(u32),
 }
 
 impl TorError {
@@ -242,12 +258,10 @@ fn refused_path(error: &(dyn Error + 'static)) -> Option<TorError> {
         match error.downcast_ref::<fs_mistrust::Error>() {
             Some(fs_mistrust::Error::BadPermission(path, _, bits)) => {
                 let mode = fs_mistrust::format_access_bits(*bits, '-');
-                let fix = format!("others have access to it. Run: chmod {mode} {}", path.display());
-                return Some(TorError::Unsafe { path: path.clone(), fix });
+                return Some(TorError::Unsafe { path: path.clone(), fix: PathFix::Mode { path: path.clone(), mode } });
             }
             Some(fs_mistrust::Error::BadOwner(path, uid)) => {
-                let fix = format!("it belongs to user {uid}. Run this as that user, or change the owner with chown");
-                return Some(TorError::Unsafe { path: path.clone(), fix });
+                return Some(TorError::Unsafe { path: path.clone(), fix: PathFix::Owner(*uid) });
             }
             _ => next = error.source(),
         }

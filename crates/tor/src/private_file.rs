@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-pub use error::{FileError, explain};
+pub use error::{FileError, NoAccess, explain};
 
 /// Bytes that are overwritten at once.
 const CHUNK: usize = 64 << 10;

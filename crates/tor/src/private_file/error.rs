@@ -32,6 +32,18 @@ impl FileError {
         &self.path
     }
 
+    /// Returns what was tried: a verb.
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        self.action
+    }
+
+    /// Returns the system's own error, for a sentence in another language.
+    #[must_use]
+    pub fn cause(&self) -> &io::Error {
+        &self.source
+    }
+
     /// Returns the system's own error.
     #[must_use]
     pub fn into_io(self) -> io::Error {
@@ -63,18 +75,43 @@ pub fn explain(error: &io::Error, path: &Path) -> String {
     }
 }
 
-/// Says who this is, whose the file is, or the nearest directory above it that can be seen, and how
-/// to change that.
-#[cfg(unix)]
-fn who(path: &Path) -> String {
-    use std::os::unix::fs::MetadataExt as _;
+/// Who is refused, and whose the file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoAccess {
+    /// Who this is.
+    pub user: u32,
+    /// The file, or the nearest directory above it that can be seen, with its owner and its mode.
+    pub seen: Option<(PathBuf, u32, u32)>,
+}
 
-    let user = rustix::process::geteuid().as_raw();
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let seen = absolute.ancestors().find_map(|path| Some((path, path.metadata().ok()?)));
-    let Some((path, metadata)) = seen else { return format!(" to user {user}") };
-    let owner = metadata.uid();
-    let mode = metadata.mode() & 0o7777;
+impl NoAccess {
+    /// Looks who this is, and whose the file is; where the system has such owners.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn to(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let user = rustix::process::geteuid().as_raw();
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let seen = absolute.ancestors().find_map(|path| {
+            let metadata = path.metadata().ok()?;
+            Some((path.to_owned(), metadata.uid(), metadata.mode() & 0o7777))
+        });
+        Some(Self { user, seen })
+    }
+
+    /// Looks who this is, and whose the file is; where the system has such owners.
+    #[cfg(not(unix))]
+    #[must_use]
+    pub fn to(_: &Path) -> Option<Self> {
+        None
+    }
+}
+
+/// Says who this is, whose the file is, and how to change that.
+fn who(path: &Path) -> String {
+    let Some(NoAccess { user, seen }) = NoAccess::to(path) else { return String::new() };
+    let Some((path, owner, mode)) = seen else { return format!(" to user {user}") };
     let path = path.display();
     if owner == user {
         return format!(" to user {user}, whose {path} is (mode {mode:o}): chmod u+rwX {path}");
@@ -82,9 +119,4 @@ fn who(path: &Path) -> String {
     format!(
         " to user {user}: {path} belongs to user {owner} (mode {mode:o}). Run this as that user, or: chown {user} {path}"
     )
-}
-
-#[cfg(not(unix))]
-fn who(_: &Path) -> String {
-    String::new()
 }

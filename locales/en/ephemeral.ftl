@@ -1,0 +1,236 @@
+# The sentences of `ephemeral`. CONTRIBUTING.md says how to change them, and how to add a language.
+# Help texts are in the code, beside the options that they are about; other languages have theirs in
+# help.ftl.
+
+## Making and keeping a profile
+
+init-cannot-be-recovered = The passphrase opens the file in which the profile is kept. It cannot be recovered.
+init-done =
+    Your profile is in { $path }.
+    Get in touch: `ephemeral invite NAME` makes an invite for somebody, `ephemeral accept INVITE` takes one.
+init-server = a server is an onion address, or localhost or 127.0.0.1 on this machine: anybody on the way to another one could see who talks to whom
+profile-none = there is no profile { $path }: make one with `ephemeral init --server ADDRESS`
+profile-name = a profile's name has 1 to 64 letters, digits, - and _
+passphrase-ask = Passphrase:
+passphrase-ask-new = New passphrase:
+passphrase-ask-again = Once more:
+passphrase-differ = the two passphrases are not the same: nothing was changed
+passphrase-no-terminal = there is no terminal to ask for the passphrase: name a file or a pipe with --passphrase-file
+passphrase-unread = cannot read the passphrase: { $why }
+backup-done = It is good for 8 to 15 days: then contacts have forgotten what it knows of them.
+restore-done = { $count ->
+    [one] { $count } contact is asked to begin anew when `ephemeral recv` runs
+   *[other] { $count } contacts are asked to begin anew when `ephemeral recv` runs
+}
+panic-erased = erased { $path }
+panic-incomplete = not everything could be erased: { $why }
+discovery-only-onion = only a server with an onion address has discovery keys
+discovery-none = there is no discovery key { $path }: make one with `ephemeral discovery new`
+no-random-numbers = no random numbers: { $why }
+no-home = there is no home directory: say where with --key and --state-dir
+no-signals = cannot listen for signals: { $why }
+cannot-start = cannot start: { $why }
+nobody-reads = nobody reads the output
+output-failed = cannot write the output: { $why }
+
+## Getting in touch
+
+invite-lost = the invite was made, but is not there
+invite-too-long-for-qr = it does not fit into a QR code: { $why }
+invite-cannot-write = cannot write { $path }: { $why }
+invite-time = { $text } is no time such as 90m, 12h or 7d
+invite-time-most = an invite ends after 365 days at most
+invite-line = { $number } { $kind }{ $name }, until { $until }{ $user }
+invite-once = one-time
+invite-reusable = reusable
+invite-for = {" "}for { $name }
+invite-used = , used by { $user }
+invite-waits = {"  "}waits for a yes: { $identity } calls itself "{ $name }"
+admit-done = The contact is told when `ephemeral recv` runs.
+admit-several = several of those who wait begin like this: write more digits
+admit-nobody = nobody waits there whose identity begins like this
+
+## The way to a server
+
+route-unencrypted = http:// to another machine is not encrypted: anybody on the way could see who talks to whom. Use the server's onion address
+route-tor-config = --tor-config { $path }: { $why }
+route-no-table = there is no [tor] table in it
+moved-none-followed = no notice of { $address } is followed
+moved-which = which notice?
+moved-empty = there is no notice in it
+moved-unread = the notice { $file } cannot be read: { $why }
+moved-line = { $from } is at { $to } since { $at }
+
+## While a profile runs
+
+run-moved = { $server } has moved to { $to }
+run-connecting = connecting to { $server } …
+run-connected = connected
+run-offline = { $server }: { $why }; trying again in { $seconds } s
+run-unusable = { $server } cannot be used: { $why }
+run-dropped = not accepted now ({ $why }); sent again later
+run-expired = a message expired at the server; it is sent again
+run-short-memory = { $server } keeps messages for less than a day: stay connected, or some may be lost
+run-elsewhere = this profile runs somewhere else, too: a copy of it must not be used beside it
+run-file-waits = the file { $name } waits: { $why }
+tor-no-answer = starting Tor: no answer yet. Is this machine online, without a login page before the network?
+tor-starting = starting Tor: { $percent } % (the first time it fetches some megabytes); next: the server
+tor-searching = Tor is ready; looking for the server: a few seconds, up to a minute
+
+## What the operating system says: English keeps the system's own words
+
+os-not-found = { $text }
+os-no-permission = { $text }
+os-exists = { $text }
+os-refused = { $text }
+os-broken = { $text }
+os-timeout = { $text }
+os-unreachable = { $text }
+os-full = { $text }
+os-read-only = { $text }
+os-directory = { $text }
+os-no-directory = { $text }
+os-too-large = { $text }
+
+## Files
+
+file-failed = cannot { $action } { $path }: { $why }
+file-denied = permission denied
+file-denied-user = permission denied to user { $user }
+file-denied-own = permission denied to user { $user }, whose { $path } is (mode { $mode }): chmod u+rwX { $path }
+file-denied-other = permission denied to user { $user }: { $path } belongs to user { $owner } (mode { $mode }). Run this as that user, or: chown { $user } { $path }
+file-disk-full = the disk is full: make room on it
+file-read-only = its file system is read-only: mount it so that it can be written, or use another directory
+secret-exists = { $path } exists already: it is never overwritten. Move it away first
+secret-missing = there is no file { $path }
+secret-exposed = others can read { $path }: run `chmod 600 { $path }`
+secret-none = { $path } is no file or pipe with a text of at most 4 KiB
+discovery-exists = { $path } exists already: a key is never overwritten. `ephemeral discovery show` prints its public half
+discovery-other = { $path } does not hold a discovery key for this server: move it away
+source-unread = cannot read { $path }: { $why }
+source-no-file = { $path } is no file
+source-size = { $path } has { $size } bytes: 1 to { $most } can be sent
+source-path = the path { $path } is not UTF-8
+source-changed = { $path } has changed since it was sent: send it again
+download-unwritten = cannot write { $path }: { $why }
+download-no-folder = { $path } is no folder
+
+## The profile's file
+
+vault-locked = { $path } is in use by another process: end that one first, or let it do this
+vault-locked-by = { $path } is in use by another process ({ $process }): end that one first, or let it do this
+vault-wrong-passphrase = wrong passphrase for { $path }
+vault-other-passphrase = wrong passphrase for { $path }: a change of it was interrupted, and only one of the two is valid. Try the other one
+vault-empty-passphrase = a passphrase cannot be empty
+vault-missing = there is no profile in { $path }: make one with `ephemeral init`, or restore a backup
+vault-exists = { $path } exists already, and is not overwritten
+vault-occupied = { $path } has other files in it: a profile needs a directory of its own
+vault-damaged = { $path } is damaged ({ $why }): restore a backup
+vault-no-backup = { $path } is no backup, or is damaged ({ $why }): use another copy
+vault-too-long = the state is longer than 1 GiB
+vault-erased = { $path } was erased by another process
+vault-stopped = an earlier write to { $path } failed: end this process, and start again
+vault-unencrypted = the state cannot be encrypted: { $why }
+
+## What is not possible with contacts and invites
+
+core-stopped = the state could not be written, so that nothing can go on
+core-no-state = not a state of this version
+core-unknown = no such contact, invite or group
+core-expired = the invite has expired
+core-own-invite = this is an invite of your own
+core-foreign = the invite leads to another server: { $server }. If its operator may see when you send, add --foreign
+core-full = there is no room for more: { $what }
+core-too-long = too long
+core-not-now = not possible with this contact now: { $why }
+core-group = the group cannot be changed like this
+invite-damaged = the invite is damaged
+invite-version = the invite is not for this version
+invite-not-genuine = the invite is not genuine
+full-inbox = inbox
+full-contacts = contacts
+full-outbox = outbox
+full-sending = files that are being sent
+full-coming = files that are coming: 256 MiB
+full-groups = groups
+full-invites = invites
+not-now-over = the conversation is over
+not-now-identity = its identity is not complete yet
+not-now-no-answer = it has not answered yet, or the conversation is over
+not-now-chunk = this chunk is not wanted
+not-now-member = not a member, or the admin contradicts itself
+name-unknown = no contact or group is called { $name }
+name-ambiguous = several are called { $name }: use { $unambiguous }
+engine-elsewhere = this profile runs somewhere else, too: a copy of it must not be used beside it
+engine-task = a connection's task failed: { $why }
+
+## Addresses, connections, Tor
+
+url-form = a server's address looks like NAME.onion, http://NAME.onion or http://127.0.0.1:8443
+url-https = https:// is not supported yet: use the server's onion address (http://NAME.onion), which Tor encrypts
+url-only-host = a server's address is http://HOST or http://HOST:PORT, and nothing behind that
+url-host = the host in the server's address is not a valid name or IP address
+url-onion = the server's onion address is cut or mistyped: it has 56 letters and digits, and they do not fit together
+url-port = the port in the server's address is not a number from 1 to 65535
+dial-onion-directly = an onion address is reached through Tor, not directly
+dial-timeout = no connection within { $seconds } s
+dial-tcp = cannot connect: { $why }
+dial-socks = the SOCKS proxy { $proxy }: { $why }
+tor-path = the state directory { $path } cannot be used: { $why }
+tor-unsafe = { $path } is not safe to keep the files of the Tor client in: { $fix }
+tor-fix-mode = others have access to it. Run: chmod { $mode } { $path }
+tor-fix-owner = it belongs to user { $user }. Run this as that user, or change the owner with chown
+tor-in-use = another process uses the state directory { $path }: stop it first, or give this one another --state-dir
+tor-service = the onion service does not start: { $why }
+tor-runtime = the Tor client cannot use this async runtime: { $why }
+tor-no-network = the Tor network cannot be reached: { $why }
+tor-no-server = the server cannot be reached through Tor: { $why }
+moved-malformed = this is not a notice of a move: { $why }
+moved-too-much = more than { $most } notices, or more than { $bytes } bytes
+moved-address = `{ $field }` in the notice is not the address of an onion service, in lower case and with `.onion`
+moved-nowhere = the notice says that a service has moved to where it is
+moved-time = `at` in the notice is not a time as RFC 3339 writes it
+moved-signature = the signature in the notice is not that of the old address: do not follow it
+moved-contradiction = { $from } has moved to { $known }, as another notice says: if you know better, forget that one first (`ephemeral moved forget { $from }`)
+moved-too-many = more than { $most } notices
+moved-interrupted = the connection broke off before the server had answered
+moved-no-answer = no answer from the server within { $seconds } s
+moved-answer = the server does not answer as it should
+moved-server-has-none = the server has no notice of a move (status { $status })
+
+## What --help says on its own
+
+help-usage = Usage:
+help-commands = Commands:
+help-arguments = Arguments:
+help-options = Options:
+help-usage-options = [OPTIONS]
+help-usage-command = COMMAND
+help-default = [default: { $value }]
+help-help = Print this message or the help of the given subcommand(s)
+help-flag = Print help
+help-version = Print version
+
+## What is wrong with a command line: in English clap says it
+
+usage-error = error:
+usage-tip = tip:
+usage-more = For more information, try '--help'.
+usage-unknown = unexpected argument '{ $argument }' found
+usage-no-command = unrecognized subcommand '{ $command }'
+usage-command-missing = '{ $command }' requires a subcommand but one was not provided
+usage-missing = the following required arguments were not provided:{ $arguments }
+usage-value-missing = a value is required for '{ $argument }' but none was supplied
+usage-value = invalid value '{ $value }' for '{ $argument }'
+usage-value-why = invalid value '{ $value }' for '{ $argument }': { $why }
+usage-twice = the argument '{ $argument }' cannot be used multiple times
+usage-conflict = the argument '{ $argument }' cannot be used with{ $others }
+usage-too-many = unexpected value '{ $value }' for '{ $argument }' found; no more were expected
+usage-not-text = invalid UTF-8 was detected in one or more arguments
+usage-other = { $kind }
+usage-similar = { $count ->
+    [one] a similar { $what } exists: { $names }
+   *[other] some similar { $what }s exist: { $names }
+}
+usage-no-number = { $why }
+usage-no-address = { $why }
