@@ -1,17 +1,46 @@
 //! The way of a message without its sockets: what the server's own code costs. `cargo bench`.
+//!
+//! `cargo bench --bench path -- --rounds 1000 NAME` only does something so often, by a clock that
+//! stands still but for what it is moved on: for `benches/check`, which counts instructions.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark; criterion's macros make undocumented items")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a benchmark; criterion's macros make undocumented items"
+)]
 
 use std::hint::black_box;
+use std::time::Duration;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{self, Hub, Wakes};
+use ephemeral::hub::{self, Hub, SessionHandle, Wakes};
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{Challenge, Fingerprint};
+use ephemeral_core::protocol::{Challenge, Fingerprint, WallTime};
 use ephemeral_core::session::{self, Action, Established};
 use ephemeral_core::store;
+
+/// As in the server: what is freed is overwritten, which is a part of the cost.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+/// What is measured: bytes of content, messages in a turn, and whether they are written down, as
+/// under a service manager.
+const SHAPES: [(&str, usize, usize, bool); 8] = [
+    ("16 B", 16, 1, false),
+    ("16 B, surviving a restart", 16, 1, true),
+    ("512 B", 512, 1, false),
+    ("512 B, surviving a restart", 512, 1, true),
+    ("512 B, 16 in a turn", 512, 16, false),
+    ("512 B, 16 in a turn, surviving a restart", 512, 16, true),
+    ("64 KiB", 65_536, 1, false),
+    ("64 KiB, surviving a restart", 65_536, 1, true),
+];
+/// Rounds by the still clock in which no time passes. An id is remembered for a second, so that
+/// there are a thousand times as many.
+const ROUNDS_A_MILLISECOND: u64 = 10;
 
 fn fingerprint(number: u8) -> Fingerprint {
     Fingerprint::from(&SigningKey::from_bytes(&[number; 32]).verifying_key())
@@ -21,55 +50,83 @@ fn established(number: u8) -> Established {
     Established { fingerprint: fingerprint(number), receipts: false, window: 32 }
 }
 
-/// Measures the way from the sender's frame to the recipient's acknowledgement: parsed, judged,
-/// kept, delivered, erased.
-fn message(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("message, from frame to acknowledgement");
-    for (size, survives) in [16, 512, 65536].map(|size| [(size, false), (size, true)]).concat() {
-        // The ids are remembered for one second: the store stays small, however long this runs.
-        let rules = session::Config { default_ttl_s: 1, ..session::Config::default() };
+/// A sender and a recipient.
+struct Path {
+    hub: std::sync::Arc<Hub>,
+    sender: SessionHandle,
+    recipient: SessionHandle,
+    alice: Established,
+    rules: session::Config,
+    /// All of a message frame but its number.
+    rest: String,
+    in_a_turn: usize,
+    number: u64,
+}
+
+impl Path {
+    fn new(clock: Clock, size: usize, in_a_turn: usize, survives: bool) -> Self {
         let bounds = store::Config { sender_bytes: 4 << 30, total_bytes: 4 << 30, ..store::Config::default() };
         let settings = hub::Config { bounds, rate: Rate::new(u32::MAX, u32::MAX), sessions: 10 };
-        // As under a service manager: what is accepted is written down, too.
         let hub = if survives {
-            Hub::restore(settings, Clock::System, ephemeral::memfd_journal::create().unwrap()).unwrap().0
+            Hub::restore(settings, clock, ephemeral::memfd_journal::create().unwrap()).unwrap().0
         } else {
-            Hub::new(settings, Clock::System).unwrap()
+            Hub::new(settings, clock).unwrap()
         };
         let sender = hub.join(fingerprint(1), true, 32).unwrap().session_handle;
         let recipient = hub.join(fingerprint(2), true, 32).unwrap().session_handle;
-        let alice = established(1);
-        let content = "x".repeat(size);
-        let mut number = 0_u64;
         let clocks = hub.clocks();
         recipient.collect(1, &mut Wakes::default(), |delivery| Established::frame(delivery, &clocks)).unwrap();
-        group.throughput(Throughput::Bytes(size as u64));
-        let name = if survives { format!("{size} B, surviving a restart") } else { format!("{size} B") };
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                number += 1;
-                let mut wakes = Wakes::default();
-                let frame = format!(r#"{{"id":"m{number}","to":"{}","content":"{content}"}}"#, fingerprint_text());
-                let clocks = hub.clocks();
-                let Action::Submit(submission) = alice.on_text(&frame, &rules, &clocks) else { panic!("{frame}") };
-                let outcome = sender.submit(&submission.id, submission.message(), &mut wakes);
-                black_box(submission.answer(outcome, &clocks).unwrap());
-                let clocks = hub.clocks();
-                let frame = |delivery: &store::Delivery<'_>| Established::frame(delivery, &clocks);
-                let collected = recipient.collect(usize::MAX, &mut wakes, frame).unwrap();
-                let delivered = collected.frames.last().unwrap();
-                let seq = delivered.trim_end_matches('}').rsplit(':').next().unwrap().parse().unwrap();
-                recipient.acknowledge(seq, &mut wakes).unwrap();
-                // The receipt.
-                sender.collect(usize::MAX, &mut wakes, frame).unwrap();
-            });
-        });
+        // The ids are remembered for one second: the store stays small, however long this runs.
+        let rules = session::Config { default_ttl_s: 1, ..session::Config::default() };
+        let rest = format!(r#"","to":"{}","content":"{}"}}"#, fingerprint(2), "x".repeat(size));
+        Self { hub, sender, recipient, alice: established(1), rules, rest, in_a_turn, number: 0 }
+    }
+
+    /// Takes the way from the sender's frames to the recipient's acknowledgement and the receipts:
+    /// parsed, judged, kept, delivered, erased.
+    fn round(&mut self) {
+        let numbers = self.number..self.number + self.in_a_turn as u64;
+        self.number = numbers.end;
+        let frames: Vec<String> = numbers.map(|number| format!(r#"{{"id":"m{number}{}"#, self.rest)).collect();
+        let clocks = self.hub.clocks();
+        let actions: Vec<Action<'_>> =
+            frames.iter().map(|frame| self.alice.on_text(frame, &self.rules, &clocks)).collect();
+        let mut wakes = Wakes::default();
+        let mut turn = self.sender.turn(clocks.steady, &mut wakes).unwrap();
+        let mut outcomes = Vec::with_capacity(actions.len());
+        for action in &actions {
+            let Action::Submit(submission) = action else { panic!("{action:?}") };
+            outcomes.push((submission, turn.submit(&submission.id, submission.message())));
+        }
+        drop(turn);
+        for (submission, outcome) in outcomes {
+            black_box(submission.answer(outcome, &clocks).unwrap());
+        }
+        drop(wakes);
+        let delivered = self.collect(&self.recipient, None);
+        let seq = delivered.last().unwrap().trim_end_matches('}').rsplit(':').next().unwrap().parse().unwrap();
+        self.collect(&self.recipient, Some(seq));
+        self.collect(&self.sender, None);
+    }
+
+    fn collect(&self, session: &SessionHandle, acknowledge: Option<u64>) -> Vec<String> {
+        let clocks = self.hub.clocks();
+        let mut wakes = Wakes::default();
+        let mut turn = session.turn(clocks.steady, &mut wakes).unwrap();
+        if let Some(seq) = acknowledge {
+            turn.acknowledge(seq).unwrap();
+        }
+        turn.collect(usize::MAX, |delivery| Established::frame(delivery, &clocks)).unwrap().frames
     }
 }
 
-fn fingerprint_text() -> &'static str {
-    static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| fingerprint(2).to_string());
-    &TEXT
+fn message(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("message, from frame to acknowledgement");
+    for (name, size, in_a_turn, survives) in SHAPES {
+        let mut path = Path::new(Clock::System, size, in_a_turn, survives);
+        group.throughput(Throughput::Elements(in_a_turn as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| path.round()));
+    }
 }
 
 fn authentication(criterion: &mut Criterion) {
@@ -85,5 +142,31 @@ fn authentication(criterion: &mut Criterion) {
     });
 }
 
+/// Takes the way of a shape so often, by a clock that stands still but for what it is moved on.
+fn rounds(count: u64, name: &str) {
+    let (_, size, in_a_turn, survives) =
+        SHAPES.into_iter().find(|shape| shape.0 == name).expect("a shape of this name");
+    let paused = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    paused.block_on(async {
+        let mut path = Path::new(Clock::anchored(WallTime(1_790_000_000_000)), size, in_a_turn, survives);
+        for round in 0..count {
+            path.round();
+            if round % ROUNDS_A_MILLISECOND == 0 {
+                tokio::time::advance(Duration::from_millis(1)).await;
+            }
+        }
+    });
+}
+
 criterion_group!(benches, message, authentication);
-criterion_main!(benches);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.iter().position(|argument| argument == "--rounds") {
+        Some(place) => rounds(arguments[place + 1].parse().expect("a number of rounds"), &arguments[place + 2]),
+        None => {
+            benches();
+            Criterion::default().configure_from_args().final_summary();
+        }
+    }
+}

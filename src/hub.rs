@@ -10,6 +10,7 @@ mod lifetime;
 mod online;
 mod senders;
 mod session_handle;
+mod turn;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,7 @@ pub use expiry::ExpiryPart;
 pub use lifetime::{RestoreError, Restored};
 use online::OnlineTable;
 pub use session_handle::{Collected, Joined, SessionHandle};
+pub use turn::Turn;
 
 /// What a hub is told when it is made.
 #[derive(Debug, Clone, Copy)]
@@ -112,19 +114,27 @@ impl Signal {
 
 /// Who has to be woken. They are when it is dropped: after the lock was released.
 #[derive(Default)]
-pub struct Wakes(Vec<Arc<Signal>>);
+pub struct Wakes {
+    /// Most turns wake one.
+    first: Option<Arc<Signal>>,
+    others: Vec<Arc<Signal>>,
+}
 
 impl Wakes {
     fn add(&mut self, signal: &Arc<Signal>) {
-        if !signal.raised.swap(true, Ordering::AcqRel) {
-            self.0.push(Arc::clone(signal));
+        if signal.raised.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        match &self.first {
+            None => self.first = Some(Arc::clone(signal)),
+            Some(_) => self.others.push(Arc::clone(signal)),
         }
     }
 }
 
 impl Drop for Wakes {
     fn drop(&mut self) {
-        for signal in self.0.drain(..) {
+        for signal in self.first.take().into_iter().chain(self.others.drain(..)) {
             signal.waker.wake();
         }
     }

@@ -30,7 +30,7 @@ const SHORTEST_WATCHDOG: Duration = Duration::from_millis(100);
 /// How long a manager that does not read is waited for before messages wait without it.
 const HANDED_OVER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Whether a service manager listens.
+/// Returns whether a service manager listens.
 #[must_use]
 pub fn is_managed() -> bool {
     socket().is_some()
@@ -40,19 +40,20 @@ fn socket() -> Option<OsString> {
     std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
 }
 
-/// It serves: for the first time, or again after [`reloading`]. Whether that could be told.
+/// Tells that it serves: for the first time, or again after [`reloading`]. Returns whether that
+/// could be told.
 #[must_use]
 pub fn ready() -> bool {
     tell(&[NotifyState::Ready])
 }
 
-/// How it is, in words, for whoever asks the manager. Whether that could be told.
+/// Tells in words how it is, for those who ask the manager. Returns whether that could be told.
 #[must_use]
 pub fn status(words: &str) -> bool {
     tell(&[NotifyState::Status(&line(words))])
 }
 
-/// It reads its configuration again, until [`ready`].
+/// Tells that it reads its configuration again, until [`ready`].
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
@@ -60,19 +61,19 @@ pub fn reloading() {
     };
 }
 
-/// It ends, and may need so long for it.
+/// Tells that it ends, and may need so long for it.
 pub fn stopping(within: Duration) {
     let extend = NotifyState::ExtendTimeoutUsec(microseconds(within));
     tell(&[NotifyState::Stopping, extend, NotifyState::Status("draining")]);
 }
 
-/// It is still starting, and will say something within this time: until then the manager lets it
-/// be.
+/// Tells that it is still starting, and will say something within this time: until then the manager
+/// lets it be.
 pub fn extend_start(by: Duration) {
     tell(&[NotifyState::ExtendTimeoutUsec(microseconds(by))]);
 }
 
-/// It lives. The manager kills it if it does not hear that for [`watchdog`]'s time.
+/// Tells that it lives. The manager kills it if it does not hear that for [`watchdog`]'s time.
 pub fn lives() {
     tell(&[NotifyState::Watchdog]);
 }
@@ -83,7 +84,8 @@ pub fn watchdog() -> Option<Duration> {
     watchdog_of(&environment, std::process::id())
 }
 
-/// What another process was given, or nobody can use, is as if it were not there.
+/// Reads the time of the watchdog. What another process was given, or nobody can use, is as if it
+/// were not there.
 fn watchdog_of(environment: &dyn Fn(&str) -> Option<String>, me: u32) -> Option<Duration> {
     let number = |name: &str| environment(name).filter(|text| !text.trim().is_empty());
     if let Some(process) = number("WATCHDOG_PID")
@@ -100,8 +102,8 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Not `sd_notify::notify`, which waits while the manager does not read: nobody's messages have to
-/// wait for that.
+/// Sends the manager a text, and does not wait while the manager does not read, as
+/// `sd_notify::notify` would: nobody's messages have to wait for that.
 fn tell(state: &[NotifyState<'_>]) -> bool {
     let Some(socket) = socket() else { return false };
     let send = || {
@@ -116,7 +118,7 @@ fn tell(state: &[NotifyState<'_>]) -> bool {
     told.is_ok()
 }
 
-/// A line break would begin another assignment.
+/// Returns the words on one line: a line break would begin another assignment.
 fn line(words: &str) -> String {
     let mut line = String::new();
     for character in words.chars().map(|c| if c.is_control() { ' ' } else { c }) {
@@ -132,7 +134,7 @@ fn microseconds(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
-/// Whether the manager has passed the file that a process of this unit handed over before.
+/// Returns whether the manager has passed the file that a process of this unit handed over before.
 #[must_use]
 pub fn has_store_fd() -> bool {
     store_fd().is_some()
@@ -156,7 +158,7 @@ fn store_fd_of(environment: &dyn Fn(&str) -> Option<String>, me: u32) -> Option<
     u32::try_from(place).ok()?.checked_add(FIRST_PASSED)
 }
 
-/// Whether stdout is a journal: what is written there stays on a disk.
+/// Returns whether stdout is a journal: what is written there stays on a disk.
 #[must_use]
 pub fn stdout_is_kept() -> bool {
     use std::io::IsTerminal as _;

@@ -11,8 +11,7 @@ use ephemeral::clock::Clock;
 use ephemeral::hub::{self, Hub, SessionHandle, Wakes};
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{Fingerprint, Millis, WallTime};
-use ephemeral_core::store::{self, NewMessage};
-use zeroize::Zeroizing;
+use ephemeral_core::store::{self, EscapedContent, NewMessage};
 
 /// Longer than it takes to fill one.
 pub(crate) const LONG_LIFE: Duration = Duration::from_secs(3000);
@@ -132,8 +131,8 @@ pub(crate) fn content(bytes: usize) -> String {
 }
 
 /// A message to somebody.
-pub(crate) fn message(to: Fingerprint, content: &str, expires_at: Millis) -> NewMessage {
-    NewMessage { to, escaped_content: Zeroizing::new(content.to_owned()), expires_at, given: None }
+pub(crate) fn message(to: Fingerprint, content: &str, expires_at: Millis) -> NewMessage<'_> {
+    NewMessage { to, escaped_content: EscapedContent::Borrowed(content), expires_at, given: None }
 }
 
 /// One message from one to the other, and all that belongs to it: accepted, delivered,

@@ -100,10 +100,11 @@ fn acknowledged() {
     let hub = Full::empty();
     let recipient = hub.join(fingerprint(2), true, 32).unwrap().session_handle;
     let mut wakes = Wakes::default();
+    let content = content(65_536);
     // No sender has room for all of them.
     for number in 0..40 {
         let sender = hub.join(fingerprint(10 + number / 10), false, 32).unwrap().session_handle;
-        let message = full::message(fingerprint(2), &content(65_536), hub.now().plus(60_000));
+        let message = full::message(fingerprint(2), &content, hub.now().plus(60_000));
         sender.submit(&format!("m{number}"), Some(&message), &mut wakes).unwrap();
     }
     let seqs = std::cell::RefCell::new(Vec::new());

@@ -7,8 +7,10 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that reports")]
 
+mod brokers;
 mod flood;
 mod floor;
+mod ids;
 mod memory;
 mod onion;
 mod pairs;
@@ -21,7 +23,8 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use pairs::Shape;
+use brokers::Broker;
+use pairs::{Figures, Shape};
 use process::LoadedServer;
 
 #[derive(Parser)]
@@ -56,8 +59,20 @@ enum Part {
         #[arg(long)]
         receipts: bool,
     },
+    /// The same load on other people's servers, in turns with this one: mosquitto and NATS.
+    Peers {
+        /// Measured this often, in turns.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
     /// CPU per message from 50 to 5,000 pairs.
     Scale,
+    /// What a remembered id costs, in memory and in the CPU of the messages after it.
+    Ids {
+        /// Ids that are remembered in the end.
+        #[arg(long, default_value_t = 10_000_000)]
+        ids: usize,
+    },
     /// RSS of an idle authenticated session, and CPU to connect and authenticate.
     Idle {
         /// Sessions.
@@ -121,7 +136,9 @@ fn main() -> Result<()> {
             Part::Exchange { pairs, depth, size, seconds, rounds, receipts } => {
                 exchange(Shape { pairs, depth, size, seconds, receipts }, rounds).await
             }
+            Part::Peers { rounds } => peers(rounds).await,
             Part::Scale => scale().await,
+            Part::Ids { ids } => ids::run(ids),
             Part::Onion => onion::compare().await,
             Part::Flood => flood::run().await,
             Part::Surviving { depth, size, rounds } => {
@@ -184,6 +201,33 @@ async fn surviving(shape: Shape, rounds: usize) -> Result<()> {
     let file = median(&mut file);
     let ratio = median(&mut ratios);
     println!("  on the heap {heap:.2} µs, in the file {file:.2} µs of CPU per message: {ratio:.3} ×");
+    Ok(())
+}
+
+/// Measures this server, the floor, and other people's, in turns; the medians.
+async fn peers(rounds: usize) -> Result<()> {
+    for depth in [1, 16] {
+        let shape = Shape { pairs: 50, depth, size: 512, seconds: 5, receipts: false };
+        println!("\n{shape}");
+        let mut all: Vec<(&str, Vec<f64>)> = Vec::new();
+        for round in 1..=rounds.max(1) {
+            let mut note = |name, figures: Figures| {
+                println!("  {name:<9} {round}: {figures}");
+                match all.iter_mut().find(|(other, _)| *other == name) {
+                    Some((_, results)) => results.push(figures.cpu_us),
+                    None => all.push((name, vec![figures.cpu_us])),
+                }
+            };
+            note("server", pairs::run(&LoadedServer::start().await?, &shape).await?);
+            note("floor", pairs::run(&LoadedServer::floor().await?, &shape).await?);
+            for broker in Broker::ALL {
+                note(broker.name(), brokers::run(broker, &shape).await?);
+            }
+        }
+        for (name, results) in &mut all {
+            println!("  {name:<9} {:.2} µs of CPU per message", median(results));
+        }
+    }
     Ok(())
 }
 

@@ -81,6 +81,12 @@ pub(crate) async fn run(server: &LoadedServer, shape: &Shape) -> Result<Figures>
     while let Some(pair) = tasks.join_next().await {
         latencies.extend(pair??);
     }
+    figures(latencies, cpu, elapsed)
+}
+
+/// Returns what came of it: the latency of each message, the server's CPU time in microseconds, and
+/// how long it took.
+pub(crate) fn figures(mut latencies: Vec<Duration>, cpu: f64, elapsed: Duration) -> Result<Figures> {
     latencies.sort_unstable();
     let count = latencies.len();
     let at = |share: usize| latencies.get(count * share / 100).copied().unwrap_or_default();

@@ -139,17 +139,13 @@ impl LoadedServer {
         Ok(server)
     }
 
-    /// Returns the CPU time that it has used, in microseconds: user and system, all threads
-    /// (`/proc/PID/task/*/schedstat`).
+    /// Returns the CPU time that it has used, in microseconds.
     pub(crate) fn cpu_us(&self) -> Result<f64> {
-        let mut nanoseconds = 0.0;
+        let mut microseconds = 0.0;
         for pid in self.pids()? {
-            for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-                let text = fs::read_to_string(task?.path().join("schedstat"))?;
-                nanoseconds += text.split(' ').next().context("an empty schedstat")?.parse::<f64>()?;
-            }
+            microseconds += cpu_us_of(pid)?;
         }
-        Ok(nanoseconds / 1000.0)
+        Ok(microseconds)
     }
 
     /// Returns its resident set, in bytes (`/proc/PID/status`: the server is not dumpable, and the
@@ -184,11 +180,22 @@ fn command_with(directory: &TempDir) -> Result<Command> {
     Ok(command)
 }
 
+/// Returns the CPU time that a process has used, in microseconds: user and system, all threads that
+/// it has (`/proc/PID/task/*/schedstat`).
+pub(crate) fn cpu_us_of(pid: u32) -> Result<f64> {
+    let mut nanoseconds = 0.0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = fs::read_to_string(task?.path().join("schedstat"))?;
+        nanoseconds += text.split(' ').next().context("an empty schedstat")?.parse::<f64>()?;
+    }
+    Ok(nanoseconds / 1000.0)
+}
+
 fn local(address: SocketAddr, is_floor: bool) -> Result<Target> {
     Ok(Target { url: format!("http://{address}").parse()?, tor: None, is_floor })
 }
 
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

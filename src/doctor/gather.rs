@@ -87,8 +87,8 @@ fn bind(address: std::net::SocketAddr) -> Bind {
     }
 }
 
-/// Over TCP there may be as many sessions as are allowed; over the onion, as many as there are
-/// streams of circuits.
+/// Counts the sessions that there may be: over TCP as many as are allowed, over the onion as many
+/// as there are streams of circuits.
 fn reachable_sessions(config: &Config) -> usize {
     let allowed = config.limits.sessions;
     match (&config.clearnet, &config.onion) {

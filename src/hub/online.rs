@@ -1,6 +1,7 @@
 //! Who is online, and the receipts that wait for them: bounded for each session, and in all.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::{Signal, Wakes};
@@ -23,11 +24,32 @@ pub(super) struct OnlineSession {
     pub(super) overrun: bool,
 }
 
+/// Hashes the places of accounts: small numbers that the store gives out, and nobody chooses.
+#[derive(Default)]
+struct PlaceHasher(u64);
+
+impl Hasher for PlaceHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u32(&mut self, place: u32) {
+        // The table looks at the upper and at the lower bits.
+        self.0 = u64::from(place).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
+        }
+    }
+}
+
 /// The sessions, by their accounts. It is as large as there are sessions, however many accounts the
 /// store has.
 #[derive(Default)]
 pub(super) struct OnlineTable {
-    sessions: HashMap<AccountId, OnlineSession>,
+    sessions: HashMap<AccountId, OnlineSession, BuildHasherDefault<PlaceHasher>>,
     /// Receipts that wait, in all.
     receipts: usize,
 }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
-use super::{Hub, Signal, State, Wakes};
+use super::{Hub, Signal, State, Turn, Wakes};
 use ephemeral_core::protocol::{Millis, WireTime};
 use ephemeral_core::store::{
-    self, Accepted, AccountId, AcknowledgeError, Delivery, Deposited, NeverDelivered, NewMessage, SessionEnd,
-    SubmitError,
+    self, Accepted, AccountId, AcknowledgeError, Delivery, NewMessage, SessionEnd, SubmitError,
 };
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered
@@ -45,9 +44,6 @@ pub struct Collected {
     pub more: bool,
 }
 
-/// How often, at most, a message that has no room waits until more of what has expired is erased.
-const SWEEPS: usize = 100;
-
 impl SessionHandle {
     /// Returns the signal that wakes this session.
     #[must_use]
@@ -61,113 +57,37 @@ impl SessionHandle {
         self.replaces
     }
 
-    /// Keeps a message under `id`. Without one, only tells whether the id is known.
+    /// Holds the hub's lock for some of this session's requests. `now` is the moment of all of them.
+    ///
+    /// # Errors
+    /// [`SessionEnd`] if this session is over.
+    pub fn turn<'turn>(&'turn self, now: Millis, wakes: &'turn mut Wakes) -> Result<Turn<'turn>, SessionEnd> {
+        let state = self.current()?;
+        Ok(Turn::new(self, state, now, wakes))
+    }
+
+    /// Keeps a message, in a turn of its own: [`Turn::submit`].
     ///
     /// # Errors
     /// [`SubmitError`]: nothing was kept.
-    pub fn submit(&self, id: &str, message: Option<&NewMessage>, wakes: &mut Wakes) -> Result<Accepted, SubmitError> {
-        let mut known_key = false;
-        let mut again = SWEEPS;
-        loop {
-            let mut state = self.current()?;
-            let Some(outcome) = self.try_submit(&mut state, id, message, known_key, wakes) else {
-                // Takes microseconds: not under the lock.
-                drop(state);
-                known_key = true;
-                if message.is_some_and(|message| message.to.verifying_key().is_err()) {
-                    self.current()?.totals.rejected += 1;
-                    return Err(SubmitError::NotAKey);
-                }
-                continue;
-            };
-            // What has expired and is not erased yet is not to stand in its way.
-            if again > 0 && state.store.is_behind() && matches!(outcome, Err(SubmitError::Quota(_))) {
-                again -= 1;
-                known_key = true;
-                MutexGuard::unlock_fair(state);
-                continue;
-            }
-            let totals = &mut state.totals;
-            *match &outcome {
-                Ok(Accepted { duplicate: false, .. }) => &mut totals.accepted,
-                Ok(Accepted { duplicate: true, .. }) => &mut totals.duplicates,
-                Err(_) => &mut totals.rejected,
-            } += 1;
-            return outcome;
-        }
-    }
-
-    /// Submits a message; `None` where it has to be checked first whether the recipient is a key.
-    fn try_submit(
+    pub fn submit(
         &self,
-        state: &mut State,
         id: &str,
-        message: Option<&NewMessage>,
-        known_key: bool,
-        wakes: &mut Wakes,
-    ) -> Option<Result<Accepted, SubmitError>> {
-        if state.draining {
-            return Some(Err(SubmitError::Draining));
-        }
-        let now = self.hub.now();
-        self.hub.expire(state, now, wakes);
-        if !known_key && let Err(wait_ms) = state.store.take_rate(now, self.account, &state.settings.rate) {
-            return Some(Err(SubmitError::RateLimited { wait_ms }));
-        }
-        if let Some(expires_at) = state.store.known(self.account, id) {
-            let delivered = state.store.was_delivered(self.account, id);
-            return Some(Ok(Accepted { expires_at, duplicate: true, delivered }));
-        }
-        let Some(message) = message else { return Some(Err(SubmitError::NoMessage)) };
-        if !known_key && state.store.find(&message.to).is_none() {
-            return None;
-        }
-        Some(self.deposit(state, now, id, message, wakes))
-    }
-
-    fn deposit(
-        &self,
-        state: &mut State,
-        now: Millis,
-        id: &str,
-        message: &NewMessage,
+        message: Option<&NewMessage<'_>>,
         wakes: &mut Wakes,
     ) -> Result<Accepted, SubmitError> {
-        let due_before = state.store.next_due();
-        let Deposited { online, expires_at } =
-            state.store.deposit(now, self.account, id, message).map_err(SubmitError::Quota)?;
-        if let Some(online) = online.and_then(|recipient| state.online.get(recipient)) {
-            wakes.add(&online.signal);
-        }
-        if due_before.is_none_or(|due| state.store.next_due().is_some_and(|now_due| now_due < due)) {
-            self.hub.due_earlier.notify_one();
-        }
-        Ok(Accepted { expires_at, duplicate: false, delivered: false })
+        self.turn(self.hub.now(), wakes)?.submit(id, message)
     }
 
-    /// Erases what was delivered, up to and including `seq`.
+    /// Erases what was delivered, in a turn of its own: [`Turn::acknowledge`].
     ///
     /// # Errors
     /// [`AcknowledgeError`]: nothing was erased.
     pub fn acknowledge(&self, seq: u64, wakes: &mut Wakes) -> Result<(), AcknowledgeError> {
-        loop {
-            let mut guard = self.current()?;
-            let state = &mut *guard;
-            let now = self.hub.now();
-            self.hub.expire(state, now, wakes);
-            let result = state.store.acknowledge(now, self.account, seq, &mut state.ended);
-            state.tell_senders(wakes);
-            let more = result.map_err(|NeverDelivered| AcknowledgeError::NeverDelivered)?;
-            if !more {
-                return Ok(());
-            }
-            // A window of long messages is much to overwrite: others come in between.
-            MutexGuard::unlock_fair(guard);
-        }
+        self.turn(self.hub.now(), wakes)?.acknowledge(seq)
     }
 
-    /// Takes what this session has to be sent: about `budget` bytes of it, one frame more than
-    /// fits. `frame` writes each of these down, under the lock, so that nothing is copied twice.
+    /// Takes what this session has to be sent, in a turn of its own: [`Turn::collect`].
     ///
     /// # Errors
     /// [`SessionEnd`] if this session is over.
@@ -177,35 +97,7 @@ impl SessionHandle {
         wakes: &mut Wakes,
         frame: impl Fn(&Delivery<'_>) -> String,
     ) -> Result<Collected, SessionEnd> {
-        let mut state = self.current()?;
-        let state = &mut *state;
-        let now = self.hub.now();
-        self.hub.expire(state, now, wakes);
-        if state.draining {
-            return Err(SessionEnd::Draining);
-        }
-        let mut collected = Collected::default();
-        let mut left = budget;
-        let State { store, online, .. } = state;
-        if online.get(self.account).is_none_or(|online| online.overrun) {
-            return Err(SessionEnd::TooSlow);
-        }
-        loop {
-            if left == 0 {
-                collected.more = true;
-                return Ok(collected);
-            }
-            let delivery = match online.next_receipt(self.account) {
-                Some(receipt) => Delivery::Receipt(receipt),
-                None => match store.deliver(now, self.account, self.window) {
-                    Some(next) => Delivery::Mailbox(next),
-                    None => return Ok(collected),
-                },
-            };
-            let frame = frame(&delivery);
-            left = left.saturating_sub(frame.len());
-            collected.frames.push(frame);
-        }
+        self.turn(self.hub.now(), wakes)?.collect(budget, frame)
     }
 
     /// Checks that this session does not have to end.
@@ -227,8 +119,14 @@ impl SessionHandle {
     /// Returns the hub's state, if this session is still the one of its fingerprint.
     fn current(&self) -> Result<MutexGuard<'_, State>, SessionEnd> {
         let state = self.hub.lock();
+        self.is_current(&state)?;
+        Ok(state)
+    }
+
+    /// Checks that this session is still the one of its fingerprint.
+    pub(super) fn is_current(&self, state: &State) -> Result<(), SessionEnd> {
         if state.online.get(self.account).is_some_and(|online| online.session == self.session) {
-            Ok(state)
+            Ok(())
         } else if self.session < state.ended_below {
             Err(SessionEnd::Draining)
         } else {

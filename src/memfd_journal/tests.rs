@@ -101,6 +101,14 @@ impl Medium for Recorded {
     }
 }
 
+/// Returns the number of the first message to Bob.
+fn first() -> u64 {
+    let mut store = Store::new(store::Config::default(), SEED, NOW);
+    let (bob, _) = store.attach(NOW, BOB, true);
+    assert!(send(&mut store, bob, "m", BOB, "content", HOUR));
+    fetch(&mut store, BOB, NOW)[0].2
+}
+
 /// Makes a new store in such a memory.
 fn begin(medium: &Recorded) -> Store {
     let (mut file, found) = MemfdJournal::read(medium.clone()).unwrap();
@@ -194,9 +202,9 @@ fn killed_while_it_accepts_it_has_accepted_all_of_the_message_or_nothing() {
             let (mut next, torn) = restore(&image, NOW);
             let fetched = fetch(&mut next, BOB, NOW);
             let there = fetched.len() == 2;
-            assert_eq!(fetched[0], ("before".to_owned(), "another".to_owned(), 1000));
+            assert_eq!(fetched[0], ("before".to_owned(), "another".to_owned(), first()));
             assert!(there || !whole, "accepted, and not there");
-            assert!(!there || fetched[1] == ("new".to_owned(), content(1), 1001));
+            assert!(!there || fetched[1] == ("new".to_owned(), content(1), first() + 1));
             let (alice, _) = next.attach(NOW, ALICE, true);
             assert_eq!(next.known(alice, "new").is_some(), there, "else its sender could not send it again");
             assert_eq!(image.contains(CANARY), there, "what is left of it is overwritten");
@@ -217,14 +225,14 @@ fn killed_while_it_erases_it_delivers_the_message_again_or_remembers_its_id_alon
     let bob = store.find(&BOB).unwrap();
     at_every_cut(
         &medium,
-        || assert!(!store.acknowledge(NOW, bob, 1000, &mut Vec::new()).unwrap(), "all of it at once"),
+        || assert!(!store.acknowledge(NOW, bob, first(), &mut Vec::new()).unwrap(), "all of it at once"),
         |image, whole| {
             let (mut next, _) = restore(&image, NOW);
             let fetched = fetch(&mut next, BOB, NOW);
             let there = fetched.len() == 2;
             assert!(!(there && whole), "acknowledged, and still there");
-            assert_eq!(fetched.last().unwrap(), &("after".to_owned(), "another".to_owned(), 1001));
-            assert!(!there || fetched[0] == ("erased".to_owned(), content(1), 1000));
+            assert_eq!(fetched.last().unwrap(), &("after".to_owned(), "another".to_owned(), first() + 1));
+            assert!(!there || fetched[0] == ("erased".to_owned(), content(1), first()));
             let (alice, _) = next.attach(NOW, ALICE, true);
             let known = next.known(alice, "erased");
             assert!(
@@ -252,7 +260,7 @@ fn killed_while_a_message_expires_it_never_delivers_it() {
         |image, _| {
             let (mut next, _) = restore(&image, then);
             let fetched = fetch(&mut next, BOB, then);
-            assert_eq!(fetched, [("after".to_owned(), "another".to_owned(), 1001)]);
+            assert_eq!(fetched, [("after".to_owned(), "another".to_owned(), first() + 1)]);
             assert!(!image.contains(CANARY) && !image.contains("gone"));
             let (alice, _) = next.attach(then, ALICE, true);
             assert_eq!(next.known(alice, "gone"), None);
@@ -314,7 +322,7 @@ fn killed_while_it_cleans_up_after_a_kill_it_cleans_up_again() {
         || assert!(restore(&torn, NOW).1 > 0),
         |image, _| {
             let (mut next, _) = restore(&image, NOW);
-            assert_eq!(fetch(&mut next, BOB, NOW), [("kept".to_owned(), "another".to_owned(), 1000)]);
+            assert_eq!(fetch(&mut next, BOB, NOW), [("kept".to_owned(), "another".to_owned(), first())]);
             assert!(!image.contains(CANARY));
         },
     );
@@ -349,7 +357,7 @@ fn a_damaged_message_is_dropped_and_reported_and_the_others_stay() {
         let (mut next, loaded) = read_back(&image, NOW);
         assert!(loaded.damaged == 1 || loaded.torn_blocks > 0 || next.figures().records == 2, "byte {place}");
         let fetched = fetch(&mut next, BOB, NOW);
-        assert_eq!(fetched.last().unwrap(), &("kept".to_owned(), "another".to_owned(), 1001), "byte {place}");
+        assert_eq!(fetched.last().unwrap(), &("kept".to_owned(), "another".to_owned(), first() + 1), "byte {place}");
         assert!(fetched.len() == 1 || fetched[0].1 == content(1), "byte {place}: delivered although it is damaged");
         assert_eq!(image.contains(CANARY), fetched.len() == 2, "byte {place}");
     }

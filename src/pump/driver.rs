@@ -14,17 +14,18 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::websocket::{Socket, reason_of};
 use super::{Config, SessionContext, TURN_BYTES, offence};
 use crate::admission::PeerConnection;
-use crate::hub::{SessionHandle, Wakes};
+use crate::hub::SessionHandle;
 use ephemeral_core::limits::Bucket;
 use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::Established;
-use ephemeral_core::store::{Delivery, SessionEnd};
+use ephemeral_core::store::SessionEnd;
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;
+
 /// The size from which on a frame is held until the next one was read: then its buffer is freed
 /// instead of used again.
-const LARGE_FRAME: usize = 16 * 1024;
+const LARGE_FRAME: usize = TURN_BYTES;
 
 /// An established session. Ends with its socket and what the peer is to be told, if it is still
 /// there.
@@ -52,6 +53,8 @@ struct State {
     stalled: Option<Instant>,
     unflushed: bool,
     collect: bool,
+    /// The last frame of the turn before, if it was large: then this turn comes at once.
+    large: Option<Utf8Bytes>,
 }
 
 /// Returns the time to the next ping: half to one and a half of the interval, at random. Pings at a
@@ -110,6 +113,7 @@ impl Pump {
             stalled: None,
             unflushed: true,
             collect: true,
+            large: None,
         })))
     }
 }
@@ -147,6 +151,7 @@ impl State {
             }
         }
         // The peer does not read: nothing but the end of the session matters.
+        self.large = None;
         self.check_time(cx)?;
         if self.session_handle.signal().poll(cx.waker()) {
             // Whatever it was, it is collected once the peer reads again.
@@ -181,19 +186,42 @@ impl State {
 
     /// Reads, answers and collects what there is.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let mut wakes = Wakes::default();
-        let mut large: Option<Utf8Bytes> = None;
-        let mut read = 0;
+        let mut texts = Vec::new();
         if self.unread_until.is_some_and(|until| until <= Instant::now()) {
             self.unread_until = None;
         }
-        while read < TURN_FRAMES && self.unread_until.is_none() {
-            let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { break };
-            read += 1;
+        let read = self.read(cx, &mut texts);
+        self.large = None;
+        if self.socket.get_mut().take_heard() {
+            self.heard = Instant::now();
+        }
+        // What came before the end of the stream, or before what nobody understands, counts.
+        self.answer(cx, &texts)?;
+        let is_all = read?;
+        self.large = texts.pop().filter(|text| text.len() >= LARGE_FRAME);
+        if !is_all || self.collect {
+            // There may be more, and nobody will tell: the next turn comes after the others had
+            // theirs.
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+
+    /// Reads what has arrived, as much as one turn answers. Returns whether that was all.
+    fn read(&mut self, cx: &mut Context<'_>, texts: &mut Vec<Utf8Bytes>) -> Result<bool, End> {
+        let mut bytes = 0;
+        for _ in 0..TURN_FRAMES {
+            if bytes >= TURN_BYTES {
+                break;
+            }
+            if self.unread_until.is_some() {
+                return Ok(true);
+            }
+            let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { return Ok(true) };
             match next {
                 Some(Ok(Message::Text(text))) => {
-                    self.on_text(&text, &mut wakes)?;
-                    large = (text.len() >= LARGE_FRAME).then_some(text);
+                    bytes += text.len();
+                    texts.push(text);
                 }
                 Some(Ok(Message::Binary(_))) => return Err(End::Close(CloseReason::Unsupported)),
                 // The socket has queued a pong.
@@ -210,26 +238,7 @@ impl State {
                 }
             }
         }
-        drop(large);
-        if self.socket.get_mut().take_heard() {
-            self.heard = Instant::now();
-        }
-        if self.session_handle.signal().poll(cx.waker()) || self.collect {
-            self.stay()?;
-            let clocks = self.settings.hub.clocks();
-            let frame = |delivery: &Delivery<'_>| Established::frame(delivery, &clocks);
-            let collected = self.session_handle.collect(TURN_BYTES, &mut wakes, frame)?;
-            self.collect = collected.more;
-            for frame in collected.frames {
-                self.queue(Message::text(frame))?;
-            }
-        }
-        if read == TURN_FRAMES || self.collect {
-            // There may be more, and nobody will tell: the next turn comes after the others had
-            // theirs.
-            cx.waker().wake_by_ref();
-        }
-        Ok(())
+        Ok(false)
     }
 
     /// Ends the session where it is blocked.

@@ -8,6 +8,10 @@ const HEADER_BYTES: usize = 14;
 /// frames of a message.
 const CONTROL: u8 = 0x08;
 
+/// The bits of an opcode, and that of a goodbye.
+const OPCODE: u8 = 0x0f;
+const CLOSE: u8 = 0x08;
+
 /// Where in the frames a stream is.
 #[derive(Debug, Default)]
 pub(super) struct FrameReader {
@@ -38,6 +42,8 @@ pub(super) enum Passed {
     },
     /// The header of a control frame with so many bytes.
     Control(u64),
+    /// The header of one that says goodbye, with so many bytes.
+    Close(u64),
     /// The last byte of a message.
     Message,
 }
@@ -104,7 +110,7 @@ impl FrameReader {
         self.left = length;
         self.within_payload = true;
         if self.is_control() {
-            return Passed::Control(length);
+            return if self.is_close() { Passed::Close(length) } else { Passed::Control(length) };
         }
         self.is_fragmented = self.within_message || !self.is_last();
         self.message = if self.within_message { self.message.saturating_add(length) } else { length };
@@ -125,6 +131,10 @@ impl FrameReader {
 
     fn is_control(&self) -> bool {
         self.header.first().is_some_and(|first| first & CONTROL != 0)
+    }
+
+    fn is_close(&self) -> bool {
+        self.header.first().is_some_and(|first| first & OPCODE == CLOSE)
     }
 
     fn is_last(&self) -> bool {
@@ -165,7 +175,9 @@ mod tests {
                 if what != Passed::All {
                     noted.push(what);
                 }
-                if matches!(what, Passed::Header { .. } | Passed::Control(_)) && reader.ends_at_once() {
+                if matches!(what, Passed::Header { .. } | Passed::Control(_) | Passed::Close(_))
+                    && reader.ends_at_once()
+                {
                     noted.push(Passed::Message);
                 }
             }
@@ -183,6 +195,7 @@ mod tests {
             frame(0x00, 0),
             frame(0x80, 70_000),
             frame(0x82, 0),
+            frame(0x88, 2),
             frame(0x01, 10),
         ]
         .concat();
@@ -198,6 +211,7 @@ mod tests {
             Passed::Message,
             header(0, false),
             Passed::Message,
+            Passed::Close(2),
             header(10, true),
         ];
         for piece in [1, 2, 3, 7, 100, 4096, bytes.len()] {

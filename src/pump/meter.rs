@@ -30,6 +30,7 @@ pub struct Meter<S> {
     most: usize,
     account: Option<FrameAccount>,
     waiting: Option<Waiting>,
+    farewell: Option<Farewell>,
     /// Bytes that were read, and come after what waits.
     held_back: Vec<u8>,
     /// When the message began that is not complete, and how many bytes it has said to have.
@@ -49,6 +50,15 @@ struct Waiting {
     again: Instant,
 }
 
+/// A close frame that waits until what came before it was answered: once the WebSocket has seen it,
+/// it sends nothing but its answer to that.
+#[derive(Clone, Copy)]
+struct Farewell {
+    last_of_header: u8,
+    /// Whether the reader has been told that there is nothing else.
+    is_due: bool,
+}
+
 impl<S> Meter<S> {
     /// Makes one of which `allowance` bytes may be read. `read_ahead` was read before, and is
     /// counted.
@@ -60,6 +70,7 @@ impl<S> Meter<S> {
             most: allowance,
             account: None,
             waiting: None,
+            farewell: None,
             held_back: Vec::new(),
             begun: None,
             refusal: None,
@@ -70,7 +81,7 @@ impl<S> Meter<S> {
         let mut rest = read_ahead;
         while !rest.is_empty() {
             let (passed, what) = meter.frames.pass(rest);
-            if matches!(what, Passed::Header { .. } | Passed::Control(_)) {
+            if matches!(what, Passed::Header { .. } | Passed::Control(_) | Passed::Close(_)) {
                 meter.frames.ends_at_once();
             }
             rest = rest.get(passed..).unwrap_or_default();
@@ -85,6 +96,7 @@ impl<S> Meter<S> {
         self.account = None;
         self.refusal = None;
         self.waiting = None;
+        self.farewell = None;
         self.held_back = Vec::new();
     }
 
@@ -140,9 +152,19 @@ impl<S> Meter<S> {
                 Passed::Message => self.complete(),
                 // A frame of control is short (RFC 6455, section 5.5): nothing is reserved for a
                 // longer one.
-                Passed::Control(length) if length > CONTROL_BYTES => return self.refuse(CloseReason::ProtocolError),
+                Passed::Control(length) | Passed::Close(length) if length > CONTROL_BYTES => {
+                    return self.refuse(CloseReason::ProtocolError);
+                }
                 Passed::Control(_) => {
                     self.frames.ends_at_once();
+                }
+                Passed::Close(_) => {
+                    self.frames.ends_at_once();
+                    let last_of_header = rest.get(passed - 1).copied().unwrap_or_default();
+                    self.farewell = Some(Farewell { last_of_header, is_due: at == 1 });
+                    self.hold_back(bytes, at);
+                    cx.waker().wake_by_ref();
+                    return Ok(at - 1);
                 }
                 Passed::Header { message, is_fragmented } => {
                     let message = self.within_bounds(message)?;
@@ -155,8 +177,7 @@ impl<S> Meter<S> {
                     if message > SMALL_MESSAGE && self.poll_room(cx, wants)?.is_pending() {
                         let last_of_header = rest.get(passed - 1).copied().unwrap_or_default();
                         self.waiting = Some(Waiting { last_of_header, wants, again: Instant::now() + AGAIN });
-                        self.held_back = bytes.get(at..).unwrap_or_default().to_vec();
-                        self.note_begun();
+                        self.hold_back(bytes, at);
                         return Ok(at - 1);
                     }
                     if self.frames.ends_at_once() {
@@ -167,6 +188,12 @@ impl<S> Meter<S> {
         }
         self.note_begun();
         Ok(at)
+    }
+
+    /// Holds back what comes after so many bytes.
+    fn hold_back(&mut self, bytes: &[u8], at: usize) {
+        self.held_back = bytes.get(at..).unwrap_or_default().to_vec();
+        self.note_begun();
     }
 
     /// Returns the bytes of a message, if it is not too large.
@@ -215,6 +242,16 @@ impl<S> Meter<S> {
             if self.frames.ends_at_once() {
                 self.complete();
             }
+        }
+        if let Some(Farewell { last_of_header, is_due }) = self.farewell {
+            if !is_due {
+                self.farewell = Some(Farewell { last_of_header, is_due: true });
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.farewell = None;
+            any = true;
+            buffer.put_slice(&[last_of_header]);
         }
         if self.held_back.is_empty() || buffer.remaining() == 0 {
             return Poll::Ready(Ok(any));

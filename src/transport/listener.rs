@@ -91,7 +91,7 @@ impl Listener {
     /// `Host` that it was asked by, port included), or one of [`Self::allowed_origins`]. `null`,
     /// which stands for any page that hides where it comes from, never may.
     ///
-    /// `host`: the request's `Host`, or the authority of its absolute target. `https`: as
+    /// `host`: the request's `Host`, with which an absolute target agrees. `https`: as
     /// [`Self::is_https`] says. A request without `Origin` is no page's, and is not asked about
     /// here.
     #[must_use]

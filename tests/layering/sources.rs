@@ -1,5 +1,6 @@
 //! The workspace's sources, read and parsed: what the rules are checked on.
 
+use std::cell::LazyCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,8 +18,11 @@ pub(crate) struct Source {
     /// The path from the root of the package.
     pub(crate) path: String,
     pub(crate) text: String,
-    pub(crate) syntax: syn::File,
+    /// Parsed when a rule first looks at it: half of the rules read the text alone.
+    pub(crate) syntax: Syntax,
 }
+
+type Syntax = LazyCell<syn::File, Box<dyn FnOnce() -> syn::File>>;
 
 fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten() {
@@ -44,12 +48,17 @@ pub(crate) fn sources(folders: &[&str]) -> Vec<Source> {
 
 fn read(root: &Path, path: &Path) -> Source {
     let text = fs::read_to_string(path).expect("to read");
-    let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let path = path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8").to_owned();
-    Source { path, text, syntax }
+    Source::new(path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8"), text)
 }
 
 impl Source {
+    pub(crate) fn new(path: &str, text: String) -> Self {
+        let place = path.to_owned();
+        let parsed = text.clone();
+        let parse = move || syn::parse_file(&parsed).unwrap_or_else(|error| panic!("{place}: {error}"));
+        Self { path: path.to_owned(), text, syntax: LazyCell::new(Box::new(parse)) }
+    }
+
     /// Returns the module that the file is, from its crate's root: `["hub", "lifetime"]`.
     pub(crate) fn module(&self) -> Vec<String> {
         let below = self.path.rsplit_once("src/").map_or(self.path.as_str(), |(_, below)| below);

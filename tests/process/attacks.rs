@@ -78,7 +78,7 @@ impl Attacked {
         Flood::start(a_second, move |number| connect(from(number), to), |_, stream: TcpStream| stay_silent(stream))
     }
 
-    /// An honest pair, a second away, and its bytes on their way.
+    /// Returns an honest pair, a second away, and its bytes on their way.
     async fn pair(&self) -> (Pair<DuplexStream>, [JoinSet<()>; 2]) {
         let (sender, one) = distant_session(self.address, loopback(5, 0), PAIR).await.expect("a session");
         let (recipient, other) = distant_session(self.address, loopback(5, 1), PAIR + 1).await.expect("a session");

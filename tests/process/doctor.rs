@@ -136,3 +136,48 @@ fn the_exit_codes_are_in_the_help() {
             .contains("Exit codes: 0 nothing worse than a note, 1 warnings, 2 problems")
     );
 }
+
+#[tokio::test]
+async fn a_certificate_that_clients_refuse_is_told_by_check_config_the_start_a_reload_and_doctor() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut issued = rcgen::CertificateParams::new(vec!["elsewhere.example".to_owned()]).unwrap();
+    issued.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    issued.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let files = ["cert.pem", "key.pem"].map(|name| directory.path().join(name));
+    fs::write(&files[0], issued.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(&files[1], key.serialize_pem()).unwrap();
+    open_to_others(&files[1], 0o600);
+    let [cert, key] = files.each_ref().map(|file| file.display());
+    let configuration =
+        format!("[clearnet]\ntls_cert = \"{cert}\"\ntls_key = \"{key}\"\nserver_names = [\"chat.example\"]\n");
+    let told = |said: &str| {
+        let expired = said.matches("expired on").count();
+        let elsewhere = said.matches("is not for chat.example, one of server_names: it is for elsewhere.example");
+        (expired, elsewhere.count())
+    };
+
+    let arguments = ["--no-tor", "--clearnet=127.0.0.1:0"];
+    let mut daemon = Daemon::start(SERVER, directory.path(), &configuration, &arguments);
+    daemon.says("clearnet ").await;
+    assert_eq!(told(&daemon.log()), (1, 1), "{}", daemon.log());
+    daemon.signal(rustix::process::Signal::HUP);
+    let read_again = async {
+        while !daemon.log().contains("the configuration was read again") {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(ephemeral_test_support::daemon::PATIENCE, read_again).await.expect("a reload");
+    assert_eq!(told(&daemon.log()), (2, 2), "{}", daemon.log());
+
+    let state = directory.path().join("state");
+    let file = directory.path().join("ephemeral-server.toml");
+    let file = file.to_str().unwrap();
+    let mut command = Command::new(SERVER);
+    let checked = command.env_clear().args(arguments).args(["check-config", "--config", file]).output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+    assert_eq!(told(&String::from_utf8_lossy(&checked.stderr)), (1, 1), "{checked:?}");
+    let output = doctor(&state, &["--json", "--config", file, arguments[0], arguments[1]]);
+    assert_eq!(level(&output, "config.certificate").1, "warning");
+    assert_eq!(told(&String::from_utf8_lossy(&output.stdout)), (1, 1), "{output:?}");
+}

@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl, Welcome};
 use ephemeral_core::protocol::{ServerEvent, WallTime};
@@ -39,7 +39,7 @@ votes = [["127.0.0.1:9"]]
 async fn command(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(SERVER);
     command.env_clear().env("HOME", directory).arg("--state-dir").arg(directory.join("state")).args(arguments);
-    command.stdin(std::process::Stdio::null()).output().await.unwrap()
+    command.stdin(Stdio::null()).output().await.unwrap()
 }
 
 /// Returns what it prints on success.
@@ -225,7 +225,7 @@ async fn on_a_terminal(directory: &Path, arguments: &str) -> String {
     let command = format!("{SERVER} --state-dir {} {arguments}", directory.join("state").display());
     let mut script = Command::new("/usr/bin/script");
     script.env_clear().env("HOME", directory).env("TERM", "dumb").args(["-qec", &command, "/dev/null"]);
-    let output = script.stdin(std::process::Stdio::null()).output().await.expect("install the package bsdutils");
+    let output = script.stdin(Stdio::null()).output().await.expect("install the package bsdutils");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -236,6 +236,27 @@ async fn a_terminal_that_cannot_be_drawn_on_is_not_drawn_on() {
     daemon.says("clearnet ").await;
     let shown = on_a_terminal(directory.path(), "status --watch").await;
     assert!(shown.contains("--watch needs a terminal that it can draw on") && !shown.contains('\u{1b}'), "{shown:?}");
+}
+
+/// Watches the status on a terminal until it shows `wanted`, and leaves it by its key.
+async fn watched_until(directory: &Path, wanted: &str) -> String {
+    let state = directory.join("state");
+    let command = format!("stty rows 24 cols 80; exec {SERVER} --state-dir {} status --watch", state.display());
+    let mut script = Command::new("/usr/bin/script");
+    script.env_clear().env("HOME", directory).env("TERM", "xterm").env("PATH", "/usr/bin:/bin");
+    script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut script = script.spawn().expect("install the package bsdutils");
+    let mut stdout = script.stdout.take().unwrap();
+    let mut shown = Vec::new();
+    let looking = async {
+        while !String::from_utf8_lossy(&shown).contains(wanted) {
+            assert_ne!(stdout.read_buf(&mut shown).await.unwrap(), 0, "{:?}", String::from_utf8_lossy(&shown));
+        }
+    };
+    timeout(PATIENCE, looking).await.expect("it shows what is wanted");
+    script.stdin.take().unwrap().write_all(b"q").await.unwrap();
+    timeout(PATIENCE, script.wait()).await.expect("q ends it").unwrap();
+    String::from_utf8_lossy(&shown).into_owned()
 }
 
 /// Writes marks as if somebody had checked in so many hours ago, and the server had run until five
@@ -267,6 +288,9 @@ async fn when_nobody_has_checked_in_the_dead_man_switch_erases_what_waits_and_go
     assert!(daemon.log().contains("in 8 h the dead-man switch erases everything that waits"), "{}", daemon.log());
     let status = does(directory.path(), &["status"]).await;
     assert!(status.contains("ABOUT TO GO OFF: "), "{status}");
+    assert_eq!(figures(directory.path()).await["dead_man"]["low"], true);
+    // Nor is a terminal that somebody left open.
+    watched_until(directory.path(), "ABOUT").await;
     assert_eq!(figures(directory.path()).await["dead_man"]["low"], true);
     // A person at a terminal is one.
     let shown = on_a_terminal(directory.path(), "status").await;

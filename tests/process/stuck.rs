@@ -75,7 +75,7 @@ impl Mute {
         mute
     }
 
-    /// It ends when it is told to.
+    /// Checks that it ends when it is told to.
     async fn ends(&mut self) {
         self.signal(Signal::TERM);
         let status = timeout(PATIENCE, self.child.wait()).await.expect("an end").unwrap();
@@ -138,7 +138,7 @@ impl Mute {
     }
 }
 
-/// A session of Alice's.
+/// Returns a session of Alice's.
 async fn connect(url: &ServerUrl) -> (Connection, Welcome) {
     let identity = Identity::from_seed(&[1; 32]);
     let dialer = Direct::default();
@@ -146,7 +146,7 @@ async fn connect(url: &ServerUrl) -> (Connection, Welcome) {
     timeout(SOON, Connection::connect(&dialer, url, &identity, &options)).await.expect("a session").unwrap()
 }
 
-/// A pipe that takes no more.
+/// Returns a pipe that takes no more.
 fn full_pipe() -> (File, OwnedFd) {
     let (reader, mut writer): (_, PipeWriter) = std::io::pipe().unwrap();
     let flags = rustix::fs::fcntl_getfl(&writer).unwrap();
@@ -157,7 +157,7 @@ fn full_pipe() -> (File, OwnedFd) {
     (OwnedFd::from(reader).into(), writer.into())
 }
 
-/// A terminal at which somebody has pressed Ctrl-S, and the end that a program writes to.
+/// Returns a terminal at which somebody has pressed Ctrl-S, and the end that a program writes to.
 fn stopped_terminal() -> (File, OwnedFd) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&terminal).unwrap();

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ephemeral::events::Kind;
 use ephemeral::metrics::{Bounds, Metrics};
 use ephemeral::transport::CircuitStats;
 use ephemeral::transport::onion_service::{OnionStatus, Phase, Probe};
@@ -78,6 +79,22 @@ async fn every_name_in_its_queries_is_one_that_the_server_prints() {
         for name in names(query) {
             assert!(series.contains_key(name), "{name} of {query:?} is not one of {:?}", series.keys());
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_name_in_the_page_about_monitoring_is_one_that_the_server_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring.md");
+    let page = fs::read_to_string(path).unwrap();
+    let series = series(&printed());
+    let named = names(&page);
+    assert!(named.len() > 5, "{named:?}");
+    for name in named {
+        assert!(series.contains_key(name), "{name} is not one of {:?}", series.keys());
+    }
+    for kind in page.split("kind=~\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        let names: Vec<_> = kind.split('|').collect();
+        assert!(names.iter().all(|name| Kind::ALL.iter().any(|kind| kind.name() == *name)), "{names:?}");
     }
 }
 

@@ -41,7 +41,7 @@ thread_local! {
     static BEGINNING: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// The machine's clock, which follows the paused one.
+/// Returns the machine's clock, which follows the paused one.
 pub(crate) fn clock() -> u64 {
     let now = Instant::now();
     let beginning = BEGINNING.get().unwrap_or(now);

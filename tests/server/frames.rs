@@ -208,3 +208,30 @@ async fn a_connection_that_breaks_off_in_a_frame_leaves_nothing_behind() {
         assert_eq!((rig.hub.figures().0, rig.waiting()), (0, 0));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_in_one_burst_with_a_close_is_answered_before_the_close() {
+    let burst = |count: usize| {
+        let mut frames: Vec<Frame> =
+            (0..count).map(|n| Frame::text(message(&format!("m-{n}"), 2, "hi").to_string())).collect();
+        frames.push(Frame::close(1000, "bye"));
+        raw::bytes_of(&frames)
+    };
+    // In one piece, and cut where the header of the close has come in part, or without its payload.
+    for (count, cut) in [(0, 0), (1, 0), (1, 6), (1, 7), (1, 8), (3, 9), (3, 10), (20, 0), (80, 0)] {
+        let mut rig = Rig::with(Options { rules: unlimited(), ..Options::default() });
+        let mut raw = Raw::login(&mut rig, 1).await;
+        let bytes = burst(count);
+        let (first, rest) = bytes.split_at(bytes.len() - cut);
+        raw.write(first).await;
+        tokio::task::yield_now().await;
+        raw.write(rest).await;
+        for number in 0..count {
+            let answer = raw.next().await;
+            assert_eq!((&answer["type"], &answer["id"]), (&json!("accepted"), &json!(format!("m-{number}"))));
+        }
+        assert_eq!(raw.frame().await, Some((CLOSE, [&1000_u16.to_be_bytes()[..], b"bye"].concat())), "{count}, {cut}");
+        assert_eq!(raw.frame().await, None);
+        assert_eq!(rig.hub.figures().1.messages, count);
+    }
+}

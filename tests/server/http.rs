@@ -24,6 +24,7 @@ fn assert_headers_of_every_response(answer: &Answer) {
     let policy = answer.header("content-security-policy").expect("a policy");
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     assert_eq!(answer.header("server"), None);
+    assert_eq!(answer.header("date"), None, "what this machine's clock says is nobody's business");
     assert_eq!(answer.header("strict-transport-security"), None, "there is no TLS here");
 }
 
@@ -57,8 +58,8 @@ async fn head_is_answered_like_get_without_the_body() {
         assert_eq!((get.status, head.status, head.body.as_str()), (status, status, ""), "{path}");
         assert_eq!(get.header("content-length"), Some(get.body.len().to_string().as_str()));
         for answer in [&mut get, &mut head] {
-            // Not of the paused time; and what is left of the rate is less each time.
-            answer.headers.retain(|(name, _)| name != "date" && name != "ratelimit-remaining");
+            // What is left of the rate is less each time.
+            answer.headers.retain(|(name, _)| name != "ratelimit-remaining");
             answer.headers.sort();
         }
         assert_eq!(get.headers, head.headers, "{path}");
@@ -192,6 +193,29 @@ async fn a_request_for_another_host_is_misdirected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_absolute_target_has_to_agree_with_the_host_so_that_no_page_passes_for_the_servers_own() {
+    let mut rig = Rig::new();
+    let mut ask = async |target: &str, host: &str, origin: &str| {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n");
+        rig.answer(format!("{head}Connection: close\r\n\r\n")).await
+    };
+    for (host, status, code) in
+        [("evil.example", 400, "bad_request"), ("localhost:1", 400, "bad_request"), ("127.0.0.1", 400, "bad_request")]
+    {
+        let answer = ask("http://localhost/health", host, &format!("http://{host}")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{host}");
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{host}");
+        assert_headers_of_every_response(&answer);
+    }
+    let foreign = ask("http://localhost/health", "localhost", "http://evil.example").await;
+    assert_eq!((foreign.status, foreign.code().as_str()), (403, "origin_not_allowed"));
+    let elsewhere = ask("http://evil.example/health", "evil.example", "http://evil.example").await;
+    assert_eq!((elsewhere.status, elsewhere.code().as_str()), (421, "misdirected_request"));
+    let own = ask("http://localhost/health", "localhost", "http://localhost").await;
+    assert_eq!((own.status, own.header("access-control-allow-origin")), (200, Some("http://localhost")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_onion_listener_answers_to_its_address_only() {
     let mut rig = Rig::new();
     rig.listener = Arc::new(Listener { names: vec!["abc.onion".into()], ..Listener::default() });
@@ -208,6 +232,9 @@ async fn requests_that_are_not_http_are_refused_with_the_same_headers_and_bodies
     for (request, status) in [
         ("garbage\r\n\r\n".to_owned(), 400),
         ("GET /health HTTP/9.9\r\n\r\n".to_owned(), 400),
+        ("GET /health HTTP/2.0\r\n\r\n".to_owned(), 400),
+        // How a client begins that takes HTTP/2 for granted (RFC 9113, section 3.4).
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 400),
         (format!("{head}no colon\r\n\r\n"), 400),
         (format!("{head}Content-Length: many\r\n\r\n"), 400),
         (format!("{head}X: {}\r\n\r\n", "x".repeat(20_000)), 431),

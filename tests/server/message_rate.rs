@@ -14,7 +14,7 @@ use crate::raw::{Frame, PING, Raw, upgrade_request};
 /// How many messages the defaults let through at once.
 const BURST: u32 = 64;
 
-/// With the protocol's defaults: 100 a minute, 64 at once.
+/// Makes a server with the protocol's defaults: 100 a minute, 64 at once.
 fn rig() -> Rig {
     Rig::with(Options { rules: session::Config::default(), ..Options::default() })
 }

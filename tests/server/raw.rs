@@ -96,7 +96,7 @@ pub(crate) fn upgrade_request(fingerprint: &str, host: &str) -> String {
     )
 }
 
-/// A request to upgrade that does not say for whom.
+/// Returns a request to upgrade that does not say for whom.
 pub(crate) fn nameless_request() -> String {
     upgrade_request("", HOST).replace("?fingerprint=", "")
 }

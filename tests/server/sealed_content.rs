@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 /// The sizes of an envelope, in characters.
 const SIZES: [usize; 3] = [4096, 16_384, 65_536];
 
-/// A server with the default rules. (The rate is of no concern but to a group, and for that it is
-/// the default, too.)
+/// Makes a server with the default rules. (The rate is of no concern but to a group, and for that
+/// it is the default, too.)
 fn rig(sanitize: Sanitize) -> Rig {
     Rig::with(Options { rules: session::Config { sanitize, ..session::Config::default() }, ..Options::default() })
 }
 
-/// An envelope of so many characters, in which each one of the alphabet of base64url comes up.
+/// Returns an envelope of so many characters, in which each one of the alphabet of base64url comes
+/// up.
 fn envelope(characters: usize) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let content: String = ALPHABET.iter().rev().cycle().take(characters).map(|&byte| char::from(byte)).collect();

@@ -108,8 +108,8 @@ async fn pass(people: [&mut Person; 3], seconds: u64) {
     }
 }
 
-/// What a person is known by outside: keys in every spelling that a frame could have them in, and
-/// names.
+/// Lists what a person is known by outside: keys in every spelling that a frame could have them in,
+/// and names.
 fn marks(person: &Person, name: &str) -> Vec<String> {
     let (curve, ed) = person.engine.core().identity();
     let spelled = [curve, ed].into_iter().flat_map(|key| {

@@ -71,7 +71,7 @@ impl Rotations {
         command
     }
 
-    /// What a command prints, which has to succeed.
+    /// Returns what a command prints, which has to succeed.
     fn does(&self, state: &Path, arguments: &[&str]) -> String {
         let output = self.server(state).args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -94,7 +94,7 @@ impl Rotations {
         (Tried { state, link }, output)
     }
 
-    /// Every step of a rotation that nothing goes wrong with, from the first change on.
+    /// Lists every step of a rotation that nothing goes wrong with, from the first change on.
     fn steps(&mut self) -> Vec<Step> {
         let (tried, output) = self.tried(&[&format!("--trace={CALLS}")]);
         assert!(output.status.success(), "{output:?}");
@@ -127,8 +127,8 @@ impl Rotations {
         (address, output.status.success(), tried)
     }
 
-    /// The address after the next command, and the notices that lead there. The key is the old one
-    /// or another one.
+    /// Returns the address after the next command, and the notices that lead there. The key is the
+    /// old one or another one.
     fn whole(&self, tried: &Tried, what: &str) -> (String, Vec<Notice>) {
         let before = fs::read_dir(identity(&tried.state).parent().unwrap()).unwrap().count();
         assert!(before > 0, "{what}: there is a key");
@@ -143,7 +143,7 @@ impl Rotations {
     }
 }
 
-/// What a trace has of changes to what is on the disk.
+/// Lists what a trace has of changes to what is on the disk.
 fn steps_of(trace: &Path) -> Vec<Step> {
     let trace = fs::read_to_string(trace).unwrap();
     let mut counts = BTreeMap::new();

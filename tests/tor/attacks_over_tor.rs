@@ -97,7 +97,7 @@ impl Attacked {
         Self { daemon, url, people, circuits, pair, _ways: ways, _directory: directory }
     }
 
-    /// A session of somebody who is far away, on a circuit of its own.
+    /// Returns a session of somebody who is far away, on a circuit of its own.
     async fn session(
         people: &tor::Client,
         url: &ServerUrl,

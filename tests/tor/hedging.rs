@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use crate::SERVER;
 use crate::network;
 
-/// The port of a real Tor, but for the first connection: nothing ever comes of that, as of a
-/// rendezvous that was lost.
+/// Serves as the port of a real Tor, but for the first connection: nothing ever comes of that, as
+/// of a rendezvous that was lost.
 async fn first_one_hangs(proxy: TcpListener, tor: SocketAddr) {
     let (_hangs, _) = proxy.accept().await.unwrap();
     let mut tasks = JoinSet::new();

@@ -74,10 +74,10 @@ async fn an_onion_that_c_tor_generated_is_published_here_and_c_tor_reaches_it() 
     alice.until("a message", |alice| alice.received.len() == 1).await;
 }
 
-/// Each of them numbers its descriptors by the time since the shared random value began, in a
-/// cipher that keeps the order, but with keys of their own: the directories refuse the new one
-/// until it is ahead in both. And a network that is younger than its first shared random value has
-/// them count from moments that are half a time period apart.
+/// Holds although each of them numbers its descriptors by the time since the shared random value
+/// began, in a cipher that keeps the order, but with keys of their own: the directories refuse the
+/// new one until it is ahead in both. And a network that is younger than its first shared random
+/// value has them count from moments that are half a time period apart.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "five minutes: until a descriptor of ours counts more than the last of C tor's (--ignored)"]
 async fn an_onion_that_c_tor_has_just_published_moves_here_and_is_reached() {

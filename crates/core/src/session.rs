@@ -203,7 +203,7 @@ impl Established {
     pub fn frame(delivery: &Delivery<'_>, clocks: &ClockReading) -> String {
         match delivery {
             Delivery::Receipt(store::Receipt { id, to, status, at }) => {
-                encode(&ReceiptFrame { id, to: *to, status: *status, at: clocks.on_wire(*at) })
+                ReceiptFrame { id, to: *to, status: *status, at: clocks.on_wire(*at) }.encode()
             }
             Delivery::Mailbox(Next::Message(message)) => message.encode(clocks),
             Delivery::Mailbox(Next::CaughtUp) => CAUGHT_UP.to_owned(),

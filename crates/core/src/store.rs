@@ -11,17 +11,19 @@
 //! does not go back: the latest time that it was told counts.
 
 mod account;
+mod content;
 mod expiry;
 mod journal;
 mod mailbox;
 mod outcome;
+mod pairs;
 mod record;
+mod schedule;
 mod senders;
 mod shares;
 mod slots;
+mod table;
 mod wire;
-
-use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use siphasher::sip::SipHasher13;
@@ -29,16 +31,19 @@ use siphasher::sip::SipHasher13;
 use crate::limits::Rate;
 use crate::protocol::{Fingerprint, MessageOut, Millis, ReceiptStatus, WallTime, WireTime};
 use account::Account;
+pub use content::EscapedContent;
 pub use expiry::EXPIRED_AT_ONCE;
 pub use journal::{Journal, JournalEntry, NoRoom, Remembered, Restoring, WaitingMessage};
 pub use outcome::{Accepted, AcknowledgeError, Delivery, JoinError, Receipt, SessionEnd, SubmitError};
-use record::{End, Record};
+use pairs::Pairs;
+use record::{End, Record, Waiting};
+use schedule::{Due, Schedule};
 pub use senders::SenderFigures;
-use shares::Pair;
 pub use shares::{
     CORRESPONDENT_SHARE, KEPT_FOR_ONLINE, KNOWN_SHARE, MAILBOX_SHARE, NEARLY_FULL_LIFE_MS, SENDER_SHARE, SMALL,
 };
 use slots::Slots;
+use table::Table;
 
 /// The bounds of a store. At a bound the sender is told; nothing that was accepted is evicted.
 ///
@@ -119,11 +124,11 @@ pub struct NeverDelivered;
 
 /// A message to be kept, if its recipient is a key and there is room.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NewMessage {
+pub struct NewMessage<'frame> {
     /// The recipient; not yet known to be a key.
     pub to: Fingerprint,
-    /// The content, sanitized, as the inside of a JSON string. Overwritten when it is dropped.
-    pub escaped_content: zeroize::Zeroizing<String>,
+    /// The content, sanitized, as the inside of a JSON string.
+    pub escaped_content: EscapedContent<'frame>,
     /// When it will be gone: later than now, at most 49 days.
     pub expires_at: Millis,
     /// The same as its sender wrote it. Nothing is decided by it.
@@ -185,23 +190,20 @@ pub struct Seed {
     pub first_seq: u64,
 }
 
-/// What is due at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    Record(u32),
-    Account(u32),
-}
-
 /// Mailboxes, quotas, expiry and duplicates.
 pub struct Store {
     bounds: Config,
     hasher: SipHasher13,
     accounts: Slots<Account>,
-    by_fingerprint: BTreeMap<[u8; Fingerprint::BYTES], u32>,
+    by_fingerprint: Table,
     records: Slots<Record>,
+    /// The records by their senders and ids.
+    ids: Table,
+    /// What is left of the records that have not met their end.
+    unended: Slots<Waiting>,
     /// What is known of each pair of a sender and a recipient.
-    pairs: BTreeMap<(u32, u32), Pair>,
-    due: BTreeSet<(Millis, Due)>,
+    pairs: Pairs,
+    due: Schedule,
     waiting: usize,
     bytes: usize,
     delivered: u64,
@@ -229,14 +231,17 @@ impl Store {
     /// Makes an empty one.
     #[must_use]
     pub fn new(bounds: Config, seed: Seed, now: Millis) -> Self {
+        let hasher = SipHasher13::new_with_keys(seed.hash_key[0], seed.hash_key[1]);
         Self {
             bounds,
-            hasher: SipHasher13::new_with_keys(seed.hash_key[0], seed.hash_key[1]),
+            hasher,
             accounts: Slots::new(),
-            by_fingerprint: BTreeMap::new(),
+            by_fingerprint: Table::default(),
             records: Slots::new(),
-            pairs: BTreeMap::new(),
-            due: BTreeSet::new(),
+            ids: Table::default(),
+            unended: Slots::new(),
+            pairs: Pairs::new(hasher),
+            due: Schedule::default(),
             waiting: 0,
             bytes: 0,
             delivered: 0,
@@ -295,8 +300,7 @@ impl Store {
     /// remembered.
     #[must_use]
     pub fn known(&self, sender: AccountId, id: &str) -> Option<WireTime> {
-        let hash = self.hasher.hash(id.as_bytes());
-        let record = &self.records[*self.accounts[sender.0].ids.get(&hash)?];
+        let record = self.known_record(sender, id)?;
         (record.expires_at > self.latest).then(|| self.expiry_on_wire(record))
     }
 
@@ -304,14 +308,15 @@ impl Store {
     /// know. `false` also where that is not known any more.
     #[must_use]
     pub fn was_delivered(&self, sender: AccountId, id: &str) -> bool {
-        let hash = self.hasher.hash(id.as_bytes());
-        self.accounts[sender.0].ids.get(&hash).is_some_and(|&record| self.records[record].delivered)
+        self.known_record(sender, id).is_some_and(|record| record.delivered)
     }
 
     /// Returns the account of `fingerprint`, if anything is known of it. Then it is a valid key.
     #[must_use]
     pub fn find(&self, fingerprint: &Fingerprint) -> Option<AccountId> {
-        self.by_fingerprint.get(fingerprint.as_bytes()).map(|&account| AccountId(account))
+        let hash = self.hasher.hash(fingerprint.as_bytes());
+        let mut some = self.by_fingerprint.find(&self.accounts, hash);
+        some.find(|(_, account)| account.fingerprint == *fingerprint).map(|(place, _)| AccountId(place))
     }
 
     /// Returns how many messages were delivered and acknowledged, and how many expired, since the

@@ -175,8 +175,8 @@ impl Keystore {
         Ok(finished(&second_name)?)
     }
 
-    /// What the file of an old key is called besides while it is being replaced. Erasing all keys
-    /// erases it.
+    /// Returns what the file of an old key is called besides while it is being replaced. Erasing
+    /// all keys erases it.
     fn second_name(&self) -> PathBuf {
         self.path.join(format!("{}.replaced", self.nickname))
     }
@@ -272,7 +272,7 @@ impl Keystore {
     }
 }
 
-/// Whether two names are those of one file.
+/// Returns whether two names are those of one file.
 fn is_same(one: &Path, other: &Path) -> bool {
     #[cfg(unix)]
     {

@@ -267,7 +267,7 @@ impl SlotTable {
         self.slots.get(&number).is_none_or(|slot| now.saturating_sub(slot.accepted_at) >= UNDISTURBED)
     }
 
-    /// Where there is no room to remember one more, only what it holds counts.
+    /// Charges a peer. Where there is no room to remember one more, only what it holds counts.
     fn charge(&mut self, now: Duration, key: PeerKey, amount: f64) {
         for account in accounts(key) {
             if self.tallies.len() >= REMEMBERED && !self.tallies.contains_key(&account) {

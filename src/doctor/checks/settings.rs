@@ -105,7 +105,7 @@ fn plaintext(address: IpAddr) -> Finding {
     )
 }
 
-/// What the server takes at most, in bytes, with these settings.
+/// Returns what the server takes at most, in bytes, with these settings.
 fn needed_memory(settings: &SettingsFacts) -> u64 {
     let store = settings.total_bytes as u64;
     let circuits = settings.circuits as u64;

@@ -1,45 +1,113 @@
 //! What becomes of a frame: the session judges it, the hub does it, and the peer is answered.
 
+use std::task::Context;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::{End, State};
 use crate::events::Kind;
-use crate::hub::Wakes;
+use crate::hub::{Collected, Wakes};
+use crate::pump::TURN_BYTES;
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{ErrorCode, Millis};
-use ephemeral_core::session::{Action, Reply};
+use ephemeral_core::protocol::{ClockReading, ErrorCode, Millis};
+use ephemeral_core::session::{Action, Established, Reply};
+use ephemeral_core::store::{Accepted, AcknowledgeError, Delivery, SubmitError};
 
 /// Frames a minute, and at once, that do nothing: pings, acknowledgements of what is acknowledged,
 /// what nobody understands. Beyond that the session is read more slowly, and nothing else comes of
 /// it: 600 a minute, since the frame that was one too many has been read and is not charged.
 const IDLE_FRAMES_PER_MINUTE: u32 = 300;
 const IDLE_FRAMES_AT_ONCE: u32 = 300;
+const IDLE_FRAME_INTERVAL: Duration = Duration::from_millis(60_000 / IDLE_FRAMES_PER_MINUTE as u64);
+
+/// What came of an action, in the hub.
+enum Outcome {
+    /// It asked for nothing.
+    None,
+    Submitted(Result<Accepted, SubmitError>),
+    Acknowledged(Result<(), AcknowledgeError>),
+}
 
 impl State {
-    pub(super) fn on_text(&mut self, text: &str, wakes: &mut Wakes) -> Result<(), End> {
+    /// Does what the frames of a turn ask for, in one hold of the hub's lock, and takes what the hub
+    /// has for the peer in the same. Everything is parsed before and written after it.
+    pub(super) fn answer(&mut self, cx: &mut Context<'_>, texts: &[Utf8Bytes]) -> Result<(), End> {
+        let mut collect = self.session_handle.signal().poll(cx.waker()) || self.collect;
+        if texts.is_empty() && !collect {
+            return Ok(());
+        }
         let clocks = self.settings.hub.clocks();
-        let reply = match self.session.on_text(text, &self.settings.rules, &clocks) {
-            Action::Reply(reply) => {
-                self.did_nothing(clocks.steady);
-                Some(reply)
-            }
-            Action::Submit(submission) => {
-                let outcome = self.session_handle.submit(&submission.id, submission.message(), wakes);
-                Some(submission.answer(outcome, &clocks)?)
-            }
-            Action::Acknowledge(acknowledgement) => {
+        let rules = &self.settings.rules;
+        let actions: Vec<Action<'_>> = texts.iter().map(|text| self.session.on_text(text, rules, &clocks)).collect();
+        // There is room in the window then.
+        collect |= actions.iter().any(|action| matches!(action, Action::Acknowledge(_)));
+        let (outcomes, collected) = self.ask_hub(&actions, collect, &clocks);
+        // What was taken is not taken again, whatever comes of the answers.
+        self.collect = collected.as_ref().map_or(self.collect, |collected| collected.more);
+        for (action, outcome) in actions.iter().zip(outcomes) {
+            self.reply(action, outcome, &clocks)?;
+        }
+        for frame in collected?.frames {
+            self.queue(Message::text(frame))?;
+        }
+        Ok(())
+    }
+
+    /// Asks the hub for all of it, in one hold of its lock. Those who are to be woken are woken
+    /// after that.
+    fn ask_hub(
+        &self,
+        actions: &[Action<'_>],
+        collect: bool,
+        clocks: &ClockReading,
+    ) -> (Vec<Outcome>, Result<Collected, End>) {
+        if !collect && actions.iter().all(|action| matches!(action, Action::Reply(_))) {
+            return (actions.iter().map(|_| Outcome::None).collect(), Ok(Collected::default()));
+        }
+        let mut wakes = Wakes::default();
+        let mut turn = self.session_handle.turn(clocks.steady, &mut wakes);
+        let outcomes = actions.iter().map(|action| match action {
+            Action::Reply(_) => Outcome::None,
+            Action::Submit(submission) => Outcome::Submitted(match &mut turn {
+                Ok(turn) => turn.submit(&submission.id, submission.message()),
+                Err(end) => Err((*end).into()),
+            }),
+            Action::Acknowledge(acknowledgement) => Outcome::Acknowledged(match &mut turn {
+                Ok(turn) => turn.acknowledge(acknowledgement.seq),
+                Err(end) => Err((*end).into()),
+            }),
+        });
+        let outcomes = outcomes.collect();
+        let collected = match turn {
+            Ok(mut turn) if collect => self.stay().and_then(|()| {
+                let frame = |delivery: &Delivery<'_>| Established::frame(delivery, clocks);
+                Ok(turn.collect(TURN_BYTES, frame)?)
+            }),
+            Ok(_) => Ok(Collected::default()),
+            Err(end) => Err(end.into()),
+        };
+        (outcomes, collected)
+    }
+
+    /// Queues the answer to a frame, if there is one.
+    fn reply(&mut self, action: &Action<'_>, outcome: Outcome, clocks: &ClockReading) -> Result<(), End> {
+        let reply = match (action, outcome) {
+            (Action::Submit(submission), Outcome::Submitted(outcome)) => Some(submission.answer(outcome, clocks)?),
+            (Action::Acknowledge(acknowledgement), Outcome::Acknowledged(outcome)) => {
                 let seq = acknowledgement.seq;
                 if seq <= self.acknowledged {
                     self.did_nothing(clocks.steady);
                 }
                 self.acknowledged = self.acknowledged.max(seq);
-                // There is room in the window.
-                self.collect = true;
-                acknowledgement.answer(self.session_handle.acknowledge(acknowledgement.seq, wakes))?
+                acknowledgement.answer(outcome)?
             }
+            (Action::Reply(reply), _) => {
+                self.did_nothing(clocks.steady);
+                Some(reply.clone())
+            }
+            _ => None,
         };
         let Some(Reply { frame, error }) = reply else { return Ok(()) };
         if let Some(code) = error {
@@ -52,7 +120,9 @@ impl State {
     pub(super) fn did_nothing(&mut self, now: Millis) {
         let rate = Rate::new(IDLE_FRAMES_PER_MINUTE, IDLE_FRAMES_AT_ONCE);
         if let Err(wait) = rate.take(&mut self.idle_frames, now) {
-            self.unread_until = Some(Instant::now() + Duration::from_millis(wait));
+            let first = || Instant::now() + Duration::from_millis(wait);
+            // The others had been read with it.
+            self.unread_until = Some(self.unread_until.map_or_else(first, |until| until + IDLE_FRAME_INTERVAL));
         }
     }
 

@@ -88,7 +88,7 @@ impl Daemon {
         self.says_within(PATIENCE, word).await
     }
 
-    /// The same, for what may take longer than any step over the network.
+    /// Waits for the same, for what may take longer than any step over the network.
     pub async fn says_within(&mut self, patience: Duration, word: &str) -> String {
         let line = async {
             while let Some(line) = self.stdout.next_line().await.unwrap() {

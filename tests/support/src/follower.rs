@@ -53,7 +53,7 @@ impl Follower {
         }
     }
 
-    /// What was printed so far.
+    /// Returns what was printed so far.
     pub fn printed(&self) -> Vec<Value> {
         self.printed.0.lock().unwrap().clone()
     }

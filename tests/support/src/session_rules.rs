@@ -182,7 +182,7 @@ pub fn check_action(text: &str, rules: &session::Config) {
                     assert_eq!(message.given, given.then_some(asked), "what the sender wrote is echoed");
                     assert_eq!(message.to.to_string(), json["to"].as_str().expect("a text").to_lowercase());
                     let read: String =
-                        serde_json::from_str(&format!("\"{}\"", *message.escaped_content)).expect("a JSON string");
+                        serde_json::from_str(&format!("\"{}\"", &*message.escaped_content)).expect("a JSON string");
                     let sent = json["content"].as_str().expect("a text");
                     let clean: String = sent.chars().filter(|&character| !is_control(character)).collect();
                     assert_eq!(&read, &clean, "the content that is kept");

@@ -187,27 +187,27 @@ impl SystemdBox {
         self.memory.as_ref().expect("a control group for memory: this kernel has none, or it is not mounted")
     }
 
-    /// From now on all that is in it, the manager included, may have so much memory.
+    /// Lets all that is in it, the manager included, have so much memory from now on.
     pub(super) fn limit_memory(&self, bytes: u64) {
         self.memory().limit(bytes);
     }
 
-    /// What all that is in it has of memory, but for what was read from files.
+    /// Returns what all that is in it has of memory, but for what was read from files.
     pub(super) fn memory_in_use(&self) -> u64 {
         self.memory().in_use()
     }
 
-    /// The most that it had.
+    /// Returns the most that it had.
     pub(super) fn most_memory(&self) -> u64 {
         self.memory().most()
     }
 
-    /// How many processes the kernel has killed for want of memory.
+    /// Counts the processes that the kernel has killed for want of memory.
     pub(super) fn killed_for_memory(&self) -> u64 {
         self.memory().killed()
     }
 
-    /// What the server has logged.
+    /// Returns what the server has logged.
     pub(super) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -262,7 +262,7 @@ fn remove(cgroup: &Path) {
     let _ = fs::remove_dir(cgroup);
 }
 
-/// Where this machine has its tree of cgroups.
+/// Finds where this machine has its tree of cgroups.
 pub(super) fn cgroups() -> PathBuf {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let mounted = mounts.lines().find(|line| line.contains(" - cgroup2 "));

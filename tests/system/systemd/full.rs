@@ -26,7 +26,7 @@ const BATCH: usize = 500;
 /// Messages to one recipient from one sender.
 const EACH: usize = 100;
 
-/// Who is who: the senders first.
+/// Says who is who: the senders first.
 fn identity(number: u32) -> Identity {
     let mut seed = [77; 32];
     seed[..4].copy_from_slice(&number.to_le_bytes());
@@ -70,7 +70,7 @@ async fn fill_from(sender: u32) -> usize {
     }
 }
 
-/// Small messages, of which a store of so many bytes takes most, until nobody may send one more.
+/// Sends small messages, of which a store of so many bytes takes most, until nobody may send more.
 async fn fill() -> usize {
     let mut accepted = 0;
     for sender in 0.. {

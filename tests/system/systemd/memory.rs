@@ -13,7 +13,8 @@ pub(super) struct MemoryGroup {
 }
 
 impl MemoryGroup {
-    /// `unified` is the box's own group of version 2. Returns `None` where nothing counts memory.
+    /// Makes a group. `unified`: the box's own group of version 2. Returns `None` where nothing
+    /// counts memory.
     pub(super) fn make(unified: &Path) -> Option<Self> {
         let has_memory =
             |file: PathBuf| fs::read_to_string(file).is_ok_and(|controllers| controllers.contains("memory"));
@@ -35,31 +36,31 @@ impl MemoryGroup {
         Some(Self { path, is_first_version: true })
     }
 
-    /// Where a process is written that is to belong to it, with all that it starts.
+    /// Returns where a process is written that is to belong to it, with all that it starts.
     pub(super) fn processes(&self) -> PathBuf {
         self.path.join("cgroup.procs")
     }
 
-    /// Nobody in it may have more together.
+    /// Lets those in it have so much together, and no more.
     pub(super) fn limit(&self, bytes: u64) {
         let file = if self.is_first_version { "memory.limit_in_bytes" } else { "memory.max" };
         fs::write(self.path.join(file), bytes.to_string()).unwrap();
     }
 
-    /// What cannot be taken back: not what was read from files.
+    /// Returns what cannot be taken back: not what was read from files.
     pub(super) fn in_use(&self) -> u64 {
         let stat = self.read("memory.stat");
         let names = if self.is_first_version { ["total_rss", "total_shmem"] } else { ["anon", "shmem"] };
         names.iter().map(|name| number_after(&stat, name)).sum()
     }
 
-    /// The most that there was, with what was read from files.
+    /// Returns the most that there was, with what was read from files.
     pub(super) fn most(&self) -> u64 {
         let file = if self.is_first_version { "memory.max_usage_in_bytes" } else { "memory.peak" };
         self.read(file).trim().parse().unwrap_or(0)
     }
 
-    /// How many processes the kernel has killed because there was not enough.
+    /// Counts the processes that the kernel has killed because there was not enough.
     pub(super) fn killed(&self) -> u64 {
         let file = if self.is_first_version { "memory.oom_control" } else { "memory.events" };
         number_after(&self.read(file), "oom_kill")
@@ -78,7 +79,7 @@ impl MemoryGroup {
     }
 }
 
-/// The number in the line that begins with this word.
+/// Returns the number in the line that begins with this word.
 fn number_after(text: &str, word: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(word)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("{word} in {text}")).trim().parse().unwrap()

@@ -7,7 +7,7 @@ use crate::protocol::{AcceptedFrame, ClockReading, CloseReason, ErrorCode, Error
 use crate::store::{Accepted, AcknowledgeError, JoinError, QuotaExceeded, SessionEnd, SubmitError};
 
 /// The answer to a frame.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reply {
     /// The answer itself.
     pub frame: String,
@@ -50,7 +50,7 @@ impl Submission<'_> {
         let refusal = match outcome {
             Ok(Accepted { expires_at, duplicate, delivered }) => {
                 let expires_at = clocks.on_wire(expires_at);
-                let frame = encode(&AcceptedFrame { id: &self.id, expires_at, duplicate, delivered });
+                let frame = AcceptedFrame { id: &self.id, expires_at, duplicate, delivered }.encode();
                 return Ok(Reply { frame, error: None });
             }
             Err(SubmitError::Ended(end)) => return Err(end.into()),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Config, Established, Refusal};
 use crate::protocol::{ClockReading, ErrorCode, Fingerprint, MessageFrame, Millis, WallTime};
-use crate::store::NewMessage;
+use crate::store::{EscapedContent, NewMessage};
 
 /// A message frame that has been looked at.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Submission<'frame> {
     pub named: bool,
     /// The message. It counts only if the id is new: the first message of an id counts, whatever
     /// the second is.
-    pub verdict: Result<NewMessage, Refusal>,
+    pub verdict: Result<NewMessage<'frame>, Refusal>,
 }
 
 impl<'frame> Submission<'frame> {
@@ -28,25 +28,25 @@ impl<'frame> Submission<'frame> {
         let id = frame.id.take();
         let named = id.is_some();
         let id = id.unwrap_or_else(|| Cow::Owned(uuid::Uuid::new_v4().to_string()));
-        Self { id, named, verdict: judge(session, &frame, rules, clocks) }
+        Self { id, named, verdict: judge(session, frame, rules, clocks) }
     }
 
     /// Returns the message, if it may be kept.
     #[must_use]
-    pub fn message(&self) -> Option<&NewMessage> {
+    pub fn message(&self) -> Option<&NewMessage<'frame>> {
         self.verdict.as_ref().ok()
     }
 }
 
-fn judge(
+fn judge<'frame>(
     session: &Established,
-    frame: &MessageFrame<'_>,
+    frame: MessageFrame<'frame>,
     rules: &Config,
     clocks: &ClockReading,
-) -> Result<NewMessage, Refusal> {
+) -> Result<NewMessage<'frame>, Refusal> {
     use ErrorCode as Code;
     let refuse = |code, message| Err(Refusal::new(code, message));
-    let (expires_at, given) = expiry(frame, rules, clocks)?;
+    let (expires_at, given) = expiry(&frame, rules, clocks)?;
     if let Some(from) = &frame.from
         && Fingerprint::from_hex(from) != Ok(session.fingerprint)
     {
@@ -58,20 +58,24 @@ fn judge(
     if frame.delivery_type.as_deref().is_some_and(|delivery_type| delivery_type != "direct") {
         return refuse(Code::UnsupportedDeliveryType, "the only `delivery_type` is `direct`");
     }
-    let content = frame.content.as_deref().unwrap_or_default();
+    let content = frame.content.unwrap_or_default();
     if content.len() > rules.content_bytes {
         return refuse(Code::ContentTooLarge, "the content is larger than `limits.content_bytes`");
     }
     if frame.content_is_torn {
         return refuse(Code::InvalidContent, "`content` has one half of a surrogate pair (\\ud800 to \\udfff)");
     }
-    let Ok(content) = rules.sanitize.apply(content) else {
+    let Ok(sanitized) = rules.sanitize.apply(&content) else {
         return refuse(Code::InvalidContent, "the content holds characters that this server does not accept");
     };
-    if content.is_empty() {
+    if sanitized.is_empty() {
         return refuse(Code::ContentEmpty, "the content is empty");
     }
-    Ok(NewMessage { to, escaped_content: escape(&content), expires_at, given })
+    let escaped_content = match (&content, &sanitized) {
+        (&Cow::Borrowed(content), Cow::Borrowed(_)) if !has_special(content) => EscapedContent::Borrowed(content),
+        _ => EscapedContent::Owned(escape(&sanitized)),
+    };
+    Ok(NewMessage { to, escaped_content, expires_at, given })
 }
 
 /// Returns when a message will be gone: when its sender asks for, at most after the longest time
@@ -101,19 +105,23 @@ fn expiry(
     Ok(if asked <= latest { (asked, given) } else { (latest, None) })
 }
 
+/// Returns whether something in the content has to be escaped. In blocks without a branch, which the
+/// compiler makes vectors of: most content has nothing.
+fn has_special(content: &str) -> bool {
+    content.as_bytes().chunks(64).any(|block| block.iter().fold(false, |any, &byte| any | is_special(byte)))
+}
+
+const fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
 /// Returns the inside of a JSON string. It is kept as it will be delivered.
 fn escape(content: &str) -> zeroize::Zeroizing<String> {
-    // In blocks without a branch, which the compiler makes vectors of: most content has nothing to
-    // escape.
-    let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    if !content.as_bytes().chunks(64).any(|block| block.iter().fold(false, |any, &byte| any | special(byte))) {
-        return zeroize::Zeroizing::new(content.to_owned());
-    }
     let escapes = content.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t')).count();
     // It must not grow: what it has grown out of would be freed without being overwritten.
     let mut escaped = zeroize::Zeroizing::new(String::with_capacity(content.len() + escapes));
     let mut rest = content;
-    while let Some(place) = rest.bytes().position(special) {
+    while let Some(place) = rest.bytes().position(is_special) {
         let (plain, special) = rest.split_at(place);
         escaped.push_str(plain);
         let mut characters = special.chars();

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::protocol::{MINUTE_MS, Millis, WallTime};
-use crate::store::{Accepted, AcknowledgeError, JoinError, NewMessage, QuotaExceeded, SessionEnd, SubmitError};
+use crate::store::{
+    Accepted, AcknowledgeError, EscapedContent, JoinError, NewMessage, QuotaExceeded, SessionEnd, SubmitError,
+};
 
 const NOW: Millis = Millis(5_000_000);
 /// 2026-01-02T12:00:00Z.
@@ -39,11 +41,11 @@ fn session() -> Established {
 }
 
 /// Returns the verdict on a message to oneself with these fields besides.
-fn verdict(fields: Value, rules: &Config) -> Result<NewMessage, ErrorCode> {
+fn verdict(fields: Value, rules: &Config) -> Result<NewMessage<'static>, ErrorCode> {
     let mut frame = json!({"to": own(), "content": "hello"});
     frame.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    let text = frame.to_string();
-    match session().on_text(&text, rules, &CLOCKS) {
+    let text = frame.to_string().leak();
+    match session().on_text(text, rules, &CLOCKS) {
         Action::Submit(Submission { verdict, .. }) => verdict.map_err(|refusal| refusal.code),
         other => panic!("{other:?}"),
     }
@@ -208,13 +210,26 @@ fn fingerprints_are_folded_where_they_are_read() {
 fn content_is_kept_as_the_inside_of_a_json_string_that_is_overwritten_when_it_is_dropped() {
     fn is_overwritten_when_dropped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
     let message = verdict(json!({"content": "\"a\\b\"\n\u{0}\r\t/🦀"}), &Config::default()).unwrap();
-    assert_eq!(*message.escaped_content, "\\\"a\\\\b\\\"\\n\\r\\t/🦀");
-    is_overwritten_when_dropped(&message.escaped_content);
-    assert_eq!(
-        message.escaped_content.capacity(),
-        message.escaped_content.len(),
-        "it has not grown out of another place"
-    );
+    let EscapedContent::Owned(content) = message.escaped_content else { panic!("{message:?}") };
+    assert_eq!(**content, *"\\\"a\\\\b\\\"\\n\\r\\t/🦀");
+    is_overwritten_when_dropped(&content);
+    assert_eq!(content.capacity(), content.len(), "it has not grown out of another place");
+}
+
+#[test]
+fn content_that_is_kept_as_it_came_is_not_copied_before_it_is() {
+    for content in ["hello", "שלום 🦀", "-_AZaz09"] {
+        let text = json!({"to": own(), "content": content}).to_string();
+        let Action::Submit(submission) = session().on_text(&text, &Config::default(), &CLOCKS) else {
+            panic!("{text}")
+        };
+        let message = submission.verdict.unwrap();
+        assert!(matches!(message.escaped_content, EscapedContent::Borrowed(same) if same == content), "{content}");
+    }
+    for content in ["line\nbreak", "\u{202e}left", "a\"b"] {
+        let message = verdict(json!({"content": content}), &Config::default()).unwrap();
+        assert!(matches!(message.escaped_content, EscapedContent::Owned(_)), "{content}");
+    }
 }
 
 #[test]

@@ -1,14 +1,23 @@
 //! What is known of one fingerprint, and when it is forgotten.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use super::{ACCOUNT_COST, AccountId, Due, Store};
+use super::table::{Chained, NOWHERE};
+use super::{ACCOUNT_COST, AccountId, Due, LINGER_MS, Store};
 use crate::limits::Bucket;
 use crate::protocol::{Fingerprint, Millis};
+
+/// Numbers from which the first one of a mailbox is drawn, less than those of the time for which a
+/// mailbox is remembered after its last session: so it does not go back when it is made again.
+const SPREAD: u64 = (LINGER_MS - 10_000) * 1000;
 
 /// What is known of one fingerprint.
 pub(super) struct Account {
     pub(super) fingerprint: Fingerprint,
+    /// The keyed hash of that.
+    hash: u64,
+    /// The next account in the same bucket of [`Store::by_fingerprint`].
+    next: u32,
     /// The records that wait for it, in the order of their sequence numbers. The first `out` have
     /// been delivered.
     pub(super) mailbox: VecDeque<u32>,
@@ -32,8 +41,6 @@ pub(super) struct Account {
     pub(super) delivered_up_to: u64,
     /// The last sequence number that was acknowledged in any session.
     pub(super) acknowledged_up_to: u64,
-    /// The records it has sent, by the hash of their ids.
-    pub(super) ids: BTreeMap<u64, u32>,
     /// Messages from it that are remembered.
     pub(super) outbound: usize,
     /// How many of them wait.
@@ -53,9 +60,11 @@ pub(super) struct Account {
 }
 
 impl Account {
-    fn new(fingerprint: Fingerprint, next_seq: u64) -> Self {
+    fn new(fingerprint: Fingerprint, hash: u64, next_seq: u64) -> Self {
         Self {
             fingerprint,
+            hash,
+            next: NOWHERE,
             mailbox: VecDeque::new(),
             out: 0,
             bytes: 0,
@@ -67,7 +76,6 @@ impl Account {
             stored_below: next_seq,
             delivered_up_to: 0,
             acknowledged_up_to: 0,
-            ids: BTreeMap::new(),
             outbound: 0,
             sent_waiting: 0,
             sent_bytes: 0,
@@ -99,22 +107,41 @@ impl Account {
     }
 }
 
+impl Chained for Account {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+    fn next(&self) -> u32 {
+        self.next
+    }
+    fn set_next(&mut self, next: u32) {
+        self.next = next;
+    }
+}
+
 impl Store {
-    /// Returns a sequence number that no mailbox has reached: they count up from the microsecond in
-    /// which they were made, so that a mailbox which was forgotten does not go back when it is made
-    /// again, and tells nothing about any other.
-    fn fresh_seq(&self) -> u64 {
+    /// Returns a sequence number that no mailbox has reached that was forgotten: one a microsecond,
+    /// so that a mailbox which is made again does not go back, and tells nothing about any other.
+    fn least_seq(&self) -> u64 {
         let elapsed = self.latest.since(self.opened).saturating_mul(1000);
         self.seq_floor.max(self.first_seq.saturating_add(elapsed))
     }
 
+    /// Returns the first sequence number of a new mailbox, drawn from those of nearly a minute: else
+    /// two new mailboxes would show how fast this machine's clock runs.
+    fn fresh_seq(&self, fingerprint: &Fingerprint) -> u64 {
+        let draw = [&fingerprint.as_bytes()[..], &self.latest.0.to_le_bytes()].concat();
+        self.least_seq().saturating_add(self.hasher.hash(&draw) % SPREAD)
+    }
+
     pub(super) fn insert_account(&mut self, fingerprint: Fingerprint) -> AccountId {
-        let mut account = Account::new(fingerprint, self.fresh_seq());
+        let hash = self.hasher.hash(fingerprint.as_bytes());
+        let mut account = Account::new(fingerprint, hash, self.fresh_seq(&fingerprint));
         if self.latest < self.forgotten_until {
             account.acknowledged_up_to = self.forgotten_below - 1;
         }
         let account = self.accounts.insert(account);
-        self.by_fingerprint.insert(*fingerprint.as_bytes(), account);
+        self.by_fingerprint.insert(&mut self.accounts, account);
         self.bytes += ACCOUNT_COST;
         AccountId(account)
     }
@@ -125,16 +152,17 @@ impl Store {
         if account.keep_until > self.latest {
             if !account.forget_queued {
                 account.forget_queued = true;
-                self.due.insert((account.keep_until, Due::Account(id.0)));
+                self.due.insert(account.keep_until, Due::Account(id.0));
             }
             return;
         }
-        self.by_fingerprint.remove(account.fingerprint.as_bytes());
         let reached = account.next_seq;
+        self.by_fingerprint.remove(&mut self.accounts, id.0);
+        let was_seen = account.keep_until > Millis(0);
         self.accounts.remove(id.0);
         // Only a mailbox that was filled faster than one a microsecond is ahead of what a new one
-        // begins with.
-        if reached > self.fresh_seq() {
+        // begins with; or one whose numbers nobody has seen.
+        if was_seen && reached > self.least_seq() {
             self.seq_floor = reached;
         }
         self.bytes -= ACCOUNT_COST;

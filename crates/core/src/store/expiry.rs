@@ -22,11 +22,8 @@ impl Store {
     pub fn expire(&mut self, now: Millis, ended: &mut Vec<Completion>, freed: &mut Vec<AccountId>) -> bool {
         self.latest = self.latest.max(now);
         let mut work = 0;
-        while let Some(&(at, due)) = self.due.first().filter(|(at, _)| *at <= self.latest) {
-            if work >= EXPIRED_AT_ONCE {
-                return true;
-            }
-            self.due.pop_first();
+        while work < EXPIRED_AT_ONCE {
+            let Some((at, due)) = self.due.pop_by(self.latest) else { return false };
             work += match due {
                 Due::Account(account) => {
                     if let Some(state) = self.accounts.get_mut(account) {
@@ -38,29 +35,30 @@ impl Store {
                 Due::Record(record) => self.expire_record(record, at, ended, freed),
             };
         }
-        false
+        self.is_behind()
     }
 
     /// Returns when [`expire`](Self::expire) will have something to do.
     #[must_use]
     pub fn next_due(&self) -> Option<Millis> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.first().map(|(at, _)| at)
     }
 
     /// Returns whether an expired message may not be erased yet.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         // Whatever is due first: an account that is to be forgotten may stand before a message.
-        self.due.first().is_some_and(|(at, _)| *at <= self.latest)
+        self.due.first().is_some_and(|(at, _)| at <= self.latest)
     }
 
     /// Takes a message that waits out of its mailbox. Pushes its recipient if that may be sent
     /// another one now. Returns how much work that was.
     pub(super) fn take_out(&mut self, record: u32, freed: &mut Vec<AccountId>) -> usize {
         let recipient = self.records[record].recipient;
-        let seq = self.records[record].seq;
+        let seq = self.seq(record);
+        let mailbox = &self.accounts[recipient].mailbox;
+        let Ok(place) = mailbox.binary_search_by_key(&seq, |&other| self.seq(other)) else { return 0 };
         let account = &mut self.accounts[recipient];
-        let Ok(place) = account.mailbox.binary_search_by_key(&seq, |&other| self.records[other].seq) else { return 0 };
         let moved = place.min(account.mailbox.len() - place);
         account.mailbox.remove(place);
         // There is room in the window, or another message is the next one, or none is and it has

@@ -6,13 +6,13 @@
 
 use zeroize::Zeroizing;
 
-use super::record::Record;
+use super::record::{NOBODY, Record, Waiting};
 use super::{AccountId, Config, Due, LINGER_MS, RECORD_COST, Seed, Store};
 use crate::protocol::{Fingerprint, Millis};
 
 /// How many sequence numbers are promised at once: those of a minute, as mailboxes are made (one a
-/// microsecond). So a promise is written at most once a minute, and a crash skips no more than
-/// that.
+/// microsecond). So a promise is written a few times a minute at most, and a crash skips no more
+/// than that.
 const PROMISED_AT_ONCE: u64 = 60_000_000;
 
 /// Where a store writes down what has to outlive the process. Each call is over when it returns:
@@ -119,23 +119,26 @@ impl Restoring {
             store.find(&fingerprint).unwrap_or_else(|| store.insert_account(fingerprint))
         };
         let sender = place(store, entry.sender);
-        let expires_at = entry.expires_at;
-        let Some(waiting) = &entry.waiting else {
-            let record = store.records.insert(Record::recalled(sender, None, entry));
+        let Remembered { sender: _, id_hash, expires_at, waiting } = entry;
+        let Some(waiting) = waiting else {
+            let record = store.records.insert(Record::new((sender, AccountId(NOBODY)), id_hash, expires_at, 0));
             let remembered = RECORD_COST + (store.file_cost)(0);
-            store.remember_id(sender, record);
+            store.ids.insert(&mut store.records, record);
             let account = &mut store.accounts[sender.0];
             account.outbound += 1;
             account.sent_bytes += RECORD_COST;
             account.sent_cost += remembered;
             store.bytes += remembered;
-            store.due.insert((expires_at, Due::Record(record)));
+            store.due.insert(expires_at, Due::Record(record));
             return;
         };
         let bytes = waiting.body.len();
         let id_bytes = usize::from(waiting.id_bytes);
         let recipient = place(store, waiting.recipient);
-        let record = store.records.insert(Record::recalled(sender, Some(recipient), entry));
+        // How its sender wrote the time is not written down.
+        let mut record = Record::new((sender, recipient), id_hash, expires_at, 0);
+        record.waiting = store.unended.insert(Waiting::recalled(waiting));
+        let record = store.records.insert(record);
         store.charge(record, (sender, recipient), (id_bytes, bytes - id_bytes));
         store.accounts[recipient.0].mailbox.push_back(record);
     }
@@ -149,13 +152,15 @@ impl Restoring {
         store.promised = store.first_seq;
         store.journal = Some(journal);
         let records = &store.records;
+        let unended = &store.unended;
+        let seq = |record: u32| unended[records[record].waiting].seq;
         for account in store.accounts.values_mut() {
-            account.mailbox.make_contiguous().sort_unstable_by_key(|&record| records[record].seq);
+            account.mailbox.make_contiguous().sort_unstable_by_key(|&record| seq(record));
             if let Some(&first) = account.mailbox.front() {
-                account.acknowledged_up_to = records[first].seq.saturating_sub(1);
+                account.acknowledged_up_to = seq(first).saturating_sub(1);
             }
             if let Some(&last) = account.mailbox.back() {
-                account.next_seq = account.next_seq.max(records[last].seq + 1);
+                account.next_seq = account.next_seq.max(seq(last) + 1);
             }
         }
         // Nobody is online who could be told.
@@ -183,15 +188,15 @@ impl Store {
     /// Writes a message down before anything else knows of it.
     pub(super) fn write_down(
         &mut self,
-        sender: AccountId,
-        recipient: AccountId,
-        record: u32,
-        entry: &Record,
+        (sender, recipient): (AccountId, AccountId),
+        place: u32,
+        record: &Record,
+        waiting: &Waiting,
     ) -> Result<(), NoRoom> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        let (id, escaped_content) = entry.body().unwrap_or_default();
-        if entry.seq >= self.promised {
-            self.promised = entry.seq.saturating_add(PROMISED_AT_ONCE);
+        let (id, escaped_content) = waiting.body();
+        if waiting.seq >= self.promised {
+            self.promised = waiting.seq.saturating_add(PROMISED_AT_ONCE);
             journal.promise(self.promised);
         }
         let entry = JournalEntry {
@@ -199,11 +204,11 @@ impl Store {
             recipient: self.accounts[recipient.0].fingerprint,
             id,
             escaped_content,
-            id_hash: entry.id_hash,
-            seq: entry.seq,
-            expires_at: entry.expires_at,
-            lifetime: entry.lifetime,
+            id_hash: record.id_hash,
+            seq: waiting.seq,
+            expires_at: record.expires_at,
+            lifetime: waiting.lifetime,
         };
-        journal.accept(record, &entry)
+        journal.accept(place, &entry)
     }
 }

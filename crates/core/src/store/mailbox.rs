@@ -2,7 +2,7 @@
 
 use super::{
     AccountId, Completion, Deposited, Due, EXPIRED_AT_ONCE, End, MessageOut, NeverDelivered, NewMessage, Next,
-    QuotaExceeded, RECORD_COST, Record, Store,
+    QuotaExceeded, RECORD_COST, Record, Store, Waiting,
 };
 use crate::protocol::{DeliveryType, Millis};
 
@@ -18,14 +18,27 @@ impl Store {
         now: Millis,
         sender: AccountId,
         id: &str,
-        message: &NewMessage,
+        message: &NewMessage<'_>,
+    ) -> Result<Deposited, QuotaExceeded> {
+        self.deposit_to(now, sender, self.find(&message.to), (id, message))
+    }
+
+    /// Does so for a recipient that was [found](Self::find), or was not.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn deposit_to(
+        &mut self,
+        now: Millis,
+        sender: AccountId,
+        known_recipient: Option<AccountId>,
+        (id, message): (&str, &NewMessage<'_>),
     ) -> Result<Deposited, QuotaExceeded> {
         self.latest = self.latest.max(now);
         // Where the clock was set back, the message has the life that was asked for all the same.
         let asked = message.expires_at.plus(self.latest.since(now));
         let id_bytes = id.len();
         let size = message.escaped_content.len();
-        let known_recipient = self.find(&message.to);
         self.has_room(sender, known_recipient, (id_bytes, size))?;
         let expires_at = self.granted(asked);
 
@@ -34,13 +47,14 @@ impl Store {
         let seq = self.accounts[recipient.0].next_seq;
         // A life that was cut is not the one that the sender wrote.
         let given = self.note_given(message.given.filter(|_| expires_at == asked), expires_at);
-        let times = (self.latest, expires_at);
-        let entry = Record::new(times, (sender, recipient), (id, id_hash), message, seq, given);
+        let mut entry = Record::new((sender, recipient), id_hash, expires_at, given);
+        let waiting = Waiting::new((id, &message.escaped_content), seq, expires_at.since(self.latest));
         let expires_at = self.expiry_on_wire(&entry);
-        if self.write_down(sender, recipient, self.records.vacant(), &entry).is_err() {
+        if self.write_down((sender, recipient), self.records.vacant(), &entry, &waiting).is_err() {
             self.forget_if_idle(recipient);
             return Err(QuotaExceeded::Store);
         }
+        entry.waiting = self.unended.insert(waiting);
         let record = self.records.insert(entry);
         self.charge(record, (sender, recipient), (id_bytes, size));
         let account = &mut self.accounts[recipient.0];
@@ -63,12 +77,12 @@ impl Store {
         account.charged_messages += 1;
         account.charged_bytes += size;
         account.inbound += 1;
-        let pair = self.pairs.entry((sender.0, recipient.0)).or_default();
+        let pair = self.pairs.get_or_insert(sender, recipient);
         pair.records += 1;
         pair.messages += 1;
         pair.bytes += size;
         let expires_at = self.records[record].expires_at;
-        self.remember_id(sender, record);
+        self.ids.insert(&mut self.records, record);
         let account = &mut self.accounts[sender.0];
         account.outbound += 1;
         account.sent_waiting += 1;
@@ -76,7 +90,7 @@ impl Store {
         account.sent_cost += cost;
         self.bytes += cost;
         self.waiting += 1;
-        self.due.insert((expires_at, Due::Record(record)));
+        self.due.insert(expires_at, Due::Record(record));
     }
 
     /// Returns the next thing to send to `account`, which is online: a message while fewer than
@@ -84,31 +98,33 @@ impl Store {
     pub fn deliver(&mut self, now: Millis, account: AccountId, window: usize) -> Option<Next<'_>> {
         self.latest = self.latest.max(now);
         self.set_aside_expired(account);
-        let account = &mut self.accounts[account.0];
-        let next = account.mailbox.get(account.out).copied();
-        if !account.caught_up && next.is_none_or(|record| self.records[record].seq >= account.began_at) {
-            account.caught_up = true;
+        let state = &self.accounts[account.0];
+        let next = state.mailbox.get(state.out).copied();
+        if !state.caught_up && next.is_none_or(|record| self.seq(record) >= state.began_at) {
+            self.accounts[account.0].caught_up = true;
             return Some(Next::CaughtUp);
         }
         let record = &self.records[next?];
-        if account.out >= window || record.expires_at <= self.latest {
+        if state.out >= window || record.expires_at <= self.latest {
             return None;
         }
+        let waiting = self.unended.get(record.waiting)?;
+        let account = &mut self.accounts[account.0];
         account.out += 1;
-        account.delivered_up_to = record.seq;
-        let delivery_type = if record.seq < account.stored_below { DeliveryType::Stored } else { DeliveryType::Direct };
+        account.delivered_up_to = waiting.seq;
+        let is_stored = waiting.seq < account.stored_below;
         let to = account.fingerprint;
-        let from = self.accounts[record.sender].fingerprint;
-        let (id, escaped_content) = record.body()?;
+        let (id, escaped_content) = waiting.body();
+        let (timestamp, expires_at) = self.times_on_wire(record, waiting.lifetime);
         Some(Next::Message(MessageOut {
             id,
-            from,
+            from: self.accounts[record.sender].fingerprint,
             to,
             escaped_content,
-            timestamp: self.acceptance_on_wire(record),
-            expires_at: self.expiry_on_wire(record),
-            delivery_type,
-            seq: record.seq,
+            timestamp,
+            expires_at,
+            delivery_type: if is_stored { DeliveryType::Stored } else { DeliveryType::Direct },
+            seq: waiting.seq,
         }))
     }
 
@@ -134,13 +150,14 @@ impl Store {
         self.set_aside_expired(account);
         let mut work = 0;
         loop {
-            let recipient = &mut self.accounts[account.0];
+            let recipient = &self.accounts[account.0];
             let first = recipient.mailbox.front().filter(|_| recipient.out > 0).copied();
-            let Some(record) = first.filter(|&record| self.records[record].seq <= seq) else { return Ok(false) };
+            let Some(record) = first.filter(|&record| self.seq(record) <= seq) else { return Ok(false) };
             if work >= EXPIRED_AT_ONCE {
                 return Ok(true);
             }
-            work += self.records[record].work();
+            work += self.work(record);
+            let recipient = &mut self.accounts[account.0];
             recipient.mailbox.pop_front();
             recipient.out -= 1;
             let end = if recipient.wants_receipts { End::Delivered } else { End::Taken };

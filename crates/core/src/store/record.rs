@@ -2,38 +2,50 @@
 
 use zeroize::Zeroizing;
 
-use super::{AccountId, Completion, NewMessage, RECORD_COST, Remembered, Store};
+use super::table::{Chained, NOWHERE};
+use super::{AccountId, Completion, RECORD_COST, Store, WaitingMessage};
 use crate::protocol::{Millis, ReceiptStatus};
 
 /// Stands in place of a recipient that is not known any more.
 pub(super) const NOBODY: u32 = u32::MAX;
+/// Added to the hash of an id times the place of its sender. It is odd, so that one id of many
+/// senders is in as many buckets.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// One accepted message. It outlives its body, so that its id is known until it expires.
+/// What is known of one accepted message until it expires: its id, above all.
 pub(super) struct Record {
     /// A keyed hash of the id. Two ids of one sender share it with a probability of 2^-64.
     pub(super) id_hash: u64,
-    pub(super) seq: u64,
     pub(super) expires_at: Millis,
-    /// Id and content in one allocation, which is overwritten when it is dropped. Of a message that
-    /// was taken in secret, the id alone.
-    body: Option<Zeroizing<Box<str>>>,
     pub(super) sender: u32,
     /// An account that stays for as long as the record does, or [`NOBODY`].
     pub(super) recipient: u32,
+    /// The place of the rest, in [`Store::unended`]; [`NOWHERE`] once the message has met its end.
+    pub(super) waiting: u32,
+    /// The next record in the same bucket of [`Store::ids`].
+    next: u32,
+    /// Which of [`Store::given_ahead`], counted from 1, was added to `expires_at` where its sender
+    /// wrote it; 0: none.
+    pub(super) given: u8,
+    /// Its recipient took it, and lets its sender know. Not known of what an earlier process
+    /// delivered.
+    pub(super) delivered: bool,
+}
+
+/// What is known of a message besides, until its end.
+pub(super) struct Waiting {
+    /// Id and content in one allocation, which is overwritten when it is dropped. Of a message that
+    /// was taken in secret, the id alone.
+    body: Zeroizing<Box<str>>,
+    pub(super) seq: u64,
     /// The time from its acceptance to its expiry, in milliseconds: at most 49 days.
     pub(super) lifetime: u32,
     /// Bytes of content of a message that was taken in secret.
     taken_bytes: u32,
     id_bytes: u8,
-    /// Which of [`Store::given_ahead`], counted from 1, was added to `expires_at` where its sender
-    /// wrote it; 0: none.
-    pub(super) given: u8,
     /// Its recipient took it, and does not let its sender know: it goes on counting as if it
     /// waited.
     taken: bool,
-    /// Its recipient took it, and lets its sender know. Not known of what an earlier process
-    /// delivered.
-    pub(super) delivered: bool,
 }
 
 /// How a message that waits ends.
@@ -48,109 +60,127 @@ pub(super) enum End {
 }
 
 impl Record {
+    /// Makes one without a place for the rest.
     pub(super) fn new(
-        (now, expires_at): (Millis, Millis),
         (sender, recipient): (AccountId, AccountId),
-        (id, id_hash): (&str, u64),
-        message: &NewMessage,
-        seq: u64,
+        id_hash: u64,
+        expires_at: Millis,
         given: u8,
     ) -> Self {
-        let id_bytes = u8::try_from(id.len()).unwrap_or(u8::MAX);
+        let (sender, recipient) = (sender.0, recipient.0);
+        Self { id_hash, expires_at, sender, recipient, waiting: NOWHERE, next: NOWHERE, given, delivered: false }
+    }
+}
+
+impl Chained for Record {
+    fn hash(&self) -> u64 {
+        hash(AccountId(self.sender), self.id_hash)
+    }
+    fn next(&self) -> u32 {
+        self.next
+    }
+    fn set_next(&mut self, next: u32) {
+        self.next = next;
+    }
+}
+
+fn hash(sender: AccountId, id_hash: u64) -> u64 {
+    id_hash.wrapping_add(u64::from(sender.0).wrapping_mul(SPREAD))
+}
+
+impl Waiting {
+    /// Makes one for `lifetime` milliseconds.
+    pub(super) fn new((id, escaped_content): (&str, &str), seq: u64, lifetime: u64) -> Self {
         Self {
-            id_hash,
+            body: Zeroizing::new([id, escaped_content].concat().into_boxed_str()),
             seq,
-            expires_at,
-            body: Some(Zeroizing::new([id, &**message.escaped_content].concat().into_boxed_str())),
-            sender: sender.0,
-            recipient: recipient.0,
-            lifetime: u32::try_from(expires_at.since(now)).unwrap_or(u32::MAX),
+            lifetime: u32::try_from(lifetime).unwrap_or(u32::MAX),
             taken_bytes: 0,
-            id_bytes,
-            given,
+            id_bytes: u8::try_from(id.len()).unwrap_or(u8::MAX),
             taken: false,
-            delivered: false,
         }
     }
 
-    pub(super) fn recalled(sender: AccountId, recipient: Option<AccountId>, entry: Remembered) -> Self {
-        let Remembered { sender: _, id_hash, expires_at, waiting } = entry;
-        let (seq, lifetime, id_bytes) =
-            waiting.as_ref().map_or((0, 0, 0), |waiting| (waiting.seq, waiting.lifetime, waiting.id_bytes));
-        Self {
-            id_hash,
-            seq,
-            expires_at,
-            body: waiting.map(|waiting| waiting.body),
-            sender: sender.0,
-            recipient: recipient.map_or(NOBODY, |recipient| recipient.0),
-            lifetime,
-            taken_bytes: 0,
-            id_bytes,
-            // How its sender wrote the time is not written down.
-            given: 0,
-            taken: false,
-            delivered: false,
-        }
+    pub(super) fn recalled(waiting: WaitingMessage) -> Self {
+        let WaitingMessage { recipient: _, seq, lifetime, body, id_bytes } = waiting;
+        Self { body, seq, lifetime, taken_bytes: 0, id_bytes, taken: false }
     }
 
-    /// Returns id and content; `None` if the message does not wait any more.
-    pub(super) fn body(&self) -> Option<(&str, &str)> {
-        self.body.as_ref().filter(|_| !self.taken)?.split_at_checked(usize::from(self.id_bytes))
+    /// Returns id and content.
+    pub(super) fn body(&self) -> (&str, &str) {
+        self.body.split_at_checked(usize::from(self.id_bytes)).unwrap_or_default()
     }
 
     #[cfg(test)]
-    pub(super) const fn whole_body(&self) -> Option<&Zeroizing<Box<str>>> {
-        self.body.as_ref()
+    pub(super) const fn whole_body(&self) -> &Zeroizing<Box<str>> {
+        &self.body
     }
 
-    /// Returns whether the message has neither been taken nor erased.
-    pub(super) const fn waits(&self) -> bool {
-        self.body.is_some() && !self.taken
-    }
-
-    /// Returns how much work it is to erase it, in the units of [`Store::expire`].
-    pub(super) fn work(&self) -> usize {
-        1 + self.body.as_ref().map_or(0, |body| body.len()) / super::expiry::BYTES_A_UNIT
-    }
-
-    pub(super) fn accepted_at(&self) -> Millis {
-        Millis(self.expires_at.0.saturating_sub(u64::from(self.lifetime)))
+    /// Keeps the id alone. Returns how many bytes less that are.
+    fn take(&mut self) -> usize {
+        let (id, content) = self.body();
+        let bytes = content.len();
+        self.body = Zeroizing::new(Box::from(id));
+        self.taken_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.taken = true;
+        bytes
     }
 }
 
 impl Store {
+    /// Returns the number of a message in its mailbox. Of one that has met its end, 0.
+    pub(super) fn seq(&self, record: u32) -> u64 {
+        self.unended.get(self.records[record].waiting).map_or(0, |waiting| waiting.seq)
+    }
+
+    /// Returns whether a message has neither been taken nor erased.
+    pub(super) fn waits(&self, record: u32) -> bool {
+        let record = self.records.get(record);
+        record.and_then(|record| self.unended.get(record.waiting)).is_some_and(|waiting| !waiting.taken)
+    }
+
+    /// Returns how much work it is to erase a message, in the units of [`Store::expire`].
+    pub(super) fn work(&self, record: u32) -> usize {
+        let waiting = self.unended.get(self.records[record].waiting);
+        1 + waiting.map_or(0, |waiting| waiting.body.len()) / super::expiry::BYTES_A_UNIT
+    }
+
     /// Erases the content of a record that has been taken out of its mailbox. Its sender is told,
     /// if it may know and is online. The record stays, for its id.
     pub(super) fn end(&mut self, record: u32, end: End, at: Millis, ended: &mut Vec<Completion>) {
-        let Some(entry) = self.records.get_mut(record).filter(|entry| entry.waits()) else { return };
-        let Some(body) = entry.body.take() else { return };
-        entry.delivered = end == End::Delivered;
+        if !self.waits(record) {
+            return;
+        }
         if let Some(journal) = &mut self.journal {
             journal.end(record);
         }
-        let (id, content) = body.split_at_checked(usize::from(entry.id_bytes)).unwrap_or_default();
-        let mut freed = body.len() + (self.file_cost)(body.len()) - (self.file_cost)(0);
-        if end == End::Taken {
-            entry.taken = true;
-            entry.taken_bytes = u32::try_from(content.len()).unwrap_or(u32::MAX);
-            entry.body = Some(Zeroizing::new(Box::from(id)));
-            freed -= id.len();
-        }
+        let entry = &mut self.records[record];
+        entry.delivered = end == End::Delivered;
         let id_hash = entry.id_hash;
         let sender = AccountId(entry.sender);
         let recipient = AccountId(entry.recipient);
-        self.bytes -= freed;
+        let place = entry.waiting;
+        let body = self.unended[place].body.len();
+        let file = (self.file_cost)(body) - (self.file_cost)(0);
         self.waiting -= 1;
         *(if end == End::Expired { &mut self.expired } else { &mut self.delivered }) += 1;
-        self.accounts[recipient.0].bytes -= content.len();
         self.accounts[sender.0].sent_waiting -= 1;
         let status = match end {
-            End::Taken => return,
+            End::Taken => {
+                let content = self.unended[place].take();
+                self.bytes -= content + file;
+                self.accounts[recipient.0].bytes -= content;
+                return;
+            }
             End::Delivered => ReceiptStatus::Delivered,
             End::Expired => ReceiptStatus::Expired,
         };
-        self.discharge((sender, recipient), content.len(), body.len());
+        self.bytes -= body + file;
+        self.records[record].waiting = NOWHERE;
+        let Some(waiting) = self.unended.remove(place) else { return };
+        let (id, content) = waiting.body();
+        self.accounts[recipient.0].bytes -= content.len();
+        self.discharge((sender, recipient), content.len(), body);
         self.tell((sender, recipient), (id, id_hash), status, at, ended);
     }
 
@@ -167,18 +197,20 @@ impl Store {
         let sender = AccountId(entry.sender);
         let recipient = AccountId(entry.recipient);
         let id_hash = entry.id_hash;
-        let mut work = entry.work();
-        if entry.waits() {
+        let place = entry.waiting;
+        let mut work = self.work(record);
+        if self.waits(record) {
             work += self.take_out(record, freed);
             self.end(record, End::Expired, at, ended);
-        } else if let Some(id) = self.records.get_mut(record).and_then(|entry| entry.body.take()) {
+        } else if let Some(taken) = self.unended.remove(place) {
             // Its sender is told what it would have been told had nobody taken it.
-            let content = self.records[record].taken_bytes as usize;
+            let id = &taken.body;
+            let content = taken.taken_bytes as usize;
             self.bytes -= id.len();
             self.discharge((sender, recipient), content, id.len() + content);
-            self.tell((sender, recipient), (&id, id_hash), ReceiptStatus::Expired, at, ended);
+            self.tell((sender, recipient), (id, id_hash), ReceiptStatus::Expired, at, ended);
         }
-        self.forget_record(record, (sender, recipient), id_hash);
+        self.forget_record(record, (sender, recipient));
         work
     }
 
@@ -187,7 +219,7 @@ impl Store {
         let account = &mut self.accounts[recipient.0];
         account.charged_messages -= 1;
         account.charged_bytes -= content;
-        if let Some(pair) = self.pairs.get_mut(&(sender.0, recipient.0)) {
+        if let Some(pair) = self.pairs.get_mut(sender, recipient) {
             pair.messages -= 1;
             pair.bytes -= content;
         }
@@ -211,40 +243,31 @@ impl Store {
         }
     }
 
-    /// Knows the id of a record again. Where it was used again between its expiry and its erasure,
-    /// the later use counts: what is restored comes in any order.
-    pub(super) fn remember_id(&mut self, sender: AccountId, record: u32) {
-        let Record { id_hash, expires_at, .. } = self.records[record];
-        let known = self.accounts[sender.0].ids.get(&id_hash);
-        if known.is_none_or(|&other| self.records[other].expires_at <= expires_at) {
-            self.accounts[sender.0].ids.insert(id_hash, record);
-        }
+    /// Returns the record of an id. Where it was used again between its expiry and its erasure, the
+    /// later use counts.
+    pub(super) fn known_record(&self, sender: AccountId, id: &str) -> Option<&Record> {
+        let id_hash = self.hasher.hash(id.as_bytes());
+        let some = self.ids.find(&self.records, hash(sender, id_hash)).map(|(_, record)| record);
+        some.filter(|record| record.id_hash == id_hash && record.sender == sender.0)
+            .max_by_key(|record| record.expires_at)
     }
 
     /// Forgets a message that has met its end: nothing is left of it.
-    fn forget_record(&mut self, record: u32, (sender, recipient): (AccountId, AccountId), id_hash: u64) {
+    fn forget_record(&mut self, record: u32, (sender, recipient): (AccountId, AccountId)) {
         let remembered = RECORD_COST + (self.file_cost)(0);
+        self.ids.remove(&mut self.records, record);
+        self.records.remove(record);
         let account = &mut self.accounts[sender.0];
-        // The id may have been used again in the moment between its expiry and this.
-        if account.ids.get(&id_hash) == Some(&record) {
-            account.ids.remove(&id_hash);
-        }
         account.outbound -= 1;
         account.sent_bytes -= RECORD_COST;
         account.sent_cost -= remembered;
         self.bytes -= remembered;
-        self.records.remove(record);
         if let Some(journal) = &mut self.journal {
             journal.forget(record);
         }
         if recipient.0 != NOBODY {
             self.accounts[recipient.0].inbound -= 1;
-            if let Some(pair) = self.pairs.get_mut(&(sender.0, recipient.0)) {
-                pair.records -= 1;
-                if pair.records == 0 {
-                    self.pairs.remove(&(sender.0, recipient.0));
-                }
-            }
+            self.pairs.forget_record(sender, recipient);
         }
         self.forget_if_idle(sender);
         if recipient != sender {

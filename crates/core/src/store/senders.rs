@@ -3,8 +3,8 @@
 use super::{AccountId, Completion, EXPIRED_AT_ONCE, End, Store};
 use crate::protocol::Fingerprint;
 
-/// Accounts that one call looks at.
-const LOOKED_AT: usize = 500;
+/// Accounts, or records, that one call looks at.
+const LOOKED_AT: u32 = 500;
 
 /// What one sender has in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Store {
     /// `largest`, the largest first. Returns where to go on; `None`: all were looked at. What
     /// happens in between may be missed.
     pub fn look_for_largest(&self, first: u32, most: usize, largest: &mut Vec<SenderFigures>) -> Option<u32> {
-        let (accounts, next) = self.accounts.some(first, LOOKED_AT);
+        let (accounts, next) = self.accounts.some(first, LOOKED_AT as usize);
         for account in accounts.filter(|account| account.sent_cost > 0) {
             let place = largest.partition_point(|other| other.bytes >= account.sent_cost);
             if place < most {
@@ -36,35 +36,31 @@ impl Store {
         next
     }
 
-    /// Erases some of the messages from `sender` that wait, from the id with the hash `first` on.
-    /// Their ids stay known. Pushes what the sender is to be told, and who may be sent another
-    /// message now. Returns how many messages were erased, and where to go on; `None`: none is
-    /// left.
+    /// Looks at some of the records, from the place `first` on, and erases those messages from
+    /// `sender` that wait. Their ids stay known. Pushes what the sender is to be told, and who may be
+    /// sent another message now. Returns how many messages were erased, and where to go on; `None`:
+    /// all were looked at. What is accepted meanwhile may be missed.
     pub fn drop_some_from(
         &mut self,
         sender: AccountId,
-        first: u64,
+        first: u32,
         ended: &mut Vec<Completion>,
         freed: &mut Vec<AccountId>,
-    ) -> (usize, Option<u64>) {
-        let Some(account) = self.accounts.get(sender.0) else { return (0, None) };
-        let some = account.ids.range(first..).take(EXPIRED_AT_ONCE);
-        let some: Vec<(u64, u32)> = some.map(|(&hash, &id)| (hash, id)).collect();
+    ) -> (usize, Option<u32>) {
         let mut dropped = 0;
         let mut work = 0;
-        for (hash, record) in some.iter().copied() {
+        let places = self.records.places();
+        for record in (first..places).take(LOOKED_AT as usize) {
             if work >= EXPIRED_AT_ONCE {
-                return (dropped, Some(hash));
+                return (dropped, Some(record));
             }
-            let entry = &self.records[record];
-            work += entry.work();
-            if entry.waits() {
-                work += self.take_out(record, freed);
+            if self.records.get(record).is_some_and(|entry| entry.sender == sender.0) && self.waits(record) {
+                work += self.work(record) + self.take_out(record, freed);
                 self.end(record, End::Expired, self.latest, ended);
                 dropped += 1;
             }
         }
-        let next = some.last().filter(|_| some.len() == EXPIRED_AT_ONCE).and_then(|(hash, _)| hash.checked_add(1));
-        (dropped, next)
+        let next = first.saturating_add(LOOKED_AT);
+        (dropped, (next < places).then_some(next))
     }
 }

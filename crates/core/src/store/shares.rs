@@ -36,17 +36,6 @@ const TAKES: usize = 32;
 /// The longest life that is granted where less than an eighth is free.
 pub const NEARLY_FULL_LIFE_MS: u64 = 3_600_000;
 
-/// What one sender has in one mailbox.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Pair {
-    /// Messages that are remembered.
-    pub(super) records: usize,
-    /// The messages that count against the sender's share.
-    pub(super) messages: usize,
-    /// Their bytes of content.
-    pub(super) bytes: usize,
-}
-
 impl Store {
     /// Checks that there is room for a message.
     pub(super) fn has_room(
@@ -88,13 +77,14 @@ impl Store {
         let Some(recipient) = recipient.filter(|&recipient| recipient != sender) else {
             return if all { Ok(()) } else { Err(QuotaExceeded::Mailbox) };
         };
-        let pair = self.pairs.get(&(sender.0, recipient.0)).copied().unwrap_or_default();
-        let is_correspondent = self.pairs.contains_key(&(recipient.0, sender.0));
+        let pair = self.pairs.get(sender, recipient);
+        let (pair_messages, pair_bytes) = pair.map_or((0, 0), |pair| (pair.messages, pair.bytes));
+        let is_correspondent = self.pairs.get(recipient, sender).is_some();
         let part = if is_correspondent { CORRESPONDENT_SHARE } else { MAILBOX_SHARE };
         // A first message has room wherever the whole mailbox has some for it: a bound may be as
         // small as one message.
         let share =
-            pair.messages == 0 || fits(pair.messages, pair.bytes, (most_messages / part).max(1), most_bytes / part);
+            pair_messages == 0 || fits(pair_messages, pair_bytes, (most_messages / part).max(1), most_bytes / part);
         let for_strangers = messages == 0
             || is_correspondent
             || fits(

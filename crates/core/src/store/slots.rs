@@ -104,6 +104,11 @@ impl<T> Slots<T> {
         self.chunks.get_mut(place as usize / CHUNK)?.places.get_mut(place as usize % CHUNK)?.as_mut()
     }
 
+    /// Returns a number that is greater than that of all places in use.
+    pub(super) fn places(&self) -> u32 {
+        u32::try_from(self.chunks.len() * CHUNK).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.chunks.iter_mut().flat_map(|chunk| &mut chunk.places).flatten()
     }

@@ -105,12 +105,12 @@ fn a_message_is_kept_where_it_is_overwritten_when_it_is_erased() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
     store.put(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
-    let body = store.records[0].whole_body().unwrap();
+    let body = store.unended[0].whole_body();
     is_overwritten_when_dropped(body);
     assert_eq!(&***body, "mhello", "id and content are nowhere else");
     let seq = fetch(&mut store, NOW, alice, 1)[0];
     acknowledge(&mut store, alice, seq).unwrap();
-    assert!(store.records[0].whole_body().is_none(), "it is dropped with the ack, though the id is remembered");
+    assert!(store.unended.get(0).is_none(), "it is dropped with the ack, though the id is remembered");
     assert_eq!(store.known_until(alice, "m"), Some(NOW.plus(MINUTE)));
 }
 
@@ -144,12 +144,13 @@ fn an_expired_message_is_not_delivered_even_if_nobody_has_swept() {
 fn a_message_that_expires_while_it_is_out_makes_room_for_the_next() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
+    let seq = store.accounts[alice.0].next_seq;
     store.put(NOW, alice, &letter("first", ALICE, NOW)).unwrap();
     store.put(NOW, alice, &letter("second", ALICE, NOW.plus(1))).unwrap();
-    assert_eq!(fetch(&mut store, NOW, alice, 1), [1000]);
+    assert_eq!(fetch(&mut store, NOW, alice, 1), [seq]);
     let then = NOW.plus(MINUTE);
     assert_eq!(expire(&mut store, then).1, [alice], "who has to look again");
-    assert_eq!(fetch(&mut store, then, alice, 1), [1001]);
+    assert_eq!(fetch(&mut store, then, alice, 1), [seq + 1]);
 }
 
 #[test]
@@ -193,16 +194,17 @@ fn an_ack_of_what_expired_in_the_meantime_is_not_an_error_and_makes_no_second_re
 fn what_was_acknowledged_may_be_acknowledged_again_in_a_later_session_but_nothing_undelivered() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
+    let seq = store.accounts[alice.0].next_seq;
     for id in ["first", "second"] {
         store.put(NOW, alice, &letter(id, ALICE, NOW)).unwrap();
     }
-    assert_eq!(fetch(&mut store, NOW, alice, 2), [1000, 1001]);
-    assert_eq!(acknowledge(&mut store, alice, 1000), Ok(1));
+    assert_eq!(fetch(&mut store, NOW, alice, 2), [seq, seq + 1]);
+    assert_eq!(acknowledge(&mut store, alice, seq), Ok(1));
     store.detach(NOW, alice);
     let (alice, pending) = store.attach(NOW, ALICE, true);
     assert_eq!(pending, 1);
-    assert_eq!(acknowledge(&mut store, alice, 1000), Ok(0));
-    assert_eq!(acknowledge(&mut store, alice, 1001), Err(NeverDelivered), "delivered in another session only");
+    assert_eq!(acknowledge(&mut store, alice, seq), Ok(0));
+    assert_eq!(acknowledge(&mut store, alice, seq + 1), Err(NeverDelivered), "delivered in another session only");
     assert_eq!(store.figures().messages, 1);
 }
 
@@ -210,16 +212,17 @@ fn what_was_acknowledged_may_be_acknowledged_again_in_a_later_session_but_nothin
 fn a_takeover_delivers_again_what_the_older_session_had_and_calls_only_that_stored() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
+    let seq = store.accounts[alice.0].next_seq;
     store.put(NOW, alice, &letter("m", ALICE, NOW)).unwrap();
     assert!(matches!(store.deliver(NOW, alice, 1), Some(Next::CaughtUp)));
     let Some(Next::Message(first)) = store.deliver(NOW, alice, 1) else { panic!("no message") };
-    assert_eq!((first.seq, first.delivery_type), (1000, DeliveryType::Direct));
+    assert_eq!((first.seq, first.delivery_type), (seq, DeliveryType::Direct));
     store.put(NOW, alice, &letter("n", ALICE, NOW)).unwrap();
     assert_eq!(store.attach(NOW, ALICE, true), (alice, 2));
     let Some(Next::Message(again)) = store.deliver(NOW, alice, 2) else { panic!("no message") };
-    assert_eq!((again.seq, again.delivery_type), (1000, DeliveryType::Stored));
+    assert_eq!((again.seq, again.delivery_type), (seq, DeliveryType::Stored));
     let Some(Next::Message(other)) = store.deliver(NOW, alice, 2) else { panic!("no message") };
-    assert_eq!((other.seq, other.delivery_type), (1001, DeliveryType::Direct), "it only waited for the window");
+    assert_eq!((other.seq, other.delivery_type), (seq + 1, DeliveryType::Direct), "it only waited for the window");
     assert!(matches!(store.deliver(NOW, alice, 2), Some(Next::CaughtUp)));
 }
 
@@ -227,11 +230,12 @@ fn a_takeover_delivers_again_what_the_older_session_had_and_calls_only_that_stor
 fn a_message_that_waited_for_the_window_only_is_direct() {
     let mut store = store();
     let (alice, _) = store.attach(NOW, ALICE, true);
+    let seq = store.accounts[alice.0].next_seq;
     for id in ["first", "second"] {
         store.put(NOW, alice, &letter(id, ALICE, NOW)).unwrap();
     }
-    assert_eq!(fetch(&mut store, NOW, alice, 1), [1000]);
-    acknowledge(&mut store, alice, 1000).unwrap();
+    assert_eq!(fetch(&mut store, NOW, alice, 1), [seq]);
+    acknowledge(&mut store, alice, seq).unwrap();
     let Some(Next::Message(second)) = store.deliver(NOW, alice, 1) else { panic!("no message") };
     assert_eq!(second.delivery_type, DeliveryType::Direct);
 }
@@ -370,6 +374,43 @@ fn a_mailbox_that_is_made_again_goes_on_with_higher_numbers_even_if_the_clock_wa
         expire(&mut store, then);
         assert_eq!(store.find(&ALICE), None, "it has been forgotten");
     }
+}
+
+#[test]
+fn new_mailboxes_numbers_do_not_show_how_fast_the_clock_runs() {
+    const TIMES: u64 = 200;
+    let mut store = store();
+    let mut first_of = |number: u64| {
+        let now = NOW.plus(number * 1000);
+        let mut key = [7; 32];
+        key[..8].copy_from_slice(&number.to_le_bytes());
+        let (account, _) = store.attach(now, Fingerprint::from_bytes(key), true);
+        store.put(now, account, &letter("m", Fingerprint::from_bytes(key), now)).unwrap();
+        let first = fetch(&mut store, now, account, 1)[0];
+        store.detach(now, account);
+        first
+    };
+    let firsts: Vec<_> = (0..TIMES).map(&mut first_of).collect();
+    // By a clock, each would be a second and a million numbers after the one before.
+    let off = firsts.windows(2).map(|pair| pair[1].abs_diff(pair[0] + 1_000_000) / 1_000_000);
+    let far_off = off.filter(|&seconds| seconds >= 5).count() as u64;
+    assert!(far_off > TIMES / 2, "only {far_off} of {TIMES} are five seconds off: {firsts:?}");
+}
+
+#[test]
+fn numbers_that_nobody_has_seen_do_not_push_those_of_others_up() {
+    let mut store = store();
+    let (alice, _) = store.attach(NOW, ALICE, true);
+    for number in 0..200_u64 {
+        let now = NOW.plus(number * 10);
+        let mut key = [7; 32];
+        key[..8].copy_from_slice(&number.to_le_bytes());
+        let id = number.to_string();
+        let gone_soon = Letter { expires_at: now.plus(5), ..letter(&id, Fingerprint::from_bytes(key), now) };
+        store.put(now, alice, &gone_soon).unwrap();
+        expire(&mut store, now.plus(6));
+    }
+    assert_eq!(store.seq_floor, 0);
 }
 
 #[test]

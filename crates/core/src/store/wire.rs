@@ -22,16 +22,21 @@ impl Store {
 
     /// Returns when a message will be gone: as its sender wrote it, where it did.
     pub(super) fn expiry_on_wire(&self, record: &Record) -> WireTime {
-        let ahead = usize::from(record.given).checked_sub(1).and_then(|place| self.given_ahead.get(place));
-        match ahead {
-            Some(&ahead) => WireTime::Given(WallTime(record.expires_at.0.saturating_add_signed(ahead))),
-            None => self.on_wire(record.expires_at, record.id_hash),
-        }
+        self.given(record).unwrap_or_else(|| self.on_wire(record.expires_at, record.id_hash))
     }
 
-    /// Returns when a message was accepted.
-    pub(super) fn acceptance_on_wire(&self, record: &Record) -> WireTime {
-        WireTime::Own { at: record.accepted_at(), draw: self.draws(record.expires_at, record.id_hash).1 }
+    /// Returns when a message was accepted, and when it will be gone.
+    pub(super) fn times_on_wire(&self, record: &Record, lifetime: u32) -> (WireTime, WireTime) {
+        let at = Millis(record.expires_at.0.saturating_sub(u64::from(lifetime)));
+        let (expiry, acceptance) = self.draws(record.expires_at, record.id_hash);
+        let expires_at = self.given(record).unwrap_or(WireTime::Own { at: record.expires_at, draw: expiry });
+        (WireTime::Own { at, draw: acceptance }, expires_at)
+    }
+
+    /// Returns when a message will be gone as its sender wrote it, where it did.
+    fn given(&self, record: &Record) -> Option<WireTime> {
+        let ahead = *self.given_ahead.get(usize::from(record.given).checked_sub(1)?)?;
+        Some(WireTime::Given(WallTime(record.expires_at.0.saturating_add_signed(ahead))))
     }
 
     /// Remembers by how much the time that the sender wrote is ahead of the one that counts. That

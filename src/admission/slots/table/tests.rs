@@ -19,7 +19,7 @@ fn stays(a_second: u32, own: PeerKey, peer: impl Fn(u32) -> PeerKey) -> [bool; 3
     stays_after(Duration::from_secs(20), a_second, own, peer)
 }
 
-/// The same, when the flood has gone on for so long.
+/// Tells the same of a flood that has gone on for so long.
 fn stays_after(begun: Duration, a_second: u32, own: PeerKey, peer: impl Fn(u32) -> PeerKey) -> [bool; 3] {
     let mut table = SlotTable::new(64);
     let step = Duration::from_secs(1) / a_second;

@@ -12,14 +12,14 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::PATIENCE;
 
-/// The key of that number.
+/// Returns the key of that number.
 pub fn key(number: usize) -> SigningKey {
     let mut seed = [9; 32];
     seed[..8].copy_from_slice(&(number as u64).to_be_bytes());
     SigningKey::from_bytes(&seed)
 }
 
-/// The fingerprint of that key.
+/// Returns the fingerprint of that key.
 pub fn fingerprint(number: usize) -> String {
     Fingerprint::from(&key(number).verifying_key()).to_string()
 }

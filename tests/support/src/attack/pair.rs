@@ -20,7 +20,7 @@ pub struct Pair<S> {
     sent: usize,
 }
 
-/// The next JSON frame. Fails where the session ends instead.
+/// Returns the next JSON frame. Fails where the session ends instead.
 async fn next<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>) -> Value {
     loop {
         match socket.next().await {
@@ -32,7 +32,7 @@ async fn next<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Pair<S> {
-    /// The sessions of a sender, and of the person with the key of that number.
+    /// Pairs the sessions of a sender, and of the person with the key of that number.
     pub fn new(sender: WebSocketStream<S>, recipient: WebSocketStream<S>, number: usize) -> Self {
         Self { sender, recipient, to: fingerprint(number), sent: 0 }
     }

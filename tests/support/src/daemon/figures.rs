@@ -8,7 +8,7 @@ use tokio::process::Command;
 use super::Daemon;
 
 impl Daemon {
-    /// The figures that `status --json` gives.
+    /// Returns the figures that `status --json` gives.
     pub async fn figures(&self) -> Value {
         let mut command = Command::new(&self.program);
         command.env_clear().env("HOME", &self.directory);
@@ -18,7 +18,7 @@ impl Daemon {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// How often that was noted under `security`.
+    /// Returns how often that was noted under `security`.
     pub async fn events(&self, kind: &str) -> u64 {
         let figures = self.figures().await;
         let count = figures.pointer(&format!("/security/counts/{kind}")).and_then(Value::as_u64);

@@ -82,8 +82,9 @@ fn an_empty_store_that_was_full_has_given_its_memory_back() {
     assert!(store.records.capacity() >= 20_000 && store.accounts.capacity() >= 20_000);
     parts(&mut store, NOW.plus(MINUTE));
     assert!(store.records.capacity() + store.accounts.capacity() < 1000);
-    assert_eq!((store.due.len(), store.pairs.len(), store.by_fingerprint.len()), (0, 0, 1));
-    assert!(store.accounts[alice.0].ids.is_empty());
+    assert_eq!((store.due.len(), store.pairs.len(), store.ids.len(), store.by_fingerprint.len()), (0, 0, 0, 1));
+    assert!(store.unended.capacity() < 200);
+    assert_eq!(store.find(&ALICE), Some(alice));
 }
 
 #[test]

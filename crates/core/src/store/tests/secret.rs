@@ -56,7 +56,7 @@ fn what_he_took_counts_in_its_senders_share_of_his_mailbox() {
 #[test]
 fn its_content_is_erased_when_he_took_it_and_nothing_is_left_when_it_has_expired() {
     let (mut store, _) = after(true, Config::default());
-    assert_eq!(&***store.records[0].whole_body().unwrap(), "m", "the id alone, to tell its sender by");
+    assert_eq!(&***store.unended[0].whole_body(), "m", "the id alone, to tell its sender by");
     let figures = store.figures();
     assert_eq!((figures.messages, figures.bytes), (0, RECORD_COST + 1));
     expire(&mut store, NOW.plus(MINUTE));

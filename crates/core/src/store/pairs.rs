@@ -1,0 +1,94 @@
+//! What one sender has in one mailbox.
+
+use siphasher::sip::SipHasher13;
+
+use super::AccountId;
+use super::slots::Slots;
+use super::table::{Chained, NOWHERE, Table};
+
+/// What one sender has in one mailbox.
+#[derive(Debug, Clone)]
+pub(super) struct Pair {
+    sender: AccountId,
+    recipient: AccountId,
+    hash: u64,
+    next: u32,
+    /// Messages that are remembered.
+    pub(super) records: u32,
+    /// The messages that count against the sender's share.
+    pub(super) messages: usize,
+    /// Their bytes of content.
+    pub(super) bytes: usize,
+}
+
+impl Chained for Pair {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+    fn next(&self) -> u32 {
+        self.next
+    }
+    fn set_next(&mut self, next: u32) {
+        self.next = next;
+    }
+}
+
+/// All pairs of which something is remembered.
+pub(super) struct Pairs {
+    hasher: SipHasher13,
+    pairs: Slots<Pair>,
+    table: Table,
+}
+
+impl Pairs {
+    pub(super) fn new(hasher: SipHasher13) -> Self {
+        Self { hasher, pairs: Slots::new(), table: Table::default() }
+    }
+
+    pub(super) fn get(&self, sender: AccountId, recipient: AccountId) -> Option<&Pair> {
+        self.pairs.get(self.find(sender, recipient, self.hash(sender, recipient))?)
+    }
+
+    pub(super) fn get_mut(&mut self, sender: AccountId, recipient: AccountId) -> Option<&mut Pair> {
+        let place = self.find(sender, recipient, self.hash(sender, recipient))?;
+        self.pairs.get_mut(place)
+    }
+
+    /// Returns the pair; one of which nothing is remembered yet, if there was none.
+    pub(super) fn get_or_insert(&mut self, sender: AccountId, recipient: AccountId) -> &mut Pair {
+        let hash = self.hash(sender, recipient);
+        let place = self.find(sender, recipient, hash).unwrap_or_else(|| {
+            let pair = Pair { sender, recipient, hash, next: NOWHERE, records: 0, messages: 0, bytes: 0 };
+            let place = self.pairs.insert(pair);
+            self.table.insert(&mut self.pairs, place);
+            place
+        });
+        &mut self.pairs[place]
+    }
+
+    /// Forgets one of the records, and the pair with the last of them.
+    pub(super) fn forget_record(&mut self, sender: AccountId, recipient: AccountId) {
+        let Some(place) = self.find(sender, recipient, self.hash(sender, recipient)) else { return };
+        let pair = &mut self.pairs[place];
+        pair.records -= 1;
+        if pair.records == 0 {
+            self.table.remove(&mut self.pairs, place);
+            self.pairs.remove(place);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    fn hash(&self, sender: AccountId, recipient: AccountId) -> u64 {
+        let both = u64::from(sender.0) << 32 | u64::from(recipient.0);
+        self.hasher.hash(&both.to_le_bytes())
+    }
+
+    fn find(&self, sender: AccountId, recipient: AccountId, hash: u64) -> Option<u32> {
+        let mut some = self.table.find(&self.pairs, hash);
+        some.find(|(_, pair)| pair.sender == sender && pair.recipient == recipient).map(|(place, _)| place)
+    }
+}

@@ -1,0 +1,275 @@
+//! Other people's servers under the same load: pairs in a closed loop, over WebSockets.
+//!
+//! mosquitto (MQTT 3.1.1, QoS 1: the broker keeps each message until it is acknowledged) and NATS
+//! (core: nothing is kept, and nothing acknowledged). Their programs are those of Debian's packages
+//! `mosquitto` and `nats-server`.
+
+mod mqtt;
+mod nats;
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+use bytes::Bytes;
+use futures::{Sink, Stream};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Message, http::HeaderValue};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use crate::pairs::{Figures, Shape, figures};
+use crate::process::{cpu_us_of, free_address};
+
+/// What a broker speaks.
+#[derive(Clone, Copy)]
+pub(crate) enum Broker {
+    Mosquitto,
+    Nats,
+}
+
+/// What a client is told.
+enum Heard {
+    /// A message, and what it is acknowledged with.
+    Message(Option<Vec<u8>>),
+    /// Nothing of interest.
+    Other,
+}
+
+impl Broker {
+    pub(crate) const ALL: [Self; 2] = [Self::Mosquitto, Self::Nats];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Mosquitto => "mosquitto",
+            Self::Nats => "nats",
+        }
+    }
+
+    fn command(self, directory: &std::path::Path, address: SocketAddr) -> Result<Command> {
+        let (program, argument, text) = match self {
+            Self::Mosquitto => ("mosquitto", "-c", mqtt::configuration(address)),
+            Self::Nats => ("nats-server", "-c", nats::configuration(address)),
+        };
+        let file = directory.join("broker.conf");
+        std::fs::write(&file, text)?;
+        // Debian has it where only root's PATH looks.
+        let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
+        let mut command = Command::new(program);
+        command.arg(argument).arg(file).env("PATH", path).kill_on_drop(true);
+        Ok(command)
+    }
+
+    fn greeting(self, name: &str) -> Vec<u8> {
+        match self {
+            Self::Mosquitto => mqtt::connect(name),
+            Self::Nats => nats::connect(),
+        }
+    }
+
+    fn subscription(self, topic: &str) -> Vec<u8> {
+        match self {
+            Self::Mosquitto => mqtt::subscribe(topic),
+            Self::Nats => nats::subscribe(topic),
+        }
+    }
+
+    fn message(self, topic: &str, number: u16, content: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Mosquitto => mqtt::publish(topic, number, content),
+            Self::Nats => nats::publish(topic, content),
+        }
+    }
+
+    /// Takes the first packet off what was read; `None` if it has not come whole.
+    fn parse(self, read: &[u8]) -> Option<(usize, Heard)> {
+        match self {
+            Self::Mosquitto => mqtt::parse(read),
+            Self::Nats => nats::parse(read),
+        }
+    }
+}
+
+/// Measures a broker once.
+pub(crate) async fn run(broker: Broker, shape: &Shape) -> Result<Figures> {
+    let directory = tempfile::tempdir()?;
+    let address = free_address()?;
+    let log = std::fs::File::create(directory.path().join("log"))?;
+    let mut command = broker.command(directory.path(), address)?;
+    command.stdout(log.try_clone()?).stderr(log);
+    let child = command.spawn().with_context(|| format!("cannot start it: install {}", broker.name()))?;
+    wait_for(address).await?;
+    let mut pairs = Vec::new();
+    for number in 0..shape.pairs {
+        pairs.push(BrokerPair::connect(broker, address, shape, number).await?);
+    }
+    // A broker may have said something else than that it has the last subscription.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    measure(&child, pairs, shape).await
+}
+
+async fn wait_for(address: SocketAddr) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(address).await.is_err() {
+        anyhow::ensure!(Instant::now() < deadline, "the broker does not answer at {address}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+async fn measure(child: &Child, pairs: Vec<BrokerPair>, shape: &Shape) -> Result<Figures> {
+    let pid = child.id().context("the broker has ended")?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let from = Instant::now() + Duration::from_millis(500);
+    let mut tasks = JoinSet::new();
+    for mut pair in pairs {
+        let stop = Arc::clone(&stop);
+        tasks.spawn(async move { pair.drive(from, &stop).await });
+    }
+    tokio::time::sleep_until(from.into()).await;
+    let before = cpu_us_of(pid)?;
+    tokio::time::sleep(Duration::from_secs(shape.seconds)).await;
+    let cpu = cpu_us_of(pid)? - before;
+    let elapsed = from.elapsed();
+    stop.store(true, Ordering::Relaxed);
+    let mut latencies = Vec::new();
+    while let Some(pair) = tasks.join_next().await {
+        latencies.extend(pair??);
+    }
+    figures(latencies, cpu, elapsed)
+}
+
+/// One connection.
+struct BrokerClient {
+    broker: Broker,
+    socket: WebSocketStream<TcpStream>,
+    read: Vec<u8>,
+    at: usize,
+    unflushed: bool,
+}
+
+impl BrokerClient {
+    async fn connect(broker: Broker, address: SocketAddr, name: &str) -> Result<Self> {
+        let mut request = format!("ws://{address}/").into_client_request()?;
+        if matches!(broker, Broker::Mosquitto) {
+            request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("mqtt"));
+        }
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(64 * 1024);
+        let (socket, _) = client_async_with_config(request, stream, Some(config)).await?;
+        let mut client = Self { broker, socket, read: Vec::new(), at: 0, unflushed: false };
+        client.feed(broker.greeting(name))?;
+        poll_fn(|cx| client.poll_flush(cx)).await?;
+        poll_fn(|cx| client.poll_heard(cx)).await?;
+        Ok(client)
+    }
+
+    fn feed(&mut self, bytes: Vec<u8>) -> Result<()> {
+        self.unflushed = true;
+        Ok(Pin::new(&mut self.socket).start_send(Message::Binary(Bytes::from(bytes)))?)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.unflushed && Pin::new(&mut self.socket).poll_flush(cx)?.is_pending() {
+            return Poll::Pending;
+        }
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<Result<Heard>> {
+        loop {
+            if let Some((bytes, heard)) = self.broker.parse(&self.read[self.at..]) {
+                self.at += bytes;
+                return Poll::Ready(Ok(heard));
+            }
+            self.read.drain(..self.at);
+            self.at = 0;
+            match Pin::new(&mut self.socket).poll_next(cx) {
+                Poll::Ready(Some(message)) => self.read.extend_from_slice(&message?.into_data()),
+                Poll::Ready(None) => return Poll::Ready(Err(anyhow!("the broker closed the connection"))),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+/// A sender and a recipient: so many messages on the way, and a new one for each that arrived.
+struct BrokerPair {
+    sender: BrokerClient,
+    recipient: BrokerClient,
+    topic: String,
+    content: Vec<u8>,
+    depth: usize,
+    number: u16,
+    sent_at: std::collections::VecDeque<Instant>,
+}
+
+impl BrokerPair {
+    async fn connect(broker: Broker, address: SocketAddr, shape: &Shape, number: usize) -> Result<Self> {
+        let topic = format!("to.{number}");
+        let mut recipient = BrokerClient::connect(broker, address, &format!("recipient-{number}")).await?;
+        recipient.feed(broker.subscription(&topic))?;
+        poll_fn(|cx| recipient.poll_flush(cx)).await?;
+        // It says that it has the subscription.
+        poll_fn(|cx| recipient.poll_heard(cx)).await?;
+        let sender = BrokerClient::connect(broker, address, &format!("sender-{number}")).await?;
+        let content = vec![b'x'; shape.size];
+        let sent_at = std::collections::VecDeque::new();
+        Ok(Self { sender, recipient, topic, content, depth: shape.depth, number: 0, sent_at })
+    }
+
+    async fn drive(&mut self, from: Instant, stop: &AtomicBool) -> Result<Vec<Duration>> {
+        let mut latencies = Vec::new();
+        poll_fn(|cx| self.poll(cx, from, stop, &mut latencies)).await?;
+        Ok(latencies)
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: Instant,
+        stop: &AtomicBool,
+        latencies: &mut Vec<Duration>,
+    ) -> Poll<Result<()>> {
+        loop {
+            while let Poll::Ready(heard) = self.recipient.poll_heard(cx) {
+                let Heard::Message(acknowledgement) = heard? else { continue };
+                if stop.load(Ordering::Relaxed) {
+                    return Poll::Ready(Ok(()));
+                }
+                let now = Instant::now();
+                if let Some(sent_at) = self.sent_at.pop_front().filter(|_| now >= from) {
+                    latencies.push(now - sent_at);
+                }
+                if let Some(acknowledgement) = acknowledgement {
+                    self.recipient.feed(acknowledgement)?;
+                }
+            }
+            let _ = self.recipient.poll_flush(cx)?;
+            while let Poll::Ready(heard) = self.sender.poll_heard(cx) {
+                heard?;
+            }
+            let mut sent = false;
+            while self.sent_at.len() < self.depth {
+                self.number = self.number.checked_add(1).unwrap_or(1);
+                self.sent_at.push_back(Instant::now());
+                let message = self.sender.broker.message(&self.topic, self.number, &self.content);
+                self.sender.feed(message)?;
+                sent = true;
+            }
+            if self.sender.poll_flush(cx)?.is_pending() || !sent {
+                return Poll::Pending;
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What a session asks of the hub in one turn of its pump, under one hold of the lock.
+//!
+//! A turn is short: what is more work than that hands the lock on, and has it back later. So it is
+//! with the many requests of one turn, too.
+
+use parking_lot::MutexGuard;
+
+use super::{Collected, SessionHandle, State, Wakes};
+use ephemeral_core::protocol::Millis;
+use ephemeral_core::store::{
+    Accepted, AccountId, AcknowledgeError, Delivery, Deposited, EXPIRED_AT_ONCE, NeverDelivered, NewMessage,
+    SessionEnd, SubmitError,
+};
+
+/// How often, at most, a message that has no room waits until more of what has expired is erased.
+const SWEEPS: usize = 100;
+/// So many bytes, kept or erased, are as much work as a request.
+const BYTES_A_UNIT: usize = 256;
+
+/// A hold of the hub's lock, for one session.
+pub struct Turn<'turn> {
+    session: &'turn SessionHandle,
+    state: MutexGuard<'turn, State>,
+    now: Millis,
+    wakes: &'turn mut Wakes,
+    /// How much was done since the lock was last handed on: requests, and their bytes.
+    work: usize,
+}
+
+impl<'turn> Turn<'turn> {
+    pub(super) fn new(
+        session: &'turn SessionHandle,
+        state: MutexGuard<'turn, State>,
+        now: Millis,
+        wakes: &'turn mut Wakes,
+    ) -> Self {
+        let mut turn = Self { session, state, now, wakes, work: 0 };
+        turn.expire();
+        turn
+    }
+
+    /// Keeps a message under `id`. Without one, only tells whether the id is known.
+    ///
+    /// # Errors
+    /// [`SubmitError`]: nothing was kept.
+    pub fn submit(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Accepted, SubmitError> {
+        self.pause_after(message.map_or(0, |message| message.escaped_content.len()))?;
+        let mut outcome = self.try_submit(id, message);
+        for _ in 0..SWEEPS {
+            // What has expired and is not erased yet is not to stand in its way.
+            if !matches!(outcome, Err(SubmitError::Quota(_))) || !self.state.store.is_behind() {
+                break;
+            }
+            self.hand_on()?;
+            outcome = self.accepts().and_then(|()| self.keep(id, message));
+        }
+        let totals = &mut self.state.totals;
+        *match &outcome {
+            Ok(Accepted { duplicate: false, .. }) => &mut totals.accepted,
+            Ok(Accepted { duplicate: true, .. }) => &mut totals.duplicates,
+            Err(SubmitError::Ended(_)) => return outcome,
+            Err(_) => &mut totals.rejected,
+        } += 1;
+        outcome
+    }
+
+    fn try_submit(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Accepted, SubmitError> {
+        self.accepts()?;
+        let state = &mut *self.state;
+        let rated = state.store.take_rate(self.now, self.session.account, &state.settings.rate);
+        rated.map_err(|wait_ms| SubmitError::RateLimited { wait_ms })?;
+        self.keep(id, message)
+    }
+
+    fn keep(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Accepted, SubmitError> {
+        if let Some(known) = self.known(id) {
+            return Ok(known);
+        }
+        let message = message.ok_or(SubmitError::NoMessage)?;
+        let mut recipient = self.state.store.find(&message.to);
+        if recipient.is_none() {
+            // Takes microseconds: not under the lock.
+            let is_key = MutexGuard::unlocked(&mut self.state, || message.to.verifying_key().is_ok());
+            self.session.is_current(&self.state)?;
+            if !is_key {
+                return Err(SubmitError::NotAKey);
+            }
+            self.accepts()?;
+            if let Some(known) = self.known(id) {
+                return Ok(known);
+            }
+            recipient = self.state.store.find(&message.to);
+        }
+        self.deposit(id, message, recipient)
+    }
+
+    fn accepts(&self) -> Result<(), SubmitError> {
+        if self.state.draining { Err(SubmitError::Draining) } else { Ok(()) }
+    }
+
+    fn known(&self, id: &str) -> Option<Accepted> {
+        let store = &self.state.store;
+        let expires_at = store.known(self.session.account, id)?;
+        let delivered = store.was_delivered(self.session.account, id);
+        Some(Accepted { expires_at, duplicate: true, delivered })
+    }
+
+    fn deposit(
+        &mut self,
+        id: &str,
+        message: &NewMessage<'_>,
+        recipient: Option<AccountId>,
+    ) -> Result<Accepted, SubmitError> {
+        let state = &mut *self.state;
+        let due_before = state.store.next_due();
+        let deposited = state.store.deposit_to(self.now, self.session.account, recipient, (id, message));
+        let Deposited { online, expires_at } = deposited.map_err(SubmitError::Quota)?;
+        if let Some(online) = online.and_then(|recipient| state.online.get(recipient)) {
+            self.wakes.add(&online.signal);
+        }
+        if due_before.is_none_or(|due| state.store.next_due().is_some_and(|now_due| now_due < due)) {
+            self.session.hub.due_earlier.notify_one();
+        }
+        Ok(Accepted { expires_at, duplicate: false, delivered: false })
+    }
+
+    /// Erases what was delivered, up to and including `seq`.
+    ///
+    /// # Errors
+    /// [`AcknowledgeError`]: nothing was erased, or not all of it.
+    pub fn acknowledge(&mut self, seq: u64) -> Result<(), AcknowledgeError> {
+        self.pause_after(0)?;
+        loop {
+            let state = &mut *self.state;
+            let before = state.store.figures().bytes;
+            let result = state.store.acknowledge(self.now, self.session.account, seq, &mut state.ended);
+            self.work += before.saturating_sub(state.store.figures().bytes) / BYTES_A_UNIT;
+            state.tell_senders(self.wakes);
+            let more = result.map_err(|NeverDelivered| AcknowledgeError::NeverDelivered)?;
+            if !more {
+                return Ok(());
+            }
+            // A window of long messages is much to overwrite: others come in between.
+            self.hand_on()?;
+        }
+    }
+
+    /// Takes what the session has to be sent: about `budget` bytes of it, one frame more than fits.
+    /// `frame` writes each of these down, under the lock, so that nothing is copied twice.
+    ///
+    /// # Errors
+    /// [`SessionEnd`] if the session is over.
+    pub fn collect(&mut self, budget: usize, frame: impl Fn(&Delivery<'_>) -> String) -> Result<Collected, SessionEnd> {
+        self.pause_after(0)?;
+        let State { store, online, draining, .. } = &mut *self.state;
+        if *draining {
+            return Err(SessionEnd::Draining);
+        }
+        let account = self.session.account;
+        if online.get(account).is_none_or(|online| online.overrun) {
+            return Err(SessionEnd::TooSlow);
+        }
+        let mut collected = Collected::default();
+        let mut left = budget;
+        loop {
+            if left == 0 {
+                collected.more = true;
+                return Ok(collected);
+            }
+            let delivery = match online.next_receipt(account) {
+                Some(receipt) => Delivery::Receipt(receipt),
+                None => match store.deliver(self.now, account, self.session.window) {
+                    Some(next) => Delivery::Mailbox(next),
+                    None => return Ok(collected),
+                },
+            };
+            let frame = frame(&delivery);
+            left = left.saturating_sub(frame.len());
+            collected.frames.push(frame);
+        }
+    }
+
+    /// Counts a request, and hands the lock on first if there were enough.
+    fn pause_after(&mut self, bytes: usize) -> Result<(), SessionEnd> {
+        if self.work >= EXPIRED_AT_ONCE {
+            self.hand_on()?;
+        }
+        self.work += 1 + bytes / BYTES_A_UNIT;
+        Ok(())
+    }
+
+    /// Hands the lock on to whoever waits for it, and erases some more of what is due when it is
+    /// back.
+    fn hand_on(&mut self) -> Result<(), SessionEnd> {
+        MutexGuard::bump(&mut self.state);
+        self.work = 0;
+        self.session.is_current(&self.state)?;
+        self.now = self.session.hub.now();
+        self.expire();
+        Ok(())
+    }
+
+    fn expire(&mut self) {
+        self.session.hub.expire(&mut self.state, self.now, self.wakes);
+    }
+}
