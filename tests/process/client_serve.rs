@@ -25,7 +25,8 @@ struct Pair {
 fn pair() -> Pair {
     let home = tempfile::tempdir().unwrap();
     let config = home.path().join("server.toml");
-    std::fs::write(&config, "[limits]\nconnections_per_peer = 200\nrequests_per_minute = 100000\nburst = 1000\n").unwrap();
+    std::fs::write(&config, "[limits]\nconnections_per_peer = 200\nrequests_per_minute = 100000\nburst = 1000\n")
+        .unwrap();
     let arguments = ["--config", config.to_str().unwrap()];
     let server = LocalServer::start_with(SERVER, &home.path().join("state"), "127.0.0.1:0", &arguments);
     let alice = Client::new(CLIENT, home.path(), "alice", &server.url);

@@ -32,9 +32,9 @@ pub mod fuzz;
 pub mod memory;
 #[cfg(feature = "server")]
 pub mod rig;
-pub mod session_rules;
 #[cfg(feature = "server")]
 pub mod serving;
+pub mod session_rules;
 #[cfg(feature = "server")]
 pub mod tls;
 #[cfg(feature = "server")]

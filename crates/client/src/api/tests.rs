@@ -103,7 +103,15 @@ fn every_event_and_field_is_in_the_schema_and_the_manual_and_nothing_else_is() {
     let whole = schema();
     let events = whole["x-events"].as_object().unwrap();
     let mut known = Vec::new();
-    let first = Notification::Text { contact: text(), id: text(), at: text(), text: text(), burn_s: 7, missing: true, gone_at: Some(text()) };
+    let first = Notification::Text {
+        contact: text(),
+        id: text(),
+        at: text(),
+        text: text(),
+        burn_s: 7,
+        missing: true,
+        gone_at: Some(text()),
+    };
     let mut next = Some(first);
     while let Some(event) = next {
         let value = json!(event);
@@ -125,13 +133,17 @@ fn every_event_and_field_is_in_the_schema_and_the_manual_and_nothing_else_is() {
 /// arm before.
 fn after(event: &Notification) -> Option<Notification> {
     Some(match event {
-        Notification::Text { .. } => Notification::Sent { to: text(), id: text(), at: text(), text: text(), burn_s: 7, gone_at: Some(text()) },
+        Notification::Text { .. } => {
+            Notification::Sent { to: text(), id: text(), at: text(), text: text(), burn_s: 7, gone_at: Some(text()) }
+        }
         Notification::Sent { .. } => Notification::AtServer { contact: text(), id: text() },
         Notification::AtServer { .. } => Notification::SentAgain { contact: text(), why: Some(text()) },
         Notification::SentAgain { .. } => Notification::Arrived { contact: text(), id: text() },
         Notification::Arrived { .. } => Notification::NotDelivered { contact: text(), id: text() },
         Notification::NotDelivered { .. } => Notification::Contact { contact: text(), invite: 7, calls_itself: text() },
-        Notification::Contact { .. } => Notification::Request { invite: 7, identity: text(), calls_itself: text(), text: Some(text()) },
+        Notification::Contact { .. } => {
+            Notification::Request { invite: 7, identity: text(), calls_itself: text(), text: Some(text()) }
+        }
         Notification::Request { .. } => Notification::Answered { contact: text(), calls_itself: text() },
         Notification::Answered { .. } => Notification::WantsToMove { contact: text(), server: text() },
         Notification::WantsToMove { .. } => Notification::Contested { contact: text() },
@@ -141,21 +153,42 @@ fn after(event: &Notification) -> Option<Notification> {
         Notification::Unstable { .. } => Notification::ClockDisputed {},
         Notification::ClockDisputed { .. } => Notification::Changed {},
         Notification::Changed { .. } => Notification::File { contact: text(), id: text(), name: text(), size: 7 },
-        Notification::File { .. } => Notification::FileProgress { contact: text(), file: text(), name: text(), arrived: 7, size: 7, mine: true },
-        Notification::FileProgress { .. } => Notification::FileSaved { contact: text(), name: text(), size: 7, sha256: text(), path: text() },
-        Notification::FileSaved { .. } => Notification::FileDamaged { contact: text(), name: text(), size: 7, sha256: text() },
-        Notification::FileDamaged { .. } => Notification::FileLost { contact: text(), name: text(), size: 7, sha256: text(), gone: true },
+        Notification::File { .. } => {
+            Notification::FileProgress { contact: text(), file: text(), name: text(), arrived: 7, size: 7, mine: true }
+        }
+        Notification::FileProgress { .. } => {
+            Notification::FileSaved { contact: text(), name: text(), size: 7, sha256: text(), path: text() }
+        }
+        Notification::FileSaved { .. } => {
+            Notification::FileDamaged { contact: text(), name: text(), size: 7, sha256: text() }
+        }
+        Notification::FileDamaged { .. } => {
+            Notification::FileLost { contact: text(), name: text(), size: 7, sha256: text(), gone: true }
+        }
         Notification::FileLost { .. } => Notification::FileWaits { contact: text(), name: text(), size: 7 },
         Notification::FileWaits { .. } => Notification::FolderFailed { folder: text(), why: text() },
         Notification::FolderFailed { .. } => Notification::FileArrived { contact: text(), file: text(), name: text() },
-        Notification::FileArrived { .. } => Notification::FileNotDelivered { contact: text(), file: text(), name: text() },
+        Notification::FileArrived { .. } => {
+            Notification::FileNotDelivered { contact: text(), file: text(), name: text() }
+        }
         Notification::FileNotDelivered { .. } => Notification::FileUnreadable { file: text(), why: text() },
-        Notification::FileUnreadable { .. } => Notification::GroupOffer { contact: text(), group: text(), group_id: text() },
+        Notification::FileUnreadable { .. } => {
+            Notification::GroupOffer { contact: text(), group: text(), group_id: text() }
+        }
         Notification::GroupOffer { .. } => Notification::GroupJoined { group: text() },
-        Notification::GroupJoined { .. } => Notification::GroupText { group: text(), member: text(), id: text(), at: text(), text: text(), missing: true },
+        Notification::GroupJoined { .. } => Notification::GroupText {
+            group: text(),
+            member: text(),
+            id: text(),
+            at: text(),
+            text: text(),
+            missing: true,
+        },
         Notification::GroupText { .. } => Notification::GroupAtServer { group: text(), member: text(), id: text() },
         Notification::GroupAtServer { .. } => Notification::GroupArrived { group: text(), member: text(), id: text() },
-        Notification::GroupArrived { .. } => Notification::GroupNotDelivered { group: text(), member: text(), id: text() },
+        Notification::GroupArrived { .. } => {
+            Notification::GroupNotDelivered { group: text(), member: text(), id: text() }
+        }
         Notification::GroupNotDelivered { .. } => Notification::GroupMembers { group: text(), members: vec![text()] },
         Notification::GroupMembers { .. } => Notification::GroupGap { group: text() },
         Notification::GroupGap { .. } => Notification::GroupForked { group: text() },
@@ -185,14 +218,8 @@ fn check_view(view: &impl Serialize, name: &str) {
 
 #[test]
 fn every_field_of_an_answer_is_in_the_schema_and_the_manual() {
-    let server = ServerStatus {
-        server: text(),
-        own: true,
-        state: text(),
-        why: Some(text()),
-        for_s: 7,
-        retry_in_s: Some(7),
-    };
+    let server =
+        ServerStatus { server: text(), own: true, state: text(), why: Some(text()), for_s: 7, retry_in_s: Some(7) };
     check_view(&server, "ServerStatus");
     let servers = vec![server];
     check_view(&EngineStatus { tor: text(), tor_percent: 7, servers, settled: true, fetched: true }, "EngineStatus");
@@ -230,14 +257,8 @@ fn every_field_of_texts_and_files_is_in_the_schema_and_the_manual() {
     let standing = StandingName::AtServer;
     let sent = SentText { id: text(), standing, at: text(), gone_at: Some(text()), members: Some(7) };
     check_view(&sent, "SentText");
-    let outgoing = OutboxItem {
-        to: text(),
-        member: Some(text()),
-        id: text(),
-        file: Some(text()),
-        at: text(),
-        standing,
-    };
+    let outgoing =
+        OutboxItem { to: text(), member: Some(text()), id: text(), file: Some(text()), at: text(), standing };
     check_view(&outgoing, "OutboxItem");
     let kept = HistoryItem {
         id: text(),
@@ -250,15 +271,7 @@ fn every_field_of_texts_and_files_is_in_the_schema_and_the_manual() {
     };
     check_view(&kept, "HistoryItem");
     check_view(&SentFile { file: text(), name: text(), size: 7, sha256: text(), replaced: true }, "SentFile");
-    let file = FileInfo {
-        file: text(),
-        contact: text(),
-        name: text(),
-        size: 7,
-        mine: true,
-        waits: true,
-        arrived: 7,
-    };
+    let file = FileInfo { file: text(), contact: text(), name: text(), size: 7, mine: true, waits: true, arrived: 7 };
     check_view(&file, "FileInfo");
 }
 
@@ -285,8 +298,13 @@ fn every_field_of_groups_is_in_the_schema_and_the_manual() {
 #[test]
 fn words_that_a_field_may_have_are_those_of_the_schema() {
     let whole = schema();
-    let standings =
-        [StandingName::Kept, StandingName::Sending, StandingName::AtServer, StandingName::Arrived, StandingName::NotDelivered];
+    let standings = [
+        StandingName::Kept,
+        StandingName::Sending,
+        StandingName::AtServer,
+        StandingName::Arrived,
+        StandingName::NotDelivered,
+    ];
     let takings = [Taking::Written, Taking::Acknowledged, Taking::Watched];
     let words = |name: &str| -> Vec<Value> {
         let schema = &whole["components"]["schemas"][name];
