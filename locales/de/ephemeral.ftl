@@ -25,7 +25,7 @@ panic-incomplete = nicht alles konnte gelöscht werden: { $why }
 discovery-only-onion = Zugangsschlüssel gibt es nur für Server mit einer Onion-Adresse
 discovery-none = den Zugangsschlüssel { $path } gibt es nicht: `ephemeral discovery new` legt einen an
 no-random-numbers = keine Zufallszahlen: { $why }
-no-home = es gibt kein Home-Verzeichnis: den Ort mit --key und --state-dir angeben
+no-home = es gibt kein Home-Verzeichnis: HOME setzen
 no-signals = auf Signale kann nicht gewartet werden: { $why }
 cannot-start = Start nicht möglich: { $why }
 nobody-reads = niemand liest die Ausgabe
@@ -33,7 +33,6 @@ output-failed = die Ausgabe kann nicht geschrieben werden: { $why }
 
 ## Kontakt aufnehmen
 
-invite-lost = die Einladung wurde gemacht, ist aber nicht da
 invite-too-long-for-qr = das passt in keinen QR-Code: { $why }
 invite-cannot-write = { $path } kann nicht geschrieben werden: { $why }
 invite-time = { $text } ist keine Zeitangabe wie 90m, 12h oder 7d
@@ -43,10 +42,8 @@ invite-once = einmalig
 invite-reusable = mehrmals verwendbar
 invite-for = {" "}für { $name }
 invite-used = , verwendet von { $user }
-invite-waits = {"  "}wartet auf ein Ja: { $identity } nennt sich "{ $name }"
+invite-waits = {"  "}wartet auf ein Ja: { $identity } nennt sich { $name }
 admit-done = Der Kontakt erfährt es, wenn `ephemeral recv` läuft.
-admit-several = mehrere der Wartenden beginnen so: mehr Ziffern angeben
-admit-nobody = dort wartet niemand, dessen Identität so beginnt
 
 ## Der Weg zu einem Server
 
@@ -70,7 +67,6 @@ run-dropped = jetzt nicht angenommen ({ $why }); wird später noch einmal gesend
 run-expired = eine Nachricht ist beim Server abgelaufen; sie wird noch einmal gesendet
 run-short-memory = { $server } behält Nachrichten weniger als einen Tag: verbunden bleiben, sonst gehen vielleicht welche verloren
 run-elsewhere = dieses Profil läuft auch anderswo: eine Kopie davon darf nicht zugleich verwendet werden
-run-file-waits = die Datei { $name } wartet: { $why }
 tor-no-answer = Tor startet: noch keine Antwort. Ist dieser Rechner im Netz, ohne Anmeldeseite davor?
 tor-starting = Tor startet: { $percent } % (beim ersten Mal werden einige Megabyte geladen); danach: der Server
 tor-searching = Tor ist bereit; der Server wird gesucht: einige Sekunden, höchstens eine Minute
@@ -251,3 +247,183 @@ usage-similar = { $count ->
 }
 usage-no-number = das ist keine Zahl, wie sie hier stehen kann
 usage-no-address = das ist keine Adresse der Form 127.0.0.1:9050
+
+## Kontakte, Vergleichen
+
+contact-contested = umstritten: vergleichen
+contact-ended = beendet
+contact-not-answered = noch keine Antwort
+contact-verified = verglichen
+contact-new = neu
+contact-on-the-way = , { $count } unterwegs
+verify-not-same = HALT: die Codes stimmen nicht überein: das ist jemand anderes
+verify-ask = Sieht der Kontakt dieselben Wörter? Dann ja eingeben:
+verify-yes = ja
+answer-unread = die Antwort kann nicht gelesen werden: { $why }
+input-unread = die Standardeingabe kann nicht gelesen werden: { $why }
+accept-done = { $name } findet die erste Nachricht; `ephemeral recv` holt die Antwort
+accept-late = der Kontakt ist angelegt, aber sein Server hat die erste Nachricht innerhalb von { $seconds } s nicht angenommen{ $why }
+accept-interrupted = unterbrochen: die erste Nachricht geht beim nächsten Mal
+
+## Gruppen
+
+group-hears = { $name } erfährt es, wenn `ephemeral recv` läuft
+group-others-hear = die Mitglieder erfahren es, wenn `ephemeral recv` läuft
+group-joins-later = du bist dabei, sobald das Programm des Admins geantwortet hat: `ephemeral recv` ausführen
+group-standing-left = verlassen
+group-standing-contradictory = widersprüchlich
+group-standing-joining = Beitritt läuft
+group-standing-admin = Admin
+group-standing-member = Mitglied
+group-line = { $name } ({ $standing }, { $count ->
+    [one] { $count } Mitglied
+   *[other] { $count } Mitglieder
+})
+group-offered = { $name } (Einladung von { $from })
+group-you = du
+group-role-admin = , Admin
+group-invited = { $name } (eingeladen, noch keine Antwort)
+
+## Senden
+
+send-empty = die Nachricht ist leer
+send-too-long = die Nachricht ist länger als 47.000 Bytes
+send-not-text = die Nachricht ist kein UTF-8-Text
+send-write = Nachricht schreiben und mit Strg-D auf einer eigenen Zeile beenden
+send-waiting = sie wartet beim Server; der Kontakt hat sie noch nicht …
+send-interrupted = unterbrochen: die Nachricht bleibt und geht mit dem nächsten `ephemeral recv`
+interrupted = unterbrochen
+send-kept = die Nachricht bleibt hier: { $why }
+send-contact-has-not = sie wartet beim Server, aber der Kontakt hat sie innerhalb von { $seconds } s nicht bekommen{ $why }
+send-members-have-not = sie wartet beim Server, aber { $count } Mitglieder haben sie innerhalb von { $seconds } s nicht bekommen{ $why }
+send-not-taken = die Nachricht bleibt hier: der Server des Kontakts hat sie innerhalb von { $seconds } s nicht angenommen{ $why }
+send-not-taken-for = die Nachricht bleibt hier: der Server hat sie für { $count } Mitglieder innerhalb von { $seconds } s nicht angenommen{ $why }
+send-when-met = sie geht an { $names }, sobald deren Programme dieses kennen
+send-when-answered = sie geht, sobald der Kontakt geantwortet hat
+file-given-up-before = was vor der Änderung von dieser Datei gesendet wurde, ist aufgegeben
+file-waits-for-yes = eine große Datei wartet auf das Ja des Kontakts; auch nach Strg-C
+file-interrupted = unterbrochen: { $progress }; der Rest geht, wenn `ephemeral recv` oder derselbe Befehl läuft
+file-so-far = { $arrived } von { $count } Teilen der Datei sind angekommen
+file-late = innerhalb von { $seconds } s: { $progress }{ $why }
+file-refused = die Datei wurde aufgegeben: der Kontakt hat sie nicht genommen
+file-bar = { $bar } { $bytes } von { $total } angekommen, noch { $left }
+file-kept = die Datei bleibt hier: { $why }
+outbox-message = Nachricht
+outbox-file = Datei { $name }
+outbox-line = { $time }{ $id } { $what } an { $to }{ $whose }: { $how }
+outbox-whose = { " " }für { $member }
+outbox-kept = bleibt, bis die andere Seite geantwortet hat
+outbox-sending = noch nicht gesendet
+outbox-at-server = wartet beim Server
+outbox-arrived = angekommen
+outbox-given-up = aufgegeben
+
+## Empfangen
+
+recv-linger-late = einige Kontakte erfahren erst später, dass ihre Nachrichten angekommen sind
+recv-interrupted-unread = unterbrochen, während niemand die Ausgabe las
+recv-file-begins = { $contact } sendet { $name } ({ $size })
+recv-none = innerhalb von { $seconds } s kam keine Nachricht{ $why }
+recv-unreachable = der Server wurde innerhalb von { $seconds } s nicht erreicht{ $why }
+exec-needs = --exec braucht einen Befehl
+exec-cannot = { $program } kann nicht ausgeführt werden: { $why }
+exec-lost = der Befehl ist verloren gegangen: { $why }
+exec-killed = der Befehl endete nicht innerhalb von { $limit } s und wurde beendet: die Nachricht kommt in { $pause } s noch einmal
+exec-code = der Befehl endete mit { $code }: die Nachricht kommt in { $pause } s noch einmal
+exec-died = der Befehl wurde von außen beendet: die Nachricht kommt in { $pause } s noch einmal
+exec-unknown = auf den Befehl kann nicht gewartet werden: { $why }: die Nachricht kommt in { $pause } s noch einmal
+
+## Was geschehen ist
+
+news-missing = { " " }(eine davor fehlt)
+news-burns = { " " }(wird { $seconds } s nach dem Schreiben gelöscht)
+news-accepted = * { $contact } hat die Einladung angenommen
+news-asks = * jemand mit dem Namen { $name } möchte schreiben; ja sagen mit `ephemeral admit { $invite } { $identity }`
+news-asks-and-writes = * jemand mit dem Namen { $name } möchte schreiben und schreibt: { $text }; ja sagen mit `ephemeral admit { $invite } { $identity }`
+news-answered = * { $contact } hat geantwortet: jetzt können beide schreiben
+news-given-up = * eine Nachricht an { $contact } wurde aufgegeben: nicht zugestellt
+news-moves = * { $contact } möchte künftig an { $server } erreicht werden, dessen Betreiber sähe, wann du online bist; zustimmen mit `ephemeral contacts agree { $contact }`
+news-contested = * HALT: noch jemand hat die Einladung von { $contact } verwendet. Die Sicherheitswörter vergleichen mit `ephemeral verify { $contact }`
+news-not-who = * HALT: { $contact } ist nicht, wer die Einladung sagt
+news-left = * { $contact } hat die Unterhaltung beendet
+news-unstable = * mit der Unterhaltung mit { $contact } stimmt etwas nicht: eine neue Einladung hilft
+news-clock = * die Uhr dieses Rechners und die des Servers gehen auseinander: Altes wird nicht gelöscht
+news-file = * { $contact } sendet die Datei { $name } ({ $size }); annehmen mit `ephemeral recv --files DIR`
+news-file-saved = * { $contact } hat eine Datei gesendet: { $path }
+news-file-damaged = * die Datei { $name } von { $contact } ist nicht die angekündigte: sie wurde gelöscht
+news-file-gone = * was von der Datei { $name } von { $contact } geschrieben war, ist weg: noch einmal darum bitten
+news-file-lost = * der Rest der Datei { $name } von { $contact } kam nicht: sie wurde gelöscht
+news-file-arrived = * { $contact } hat die Datei { $name } ganz
+news-file-given-up = * die Datei { $name } an { $contact } wurde aufgegeben: nicht zugestellt
+news-group-offer = * { $contact } lädt in die Gruppe { $name } ein; beitreten mit `ephemeral group join { $name }`
+news-group-joined = * du bist in der Gruppe { $group }
+news-group-gap = * andere in { $group } sehen vielleicht etwas, das hier fehlt
+news-group-members = * { $group } hat jetzt { $count ->
+    [one] { $count } Mitglied
+   *[other] { $count } Mitglieder
+}
+news-group-forked = * HALT: der Admin von { $group } zeigt verschiedenen Personen verschiedene Mitglieder
+news-group-removed = * du bist nicht mehr in der Gruppe { $group }
+news-group-given-up = * eine Nachricht an { $group } wurde aufgegeben: { $member } nicht zugestellt
+
+## Engine und Socket
+
+engine-ended = die Engine ist beendet
+engine-erased = das Profil wurde gelöscht
+engine-gone = der Prozess, der das Profil hatte, ist beendet: noch einmal versuchen
+engine-broken = die Verbindung mit der Engine ist gestört: { $why }
+engine-other-version = die Engine ist von einer anderen Version: { $why }
+vault-locked-by-command = { $path } wird von einem anderen Prozess ({ $process }: `{ $command }`) verwendet: diesen zuerst beenden oder ihn das tun lassen
+serve-needs-server = --ephemeral braucht --server
+serve-at = erreichbar unter { $path }
+serve-no-place = es gibt keinen Ort für den Socket: XDG_RUNTIME_DIR nennt keinen. `ephemeral rpc` braucht keinen
+serve-taken = unter { $path } ist schon ein anderer Prozess erreichbar: ein anderes --profile wählen
+socket-cannot-connect = keine Verbindung mit { $path }: { $why }
+socket-other-user = { $path } gehört einem anderen Benutzer
+socket-cannot-open = der Socket { $path } kann nicht geöffnet werden: { $why }
+socket-something-else = dort ist etwas anderes
+socket-cannot-make = { $path } kann nicht angelegt werden: { $why }
+socket-not-own = { $path } gehört nicht diesem Benutzer allein: chmod 700
+run-file-unreadable = eine Datei, die gesendet wird, wartet: { $why }
+run-file-no-room = { $name } wartet, bis andere Dateien fertig sind: 256 MiB sind unterwegs
+
+## Was eine Engine ablehnt
+
+refused-no-method = eine Methode "{ $name }" gibt es nicht
+refused-contact-name = ein Kontakt braucht einen Namen, den kein anderer hat
+refused-does-not-move = er möchte nicht wechseln
+refused-several-wait = mehrere der Wartenden beginnen so: mehr Ziffern angeben
+refused-nobody-waits = dort wartet niemand, dessen Identität so beginnt
+refused-callers = mit dieser Engine gibt es schon 32 Verbindungen: zuerst eine beenden
+refused-group-burns = ein Text an eine Gruppe kann nicht auf Zeit sein: --burn weglassen
+refused-out = du bist kein Mitglied dieser Gruppe mehr
+refused-not-yet-in = der Admin hat den Beitritt noch nicht bestätigt: `ephemeral recv` ausführen
+refused-forked = HALT: der Admin zeigt verschiedenen Personen verschiedene Mitglieder
+refused-alone = sonst ist niemand in der Gruppe
+refused-group-name = der Name einer Gruppe hat 1 bis 64 Bytes und beginnt nicht mit group-, contact- oder ~
+refused-taken = ein Kontakt oder eine Gruppe heißt schon { $name }: einen anderen Namen wählen
+refused-offer-taken = ein Kontakt oder eine Gruppe heißt schon { $name }: mit --as NAME anders nennen
+refused-not-admin = das kann nur der Admin von { $group }: { $admin }
+refused-member-already = { $name } ist schon Mitglied
+refused-group-full = eine Gruppe hat höchstens { $most } Mitglieder
+refused-remove-me = das bist du: die Gruppe mit `ephemeral group hand-over` übergeben und dann verlassen
+refused-admin-already = du bist schon Admin
+refused-last-admin = niemand könnte die Gruppe mehr ändern: sie zuerst mit `ephemeral group hand-over` übergeben
+refused-file-to-group = eine Datei geht an einen Kontakt, nicht an eine Gruppe
+refused-no-file = keine Datei heißt { $name }
+refused-folder = in { $path } kann nicht geschrieben werden: { $why }
+
+## Warum es keine Verbindung gibt
+
+lost-closed = der Server hat die Verbindung ohne Angabe von Gründen geschlossen
+lost-closed-code = der Server hat die Verbindung geschlossen: Code { $code }
+lost-closed-reason = der Server hat die Verbindung geschlossen: { $code } { $reason }
+lost-dropped = die Verbindung ist abgebrochen
+lost-io = die Verbindung ist abgebrochen: { $why }
+lost-silent = der Server antwortet nicht mehr
+lost-not-reading = der Server liest nicht mehr
+lost-protocol = der Server hat etwas Falsches gesendet: { $what }
+connect-refused = der Server hat die Verbindung abgelehnt: { $status }
+connect-old-server = der Server hat die Verbindung abgelehnt: { $status }. Er ist älter als dieser Client und will die Identität in der URL, die Proxys mitschreiben: sein Betreiber muss ihn aktualisieren
+connect-timeout = der Server hat nicht rechtzeitig geantwortet ({ $what })
+unusable-limits = er nimmt höchstens { $bytes } Bytes und behält sie höchstens { $seconds } s; nötig sind { $least-bytes } Bytes und { $least-seconds } s

@@ -15,6 +15,7 @@ any =
     .ADDR = ADRESSE
     .ADDRESS = ADRESSE
     .CONTACT = KONTAKT
+    .CMD = BEFEHL
     .DIR = ORDNER
     .FILE = DATEI
     .GROUP = GRUPPE
@@ -155,10 +156,9 @@ admit = Ja sagen zu einer Person, die eine mehrmals verwendbare Einladung verwen
 decline = Nein sagen zu einer Person, die eine mehrmals verwendbare Einladung verwendet hat. Sie erfährt es nicht
     .invite = Die Nummer der Einladung
     .identity = Der Anfang der Identität der wartenden Person, wie `ephemeral invites` sie zeigt
-    .name = Wie der Kontakt heißen soll; sonst so, wie er sich nennt
     .after =
         Beispiel:
-          ephemeral admit 7 4f2a9c01 --as carol
+          ephemeral decline 7 4f2a9c01
 
 ## Kontakte und Gruppen
 
@@ -241,7 +241,7 @@ send = Eine Nachricht an einen Kontakt oder eine Gruppe senden
     .to = Der Kontakt oder die Gruppe
     .text = Die Nachricht, höchstens 47.000 Bytes; - oder nichts: von der Standardeingabe lesen
     .file = Diese Datei senden, nicht einen Text
-    .burn = Das Programm des Kontakts bitten, sie so viele Sekunden nach dem Anzeigen zu löschen
+    .burn = Auf beiden Seiten so viele Sekunden nach der Minute löschen, in der sie geschrieben wurde; was später kommt, nachdem es angezeigt wurde
     .wait = Warten, bis der Kontakt, oder jedes Mitglied der Gruppe, sie hat
     .timeout = So viele Sekunden warten: 180, außer bei einer Datei. Was nicht gesendet wurde, bleibt und geht später
     .json = Ein JSON-Objekt ausgeben, nicht die Kennung der Nachricht
@@ -273,39 +273,61 @@ recv = Ausgeben, was kommt
     .files = Dateien annehmen, die Kontakte senden, und sie in diesen Ordner schreiben
     .json = Ein JSON-Objekt je Zeile ausgeben
     .timeout = Nach so vielen Sekunden aufgeben: mit --once insgesamt (300, außer mit --wait), sonst ohne Verbindung
+    .exec = Diesen Befehl für jede Nachricht ausführen; alles, was folgt, sind seine Argumente
+    .exec_timeout = Den Befehl nach so vielen Sekunden beenden, als wäre er gescheitert
     .after =
         Beispiele:
           ephemeral recv
           ephemeral recv --once --json | jq -r 'select(.event == "text").text'
           ephemeral recv --once --wait --timeout 600
           ephemeral recv --files ~/Downloads
+          ephemeral recv --quiet --exec mail -s 'eine Nachricht' me
 
         Eine Zeile ist die Zeit, der Kontakt und die Nachricht; was keine Nachricht ist, beginnt mit *. Was
         auf ein Terminal wirken könnte, wird umschrieben (\n, \u{"{"}1b{"}"}), und umgekehrte Schrägstriche
         werden verdoppelt, so dass eine Nachricht immer eine Zeile ist; den genauen Text gibt --json. Was
         wegen eines Fehlers der Ausgabe nicht ausgegeben wurde, kommt beim nächsten Mal. Solange der Befehl
         läuft, sendet er auch, was unterwegs ist, und lässt Kontakte wissen, dass ihre Nachrichten
-        angekommen sind.
+        angekommen sind; und die anderen Befehle verwenden ihn.
 
         Dateien werden nur mit --files geschrieben, in diesen Ordner; nie ersetzt eine Datei eine andere.
         Ohne die Option sagt eine Zeile, was wartet. Eine begonnene Datei geht weiter, wo sie stehen blieb,
         in dem Ordner, in dem sie begonnen wurde, und erscheint unter ihrem Namen, wenn sie ganz da ist und
         ihre Prüfsumme stimmt.
 
-run = Einem Programm mit Zeilen von JSON dienen
+        --exec führt den Befehl, der folgt, ohne Shell für je eine Nachricht aus: der genaue Text ist dessen
+        Standardeingabe, und EPHEMERAL_EVENT, _CONTACT, _GROUP, _MEMBER, _ID und _AT sagen, was sie ist. Eine
+        Nachricht gilt als empfangen, wenn der Befehl mit 0 endet; sonst kommt sie nach einer Pause noch einmal.
+
+rpc = Einem Programm mit Zeilen von JSON auf Standardeingabe und -ausgabe dienen
     .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess
     .server = Der Server eines Profils, das nicht behalten wird
     .name = Welchen Namen Kontakte eines Profils sehen, das nicht behalten wird
     .after =
         Beispiel:
-          echo '{"{"}"jsonrpc":"2.0","id":1,"method":"contacts.list"{"}"}' | ephemeral run
+          echo '{"{"}"jsonrpc":"2.0","id":1,"method":"contacts.list"{"}"}' | ephemeral rpc
 
-        Eine Anfrage ist ein Objekt auf einer Zeile, die Antwort ebenso: JSON-RPC 2.0. Was kommt, sagen
-        Mitteilungen der Methode `event`; was nicht geschrieben werden konnte, kommt beim nächsten Mal. Das
-        Ende der Standardeingabe beendet den Befehl. `docs/client.md` nennt die Methoden und Ereignisse.
+        Eine Anfrage ist ein Objekt auf einer Zeile, die Antwort ebenso: JSON-RPC 2.0. Nach `subscribe` sagen
+        Mitteilungen der Methode `event`, was kommt; was nicht geschrieben werden konnte, kommt beim nächsten
+        Mal. Das Ende der Standardeingabe beendet den Befehl. Hat schon eine Engine das Profil
+        (`ephemeral serve`), antwortet diese. `docs/rpc.md` nennt die Methoden und Ereignisse.
+
+serve = Das Profil laufen lassen und Programmen und anderen Befehlen über einen Socket dienen
+    .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess
+    .server = Der Server eines Profils, das nicht behalten wird
+    .name = Welchen Namen Kontakte eines Profils sehen, das nicht behalten wird
+    .after =
+        Beispiele:
+          ephemeral serve
+          ephemeral serve --ephemeral --server NAME.onion --name Alice --profile meeting
+
+        Der Befehl bleibt verbunden, holt ab und sendet. Die anderen Befehle finden ihn und verwenden ihn:
+        dann brauchen sie keine Passphrase. Programme sprechen mit ihm in Zeilen von JSON (JSON-RPC 2.0,
+        `docs/rpc.md`), über den Socket, den er nennt und der diesem Benutzer allein gehört. Strg-C oder
+        SIGTERM beendet ihn.
 
 outbox = Zeigen, was noch unterwegs ist
-    .to = Nur, was für diesen Kontakt ist
+    .to = Nur, was für diesen Kontakt oder diese Gruppe ist
     .json = JSON ausgeben
     .after =
         Beispiele:

@@ -27,7 +27,7 @@ panic-incomplete = not everything could be erased: { $why }
 discovery-only-onion = only a server with an onion address has discovery keys
 discovery-none = there is no discovery key { $path }: make one with `ephemeral discovery new`
 no-random-numbers = no random numbers: { $why }
-no-home = there is no home directory: say where with --key and --state-dir
+no-home = there is no home directory: set HOME
 no-signals = cannot listen for signals: { $why }
 cannot-start = cannot start: { $why }
 nobody-reads = nobody reads the output
@@ -35,7 +35,6 @@ output-failed = cannot write the output: { $why }
 
 ## Getting in touch
 
-invite-lost = the invite was made, but is not there
 invite-too-long-for-qr = it does not fit into a QR code: { $why }
 invite-cannot-write = cannot write { $path }: { $why }
 invite-time = { $text } is no time such as 90m, 12h or 7d
@@ -45,10 +44,8 @@ invite-once = one-time
 invite-reusable = reusable
 invite-for = {" "}for { $name }
 invite-used = , used by { $user }
-invite-waits = {"  "}waits for a yes: { $identity } calls itself "{ $name }"
+invite-waits = {"  "}waits for a yes: { $identity } calls itself { $name }
 admit-done = The contact is told when `ephemeral recv` runs.
-admit-several = several of those who wait begin like this: write more digits
-admit-nobody = nobody waits there whose identity begins like this
 
 ## The way to a server
 
@@ -72,7 +69,6 @@ run-dropped = not accepted now ({ $why }); sent again later
 run-expired = a message expired at the server; it is sent again
 run-short-memory = { $server } keeps messages for less than a day: stay connected, or some may be lost
 run-elsewhere = this profile runs somewhere else, too: a copy of it must not be used beside it
-run-file-waits = the file { $name } waits: { $why }
 tor-no-answer = starting Tor: no answer yet. Is this machine online, without a login page before the network?
 tor-starting = starting Tor: { $percent } % (the first time it fetches some megabytes); next: the server
 tor-searching = Tor is ready; looking for the server: a few seconds, up to a minute
@@ -234,3 +230,177 @@ usage-similar = { $count ->
 }
 usage-no-number = { $why }
 usage-no-address = { $why }
+
+## Contacts, verifying
+
+contact-contested = contested: verify
+contact-ended = ended
+contact-not-answered = not yet answered
+contact-verified = verified
+contact-new = new
+contact-on-the-way = , { $count } on the way
+verify-not-same = STOP: the codes are not the same: this is somebody else
+verify-ask = Does your contact see the same words? Type yes:
+verify-yes = yes
+answer-unread = cannot read the answer: { $why }
+input-unread = cannot read standard input: { $why }
+accept-done = { $name } will find your first message; `ephemeral recv` fetches the answer
+accept-late = the contact is there, but its server did not take the first message within { $seconds } s{ $why }
+accept-interrupted = interrupted: the first message is sent the next time
+
+## Groups
+
+group-hears = { $name } hears of it when `ephemeral recv` runs
+group-others-hear = the members hear of it when `ephemeral recv` runs
+group-joins-later = you are in it when the admin's program has answered: run `ephemeral recv`
+group-standing-left = left
+group-standing-contradictory = contradictory
+group-standing-joining = joining
+group-standing-admin = admin
+group-standing-member = member
+group-line = { $name } ({ $standing }, { $count } members)
+group-offered = { $name } (invited by { $from })
+group-you = you
+group-role-admin = , admin
+group-invited = { $name } (invited, has not answered)
+
+## Sending
+
+send-empty = the message is empty
+send-too-long = the message is longer than 47,000 bytes
+send-not-text = the message is not UTF-8 text
+send-write = write the message, and end it with Ctrl-D on a line of its own
+send-waiting = it waits at the server; waiting for the contact …
+send-interrupted = interrupted: the message is kept, and sent by the next `ephemeral recv`
+interrupted = interrupted
+send-kept = the message is kept: { $why }
+send-contact-has-not = it waits at the server, but the contact did not have it within { $seconds } s{ $why }
+send-members-have-not = it waits at the server, but { $count } members did not have it within { $seconds } s{ $why }
+send-not-taken = the message is kept, but the contact's server did not take it within { $seconds } s{ $why }
+send-not-taken-for = the message is kept, but the server did not take it for { $count } members within { $seconds } s{ $why }
+send-when-met = it is sent to { $names } when their programs have met this one
+send-when-answered = it is sent when the contact has answered
+file-given-up-before = what was sent of this file before it changed is given up
+file-waits-for-yes = a large file waits for the contact's yes; after Ctrl-C it still does
+file-interrupted = interrupted: { $progress }; the rest is sent when `ephemeral recv` or the same command runs
+file-so-far = { $arrived } of { $count } parts of the file have arrived
+file-late = { $progress } within { $seconds } s{ $why }
+file-refused = the file was given up: the contact did not take it
+file-bar = { $bar } { $bytes } of { $total } have arrived, { $left } left
+file-kept = the file is kept: { $why }
+outbox-message = message
+outbox-file = file { $name }
+outbox-line = { $time }{ $id } { $what } to { $to }{ $whose }: { $how }
+outbox-whose = { " " }for { $member }
+outbox-kept = kept until the other side has answered
+outbox-sending = not yet sent
+outbox-at-server = waiting at the server
+outbox-arrived = arrived
+outbox-given-up = given up
+
+## Receiving
+
+recv-linger-late = some contacts learn only later that their messages have arrived
+recv-interrupted-unread = interrupted while nobody read the output
+recv-file-begins = { $contact } sends { $name } ({ $size })
+recv-none = no message came within { $seconds } s{ $why }
+recv-unreachable = the server was not reached within { $seconds } s{ $why }
+exec-needs = --exec needs a command
+exec-cannot = cannot run { $program }: { $why }
+exec-lost = the command was lost: { $why }
+exec-killed = the command did not end within { $limit } s, and was killed: the message comes again in { $pause } s
+exec-code = the command ended with { $code }: the message comes again in { $pause } s
+exec-died = the command was killed: the message comes again in { $pause } s
+exec-unknown = the command cannot be waited for: { $why }: the message comes again in { $pause } s
+
+## What happened
+
+news-missing = { " " }(one before it is missing)
+news-burns = { " " }(to be deleted { $seconds } s after it was written)
+news-accepted = * { $contact } has accepted your invite
+news-asks = * somebody who is called { $name } asks to write to you; say yes with `ephemeral admit { $invite } { $identity }`
+news-asks-and-writes = * somebody who is called { $name } asks to write to you and writes: { $text }; say yes with `ephemeral admit { $invite } { $identity }`
+news-answered = * { $contact } has answered: you can write to each other
+news-given-up = * a message to { $contact } was given up: not delivered
+news-moves = * { $contact } wants to be written to at { $server }, whose operator would see when you are online; agree with `ephemeral contacts agree { $contact }`
+news-contested = * STOP: somebody else used the invite of { $contact }. Compare the safety words with `ephemeral verify { $contact }`
+news-not-who = * STOP: { $contact } is not who the invite says
+news-left = * { $contact } has ended the conversation
+news-unstable = * something is wrong with the conversation with { $contact }: a new invite helps
+news-clock = * the clock of this machine and the server's disagree: nothing old is deleted
+news-file = * { $contact } sends the file { $name } ({ $size }); take it with `ephemeral recv --files DIR`
+news-file-saved = * { $contact } sent a file: { $path }
+news-file-damaged = * the file { $name } of { $contact } is not what was announced: it was deleted
+news-file-gone = * what was written of the file { $name } of { $contact } is gone: ask for it again
+news-file-lost = * the rest of the file { $name } of { $contact } did not come: it was deleted
+news-file-arrived = * { $contact } has all of the file { $name }
+news-file-given-up = * the file { $name } to { $contact } was given up: not delivered
+news-group-offer = * { $contact } invites you to the group { $name }; join with `ephemeral group join { $name }`
+news-group-joined = * you are in the group { $group }
+news-group-gap = * others in { $group } may see something that you do not
+news-group-members = * { $group } has { $count } members now
+news-group-forked = * STOP: the admin of { $group } shows different members to different people
+news-group-removed = * you are no longer in the group { $group }
+news-group-given-up = * a message to { $group } was given up: not delivered to { $member }
+
+## Engines and sockets
+
+engine-ended = the engine has ended
+engine-erased = the profile was erased
+engine-gone = the process that has the profile has ended: try again
+engine-broken = the connection with the engine is broken: { $why }
+engine-other-version = the engine is of another version: { $why }
+vault-locked-by-command = { $path } is in use by another process ({ $process }: `{ $command }`): end that one first, or let it do this
+serve-needs-server = --ephemeral needs --server
+serve-at = serving at { $path }
+serve-no-place = there is no place for the socket: XDG_RUNTIME_DIR names none. `ephemeral rpc` needs none
+serve-taken = another process serves at { $path }: choose another --profile
+socket-cannot-connect = cannot connect with { $path }: { $why }
+socket-other-user = { $path } is another user's
+socket-cannot-open = cannot open the socket { $path }: { $why }
+socket-something-else = something else is there
+socket-cannot-make = cannot make { $path }: { $why }
+socket-not-own = { $path } is not this user's alone: chmod 700 it
+run-file-unreadable = a file that is being sent waits: { $why }
+run-file-no-room = { $name } waits until other files are complete: 256 MiB are coming
+
+## What an engine refuses (crates/client/src/service/refusal.rs)
+
+refused-no-method = there is no method "{ $name }"
+refused-contact-name = a contact needs a name that no other one has
+refused-does-not-move = it does not want to move
+refused-several-wait = several of those who wait begin like this: write more digits
+refused-nobody-waits = nobody waits there whose identity begins like this
+refused-callers = there are 32 connections with this engine already: end one first
+refused-group-burns = a text to a group cannot be asked to be deleted: leave --burn away
+refused-out = you are no longer a member of this group
+refused-not-yet-in = the admin has not let you in yet: run `ephemeral recv`
+refused-forked = STOP: the admin shows different members to different people
+refused-alone = there is nobody else in the group
+refused-group-name = a group's name has 1 to 64 bytes, and does not begin with group-, contact- or ~
+refused-taken = a contact or a group is called { $name } already: choose another name
+refused-offer-taken = a contact or a group is called { $name } already: call it something else with --as NAME
+refused-not-admin = only the admin of { $group } can do this: { $admin }
+refused-member-already = { $name } is a member already
+refused-group-full = a group has at most { $most } members
+refused-remove-me = this is you: hand the group over with `ephemeral group hand-over`, and leave it
+refused-admin-already = you are the admin already
+refused-last-admin = nobody could change the group any more: hand it over first with `ephemeral group hand-over`
+refused-file-to-group = a file is sent to a contact, not to a group
+refused-no-file = no file is called { $name }
+refused-folder = { $path } cannot be written into: { $why }
+
+## Why there is no connection (crates/client/src/connection/errors.rs)
+
+lost-closed = the server closed the connection without saying why
+lost-closed-code = the server closed the connection: code { $code }
+lost-closed-reason = the server closed the connection: { $code } { $reason }
+lost-dropped = the connection broke off
+lost-io = the connection broke off: { $why }
+lost-silent = the server does not answer any more
+lost-not-reading = the server does not read any more
+lost-protocol = the server sent { $what }
+connect-refused = the server refused the connection: { $status }
+connect-old-server = the server refused the connection: { $status }. It is older than this client, and wants the identity in the URL, which proxies log: its operator has to update it
+connect-timeout = no { $what } from the server in time
+unusable-limits = it takes { $bytes } bytes and keeps them for { $seconds } s at most; { $least-bytes } bytes and { $least-seconds } s are needed

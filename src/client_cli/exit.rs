@@ -4,10 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use ephemeral_client::discovery_file::DiscoveryFileError;
-use ephemeral_client::downloads::DownloadError;
 use ephemeral_client::engine::EngineError;
-use ephemeral_client::names::NameError;
-use ephemeral_client::source::SourceError;
 use ephemeral_client::vault::VaultError;
 use ephemeral_e2e::core::CoreError;
 use ephemeral_tor::TorError;
@@ -104,34 +101,9 @@ impl From<DiscoveryFileError> for Failure {
     }
 }
 
-impl From<SourceError> for Failure {
-    fn from(error: SourceError) -> Self {
-        let exit = match &error {
-            SourceError::NotAFile(_) | SourceError::Size { .. } | SourceError::Path(_) => Exit::Usage,
-            SourceError::Read { .. } | SourceError::Changed(_) => Exit::Local,
-        };
-        Self::new(exit, files::source(&error))
-    }
-}
-
-impl From<DownloadError> for Failure {
-    fn from(error: DownloadError) -> Self {
-        match error {
-            DownloadError::Engine(error) => error.into(),
-            DownloadError::Write { .. } | DownloadError::NotAFolder(_) => Self::local(profile::download(&error)),
-        }
-    }
-}
-
 impl From<TorError> for Failure {
     fn from(error: TorError) -> Self {
         Self::local(network::tor(&error))
-    }
-}
-
-impl From<NameError> for Failure {
-    fn from(error: NameError) -> Self {
-        Self::new(Exit::NoSuchName, profile::name(&error))
     }
 }
 
@@ -144,7 +116,10 @@ impl From<VaultError> for Failure {
             VaultError::NotABackup { .. } => Exit::Data,
             _ => Exit::Storage,
         };
-        Self::new(exit, profile::vault(&error))
+        match error {
+            VaultError::Locked { directory, process } => Self::new(exit, super::holder::in_use(&directory, process)),
+            error => Self::new(exit, profile::vault(&error)),
+        }
     }
 }
 

@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use super::directories::directories;
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
-use super::words::{self, files, fl, network};
+use super::words::{self, files, fl};
+use ephemeral_client::discovery_file::DiscoveryFileError;
 use ephemeral_client::engine::Isolate;
-use ephemeral_client::moved::Book;
+use ephemeral_client::moved::{Book, BookError};
 use ephemeral_client::{Arti, Dial, DialError, Direct, ServerUrl, Socks, TorStage, discovery_file};
 use ephemeral_tor::{DiscoverySecret, TorError};
 
@@ -67,6 +68,43 @@ impl RouteArgs {
     }
 }
 
+/// Says why there is no way to a server. An engine tells it on in English, as everything: it may
+/// serve others than the person who started it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoRoute {
+    #[error(
+        "http:// to another machine is not encrypted: anybody on the way could see who talks to whom. Use the server's \
+         onion address"
+    )]
+    Unencrypted,
+    #[error("no random numbers: {0}")]
+    Random(getrandom::Error),
+    #[error("there is no home directory: set HOME")]
+    NoHome,
+    #[error("--tor-config {}: {why}", file.display())]
+    Table { file: PathBuf, why: String },
+    #[error(transparent)]
+    Key(#[from] DiscoveryFileError),
+    #[error(transparent)]
+    Book(#[from] BookError),
+    #[error(transparent)]
+    Tor(#[from] TorError),
+}
+
+impl From<NoRoute> for Failure {
+    fn from(error: NoRoute) -> Self {
+        match error {
+            NoRoute::Unencrypted => Self::usage(fl!("route-unencrypted")),
+            NoRoute::Random(error) => Self::local(fl!("no-random-numbers", why = error.to_string())),
+            NoRoute::NoHome => Self::local(fl!("no-home")),
+            NoRoute::Table { file, why } => wrong_table(&file, &why),
+            NoRoute::Key(error) => error.into(),
+            NoRoute::Book(error) => error.into(),
+            NoRoute::Tor(error) => error.into(),
+        }
+    }
+}
+
 /// The ways to servers: onion services through Tor, a server on this machine directly.
 pub(super) struct Ways {
     onion: Onion,
@@ -94,25 +132,20 @@ impl Ways {
     }
 
     /// Returns a way to a server on circuits of its own.
-    pub(super) fn to(&self, server: &ServerUrl) -> Result<Arc<dyn Dial>, Failure> {
+    pub(super) fn to(&self, server: &ServerUrl) -> Result<Arc<dyn Dial>, NoRoute> {
         if !server.is_onion() {
             return match server.is_loopback() {
                 true => Ok(Arc::new(Direct::default())),
-                false => Err(Failure::usage(fl!("route-unencrypted"))),
+                false => Err(NoRoute::Unencrypted),
             };
         }
         match &self.onion {
-            Onion::Socks(proxy) => {
-                let failed =
-                    |error: getrandom::Error| Failure::local(fl!("no-random-numbers", why = error.to_string()));
-                let socks = Socks::new(*proxy).map_err(failed)?;
-                Ok(Arc::new(socks))
-            }
+            Onion::Socks(proxy) => Ok(Arc::new(Socks::new(*proxy).map_err(NoRoute::Random)?)),
             Onion::BuiltIn(tor) => self.through(tor, server),
         }
     }
 
-    fn through(&self, tor: &BuiltIn, server: &ServerUrl) -> Result<Arc<dyn Dial>, Failure> {
+    fn through(&self, tor: &BuiltIn, server: &ServerUrl) -> Result<Arc<dyn Dial>, NoRoute> {
         let mut arti = tor.arti.lock().unwrap_or_else(PoisonError::into_inner);
         let arti = match &mut *arti {
             Some(arti) => arti,
@@ -124,8 +157,8 @@ impl Ways {
 
     /// Returns the key for finding a restricted server. One that has moved keeps its clients: the
     /// key of its latest name before counts, if there is none for this one.
-    fn discovery_key(&self, server: &ServerUrl) -> Result<Option<DiscoverySecret>, Failure> {
-        let book = Book::open(&book_path()?)?;
+    fn discovery_key(&self, server: &ServerUrl) -> Result<Option<DiscoverySecret>, NoRoute> {
+        let book = Book::open(&book_path().map_err(|_| NoRoute::NoHome)?)?;
         let mut names = vec![server.clone()];
         names.extend(book.before(server));
         for onion in names.iter().filter_map(ServerUrl::onion_name) {
@@ -138,11 +171,11 @@ impl Ways {
 }
 
 impl BuiltIn {
-    fn start(&self, stages: watch::Sender<TorStage>) -> Result<Arti, Failure> {
+    fn start(&self, stages: watch::Sender<TorStage>) -> Result<Arti, NoRoute> {
         match Arti::new(self.table.clone(), &self.state_dir) {
             Ok(arti) => Ok(arti.with_stages(stages)),
             // Without a file the table is empty, and right.
-            Err(error @ TorError::Table(_)) => Err(wrong_table(&self.file, &network::tor(&error))),
+            Err(TorError::Table(why)) => Err(NoRoute::Table { file: self.file.clone(), why }),
             Err(error) => Err(error.into()),
         }
     }
@@ -150,7 +183,7 @@ impl BuiltIn {
 
 impl Isolate for Ways {
     fn isolated(&self, to: &ServerUrl) -> Result<Arc<dyn Dial>, DialError> {
-        self.to(to).map_err(|failure| DialError::NoWay(failure.to_string()))
+        self.to(to).map_err(|error| DialError::NoWay(Box::new(error)))
     }
 }
 

@@ -8,6 +8,7 @@ pub(super) mod files;
 pub(super) mod help;
 pub(super) mod network;
 pub(super) mod profile;
+pub(super) mod said;
 pub(super) mod usage;
 
 use std::borrow::Cow;
@@ -117,6 +118,12 @@ pub(super) fn shown(text: &str) -> String {
         true => text.to_owned(),
         false => printable(text),
     }
+}
+
+/// Returns the words of somebody else in quotation marks that no word ends before its end, so that
+/// a command with them can be copied.
+pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", printable(text).replace('"', "\\\""))
 }
 
 /// Returns a path as it can stand in a sentence.

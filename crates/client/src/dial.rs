@@ -37,7 +37,7 @@ pub enum DialError {
     Unsuitable(&'static str),
     /// There is no way there, and somebody has to mend something first.
     #[error("{0}")]
-    NoWay(String),
+    NoWay(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Nobody answered in time.
     #[error("no connection within {} s", .0.as_secs())]
     Timeout(Duration),

@@ -4,11 +4,11 @@ use clap::Args;
 use serde_json::json;
 
 use crate::client_cli::exit::Failure;
-use crate::client_cli::output::{hex, name_of, print, print_json};
+use crate::client_cli::output::{print, print_json};
 use crate::client_cli::profile::ProfileArgs;
-use ephemeral_client::names;
+use crate::client_cli::words::fl;
+use ephemeral_client::api::{GroupDetails, GroupInfo, GroupOfferInfo, Groups, ListGroups, MemberInfo};
 use ephemeral_client::text::printable;
-use ephemeral_e2e::core::GroupView;
 
 #[derive(Args)]
 pub(in crate::client_cli) struct ListArgs {
@@ -31,66 +31,71 @@ pub(in crate::client_cli) struct MembersArgs {
     profile: ProfileArgs,
 }
 
-/// Says how one stands with a group, in one word.
-fn standing(group: &GroupView) -> &'static str {
+/// Says how one stands with a group, in one word for programs.
+fn standing(group: &GroupInfo) -> &'static str {
     match group {
-        GroupView { out: true, .. } => "left",
-        GroupView { forked: true, .. } => "contradictory",
-        GroupView { member: false, .. } => "joining",
-        GroupView { admin: true, .. } => "admin",
+        GroupInfo { out: true, .. } => "left",
+        GroupInfo { forked: true, .. } => "contradictory",
+        GroupInfo { member: false, .. } => "joining",
+        GroupInfo { admin: true, .. } => "admin",
         _ => "member",
     }
 }
 
-pub(super) fn groups(args: &ListArgs) -> Result<(), Failure> {
-    let profile = args.profile.open()?;
-    let core = profile.core();
-    for group in core.groups() {
-        let name = names::called_group(&group);
-        let standing = standing(&group);
-        let members = group.members.len();
+/// Says it to a person.
+fn standing_words(group: &GroupInfo) -> String {
+    match standing(group) {
+        "left" => fl!("group-standing-left"),
+        "contradictory" => fl!("group-standing-contradictory"),
+        "joining" => fl!("group-standing-joining"),
+        "admin" => fl!("group-standing-admin"),
+        _ => fl!("group-standing-member"),
+    }
+}
+
+pub(super) async fn groups(args: &ListArgs) -> Result<(), Failure> {
+    let Groups { groups, offers } = args.profile.ask(ListGroups {}).await?;
+    for group in groups {
+        let standing = if args.json { standing(&group).to_owned() } else { standing_words(&group) };
+        let GroupInfo { group: name, group_id, members, invited, .. } = group;
+        let members = members.len();
         if args.json {
-            let invited: Vec<_> = group.invited.iter().map(|link| name_of(core, *link)).collect();
             print_json(&json!({
-                "group": name, "group_id": hex(&group.group), "standing": standing, "members": members,
-                "invited": invited
+                "group": name, "group_id": group_id, "standing": standing, "members": members, "invited": invited
             }))?;
         } else {
-            print(&format!("{} ({standing}, {members} members)\n", printable(&name)))?;
+            let name = printable(&name);
+            print(&format!("{}\n", fl!("group-line", name = name, standing = standing, count = members)))?;
         }
     }
-    for offer in core.offers() {
-        let from = name_of(core, offer.admin);
+    for GroupOfferInfo { group, group_id, from } in offers {
         if args.json {
-            let id = hex(&offer.group);
-            print_json(&json!({"group": offer.name, "group_id": id, "standing": "invited", "contact": from}))?;
+            print_json(&json!({"group": group, "group_id": group_id, "standing": "invited", "contact": from}))?;
         } else {
-            print(&format!("{} (invited by {})\n", printable(&offer.name), printable(&from)))?;
+            let (name, from) = (printable(&group), printable(&from));
+            print(&format!("{}\n", fl!("group-offered", name = name, from = from)))?;
         }
     }
     Ok(())
 }
 
-pub(super) fn members(args: &MembersArgs) -> Result<(), Failure> {
-    let profile = args.profile.open()?;
-    let core = profile.core();
-    let group = names::group(core, &args.group)?;
-    for member in &group.members {
-        let name = if member.me { "you".to_owned() } else { names::called_member(core, member) };
-        let identity = member.identity.to_hex();
+pub(super) async fn members(args: &MembersArgs) -> Result<(), Failure> {
+    let group = args.profile.ask(GroupDetails { group: args.group.clone() }).await?;
+    for MemberInfo { member, identity, admin, me } in group.members {
         if args.json {
-            print_json(&json!({"member": name, "identity": identity, "admin": member.admin, "me": member.me}))?;
+            let name = if me { "you" } else { &member };
+            print_json(&json!({"member": name, "identity": identity, "admin": admin, "me": me}))?;
         } else {
-            let role = if member.admin { ", admin" } else { "" };
-            print(&format!("{} ({}{role})\n", printable(&name), identity.get(..16).unwrap_or_default()))?;
+            let name = if me { fl!("group-you") } else { printable(&member) };
+            let role = if admin { fl!("group-role-admin") } else { String::new() };
+            print(&format!("{name} ({}{role})\n", identity.get(..16).unwrap_or_default()))?;
         }
     }
-    for link in &group.invited {
-        let name = name_of(core, *link);
+    for name in group.invited {
         if args.json {
             print_json(&json!({"contact": name, "standing": "invited"}))?;
         } else {
-            print(&format!("{} (invited, has not answered)\n", printable(&name)))?;
+            print(&format!("{}\n", fl!("group-invited", name = printable(&name))))?;
         }
     }
     Ok(())

@@ -1,98 +1,107 @@
-//! Events as people read them.
+//! What happened, as people read it.
 
+use super::local_time;
+use crate::client_cli::words::{fl, quoted};
+use ephemeral_client::api::Notification;
 use ephemeral_client::text::printable;
-use ephemeral_e2e::core::Core;
-use ephemeral_e2e::effect::{Event, LinkId};
-use ephemeral_e2e::roster::GroupId;
 
-use super::{group_of, local_time, member_of, name_of};
-
-/// Writes an event on a line; `None` if there is nothing that they need to be told.
-pub(in crate::client_cli) fn line(core: &Core, event: &Event) -> Option<String> {
-    let who = |link: &LinkId| printable(&name_of(core, *link));
-    Some(match event {
-        Event::Text { link, text, at, missing, burn_s, .. } => {
+/// Writes what happened on a line; `None` if there is nothing that they need to be told.
+pub(in crate::client_cli) fn line(news: &Notification) -> Option<String> {
+    Some(match news {
+        Notification::Text { contact, at, text, burn_s, missing, .. } => {
             let late = gap(*missing);
             let burns = burning(*burn_s);
-            format!("{} {}: {}{late}{burns}", local_time((*at).into()), who(link), printable(text))
+            format!("{} {}: {}{late}{burns}", local_time(at), printable(contact), printable(text))
         }
-        Event::Contact { link, .. } => format!("* {} has accepted your invite", who(link)),
-        Event::Request { invite, identity, profile, text } => {
-            let said = text.as_ref().map(|text| format!(" and writes: {}", printable(text))).unwrap_or_default();
-            let profile = printable(profile);
-            let identity = identity.to_hex().get(..8).unwrap_or_default().to_owned();
-            format!(
-                "* somebody who is called {profile:?} asks to write to you{said}; say yes with `ephemeral admit {invite} {identity}`"
-            )
+        Notification::Contact { contact, .. } => fl!("news-accepted", contact = printable(contact)),
+        Notification::Request { invite, identity, calls_itself, text } => {
+            request(*invite, identity, calls_itself, text.as_deref())
         }
-        Event::Answered { link, .. } => format!("* {} has answered: you can write to each other", who(link)),
-        Event::NotDelivered { link, .. } => format!("* a message to {} was given up: not delivered", who(link)),
-        Event::WantsToMove { link, authority } => {
-            let who = who(link);
-            let server = authority.as_str();
-            format!(
-                "* {who} wants to be written to at {server}, whose operator would see when you are online; agree with `ephemeral \
-                 contacts agree {who}`"
-            )
+        Notification::Answered { contact, .. } => fl!("news-answered", contact = printable(contact)),
+        Notification::NotDelivered { contact, .. } => fl!("news-given-up", contact = printable(contact)),
+        Notification::WantsToMove { contact, server } => {
+            fl!("news-moves", contact = printable(contact), server = server.as_str())
         }
-        Event::Contested { link, .. } => {
-            let who = who(link);
-            format!(
-                "* STOP: somebody else used the invite of {who}. Compare the safety words with `ephemeral verify {who}`"
-            )
-        }
-        Event::NotWhoInviteSays { link } => format!("* STOP: {} is not who the invite says", who(link)),
-        Event::Left { link } => format!("* {} has ended the conversation", who(link)),
-        Event::Unstable { link } => {
-            format!("* something is wrong with the conversation with {}: a new invite helps", who(link))
-        }
-        Event::ClockDisputed => {
-            "* the clock of this machine and the server's disagree: nothing old is deleted".to_owned()
-        }
-        Event::FileDelivered { link, name, .. } => format!("* {} has all of the file {}", who(link), printable(name)),
-        Event::FileNotDelivered { link, name, .. } => {
-            format!("* the file {} to {} was given up: not delivered", printable(name), who(link))
-        }
-        Event::Invite { .. } | Event::Delivered { .. } | Event::File { .. } => return None,
-        _ => return of_group(core, event),
+        Notification::Contested { contact } => fl!("news-contested", contact = printable(contact)),
+        Notification::NotWhoInviteSays { contact } => fl!("news-not-who", contact = printable(contact)),
+        Notification::Left { contact } => fl!("news-left", contact = printable(contact)),
+        Notification::Unstable { contact } => fl!("news-unstable", contact = printable(contact)),
+        Notification::ClockDisputed {} => fl!("news-clock"),
+        _ => return of_file(news).or_else(|| of_group(news)),
     })
 }
 
-/// Writes what is about groups.
-fn of_group(core: &Core, event: &Event) -> Option<String> {
-    let group_name = |group: &GroupId| printable(&group_of(core, *group));
-    Some(match event {
-        Event::GroupText { group, member, text, at, missing, .. } => {
-            let member = printable(&member_of(core, *group, member));
-            let time = local_time((*at).into());
-            format!("{time} {}/{member}: {}{}", group_name(group), printable(text), gap(*missing))
+/// Writes that somebody waits for a yes.
+fn request(invite: u64, identity: &str, calls_itself: &str, text: Option<&str>) -> String {
+    let invite = invite.to_string();
+    let name = quoted(calls_itself);
+    let identity = identity.get(..8).unwrap_or_default();
+    match text {
+        None => fl!("news-asks", name = name, invite = invite, identity = identity),
+        Some(text) => {
+            let text = printable(text);
+            fl!("news-asks-and-writes", name = name, text = text, invite = invite, identity = identity)
         }
-        Event::GroupOffer { admin, name, .. } => {
-            format!(
-                "* {} invites you to the group {name:?}; join with `ephemeral group join {name:?}`",
-                printable(&name_of(core, *admin)),
-                name = printable(name)
-            )
+    }
+}
+
+/// Writes what is about files.
+fn of_file(news: &Notification) -> Option<String> {
+    Some(match news {
+        Notification::File { contact, name, size, .. } => {
+            let size = indicatif::BinaryBytes(*size).to_string();
+            fl!("news-file", contact = printable(contact), name = printable(name), size = size)
         }
-        Event::GroupJoined { group } => format!("* you are in the group {}", group_name(group)),
-        Event::GroupGap { group, .. } => format!("* others in {} may see something that you do not", group_name(group)),
-        Event::GroupMembers { group, members } => format!("* {} has {} members now", group_name(group), members.len()),
-        Event::GroupForked { group } => {
-            format!("* STOP: the admin of {} shows different members to different people", group_name(group))
+        Notification::FileSaved { contact, path, .. } => {
+            fl!("news-file-saved", contact = printable(contact), path = printable(path))
         }
-        Event::GroupRemoved { group } => format!("* you are no longer in the group {}", group_name(group)),
-        Event::GroupNotDelivered { group, member, .. } => {
-            let member = printable(&member_of(core, *group, member));
-            format!("* a message to {} was given up: not delivered to {member}", group_name(group))
+        Notification::FileDamaged { contact, name, .. } => {
+            fl!("news-file-damaged", contact = printable(contact), name = printable(name))
+        }
+        Notification::FileLost { contact, name, gone: true, .. } => {
+            fl!("news-file-gone", contact = printable(contact), name = printable(name))
+        }
+        Notification::FileLost { contact, name, gone: false, .. } => {
+            fl!("news-file-lost", contact = printable(contact), name = printable(name))
+        }
+        Notification::FileArrived { contact, name, .. } => {
+            fl!("news-file-arrived", contact = printable(contact), name = printable(name))
+        }
+        Notification::FileNotDelivered { contact, name, .. } => {
+            fl!("news-file-given-up", contact = printable(contact), name = printable(name))
         }
         _ => return None,
     })
 }
 
-fn gap(missing: bool) -> &'static str {
-    if missing { " (one before it is missing)" } else { "" }
+/// Writes what is about groups.
+fn of_group(news: &Notification) -> Option<String> {
+    Some(match news {
+        Notification::GroupText { group, member, at, text, missing, .. } => {
+            let member = printable(member);
+            format!("{} {}/{member}: {}{}", local_time(at), printable(group), printable(text), gap(*missing))
+        }
+        Notification::GroupOffer { contact, group, .. } => {
+            fl!("news-group-offer", contact = printable(contact), name = quoted(group))
+        }
+        Notification::GroupJoined { group } => fl!("news-group-joined", group = printable(group)),
+        Notification::GroupGap { group } => fl!("news-group-gap", group = printable(group)),
+        Notification::GroupMembers { group, members } => {
+            fl!("news-group-members", group = printable(group), count = members.len())
+        }
+        Notification::GroupForked { group } => fl!("news-group-forked", group = printable(group)),
+        Notification::GroupRemoved { group } => fl!("news-group-removed", group = printable(group)),
+        Notification::GroupNotDelivered { group, member, .. } => {
+            fl!("news-group-given-up", group = printable(group), member = printable(member))
+        }
+        _ => return None,
+    })
+}
+
+fn gap(missing: bool) -> String {
+    if missing { fl!("news-missing") } else { String::new() }
 }
 
 fn burning(burn_s: u32) -> String {
-    if burn_s == 0 { String::new() } else { format!(" (to be deleted {burn_s} s after it was read)") }
+    if burn_s == 0 { String::new() } else { fl!("news-burns", seconds = burn_s.to_string()) }
 }

@@ -5,8 +5,6 @@ use std::io::{self, ErrorKind};
 use super::{fl, path};
 use ephemeral_client::discovery_file::DiscoveryFileError;
 use ephemeral_client::secret_file::SecretFileError;
-use ephemeral_client::source::SourceError;
-use ephemeral_e2e::payload::MAX_FILE;
 use ephemeral_tor::FileError;
 use ephemeral_tor::private_file::NoAccess;
 
@@ -76,18 +74,5 @@ pub(in super::super) fn discovery_file(error: &DiscoveryFileError) -> String {
         DiscoveryFileError::Exists(file) => fl!("discovery-exists", path = path(file)),
         DiscoveryFileError::NotAKey(file) => fl!("discovery-other", path = path(file)),
         DiscoveryFileError::File(error) => secret_file(error),
-    }
-}
-
-/// Says why a file cannot be sent.
-pub(in super::super) fn source(error: &SourceError) -> String {
-    match error {
-        SourceError::Read { path: file, source } => fl!("source-unread", path = path(file), why = system(source)),
-        SourceError::NotAFile(file) => fl!("source-no-file", path = path(file)),
-        SourceError::Size { path: file, size } => {
-            fl!("source-size", path = path(file), size = size.to_string(), most = MAX_FILE.to_string())
-        }
-        SourceError::Path(file) => fl!("source-path", path = path(file)),
-        SourceError::Changed(file) => fl!("source-changed", path = path(file)),
     }
 }

@@ -2,7 +2,7 @@
 //! Tor is.
 
 use super::files::{private_file, system};
-use super::{fl, path};
+use super::{fl, path, said};
 use ephemeral_client::DialError;
 use ephemeral_client::moved::{ANSWER_LIMIT, BookError, MOST, NoticeRequestError};
 use ephemeral_client::url::UrlError;
@@ -25,7 +25,7 @@ pub(in super::super) fn dial(error: &DialError) -> String {
     match error {
         DialError::Unsuitable("an onion address is reached through Tor, not directly") => fl!("dial-onion-directly"),
         DialError::Unsuitable(why) => (*why).to_owned(),
-        DialError::NoWay(why) => why.clone(),
+        DialError::NoWay(why) => said::translated(&why.to_string()),
         DialError::Timeout(limit) => fl!("dial-timeout", seconds = limit.as_secs().to_string()),
         DialError::Tcp(error) => fl!("dial-tcp", why = system(error)),
         DialError::Socks { proxy, source } => {

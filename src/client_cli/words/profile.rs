@@ -2,10 +2,7 @@
 //! groups.
 
 use super::{files, fl, network, path, shown};
-use ephemeral_client::downloads::DownloadError;
 use ephemeral_client::engine::EngineError;
-use ephemeral_client::names::NameError;
-use ephemeral_client::text::printable;
 use ephemeral_client::vault::VaultError;
 use ephemeral_e2e::core::CoreError;
 use ephemeral_e2e::invite::InviteError;
@@ -83,27 +80,6 @@ fn not_now(why: &str) -> String {
         "this chunk is not wanted" => fl!("not-now-chunk"),
         "not a member, or the admin contradicts itself" => fl!("not-now-member"),
         other => other.to_owned(),
-    }
-}
-
-/// Says why a name is nobody's, or several people's.
-pub(in super::super) fn name(error: &NameError) -> String {
-    match error {
-        NameError::Unknown(name) => fl!("name-unknown", name = printable(name)),
-        NameError::Ambiguous(name, unambiguous) => {
-            fl!("name-ambiguous", name = printable(name), unambiguous = printable(unambiguous))
-        }
-    }
-}
-
-/// Says why a file that came cannot be written.
-pub(in super::super) fn download(error: &DownloadError) -> String {
-    match error {
-        DownloadError::Write { path: file, source } => {
-            fl!("download-unwritten", path = path(file), why = files::system(source))
-        }
-        DownloadError::NotAFolder(folder) => fl!("download-no-folder", path = path(folder)),
-        DownloadError::Engine(error) => engine(error),
     }
 }
 

@@ -8,12 +8,9 @@ use std::time::Duration;
 
 use ephemeral_client::DialError;
 use ephemeral_client::discovery_file::DiscoveryFileError;
-use ephemeral_client::downloads::DownloadError;
 use ephemeral_client::engine::EngineError;
 use ephemeral_client::moved::{BookError, NoticeRequestError};
-use ephemeral_client::names::NameError;
 use ephemeral_client::secret_file::SecretFileError;
-use ephemeral_client::source::SourceError;
 use ephemeral_client::url::UrlError;
 use ephemeral_client::vault::VaultError;
 use ephemeral_e2e::core::CoreError;
@@ -51,8 +48,10 @@ fn an_argument_is_marked_only_where_its_direction_demands_it() {
     assert_eq!(path(Path::new("/tmp/ä")), "/tmp/ä");
     assert_eq!(path(Path::new("/tmp/שלום")), "\u{2068}/tmp/שלום\u{2069}");
     assert_eq!(path(Path::new("/tmp/\u{202e}\u{1b}[2J")), "/tmp/\\u{202e}\\u{1b}[2J");
-    let error = NameError::Unknown("فاطمه".to_owned());
-    assert_eq!(profile::name(&error), "no contact or group is called \u{2068}فاطمه\u{2069}");
+    let sentence = fl!("group-hears", name = printable("فاطمه"));
+    assert_eq!(sentence, "\u{2068}فاطمه\u{2069} hears of it when `ephemeral recv` runs");
+    // A command with a name in it can be copied.
+    assert_eq!(quoted(r#"a" b\"#), r#""a\" b\\""#);
 }
 
 /// Holds the English sentence of each error to what it says itself.
@@ -90,20 +89,6 @@ fn errors_of_files_say_in_english_what_they_always_said() {
     assert_same(secrets().map(DiscoveryFileError::File), files::discovery_file);
     let keys = [DiscoveryFileError::Exists(somewhere()), DiscoveryFileError::NotAKey(somewhere())];
     assert_same(keys, files::discovery_file);
-    let sources = [
-        SourceError::Read { path: somewhere(), source: io::Error::from_raw_os_error(2) },
-        SourceError::NotAFile(somewhere()),
-        SourceError::Size { path: somewhere(), size: 0 },
-        SourceError::Path(somewhere()),
-        SourceError::Changed(somewhere()),
-    ];
-    assert_same(sources, files::source);
-    let downloads = [
-        DownloadError::Write { path: somewhere(), source: io::Error::from_raw_os_error(28) },
-        DownloadError::NotAFolder(somewhere()),
-        DownloadError::Engine(EngineError::Elsewhere),
-    ];
-    assert_same(downloads, profile::download);
 }
 
 #[test]
@@ -142,8 +127,6 @@ fn errors_of_a_profile_say_in_english_what_they_always_said() {
         CoreError::Group,
     ];
     assert_same(cores, profile::core);
-    let names = [NameError::Unknown("x".to_owned()), NameError::Ambiguous("x".to_owned(), "contact-7".to_owned())];
-    assert_same(names, profile::name);
     let engines = [
         EngineError::Address("http://x".to_owned(), UrlError::Onion),
         EngineError::Elsewhere,
@@ -160,7 +143,7 @@ fn errors_of_the_network_say_in_english_what_they_always_said() {
     let proxy: SocketAddr = ([127, 0, 0, 1], 9050).into();
     let dials = [
         DialError::Unsuitable("an onion address is reached through Tor, not directly"),
-        DialError::NoWay("no way".to_owned()),
+        DialError::NoWay("no way".into()),
         DialError::Timeout(Duration::from_secs(30)),
         DialError::Tcp(io::Error::from_raw_os_error(111)),
         DialError::Socks { proxy, source: io::Error::from_raw_os_error(111).into() },
