@@ -4,6 +4,8 @@
 use std::process::{Command, Output, Stdio};
 
 use ephemeral_test_support::client::{Client, LocalServer};
+use ephemeral_test_support::serving::Serving;
+use serde_json::json;
 
 use crate::{CLIENT, SERVER};
 
@@ -48,7 +50,8 @@ fn help_in_german_has_no_english_words_of_claps() {
     let commands =
         ["", "init", "invite", "accept", "contacts", "contacts rename", "group", "group join", "send", "recv"];
     let more = ["moved", "moved ask", "discovery", "discovery new", "panic", "backup", "restore", "passphrase"];
-    for command in commands.into_iter().chain(more) {
+    let engine = ["rpc", "serve", "outbox", "admit", "decline"];
+    for command in commands.into_iter().chain(more).chain(engine) {
         let arguments: Vec<_> = command.split_whitespace().collect();
         let by_option = speaking(&[GERMAN], &[&arguments[..], &["--help"]].concat());
         let by_command = speaking(&[GERMAN], &[&["help"], &arguments[..]].concat());
@@ -220,4 +223,103 @@ fn at_a_terminal_german_is_asked_for_the_passphrase_and_help_has_its_colours() {
     }
     let help = at_a_terminal("moved --help", "");
     assert!(help.contains("\u{1b}[1m\u{1b}[4mAufruf:\u{1b}[0m ephemeral moved [OPTIONEN] "), "{help:?}");
+}
+
+#[test]
+fn at_a_terminal_german_says_ja_to_the_safety_words() {
+    let home = tempfile::tempdir().unwrap();
+    let server = LocalServer::start(SERVER, &home.path().join("state"), "127.0.0.1:0");
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    alice.meet(&bob);
+    let home = home.path().display();
+    let options = format!(
+        "--profiles {home}/.local/share/ephemeral/profiles --profile alice --passphrase-file {home}/passphrase"
+    );
+    let verify = format!("verify bob {options}");
+    let screen = at_a_terminal(&verify, "nein\n");
+    assert!(screen.contains("Sieht der Kontakt dieselben Wörter? Dann ja eingeben: "), "{screen:?}");
+    assert_eq!(alice.json(&["contacts"])[0]["verified"], false);
+    at_a_terminal(&verify, "Ja\n");
+    assert_eq!(alice.json(&["contacts"])[0]["verified"], true);
+}
+
+#[test]
+fn an_engine_speaks_english_and_each_command_its_own_language() {
+    let home = tempfile::tempdir().unwrap();
+    let mut alice = Client::new(CLIENT, home.path(), "alice", "http://127.0.0.1:1");
+    alice.ok(&["invite", "bob"]);
+    let german = ("LANG", GERMAN.1.to_owned());
+    alice.variables = vec![german.clone()];
+    let serving = Serving::start(&alice, &[]);
+    let mut program = serving.connect();
+    let refused = program.ask("contacts.block", json!({"contact": "nobody"}));
+    assert_eq!(refused["error"], json!({"code": 67, "message": "no contact or group is called nobody"}));
+    program.result("subscribe", json!({}));
+    let offline = program.event("offline");
+    assert!(offline["why"].as_str().unwrap().starts_with("cannot connect: Connection refused"), "{offline}");
+    let in_german = [
+        (67, &["contacts", "block", "nobody"][..], "kein Kontakt und keine Gruppe heißt nobody"),
+        (
+            2,
+            &["group", "new", "~x"],
+            "der Name einer Gruppe hat 1 bis 64 Bytes und beginnt nicht mit group-, contact- oder ~",
+        ),
+        (65, &["accept", "ephemeral:x", "--as", "x", "--quiet"], "die Einladung ist beschädigt"),
+        (67, &["revoke", "99"], "diesen Kontakt, diese Einladung oder diese Gruppe gibt es nicht"),
+        (67, &["admit", "99", "07"], "dort wartet niemand, dessen Identität so beginnt"),
+    ];
+    for (code, arguments, sentence) in in_german {
+        assert_eq!(alice.fails(code, arguments), format!("ephemeral: {sentence}\n"));
+    }
+    let kept = alice.fails(75, &["passphrase"]);
+    assert!(kept.contains(" wird von einem anderen Prozess (") && kept.contains(": `ephemeral serve`)"), "{kept}");
+    alice.variables.clear();
+    let english = alice.fails(67, &["contacts", "block", "nobody"]);
+    assert_eq!(english, "ephemeral: no contact or group is called nobody\n");
+    serving.stop();
+    alice.variables = vec![german];
+    let late = alice.fails(4, &["recv", "--once", "--timeout", "5", "--quiet"]);
+    assert_eq!(
+        late,
+        "ephemeral: der Server wurde innerhalb von 5 s nicht erreicht: Verbindung nicht möglich: Verbindung abgelehnt\n"
+    );
+}
+
+#[test]
+fn what_happens_between_contacts_is_told_in_german() {
+    let home = tempfile::tempdir().unwrap();
+    let server = LocalServer::start(SERVER, &home.path().join("state"), "127.0.0.1:0");
+    let mut alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let mut bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    alice.meet(&bob);
+    for person in [&mut alice, &mut bob] {
+        person.variables.push(("LANG", GERMAN.1.to_owned()));
+    }
+    assert_eq!(alice.ok(&["contacts"]), "bob (neu)\n");
+    alice.ok(&["group", "new", "friends"]);
+    assert_eq!(alice.ok(&["group", "list"]), "friends (Admin, 1 Mitglied)\n");
+    assert_eq!(alice.json(&["group", "list"])[0]["standing"], "admin");
+    let invited = alice.run(&["group", "invite", "friends", "bob"]);
+    assert_eq!(text(&invited.stderr), "bob erfährt es, wenn `ephemeral recv` läuft\n");
+    let members = alice.ok(&["group", "members", "friends"]);
+    assert!(
+        members.starts_with("du (") && members.contains(", Admin)\nbob (eingeladen, noch keine Antwort)\n"),
+        "{members}"
+    );
+    assert_eq!(alice.json(&["group", "members", "friends"])[0]["member"], "you");
+    bob.ok(&["send", "alice", "hallo", "--quiet"]);
+    let waiting = bob.ok(&["outbox"]);
+    assert!(waiting.contains(" Nachricht an alice: "), "{waiting}");
+    assert!(alice.ok(&["recv", "--once", "--quiet"]).ends_with(" bob: hallo\n"));
+    let offered = bob.ok(&["recv", "--once", "--quiet"]);
+    let sentence = "* alice lädt in die Gruppe \"friends\" ein; beitreten mit `ephemeral group join \"friends\"`\n";
+    assert!(offered.contains(sentence), "{offered}");
+    let other = alice.run(&["verify", "bob", "--scanned", "x"]);
+    assert_eq!(other.status.code(), Some(3));
+    assert!(text(&other.stderr).starts_with("ephemeral: HALT: die Codes stimmen nicht überein"), "{other:?}");
+    assert_eq!(alice.fails(2, &["send", "bob", ""]), "ephemeral: die Nachricht ist leer\n");
+    bob.ok(&["send", "alice", "noch etwas", "--quiet"]);
+    let failed = alice.fails(1, &["recv", "--once", "--quiet", "--exec", "false"]);
+    assert_eq!(failed, "ephemeral: der Befehl endete mit 1: die Nachricht kommt in 5 s noch einmal\n");
 }

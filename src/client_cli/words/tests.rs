@@ -18,6 +18,8 @@ use ephemeral_e2e::invite::InviteError;
 use ephemeral_tor::{FileError, MovedError, PathFix, TorError};
 
 use super::*;
+use crate::client_cli::exit::Failure;
+use crate::client_cli::route::NoRoute;
 
 #[test]
 fn a_locale_names_a_language_and_anything_else_is_english() {
@@ -184,4 +186,13 @@ fn errors_of_the_network_say_in_english_what_they_always_said() {
         NoticeRequestError::Dial(DialError::Timeout(Duration::from_secs(30))),
     ];
     assert_same(requests, network::notice_request);
+}
+
+#[test]
+fn an_engine_tells_in_english_why_there_is_no_way_to_a_server() {
+    let table = |why: &str| NoRoute::Table { file: somewhere(), why: why.to_owned() };
+    let routes = || [NoRoute::Unencrypted, NoRoute::NoHome, table("[tor]: unknown")];
+    for (told, said) in routes().into_iter().zip(routes()) {
+        assert_eq!(DialError::NoWay(Box::new(told)).to_string(), Failure::from(said).to_string());
+    }
 }

@@ -28,7 +28,8 @@ impl Serving {
         let mut command = client.command(&[&["serve"], arguments].concat());
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let socket = lines.find_map(|line| line.strip_prefix("serving at ").map(PathBuf::from));
+        let said = ["serving at ", "erreichbar unter "];
+        let socket = lines.find_map(|line| said.iter().find_map(|said| line.strip_prefix(said)).map(PathBuf::from));
         let socket = socket.expect("it serves");
         // What it says further on is read, so that it does not wait for that.
         std::thread::spawn(move || lines.for_each(drop));
