@@ -371,6 +371,7 @@ news-group-given-up = * eine Nachricht an { $group } wurde aufgegeben: { $member
 engine-ended = die Engine ist beendet
 engine-erased = das Profil wurde gelöscht
 engine-gone = der Prozess, der das Profil hatte, ist beendet: noch einmal versuchen
+engine-silent = der Prozess, der das Profil hat, hat nicht innerhalb von { $seconds } s geantwortet
 engine-broken = die Verbindung mit der Engine ist gestört: { $why }
 engine-other-version = die Engine ist von einer anderen Version: { $why }
 vault-locked-by-command = { $path } wird von einem anderen Prozess ({ $process }: `{ $command }`) verwendet: diesen zuerst beenden oder ihn das tun lassen

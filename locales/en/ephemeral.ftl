@@ -348,6 +348,7 @@ news-group-given-up = * a message to { $group } was given up: not delivered to {
 engine-ended = the engine has ended
 engine-erased = the profile was erased
 engine-gone = the process that has the profile has ended: try again
+engine-silent = the process that has the profile did not answer within { $seconds } s
 engine-broken = the connection with the engine is broken: { $why }
 engine-other-version = the engine is of another version: { $why }
 vault-locked-by-command = { $path } is in use by another process ({ $process }: `{ $command }`): end that one first, or let it do this

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::exit::{Exit, Failure};
 use super::profile::ProfileArgs;
@@ -15,16 +16,20 @@ use super::words::{files, fl, said};
 use ephemeral_client::api::{Hello, Method, MethodError, Panic};
 use ephemeral_client::engine::{Engine, EngineError, Fetching, Isolate};
 use ephemeral_client::moved::Book;
-use ephemeral_client::service::{ClientError, EngineClient, Reception, Service, ServiceEnd, ServiceOptions, refusal};
+use ephemeral_client::service::{
+    ClientError, EngineClient, EngineEnd, EngineService, Reception, ServiceOptions, refusal,
+};
 use ephemeral_client::{Dial, DialError, ServerUrl};
 
+/// How long an engine may take to answer: it may be reading a large file on a slow disk.
+const ANSWER: Duration = Duration::from_secs(120);
 /// How long an engine may take to end that has nothing any more.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// The engine of this process.
 pub(super) struct Host {
     pub(super) reception: Reception,
-    task: JoinSet<Result<ServiceEnd, EngineError>>,
+    task: JoinSet<Result<EngineEnd, EngineError>>,
     /// The socket by which other commands use it, too.
     door: Option<Door>,
 }
@@ -32,7 +37,7 @@ pub(super) struct Host {
 impl Host {
     /// Runs an engine.
     pub(super) fn new(engine: Engine, options: ServiceOptions) -> Self {
-        let (service, reception) = Service::new(engine, options);
+        let (service, reception) = EngineService::new(engine, options);
         let mut task = JoinSet::new();
         task.spawn(service.run());
         Self { reception, task, door: None }
@@ -47,8 +52,8 @@ impl Host {
     /// Waits until the engine ends, and says why.
     pub(super) async fn ended(&mut self) -> Result<(), Failure> {
         match self.task.join_next().await {
-            Some(Ok(Ok(ServiceEnd::Stopped))) | None => Ok(()),
-            Some(Ok(Ok(ServiceEnd::Erased))) => Err(Failure::new(Exit::Storage, fl!("engine-erased"))),
+            Some(Ok(Ok(EngineEnd::Stopped))) | None => Ok(()),
+            Some(Ok(Ok(EngineEnd::Erased))) => Err(Failure::new(Exit::Storage, fl!("engine-erased"))),
             Some(Ok(Err(error))) => Err(error.into()),
             Some(Err(error)) => Err(EngineError::Task(error.to_string()).into()),
         }
@@ -80,7 +85,9 @@ impl Reached {
 
     /// Calls a method.
     pub(super) async fn call<M: Method>(&mut self, method: M) -> Result<M::Answer, Failure> {
-        let answer = self.client.call(method).await;
+        let answer = timeout(ANSWER, self.client.call(method)).await.map_err(|_| {
+            Failure::new(Exit::Unreachable, fl!("engine-silent", seconds = ANSWER.as_secs().to_string()))
+        })?;
         self.explained(answer).await
     }
 
@@ -158,7 +165,7 @@ impl ProfileArgs {
 pub(super) async fn end_erased(running: Option<tokio::net::UnixStream>) {
     if let Some(stream) = running {
         let mut client = EngineClient::new(stream);
-        let _ = tokio::time::timeout(LAST_WORD, client.call(Panic {})).await;
+        let _ = timeout(LAST_WORD, client.call(Panic {})).await;
     }
 }
 
