@@ -127,8 +127,8 @@ impl Store {
         self.seq_floor.max(self.first_seq.saturating_add(elapsed))
     }
 
-    /// Returns the first sequence number of a new mailbox, drawn from those of nearly a minute: else
-    /// two new mailboxes would show how fast this machine's clock runs.
+    /// Returns the first sequence number of a new mailbox, drawn from those of nearly a minute.
+    /// Else two new mailboxes would show how fast this machine's clock runs.
     fn fresh_seq(&self, fingerprint: &Fingerprint) -> u64 {
         let draw = [&fingerprint.as_bytes()[..], &self.latest.0.to_le_bytes()].concat();
         self.least_seq().saturating_add(self.hasher.hash(&draw) % SPREAD)
