@@ -37,7 +37,7 @@ pub use journal::{Journal, JournalEntry, NoRoom, Remembered, Restoring, WaitingM
 pub use outcome::{Accepted, AcknowledgeError, Delivery, JoinError, Receipt, SessionEnd, SubmitError};
 use pairs::Pairs;
 use record::{End, Record, Waiting};
-use schedule::{Due, Schedule};
+use schedule::{DueItem, Schedule};
 pub use senders::SenderFigures;
 pub use shares::{
     CORRESPONDENT_SHARE, KEPT_FOR_ONLINE, KNOWN_SHARE, MAILBOX_SHARE, NEARLY_FULL_LIFE_MS, SENDER_SHARE, SMALL,
