@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::table::{Chained, NOWHERE};
-use super::{ACCOUNT_COST, AccountId, Due, LINGER_MS, Store};
+use super::{ACCOUNT_COST, AccountId, DueItem, LINGER_MS, Store};
 use crate::limits::Bucket;
 use crate::protocol::{Fingerprint, Millis};
 
@@ -152,7 +152,7 @@ impl Store {
         if account.keep_until > self.latest {
             if !account.forget_queued {
                 account.forget_queued = true;
-                self.due.insert(account.keep_until, Due::Account(id.0));
+                self.due.insert(account.keep_until, DueItem::Account(id.0));
             }
             return;
         }
