@@ -157,8 +157,8 @@ impl Store {
             return;
         }
         let reached = account.next_seq;
-        self.by_fingerprint.remove(&mut self.accounts, id.0);
         let was_seen = account.keep_until > Millis(0);
+        self.by_fingerprint.remove(&mut self.accounts, id.0);
         self.accounts.remove(id.0);
         // Only a mailbox that was filled faster than one a microsecond is ahead of what a new one
         // begins with; or one whose numbers nobody has seen.
