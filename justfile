@@ -37,6 +37,10 @@ lint:
 bench *ARGUMENTS:
     cargo bench --locked {{ ARGUMENTS }}
 
+# What a message costs here and at another commit, in instructions: fails where it is more
+bench-check *ARGUMENTS:
+    benches/check {{ ARGUMENTS }}
+
 # One fuzz target (`ls fuzz/fuzz_targets`) for some seconds, from its seeds
 fuzz TARGET SECONDS="600":
     fuzz/run {{ TARGET }} {{ SECONDS }}

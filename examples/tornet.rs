@@ -61,8 +61,11 @@ The network is up. In another terminal, start the server; it prints its .onion a
 
 The client needs the same file. Two people on this machine, with ADDRESS as the server printed it:
 
-  cargo run --bin ephemeral -- init --server ADDRESS.onion
-  cargo run --bin ephemeral -- recv --tor-config {config}
+  cargo run --bin ephemeral -- init --profile alice --server ADDRESS.onion
+  cargo run --bin ephemeral -- init --profile bob --server ADDRESS.onion
+  cargo run --bin ephemeral -- invite bob --profile alice
+  cargo run --bin ephemeral -- accept INVITE --as alice --text hello --profile bob --tor-config {config}
+  cargo run --bin ephemeral -- recv --profile alice --tor-config {config}
 
 Anything that speaks SOCKS5 gets in as well:
 

@@ -8,6 +8,7 @@
 mod expiry;
 mod lifetime;
 mod online;
+mod receipts;
 mod senders;
 mod session_handle;
 mod turn;
@@ -26,6 +27,7 @@ use ephemeral_core::store::{self, AccountId, Completion, JoinError, Receipt, Sto
 pub use expiry::ExpiryPart;
 pub use lifetime::{RestoreError, Restored};
 use online::OnlineTable;
+use receipts::ReceiptQueue;
 pub use session_handle::{Collected, Joined, SessionHandle};
 pub use turn::Turn;
 
@@ -112,12 +114,15 @@ impl Signal {
     }
 }
 
-/// Who has to be woken. They are when it is dropped: after the lock was released.
+/// Who has to be woken, and what has to be freed. That is done when it is dropped: after the lock
+/// was released.
 #[derive(Default)]
 pub struct Wakes {
     /// Most turns wake one.
     first: Option<Arc<Signal>>,
     others: Vec<Arc<Signal>>,
+    /// What is freed with it.
+    dropped: Vec<ReceiptQueue>,
 }
 
 impl Wakes {

@@ -127,8 +127,8 @@ fn without_server(panic: Panic, asked: &AdminClientError, instance: &Instance, c
     }
     let erased = (panic.keys && finds_keys).then(|| erase::identity_offline(state_dir));
     if let (Some(Ok(())), Ok(())) = (&erased, &marked) {
-        // What is left for the next start to wipe are messages, if a service manager holds any.
-        let _ = wipe_mark::clear(state_dir).and_then(|()| wipe_mark::write(state_dir, WipeMark::Messages));
+        // Where this fails, the next start looks for an identity, too, and finds none.
+        let _ = wipe_mark::identity_is_gone(state_dir);
     }
     let mut said = Vec::new();
     match &erased {

@@ -42,6 +42,19 @@ pub fn write(state_dir: &Path, mark: WipeMark) -> io::Result<()> {
     if read(state_dir) == Some(WipeMark::Identity) {
         return Ok(());
     }
+    put(state_dir, mark)
+}
+
+/// Takes note that the identity is erased: what is left for the next start are messages, if a
+/// service manager holds any. At no moment is there no mark.
+///
+/// # Errors
+/// As [`write`]; the mark then still asks for both.
+pub fn identity_is_gone(state_dir: &Path) -> io::Result<()> {
+    put(state_dir, WipeMark::Messages)
+}
+
+fn put(state_dir: &Path, mark: WipeMark) -> io::Result<()> {
     let path = path(state_dir);
     let beside = path.with_extension("new");
     let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
@@ -97,6 +110,8 @@ mod tests {
         write(directory.path(), WipeMark::Identity).unwrap();
         write(directory.path(), WipeMark::Messages).unwrap();
         assert_eq!(read(directory.path()), Some(WipeMark::Identity));
+        identity_is_gone(directory.path()).unwrap();
+        assert_eq!(read(directory.path()), Some(WipeMark::Messages));
         clear(directory.path()).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
         assert!(write(&directory.path().join("nowhere"), WipeMark::Messages).is_err());

@@ -1,9 +1,10 @@
 //! Who is online, and the receipts that wait for them: bounded for each session, and in all.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
+use super::receipts::ReceiptQueue;
 use super::{Signal, Wakes};
 use ephemeral_core::store::{AccountId, Receipt};
 
@@ -12,14 +13,12 @@ pub(super) const RECEIPTS: usize = 16_384;
 /// Receipts that wait for all senders together, at most: more, and the session for which most wait
 /// is closed. Some 11 MiB; messages that were taken are in no other account once they have expired.
 pub(super) const RECEIPTS_IN_ALL: usize = 65_536;
-/// The room for so many is kept where none waits.
-const KEPT_ROOM: usize = 64;
 
 /// A session, as the hub sees it.
 pub(super) struct OnlineSession {
     pub(super) session: u64,
     pub(super) signal: Arc<Signal>,
-    receipts: VecDeque<Receipt>,
+    receipts: ReceiptQueue,
     /// More receipts than there may be have come.
     pub(super) overrun: bool,
 }
@@ -69,7 +68,7 @@ impl OnlineTable {
 
     /// Enters a session, which goes on with the receipts of one that it takes over from.
     pub(super) fn begin(&mut self, account: AccountId, session: u64, signal: Arc<Signal>, wakes: &mut Wakes) {
-        let mut receipts = VecDeque::new();
+        let mut receipts = ReceiptQueue::default();
         if let Some(older) = self.sessions.remove(&account) {
             wakes.add(&older.signal);
             receipts = older.receipts;
@@ -105,7 +104,7 @@ impl OnlineTable {
         if online.overrun {
             return;
         }
-        online.receipts.push_back(receipt);
+        online.receipts.push(receipt);
         self.receipts += 1;
         if online.receipts.len() > RECEIPTS {
             self.overrun(sender, wakes);
@@ -119,26 +118,25 @@ impl OnlineTable {
     /// Takes the next receipt that waits for a session.
     pub(super) fn next_receipt(&mut self, account: AccountId) -> Option<Receipt> {
         let online = self.sessions.get_mut(&account)?;
-        let receipt = online.receipts.pop_front()?;
+        let receipt = online.receipts.pop()?;
         self.receipts -= 1;
-        if online.receipts.is_empty() && online.receipts.capacity() > KEPT_ROOM {
-            online.receipts = VecDeque::new();
-        }
         Some(receipt)
     }
 
-    /// Returns how many receipts wait, and for how many more than [`KEPT_ROOM`] there is room.
+    /// Returns how many receipts wait, and for how many more than are kept there is room.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> (usize, usize) {
-        let room = |online: &OnlineSession| online.receipts.capacity().saturating_sub(KEPT_ROOM);
-        (self.receipts, self.sessions.values().map(room).sum())
+        (self.receipts, self.sessions.values().map(|online| online.receipts.room()).sum())
     }
 
-    /// Drops what waits for a session, which has to end.
+    /// Drops what waits for a session, which has to end. It is freed when the lock is not held any
+    /// more: that takes milliseconds.
     fn overrun(&mut self, account: AccountId, wakes: &mut Wakes) {
         let Some(online) = self.sessions.get_mut(&account) else { return };
         online.overrun = true;
-        self.receipts -= std::mem::take(&mut online.receipts).len();
+        let dropped = std::mem::take(&mut online.receipts);
+        self.receipts -= dropped.len();
+        wakes.dropped.push(dropped);
         wakes.add(&online.signal);
     }
 

@@ -57,7 +57,8 @@ impl SessionHandle {
         self.replaces
     }
 
-    /// Holds the hub's lock for some of this session's requests. `now` is the moment of all of them.
+    /// Holds the hub's lock for some of this session's requests, all of which are of the moment
+    /// `now`.
     ///
     /// # Errors
     /// [`SessionEnd`] if this session is over.

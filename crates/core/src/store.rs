@@ -37,7 +37,7 @@ pub use journal::{Journal, JournalEntry, NoRoom, Remembered, Restoring, WaitingM
 pub use outcome::{Accepted, AcknowledgeError, Delivery, JoinError, Receipt, SessionEnd, SubmitError};
 use pairs::Pairs;
 use record::{End, Record, Waiting};
-use schedule::{Due, Schedule};
+use schedule::{DueItem, Schedule};
 pub use senders::SenderFigures;
 pub use shares::{
     CORRESPONDENT_SHARE, KEPT_FOR_ONLINE, KNOWN_SHARE, MAILBOX_SHARE, NEARLY_FULL_LIFE_MS, SENDER_SHARE, SMALL,
@@ -231,16 +231,15 @@ impl Store {
     /// Makes an empty one.
     #[must_use]
     pub fn new(bounds: Config, seed: Seed, now: Millis) -> Self {
-        let hasher = SipHasher13::new_with_keys(seed.hash_key[0], seed.hash_key[1]);
         Self {
             bounds,
-            hasher,
+            hasher: SipHasher13::new_with_keys(seed.hash_key[0], seed.hash_key[1]),
             accounts: Slots::new(),
             by_fingerprint: Table::default(),
             records: Slots::new(),
             ids: Table::default(),
             unended: Slots::new(),
-            pairs: Pairs::new(hasher),
+            pairs: Pairs::new(seed.hash_key),
             due: Schedule::default(),
             waiting: 0,
             bytes: 0,

@@ -119,7 +119,7 @@ pub(super) fn memory_lock(memory: &Memory, daemon: Option<&Daemon>) -> Vec<Findi
 
 pub(super) fn clock(clock: &ClockFacts, running: bool) -> Vec<Finding> {
     let why = "Tor trusts no directory, and publishes nothing that others accept, if the clock is wrong by hours; and \
-               messages expire too early or too late";
+               an `expires_at` that a client writes is read by it";
     let remedy = "timedatectl set-ntp true (systemd-timesyncd), or install chrony";
     let now = clock.now;
     let wrong = |what: String| Finding::new(Severity::Problem, TIME, what, why, remedy);

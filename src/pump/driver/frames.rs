@@ -31,8 +31,8 @@ enum Outcome {
 }
 
 impl State {
-    /// Does what the frames of a turn ask for, in one hold of the hub's lock, and takes what the hub
-    /// has for the peer in the same. Everything is parsed before and written after it.
+    /// Does what the frames of a turn ask for, in one hold of the hub's lock, and takes what the
+    /// hub has for the peer in the same. Everything is parsed before and written after it.
     pub(super) fn answer(&mut self, cx: &mut Context<'_>, texts: &[Utf8Bytes]) -> Result<(), End> {
         let mut collect = self.session_handle.signal().poll(cx.waker()) || self.collect;
         if texts.is_empty() && !collect {

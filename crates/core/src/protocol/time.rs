@@ -5,12 +5,12 @@
 //! reckoned in. [`WallTime`] is what the protocol writes and reads. Only a [`ClockReading`], which
 //! knows both at one moment, leads from one to the other: to mix them does not compile.
 
-use std::fmt;
+mod written;
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 /// A point in time on a clock that cannot be set: milliseconds since the machine was started,
 /// suspension included.
@@ -49,8 +49,6 @@ pub enum WireTime {
     },
 }
 
-/// A day, in milliseconds.
-const DAY_MS: u64 = 86_400_000;
 /// A minute, in milliseconds: to which the server's own times are written.
 pub const MINUTE_MS: u64 = 60_000;
 /// Where the fraction of a second begins in RFC 3339, behind the point.
@@ -101,8 +99,6 @@ impl ClockReading {
 impl WallTime {
     /// The end of the year 9999 in every offset: the last second that RFC 3339 can always write.
     pub const MAX: Self = Self(253_402_207_200_000);
-    /// Bytes of a time as it is written.
-    pub const LENGTH: usize = 24;
 
     /// Reads RFC 3339 with any offset; what lies before 1970 becomes 1970, fractions of a
     /// millisecond are cut. `None` if it is not RFC 3339 (section 5.6; a leap second counts as the
@@ -127,32 +123,6 @@ impl WallTime {
             return is_beyond.then_some(Self::MAX);
         };
         Some(Self(u64::try_from(timestamp.as_millisecond()).unwrap_or(0)).min(Self::MAX))
-    }
-
-    /// Returns the time as it is written, in the buffer: every message has some.
-    #[must_use]
-    pub fn text(self, buffer: &mut [u8; Self::LENGTH]) -> &str {
-        let milliseconds = self.0.min(Self::MAX.0);
-        let (year, month, day) = date(milliseconds / DAY_MS);
-        let of_day = milliseconds % DAY_MS;
-        *buffer = *b"0000-00-00T00:00:00.000Z";
-        let millisecond = of_day % 1000;
-        let numbers = [
-            (0, year / 100),
-            (2, year % 100),
-            (5, month),
-            (8, day),
-            (11, of_day / 3_600_000),
-            (14, of_day / 60_000 % 60),
-            (17, of_day / 1000 % 60),
-            (21, millisecond % 100),
-        ];
-        for (place, number) in numbers {
-            buffer[place] = digit(number / 10);
-            buffer[place + 1] = digit(number % 10);
-        }
-        buffer[20] = digit(millisecond / 100);
-        std::str::from_utf8(buffer).unwrap_or_default()
     }
 
     /// Returns the time this many milliseconds later.
@@ -198,33 +168,6 @@ fn without_finer_digits(text: &str) -> Option<String> {
     (digits > FRACTION_DIGITS).then(|| [text.get(..FRACTION).unwrap_or_default(), kept, rest].concat())
 }
 
-/// Returns the digit of a number below ten.
-fn digit(number: u64) -> u8 {
-    b'0' + u8::try_from(number).unwrap_or(0)
-}
-
-/// Returns year, month and day of a day since 1970, in the Gregorian calendar. It counts in years
-/// that begin in March, so that a leap day is the last of one.
-const fn date(day: u64) -> (u64, u64, u64) {
-    const DAYS_IN_400_YEARS: u64 = 146_097;
-    /// From 1 March of the year 0 to 1970.
-    const BEFORE: u64 = 719_468;
-    let since = day + BEFORE;
-    let within = since % DAYS_IN_400_YEARS;
-    let year = (within - within / 1460 + within / 36_524 - within / 146_096) / 365;
-    let day_of_year = within - (365 * year + year / 4 - year / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let year = year + since / DAYS_IN_400_YEARS * 400;
-    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
-}
-
-impl fmt::Display for WallTime {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.text(&mut [0; Self::LENGTH]))
-    }
-}
-
 impl<'de> Deserialize<'de> for WallTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -232,34 +175,9 @@ impl<'de> Deserialize<'de> for WallTime {
     }
 }
 
-impl Serialize for WallTime {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.text(&mut [0; Self::LENGTH]))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_is_written_in_utc_with_milliseconds() {
-        assert_eq!(WallTime(1_767_355_200_000).to_string(), "2026-01-02T12:00:00.000Z");
-        assert_eq!(WallTime(7).to_string(), "1970-01-01T00:00:00.007Z");
-        assert_eq!(WallTime::MAX.to_string(), "9999-12-30T22:00:00.000Z");
-    }
-
-    #[test]
-    fn every_day_of_the_calendar_is_written_as_it_is_called() {
-        for day in 0..WallTime::MAX.0 / DAY_MS {
-            let time = WallTime(day * DAY_MS + day * 7919 % DAY_MS);
-            let expected = Timestamp::from_millisecond(i64::try_from(time.0).unwrap()).unwrap();
-            // Some days of each year, and all around the ends of years and centuries.
-            if day % 97 == 0 || day % 36_525 < 400 {
-                assert_eq!(time.to_string(), format!("{expected:.3}"));
-            }
-        }
-    }
 
     #[test]
     fn any_offset_and_any_precision_is_read() {

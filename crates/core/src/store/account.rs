@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::table::{Chained, NOWHERE};
-use super::{ACCOUNT_COST, AccountId, Due, LINGER_MS, Store};
+use super::{ACCOUNT_COST, AccountId, DueItem, LINGER_MS, Store};
 use crate::limits::Bucket;
 use crate::protocol::{Fingerprint, Millis};
 
@@ -127,8 +127,8 @@ impl Store {
         self.seq_floor.max(self.first_seq.saturating_add(elapsed))
     }
 
-    /// Returns the first sequence number of a new mailbox, drawn from those of nearly a minute: else
-    /// two new mailboxes would show how fast this machine's clock runs.
+    /// Returns the first sequence number of a new mailbox, drawn from those of nearly a minute.
+    /// Else two new mailboxes would show how fast this machine's clock runs.
     fn fresh_seq(&self, fingerprint: &Fingerprint) -> u64 {
         let draw = [&fingerprint.as_bytes()[..], &self.latest.0.to_le_bytes()].concat();
         self.least_seq().saturating_add(self.hasher.hash(&draw) % SPREAD)
@@ -152,7 +152,7 @@ impl Store {
         if account.keep_until > self.latest {
             if !account.forget_queued {
                 account.forget_queued = true;
-                self.due.insert(account.keep_until, Due::Account(id.0));
+                self.due.insert(account.keep_until, DueItem::Account(id.0));
             }
             return;
         }

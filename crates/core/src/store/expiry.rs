@@ -1,7 +1,7 @@
 //! What is due, bit by bit: senders choose the moment at which their messages expire, and may
 //! choose the same for all.
 
-use super::{AccountId, Completion, Due, Store};
+use super::{AccountId, Completion, DueItem, Store};
 use crate::protocol::Millis;
 
 /// How much is erased in one call: so many messages without content, or fewer larger ones. It takes
@@ -25,14 +25,14 @@ impl Store {
         while work < EXPIRED_AT_ONCE {
             let Some((at, due)) = self.due.pop_by(self.latest) else { return false };
             work += match due {
-                Due::Account(account) => {
+                DueItem::Account(account) => {
                     if let Some(state) = self.accounts.get_mut(account) {
                         state.forget_queued = false;
                         self.forget_if_idle(AccountId(account));
                     }
                     1
                 }
-                Due::Record(record) => self.expire_record(record, at, ended, freed),
+                DueItem::Record(record) => self.expire_record(record, at, ended, freed),
             };
         }
         self.is_behind()

@@ -7,7 +7,7 @@
 use zeroize::Zeroizing;
 
 use super::record::{NOBODY, Record, Waiting};
-use super::{AccountId, Config, Due, LINGER_MS, RECORD_COST, Seed, Store};
+use super::{AccountId, Config, DueItem, LINGER_MS, RECORD_COST, Seed, Store};
 use crate::protocol::{Fingerprint, Millis};
 
 /// How many sequence numbers are promised at once: those of a minute, as mailboxes are made (one a
@@ -129,7 +129,7 @@ impl Restoring {
             account.sent_bytes += RECORD_COST;
             account.sent_cost += remembered;
             store.bytes += remembered;
-            store.due.insert(expires_at, Due::Record(record));
+            store.due.insert(expires_at, DueItem::Record(record));
             return;
         };
         let bytes = waiting.body.len();

@@ -1,7 +1,7 @@
 //! A message's way: into a mailbox, to its recipient, and out of it when that has acknowledged it.
 
 use super::{
-    AccountId, Completion, Deposited, Due, EXPIRED_AT_ONCE, End, MessageOut, NeverDelivered, NewMessage, Next,
+    AccountId, Completion, Deposited, DueItem, EXPIRED_AT_ONCE, End, MessageOut, NeverDelivered, NewMessage, Next,
     QuotaExceeded, RECORD_COST, Record, Store, Waiting,
 };
 use crate::protocol::{DeliveryType, Millis};
@@ -90,7 +90,7 @@ impl Store {
         account.sent_cost += cost;
         self.bytes += cost;
         self.waiting += 1;
-        self.due.insert(expires_at, Due::Record(record));
+        self.due.insert(expires_at, DueItem::Record(record));
     }
 
     /// Returns the next thing to send to `account`, which is online: a message while fewer than

@@ -1,7 +1,5 @@
 //! What one sender has in one mailbox.
 
-use siphasher::sip::SipHasher13;
-
 use super::AccountId;
 use super::slots::Slots;
 use super::table::{Chained, NOWHERE, Table};
@@ -35,14 +33,15 @@ impl Chained for Pair {
 
 /// All pairs of which something is remembered.
 pub(super) struct Pairs {
-    hasher: SipHasher13,
+    /// The key of the hashes: accounts get the places that are free, and somebody may have many.
+    key: [u64; 2],
     pairs: Slots<Pair>,
     table: Table,
 }
 
 impl Pairs {
-    pub(super) fn new(hasher: SipHasher13) -> Self {
-        Self { hasher, pairs: Slots::new(), table: Table::default() }
+    pub(super) fn new(key: [u64; 2]) -> Self {
+        Self { key, pairs: Slots::new(), table: Table::default() }
     }
 
     pub(super) fn get(&self, sender: AccountId, recipient: AccountId) -> Option<&Pair> {
@@ -84,7 +83,10 @@ impl Pairs {
 
     fn hash(&self, sender: AccountId, recipient: AccountId) -> u64 {
         let both = u64::from(sender.0) << 32 | u64::from(recipient.0);
-        self.hasher.hash(&both.to_le_bytes())
+        // A product of more bits than the table looks at, each of which depends on the key.
+        let product = u128::from(both ^ self.key[0]) * u128::from(self.key[1] | 1);
+        let [a, b, c, d, e, f, g, h, high @ ..] = product.to_le_bytes();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ u64::from_le_bytes(high)
     }
 
     fn find(&self, sender: AccountId, recipient: AccountId, hash: u64) -> Option<u32> {

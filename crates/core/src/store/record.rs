@@ -67,8 +67,16 @@ impl Record {
         expires_at: Millis,
         given: u8,
     ) -> Self {
-        let (sender, recipient) = (sender.0, recipient.0);
-        Self { id_hash, expires_at, sender, recipient, waiting: NOWHERE, next: NOWHERE, given, delivered: false }
+        Self {
+            id_hash,
+            expires_at,
+            sender: sender.0,
+            recipient: recipient.0,
+            waiting: NOWHERE,
+            next: NOWHERE,
+            given,
+            delivered: false,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ const PIECE: usize = 64;
 
 /// What is due at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Due {
+pub(super) enum DueItem {
     /// A record's place.
     Record(u32),
     /// An account's.
@@ -32,18 +32,18 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(at: Millis, due: Due) -> Self {
+    fn new(at: Millis, due: DueItem) -> Self {
         let (place, kind) = match due {
-            Due::Record(place) => (place, 0),
-            Due::Account(place) => (place, 1),
+            DueItem::Record(place) => (place, 0),
+            DueItem::Account(place) => (place, 1),
         };
         let [a, b, c, d, e, f, g, h] = (at.0.min(u64::MAX / 2) * 2 + kind).to_be_bytes();
         Self { high: u32::from_be_bytes([a, b, c, d]), low: u32::from_be_bytes([e, f, g, h]), place }
     }
 
-    fn parts(self) -> (Millis, Due) {
+    fn parts(self) -> (Millis, DueItem) {
         let at = Millis((u64::from(self.high) << 32 | u64::from(self.low)) / 2);
-        (at, if self.low.is_multiple_of(2) { Due::Record(self.place) } else { Due::Account(self.place) })
+        (at, if self.low.is_multiple_of(2) { DueItem::Record(self.place) } else { DueItem::Account(self.place) })
     }
 }
 
@@ -57,13 +57,13 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// Returns what is due first, and when.
-    pub(super) fn first(&self) -> Option<(Millis, Due)> {
+    pub(super) fn first(&self) -> Option<(Millis, DueItem)> {
         let (_, piece) = self.pieces.first_key_value()?;
         piece.front().map(|entry| entry.parts())
     }
 
     /// Takes out what is due first, if it is by `now`.
-    pub(super) fn pop_by(&mut self, now: Millis) -> Option<(Millis, Due)> {
+    pub(super) fn pop_by(&mut self, now: Millis) -> Option<(Millis, DueItem)> {
         let mut piece = self.pieces.first_entry()?;
         let first = piece.get().front()?.parts();
         if first.0 > now {
@@ -77,7 +77,7 @@ impl Schedule {
     }
 
     /// Notes what is due at a time.
-    pub(super) fn insert(&mut self, at: Millis, due: Due) {
+    pub(super) fn insert(&mut self, at: Millis, due: DueItem) {
         let entry = Entry::new(at, due);
         let Some((_, piece)) = self.pieces.range_mut(..=entry).next_back() else { return self.insert_before(entry) };
         let is_last = piece.back().is_none_or(|last| *last < entry);
@@ -126,7 +126,7 @@ mod tests {
         std::iter::successors(Some(7), next).map(|number| number >> 40).take(count)
     }
 
-    fn all(mut schedule: Schedule) -> Vec<(Millis, Due)> {
+    fn all(mut schedule: Schedule) -> Vec<(Millis, DueItem)> {
         std::iter::from_fn(|| schedule.pop_by(Millis(u64::MAX))).collect()
     }
 
@@ -141,7 +141,7 @@ mod tests {
             let mut expected = Vec::new();
             for (place, &at) in times.iter().enumerate() {
                 let place = u32::try_from(place).unwrap();
-                let due = if place % 3 == 0 { Due::Account(place) } else { Due::Record(place) };
+                let due = if place % 3 == 0 { DueItem::Account(place) } else { DueItem::Record(place) };
                 schedule.insert(Millis(at), due);
                 expected.push((Millis(at), due));
             }
@@ -154,12 +154,12 @@ mod tests {
     #[test]
     fn nothing_is_taken_out_before_its_time() {
         let mut schedule = Schedule::default();
-        schedule.insert(Millis(10), Due::Record(1));
-        assert_eq!((schedule.pop_by(Millis(9)), schedule.first()), (None, Some((Millis(10), Due::Record(1)))));
-        assert_eq!(schedule.pop_by(Millis(10)), Some((Millis(10), Due::Record(1))));
+        schedule.insert(Millis(10), DueItem::Record(1));
+        assert_eq!((schedule.pop_by(Millis(9)), schedule.first()), (None, Some((Millis(10), DueItem::Record(1)))));
+        assert_eq!(schedule.pop_by(Millis(10)), Some((Millis(10), DueItem::Record(1))));
         assert_eq!((schedule.pop_by(Millis(u64::MAX)), schedule.first()), (None, None));
-        schedule.insert(Millis(u64::MAX), Due::Account(2));
-        assert_eq!(schedule.first(), Some((Millis(u64::MAX / 2), Due::Account(2))), "the latest time there is");
+        schedule.insert(Millis(u64::MAX), DueItem::Account(2));
+        assert_eq!(schedule.first(), Some((Millis(u64::MAX / 2), DueItem::Account(2))), "the latest time there is");
     }
 
     #[test]
@@ -167,8 +167,8 @@ mod tests {
         let mut schedule = Schedule::default();
         let mut expected = std::collections::BTreeSet::new();
         for (place, at) in (0_u32..).zip(numbers(20_000)) {
-            schedule.insert(Millis(at), Due::Record(place));
-            expected.insert((Millis(at), Due::Record(place)));
+            schedule.insert(Millis(at), DueItem::Record(place));
+            expected.insert((Millis(at), DueItem::Record(place)));
             if place % 3 != 0 {
                 let (now, _) = *expected.first().unwrap();
                 assert_eq!(schedule.pop_by(now), expected.pop_first());
@@ -184,7 +184,7 @@ mod tests {
         for (times, most) in [(streams, 105), (backwards, 105), (numbers(100_000).collect(), 200)] {
             let mut schedule = Schedule::default();
             for (place, at) in (0..).zip(times) {
-                schedule.insert(Millis(at), Due::Record(place));
+                schedule.insert(Millis(at), DueItem::Record(place));
             }
             let (len, capacity) = schedule.sizes();
             assert!(capacity * 100 <= len * most, "room for {capacity} of {len}");

@@ -37,9 +37,9 @@ impl Store {
     }
 
     /// Looks at some of the records, from the place `first` on, and erases those messages from
-    /// `sender` that wait. Their ids stay known. Pushes what the sender is to be told, and who may be
-    /// sent another message now. Returns how many messages were erased, and where to go on; `None`:
-    /// all were looked at. What is accepted meanwhile may be missed.
+    /// `sender` that wait. Their ids stay known. Pushes what the sender is to be told, and who may
+    /// be sent another message now. Returns how many messages were erased, and where to go on;
+    /// `None`: all were looked at. What is accepted meanwhile may be missed.
     pub fn drop_some_from(
         &mut self,
         sender: AccountId,

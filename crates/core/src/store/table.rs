@@ -2,9 +2,9 @@
 //! is there.
 //!
 //! A table that doubles moves all that it has, and the store would be held for that long; a tree
-//! waits for memory on each of its levels. This is linear hashing (Litwin, 1980): whenever there are
-//! more entries than buckets, one more bucket takes over its part of one other. A bucket is a chain
-//! through the entries themselves, so that an entry takes four bytes here and four in itself.
+//! waits for memory on each of its levels. This is linear hashing (Litwin, 1980): whenever there
+//! are more entries than buckets, one more bucket takes over its part of one other. A bucket is a
+//! chain through the entries themselves, so that an entry takes four bytes here and four in itself.
 //!
 //! The hashes have a secret key: nobody chooses what shares a bucket.
 
