@@ -57,7 +57,7 @@ enum Command {
     /// Say yes to somebody who used a reusable invite.
     Admit(invite::AdmitArgs),
     /// Say no to somebody who used a reusable invite. It is not told.
-    Decline(invite::DeclineArgs),
+    Decline(invite::DeclineRequestArgs),
     /// List your contacts; rename, block or forget one.
     Contacts(contacts::ContactsArgs),
     /// Compare safety words with a contact.

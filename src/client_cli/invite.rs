@@ -187,7 +187,7 @@ pub(super) async fn admit(args: &AdmitArgs) -> Result<(), Failure> {
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  ephemeral decline 7 4f2a9c01")]
-pub(super) struct DeclineArgs {
+pub(super) struct DeclineRequestArgs {
     /// The invite's number.
     #[arg(value_name = "INVITE")]
     invite: InviteId,
@@ -198,7 +198,7 @@ pub(super) struct DeclineArgs {
     profile: ProfileArgs,
 }
 
-pub(super) async fn decline(args: &DeclineArgs) -> Result<(), Failure> {
+pub(super) async fn decline(args: &DeclineRequestArgs) -> Result<(), Failure> {
     args.profile.ask(DeclineRequest { invite: args.invite, identity: args.identity.clone() }).await?;
     Ok(())
 }

@@ -197,7 +197,8 @@ impl Receiving<'_> {
                 if self.args.files.is_some() && *arrived <= ephemeral_e2e::payload::CHUNK as u64 =>
             {
                 let size = indicatif::BinaryBytes(*size);
-                let (contact, name) = (printable(contact), printable(name));
+                let contact = printable(contact);
+                let name = printable(name);
                 running.note(&fl!("recv-file-begins", contact = contact, name = name, size = size.to_string()));
             }
             Notification::FolderFailed { why, .. } => return Err(Failure::local(said::translated(why))),

@@ -120,7 +120,7 @@ fn each_language_has_every_sentence_with_the_arguments_of_the_english_one() {
     let mut problems = Vec::new();
     for language in others() {
         let own = sentences(&language);
-        for (id, Sentence { arguments, is_foreign }) in &english {
+        for (id, Sentence { arguments, is_foreign, text: _ }) in &english {
             match own.get(id).map(|sentence| &sentence.arguments) {
                 None => problems.push(format!("{language}: {id} is missing")),
                 // Another language has its own words in place of those.
@@ -220,7 +220,9 @@ fn is_a_sentence(text: &str) -> bool {
         rest = behind.split_once('}').map_or("", |(_, behind)| behind);
     }
     outside += rest;
-    let is_word = |word: &&str| word.chars().filter(|character| character.is_alphabetic()).count() > 1;
+    // %H is an hour.
+    let letters = |word: &str| word.chars().filter(|character| character.is_alphabetic()).count();
+    let is_word = |word: &&str| letters(word) > 1 && !word.starts_with('%');
     outside.split_whitespace().filter(is_word).count() > 1 && !HELP.iter().any(|help| text.starts_with(help))
 }
 

@@ -72,7 +72,8 @@ pub(super) async fn groups(args: &ListArgs) -> Result<(), Failure> {
         if args.json {
             print_json(&json!({"group": group, "group_id": group_id, "standing": "invited", "contact": from}))?;
         } else {
-            let (name, from) = (printable(&group), printable(&from));
+            let name = printable(&group);
+            let from = printable(&from);
             print(&format!("{}\n", fl!("group-offered", name = name, from = from)))?;
         }
     }
