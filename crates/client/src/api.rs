@@ -17,11 +17,11 @@ mod views;
 pub use methods::{
     AcceptInvite, AddMember, AdmitRequest, AgreeToMove, BlockContact, CancelFile, CreateGroup, CreateInvite,
     DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, HandOverGroup, Hello, History, JoinGroup, LeaveGroup,
-    ListContacts, ListFiles, ListGroups, ListInvites, ListOutbox, Method, MethodError, Panic, RemoveMember,
-    RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, Status, Subscribe, TakeFiles, TrustContact,
-    VerifyContact,
+    ListContacts, ListFiles, ListGroups, ListInvites, ListOutbox, METHODS, Method, MethodError, Panic, RemoveMember,
+    RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, Shown, SlowContact, Status, Subscribe, TakeFiles,
+    Taking, TrustContact, VerifyContact,
 };
-pub use notification::Notification;
+pub use notification::{Notification, Told};
 pub use views::{
     ContactInfo, EngineStatus, FileInfo, Greeting, GroupInfo, GroupOfferInfo, Groups, HistoryItem, InviteInfo,
     InviteText, MemberInfo, NewContact, Nothing, OutboxItem, RequestInfo, SafetyInfo, SentFile, SentText, ServerStatus,

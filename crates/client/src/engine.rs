@@ -143,6 +143,24 @@ impl Engine {
         !self.dirty && self.agenda.is_empty() && !self.lanes.has_visits() && !self.core().owes()
     }
 
+    /// Returns whether each mailbox was fetched from since the start.
+    #[must_use]
+    pub fn has_fetched(&self) -> bool {
+        self.all_fetched
+    }
+
+    /// Returns the machine's time, in milliseconds since 1970.
+    #[must_use]
+    pub fn wall_ms(&self) -> u64 {
+        self.profile.wall_ms()
+    }
+
+    /// Returns something that has happened already, if there is such a thing. It does not go on:
+    /// nothing is dialled.
+    pub fn news(&mut self) -> Option<EngineEvent> {
+        self.news.pop_front()
+    }
+
     /// Writes what was changed: it is durable when this returns.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`api`] | the methods and notifications of a running engine, for programs and commands |
 //! | [`engine`] | a running profile: mailboxes, connections, events |
+//! | [`service`] | an engine for several at a time: carries out the methods, tells what happens |
 //! | [`vault`] | the one encrypted file that keeps a profile |
 //! | [`secret_file`] | small secrets in files and pipes |
 //! | [`names`] | what contacts are called |
@@ -37,6 +38,7 @@ pub mod moved;
 pub mod names;
 pub mod outbox;
 pub mod secret_file;
+pub mod service;
 pub mod session;
 pub mod source;
 #[cfg(test)]

@@ -26,6 +26,19 @@ pub struct MethodError {
     pub message: String,
 }
 
+/// Says when a subscriber has taken what came of a contact, so that it does not come again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taking {
+    /// When it was written to the connection.
+    #[default]
+    Written,
+    /// When it says so ([`Shown`]). Until then it is kept, whatever others have taken.
+    Acknowledged,
+    /// Never, unless it says so; and it gets nothing that is older than its question.
+    Watched,
+}
+
 macro_rules! methods {
     ($($(#[$about:meta])* $name:literal $method:ident { $($(#[$field_about:meta])* $field:ident: $type:ty,)* } -> $answer:ty;)*) => {
         $(
@@ -41,6 +54,9 @@ macro_rules! methods {
                 type Answer = $answer;
             }
         )*
+
+        /// The names of all methods.
+        pub const METHODS: &[&str] = &[$($name),*];
     };
 }
 
@@ -50,7 +66,15 @@ methods! {
     /// Tells how the connections are.
     "status" Status {} -> EngineStatus;
     /// Asks for notifications from then on. What was not shown yet comes first.
-    "subscribe" Subscribe {} -> Nothing;
+    "subscribe" Subscribe {
+        /// What counts as shown.
+        taking: Taking,
+    } -> Nothing;
+    /// Says that what came under a number was shown, so that it does not come again.
+    "shown" Shown {
+        /// The number of the notification.
+        number: u64,
+    } -> Nothing;
     /// Erases the profile at once, and ends.
     "panic" Panic {} -> Nothing;
 
@@ -88,6 +112,11 @@ methods! {
         /// The contact.
         contact: String,
     } -> SafetyInfo;
+    /// Lets a contact know only slowly (10 to 60 minutes) that its messages arrived.
+    "contacts.slow" SlowContact {
+        /// The contact.
+        contact: String,
+    } -> Nothing;
     /// Agrees to write to a contact at the server to which it wants to move.
     "contacts.agree" AgreeToMove {
         /// The contact.
@@ -100,7 +129,7 @@ methods! {
         name: String,
         /// Whether many can use it; each waits for a yes.
         reusable: bool,
-        /// Seconds until it ends; 0: seven days, or ninety if it is reusable.
+        /// Seconds until it ends; 0: seven days, or thirty if it is reusable.
         expires_s: u64,
     } -> InviteText;
     /// Lists invites, and who waits for a yes.
@@ -146,8 +175,8 @@ methods! {
         to: String,
         /// The text, at most 47,000 bytes.
         text: String,
-        /// Seconds after which the contact's program is asked to delete it once it was shown; 0:
-        /// never. Not for groups.
+        /// Deletes it on both sides so many seconds after the minute in which it was written; what
+        /// comes later, once it was shown. 0: never. Not for groups.
         burn_s: u32,
     } -> SentText;
     /// Lists what has not arrived.
@@ -169,11 +198,12 @@ methods! {
     } -> SentFile;
     /// Lists files that are being sent, that come, and that wait to be taken.
     "files.list" ListFiles {} -> Vec<FileInfo>;
-    /// Takes the files that a contact sends from then on, and those that wait.
+    /// Takes the files that a contact sends as long as this connection lasts, and those that wait.
     "files.take" TakeFiles {
-        /// The contact.
+        /// The contact; empty: whoever sends one.
         contact: String,
-        /// The folder into which they are written, absolute.
+        /// The folder into which they are written, absolute. Other folders of the same contact
+        /// count no more.
         folder: String,
     } -> Nothing;
     /// Stops sending a file.
@@ -181,7 +211,7 @@ methods! {
         /// The file.
         file: String,
     } -> Nothing;
-    /// Drops a file that comes, or waits to be taken.
+    /// Drops a file that comes, or waits to be taken. Its sender is not told.
     "files.decline" DeclineFile {
         /// The file.
         file: String,

@@ -3,17 +3,48 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a notification's parameters are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Its number, if it comes again until it was shown: [`super::Shown`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Notification,
+}
+
 /// Something that happened. What came of a contact is told until it was shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are named in the variants' descriptions, and in docs/client.md")]
 pub enum Notification {
     /// A text came. `missing`: one before it has not come. `at`: as the sender says.
-    Text { contact: String, id: String, at: String, text: String, burn_s: u32, missing: bool },
+    /// `gone_at`: when it is deleted on both sides, if it is.
+    Text {
+        contact: String,
+        id: String,
+        at: String,
+        text: String,
+        burn_s: u32,
+        missing: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gone_at: Option<String>,
+    },
     /// A text of one's own, sent by whatever program: told to the others that use this engine.
-    Sent { to: String, id: String, at: String, text: String, burn_s: u32 },
-    /// A text waits at the contact's server.
+    Sent {
+        to: String,
+        id: String,
+        at: String,
+        text: String,
+        burn_s: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gone_at: Option<String>,
+    },
+    /// A text waits at the contact's server. `id` is empty for a first message without a text.
     AtServer { contact: String, id: String },
+    /// A server did not take a message now, or not for long enough: it is sent again.
+    SentAgain { contact: String, why: Option<String> },
     /// A contact has a text.
     Arrived { contact: String, id: String },
     /// A text was given up.
@@ -41,14 +72,18 @@ pub enum Notification {
     Changed {},
     /// A file waits to be taken.
     File { contact: String, id: String, name: String, size: u64 },
-    /// More of a file came, or was sent: so many of its bytes.
-    FileProgress { contact: String, file: String, arrived: u64, size: u64 },
+    /// More of a file came, or arrived with the contact (`mine`): so many of its bytes.
+    FileProgress { contact: String, file: String, name: String, arrived: u64, size: u64, mine: bool },
     /// A file that came is whole.
     FileSaved { contact: String, name: String, size: u64, sha256: String, path: String },
     /// A file that came is not what its sender said.
-    FileDamaged { contact: String, name: String, size: u64 },
-    /// The rest of a file does not come any more.
-    FileLost { contact: String, name: String, size: u64 },
+    FileDamaged { contact: String, name: String, size: u64, sha256: String },
+    /// The rest of a file does not come any more. `gone`: what had come was deleted by somebody.
+    FileLost { contact: String, name: String, size: u64, sha256: String, gone: bool },
+    /// A file waits until others are complete: as much as may come at a time is coming.
+    FileWaits { contact: String, name: String, size: u64 },
+    /// Files cannot be written into a folder: they wait.
+    FolderFailed { folder: String, why: String },
     /// A contact has all of a file.
     FileArrived { contact: String, file: String, name: String },
     /// A file was given up.
@@ -61,6 +96,8 @@ pub enum Notification {
     GroupJoined { group: String },
     /// A text of a group came.
     GroupText { group: String, member: String, id: String, at: String, text: String, missing: bool },
+    /// A text of a group waits at the server for a member.
+    GroupAtServer { group: String, member: String, id: String },
     /// A member of a group has a text.
     GroupArrived { group: String, member: String, id: String },
     /// A text to a member was given up.
@@ -77,6 +114,8 @@ pub enum Notification {
     Connecting {},
     /// Tor in this process is being started; so many percent.
     TorStarting { percent: u8 },
+    /// Tor in this process runs, and looks for the server.
+    TorSearching {},
     /// A server answers.
     Online { server: String },
     /// There is no connection with a server.

@@ -28,6 +28,8 @@ pub struct EngineStatus {
     pub servers: Vec<ServerStatus>,
     /// Whether nothing waits to be sent, acknowledged or written.
     pub settled: bool,
+    /// Whether each mailbox was fetched from since the start.
+    pub fetched: bool,
 }
 
 /// How the connections with a server are.
@@ -103,6 +105,8 @@ pub struct InviteInfo {
     pub not_after: String,
     /// Whether it was used.
     pub used: bool,
+    /// The contact that used it, if it is one still.
+    pub used_by: Option<String>,
     /// Those who wait for a yes.
     pub requests: Vec<RequestInfo>,
 }
@@ -146,6 +150,10 @@ pub struct SentText {
     pub id: String,
     /// [`StandingName::Kept`] or [`StandingName::Sending`].
     pub standing: StandingName,
+    /// When it was written.
+    pub at: String,
+    /// When it is deleted on both sides, if it is.
+    pub gone_at: Option<String>,
 }
 
 /// What has not arrived: a text to a contact, a text to a member of a group, or a file.
@@ -159,7 +167,7 @@ pub struct OutboxItem {
     pub id: String,
     /// The file's name, if it is one.
     pub file: Option<String>,
-    /// When it was written.
+    /// When it was written; empty for a file.
     pub at: String,
     /// How far it came.
     pub standing: StandingName,
@@ -189,6 +197,14 @@ pub struct HistoryItem {
 pub struct SentFile {
     /// The file.
     pub file: String,
+    /// Its name, without a path.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256 in hexadecimal digits.
+    pub sha256: String,
+    /// Whether what was sent before of another file at this path was given up.
+    pub replaced: bool,
 }
 
 /// A file that is being sent, comes, or waits to be taken.
@@ -224,6 +240,8 @@ pub struct Groups {
 pub struct GroupInfo {
     /// What it is called.
     pub group: String,
+    /// Its id in hexadecimal digits.
+    pub group_id: String,
     /// Whether one is its admin.
     pub admin: bool,
     /// Whether one is a member already, and still.
@@ -256,6 +274,8 @@ pub struct MemberInfo {
 pub struct GroupOfferInfo {
     /// What the group is called.
     pub group: String,
+    /// Its id in hexadecimal digits.
+    pub group_id: String,
     /// The contact that invites.
     pub from: String,
 }

@@ -1,0 +1,52 @@
+//! Which method is carried out by what: names and parameters in, answers out.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{Carry, Desk, Reply};
+use crate::api::{
+    AcceptInvite, AddMember, AdmitRequest, AgreeToMove, BlockContact, CancelFile, CreateGroup, CreateInvite,
+    DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, HandOverGroup, Hello, History, JoinGroup, LeaveGroup,
+    ListContacts, ListFiles, ListGroups, ListInvites, ListOutbox, Method, MethodError, RemoveMember, RenameContact,
+    RevokeInvite, SafetyWords, SendFile, SendText, SlowContact, Status, TakeFiles, TrustContact, VerifyContact,
+};
+use crate::service::refusal::{LOCAL, Refusal};
+
+/// Reads the parameters of a method. None at all are an object without fields.
+pub(in crate::service) fn read<M: DeserializeOwned>(params: Value) -> Result<M, MethodError> {
+    let params = if params.is_null() { json!({}) } else { params };
+    if !params.is_object() {
+        return Err(Refusal::NotARequest.into());
+    }
+    serde_json::from_value(params).map_err(|error| Refusal::Parameters(error.to_string()).into())
+}
+
+macro_rules! carry_out {
+    ($desk:ident, $caller:ident, $name:ident, $params:ident: $($method:ident)*) => {
+        match $name {
+            CreateInvite::NAME => $desk.create_invite(read($params)?),
+            $($method::NAME => answered(&$desk.carry(read::<$method>($params)?, $caller)?),)*
+            _ => Err(Refusal::NoSuchMethod($name.to_owned()).into()),
+        }
+    };
+}
+
+fn answered(answer: &impl serde::Serialize) -> Result<Reply, MethodError> {
+    let failed = |error: serde_json::Error| MethodError { code: LOCAL, message: error.to_string() };
+    serde_json::to_value(answer).map(Reply::Now).map_err(failed)
+}
+
+impl Desk {
+    /// Carries out a method.
+    pub(in crate::service) fn call(&mut self, name: &str, params: Value, caller: u64) -> Result<Reply, MethodError> {
+        carry_out!(self, caller, name, params:
+            Hello Status
+            ListContacts RenameContact BlockContact ForgetContact TrustContact VerifyContact SafetyWords SlowContact
+            AgreeToMove
+            ListInvites RevokeInvite AcceptInvite AdmitRequest DeclineRequest
+            SendText ListOutbox History
+            SendFile ListFiles TakeFiles CancelFile DeclineFile
+            ListGroups CreateGroup AddMember JoinGroup DeclineOffer RemoveMember HandOverGroup LeaveGroup
+        )
+    }
+}

@@ -1,0 +1,128 @@
+//! `contacts.*`: who they are, what can be done about them, and whether they are it.
+
+use bip39::Language;
+use ephemeral_e2e::core::{ContactView, Core, CoreError};
+use ephemeral_e2e::link::received::AckPace;
+
+use super::{Carry, Desk};
+use crate::api::{
+    AgreeToMove, BlockContact, ContactInfo, ForgetContact, ListContacts, MethodError, Nothing, RenameContact,
+    SafetyInfo, SafetyWords, SlowContact, TrustContact, VerifyContact,
+};
+use crate::names;
+use crate::service::archive::Talk;
+use crate::service::refusal::Refusal;
+
+fn info(contact: &ContactView) -> ContactInfo {
+    ContactInfo {
+        contact: names::called(contact),
+        identity: contact.identity.to_hex(),
+        answered: contact.answered,
+        verified: contact.verified,
+        contested: contact.contested,
+        left: contact.left,
+        wants_to_move: contact.wants_to_move.as_ref().map(|server| server.as_str().to_owned()),
+        outgoing: contact.outgoing,
+    }
+}
+
+impl Desk {
+    /// Changes a contact, and tells the others. Returns it as it was.
+    fn change(
+        &mut self,
+        name: &str,
+        caller: u64,
+        action: impl FnOnce(&mut Core, &ContactView, u64) -> Result<(), CoreError>,
+    ) -> Result<ContactView, MethodError> {
+        let contact = names::contact(self.core(), name)?;
+        self.engine.act(|core, now| action(core, &contact, now))?;
+        self.changed(caller);
+        Ok(contact)
+    }
+
+    /// Forgets the texts of a contact, and what was told of its files.
+    fn forget(&mut self, contact: &ContactView) {
+        self.archive.forget(Talk::Contact(contact.link));
+        let withdrawn = self.files.forget(contact.link);
+        self.news.extend(withdrawn.into_iter().map(|number| super::News::Withdrawn { number }));
+    }
+}
+
+impl Carry<ListContacts> for Desk {
+    fn carry(&mut self, ListContacts {}: ListContacts, _: u64) -> Result<Vec<ContactInfo>, MethodError> {
+        Ok(self.core().contacts().iter().map(info).collect())
+    }
+}
+
+impl Carry<RenameContact> for Desk {
+    fn carry(&mut self, RenameContact { contact, new }: RenameContact, caller: u64) -> Result<Nothing, MethodError> {
+        let renamed = names::contact(self.core(), &contact)?;
+        let other = names::contact(self.core(), &new).is_ok_and(|other| other.link != renamed.link);
+        if new.is_empty() || other {
+            return Err(Refusal::ContactName.into());
+        }
+        self.change(&contact, caller, |core, contact, _| core.rename(contact.link, &new))?;
+        Ok(Nothing {})
+    }
+}
+
+impl Carry<BlockContact> for Desk {
+    fn carry(&mut self, BlockContact { contact }: BlockContact, caller: u64) -> Result<Nothing, MethodError> {
+        let blocked = self.change(&contact, caller, |core, contact, now| core.block(contact.link, now))?;
+        self.forget(&blocked);
+        Ok(Nothing {})
+    }
+}
+
+impl Carry<ForgetContact> for Desk {
+    fn carry(&mut self, ForgetContact { contact }: ForgetContact, caller: u64) -> Result<Nothing, MethodError> {
+        let left = self.change(&contact, caller, |core, contact, now| core.leave(contact.link, now))?;
+        self.forget(&left);
+        Ok(Nothing {})
+    }
+}
+
+impl Carry<TrustContact> for Desk {
+    fn carry(&mut self, TrustContact { contact }: TrustContact, caller: u64) -> Result<Nothing, MethodError> {
+        self.change(&contact, caller, |core, contact, _| core.trust(contact.link))?;
+        Ok(Nothing {})
+    }
+}
+
+impl Carry<VerifyContact> for Desk {
+    fn carry(&mut self, VerifyContact { contact }: VerifyContact, caller: u64) -> Result<Nothing, MethodError> {
+        self.change(&contact, caller, |core, contact, _| core.verify(contact.link))?;
+        Ok(Nothing {})
+    }
+}
+
+impl Carry<SlowContact> for Desk {
+    fn carry(&mut self, SlowContact { contact }: SlowContact, caller: u64) -> Result<Nothing, MethodError> {
+        self.change(&contact, caller, |core, contact, _| core.set_acks(contact.link, AckPace::Slow))?;
+        Ok(Nothing {})
+    }
+}
+
+impl Carry<AgreeToMove> for Desk {
+    fn carry(&mut self, AgreeToMove { contact }: AgreeToMove, caller: u64) -> Result<Nothing, MethodError> {
+        let moving = names::contact(self.core(), &contact)?;
+        let Some(server) = moving.wants_to_move else { return Err(Refusal::DoesNotMove.into()) };
+        self.change(&contact, caller, |core, contact, now| core.agree(contact.link, server, now))?;
+        Ok(Nothing {})
+    }
+}
+
+impl Carry<SafetyWords> for Desk {
+    fn carry(&mut self, SafetyWords { contact }: SafetyWords, _: u64) -> Result<SafetyInfo, MethodError> {
+        let contact = names::contact(self.core(), &contact)?;
+        let number = self.engine.act(|core, _| core.safety_number(contact.link))?;
+        let list = Language::English.word_list();
+        let word = |index: &u16| list.get(usize::from(*index)).copied().unwrap_or_default().to_owned();
+        Ok(SafetyInfo {
+            words: number.words().iter().map(word).collect(),
+            digits: number.digits(),
+            qr: number.qr_text(),
+            verified: contact.verified,
+        })
+    }
+}

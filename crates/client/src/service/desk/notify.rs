@@ -1,0 +1,263 @@
+//! What happens in the engine, as it is told.
+
+use ephemeral_e2e::core::SendingView;
+use ephemeral_e2e::effect::{Event, LinkId};
+use ephemeral_e2e::roster::GroupId;
+
+use super::files::bytes;
+use super::{Desk, News};
+use crate::api::{HistoryItem, Notification, StandingName};
+use crate::engine::{EngineError, EngineEvent};
+use crate::service::archive::{Entry, Talk};
+use crate::service::labels::{gone_ms, group_of, hex, member_of, message_id, name_of, utc, utc_ms};
+
+impl Desk {
+    /// Takes note of what happened, and tells it.
+    pub(super) fn happened(&mut self, event: EngineEvent) -> Result<(), EngineError> {
+        match event {
+            EngineEvent::Event { id, event } => return self.came_event(id, event),
+            EngineEvent::AtServer { link, mid } => self.at_server(link, mid),
+            EngineEvent::Dropped { link, why } => {
+                let contact = self.called(link);
+                self.tell(Notification::SentAgain { contact, why });
+            }
+            EngineEvent::Connecting => {
+                let own = self.core().authority().as_str().to_owned();
+                self.servers.connecting(&own);
+                self.tell(Notification::Connecting {});
+            }
+            EngineEvent::Online(server) => {
+                let server = server.as_str().to_owned();
+                self.servers.online(&server);
+                self.tell(Notification::Online { server });
+            }
+            EngineEvent::Offline { server, why, retry_in } => {
+                self.servers.offline(&server, &why, retry_in);
+                self.tell(Notification::Offline { server, why, retry_in_s: retry_in.as_secs_f64().ceil() as u64 });
+            }
+            EngineEvent::Unusable { server, why } => {
+                self.servers.unusable(&server, &why);
+                self.tell(Notification::Unusable { server, why });
+            }
+            EngineEvent::ShortMemory(server) => {
+                self.tell(Notification::ShortMemory { server: server.as_str().to_owned() });
+            }
+            EngineEvent::Elsewhere => self.tell(Notification::Elsewhere {}),
+            EngineEvent::AllFetched => self.tell(Notification::AllFetched {}),
+            EngineEvent::Settled => self.tell(Notification::Settled {}),
+            EngineEvent::FileSent { file } => self.file_sent(&file),
+            EngineEvent::FileUnreadable { file, why } => {
+                self.tell(Notification::FileUnreadable { file: hex(&file.id), why });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what a contact or a member of a group is called.
+    fn called(&self, link: LinkId) -> String {
+        match self.member_link(link) {
+            Some((group, member, _)) => member_of(self.core(), group, &member),
+            None => name_of(self.core(), link),
+        }
+    }
+
+    /// Finds the member of a group whose link this is, by what is on its way to it.
+    fn member_link(&self, link: LinkId) -> Option<(GroupId, ephemeral_e2e::bytes::Key, Vec<(u64, u64)>)> {
+        for group in self.core().groups() {
+            let mut parts = self.core().group_outgoing(group.group);
+            parts.retain(|part| part.link == link);
+            if let Some(part) = parts.first() {
+                let names = parts.iter().map(|part| (part.mid, part.gmid)).collect();
+                return Some((group.group, part.member, names));
+            }
+        }
+        None
+    }
+
+    fn file_sent(&mut self, file: &SendingView) {
+        self.tell(Notification::FileProgress {
+            contact: name_of(self.core(), file.link),
+            file: hex(&file.id),
+            name: file.source.name.clone(),
+            arrived: bytes(file.arrived, file.source.size),
+            size: file.source.size,
+            mine: true,
+        });
+    }
+
+    /// Tells that a text waits at a server, once: it may be sent again.
+    fn at_server(&mut self, link: LinkId, mid: Option<u64>) {
+        let Some(mid) = mid else {
+            let contact = name_of(self.core(), link);
+            return self.tell(Notification::AtServer { contact, id: String::new() });
+        };
+        if !self.standings.at_server(self.engine.core(), link, mid) {
+            return;
+        }
+        if let Some((group, member, names)) = self.member_link(link) {
+            let Some((_, gmid)) = names.into_iter().find(|(known, _)| *known == mid) else { return };
+            let member = member_of(self.core(), group, &member);
+            let name = group_of(self.core(), group);
+            self.group_stands(group, gmid);
+            return self.tell(Notification::GroupAtServer { group: name, member, id: message_id(gmid) });
+        }
+        let is_text = self.core().outgoing(link).iter().any(|item| item.mid == mid && !item.file);
+        if is_text {
+            self.archive.stands(Talk::Contact(link), mid, StandingName::AtServer);
+            let contact = name_of(self.core(), link);
+            self.tell(Notification::AtServer { contact, id: message_id(mid) });
+        }
+    }
+
+    /// Takes note of how far a group's text came: as far as with the member with whom it came least
+    /// far.
+    fn group_stands(&mut self, group: GroupId, gmid: u64) {
+        let parts = self.parts(group, gmid);
+        let stands =
+            |part: &ephemeral_e2e::core::PartView| self.standings.of(part.link, part.mid, part.standing, part.waits);
+        let least = parts.iter().map(stands).min().unwrap_or(StandingName::Arrived);
+        self.archive.stands(Talk::Group(group), gmid, least);
+    }
+
+    fn came_event(&mut self, id: u64, event: Event) -> Result<(), EngineError> {
+        let notification = match event {
+            Event::Invite { invite, text } => {
+                self.news.push_back(News::Invite { number: id, invite, text });
+                return Ok(());
+            }
+            Event::File { link, mid: _, chunk } => return self.chunk(id, link, chunk),
+            event => {
+                self.keep(id, &event);
+                self.notification(event)
+            }
+        };
+        if let Some(notification) = notification {
+            self.news.push_back(News::Kept { number: id, notification });
+        }
+        Ok(())
+    }
+
+    /// Puts into the archive what an event says.
+    fn keep(&mut self, id: u64, event: &Event) {
+        match event {
+            Event::Text { link, mid, text, at, burn_s, missing } => {
+                let gone = gone_ms(*at, *burn_s);
+                let from = name_of(self.core(), *link);
+                let item = theirs(*mid, from, *at, text, *missing, gone);
+                let talk = Talk::Contact(*link);
+                self.archive.put(Entry { talk, mid: *mid, item, gone_ms: gone, event: Some(id) });
+            }
+            Event::GroupText { group, member, gmid, text, at, missing } => {
+                let from = member_of(self.core(), *group, member);
+                let item = theirs(*gmid, from, *at, text, *missing, None);
+                let talk = Talk::Group(*group);
+                self.archive.put(Entry { talk, mid: *gmid, item, gone_ms: None, event: Some(id) });
+            }
+            Event::Delivered { link, mid } => {
+                self.archive.stands(Talk::Contact(*link), *mid, StandingName::Arrived);
+            }
+            Event::NotDelivered { link, mid } => {
+                self.archive.stands(Talk::Contact(*link), *mid, StandingName::NotDelivered);
+            }
+            Event::GroupDelivered { group, gmid, .. } => self.group_stands(*group, *gmid),
+            Event::GroupNotDelivered { group, gmid, .. } => {
+                self.archive.stands(Talk::Group(*group), *gmid, StandingName::NotDelivered);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns what is told of an event.
+    fn notification(&self, event: Event) -> Option<Notification> {
+        let core = self.core();
+        let name = |link| name_of(core, link);
+        Some(match event {
+            Event::Contact { link, invite, profile } => {
+                Notification::Contact { contact: name(link), invite, calls_itself: profile }
+            }
+            Event::Request { invite, identity, profile, text } => {
+                Notification::Request { invite, identity: identity.to_hex(), calls_itself: profile, text }
+            }
+            Event::Answered { link, profile } => Notification::Answered { contact: name(link), calls_itself: profile },
+            Event::Text { link, mid, text, at, burn_s, missing } => Notification::Text {
+                contact: name(link),
+                id: message_id(mid),
+                at: utc(at.into()),
+                text,
+                burn_s,
+                missing,
+                gone_at: gone_ms(at, burn_s).map(utc_ms),
+            },
+            Event::FileDelivered { link, file, name: file_name } => {
+                Notification::FileArrived { contact: name(link), file: hex(&file), name: file_name }
+            }
+            Event::FileNotDelivered { link, file, name: file_name } => {
+                Notification::FileNotDelivered { contact: name(link), file: hex(&file), name: file_name }
+            }
+            Event::Delivered { link, mid } => Notification::Arrived { contact: name(link), id: message_id(mid) },
+            Event::NotDelivered { link, mid } => {
+                Notification::NotDelivered { contact: name(link), id: message_id(mid) }
+            }
+            Event::WantsToMove { link, authority } => {
+                Notification::WantsToMove { contact: name(link), server: authority.as_str().to_owned() }
+            }
+            Event::Contested { link, .. } => Notification::Contested { contact: name(link) },
+            Event::NotWhoInviteSays { link } => Notification::NotWhoInviteSays { contact: name(link) },
+            Event::Left { link } => Notification::Left { contact: name(link) },
+            Event::Unstable { link } => Notification::Unstable { contact: name(link) },
+            Event::ClockDisputed => Notification::ClockDisputed {},
+            Event::Invite { .. } | Event::File { .. } => return None,
+            event => return self.group_notification(event),
+        })
+    }
+
+    fn group_notification(&self, event: Event) -> Option<Notification> {
+        let core = self.core();
+        let called = |group: GroupId| group_of(core, group);
+        Some(match event {
+            Event::GroupOffer { group, admin, name } => {
+                Notification::GroupOffer { contact: name_of(core, admin), group: name, group_id: hex(&group) }
+            }
+            Event::GroupJoined { group } => Notification::GroupJoined { group: called(group) },
+            Event::GroupText { group, member, gmid, text, at, missing } => Notification::GroupText {
+                group: called(group),
+                member: member_of(core, group, &member),
+                id: message_id(gmid),
+                at: utc(at.into()),
+                text,
+                missing,
+            },
+            Event::GroupDelivered { group, member, gmid } => Notification::GroupArrived {
+                group: called(group),
+                member: member_of(core, group, &member),
+                id: message_id(gmid),
+            },
+            Event::GroupNotDelivered { group, member, gmid } => Notification::GroupNotDelivered {
+                group: called(group),
+                member: member_of(core, group, &member),
+                id: message_id(gmid),
+            },
+            Event::GroupGap { group, .. } => Notification::GroupGap { group: called(group) },
+            Event::GroupMembers { group, members } => {
+                let members = members.iter().map(|member| member_of(core, group, member)).collect();
+                Notification::GroupMembers { group: called(group), members }
+            }
+            Event::GroupForked { group } => Notification::GroupForked { group: called(group) },
+            Event::GroupRemoved { group } => Notification::GroupRemoved { group: called(group) },
+            _ => return None,
+        })
+    }
+}
+
+/// Returns a text of somebody else's, as history has it.
+fn theirs(mid: u64, from: String, at: u32, text: &str, missing: bool, gone: Option<u64>) -> HistoryItem {
+    HistoryItem {
+        id: message_id(mid),
+        from: Some(from),
+        at: utc(at.into()),
+        text: text.to_owned(),
+        standing: None,
+        gone_at: gone.map(utc_ms),
+        missing,
+    }
+}

@@ -1,0 +1,133 @@
+//! What the service does with what comes over its connections.
+
+use serde_json::{Value, json};
+
+use super::callers::{Receipt, Turn};
+use super::desk::{Reply, read};
+use super::pipes::Knock;
+use super::refusal::Refusal;
+use super::{Service, ServiceEnd, wire};
+use crate::api::{Method as _, MethodError, Notification, Panic, Shown, Subscribe, Taking, Told};
+use crate::engine::EngineError;
+use crate::text::printable;
+use crate::vault::Vault;
+
+impl Service {
+    pub(super) fn knock(&mut self, knock: Knock) -> Result<(), EngineError> {
+        match knock {
+            Knock::Come { stream, patience, over } => {
+                if let Some(caller) = self.callers.come(stream, patience, over) {
+                    self.callers.dismiss(caller, wire::error(&Value::Null, &Refusal::TooManyCallers.into()));
+                }
+            }
+            Knock::Asked { caller, line, turn } => return self.asked(caller, &line, turn),
+            Knock::Fault { caller, refusal } => {
+                self.callers.dismiss(caller, wire::error(&Value::Null, &refusal.into()));
+            }
+            Knock::Silent { caller } => {
+                self.callers.silent(caller);
+                if self.callers.is_over(caller) {
+                    self.lost(caller);
+                }
+            }
+            Knock::Written { caller, receipt } => self.written(caller, receipt),
+            Knock::Lost { caller } => self.lost(caller),
+            Knock::Stop => self.end = Some(ServiceEnd::Stopped),
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self, caller: u64, line: &[u8], turn: Turn) -> Result<(), EngineError> {
+        let wire::Asked { id, method, params } = match wire::request(line) {
+            Ok(asked) => asked,
+            Err((id, error)) => {
+                self.callers.answer(caller, wire::error(&id, &error), turn, Receipt::Nothing);
+                return Ok(());
+            }
+        };
+        let outcome = self.carry_out(caller, &method, params);
+        self.used = true;
+        // What is answered has to be durable.
+        if self.end.is_none() {
+            self.desk.write()?;
+        }
+        match (outcome, id) {
+            (Ok(Reply::WithInvite(invite)), id) => {
+                self.invites.insert(invite, (caller, id.unwrap_or(Value::Null), turn));
+            }
+            (_, None) => self.drop_turn(caller, turn),
+            (Ok(Reply::Now(result)), Some(id)) => {
+                self.callers.answer(caller, wire::answer(&id, &result), turn, Receipt::Nothing);
+                if method == Subscribe::NAME {
+                    self.tell_what_was(caller);
+                }
+            }
+            (Err(error), Some(id)) => {
+                self.callers.answer(caller, wire::error(&id, &error), turn, Receipt::Nothing);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a request that is not answered.
+    fn drop_turn(&mut self, caller: u64, turn: Turn) {
+        drop(turn);
+        if self.callers.is_over(caller) {
+            self.lost(caller);
+        }
+    }
+
+    fn carry_out(&mut self, caller: u64, method: &str, params: Value) -> Result<Reply, MethodError> {
+        match method {
+            Subscribe::NAME => {
+                let Subscribe { taking } = read(params)?;
+                if !self.callers.subscribe(caller, taking) {
+                    return Err(Refusal::Subscribed.into());
+                }
+            }
+            Shown::NAME => {
+                let Shown { number } = read(params)?;
+                self.shown(caller, number);
+            }
+            Panic::NAME => {
+                let Panic {} = read(params)?;
+                self.panic()?;
+            }
+            _ => return self.desk.call(method, params, caller),
+        }
+        Ok(Reply::Now(json!({})))
+    }
+
+    /// Tells a new subscriber what was not shown yet.
+    fn tell_what_was(&mut self, caller: u64) {
+        if self.callers.taking(caller) != Some(Taking::Watched) {
+            let owes = self.callers.taking(caller) == Some(Taking::Acknowledged);
+            for number in self.unshown.backlog() {
+                self.unshown.queue(number, caller, owes);
+                self.callers.announce(caller, number);
+            }
+        }
+        if self.desk.engine.has_fetched() {
+            self.callers.say(caller, wire::event(&Told { number: None, event: Notification::AllFetched {} }));
+        }
+    }
+
+    /// Erases the profile.
+    fn panic(&mut self) -> Result<(), MethodError> {
+        // Whatever becomes of the files: nothing goes on here.
+        self.end = Some(ServiceEnd::Erased);
+        let Some(directory) = &self.directory else { return Ok(()) };
+        let erased = Vault::erase(directory)?;
+        let trouble: Vec<_> = erased.left.iter().chain(&erased.not_overwritten).map(ToString::to_string).collect();
+        if trouble.is_empty() { Ok(()) } else { Err(Refusal::NotErased(printable(&trouble.join("; "))).into()) }
+    }
+
+    fn shown(&mut self, caller: u64, number: u64) {
+        if self.unshown.owes(number, caller) {
+            self.callers.acknowledged(caller);
+        }
+        if self.unshown.acknowledged(number, caller) {
+            self.desk.shown(number);
+        }
+    }
+}
