@@ -124,6 +124,7 @@ pub struct ChatStart {
 pub(crate) enum Uplink {
     Unknown,
     Starting(u8),
+    Searching,
     Connecting,
     Online,
     Offline { why: String, next: i64 },
@@ -382,6 +383,7 @@ fn unknown_contact(name: &str) -> ContactInfo {
 fn unknown_group(name: &str) -> GroupInfo {
     GroupInfo {
         group: name.to_owned(),
+        group_id: String::new(),
         admin: false,
         member: true,
         out: false,

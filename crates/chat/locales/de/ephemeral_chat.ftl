@@ -49,6 +49,7 @@ not-taken = nicht gesendet: { $why }
 ## The connection
 uplink-unknown = noch nicht verbunden
 uplink-tor = Tor startet: { $percent } %; danach: der Server
+uplink-searching = Tor läuft; sucht seit { $time } den Server
 uplink-connecting = verbindet sich seit { $time } mit dem Server
 uplink-online = verbunden
 uplink-offline = seit { $time } keine Verbindung: { $why }; nächster Versuch in { $next }
@@ -172,6 +173,8 @@ file-coming = { $arrived } von { $size } sind da
 file-saved = gespeichert: { $name } ({ $size }) als { $path }
 file-damaged = die Datei { $name } ist nicht, was angekündigt war: verworfen
 file-lost = der Rest der Datei { $name } kommt nicht mehr
+file-queues = die Datei { $name } wartet, bis andere vollständig sind
+folder-failed = nach { $folder } lässt sich nichts schreiben: { $why }
 file-arrived = die Datei { $name } ist angekommen
 file-not-delivered = die Datei { $name } wurde aufgegeben: nicht zugestellt
 file-unreadable = eine Datei im Versand wartet: { $why }

@@ -48,6 +48,7 @@ not-taken = not sent: { $why }
 ## The connection
 uplink-unknown = not connected yet
 uplink-tor = starting Tor: { $percent } %; next: the server
+uplink-searching = Tor runs; looking for the server for { $time }
 uplink-connecting = connecting to the server for { $time }
 uplink-online = connected
 uplink-offline = no connection for { $time }: { $why }; next attempt in { $next }
@@ -171,6 +172,8 @@ file-coming = { $arrived } of { $size } have come
 file-saved = saved: { $name } ({ $size }) as { $path }
 file-damaged = the file { $name } is not what its sender said: it was dropped
 file-lost = the rest of the file { $name } does not come any more
+file-queues = the file { $name } waits until others are complete
+folder-failed = nothing can be written into { $folder }: { $why }
 file-arrived = the file { $name } has arrived
 file-not-delivered = the file { $name } was given up: not delivered
 file-unreadable = a file that is being sent waits: { $why }

@@ -194,7 +194,7 @@ impl Chat {
     }
 
     fn status_is(&mut self, status: EngineStatus) {
-        let EngineStatus { tor, tor_percent, servers, settled: _ } = status;
+        let EngineStatus { tor, tor_percent, servers, settled: _, fetched: _ } = status;
         let Some(own) = servers.into_iter().find(|server| server.own) else {
             if tor == "starting" {
                 self.uplink_is(Uplink::Starting(tor_percent));
@@ -210,6 +210,7 @@ impl Chat {
             }
             "unusable" => Uplink::Unusable(why),
             _ if tor == "starting" => Uplink::Starting(tor_percent),
+            _ if tor == "searching" => Uplink::Searching,
             _ => Uplink::Connecting,
         };
         self.uplink_is(uplink);
@@ -242,9 +243,7 @@ impl Chat {
         let Some(conversation) = self.conversation_mut(to) else { return };
         let Some(post) = conversation.name_post(seq, &sent.id) else { return };
         post.standing = Some(standing);
-        if post.burn_s > 0 {
-            self.ask_history(to);
-        }
+        post.gone_at = sent.gone_at.as_deref().and_then(times::seconds);
         let standing = super::plain::standing(&self.words, standing);
         let sentence = say!(self.words, "plain-stands", name = in_sentence(to), standing = standing);
         self.print(sentence);

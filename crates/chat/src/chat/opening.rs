@@ -1,7 +1,7 @@
 //! The first start, and the passphrase of a profile that there is.
 
 use ephemeral_client::ServerUrl;
-use ephemeral_client::api::{Greeting, Subscribe};
+use ephemeral_client::api::{Greeting, Subscribe, Taking};
 use zeroize::Zeroizing;
 
 use super::asked::Asked;
@@ -130,7 +130,7 @@ impl Chat {
         self.uplink_is(Uplink::Connecting);
         // Lists come first: what is told then has a place.
         self.list_all();
-        self.call(&Subscribe {}, Asked::Nothing);
+        self.call(&Subscribe { taking: Taking::Acknowledged }, Asked::Nothing);
         self.ask_status();
         let sentence = say!(self.words, "welcome");
         self.print(sentence);

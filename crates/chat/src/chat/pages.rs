@@ -144,6 +144,7 @@ impl Chat {
         match &self.uplink {
             Uplink::Unknown => (say!(words, "uplink-unknown"), Look::Dim),
             Uplink::Starting(percent) => (say!(words, "uplink-tor", percent = i64::from(*percent)), Look::Warn),
+            Uplink::Searching => (say!(words, "uplink-searching", time = time), Look::Warn),
             Uplink::Connecting => (say!(words, "uplink-connecting", time = time), Look::Warn),
             Uplink::Online => (say!(words, "uplink-online"), Look::Good),
             Uplink::Offline { why, next } => {

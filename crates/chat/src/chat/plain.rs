@@ -30,6 +30,12 @@ impl Chat {
         }
     }
 
+    /// Returns whether an answer is awaited, before which nothing can be written.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self.dialogs.last(), Some(Dialog::Form(form)) if form.busy)
+    }
+
     pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim_end_matches(['\r', '\n']);
         match self.dialogs.pop() {

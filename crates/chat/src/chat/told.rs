@@ -6,26 +6,37 @@ use super::asked::Asked;
 use super::{Chat, ChatOutput, Uplink};
 use crate::conversation::{Body, Item, Post};
 use crate::layout::{Look, in_sentence, one_line};
+use crate::times;
 use crate::words::say;
+
+/// How long a text stays that came after its time.
+const LATE_S: i64 = 60;
 
 impl Chat {
     pub(crate) fn told(&mut self, notification: Notification) {
         match notification {
-            Notification::Text { contact, id, at, text, burn_s, missing } => {
-                let post = Post { id, from: Some(contact.clone()), text, burn_s, missing, ..Post::default() };
+            Notification::Text { contact, id, at, text, burn_s, missing, gone_at } => {
+                let from = Some(contact.clone());
+                let gone_at = self.gone_at(gone_at.as_deref());
+                let post = Post { id, from, text, burn_s, gone_at, missing, ..Post::default() };
                 self.came(&contact, false, &at, post);
             }
             Notification::GroupText { group, member, id, at, text, missing } => {
                 let post = Post { id, from: Some(member), text, missing, ..Post::default() };
                 self.came(&group, true, &at, post);
             }
-            Notification::Sent { to, id, at, text, burn_s } => self.sent_elsewhere(&to, id, &at, text, burn_s),
+            Notification::Sent { to, id, at, text, burn_s, gone_at } => {
+                let gone_at = self.gone_at(gone_at.as_deref());
+                let standing = Some(StandingName::Sending);
+                self.sent_elsewhere(&to, &at, Post { id, text, burn_s, gone_at, standing, ..Post::default() });
+            }
             Notification::AtServer { contact, id } => self.stands(&contact, &id, StandingName::AtServer),
             Notification::Arrived { contact, id } => self.stands(&contact, &id, StandingName::Arrived),
             Notification::NotDelivered { contact, id } => self.stands(&contact, &id, StandingName::NotDelivered),
             Notification::Changed {} => self.list_all(),
             Notification::Connecting {}
             | Notification::TorStarting { .. }
+            | Notification::TorSearching {}
             | Notification::Online { .. }
             | Notification::Offline { .. }
             | Notification::Unusable { .. } => self.told_of_connection(notification),
@@ -36,9 +47,12 @@ impl Chat {
             | Notification::FileLost { .. }
             | Notification::FileArrived { .. }
             | Notification::FileNotDelivered { .. }
+            | Notification::FileWaits { .. }
+            | Notification::FolderFailed { .. }
             | Notification::FileUnreadable { .. } => self.told_of_file(notification),
             Notification::GroupOffer { .. }
             | Notification::GroupJoined { .. }
+            | Notification::GroupAtServer { .. }
             | Notification::GroupArrived { .. }
             | Notification::GroupNotDelivered { .. }
             | Notification::GroupMembers { .. }
@@ -61,15 +75,11 @@ impl Chat {
         self.seq += 1;
         let item = Item { seq: self.seq, at, body: Body::Post(post) };
         let open = self.open.as_deref() == Some(with);
-        let burns = matches!(&item.body, Body::Post(post) if post.burn_s > 0);
         let conversation = if is_group { self.with_group(with) } else { self.with_contact(with) };
         let below = conversation.anchor.is_some();
         conversation.push(item);
         if !open || below {
             conversation.unread += 1;
-        }
-        if burns {
-            self.ask_history(with);
         }
         self.open_first(with);
         self.ring();
@@ -98,31 +108,25 @@ impl Chat {
     }
 
     /// A text of one's own that another program sent.
-    fn sent_elsewhere(&mut self, to: &str, id: String, at: &str, text: String, burn_s: u32) {
+    fn sent_elsewhere(&mut self, to: &str, at: &str, post: Post) {
         let at = self.moment(at);
-        let standing = Some(StandingName::Sending);
         let Some(conversation) = self.conversation_mut(to) else { return };
-        if conversation.post(&id).is_some() {
-            return;
-        }
-        let waiting = conversation.items.iter().any(
-            |item| matches!(&item.body, Body::Post(post) if post.id.is_empty() && post.from.is_none() && post.text == text),
-        );
-        if waiting {
-            // It is one's own, and the answer comes.
+        if conversation.post(&post.id).is_some() {
             return;
         }
         let is_group = conversation.is_group();
-        let post = Post { id, text, burn_s, standing, ..Post::default() };
         self.print_post(to, is_group, &post);
         self.seq += 1;
         let seq = self.seq;
         if let Some(conversation) = self.conversation_mut(to) {
             conversation.push(Item { seq, at, body: Body::Post(post) });
         }
-        if burn_s > 0 {
-            self.ask_history(to);
-        }
+    }
+
+    /// Returns when a text is gone: one that came after its time stays for a minute.
+    fn gone_at(&self, gone_at: Option<&str>) -> Option<i64> {
+        let gone_at = gone_at.and_then(times::seconds)?;
+        Some(gone_at.max(self.time.unix_s + LATE_S))
     }
 
     fn told_of_contact(&mut self, notification: Notification) {
@@ -204,6 +208,7 @@ impl Chat {
             Notification::Connecting {} if self.uplink == Uplink::Online => return,
             Notification::Connecting {} => Uplink::Connecting,
             Notification::TorStarting { percent } => Uplink::Starting(percent),
+            Notification::TorSearching {} => Uplink::Searching,
             Notification::Online { .. } => Uplink::Online,
             Notification::Offline { why, retry_in_s, .. } => {
                 let wait = i64::try_from(retry_in_s).unwrap_or(i64::MAX);
@@ -224,6 +229,7 @@ impl Chat {
                 self.ring();
                 return self.note(&contact, false, sentence, Look::Good);
             }
+            Notification::GroupAtServer { group, id, .. } => return self.stands(&group, &id, StandingName::AtServer),
             Notification::GroupArrived { group, id, .. } => {
                 if let Some(post) = self.conversation_mut(&group).and_then(|conversation| conversation.post(&id)) {
                     post.members += 1;
@@ -276,6 +282,13 @@ impl Chat {
             }
             Notification::FileNotDelivered { contact, name, .. } => {
                 (contact, say!(words, "file-not-delivered", name = in_sentence(&name)), Look::Warn)
+            }
+            Notification::FileWaits { contact, name, .. } => {
+                (contact, say!(words, "file-queues", name = in_sentence(&name)), Look::Dim)
+            }
+            Notification::FolderFailed { folder, why } => {
+                let sentence = say!(words, "folder-failed", folder = in_sentence(&folder), why = one_line(&why));
+                return self.notify(sentence, Look::Warn);
             }
             Notification::FileUnreadable { why, .. } => {
                 let sentence = say!(words, "file-unreadable", why = one_line(&why));

@@ -3,7 +3,7 @@
 use ephemeral_client::api::{Groups, Notification, StandingName};
 use serde_json::json;
 
-use super::support::{Desk, NOW, contact, group, start};
+use super::support::{Desk, NOW, contact, group, sending, start};
 use crate::conversation::Body;
 use crate::{ChatInput, ChatOutput, OpeningStart};
 
@@ -25,7 +25,7 @@ fn a_text_is_sent_by_enter_and_its_state_never_gets_worse() {
     desk.enter("hello");
     assert_eq!(desk.called("send"), Some(&json!({"to": "Bob", "text": "hello", "burn_s": 0})));
     assert_eq!(standing(&desk), Some(StandingName::Sending));
-    desk.answer("send", json!({"id": "1", "standing": "sending"}));
+    desk.answer("send", sending("1"));
     desk.told(at_server("1"));
     desk.told(Notification::Arrived { contact: "Bob".to_owned(), id: "1".to_owned() });
     desk.told(at_server("1"));
@@ -38,7 +38,7 @@ fn how_far_a_text_came_counts_although_its_id_is_known_later() {
     let mut desk = Desk::with(vec![contact("Bob")]);
     desk.enter("hello");
     desk.told(at_server("1"));
-    desk.answer("send", json!({"id": "1", "standing": "sending"}));
+    desk.answer("send", sending("1"));
     assert_eq!(standing(&desk), Some(StandingName::AtServer));
 }
 
@@ -182,25 +182,25 @@ fn paths_are_whole_whatever_was_written() {
 }
 
 #[test]
-fn a_text_is_gone_at_its_time() {
+fn a_text_is_gone_at_its_time_and_one_that_came_late_a_minute_after() {
     let mut desk = Desk::with(vec![contact("Bob")]);
-    let at = "2026-11-27T19:59:00Z".to_owned();
-    let text = "secret".to_owned();
-    desk.told(Notification::Text {
-        contact: "Bob".to_owned(),
-        id: "7".to_owned(),
-        at: at.clone(),
-        text: text.clone(),
-        burn_s: 60,
-        missing: false,
-    });
-    let gone_at = "2026-11-27T20:01:00Z";
-    let remembered = json!({"id": "7", "from": "Bob", "at": at, "text": text, "standing": null, "gone_at": gone_at, "missing": false});
-    desk.answer("history", json!([remembered]));
-    assert!(desk.screen(80, 24).contains("gone in 1 min"));
-    desk.at(NOW + 59);
-    assert!(desk.screen(80, 24).contains("gone in 1 s"));
-    desk.at(NOW + 60);
+    for (id, text, gone_at) in [("7", "secret", "2026-11-27T20:02:00Z"), ("8", "late", "2026-11-27T19:00:00Z")] {
+        desk.told(Notification::Text {
+            contact: "Bob".to_owned(),
+            id: id.to_owned(),
+            at: "2026-11-27T19:59:00Z".to_owned(),
+            text: text.to_owned(),
+            burn_s: 180,
+            missing: false,
+            gone_at: Some(gone_at.to_owned()),
+        });
+    }
+    let screen = desk.screen(80, 24);
+    assert!(screen.contains("gone in 2 min") && screen.contains("gone in 1 min"), "{screen}");
+    desk.at(NOW + 119);
+    let screen = desk.screen(80, 24);
+    assert!(screen.contains("gone in 1 s") && !screen.contains("late"), "{screen}");
+    desk.at(NOW + 120);
     assert!(!desk.screen(80, 24).contains("secret"));
 }
 

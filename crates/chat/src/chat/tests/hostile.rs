@@ -57,7 +57,7 @@ fn no_name_and_no_text_of_others_reaches_the_terminal_as_more_than_text() {
 fn no_name_of_a_file_a_group_or_a_stranger_is_more_than_text() {
     for nasty in NASTY {
         let mut desk = start(OpeningStart::Running, "C", false);
-        let offer = GroupOfferInfo { group: nasty.to_owned(), from: nasty.to_owned() };
+        let offer = GroupOfferInfo { group: nasty.to_owned(), group_id: String::new(), from: nasty.to_owned() };
         desk.open(vec![contact("Bob")], Groups { groups: vec![], offers: vec![offer] });
         desk.told(Notification::File {
             contact: "Bob".to_owned(),

@@ -3,7 +3,7 @@
 use ephemeral_client::api::{Groups, Notification};
 use serde_json::json;
 
-use super::support::{contact, start};
+use super::support::{contact, sending, start};
 use crate::{ChatInput, ChatOutput, Opening, OpeningStart};
 
 #[test]
@@ -17,7 +17,7 @@ fn each_event_is_a_line_of_its_own_and_choices_have_numbers() {
     desk.text("Bob", 1, "two\nlines \u{1b}[31m");
     desk.text("Carol", 1, "hi");
     desk.take(ChatInput::Line("hello".to_owned()));
-    desk.answer("send", json!({"id": "9", "standing": "sending"}));
+    desk.answer("send", sending("9"));
     desk.told(Notification::AtServer { contact: "Bob".to_owned(), id: "9".to_owned() });
     desk.take(ChatInput::Line("/block".to_owned()));
     desk.take(ChatInput::Line("no".to_owned()));

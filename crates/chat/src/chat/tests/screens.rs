@@ -4,7 +4,7 @@ use ephemeral_client::api::{GroupOfferInfo, Groups, Notification};
 use serde_json::json;
 
 use super::first_start::invite;
-use super::support::{Desk, NOW, contact, group, start};
+use super::support::{Desk, NOW, contact, group, sending, start};
 use crate::{ChatInput, OpeningStart};
 
 macro_rules! assert_screens {
@@ -23,14 +23,14 @@ pub(crate) fn talk(locale: &str) -> Desk {
     desk.open(vec![bob, contact("Carol"), contact("שלום")], groups);
     desk.text("Bob", 1, "Are you there? The train is late, and I have no idea when it comes.");
     desk.enter("Yes. Take your time.");
-    desk.answer("send", json!({"id": "a1", "standing": "sending"}));
+    desk.answer("send", sending("a1"));
     desk.told(Notification::Arrived { contact: "Bob".to_owned(), id: "a1".to_owned() });
     desk.text("Bob", 2, "🚂 日本語 e\u{301} 👨\u{200d}👩\u{200d}👧\nSecond line");
     desk.text("שלום", 1, "مرحبا");
     desk.text("Carol", 1, "1");
     desk.text("Carol", 2, "2");
     desk.enter("I wait at the exit");
-    desk.answer("send", json!({"id": "a2", "standing": "sending"}));
+    desk.answer("send", sending("a2"));
     desk.told(Notification::AtServer { contact: "Bob".to_owned(), id: "a2".to_owned() });
     desk
 }
@@ -153,14 +153,14 @@ fn an_invite_is_used() {
 fn lists_to_choose_from() {
     let mut desk = talk("C");
     let request = json!({"identity": "abcd", "calls_itself": "Eve"});
-    let invites = json!([{"invite": 1, "name": "Dora", "reusable": true, "not_after": "2026-12-01T00:00:00Z", "used": false, "requests": [request]}]);
+    let invites = json!([{"invite": 1, "name": "Dora", "reusable": true, "not_after": "2026-12-01T00:00:00Z", "used": false, "used_by": null, "requests": [request]}]);
     desk.told(Notification::Changed {});
     desk.answer("invites.list", invites);
     desk.answer(
         "groups.list",
         json!(Groups {
             groups: vec![],
-            offers: vec![GroupOfferInfo { group: "Choir".to_owned(), from: "Bob".to_owned() }]
+            offers: vec![GroupOfferInfo { group: "Choir".to_owned(), group_id: String::new(), from: "Bob".to_owned() }]
         }),
     );
     for command in ["/invites", "/requests", "/groups", "/settings", "/outbox"] {
@@ -205,8 +205,14 @@ fn files() {
     });
     desk.enter("/take ~/Downloads");
     assert_eq!(desk.called("files.take"), Some(&json!({"contact": "Bob", "folder": "/home/alice/Downloads"})));
-    let contact = "Bob".to_owned();
-    desk.told(Notification::FileProgress { contact, file: "f1".to_owned(), arrived: 1_750_000, size: 3_500_000 });
+    desk.told(Notification::FileProgress {
+        contact: "Bob".to_owned(),
+        file: "f1".to_owned(),
+        name: "report.pdf".to_owned(),
+        arrived: 1_750_000,
+        size: 3_500_000,
+        mine: false,
+    });
     desk.at(NOW + 20);
     assert_screens!(desk);
     desk.enter("/files");

@@ -58,6 +58,7 @@ pub(crate) fn group(name: &str, members: &[&str]) -> GroupInfo {
     };
     GroupInfo {
         group: name.to_owned(),
+        group_id: "ef".repeat(16),
         admin: true,
         member: true,
         out: false,
@@ -153,6 +154,7 @@ impl Desk {
             text: text.to_owned(),
             burn_s: 0,
             missing: false,
+            gone_at: None,
         });
     }
 
@@ -198,5 +200,10 @@ pub(crate) fn online() -> EngineStatus {
         for_s: 60,
         retry_in_s: None,
     };
-    EngineStatus { tor: String::new(), tor_percent: 0, servers: vec![own], settled: true }
+    EngineStatus { tor: String::new(), tor_percent: 0, servers: vec![own], settled: true, fetched: true }
+}
+
+/// Answers that a text was taken.
+pub(crate) fn sending(id: &str) -> Value {
+    json!({"id": id, "standing": "sending", "at": "2026-11-27T20:00:00Z", "gone_at": null})
 }

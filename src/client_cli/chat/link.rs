@@ -1,0 +1,89 @@
+//! The connection with the engine, in this process or another one.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::super::exit::Failure;
+use super::super::reach::Host;
+use ephemeral_chat::ChatInput;
+use ephemeral_client::api::{Greeting, Hello, Panic};
+use ephemeral_client::service::{ClientError, EngineClient, Heard};
+
+/// How long the engine may take to erase everything, after which that is done without it.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
+/// A connection.
+pub(super) struct Link {
+    client: EngineClient,
+    host: Option<Host>,
+    /// What was taken and not drawn yet.
+    unshown: Vec<u64>,
+}
+
+impl Link {
+    /// Uses the engine of another process.
+    pub(super) fn elsewhere(stream: UnixStream) -> Self {
+        Self { client: EngineClient::new(stream), host: None, unshown: Vec::new() }
+    }
+
+    /// Uses the engine of this process.
+    pub(super) async fn here(host: Host) -> Self {
+        Self { client: host.reception.client().await, host: Some(host), unshown: Vec::new() }
+    }
+
+    /// Asks who answers.
+    pub(super) async fn greeting(&mut self) -> Result<Greeting, Failure> {
+        Ok(self.client.call(Hello {}).await?)
+    }
+
+    /// Calls a method. That the engine is gone, [`hear`](Self::hear) says.
+    pub(super) async fn call(&mut self, ticket: u64, method: &str, params: Value) {
+        drop(self.client.ask(ticket, method, params).await);
+    }
+
+    /// Returns what the engine says next. Cancelling it loses nothing.
+    pub(super) async fn hear(&mut self) -> ChatInput {
+        match self.client.hear().await {
+            Ok(Heard::Answer(ticket, answer)) => ChatInput::Answered(ticket, answer),
+            Ok(Heard::Told(told)) => {
+                self.unshown.extend(told.number);
+                ChatInput::Told(told.event)
+            }
+            Ok(Heard::Refused(error)) => ChatInput::Gone(error.message),
+            Err(error) => ChatInput::Gone(self.why(error).await),
+        }
+    }
+
+    /// The engine knows better why it ended.
+    async fn why(&mut self, error: ClientError) -> String {
+        match &mut self.host {
+            Some(host) => host.ended().await.err().map_or_else(|| error.to_string(), |failure| failure.to_string()),
+            None => error.to_string(),
+        }
+    }
+
+    /// Says that what was taken has been drawn: it does not come again.
+    pub(super) async fn shown(&mut self) {
+        for number in std::mem::take(&mut self.unshown) {
+            drop(self.client.shown(number).await);
+        }
+    }
+
+    /// Erases the profile, and ends the engine.
+    pub(super) async fn erase(mut self) {
+        drop(timeout(LAST_WORD, self.client.call(Panic {})).await);
+    }
+
+    /// Ends the engine, if it is this process's. Everything is durable when this returns.
+    pub(super) async fn finish(mut self) -> Result<(), Failure> {
+        // One connection's requests are carried out in their order.
+        drop(self.client.call(Hello {}).await);
+        match self.host {
+            Some(host) => host.stop().await,
+            None => Ok(()),
+        }
+    }
+}
