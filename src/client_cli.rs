@@ -7,6 +7,7 @@ mod directories;
 mod discovery;
 mod exit;
 mod group;
+mod holder;
 mod init;
 mod invite;
 mod keep;
@@ -15,11 +16,14 @@ mod outbox;
 mod output;
 mod passphrase;
 mod profile;
+mod reach;
 mod recv;
 mod route;
-mod run;
+mod rpc;
 mod running;
 mod send;
+mod serve;
+mod socket;
 mod stop;
 
 use std::process::ExitCode;
@@ -63,8 +67,10 @@ enum Command {
     Send(Box<send::SendArgs>),
     /// Print what comes.
     Recv(Box<recv::RecvArgs>),
-    /// Serve a program by lines of JSON.
-    Run(Box<run::ServeArgs>),
+    /// Serve a program by lines of JSON on standard input and output.
+    Rpc(Box<rpc::RpcArgs>),
+    /// Run the profile, and serve programs and other commands by a socket.
+    Serve(Box<serve::ServeArgs>),
     /// Show what is still on its way.
     Outbox(outbox::OutboxArgs),
     /// Change the passphrase.
@@ -96,23 +102,24 @@ pub fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let outcome = match cli.command {
         Command::Init(args) => init::run(&args),
-        Command::Invite(args) => invite::make(&args),
+        Command::Invite(args) => on_runtime(invite::make(&args)),
         Command::Accept(args) => on_runtime(accept::run(*args)),
-        Command::Invites(args) => invite::list(&args),
-        Command::Revoke(args) => invite::revoke(&args),
-        Command::Admit(args) => invite::admit(&args),
-        Command::Decline(args) => invite::decline(&args),
-        Command::Contacts(args) => contacts::run(&args),
-        Command::Verify(args) => contacts::verify(&args),
-        Command::Group(command) => group::run(&command),
+        Command::Invites(args) => on_runtime(invite::list(&args)),
+        Command::Revoke(args) => on_runtime(invite::revoke(&args)),
+        Command::Admit(args) => on_runtime(invite::admit(&args)),
+        Command::Decline(args) => on_runtime(invite::decline(&args)),
+        Command::Contacts(args) => on_runtime(contacts::run(&args)),
+        Command::Verify(args) => on_runtime(contacts::verify(&args)),
+        Command::Group(command) => on_runtime(group::run(&command)),
         Command::Send(args) => on_runtime(send::run(*args)),
         Command::Recv(args) => on_runtime(recv::run(*args)),
-        Command::Run(args) => on_runtime(run::run(*args)),
-        Command::Outbox(args) => outbox::run(&args),
+        Command::Rpc(args) => on_runtime(rpc::run(*args)),
+        Command::Serve(args) => on_runtime(serve::run(*args)),
+        Command::Outbox(args) => on_runtime(outbox::run(&args)),
         Command::Passphrase(args) => keep::change_passphrase(&args),
         Command::Backup(args) => keep::back_up(&args),
         Command::Restore(args) => keep::restore(&args),
-        Command::Panic(args) => keep::panic(&args),
+        Command::Panic(args) => on_runtime(keep::panic(&args)),
         Command::Discovery(command) => discovery::run(&command),
         Command::Moved(args) => on_runtime(moved::run(*args)),
     };

@@ -8,12 +8,12 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use super::exit::{Exit, Failure};
-use super::output::{name_of, print, print_json};
+use super::output::{print, print_json};
 use super::running::{RunArgs, Running};
 use super::stop;
-use ephemeral_client::engine::{EngineEvent, Fetching};
-use ephemeral_e2e::core::Accept;
-use ephemeral_e2e::effect::LinkId;
+use ephemeral_client::api::{AcceptInvite, NewContact, Notification, Subscribe, Taking};
+use ephemeral_client::engine::Fetching;
+use ephemeral_client::text::printable;
 
 /// No invite is longer, in bytes.
 const MAX_INVITE: u64 = 16 * 1024;
@@ -57,36 +57,39 @@ pub(super) async fn run(args: AcceptArgs) -> Result<(), Failure> {
             .map_err(|error| Failure::local(format!("cannot read standard input: {error}")))?,
         given => given.to_owned(),
     };
-    let mut running = args.run.start(Fetching::NONE)?;
-    let accept = Accept { name: args.name.clone(), text: args.text.clone(), foreign: args.foreign };
-    let link = running.engine.act(|core, now| core.accept(&invite, accept, now))?;
-    let outcome = deliver(&mut running, link, args.timeout).await;
-    let name = name_of(running.engine.core(), link);
-    running.finish()?;
+    let mut running = args.run.start(Fetching::NONE).await?;
+    running.call(Subscribe { taking: Taking::Watched }).await?;
+    let accept = AcceptInvite { invite, name: args.name.clone(), text: args.text.clone(), foreign: args.foreign };
+    let NewContact { contact: name } = running.call(accept).await?;
+    let outcome = deliver(&mut running, &name, args.timeout).await;
+    running.finish().await?;
     outcome?;
     if args.json {
         print_json(&json!({"contact": name, "standing": "at_server"}))
     } else {
+        let name = printable(&name);
         print(&format!("{name} will find your first message; `ephemeral recv` fetches the answer\n"))
     }
 }
 
 /// Waits until the server has the first message.
-async fn deliver(running: &mut Running, contact: LinkId, timeout: u32) -> Result<(), Failure> {
+async fn deliver(running: &mut Running, to: &str, timeout: u32) -> Result<(), Failure> {
     let deadline = Instant::now() + Duration::from_secs(timeout.into());
     let stopped = stop::requested();
     tokio::pin!(stopped);
     loop {
         tokio::select! {
             news = running.next() => {
-                match news? {
-                    EngineEvent::AtServer { link, .. } if link == contact => return Ok(()),
-                    EngineEvent::Unusable { server, why } if running.is_own(&server) => return Err(Failure::new(Exit::Unusable, why)),
+                match news?.event {
+                    Notification::AtServer { contact, .. } if contact == to => return Ok(()),
+                    Notification::Unusable { server, why } if running.is_own(&server) => {
+                        return Err(Failure::new(Exit::Unusable, why));
+                    }
                     _ => {}
                 }
             }
             () = sleep_until(deadline) => {
-                let why = running.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+                let why = running.why();
                 let what = format!("the contact is there, but its server did not take the first message within {timeout} s{why}");
                 return Err(Failure::new(Exit::Unreachable, what));
             }

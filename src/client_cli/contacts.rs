@@ -3,7 +3,6 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use bip39::Language;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -11,11 +10,12 @@ use super::exit::{Exit, Failure};
 use super::invite::drawn;
 use super::output::{print, print_json};
 use super::profile::ProfileArgs;
-use ephemeral_client::names;
+use super::reach::Reached;
+use ephemeral_client::api::{
+    AgreeToMove, BlockContact, ContactInfo, ForgetContact, ListContacts, Method, Nothing, RenameContact, SafetyInfo,
+    SafetyWords, SlowContact, TrustContact, VerifyContact,
+};
 use ephemeral_client::text::printable;
-use ephemeral_e2e::core::ContactView;
-use ephemeral_e2e::link::received::AckPace;
-use ephemeral_e2e::safety::SafetyNumber;
 
 #[derive(Args)]
 #[command(
@@ -73,68 +73,50 @@ struct ContactArgs {
     profile: ProfileArgs,
 }
 
-pub(super) fn run(args: &ContactsArgs) -> Result<(), Failure> {
+pub(super) async fn run(args: &ContactsArgs) -> Result<(), Failure> {
     match &args.command {
-        None => list(args),
-        Some(Command::Rename(args)) => rename(args),
-        Some(Command::Block(args)) => change(args, |core, contact, now| core.block(contact.link, now)),
-        Some(Command::Forget(args)) => change(args, |core, contact, now| core.leave(contact.link, now)),
-        Some(Command::Trust(args)) => change(args, |core, contact, _| core.trust(contact.link)),
-        Some(Command::Slow(args)) => change(args, |core, contact, _| core.set_acks(contact.link, AckPace::Slow)),
-        Some(Command::Agree(args)) => change(args, |core, contact, now| match &contact.wants_to_move {
-            Some(server) => core.agree(contact.link, server.clone(), now),
-            None => Err(ephemeral_e2e::core::CoreError::NotNow("it does not want to move")),
-        }),
+        None => list(args).await,
+        Some(Command::Rename(RenameArgs { name, new, profile })) => {
+            let rename = RenameContact { contact: name.clone(), new: new.clone() };
+            profile.ask(rename).await.map(|Nothing {}| ())
+        }
+        Some(Command::Block(args)) => args.ask(|contact| BlockContact { contact }).await,
+        Some(Command::Forget(args)) => args.ask(|contact| ForgetContact { contact }).await,
+        Some(Command::Trust(args)) => args.ask(|contact| TrustContact { contact }).await,
+        Some(Command::Slow(args)) => args.ask(|contact| SlowContact { contact }).await,
+        Some(Command::Agree(args)) => args.ask(|contact| AgreeToMove { contact }).await,
     }
 }
 
-fn change(
-    args: &ContactArgs,
-    action: impl FnOnce(&mut ephemeral_e2e::core::Core, &ContactView, u64) -> Result<(), ephemeral_e2e::core::CoreError>,
-) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let contact = names::contact(profile.core(), &args.name)?;
-    Ok(profile.change(|core, now| action(core, &contact, now))?)
-}
-
-fn rename(args: &RenameArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let contact = names::contact(profile.core(), &args.name)?;
-    if args.new.is_empty() || names::contact(profile.core(), &args.new).is_ok_and(|other| other.link != contact.link) {
-        return Err(Failure::usage("a contact needs a name that no other one has"));
+impl ContactArgs {
+    /// Calls a method about the contact.
+    async fn ask<M: Method<Answer = Nothing>>(&self, method: impl FnOnce(String) -> M) -> Result<(), Failure> {
+        self.profile.ask(method(self.name.clone())).await.map(|Nothing {}| ())
     }
-    Ok(profile.change(|core, _| core.rename(contact.link, &args.new))?)
 }
 
 /// Says how a contact stands, in one word.
-fn standing(contact: &ContactView) -> &'static str {
+fn standing(contact: &ContactInfo) -> &'static str {
     match contact {
-        ContactView { contested: true, .. } => "contested: verify",
-        ContactView { left: true, .. } => "ended",
-        ContactView { answered: false, .. } => "not yet answered",
-        ContactView { verified: true, .. } => "verified",
+        ContactInfo { contested: true, .. } => "contested: verify",
+        ContactInfo { left: true, .. } => "ended",
+        ContactInfo { answered: false, .. } => "not yet answered",
+        ContactInfo { verified: true, .. } => "verified",
         _ => "new",
     }
 }
 
-fn list(args: &ContactsArgs) -> Result<(), Failure> {
-    let profile = args.profile.open()?;
-    for contact in profile.core().contacts() {
-        let name = names::called(&contact);
+async fn list(args: &ContactsArgs) -> Result<(), Failure> {
+    for contact in args.profile.ask(ListContacts {}).await? {
         if args.json {
-            let moving = contact.wants_to_move.as_ref().map(|server| server.as_str());
-            print_json(&json!({
-                "contact": name, "identity": contact.identity.to_hex(), "answered": contact.answered,
-                "verified": contact.verified, "contested": contact.contested, "left": contact.left,
-                "wants_to_move": moving, "outgoing": contact.outgoing
-            }))?;
+            print_json(&json!(contact))?;
             continue;
         }
         let outgoing = match contact.outgoing {
             0 => String::new(),
             count => format!(", {count} on the way"),
         };
-        print(&format!("{} ({}{outgoing})\n", printable(&name), standing(&contact)))?;
+        print(&format!("{} ({}{outgoing})\n", printable(&contact.contact), standing(&contact)))?;
     }
     Ok(())
 }
@@ -167,40 +149,33 @@ pub(super) struct VerifyArgs {
     profile: ProfileArgs,
 }
 
-pub(super) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let contact = names::contact(profile.core(), &args.name)?;
-    let number = profile.change(|core, _| core.safety_number(contact.link))?;
-    let words = words(&number);
-    if args.json {
-        let digits = number.digits();
-        let qr = number.qr_text();
-        print_json(
-            &json!({"contact": args.name, "words": words, "digits": digits, "qr": qr, "verified": contact.verified}),
-        )?;
-    } else {
-        print(&format!("{}\n{}\n\n{}\n", words[..9].join(" "), words[9..].join(" "), number.digits()))?;
-        if args.qr {
-            print(&format!("{}\n", drawn(&number.qr_text())?))?;
-        }
-    }
-    let scanned = args.scanned.as_ref().map(|text| number.matches_qr(text));
-    if scanned == Some(false) || (scanned.is_none() && !args.matches && !asked(args)?) {
-        return match (scanned, contact.verified) {
-            (Some(false), _) => {
-                Err(Failure::new(Exit::Refused, "STOP: the codes are not the same: this is somebody else"))
-            }
-            _ => Ok(()),
-        };
-    }
-    profile.change(|core, _| core.verify(contact.link))?;
-    Ok(())
+pub(super) async fn verify(args: &VerifyArgs) -> Result<(), Failure> {
+    let mut reached = args.profile.reach().await?;
+    let outcome = compare(args, &mut reached).await;
+    let finished = reached.finish().await;
+    outcome.and(finished)
 }
 
-/// Returns the eighteen words of a safety number.
-pub(super) fn words(number: &SafetyNumber) -> Vec<&'static str> {
-    let list = Language::English.word_list();
-    number.words().iter().map(|index| list.get(usize::from(*index)).copied().unwrap_or_default()).collect()
+async fn compare(args: &VerifyArgs, reached: &mut Reached) -> Result<(), Failure> {
+    let safety = reached.call(SafetyWords { contact: args.name.clone() }).await?;
+    let SafetyInfo { words, digits, qr, verified } = safety;
+    if args.json {
+        print_json(&json!({"contact": args.name, "words": words, "digits": digits, "qr": qr, "verified": verified}))?;
+    } else {
+        let (first, second) = words.split_at(words.len() / 2);
+        print(&format!("{}\n{}\n\n{digits}\n", first.join(" "), second.join(" ")))?;
+        if args.qr {
+            print(&format!("{}\n", drawn(&qr)?))?;
+        }
+    }
+    let scanned = args.scanned.as_ref().map(|text| text.trim() == qr);
+    if scanned == Some(false) {
+        return Err(Failure::new(Exit::Refused, "STOP: the codes are not the same: this is somebody else"));
+    }
+    if scanned.is_none() && !args.matches && !asked(args)? {
+        return Ok(());
+    }
+    reached.call(VerifyContact { contact: args.name.clone() }).await.map(|Nothing {}| ())
 }
 
 /// Asks the person whether the words are the same.

@@ -4,11 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use ephemeral_client::discovery_file::DiscoveryFileError;
-use ephemeral_client::downloads::DownloadError;
 use ephemeral_client::engine::EngineError;
-use ephemeral_client::names::NameError;
-use ephemeral_client::source::SourceError;
-use ephemeral_client::text::printable;
 use ephemeral_client::vault::VaultError;
 use ephemeral_e2e::core::CoreError;
 use ephemeral_tor::TorError;
@@ -100,34 +96,9 @@ impl From<DiscoveryFileError> for Failure {
     }
 }
 
-impl From<SourceError> for Failure {
-    fn from(error: SourceError) -> Self {
-        let exit = match &error {
-            SourceError::NotAFile(_) | SourceError::Size { .. } | SourceError::Path(_) => Exit::Usage,
-            SourceError::Read { .. } | SourceError::Changed(_) => Exit::Local,
-        };
-        Self::new(exit, printable(&error.to_string()))
-    }
-}
-
-impl From<DownloadError> for Failure {
-    fn from(error: DownloadError) -> Self {
-        match error {
-            DownloadError::Engine(error) => error.into(),
-            DownloadError::Write { .. } | DownloadError::NotAFolder(_) => Self::local(printable(&error.to_string())),
-        }
-    }
-}
-
 impl From<TorError> for Failure {
     fn from(error: TorError) -> Self {
         Self::local(error.to_string())
-    }
-}
-
-impl From<NameError> for Failure {
-    fn from(error: NameError) -> Self {
-        Self::new(Exit::NoSuchName, printable(&error.to_string()))
     }
 }
 
@@ -140,7 +111,10 @@ impl From<VaultError> for Failure {
             VaultError::NotABackup { .. } => Exit::Data,
             _ => Exit::Storage,
         };
-        Self::new(exit, error.to_string())
+        match error {
+            VaultError::Locked { directory, process } => Self::new(exit, super::holder::in_use(&directory, process)),
+            error => Self::new(exit, error.to_string()),
+        }
     }
 }
 

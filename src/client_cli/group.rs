@@ -3,14 +3,12 @@
 
 use clap::{Args, Subcommand};
 
-use super::exit::{Exit, Failure, say};
+use super::exit::{Failure, say};
 use super::profile::ProfileArgs;
-use ephemeral_client::engine::Profile;
-use ephemeral_client::names;
+use ephemeral_client::api::{
+    AddMember, CreateGroup, DeclineOffer, HandOverGroup, JoinGroup, LeaveGroup, Method, Nothing, RemoveMember,
+};
 use ephemeral_client::text::printable;
-use ephemeral_e2e::core::{Core, GroupView};
-use ephemeral_e2e::payload::MAX_NAME;
-use ephemeral_e2e::roster::MAX_MEMBERS;
 
 mod list;
 
@@ -116,138 +114,51 @@ pub(super) struct DeclineArgs {
     profile: ProfileArgs,
 }
 
-pub(super) fn run(command: &Command) -> Result<(), Failure> {
+pub(super) async fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::New(args) => new(args),
-        Command::List(args) => list::groups(args),
-        Command::Members(args) => list::members(args),
-        Command::Invite(args) => invite(args),
-        Command::Join(args) => join(args),
-        Command::Decline(args) => decline(args),
-        Command::Remove(args) => remove(args),
-        Command::HandOver(args) => hand_over(args),
-        Command::Leave(args) => leave(args),
+        Command::New(NewArgs { name, profile }) => {
+            profile.ask(CreateGroup { name: name.clone() }).await.map(|Nothing {}| ())
+        }
+        Command::List(args) => list::groups(args).await,
+        Command::Members(args) => list::members(args).await,
+        Command::Invite(OfContactArgs { group, contact, profile }) => {
+            let invite = AddMember { group: group.clone(), contact: contact.clone() };
+            let hint = format!("{} hears of it when `ephemeral recv` runs", printable(contact));
+            then(profile, invite, &hint).await
+        }
+        Command::Join(JoinArgs { group, from, name, profile }) => {
+            let from = from.clone().unwrap_or_default();
+            let join = JoinGroup { group: group.clone(), from, name: name.clone().unwrap_or_default() };
+            then(profile, join, "you are in it when the admin's program has answered: run `ephemeral recv`").await
+        }
+        Command::Decline(DeclineArgs { group, from, profile }) => {
+            let decline = DeclineOffer { group: group.clone(), from: from.clone().unwrap_or_default() };
+            profile.ask(decline).await.map(|Nothing {}| ())
+        }
+        Command::Remove(OfMemberArgs { group, member, profile }) => {
+            then(profile, RemoveMember { group: group.clone(), member: member.clone() }, OTHERS_HEAR).await
+        }
+        Command::HandOver(OfMemberArgs { group, member, profile }) => {
+            then(profile, HandOverGroup { group: group.clone(), member: member.clone() }, OTHERS_HEAR).await
+        }
+        Command::Leave(GroupArgs { group, profile }) => {
+            then(profile, LeaveGroup { group: group.clone() }, OTHERS_HEAR).await
+        }
     }
 }
 
-fn new(args: &NewArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    is_free(profile.core(), &args.name)?;
-    profile.change(|core, now| core.found(&args.name, now))?;
-    Ok(())
-}
+/// What the person is told where no engine runs.
+const OTHERS_HEAR: &str = "the members hear of it when `ephemeral recv` runs";
 
-/// Refuses a name that does not name one thing.
-fn is_free(core: &Core, name: &str) -> Result<(), Failure> {
-    let plain = !name.trim().is_empty() && !name.chars().any(char::is_control);
-    if !plain || name.len() > MAX_NAME || ["group-", "contact-", "~"].iter().any(|taken| name.starts_with(taken)) {
-        return Err(Failure::usage("a group's name has 1 to 64 bytes, and does not begin with group-, contact- or ~"));
+/// Calls a method, and says what it takes to have an effect on others, if no engine runs.
+async fn then<M: Method>(profile: &ProfileArgs, method: M, hint: &str) -> Result<(), Failure> {
+    let mut reached = profile.reach().await?;
+    let is_elsewhere = reached.is_elsewhere();
+    let done = reached.call(method).await.map(drop);
+    let finished = reached.finish().await;
+    done?;
+    if !is_elsewhere {
+        say(hint);
     }
-    if names::is_taken(core, name) {
-        let name = printable(name);
-        return Err(Failure::usage(format!("a contact or a group is called {name} already: choose another name")));
-    }
-    Ok(())
-}
-
-/// Finds a group that one is a member of.
-fn of(profile: &Profile, name: &str) -> Result<GroupView, Failure> {
-    let group = names::group(profile.core(), name)?;
-    if !group.member {
-        let name = printable(name);
-        let why = if group.out { "you are no longer a member of" } else { "the admin has not let you in yet to" };
-        return Err(Failure::new(Exit::Refused, format!("{why} {name}")));
-    }
-    Ok(group)
-}
-
-/// Finds a group of which one is the admin.
-fn own(profile: &Profile, name: &str) -> Result<GroupView, Failure> {
-    let group = of(profile, name)?;
-    if !group.admin {
-        let admin = group.members.iter().find(|member| member.admin);
-        let admin = admin.map(|admin| names::called_member(profile.core(), admin)).unwrap_or_default();
-        let name = printable(name);
-        let admin = printable(&admin);
-        return Err(Failure::new(Exit::Refused, format!("only the admin of {name} can do this: {admin}")));
-    }
-    Ok(group)
-}
-
-fn invite(args: &OfContactArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let group = own(&profile, &args.group)?;
-    let contact = names::contact(profile.core(), &args.contact)?;
-    let name = printable(&names::called(&contact));
-    if group.members.iter().any(|member| member.identity == contact.identity) {
-        return Err(Failure::usage(format!("{name} is a member already")));
-    }
-    if group.members.len() + group.invited.len() >= MAX_MEMBERS {
-        return Err(Failure::new(Exit::NotNow, format!("a group has at most {MAX_MEMBERS} members")));
-    }
-    profile.change(|core, now| core.add_member(group.group, contact.link, now))?;
-    say(&format!("{name} hears of it when `ephemeral recv` runs"));
-    Ok(())
-}
-
-fn join(args: &JoinArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let offer = names::offer(profile.core(), &args.group, args.from.as_deref())?;
-    let name = args.name.as_ref().unwrap_or(&offer.name);
-    is_free(profile.core(), name).map_err(|failure| match args.name {
-        Some(_) => failure,
-        None => Failure::usage(format!("{failure}; call it something else with --as NAME")),
-    })?;
-    profile.change(|core, now| core.join(offer.group, offer.admin, name, now))?;
-    say("you are in it when the admin's program has answered: run `ephemeral recv`");
-    Ok(())
-}
-
-fn decline(args: &DeclineArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let offer = names::offer(profile.core(), &args.group, args.from.as_deref())?;
-    profile.change(|core, _| {
-        core.decline_group(offer.group, offer.admin);
-        Ok(())
-    })?;
-    Ok(())
-}
-
-fn remove(args: &OfMemberArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let group = own(&profile, &args.group)?;
-    let member = names::member(profile.core(), &group, &args.member)?;
-    if member.me {
-        return Err(Failure::usage("this is you: hand the group over with `ephemeral group hand-over`, and leave it"));
-    }
-    profile.change(|core, now| core.remove_member(group.group, &member.identity, now))?;
-    say("the members hear of it when `ephemeral recv` runs");
-    Ok(())
-}
-
-fn hand_over(args: &OfMemberArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let group = own(&profile, &args.group)?;
-    let member = names::member(profile.core(), &group, &args.member)?;
-    if member.me {
-        return Err(Failure::usage("you are the admin already"));
-    }
-    profile.change(|core, now| core.hand_over(group.group, &member.identity, now))?;
-    say("the members hear of it when `ephemeral recv` runs");
-    Ok(())
-}
-
-fn leave(args: &GroupArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let group = names::group(profile.core(), &args.group)?;
-    if group.out {
-        return Err(Failure::new(Exit::Refused, "you are no longer a member"));
-    }
-    if group.admin && group.members.len() > 1 {
-        let what = "nobody could change the group any more: hand it over first with `ephemeral group hand-over`";
-        return Err(Failure::new(Exit::Refused, what));
-    }
-    profile.change(|core, now| core.leave_group(group.group, now))?;
-    say("the members hear of it when `ephemeral recv` runs");
-    Ok(())
+    finished
 }

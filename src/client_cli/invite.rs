@@ -9,14 +9,14 @@ use qrcode::render::{svg, unicode};
 use qrcode::{EcLevel, QrCode};
 use serde_json::json;
 
-use super::exit::{Exit, Failure, say};
-use super::output::{print, print_json, utc};
+use super::exit::{Failure, say};
+use super::output::{print, print_json};
 use super::profile::ProfileArgs;
-use ephemeral_client::engine::Profile;
-use ephemeral_client::names;
+use ephemeral_client::api::{
+    AdmitRequest, CreateInvite, DeclineRequest, InviteInfo, InviteText, ListInvites, RevokeInvite,
+};
 use ephemeral_client::text::printable;
-use ephemeral_e2e::core::{InviteOptions, InviteView};
-use ephemeral_e2e::effect::{Effect, Event, InviteId};
+use ephemeral_e2e::effect::InviteId;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -51,20 +51,9 @@ pub(super) struct InviteArgs {
     profile: ProfileArgs,
 }
 
-pub(super) fn make(args: &InviteArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let options = InviteOptions {
-        name: args.name.clone(),
-        reusable: args.reusable,
-        life_ms: args.expires,
-        ..InviteOptions::default()
-    };
-    let (invite, effects) = profile.act(|core, now| core.invite(options, now))?;
-    let shown = effects.into_iter().find_map(|effect| match effect {
-        Effect::Show { id, event: Event::Invite { invite: made, text } } if made == invite => Some((id, text)),
-        _ => None,
-    });
-    let (id, text) = shown.ok_or_else(|| Failure::local("the invite was made, but is not there"))?;
+pub(super) async fn make(args: &InviteArgs) -> Result<(), Failure> {
+    let new = CreateInvite { name: args.name.clone(), reusable: args.reusable, expires_s: args.expires / 1_000 };
+    let InviteText { invite, text } = args.profile.ask(new).await?;
     match &args.qr {
         Some(file) if file.as_os_str() == "-" => print(&format!("{}\n", drawn(&text)?))?,
         Some(file) => write_svg(file, &text)?,
@@ -75,11 +64,6 @@ pub(super) fn make(args: &InviteArgs) -> Result<(), Failure> {
     } else {
         print(&format!("{text}\n"))?;
     }
-    // Only now: if the output failed, it is shown again.
-    profile.change(|core, _| {
-        core.shown(id);
-        Ok(())
-    })?;
     Ok(())
 }
 
@@ -125,44 +109,26 @@ pub(super) struct InvitesArgs {
     profile: ProfileArgs,
 }
 
-pub(super) fn list(args: &InvitesArgs) -> Result<(), Failure> {
-    let profile = args.profile.open()?;
-    for invite in profile.core().invites() {
+pub(super) async fn list(args: &InvitesArgs) -> Result<(), Failure> {
+    for invite in args.profile.ask(ListInvites {}).await? {
         if args.json {
-            print_json(&object(&profile, &invite))?;
+            print_json(&json!(invite))?;
         } else {
-            print(&lines(&profile, &invite))?;
+            print(&lines(&invite))?;
         }
     }
     Ok(())
 }
 
-fn user(profile: &Profile, invite: &InviteView) -> Option<String> {
-    let used_by = invite.used_by?;
-    profile.core().contacts().iter().find(|contact| contact.link == used_by).map(names::called)
-}
-
-fn object(profile: &Profile, invite: &InviteView) -> serde_json::Value {
-    let requests = invite.requests.iter();
-    let requests: Vec<_> = requests
-        .map(|request| json!({"identity": request.identity.to_hex(), "calls_itself": request.profile}))
-        .collect();
-    json!({
-        "invite": invite.invite, "name": invite.name, "reusable": invite.reusable,
-        "not_after": utc(invite.not_after / 60_000), "used_by": user(profile, invite), "requests": requests
-    })
-}
-
-fn lines(profile: &Profile, invite: &InviteView) -> String {
+fn lines(invite: &InviteInfo) -> String {
     let kind = if invite.reusable { "reusable" } else { "one-time" };
     let name = if invite.name.is_empty() { String::new() } else { format!(" for {}", printable(&invite.name)) };
-    let used = user(profile, invite).map(|who| format!(", used by {}", printable(&who))).unwrap_or_default();
-    let until = super::output::local_time(invite.not_after / 60_000);
+    let used = invite.used_by.as_ref().map(|who| format!(", used by {}", printable(who))).unwrap_or_default();
+    let until = super::output::local_time(&invite.not_after);
     let mut text = format!("{} {kind}{name}, until {until}{used}\n", invite.invite);
     for request in &invite.requests {
-        let profile = printable(&request.profile);
-        let identity = request.identity.to_hex();
-        let short = identity.get(..8).unwrap_or_default();
+        let profile = printable(&request.calls_itself);
+        let short = request.identity.get(..8).unwrap_or_default();
         text += &format!("  waits for a yes: {short} calls itself {profile:?}\n");
     }
     text
@@ -178,8 +144,8 @@ pub(super) struct RevokeArgs {
     profile: ProfileArgs,
 }
 
-pub(super) fn revoke(args: &RevokeArgs) -> Result<(), Failure> {
-    args.profile.open()?.change(|core, now| core.revoke(args.invite, now))?;
+pub(super) async fn revoke(args: &RevokeArgs) -> Result<(), Failure> {
+    args.profile.ask(RevokeInvite { invite: args.invite }).await?;
     Ok(())
 }
 
@@ -199,32 +165,21 @@ pub(super) struct AdmitArgs {
     profile: ProfileArgs,
 }
 
-pub(super) fn admit(args: &AdmitArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let (identity, wished) = waiting(&profile, args)?;
-    let name = args.name.clone().unwrap_or_else(|| names::free(profile.core(), &wished));
-    profile.change(|core, now| core.admit(args.invite, &identity, &name, now))?;
-    say("The contact is told when `ephemeral recv` runs.");
-    Ok(())
-}
-
-pub(super) fn decline(args: &AdmitArgs) -> Result<(), Failure> {
-    let mut profile = args.profile.open()?;
-    let (identity, _) = waiting(&profile, args)?;
-    profile.change(|core, now| core.decline(args.invite, &identity, now))?;
-    Ok(())
-}
-
-/// Finds the one that waits, and what it calls itself.
-fn waiting(profile: &Profile, args: &AdmitArgs) -> Result<(ephemeral_e2e::bytes::Key, String), Failure> {
-    let invites = profile.core().invites();
-    let invite = invites.iter().find(|invite| invite.invite == args.invite);
-    let requests = invite.map(|invite| invite.requests.as_slice()).unwrap_or_default();
-    let wanted = args.identity.to_lowercase();
-    let mut found = requests.iter().filter(|request| request.identity.to_hex().starts_with(&wanted));
-    match (found.next(), found.next()) {
-        (Some(request), None) if !wanted.is_empty() => Ok((request.identity, request.profile.clone())),
-        (Some(_), Some(_)) => Err(Failure::usage("several of those who wait begin like this: write more digits")),
-        _ => Err(Failure::new(Exit::NoSuchName, "nobody waits there whose identity begins like this")),
+pub(super) async fn admit(args: &AdmitArgs) -> Result<(), Failure> {
+    let name = args.name.clone().unwrap_or_default();
+    let mut reached = args.profile.reach().await?;
+    let admit = AdmitRequest { invite: args.invite, identity: args.identity.clone(), name };
+    let admitted = reached.call(admit).await;
+    let is_elsewhere = reached.is_elsewhere();
+    reached.finish().await?;
+    admitted?;
+    if !is_elsewhere {
+        say("The contact is told when `ephemeral recv` runs.");
     }
+    Ok(())
+}
+
+pub(super) async fn decline(args: &AdmitArgs) -> Result<(), Failure> {
+    args.profile.ask(DeclineRequest { invite: args.invite, identity: args.identity.clone() }).await?;
+    Ok(())
 }

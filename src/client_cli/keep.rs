@@ -9,7 +9,7 @@ use super::output::print;
 use super::passphrase;
 use super::profile::ProfileArgs;
 use ephemeral_client::engine::Profile;
-use ephemeral_client::vault::{Vault, VaultError, backup};
+use ephemeral_client::vault::{Erased, Vault, VaultError, backup};
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  ephemeral passphrase")]
@@ -95,8 +95,13 @@ pub(super) struct PanicArgs {
     profile: ProfileArgs,
 }
 
-pub(super) fn panic(args: &PanicArgs) -> Result<(), Failure> {
-    let erased = Vault::erase(&args.profile.directory()?)?;
+pub(super) async fn panic(args: &PanicArgs) -> Result<(), Failure> {
+    // Before the files are gone, and the socket with them. Whatever becomes of it stops nothing.
+    let running = args.profile.running().await.unwrap_or_default();
+    let directory = args.profile.directory()?;
+    let memory_only = running.is_some() && !Vault::exists(&directory);
+    let erased = if memory_only { Erased::default() } else { Vault::erase(&directory)? };
+    super::reach::end_erased(running).await;
     for file in &erased.removed {
         print(&format!("erased {}\n", file.display()))?;
     }

@@ -4,18 +4,17 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::Failure;
-use super::output::{local_time, message_id, print, print_json, utc};
+use super::output::{local_time, print, print_json};
 use super::profile::ProfileArgs;
-use ephemeral_client::names;
+use ephemeral_client::api::{ListOutbox, OutboxItem, StandingName};
 use ephemeral_client::text::printable;
-use ephemeral_e2e::core::{OutgoingView, Standing};
 
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  ephemeral outbox\n  ephemeral outbox alice --json\n\nWhat has arrived is not listed."
 )]
 pub(super) struct OutboxArgs {
-    /// Only what is for this contact.
+    /// Only what is for this contact or group.
     #[arg(value_name = "NAME")]
     to: Option<String>,
     /// Print JSON.
@@ -25,39 +24,29 @@ pub(super) struct OutboxArgs {
     profile: ProfileArgs,
 }
 
-pub(super) fn run(args: &OutboxArgs) -> Result<(), Failure> {
-    let profile = args.profile.open()?;
-    let core = profile.core();
-    let contacts = match &args.to {
-        Some(name) => vec![names::contact(core, name)?],
-        None => core.contacts(),
-    };
-    for contact in contacts {
-        let name = names::called(&contact);
-        for OutgoingView { mid, at, file, standing } in core.outgoing(contact.link) {
-            let id = message_id(mid);
-            if args.json {
-                let at = utc(at.into());
-                let standing = word(standing);
-                print_json(&json!({"contact": name, "id": id, "at": at, "file": file, "standing": standing}))?;
-            } else {
-                let time = local_time(at.into());
-                let name = printable(&name);
-                let what = if file { "part of a file" } else { "message" };
-                let how = match standing {
-                    Standing::Sending => "not yet sent",
-                    Standing::AtServer => "waiting at the server",
-                };
-                print(&format!("{time} {id} {what} to {name}: {how}\n"))?;
-            }
+pub(super) async fn run(args: &OutboxArgs) -> Result<(), Failure> {
+    let with = args.to.clone().unwrap_or_default();
+    for item in args.profile.ask(ListOutbox { with }).await? {
+        if args.json {
+            print_json(&json!(item))?;
+        } else {
+            print(&line(&item))?;
         }
     }
     Ok(())
 }
 
-fn word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Sending => "sending",
-        Standing::AtServer => "at_server",
-    }
+fn line(item: &OutboxItem) -> String {
+    let OutboxItem { to, member, id, file, at, standing } = item;
+    let time = if at.is_empty() { String::new() } else { local_time(at) + " " };
+    let what = file.as_ref().map_or_else(|| "message".to_owned(), |file| format!("file {}", printable(file)));
+    let whose = member.as_ref().map(|member| format!(" for {}", printable(member))).unwrap_or_default();
+    let how = match standing {
+        StandingName::Kept => "kept until the other side has answered",
+        StandingName::Sending => "not yet sent",
+        StandingName::AtServer => "waiting at the server",
+        StandingName::Arrived => "arrived",
+        StandingName::NotDelivered => "given up",
+    };
+    format!("{time}{id} {what} to {}{whose}: {how}\n", printable(to))
 }

@@ -31,6 +31,11 @@ impl ProfileArgs {
         Ok(profiles.join(&self.profile))
     }
 
+    /// Returns what the profile is called.
+    pub(super) fn name(&self) -> &str {
+        &self.profile
+    }
+
     /// Opens the profile.
     pub(super) fn open(&self) -> Result<Profile, Failure> {
         let directory = self.directory()?;

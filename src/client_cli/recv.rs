@@ -1,29 +1,26 @@
-//! `ephemeral recv`: prints what comes, and takes out of the profile only what was printed.
+//! `ephemeral recv`: prints what comes, or hands it to a command, and takes out of the profile only
+//! what was printed or handed over.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::Value;
-use tokio::io::AsyncWriteExt as _;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::exit::{Exit, Failure};
-use super::output::{line, object};
 use super::running::{RunArgs, Running, at};
 use super::stop;
-use ephemeral_client::engine::EngineEvent;
-use ephemeral_client::text::printable_json;
-use ephemeral_e2e::effect::Event;
+use ephemeral_client::api::{Notification, Subscribe, TakeFiles, Taking, Told};
+use ephemeral_client::text::printable;
 
-mod files;
+mod exec;
+mod printer;
 
-use files::FileTaker;
+use exec::{ExecArgs, Executor};
+use printer::Printer;
 
 /// How long `--once` tries, unless it is told.
 const ONCE_LIMIT_S: u32 = 300;
-/// How long a line that is being written is waited for when the person wants to end.
-const LAST_WRITE: Duration = Duration::from_secs(1);
 /// How long it stays to let contacts know that their messages arrived.
 const LINGER: Duration = Duration::from_secs(100);
 
@@ -34,16 +31,21 @@ Examples:
   ephemeral recv --once --json | jq -r 'select(.event == \"text\").text'
   ephemeral recv --once --wait --timeout 600
   ephemeral recv --files ~/Downloads
+  ephemeral recv --quiet --exec mail -s 'a message' me
 
 A line is the time, the contact and the message; what is no message begins with *. Whatever could act
 on a terminal is written as an escape (\\n, \\u{1b}) and backslashes are doubled, so a message is always
 one line; for the exact text use --json. What was not printed because the output failed is printed
 the next time. As long as it runs, it also sends what is on its way, and tells contacts that their
-messages have arrived.
+messages have arrived; and the other commands use it.
 
 Files are written only with --files, into that folder; a file never takes the place of another. Without
 it, a line says what waits. A file that was begun goes on where it stopped, in the folder where it was
-begun, and appears under its name when all of it is there and its checksum fits.")]
+begun, and appears under its name when all of it is there and its checksum fits.
+
+--exec runs the command that follows, without a shell, for one message at a time: the exact text is its
+standard input, and EPHEMERAL_EVENT, _CONTACT, _GROUP, _MEMBER, _ID and _AT say what it is. A message
+counts as received when the command ends with 0; otherwise it comes again after a pause.")]
 pub(super) struct RecvArgs {
     /// Print what is waiting, let its senders know, then end. Nothing waiting is no failure.
     #[arg(long)]
@@ -69,21 +71,24 @@ pub(super) struct RecvArgs {
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u32>,
     #[command(flatten)]
+    exec: ExecArgs,
+    #[command(flatten)]
     run: RunArgs,
 }
 
 pub(super) async fn run(args: RecvArgs) -> Result<(), Failure> {
     let fetching = args.run.fetching();
     let fetching = if args.once && !args.wait { fetching.once() } else { fetching };
-    let files = FileTaker::new(args.files.as_deref())?;
-    let mut running = args.run.start(fetching)?;
+    let started = if args.once { args.run.start(fetching).await } else { args.run.start_open(fetching).await };
+    let mut running = started?;
     let deadline = args.limit().map(|limit| Instant::now() + limit);
-    let outcome = receive(&mut running, &args, &files, deadline).await;
-    if args.once && !args.no_linger && outcome.is_ok() {
+    let outcome = receive(&mut running, &args, deadline).await;
+    // Another process's engine goes on by itself.
+    if args.once && !args.no_linger && outcome.is_ok() && !running.reached.is_elsewhere() {
         linger(&mut running, deadline).await?;
     }
-    running.finish()?;
-    outcome
+    let finished = running.finish().await;
+    outcome.and(finished)
 }
 
 /// Stays until contacts were told, or the time is over.
@@ -112,119 +117,118 @@ impl RecvArgs {
         let default_limit = (self.once && !self.wait).then_some(ONCE_LIMIT_S);
         self.timeout.or(default_limit).map(|seconds| Duration::from_secs(seconds.into()))
     }
+
+    /// Subscribes, and has files taken.
+    async fn begin(&self, running: &mut Running) -> Result<(), Failure> {
+        running.call(Subscribe { taking: Taking::Acknowledged }).await?;
+        let Some(folder) = &self.files else { return Ok(()) };
+        let full = std::path::absolute(folder).ok().and_then(|path| path.to_str().map(str::to_owned));
+        let folder = full.ok_or_else(|| Failure::usage(format!("the path {} is not UTF-8", folder.display())))?;
+        running.call(TakeFiles { contact: String::new(), folder }).await?;
+        Ok(())
+    }
 }
 
-async fn receive(
-    running: &mut Running,
-    args: &RecvArgs,
-    files: &FileTaker,
-    mut deadline: Option<Instant>,
-) -> Result<(), Failure> {
-    let limit = args.limit();
-    let mut printer = Printer { stdout: tokio::io::stdout(), json: args.json, printed: 0, stopped: false };
-    let mut fetched = false;
+/// What `recv` knows of what has come.
+struct Receiving<'a> {
+    args: &'a RecvArgs,
+    printer: Printer,
+    executor: Executor<'a>,
+    deadline: Option<Instant>,
+    fetched: bool,
+}
+
+async fn receive(running: &mut Running, args: &RecvArgs, deadline: Option<Instant>) -> Result<(), Failure> {
+    let executor = Executor::new(&args.exec);
+    let printer = Printer::new(args.json);
+    let mut receiving = Receiving { args, printer, executor, deadline, fetched: false };
     let stopped = stop::requested();
     tokio::pin!(stopped);
-    let before = files.begin(running)?;
-    printer.print_until(&before, &mut stopped).await?;
+    args.begin(running).await?;
+    if !args.once && args.timeout.is_some() && running.is_online().await? {
+        receiving.deadline = None;
+    }
     loop {
-        if printer.stopped {
+        if receiving.printer.stopped {
             return args.interrupted();
         }
-        let news = tokio::select! {
-            news = running.next() => news?,
-            () = at(deadline) => return Err(late(running, limit, fetched)),
+        if receiving.is_done() {
+            return Ok(());
+        }
+        tokio::select! {
+            told = running.next() => {
+                let told = told?;
+                receiving.take(running, told, &mut stopped).await?;
+            }
+            ended = receiving.executor.ended() => receiving.executed(running, ended?).await?,
+            () = at(receiving.deadline) => return Err(late(running, args.limit(), receiving.fetched)),
             result = &mut stopped => {
                 result?;
                 return args.interrupted();
             }
-        };
-        match news {
-            EngineEvent::Event { id, event: Event::File { link, chunk, .. } } => {
-                let told = files.take(running, id, link, &chunk)?;
-                printer.print_until(&told, &mut stopped).await?;
-            }
-            EngineEvent::Event { id, event } => {
-                let told = Told::of(running, &event);
-                printer.print_until(&told, &mut stopped).await?;
-                running.engine.shown(id);
-            }
-            EngineEvent::AllFetched => fetched = true,
-            EngineEvent::Online(_) if !args.once => deadline = None,
-            EngineEvent::Offline { .. } if !args.once => {
-                deadline = deadline.or_else(|| limit.map(|limit| Instant::now() + limit));
-            }
-            _ => {}
-        }
-        if args.once && ((fetched && !args.wait) || (printer.printed > 0 && args.wait)) {
-            return Ok(());
         }
     }
 }
 
-/// What is written of something that happened.
-struct Told {
-    /// For people; nothing, if only programs want to know it.
-    line: Option<String>,
-    object: Value,
-    /// Whether it is what `--wait` waits for.
-    counts: bool,
-}
-
-impl Told {
-    fn of(running: &Running, event: &Event) -> Vec<Self> {
-        let core = running.engine.core();
-        let counts = matches!(event, Event::Text { .. } | Event::GroupText { .. });
-        vec![Self { line: line(core, event), object: object(core, event), counts }]
+impl Receiving<'_> {
+    /// Returns whether `--once` has what it wants.
+    fn is_done(&self) -> bool {
+        let has_some = self.printer.printed > 0;
+        let is_enough = (self.fetched && !self.args.wait) || (has_some && self.args.wait);
+        self.args.once && is_enough && self.executor.is_idle()
     }
-}
 
-/// Writes to stdout.
-struct Printer {
-    stdout: tokio::io::Stdout,
-    json: bool,
-    /// How much of what `--wait` waits for was written.
-    printed: u64,
-    /// Whether the person wants to end.
-    stopped: bool,
-}
-
-impl Printer {
-    /// Writes everything, unless the person wants to end and nobody reads it.
-    async fn print_until(
+    /// Prints what was told, or puts it before the command.
+    async fn take(
         &mut self,
-        told: &[Told],
+        running: &mut Running,
+        told: Told,
         stopped: &mut (impl Future<Output = Result<(), Failure>> + Unpin),
     ) -> Result<(), Failure> {
-        for told in told {
-            let line = if self.json { Some(printable_json(&told.object.to_string())) } else { told.line.clone() };
-            let Some(line) = line.map(|line| line + "\n") else { continue };
-            let mut writing = std::pin::pin!(write(&mut self.stdout, &line));
-            let written = tokio::select! {
-                biased;
-                written = &mut writing => written,
-                result = &mut *stopped, if !self.stopped => {
-                    result?;
-                    self.stopped = true;
-                    let unread = |_| Failure::local("interrupted while nobody read the output");
-                    timeout(LAST_WRITE, writing).await.map_err(unread)?
-                }
-            };
-            written.map_err(|error| Failure::output(&error))?;
-            self.printed += u64::from(told.counts);
+        match &told.event {
+            Notification::AllFetched {} => self.fetched = true,
+            Notification::Online { .. } if !self.args.once => self.deadline = None,
+            Notification::Offline { .. } if !self.args.once => {
+                let limit = self.args.limit();
+                self.deadline = self.deadline.or_else(|| limit.map(|limit| Instant::now() + limit));
+            }
+            Notification::FileProgress { name, arrived, size, mine: false, contact, .. }
+                if self.args.files.is_some() && *arrived <= ephemeral_e2e::payload::CHUNK as u64 =>
+            {
+                let size = indicatif::BinaryBytes(*size);
+                running.note(&format!("{} sends {} ({size})", printable(contact), printable(name)));
+            }
+            Notification::FolderFailed { why, .. } => return Err(Failure::local(why.clone())),
+            // It is taken.
+            Notification::File { .. } if self.args.files.is_some() => return Ok(()),
+            _ => {}
         }
-        Ok(())
+        if self.executor.wants(&told.event) {
+            self.executor.put(told);
+            return Ok(());
+        }
+        self.printer.print_until(&told.event, stopped).await?;
+        running.shown(told.number).await
+    }
+
+    /// Takes note of how the command ended: what it took leaves the profile.
+    async fn executed(&mut self, running: &mut Running, ended: exec::Execution) -> Result<(), Failure> {
+        match ended {
+            exec::Execution::Taken(number) => {
+                self.printer.printed += 1;
+                running.shown(number).await
+            }
+            exec::Execution::Failed(why) if self.args.once => Err(Failure::local(why)),
+            exec::Execution::Failed(why) => {
+                running.note(&why);
+                Ok(())
+            }
+        }
     }
 }
 
 fn late(running: &mut Running, limit: Option<Duration>, fetched: bool) -> Failure {
     let what = if fetched { "no message came" } else { "the server was not reached" };
-    let why = running.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+    let why = running.why();
     Failure::new(Exit::Unreachable, format!("{what} within {} s{why}", limit.unwrap_or_default().as_secs()))
-}
-
-async fn write(stdout: &mut tokio::io::Stdout, line: &str) -> std::io::Result<()> {
-    stdout.write_all(line.as_bytes()).await?;
-    // Only with this the bytes have left the process, and only then an error is known.
-    stdout.flush().await
 }

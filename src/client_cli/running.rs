@@ -1,23 +1,28 @@
-//! A profile that runs for a command: its engine, with what a person is told meanwhile on stderr.
+//! An engine that a command uses while it is connected, with what a person is told meanwhile on
+//! stderr.
+
+mod progress;
 
 use std::future::pending;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::exit::{Failure, say};
 use super::profile::ProfileArgs;
+use super::reach::{Host, Reached};
 use super::route::{RouteArgs, book_path};
-use ephemeral_client::engine::{Engine, EngineError, EngineEvent, Fetching, Profile};
+use super::socket;
+use ephemeral_client::ServerUrl;
+use ephemeral_client::api::{Hello, Method, Notification, Status, Told};
+use ephemeral_client::engine::{Engine, Fetching, Profile};
 use ephemeral_client::moved::Book;
+use ephemeral_client::service::{EngineClient, ServiceOptions};
 use ephemeral_client::text::printable;
-use ephemeral_client::{ServerUrl, TorStage};
+use progress::Progress;
 
-/// Without a connection for so long, the person is asked to look.
-const NO_ANSWER_AFTER: Duration = Duration::from_secs(8);
 /// Over plain TCP all connections come from one address, which may hold eight.
 const LIVE_ON_LOOPBACK: usize = 4;
 
@@ -39,13 +44,33 @@ impl RunArgs {
         if self.at_once { Fetching::HASTY } else { Fetching::PATIENT }
     }
 
-    /// Opens the profile and makes its engine.
-    pub(super) fn start(&self, fetching: Fetching) -> Result<Running, Failure> {
-        self.run(self.profile.open()?, fetching)
+    /// Uses the engine that runs, or else one in this process, which ends with the command.
+    pub(super) async fn start(&self, fetching: Fetching) -> Result<Running, Failure> {
+        if let Some(stream) = self.profile.running().await? {
+            return self.used(Reached { client: EngineClient::new(stream), host: None }).await;
+        }
+        let directory = self.profile.directory()?;
+        let host = self.host(self.profile.open()?, Some(directory), fetching, true)?;
+        self.used(Reached::here(host).await).await
     }
 
-    /// Makes the engine of a profile.
-    pub(super) fn run(&self, profile: Profile, fetching: Fetching) -> Result<Running, Failure> {
+    /// Does the same, and lets other commands use this process's engine as long as it lives.
+    pub(super) async fn start_open(&self, fetching: Fetching) -> Result<Running, Failure> {
+        let mut running = self.start(fetching).await?;
+        if let Some(host) = &mut running.reached.host {
+            host.open_door(&socket::of_directory(&self.profile.directory()?))?;
+        }
+        Ok(running)
+    }
+
+    /// Runs the engine of a profile in this process. `held`: only once somebody has subscribed.
+    pub(super) fn host(
+        &self,
+        profile: Profile,
+        directory: Option<PathBuf>,
+        fetching: Fetching,
+        held: bool,
+    ) -> Result<Host, Failure> {
         let ways = self.route.ways()?;
         let stages = ways.stages();
         let onion = profile.core().authority().onion_parts().is_some();
@@ -57,15 +82,27 @@ impl RunArgs {
             self.route.note(&format!("{server} has moved to {moved}"));
         }
         let engine = Engine::new(profile, Box::new(ways), moves, fetching)?;
-        Ok(Running::new(engine, self.route.quiet, stages))
+        let options = ServiceOptions { directory, offline: false, held, stages: onion.then_some(stages) };
+        Ok(Host::new(engine, options))
+    }
+
+    /// Has a command use an engine.
+    pub(super) async fn used(&self, mut reached: Reached) -> Result<Running, Failure> {
+        let server = reached.call(Hello {}).await?.server;
+        let quiet = !self.route.is_chatty();
+        let is_shown = !quiet && std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let progress = is_shown.then(Progress::default);
+        Ok(Running { reached, trouble: None, server, quiet, connecting: false, online: false, progress })
     }
 }
 
 /// An engine and its status lines.
 pub(super) struct Running {
-    pub(super) engine: Engine,
+    pub(super) reached: Reached,
     /// The last reason why there was no connection.
     pub(super) trouble: Option<String>,
+    /// One's own server.
+    server: String,
     quiet: bool,
     /// Whether the person was told that connections are being made, and that there are some.
     connecting: bool,
@@ -73,90 +110,82 @@ pub(super) struct Running {
     progress: Option<Progress>,
 }
 
-/// The last line of the terminal, while Tor connects.
-struct Progress {
-    stages: watch::Receiver<TorStage>,
-    since: Instant,
-    line: Option<ProgressBar>,
-}
-
 impl Running {
-    fn new(engine: Engine, quiet: bool, stages: watch::Receiver<TorStage>) -> Self {
-        let is_shown = !quiet && std::io::IsTerminal::is_terminal(&std::io::stderr());
-        let progress = is_shown.then(|| Progress { stages, since: Instant::now(), line: None });
-        Self { engine, trouble: None, quiet, connecting: false, online: false, progress }
+    /// Calls a method.
+    pub(super) async fn call<M: Method>(&mut self, method: M) -> Result<M::Answer, Failure> {
+        self.reached.call(method).await
+    }
+
+    /// Says that an event was shown.
+    pub(super) async fn shown(&mut self, number: Option<u64>) -> Result<(), Failure> {
+        match number {
+            Some(number) => self.reached.shown(number).await,
+            None => Ok(()),
+        }
     }
 
     /// Returns what happens next, and tells the person what is of no other use. Cancelling it loses
     /// nothing.
-    pub(super) async fn next(&mut self) -> Result<EngineEvent, Failure> {
-        let news = self.news().await?;
-        self.report(&news);
-        Ok(news)
-    }
-
-    async fn news(&mut self) -> Result<EngineEvent, EngineError> {
-        let Self { engine, progress, .. } = self;
-        let Some(progress) = progress else { return engine.next().await };
-        loop {
-            let news = tokio::select! {
-                news = engine.next() => news,
-                () = progress.changed() => {
-                    progress.show();
-                    continue;
+    pub(super) async fn next(&mut self) -> Result<Told, Failure> {
+        let told = loop {
+            let progress = &mut self.progress;
+            let moving = progress.as_ref().is_some_and(Progress::is_shown);
+            tokio::select! {
+                told = self.reached.client.next() => break told,
+                () = sleep(Duration::from_secs(1)), if moving => {
+                    progress.iter_mut().for_each(Progress::show);
                 }
-            };
-            progress.line = None;
-            return news;
+            }
+        };
+        let told = self.reached.explained(told).await?;
+        if let Some(progress) = &mut self.progress {
+            progress.heard(&told.event);
         }
+        self.report(&told.event);
+        Ok(told)
     }
 
-    fn report(&mut self, news: &EngineEvent) {
+    fn report(&mut self, news: &Notification) {
         let line = match news {
-            EngineEvent::Connecting if !self.connecting => {
+            Notification::Connecting {} if !self.connecting => {
                 self.connecting = true;
-                format!("connecting to http://{} …", self.engine.core().authority().as_str())
+                format!("connecting to http://{} …", self.server)
             }
-            EngineEvent::Online(_) => {
+            Notification::Online { .. } => {
                 self.trouble = None;
                 if std::mem::replace(&mut self.online, true) {
                     return;
                 }
                 "connected".to_owned()
             }
-            EngineEvent::Offline { server, why, retry_in } => {
+            Notification::Offline { server, why, retry_in_s } => {
                 let known = self.trouble.replace(why.clone());
                 self.online = false;
                 // There are several connections, and an outage ends them all.
                 if known.as_ref() == Some(why) {
                     return;
                 }
-                format!("{}: {why}; trying again in {:.1} s", printable(server), retry_in.as_secs_f64())
+                format!("{}: {why}; trying again in {retry_in_s} s", printable(server))
             }
-            EngineEvent::Unusable { server, why } => {
+            Notification::Unusable { server, why } => {
                 self.trouble = Some(why.clone());
                 format!("{} cannot be used: {why}", printable(server))
             }
-            EngineEvent::Dropped { why: Some(why), .. } => {
+            Notification::SentAgain { why: Some(why), .. } => {
                 format!("not accepted now ({}); sent again later", printable(why))
             }
-            EngineEvent::Dropped { why: None, .. } => "a message expired at the server; it is sent again".to_owned(),
-            EngineEvent::ShortMemory(server) => {
-                let server = server.as_str();
+            Notification::SentAgain { why: None, .. } => "a message expired at the server; it is sent again".to_owned(),
+            Notification::ShortMemory { server } => {
                 format!("{server} keeps messages for less than a day: stay connected, or some may be lost")
             }
-            EngineEvent::Elsewhere => {
+            Notification::Elsewhere {} => {
                 "this profile runs somewhere else, too: a copy of it must not be used beside it".to_owned()
             }
-            EngineEvent::FileUnreadable { file, why } => {
-                format!("the file {} waits: {}", printable(&file.source.name), printable(why))
+            Notification::FileUnreadable { why, .. } => format!("a file that is being sent waits: {}", printable(why)),
+            Notification::FileWaits { name, .. } => {
+                format!("{} waits until other files are complete: 256 MiB are coming", printable(name))
             }
-            EngineEvent::Event { .. }
-            | EngineEvent::FileSent { .. }
-            | EngineEvent::AtServer { .. }
-            | EngineEvent::Connecting
-            | EngineEvent::AllFetched
-            | EngineEvent::Settled => return,
+            _ => return,
         };
         self.note(&line);
     }
@@ -164,7 +193,13 @@ impl Running {
     /// Returns whether this is one's own server. That a contact's server cannot be used stops
     /// nothing but what is for that contact.
     pub(super) fn is_own(&self, server: &str) -> bool {
-        self.engine.core().authority().as_str() == server
+        self.server == server
+    }
+
+    /// Returns whether one's own server answers, as far as the engine knows.
+    pub(super) async fn is_online(&mut self) -> Result<bool, Failure> {
+        let status = self.call(Status {}).await?;
+        Ok(status.servers.iter().any(|server| server.own && server.state == "online"))
     }
 
     /// Tells the person something.
@@ -174,21 +209,31 @@ impl Running {
         }
     }
 
+    /// Takes the last reason why there was no connection, as the end of a sentence.
+    pub(super) fn why(&mut self) -> String {
+        self.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default()
+    }
+
     /// Goes on until everything is sent and acknowledged, or the time is over. Returns whether
     /// everything is.
     pub(super) async fn settle(&mut self, deadline: Instant) -> Result<bool, Failure> {
-        while !self.engine.is_settled() {
-            tokio::select! {
-                news = self.next() => drop(news?),
-                () = sleep_until(deadline) => return Ok(false),
+        while !self.call(Status {}).await?.settled {
+            loop {
+                let told = tokio::select! {
+                    told = self.next() => told?,
+                    () = sleep_until(deadline) => return Ok(false),
+                };
+                if told.event == (Notification::Settled {}) {
+                    break;
+                }
             }
         }
         Ok(true)
     }
 
-    /// Writes the state, and ends.
-    pub(super) fn finish(self) -> Result<Profile, Failure> {
-        Ok(self.engine.finish()?)
+    /// Lets everything take effect, and ends.
+    pub(super) async fn finish(self) -> Result<(), Failure> {
+        self.reached.finish().await
     }
 }
 
@@ -198,47 +243,4 @@ pub(super) async fn at(deadline: Option<Instant>) {
         Some(deadline) => sleep_until(deadline).await,
         None => pending().await,
     }
-}
-
-impl Progress {
-    /// Waits for something to show: a new stage, or that nothing has come of one for some time.
-    async fn changed(&mut self) {
-        let a_second = || tokio::time::sleep(Duration::from_secs(1));
-        tokio::select! {
-            // The ways to servers live as long as the engine.
-            changed = self.stages.changed() => if changed.is_err() { a_second().await },
-            () = a_second() => {}
-        }
-    }
-
-    fn show(&mut self) {
-        let stage = *self.stages.borrow_and_update();
-        if self.line.is_none() {
-            self.since = Instant::now();
-        }
-        let message = match stage {
-            TorStage::Idle => {
-                self.line = None;
-                return;
-            }
-            TorStage::Starting { percent: 0 } if self.since.elapsed() >= NO_ANSWER_AFTER => {
-                "starting Tor: no answer yet. Is this machine online, without a login page before the network?"
-                    .to_owned()
-            }
-            TorStage::Starting { percent } => {
-                format!("starting Tor: {percent} % (the first time it fetches some megabytes); next: the server")
-            }
-            TorStage::Searching => "Tor is ready; looking for the server: a few seconds, up to a minute".to_owned(),
-        };
-        self.line.get_or_insert_with(spinner).set_message(message);
-    }
-}
-
-fn spinner() -> ProgressBar {
-    let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_finish(ProgressFinish::AndClear);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-        line.set_style(style);
-    }
-    line.enable_steady_tick(Duration::from_millis(120));
-    line
 }

@@ -12,16 +12,15 @@ use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
 use super::exit::{Exit, Failure};
-use super::output::{message_id, print, print_json};
+use super::output::{print, print_json};
 use super::running::{RunArgs, Running};
 use super::stop;
-use ephemeral_client::engine::{EngineEvent, Fetching};
-use ephemeral_client::names::{self, Recipient};
-use ephemeral_e2e::effect::{Event, LinkId};
+use ephemeral_client::api::{ListOutbox, Notification, OutboxItem, SendText, StandingName, Subscribe, Taking, Told};
+use ephemeral_client::engine::Fetching;
+use ephemeral_client::text::printable;
 use ephemeral_e2e::payload::MAX_TEXT;
 
 mod file;
-mod group;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -51,7 +50,8 @@ pub(super) struct SendArgs {
     /// Send this file instead of a text.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["text", "burn", "wait"])]
     file: Option<PathBuf>,
-    /// Ask the contact's program to delete it so many seconds after it was shown.
+    /// Delete it on both sides so many seconds after the minute in which it was written; what comes
+    /// later, once it was shown.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
     burn: u32,
     /// Wait until the contact, or each member of the group, has it.
@@ -85,6 +85,34 @@ enum Reached {
     Contact,
 }
 
+/// A message that was handed over, and what is still on its way of it.
+struct Parcel {
+    id: String,
+    left: Vec<OutboxItem>,
+}
+
+impl Parcel {
+    fn reached(&self) -> Reached {
+        match self.left.as_slice() {
+            [] => Reached::Contact,
+            left if left.iter().all(|item| item.standing == StandingName::Kept) => Reached::Nobody,
+            _ => Reached::Server,
+        }
+    }
+
+    /// Returns whether there is nothing to wait for any more.
+    fn is_done(&self, args: &SendArgs, to_group: bool) -> bool {
+        let unsent = self.left.iter().any(|item| item.standing == StandingName::Sending);
+        match self.reached() {
+            Reached::Contact => true,
+            // The first message goes with one text; the others follow when the contact has
+            // answered.
+            Reached::Nobody => !to_group || !args.wait,
+            Reached::Server => !args.wait && !unsent,
+        }
+    }
+}
+
 pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     if let Some(path) = &args.file {
         return file::send(&args, path).await;
@@ -103,80 +131,95 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     }
     // To learn that it arrived, the contact's answer has to be fetched.
     let fetching = if args.wait { args.run.fetching() } else { Fetching::NONE };
-    let mut running = args.run.start(fetching)?;
-    let text = text.to_string();
-    let contact = match names::recipient(running.engine.core(), &args.to)? {
-        Recipient::Contact(contact) => contact,
-        Recipient::Group(to) => return group::send(running, &args, &to, text).await,
-    };
-    let sent = running.engine.act(|core, now| core.send(contact.link, text, args.burn, now))?;
-    let outcome = match sent.waits && contact.outgoing > 0 {
-        // The first message goes with one text; the others follow when the contact has answered.
-        true => Ok(Reached::Nobody),
-        false => deliver(&mut running, &args, contact.link, sent.mid).await,
-    };
-    running.finish()?;
-    report(&args, sent.mid, outcome?)
+    let mut running = args.run.start(fetching).await?;
+    running.call(Subscribe { taking: Taking::Watched }).await?;
+    let sent = running.call(SendText { to: args.to.clone(), text: text.to_string(), burn_s: args.burn }).await?;
+    let mut parcel = Parcel { id: sent.id, left: Vec::new() };
+    let outcome = deliver(&mut running, &args, &mut parcel, sent.members.is_some()).await;
+    running.finish().await?;
+    outcome?;
+    report(&args, &parcel, sent.members)
 }
 
-async fn deliver(running: &mut Running, args: &SendArgs, contact: LinkId, mid: u64) -> Result<Reached, Failure> {
+/// Waits until the server has it for whoever it is for, or they have it.
+async fn deliver(running: &mut Running, args: &SendArgs, parcel: &mut Parcel, to_group: bool) -> Result<(), Failure> {
     let deadline = Instant::now() + Duration::from_secs(args.timeout_s().into());
-    let mut reached = Reached::Nobody;
+    let mut told = false;
     let stopped = stop::requested();
     tokio::pin!(stopped);
     loop {
-        let news = tokio::select! {
-            news = running.next() => news?,
-            () = sleep_until(deadline) => return Err(late(running, args, reached)),
-            result = &mut stopped => {
-                result?;
-                return Err(Failure::local("interrupted: the message is kept, and sent by the next `ephemeral recv`"));
-            }
-        };
-        match news {
-            EngineEvent::AtServer { link, mid: Some(which) } if (link, which) == (contact, mid) => {
-                reached = Reached::Server;
-                if !args.wait {
-                    return Ok(reached);
+        parcel.left = running.call(ListOutbox { with: args.to.clone() }).await?;
+        parcel.left.retain(|item| item.id == parcel.id);
+        if parcel.is_done(args, to_group) {
+            return Ok(());
+        }
+        let unsent = parcel.left.iter().filter(|item| item.standing == StandingName::Sending).count();
+        if unsent == 0 && !std::mem::replace(&mut told, true) {
+            running.note("it waits at the server; waiting for the contact …");
+        }
+        loop {
+            let news = tokio::select! {
+                news = running.next() => news?,
+                () = sleep_until(deadline) => return Err(late(running, args, parcel.left.len(), unsent)),
+                result = &mut stopped => {
+                    result?;
+                    return Err(Failure::local("interrupted: the message is kept, and sent by the next `ephemeral recv`"));
                 }
-                running.note("it waits at the server; waiting for the contact …");
+            };
+            if concerns(running, &parcel.id, news).await? {
+                break;
             }
-            EngineEvent::Event { id, event: Event::Delivered { link, mid: which } }
-                if (link, which) == (contact, mid) =>
-            {
-                running.engine.shown(id);
-                return Ok(Reached::Contact);
-            }
-            EngineEvent::Unusable { server, why } if running.is_own(&server) => {
-                return Err(Failure::new(Exit::Unusable, format!("the message is kept: {why}")));
-            }
-            _ => {}
         }
     }
 }
 
-fn late(running: &mut Running, args: &SendArgs, reached: Reached) -> Failure {
-    let what = match reached {
-        Reached::Server => "it waits at the server, but the contact did not have it",
-        _ => "the message is kept, but the contact's server did not take it",
-    };
-    let why = running.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default();
-    Failure::new(Exit::Unreachable, format!("{what} within {} s{why}", args.timeout_s()))
+/// Takes note of what happened. Returns whether the message stands otherwise since.
+async fn concerns(running: &mut Running, sent: &str, Told { number, event }: Told) -> Result<bool, Failure> {
+    match event {
+        Notification::AtServer { id, .. } | Notification::GroupAtServer { id, .. } => Ok(id == sent),
+        Notification::Arrived { id, .. } | Notification::GroupArrived { id, .. } if id == sent => {
+            running.shown(number).await?;
+            Ok(true)
+        }
+        Notification::Unusable { server, why } if running.is_own(&server) => {
+            Err(Failure::new(Exit::Unusable, format!("the message is kept: {why}")))
+        }
+        _ => Ok(false),
+    }
 }
 
-fn report(args: &SendArgs, mid: u64, reached: Reached) -> Result<(), Failure> {
-    let standing = match reached {
+fn late(running: &mut Running, args: &SendArgs, left: usize, unsent: usize) -> Failure {
+    let what = match (left, unsent) {
+        (1, 0) => "it waits at the server, but the contact did not have it".to_owned(),
+        (left, 0) => format!("it waits at the server, but {left} members did not have it"),
+        (_, 1) => "the message is kept, but the contact's server did not take it".to_owned(),
+        (_, unsent) => format!("the message is kept, but the server did not take it for {unsent} members"),
+    };
+    Failure::new(Exit::Unreachable, format!("{what} within {} s{}", args.timeout_s(), running.why()))
+}
+
+fn report(args: &SendArgs, parcel: &Parcel, members: Option<usize>) -> Result<(), Failure> {
+    let standing = match parcel.reached() {
         Reached::Nobody => "kept",
         Reached::Server => "at_server",
         Reached::Contact => "arrived",
     };
-    if reached == Reached::Nobody {
+    let waiting = parcel.left.iter().filter(|item| item.standing == StandingName::Kept);
+    let waiting: Vec<String> = waiting.filter_map(|item| item.member.clone()).collect();
+    if !waiting.is_empty() {
+        let names: Vec<_> = waiting.iter().map(|name| printable(name)).collect();
+        args.run.route.note(&format!("it is sent to {} when their programs have met this one", names.join(", ")));
+    } else if parcel.reached() == Reached::Nobody {
         args.run.route.note("it is sent when the contact has answered");
     }
-    if args.json {
-        return print_json(&json!({"id": message_id(mid), "contact": args.to, "standing": standing}));
+    let id = &parcel.id;
+    match members {
+        _ if !args.json => print(&format!("{id}\n")),
+        None => print_json(&json!({"id": id, "contact": args.to, "standing": standing})),
+        Some(members) => print_json(&json!({
+            "id": id, "group": args.to, "standing": standing, "members": members, "waiting": waiting
+        })),
     }
-    print(&format!("{}\n", message_id(mid)))
 }
 
 async fn read_stdin(args: &SendArgs) -> Result<Zeroizing<String>, Failure> {

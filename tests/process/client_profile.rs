@@ -81,7 +81,7 @@ fn a_server_that_cannot_be_meant_is_a_usage_error_that_says_why() {
 }
 
 #[test]
-fn a_second_process_is_told_so_and_the_first_goes_on() {
+fn a_second_process_uses_the_first_or_is_told_which_it_is_and_the_first_goes_on() {
     let home = tempfile::tempdir().unwrap();
     let server = LocalServer::start(SERVER, &home.path().join("state"), "127.0.0.1:0");
     let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
@@ -91,8 +91,11 @@ fn a_second_process_is_told_so_and_the_first_goes_on() {
     let mut receiving = alice.command(&["recv", "--quiet"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(receiving.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().ends_with(" bob: one"));
-    let second = alice.fails(75, &["send", "bob", "x"]);
-    assert!(second.contains("in use by another process"), "{second}");
+    alice.ok(&["send", "bob", "by the first", "--quiet"]);
+    let backup = home.path().join("backup");
+    let second = alice.fails(75, &["backup", backup.to_str().unwrap()]);
+    let who = format!("in use by another process ({}: `ephemeral recv`)", receiving.id());
+    assert!(second.contains(&who), "{second}");
     bob.ok(&["send", "alice", "two"]);
     assert!(lines.next().unwrap().unwrap().ends_with(" bob: two"));
 

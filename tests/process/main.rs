@@ -13,7 +13,7 @@ mod client_contacts;
 mod client_files;
 mod client_groups;
 mod client_profile;
-mod client_run;
+mod client_rpc;
 mod configuration;
 mod doctor;
 mod emergency;

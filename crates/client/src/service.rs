@@ -66,6 +66,8 @@ pub struct ServiceOptions {
     pub directory: Option<PathBuf>,
     /// Whether it only answers: nothing is dialled, and nothing comes.
     pub offline: bool,
+    /// Whether it goes on only when somebody has subscribed, who then misses nothing.
+    pub held: bool,
     /// How far Tor in this process has come.
     pub stages: Option<watch::Receiver<TorStage>>,
 }
@@ -121,6 +123,7 @@ pub struct Service {
     invites: HashMap<InviteId, (u64, Value, Turn)>,
     directory: Option<PathBuf>,
     offline: bool,
+    held: bool,
     /// Whether something was asked that the profile may have to remember.
     used: bool,
     end: Option<ServiceEnd>,
@@ -131,7 +134,7 @@ impl Service {
     #[must_use]
     pub fn new(engine: Engine, options: ServiceOptions) -> (Self, Reception) {
         let (sender, knocks) = mpsc::channel(QUEUE);
-        let ServiceOptions { directory, offline, stages } = options;
+        let ServiceOptions { directory, offline, held, stages } = options;
         let service = Self {
             desk: Desk::new(engine, stages),
             callers: Callers::new(sender.clone()),
@@ -140,6 +143,7 @@ impl Service {
             invites: HashMap::new(),
             directory,
             offline,
+            held,
             used: false,
             end: None,
         };
@@ -162,7 +166,7 @@ impl Service {
             tokio::select! {
                 // The callers hold a sender.
                 Some(knock) = self.knocks.recv() => self.knock(knock)?,
-                happened = self.desk.next(), if !self.offline => happened?,
+                happened = self.desk.next(), if !self.offline && !self.held => happened?,
                 () = tokio::time::sleep_until(next_round) => {
                     round = Instant::now();
                     self.desk.look_round();

@@ -4,8 +4,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::views::{
-    ContactInfo, EngineStatus, FileInfo, Greeting, Groups, HistoryItem, InviteInfo, InviteText, NewContact, Nothing,
-    OutboxItem, SafetyInfo, SentFile, SentText,
+    ContactInfo, EngineStatus, FileInfo, Greeting, GroupInfo, Groups, HistoryItem, InviteInfo, InviteText, NewContact,
+    Nothing, OutboxItem, SafetyInfo, SentFile, SentText,
 };
 
 /// A method: its parameters are its fields.
@@ -180,7 +180,10 @@ methods! {
         burn_s: u32,
     } -> SentText;
     /// Lists what has not arrived.
-    "outbox" ListOutbox {} -> Vec<OutboxItem>;
+    "outbox" ListOutbox {
+        /// Only what is for this contact or group; empty: everything.
+        with: String,
+    } -> Vec<OutboxItem>;
     /// Lists the latest texts of a conversation in this process's memory, the oldest first.
     "history" History {
         /// The contact or the group.
@@ -219,6 +222,11 @@ methods! {
 
     /// Lists groups, and invitations to some.
     "groups.list" ListGroups {} -> Groups;
+    /// Tells of one group.
+    "groups.show" GroupDetails {
+        /// The group.
+        group: String,
+    } -> GroupInfo;
     /// Makes a group.
     "groups.create" CreateGroup {
         /// What it is called, at most 64 bytes.

@@ -154,6 +154,8 @@ pub struct SentText {
     pub at: String,
     /// When it is deleted on both sides, if it is.
     pub gone_at: Option<String>,
+    /// How many others there are, if it is for a group.
+    pub members: Option<usize>,
 }
 
 /// What has not arrived: a text to a contact, a text to a member of a group, or a file.

@@ -84,6 +84,7 @@ impl Service {
                 if !self.callers.subscribe(caller, taking) {
                     return Err(Refusal::Subscribed.into());
                 }
+                self.held = false;
             }
             Shown::NAME => {
                 let Shown { number } = read(params)?;

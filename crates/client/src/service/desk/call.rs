@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::{Carry, Desk, Reply};
 use crate::api::{
     AcceptInvite, AddMember, AdmitRequest, AgreeToMove, BlockContact, CancelFile, CreateGroup, CreateInvite,
-    DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, HandOverGroup, Hello, History, JoinGroup, LeaveGroup,
-    ListContacts, ListFiles, ListGroups, ListInvites, ListOutbox, Method, MethodError, RemoveMember, RenameContact,
-    RevokeInvite, SafetyWords, SendFile, SendText, SlowContact, Status, TakeFiles, TrustContact, VerifyContact,
+    DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, GroupDetails, HandOverGroup, Hello, History, JoinGroup,
+    LeaveGroup, ListContacts, ListFiles, ListGroups, ListInvites, ListOutbox, Method, MethodError, RemoveMember,
+    RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, SlowContact, Status, TakeFiles, TrustContact,
+    VerifyContact,
 };
 use crate::service::refusal::{LOCAL, Refusal};
 
@@ -46,7 +47,7 @@ impl Desk {
             ListInvites RevokeInvite AcceptInvite AdmitRequest DeclineRequest
             SendText ListOutbox History
             SendFile ListFiles TakeFiles CancelFile DeclineFile
-            ListGroups CreateGroup AddMember JoinGroup DeclineOffer RemoveMember HandOverGroup LeaveGroup
+            ListGroups GroupDetails CreateGroup AddMember JoinGroup DeclineOffer RemoveMember HandOverGroup LeaveGroup
         )
     }
 }

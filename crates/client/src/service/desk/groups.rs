@@ -6,8 +6,8 @@ use ephemeral_e2e::roster::MAX_MEMBERS;
 
 use super::{Carry, Desk};
 use crate::api::{
-    AddMember, CreateGroup, DeclineOffer, GroupInfo, GroupOfferInfo, Groups, HandOverGroup, JoinGroup, LeaveGroup,
-    ListGroups, MemberInfo, MethodError, Nothing, RemoveMember,
+    AddMember, CreateGroup, DeclineOffer, GroupDetails, GroupInfo, GroupOfferInfo, Groups, HandOverGroup, JoinGroup,
+    LeaveGroup, ListGroups, MemberInfo, MethodError, Nothing, RemoveMember,
 };
 use crate::names;
 use crate::service::labels::{hex, name_of};
@@ -85,6 +85,13 @@ impl Carry<ListGroups> for Desk {
             groups: core.groups().iter().map(|group| self.group_info(group)).collect(),
             offers: core.offers().into_iter().map(offer).collect(),
         })
+    }
+}
+
+impl Carry<GroupDetails> for Desk {
+    fn carry(&mut self, GroupDetails { group }: GroupDetails, _: u64) -> Result<GroupInfo, MethodError> {
+        let group = names::group(self.core(), &group)?;
+        Ok(self.group_info(&group))
     }
 }
 

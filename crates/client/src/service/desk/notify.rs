@@ -88,8 +88,12 @@ impl Desk {
     /// Tells that a text waits at a server, once: it may be sent again.
     fn at_server(&mut self, link: LinkId, mid: Option<u64>) {
         let Some(mid) = mid else {
-            let contact = name_of(self.core(), link);
-            return self.tell(Notification::AtServer { contact, id: String::new() });
+            // A first message without a text; later ones without any are nobody's business.
+            if self.core().contacts().iter().any(|contact| contact.link == link && !contact.answered) {
+                let contact = name_of(self.core(), link);
+                self.tell(Notification::AtServer { contact, id: String::new() });
+            }
+            return;
         };
         if !self.standings.at_server(self.engine.core(), link, mid) {
             return;

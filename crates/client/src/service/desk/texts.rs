@@ -22,7 +22,12 @@ impl Carry<SendText> for Desk {
         if text.len() > MAX_TEXT {
             return Err(Refusal::LongText.into());
         }
-        let (talk, name, mid, item) = match names::recipient(self.core(), &to)? {
+        let to = names::recipient(self.core(), &to)?;
+        let members = match &to {
+            Recipient::Contact(_) => None,
+            Recipient::Group(group) => Some(group.members.len().saturating_sub(1)),
+        };
+        let (talk, name, mid, item) = match to {
             Recipient::Contact(contact) => self.send_to_contact(&contact, text, burn_s)?,
             Recipient::Group(_) if burn_s != 0 => return Err(Refusal::GroupBurns.into()),
             Recipient::Group(group) => self.send_to_group(&group, text)?,
@@ -35,6 +40,7 @@ impl Carry<SendText> for Desk {
             standing: standing.unwrap_or(StandingName::Sending),
             at: at.clone(),
             gone_at: gone_at.clone(),
+            members,
         };
         let notification = Notification::Sent { to: name, id, at, text, burn_s, gone_at };
         self.news.push_back(News::Now { notification, but: Some(caller) });
@@ -160,16 +166,21 @@ fn file_item(core: &Core, file: &SendingView) -> OutboxItem {
 }
 
 impl Carry<ListOutbox> for Desk {
-    fn carry(&mut self, ListOutbox {}: ListOutbox, _: u64) -> Result<Vec<OutboxItem>, MethodError> {
+    fn carry(&mut self, ListOutbox { with }: ListOutbox, _: u64) -> Result<Vec<OutboxItem>, MethodError> {
         let core = self.core();
-        let mut items: Vec<OutboxItem> = Vec::new();
-        for contact in core.contacts() {
-            items.extend(self.texts_to(&contact));
-        }
-        items.extend(core.files_sending().iter().map(|file| file_item(core, file)));
-        for group in core.groups() {
-            items.extend(self.texts_to_group(&group));
-        }
+        let only = match with.as_str() {
+            "" => None,
+            name => Some(names::recipient(core, name)?),
+        };
+        let (contacts, groups) = match only {
+            None => (core.contacts(), core.groups()),
+            Some(Recipient::Contact(contact)) => (vec![contact], Vec::new()),
+            Some(Recipient::Group(group)) => (Vec::new(), vec![group]),
+        };
+        let mut items: Vec<OutboxItem> = contacts.iter().flat_map(|contact| self.texts_to(contact)).collect();
+        let wanted = |file: &&SendingView| contacts.iter().any(|contact| contact.link == file.link);
+        items.extend(core.files_sending().iter().filter(wanted).map(|file| file_item(core, file)));
+        items.extend(groups.iter().flat_map(|group| self.texts_to_group(group)));
         Ok(items)
     }
 }

@@ -1,4 +1,4 @@
-//! `ephemeral run`, as programs use it: requests, answers and events on lines of JSON.
+//! `ephemeral rpc`, as programs use it: requests, answers and events on lines of JSON.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::Path;
@@ -21,7 +21,7 @@ struct Program {
 impl Program {
     fn start(home: &Path, name: &str, server: &str) -> Self {
         let mut command = Command::new(CLIENT);
-        command.args(["run", "--ephemeral", "--at-once", "--quiet", "--name", name, "--server", server]);
+        command.args(["rpc", "--ephemeral", "--at-once", "--quiet", "--name", name, "--server", server]);
         command.env_clear().env("HOME", home).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let stdin = process.stdin.take();
@@ -85,13 +85,16 @@ fn two_programs_meet_and_talk_and_nothing_of_it_is_on_the_disk() {
     let mut alice = Program::start(&home, "Alice", &server.url);
     let mut bob = Program::start(&home, "Bob", &server.url);
     assert_eq!(alice.result("hello", Value::Null)["version"], 1);
+    for program in [&mut alice, &mut bob] {
+        program.result("subscribe", Value::Null);
+    }
 
     let invite = alice.result("invites.create", json!({"name": "bob"}))["text"].clone();
     bob.result("invites.accept", json!({"invite": invite, "as": "alice", "text": "canary-first"}));
     assert_eq!(alice.event("contact")["contact"], "bob");
     assert_eq!(alice.event("text")["text"], "canary-first");
     bob.event("answered");
-    let sent = alice.result("send", json!({"contact": "bob", "text": "canary-second"}));
+    let sent = alice.result("send", json!({"to": "bob", "text": "canary-second"}));
     assert_eq!(alice.event("at_server")["id"], sent["id"]);
     assert_eq!(bob.event("text")["text"], "canary-second");
     assert_eq!(alice.event("arrived")["id"], sent["id"]);
@@ -123,8 +126,9 @@ fn what_is_no_request_is_answered_with_an_error_and_harms_nothing() {
     assert_eq!((&error["id"], &error["error"]["code"]), (&Value::Null, &json!(-32_700)));
     for (method, params, code) in [
         ("nothing", Value::Null, -32_601),
-        ("send", json!({"contact": "bob"}), -32_602),
-        ("send", json!({"contact": "bob", "text": "x"}), 67),
+        ("send", json!({"to": 7}), -32_602),
+        ("send", json!(["bob", "x"]), -32_600),
+        ("send", json!({"to": "bob", "text": "x"}), 67),
         ("invites.accept", json!({"invite": "x"}), 65),
         ("invites.revoke", json!({"invite": 9}), 67),
     ] {
