@@ -1,5 +1,6 @@
 //! The connection with the engine, in this process or another one.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,6 +20,8 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 pub(super) struct Link {
     client: EngineClient,
     host: Option<Host>,
+    /// Under which numbers the state asked.
+    tickets: HashMap<u64, u64>,
     /// What was taken and not drawn yet.
     unshown: Vec<u64>,
 }
@@ -26,12 +29,13 @@ pub(super) struct Link {
 impl Link {
     /// Uses the engine of another process.
     pub(super) fn elsewhere(stream: UnixStream) -> Self {
-        Self { client: EngineClient::new(stream), host: None, unshown: Vec::new() }
+        Self { client: EngineClient::new(stream), host: None, tickets: HashMap::new(), unshown: Vec::new() }
     }
 
     /// Uses the engine of this process.
     pub(super) async fn here(host: Host) -> Self {
-        Self { client: host.reception.client().await, host: Some(host), unshown: Vec::new() }
+        let client = host.reception.client().await;
+        Self { client, host: Some(host), tickets: HashMap::new(), unshown: Vec::new() }
     }
 
     /// Asks who answers.
@@ -41,18 +45,20 @@ impl Link {
 
     /// Calls a method. That the engine is gone, [`hear`](Self::hear) says.
     pub(super) async fn call(&mut self, ticket: u64, method: &str, params: Value) {
-        drop(self.client.ask(ticket, method, params).await);
+        if let Ok(id) = self.client.ask(method, params).await {
+            self.tickets.insert(id, ticket);
+        }
     }
 
     /// Returns what the engine says next. Cancelling it loses nothing.
     pub(super) async fn hear(&mut self) -> ChatInput {
         match self.client.hear().await {
-            Ok(Heard::Answer(ticket, answer)) => ChatInput::Answered(ticket, answer),
+            // No ticket has this number: an answer to nothing changes nothing.
+            Ok(Heard::Answer(id, answer)) => ChatInput::Answered(self.tickets.remove(&id).unwrap_or_default(), answer),
             Ok(Heard::Told(told)) => {
                 self.unshown.extend(told.number);
                 ChatInput::Told(told.event)
             }
-            Ok(Heard::Refused(error)) => ChatInput::Gone(error.message),
             Err(error) => ChatInput::Gone(self.why(error).await),
         }
     }

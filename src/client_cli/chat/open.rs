@@ -92,14 +92,16 @@ impl Opener {
     /// Erases the profile, whether or not there is an engine to do so.
     pub(super) async fn erase(&mut self, link: Option<Link>) -> Result<(), Failure> {
         self.task.abort_all();
+        let directory = self.run.profile.directory();
+        // The files first: whatever the engine does, they are gone.
+        let erased = match directory {
+            Ok(directory) if !self.memory && Vault::exists(&directory) => Vault::erase(&directory).map(drop),
+            _ => Ok(()),
+        };
         if let Some(link) = link {
             link.erase().await;
         }
-        let directory = self.run.profile.directory()?;
-        if !self.memory && Vault::exists(&directory) {
-            Vault::erase(&directory)?;
-        }
-        Ok(())
+        Ok(erased?)
     }
 }
 
