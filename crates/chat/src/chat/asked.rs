@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Chat, ChatOutput, Uplink};
-use crate::conversation::{Body, Item, Peer, Post};
+use crate::conversation::{Body, Conversation, Item, Peer, Post};
 use crate::dialog::{Dialog, FormKind};
 use crate::layout::{Look, in_sentence, one_line};
 use crate::times;
@@ -149,11 +149,16 @@ impl Chat {
     }
 
     fn contacts_are(&mut self, contacts: Vec<ContactInfo>) {
-        let is_listed = |name: &str| contacts.iter().any(|contact| contact.contact == name);
-        let gone = |name: &str, is_group: bool| !is_group && !is_listed(name);
-        self.conversations.retain(|conversation| !gone(&conversation.name, conversation.is_group()));
+        let is_listed = |known: &Conversation| match &known.peer {
+            Peer::Group(_) => true,
+            Peer::Contact(before) => contacts
+                .iter()
+                .any(|contact| contact.contact == known.name || is_same(contact, before)),
+        };
+        self.conversations.retain(is_listed);
         for contact in contacts {
             let name = contact.contact.clone();
+            self.follow_name(&contact);
             let is_new = !self.conversations.iter().any(|conversation| conversation.name == name);
             self.with_contact(&name).peer = Peer::Contact(contact);
             if is_new {
@@ -161,6 +166,19 @@ impl Chat {
             }
         }
         self.open_something();
+    }
+
+    /// A contact that is called otherwise now keeps its conversation.
+    fn follow_name(&mut self, contact: &ContactInfo) {
+        let renamed = self.conversations.iter_mut().find(|known| match &known.peer {
+            Peer::Contact(before) => known.name != contact.contact && is_same(contact, before),
+            Peer::Group(_) => false,
+        });
+        let Some(renamed) = renamed else { return };
+        let before = std::mem::replace(&mut renamed.name, contact.contact.clone());
+        if self.open.as_ref() == Some(&before) {
+            self.open = Some(contact.contact.clone());
+        }
     }
 
     fn groups_are(&mut self, groups: Groups) {
@@ -278,6 +296,11 @@ impl Chat {
             self.print(sentence);
         }
     }
+}
+
+/// Tells whether two contacts are one.
+fn is_same(one: &ContactInfo, other: &ContactInfo) -> bool {
+    !one.identity.is_empty() && one.identity == other.identity
 }
 
 impl Chat {

@@ -205,6 +205,21 @@ fn a_text_is_gone_at_its_time_and_one_that_came_late_a_minute_after() {
 }
 
 #[test]
+fn a_contact_that_is_renamed_keeps_its_conversation_and_its_draft() {
+    let mut bob = contact("Bob");
+    bob.identity = "01".repeat(32);
+    let mut desk = Desk::with(vec![contact("Carol"), bob.clone()]);
+    desk.enter("/open Bob");
+    desk.text("Bob", 1, "hi");
+    desk.write("draft");
+    bob.contact = "Robert".to_owned();
+    desk.told(Notification::Changed {});
+    desk.answer("contacts.list", json!([contact("Carol"), bob]));
+    assert_eq!((desk.chat.open.as_deref(), desk.chat.composer().text()), (Some("Robert"), "draft"));
+    assert!(desk.screen(80, 24).contains("hi"));
+}
+
+#[test]
 fn the_bell_says_nothing_of_what_came() {
     let mut desk = Desk::with(vec![contact("Bob")]);
     desk.chat.settings.notify = true;

@@ -39,7 +39,7 @@ pub(crate) fn start(opening: OpeningStart, locale: &str, plain: bool) -> Desk {
 pub(crate) fn contact(name: &str) -> ContactInfo {
     ContactInfo {
         contact: name.to_owned(),
-        identity: "ab".repeat(32),
+        identity: format!("{name:0>64}"),
         answered: true,
         verified: false,
         contested: false,
