@@ -25,6 +25,8 @@ pub(crate) enum Look {
     Chosen,
     /// What was searched for.
     Found,
+    /// A QR code: dark on light, whatever the terminal's colours are.
+    Code,
 }
 
 /// A row: parts from the left, and one at the right edge.

@@ -151,9 +151,9 @@ impl Chat {
     fn contacts_are(&mut self, contacts: Vec<ContactInfo>) {
         let is_listed = |known: &Conversation| match &known.peer {
             Peer::Group(_) => true,
-            Peer::Contact(before) => contacts
-                .iter()
-                .any(|contact| contact.contact == known.name || is_same(contact, before)),
+            Peer::Contact(before) => {
+                contacts.iter().any(|contact| contact.contact == known.name || is_same(contact, before))
+            }
         };
         self.conversations.retain(is_listed);
         for contact in contacts {

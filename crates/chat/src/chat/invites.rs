@@ -68,7 +68,7 @@ impl Chat {
             let height = i64::try_from(height).unwrap_or(i64::MAX);
             page = page.row(Row::new(say!(words, "invite-made-room", width = width, height = height), Look::Dim));
         }
-        page.rows.extend(drawing.into_iter().map(|row| Row::new(row, Look::Plain)));
+        page.rows.extend(drawing.into_iter().map(|row| Row::new(row, Look::Code)));
         page.copy = Some(made.text.clone());
         self.show(Dialog::Page(page));
         self.call(&ephemeral_client::api::ListInvites {}, Asked::Invites);

@@ -1,7 +1,6 @@
 //! The linear mode: lines in, lines out.
 
 use ephemeral_client::api::{Groups, Notification};
-use serde_json::json;
 
 use super::support::{contact, sending, start};
 use crate::{ChatInput, ChatOutput, Opening, OpeningStart};

@@ -53,11 +53,11 @@ fn svg(buffer: &Buffer) -> String {
 }
 
 fn same_look(one: &Cell, other: &Cell) -> bool {
-    (one.fg, one.modifier) == (other.fg, other.modifier)
+    (one.fg, one.bg, one.modifier) == (other.fg, other.bg, other.modifier)
 }
 
 fn run(svg: &mut String, (x, y): (usize, usize), length: usize, text: &str, cell: &Cell) {
-    let reversed = cell.modifier.contains(Modifier::REVERSED);
+    let reversed = cell.modifier.contains(Modifier::REVERSED) || cell.bg == Color::White;
     if text.trim().is_empty() && !reversed {
         return;
     }
