@@ -5,6 +5,9 @@
 //! | `input` | keys and pastes |
 //! | `told` | notifications of the engine |
 //! | `asked` | calls of the engine's methods, and their answers |
+//! | `ports` | what goes in, and what comes out |
+//! | `people` | the conversations |
+//! | `standings` | how far texts came, and how the connection is |
 //! | `commands` | what begins with a slash |
 //! | `dialogs` | what keys do in front of the conversations |
 //! | `deeds` | what a yes or a choice does |
@@ -23,101 +26,37 @@ mod input;
 mod invites;
 mod opening;
 mod pages;
+mod people;
 mod plain;
+mod ports;
 mod scroll;
+mod standings;
 #[cfg(test)]
 mod tests;
 mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use ephemeral_client::api::{
-    ContactInfo, FileInfo, Greeting, GroupInfo, GroupOfferInfo, InviteInfo, MethodError, Notification, StandingName,
-};
-use serde_json::Value;
+use ephemeral_client::api::{FileInfo, GroupOfferInfo, InviteInfo, StandingName};
 
-use crate::conversation::{Body, Conversation, Item, Peer};
+use crate::conversation::Conversation;
 use crate::dialog::Dialog;
 use crate::editor::Editor;
 use crate::keys::{KeyAction, KeyPress};
-use crate::layout::{Look, in_sentence};
+use crate::layout::Look;
 use crate::settings::Settings;
 use crate::times::ChatTime;
-use crate::words::{Words, say};
+use crate::words::Words;
 
 pub(crate) use input::parts;
 pub use opening::{Opening, OpeningStart};
 pub(crate) use plain::standing;
+pub use ports::{ChatInput, ChatOutput, ChatStart};
 
 use asked::Asked;
 
 /// How long a notice stands in the status line, in seconds.
 const NOTICE_S: i64 = 12;
-
-/// What happens to the state.
-#[derive(Clone, Debug)]
-pub enum ChatInput {
-    /// A key was pressed.
-    Key(KeyPress),
-    /// A text was pasted.
-    Paste(String),
-    /// The terminal has so many columns and rows.
-    Resize(u16, u16),
-    /// A line was written, in the linear mode.
-    Line(String),
-    /// The engine tells something.
-    Told(Notification),
-    /// A method answered.
-    Answered(u64, Result<Value, MethodError>),
-    /// The profile is open, and its engine runs.
-    Opened(Greeting),
-    /// The profile could not be opened or made.
-    NotOpened(String),
-    /// The engine is gone.
-    Gone(String),
-    /// Time went on.
-    Tick(ChatTime),
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChatOutput {
-    /// Call a method, and say what it answers under this number.
-    Call(u64, &'static str, Value),
-    /// Open or make a profile.
-    Open(Opening),
-    /// Ring the bell.
-    Bell,
-    /// Ask the terminal to notify, with a text without content.
-    Notify(String),
-    /// Put a text into the terminal's clipboard.
-    Copy(String),
-    /// Write the settings.
-    Save(String),
-    /// End.
-    End,
-    /// Clear the screen, erase the profile, and end. Nothing else comes first.
-    Erase,
-}
-
-/// What the state begins with.
-#[derive(Debug)]
-pub struct ChatStart {
-    /// The language.
-    pub words: Words,
-    /// What the person has set.
-    pub settings: Settings,
-    /// How the profile is opened.
-    pub opening: OpeningStart,
-    /// The person's folder, for paths that begin with `~`.
-    pub home: String,
-    /// The folder in which the program was started, for paths that begin with no slash.
-    pub here: String,
-    /// Whether there is colour.
-    pub colour: bool,
-    /// Whether the linear mode runs.
-    pub plain: bool,
-}
 
 /// How the connection with one's own server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -316,79 +255,5 @@ impl Chat {
             Some(conversation) => &mut conversation.draft,
             None => &mut self.loose,
         }
-    }
-
-    /// Opens a conversation: what it has is read from then on.
-    pub(crate) fn go_to(&mut self, name: &str) {
-        let Some(conversation) = self.conversation_mut(name) else { return };
-        conversation.unread = 0;
-        let changed = self.open.as_deref() != Some(name);
-        self.open = Some(name.to_owned());
-        self.pane = Pane::Composer;
-        if changed {
-            let sentence = say!(self.words, "plain-open", name = in_sentence(name));
-            self.print(sentence);
-        }
-    }
-
-    /// Returns the conversation with this name, which is made if there is none.
-    pub(crate) fn with(&mut self, name: &str, peer: impl FnOnce() -> Peer) -> &mut Conversation {
-        let place = self.conversations.iter().position(|conversation| conversation.name == name);
-        let place = place.unwrap_or_else(|| {
-            self.conversations.push(Conversation::new(name, peer()));
-            self.conversations.len() - 1
-        });
-        &mut self.conversations[place]
-    }
-
-    pub(crate) fn with_contact(&mut self, name: &str) -> &mut Conversation {
-        self.with(name, || Peer::Contact(unknown_contact(name)))
-    }
-
-    pub(crate) fn with_group(&mut self, name: &str) -> &mut Conversation {
-        self.with(name, || Peer::Group(unknown_group(name)))
-    }
-
-    /// Adds a line about something that happened to a conversation.
-    pub(crate) fn note(&mut self, name: &str, is_group: bool, text: String, look: Look) {
-        self.seq += 1;
-        let item = Item { seq: self.seq, at: self.time.unix_s, body: Body::Note(text.clone(), look) };
-        let conversation = if is_group { self.with_group(name) } else { self.with_contact(name) };
-        conversation.push(item);
-        self.print(text);
-    }
-
-    /// Lists conversations as the screen does: the latest first.
-    pub(crate) fn in_order(&self) -> Vec<&Conversation> {
-        let mut order: Vec<_> = self.conversations.iter().collect();
-        order.sort_by(|one, other| other.latest.cmp(&one.latest).then_with(|| one.name.cmp(&other.name)));
-        order
-    }
-}
-
-/// What is known of a contact before it is listed.
-fn unknown_contact(name: &str) -> ContactInfo {
-    ContactInfo {
-        contact: name.to_owned(),
-        identity: String::new(),
-        answered: false,
-        verified: false,
-        contested: false,
-        left: false,
-        wants_to_move: None,
-        outgoing: 0,
-    }
-}
-
-fn unknown_group(name: &str) -> GroupInfo {
-    GroupInfo {
-        group: name.to_owned(),
-        group_id: String::new(),
-        admin: false,
-        member: true,
-        out: false,
-        forked: false,
-        members: Vec::new(),
-        invited: Vec::new(),
     }
 }

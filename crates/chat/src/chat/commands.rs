@@ -1,5 +1,8 @@
 //! What begins with a slash.
 
+mod about;
+mod complete;
+
 use ephemeral_client::api::{
     AddMember, AgreeToMove, BlockContact, CreateGroup, DeclineOffer, ForgetContact, HandOverGroup, JoinGroup,
     LeaveGroup, Method, RemoveMember, RenameContact, SafetyWords, SendFile, TakeFiles, TrustContact,
@@ -10,105 +13,11 @@ use super::{Chat, ChatOutput};
 use crate::conversation::Body;
 use crate::dialog::{Deed, Dialog, PageDialog};
 use crate::layout::{Look, in_sentence};
-use crate::words::{Words, say};
+use crate::words::say;
 
-/// The commands, in the order of the help.
-pub(crate) const COMMANDS: [&str; 35] = [
-    "invite", "accept", "invites", "requests", "verify", "find", "open", "rename", "trust", "agree", "block", "forget",
-    "send", "take", "files", "group", "add", "groups", "join", "refuse", "members", "remove", "admin", "leave", "burn",
-    "search", "copy", "status", "outbox", "settings", "set", "back", "help", "quit", "panic",
-];
-
-/// Says what a command does.
-pub(crate) fn about(words: &Words, command: &str) -> String {
-    match command {
-        "invite" => say!(words, "about-invite"),
-        "accept" => say!(words, "about-accept"),
-        "invites" => say!(words, "about-invites"),
-        "requests" => say!(words, "about-requests"),
-        "verify" => say!(words, "about-verify"),
-        "find" => say!(words, "about-find"),
-        "open" => say!(words, "about-open"),
-        "rename" => say!(words, "about-rename"),
-        "trust" => say!(words, "about-trust"),
-        "agree" => say!(words, "about-agree"),
-        "block" => say!(words, "about-block"),
-        "forget" => say!(words, "about-forget"),
-        "send" => say!(words, "about-send"),
-        "take" => say!(words, "about-take"),
-        "files" => say!(words, "about-files"),
-        "group" => say!(words, "about-group"),
-        "add" => say!(words, "about-add"),
-        "groups" => say!(words, "about-groups"),
-        "join" => say!(words, "about-join"),
-        "refuse" => say!(words, "about-refuse"),
-        "members" => say!(words, "about-members"),
-        "remove" => say!(words, "about-remove"),
-        _ => about_the_rest(words, command),
-    }
-}
-
-fn about_the_rest(words: &Words, command: &str) -> String {
-    match command {
-        "admin" => say!(words, "about-admin"),
-        "leave" => say!(words, "about-leave"),
-        "burn" => say!(words, "about-burn"),
-        "search" => say!(words, "about-search"),
-        "copy" => say!(words, "about-copy"),
-        "status" => say!(words, "about-status"),
-        "outbox" => say!(words, "about-outbox"),
-        "settings" => say!(words, "about-settings"),
-        "set" => say!(words, "about-set"),
-        "back" => say!(words, "about-back"),
-        "help" => say!(words, "about-help"),
-        "quit" => say!(words, "about-quit"),
-        "panic" => say!(words, "about-panic"),
-        _ => String::new(),
-    }
-}
+pub(crate) use about::{COMMANDS, about};
 
 impl Chat {
-    /// Returns whether Tab completes what is written.
-    pub(crate) fn completes(&self) -> bool {
-        let text = self.composer().text();
-        text.starts_with('/') && !text.starts_with("//") && !text.contains('\n')
-    }
-
-    /// Returns what can be written next: commands, or the names that a command can be about.
-    pub(crate) fn completions(&self) -> Vec<String> {
-        let text = self.composer().text().strip_prefix('/').unwrap_or_default();
-        match text.split_once(' ') {
-            None => COMMANDS.iter().filter(|name| name.starts_with(text)).map(|name| format!("/{name} ")).collect(),
-            Some((command, begun)) => {
-                let names = self.names_for(command).into_iter().filter(|name| name.starts_with(begun));
-                names.map(|name| format!("/{command} {name}")).collect()
-            }
-        }
-    }
-
-    fn names_for(&self, command: &str) -> Vec<String> {
-        let contacts = self.conversations.iter().filter(|known| !known.is_group()).map(|known| known.name.clone());
-        let members = || self.conversation().and_then(|open| open.group()).map(|group| group.members.iter());
-        match command {
-            "add" => contacts.collect(),
-            "open" => self.in_order().iter().map(|known| known.name.clone()).collect(),
-            "remove" | "admin" => members().into_iter().flatten().map(|member| member.member.clone()).collect(),
-            "join" | "refuse" => self.offers.iter().map(|offer| offer.group.clone()).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Writes the rest of what is begun, as far as there is one way.
-    pub(crate) fn complete(&mut self) {
-        let found = self.completions();
-        let Some(first) = found.first() else { return };
-        let common = found.iter().fold(first.as_str(), |common, other| shared(common, other));
-        if common.len() > self.composer().text().len() {
-            let common = common.to_owned();
-            self.composer_mut().set(&common);
-        }
-    }
-
     /// Runs a command. Returns whether it was one.
     pub(crate) fn run(&mut self, command: &str) -> bool {
         let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
@@ -287,11 +196,4 @@ impl Chat {
             self.notify(sentence, Look::Good);
         }
     }
-}
-
-/// Returns what two texts begin with.
-fn shared<'a>(one: &'a str, other: &str) -> &'a str {
-    let same = one.char_indices().zip(other.chars()).find(|((_, this), that)| this != that);
-    let end = same.map_or(one.len().min(other.len()), |((place, _), _)| place);
-    one.get(..end).unwrap_or_default()
 }

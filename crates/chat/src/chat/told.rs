@@ -1,11 +1,14 @@
 //! What the engine tells without being asked.
 
-use ephemeral_client::api::{FileInfo, ListContacts, ListFiles, ListGroups, ListInvites, Notification, StandingName};
+mod connection;
+mod contacts;
+mod files;
+mod groups;
 
-use super::asked::Asked;
-use super::{Chat, ChatOutput, Uplink};
+use ephemeral_client::api::{Notification, StandingName};
+
+use super::{Chat, ChatOutput};
 use crate::conversation::{Body, Item, Post};
-use crate::layout::{Look, in_sentence, one_line};
 use crate::times;
 use crate::words::say;
 
@@ -86,7 +89,7 @@ impl Chat {
     }
 
     /// The first conversation is opened by itself.
-    fn open_first(&mut self, name: &str) {
+    pub(super) fn open_first(&mut self, name: &str) {
         if self.open.is_none() && !self.plain {
             let loose = self.loose.take();
             self.go_to(name);
@@ -94,7 +97,7 @@ impl Chat {
         }
     }
 
-    fn ring(&mut self) {
+    pub(super) fn ring(&mut self) {
         if self.plain {
             return;
         }
@@ -127,176 +130,5 @@ impl Chat {
     fn gone_at(&self, gone_at: Option<&str>) -> Option<i64> {
         let gone_at = gone_at.and_then(times::seconds)?;
         Some(gone_at.max(self.time.unix_s + LATE_S))
-    }
-
-    fn told_of_contact(&mut self, notification: Notification) {
-        let (contact, text, look) = match notification {
-            Notification::Contact { contact, calls_itself, .. } => {
-                let name = in_sentence(&contact);
-                let itself = in_sentence(&calls_itself);
-                let text = say!(self.words, "contact-came", name = name, itself = itself);
-                (contact, text, Look::Good)
-            }
-            Notification::Answered { contact, .. } => {
-                let text = say!(self.words, "contact-answered", name = in_sentence(&contact));
-                (contact, text, Look::Good)
-            }
-            Notification::WantsToMove { contact, server } => {
-                let name = in_sentence(&contact);
-                let text = say!(self.words, "contact-moves", name = name, server = one_line(&server));
-                (contact, text, Look::Warn)
-            }
-            Notification::Contested { contact } => {
-                let text = say!(self.words, "contact-contested", name = in_sentence(&contact));
-                (contact, text, Look::Warn)
-            }
-            Notification::NotWhoInviteSays { contact } => {
-                let text = say!(self.words, "contact-not-who", name = in_sentence(&contact));
-                (contact, text, Look::Warn)
-            }
-            Notification::Left { contact } => {
-                let text = say!(self.words, "contact-left", name = in_sentence(&contact));
-                (contact, text, Look::Dim)
-            }
-            Notification::Unstable { contact } => {
-                let text = say!(self.words, "contact-unstable", name = in_sentence(&contact));
-                (contact, text, Look::Warn)
-            }
-            other => return self.told_otherwise(other),
-        };
-        self.note(&contact, false, text, look);
-        self.open_first(&contact);
-        self.call(&ListContacts {}, Asked::Contacts);
-        self.call(&ListInvites {}, Asked::Invites);
-    }
-
-    fn told_otherwise(&mut self, notification: Notification) {
-        let sentence = match notification {
-            Notification::Request { calls_itself, text, .. } => {
-                self.call(&ListInvites {}, Asked::Invites);
-                let name = in_sentence(&calls_itself);
-                let text = in_sentence(&text.unwrap_or_default());
-                self.ring();
-                say!(self.words, "request-came", name = name, text = text)
-            }
-            Notification::ClockDisputed {} => say!(self.words, "clock-disputed"),
-            Notification::Elsewhere {} => say!(self.words, "profile-elsewhere"),
-            Notification::ShortMemory { server } => say!(self.words, "short-memory", server = one_line(&server)),
-            _ => return,
-        };
-        self.notify(sentence, Look::Warn);
-    }
-
-    fn told_of_connection(&mut self, notification: Notification) {
-        let now = self.time.unix_s;
-        let server = match &notification {
-            Notification::Online { server }
-            | Notification::Offline { server, .. }
-            | Notification::Unusable { server, .. } => server.clone(),
-            _ => self.server.clone(),
-        };
-        // A contact's server has its own line, and changes nothing of one's own.
-        if server != self.server {
-            if let Notification::Unusable { why, .. } = notification {
-                let sentence = say!(self.words, "server-unusable", server = one_line(&server), why = one_line(&why));
-                self.notify(sentence, Look::Warn);
-            }
-            return;
-        }
-        let uplink = match notification {
-            // Others are made while one is there.
-            Notification::Connecting {} if self.uplink == Uplink::Online => return,
-            Notification::Connecting {} => Uplink::Connecting,
-            Notification::TorStarting { percent } => Uplink::Starting(percent),
-            Notification::TorSearching {} => Uplink::Searching,
-            Notification::Online { .. } => Uplink::Online,
-            Notification::Offline { why, retry_in_s, .. } => {
-                let wait = i64::try_from(retry_in_s).unwrap_or(i64::MAX);
-                Uplink::Offline { why: one_line(&why), next: now.saturating_add(wait) }
-            }
-            Notification::Unusable { why, .. } => Uplink::Unusable(one_line(&why)),
-            _ => return,
-        };
-        self.uplink_is(uplink);
-    }
-
-    fn told_of_group(&mut self, notification: Notification) {
-        let words = &self.words;
-        let (group, text, look) = match notification {
-            Notification::GroupOffer { contact, group, .. } => {
-                let sentence = say!(words, "group-offer", name = in_sentence(&contact), group = in_sentence(&group));
-                self.call(&ListGroups {}, Asked::Groups);
-                self.ring();
-                return self.note(&contact, false, sentence, Look::Good);
-            }
-            Notification::GroupAtServer { group, id, .. } => return self.stands(&group, &id, StandingName::AtServer),
-            Notification::GroupArrived { group, id, .. } => {
-                if let Some(post) = self.conversation_mut(&group).and_then(|conversation| conversation.post(&id)) {
-                    post.members += 1;
-                }
-                return self.stands(&group, &id, StandingName::AtServer);
-            }
-            Notification::GroupNotDelivered { group, member, .. } => {
-                (group, say!(words, "group-not-delivered", name = in_sentence(&member)), Look::Warn)
-            }
-            Notification::GroupJoined { group } => {
-                let text = say!(words, "group-joined", group = in_sentence(&group));
-                (group, text, Look::Good)
-            }
-            Notification::GroupMembers { group, members } => {
-                let names: Vec<_> = members.iter().map(|member| in_sentence(member)).collect();
-                (group, say!(words, "group-members", names = names.join(", ")), Look::Dim)
-            }
-            Notification::GroupGap { group } => (group, say!(words, "group-gap"), Look::Warn),
-            Notification::GroupForked { group } => (group, say!(words, "group-forked"), Look::Warn),
-            Notification::GroupRemoved { group } => (group, say!(words, "group-removed"), Look::Warn),
-            _ => return,
-        };
-        self.note(&group, true, text, look);
-        self.call(&ListGroups {}, Asked::Groups);
-    }
-
-    fn told_of_file(&mut self, notification: Notification) {
-        let words = &self.words;
-        let (contact, text, look) = match notification {
-            Notification::FileProgress { file, arrived, size, .. } => {
-                return self.file_came_so_far(&file, arrived, size);
-            }
-            Notification::File { contact, id, name, size } => {
-                let waits = FileInfo { file: id, contact, name, size, mine: false, waits: true, arrived: 0 };
-                return self.file_waits(waits);
-            }
-            Notification::FileSaved { contact, name, size, path, .. } => {
-                let size = super::files::size(words, size);
-                let name = in_sentence(&name);
-                (contact, say!(words, "file-saved", name = name, size = size, path = in_sentence(&path)), Look::Good)
-            }
-            Notification::FileDamaged { contact, name, .. } => {
-                (contact, say!(words, "file-damaged", name = in_sentence(&name)), Look::Warn)
-            }
-            Notification::FileLost { contact, name, .. } => {
-                (contact, say!(words, "file-lost", name = in_sentence(&name)), Look::Warn)
-            }
-            Notification::FileArrived { contact, name, .. } => {
-                (contact, say!(words, "file-arrived", name = in_sentence(&name)), Look::Good)
-            }
-            Notification::FileNotDelivered { contact, name, .. } => {
-                (contact, say!(words, "file-not-delivered", name = in_sentence(&name)), Look::Warn)
-            }
-            Notification::FileWaits { contact, name, .. } => {
-                (contact, say!(words, "file-queues", name = in_sentence(&name)), Look::Dim)
-            }
-            Notification::FolderFailed { folder, why } => {
-                let sentence = say!(words, "folder-failed", folder = in_sentence(&folder), why = one_line(&why));
-                return self.notify(sentence, Look::Warn);
-            }
-            Notification::FileUnreadable { why, .. } => {
-                let sentence = say!(words, "file-unreadable", why = one_line(&why));
-                return self.notify(sentence, Look::Warn);
-            }
-            _ => return,
-        };
-        self.note(&contact, false, text, look);
-        self.call(&ListFiles {}, Asked::Files);
     }
 }
