@@ -55,7 +55,7 @@ fn a_newcomer_and_somebody_with_a_profile_meet_by_an_invite_talk_and_compare_wor
     let state = tempfile::tempdir().unwrap();
     let server = server(state.path());
     let alice = chatter("Alice", &server.url);
-    alice.terminal.until_all(&["Nobody is here yet", "connected"]);
+    alice.terminal.until_all(&["Nobody is here yet", "there is no contact and no invite yet"]);
     let home = tempfile::tempdir().unwrap();
     let newcomer = Client::without_a_profile(CLIENT, home.path(), "Bob");
     let mut command = newcomer.command(&["chat"]);
@@ -66,7 +66,7 @@ fn a_newcomer_and_somebody_with_a_profile_meet_by_an_invite_talk_and_compare_wor
     bob.enter(&server.url);
     bob.enter("open sesame");
     bob.enter("open sesame");
-    bob.until_all(&["Nobody is here yet", "connected"]);
+    bob.until("Nobody is here yet");
     meet(&alice.terminal, &bob, "it is me");
     bob.enter("and I can write at once");
     alice.terminal.until("and I can write at once");
@@ -169,7 +169,7 @@ fn after_the_end_the_terminal_is_as_it_was_and_nothing_was_scrolled_off() {
     let state = tempfile::tempdir().unwrap();
     let server = server(state.path());
     let alice = chatter("Alice", &server.url);
-    alice.terminal.until("connected");
+    alice.terminal.until("Nobody is here yet");
     alice.terminal.keys(&["F1"]);
     alice.terminal.until("Keys and commands");
     alice.terminal.keys(&["Escape"]);

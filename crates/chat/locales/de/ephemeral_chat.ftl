@@ -48,6 +48,7 @@ not-taken = nicht gesendet: { $why }
 
 ## The connection
 uplink-unknown = noch nicht verbunden
+uplink-idle = nicht verbunden: es gibt noch keinen Kontakt und keine Einladung
 uplink-tor = Tor startet: { $percent } %; danach: der Server
 uplink-searching = Tor läuft; sucht seit { $time } den Server
 uplink-connecting = verbindet sich seit { $time } mit dem Server

@@ -47,6 +47,7 @@ not-taken = not sent: { $why }
 
 ## The connection
 uplink-unknown = not connected yet
+uplink-idle = not connected: there is no contact and no invite yet
 uplink-tor = starting Tor: { $percent } %; next: the server
 uplink-searching = Tor runs; looking for the server for { $time }
 uplink-connecting = connecting to the server for { $time }

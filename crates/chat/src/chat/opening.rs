@@ -127,7 +127,6 @@ impl Chat {
         self.me = name;
         self.server = server;
         self.running = true;
-        self.uplink_is(Uplink::Connecting);
         // Lists come first: what is told then has a place.
         self.list_all();
         self.call(&Subscribe { taking: Taking::Acknowledged }, Asked::Nothing);

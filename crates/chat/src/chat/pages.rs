@@ -142,6 +142,10 @@ impl Chat {
         let words = &self.words;
         let time = self.time.since(words, self.uplink_since);
         match &self.uplink {
+            // Then there is nothing to fetch, and no server is asked.
+            Uplink::Unknown if self.conversations.is_empty() && self.invites.is_empty() => {
+                (say!(words, "uplink-idle"), Look::Dim)
+            }
             Uplink::Unknown => (say!(words, "uplink-unknown"), Look::Dim),
             Uplink::Starting(percent) => (say!(words, "uplink-tor", percent = i64::from(*percent)), Look::Warn),
             Uplink::Searching => (say!(words, "uplink-searching", time = time), Look::Warn),
