@@ -32,6 +32,7 @@ mod receiving;
 mod sealed_content;
 mod sending;
 mod servers_view;
+mod service;
 mod session_properties;
 mod statistics;
 mod store_properties;

@@ -9,3 +9,5 @@ mod systemd;
 
 /// The server.
 const SERVER: &str = env!("CARGO_BIN_EXE_ephemeral-server");
+/// The client.
+const CLIENT: &str = env!("CARGO_BIN_EXE_ephemeral");

@@ -2,6 +2,7 @@
 //! told to reload.
 
 mod booted;
+mod client;
 mod full;
 mod load;
 mod memory;

@@ -12,6 +12,8 @@
 
 mod methods;
 mod notification;
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub use methods::{

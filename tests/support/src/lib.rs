@@ -10,6 +10,7 @@
 //! | [`fuzz`] | the bodies of the fuzz targets |
 //! | [`client`], [`follower`] | people who use `ephemeral`, and a server on loopback for them; what runs on and on |
 //! | [`tmux`] | a real terminal |
+//! | [`serving`] | an `ephemeral serve`, and programs that use it |
 //! | [`attack`] | clients that are far away, and floods |
 //! | [`canary`], [`memory`] | what is planted, and looked for in files and in a process |
 //!
@@ -32,6 +33,8 @@ pub mod fuzz;
 pub mod memory;
 #[cfg(feature = "server")]
 pub mod rig;
+#[cfg(feature = "server")]
+pub mod serving;
 pub mod session_rules;
 #[cfg(feature = "server")]
 pub mod tls;

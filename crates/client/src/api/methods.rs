@@ -33,7 +33,7 @@ pub enum Taking {
     /// When it was written to the connection.
     #[default]
     Written,
-    /// When it says so ([`Shown`]). Until then it is kept, whatever others have taken.
+    /// When it says so (`shown`). Until then it is kept, whatever others have taken.
     Acknowledged,
     /// Never, unless it says so; and it gets nothing that is older than its question.
     Watched,
@@ -57,6 +57,12 @@ macro_rules! methods {
 
         /// The names of all methods.
         pub const METHODS: &[&str] = &[$($name),*];
+
+        /// Returns of each method its name, parameters, and what it answers.
+        #[cfg(test)]
+        pub(super) fn samples() -> Vec<(&'static str, serde_json::Value, &'static str)> {
+            vec![$(($name, serde_json::json!($method::default()), stringify!($answer))),*]
+        }
     };
 }
 

@@ -9,7 +9,7 @@ pub struct Nothing {}
 /// Who answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Greeting {
-    /// The version of the methods: [`super::VERSION`].
+    /// The version of the methods and events: 1.
     pub version: u32,
     /// What one calls oneself.
     pub name: String,
@@ -148,7 +148,7 @@ pub enum StandingName {
 pub struct SentText {
     /// Its id.
     pub id: String,
-    /// [`StandingName::Kept`] or [`StandingName::Sending`].
+    /// How far it came: it is kept, or being sent.
     pub standing: StandingName,
     /// When it was written.
     pub at: String,
@@ -180,7 +180,7 @@ pub struct OutboxItem {
 pub struct HistoryItem {
     /// Its id.
     pub id: String,
-    /// Who wrote it: the contact or the member; `None`: oneself.
+    /// Who wrote it: the contact or the member; nothing: oneself.
     pub from: Option<String>,
     /// When it was written.
     pub at: String,

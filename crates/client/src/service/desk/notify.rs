@@ -1,6 +1,8 @@
 //! What happens in the engine, as it is told.
 
-use ephemeral_e2e::core::SendingView;
+use std::time::Duration;
+
+use ephemeral_e2e::core::{PartView, SendingView};
 use ephemeral_e2e::effect::{Event, LinkId};
 use ephemeral_e2e::roster::GroupId;
 
@@ -33,7 +35,7 @@ impl Desk {
             }
             EngineEvent::Offline { server, why, retry_in } => {
                 self.servers.offline(&server, &why, retry_in);
-                self.tell(Notification::Offline { server, why, retry_in_s: retry_in.as_secs_f64().ceil() as u64 });
+                self.tell(Notification::Offline { server, why, retry_in_s: whole_seconds(retry_in) });
             }
             EngineEvent::Unusable { server, why } => {
                 self.servers.unusable(&server, &why);
@@ -55,23 +57,20 @@ impl Desk {
 
     /// Returns what a contact or a member of a group is called.
     fn called(&self, link: LinkId) -> String {
-        match self.member_link(link) {
-            Some((group, member, _)) => member_of(self.core(), group, &member),
-            None => name_of(self.core(), link),
+        match self.parts_of(link) {
+            Some((group, parts)) => parts.first().map(|part| member_of(self.core(), group, &part.member)),
+            None => None,
         }
+        .unwrap_or_else(|| name_of(self.core(), link))
     }
 
-    /// Finds the member of a group whose link this is, by what is on its way to it.
-    fn member_link(&self, link: LinkId) -> Option<(GroupId, ephemeral_e2e::bytes::Key, Vec<(u64, u64)>)> {
-        for group in self.core().groups() {
+    /// Finds the group to whose member a link leads, and what is on its way there.
+    fn parts_of(&self, link: LinkId) -> Option<(GroupId, Vec<PartView>)> {
+        self.core().groups().into_iter().find_map(|group| {
             let mut parts = self.core().group_outgoing(group.group);
             parts.retain(|part| part.link == link);
-            if let Some(part) = parts.first() {
-                let names = parts.iter().map(|part| (part.mid, part.gmid)).collect();
-                return Some((group.group, part.member, names));
-            }
-        }
-        None
+            (!parts.is_empty()).then_some((group.group, parts))
+        })
     }
 
     fn file_sent(&mut self, file: &SendingView) {
@@ -98,10 +97,11 @@ impl Desk {
         if !self.standings.at_server(self.engine.core(), link, mid) {
             return;
         }
-        if let Some((group, member, names)) = self.member_link(link) {
-            let Some((_, gmid)) = names.into_iter().find(|(known, _)| *known == mid) else { return };
-            let member = member_of(self.core(), group, &member);
+        if let Some((group, parts)) = self.parts_of(link) {
+            let Some(part) = parts.into_iter().find(|part| part.mid == mid) else { return };
+            let member = member_of(self.core(), group, &part.member);
             let name = group_of(self.core(), group);
+            let gmid = part.gmid;
             self.group_stands(group, gmid);
             return self.tell(Notification::GroupAtServer { group: name, member, id: message_id(gmid) });
         }
@@ -251,6 +251,11 @@ impl Desk {
             _ => return None,
         })
     }
+}
+
+/// Returns a time in seconds, none of which is nothing.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// Returns a text of somebody else's, as history has it.
