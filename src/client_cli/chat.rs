@@ -26,10 +26,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::running::RunArgs;
 use super::stop;
 use ephemeral_chat::{Chat, ChatInput, ChatOutput, ChatStart, ChatTime, OpeningStart, Words};
+use ephemeral_client::api::MethodError;
 use face::Face;
 use link::Link;
 use open::Opener;
@@ -142,7 +143,7 @@ impl Desk {
                 heard = hear(&mut self.link) => self.heard(heard),
                 outcome = self.opener.outcome() => match outcome {
                     Ok(link) => self.connected(link).await,
-                    Err(failure) => self.chat.take(ChatInput::NotOpened(failure.to_string())),
+                    Err(failure) => self.chat.take(ChatInput::NotOpened(said(&failure))),
                 },
                 _ = clock.tick() => self.chat.take(ChatInput::Tick(now())),
                 result = &mut stopped => return result,
@@ -168,27 +169,38 @@ impl Desk {
 
     /// Does what the state wants. Returns whether it was the end.
     async fn perform(&mut self) -> Result<bool, Failure> {
-        for output in self.chat.outputs() {
-            match output {
-                ChatOutput::Call(ticket, method, params) => {
-                    if let Some(link) = &mut self.link {
-                        link.call(ticket, method, params).await;
-                    }
-                }
-                ChatOutput::Open(opening) => self.opener.open(opening),
-                ChatOutput::Save(settings) => {
-                    if let Err(failure) = keep::write(&settings) {
-                        self.chat.take(ChatInput::NotOpened(failure.to_string()));
-                    }
-                }
-                ChatOutput::Erase => {
-                    self.face.wipe();
-                    self.opener.erase(self.link.take()).await?;
+        loop {
+            let outputs = self.chat.outputs();
+            if outputs.is_empty() {
+                return Ok(false);
+            }
+            for output in outputs {
+                if self.carry_out(output).await? {
                     return Ok(true);
                 }
-                ChatOutput::End => return Ok(true),
-                other => self.face.signal(&other)?,
             }
+        }
+    }
+
+    async fn carry_out(&mut self, output: ChatOutput) -> Result<bool, Failure> {
+        match output {
+            ChatOutput::Call(ticket, method, params) => match &mut self.link {
+                Some(link) => link.call(ticket, method, params).await,
+                None => self.chat.take(ChatInput::Answered(ticket, Err(nobody()))),
+            },
+            ChatOutput::Open(opening) => self.opener.open(opening),
+            ChatOutput::Save(settings) => {
+                if let Err(failure) = keep::write(&settings) {
+                    self.chat.take(ChatInput::NotSaved(failure.to_string()));
+                }
+            }
+            ChatOutput::Erase => {
+                self.face.wipe();
+                self.opener.erase(self.link.take()).await?;
+                return Ok(true);
+            }
+            ChatOutput::End => return Ok(true),
+            other => self.face.signal(&other)?,
         }
         Ok(false)
     }
@@ -199,9 +211,18 @@ impl Desk {
                 self.link = Some(link);
                 self.chat.take(ChatInput::Opened(greeting));
             }
-            Err(failure) => self.chat.take(ChatInput::NotOpened(failure.to_string())),
+            Err(failure) => self.chat.take(ChatInput::NotOpened(said(&failure))),
         }
     }
+}
+
+/// What a method answers when there is no engine any more: the state has the sentence.
+fn nobody() -> MethodError {
+    MethodError { code: Exit::Local as i64, message: String::new() }
+}
+
+fn said(failure: &Failure) -> MethodError {
+    MethodError { code: failure.exit as i64, message: failure.to_string() }
 }
 
 /// Waits for the engine; for ever, while there is none.

@@ -43,7 +43,7 @@ use crate::conversation::Conversation;
 use crate::dialog::Dialog;
 use crate::editor::Editor;
 use crate::keys::{KeyAction, KeyPress};
-use crate::layout::Look;
+use crate::layout::{Look, one_line};
 use crate::settings::Settings;
 use crate::times::ChatTime;
 use crate::words::Words;
@@ -104,8 +104,8 @@ pub struct Chat {
     pub(crate) dialogs: Vec<Dialog>,
     pub(crate) notice: Option<(String, Look)>,
     notice_until: i64,
-    /// Whether the first of the two keys was pressed that erase everything.
-    armed: bool,
+    /// Until when the second of the two keys is waited for that erase everything.
+    armed: Option<i64>,
     /// Whether the key that ends was pressed once.
     ending: bool,
     pub(crate) uplink: Uplink,
@@ -149,7 +149,7 @@ impl Chat {
             dialogs: Vec::new(),
             notice: None,
             notice_until: 0,
-            armed: false,
+            armed: None,
             ending: false,
             uplink: Uplink::Unknown,
             uplink_since: 0,
@@ -178,7 +178,8 @@ impl Chat {
             ChatInput::Told(notification) => self.told(notification),
             ChatInput::Answered(ticket, answer) => self.answered(ticket, answer),
             ChatInput::Opened(greeting) => self.opened(greeting),
-            ChatInput::NotOpened(why) => self.not_opened(why),
+            ChatInput::NotOpened(error) => self.not_opened(&error),
+            ChatInput::NotSaved(why) => self.notify(one_line(&why), Look::Warn),
             ChatInput::Gone(why) => self.gone(why),
             ChatInput::Tick(time) => self.tick(time),
         }
@@ -211,7 +212,8 @@ impl Chat {
 
     fn tick(&mut self, time: ChatTime) {
         self.time = time;
-        self.armed = false;
+        // Late, another key may be meant.
+        self.armed = self.armed.filter(|until| *until > time.unix_s);
         if self.notice_until <= time.unix_s {
             self.notice = None;
         }

@@ -22,6 +22,9 @@ pub(super) struct Opener {
 
 impl Opener {
     pub(super) fn new(run: RunArgs, memory: bool) -> Self {
+        let mut run = run;
+        // Nothing else writes on the screen.
+        run.route.quiet = true;
         Self { run, memory, task: JoinSet::new() }
     }
 
@@ -85,6 +88,12 @@ impl Opener {
         let mut host = self.run.host(profile, kept, self.run.fetching(), true)?;
         if is_kept {
             host.open_door(&socket::of_directory(&directory))?;
+        } else if let Some(path) = self.run.profile.memory_socket() {
+            socket::make_folder(&path)?;
+            // The one that has it already keeps it.
+            if socket::connect(&path).await?.is_none() {
+                host.open_door(&path)?;
+            }
         }
         Ok(Link::here(host).await)
     }

@@ -73,9 +73,12 @@ field-passphrase = Passphrase
 field-passphrase-new = Neue Passphrase (keine: das Profil ist nur im Arbeitsspeicher und am Ende weg)
 field-passphrase-again = Die Passphrase noch einmal
 server-needed = Eine Einladung oder die Adresse eines Servers wird gebraucht
+server-wrong = Ein Server heißt NAME.onion, oder auf diesem Rechner http://127.0.0.1:PORT
+passphrase-wrong = die Passphrase ist falsch
 passphrases-differ = Die beiden Passphrasen sind verschieden
 form-busy = Einen Moment …
 welcome = Offen. /help zeigt alle Befehle.
+engine-gone = das Programm dahinter ist weg
 answer-unknown = die Antwort ist dieser Version unverständlich
 
 ## Invites
@@ -179,7 +182,7 @@ folder-failed = nach { $folder } lässt sich nichts schreiben: { $why }
 file-arrived = die Datei { $name } ist angekommen
 file-not-delivered = die Datei { $name } wurde aufgegeben: nicht zugestellt
 file-unreadable = eine Datei im Versand wartet: { $why }
-file-offered = { $path } wird gesendet
+file-offered = { $name } ({ $size }) wird gesendet
 files-taken = Dateien dieses Kontakts kommen nach { $folder }
 files-title = Dateien
 file-cancel = Nicht weiter senden
@@ -266,7 +269,6 @@ about-set = key AKTION TASTE: andere Taste, etwa: /set key find ctrl-t
 about-back = ältere Nachrichten
 about-help = diese Hilfe
 about-quit = beenden
-about-panic = alles sofort löschen, ohne Frage
 
 ## The linear mode
 plain-open = Gespräch mit { $name }

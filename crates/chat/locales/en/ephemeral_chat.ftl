@@ -72,9 +72,12 @@ field-passphrase = Passphrase
 field-passphrase-new = New passphrase (none: the profile is in memory only, and gone at the end)
 field-passphrase-again = The passphrase once more
 server-needed = An invite or the address of a server is needed
+server-wrong = A server is NAME.onion, or http://127.0.0.1:PORT on this machine
+passphrase-wrong = the passphrase is wrong
 passphrases-differ = The two passphrases are not the same
 form-busy = One moment …
 welcome = Open. /help lists commands.
+engine-gone = the engine is gone
 answer-unknown = the engine answered something that this version does not understand
 
 ## Invites
@@ -178,7 +181,7 @@ folder-failed = nothing can be written into { $folder }: { $why }
 file-arrived = the file { $name } has arrived
 file-not-delivered = the file { $name } was given up: not delivered
 file-unreadable = a file that is being sent waits: { $why }
-file-offered = sending { $path }
+file-offered = sending { $name } ({ $size })
 files-taken = files of this contact are written into { $folder }
 files-title = Files
 file-cancel = Stop sending it
@@ -265,7 +268,6 @@ about-set = key ACTION KEY: another key, such as: /set key find ctrl-t
 about-back = older messages
 about-help = this help
 about-quit = end
-about-panic = erase everything at once, without a question
 
 ## The linear mode
 plain-open = Conversation with { $name }

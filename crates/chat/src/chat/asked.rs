@@ -18,6 +18,9 @@ use crate::words::say;
 /// How many texts of a conversation are asked for at once.
 const REMEMBERED: u32 = 1_000;
 
+/// The code of an error that says that a passphrase is wrong.
+const WRONG_PASSPHRASE: i64 = 77;
+
 /// What an answer is for.
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
@@ -31,6 +34,8 @@ pub(crate) enum Asked {
     Invite,
     /// Something that makes a contact, which is opened then.
     NewContact,
+    /// A file that is sent.
+    File,
     /// A text, by its conversation and number.
     Sent(String, u64),
     /// Something whose answer says nothing.
@@ -99,6 +104,7 @@ impl Chat {
             Asked::Invite => self.decoded(answer, |chat, made: InviteText| chat.show_invite(&made)),
             Asked::NewContact => self.decoded(answer, Self::contact_is_new),
             Asked::Sent(to, seq) => self.decoded(answer, |chat, sent: SentText| chat.sent(&to, seq, &sent)),
+            Asked::File => self.decoded(answer, Self::file_is_sent),
             Asked::Nothing => {}
             Asked::Done(sentence) => {
                 self.notify(sentence, Look::Good);
@@ -118,9 +124,19 @@ impl Chat {
         }
     }
 
+    /// Says an error in the person's language, where there is a sentence for it; otherwise as the
+    /// engine says it.
+    pub(crate) fn explained(&self, error: &MethodError) -> String {
+        match error.code {
+            WRONG_PASSPHRASE => say!(self.words, "passphrase-wrong"),
+            _ if error.message.is_empty() => say!(self.words, "engine-gone"),
+            _ => one_line(&error.message),
+        }
+    }
+
     /// Says why nothing was done. A text that was not taken goes back to where it was written.
     fn refused(&mut self, asked: Asked, error: &MethodError) {
-        let why = one_line(&error.message);
+        let why = self.explained(error);
         if let Asked::Sent(to, seq) = &asked
             && let Some(conversation) = self.conversation_mut(to)
         {

@@ -25,10 +25,6 @@ impl Chat {
         match name {
             "help" | "?" => self.show_help(),
             "quit" => self.outputs.push(ChatOutput::End),
-            "panic" => {
-                self.outputs.clear();
-                self.outputs.push(ChatOutput::Erase);
-            }
             "invite" => self.show_invite_form(rest),
             "accept" => self.show_accept_form(rest),
             "invites" => self.show_invites(),
@@ -94,8 +90,7 @@ impl Chat {
             "burn" => return self.burn_by_name(rest),
             "send" if !rest.is_empty() => {
                 let path = self.path(rest);
-                let done = say!(words, "file-offered", path = in_sentence(&path));
-                self.call(&SendFile { contact, path }, Asked::Done(done));
+                self.call(&SendFile { contact, path }, Asked::File);
             }
             "take" if !rest.is_empty() => {
                 let folder = self.path(rest);

@@ -17,6 +17,7 @@ impl Chat {
 
     pub(crate) fn press_in_dialog(&mut self, key: KeyPress, action: Option<KeyAction>) {
         let Some(mut dialog) = self.dialogs.pop() else { return };
+        let depth = self.dialogs.len();
         let stays = match &mut dialog {
             Dialog::Page(page) => self.press_in_page(page, key, action),
             Dialog::Form(form) => self.press_in_form(form, key, action),
@@ -24,8 +25,7 @@ impl Chat {
         };
         if stays {
             // What it opened stands in front of it.
-            let place = self.dialogs.len();
-            self.dialogs.insert(place, dialog);
+            self.dialogs.insert(depth.min(self.dialogs.len()), dialog);
         }
     }
 
@@ -58,13 +58,16 @@ impl Chat {
     }
 
     fn press_in_form(&mut self, form: &mut FormDialog, key: KeyPress, action: Option<KeyAction>) -> bool {
+        let is_first = matches!(form.kind, FormKind::Unlock | FormKind::Create);
+        if key.code == KeyName::Esc {
+            // Behind the first two there is nothing to go back to.
+            return is_first;
+        }
         if form.busy {
             return true;
         }
         let last = form.at + 1 >= form.fields.len();
         match (key.code, action) {
-            // Behind the first two there is nothing to go back to.
-            (KeyName::Esc, _) => return matches!(form.kind, FormKind::Unlock | FormKind::Create),
             (_, Some(KeyAction::NextPane)) | (KeyName::Down, _) => form.go(true),
             (_, Some(KeyAction::PreviousPane)) | (KeyName::Up, _) => form.go(false),
             (KeyName::Enter, _) if last => return self.submit(form),

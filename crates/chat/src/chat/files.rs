@@ -1,6 +1,6 @@
 //! Files: sent by their path, taken into a folder that the person says, never opened.
 
-use ephemeral_client::api::{CancelFile, DeclineFile, FileInfo, Method as _};
+use ephemeral_client::api::{CancelFile, DeclineFile, FileInfo, Method as _, SentFile};
 
 use super::Chat;
 use crate::dialog::{Choice, Deed, Dialog, PickDialog};
@@ -31,6 +31,13 @@ impl Chat {
             self.files.push(file);
         }
         self.note(&with, false, sentence, Look::Good);
+    }
+
+    pub(crate) fn file_is_sent(&mut self, file: SentFile) {
+        let size = size(&self.words, file.size);
+        let sentence = say!(self.words, "file-offered", name = in_sentence(&file.name), size = size);
+        self.notify(sentence, Look::Good);
+        self.list_all();
     }
 
     pub(crate) fn file_came_so_far(&mut self, file: &str, arrived: u64, size: u64) {

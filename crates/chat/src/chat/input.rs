@@ -7,6 +7,8 @@ use crate::words::say;
 
 /// The longest text that goes in one message, in bytes.
 pub(crate) const MOST_TEXT: usize = 47_000;
+/// For how many seconds the second of the two keys is waited for.
+const ARMED_S: i64 = 5;
 /// After how many seconds a text can be gone; each press of the key goes to the next.
 pub(crate) const BURNS: [u32; 6] = [0, 30, 300, 3_600, 86_400, 604_800];
 
@@ -14,13 +16,13 @@ impl Chat {
     pub(crate) fn press(&mut self, key: KeyPress) {
         let action = self.chords.iter().find(|(_, chord)| *chord == key).map(|(action, _)| *action);
         // Before all else: nothing may stand in the way of these two.
-        if std::mem::take(&mut self.armed) && action == Some(KeyAction::PanicNow) {
+        if self.armed.take().is_some() && action == Some(KeyAction::PanicNow) {
             self.outputs.clear();
             self.outputs.push(ChatOutput::Erase);
             return;
         }
         if action == Some(KeyAction::Panic) {
-            self.armed = true;
+            self.armed = Some(self.time.unix_s + ARMED_S);
             let next = self.chord(KeyAction::PanicNow);
             let sentence = say!(self.words, "panic-armed", key = next);
             return self.notify(sentence, Look::Warn);

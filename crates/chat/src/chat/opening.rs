@@ -1,7 +1,7 @@
 //! The first start, and the passphrase of a profile that there is.
 
 use ephemeral_client::ServerUrl;
-use ephemeral_client::api::{Greeting, Subscribe, Taking};
+use ephemeral_client::api::{Greeting, MethodError, Subscribe, Taking};
 use zeroize::Zeroizing;
 
 use super::asked::Asked;
@@ -106,7 +106,7 @@ impl Chat {
             Some(Err(problem)) => return Err((WHERE, problem)),
             None => {
                 let url: Result<ServerUrl, _> = given.parse();
-                let url = url.map_err(|error| (WHERE, error.to_string()))?;
+                let url = url.map_err(|_| (WHERE, say!(words, "server-wrong")))?;
                 self.first_invite = None;
                 url.authority()
             }
@@ -138,7 +138,8 @@ impl Chat {
         }
     }
 
-    pub(crate) fn not_opened(&mut self, why: String) {
+    pub(crate) fn not_opened(&mut self, error: &MethodError) {
+        let why = self.explained(error);
         let busy = self.dialogs.iter_mut().rev().find_map(|dialog| match dialog {
             Dialog::Form(form) if form.busy => Some(form),
             _ => None,

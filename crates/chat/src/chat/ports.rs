@@ -27,7 +27,9 @@ pub enum ChatInput {
     /// The profile is open, and its engine runs.
     Opened(Greeting),
     /// The profile could not be opened or made.
-    NotOpened(String),
+    NotOpened(MethodError),
+    /// The settings could not be written.
+    NotSaved(String),
     /// The engine is gone.
     Gone(String),
     /// Time went on.

@@ -96,8 +96,13 @@ fn two_keys_erase_without_a_question_and_one_does_nothing() {
     desk.write("a");
     desk.key("ctrl-k");
     assert!(!desk.outputs.contains(&ChatOutput::Erase), "another key was between them");
+    desk.key("ctrl-x");
+    desk.at(NOW + 10);
+    desk.key("ctrl-k");
+    assert!(!desk.outputs.contains(&ChatOutput::Erase), "the second came late");
     desk.key("f1");
     desk.key("ctrl-x");
+    desk.at(NOW + 11);
     desk.key("ctrl-k");
     assert_eq!(desk.outputs.last(), Some(&ChatOutput::Erase), "in front of a dialog, too");
 }
@@ -118,11 +123,11 @@ fn ctrl_s_and_ctrl_q_do_nothing_and_ctrl_c_ends_only_when_it_is_pressed_twice() 
 #[test]
 fn a_paste_of_100_kib_is_written_does_nothing_and_goes_in_parts() {
     let mut desk = Desk::with(vec![contact("Bob")]);
-    let pasted = format!("/panic\n{}", "ä".repeat(51_200));
+    let pasted = format!("/quit\n{}", "ä".repeat(51_200));
     desk.take(ChatInput::Paste(pasted.clone()));
     assert_eq!(desk.chat.composer().text(), pasted);
     assert!(desk.outputs.is_empty() && desk.calls.is_empty());
-    assert!(desk.screen(80, 24).contains("102407 bytes: goes in 3 messages"));
+    assert!(desk.screen(80, 24).contains("102406 bytes: goes in 3 messages"));
     desk.key("enter");
     let texts: Vec<_> = desk.calls.iter().map(|(_, _, params)| params["text"].as_str().unwrap()).collect();
     assert!(texts.iter().all(|text| text.len() <= 47_000));
@@ -177,7 +182,9 @@ fn paths_are_whole_whatever_was_written() {
     for (written, path) in [("~/a b.pdf", "/home/alice/a b.pdf"), ("c.txt", "/tmp/c.txt"), ("/d", "/d")] {
         desk.enter(&format!("/send {written}"));
         assert_eq!(desk.called("files.send"), Some(&json!({"contact": "Bob", "path": path})));
-        desk.answer("files.send", json!({"file": "1"}));
+        let sent = json!({"file": "1", "name": "a", "size": 2048, "sha256": "", "replaced": false});
+        desk.answer("files.send", sent);
+        assert!(desk.screen(80, 24).contains("sending a (2 KiB)"));
     }
 }
 
