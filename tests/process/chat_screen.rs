@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ephemeral_test_support::client::{Client, LocalServer};
+use ephemeral_test_support::serving::Serving;
 use ephemeral_test_support::tmux::Tmux;
 
 use crate::{CLIENT, SERVER};
@@ -180,4 +181,43 @@ fn after_the_end_the_terminal_is_as_it_was_and_nothing_was_scrolled_off() {
     assert!(!alice.client.directory().join("socket").exists());
     // It can be opened again: what it was is kept.
     assert_eq!(alice.client.ok(&["contacts"]), "");
+}
+
+#[test]
+fn an_engine_that_runs_is_used_without_a_passphrase_and_a_text_that_it_cannot_take_is_not_lost() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server(state.path());
+    let home = tempfile::tempdir().unwrap();
+    let alice = Client::new(CLIENT, &home.path().join("alice"), "Alice", &server.url);
+    let bob = Client::new(CLIENT, &home.path().join("bob"), "Bob", &server.url);
+    alice.meet(&bob);
+    let engine = Serving::start(&alice, &[]);
+    let mut command = alice.command(&["chat"]);
+    command.env_remove("EPHEMERAL_PASSPHRASE_FILE");
+    let terminal = Tmux::start(home.path(), SIZE, &command);
+    terminal.until_all(&["Bob · new", "connected"]);
+    terminal.enter("by the engine");
+    terminal.until("waiting at the server");
+    assert_eq!(bob.texts(), ["by the engine"]);
+    // What another command sends is on the screen, too.
+    alice.ok(&["send", "Bob", "by a command"]);
+    terminal.until("by a command");
+    engine.stop();
+    terminal.until("the engine is gone");
+    terminal.enter("to nobody");
+    terminal.until_all(&["not sent: the engine is gone", "> to nobody"]);
+}
+
+#[test]
+fn the_screen_speaks_the_language_of_the_environment_and_has_no_colours_where_none_are_wanted() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server(state.path());
+    let home = tempfile::tempdir().unwrap();
+    let mut alice = Client::new(CLIENT, home.path(), "Alice", &server.url);
+    alice.variables = vec![("LC_ALL", "de_DE.UTF-8".to_owned()), ("NO_COLOR", "1".to_owned())];
+    let terminal = Tmux::start(home.path(), SIZE, &alice.command(&["chat"]));
+    terminal.until_all(&["Noch ist niemand da", "es gibt noch keinen Kontakt"]);
+    let drawn = terminal.coloured();
+    // SGR 30 to 37 and 38 are colours of letters.
+    assert!(!drawn.contains("\u{1b}[3") && !drawn.contains(";3"), "{drawn:?}");
 }

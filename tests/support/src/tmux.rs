@@ -83,6 +83,11 @@ impl Tmux {
         String::from_utf8_lossy(&self.run(&["capture-pane", "-p"]).stdout).into_owned()
     }
 
+    /// Returns what is on the screen, with the sequences for its colours.
+    pub fn coloured(&self) -> String {
+        String::from_utf8_lossy(&self.run(&["capture-pane", "-p", "-e"]).stdout).into_owned()
+    }
+
     /// Returns what is on the screen, and all that was scrolled off it.
     pub fn with_scrollback(&self) -> String {
         String::from_utf8_lossy(&self.run(&["capture-pane", "-p", "-S", "-"]).stdout).into_owned()
