@@ -53,7 +53,7 @@ pub use opening::{Opening, OpeningStart};
 pub(crate) use plain::standing;
 pub use ports::{ChatInput, ChatOutput, ChatStart};
 
-use asked::Asked;
+use asked::Awaited;
 
 /// How long a notice stands in the status line, in seconds.
 const NOTICE_S: i64 = 12;
@@ -114,7 +114,7 @@ pub struct Chat {
     invites: Vec<InviteInfo>,
     offers: Vec<GroupOfferInfo>,
     files: Vec<FileInfo>,
-    waiting: BTreeMap<u64, Asked>,
+    waiting: BTreeMap<u64, Awaited>,
     ticket: u64,
     seq: u64,
     /// How far texts came whose ids are not known yet.

@@ -17,7 +17,7 @@ pub(crate) const MOST_DRAFT: usize = 256 * 1024;
 
 /// Who a conversation is with.
 #[derive(Clone, Debug)]
-pub(crate) enum Peer {
+pub(crate) enum Counterpart {
     /// A contact.
     Contact(ContactInfo),
     /// A group.
@@ -47,12 +47,12 @@ pub(crate) struct Item {
     pub(crate) seq: u64,
     /// In seconds since 1970.
     pub(crate) at: i64,
-    pub(crate) body: Body,
+    pub(crate) body: ItemBody,
 }
 
 /// What an item is.
 #[derive(Clone, Debug)]
-pub(crate) enum Body {
+pub(crate) enum ItemBody {
     /// A text.
     Post(Post),
     /// Something that happened.
@@ -61,7 +61,7 @@ pub(crate) enum Body {
 
 /// Where the last row on the screen is, if that is not the last one that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Anchor {
+pub(crate) struct ScrollAnchor {
     pub(crate) seq: u64,
     /// How many of its rows are below the screen.
     pub(crate) below: usize,
@@ -71,7 +71,7 @@ pub(crate) struct Anchor {
 #[derive(Clone, Debug)]
 pub(crate) struct Conversation {
     pub(crate) name: String,
-    pub(crate) peer: Peer,
+    pub(crate) peer: Counterpart,
     pub(crate) items: VecDeque<Item>,
     bytes: usize,
     /// The numbers of texts by their ids.
@@ -80,13 +80,13 @@ pub(crate) struct Conversation {
     /// When something happened last.
     pub(crate) latest: i64,
     pub(crate) draft: Editor,
-    pub(crate) anchor: Option<Anchor>,
+    pub(crate) anchor: Option<ScrollAnchor>,
     /// Seconds after which texts are to be gone; `None`: as set for all.
     pub(crate) burn_s: Option<u32>,
 }
 
 impl Conversation {
-    pub(crate) fn new(name: &str, peer: Peer) -> Self {
+    pub(crate) fn new(name: &str, peer: Counterpart) -> Self {
         Self {
             name: name.to_owned(),
             peer,
@@ -102,13 +102,13 @@ impl Conversation {
     }
 
     pub(crate) fn is_group(&self) -> bool {
-        matches!(self.peer, Peer::Group(_))
+        matches!(self.peer, Counterpart::Group(_))
     }
 
     pub(crate) fn group(&self) -> Option<&GroupInfo> {
         match &self.peer {
-            Peer::Group(group) => Some(group),
-            Peer::Contact(_) => None,
+            Counterpart::Group(group) => Some(group),
+            Counterpart::Contact(_) => None,
         }
     }
 
@@ -116,7 +116,7 @@ impl Conversation {
     pub(crate) fn push(&mut self, item: Item) {
         self.latest = self.latest.max(item.at);
         self.bytes += item.length();
-        if let Body::Post(post) = &item.body
+        if let ItemBody::Post(post) = &item.body
             && !post.id.is_empty()
         {
             self.ids.insert(post.id.clone(), item.seq);
@@ -131,7 +131,7 @@ impl Conversation {
     fn forget(&mut self, gone: Option<Item>) {
         let Some(gone) = gone else { return };
         self.bytes -= gone.length();
-        if let Body::Post(post) = gone.body {
+        if let ItemBody::Post(post) = gone.body {
             self.ids.remove(&post.id);
         }
     }
@@ -153,8 +153,8 @@ impl Conversation {
     pub(crate) fn by_seq(&mut self, seq: u64) -> Option<&mut Post> {
         let place = self.items.binary_search_by_key(&seq, |item| item.seq).ok()?;
         match &mut self.items.get_mut(place)?.body {
-            Body::Post(post) => Some(post),
-            Body::Note(..) => None,
+            ItemBody::Post(post) => Some(post),
+            ItemBody::Note(..) => None,
         }
     }
 
@@ -173,7 +173,7 @@ impl Conversation {
 
     /// Takes over what the engine remembers of this conversation.
     pub(crate) fn merge(&mut self, history: Vec<HistoryItem>, seq: &mut u64) {
-        let empty = !self.items.iter().any(|item| matches!(item.body, Body::Post(_)));
+        let empty = !self.items.iter().any(|item| matches!(item.body, ItemBody::Post(_)));
         for remembered in history {
             let gone_at = remembered.gone_at.as_deref().and_then(times::seconds);
             if let Some(post) = self.post(&remembered.id) {
@@ -186,7 +186,7 @@ impl Conversation {
                 let at = times::seconds(&remembered.at).unwrap_or_default();
                 let HistoryItem { id, from, text, standing, missing, .. } = remembered;
                 let post = Post { id, from, text, standing, gone_at, missing, ..Post::default() };
-                self.push(Item { seq: *seq, at, body: Body::Post(post) });
+                self.push(Item { seq: *seq, at, body: ItemBody::Post(post) });
             }
         }
     }
@@ -194,8 +194,8 @@ impl Conversation {
     /// Removes what is to be gone by now.
     pub(crate) fn burn(&mut self, now: i64) {
         let is_gone = |item: &Item| match &item.body {
-            Body::Post(post) => post.gone_at.is_some_and(|gone_at| gone_at <= now),
-            Body::Note(..) => false,
+            ItemBody::Post(post) => post.gone_at.is_some_and(|gone_at| gone_at <= now),
+            ItemBody::Note(..) => false,
         };
         let gone: Vec<u64> = self.items.iter().filter(|item| is_gone(item)).map(|item| item.seq).collect();
         for seq in gone {
@@ -223,8 +223,8 @@ impl Post {
 impl Item {
     fn length(&self) -> usize {
         match &self.body {
-            Body::Post(post) => post.text.len(),
-            Body::Note(text, _) => text.len(),
+            ItemBody::Post(post) => post.text.len(),
+            ItemBody::Note(text, _) => text.len(),
         }
     }
 }

@@ -109,14 +109,14 @@ pub(crate) enum Deed {
         identity: String,
     },
     /// Turns a setting on or off, or goes to its next value.
-    Set(Setting),
+    Set(Toggle),
     /// Shows what can be done with something.
     More(Vec<Choice>),
 }
 
 /// A setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Setting {
+pub(crate) enum Toggle {
     Bell,
     Notify,
     Burn,

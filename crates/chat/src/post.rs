@@ -4,7 +4,7 @@
 use ephemeral_client::api::StandingName;
 
 use crate::chat::{Chat, standing};
-use crate::conversation::{Body, Conversation, Item, Peer, Post};
+use crate::conversation::{Conversation, Counterpart, Item, ItemBody, Post};
 use crate::layout::{Look, Row, columns, cut, one_line, wrapped};
 use crate::words::say;
 
@@ -15,12 +15,12 @@ const INDENT: usize = 2;
 pub(crate) fn rows_of(chat: &Chat, conversation: &Conversation, place: usize, width: usize) -> Vec<Row> {
     let Some(item) = conversation.items.get(place) else { return Vec::new() };
     match &item.body {
-        Body::Note(text, look) => {
+        ItemBody::Note(text, look) => {
             let rows = wrapped(text, width.saturating_sub(2)).into_iter().enumerate();
             rows.map(|(number, row)| Row::new(format!("{}{row}", if number == 0 { "* " } else { "  " }), *look))
                 .collect()
         }
-        Body::Post(post) => {
+        ItemBody::Post(post) => {
             let mut rows = Vec::new();
             if !continues(conversation, place, item, post) {
                 rows.push(head(chat, item, post, width));
@@ -38,10 +38,10 @@ pub(crate) fn rows_of(chat: &Chat, conversation: &Conversation, place: usize, wi
 fn continues(conversation: &Conversation, place: usize, item: &Item, post: &Post) -> bool {
     let before = place.checked_sub(1).and_then(|before| conversation.items.get(before));
     let same = before.is_some_and(|before| match &before.body {
-        Body::Post(before_post) => {
+        ItemBody::Post(before_post) => {
             before_post.from == post.from && before_post.standing == post.standing && before.at / 60 == item.at / 60
         }
-        Body::Note(..) => false,
+        ItemBody::Note(..) => false,
     });
     same && post.gone_at.is_none() && post.burn_s == 0 && conversation.group().is_none()
 }
@@ -91,14 +91,14 @@ impl Chat {
     pub(crate) fn peer_word(&self, conversation: &Conversation) -> (String, Look) {
         let words = &self.words;
         match &conversation.peer {
-            Peer::Contact(contact) if contact.left => (say!(words, "peer-left"), Look::Dim),
-            Peer::Contact(contact) if contact.contested => (say!(words, "peer-changed"), Look::Warn),
-            Peer::Contact(contact) if contact.verified => (say!(words, "peer-verified"), Look::Good),
-            Peer::Contact(contact) if !contact.answered => (say!(words, "peer-not-answered"), Look::Dim),
-            Peer::Contact(_) => (say!(words, "peer-new"), Look::Dim),
-            Peer::Group(group) if group.out => (say!(words, "peer-out"), Look::Dim),
-            Peer::Group(group) if group.forked => (say!(words, "peer-forked"), Look::Warn),
-            Peer::Group(group) => {
+            Counterpart::Contact(contact) if contact.left => (say!(words, "peer-left"), Look::Dim),
+            Counterpart::Contact(contact) if contact.contested => (say!(words, "peer-changed"), Look::Warn),
+            Counterpart::Contact(contact) if contact.verified => (say!(words, "peer-verified"), Look::Good),
+            Counterpart::Contact(contact) if !contact.answered => (say!(words, "peer-not-answered"), Look::Dim),
+            Counterpart::Contact(_) => (say!(words, "peer-new"), Look::Dim),
+            Counterpart::Group(group) if group.out => (say!(words, "peer-out"), Look::Dim),
+            Counterpart::Group(group) if group.forked => (say!(words, "peer-forked"), Look::Warn),
+            Counterpart::Group(group) => {
                 let members = i64::try_from(group.members.len()).unwrap_or(i64::MAX);
                 (say!(words, "peer-group", n = members), Look::Dim)
             }

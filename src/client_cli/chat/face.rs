@@ -2,13 +2,13 @@
 
 use super::super::exit::Failure;
 use super::lines::Lines;
-use super::terminal::Screen;
+use super::terminal::TerminalScreen;
 use ephemeral_chat::{Chat, ChatInput, ChatOutput};
 
 /// What a person sees and writes to.
 pub(super) enum Face {
     /// A screen.
-    Screen { screen: Box<Screen>, began: bool },
+    Screen { screen: Box<TerminalScreen>, began: bool },
     /// Lines.
     Lines(Lines),
 }
@@ -19,7 +19,8 @@ impl Face {
         if plain {
             return Ok(Self::Lines(Lines::new()));
         }
-        let screen = Screen::open().map_err(|error| Failure::local(format!("cannot use the terminal: {error}")))?;
+        let screen =
+            TerminalScreen::open().map_err(|error| Failure::local(format!("cannot use the terminal: {error}")))?;
         Ok(Self::Screen { screen: Box::new(screen), began: false })
     }
 
@@ -56,7 +57,7 @@ impl Face {
     /// Does what has no place on the screen.
     pub(super) fn signal(&mut self, output: &ChatOutput) -> Result<(), Failure> {
         match self {
-            Self::Screen { .. } => Screen::signal(output).map_err(|error| Failure::output(&error)),
+            Self::Screen { .. } => TerminalScreen::signal(output).map_err(|error| Failure::output(&error)),
             Self::Lines(_) => Ok(()),
         }
     }

@@ -37,7 +37,7 @@ const KEEP_TITLE: &[u8] = b"\x1b[22;0t";
 const TITLE_BACK: &[u8] = b"\x1b[23;0t";
 
 /// The terminal, until this is dropped.
-pub(super) struct Screen {
+pub(super) struct TerminalScreen {
     terminal: Terminal<CrosstermBackend<io::Stdout>>,
     area: Rect,
     title: String,
@@ -46,7 +46,7 @@ pub(super) struct Screen {
     reader: Option<JoinHandle<()>>,
 }
 
-impl Screen {
+impl TerminalScreen {
     /// Takes the terminal.
     pub(super) fn open() -> io::Result<Self> {
         let area = area(terminal::size());
@@ -127,7 +127,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalScreen {
     fn drop(&mut self) {
         self.ends.store(true, Ordering::Relaxed);
         self.events.close();

@@ -268,6 +268,7 @@ about-settings = Glocke, Meldungen, Zeiten, Tasten
 about-set = key AKTION TASTE: andere Taste, etwa: /set key find ctrl-t
 about-back = ältere Nachrichten
 about-help = diese Hilfe
+about-panic = panic: alles sofort löschen: /panic panic
 about-quit = beenden
 
 ## The linear mode

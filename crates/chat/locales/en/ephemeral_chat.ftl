@@ -267,6 +267,7 @@ about-settings = bell, notifications, times, keys
 about-set = key ACTION KEY: another key, such as: /set key find ctrl-t
 about-back = older messages
 about-help = this help
+about-panic = panic: erase everything at once: /panic panic
 about-quit = end
 
 ## The linear mode

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Chat, ChatOutput};
-use crate::conversation::{Body, Item, Post};
+use crate::conversation::{Item, ItemBody, Post};
 use crate::dialog::Dialog;
 use crate::layout::{Look, one_line};
 use crate::words::say;
@@ -23,7 +23,7 @@ const WRONG_PASSPHRASE: i64 = 77;
 
 /// What an answer is for.
 #[derive(Clone, Debug)]
-pub(crate) enum Asked {
+pub(crate) enum Awaited {
     Contacts,
     Groups,
     Invites,
@@ -46,11 +46,11 @@ pub(crate) enum Asked {
 
 impl Chat {
     /// Calls a method.
-    pub(crate) fn call<M: Method>(&mut self, method: &M, asked: Asked) {
+    pub(crate) fn call<M: Method>(&mut self, method: &M, asked: Awaited) {
         self.call_named(M::NAME, serde_json::to_value(method).unwrap_or_default(), asked);
     }
 
-    pub(crate) fn call_named(&mut self, method: &'static str, params: Value, asked: Asked) {
+    pub(crate) fn call_named(&mut self, method: &'static str, params: Value, asked: Awaited) {
         self.ticket += 1;
         self.waiting.insert(self.ticket, asked);
         self.outputs.push(ChatOutput::Call(self.ticket, method, params));
@@ -58,19 +58,19 @@ impl Chat {
 
     /// Asks for everything that there is.
     pub(crate) fn list_all(&mut self) {
-        self.call(&ListContacts {}, Asked::Contacts);
-        self.call(&ListGroups {}, Asked::Groups);
-        self.call(&ListInvites {}, Asked::Invites);
-        self.call(&ListFiles {}, Asked::Files);
+        self.call(&ListContacts {}, Awaited::Contacts);
+        self.call(&ListGroups {}, Awaited::Groups);
+        self.call(&ListInvites {}, Awaited::Invites);
+        self.call(&ListFiles {}, Awaited::Files);
     }
 
     pub(crate) fn ask_status(&mut self) {
-        self.call(&Status {}, Asked::Status);
+        self.call(&Status {}, Awaited::Status);
     }
 
     pub(crate) fn ask_history(&mut self, with: &str) {
         let history = History { with: with.to_owned(), last: REMEMBERED };
-        self.call(&history, Asked::History(with.to_owned()));
+        self.call(&history, Awaited::History(with.to_owned()));
     }
 
     /// Sends a text, and shows it.
@@ -81,10 +81,10 @@ impl Chat {
         let post = Post { text: text.to_owned(), burn_s, standing, ..Post::default() };
         let at = self.time.unix_s;
         let Some(conversation) = self.conversation_mut(to) else { return };
-        conversation.push(Item { seq, at, body: Body::Post(post) });
+        conversation.push(Item { seq, at, body: ItemBody::Post(post) });
         conversation.anchor = None;
         let send = SendText { to: to.to_owned(), text: text.to_owned(), burn_s };
-        self.call(&send, Asked::Sent(to.to_owned(), seq));
+        self.call(&send, Awaited::Sent(to.to_owned(), seq));
     }
 
     pub(crate) fn answered(&mut self, ticket: u64, answer: Result<Value, MethodError>) {
@@ -94,19 +94,21 @@ impl Chat {
             Err(error) => return self.refused(asked, &error),
         };
         match asked {
-            Asked::Contacts => self.decoded(answer, Self::contacts_are),
-            Asked::Groups => self.decoded(answer, Self::groups_are),
-            Asked::Invites => self.decoded(answer, |chat, invites: Vec<InviteInfo>| chat.invites = invites),
-            Asked::Files => self.decoded(answer, |chat, files: Vec<FileInfo>| chat.files = files),
-            Asked::Status => self.decoded(answer, Self::status_is),
-            Asked::History(with) => self.decoded(answer, |chat, items| chat.history_is(&with, items)),
-            Asked::Words(contact) => self.decoded(answer, |chat, words: SafetyInfo| chat.show_words(&contact, &words)),
-            Asked::Invite => self.decoded(answer, |chat, made: InviteText| chat.show_invite(&made)),
-            Asked::NewContact => self.decoded(answer, Self::contact_is_new),
-            Asked::Sent(to, seq) => self.decoded(answer, |chat, sent: SentText| chat.sent(&to, seq, &sent)),
-            Asked::File => self.decoded(answer, Self::file_is_sent),
-            Asked::Nothing => {}
-            Asked::Done(sentence) => {
+            Awaited::Contacts => self.decoded(answer, Self::contacts_are),
+            Awaited::Groups => self.decoded(answer, Self::groups_are),
+            Awaited::Invites => self.decoded(answer, |chat, invites: Vec<InviteInfo>| chat.invites = invites),
+            Awaited::Files => self.decoded(answer, |chat, files: Vec<FileInfo>| chat.files = files),
+            Awaited::Status => self.decoded(answer, Self::status_is),
+            Awaited::History(with) => self.decoded(answer, |chat, items| chat.history_is(&with, items)),
+            Awaited::Words(contact) => {
+                self.decoded(answer, |chat, words: SafetyInfo| chat.show_words(&contact, &words))
+            }
+            Awaited::Invite => self.decoded(answer, |chat, made: InviteText| chat.show_invite(&made)),
+            Awaited::NewContact => self.decoded(answer, Self::contact_is_new),
+            Awaited::Sent(to, seq) => self.decoded(answer, |chat, sent: SentText| chat.sent(&to, seq, &sent)),
+            Awaited::File => self.decoded(answer, Self::file_is_sent),
+            Awaited::Nothing => {}
+            Awaited::Done(sentence) => {
                 self.notify(sentence, Look::Good);
                 self.list_all();
             }
@@ -135,9 +137,9 @@ impl Chat {
     }
 
     /// Says why nothing was done. A text that was not taken goes back to where it was written.
-    fn refused(&mut self, asked: Asked, error: &MethodError) {
+    fn refused(&mut self, asked: Awaited, error: &MethodError) {
         let why = self.explained(error);
-        if let Asked::Sent(to, seq) = &asked
+        if let Awaited::Sent(to, seq) = &asked
             && let Some(conversation) = self.conversation_mut(to)
         {
             let text = conversation.by_seq(*seq).map(|post| post.text.clone()).unwrap_or_default();
@@ -149,13 +151,13 @@ impl Chat {
             }
         }
         match (&asked, self.dialogs.last_mut()) {
-            (Asked::NewContact | Asked::Invite, Some(Dialog::Form(form))) if form.busy => {
+            (Awaited::NewContact | Awaited::Invite, Some(Dialog::Form(form))) if form.busy => {
                 form.busy = false;
                 form.error = Some(why.clone());
                 self.print(why);
             }
-            (Asked::Status | Asked::History(_), _) => {}
-            (Asked::Sent(..), _) => {
+            (Awaited::Status | Awaited::History(_), _) => {}
+            (Awaited::Sent(..), _) => {
                 let sentence = say!(self.words, "not-taken", why = why);
                 self.notify(sentence, Look::Warn);
             }

@@ -8,9 +8,9 @@ use ephemeral_client::api::{
     LeaveGroup, Method, RemoveMember, RenameContact, SafetyWords, SendFile, TakeFiles, TrustContact,
 };
 
-use super::asked::Asked;
+use super::asked::Awaited;
 use super::{Chat, ChatOutput};
-use crate::conversation::Body;
+use crate::conversation::ItemBody;
 use crate::dialog::{Deed, Dialog, PageDialog};
 use crate::layout::{Look, in_sentence};
 use crate::words::say;
@@ -25,6 +25,11 @@ impl Chat {
         match name {
             "help" | "?" => self.show_help(),
             "quit" => self.outputs.push(ChatOutput::End),
+            // By itself it may have been pasted, or slipped in.
+            "panic" if rest == "panic" => {
+                self.outputs.clear();
+                self.outputs.push(ChatOutput::Erase);
+            }
             "invite" => self.show_invite_form(rest),
             "accept" => self.show_accept_form(rest),
             "invites" => self.show_invites(),
@@ -54,6 +59,9 @@ impl Chat {
         let about_contact =
             matches!(name, "verify" | "rename" | "trust" | "agree" | "block" | "forget" | "send" | "take");
         let about_group = matches!(name, "add" | "members" | "remove" | "admin" | "leave");
+        if name == "panic" {
+            return self.needs_more(name);
+        }
         if name != "burn" && !about_contact && !about_group {
             let sentence = say!(self.words, "no-such-command", name = in_sentence(name));
             self.notify(sentence, Look::Warn);
@@ -78,10 +86,10 @@ impl Chat {
         let shown = in_sentence(&contact);
         let words = &self.words;
         match name {
-            "verify" => self.call(&SafetyWords { contact: contact.clone() }, Asked::Words(contact)),
+            "verify" => self.call(&SafetyWords { contact: contact.clone() }, Awaited::Words(contact)),
             "rename" if !rest.is_empty() => {
                 let done = say!(words, "renamed", name = in_sentence(rest));
-                self.call(&RenameContact { contact, new: rest.to_owned() }, Asked::Done(done));
+                self.call(&RenameContact { contact, new: rest.to_owned() }, Awaited::Done(done));
             }
             "trust" => self.confirm(&TrustContact { contact }, say!(words, "trust-question", name = shown)),
             "agree" => self.confirm(&AgreeToMove { contact }, say!(words, "agree-question", name = shown)),
@@ -90,12 +98,12 @@ impl Chat {
             "burn" => return self.burn_by_name(rest),
             "send" if !rest.is_empty() => {
                 let path = self.path(rest);
-                self.call(&SendFile { contact, path }, Asked::File);
+                self.call(&SendFile { contact, path }, Awaited::File);
             }
             "take" if !rest.is_empty() => {
                 let folder = self.path(rest);
                 let done = say!(words, "files-taken", folder = in_sentence(&folder));
-                self.call(&TakeFiles { contact, folder }, Asked::Done(done));
+                self.call(&TakeFiles { contact, folder }, Awaited::Done(done));
             }
             _ => return self.needs_more(name),
         }
@@ -114,7 +122,7 @@ impl Chat {
             _ if rest.is_empty() => return self.needs_more(name),
             "add" => {
                 let done = say!(words, "member-invited", name = shown);
-                self.call(&AddMember { group, contact: rest.to_owned() }, Asked::Done(done));
+                self.call(&AddMember { group, contact: rest.to_owned() }, Awaited::Done(done));
             }
             "remove" => {
                 let question = say!(words, "remove-question", name = shown);
@@ -150,7 +158,7 @@ impl Chat {
             return;
         }
         let done = say!(self.words, "group-made", group = in_sentence(name));
-        self.call(&CreateGroup { name: name.to_owned() }, Asked::Done(done));
+        self.call(&CreateGroup { name: name.to_owned() }, Awaited::Done(done));
     }
 
     fn join(&mut self, group: &str) {
@@ -158,7 +166,7 @@ impl Chat {
             return self.show_offers();
         }
         let done = say!(self.words, "group-yes", group = in_sentence(group));
-        self.call(&JoinGroup { group: group.to_owned(), ..JoinGroup::default() }, Asked::Done(done));
+        self.call(&JoinGroup { group: group.to_owned(), ..JoinGroup::default() }, Awaited::Done(done));
     }
 
     fn refuse(&mut self, group: &str) {
@@ -166,7 +174,7 @@ impl Chat {
             return self.show_offers();
         }
         let done = say!(self.words, "group-no", group = in_sentence(group));
-        self.call(&DeclineOffer { group: group.to_owned(), ..DeclineOffer::default() }, Asked::Done(done));
+        self.call(&DeclineOffer { group: group.to_owned(), ..DeclineOffer::default() }, Awaited::Done(done));
     }
 
     fn open_by_name(&mut self, name: &str) {
@@ -181,8 +189,8 @@ impl Chat {
     fn copy_latest(&mut self) {
         let texts = self.conversation().into_iter().flat_map(|open| open.items.iter().rev());
         let latest = texts.filter_map(|item| match &item.body {
-            Body::Post(post) => Some(post.text.clone()),
-            Body::Note(..) => None,
+            ItemBody::Post(post) => Some(post.text.clone()),
+            ItemBody::Note(..) => None,
         });
         let latest = latest.into_iter().next();
         if let Some(text) = latest {

@@ -2,10 +2,10 @@
 
 use ephemeral_client::api::{AdmitRequest, VerifyContact};
 
-use super::asked::Asked;
+use super::asked::Awaited;
 use super::input::BURNS;
 use super::{Chat, ChatOutput};
-use crate::dialog::{Deed, Dialog, PickDialog, Setting};
+use crate::dialog::{Deed, Dialog, PickDialog, Toggle};
 use crate::layout::{Look, in_sentence};
 use crate::times::span;
 use crate::words::say;
@@ -19,12 +19,12 @@ impl Chat {
             }
             Deed::Verified(contact) => {
                 let done = say!(self.words, "verified-now", name = in_sentence(&contact));
-                self.call(&VerifyContact { contact }, Asked::Done(done));
+                self.call(&VerifyContact { contact }, Awaited::Done(done));
             }
-            Deed::Call { method, params, done } => self.call_named(method, params, Asked::Done(done)),
+            Deed::Call { method, params, done } => self.call_named(method, params, Awaited::Done(done)),
             Deed::Admit { invite, identity } => {
                 let admit = AdmitRequest { invite, identity, name: String::new() };
-                self.call(&admit, Asked::NewContact);
+                self.call(&admit, Awaited::NewContact);
             }
             Deed::Set(setting) => {
                 self.set(setting);
@@ -37,11 +37,11 @@ impl Chat {
         }
     }
 
-    fn set(&mut self, setting: Setting) {
+    fn set(&mut self, setting: Toggle) {
         match setting {
-            Setting::Bell => self.settings.bell = !self.settings.bell,
-            Setting::Notify => self.settings.notify = !self.settings.notify,
-            Setting::Burn => {
+            Toggle::Bell => self.settings.bell = !self.settings.bell,
+            Toggle::Notify => self.settings.notify = !self.settings.notify,
+            Toggle::Burn => {
                 let now = self.settings.burn_s;
                 self.settings.burn_s = BURNS.into_iter().find(|burn| *burn > now).unwrap_or_default();
             }

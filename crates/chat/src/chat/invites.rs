@@ -9,7 +9,7 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 
 use super::Chat;
-use super::asked::Asked;
+use super::asked::Awaited;
 use crate::dialog::{Choice, Deed, Dialog, Field, FormDialog, FormKind, PageDialog, PickDialog};
 use crate::layout::{Look, Row, columns, in_sentence, one_line};
 use crate::times;
@@ -41,7 +41,7 @@ impl Chat {
     }
 
     fn make_invite(&mut self, name: &str, reusable: bool) {
-        self.call(&CreateInvite { name: name.to_owned(), reusable, expires_s: 0 }, Asked::Invite);
+        self.call(&CreateInvite { name: name.to_owned(), reusable, expires_s: 0 }, Awaited::Invite);
     }
 
     /// Shows an invite that was made, as text and as a QR code.
@@ -71,7 +71,7 @@ impl Chat {
         page.rows.extend(drawing.into_iter().map(|row| Row::new(row, Look::Code)));
         page.copy = Some(made.text.clone());
         self.show(Dialog::Page(page));
-        self.call(&ephemeral_client::api::ListInvites {}, Asked::Invites);
+        self.call(&ephemeral_client::api::ListInvites {}, Awaited::Invites);
     }
 
     pub(crate) fn show_accept_form(&mut self, invite: &str) {
@@ -124,7 +124,8 @@ impl Chat {
         if !scheme.eq_ignore_ascii_case(SCHEME) {
             return None;
         }
-        // A server on this machine is only one that the person named; who has none yet, has none here.
+        // A server on this machine is only one that the person named: who has none yet, has none
+        // here.
         let own = if self.server.is_empty() { "localhost:0" } else { &self.server };
         let own = Authority::loopback(own).or_else(|_| Authority::onion(own)).ok()?;
         Some(Invite::from_text(text, &own).map_err(|error| match error {
@@ -143,7 +144,7 @@ impl Chat {
                 let accept = AcceptInvite { invite, name: form.field(1).to_owned(), text, foreign };
                 form.busy = true;
                 form.error = None;
-                self.call(&accept, Asked::NewContact);
+                self.call(&accept, Awaited::NewContact);
             }
             other => {
                 let problem = other.and_then(Result::err).unwrap_or_else(|| say!(self.words, "invite-none"));

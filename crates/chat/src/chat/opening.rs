@@ -4,7 +4,7 @@ use ephemeral_client::ServerUrl;
 use ephemeral_client::api::{Greeting, MethodError, Subscribe, Taking};
 use zeroize::Zeroizing;
 
-use super::asked::Asked;
+use super::asked::Awaited;
 use super::{Chat, ChatOutput, Uplink};
 use crate::dialog::{Dialog, Field, FormDialog, FormKind};
 use crate::layout::Look;
@@ -129,7 +129,7 @@ impl Chat {
         self.running = true;
         // Lists come first: what is told then has a place.
         self.list_all();
-        self.call(&Subscribe { taking: Taking::Acknowledged }, Asked::Nothing);
+        self.call(&Subscribe { taking: Taking::Acknowledged }, Awaited::Nothing);
         self.ask_status();
         let sentence = say!(self.words, "welcome");
         self.print(sentence);

@@ -4,8 +4,8 @@ use ephemeral_client::api::{SafetyInfo, StandingName};
 
 use super::commands::{COMMANDS, about};
 use super::{Chat, Uplink};
-use crate::conversation::Body;
-use crate::dialog::{Choice, Deed, Dialog, Field, FormDialog, FormKind, PageDialog, PickDialog, Setting};
+use crate::conversation::ItemBody;
+use crate::dialog::{Choice, Deed, Dialog, Field, FormDialog, FormKind, PageDialog, PickDialog, Toggle};
 use crate::keys::{ACTIONS, KeyAction};
 use crate::layout::{Look, Row, in_sentence};
 use crate::times::span;
@@ -98,9 +98,9 @@ impl Chat {
         let on = |on: bool| if on { say!(words, "set-on") } else { say!(words, "set-off") };
         let burn = self.burn_words(self.settings.burn_s);
         let choices = vec![
-            Choice::new(&say!(words, "set-bell"), on(self.settings.bell), Deed::Set(Setting::Bell)),
-            Choice::new(&say!(words, "set-notify"), on(self.settings.notify), Deed::Set(Setting::Notify)),
-            Choice::new(&say!(words, "set-burn"), burn, Deed::Set(Setting::Burn)),
+            Choice::new(&say!(words, "set-bell"), on(self.settings.bell), Deed::Set(Toggle::Bell)),
+            Choice::new(&say!(words, "set-notify"), on(self.settings.notify), Deed::Set(Toggle::Notify)),
+            Choice::new(&say!(words, "set-burn"), burn, Deed::Set(Toggle::Burn)),
             Choice::new(&say!(words, "set-keys"), "/set key find ctrl-t", Deed::Run("help".to_owned())),
         ];
         let title = say!(words, "settings-title");
@@ -123,7 +123,7 @@ impl Chat {
         let mut page = PageDialog::new(say!(words, "outbox-title"));
         for conversation in self.in_order() {
             for item in &conversation.items {
-                let Body::Post(post) = &item.body else { continue };
+                let ItemBody::Post(post) = &item.body else { continue };
                 let Some(standing) = post.standing.filter(|standing| *standing != StandingName::Arrived) else {
                     continue;
                 };

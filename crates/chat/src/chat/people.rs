@@ -3,7 +3,7 @@
 use ephemeral_client::api::{ContactInfo, GroupInfo};
 
 use super::{Chat, Pane};
-use crate::conversation::{Body, Conversation, Item, Peer};
+use crate::conversation::{Conversation, Counterpart, Item, ItemBody};
 use crate::layout::{Look, in_sentence};
 use crate::words::say;
 
@@ -22,7 +22,7 @@ impl Chat {
     }
 
     /// Returns the conversation with this name, which is made if there is none.
-    pub(crate) fn with(&mut self, name: &str, peer: impl FnOnce() -> Peer) -> &mut Conversation {
+    pub(crate) fn with(&mut self, name: &str, peer: impl FnOnce() -> Counterpart) -> &mut Conversation {
         let place = self.conversations.iter().position(|conversation| conversation.name == name);
         let place = place.unwrap_or_else(|| {
             self.conversations.push(Conversation::new(name, peer()));
@@ -32,17 +32,17 @@ impl Chat {
     }
 
     pub(crate) fn with_contact(&mut self, name: &str) -> &mut Conversation {
-        self.with(name, || Peer::Contact(unknown_contact(name)))
+        self.with(name, || Counterpart::Contact(unknown_contact(name)))
     }
 
     pub(crate) fn with_group(&mut self, name: &str) -> &mut Conversation {
-        self.with(name, || Peer::Group(unknown_group(name)))
+        self.with(name, || Counterpart::Group(unknown_group(name)))
     }
 
     /// Adds a line about something that happened to a conversation.
     pub(crate) fn note(&mut self, name: &str, is_group: bool, text: String, look: Look) {
         self.seq += 1;
-        let item = Item { seq: self.seq, at: self.time.unix_s, body: Body::Note(text.clone(), look) };
+        let item = Item { seq: self.seq, at: self.time.unix_s, body: ItemBody::Note(text.clone(), look) };
         let conversation = if is_group { self.with_group(name) } else { self.with_contact(name) };
         conversation.push(item);
         self.print(text);

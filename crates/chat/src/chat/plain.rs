@@ -4,7 +4,7 @@
 use ephemeral_client::api::StandingName;
 
 use super::Chat;
-use crate::conversation::{Body, Conversation, Item, Post};
+use crate::conversation::{Conversation, Item, ItemBody, Post};
 use crate::dialog::{Dialog, FormDialog, FormKind, PageDialog, PickDialog};
 use crate::layout::{in_sentence, one_line};
 use crate::words::{Words, say};
@@ -180,8 +180,8 @@ impl Chat {
 
     pub(crate) fn line_of(&self, conversation: &Conversation, item: &Item) -> String {
         match &item.body {
-            Body::Post(post) => self.post_line(&conversation.name, conversation.is_group(), post),
-            Body::Note(text, _) => text.clone(),
+            ItemBody::Post(post) => self.post_line(&conversation.name, conversation.is_group(), post),
+            ItemBody::Note(text, _) => text.clone(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which rows of the open conversation are on the screen. Only these are laid out.
 
 use super::Chat;
-use crate::conversation::{Anchor, Body, Conversation};
+use crate::conversation::{Conversation, ItemBody, ScrollAnchor};
 use crate::layout::{Look, Row};
 use crate::panes::Panes;
 use crate::post::rows_of;
@@ -88,25 +88,25 @@ impl Chat {
         count.saturating_sub(below)
     }
 
-    fn anchor_above(&self, conversation: &Conversation, width: usize, rows: usize) -> Option<Anchor> {
+    fn anchor_above(&self, conversation: &Conversation, width: usize, rows: usize) -> Option<ScrollAnchor> {
         let (last, mut below) = bottom(conversation);
         below += rows;
         for place in (0..last).rev() {
             let length = rows_of(self, conversation, place, width).len();
             if below < length {
                 let seq = conversation.items.get(place)?.seq;
-                return Some(Anchor { seq, below });
+                return Some(ScrollAnchor { seq, below });
             }
             below -= length;
         }
-        conversation.items.front().map(|item| Anchor { seq: item.seq, below: 0 })
+        conversation.items.front().map(|item| ScrollAnchor { seq: item.seq, below: 0 })
     }
 
-    fn anchor_below(&self, conversation: &Conversation, width: usize, rows: usize) -> Option<Anchor> {
+    fn anchor_below(&self, conversation: &Conversation, width: usize, rows: usize) -> Option<ScrollAnchor> {
         let anchor = conversation.anchor?;
         let (last, below) = bottom(conversation);
         if below >= rows {
-            return Some(Anchor { below: below - rows, ..anchor });
+            return Some(ScrollAnchor { below: below - rows, ..anchor });
         }
         let mut left = rows - below;
         for place in last..conversation.items.len() {
@@ -115,7 +115,7 @@ impl Chat {
                 let seq = conversation.items.get(place)?.seq;
                 let below = length - left;
                 let is_end = below == 0 && place + 1 == conversation.items.len();
-                return (!is_end).then_some(Anchor { seq, below });
+                return (!is_end).then_some(ScrollAnchor { seq, below });
             }
             left -= length;
         }
@@ -135,11 +135,11 @@ impl Chat {
         let above =
             if again && conversation.anchor.is_some() { last.saturating_sub(1) } else { conversation.items.len() };
         let found = (0..above).rev().find(|place| match conversation.items.get(*place).map(|item| &item.body) {
-            Some(Body::Post(post)) => post.text.to_lowercase().contains(&wanted),
+            Some(ItemBody::Post(post)) => post.text.to_lowercase().contains(&wanted),
             _ => false,
         });
         let item = found.and_then(|place| conversation.items.get(place));
-        let anchor = item.map(|item| Anchor { seq: item.seq, below: 0 });
+        let anchor = item.map(|item| ScrollAnchor { seq: item.seq, below: 0 });
         let shown = item.map(|item| self.line_of(conversation, item));
         let name = conversation.name.clone();
         self.search = Some(wanted.clone());

@@ -8,7 +8,7 @@ mod groups;
 use ephemeral_client::api::{Notification, StandingName};
 
 use super::{Chat, ChatOutput};
-use crate::conversation::{Body, Item, Post};
+use crate::conversation::{Item, ItemBody, Post};
 use crate::times;
 use crate::words::say;
 
@@ -76,7 +76,7 @@ impl Chat {
         }
         self.print_post(with, is_group, &post);
         self.seq += 1;
-        let item = Item { seq: self.seq, at, body: Body::Post(post) };
+        let item = Item { seq: self.seq, at, body: ItemBody::Post(post) };
         let open = self.open.as_deref() == Some(with);
         let conversation = if is_group { self.with_group(with) } else { self.with_contact(with) };
         let below = conversation.anchor.is_some();
@@ -122,7 +122,7 @@ impl Chat {
         self.seq += 1;
         let seq = self.seq;
         if let Some(conversation) = self.conversation_mut(to) {
-            conversation.push(Item { seq, at, body: Body::Post(post) });
+            conversation.push(Item { seq, at, body: ItemBody::Post(post) });
         }
     }
 

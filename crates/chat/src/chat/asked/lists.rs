@@ -3,7 +3,7 @@
 use ephemeral_client::api::{ContactInfo, EngineStatus, Groups, HistoryItem, NewContact};
 
 use super::super::{Chat, Uplink};
-use crate::conversation::{Conversation, Peer};
+use crate::conversation::{Conversation, Counterpart};
 use crate::dialog::{Dialog, FormKind};
 use crate::layout::{Look, in_sentence, one_line};
 use crate::words::say;
@@ -11,8 +11,8 @@ use crate::words::say;
 impl Chat {
     pub(super) fn contacts_are(&mut self, contacts: Vec<ContactInfo>) {
         let is_listed = |known: &Conversation| match &known.peer {
-            Peer::Group(_) => true,
-            Peer::Contact(before) => {
+            Counterpart::Group(_) => true,
+            Counterpart::Contact(before) => {
                 contacts.iter().any(|contact| contact.contact == known.name || is_same(contact, before))
             }
         };
@@ -21,7 +21,7 @@ impl Chat {
             let name = contact.contact.clone();
             self.follow_name(&contact);
             let is_new = !self.conversations.iter().any(|conversation| conversation.name == name);
-            self.with_contact(&name).peer = Peer::Contact(contact);
+            self.with_contact(&name).peer = Counterpart::Contact(contact);
             if is_new {
                 self.ask_history(&name);
             }
@@ -32,8 +32,8 @@ impl Chat {
     /// A contact that is called otherwise now keeps its conversation.
     fn follow_name(&mut self, contact: &ContactInfo) {
         let renamed = self.conversations.iter_mut().find(|known| match &known.peer {
-            Peer::Contact(before) => known.name != contact.contact && is_same(contact, before),
-            Peer::Group(_) => false,
+            Counterpart::Contact(before) => known.name != contact.contact && is_same(contact, before),
+            Counterpart::Group(_) => false,
         });
         let Some(renamed) = renamed else { return };
         let before = std::mem::replace(&mut renamed.name, contact.contact.clone());
@@ -50,7 +50,7 @@ impl Chat {
         for group in groups {
             let name = group.group.clone();
             let is_new = !self.conversations.iter().any(|conversation| conversation.name == name);
-            self.with_group(&name).peer = Peer::Group(group);
+            self.with_group(&name).peer = Counterpart::Group(group);
             if is_new {
                 self.ask_history(&name);
             }

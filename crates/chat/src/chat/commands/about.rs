@@ -3,10 +3,10 @@
 use crate::words::{Words, say};
 
 /// The commands, in the order of the help.
-pub(crate) const COMMANDS: [&str; 34] = [
+pub(crate) const COMMANDS: [&str; 35] = [
     "invite", "accept", "invites", "requests", "verify", "find", "open", "rename", "trust", "agree", "block", "forget",
     "send", "take", "files", "group", "add", "groups", "join", "refuse", "members", "remove", "admin", "leave", "burn",
-    "search", "copy", "status", "outbox", "settings", "set", "back", "help", "quit",
+    "search", "copy", "status", "outbox", "settings", "set", "back", "help", "quit", "panic",
 ];
 
 /// Says what a command does.
@@ -52,6 +52,7 @@ fn about_the_rest(words: &Words, command: &str) -> String {
         "back" => say!(words, "about-back"),
         "help" => say!(words, "about-help"),
         "quit" => say!(words, "about-quit"),
+        "panic" => say!(words, "about-panic"),
         _ => String::new(),
     }
 }

@@ -4,14 +4,14 @@ use ephemeral_client::api::{Groups, Notification, StandingName};
 use serde_json::json;
 
 use super::support::{Desk, NOW, contact, group, sending, start};
-use crate::conversation::Body;
+use crate::conversation::ItemBody;
 use crate::{ChatInput, ChatOutput, OpeningStart};
 
 fn standing(desk: &Desk) -> Option<StandingName> {
     let open = desk.chat.conversation().unwrap();
     match &open.items.back().unwrap().body {
-        Body::Post(post) => post.standing,
-        Body::Note(..) => None,
+        ItemBody::Post(post) => post.standing,
+        ItemBody::Note(..) => None,
     }
 }
 

@@ -40,6 +40,16 @@ fn the_first_start_is_a_question_after_the_other_and_a_secret_is_known_as_one() 
 }
 
 #[test]
+fn everything_is_erased_by_a_command_that_nobody_writes_by_accident() {
+    let mut desk = start(OpeningStart::Running, "C", true);
+    desk.open(vec![contact("Bob")], Groups::default());
+    desk.take(ChatInput::Line("/panic".to_owned()));
+    assert!(!desk.outputs.contains(&ChatOutput::Erase));
+    desk.take(ChatInput::Line("/panic panic".to_owned()));
+    assert_eq!(desk.outputs.last(), Some(&ChatOutput::Erase));
+}
+
+#[test]
 fn a_yes_is_a_yes_in_both_languages() {
     for yes in ["y", "ja"] {
         let mut desk = start(OpeningStart::Running, "de_DE.UTF-8", true);

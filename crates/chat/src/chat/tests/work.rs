@@ -34,8 +34,8 @@ fn no_more_than_the_bound_is_kept_and_the_latest_is() {
         .items
         .iter()
         .map(|item| match &item.body {
-            crate::conversation::Body::Post(post) => post.text.len(),
-            crate::conversation::Body::Note(text, _) => text.len(),
+            crate::conversation::ItemBody::Post(post) => post.text.len(),
+            crate::conversation::ItemBody::Note(text, _) => text.len(),
         })
         .sum();
     assert_eq!(kept, open.kept());

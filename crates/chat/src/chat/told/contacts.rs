@@ -3,7 +3,7 @@
 use ephemeral_client::api::{ListContacts, ListInvites, Notification};
 
 use super::super::Chat;
-use super::super::asked::Asked;
+use super::super::asked::Awaited;
 use crate::layout::{Look, in_sentence, one_line};
 use crate::words::say;
 
@@ -45,14 +45,14 @@ impl Chat {
         };
         self.note(&contact, false, text, look);
         self.open_first(&contact);
-        self.call(&ListContacts {}, Asked::Contacts);
-        self.call(&ListInvites {}, Asked::Invites);
+        self.call(&ListContacts {}, Awaited::Contacts);
+        self.call(&ListInvites {}, Awaited::Invites);
     }
 
     fn told_otherwise(&mut self, notification: Notification) {
         let sentence = match notification {
             Notification::Request { calls_itself, text, .. } => {
-                self.call(&ListInvites {}, Asked::Invites);
+                self.call(&ListInvites {}, Awaited::Invites);
                 let name = in_sentence(&calls_itself);
                 let text = in_sentence(&text.unwrap_or_default());
                 self.ring();

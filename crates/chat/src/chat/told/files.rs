@@ -2,7 +2,7 @@
 
 use ephemeral_client::api::{FileInfo, ListFiles, Notification};
 
-use super::super::asked::Asked;
+use super::super::asked::Awaited;
 use super::super::{Chat, files};
 use crate::layout::{Look, in_sentence, one_line};
 use crate::words::say;
@@ -49,6 +49,6 @@ impl Chat {
             _ => return,
         };
         self.note(&contact, false, text, look);
-        self.call(&ListFiles {}, Asked::Files);
+        self.call(&ListFiles {}, Awaited::Files);
     }
 }

@@ -3,7 +3,7 @@
 use ephemeral_client::api::{ListGroups, Notification, StandingName};
 
 use super::super::Chat;
-use super::super::asked::Asked;
+use super::super::asked::Awaited;
 use crate::layout::{Look, in_sentence};
 use crate::words::say;
 
@@ -13,7 +13,7 @@ impl Chat {
         let (group, text, look) = match notification {
             Notification::GroupOffer { contact, group, .. } => {
                 let sentence = say!(words, "group-offer", name = in_sentence(&contact), group = in_sentence(&group));
-                self.call(&ListGroups {}, Asked::Groups);
+                self.call(&ListGroups {}, Awaited::Groups);
                 self.ring();
                 return self.note(&contact, false, sentence, Look::Good);
             }
@@ -41,6 +41,6 @@ impl Chat {
             _ => return,
         };
         self.note(&group, true, text, look);
-        self.call(&ListGroups {}, Asked::Groups);
+        self.call(&ListGroups {}, Awaited::Groups);
     }
 }
