@@ -6,6 +6,7 @@
 mod abuse;
 mod administration;
 mod attacks;
+mod chat_hostile;
 mod chat_plain;
 mod chat_screen;
 mod clearnet;

@@ -1,13 +1,16 @@
 //! The sentences that the person reads, in the language of the environment.
 
-use i18n_embed::LanguageLoader as _;
+use std::borrow::Cow;
+
 use i18n_embed::fluent::FluentLanguageLoader;
 use i18n_embed::unic_langid::LanguageIdentifier;
-use rust_embed::RustEmbed;
+use i18n_embed::{I18nAssets, LanguageLoader as _};
 
-#[derive(RustEmbed)]
-#[folder = "locales"]
-struct Locales;
+/// The languages and their sentences. They are in the program, and nothing else of their files is.
+const LOCALES: [(&str, &str); 2] = [
+    ("de", include_str!("../locales/de/ephemeral_chat.ftl")),
+    ("en", include_str!("../locales/en/ephemeral_chat.ftl")),
+];
 
 /// The language that has every sentence, and is taken where no other is known.
 const FALLBACK: &str = "en";
@@ -23,6 +26,21 @@ macro_rules! say {
     };
 }
 pub(crate) use say;
+
+/// The files, as the loader asks for them: `de/ephemeral_chat.ftl`.
+struct Locales;
+
+impl I18nAssets for Locales {
+    fn get_files(&self, path: &str) -> Vec<Cow<'_, [u8]>> {
+        let language = path.split('/').next().unwrap_or_default();
+        let files = LOCALES.iter().filter(|(known, _)| *known == language);
+        files.map(|(_, text)| Cow::Borrowed(text.as_bytes())).collect()
+    }
+
+    fn filenames_iter(&self) -> Box<dyn Iterator<Item = String> + '_> {
+        Box::new(LOCALES.iter().map(|(language, _)| format!("{language}/ephemeral_chat.ftl")))
+    }
+}
 
 /// Every sentence in one language.
 #[derive(Debug)]
@@ -57,8 +75,7 @@ impl Words {
     /// Lists the languages that there are.
     #[must_use]
     pub fn languages() -> Vec<String> {
-        let folders = Locales::iter().filter_map(|file| file.split_once('/').map(|(folder, _)| folder.to_owned()));
-        folders.collect()
+        LOCALES.iter().map(|(language, _)| (*language).to_owned()).collect()
     }
 }
 

@@ -49,6 +49,11 @@ impl Tmux {
         output
     }
 
+    /// Writes into a file what the program writes from now on, to the byte.
+    pub fn record(&self, file: &Path) {
+        self.run(&["pipe-pane", "-o", &format!("cat > '{}'", file.display())]);
+    }
+
     /// Presses keys, by tmux's names: `Enter`, `C-x`, `F1`.
     pub fn keys(&self, keys: &[&str]) {
         self.run(&[&["send-keys"], keys].concat());

@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 use fluent_syntax::parser;
 
-use super::{Locales, Words};
+use super::{LOCALES, Words};
 
 /// Returns the arguments of each sentence of a language.
 fn sentences(language: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let file = Locales::get(&format!("{language}/ephemeral_chat.ftl")).expect("its file");
-    let text = String::from_utf8(file.data.into_owned()).unwrap();
-    let resource = parser::parse(text).unwrap_or_else(|(_, errors)| panic!("{language}: {errors:?}"));
+    let (_, text) = LOCALES.iter().find(|(known, _)| *known == language).expect("its file");
+    let resource = parser::parse((*text).to_owned()).unwrap_or_else(|(_, errors)| panic!("{language}: {errors:?}"));
     let mut sentences = BTreeMap::new();
     for entry in resource.body {
         if let Entry::Message(message) = entry {
