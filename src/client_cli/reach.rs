@@ -14,7 +14,9 @@ use super::socket::{self, Door};
 use ephemeral_client::api::{Hello, Method, MethodError, Panic};
 use ephemeral_client::engine::{Engine, EngineError, Fetching, Isolate};
 use ephemeral_client::moved::Book;
-use ephemeral_client::service::{ClientError, EngineClient, Reception, Service, ServiceEnd, ServiceOptions, refusal};
+use ephemeral_client::service::{
+    ClientError, EngineClient, EngineEnd, EngineService, Reception, ServiceOptions, refusal,
+};
 use ephemeral_client::{Dial, DialError, ServerUrl};
 
 /// How long an engine may take to end that has nothing any more.
@@ -23,7 +25,7 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 /// The engine of this process.
 pub(super) struct Host {
     pub(super) reception: Reception,
-    task: JoinSet<Result<ServiceEnd, EngineError>>,
+    task: JoinSet<Result<EngineEnd, EngineError>>,
     /// The socket by which other commands use it, too.
     door: Option<Door>,
 }
@@ -31,7 +33,7 @@ pub(super) struct Host {
 impl Host {
     /// Runs an engine.
     pub(super) fn new(engine: Engine, options: ServiceOptions) -> Self {
-        let (service, reception) = Service::new(engine, options);
+        let (service, reception) = EngineService::new(engine, options);
         let mut task = JoinSet::new();
         task.spawn(service.run());
         Self { reception, task, door: None }
@@ -46,8 +48,8 @@ impl Host {
     /// Waits until the engine ends, and says why.
     pub(super) async fn ended(&mut self) -> Result<(), Failure> {
         match self.task.join_next().await {
-            Some(Ok(Ok(ServiceEnd::Stopped))) | None => Ok(()),
-            Some(Ok(Ok(ServiceEnd::Erased))) => Err(Failure::new(Exit::Storage, "the profile was erased")),
+            Some(Ok(Ok(EngineEnd::Stopped))) | None => Ok(()),
+            Some(Ok(Ok(EngineEnd::Erased))) => Err(Failure::new(Exit::Storage, "the profile was erased")),
             Some(Ok(Err(error))) => Err(error.into()),
             Some(Err(error)) => Err(EngineError::Task(error.to_string()).into()),
         }

@@ -1,5 +1,5 @@
-//! `ephemeral recv --exec`: messages for a command, one at a time, and what becomes of those that it
-//! does not take.
+//! `ephemeral recv --exec`: messages for a command, one at a time, and what becomes of those that
+//! it does not take.
 
 use std::path::Path;
 use std::process::Stdio;

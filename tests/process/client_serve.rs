@@ -65,7 +65,7 @@ fn commands_use_the_engine_that_runs_and_need_no_passphrase() {
     assert_eq!(alice.ok(&["group", "list"]), "friends (admin, 1 members)\n");
     let invite = alice.ok(&["invite", "--reusable"]);
     assert!(invite.starts_with("ephemeral:"), "{invite}");
-    assert_eq!(alice.json(&["invites"])[0]["reusable"], true);
+    assert!(alice.json(&["invites"]).iter().any(|invite| invite["reusable"] == true));
     assert!(alice.fails(67, &["send", "nobody", "x"]).contains("no contact or group is called nobody"));
 
     let path = home.path().join("notes.txt");
@@ -168,6 +168,8 @@ fn another_user_is_refused() {
                   s.sendall(b'{\"id\":1,\"method\":\"hello\"}\\n')\nprint(s.makefile().read())";
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--clear-groups", "python3", "-c", script]).arg(&serving.socket);
+    // Not one that is in somebody's home.
+    command.env("PATH", "/usr/bin:/bin");
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("another user's") && !said.contains("alice"), "{said} {:?}", output.stderr);

@@ -19,6 +19,7 @@ mod client_files;
 mod client_groups;
 mod client_profile;
 mod client_rpc;
+mod client_rpc_files;
 mod client_serve;
 mod client_transcripts;
 mod configuration;

@@ -9,7 +9,7 @@ use ephemeral_client::api::{
 };
 use ephemeral_client::engine::{Engine, EngineError, Fetching, Profile};
 use ephemeral_client::moved::Book;
-use ephemeral_client::service::{EngineClient, Reception, Service, ServiceEnd, ServiceOptions};
+use ephemeral_client::service::{EngineClient, EngineEnd, EngineService, Reception, ServiceOptions};
 use ephemeral_e2e::authority::Authority;
 use ephemeral_test_support::rig::HOST;
 use tokio::task::JoinSet;
@@ -19,14 +19,14 @@ use crate::end_to_end::{ToRig, clock};
 /// Somebody whose engine serves.
 struct Served {
     reception: Reception,
-    _task: JoinSet<Result<ServiceEnd, EngineError>>,
+    _task: JoinSet<Result<EngineEnd, EngineError>>,
 }
 
 impl Served {
     fn new(route: &ToRig, name: &str) -> Self {
         let profile = Profile::create(None, Authority::loopback(HOST).unwrap(), name).unwrap().with_clock(clock);
         let engine = Engine::new(profile, Box::new(route.clone()), Book::default(), Fetching::HASTY).unwrap();
-        let (service, reception) = Service::new(engine, ServiceOptions::default());
+        let (service, reception) = EngineService::new(engine, ServiceOptions::default());
         let mut task = JoinSet::new();
         task.spawn(service.run());
         Self { reception, _task: task }

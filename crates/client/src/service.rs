@@ -2,7 +2,7 @@
 //! of them speaks JSON-RPC 2.0, an object a line, over a stream of its own; those in this process
 //! do so over a pair of pipes in memory, so that there is one way to everything.
 //!
-//! [`Service::run`] owns the engine and every connection. Whoever wants to talk to it hands a
+//! [`EngineService::run`] owns the engine and every connection. Whoever wants to talk to it hands a
 //! stream to its [`Reception`], and has an [`EngineClient`] at the other end.
 //!
 //! | file | contents |
@@ -47,9 +47,9 @@ pub use client::{ClientError, EngineClient, Heard};
 use crate::TorStage;
 use crate::api::{Taking, Told};
 use crate::engine::{Engine, EngineError};
-use callers::{Callers, Receipt, Turn};
+use callers::Callers;
 use desk::{Desk, News};
-use pipes::Knock;
+use pipes::{Knock, Turn, WriteReceipt};
 use unshown::Unshown;
 
 /// How many knocks wait.
@@ -74,7 +74,7 @@ pub struct ServiceOptions {
 
 /// Says how a service ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServiceEnd {
+pub enum EngineEnd {
     /// It was asked to.
     Stopped,
     /// The profile was erased.
@@ -114,7 +114,7 @@ impl Reception {
 }
 
 /// A running engine, and those who use it.
-pub struct Service {
+pub struct EngineService {
     desk: Desk,
     callers: Callers,
     unshown: Unshown,
@@ -126,10 +126,10 @@ pub struct Service {
     held: bool,
     /// Whether something was asked that the profile may have to remember.
     used: bool,
-    end: Option<ServiceEnd>,
+    end: Option<EngineEnd>,
 }
 
-impl Service {
+impl EngineService {
     /// Makes the service of an engine.
     #[must_use]
     pub fn new(engine: Engine, options: ServiceOptions) -> (Self, Reception) {
@@ -155,7 +155,7 @@ impl Service {
     ///
     /// # Errors
     /// [`EngineError`].
-    pub async fn run(mut self) -> Result<ServiceEnd, EngineError> {
+    pub async fn run(mut self) -> Result<EngineEnd, EngineError> {
         let mut round = Instant::now();
         let end = loop {
             self.spread();
@@ -175,7 +175,7 @@ impl Service {
         };
         self.write_out().await;
         let is_unchanged = self.offline && !self.used;
-        if end == ServiceEnd::Stopped && !is_unchanged {
+        if end == EngineEnd::Stopped && !is_unchanged {
             drop(self.desk.engine.finish()?);
         }
         Ok(end)
@@ -223,7 +223,7 @@ impl Service {
             News::Invite { number, invite, text } => match self.invites.remove(&invite) {
                 Some((caller, id, turn)) => {
                     let answer = wire::answer(&id, &serde_json::json!({"invite": invite, "text": text}));
-                    self.callers.answer(caller, answer, turn, Receipt::Invite(number));
+                    self.callers.answer(caller, answer, turn, WriteReceipt::Invite(number));
                 }
                 // Who asked for it is gone, in this process or one before it, and nobody else can.
                 None => self.desk.shown(number),
@@ -240,17 +240,17 @@ impl Service {
         }
     }
 
-    fn written(&mut self, caller: u64, receipt: Receipt) {
+    fn written(&mut self, caller: u64, receipt: WriteReceipt) {
         self.callers.written(caller);
         match receipt {
-            Receipt::Nothing => {}
-            Receipt::Event(number) => {
+            WriteReceipt::Nothing => {}
+            WriteReceipt::Event(number) => {
                 let takes = self.callers.taking(caller) == Some(Taking::Written);
                 if self.unshown.written(number, caller, takes) {
                     self.desk.shown(number);
                 }
             }
-            Receipt::Invite(number) => self.desk.shown(number),
+            WriteReceipt::Invite(number) => self.desk.shown(number),
         }
         if self.callers.is_over(caller) {
             self.lost(caller);

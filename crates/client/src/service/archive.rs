@@ -1,7 +1,7 @@
 //! The texts of this process, in memory only: bounded by their bytes, and deleted when their time
 //! is over.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ephemeral_e2e::effect::LinkId;
 use ephemeral_e2e::roster::GroupId;
@@ -35,6 +35,11 @@ impl Kept {
     fn bytes(&self) -> usize {
         self.item.text.len() + OVERHEAD
     }
+
+    /// Returns when it is deleted, if that is to be and it was shown.
+    fn end(&self, number: u64) -> Option<(u64, u64)> {
+        self.gone_ms.filter(|_| self.unshown.is_none()).map(|gone| (gone, number))
+    }
 }
 
 /// Holds the texts, in the order in which they came.
@@ -47,6 +52,8 @@ pub(super) struct Archive {
     own: HashMap<(Talk, u64), u64>,
     /// Where texts are that were not shown, by their events.
     unshown: HashMap<u64, u64>,
+    /// When those that were shown are deleted, the next one first.
+    ends: BTreeSet<(u64, u64)>,
 }
 
 /// Holds a text that is put into the archive.
@@ -71,6 +78,7 @@ impl Archive {
             self.unshown.insert(event, number);
         }
         let kept = Kept { talk, mid, item, gone_ms, unshown: event };
+        self.ends.extend(kept.end(number));
         self.bytes += kept.bytes();
         self.texts.insert(number, kept);
         while self.bytes > MAX_BYTES
@@ -83,6 +91,9 @@ impl Archive {
     fn remove(&mut self, number: u64) {
         let Some(kept) = self.texts.remove(&number) else { return };
         self.bytes -= kept.bytes();
+        if let Some(end) = kept.end(number) {
+            self.ends.remove(&end);
+        }
         if kept.item.from.is_none() {
             self.own.remove(&(kept.talk, kept.mid));
         }
@@ -119,21 +130,26 @@ impl Archive {
 
     /// Takes note that an event was shown.
     pub(super) fn shown(&mut self, event: u64) {
-        let number = self.unshown.remove(&event);
-        if let Some(kept) = number.and_then(|number| self.texts.get_mut(&number)) {
+        let Some(number) = self.unshown.remove(&event) else { return };
+        if let Some(kept) = self.texts.get_mut(&number) {
             kept.unshown = None;
+            self.ends.extend(kept.end(number));
         }
     }
 
     /// Deletes what is due: what came only after it was shown.
     pub(super) fn prune(&mut self, now_ms: u64) {
-        self.remove_all(|kept| kept.unshown.is_none() && kept.gone_ms.is_some_and(|gone| gone <= now_ms));
+        while let Some((gone, number)) = self.ends.first().copied()
+            && gone <= now_ms
+        {
+            self.ends.remove(&(gone, number));
+            self.remove(number);
+        }
     }
 
     /// Returns when something is to be deleted next, in milliseconds since 1970.
     pub(super) fn next_ms(&self) -> Option<u64> {
-        let shown = self.texts.values().filter(|kept| kept.unshown.is_none());
-        shown.filter_map(|kept| kept.gone_ms).min()
+        self.ends.first().map(|(gone, _)| *gone)
     }
 
     /// Deletes a conversation.

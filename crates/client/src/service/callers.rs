@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::pipes::{Ends, Knock, Outgoing, Pipe, read, write};
+use super::pipes::{Ends, Knock, OutLine, Pipe, Turn, WriteReceipt, read, write};
 use super::unshown::Unshown;
 use crate::api::Taking;
 
@@ -21,21 +21,10 @@ const TURNS: usize = 8;
 /// How much waits for one: lines and events, and the bytes of lines.
 const MAX_WAITING: (usize, usize) = (16_384, 4 << 20);
 
-/// Is had by a request until it is answered.
-pub(super) type Turn = OwnedSemaphorePermit;
-
-/// Says what is known once a line was written.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Receipt {
-    Nothing,
-    Event(u64),
-    Invite(u64),
-}
-
 enum Item {
     Line {
         line: Arc<str>,
-        receipt: Receipt,
+        receipt: WriteReceipt,
         turn: Option<Turn>,
         last: bool,
     },
@@ -44,7 +33,7 @@ enum Item {
 }
 
 struct Caller {
-    lines: mpsc::Sender<Outgoing>,
+    lines: mpsc::Sender<OutLine>,
     items: VecDeque<Item>,
     /// The bytes of lines in `items`.
     bytes: usize,
@@ -74,7 +63,7 @@ impl Caller {
     }
 
     /// Returns what is written next, if there is room for it.
-    fn next(&mut self, unshown: &Unshown) -> Option<Outgoing> {
+    fn next(&mut self, unshown: &Unshown) -> Option<OutLine> {
         loop {
             let acknowledges = self.taking == Some(Taking::Acknowledged);
             match self.items.front()? {
@@ -83,13 +72,13 @@ impl Caller {
                     let number = *number;
                     self.items.pop_front();
                     if let Some(line) = unshown.line(number) {
-                        return Some(Outgoing { line, receipt: Receipt::Event(number), turn: None, last: false });
+                        return Some(OutLine { line, receipt: WriteReceipt::Event(number), turn: None, last: false });
                     }
                 }
                 Item::Line { .. } => {
                     let Some(Item::Line { line, receipt, turn, last }) = self.items.pop_front() else { return None };
                     self.bytes -= if turn.is_none() { line.len() } else { 0 };
-                    return Some(Outgoing { line, receipt, turn, last });
+                    return Some(OutLine { line, receipt, turn, last });
                 }
             }
         }
@@ -178,10 +167,10 @@ impl Callers {
     }
 
     pub(super) fn say(&mut self, caller: u64, line: Arc<str>) {
-        self.push(caller, Item::Line { line, receipt: Receipt::Nothing, turn: None, last: false });
+        self.push(caller, Item::Line { line, receipt: WriteReceipt::Nothing, turn: None, last: false });
     }
 
-    pub(super) fn answer(&mut self, caller: u64, line: Arc<str>, turn: Turn, receipt: Receipt) {
+    pub(super) fn answer(&mut self, caller: u64, line: Arc<str>, turn: Turn, receipt: WriteReceipt) {
         self.push(caller, Item::Line { line, receipt, turn: Some(turn), last: false });
     }
 
@@ -192,7 +181,7 @@ impl Callers {
             one.silent = true;
             one.taking = None;
         }
-        self.push(caller, Item::Line { line, receipt: Receipt::Nothing, turn: None, last: true });
+        self.push(caller, Item::Line { line, receipt: WriteReceipt::Nothing, turn: None, last: true });
     }
 
     /// Lets a connection have an event when there is room.
@@ -241,7 +230,7 @@ impl Callers {
             while one.flying < WINDOW
                 && let Some(outgoing) = one.next(unshown)
             {
-                if let Receipt::Event(number) = outgoing.receipt {
+                if let WriteReceipt::Event(number) = outgoing.receipt {
                     one.owing += usize::from(unshown.owes(number, *caller));
                 }
                 // There is room for as many as fly; the task ends by itself only when it is lost.

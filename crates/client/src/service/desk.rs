@@ -43,7 +43,7 @@ pub(super) enum News {
 }
 
 /// What a method comes to.
-pub(super) enum Reply {
+pub(super) enum DeskAnswer {
     Now(Value),
     /// The text of this invite, as soon as its keys are kept.
     WithInvite(InviteId),

@@ -4,18 +4,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::callers::{Receipt, Turn};
 use super::line::{LineFault, LineReader};
 use super::patiently;
-use super::refusal::Refusal;
+use super::refusal::MethodRefusal;
 use super::wire::MAX_REQUEST;
 
 /// A stream of whatever kind.
 pub(super) trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
+
+/// Is had by a request until it is answered.
+pub(super) type Turn = OwnedSemaphorePermit;
+
+/// Says what is known once a line was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WriteReceipt {
+    Nothing,
+    Event(u64),
+    Invite(u64),
+}
 
 /// Something that the service is told by connections and whoever runs it.
 pub(super) enum Knock {
@@ -24,11 +34,11 @@ pub(super) enum Knock {
     /// A line came.
     Asked { caller: u64, line: Vec<u8>, turn: Turn },
     /// What comes is not to be read any further.
-    Fault { caller: u64, refusal: Refusal },
+    Fault { caller: u64, refusal: MethodRefusal },
     /// Nothing more comes.
     Silent { caller: u64 },
     /// A line was written.
-    Written { caller: u64, receipt: Receipt },
+    Written { caller: u64, receipt: WriteReceipt },
     /// It cannot be read or written any more.
     Lost { caller: u64 },
     /// The service is to end.
@@ -36,9 +46,9 @@ pub(super) enum Knock {
 }
 
 /// A line to be written.
-pub(super) struct Outgoing {
+pub(super) struct OutLine {
     pub(super) line: Arc<str>,
-    pub(super) receipt: Receipt,
+    pub(super) receipt: WriteReceipt,
     /// Lets the connection ask again.
     pub(super) turn: Option<Turn>,
     /// Whether the connection ends with it.
@@ -67,8 +77,8 @@ pub(super) async fn read(ends: Ends, reader: ReadHalf<Box<dyn Pipe>>, turns: Arc
                 continue;
             }
             Ok(None) => Knock::Silent { caller },
-            Err(LineFault::Long) => Knock::Fault { caller, refusal: Refusal::LongLine },
-            Err(LineFault::Half) => Knock::Fault { caller, refusal: Refusal::HalfALine },
+            Err(LineFault::Long) => Knock::Fault { caller, refusal: MethodRefusal::LongLine },
+            Err(LineFault::Half) => Knock::Fault { caller, refusal: MethodRefusal::HalfALine },
             Err(LineFault::Read(_)) => Knock::Lost { caller },
         };
         // Before it is said: the connection is over when it has all its turns again.
@@ -79,9 +89,9 @@ pub(super) async fn read(ends: Ends, reader: ReadHalf<Box<dyn Pipe>>, turns: Arc
 }
 
 /// Writes lines, and gives the receipts.
-pub(super) async fn write(ends: Ends, mut writer: WriteHalf<Box<dyn Pipe>>, mut lines: mpsc::Receiver<Outgoing>) {
+pub(super) async fn write(ends: Ends, mut writer: WriteHalf<Box<dyn Pipe>>, mut lines: mpsc::Receiver<OutLine>) {
     let Ends { caller, knocks, patience } = ends;
-    while let Some(Outgoing { line, receipt, turn, last }) = lines.recv().await {
+    while let Some(OutLine { line, receipt, turn, last }) = lines.recv().await {
         let writing = async {
             writer.write_all(line.as_bytes()).await?;
             writer.flush().await

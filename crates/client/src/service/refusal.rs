@@ -41,7 +41,7 @@ pub const PASSPHRASE: i64 = 77;
 
 /// Says why the service does not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum MethodRefusal {
     #[error("there is no method {0:?}")]
     NoSuchMethod(String),
     #[error("not a request: {0}")]
@@ -110,7 +110,7 @@ pub(super) enum Refusal {
     NotErased(String),
 }
 
-impl Refusal {
+impl MethodRefusal {
     fn code(&self) -> i64 {
         match self {
             Self::NoSuchMethod(_) => NO_SUCH_METHOD,
@@ -130,8 +130,8 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for MethodError {
-    fn from(refusal: Refusal) -> Self {
+impl From<MethodRefusal> for MethodError {
+    fn from(refusal: MethodRefusal) -> Self {
         Self { code: refusal.code(), message: refusal.to_string() }
     }
 }

@@ -2,22 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::callers::{Receipt, Turn};
-use super::desk::{Reply, read};
-use super::pipes::Knock;
-use super::refusal::Refusal;
-use super::{Service, ServiceEnd, wire};
+use super::desk::{DeskAnswer, read};
+use super::pipes::{Knock, Turn, WriteReceipt};
+use super::refusal::MethodRefusal;
+use super::{EngineEnd, EngineService, wire};
 use crate::api::{Method as _, MethodError, Notification, Panic, Shown, Subscribe, Taking, Told};
 use crate::engine::EngineError;
 use crate::text::printable;
 use crate::vault::Vault;
 
-impl Service {
+impl EngineService {
     pub(super) fn knock(&mut self, knock: Knock) -> Result<(), EngineError> {
         match knock {
             Knock::Come { stream, patience, over } => {
                 if let Some(caller) = self.callers.come(stream, patience, over) {
-                    self.callers.dismiss(caller, wire::error(&Value::Null, &Refusal::TooManyCallers.into()));
+                    self.callers.dismiss(caller, wire::error(&Value::Null, &MethodRefusal::TooManyCallers.into()));
                 }
             }
             Knock::Asked { caller, line, turn } => return self.asked(caller, &line, turn),
@@ -32,16 +31,16 @@ impl Service {
             }
             Knock::Written { caller, receipt } => self.written(caller, receipt),
             Knock::Lost { caller } => self.lost(caller),
-            Knock::Stop => self.end = Some(ServiceEnd::Stopped),
+            Knock::Stop => self.end = Some(EngineEnd::Stopped),
         }
         Ok(())
     }
 
     fn asked(&mut self, caller: u64, line: &[u8], turn: Turn) -> Result<(), EngineError> {
-        let wire::Asked { id, method, params } = match wire::request(line) {
+        let wire::RpcRequest { id, method, params } = match wire::request(line) {
             Ok(asked) => asked,
             Err((id, error)) => {
-                self.callers.answer(caller, wire::error(&id, &error), turn, Receipt::Nothing);
+                self.callers.answer(caller, wire::error(&id, &error), turn, WriteReceipt::Nothing);
                 return Ok(());
             }
         };
@@ -52,18 +51,18 @@ impl Service {
             self.desk.write()?;
         }
         match (outcome, id) {
-            (Ok(Reply::WithInvite(invite)), id) => {
+            (Ok(DeskAnswer::WithInvite(invite)), id) => {
                 self.invites.insert(invite, (caller, id.unwrap_or(Value::Null), turn));
             }
             (_, None) => self.drop_turn(caller, turn),
-            (Ok(Reply::Now(result)), Some(id)) => {
-                self.callers.answer(caller, wire::answer(&id, &result), turn, Receipt::Nothing);
+            (Ok(DeskAnswer::Now(result)), Some(id)) => {
+                self.callers.answer(caller, wire::answer(&id, &result), turn, WriteReceipt::Nothing);
                 if method == Subscribe::NAME {
                     self.tell_what_was(caller);
                 }
             }
             (Err(error), Some(id)) => {
-                self.callers.answer(caller, wire::error(&id, &error), turn, Receipt::Nothing);
+                self.callers.answer(caller, wire::error(&id, &error), turn, WriteReceipt::Nothing);
             }
         }
         Ok(())
@@ -77,12 +76,12 @@ impl Service {
         }
     }
 
-    fn carry_out(&mut self, caller: u64, method: &str, params: Value) -> Result<Reply, MethodError> {
+    fn carry_out(&mut self, caller: u64, method: &str, params: Value) -> Result<DeskAnswer, MethodError> {
         match method {
             Subscribe::NAME => {
                 let Subscribe { taking } = read(params)?;
                 if !self.callers.subscribe(caller, taking) {
-                    return Err(Refusal::Subscribed.into());
+                    return Err(MethodRefusal::Subscribed.into());
                 }
                 self.held = false;
             }
@@ -96,7 +95,7 @@ impl Service {
             }
             _ => return self.desk.call(method, params, caller),
         }
-        Ok(Reply::Now(json!({})))
+        Ok(DeskAnswer::Now(json!({})))
     }
 
     /// Tells a new subscriber what was not shown yet.
@@ -116,11 +115,11 @@ impl Service {
     /// Erases the profile.
     fn panic(&mut self) -> Result<(), MethodError> {
         // Whatever becomes of the files: nothing goes on here.
-        self.end = Some(ServiceEnd::Erased);
+        self.end = Some(EngineEnd::Erased);
         let Some(directory) = &self.directory else { return Ok(()) };
         let erased = Vault::erase(directory)?;
         let trouble: Vec<_> = erased.left.iter().chain(&erased.not_overwritten).map(ToString::to_string).collect();
-        if trouble.is_empty() { Ok(()) } else { Err(Refusal::NotErased(printable(&trouble.join("; "))).into()) }
+        if trouble.is_empty() { Ok(()) } else { Err(MethodRefusal::NotErased(printable(&trouble.join("; "))).into()) }
     }
 
     fn shown(&mut self, caller: u64, number: u64) {

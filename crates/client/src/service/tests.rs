@@ -27,13 +27,14 @@ impl Isolate for NoWay {
 /// A service that runs, and ends with this value.
 struct Running {
     reception: Reception,
-    task: JoinSet<Result<ServiceEnd, EngineError>>,
+    task: JoinSet<Result<EngineEnd, EngineError>>,
 }
 
 fn running() -> Running {
     let profile = Profile::create(None, Authority::loopback("localhost").unwrap(), "me").unwrap();
     let engine = Engine::new(profile, Box::new(NoWay), Book::default(), Fetching::NONE).unwrap();
-    let (service, reception) = Service::new(engine, ServiceOptions { offline: true, ..ServiceOptions::default() });
+    let (service, reception) =
+        EngineService::new(engine, ServiceOptions { offline: true, ..ServiceOptions::default() });
     let mut task = JoinSet::new();
     task.spawn(service.run());
     Running { reception, task }
@@ -190,5 +191,5 @@ async fn a_client_asks_and_hears_and_an_erased_profile_ends_the_service() {
     assert!(invite.text.starts_with("ephemeral:"));
     client.call(Panic {}).await.unwrap();
     assert!(matches!(client.next().await, Err(ClientError::Ended)));
-    assert_eq!(running.task.join_next().await.unwrap().unwrap().unwrap(), ServiceEnd::Erased);
+    assert_eq!(running.task.join_next().await.unwrap().unwrap().unwrap(), EngineEnd::Erased);
 }

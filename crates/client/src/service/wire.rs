@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::refusal::Refusal;
+use super::refusal::MethodRefusal;
 use crate::api::{MethodError, Told};
 use crate::text::printable_json;
 
@@ -15,7 +15,7 @@ pub(super) const MAX_REQUEST: usize = 512 * 1024;
 
 /// Something that is asked. Without an `id`, no answer is wanted.
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(super) struct RpcRequest {
     pub(super) id: Option<Value>,
     pub(super) method: String,
     #[serde(default)]
@@ -23,11 +23,11 @@ pub(super) struct Asked {
 }
 
 /// Reads a request.
-pub(super) fn request(line: &[u8]) -> Result<Asked, (Value, MethodError)> {
-    let value: Value =
-        serde_json::from_slice(line).map_err(|error| (Value::Null, Refusal::NotJson(error.to_string()).into()))?;
+pub(super) fn request(line: &[u8]) -> Result<RpcRequest, (Value, MethodError)> {
+    let value: Value = serde_json::from_slice(line)
+        .map_err(|error| (Value::Null, MethodRefusal::NotJson(error.to_string()).into()))?;
     let id = value.get("id").cloned().unwrap_or(Value::Null);
-    serde_json::from_value(value).map_err(|_| (id, Refusal::NotARequest.into()))
+    serde_json::from_value(value).map_err(|_| (id, MethodRefusal::NotARequest.into()))
 }
 
 fn line(value: &Value) -> Arc<str> {

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Carry, Desk, Reply};
+use super::{Carry, Desk, DeskAnswer};
 use crate::api::{
     AcceptInvite, AddMember, AdmitRequest, AgreeToMove, BlockContact, CancelFile, CreateGroup, CreateInvite,
     DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, GroupDetails, HandOverGroup, Hello, History, JoinGroup,
@@ -11,15 +11,15 @@ use crate::api::{
     RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, SlowContact, Status, TakeFiles, TrustContact,
     VerifyContact,
 };
-use crate::service::refusal::{LOCAL, Refusal};
+use crate::service::refusal::{LOCAL, MethodRefusal};
 
 /// Reads the parameters of a method. None at all are an object without fields.
 pub(in crate::service) fn read<M: DeserializeOwned>(params: Value) -> Result<M, MethodError> {
     let params = if params.is_null() { json!({}) } else { params };
     if !params.is_object() {
-        return Err(Refusal::NotARequest.into());
+        return Err(MethodRefusal::NotARequest.into());
     }
-    serde_json::from_value(params).map_err(|error| Refusal::Parameters(error.to_string()).into())
+    serde_json::from_value(params).map_err(|error| MethodRefusal::Parameters(error.to_string()).into())
 }
 
 macro_rules! carry_out {
@@ -27,19 +27,24 @@ macro_rules! carry_out {
         match $name {
             CreateInvite::NAME => $desk.create_invite(read($params)?),
             $($method::NAME => answered(&$desk.carry(read::<$method>($params)?, $caller)?),)*
-            _ => Err(Refusal::NoSuchMethod($name.to_owned()).into()),
+            _ => Err(MethodRefusal::NoSuchMethod($name.to_owned()).into()),
         }
     };
 }
 
-fn answered(answer: &impl serde::Serialize) -> Result<Reply, MethodError> {
+fn answered(answer: &impl serde::Serialize) -> Result<DeskAnswer, MethodError> {
     let failed = |error: serde_json::Error| MethodError { code: LOCAL, message: error.to_string() };
-    serde_json::to_value(answer).map(Reply::Now).map_err(failed)
+    serde_json::to_value(answer).map(DeskAnswer::Now).map_err(failed)
 }
 
 impl Desk {
     /// Carries out a method.
-    pub(in crate::service) fn call(&mut self, name: &str, params: Value, caller: u64) -> Result<Reply, MethodError> {
+    pub(in crate::service) fn call(
+        &mut self,
+        name: &str,
+        params: Value,
+        caller: u64,
+    ) -> Result<DeskAnswer, MethodError> {
         carry_out!(self, caller, name, params:
             Hello Status
             ListContacts RenameContact BlockContact ForgetContact TrustContact VerifyContact SafetyWords SlowContact

@@ -11,7 +11,7 @@ use crate::api::{
 };
 use crate::names;
 use crate::service::archive::Talk;
-use crate::service::refusal::Refusal;
+use crate::service::refusal::MethodRefusal;
 
 fn info(contact: &ContactView) -> ContactInfo {
     ContactInfo {
@@ -59,7 +59,7 @@ impl Carry<RenameContact> for Desk {
         let renamed = names::contact(self.core(), &contact)?;
         let other = names::contact(self.core(), &new).is_ok_and(|other| other.link != renamed.link);
         if new.is_empty() || other {
-            return Err(Refusal::ContactName.into());
+            return Err(MethodRefusal::ContactName.into());
         }
         self.change(&contact, caller, |core, contact, _| core.rename(contact.link, &new))?;
         Ok(Nothing {})
@@ -106,7 +106,7 @@ impl Carry<SlowContact> for Desk {
 impl Carry<AgreeToMove> for Desk {
     fn carry(&mut self, AgreeToMove { contact }: AgreeToMove, caller: u64) -> Result<Nothing, MethodError> {
         let moving = names::contact(self.core(), &contact)?;
-        let Some(server) = moving.wants_to_move else { return Err(Refusal::DoesNotMove.into()) };
+        let Some(server) = moving.wants_to_move else { return Err(MethodRefusal::DoesNotMove.into()) };
         self.change(&contact, caller, |core, contact, now| core.agree(contact.link, server, now))?;
         Ok(Nothing {})
     }

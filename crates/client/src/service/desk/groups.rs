@@ -11,18 +11,18 @@ use crate::api::{
 };
 use crate::names;
 use crate::service::labels::{hex, name_of};
-use crate::service::refusal::Refusal;
+use crate::service::refusal::MethodRefusal;
 use crate::text::printable;
 
 impl Desk {
     /// Refuses a name that does not name one thing.
-    fn is_free(&self, name: &str) -> Result<(), Refusal> {
+    fn is_free(&self, name: &str) -> Result<(), MethodRefusal> {
         let plain = !name.trim().is_empty() && !name.chars().any(char::is_control);
         if !plain || name.len() > MAX_NAME || ["group-", "contact-", "~"].iter().any(|taken| name.starts_with(taken)) {
-            return Err(Refusal::GroupName);
+            return Err(MethodRefusal::GroupName);
         }
         if names::is_taken(self.core(), name) {
-            return Err(Refusal::Taken(printable(name)));
+            return Err(MethodRefusal::Taken(printable(name)));
         }
         Ok(())
     }
@@ -31,18 +31,23 @@ impl Desk {
     fn own_group(&self, name: &str) -> Result<GroupView, MethodError> {
         let group = names::group(self.core(), name)?;
         if !group.member {
-            return Err(if group.out { Refusal::Out } else { Refusal::NotYetIn }.into());
+            return Err(if group.out { MethodRefusal::Out } else { MethodRefusal::NotYetIn }.into());
         }
         if !group.admin {
             let admin = group.members.iter().find(|member| member.admin);
             let admin = admin.map(|admin| names::called_member(self.core(), admin)).unwrap_or_default();
-            return Err(Refusal::NotAdmin(printable(name), printable(&admin)).into());
+            return Err(MethodRefusal::NotAdmin(printable(name), printable(&admin)).into());
         }
         Ok(group)
     }
 
     /// Finds another member of a group of which one is the admin.
-    fn other_member(&self, group: &str, member: &str, me: Refusal) -> Result<(GroupView, MemberView), MethodError> {
+    fn other_member(
+        &self,
+        group: &str,
+        member: &str,
+        me: MethodRefusal,
+    ) -> Result<(GroupView, MemberView), MethodError> {
         let group = self.own_group(group)?;
         let member = names::member(self.core(), &group, member)?;
         if member.me { Err(me.into()) } else { Ok((group, member)) }
@@ -109,10 +114,10 @@ impl Carry<AddMember> for Desk {
         let group = self.own_group(&group)?;
         let contact = names::contact(self.core(), &contact)?;
         if group.members.iter().any(|member| member.identity == contact.identity) {
-            return Err(Refusal::MemberAlready(printable(&names::called(&contact))).into());
+            return Err(MethodRefusal::MemberAlready(printable(&names::called(&contact))).into());
         }
         if group.members.len() + group.invited.len() >= MAX_MEMBERS {
-            return Err(Refusal::GroupFull.into());
+            return Err(MethodRefusal::GroupFull.into());
         }
         self.engine.act(|core, now| core.add_member(group.group, contact.link, now))?;
         self.changed(caller);
@@ -125,7 +130,7 @@ impl Carry<JoinGroup> for Desk {
         let offer = names::offer(self.core(), &group, given(&from))?;
         let chosen = given(&name).unwrap_or(&offer.name);
         self.is_free(chosen).map_err(|refusal| match refusal {
-            Refusal::Taken(taken) if name.is_empty() => Refusal::OfferTaken(taken),
+            MethodRefusal::Taken(taken) if name.is_empty() => MethodRefusal::OfferTaken(taken),
             refusal => refusal,
         })?;
         self.engine.act(|core, now| core.join(offer.group, offer.admin, chosen, now))?;
@@ -148,7 +153,7 @@ impl Carry<DeclineOffer> for Desk {
 
 impl Carry<RemoveMember> for Desk {
     fn carry(&mut self, RemoveMember { group, member }: RemoveMember, caller: u64) -> Result<Nothing, MethodError> {
-        let (group, member) = self.other_member(&group, &member, Refusal::RemoveMe)?;
+        let (group, member) = self.other_member(&group, &member, MethodRefusal::RemoveMe)?;
         self.engine.act(|core, now| core.remove_member(group.group, &member.identity, now))?;
         self.changed(caller);
         Ok(Nothing {})
@@ -157,7 +162,7 @@ impl Carry<RemoveMember> for Desk {
 
 impl Carry<HandOverGroup> for Desk {
     fn carry(&mut self, HandOverGroup { group, member }: HandOverGroup, caller: u64) -> Result<Nothing, MethodError> {
-        let (group, member) = self.other_member(&group, &member, Refusal::AdminAlready)?;
+        let (group, member) = self.other_member(&group, &member, MethodRefusal::AdminAlready)?;
         self.engine.act(|core, now| core.hand_over(group.group, &member.identity, now))?;
         self.changed(caller);
         Ok(Nothing {})
@@ -168,10 +173,10 @@ impl Carry<LeaveGroup> for Desk {
     fn carry(&mut self, LeaveGroup { group }: LeaveGroup, caller: u64) -> Result<Nothing, MethodError> {
         let group = names::group(self.core(), &group)?;
         if group.out {
-            return Err(Refusal::Out.into());
+            return Err(MethodRefusal::Out.into());
         }
         if group.admin && group.members.len() > 1 {
-            return Err(Refusal::LastAdmin.into());
+            return Err(MethodRefusal::LastAdmin.into());
         }
         self.engine.act(|core, now| core.leave_group(group.group, now))?;
         self.changed(caller);

@@ -4,7 +4,7 @@ use ephemeral_e2e::bytes::Key;
 use ephemeral_e2e::core::{Accept, InviteOptions, InviteView};
 use ephemeral_e2e::effect::InviteId;
 
-use super::{Carry, Desk, Reply};
+use super::{Carry, Desk, DeskAnswer};
 use crate::api::{
     AcceptInvite, AdmitRequest, CreateInvite, DeclineRequest, InviteInfo, ListInvites, MethodError, NewContact,
     Nothing, RequestInfo, RevokeInvite,
@@ -12,16 +12,16 @@ use crate::api::{
 use crate::names;
 use crate::service::archive::{Entry, Talk};
 use crate::service::labels::{name_of, utc_ms};
-use crate::service::refusal::Refusal;
+use crate::service::refusal::MethodRefusal;
 
 impl Desk {
     /// Makes an invite, whose text comes as soon as its keys are kept.
-    pub(super) fn create_invite(&mut self, new: CreateInvite) -> Result<Reply, MethodError> {
+    pub(super) fn create_invite(&mut self, new: CreateInvite) -> Result<DeskAnswer, MethodError> {
         let CreateInvite { name, reusable, expires_s } = new;
         let life_ms = expires_s.saturating_mul(1_000);
         let options = InviteOptions { name, reusable, life_ms, ..InviteOptions::default() };
         let invite = self.engine.act(|core, now| core.invite(options, now))?;
-        Ok(Reply::WithInvite(invite))
+        Ok(DeskAnswer::WithInvite(invite))
     }
 
     fn invite_info(&self, invite: &InviteView) -> InviteInfo {
@@ -52,8 +52,8 @@ impl Desk {
         let mut found = requests.iter().filter(|request| request.identity.to_hex().starts_with(&wanted));
         match (found.next(), found.next()) {
             (Some(request), None) if !wanted.is_empty() => Ok((request.identity, request.profile.clone())),
-            (Some(_), Some(_)) => Err(Refusal::SeveralWait.into()),
-            _ => Err(Refusal::NobodyWaits.into()),
+            (Some(_), Some(_)) => Err(MethodRefusal::SeveralWait.into()),
+            _ => Err(MethodRefusal::NobodyWaits.into()),
         }
     }
 }

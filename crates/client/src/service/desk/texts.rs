@@ -12,15 +12,15 @@ use crate::api::{
 use crate::names::{self, Recipient};
 use crate::service::archive::{Entry, Talk};
 use crate::service::labels::{gone_ms, hex, member_of, message_id, utc, utc_ms};
-use crate::service::refusal::Refusal;
+use crate::service::refusal::MethodRefusal;
 
 impl Carry<SendText> for Desk {
     fn carry(&mut self, SendText { to, text, burn_s }: SendText, caller: u64) -> Result<SentText, MethodError> {
         if text.is_empty() {
-            return Err(Refusal::Empty.into());
+            return Err(MethodRefusal::Empty.into());
         }
         if text.len() > MAX_TEXT {
-            return Err(Refusal::LongText.into());
+            return Err(MethodRefusal::LongText.into());
         }
         let to = names::recipient(self.core(), &to)?;
         let members = match &to {
@@ -29,7 +29,7 @@ impl Carry<SendText> for Desk {
         };
         let (talk, name, mid, item) = match to {
             Recipient::Contact(contact) => self.send_to_contact(&contact, text, burn_s)?,
-            Recipient::Group(_) if burn_s != 0 => return Err(Refusal::GroupBurns.into()),
+            Recipient::Group(_) if burn_s != 0 => return Err(MethodRefusal::GroupBurns.into()),
             Recipient::Group(group) => self.send_to_group(&group, text)?,
         };
         let HistoryItem { id, from: _, at, text, standing, gone_at, missing: _ } = item.clone();
@@ -142,12 +142,12 @@ impl Desk {
 }
 
 /// Refuses to write where nobody would read it.
-fn can_write(to: &GroupView) -> Result<(), Refusal> {
+fn can_write(to: &GroupView) -> Result<(), MethodRefusal> {
     match to {
-        GroupView { out: true, .. } => Err(Refusal::Out),
-        GroupView { member: false, .. } => Err(Refusal::NotYetIn),
-        GroupView { forked: true, .. } => Err(Refusal::Forked),
-        GroupView { members, .. } if members.len() < 2 => Err(Refusal::Alone),
+        GroupView { out: true, .. } => Err(MethodRefusal::Out),
+        GroupView { member: false, .. } => Err(MethodRefusal::NotYetIn),
+        GroupView { forked: true, .. } => Err(MethodRefusal::Forked),
+        GroupView { members, .. } if members.len() < 2 => Err(MethodRefusal::Alone),
         _ => Ok(()),
     }
 }
