@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use ephemeral_client::api::{ContactInfo, EngineStatus, Notification};
@@ -38,9 +39,16 @@ fn engine(socket: &Path, contacts: Vec<ContactInfo>) -> Sender<Notification> {
     sender
 }
 
-fn serve(mut stream: UnixStream, contacts: &[ContactInfo], events: Receiver<Notification>) {
+/// Writes a line whole: two threads do.
+fn say(stream: &Mutex<UnixStream>, line: &Value) {
+    // A terminal that has ended hears nothing.
+    let _ = stream.lock().unwrap().write_all(format!("{line}\n").as_bytes());
+}
+
+fn serve(stream: UnixStream, contacts: &[ContactInfo], events: Receiver<Notification>) {
     let mut events = Some(events);
     let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let stream = Arc::new(Mutex::new(stream));
     for line in lines.map_while(Result::ok) {
         let request: Value = serde_json::from_str(&line).unwrap();
         let result = match request["method"].as_str().unwrap() {
@@ -57,15 +65,14 @@ fn serve(mut stream: UnixStream, contacts: &[ContactInfo], events: Receiver<Noti
             "subscribe" => json!({}),
             _ => json!([]),
         };
-        writeln!(stream, "{}", json!({"jsonrpc": "2.0", "id": request["id"], "result": result})).unwrap();
+        say(&stream, &json!({"jsonrpc": "2.0", "id": request["id"], "result": result}));
         if request["method"] == "subscribe"
             && let Some(events) = events.take()
         {
-            let mut stream = stream.try_clone().unwrap();
+            let stream = Arc::clone(&stream);
             thread::spawn(move || {
                 for event in events {
-                    let event = json!({"jsonrpc": "2.0", "method": "event", "params": event});
-                    writeln!(stream, "{event}").unwrap();
+                    say(&stream, &json!({"jsonrpc": "2.0", "method": "event", "params": event}));
                 }
             });
         }
