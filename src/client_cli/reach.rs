@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::exit::{Exit, Failure};
 use super::profile::ProfileArgs;
@@ -19,6 +20,8 @@ use ephemeral_client::service::{
 };
 use ephemeral_client::{Dial, DialError, ServerUrl};
 
+/// How long an engine may take to answer: it may be reading a large file on a slow disk.
+const ANSWER: Duration = Duration::from_secs(120);
 /// How long an engine may take to end that has nothing any more.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
@@ -81,7 +84,10 @@ impl Reached {
 
     /// Calls a method.
     pub(super) async fn call<M: Method>(&mut self, method: M) -> Result<M::Answer, Failure> {
-        let answer = self.client.call(method).await;
+        let answer = timeout(ANSWER, self.client.call(method)).await.map_err(|_| {
+            let what = format!("the process that has the profile did not answer within {} s", ANSWER.as_secs());
+            Failure::new(Exit::Unreachable, what)
+        })?;
         self.explained(answer).await
     }
 
@@ -159,7 +165,7 @@ impl ProfileArgs {
 pub(super) async fn end_erased(running: Option<tokio::net::UnixStream>) {
     if let Some(stream) = running {
         let mut client = EngineClient::new(stream);
-        let _ = tokio::time::timeout(LAST_WORD, client.call(Panic {})).await;
+        let _ = timeout(LAST_WORD, client.call(Panic {})).await;
     }
 }
 
