@@ -2,6 +2,7 @@
 //! else to stderr; the exit code says how it ended.
 
 mod accept;
+mod chat;
 mod contacts;
 mod directories;
 mod discovery;
@@ -67,6 +68,8 @@ enum Command {
     Group(group::Command),
     /// Send a message to a contact or a group.
     Send(Box<send::SendArgs>),
+    /// Talk to your contacts on a screen, or line by line.
+    Chat(Box<chat::ChatArgs>),
     /// Print what comes.
     Recv(Box<recv::RecvArgs>),
     /// Serve a program by lines of JSON on standard input and output.
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => on_runtime(contacts::verify(&args)),
         Command::Group(command) => on_runtime(group::run(&command)),
         Command::Send(args) => on_runtime(send::run(*args)),
+        Command::Chat(args) => on_runtime(chat::run(*args)),
         Command::Recv(args) => on_runtime(recv::run(*args)),
         Command::Rpc(args) => on_runtime(rpc::run(*args)),
         Command::Serve(args) => on_runtime(serve::run(*args)),

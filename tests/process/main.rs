@@ -6,6 +6,9 @@
 mod abuse;
 mod administration;
 mod attacks;
+mod chat_hostile;
+mod chat_plain;
+mod chat_screen;
 mod clearnet;
 mod client_carries_on;
 mod client_cli;

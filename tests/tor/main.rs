@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod attacks_over_tor;
+mod chat_over_tor;
 mod client_over_tor;
 mod first_minute;
 mod hedging;
