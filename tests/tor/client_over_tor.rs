@@ -27,7 +27,7 @@ fn client(home: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Makes somebody with a profile and a home of their own, in the shared network.
-fn person(home: &Path, name: &'static str, server: &str) -> Arc<Client> {
+pub(crate) fn person(home: &Path, name: &'static str, server: &str) -> Arc<Client> {
     let own = home.join(name);
     let mut person = Client::new(CLIENT, &own, name, server);
     let network = own.join("network.toml");
@@ -37,7 +37,7 @@ fn person(home: &Path, name: &'static str, server: &str) -> Arc<Client> {
 }
 
 /// Does something with the programs, which wait for each other, where it holds up nobody.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 

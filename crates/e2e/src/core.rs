@@ -15,6 +15,7 @@ use crate::envelope;
 use crate::group::Group;
 use crate::link::{Link, SPREAD};
 use crate::profile::{Dropped, Profile};
+use crate::servers::Moves;
 
 mod contacts;
 mod door;
@@ -192,6 +193,15 @@ impl Core {
         Ok(())
     }
 
+    /// Goes by these moves of servers from now on, until the process ends. Mailboxes on a server
+    /// that has another name now are replaced, so that contacts learn it.
+    pub fn follow(&mut self, moves: Moves) {
+        for link in &mut self.state.links {
+            link.follow(&moves);
+        }
+        self.state.profile.follow(moves);
+    }
+
     /// Does what is due.
     pub fn tick(&mut self, wall_ms: u64) -> Result<(), CoreError> {
         self.running(wall_ms)?;
@@ -266,7 +276,7 @@ impl Core {
     ) -> Result<(), CoreError> {
         self.running(wall_ms)?;
         let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
-        if *authority == profile.authority && !profile.clock.compare(server_ms) {
+        if profile.here().is(authority) && !profile.clock.compare(server_ms) {
             profile.tell_once(crate::effect::Event::ClockDisputed);
         }
         let before = profile.epochs.insert(authority.as_str().to_owned(), epoch.to_owned());

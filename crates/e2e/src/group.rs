@@ -249,14 +249,28 @@ impl Group {
         self.doors.retain(|door| profile.mailbox(&door.mailbox).is_some());
     }
 
-    /// Tells whether the mailbox is a month old.
+    /// Tells whether the mailbox is a month old, or its server has moved.
     pub(crate) fn mailbox_is_old(&self, profile: &Profile) -> bool {
-        profile.mailbox(&self.mailbox).is_some_and(|own| profile.clock.age >= own.made + MAILBOX_LIFE)
+        let moved = profile.has_moved_from(&self.mailbox);
+        moved || profile.mailbox(&self.mailbox).is_some_and(|own| profile.clock.age >= own.made + MAILBOX_LIFE)
     }
 
     /// Takes a new mailbox, with a new door, and tells all members at the next occasion.
     pub(crate) fn move_mailbox(&mut self, links: &mut [Link], profile: &mut Profile) {
-        profile.retire_owned(Owner::Group(self.id), profile.clock.age + MAILBOX_GRACE);
+        self.leave_mailbox(MAILBOX_GRACE, links, profile);
+    }
+
+    /// Begins anew with all members on a new mailbox, since somebody may have copied all that is
+    /// known of the group. The old mailbox is fetched from for a day.
+    pub(crate) fn leave_everything_behind(&mut self, links: &mut [Link], profile: &mut Profile) {
+        self.leave_mailbox(DAY, links, profile);
+        for link in links.iter_mut().filter(|link| link.kind == Kind::Member(self.id)) {
+            link.begin_pair_anew(profile);
+        }
+    }
+
+    fn leave_mailbox(&mut self, grace: u64, links: &mut [Link], profile: &mut Profile) {
+        profile.retire_owned_by(Owner::Group(self.id), profile.clock.settled_age() + grace);
         let authority = profile.authority.clone();
         self.mailbox = profile.open_mailbox(Owner::Group(self.id), &authority);
         self.doors.push(GroupDoor::generate(self.mailbox, profile));

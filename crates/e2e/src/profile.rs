@@ -15,6 +15,7 @@ use crate::identity::Identity;
 use crate::mailbox::{Mailbox, Owner};
 use crate::payload::FileChunk;
 use crate::random::Jitter;
+use crate::servers::{Here, Moves};
 
 /// Bounds what waits to be shown. Nothing more is received then.
 pub(crate) const MAX_INBOX: usize = 8_192;
@@ -42,7 +43,13 @@ pub struct Dropped {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Profile {
     pub(crate) identity: Identity,
+    /// One's own server, by its present name.
     pub(crate) authority: Authority,
+    /// Its first name, if it moved: which moves are known can change.
+    #[serde(default)]
+    home: Option<Authority>,
+    #[serde(skip)]
+    pub(crate) moves: Moves,
     /// The name that one tells one's contacts.
     pub(crate) name: String,
     pub(crate) clock: Clock,
@@ -66,6 +73,8 @@ impl Profile {
         Self {
             identity: Identity::generate(),
             authority,
+            home: None,
+            moves: Moves::default(),
             name,
             clock: Clock::new(wall),
             jitter: Jitter::new(Secret::random()),
@@ -78,6 +87,31 @@ impl Profile {
             next_id: 1,
             effects: Vec::new(),
         }
+    }
+
+    /// Goes by these moves of servers from now on.
+    pub(crate) fn follow(&mut self, moves: Moves) {
+        let home = self.home.clone().unwrap_or_else(|| self.authority.clone());
+        self.authority = moves.present(&home);
+        self.home = Some(home).filter(|home| *home != self.authority);
+        for effect in &mut self.effects {
+            match effect {
+                Effect::Open(access) => access.authority = moves.present(&access.authority),
+                Effect::Send { frame, .. } => frame.authority = moves.present(&frame.authority),
+                Effect::Acknowledge { .. } | Effect::Close(_) | Effect::Show { .. } => {}
+            }
+        }
+        self.moves = moves;
+    }
+
+    /// Returns what names of servers are compared with.
+    pub(crate) fn here(&self) -> Here<'_> {
+        Here::new(&self.authority, &self.moves)
+    }
+
+    /// Tells whether a mailbox was announced under a name that its server has no more.
+    pub(crate) fn has_moved_from(&self, mailbox: &Key) -> bool {
+        self.mailbox(mailbox).is_some_and(|own| own.authority != self.authority)
     }
 
     /// Returns a number that was not returned before.
@@ -191,6 +225,13 @@ impl Profile {
     pub(crate) fn retire_owned(&mut self, owner: Owner, at: u64) {
         for mailbox in self.mailboxes.iter_mut().filter(|mailbox| mailbox.owner == owner) {
             mailbox.retire_at.get_or_insert(at);
+        }
+    }
+
+    /// Gives up all mailboxes of an owner at an age, or earlier if that was decided before.
+    pub(crate) fn retire_owned_by(&mut self, owner: Owner, at: u64) {
+        for mailbox in self.mailboxes.iter_mut().filter(|mailbox| mailbox.owner == owner) {
+            mailbox.retire_at = Some(mailbox.retire_at.map_or(at, |before| before.min(at)));
         }
     }
 

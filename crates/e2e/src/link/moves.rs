@@ -11,13 +11,14 @@ impl Link {
     /// Takes a card out of a payload. `opening`: the payload opened a session.
     pub(super) fn take_card(&mut self, bytes: &[u8], opening: bool, profile: &mut Profile) {
         let Ok(card) = Card::from_bytes(bytes, &profile.authority) else { return };
-        let elsewhere = |route: &Route| self.kind != Kind::Contact && route.authority != profile.authority;
+        let here = profile.here();
+        let elsewhere = |route: &Route| self.kind != Kind::Contact && !here.is(&route.authority);
         if card.route.as_ref().is_some_and(elsewhere) {
             return;
         }
-        let agreed = self.agreed.clone();
-        let own = profile.authority.clone();
-        let may = |authority: &Authority| *authority == own || agreed.contains(authority);
+        let same = |agreed: &Authority, authority: &Authority| profile.moves.same(agreed, authority);
+        let agreed = &self.agreed;
+        let may = |authority: &Authority| here.is(authority) || agreed.iter().any(|agreed| same(agreed, authority));
         let root = card.root;
         match self.theirs.take(card, opening, may) {
             Taken::Foreign(authority) => self.ask_to_move(authority, profile),

@@ -152,6 +152,7 @@ impl Link {
         self.sessions.settle(u64::MAX);
         self.sessions.add(session);
         self.healing.reset_came();
+        self.welcome_back(profile);
         if !fresh {
             self.own.root_wanted = true;
             self.own.fresh_wanted = true;
@@ -228,8 +229,12 @@ impl Link {
         if !opening {
             self.healing.decrypted(id, born, number);
             self.sessions.settle(born);
+            if !self.sessions.is_frozen(id) {
+                self.welcome_back(profile);
+            }
         }
         self.answered(&payload.profile, profile);
+        self.want_session(profile);
         if let Some(card) = &payload.card {
             self.take_card(card, opening, profile);
         }

@@ -189,7 +189,7 @@ impl Group {
 
     /// Takes a whole roster, signed by an admin that is known.
     fn take_roster(&mut self, signed: &[u8], admin: &Key, links: &mut Vec<Link>, profile: &mut Profile) {
-        let Ok(roster) = Roster::from_signed(signed, admin, &profile.authority) else { return };
+        let Ok(roster) = Roster::from_signed(signed, admin, profile.here()) else { return };
         if roster.group != self.id {
             return;
         }
@@ -209,7 +209,7 @@ impl Group {
 
     /// Takes a delta: now, or when the ones before it have come.
     fn take_delta(&mut self, bytes: &[u8], links: &mut Vec<Link>, profile: &mut Profile) {
-        let Ok(delta) = Delta::from_bytes(bytes, &profile.authority) else { return };
+        let Ok(delta) = Delta::from_bytes(bytes, profile.here()) else { return };
         let Some(roster) = &self.roster else {
             self.keep_early(bytes);
             return;

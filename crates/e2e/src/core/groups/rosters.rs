@@ -71,8 +71,7 @@ impl Group {
         let mut link = Link::new(id, entry.name.clone(), kind, entry.proof.curve, self.mailbox);
         link.expected_ed = Some(entry.proof.ed);
         link.own.renew_root(self.mailbox, profile);
-        let own = profile.authority.clone();
-        link.theirs.take(entry.door.clone(), false, |authority| *authority == own);
+        link.theirs.take(entry.door.clone(), false, |authority| profile.here().is(authority));
         if newcomer {
             link.begin_pair(profile);
         }
@@ -125,7 +124,7 @@ impl Group {
         let count = self.waiting_doors.len().min(DOORS_AT_ONCE);
         let told: Vec<_> = self.waiting_doors.drain(..count).collect();
         let known = told.into_iter().filter(|(member, _)| roster.entry(member).is_some());
-        let doors = known.filter_map(|(member, bytes)| Some((member, read_door(&bytes, &profile.authority)?)));
+        let doors = known.filter_map(|(member, bytes)| Some((member, read_door(&bytes, profile.here())?)));
         let operations: Vec<_> = doors.map(|(member, card)| Operation::Door(member, Box::new(card))).collect();
         self.doors_announced = Some(elapsed);
         if let Ok((next, delta)) = roster.change(&operations, &profile.identity) {
@@ -156,7 +155,7 @@ impl Group {
     /// Makes the entry of a contact that accepted an invitation.
     pub(crate) fn entry_of(link: &Link, door: &[u8], profile: &Profile) -> Option<Entry> {
         let proof = IdentityProof::from_bytes(&link.peer_proof).ok()?;
-        let door = read_door(door, &profile.authority)?;
+        let door = read_door(door, profile.here())?;
         Some(Entry { proof, door, name: link.name.clone() })
     }
 }
