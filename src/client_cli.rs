@@ -7,6 +7,7 @@ mod directories;
 mod discovery;
 mod exit;
 mod group;
+mod heal;
 mod init;
 mod invite;
 mod keep;
@@ -26,7 +27,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use exit::{Exit, Failure};
+use crate::hardening;
+use exit::{Exit, Failure, say};
 
 /// Sends and receives messages through an Ephemeral Messenger Server.
 #[derive(Parser)]
@@ -56,6 +58,8 @@ enum Command {
     Contacts(contacts::ContactsArgs),
     /// Compare safety words with a contact.
     Verify(contacts::VerifyArgs),
+    /// Begin conversations anew, with new keys: after somebody had this device.
+    Heal(heal::HealArgs),
     /// Write to several people at once: make, join, change and leave groups.
     #[command(subcommand)]
     Group(group::Command),
@@ -91,6 +95,10 @@ pub fn command() -> clap::Command {
 /// Parses the command line, runs the command, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
+    hardening::silence_panics(say);
+    if let Err(error) = hardening::forbid_core_dumps() {
+        say(&error.to_string());
+    }
     let command = without_empty_variables(Cli::command());
     // A definition that does not fit its own type is a mistake in the program, which clap reports.
     let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
@@ -104,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Decline(args) => invite::decline(&args),
         Command::Contacts(args) => contacts::run(&args),
         Command::Verify(args) => contacts::verify(&args),
+        Command::Heal(args) => heal::run(&args),
         Command::Group(command) => group::run(&command),
         Command::Send(args) => on_runtime(send::run(*args)),
         Command::Recv(args) => on_runtime(recv::run(*args)),

@@ -5,9 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::directories::directories;
-use super::exit::Failure;
+use super::exit::{Failure, say};
 use super::passphrase::PassphraseArgs;
+use super::route::book_path;
+use crate::hardening;
 use ephemeral_client::engine::Profile;
+use ephemeral_client::moved::Book;
+use ephemeral_e2e::authority::Authority;
 
 #[derive(Args)]
 pub(super) struct ProfileArgs {
@@ -40,8 +44,21 @@ impl ProfileArgs {
                 "there is no profile {directory}: make one with `ephemeral init --server ADDRESS`"
             )));
         }
-        Ok(Profile::open(&directory, &self.passphrase.read()?)?)
+        let mut profile = Profile::open(&directory, &self.passphrase.read()?)?;
+        profile.follow(&Book::open(&book_path()?)?);
+        Ok(profile)
     }
+}
+
+/// How much a client keeps in memory, at most, in bytes: what waits to be shown and sent, twice.
+const MOST_KEPT: usize = 64 << 20;
+
+/// Makes a profile that is kept nowhere but in memory, which is locked. It says so if it cannot be.
+pub(super) fn in_memory(server: Authority, name: &str) -> Result<Profile, Failure> {
+    if let Err(error) = hardening::lock_memory(MOST_KEPT) {
+        say(&error.to_string());
+    }
+    Ok(Profile::create(None, server, name)?)
 }
 
 /// Takes a name that is one folder, and no other.

@@ -13,10 +13,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use super::exit::Failure;
 use super::init::authority;
 use super::output::{hex, message_id, name_of, object};
+use super::profile::in_memory;
 use super::running::{RunArgs, Running};
 use super::stop;
 use ephemeral_client::ServerUrl;
-use ephemeral_client::engine::{EngineEvent, Profile};
+use ephemeral_client::engine::EngineEvent;
 use ephemeral_client::text::printable_json;
 use ephemeral_e2e::effect::{Event, InviteId};
 use methods::Answer;
@@ -68,7 +69,7 @@ struct Service {
 
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let profile = match &args.server {
-        Some(server) if args.ephemeral => Profile::create(None, authority(server)?, &args.name)?,
+        Some(server) if args.ephemeral => in_memory(authority(server)?, &args.name)?,
         _ => args.run.profile.open()?,
     };
     let running = args.run.run(profile, args.run.fetching())?;

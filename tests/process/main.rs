@@ -12,6 +12,7 @@ mod client_cli;
 mod client_contacts;
 mod client_files;
 mod client_groups;
+mod client_memory;
 mod client_profile;
 mod client_run;
 mod configuration;

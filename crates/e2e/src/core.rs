@@ -277,7 +277,7 @@ impl Core {
         self.running(wall_ms)?;
         let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
         if profile.here().is(authority) && !profile.clock.compare(server_ms) {
-            profile.tell_once(crate::effect::Event::ClockDisputed);
+            profile.tell_dispute();
         }
         let before = profile.epochs.insert(authority.as_str().to_owned(), epoch.to_owned());
         for link in links.iter_mut() {
@@ -333,6 +333,10 @@ impl Core {
 
     pub(crate) fn state_mut(&mut self) -> (&mut Profile, &mut Vec<Link>) {
         (&mut self.state.profile, &mut self.state.links)
+    }
+
+    pub(crate) fn groups_mut(&mut self) -> &mut Vec<Group> {
+        &mut self.state.groups
     }
 
     pub(crate) fn only_link(&self) -> Option<&Link> {

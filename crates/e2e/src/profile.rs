@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
 use crate::card::Hint;
-use crate::clock::{Clock, SECOND};
+use crate::clock::{Clock, DAY, SECOND};
 use crate::effect::{Effect, Event, LinkId};
-use crate::files::Files;
+use crate::files::{FileId, Files};
 use crate::group::offers::Offers;
 use crate::identity::Identity;
 use crate::mailbox::{Mailbox, Owner};
 use crate::payload::FileChunk;
 use crate::random::Jitter;
+use crate::roster::GroupId;
 use crate::servers::{Here, Moves};
 
 /// Bounds what waits to be shown. Nothing more is received then.
@@ -24,6 +25,9 @@ const MAX_INBOX_BYTES: usize = 16 << 20;
 /// Bounds the bytes of chunks of files in it: those of one contact, and all. A chunk beyond is
 /// repeated by its sender.
 const MAX_CHUNK_BYTES: (usize, usize) = (2 << 20, 8 << 20);
+/// Bounds the texts of one contact or member in it, and their bytes: or one could keep the others'
+/// from coming. A text beyond is repeated by its sender.
+const MAX_TEXTS: (usize, usize) = (1_024, 2 << 20);
 /// The bounds of the wait before a frame is acknowledged to the server.
 const SERVER_ACK: (u64, u64) = (300, 3 * SECOND);
 
@@ -64,6 +68,9 @@ pub(crate) struct Profile {
     pub(crate) files: Files,
     inbox: BTreeMap<u64, Event>,
     next_id: u64,
+    /// When the user was told last that clock and server disagree, by `elapsed`.
+    #[serde(default)]
+    dispute_told: Option<u64>,
     #[serde(skip)]
     pub(crate) effects: Vec<Effect>,
 }
@@ -85,6 +92,7 @@ impl Profile {
             files: Files::default(),
             inbox: BTreeMap::new(),
             next_id: 1,
+            dispute_told: None,
             effects: Vec::new(),
         }
     }
@@ -135,6 +143,15 @@ impl Profile {
         }
     }
 
+    /// Tells that clock and server disagree, once a day: each mailbox's connection sees it.
+    pub(crate) fn tell_dispute(&mut self) {
+        let elapsed = self.clock.elapsed;
+        if self.dispute_told.is_none_or(|told| elapsed >= told + DAY) {
+            self.dispute_told = Some(elapsed);
+            self.tell_once(Event::ClockDisputed);
+        }
+    }
+
     pub(crate) fn shown(&mut self, id: u64) {
         self.inbox.remove(&id);
     }
@@ -152,6 +169,22 @@ impl Profile {
         }
     }
 
+    /// Tells whether one more text of a contact, or of a member of a group, may wait to be shown.
+    pub(crate) fn has_room_for_text(&self, link: LinkId, member: Option<(GroupId, Key)>) -> bool {
+        let of_it = |event: &&Event| match event {
+            Event::Text { link: from, .. } => *from == link,
+            Event::GroupText { group, member: from, .. } => member == Some((*group, *from)),
+            _ => false,
+        };
+        let mut texts = 0;
+        let mut bytes = 0;
+        for event in self.inbox.values().filter(of_it) {
+            texts += 1;
+            bytes += event.weight();
+        }
+        texts < MAX_TEXTS.0 && bytes < MAX_TEXTS.1
+    }
+
     /// Tells whether one more chunk of a contact may wait.
     pub(crate) fn has_room_for_chunk(&self, contact: LinkId) -> bool {
         let chunks = self.inbox.values().filter_map(|event| match event {
@@ -165,6 +198,14 @@ impl Profile {
             own += if link == contact { bytes } else { 0 };
         }
         own < MAX_CHUNK_BYTES.0 && all < MAX_CHUNK_BYTES.1
+    }
+
+    /// Tells whether a file is being taken, or a chunk of it waits to be.
+    pub(crate) fn knows_file(&self, contact: LinkId, file: &FileId) -> bool {
+        let waits =
+            |event: &Event| matches!(event, Event::File { link, chunk, .. } if *link == contact && chunk.id == *file);
+        let taken = self.files.coming.iter().any(|coming| coming.link == contact && coming.id == *file);
+        taken || self.inbox.values().any(waits)
     }
 
     /// Forgets the chunks that wait and are not to be kept, by their contact and `mid`.
@@ -253,5 +294,40 @@ impl Profile {
         for mailbox in &mut self.mailboxes {
             mailbox.prune(&self.clock);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_contact_or_member_cannot_fill_the_inbox_for_the_others() {
+        let mut profile = Profile::new(Authority::loopback("localhost").unwrap(), String::new(), 0);
+        let text =
+            |link, length| Event::Text { link, mid: 1, text: "x".repeat(length), at: 0, burn_s: 0, missing: false };
+        for _ in 0..MAX_TEXTS.0 {
+            assert!(profile.has_room_for_text(1, None));
+            profile.tell(text(1, 10));
+        }
+        assert!(!profile.has_room_for_text(1, None) && profile.has_room_for_text(2, None));
+        for _ in 0..MAX_TEXTS.1 / 47_000 + 1 {
+            profile.tell(text(2, 47_000));
+        }
+        assert!(!profile.has_room_for_text(2, None) && profile.has_room_for_text(3, None));
+        let of_member = |member| Event::GroupText {
+            group: [1; 16],
+            member: Key([member; 32]),
+            gmid: 1,
+            text: "x".to_owned(),
+            at: 0,
+            missing: false,
+        };
+        for _ in 0..MAX_TEXTS.0 {
+            profile.tell(of_member(1));
+        }
+        assert!(!profile.has_room_for_text(4, Some(([1; 16], Key([1; 32])))));
+        assert!(profile.has_room_for_text(5, Some(([1; 16], Key([2; 32])))));
+        assert!(!profile.inbox_is_full());
     }
 }

@@ -8,6 +8,7 @@
 
 mod anew;
 mod attacks;
+mod contact;
 mod files;
 mod groups;
 mod moving;

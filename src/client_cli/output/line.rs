@@ -46,6 +46,10 @@ pub(in crate::client_cli) fn line(core: &Core, event: &Event) -> Option<String> 
         Event::Unstable { link } => {
             format!("* something is wrong with the conversation with {}: a new invite helps", who(link))
         }
+        Event::Resumed { link } => format!("* {} has answered: the conversation goes on", who(link)),
+        Event::NeedsInvite { link } => {
+            format!("* {} did not answer for a week: a new invite is needed", who(link))
+        }
         Event::ClockDisputed => {
             "* the clock of this machine and the server's disagree: nothing old is deleted".to_owned()
         }

@@ -75,6 +75,8 @@ fn of_contact(put: &mut impl FnMut(&str, Value), core: &Core, event: &Event) -> 
         Event::NotWhoInviteSays { link } => about(put, core, *link, "not_who_invite_says"),
         Event::Left { link } => about(put, core, *link, "left"),
         Event::Unstable { link } => about(put, core, *link, "unstable"),
+        Event::Resumed { link } => about(put, core, *link, "resumed"),
+        Event::NeedsInvite { link } => about(put, core, *link, "needs_invite"),
         Event::ClockDisputed => "clock_disputed",
         _ => return None,
     })

@@ -8,7 +8,7 @@
 //! | [`tls`] | a TLS client |
 //! | [`session_rules`] | what a session has to make of a frame |
 //! | [`fuzz`] | the bodies of the fuzz targets |
-//! | [`client`], [`follower`] | people who use `ephemeral`, and a server on loopback for them; what runs on and on |
+//! | [`client`], [`follower`], [`program`] | people and programs who use `ephemeral`, and a server on loopback for them |
 //! | [`attack`] | clients that are far away, and floods |
 //! | [`canary`], [`memory`] | what is planted, and looked for in files and in a process |
 //!
@@ -29,6 +29,8 @@ pub mod follower;
 pub mod fuzz;
 #[cfg(feature = "server")]
 pub mod memory;
+#[cfg(feature = "server")]
+pub mod program;
 #[cfg(feature = "server")]
 pub mod rig;
 pub mod session_rules;

@@ -20,6 +20,8 @@ use crate::profile::Profile;
 
 /// How often one link is nudged or reset at most: once an hour and five times a day.
 const PER_DAY: usize = 5;
+/// How many resets of the other side are answered within a day: twice what it may send.
+const ANSWERS: usize = 2 * PER_DAY;
 /// When an unanswered reset is repeated: after so much time since the one before, then daily.
 const REPEATS: [u64; 3] = [HOUR, 4 * HOUR, DAY];
 /// How long an unanswered reset is repeated.
@@ -34,11 +36,11 @@ impl Budget {
         self.0.back().is_none_or(|last| elapsed >= last + HOUR)
     }
 
-    fn day_allows(&mut self, elapsed: u64) -> bool {
+    fn day_allows(&mut self, elapsed: u64, count: usize) -> bool {
         while self.0.front().is_some_and(|first| elapsed >= first + DAY) {
             self.0.pop_front();
         }
-        self.0.len() < PER_DAY
+        self.0.len() < count
     }
 
     fn spend(&mut self, elapsed: u64) {
@@ -79,6 +81,9 @@ pub(crate) struct Healing {
     resets: Budget,
     unanswered: Option<Unanswered>,
     told_at: Option<u64>,
+    /// The resets of the other side that were answered.
+    #[serde(default)]
+    answers: Budget,
     /// Whether the reset that is wanted is not for a message that could not be read: then one that
     /// can be read does not make it needless.
     #[serde(default)]
@@ -109,6 +114,16 @@ impl Healing {
         self.reset_at = None;
         self.in_any_case = false;
         self.nudge_at = None;
+    }
+
+    /// Tells whether one more reset of the other side is answered: more of them than anybody needs
+    /// would tell it at any time whether one is online. Its next text is acknowledged all the same.
+    pub(crate) fn may_answer(&mut self, elapsed: u64) -> bool {
+        let may = self.answers.day_allows(elapsed, ANSWERS);
+        if may {
+            self.answers.spend(elapsed);
+        }
+        may
     }
 
     /// Asks for a reset at a moment, whatever comes until then.
@@ -227,7 +242,7 @@ impl Link {
     fn nudge(&mut self, profile: &mut Profile) {
         let elapsed = profile.clock.elapsed;
         let budget = &mut self.healing.nudges;
-        let allowed = budget.hour_allows(elapsed) && budget.day_allows(elapsed);
+        let allowed = budget.hour_allows(elapsed) && budget.day_allows(elapsed, PER_DAY);
         let pending = self.sessions.front().is_none_or(|front| front.pending);
         if allowed && !pending && self.theirs.root.is_some() {
             self.healing.nudges.spend(elapsed);
@@ -243,7 +258,7 @@ impl Link {
         if !self.healing.resets.hour_allows(elapsed) {
             return;
         }
-        if self.healing.resets.day_allows(elapsed) {
+        if self.healing.resets.day_allows(elapsed, PER_DAY) {
             self.healing.reset_at = None;
             self.healing.in_any_case = false;
             self.reset(profile);

@@ -4,7 +4,7 @@ use vodozemac::olm::{OlmMessage, PreKeyMessage, Session};
 use zeroize::Zeroizing;
 
 use super::sessions::Known;
-use super::{Link, PLAIN_WAIT};
+use super::{Kind, Link, PLAIN_WAIT};
 use crate::bytes::Key;
 use crate::effect::Event;
 use crate::envelope::Opened;
@@ -159,7 +159,9 @@ impl Link {
             self.plain_wait = Some(profile.clock.elapsed + PLAIN_WAIT);
         }
         self.control_at = None;
-        self.want_control(profile);
+        if fresh || self.healing.may_answer(profile.clock.elapsed) {
+            self.want_control(profile);
+        }
         self.absorb(&id, payload, true, under, number, profile)
     }
 
@@ -258,6 +260,27 @@ impl Link {
         }
     }
 
+    fn has_room_for(&self, content: &Content, profile: &Profile) -> bool {
+        let member = match self.kind {
+            Kind::Contact => None,
+            Kind::Member(group) => Some((group, self.peer)),
+        };
+        match content {
+            Content::File(_) => profile.has_room_for_chunk(self.id),
+            Content::Text(_) | Content::Group(_) => profile.has_room_for_text(self.id, member),
+        }
+    }
+
+    /// Tells whether nobody is shown anything of some content. Acknowledged at once however often it
+    /// comes, it would tell the other side when one is online without leaving a trace.
+    fn is_silent(&self, content: &Content, profile: &Profile) -> bool {
+        match content {
+            Content::Text(_) => false,
+            Content::Group(group) => group.text.is_none() || self.kind == Kind::Contact,
+            Content::File(chunk) => chunk.index > 0 && !profile.knows_file(self.id, &chunk.id),
+        }
+    }
+
     fn note_content(&mut self, payload: Payload, profile: &mut Profile) -> Option<Arrived> {
         let content = payload.content?;
         let wait = self.acks.wait(&mut profile.jitter);
@@ -265,12 +288,12 @@ impl Link {
         let elapsed = profile.clock.elapsed;
         let missing = payload.prev != 0 && !self.received.knows(payload.prev);
         let held = matches!(&content, Content::File(chunk) if chunk.size > UNASKED);
-        let is_chunk = matches!(content, Content::File(_));
-        if is_chunk && !self.received.knows(payload.mid) && !profile.has_room_for_chunk(self.id) {
+        if !self.received.knows(payload.mid) && !self.has_room_for(&content, profile) {
             // It is not acknowledged, and so it comes again.
             profile.dropped.refused += 1;
             return None;
         }
+        let wait = if self.is_silent(&content, profile) { self.received.silently(elapsed, wait) } else { Some(wait) };
         let new = self.received.note(payload.mid, age, elapsed, wait, held);
         new.then_some(Arrived { mid: payload.mid, at: payload.at, burn_s: payload.burn_s, missing, content })
     }

@@ -181,6 +181,42 @@ fn who_leaves_is_taken_off_the_roster() {
     }
 }
 
+#[test]
+fn a_member_who_tells_somebody_elses_mailbox_as_its_own_keeps_nobodys_new_one_from_the_others() {
+    let mut world = World::new(4, 19);
+    world.found();
+    world.run(60, HOUR, Malice::default());
+    let group = world.group;
+    // Both at once, the wrong one first.
+    let now = world.now;
+    let honest = world.key(2);
+    let (cheat, card) = (world.key(1), door_of(&mut world, 2));
+    let fresh = {
+        let person = &mut world.people[2].core;
+        let mut own = std::mem::take(person.groups_mut());
+        let (profile, links) = person.state_mut();
+        own[0].move_mailbox(links, profile);
+        let card = own[0].door_card(profile).unwrap();
+        *person.groups_mut() = own;
+        card.to_bytes().to_vec()
+    };
+    let admin = &mut world.people[0].core;
+    let known = admin.groups_mut().iter_mut().find(|known| known.id == group).unwrap();
+    known.waiting_doors = vec![(cheat, card), (honest, fresh.clone())];
+    known.doors_announced = None;
+    admin.tick(now).unwrap();
+    let known = &admin.groups_mut()[0];
+    let entry = known.roster.as_ref().unwrap().entry(&honest).unwrap();
+    assert_eq!(entry.door.to_bytes().to_vec(), fresh);
+}
+
+/// The door card of somebody, as the admin knows it.
+fn door_of(world: &mut World, who: usize) -> Vec<u8> {
+    let key = world.key(who);
+    let roster = world.people[0].core.groups_mut()[0].roster.clone().unwrap();
+    roster.entry(&key).unwrap().door.to_bytes().to_vec()
+}
+
 /// `E2E_MEMBERS=50` takes two minutes.
 #[test]
 fn many_members_hear_each_other() {

@@ -125,7 +125,15 @@ impl Group {
         let told: Vec<_> = self.waiting_doors.drain(..count).collect();
         let known = told.into_iter().filter(|(member, _)| roster.entry(member).is_some());
         let doors = known.filter_map(|(member, bytes)| Some((member, read_door(&bytes, profile.here())?)));
-        let operations: Vec<_> = doors.map(|(member, card)| Operation::Door(member, Box::new(card))).collect();
+        let mut operations: Vec<Operation> = Vec::new();
+        for (member, card) in doors {
+            operations.push(Operation::Door(member, Box::new(card)));
+            // One that does not fit, such as the mailbox of somebody else, takes none of the others
+            // with it.
+            if roster.change(&operations, &profile.identity).is_err() {
+                operations.pop();
+            }
+        }
         self.doors_announced = Some(elapsed);
         if let Ok((next, delta)) = roster.change(&operations, &profile.identity) {
             self.adopt(next, Some(delta), links, profile);
