@@ -21,6 +21,7 @@ mod route;
 mod run;
 mod running;
 mod send;
+mod stdio;
 mod stop;
 
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! What a process leaves behind when it dies, and on the disk while it lives: of the server, waiting
-//! messages; of the client, all that its contacts write.
+//! What a process leaves behind when it dies, and on the disk while it lives: of the server,
+//! waiting messages; of the client, all that its contacts write.
 
 mod memory;
 

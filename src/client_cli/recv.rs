@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::exit::{Exit, Failure};
 use super::output::{line, object};
 use super::running::{RunArgs, Running, at};
+use super::stdio::{Output, stdout};
 use super::stop;
 use ephemeral_client::engine::EngineEvent;
 use ephemeral_client::text::printable_json;
@@ -121,7 +122,7 @@ async fn receive(
     mut deadline: Option<Instant>,
 ) -> Result<(), Failure> {
     let limit = args.limit();
-    let mut printer = Printer { stdout: tokio::io::stdout(), json: args.json, printed: 0, stopped: false };
+    let mut printer = Printer { stdout: stdout(), json: args.json, printed: 0, stopped: false };
     let mut fetched = false;
     let stopped = stop::requested();
     tokio::pin!(stopped);
@@ -181,7 +182,7 @@ impl Told {
 
 /// Writes to stdout.
 struct Printer {
-    stdout: tokio::io::Stdout,
+    stdout: Output,
     json: bool,
     /// How much of what `--wait` waits for was written.
     printed: u64,
@@ -223,7 +224,7 @@ fn late(running: &mut Running, limit: Option<Duration>, fetched: bool) -> Failur
     Failure::new(Exit::Unreachable, format!("{what} within {} s{why}", limit.unwrap_or_default().as_secs()))
 }
 
-async fn write(stdout: &mut tokio::io::Stdout, line: &str) -> std::io::Result<()> {
+async fn write(stdout: &mut Output, line: &str) -> std::io::Result<()> {
     stdout.write_all(line.as_bytes()).await?;
     // Only with this the bytes have left the process, and only then an error is known.
     stdout.flush().await

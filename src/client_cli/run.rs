@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Stdin, Stdout};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::exit::Failure;
 use super::init::authority;
 use super::output::{hex, message_id, name_of, object};
 use super::profile::in_memory;
 use super::running::{RunArgs, Running};
+use super::stdio::{Input, Output, stdin, stdout};
 use super::stop;
 use ephemeral_client::ServerUrl;
 use ephemeral_client::engine::EngineEvent;
@@ -62,7 +63,7 @@ struct Request {
 /// The process: its profile, and the requests that wait for something.
 struct Service {
     running: Running,
-    stdout: Stdout,
+    stdout: Output,
     /// The requests for invites whose texts are still to be made durable.
     invites: HashMap<InviteId, Value>,
 }
@@ -73,7 +74,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         _ => args.run.profile.open()?,
     };
     let running = args.run.run(profile, args.run.fetching())?;
-    let mut service = Service { running, stdout: tokio::io::stdout(), invites: HashMap::new() };
+    let mut service = Service { running, stdout: stdout(), invites: HashMap::new() };
     let outcome = service.serve().await;
     service.running.finish()?;
     outcome
@@ -81,7 +82,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
 
 impl Service {
     async fn serve(&mut self) -> Result<(), Failure> {
-        let mut stdin = BufReader::new(tokio::io::stdin());
+        let mut stdin = BufReader::new(stdin());
         let mut line = Vec::new();
         let stopped = stop::requested();
         tokio::pin!(stopped);
@@ -187,7 +188,7 @@ impl Service {
 
 /// Reads on until there is a whole line in `line`. Returns `false` at the end of the input.
 /// Cancelling it loses nothing.
-async fn next_line(stdin: &mut BufReader<Stdin>, line: &mut Vec<u8>) -> Result<bool, Failure> {
+async fn next_line(stdin: &mut BufReader<Input>, line: &mut Vec<u8>) -> Result<bool, Failure> {
     let room = MAX_LINE.saturating_sub(line.len() as u64);
     let read = stdin.take(room).read_until(b'\n', line).await;
     read.map_err(|error| Failure::local(format!("cannot read standard input: {error}")))?;

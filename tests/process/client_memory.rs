@@ -53,7 +53,8 @@ fn texts_that_arrived_invites_that_were_used_and_contacts_that_are_gone_are_nowh
     bob.ask("invites.accept", &json!({"invite": invite, "as": "alice", "text": "it is me"}));
     alice.event("contact");
     bob.event("answered");
-    let (asked, answered) = (Canary::text("asked"), Canary::text("answered"));
+    let asked = Canary::text("asked");
+    let answered = Canary::text("answered");
     for number in 0..10 {
         let more = "-".repeat(number * 300);
         alice.ask("send", &json!({"contact": name.as_text(), "text": format!("{more} {}", asked.as_text())}));

@@ -2,15 +2,15 @@
 //! whose time ran out at the server.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use ephemeral_test_support::client::Client;
-use ephemeral_test_support::daemon::{Daemon, GENEROUS, PATIENCE};
+use ephemeral_test_support::daemon::{Daemon, GENEROUS, Manager};
 use ephemeral_test_support::follower::Follower;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -84,7 +84,7 @@ fn found(admin: &Client, others: &[Arc<Client>]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_of_four_talks_over_tor_and_a_file_of_five_mebibytes_arrives_although_the_server_is_killed() {
+async fn a_group_of_four_talks_over_tor_and_a_file_of_five_mebibytes_arrives_bit_for_bit() {
     let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path();
@@ -113,109 +113,50 @@ async fn a_group_of_four_talks_over_tor_and_a_file_of_five_mebibytes_arrives_alt
     let bytes: Vec<u8> = (0..5_u32 << 18).flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
     fs::write(&path, &bytes).unwrap();
     let taking = follow(&bob, &["--files", folder.to_str().unwrap()]);
-    let sending = alice.command(&["send", "bob", "--file", path.to_str().unwrap(), "--json", "--quiet"]);
-    let mut sending = tokio::process::Command::from(sending);
-    let sending = sending.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-    let part = folder.clone();
-    aside(move || until("a part of the file", || written(&part) > 20 * 47_000)).await;
-    // What waits at the server is gone; both connect anew by themselves.
-    server.signal(Signal::KILL);
-    server.ended().await;
-    let mut server = Daemon::start(SERVER, &home.join("server"), &configuration, &[]);
-    assert_eq!(server.reachable().await.to_string(), url);
-    let sent = sending.wait_with_output().await.unwrap();
-    assert!(sent.status.success(), "{sent:?}");
     aside(move || {
+        let sent = alice.json(&["send", "bob", "--file", path.to_str().unwrap(), "--quiet"]);
+        assert_eq!((&sent[0]["standing"], &sent[0]["size"]), (&"arrived".into(), &(5 << 20).into()), "{sent:?}");
         taking.until("file", is("file_saved"));
         taking.stop();
     })
     .await;
-    assert!(fs::read(folder.join("film.mkv")).unwrap() == bytes, "bit for bit");
+    assert!(fs::read(folder.join("film.mkv")).unwrap() == bytes);
 }
 
-/// How much was written, by the blocks on the disk.
-fn written(folder: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
-    let files = fs::read_dir(folder).unwrap();
-    files.map(|entry| entry.unwrap().metadata().unwrap().blocks() * 512).sum()
+/// Writes a script that starts a program under another clock than the machine's.
+fn script(directory: &Path, name: &str, line: &str) -> String {
+    let script = directory.join(name);
+    fs::write(&script, format!("#!/bin/sh\n{line} \"$@\"\n")).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+    script.to_str().unwrap().to_owned()
 }
 
-/// Waits for something on the disk, which nobody tells of.
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(240);
-    while !is_so() {
-        assert!(std::time::Instant::now() < deadline, "no {what}");
-        thread::sleep(std::time::Duration::from_millis(20));
-    }
+/// Writes a script that starts the client with a wall clock that is ahead.
+fn client_ahead(directory: &Path, ahead: &str) -> &'static str {
+    let directories = fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
+    let mut libraries = directories.map(|path| path.join("faketime/libfaketimeMT.so.1"));
+    let library = libraries.find(|path| path.exists()).expect("libfaketime: `tests/run` installs it");
+    let monotonic = "DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_FAKE_MONOTONIC=1";
+    let line = format!("LD_PRELOAD={} FAKETIME={ahead} {monotonic} exec {CLIENT}", library.display());
+    Box::leak(script(directory, "client-ahead", &line).into_boxed_str())
 }
 
-/// Clocks that a test sets: all that the programs which a script starts go by.
-struct FakeTime {
-    ahead: PathBuf,
-}
-
-impl FakeTime {
-    fn new(directory: &Path) -> Self {
-        let fake = Self { ahead: directory.join("ahead") };
-        fake.set("+0");
-        fake
-    }
-
-    /// Writes a script that starts a program under these clocks.
-    fn script(&self, program: &str, name: &str) -> String {
-        let directories = fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
-        let mut libraries = directories.map(|path| path.join("faketime/libfaketimeMT.so.1"));
-        let library = libraries.find(|path| path.exists()).expect("libfaketime: `tests/run` installs it");
-        let script = self.ahead.with_file_name(name);
-        let text = format!(
-            "#!/bin/sh\nexport LD_PRELOAD={} FAKETIME_TIMESTAMP_FILE={} FAKETIME_NO_CACHE=1\nexec {program} \"$@\"\n",
-            library.display(),
-            self.ahead.display(),
-        );
-        fs::write(&script, text).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
-        script.to_str().unwrap().to_owned()
-    }
-
-    fn set(&self, ahead: &str) {
-        let new = self.ahead.with_extension("new");
-        fs::write(&new, format!("{ahead}\n")).unwrap();
-        fs::rename(&new, &self.ahead).unwrap();
-    }
-}
-
-/// Tor's own clocks have to be right, so that C tor brings the programs together here.
+/// The server's process is killed, and the next one finds what waits, two hours later: by the clock
+/// that nobody can set, which a time namespace puts forward. Tor itself goes by the wall clock,
+/// which stays; so people whose clocks are ahead come by C tor.
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_whose_time_runs_out_at_the_server_are_sent_again_and_nothing_is_lost() {
     let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path();
-    let fake = FakeTime::new(home);
-    let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = reserved.local_addr().unwrap();
-    let network = network::shared();
-    let (service, tor) = aside(move || {
-        let service = network.start_onion_service(address).unwrap();
-        (service, network.start_client().unwrap())
-    })
-    .await;
-    drop(reserved);
-    let url = format!("http://{}", service.address);
     // An hour is the least with which a client takes a server.
     let hour = "[store]\nmax_ttl_s = 3600\ndefault_ttl_s = 3600\n";
-    let names = format!("[clearnet]\nserver_names = [\"{}\"]\n", service.address);
-    let local = "connections_per_peer = 200\nrequests_per_minute = 100000\nburst = 1000\n";
-    let configuration = format!("{GENEROUS}{local}{hour}{names}");
-    let listen = format!("--clearnet={address}");
-    let program = fake.script(SERVER, "server-with-fake-time");
-    let mut server = Daemon::start(&program, &home.join("server"), &configuration, &["--no-tor", &listen]);
-    server.says("clearnet ").await;
-    let client: &'static str = Box::leak(fake.script(CLIENT, "client-with-fake-time").into_boxed_str());
-    let [alice, bob] = ["alice", "bob"].map(|name| {
-        let mut person = Client::new(client, &home.join(name), name, &url);
-        person.variables.push(("EPHEMERAL_SOCKS", tor.socks.to_string()));
-        Arc::new(person)
-    });
+    let configuration = format!("{hour}{GENEROUS}{}", network::shared().arti_toml());
+    let mut manager = Manager::new(home);
+    let mut server = Daemon::start_under(SERVER, Some(&mut manager), &home.join("server"), &configuration, &[]);
+    let url = reachable(&mut server, &mut manager).await;
+    let alice = person(home, "alice", &url);
+    let bob = person(home, "bob", &url);
     let people = (Arc::clone(&alice), Arc::clone(&bob));
     aside(move || {
         let (alice, bob) = people;
@@ -225,27 +166,45 @@ async fn messages_whose_time_runs_out_at_the_server_are_sent_again_and_nothing_i
         alice.ok(&["send", "bob", "two", "--quiet"]);
     })
     .await;
-    assert!(waiting(&server).await >= 2, "nobody has fetched anything");
-    fake.set("+2h");
-    let forgotten = async {
-        while waiting(&server).await > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, forgotten).await.expect("their time runs out");
+    assert_eq!(waiting(&server).await, 2, "nobody has fetched them");
+    server.signal(Signal::KILL);
+    server.ended().await;
+    let later = script(home, "server-later", &format!("exec unshare --time --boottime 7200 {SERVER}"));
+    let mut server = Daemon::start_under(&later, Some(&mut manager), &home.join("server"), &configuration, &[]);
+    assert_eq!(reachable(&mut server, &mut manager).await, url);
+    assert_eq!(waiting(&server).await, 0, "{}", server.log());
 
     // No receipt reached anybody: a day without an acknowledgement says it.
-    fake.set("+25h");
+    let ahead = client_ahead(home, "+25h");
     aside(move || {
         assert_eq!(bob.texts(), [""; 0], "they are gone");
-        alice.ok(&["recv", "--once", "--quiet"]);
+        let tor = network::shared().start_client().unwrap();
+        let mut late = Client::at_home(ahead, &home_of(&alice), "alice");
+        late.variables.push(("EPHEMERAL_SOCKS", tor.socks.to_string()));
+        late.ok(&["recv", "--once", "--quiet"]);
         assert_eq!(bob.texts(), ["one", "two"]);
-        alice.ok(&["recv", "--once", "--quiet"]);
-        for person in [&alice, &bob] {
-            assert_eq!(person.ok(&["outbox"]), "", "everything arrived, and is known to have");
-        }
+        late.ok(&["recv", "--once", "--quiet"]);
+        assert_eq!(late.ok(&["outbox"]), "", "they arrived, and are known to have");
     })
     .await;
+}
+
+/// Waits until a server under a service manager can be reached, while the manager reads what it is
+/// told.
+async fn reachable(server: &mut Daemon, manager: &mut Manager) -> String {
+    let reaching = server.reachable();
+    tokio::pin!(reaching);
+    loop {
+        tokio::select! {
+            url = &mut reaching => return url.to_string(),
+            () = tokio::time::sleep(Duration::from_millis(100)) => drop(manager.listen()),
+        }
+    }
+}
+
+/// Where somebody's home is.
+fn home_of(person: &Client) -> std::path::PathBuf {
+    person.directory().ancestors().nth(5).unwrap().to_owned()
 }
 
 async fn waiting(server: &Daemon) -> u64 {

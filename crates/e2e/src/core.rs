@@ -21,6 +21,8 @@ mod contacts;
 mod door;
 mod files;
 mod groups;
+#[cfg(test)]
+mod inside;
 mod receive;
 mod views;
 
@@ -245,6 +247,7 @@ impl Core {
         links.retain(|link| link.left.is_none_or(|left| age < left + grace));
         let is_there = |id| links.iter().any(|link| link.id == id && link.left.is_none());
         profile.offers.retain(is_there);
+        self.forget_names_at_doors();
         self.tick_files();
     }
 
@@ -322,24 +325,4 @@ impl Core {
 /// Returns the bytes of an envelope, or `None` if `content` is no envelope.
 fn envelope(content: &str) -> Option<Vec<u8>> {
     envelope::from_text(content).ok()
-}
-
-#[cfg(test)]
-impl Core {
-    /// Makes the moments at which the core acts repeatable.
-    pub(crate) fn set_jitter(&mut self, jitter: crate::random::Jitter) {
-        self.state.profile.jitter = jitter;
-    }
-
-    pub(crate) fn state_mut(&mut self) -> (&mut Profile, &mut Vec<Link>) {
-        (&mut self.state.profile, &mut self.state.links)
-    }
-
-    pub(crate) fn groups_mut(&mut self) -> &mut Vec<Group> {
-        &mut self.state.groups
-    }
-
-    pub(crate) fn only_link(&self) -> Option<&Link> {
-        self.state.links.first()
-    }
 }

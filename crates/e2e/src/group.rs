@@ -20,10 +20,12 @@ use crate::profile::Profile;
 use crate::roster::{GroupId, Roster};
 
 pub(crate) mod history;
+pub(crate) mod newcomers;
 pub(crate) mod offers;
 pub(crate) mod pieces;
 
 use history::History;
+use newcomers::Newcomers;
 use pieces::Pieces;
 
 /// How many texts of one member are remembered.
@@ -116,6 +118,8 @@ pub(crate) struct Group {
     texts: BTreeMap<String, Texts>,
     gaps: Vec<Gap>,
     pub(crate) held: Vec<Held>,
+    #[serde(default)]
+    pub(crate) newcomers: Newcomers,
     /// Door cards of members that wait for the admin's next delta.
     pub(crate) waiting_doors: Vec<(Key, Vec<u8>)>,
     /// When there was one, by `elapsed`.
@@ -148,6 +152,7 @@ impl Group {
             texts: BTreeMap::new(),
             gaps: Vec::new(),
             held: Vec::new(),
+            newcomers: Newcomers::default(),
             waiting_doors: Vec::new(),
             doors_announced: None,
             early: Vec::new(),
@@ -241,6 +246,7 @@ impl Group {
         let age = profile.clock.age;
         let elapsed = profile.clock.elapsed;
         self.held.retain(|held| age < held.came + HELD_LIFE);
+        self.newcomers.prune(age);
         for gap in self.gaps.iter_mut().filter(|gap| !gap.told && elapsed >= gap.since + GAP_PATIENCE) {
             gap.told = true;
             profile.tell(Event::GroupGap { group: self.id, author: gap.author, gmid: gap.gmid });

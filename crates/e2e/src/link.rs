@@ -16,6 +16,7 @@ use crate::roster::GroupId;
 use crate::servers::Moves;
 
 pub(crate) mod cards;
+mod content;
 pub(crate) mod delivery;
 pub(crate) mod healing;
 mod moves;

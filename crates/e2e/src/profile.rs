@@ -143,6 +143,13 @@ impl Profile {
         }
     }
 
+    /// Tells who is in a group. Only the latest waits to be shown, however often an admin changes
+    /// it.
+    pub(crate) fn tell_members(&mut self, group: GroupId, members: Vec<Key>) {
+        self.inbox.retain(|_, event| !matches!(event, Event::GroupMembers { group: known, .. } if *known == group));
+        self.tell(Event::GroupMembers { group, members });
+    }
+
     /// Tells that clock and server disagree, once a day: each mailbox's connection sees it.
     pub(crate) fn tell_dispute(&mut self) {
         let elapsed = self.clock.elapsed;
@@ -298,36 +305,4 @@ impl Profile {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_contact_or_member_cannot_fill_the_inbox_for_the_others() {
-        let mut profile = Profile::new(Authority::loopback("localhost").unwrap(), String::new(), 0);
-        let text =
-            |link, length| Event::Text { link, mid: 1, text: "x".repeat(length), at: 0, burn_s: 0, missing: false };
-        for _ in 0..MAX_TEXTS.0 {
-            assert!(profile.has_room_for_text(1, None));
-            profile.tell(text(1, 10));
-        }
-        assert!(!profile.has_room_for_text(1, None) && profile.has_room_for_text(2, None));
-        for _ in 0..MAX_TEXTS.1 / 47_000 + 1 {
-            profile.tell(text(2, 47_000));
-        }
-        assert!(!profile.has_room_for_text(2, None) && profile.has_room_for_text(3, None));
-        let of_member = |member| Event::GroupText {
-            group: [1; 16],
-            member: Key([member; 32]),
-            gmid: 1,
-            text: "x".to_owned(),
-            at: 0,
-            missing: false,
-        };
-        for _ in 0..MAX_TEXTS.0 {
-            profile.tell(of_member(1));
-        }
-        assert!(!profile.has_room_for_text(4, Some(([1; 16], Key([1; 32])))));
-        assert!(profile.has_room_for_text(5, Some(([1; 16], Key([2; 32])))));
-        assert!(!profile.inbox_is_full());
-    }
-}
+mod tests;

@@ -1,3 +1,5 @@
+//! What an engine does with lanes that are full, forget too much, or cannot be had.
+
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;

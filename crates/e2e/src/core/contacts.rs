@@ -219,6 +219,7 @@ impl Core {
         self.contact(id)?;
         self.state.links.retain(|link| link.id != id);
         self.state.profile.close_mailboxes(|mailbox| mailbox.owner == Owner::Contact(id));
+        self.forget_names_at_doors();
         Ok(())
     }
 }

@@ -30,8 +30,8 @@ impl Link {
         }
     }
 
-    /// Asks the user whether to follow the contact, once a week. Until the next question, the server
-    /// that was asked about is the one that a yes is for.
+    /// Asks the user whether to follow the contact, once a week. Until the next question, the
+    /// server that was asked about is the one that a yes is for.
     fn ask_to_move(&mut self, authority: Authority, asked: Option<Card>, profile: &mut Profile) {
         let elapsed = profile.clock.elapsed;
         if self.asked_at.is_none_or(|asked| elapsed >= asked + MOVE_QUESTION) {

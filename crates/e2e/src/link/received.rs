@@ -68,7 +68,8 @@ impl Received {
     }
 
     /// Takes note of content, and tells whether it is new. `held`: it is not acknowledged before
-    /// [`Self::release`]. `wait`: after how long it is acknowledged; `None`: with whatever goes next.
+    /// [`Self::release`]. `wait`: after how long it is acknowledged; `None`: with whatever goes
+    /// next.
     pub(crate) fn note(&mut self, mid: u64, age: u64, elapsed: u64, wait: Option<u64>, held: bool) -> bool {
         let new = !self.knows(mid);
         if new {

@@ -43,7 +43,7 @@ fn resets_do_not_tell_a_contact_at_any_time_that_one_is_online() {
     for _ in 0..24 * 6 {
         let (profile, links) = pair.people[1].core.state_mut();
         links[0].reset(profile);
-        pair.run(1, 10 * MINUTE);
+        pair.run(10, MINUTE);
     }
     let signs = signs_of_life(&mut pair);
     // Ten answers a day, and a receipt of a new root once an hour.

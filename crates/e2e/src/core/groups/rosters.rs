@@ -30,7 +30,7 @@ impl Group {
             self.history.push(before, next.id(), delta);
         }
         let members = next.entries().iter().map(|entry| entry.proof.curve).collect();
-        profile.tell(Event::GroupMembers { group: self.id, members });
+        profile.tell_members(self.id, members);
         if next.entry(&me).is_none() {
             self.expelled(links, profile);
             return;
