@@ -8,6 +8,7 @@ mod directories;
 mod discovery;
 mod exit;
 mod group;
+mod heal;
 mod holder;
 mod init;
 mod invite;
@@ -25,6 +26,7 @@ mod running;
 mod send;
 mod serve;
 mod socket;
+mod stdio;
 mod stop;
 mod words;
 
@@ -32,7 +34,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use exit::{Exit, Failure};
+use crate::hardening;
+use exit::{Exit, Failure, say};
 use words::{Language, files, fl};
 
 /// Sends and receives messages through an Ephemeral Messenger Server.
@@ -63,6 +66,8 @@ enum Command {
     Contacts(contacts::ContactsArgs),
     /// Compare safety words with a contact.
     Verify(contacts::VerifyArgs),
+    /// Begin conversations anew, with new keys: after somebody had this device.
+    Heal(heal::HealArgs),
     /// Write to several people at once: make, join, change and leave groups.
     #[command(subcommand)]
     Group(group::Command),
@@ -104,6 +109,10 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let language = Language::of_environment();
     words::speak(language);
+    hardening::silence_panics(say);
+    if hardening::forbid_core_dumps().is_err() {
+        say(&fl!("core-dumps"));
+    }
     let command = words::help::translate(without_empty_variables(Cli::command()), language);
     let matches = command.try_get_matches().unwrap_or_else(|error| words::usage::exit(&error, language));
     // A definition that does not fit its own type is a mistake in the program, which clap reports.
@@ -118,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Decline(args) => on_runtime(invite::decline(&args)),
         Command::Contacts(args) => on_runtime(contacts::run(&args)),
         Command::Verify(args) => on_runtime(contacts::verify(&args)),
+        Command::Heal(args) => on_runtime(heal::run(&args)),
         Command::Group(command) => on_runtime(group::run(&command)),
         Command::Send(args) => on_runtime(send::run(*args)),
         Command::Chat(args) => on_runtime(chat::run(*args)),

@@ -18,6 +18,7 @@ mod client_exec;
 mod client_files;
 mod client_groups;
 mod client_languages;
+mod client_memory;
 mod client_profile;
 mod client_rpc;
 mod client_rpc_files;

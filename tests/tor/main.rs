@@ -6,6 +6,8 @@
 mod attacks_over_tor;
 mod chat_over_tor;
 mod client_over_tor;
+mod conversations_over_tor;
+mod cost_over_tor;
 mod first_minute;
 mod hedging;
 mod keys_over_tor;

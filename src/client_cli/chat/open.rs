@@ -4,6 +4,7 @@ use tokio::task::JoinSet;
 
 use super::super::exit::Failure;
 use super::super::init::authority;
+use super::super::profile::{lock_memory, opened};
 use super::super::running::RunArgs;
 use super::super::socket;
 use super::link::Link;
@@ -25,6 +26,9 @@ impl Opener {
         let mut run = run;
         // Nothing else writes on the screen.
         run.route.quiet = true;
+        if memory {
+            lock_memory();
+        }
         Self { run, memory, task: JoinSet::new() }
     }
 
@@ -54,7 +58,7 @@ impl Opener {
             match opening {
                 Opening::Unlock(passphrase) => {
                     let passphrase = Passphrase::new(passphrase.to_string())?;
-                    Ok((Profile::open(&directory, &passphrase)?, true))
+                    Ok((opened(&directory, &passphrase)?, true))
                 }
                 Opening::Create { passphrase, server, name } => {
                     let server = named(&server)?;

@@ -11,6 +11,7 @@
 //! | [`client`], [`follower`] | people who use `ephemeral`, and a server on loopback for them; what runs on and on |
 //! | [`tmux`] | a real terminal |
 //! | [`serving`] | an `ephemeral serve`, and programs that use it |
+//! | [`client`], [`follower`], [`program`] | people and programs who use `ephemeral`, and a server on loopback for them |
 //! | [`attack`] | clients that are far away, and floods |
 //! | [`canary`], [`memory`] | what is planted, and looked for in files and in a process |
 //!
@@ -31,6 +32,8 @@ pub mod follower;
 pub mod fuzz;
 #[cfg(feature = "server")]
 pub mod memory;
+#[cfg(feature = "server")]
+pub mod program;
 #[cfg(feature = "server")]
 pub mod rig;
 #[cfg(feature = "server")]

@@ -41,6 +41,14 @@ impl Chat {
                 let text = say!(self.words, "contact-unstable", name = in_sentence(&contact));
                 (contact, text, Look::Warn)
             }
+            Notification::Resumed { contact } => {
+                let text = say!(self.words, "contact-resumed", name = in_sentence(&contact));
+                (contact, text, Look::Dim)
+            }
+            Notification::NeedsInvite { contact } => {
+                let text = say!(self.words, "contact-needs-invite", name = in_sentence(&contact));
+                (contact, text, Look::Warn)
+            }
             other => return self.told_otherwise(other),
         };
         self.note(&contact, false, text, look);
