@@ -18,11 +18,7 @@ const FALLBACK: &str = "en";
 /// Looks up a sentence by its id, which the compiler checks together with its arguments.
 macro_rules! say {
     ($words:expr, $id:literal $(, $name:ident = $value:expr)* $(,)?) => {
-        {
-            // A value of its own: `into` then knows the type of what is computed.
-            $(let $name = $value;)*
-            i18n_embed_fl::fl!($words.loader, $id $(, $name = $name)*)
-        }
+        i18n_embed_fl::fl!($words.loader, $id $(, $name = $crate::words::itself($value))*)
     };
 }
 pub(crate) use say;
@@ -40,6 +36,11 @@ impl I18nAssets for Locales {
     fn filenames_iter(&self) -> Box<dyn Iterator<Item = String> + '_> {
         Box::new(LOCALES.iter().map(|(language, _)| format!("{language}/ephemeral_chat.ftl")))
     }
+}
+
+/// Returns what it takes: `into` then knows the type of what is computed.
+pub(crate) fn itself<T>(value: T) -> T {
+    value
 }
 
 /// Every sentence in one language.

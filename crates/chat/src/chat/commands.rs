@@ -57,12 +57,12 @@ impl Chat {
     /// Runs a command that is about the open conversation.
     fn run_on_open(&mut self, name: &str, rest: &str) -> bool {
         let about_contact =
-            matches!(name, "verify" | "rename" | "trust" | "agree" | "block" | "forget" | "send" | "take");
+            matches!(name, "verify" | "rename" | "trust" | "agree" | "block" | "forget" | "send" | "take" | "burn");
         let about_group = matches!(name, "add" | "members" | "remove" | "admin" | "leave");
         if name == "panic" {
             return self.needs_more(name);
         }
-        if name != "burn" && !about_contact && !about_group {
+        if !about_contact && !about_group {
             let sentence = say!(self.words, "no-such-command", name = in_sentence(name));
             self.notify(sentence, Look::Warn);
             return false;
@@ -73,7 +73,8 @@ impl Chat {
             self.notify(sentence, Look::Warn);
             return false;
         };
-        if (about_contact && is_group) || (about_group && !is_group) || (name == "burn" && is_group) {
+        let fits = if is_group { about_group } else { about_contact };
+        if !fits {
             let sentence =
                 if is_group { say!(self.words, "not-for-groups") } else { say!(self.words, "only-for-groups") };
             self.notify(sentence, Look::Warn);

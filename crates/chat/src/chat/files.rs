@@ -42,7 +42,7 @@ impl Chat {
 
     pub(crate) fn file_came_so_far(&mut self, file: &str, arrived: u64, size: u64) {
         let Some(known) = self.files.iter_mut().find(|known| known.file == file) else { return };
-        let part = |bytes: u64| if size == 0 { 0 } else { bytes.min(size) * 10 / size };
+        let part = |bytes: u64| (bytes.min(size) * 10).checked_div(size).unwrap_or_default();
         let more = part(arrived) > part(known.arrived);
         known.arrived = arrived.max(known.arrived);
         known.waits = false;
