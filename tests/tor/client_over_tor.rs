@@ -78,7 +78,7 @@ async fn two_people_meet_by_an_invite_verify_and_talk_over_tor_through_a_restart
 }
 
 /// Returns what a command of the server's prints, which works on its files.
-async fn offline(home: &Path, arguments: &[&str]) -> String {
+pub(crate) async fn offline(home: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(SERVER);
     command.args(arguments).arg("--state-dir").arg(home.join("server/state")).env_clear().env("HOME", home);
     let output = command.output().await.unwrap();
