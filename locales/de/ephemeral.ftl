@@ -436,3 +436,10 @@ unusable-limits = er nimmt höchstens { $bytes } Bytes und behält sie höchsten
 
 core-dumps = Speicherabbilder lassen sich nicht verbieten: ein Absturz könnte Nachrichten auf die Festplatte schreiben
 not-locked = Der Speicher ist nicht gesperrt: Nachrichten könnten ausgelagert werden. `ulimit -l unlimited` hilft, oder kein Swap
+
+## The terminal
+
+terminal-unusable = Das Terminal ist nicht verwendbar: { $why }
+settings-unread = { $path } kann nicht gelesen werden: { $why }
+settings-unwritten = { $path } kann nicht geschrieben werden: { $why }
+profile-not-opened = Das Profil wurde nicht geöffnet: { $why }

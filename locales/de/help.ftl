@@ -326,6 +326,24 @@ rpc = Einem Programm mit Zeilen von JSON auf Standardeingabe und -ausgabe dienen
         Mal. Das Ende der Standardeingabe beendet den Befehl. Hat schon eine Engine das Profil
         (`ephemeral serve`), antwortet diese. `docs/rpc.md` nennt die Methoden und Ereignisse.
 
+chat = Mit deinen Kontakten sprechen, auf dem Bildschirm oder Zeile für Zeile
+    .plain = Zeilen ausgeben, statt einen Bildschirm zu zeichnen
+    .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess
+    .after =
+        Beispiele:
+          ephemeral chat
+          ephemeral chat --plain
+          ephemeral chat --ephemeral
+
+        Ohne Profil fragt der Befehl nach einem Namen, nach der Einladung, die du bekommen hast, oder nach einem
+        Server, und nach einer Passphrase, und legt eines an. F1 zeigt alle Tasten und Befehle. Strg-X Strg-K
+        löscht das Profil sofort und ohne Rückfrage. --plain ist für Vorleseprogramme: jedes Ereignis ist eine
+        Zeile, und nichts wird zweimal gezeichnet; ein Terminal, das nicht mehr kann (TERM=dumb), bekommt es von
+        selbst. NO_COLOR lässt Farben weg.
+
+        Läuft `ephemeral serve`, so verwendet der Befehl dessen Engine; sonst ist er selbst eine, die die anderen
+        Befehle verwenden.
+
 serve = Das Profil laufen lassen und Programmen und anderen Befehlen über einen Socket dienen
     .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess
     .server = Der Server eines Profils, das nicht behalten wird

@@ -413,3 +413,10 @@ unusable-limits = it takes { $bytes } bytes and keeps them for { $seconds } s at
 
 core-dumps = core dumps cannot be forbidden: a crash may write messages to the disk
 not-locked = memory is not locked, so that messages could be swapped out: give `ulimit -l unlimited`, or have no swap
+
+## The terminal
+
+terminal-unusable = cannot use the terminal: { $why }
+settings-unread = cannot read { $path }: { $why }
+settings-unwritten = cannot write { $path }: { $why }
+profile-not-opened = the profile was not opened: { $why }

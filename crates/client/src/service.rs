@@ -49,7 +49,7 @@ use crate::api::{Taking, Told};
 use crate::engine::{Engine, EngineError};
 use callers::Callers;
 use desk::{Desk, News};
-use pipes::{Knock, Turn, WriteReceipt};
+use pipes::{Knock, RequestPermit, WriteReceipt};
 use unshown::Unshown;
 
 /// How many knocks wait.
@@ -120,7 +120,7 @@ pub struct EngineService {
     unshown: Unshown,
     knocks: mpsc::Receiver<Knock>,
     /// The requests for invites whose texts are still to be made durable.
-    invites: HashMap<InviteId, (u64, Value, Turn)>,
+    invites: HashMap<InviteId, (u64, Value, RequestPermit)>,
     directory: Option<PathBuf>,
     offline: bool,
     held: bool,

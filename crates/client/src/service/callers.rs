@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::pipes::{Ends, Knock, OutLine, Pipe, Turn, WriteReceipt, read, write};
+use super::pipes::{Ends, Knock, OutLine, Pipe, RequestPermit, WriteReceipt, read, write};
 use super::unshown::Unshown;
 use crate::api::Taking;
 
@@ -25,7 +25,7 @@ enum Item {
     Line {
         line: Arc<str>,
         receipt: WriteReceipt,
-        turn: Option<Turn>,
+        turn: Option<RequestPermit>,
         last: bool,
     },
     /// One of [`Unshown`].
@@ -170,7 +170,7 @@ impl Callers {
         self.push(caller, Item::Line { line, receipt: WriteReceipt::Nothing, turn: None, last: false });
     }
 
-    pub(super) fn answer(&mut self, caller: u64, line: Arc<str>, turn: Turn, receipt: WriteReceipt) {
+    pub(super) fn answer(&mut self, caller: u64, line: Arc<str>, turn: RequestPermit, receipt: WriteReceipt) {
         self.push(caller, Item::Line { line, receipt, turn: Some(turn), last: false });
     }
 

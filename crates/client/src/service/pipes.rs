@@ -17,7 +17,7 @@ pub(super) trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
 
 /// Is had by a request until it is answered.
-pub(super) type Turn = OwnedSemaphorePermit;
+pub(super) type RequestPermit = OwnedSemaphorePermit;
 
 /// Says what is known once a line was written.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ pub(super) enum Knock {
     /// Somebody comes.
     Come { stream: Box<dyn Pipe>, patience: Option<Duration>, over: oneshot::Sender<()> },
     /// A line came.
-    Asked { caller: u64, line: Vec<u8>, turn: Turn },
+    Asked { caller: u64, line: Vec<u8>, turn: RequestPermit },
     /// What comes is not to be read any further.
     Fault { caller: u64, refusal: MethodRefusal },
     /// Nothing more comes.
@@ -50,7 +50,7 @@ pub(super) struct OutLine {
     pub(super) line: Arc<str>,
     pub(super) receipt: WriteReceipt,
     /// Lets the connection ask again.
-    pub(super) turn: Option<Turn>,
+    pub(super) turn: Option<RequestPermit>,
     /// Whether the connection ends with it.
     pub(super) last: bool,
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::desk::{DeskAnswer, read};
-use super::pipes::{Knock, Turn, WriteReceipt};
+use super::pipes::{Knock, RequestPermit, WriteReceipt};
 use super::refusal::MethodRefusal;
 use super::{EngineEnd, EngineService, wire};
 use crate::api::{Method as _, MethodError, Notification, Panic, Shown, Subscribe, Taking, Told};
@@ -36,7 +36,7 @@ impl EngineService {
         Ok(())
     }
 
-    fn asked(&mut self, caller: u64, line: &[u8], turn: Turn) -> Result<(), EngineError> {
+    fn asked(&mut self, caller: u64, line: &[u8], turn: RequestPermit) -> Result<(), EngineError> {
         let wire::RpcRequest { id, method, params } = match wire::request(line) {
             Ok(asked) => asked,
             Err((id, error)) => {
@@ -69,7 +69,7 @@ impl EngineService {
     }
 
     /// Ends a request that is not answered.
-    fn drop_turn(&mut self, caller: u64, turn: Turn) {
+    fn drop_turn(&mut self, caller: u64, turn: RequestPermit) {
         drop(turn);
         if self.callers.is_over(caller) {
             self.lost(caller);

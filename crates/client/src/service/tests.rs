@@ -51,8 +51,9 @@ impl Running {
 
 async fn line(stream: &mut BufReader<DuplexStream>) -> Option<Value> {
     let mut line = String::new();
-    // A pipe that was cut off is at its end.
-    stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
+    // A pipe that was cut off is at its end, perhaps in the middle of a line.
+    stream.read_line(&mut line).await.ok()?;
+    line.strip_suffix('\n')?;
     Some(serde_json::from_str(&line).unwrap())
 }
 

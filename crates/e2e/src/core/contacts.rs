@@ -187,7 +187,7 @@ impl Core {
             return Err(CoreError::NotNow("the conversation is over"));
         }
         if link.first.is_some() {
-            return Err(CoreError::NotNow("it has not answered yet"));
+            return Err(CoreError::NotNow("it has not answered yet, or the conversation is over"));
         }
         link.leave_everything_behind(profile);
         Ok(())
