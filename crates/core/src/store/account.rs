@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::table::{Chained, NOWHERE};
 use super::{ACCOUNT_COST, AccountId, DueItem, Store};
 use crate::limits::Bucket;
 use crate::protocol::{Fingerprint, Millis};
@@ -12,8 +11,6 @@ pub(super) struct Account {
     pub(super) fingerprint: Fingerprint,
     /// The keyed hash of that.
     hash: u64,
-    /// The next account in the same bucket of [`Store::by_fingerprint`].
-    next: u32,
     /// The records that wait for it, in the order of their sequence numbers. The first `out` have
     /// been delivered.
     pub(super) mailbox: VecDeque<u32>,
@@ -60,7 +57,6 @@ impl Account {
         Self {
             fingerprint,
             hash,
-            next: NOWHERE,
             mailbox: VecDeque::new(),
             out: 0,
             bytes: 0,
@@ -103,18 +99,6 @@ impl Account {
     }
 }
 
-impl Chained for Account {
-    fn hash(&self) -> u64 {
-        self.hash
-    }
-    fn next(&self) -> u32 {
-        self.next
-    }
-    fn set_next(&mut self, next: u32) {
-        self.next = next;
-    }
-}
-
 impl Store {
     /// Returns a sequence number that no mailbox has reached: they count up from the microsecond in
     /// which they were made, so that a mailbox which was forgotten does not go back when it is made
@@ -131,7 +115,7 @@ impl Store {
             account.acknowledged_up_to = self.forgotten_below - 1;
         }
         let account = self.accounts.insert(account);
-        self.by_fingerprint.insert(&mut self.accounts, account);
+        self.by_fingerprint.insert(hash, account);
         self.bytes += ACCOUNT_COST;
         AccountId(account)
     }
@@ -147,7 +131,7 @@ impl Store {
             return;
         }
         let reached = account.next_seq;
-        self.by_fingerprint.remove(&mut self.accounts, id.0);
+        self.by_fingerprint.remove(account.hash, id.0);
         self.accounts.remove(id.0);
         // Only a mailbox that was filled faster than one a microsecond is ahead of what a new one
         // begins with.
