@@ -1,33 +1,28 @@
-//! Other people's servers under the same load: pairs in a closed loop, over WebSockets.
+//! Other people's servers under the same load: pairs in a closed loop.
 //!
-//! mosquitto (MQTT 3.1.1, QoS 1: the broker keeps each message until it is acknowledged) and NATS
-//! (core: nothing is kept, and nothing acknowledged). Their programs are those of Debian's packages
-//! `mosquitto` and `nats-server`.
+//! mosquitto (MQTT 3.1.1 over TCP, QoS 1: the broker keeps each message until it is acknowledged)
+//! and NATS (core, over WebSockets: nothing is kept, and nothing acknowledged). Their programs are
+//! those of Debian's packages `mosquitto` and `nats-server`.
 
 mod mqtt;
 mod nats;
+mod wire;
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
-use bytes::Bytes;
-use futures::{Sink, Stream};
+use anyhow::{Context as _, Result};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Message, http::HeaderValue};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::pairs::{Figures, Shape, figures};
 use crate::process::{cpu_us_of, free_address};
+use wire::Wire;
 
 /// What a broker speaks.
 #[derive(Clone, Copy)]
@@ -150,7 +145,7 @@ async fn measure(child: &Child, pairs: Vec<BrokerPair>, shape: &Shape) -> Result
 /// One connection.
 struct BrokerClient {
     broker: Broker,
-    socket: WebSocketStream<TcpStream>,
+    wire: Wire,
     read: Vec<u8>,
     at: usize,
     unflushed: bool,
@@ -158,15 +153,8 @@ struct BrokerClient {
 
 impl BrokerClient {
     async fn connect(broker: Broker, address: SocketAddr, name: &str) -> Result<Self> {
-        let mut request = format!("ws://{address}/").into_client_request()?;
-        if matches!(broker, Broker::Mosquitto) {
-            request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("mqtt"));
-        }
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(64 * 1024);
-        let (socket, _) = client_async_with_config(request, stream, Some(config)).await?;
-        let mut client = Self { broker, socket, read: Vec::new(), at: 0, unflushed: false };
+        let wire = Wire::connect(address, matches!(broker, Broker::Nats)).await?;
+        let mut client = Self { broker, wire, read: Vec::new(), at: 0, unflushed: false };
         client.feed(broker.greeting(name))?;
         poll_fn(|cx| client.poll_flush(cx)).await?;
         poll_fn(|cx| client.poll_heard(cx)).await?;
@@ -175,11 +163,11 @@ impl BrokerClient {
 
     fn feed(&mut self, bytes: Vec<u8>) -> Result<()> {
         self.unflushed = true;
-        Ok(Pin::new(&mut self.socket).start_send(Message::Binary(Bytes::from(bytes)))?)
+        self.wire.feed(bytes)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.unflushed && Pin::new(&mut self.socket).poll_flush(cx)?.is_pending() {
+        if self.unflushed && self.wire.poll_flush(cx)?.is_pending() {
             return Poll::Pending;
         }
         self.unflushed = false;
@@ -194,10 +182,8 @@ impl BrokerClient {
             }
             self.read.drain(..self.at);
             self.at = 0;
-            match Pin::new(&mut self.socket).poll_next(cx) {
-                Poll::Ready(Some(message)) => self.read.extend_from_slice(&message?.into_data()),
-                Poll::Ready(None) => return Poll::Ready(Err(anyhow!("the broker closed the connection"))),
-                Poll::Pending => return Poll::Pending,
+            if self.wire.poll_read(cx, &mut self.read)?.is_pending() {
+                return Poll::Pending;
             }
         }
     }

@@ -314,8 +314,9 @@ impl Store {
     #[must_use]
     pub fn find(&self, fingerprint: &Fingerprint) -> Option<AccountId> {
         let hash = self.hasher.hash(fingerprint.as_bytes());
-        let mut some = self.by_fingerprint.find(&self.accounts, hash);
-        some.find(|(_, account)| account.fingerprint == *fingerprint).map(|(place, _)| AccountId(place))
+        let is_it = |account: &Account| account.fingerprint == *fingerprint;
+        let mut some = self.by_fingerprint.find(hash);
+        some.find(|&place| self.accounts.get(place).is_some_and(is_it)).map(AccountId)
     }
 
     /// Returns how many messages were delivered and acknowledged, and how many expired, since the

@@ -6,7 +6,7 @@ use super::Heard;
 
 pub(super) fn configuration(address: SocketAddr) -> String {
     format!(
-        "listener {} {}\nprotocol websockets\nallow_anonymous true\npersistence false\nlog_type error\n\
+        "listener {} {}\nallow_anonymous true\npersistence false\nlog_type error\n\
          max_inflight_messages 100\nmax_queued_messages 10000\nset_tcp_nodelay true\n",
         address.port(),
         address.ip()

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::table::{Chained, NOWHERE};
 use super::{ACCOUNT_COST, AccountId, DueItem, LINGER_MS, Store};
 use crate::limits::Bucket;
 use crate::protocol::{Fingerprint, Millis};
@@ -16,8 +15,6 @@ pub(super) struct Account {
     pub(super) fingerprint: Fingerprint,
     /// The keyed hash of that.
     hash: u64,
-    /// The next account in the same bucket of [`Store::by_fingerprint`].
-    next: u32,
     /// The records that wait for it, in the order of their sequence numbers. The first `out` have
     /// been delivered.
     pub(super) mailbox: VecDeque<u32>,
@@ -64,7 +61,6 @@ impl Account {
         Self {
             fingerprint,
             hash,
-            next: NOWHERE,
             mailbox: VecDeque::new(),
             out: 0,
             bytes: 0,
@@ -107,18 +103,6 @@ impl Account {
     }
 }
 
-impl Chained for Account {
-    fn hash(&self) -> u64 {
-        self.hash
-    }
-    fn next(&self) -> u32 {
-        self.next
-    }
-    fn set_next(&mut self, next: u32) {
-        self.next = next;
-    }
-}
-
 impl Store {
     /// Returns a sequence number that no mailbox has reached that was forgotten: one a microsecond,
     /// so that a mailbox which is made again does not go back, and tells nothing about any other.
@@ -141,7 +125,7 @@ impl Store {
             account.acknowledged_up_to = self.forgotten_below - 1;
         }
         let account = self.accounts.insert(account);
-        self.by_fingerprint.insert(&mut self.accounts, account);
+        self.by_fingerprint.insert(hash, account);
         self.bytes += ACCOUNT_COST;
         AccountId(account)
     }
@@ -158,7 +142,7 @@ impl Store {
         }
         let reached = account.next_seq;
         let was_seen = account.keep_until > Millis(0);
-        self.by_fingerprint.remove(&mut self.accounts, id.0);
+        self.by_fingerprint.remove(account.hash, id.0);
         self.accounts.remove(id.0);
         // Only a mailbox that was filled faster than one a microsecond is ahead of what a new one
         // begins with; or one whose numbers nobody has seen.

@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use super::record::{NOBODY, Record, Waiting};
+use super::record::{NOBODY, Record, Waiting, hash};
 use super::{AccountId, Config, DueItem, LINGER_MS, RECORD_COST, Seed, Store};
 use crate::protocol::{Fingerprint, Millis};
 
@@ -123,7 +123,7 @@ impl Restoring {
         let Some(waiting) = waiting else {
             let record = store.records.insert(Record::new((sender, AccountId(NOBODY)), id_hash, expires_at, 0));
             let remembered = RECORD_COST + (store.file_cost)(0);
-            store.ids.insert(&mut store.records, record);
+            store.ids.insert(hash(sender, id_hash), record);
             let account = &mut store.accounts[sender.0];
             account.outbound += 1;
             account.sent_bytes += RECORD_COST;

@@ -1,5 +1,6 @@
 //! A message's way: into a mailbox, to its recipient, and out of it when that has acknowledged it.
 
+use super::record::hash;
 use super::{
     AccountId, Completion, Deposited, DueItem, EXPIRED_AT_ONCE, End, MessageOut, NeverDelivered, NewMessage, Next,
     QuotaExceeded, RECORD_COST, Record, Store, Waiting,
@@ -81,8 +82,8 @@ impl Store {
         pair.records += 1;
         pair.messages += 1;
         pair.bytes += size;
-        let expires_at = self.records[record].expires_at;
-        self.ids.insert(&mut self.records, record);
+        let Record { expires_at, id_hash, .. } = self.records[record];
+        self.ids.insert(hash(sender, id_hash), record);
         let account = &mut self.accounts[sender.0];
         account.outbound += 1;
         account.sent_waiting += 1;

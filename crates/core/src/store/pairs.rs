@@ -2,33 +2,19 @@
 
 use super::AccountId;
 use super::slots::Slots;
-use super::table::{Chained, NOWHERE, Table};
+use super::table::Table;
 
 /// What one sender has in one mailbox.
 #[derive(Debug, Clone)]
 pub(super) struct Pair {
     sender: AccountId,
     recipient: AccountId,
-    hash: u64,
-    next: u32,
     /// Messages that are remembered.
     pub(super) records: u32,
     /// The messages that count against the sender's share.
     pub(super) messages: usize,
     /// Their bytes of content.
     pub(super) bytes: usize,
-}
-
-impl Chained for Pair {
-    fn hash(&self) -> u64 {
-        self.hash
-    }
-    fn next(&self) -> u32 {
-        self.next
-    }
-    fn set_next(&mut self, next: u32) {
-        self.next = next;
-    }
 }
 
 /// All pairs of which something is remembered.
@@ -57,9 +43,9 @@ impl Pairs {
     pub(super) fn get_or_insert(&mut self, sender: AccountId, recipient: AccountId) -> &mut Pair {
         let hash = self.hash(sender, recipient);
         let place = self.find(sender, recipient, hash).unwrap_or_else(|| {
-            let pair = Pair { sender, recipient, hash, next: NOWHERE, records: 0, messages: 0, bytes: 0 };
+            let pair = Pair { sender, recipient, records: 0, messages: 0, bytes: 0 };
             let place = self.pairs.insert(pair);
-            self.table.insert(&mut self.pairs, place);
+            self.table.insert(hash, place);
             place
         });
         &mut self.pairs[place]
@@ -67,11 +53,12 @@ impl Pairs {
 
     /// Forgets one of the records, and the pair with the last of them.
     pub(super) fn forget_record(&mut self, sender: AccountId, recipient: AccountId) {
-        let Some(place) = self.find(sender, recipient, self.hash(sender, recipient)) else { return };
+        let hash = self.hash(sender, recipient);
+        let Some(place) = self.find(sender, recipient, hash) else { return };
         let pair = &mut self.pairs[place];
         pair.records -= 1;
         if pair.records == 0 {
-            self.table.remove(&mut self.pairs, place);
+            self.table.remove(hash, place);
             self.pairs.remove(place);
         }
     }
@@ -90,7 +77,7 @@ impl Pairs {
     }
 
     fn find(&self, sender: AccountId, recipient: AccountId, hash: u64) -> Option<u32> {
-        let mut some = self.table.find(&self.pairs, hash);
-        some.find(|(_, pair)| pair.sender == sender && pair.recipient == recipient).map(|(place, _)| place)
+        let is_it = |pair: &Pair| pair.sender == sender && pair.recipient == recipient;
+        self.table.find(hash).find(|&place| self.pairs.get(place).is_some_and(is_it))
     }
 }

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::table::{Chained, NOWHERE};
+use super::table::NOWHERE;
 use super::{AccountId, Completion, RECORD_COST, Store, WaitingMessage};
 use crate::protocol::{Millis, ReceiptStatus};
 
@@ -22,8 +22,6 @@ pub(super) struct Record {
     pub(super) recipient: u32,
     /// The place of the rest, in [`Store::unended`]; [`NOWHERE`] once the message has met its end.
     pub(super) waiting: u32,
-    /// The next record in the same bucket of [`Store::ids`].
-    next: u32,
     /// Which of [`Store::given_ahead`], counted from 1, was added to `expires_at` where its sender
     /// wrote it; 0: none.
     pub(super) given: u8,
@@ -73,26 +71,14 @@ impl Record {
             sender: sender.0,
             recipient: recipient.0,
             waiting: NOWHERE,
-            next: NOWHERE,
             given,
             delivered: false,
         }
     }
 }
 
-impl Chained for Record {
-    fn hash(&self) -> u64 {
-        hash(AccountId(self.sender), self.id_hash)
-    }
-    fn next(&self) -> u32 {
-        self.next
-    }
-    fn set_next(&mut self, next: u32) {
-        self.next = next;
-    }
-}
-
-fn hash(sender: AccountId, id_hash: u64) -> u64 {
+/// Returns the hash of an id of a sender, as [`Store::ids`] has it.
+pub(super) fn hash(sender: AccountId, id_hash: u64) -> u64 {
     id_hash.wrapping_add(u64::from(sender.0).wrapping_mul(SPREAD))
 }
 
@@ -255,7 +241,7 @@ impl Store {
     /// later use counts.
     pub(super) fn known_record(&self, sender: AccountId, id: &str) -> Option<&Record> {
         let id_hash = self.hasher.hash(id.as_bytes());
-        let some = self.ids.find(&self.records, hash(sender, id_hash)).map(|(_, record)| record);
+        let some = self.ids.find(hash(sender, id_hash)).filter_map(|place| self.records.get(place));
         some.filter(|record| record.id_hash == id_hash && record.sender == sender.0)
             .max_by_key(|record| record.expires_at)
     }
@@ -263,8 +249,9 @@ impl Store {
     /// Forgets a message that has met its end: nothing is left of it.
     fn forget_record(&mut self, record: u32, (sender, recipient): (AccountId, AccountId)) {
         let remembered = RECORD_COST + (self.file_cost)(0);
-        self.ids.remove(&mut self.records, record);
-        self.records.remove(record);
+        if let Some(Record { id_hash, .. }) = self.records.remove(record) {
+            self.ids.remove(hash(sender, id_hash), record);
+        }
         let account = &mut self.accounts[sender.0];
         account.outbound -= 1;
         account.sent_bytes -= RECORD_COST;
@@ -281,5 +268,19 @@ impl Store {
         if recipient != sender {
             self.forget_if_idle(recipient);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remembered_id_takes_less_than_64_bytes_with_all_that_finds_it() {
+        const SCHEDULED: usize = 14;
+        const IN_THE_TABLE: usize = 64 / 5 + 1;
+        const ITS_PLACE: usize = 2;
+        assert!(size_of::<Option<Record>>() + ITS_PLACE + SCHEDULED + IN_THE_TABLE < 64);
+        assert!(size_of::<Option<Waiting>>() <= 40);
     }
 }
