@@ -77,6 +77,15 @@ fn every_reason_why_there_is_no_connection_is_translated() {
 }
 
 #[test]
+fn marks_around_a_sentence_are_kept() {
+    let path = "\u{2068}/tmp/סוד is no file\u{2069}";
+    assert_eq!(german(path), "\u{2068}/tmp/סוד ist keine Datei\u{2069}");
+    // Two names, one at each end, are not one sentence in marks.
+    let name = "\u{2068}סוד\u{2069} is a member already";
+    assert_eq!(german(name), "\u{2068}סוד\u{2069} ist schon Mitglied");
+}
+
+#[test]
 fn what_is_not_known_stays_as_it_is() {
     for text in ["", "something of a later version", "Weird failure (os error x)", " is no file"] {
         assert_eq!(german(text), text);
