@@ -2,11 +2,13 @@
 //! else to stderr; the exit code says how it ended.
 
 mod accept;
+mod chat;
 mod contacts;
 mod directories;
 mod discovery;
 mod exit;
 mod group;
+mod heal;
 mod holder;
 mod init;
 mod invite;
@@ -24,6 +26,7 @@ mod running;
 mod send;
 mod serve;
 mod socket;
+mod stdio;
 mod stop;
 mod words;
 
@@ -31,7 +34,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use exit::{Exit, Failure};
+use crate::hardening;
+use exit::{Exit, Failure, say};
 use words::{Language, files, fl};
 
 /// Sends and receives messages through an Ephemeral Messenger Server.
@@ -62,11 +66,15 @@ enum Command {
     Contacts(contacts::ContactsArgs),
     /// Compare safety words with a contact.
     Verify(contacts::VerifyArgs),
+    /// Begin conversations anew, with new keys: after somebody had this device.
+    Heal(heal::HealArgs),
     /// Write to several people at once: make, join, change and leave groups.
     #[command(subcommand)]
     Group(group::Command),
     /// Send a message to a contact or a group.
     Send(Box<send::SendArgs>),
+    /// Talk to your contacts on a screen, or line by line.
+    Chat(Box<chat::ChatArgs>),
     /// Print what comes.
     Recv(Box<recv::RecvArgs>),
     /// Serve a program by lines of JSON on standard input and output.
@@ -101,6 +109,10 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let language = Language::of_environment();
     words::speak(language);
+    hardening::silence_panics(say);
+    if hardening::forbid_core_dumps().is_err() {
+        say(&fl!("core-dumps"));
+    }
     let command = words::help::translate(without_empty_variables(Cli::command()), language);
     let matches = command.try_get_matches().unwrap_or_else(|error| words::usage::exit(&error, language));
     // A definition that does not fit its own type is a mistake in the program, which clap reports.
@@ -115,8 +127,10 @@ pub fn main() -> ExitCode {
         Command::Decline(args) => on_runtime(invite::decline(&args)),
         Command::Contacts(args) => on_runtime(contacts::run(&args)),
         Command::Verify(args) => on_runtime(contacts::verify(&args)),
+        Command::Heal(args) => on_runtime(heal::run(&args)),
         Command::Group(command) => on_runtime(group::run(&command)),
         Command::Send(args) => on_runtime(send::run(*args)),
+        Command::Chat(args) => on_runtime(chat::run(*args)),
         Command::Recv(args) => on_runtime(recv::run(*args)),
         Command::Rpc(args) => on_runtime(rpc::run(*args)),
         Command::Serve(args) => on_runtime(serve::run(*args)),

@@ -23,6 +23,7 @@
 //! | [`memfd_journal`] | the file in RAM that outlives the process, and what is written in it |
 //! | [`events`] | security events: counters, a bounded ring, pseudonyms, their log lines |
 //! | [`logging`] | where log lines go, and what never appears in them |
+//! | [`hardening`] | no core dumps, locked memory, panics that say nothing |
 //! | [`clock`] | the only place that asks what time it is |
 
 pub mod admin;
@@ -36,6 +37,7 @@ pub mod daemon;
 pub mod doctor;
 pub mod erase;
 pub mod events;
+pub mod hardening;
 pub mod http;
 pub mod hub;
 pub mod logging;

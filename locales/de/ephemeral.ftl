@@ -250,6 +250,7 @@ usage-no-address = das ist keine Adresse der Form 127.0.0.1:9050
 
 ## Kontakte, Vergleichen
 
+heal-begins = Es beginnt, sobald `ephemeral recv` läuft; dort steht auch, wer geantwortet hat.
 contact-contested = umstritten: vergleichen
 contact-ended = beendet
 contact-not-answered = noch keine Antwort
@@ -347,6 +348,8 @@ news-contested = * HALT: noch jemand hat die Einladung von { $contact } verwende
 news-not-who = * HALT: { $contact } ist nicht die Person aus der Einladung
 news-left = * { $contact } hat die Unterhaltung beendet
 news-unstable = * mit der Unterhaltung mit { $contact } stimmt etwas nicht: eine neue Einladung hilft
+news-resumed = * { $contact } hat geantwortet: es geht weiter
+news-needs-invite = * { $contact } hat eine Woche lang nicht geantwortet: eine neue Einladung ist nötig
 news-clock = * die Uhr dieses Rechners und die des Servers gehen auseinander: Altes wird nicht gelöscht
 news-file = * { $contact } sendet die Datei { $name } ({ $size }); annehmen mit `ephemeral recv --files DIR`
 news-file-saved = * { $contact } hat eine Datei gesendet: { $path }
@@ -428,3 +431,8 @@ connect-refused = der Server hat die Verbindung abgelehnt: { $status }
 connect-old-server = der Server hat die Verbindung abgelehnt: { $status }. Er ist älter als dieser Client und will die Identität in der URL, die Proxys mitschreiben: sein Betreiber muss ihn aktualisieren
 connect-timeout = der Server hat nicht rechtzeitig geantwortet ({ $what })
 unusable-limits = er nimmt höchstens { $bytes } Bytes und behält sie höchstens { $seconds } s; nötig sind { $least-bytes } Bytes und { $least-seconds } s
+
+## What a process leaves behind
+
+core-dumps = Speicherabbilder lassen sich nicht verbieten: ein Absturz könnte Nachrichten auf die Festplatte schreiben
+not-locked = Der Speicher ist nicht gesperrt: Nachrichten könnten ausgelagert werden. `ulimit -l unlimited` hilft, oder kein Swap

@@ -180,6 +180,20 @@ contacts-agree = Einem Kontakt an dem Server schreiben, zu dem er wechseln möch
 contacts-trust = Mit einem Kontakt weitermachen, obwohl noch jemand seine Einladung verwendet hat
 contacts-slow = Einen Kontakt erst spät (nach 10 bis 60 Minuten) wissen lassen, dass seine Nachrichten angekommen sind
 
+heal = Unterhaltungen neu beginnen, mit neuen Schlüsseln: nachdem jemand dieses Gerät hatte
+    .contact = Der Kontakt; ohne Namen: alle, Gruppen und Einladungen
+    .after =
+        Beispiele:
+          ephemeral heal
+          ephemeral heal bob
+
+        Das ist nötig, nachdem jemand anderes dieses Gerät oder eine Kopie seiner Dateien hatte. Jeder Kontakt
+        und jede Gruppe bekommt ein neues Postfach, neue Schlüssel und eine neue Sitzung; Einladungen, die nicht
+        benutzt wurden, werden zurückgenommen, auch mehrfach verwendbare. Es wirkt, sobald `ephemeral recv` läuft,
+        bei jedem Kontakt, sobald er geantwortet hat: bis dahin warten Texte. Die Identität bleibt, und die Kopie
+        hat sie: wenn das ein Problem ist, hilft ein neues Profil. Mit einem Namen beginnt nur dieser Kontakt neu:
+        das hilft auch, wo es mit einem Kontakt nicht weitergeht.
+
 verify = Sicherheitswörter mit einem Kontakt vergleichen
     .name = Der Kontakt
     .matches = Festhalten, dass die Wörter übereinstimmen

@@ -233,6 +233,7 @@ usage-no-address = { $why }
 
 ## Contacts, verifying
 
+heal-begins = It begins when `ephemeral recv` runs; who has answered is shown there.
 contact-contested = contested: verify
 contact-ended = ended
 contact-not-answered = not yet answered
@@ -327,6 +328,8 @@ news-contested = * STOP: somebody else used the invite of { $contact }. Compare 
 news-not-who = * STOP: { $contact } is not who the invite says
 news-left = * { $contact } has ended the conversation
 news-unstable = * something is wrong with the conversation with { $contact }: a new invite helps
+news-resumed = * { $contact } has answered: the conversation goes on
+news-needs-invite = * { $contact } did not answer for a week: a new invite is needed
 news-clock = * the clock of this machine and the server's disagree: nothing old is deleted
 news-file = * { $contact } sends the file { $name } ({ $size }); take it with `ephemeral recv --files DIR`
 news-file-saved = * { $contact } sent a file: { $path }
@@ -405,3 +408,8 @@ connect-refused = the server refused the connection: { $status }
 connect-old-server = the server refused the connection: { $status }. It is older than this client, and wants the identity in the URL, which proxies log: its operator has to update it
 connect-timeout = no { $what } from the server in time
 unusable-limits = it takes { $bytes } bytes and keeps them for { $seconds } s at most; { $least-bytes } bytes and { $least-seconds } s are needed
+
+## What a process leaves behind
+
+core-dumps = core dumps cannot be forbidden: a crash may write messages to the disk
+not-locked = memory is not locked, so that messages could be swapped out: give `ulimit -l unlimited`, or have no swap

@@ -20,6 +20,11 @@ pub(super) struct PassphraseArgs {
 }
 
 impl PassphraseArgs {
+    /// Returns whether it stands in a file: nobody is asked then.
+    pub(super) fn is_given(&self) -> bool {
+        self.passphrase_file.is_some()
+    }
+
     /// Returns the passphrase of a profile that there is.
     pub(super) fn read(&self) -> Result<Passphrase, Failure> {
         match &self.passphrase_file {

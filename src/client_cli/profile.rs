@@ -1,14 +1,18 @@
 //! Which profile a command uses, and how it is opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::directories::directories;
-use super::exit::Failure;
+use super::exit::{Failure, say};
 use super::passphrase::PassphraseArgs;
+use super::route::book_path;
 use super::words::{fl, path};
+use crate::hardening;
+use ephemeral_client::Passphrase;
 use ephemeral_client::engine::Profile;
+use ephemeral_client::moved::Book;
 
 #[derive(Args)]
 pub(super) struct ProfileArgs {
@@ -43,7 +47,24 @@ impl ProfileArgs {
         if !ephemeral_client::vault::Vault::exists(&directory) {
             return Err(Failure::usage(fl!("profile-none", path = path(&directory))));
         }
-        Ok(Profile::open(&directory, &self.passphrase.read()?)?)
+        opened(&directory, &self.passphrase.read()?)
+    }
+}
+
+/// Opens a profile, which goes by what is known of servers that moved.
+pub(super) fn opened(directory: &Path, passphrase: &Passphrase) -> Result<Profile, Failure> {
+    let mut profile = Profile::open(directory, passphrase)?;
+    profile.follow(&Book::open(&book_path()?)?);
+    Ok(profile)
+}
+
+/// How much a client keeps in memory, at most, in bytes: what waits to be shown and sent, twice.
+const MOST_KEPT: usize = 64 << 20;
+
+/// Locks the memory of a profile that is kept nowhere else. It says so if it cannot be.
+pub(super) fn lock_memory() {
+    if hardening::lock_memory(MOST_KEPT).is_err() {
+        say(&fl!("not-locked"));
     }
 }
 

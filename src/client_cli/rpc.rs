@@ -2,13 +2,14 @@
 //! (JSON-RPC 2.0) on standard input and output.
 
 use clap::Args;
-use tokio::io::{copy_bidirectional, join, stdin, stdout};
+use tokio::io::{copy_bidirectional, join};
 use tokio::net::UnixStream;
 
 use super::exit::Failure;
 use super::reach::Host;
 use super::running::RunArgs;
 use super::serve::MemoryArgs;
+use super::stdio::{stdin, stdout};
 use super::words::{files, fl};
 use super::{socket, stop};
 

@@ -11,7 +11,7 @@ use super::init::authority;
 use super::reach::Host;
 use super::running::RunArgs;
 use super::words::{self, fl};
-use super::{socket, stop};
+use super::{profile, socket, stop};
 use ephemeral_client::ServerUrl;
 use ephemeral_client::engine::Profile;
 
@@ -37,6 +37,7 @@ impl MemoryArgs {
     /// Makes the profile.
     pub(super) fn create(&self) -> Result<Profile, Failure> {
         let server = self.server.as_ref().ok_or_else(|| Failure::usage(fl!("serve-needs-server")))?;
+        profile::lock_memory();
         Ok(Profile::create(None, authority(server)?, &self.name)?)
     }
 }

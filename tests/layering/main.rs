@@ -115,7 +115,7 @@ fn circle(graph: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>, start: &Vec<Stri
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let mut problems = Vec::new();
-    for folder in ["src", "crates/core/src", "crates/tor/src", "crates/client/src"] {
+    for folder in ["src", "crates/core/src", "crates/tor/src", "crates/client/src", "crates/chat/src"] {
         let sources = sources(&[folder]);
         let shipped: Vec<_> = sources.into_iter().filter(|source| !source.is_test()).collect();
         let graph = import_graph(&shipped);
@@ -140,6 +140,27 @@ fn the_core_names_no_clock_no_file_no_socket_and_no_thread() {
     assert_none(
         &problems,
         "crates/core is handed the time and the bytes, and returns what is to be done: move the effect to the daemon.",
+    );
+}
+
+#[test]
+fn the_state_of_the_terminal_names_no_clock_no_file_no_socket_no_thread_and_no_task() {
+    let mut problems = Vec::new();
+    let mut checked = 0;
+    for source in sources(&["crates/chat/src"]).iter().filter(|source| !source.is_test()) {
+        for (path, line) in source.paths() {
+            checked += 1;
+            let path = path.join("::");
+            let impure = IMPURE.iter().chain(&["tokio", "std::io", "std::env", "ratatui::crossterm"]);
+            if impure.into_iter().any(|impure| format!("{path}::").starts_with(&format!("{impure}::"))) {
+                problems.push(format!("{}:{line}: {path}", source.path));
+            }
+        }
+    }
+    assert!(checked > 100, "only {checked} paths found: this test no longer reads what is there");
+    assert_none(
+        &problems,
+        "crates/chat is handed what happens, and returns what is to be done: move it to src/client_cli/chat.",
     );
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ephemeral_test_support::client::{Client, LocalServer, PASSPHRASE, private};
+use ephemeral_test_support::follower::Follower;
 
 use crate::{CLIENT, SERVER};
 
@@ -149,4 +150,35 @@ fn after_a_backup_is_restored_the_conversation_heals_and_nothing_is_lost() {
     bob.ok(&["send", "alice", "good"]);
     assert_eq!(alice.texts(), ["good"]);
     assert!(alice.fails(65, &["restore", "/dev/null", "--profile", "third"]).contains("no backup"));
+}
+
+#[test]
+fn a_person_begins_anew_with_a_contact_or_with_all_and_the_conversation_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let server = LocalServer::start(SERVER, &home.path().join("state"), "127.0.0.1:0");
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    alice.meet(&bob);
+    alice.ok(&["invite", "carol", "--reusable"]);
+    let follow = |client: &Client| {
+        let mut command = client.command(&["recv", "--json", "--quiet"]);
+        command.stderr(Stdio::null());
+        Follower::start(command)
+    };
+    assert!(alice.fails(67, &["heal", "nobody"]).contains("nobody"));
+    for arguments in [&["heal", "bob"][..], &["heal"]] {
+        alice.ok(arguments);
+        // It waits until Bob has answered.
+        alice.run(&["send", "bob", "anew", "--timeout", "1", "--quiet"]);
+        let listening = follow(&bob);
+        let healing = follow(&alice);
+        let resumed = healing.until("answer", |event| event["event"] == "resumed");
+        assert_eq!(resumed["contact"], "bob");
+        listening.until("text", |event| event["text"] == "anew");
+        healing.stop();
+        listening.stop();
+        bob.ok(&["send", "alice", "good", "--quiet"]);
+        assert_eq!(alice.texts(), ["good"]);
+    }
+    assert_eq!(alice.json(&["invites"]).len(), 0, "a copy of the profile would know their keys");
 }

@@ -6,6 +6,9 @@
 mod abuse;
 mod administration;
 mod attacks;
+mod chat_hostile;
+mod chat_plain;
+mod chat_screen;
 mod clearnet;
 mod client_carries_on;
 mod client_cli;
@@ -15,6 +18,7 @@ mod client_exec;
 mod client_files;
 mod client_groups;
 mod client_languages;
+mod client_memory;
 mod client_profile;
 mod client_rpc;
 mod client_rpc_files;

@@ -20,7 +20,11 @@ pub(crate) struct ToRig(Arc<Mutex<Rig>>);
 
 impl ToRig {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Rig::new())))
+        Self::with(Rig::new())
+    }
+
+    pub(crate) fn with(rig: Rig) -> Self {
+        Self(Arc::new(Mutex::new(rig)))
     }
 }
 
@@ -60,6 +64,10 @@ impl Person {
         let server = Authority::loopback(HOST).unwrap();
         let profile = Profile::create(None, server, name).unwrap().with_clock(clock);
         let engine = Engine::new(profile, route, Book::default(), fetching).unwrap();
+        Self::running(engine)
+    }
+
+    pub(crate) fn running(engine: Engine) -> Self {
         Self { engine, events: Vec::new(), at_server: 0 }
     }
 

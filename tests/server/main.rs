@@ -26,6 +26,7 @@ mod malformed;
 mod memfd_journal;
 mod message_rate;
 mod origins;
+mod other_servers;
 mod raw;
 mod receipts;
 mod receiving;

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
+use ephemeral_e2e::authority::Authority;
+use ephemeral_e2e::invite::Invite;
 use ephemeral_test_support::client::Client;
 use ephemeral_test_support::daemon::Daemon;
 use rustix::process::Signal;
@@ -27,7 +29,7 @@ fn client(home: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Makes somebody with a profile and a home of their own, in the shared network.
-fn person(home: &Path, name: &'static str, server: &str) -> Arc<Client> {
+pub(crate) fn person(home: &Path, name: &'static str, server: &str) -> Arc<Client> {
     let own = home.join(name);
     let mut person = Client::new(CLIENT, &own, name, server);
     let network = own.join("network.toml");
@@ -37,7 +39,7 @@ fn person(home: &Path, name: &'static str, server: &str) -> Arc<Client> {
 }
 
 /// Does something with the programs, which wait for each other, where it holds up nobody.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
@@ -76,7 +78,7 @@ async fn two_people_meet_by_an_invite_verify_and_talk_over_tor_through_a_restart
 }
 
 /// Returns what a command of the server's prints, which works on its files.
-async fn offline(home: &Path, arguments: &[&str]) -> String {
+pub(crate) async fn offline(home: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(SERVER);
     command.args(arguments).arg("--state-dir").arg(home.join("server/state")).env_clear().env("HOME", home);
     let output = command.output().await.unwrap();
@@ -106,13 +108,16 @@ async fn a_restricted_server_that_has_moved_is_found_with_the_key_of_its_old_nam
     assert!(followed.status.success(), "{followed:?}");
     let alice = person(home, "alice", &old);
     let url = old.clone();
+    let present = new.host().to_owned();
     let discovery = home.join(".config/ephemeral");
     aside(move || {
         // The same person, who keeps the notice and the discovery key elsewhere.
         let own = alice.directory().ancestors().nth(5).unwrap().join(".config");
         std::fs::create_dir_all(&own).unwrap();
         std::fs::rename(discovery, own.join("ephemeral")).unwrap();
-        alice.ok(&["invite"]);
+        let invite = alice.ok(&["invite"]);
+        let invite = Invite::from_text(invite.trim(), &Authority::onion(&present).unwrap()).unwrap();
+        assert_eq!(invite.authority.as_str(), present, "it names the address where the server is now");
         let received = alice.run(&["recv", "--once", "--timeout", "120"]);
         assert_eq!(received.status.code(), Some(0), "{url}: {received:?}");
         assert!(String::from_utf8(received.stderr).unwrap().contains("connected"));

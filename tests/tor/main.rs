@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod attacks_over_tor;
+mod chat_over_tor;
 mod client_over_tor;
+mod conversations_over_tor;
+mod cost_over_tor;
 mod first_minute;
 mod hedging;
 mod keys_over_tor;

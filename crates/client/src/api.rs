@@ -18,10 +18,10 @@ mod views;
 
 pub use methods::{
     AcceptInvite, AddMember, AdmitRequest, AgreeToMove, BlockContact, CancelFile, CreateGroup, CreateInvite,
-    DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, GroupDetails, HandOverGroup, Hello, History, JoinGroup,
-    LeaveGroup, ListContacts, ListFiles, ListGroups, ListInvites, ListOutbox, METHODS, Method, MethodError, Panic,
-    RemoveMember, RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, Shown, SlowContact, Status, Subscribe,
-    TakeFiles, Taking, TrustContact, VerifyContact,
+    DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, GroupDetails, HandOverGroup, HealContacts, Hello,
+    History, JoinGroup, LeaveGroup, ListContacts, ListFiles, ListGroups, ListInvites, ListOutbox, METHODS, Method,
+    MethodError, Panic, RemoveMember, RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, Shown, SlowContact,
+    Status, Subscribe, TakeFiles, Taking, TrustContact, VerifyContact,
 };
 pub use notification::{Notification, Told};
 pub use views::{

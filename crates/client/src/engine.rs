@@ -29,8 +29,10 @@ mod mailboxes;
 mod profile;
 mod reports;
 mod route;
+#[cfg(test)]
+mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use ephemeral_e2e::bytes::Key;
@@ -71,6 +73,8 @@ pub struct Engine {
     /// The machine's clock and this process's, when they were looked at last.
     clocks: (u64, Instant),
     lost_at: Option<(Key, Instant)>,
+    /// The servers that were said to keep messages for less than a day. There are few.
+    forgetful: BTreeSet<String>,
     elsewhere: bool,
     all_fetched: bool,
     /// Whether [`EngineEvent::Settled`] holds and was returned.
@@ -88,6 +92,7 @@ impl Engine {
         moves: Book,
         fetching: Fetching,
     ) -> Result<Self, EngineError> {
+        profile.follow(&moves);
         let hasty = fetching.spread < Fetching::PATIENT.spread;
         if hasty {
             profile.core_mut().hurry();
@@ -107,6 +112,7 @@ impl Engine {
             clocks: (profile.wall_ms(), now),
             profile,
             lost_at: None,
+            forgetful: BTreeSet::new(),
             elsewhere: false,
             all_fetched: false,
             settled: false,
@@ -238,10 +244,10 @@ impl Engine {
         }
         self.write()?;
         while let Some(due) = self.agenda.take(now) {
-            self.do_now(due, now)?;
+            self.do_now(due, now);
         }
         for step in self.mailboxes.steps(now) {
-            self.step(step, now)?;
+            self.step(step, now);
         }
         if !self.all_fetched && self.mailboxes.all_visited() {
             self.all_fetched = true;

@@ -13,6 +13,8 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::{Dial, DialError, ServerUrl};
+use ephemeral_e2e::authority::Authority;
+use ephemeral_e2e::servers::Moves;
 use ephemeral_tor::private_file::{self, FileError};
 use ephemeral_tor::{MovedError, Notice};
 
@@ -99,6 +101,17 @@ impl Book {
         });
         // One that cannot be dialled ends the way: nothing behind it can be relied on.
         addresses.map_while(|address| address).collect()
+    }
+
+    /// Returns which names stand for which servers now, for the end-to-end encryption.
+    #[must_use]
+    pub fn moves(&self) -> Moves {
+        let named = |host: &str| Authority::onion(host).ok();
+        let present = |notice: &Notice| {
+            let from = format!("http://{}", notice.from()).parse::<ServerUrl>().ok()?;
+            Some((named(notice.from())?, named(self.follow(&from)?.host())?))
+        };
+        Moves::new(self.notices.iter().filter_map(present))
     }
 
     /// Returns the addresses from which notices lead to this one, the latest first.
@@ -260,6 +273,9 @@ mod tests {
         assert_eq!(book.follow(&url(&format!("www.{}", b.address()))), Some(url(&format!("www.{}", c.address()))));
         assert_eq!(book.way(&url(a.address())), [url(b.address()), url(c.address())]);
         assert_eq!(book.follow(&url(c.address())), None);
+        let named = |key: &ServiceKey| Authority::onion(&format!("{}:81", key.address())).unwrap();
+        assert_eq!(book.moves().present(&named(&a)), named(&c));
+        assert!(book.moves().same(&named(&b), &named(&c)));
         assert_eq!(book.follow(&url("localhost")), None);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }

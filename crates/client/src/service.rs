@@ -42,7 +42,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
-pub use client::{ClientError, EngineClient};
+pub use client::{ClientError, EngineClient, Heard};
 
 use crate::TorStage;
 use crate::api::{Taking, Told};

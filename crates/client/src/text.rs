@@ -71,6 +71,28 @@ pub fn printable_json(json: &str) -> String {
     line
 }
 
+/// Returns the lines of a text for a screen that has a place for each: as [`printable`], but
+/// backslashes stay single, a tab is a space, and each run of characters that a terminal would act
+/// upon, or hide, is one U+FFFD. The direction is left to whoever draws them: [`is_right_to_left`].
+pub fn visible_lines(text: &str) -> impl Iterator<Item = String> {
+    text.split('\n').map(|line| {
+        let mut place = Place::default();
+        let mut shown = String::with_capacity(line.len());
+        let mut hidden = false;
+        for character in line.trim_end_matches('\r').chars() {
+            let character = if character == '\t' { ' ' } else { character };
+            let hides = place.hides(character);
+            match (hides, hidden) {
+                (true, true) => {}
+                (true, false) => shown.push(char::REPLACEMENT_CHARACTER),
+                (false, _) => shown.push(character),
+            }
+            hidden = hides;
+        }
+        shown
+    })
+}
+
 /// Remembers what a text showed last.
 #[derive(Default)]
 struct Place {
@@ -110,7 +132,8 @@ fn is_joined(base: char) -> bool {
 
 /// Tells whether it is written from right to left, so that it can change the order of what stands
 /// beside it.
-fn is_right_to_left(character: char) -> bool {
+#[must_use]
+pub fn is_right_to_left(character: char) -> bool {
     matches!(character,
         '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{10800}'..='\u{10fff}'
         | '\u{1e800}'..='\u{1efff}')

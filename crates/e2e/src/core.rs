@@ -15,11 +15,14 @@ use crate::envelope;
 use crate::group::Group;
 use crate::link::{Link, SPREAD};
 use crate::profile::{Dropped, Profile};
+use crate::servers::Moves;
 
 mod contacts;
 mod door;
 mod files;
 mod groups;
+#[cfg(test)]
+mod inside;
 mod receive;
 mod views;
 
@@ -192,6 +195,15 @@ impl Core {
         Ok(())
     }
 
+    /// Goes by these moves of servers from now on, until the process ends. Mailboxes on a server
+    /// that has another name now are replaced, so that contacts learn it.
+    pub fn follow(&mut self, moves: Moves) {
+        for link in &mut self.state.links {
+            link.follow(&moves);
+        }
+        self.state.profile.follow(moves);
+    }
+
     /// Does what is due.
     pub fn tick(&mut self, wall_ms: u64) -> Result<(), CoreError> {
         self.running(wall_ms)?;
@@ -235,6 +247,7 @@ impl Core {
         links.retain(|link| link.left.is_none_or(|left| age < left + grace));
         let is_there = |id| links.iter().any(|link| link.id == id && link.left.is_none());
         profile.offers.retain(is_there);
+        self.forget_names_at_doors();
         self.tick_files();
     }
 
@@ -266,8 +279,8 @@ impl Core {
     ) -> Result<(), CoreError> {
         self.running(wall_ms)?;
         let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
-        if *authority == profile.authority && !profile.clock.compare(server_ms) {
-            profile.tell_once(crate::effect::Event::ClockDisputed);
+        if profile.here().is(authority) && !profile.clock.compare(server_ms) {
+            profile.tell_dispute();
         }
         let before = profile.epochs.insert(authority.as_str().to_owned(), epoch.to_owned());
         for link in links.iter_mut() {
@@ -312,20 +325,4 @@ impl Core {
 /// Returns the bytes of an envelope, or `None` if `content` is no envelope.
 fn envelope(content: &str) -> Option<Vec<u8>> {
     envelope::from_text(content).ok()
-}
-
-#[cfg(test)]
-impl Core {
-    /// Makes the moments at which the core acts repeatable.
-    pub(crate) fn set_jitter(&mut self, jitter: crate::random::Jitter) {
-        self.state.profile.jitter = jitter;
-    }
-
-    pub(crate) fn state_mut(&mut self) -> (&mut Profile, &mut Vec<Link>) {
-        (&mut self.state.profile, &mut self.state.links)
-    }
-
-    pub(crate) fn only_link(&self) -> Option<&Link> {
-        self.state.links.first()
-    }
 }

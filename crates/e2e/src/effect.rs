@@ -124,6 +124,11 @@ pub enum Event {
     Left { link: LinkId },
     /// Five resets a day did not help: something is wrong with this conversation.
     Unstable { link: LinkId },
+    /// The contact answered after a backup was restored, or after [`crate::core::Core::heal`].
+    Resumed { link: LinkId },
+    /// The contact did not answer that within 7 days: it probably forgot what this side knows of
+    /// it, and needs a new invite.
+    NeedsInvite { link: LinkId },
     /// The machine's clock and a server's differ by more than an hour: nothing is deleted for age.
     ClockDisputed,
     /// The admin of a group invites to it: [`crate::core::Core::join`].

@@ -20,10 +20,12 @@ use crate::profile::Profile;
 use crate::roster::{GroupId, Roster};
 
 pub(crate) mod history;
+pub(crate) mod newcomers;
 pub(crate) mod offers;
 pub(crate) mod pieces;
 
 use history::History;
+use newcomers::Newcomers;
 use pieces::Pieces;
 
 /// How many texts of one member are remembered.
@@ -116,6 +118,8 @@ pub(crate) struct Group {
     texts: BTreeMap<String, Texts>,
     gaps: Vec<Gap>,
     pub(crate) held: Vec<Held>,
+    #[serde(default)]
+    pub(crate) newcomers: Newcomers,
     /// Door cards of members that wait for the admin's next delta.
     pub(crate) waiting_doors: Vec<(Key, Vec<u8>)>,
     /// When there was one, by `elapsed`.
@@ -148,6 +152,7 @@ impl Group {
             texts: BTreeMap::new(),
             gaps: Vec::new(),
             held: Vec::new(),
+            newcomers: Newcomers::default(),
             waiting_doors: Vec::new(),
             doors_announced: None,
             early: Vec::new(),
@@ -241,6 +246,7 @@ impl Group {
         let age = profile.clock.age;
         let elapsed = profile.clock.elapsed;
         self.held.retain(|held| age < held.came + HELD_LIFE);
+        self.newcomers.prune(age);
         for gap in self.gaps.iter_mut().filter(|gap| !gap.told && elapsed >= gap.since + GAP_PATIENCE) {
             gap.told = true;
             profile.tell(Event::GroupGap { group: self.id, author: gap.author, gmid: gap.gmid });
@@ -249,14 +255,28 @@ impl Group {
         self.doors.retain(|door| profile.mailbox(&door.mailbox).is_some());
     }
 
-    /// Tells whether the mailbox is a month old.
+    /// Tells whether the mailbox is a month old, or its server has moved.
     pub(crate) fn mailbox_is_old(&self, profile: &Profile) -> bool {
-        profile.mailbox(&self.mailbox).is_some_and(|own| profile.clock.age >= own.made + MAILBOX_LIFE)
+        let moved = profile.has_moved_from(&self.mailbox);
+        moved || profile.mailbox(&self.mailbox).is_some_and(|own| profile.clock.age >= own.made + MAILBOX_LIFE)
     }
 
     /// Takes a new mailbox, with a new door, and tells all members at the next occasion.
     pub(crate) fn move_mailbox(&mut self, links: &mut [Link], profile: &mut Profile) {
-        profile.retire_owned(Owner::Group(self.id), profile.clock.age + MAILBOX_GRACE);
+        self.leave_mailbox(MAILBOX_GRACE, links, profile);
+    }
+
+    /// Begins anew with all members on a new mailbox, since somebody may have copied all that is
+    /// known of the group. The old mailbox is fetched from for a day.
+    pub(crate) fn leave_everything_behind(&mut self, links: &mut [Link], profile: &mut Profile) {
+        self.leave_mailbox(DAY, links, profile);
+        for link in links.iter_mut().filter(|link| link.kind == Kind::Member(self.id)) {
+            link.begin_pair_anew(profile);
+        }
+    }
+
+    fn leave_mailbox(&mut self, grace: u64, links: &mut [Link], profile: &mut Profile) {
+        profile.retire_owned_by(Owner::Group(self.id), profile.clock.settled_age() + grace);
         let authority = profile.authority.clone();
         self.mailbox = profile.open_mailbox(Owner::Group(self.id), &authority);
         self.doors.push(GroupDoor::generate(self.mailbox, profile));

@@ -23,6 +23,7 @@ mod profile;
 mod random;
 pub mod roster;
 pub mod safety;
+pub mod servers;
 pub mod text;
 pub mod vault;
 

@@ -13,8 +13,10 @@ use crate::envelope::NUMBER_LIMIT;
 use crate::invite::DoorCard;
 use crate::profile::Profile;
 use crate::roster::GroupId;
+use crate::servers::Moves;
 
 pub(crate) mod cards;
+mod content;
 pub(crate) mod delivery;
 pub(crate) mod healing;
 mod moves;
@@ -28,7 +30,7 @@ pub(crate) mod sessions;
 use cards::OwnCards;
 use cards::theirs::PeerCards;
 use delivery::Delivery;
-use healing::Healing;
+use healing::{Awaited, Healing};
 use outbox::Outbox;
 use received::{AckPace, Received};
 use sessions::Sessions;
@@ -122,6 +124,9 @@ pub(crate) struct Link {
     root_receipt_last: Option<u64>,
     plain_wait: Option<u64>,
     frames: Vec<Frame>,
+    /// What began the conversation anew, until the other side answers.
+    #[serde(default)]
+    awaited: Option<Awaited>,
 }
 
 impl Link {
@@ -155,6 +160,7 @@ impl Link {
             root_receipt_last: None,
             plain_wait: None,
             frames: Vec::new(),
+            awaited: None,
         }
     }
 
@@ -197,7 +203,7 @@ impl Link {
     pub(crate) fn epoch(&mut self, authority: &Authority, epoch: &str, profile: &mut Profile) {
         let first = self.first.as_ref().map(|first| &first.authority);
         let theirs = self.theirs.for_texts().map(|card| &card.route.authority);
-        if first.or(theirs) != Some(authority) {
+        if !first.or(theirs).is_some_and(|theirs| profile.moves.same(theirs, authority)) {
             return;
         }
         let elapsed = profile.clock.elapsed;
@@ -245,9 +251,9 @@ impl Link {
             self.send_first(profile);
             return;
         }
+        self.move_mailbox(profile);
         let connected = profile.mailbox(&self.mailbox).is_some_and(|own| own.connect_at <= profile.clock.elapsed);
         if connected {
-            self.move_mailbox(profile);
             self.heal(profile);
             self.send_content(profile);
             self.send_control(profile);
@@ -259,22 +265,31 @@ impl Link {
         self.sessions.prune(age);
         self.own.prune(profile);
         self.received.prune(age);
+        self.miss(profile);
         while let Some(item) = self.outbox.expired(age) {
             self.tell_expired(&item, profile);
         }
     }
 
-    /// Takes a new mailbox once a month. The old one is kept until 8 days after the new one came
-    /// into use.
+    /// Has frames on their way to servers that moved leave for where those are now.
+    pub(crate) fn follow(&mut self, moves: &Moves) {
+        for frame in &mut self.frames {
+            frame.authority = moves.present(&frame.authority);
+        }
+    }
+
+    /// Takes a new mailbox once a month, and when the server moved. The old one is kept until 8
+    /// days after the new one came into use.
     fn move_mailbox(&mut self, profile: &mut Profile) {
         if self.kind != Kind::Contact {
             return;
         }
+        let moved = profile.has_moved_from(&self.mailbox);
         let owner = crate::mailbox::Owner::Contact(self.id);
         let mut own = profile.mailboxes.iter().filter(|mailbox| mailbox.owner == owner);
         let old = own.next().is_some_and(|mailbox| profile.clock.age >= mailbox.made + MAILBOX_LIFE);
         let moving = own.next().is_some();
-        if old && !moving {
+        if (old && !moving) || moved {
             let authority = profile.authority.clone();
             self.mailbox = profile.open_mailbox(owner, &authority);
             self.own.renew_root(self.mailbox, profile);

@@ -7,14 +7,16 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
 use crate::card::Hint;
-use crate::clock::{Clock, SECOND};
+use crate::clock::{Clock, DAY, SECOND};
 use crate::effect::{Effect, Event, LinkId};
-use crate::files::Files;
+use crate::files::{FileId, Files};
 use crate::group::offers::Offers;
 use crate::identity::Identity;
 use crate::mailbox::{Mailbox, Owner};
 use crate::payload::FileChunk;
 use crate::random::Jitter;
+use crate::roster::GroupId;
+use crate::servers::{Here, Moves};
 
 /// Bounds what waits to be shown. Nothing more is received then.
 pub(crate) const MAX_INBOX: usize = 8_192;
@@ -23,6 +25,9 @@ const MAX_INBOX_BYTES: usize = 16 << 20;
 /// Bounds the bytes of chunks of files in it: those of one contact, and all. A chunk beyond is
 /// repeated by its sender.
 const MAX_CHUNK_BYTES: (usize, usize) = (2 << 20, 8 << 20);
+/// Bounds the texts of one contact or member in it, and their bytes: or one could keep the others'
+/// from coming. A text beyond is repeated by its sender.
+const MAX_TEXTS: (usize, usize) = (1_024, 2 << 20);
 /// The bounds of the wait before a frame is acknowledged to the server.
 const SERVER_ACK: (u64, u64) = (300, 3 * SECOND);
 
@@ -42,7 +47,13 @@ pub struct Dropped {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Profile {
     pub(crate) identity: Identity,
+    /// One's own server, by its present name.
     pub(crate) authority: Authority,
+    /// Its first name, if it moved: which moves are known can change.
+    #[serde(default)]
+    home: Option<Authority>,
+    #[serde(skip)]
+    pub(crate) moves: Moves,
     /// The name that one tells one's contacts.
     pub(crate) name: String,
     pub(crate) clock: Clock,
@@ -57,6 +68,9 @@ pub(crate) struct Profile {
     pub(crate) files: Files,
     inbox: BTreeMap<u64, Event>,
     next_id: u64,
+    /// When the user was told last that clock and server disagree, by `elapsed`.
+    #[serde(default)]
+    dispute_told: Option<u64>,
     #[serde(skip)]
     pub(crate) effects: Vec<Effect>,
 }
@@ -66,6 +80,8 @@ impl Profile {
         Self {
             identity: Identity::generate(),
             authority,
+            home: None,
+            moves: Moves::default(),
             name,
             clock: Clock::new(wall),
             jitter: Jitter::new(Secret::random()),
@@ -76,8 +92,34 @@ impl Profile {
             files: Files::default(),
             inbox: BTreeMap::new(),
             next_id: 1,
+            dispute_told: None,
             effects: Vec::new(),
         }
+    }
+
+    /// Goes by these moves of servers from now on.
+    pub(crate) fn follow(&mut self, moves: Moves) {
+        let home = self.home.clone().unwrap_or_else(|| self.authority.clone());
+        self.authority = moves.present(&home);
+        self.home = Some(home).filter(|home| *home != self.authority);
+        for effect in &mut self.effects {
+            match effect {
+                Effect::Open(access) => access.authority = moves.present(&access.authority),
+                Effect::Send { frame, .. } => frame.authority = moves.present(&frame.authority),
+                Effect::Acknowledge { .. } | Effect::Close(_) | Effect::Show { .. } => {}
+            }
+        }
+        self.moves = moves;
+    }
+
+    /// Returns what names of servers are compared with.
+    pub(crate) fn here(&self) -> Here<'_> {
+        Here::new(&self.authority, &self.moves)
+    }
+
+    /// Tells whether a mailbox was announced under a name that its server has no more.
+    pub(crate) fn has_moved_from(&self, mailbox: &Key) -> bool {
+        self.mailbox(mailbox).is_some_and(|own| own.authority != self.authority)
     }
 
     /// Returns a number that was not returned before.
@@ -101,6 +143,22 @@ impl Profile {
         }
     }
 
+    /// Tells who is in a group. Only the latest waits to be shown, however often an admin changes
+    /// it.
+    pub(crate) fn tell_members(&mut self, group: GroupId, members: Vec<Key>) {
+        self.inbox.retain(|_, event| !matches!(event, Event::GroupMembers { group: known, .. } if *known == group));
+        self.tell(Event::GroupMembers { group, members });
+    }
+
+    /// Tells that clock and server disagree, once a day: each mailbox's connection sees it.
+    pub(crate) fn tell_dispute(&mut self) {
+        let elapsed = self.clock.elapsed;
+        if self.dispute_told.is_none_or(|told| elapsed >= told + DAY) {
+            self.dispute_told = Some(elapsed);
+            self.tell_once(Event::ClockDisputed);
+        }
+    }
+
     pub(crate) fn shown(&mut self, id: u64) {
         self.inbox.remove(&id);
     }
@@ -118,6 +176,22 @@ impl Profile {
         }
     }
 
+    /// Tells whether one more text of a contact, or of a member of a group, may wait to be shown.
+    pub(crate) fn has_room_for_text(&self, link: LinkId, member: Option<(GroupId, Key)>) -> bool {
+        let of_it = |event: &&Event| match event {
+            Event::Text { link: from, .. } => *from == link,
+            Event::GroupText { group, member: from, .. } => member == Some((*group, *from)),
+            _ => false,
+        };
+        let mut texts = 0;
+        let mut bytes = 0;
+        for event in self.inbox.values().filter(of_it) {
+            texts += 1;
+            bytes += event.weight();
+        }
+        texts < MAX_TEXTS.0 && bytes < MAX_TEXTS.1
+    }
+
     /// Tells whether one more chunk of a contact may wait.
     pub(crate) fn has_room_for_chunk(&self, contact: LinkId) -> bool {
         let chunks = self.inbox.values().filter_map(|event| match event {
@@ -131,6 +205,14 @@ impl Profile {
             own += if link == contact { bytes } else { 0 };
         }
         own < MAX_CHUNK_BYTES.0 && all < MAX_CHUNK_BYTES.1
+    }
+
+    /// Tells whether a file is being taken, or a chunk of it waits to be.
+    pub(crate) fn knows_file(&self, contact: LinkId, file: &FileId) -> bool {
+        let waits =
+            |event: &Event| matches!(event, Event::File { link, chunk, .. } if *link == contact && chunk.id == *file);
+        let taken = self.files.coming.iter().any(|coming| coming.link == contact && coming.id == *file);
+        taken || self.inbox.values().any(waits)
     }
 
     /// Forgets the chunks that wait and are not to be kept, by their contact and `mid`.
@@ -194,6 +276,13 @@ impl Profile {
         }
     }
 
+    /// Gives up all mailboxes of an owner at an age, or earlier if that was decided before.
+    pub(crate) fn retire_owned_by(&mut self, owner: Owner, at: u64) {
+        for mailbox in self.mailboxes.iter_mut().filter(|mailbox| mailbox.owner == owner) {
+            mailbox.retire_at = Some(mailbox.retire_at.map_or(at, |before| before.min(at)));
+        }
+    }
+
     pub(crate) fn close_mailboxes(&mut self, out: impl Fn(&Mailbox) -> bool) {
         let effects = &mut self.effects;
         self.mailboxes.retain(|mailbox| {
@@ -214,3 +303,6 @@ impl Profile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use crate::card::Card;
 use crate::identity::{Identity, IdentityProof, PROOF_LENGTH, verify};
 use crate::label::{hash, label, message};
 use crate::payload::MAX_NAME;
+use crate::servers::Here;
 
 pub mod delta;
 
@@ -86,7 +87,8 @@ impl TryFrom<Stored> for Roster {
 
     fn try_from(stored: Stored) -> Result<Self, RosterError> {
         let mut reader = Reader::new(&stored.body);
-        let roster = Self::read(&mut reader, &stored.authority).filter(|_| reader.is_empty());
+        // Where its doors are was looked at when it came; the server may have moved since.
+        let roster = Self::read(&mut reader, &stored.authority, |_| true).filter(|_| reader.is_empty());
         roster.ok_or(RosterError::Malformed)
     }
 }
@@ -101,19 +103,23 @@ impl Entry {
         body.extend_from_slice(self.name.as_bytes());
     }
 
-    fn read(reader: &mut Reader<'_>, authority: &Authority) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, own: &Authority, is_here: impl Fn(&Authority) -> bool) -> Option<Self> {
         let proof = IdentityProof::from_bytes(reader.take(PROOF_LENGTH)?).ok()?;
         let length = reader.u16()?;
-        let door = read_door(reader.take(usize::from(length))?, authority)?;
+        let door = door(reader.take(usize::from(length))?, own, is_here)?;
         let name = reader.short_text().filter(|name| name.len() <= MAX_NAME)?.to_owned();
         Some(Self { proof, door, name })
     }
 }
 
 /// Reads a door card: a root card on the group's server.
-pub(crate) fn read_door(bytes: &[u8], authority: &Authority) -> Option<Card> {
-    let card = Card::from_bytes(bytes, authority).ok().filter(|card| card.root)?;
-    let there = card.route.as_ref().is_some_and(|route| route.authority == *authority);
+pub(crate) fn read_door(bytes: &[u8], here: Here<'_>) -> Option<Card> {
+    door(bytes, here.own(), |authority| here.is(authority))
+}
+
+fn door(bytes: &[u8], own: &Authority, is_here: impl Fn(&Authority) -> bool) -> Option<Card> {
+    let card = Card::from_bytes(bytes, own).ok().filter(|card| card.root)?;
+    let there = card.route.as_ref().is_some_and(|route| is_here(&route.authority));
     there.then_some(card)
 }
 
@@ -168,11 +174,12 @@ impl Roster {
     }
 
     /// Reads a signed roster that came from its admin, whose key is pinned.
-    pub fn from_signed(bytes: &[u8], admin: &Key, authority: &Authority) -> Result<Self, RosterError> {
+    pub fn from_signed<'a>(bytes: &[u8], admin: &Key, here: impl Into<Here<'a>>) -> Result<Self, RosterError> {
+        let here = here.into();
         let (body, signature) = bytes.split_last_chunk::<SIGNATURE>().ok_or(RosterError::Malformed)?;
         verify(admin, &message(label!("roster"), &[body]), signature).map_err(|_| RosterError::Signature)?;
         let mut reader = Reader::new(body);
-        let roster = Self::read(&mut reader, authority).filter(|_| reader.is_empty());
+        let roster = Self::read(&mut reader, here.own(), |authority| here.is(authority)).filter(|_| reader.is_empty());
         let roster = roster.ok_or(RosterError::Malformed)?;
         if roster.admin != *admin {
             return Err(RosterError::Signature);
@@ -181,7 +188,7 @@ impl Roster {
         Ok(roster)
     }
 
-    fn read(reader: &mut Reader<'_>, authority: &Authority) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, own: &Authority, is_here: impl Fn(&Authority) -> bool) -> Option<Self> {
         reader.byte().filter(|version| *version == VERSION)?;
         let group = reader.array()?;
         let version = reader.u32()?;
@@ -190,9 +197,9 @@ impl Roster {
         let count = reader.byte().map(usize::from).filter(|count| (1..=MAX_MEMBERS).contains(count))?;
         let mut entries = Vec::with_capacity(count);
         for _ in 0..count {
-            entries.push(Entry::read(reader, authority)?);
+            entries.push(Entry::read(reader, own, &is_here)?);
         }
-        Some(Self { group, version, before, admin, authority: authority.clone(), entries })
+        Some(Self { group, version, before, admin, authority: own.clone(), entries })
     }
 
     fn check(&self) -> Result<(), RosterError> {

@@ -6,9 +6,12 @@
 //! day, and no text is sealed to a root once a plain card is known. With one: the conversation
 //! heals. `E2E_RUNS` sets the number of runs, `E2E_SEED` the first one.
 
+mod anew;
 mod attacks;
+mod contact;
 mod files;
 mod groups;
+mod moving;
 mod pair;
 mod person;
 mod promises;

@@ -35,3 +35,41 @@ fn the_core_builds_for_a_browser() {
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// By hand: `cargo test -p ephemeral-e2e --test wasm -- --ignored --nocapture`.
+///
+/// What is measured is a program with everything that `examples/page.rs` uses: to invite, accept,
+/// send, receive, read and write a state.
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::print_stdout, reason = "a measurement")]
+fn how_large_the_core_is_in_a_browser() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wasm32-package");
+    std::fs::create_dir_all(package.join("src")).unwrap();
+    std::fs::copy(own.join("examples/page.rs"), package.join("src/main.rs")).unwrap();
+    std::fs::copy(own.join("../../Cargo.lock"), package.join("Cargo.lock")).unwrap();
+    for level in ["\"z\"", "3"] {
+        let manifest = format!(
+            "[package]\nname = \"size\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
+             [dependencies]\nephemeral-e2e = {{ path = \"{}\" }}\n[profile.release]\nopt-level = {level}\n\
+             lto = \"fat\"\ncodegen-units = 1\npanic = \"abort\"\nstrip = true\n",
+            own.display()
+        );
+        std::fs::write(package.join("Cargo.toml"), manifest).unwrap();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--offline", "--release", "--target", TARGET, "--target-dir"]);
+        cargo.arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("wasm32-size")).current_dir(&package);
+        let flags = "--cfg getrandom_backend=\"custom\" -C link-arg=--allow-undefined";
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags);
+        for flags in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER"] {
+            cargo.env_remove(flags);
+        }
+        let output = cargo.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wasm32-size").join(TARGET).join("release/size.wasm");
+        let packed = Command::new("gzip").args(["-9", "-c"]).arg(&built).output().unwrap();
+        let bytes = std::fs::metadata(&built).unwrap().len();
+        println!("opt-level {level}: {} KiB, {} KiB with gzip", bytes >> 10, packed.stdout.len() >> 10);
+    }
+}

@@ -26,6 +26,8 @@ pub(in crate::client_cli) fn line(news: &Notification) -> Option<String> {
         Notification::NotWhoInviteSays { contact } => fl!("news-not-who", contact = printable(contact)),
         Notification::Left { contact } => fl!("news-left", contact = printable(contact)),
         Notification::Unstable { contact } => fl!("news-unstable", contact = printable(contact)),
+        Notification::Resumed { contact } => fl!("news-resumed", contact = printable(contact)),
+        Notification::NeedsInvite { contact } => fl!("news-needs-invite", contact = printable(contact)),
         Notification::ClockDisputed {} => fl!("news-clock"),
         _ => return of_file(news).or_else(|| of_group(news)),
     })

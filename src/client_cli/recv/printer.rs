@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use crate::client_cli::exit::Failure;
 use crate::client_cli::output::line;
+use crate::client_cli::stdio::{Output, stdout};
 use crate::client_cli::words::fl;
 use ephemeral_client::api::Notification;
 use ephemeral_client::text::printable_json;
@@ -17,7 +18,7 @@ const LAST_WRITE: Duration = Duration::from_secs(1);
 
 /// Writes to stdout.
 pub(super) struct Printer {
-    stdout: tokio::io::Stdout,
+    stdout: Output,
     json: bool,
     /// How much of what `--wait` waits for was written.
     pub(super) printed: u64,
@@ -27,7 +28,7 @@ pub(super) struct Printer {
 
 impl Printer {
     pub(super) fn new(json: bool) -> Self {
-        Self { stdout: tokio::io::stdout(), json, printed: 0, stopped: false }
+        Self { stdout: stdout(), json, printed: 0, stopped: false }
     }
 
     /// Writes what happened, unless the person wants to end and nobody reads it.
@@ -90,7 +91,7 @@ fn comes_of_others(news: &Notification) -> bool {
     )
 }
 
-async fn write(stdout: &mut tokio::io::Stdout, line: &str) -> std::io::Result<()> {
+async fn write(stdout: &mut Output, line: &str) -> std::io::Result<()> {
     stdout.write_all(line.as_bytes()).await?;
     // Only with this the bytes have left the process, and only then an error is known.
     stdout.flush().await

@@ -97,6 +97,11 @@ impl Client {
         Self { program, home: home.to_owned(), name, variables: Vec::new() }
     }
 
+    /// Returns somebody whose profile is there already, with another program.
+    pub fn at_home(program: &'static str, home: &Path, name: &'static str) -> Self {
+        Self { program, home: home.to_owned(), name, variables: Vec::new() }
+    }
+
     /// Returns the directory of the profile.
     pub fn directory(&self) -> PathBuf {
         self.home.join(".local/share/ephemeral/profiles").join(self.name)

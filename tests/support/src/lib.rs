@@ -9,7 +9,9 @@
 //! | [`session_rules`] | what a session has to make of a frame |
 //! | [`fuzz`] | the bodies of the fuzz targets |
 //! | [`client`], [`follower`] | people who use `ephemeral`, and a server on loopback for them; what runs on and on |
+//! | [`tmux`] | a real terminal |
 //! | [`serving`] | an `ephemeral serve`, and programs that use it |
+//! | [`client`], [`follower`], [`program`] | people and programs who use `ephemeral`, and a server on loopback for them |
 //! | [`attack`] | clients that are far away, and floods |
 //! | [`canary`], [`memory`] | what is planted, and looked for in files and in a process |
 //!
@@ -31,11 +33,14 @@ pub mod fuzz;
 #[cfg(feature = "server")]
 pub mod memory;
 #[cfg(feature = "server")]
+pub mod program;
+#[cfg(feature = "server")]
 pub mod rig;
 #[cfg(feature = "server")]
 pub mod serving;
 pub mod session_rules;
 #[cfg(feature = "server")]
 pub mod tls;
+pub mod tmux;
 #[cfg(feature = "server")]
 pub mod tornet;

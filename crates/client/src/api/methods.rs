@@ -123,6 +123,12 @@ methods! {
         /// The contact.
         contact: String,
     } -> Nothing;
+    /// Begins conversations anew, with keys that a copy of the profile does not have.
+    "contacts.heal" HealContacts {
+        /// The contact; empty: all contacts and groups, and invites that were not used are taken
+        /// back.
+        contact: String,
+    } -> Nothing;
     /// Agrees to write to a contact at the server to which it wants to move.
     "contacts.agree" AgreeToMove {
         /// The contact.

@@ -65,6 +65,10 @@ pub enum Notification {
     Left { contact: String },
     /// Something is wrong with a conversation.
     Unstable { contact: String },
+    /// A contact answered after a backup was restored, or the conversation begun anew.
+    Resumed { contact: String },
+    /// A contact did not answer that for a week: a new invite is needed.
+    NeedsInvite { contact: String },
     /// The clocks of this machine and of the server disagree.
     ClockDisputed {},
     /// Contacts, invites or groups were changed by whatever program uses this engine: list them

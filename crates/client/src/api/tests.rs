@@ -150,7 +150,9 @@ fn after(event: &Notification) -> Option<Notification> {
         Notification::Contested { .. } => Notification::NotWhoInviteSays { contact: text() },
         Notification::NotWhoInviteSays { .. } => Notification::Left { contact: text() },
         Notification::Left { .. } => Notification::Unstable { contact: text() },
-        Notification::Unstable { .. } => Notification::ClockDisputed {},
+        Notification::Unstable { .. } => Notification::Resumed { contact: text() },
+        Notification::Resumed { .. } => Notification::NeedsInvite { contact: text() },
+        Notification::NeedsInvite { .. } => Notification::ClockDisputed {},
         Notification::ClockDisputed { .. } => Notification::Changed {},
         Notification::Changed { .. } => Notification::File { contact: text(), id: text(), name: text(), size: 7 },
         Notification::File { .. } => {

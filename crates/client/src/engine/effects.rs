@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ephemeral_e2e::core::ContactView;
-use ephemeral_e2e::effect::{Effect, Event};
+use ephemeral_e2e::effect::{Effect, Event, Frame};
 use tokio::time::Instant;
 
 use super::agenda::Deferred;
@@ -14,6 +14,8 @@ use crate::names;
 
 /// After so long a lane is asked again that has more to do than it takes in.
 const FULL_LANE: Duration = Duration::from_millis(100);
+/// How long a mailbox is left alone to whose server there is no way until somebody mends something.
+const NO_WAY: Duration = Duration::from_secs(60);
 
 impl Engine {
     pub(super) fn carry_out(&mut self, effect: Effect, now: Instant) {
@@ -48,7 +50,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn do_now(&mut self, due: Deferred, now: Instant) -> Result<(), EngineError> {
+    pub(super) fn do_now(&mut self, due: Deferred, now: Instant) {
         match due {
             Deferred::Acknowledge(mailbox, seq) => {
                 if let Some(access) = self.mailboxes.get(&mailbox) {
@@ -58,39 +60,53 @@ impl Engine {
                         self.agenda.put(now + FULL_LANE, Deferred::Acknowledge(mailbox, seq));
                     }
                 }
-                Ok(())
             }
-            Deferred::Send(frame) => {
-                let id = lanes::sender(&frame);
-                if self.mailboxes.get(&id.pseudonym).is_some() {
-                    self.mailboxes.used(&id.pseudonym);
-                }
-                if !self.lanes.has(&id) {
-                    let plan = lanes::to_send(&frame, &id, &*self.route, &self.moves, &self.fetching)?;
-                    self.lanes.start(plan);
-                }
-                if let Err(Order::Send(frame)) = self.lanes.order(&id, Order::Send(frame)) {
-                    // Its lane has more to do than it takes in.
-                    self.agenda.put(now + FULL_LANE, Deferred::Send(frame));
-                }
-                Ok(())
-            }
+            Deferred::Send(frame) => self.send(frame, now),
         }
     }
 
-    pub(super) fn step(&mut self, step: Step, now: Instant) -> Result<(), EngineError> {
+    fn send(&mut self, frame: Box<Frame>, now: Instant) {
+        let id = lanes::sender(&frame);
+        if self.mailboxes.get(&id.pseudonym).is_some() {
+            self.mailboxes.used(&id.pseudonym);
+        }
+        if !self.lanes.has(&id) {
+            match lanes::to_send(&frame, &id, &*self.route, &self.moves, &self.fetching) {
+                Ok(plan) => self.lanes.start(plan),
+                // The frame waits for the next process.
+                Err(error) => return self.no_way(&id, &error),
+            }
+        }
+        if let Err(Order::Send(frame)) = self.lanes.order(&id, Order::Send(frame)) {
+            // Its lane has more to do than it takes in.
+            self.agenda.put(now + FULL_LANE, Deferred::Send(frame));
+        }
+    }
+
+    pub(super) fn step(&mut self, step: Step, now: Instant) {
         let (key, stays) = match step {
             Step::Stay(key) => (key, true),
             Step::Leave(key) | Step::Visit(key) => (key, false),
         };
-        let Some(access) = self.mailboxes.get(&key) else { return Ok(()) };
+        let Some(access) = self.mailboxes.get(&key) else { return };
         let id = LaneId { pseudonym: key, authority: access.authority.as_str().to_owned() };
         if self.lanes.has(&id) {
             drop(self.lanes.order(&id, Order::Stay(stays)));
         } else if step != Step::Leave(key) {
-            let plan = lanes::to_fetch(access, &id, stays, &*self.route, &self.moves, &self.fetching, now)?;
-            self.lanes.start(plan);
+            match lanes::to_fetch(access, &id, stays, &*self.route, &self.moves, &self.fetching, now) {
+                Ok(plan) => self.lanes.start(plan),
+                Err(error) => {
+                    self.no_way(&id, &error);
+                    self.mailboxes.rest(&key, NO_WAY, now);
+                    self.mailboxes.ended(&key, now);
+                }
+            }
         }
-        Ok(())
+    }
+
+    /// Tells that there is no way to a server. What goes to others goes on.
+    fn no_way(&mut self, id: &LaneId, error: &EngineError) {
+        let server = id.authority.clone();
+        self.news.push_back(EngineEvent::Unusable { server, why: error.to_string() });
     }
 }

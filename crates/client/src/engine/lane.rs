@@ -56,7 +56,8 @@ pub(super) struct Lane {
 }
 
 /// The engine is gone.
-struct Over;
+#[derive(Debug)]
+pub(super) struct Over;
 
 impl Lane {
     pub(super) fn new(plan: Plan, reports: mpsc::Sender<(LaneId, Report)>) -> Self {
@@ -232,7 +233,7 @@ impl Lane {
         }
     }
 
-    async fn message(&mut self, message: ReceivedMessage) -> Result<(), Over> {
+    pub(super) async fn message(&mut self, message: ReceivedMessage) -> Result<(), Over> {
         let Some(key) = MessageKey::of(&message) else { return Ok(()) };
         let from = Some(Key(*key.from.as_bytes()));
         if self.taken.len() >= Inbox::MAX_UNACKNOWLEDGED {
@@ -243,6 +244,14 @@ impl Lane {
         self.taken.push_back((message.seq, key));
         let content = Zeroizing::new(message.content);
         self.report(Report::Message { seq: message.seq, from, content }).await
+    }
+}
+
+#[cfg(test)]
+impl Lane {
+    /// Returns of how many messages the server is still to be told.
+    pub(super) fn remembered(&self) -> usize {
+        self.taken.len()
     }
 }
 

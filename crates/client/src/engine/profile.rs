@@ -7,6 +7,7 @@ use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::core::{CommitError, Core, CoreError, Effects};
 
 use super::EngineError;
+use crate::moved::Book;
 use crate::vault::{Passphrase, Vault};
 use crate::wall_clock::now_ms;
 
@@ -60,6 +61,12 @@ impl Profile {
         // What it wants is wanted again when it is opened.
         made.map(drop).map_err(EngineError::from_commit)?;
         Ok(Self { core, vault, clock: now_ms })
+    }
+
+    /// Goes by these notices of moves: invites and mailboxes that are made from now on are on the
+    /// server's present address, and contacts learn it.
+    pub fn follow(&mut self, book: &Book) {
+        self.core.follow(book.moves());
     }
 
     /// Goes by another clock than the machine's.

@@ -81,7 +81,7 @@ impl Engine {
             drop(self.lanes.stop(id));
             return Ok(());
         }
-        if max_ttl_s < GOOD_TTL_S {
+        if max_ttl_s < GOOD_TTL_S && self.forgetful.insert(id.authority.clone()) {
             self.news.push_back(EngineEvent::ShortMemory(authority.clone()));
         }
         let wall = self.profile.wall_ms();
@@ -138,6 +138,11 @@ impl Engine {
         now: Instant,
     ) -> Result<(), EngineError> {
         let mailbox = id.pseudonym;
+        if self.mailboxes.get(&mailbox).is_none() {
+            // Who sends from a pseudonym elsewhere is written to by nobody: it is that server's
+            // invention, and neither worth a commit nor an acknowledgement.
+            return Ok(());
+        }
         let incoming = Incoming { mailbox: &mailbox, content, seq, from };
         let wall = self.profile.wall_ms();
         match self.profile.core_mut().receive(incoming, wall) {

@@ -52,6 +52,15 @@ struct Said {
     params: Option<Value>,
 }
 
+/// What comes of an engine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// The answer to what was asked under this number.
+    Answer(u64, Result<Value, MethodError>),
+    /// Something is told.
+    Told(Told),
+}
+
 /// Asks an engine, in this process or another one.
 pub struct EngineClient {
     lines: LineReader<ReadHalf<Box<dyn Pipe>>>,
@@ -118,6 +127,39 @@ impl EngineClient {
             }
             match self.heard().await? {
                 Said { params: Some(params), .. } => self.keep(params)?,
+                Said { error: Some(error), .. } => return Err(error.into()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Calls a method by its name, and does not wait: [`hear`](Self::hear) returns the answer under
+    /// the number that this returns. It must not be cancelled.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn ask(&mut self, method: &str, params: Value) -> Result<u64, ClientError> {
+        let id = self.next;
+        self.next += 1;
+        self.write(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await?;
+        Ok(id)
+    }
+
+    /// Returns what comes next: an answer to [`ask`](Self::ask), or what is told. Cancelling it
+    /// loses nothing.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn hear(&mut self) -> Result<Heard, ClientError> {
+        loop {
+            if let Some(told) = self.told.pop_front() {
+                return Ok(Heard::Told(told));
+            }
+            match self.heard().await? {
+                Said { id: Some(id), error: Some(error), .. } => return Ok(Heard::Answer(id, Err(error))),
+                Said { id: Some(id), result, .. } => return Ok(Heard::Answer(id, Ok(result))),
+                Said { params: Some(params), .. } => self.keep(params)?,
+                // Without an id it is the connection that is refused.
                 Said { error: Some(error), .. } => return Err(error.into()),
                 _ => {}
             }

@@ -168,3 +168,13 @@ fn ten_thousand_marks_cover_no_other_line() {
     let mixed = "a".to_owned() + &"\u{301}\u{fe0f}\u{34f}\u{327}".repeat(2_500);
     assert_eq!(printable(&mixed).chars().filter(|c| c.width() == Some(0)).count(), MAX_OVER_ONE);
 }
+
+#[test]
+fn a_screen_is_shown_lines_and_one_mark_for_all_that_is_hidden_in_a_row() {
+    let lines = |text: &str| visible_lines(text).collect::<Vec<_>>();
+    assert_eq!(lines("a\\b\r\n\tc\u{1b}[31md"), ["a\\b", " c\u{fffd}[31md"]);
+    assert_eq!(lines("\u{202e}\u{200b}\u{200b}x"), ["\u{fffd}x"]);
+    let flood = format!("e{}", "\u{301}".repeat(10_000));
+    let shown = lines(&flood);
+    assert_eq!(shown, [format!("e{}\u{fffd}", "\u{301}".repeat(MAX_OVER_ONE))]);
+}

@@ -152,3 +152,25 @@ fn an_ephemeral_vault_forgets_what_it_is_given() {
     vault.change_passphrase(&right(), b"two").unwrap();
     assert_eq!(format!("{vault:?}"), "Vault { directory: None, .. }");
 }
+
+/// `TMPDIR` says on which disk. By hand:
+/// `cargo test --workspace --lib what_a_commit_takes -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::print_stdout, reason = "a measurement")]
+fn what_a_commit_takes_on_this_disk() {
+    let (_parent, directory) = place();
+    let mut vault = Vault::create(&directory, &right(), b"state").unwrap();
+    for contacts in [1, 20, 100] {
+        let state = vec![b'x'; 1_000 + contacts * 10_816];
+        let mut took: Vec<Duration> = Vec::new();
+        for _ in 0..100 {
+            let start = Instant::now();
+            vault.write(&state).unwrap();
+            took.push(start.elapsed());
+        }
+        took.sort_unstable();
+        let [median, most] = [took[50], took[99]].map(|time| time.as_secs_f64() * 1e3);
+        println!("{contacts:>3} contacts, {} KiB: median {median:.2} ms, most {most:.2} ms", state.len() >> 10);
+    }
+}

@@ -1,7 +1,7 @@
 //! Contacts: accepting invites, sending, verifying, leaving.
 
 use super::door::Accept;
-use super::{Core, CoreError};
+use super::{Core, CoreError, State};
 use crate::authority::Authority;
 use crate::bytes::Key;
 use crate::clock::MINUTE;
@@ -175,12 +175,51 @@ impl Core {
         Ok(())
     }
 
+    /// Begins anew with a contact: new mailbox, root and prekey, and a new session. Content waits
+    /// until the contact answers; [`crate::effect::Event::Resumed`] says so, or
+    /// [`crate::effect::Event::NeedsInvite`].
+    pub fn heal_contact(&mut self, id: LinkId, wall_ms: u64) -> Result<(), CoreError> {
+        self.running(wall_ms)?;
+        self.contact(id)?;
+        let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
+        let link = links.iter_mut().find(|link| link.id == id).ok_or(CoreError::Unknown)?;
+        if link.left.is_some() {
+            return Err(CoreError::NotNow("the conversation is over"));
+        }
+        if link.first.is_some() {
+            return Err(CoreError::NotNow("it has not answered yet"));
+        }
+        link.leave_everything_behind(profile);
+        Ok(())
+    }
+
+    /// Begins anew with all contacts and groups, and takes all invites back, since somebody may
+    /// have copied this profile. The identity stays: who has a copy of it can pose as its owner
+    /// until the contacts have answered, and answer invites that were accepted before. Contacts
+    /// that never answered stay as they are.
+    pub fn heal(&mut self, wall_ms: u64) -> Result<(), CoreError> {
+        self.running(wall_ms)?;
+        let State { version: _, profile, doors, links, groups } = &mut self.state;
+        doors.clear();
+        profile.close_mailboxes(|mailbox| matches!(mailbox.owner, Owner::Door(_)));
+        let talks = |link: &&mut Link| link.kind == Kind::Contact && link.left.is_none() && link.first.is_none();
+        for link in links.iter_mut().filter(talks) {
+            link.leave_everything_behind(profile);
+        }
+        for group in groups.iter_mut().filter(|group| !group.out && group.roster.is_some()) {
+            group.leave_everything_behind(links, profile);
+            group.tell_door(links, profile);
+        }
+        Ok(())
+    }
+
     /// Deletes a contact and its keys at once, without a word.
     pub fn block(&mut self, id: LinkId, wall_ms: u64) -> Result<(), CoreError> {
         self.running(wall_ms)?;
         self.contact(id)?;
         self.state.links.retain(|link| link.id != id);
         self.state.profile.close_mailboxes(|mailbox| mailbox.owner == Owner::Contact(id));
+        self.forget_names_at_doors();
         Ok(())
     }
 }
@@ -192,7 +231,7 @@ fn may_accept(invite: &Invite, foreign: bool, profile: &Profile) -> Result<(), C
     if profile.clock.wall / MINUTE > u64::from(invite.not_after) {
         return Err(CoreError::Expired);
     }
-    if invite.authority != profile.authority && !foreign {
+    if !profile.here().is(&invite.authority) && !foreign {
         return Err(CoreError::ForeignServer(invite.authority.clone()));
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use vodozemac::olm::OlmMessage;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{Core, CoreError, InviteView, RequestView};
 use crate::bytes::{Key, Secret, text};
@@ -176,6 +176,20 @@ impl Core {
         let door = self.state.doors.remove(at);
         self.state.profile.close_mailboxes(|mailbox| mailbox.key == door.mailbox);
         Ok(())
+    }
+
+    /// Forgets who used an invite, and the name that the contact had, if that is gone. That it was
+    /// used is kept.
+    pub(super) fn forget_names_at_doors(&mut self) {
+        let links = &self.state.links;
+        for door in &mut self.state.doors {
+            if let Some((id, peer)) = &mut door.used_by
+                && !links.iter().any(|link| link.id == *id)
+            {
+                *peer = Key::default();
+                door.name.zeroize();
+            }
+        }
     }
 
     pub(super) fn receive_at_door(&mut self, invite: InviteId, mailbox: &Key, envelope: &[u8]) {

@@ -10,6 +10,7 @@ use crate::payload::{Content, GroupContent, MAX_NAME, MAX_TEXT};
 use crate::roster::delta::Operation;
 use crate::roster::{Entry, GroupId, Roster};
 
+mod pairs;
 mod receive;
 mod rosters;
 

@@ -26,7 +26,8 @@ pub struct Incoming<'a> {
 impl Core {
     /// Takes a frame. It is acknowledged to the server with the next commit, whatever was in it.
     ///
-    /// Returns whether it held an envelope that does not open, or for no known card. A client
+    /// Returns whether it was of no use: no envelope, one that does not open or came before, or for
+    /// no known card. Each costs a commit, and a server can send as many as it likes. A client
     /// closes the session of a mailbox that brings more than 20 of those a minute, and fetches from
     /// it later.
     pub fn receive(&mut self, incoming: Incoming<'_>, wall_ms: u64) -> Result<bool, CoreError> {
@@ -38,16 +39,16 @@ impl Core {
         self.state.profile.acknowledge(*mailbox, seq);
         let Some(owner) = self.state.profile.mailbox(mailbox).map(|own| own.owner) else {
             self.state.profile.dropped.malformed += 1;
-            return Ok(false);
+            return Ok(true);
         };
         let Some(envelope) = envelope(content) else {
             self.state.profile.dropped.malformed += 1;
-            return Ok(false);
+            return Ok(true);
         };
         let repeated = self.state.profile.mailbox(mailbox).is_some_and(|own| own.knows(digest(&envelope)));
         if repeated {
             self.state.profile.dropped.repeated += 1;
-            return Ok(false);
+            return Ok(true);
         }
         let failed = self.state.profile.dropped.not_authentic;
         match owner {

@@ -163,9 +163,11 @@ impl OwnCards {
 
     fn plain_card(&self, profile: &Profile) -> Option<(Card, u64)> {
         let plain = self.plain.last()?;
-        // The other side knows the route if it used a root that has it.
+        // The other side knows the route if it used a root that has it. While it is told of another
+        // mailbox, nobody could tell whose route a card without one takes.
+        let present = self.roots.last().is_some_and(|root| root.mailbox == plain.mailbox);
         let known = self.roots.iter().any(|root| root.mailbox == plain.mailbox && root.used.is_some());
-        plain.card(!known, profile)
+        plain.card(!(present && known), profile)
     }
 
     fn root_card(&self, profile: &Profile) -> Option<(Card, u64)> {
@@ -234,6 +236,11 @@ impl OwnCards {
     }
 
     #[cfg(test)]
+    pub(crate) fn mailboxes_of_roots(&self) -> Vec<Key> {
+        self.roots.iter().map(|root| root.mailbox).collect()
+    }
+
+    #[cfg(test)]
     pub(crate) fn count(&self) -> (usize, usize) {
         (self.plain.len(), self.roots.len())
     }
@@ -247,7 +254,7 @@ impl OwnCard {
 
     fn card(&self, route: bool, profile: &Profile) -> Option<(Card, u64)> {
         let authority = &profile.mailbox(&self.mailbox)?.authority;
-        let route = route.then(|| Route { mailbox: self.mailbox, authority: authority.clone() });
+        let route = route.then(|| Route { mailbox: self.mailbox, authority: profile.moves.present(authority) });
         let prekey = self.prekey.as_ref().map(Prekey::public);
         let card = Card {
             no: self.no,

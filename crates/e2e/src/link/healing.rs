@@ -9,16 +9,19 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::Link;
 use super::cards::Attach;
 use super::send::{Letter, To};
 use super::sessions::Known;
+use super::{Kind, Link};
 use crate::clock::{DAY, HOUR, SECOND};
 use crate::effect::Event;
+use crate::mailbox::Owner;
 use crate::profile::Profile;
 
 /// How often one link is nudged or reset at most: once an hour and five times a day.
 const PER_DAY: usize = 5;
+/// How many resets of the other side are answered within a day: twice what it may send.
+const ANSWERS: usize = 2 * PER_DAY;
 /// When an unanswered reset is repeated: after so much time since the one before, then daily.
 const REPEATS: [u64; 3] = [HOUR, 4 * HOUR, DAY];
 /// How long an unanswered reset is repeated.
@@ -33,11 +36,11 @@ impl Budget {
         self.0.back().is_none_or(|last| elapsed >= last + HOUR)
     }
 
-    fn day_allows(&mut self, elapsed: u64) -> bool {
+    fn day_allows(&mut self, elapsed: u64, count: usize) -> bool {
         while self.0.front().is_some_and(|first| elapsed >= first + DAY) {
             self.0.pop_front();
         }
-        self.0.len() < PER_DAY
+        self.0.len() < count
     }
 
     fn spend(&mut self, elapsed: u64) {
@@ -57,6 +60,16 @@ struct Unanswered {
     since: u64,
 }
 
+/// How long an answer is waited for before the user is told that a new invite is needed.
+const ANSWER_PATIENCE: u64 = 7 * DAY;
+
+/// Holds since when an answer is waited for after a conversation began anew.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Awaited {
+    since: u64,
+    told: bool,
+}
+
 /// Holds what is to be done to heal a link.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Healing {
@@ -68,6 +81,13 @@ pub(crate) struct Healing {
     resets: Budget,
     unanswered: Option<Unanswered>,
     told_at: Option<u64>,
+    /// The resets of the other side that were answered.
+    #[serde(default)]
+    answers: Budget,
+    /// Whether the reset that is wanted is not for a message that could not be read: then one that
+    /// can be read does not make it needless.
+    #[serde(default)]
+    in_any_case: bool,
 }
 
 impl Healing {
@@ -83,7 +103,7 @@ impl Healing {
             self.unanswered = None;
         }
         // An older one that was late does not say that the newer ones can be read.
-        if number > self.reset_for {
+        if number > self.reset_for && !self.in_any_case {
             self.reset_at = None;
         }
     }
@@ -92,7 +112,23 @@ impl Healing {
     pub(crate) fn reset_came(&mut self) {
         self.unanswered = None;
         self.reset_at = None;
+        self.in_any_case = false;
         self.nudge_at = None;
+    }
+
+    /// Tells whether one more reset of the other side is answered: more of them than anybody needs
+    /// would tell it at any time whether one is online. Its next text is acknowledged all the same.
+    pub(crate) fn may_answer(&mut self, elapsed: u64) -> bool {
+        let may = self.answers.day_allows(elapsed, ANSWERS);
+        if may {
+            self.answers.spend(elapsed);
+        }
+        may
+    }
+
+    /// Asks for a reset at a moment, whatever comes until then.
+    fn in_any_case(at: u64) -> Self {
+        Self { reset_at: Some(at), in_any_case: true, ..Self::default() }
     }
 
     /// Repeats an unanswered reset soon, since a server forgot.
@@ -125,13 +161,64 @@ impl Link {
 
     /// Begins anew after a backup was restored: no ratchet of the backup encrypts anything.
     pub(crate) fn restored(&mut self, profile: &mut Profile) {
-        self.frames.clear();
-        self.sessions.only_decrypt();
-        self.healing = Healing { reset_at: Some(profile.clock.elapsed), ..Healing::default() };
+        self.begin_anew_at(profile.clock.elapsed, profile);
         let Some(prekey) = self.first.as_ref().map(|first| first.prekey) else { return };
         let born = self.numbers.upcoming(profile.clock.wall);
         if let Ok(olm) = profile.identity.outbound(&self.peer, &prekey) {
             self.sessions.add(Known::new(olm, born, true));
+        }
+    }
+
+    /// Begins anew on a new mailbox, since somebody may have copied all that is known of this
+    /// conversation. The old mailbox is fetched from for a day.
+    pub(crate) fn leave_everything_behind(&mut self, profile: &mut Profile) {
+        let owner = Owner::Contact(self.id);
+        profile.retire_owned_by(owner, profile.clock.settled_age() + DAY);
+        let authority = profile.authority.clone();
+        self.mailbox = profile.open_mailbox(owner, &authority);
+        self.begin_anew_at(profile.clock.elapsed, profile);
+    }
+
+    /// Begins anew with another member of a group, whose mailbox was replaced, some time within ten
+    /// minutes.
+    pub(crate) fn begin_pair_anew(&mut self, profile: &mut Profile) {
+        let at = profile.clock.elapsed + profile.jitter.uniform(0, 600 * SECOND);
+        self.begin_anew_at(at, profile);
+    }
+
+    fn begin_anew_at(&mut self, at: u64, profile: &Profile) {
+        self.frames.clear();
+        self.sessions.only_decrypt();
+        self.healing = Healing::in_any_case(at);
+        if self.kind == Kind::Contact && self.left.is_none() && self.first.is_none() {
+            self.awaited = Some(Awaited { since: profile.clock.settled_age(), told: false });
+        }
+    }
+
+    /// Begins anew if the only sessions left are ones in which nothing may be encrypted: the other
+    /// side answered a first message of before a backup was restored.
+    pub(super) fn want_session(&mut self, profile: &Profile) {
+        let under_way = self.healing.waits() || self.healing.reset_at.is_some();
+        if self.sessions.front().is_none() && !under_way {
+            self.healing = Healing::in_any_case(profile.clock.elapsed);
+        }
+    }
+
+    /// Takes note that the other side wrote in a session that it can only have from now.
+    pub(super) fn welcome_back(&mut self, profile: &mut Profile) {
+        if self.awaited.take().is_some() {
+            profile.tell(Event::Resumed { link: self.id });
+        }
+    }
+
+    /// Tells once that nobody answered for a week.
+    pub(super) fn miss(&mut self, profile: &mut Profile) {
+        let age = profile.clock.age;
+        let Some(awaited) = self.awaited.as_mut().filter(|awaited| age >= awaited.since + ANSWER_PATIENCE) else {
+            return;
+        };
+        if !std::mem::replace(&mut awaited.told, true) {
+            profile.tell(Event::NeedsInvite { link: self.id });
         }
     }
 
@@ -155,7 +242,7 @@ impl Link {
     fn nudge(&mut self, profile: &mut Profile) {
         let elapsed = profile.clock.elapsed;
         let budget = &mut self.healing.nudges;
-        let allowed = budget.hour_allows(elapsed) && budget.day_allows(elapsed);
+        let allowed = budget.hour_allows(elapsed) && budget.day_allows(elapsed, PER_DAY);
         let pending = self.sessions.front().is_none_or(|front| front.pending);
         if allowed && !pending && self.theirs.root.is_some() {
             self.healing.nudges.spend(elapsed);
@@ -171,8 +258,9 @@ impl Link {
         if !self.healing.resets.hour_allows(elapsed) {
             return;
         }
-        if self.healing.resets.day_allows(elapsed) {
+        if self.healing.resets.day_allows(elapsed, PER_DAY) {
             self.healing.reset_at = None;
+            self.healing.in_any_case = false;
             self.reset(profile);
         } else if self.healing.told_at.is_none_or(|told| elapsed >= told + DAY) {
             self.healing.told_at = Some(elapsed);
@@ -182,7 +270,7 @@ impl Link {
 
     /// Makes a new session with the other side's root, and tells it with a new root of one's own.
     pub(crate) fn reset(&mut self, profile: &mut Profile) {
-        let now = (profile.clock.elapsed, profile.clock.age);
+        let now = (profile.clock.elapsed, profile.clock.settled_age());
         let Some((id, born)) = self.new_session(false, profile) else { return };
         self.healing.resets.spend(now.0);
         #[cfg(test)]

@@ -8,7 +8,6 @@ use super::{Link, PLAIN_WAIT};
 use crate::bytes::Key;
 use crate::effect::Event;
 use crate::envelope::Opened;
-use crate::files::UNASKED;
 use crate::identity::IdentityProof;
 use crate::mailbox::Owner;
 use crate::payload::{Content, Hello, Payload};
@@ -152,13 +151,16 @@ impl Link {
         self.sessions.settle(u64::MAX);
         self.sessions.add(session);
         self.healing.reset_came();
+        self.welcome_back(profile);
         if !fresh {
             self.own.root_wanted = true;
             self.own.fresh_wanted = true;
             self.plain_wait = Some(profile.clock.elapsed + PLAIN_WAIT);
         }
         self.control_at = None;
-        self.want_control(profile);
+        if fresh || self.healing.may_answer(profile.clock.elapsed) {
+            self.want_control(profile);
+        }
         self.absorb(&id, payload, true, under, number, profile)
     }
 
@@ -228,8 +230,12 @@ impl Link {
         if !opening {
             self.healing.decrypted(id, born, number);
             self.sessions.settle(born);
+            if !self.sessions.is_frozen(id) {
+                self.welcome_back(profile);
+            }
         }
         self.answered(&payload.profile, profile);
+        self.want_session(profile);
         if let Some(card) = &payload.card {
             self.take_card(card, opening, profile);
         }
@@ -251,22 +257,5 @@ impl Link {
             self.sessions.settle(u64::MAX);
             profile.tell(Event::Answered { link: self.id, profile: name.to_owned() });
         }
-    }
-
-    fn note_content(&mut self, payload: Payload, profile: &mut Profile) -> Option<Arrived> {
-        let content = payload.content?;
-        let wait = self.acks.wait(&mut profile.jitter);
-        let age = profile.clock.settled_age();
-        let elapsed = profile.clock.elapsed;
-        let missing = payload.prev != 0 && !self.received.knows(payload.prev);
-        let held = matches!(&content, Content::File(chunk) if chunk.size > UNASKED);
-        let is_chunk = matches!(content, Content::File(_));
-        if is_chunk && !self.received.knows(payload.mid) && !profile.has_room_for_chunk(self.id) {
-            // It is not acknowledged, and so it comes again.
-            profile.dropped.refused += 1;
-            return None;
-        }
-        let new = self.received.note(payload.mid, age, elapsed, wait, held);
-        new.then_some(Arrived { mid: payload.mid, at: payload.at, burn_s: payload.burn_s, missing, content })
     }
 }

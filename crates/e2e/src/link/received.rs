@@ -57,6 +57,9 @@ pub(crate) struct Received {
     due: VecDeque<u64>,
     /// When acknowledgements go alone, by `elapsed`.
     pub(crate) ack_at: Option<u64>,
+    /// When content of which nobody was shown anything was acknowledged last, by `elapsed`.
+    #[serde(default)]
+    silent_at: Option<u64>,
 }
 
 impl Received {
@@ -65,8 +68,9 @@ impl Received {
     }
 
     /// Takes note of content, and tells whether it is new. `held`: it is not acknowledged before
-    /// [`Self::release`].
-    pub(crate) fn note(&mut self, mid: u64, age: u64, elapsed: u64, wait: u64, held: bool) -> bool {
+    /// [`Self::release`]. `wait`: after how long it is acknowledged; `None`: with whatever goes
+    /// next.
+    pub(crate) fn note(&mut self, mid: u64, age: u64, elapsed: u64, wait: Option<u64>, held: bool) -> bool {
         let new = !self.knows(mid);
         if new {
             self.known.insert(mid, Mid { came: age, acked: None, held });
@@ -83,17 +87,32 @@ impl Received {
     pub(crate) fn release(&mut self, mid: u64, elapsed: u64, wait: u64) {
         if let Some(known) = self.known.get_mut(&mid).filter(|known| known.held) {
             known.held = false;
-            self.owe(mid, elapsed, wait);
+            self.owe(mid, elapsed, Some(wait));
         }
     }
 
+    /// Returns after how long content of which nobody is shown anything is acknowledged: once an
+    /// hour after the usual wait, otherwise with whatever goes next.
+    pub(crate) fn silently(&mut self, elapsed: u64, wait: u64) -> Option<u64> {
+        let due = self.silent_at.is_none_or(|last| elapsed >= last + ACK_AGAIN);
+        due.then(|| {
+            self.silent_at = Some(elapsed);
+            wait
+        })
+    }
+
     /// Acknowledges content after a wait, unless it is held, or was acknowledged a short time ago.
-    fn owe(&mut self, mid: u64, elapsed: u64, wait: u64) {
+    fn owe(&mut self, mid: u64, elapsed: u64, wait: Option<u64>) {
         let known = self.known.get(&mid);
         let due =
             known.is_some_and(|known| !known.held && known.acked.is_none_or(|acked| elapsed >= acked + ACK_AGAIN));
-        if due && self.due.len() < MAX_DUE && !self.due.contains(&mid) {
+        if !due {
+            return;
+        }
+        if self.due.len() < MAX_DUE && !self.due.contains(&mid) {
             self.due.push_back(mid);
+        }
+        if let Some(wait) = wait.filter(|_| self.due.contains(&mid)) {
             self.ack_at.get_or_insert(elapsed + wait);
         }
     }
@@ -140,20 +159,20 @@ mod tests {
     #[test]
     fn content_is_new_once_and_acknowledged_again_once_an_hour() {
         let mut received = Received::default();
-        assert!(received.note(7, 0, 0, 10, false));
+        assert!(received.note(7, 0, 0, Some(10), false));
         assert_eq!(received.ack_at, Some(10));
         assert_eq!(received.take_acks(10), [7]);
-        assert!(!received.note(7, 0, HOUR, 10, false));
+        assert!(!received.note(7, 0, HOUR, Some(10), false));
         assert_eq!(received.ack_at, None);
-        assert!(!received.note(7, 0, HOUR + 10, 10, false));
+        assert!(!received.note(7, 0, HOUR + 10, Some(10), false));
         assert_eq!(received.take_acks(HOUR + 20), [7]);
     }
 
     #[test]
     fn what_is_held_is_acknowledged_only_when_it_is_released_however_often_it_comes() {
         let mut received = Received::default();
-        assert!(received.note(7, 0, 0, 10, true));
-        assert!(!received.note(7, 0, 2 * HOUR, 10, true));
+        assert!(received.note(7, 0, 0, Some(10), true));
+        assert!(!received.note(7, 0, 2 * HOUR, Some(10), true));
         assert_eq!((received.ack_at, received.take_acks(2 * HOUR)), (None, vec![]));
         received.release(7, 3 * HOUR, 10);
         received.release(7, 3 * HOUR, 10);
@@ -161,10 +180,29 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_is_shown_is_acknowledged_once_an_hour_or_with_something_else() {
+        let mut received = Received::default();
+        let silently = |received: &mut Received, mid, elapsed| {
+            let wait = received.silently(elapsed, 10);
+            received.note(mid, 0, elapsed, wait, false);
+        };
+        silently(&mut received, 1, 0);
+        assert_eq!(received.ack_at, Some(10));
+        assert_eq!(received.take_acks(10), [1]);
+        for mid in 2..60 {
+            silently(&mut received, mid, mid * MINUTE);
+        }
+        assert_eq!(received.ack_at, None, "no word for an hour");
+        silently(&mut received, 2, HOUR);
+        assert_eq!(received.ack_at, Some(HOUR + 10));
+        assert_eq!(received.take_acks(HOUR + 10).len(), MAX_ACKS);
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded_in_number_and_time() {
         let mut received = Received::default();
         for mid in 1..=10_000 {
-            received.note(mid, 0, 0, 0, false);
+            received.note(mid, 0, 0, Some(0), false);
         }
         assert_eq!(received.len(), MAX_KNOWN);
         assert_eq!(received.due.len(), MAX_DUE);

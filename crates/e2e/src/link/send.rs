@@ -162,14 +162,14 @@ impl Link {
 
     fn frame(&self, target: &Target, envelope: &[u8], door: bool, profile: &mut Profile) -> Option<Frame> {
         let own = profile.mailbox(&self.mailbox)?;
-        let sender = match (door, own.authority == target.authority) {
+        let sender = match (door, profile.moves.same(&own.authority, &target.authority)) {
             (true, _) => None,
             (false, true) => Some(own.seed.clone()),
             (false, false) => Some(sender_seed(&own.seed, &target.authority)),
         };
         let to = *target.card.address().mailbox;
         let content = envelope::to_text(envelope);
-        Some(Frame { id: profile.next_id(), sender, to, authority: target.authority.clone(), content })
+        Some(Frame { id: profile.next_id(), sender, to, authority: profile.moves.present(&target.authority), content })
     }
 
     /// Builds a payload, and returns it with the serial of the card in it.
@@ -243,8 +243,9 @@ impl Link {
             self.transmit(Letter { leave: true, ..Letter::control() }, profile);
         }
         self.first = None;
-        self.left = Some(profile.clock.age);
-        profile.retire_owned(Owner::Contact(self.id), profile.clock.age + 8 * DAY);
+        let age = profile.clock.settled_age();
+        self.left = Some(age);
+        profile.retire_owned(Owner::Contact(self.id), age + 8 * DAY);
     }
 }
 

@@ -53,6 +53,9 @@ pub(crate) struct Known {
     pub(crate) introduced: bool,
     /// Since when a later session decrypts, by `age`.
     superseded: Option<u64>,
+    /// Whether nothing is encrypted in it any more: its ratchet may have gone on elsewhere.
+    #[serde(default)]
+    frozen: bool,
 }
 
 impl Known {
@@ -69,6 +72,7 @@ impl Known {
             card_sent: None,
             introduced: false,
             superseded: None,
+            frozen: false,
         }
     }
 
@@ -116,7 +120,7 @@ impl Sessions {
 
     /// Returns the session to encrypt with.
     pub(crate) fn front(&self) -> Option<&Known> {
-        let candidates = self.0.iter().filter(|session| session.decrypted || session.pending);
+        let candidates = self.0.iter().filter(|session| !session.frozen && (session.decrypted || session.pending));
         candidates.max_by(|one, other| one.order().cmp(&other.order()))
     }
 
@@ -150,12 +154,17 @@ impl Sessions {
         }
     }
 
-    /// Encrypts in none of the sessions any more, unless the other side writes in one.
+    /// Encrypts in none of the sessions any more, whatever comes in them.
     pub(crate) fn only_decrypt(&mut self) {
         for session in &mut self.0 {
             session.pending = false;
-            session.decrypted = false;
+            session.frozen = true;
         }
+    }
+
+    /// Tells whether nothing is encrypted in a session any more.
+    pub(crate) fn is_frozen(&self, id: &str) -> bool {
+        self.get(id).is_some_and(|session| session.frozen)
     }
 
     pub(crate) fn prune(&mut self, age: u64) {

@@ -1,11 +1,11 @@
 //! Deltas: the signed step from one roster to the next.
 
 use super::{Entry, GroupId, Roster, RosterError, SIGNATURE, VERSION, read_door};
-use crate::authority::Authority;
 use crate::bytes::{Key, Reader};
 use crate::card::Card;
 use crate::identity::{Identity, verify};
 use crate::label::{label, message};
+use crate::servers::Here;
 
 /// The most operations in one delta.
 pub const MAX_OPERATIONS: usize = 50;
@@ -133,14 +133,14 @@ impl Operation {
         }
     }
 
-    fn read(reader: &mut Reader<'_>, authority: &Authority) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, here: Here<'_>) -> Option<Self> {
         match reader.byte()? {
-            ADD => Entry::read(reader, authority).map(Box::new).map(Self::Add),
+            ADD => Entry::read(reader, here.own(), |authority| here.is(authority)).map(Box::new).map(Self::Add),
             REMOVE => reader.key().map(Self::Remove),
             DOOR => {
                 let curve = reader.key()?;
                 let length = reader.u16()?;
-                let card = read_door(reader.take(usize::from(length))?, authority)?;
+                let card = read_door(reader.take(usize::from(length))?, here)?;
                 Some(Self::Door(curve, Box::new(card)))
             }
             ADMIN => reader.key().map(Self::Admin),
@@ -151,14 +151,14 @@ impl Operation {
 
 impl Delta {
     /// Reads a delta. Its signature is checked by [`Roster::follow`], which knows the admin.
-    pub fn from_bytes(bytes: &[u8], authority: &Authority) -> Result<Self, RosterError> {
+    pub fn from_bytes<'a>(bytes: &[u8], here: impl Into<Here<'a>>) -> Result<Self, RosterError> {
         let (signed, signature) = bytes.split_last_chunk::<SIGNATURE>().ok_or(RosterError::Malformed)?;
         let mut reader = Reader::new(signed);
-        let delta = Self::read(&mut reader, authority, signed, *signature).filter(|_| reader.is_empty());
+        let delta = Self::read(&mut reader, here.into(), signed, *signature).filter(|_| reader.is_empty());
         delta.ok_or(RosterError::Malformed)
     }
 
-    fn read(reader: &mut Reader<'_>, authority: &Authority, signed: &[u8], signature: [u8; SIGNATURE]) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, here: Here<'_>, signed: &[u8], signature: [u8; SIGNATURE]) -> Option<Self> {
         reader.byte().filter(|version| *version == VERSION)?;
         let group = reader.array()?;
         let version = reader.u32()?;
@@ -167,7 +167,7 @@ impl Delta {
         let count = reader.byte().map(usize::from).filter(|count| (1..=MAX_OPERATIONS).contains(count))?;
         let mut operations = Vec::with_capacity(count);
         for _ in 0..count {
-            operations.push(Operation::read(reader, authority)?);
+            operations.push(Operation::read(reader, here)?);
         }
         Some(Self { group, version, before, after, operations, signed: signed.to_vec(), signature })
     }

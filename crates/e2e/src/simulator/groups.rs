@@ -5,7 +5,7 @@ use super::server::{Malice, Server};
 use super::{Dice, START, authority};
 use crate::bytes::Key;
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
-use crate::core::{Accept, InviteOptions};
+use crate::core::{Accept, Incoming, InviteOptions};
 use crate::effect::Event;
 use crate::roster::GroupId;
 
@@ -179,6 +179,75 @@ fn who_leaves_is_taken_off_the_roster() {
         let (members, _) = world.people[who].core.members(world.group).unwrap();
         assert_eq!(members.len(), 2, "{who}");
     }
+}
+
+#[test]
+fn a_member_who_tells_somebody_elses_mailbox_as_its_own_keeps_nobodys_new_one_from_the_others() {
+    let mut world = World::new(4, 19);
+    world.found();
+    world.run(60, HOUR, Malice::default());
+    let group = world.group;
+    // Both at once, the wrong one first.
+    let now = world.now;
+    let honest = world.key(2);
+    let cheat = world.key(1);
+    let card = door_of(&mut world, 3);
+    let fresh = {
+        let person = &mut world.people[2].core;
+        let mut own = std::mem::take(person.groups_mut());
+        let (profile, links) = person.state_mut();
+        own[0].move_mailbox(links, profile);
+        let card = own[0].door_card(profile).unwrap();
+        *person.groups_mut() = own;
+        card.to_bytes().to_vec()
+    };
+    let admin = &mut world.people[0].core;
+    let known = admin.groups_mut().iter_mut().find(|known| known.id == group).unwrap();
+    known.waiting_doors = vec![(cheat, card), (honest, fresh.clone())];
+    known.doors_announced = None;
+    admin.tick(now).unwrap();
+    let known = &admin.groups_mut()[0];
+    let entry = known.roster.as_ref().unwrap().entry(&honest).unwrap();
+    assert!(entry.door.to_bytes().to_vec() == fresh, "the admin announces it");
+}
+
+#[test]
+fn a_newcomer_whose_first_message_overtakes_the_news_of_it_is_heard_when_that_comes() {
+    let mut world = World::new(3, 23);
+    world.group = world.people[0].core.found("club", world.now).unwrap();
+    let contacts = world.people[0].core.contacts();
+    world.people[0].core.add_member(world.group, contacts[0].link, world.now).unwrap();
+    world.run(40, HOUR, Malice::default());
+    let before = world.people[1].mailboxes();
+    world.people[0].core.add_member(world.group, contacts[1].link, world.now).unwrap();
+    for _ in 0..60 {
+        world.now += MINUTE;
+        for who in [0, 2] {
+            world.people[who].act(&mut world.servers, Malice::default(), world.now, None, &mut world.dice);
+        }
+    }
+    let newcomer = world.key(2);
+    let hears = |world: &mut World| {
+        let (_, links) = world.people[1].core.state_mut();
+        links.iter().any(|link| link.peer == newcomer && link.sessions.front().is_some())
+    };
+    // What waits for the member who was away, the newest first.
+    for mailbox in before {
+        let mut waiting = world.servers[0].past_of(&mailbox);
+        waiting.reverse();
+        for content in waiting {
+            let incoming = Incoming { mailbox: &mailbox, content: &content, seq: 1, from: None };
+            world.people[1].core.receive(incoming, world.now).unwrap();
+        }
+    }
+    assert!(hears(&mut world));
+}
+
+/// The door card of somebody, as the admin knows it.
+fn door_of(world: &mut World, who: usize) -> Vec<u8> {
+    let key = world.key(who);
+    let roster = world.people[0].core.groups_mut()[0].roster.clone().unwrap();
+    roster.entry(&key).unwrap().door.to_bytes().to_vec()
 }
 
 /// `E2E_MEMBERS=50` takes two minutes.

@@ -10,6 +10,7 @@ use crate::core::{Core, Incoming};
 use crate::effect::{Effect, Event, Frame};
 use crate::payload::FileChunk;
 use crate::random::Jitter;
+use crate::servers::Moves;
 
 pub(crate) struct Person {
     pub(crate) who: usize,
@@ -222,6 +223,23 @@ impl Person {
         self.disk = state;
         self.frames.clear();
         self.mailboxes.clear();
+        self.commit(now);
+    }
+
+    /// Begins a new process that knows of moves of servers.
+    pub(crate) fn follow(&mut self, moves: Moves, now: u64) {
+        self.core = Core::open(&self.disk, self.clock(now)).unwrap();
+        self.core.follow(moves);
+        self.frames.clear();
+        self.mailboxes.clear();
+        self.commit(now);
+    }
+
+    /// Begins a new process with a backup.
+    pub(crate) fn restore(&mut self, backup: &[u8], now: u64) {
+        self.core = Core::restore(backup, self.clock(now)).unwrap();
+        self.shown.clear();
+        self.frames.clear();
         self.commit(now);
     }
 

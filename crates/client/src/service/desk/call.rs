@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::{Carry, Desk, DeskAnswer};
 use crate::api::{
     AcceptInvite, AddMember, AdmitRequest, AgreeToMove, BlockContact, CancelFile, CreateGroup, CreateInvite,
-    DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, GroupDetails, HandOverGroup, Hello, History, JoinGroup,
-    LeaveGroup, ListContacts, ListFiles, ListGroups, ListInvites, ListOutbox, Method, MethodError, RemoveMember,
-    RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, SlowContact, Status, TakeFiles, TrustContact,
-    VerifyContact,
+    DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, GroupDetails, HandOverGroup, HealContacts, Hello,
+    History, JoinGroup, LeaveGroup, ListContacts, ListFiles, ListGroups, ListInvites, ListOutbox, Method, MethodError,
+    RemoveMember, RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, SlowContact, Status, TakeFiles,
+    TrustContact, VerifyContact,
 };
 use crate::service::refusal::{LOCAL, MethodRefusal};
 
@@ -48,7 +48,7 @@ impl Desk {
         carry_out!(self, caller, name, params:
             Hello Status
             ListContacts RenameContact BlockContact ForgetContact TrustContact VerifyContact SafetyWords SlowContact
-            AgreeToMove
+            HealContacts AgreeToMove
             ListInvites RevokeInvite AcceptInvite AdmitRequest DeclineRequest
             SendText ListOutbox History
             SendFile ListFiles TakeFiles CancelFile DeclineFile

@@ -6,8 +6,8 @@ use ephemeral_e2e::link::received::AckPace;
 
 use super::{Carry, Desk};
 use crate::api::{
-    AgreeToMove, BlockContact, ContactInfo, ForgetContact, ListContacts, MethodError, Nothing, RenameContact,
-    SafetyInfo, SafetyWords, SlowContact, TrustContact, VerifyContact,
+    AgreeToMove, BlockContact, ContactInfo, ForgetContact, HealContacts, ListContacts, MethodError, Nothing,
+    RenameContact, SafetyInfo, SafetyWords, SlowContact, TrustContact, VerifyContact,
 };
 use crate::names;
 use crate::service::archive::Talk;
@@ -99,6 +99,18 @@ impl Carry<VerifyContact> for Desk {
 impl Carry<SlowContact> for Desk {
     fn carry(&mut self, SlowContact { contact }: SlowContact, caller: u64) -> Result<Nothing, MethodError> {
         self.change(&contact, caller, |core, contact, _| core.set_acks(contact.link, AckPace::Slow))?;
+        Ok(Nothing {})
+    }
+}
+
+impl Carry<HealContacts> for Desk {
+    fn carry(&mut self, HealContacts { contact }: HealContacts, caller: u64) -> Result<Nothing, MethodError> {
+        if contact.is_empty() {
+            self.engine.act(|core, now| core.heal(now))?;
+            self.changed(caller);
+        } else {
+            self.change(&contact, caller, |core, contact, now| core.heal_contact(contact.link, now))?;
+        }
         Ok(Nothing {})
     }
 }

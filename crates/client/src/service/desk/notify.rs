@@ -209,6 +209,8 @@ impl Desk {
             Event::NotWhoInviteSays { link } => Notification::NotWhoInviteSays { contact: name(link) },
             Event::Left { link } => Notification::Left { contact: name(link) },
             Event::Unstable { link } => Notification::Unstable { contact: name(link) },
+            Event::Resumed { link } => Notification::Resumed { contact: name(link) },
+            Event::NeedsInvite { link } => Notification::NeedsInvite { contact: name(link) },
             Event::ClockDisputed => Notification::ClockDisputed {},
             Event::Invite { .. } | Event::File { .. } => return None,
             event => return self.group_notification(event),

@@ -1,19 +1,14 @@
 //! What comes for groups: invitations, doors, rosters, texts.
 
-use vodozemac::olm::OlmMessage;
-use zeroize::Zeroizing;
-
 use super::super::{Core, State};
 use crate::bytes::Key;
 use crate::clock::HOUR;
 use crate::effect::{Event, LinkId};
-use crate::envelope::{Opened, open, shown_hint};
 use crate::group::Group;
 use crate::group::offers::Offer;
 use crate::group::pieces::{Item, read};
-use crate::link::receive::{Arrived, Opening, Under, check_hello, olm_message};
 use crate::link::{Kind, Link};
-use crate::payload::{Content, GroupContent, Payload};
+use crate::payload::{Content, GroupContent};
 use crate::profile::Profile;
 use crate::roster::delta::{Delta, Operation};
 use crate::roster::{GroupId, Roster};
@@ -111,31 +106,14 @@ impl Core {
     /// Takes what waited for a roster that is known now.
     fn release_held(&mut self, group: GroupId) {
         let Some(group) = self.state.groups.iter_mut().find(|known| known.id == group) else { return };
+        let early = group.newcomers.take();
+        let id = group.id;
         for held in std::mem::take(&mut group.held) {
             self.receive_group(held.link, held.content, held.at);
         }
-    }
-
-    /// Takes an envelope for a door card of a group. `None`: there is no such card; `false`: it was
-    /// not accepted.
-    pub(in crate::core) fn receive_at_group_door(
-        &mut self,
-        group: GroupId,
-        mailbox: &Key,
-        envelope: &[u8],
-    ) -> Option<bool> {
-        let State { version: _, profile, doors: _, links, groups } = &mut self.state;
-        let group = groups.iter_mut().find(|known| known.id == group && !known.out)?;
-        let at = group.door_with(mailbox, shown_hint(envelope)?)?;
-        let Ok(opened) = open(&group.doors[at].keys, mailbox, envelope) else { return Some(false) };
-        let accepted = group.open_pair(at, &opened, links, profile);
-        if let Some((id, arrived)) = accepted {
-            self.remember(mailbox, envelope);
-            self.arrive(id, arrived);
-            return Some(true);
+        for waiting in early {
+            self.receive_again(id, waiting);
         }
-        profile.dropped.refused += 1;
-        Some(false)
     }
 }
 
@@ -155,41 +133,9 @@ impl Group {
         profile.tell(Event::GroupJoined { group: self.id });
     }
 
-    /// Makes a first message of another member part of the link with it.
-    fn open_pair(
-        &mut self,
-        at: usize,
-        opened: &Opened,
-        links: &mut [Link],
-        profile: &mut Profile,
-    ) -> Option<(LinkId, Option<Arrived>)> {
-        let Some(OlmMessage::PreKey(first)) = olm_message(opened) else { return None };
-        let sender = Key(first.identity_key().to_bytes());
-        self.roster.as_ref()?.entry(&sender)?;
-        let link = links.iter_mut().find(|link| link.kind == Kind::Member(self.id) && link.peer == sender)?;
-        let id = first.session_id();
-        if link.sessions.get(&id).is_some() {
-            return Some((link.id, link.receive(Under::Door, opened, profile)));
-        }
-        let prekey = &mut self.doors[at].prekey;
-        let made = prekey.inbound(&first).ok()?;
-        let plain = Zeroizing::new(made.plaintext);
-        let payload = Payload::from_bytes(&plain).ok()?;
-        let hello = payload.hello.clone()?;
-        let number = opened.number;
-        if !check_hello(&hello, &sender, &Key::default(), number, profile) || payload.content.is_some() {
-            return None;
-        }
-        let opening = Opening { session: made.session, payload, hello, number };
-        let arrived = link.open(opening, Under::Door, profile);
-        link.sessions.get(&id)?;
-        prekey.remember_session(id);
-        Some((link.id, arrived))
-    }
-
     /// Takes a whole roster, signed by an admin that is known.
     fn take_roster(&mut self, signed: &[u8], admin: &Key, links: &mut Vec<Link>, profile: &mut Profile) {
-        let Ok(roster) = Roster::from_signed(signed, admin, &profile.authority) else { return };
+        let Ok(roster) = Roster::from_signed(signed, admin, profile.here()) else { return };
         if roster.group != self.id {
             return;
         }
@@ -209,7 +155,7 @@ impl Group {
 
     /// Takes a delta: now, or when the ones before it have come.
     fn take_delta(&mut self, bytes: &[u8], links: &mut Vec<Link>, profile: &mut Profile) {
-        let Ok(delta) = Delta::from_bytes(bytes, &profile.authority) else { return };
+        let Ok(delta) = Delta::from_bytes(bytes, profile.here()) else { return };
         let Some(roster) = &self.roster else {
             self.keep_early(bytes);
             return;

@@ -30,7 +30,7 @@ impl Group {
             self.history.push(before, next.id(), delta);
         }
         let members = next.entries().iter().map(|entry| entry.proof.curve).collect();
-        profile.tell(Event::GroupMembers { group: self.id, members });
+        profile.tell_members(self.id, members);
         if next.entry(&me).is_none() {
             self.expelled(links, profile);
             return;
@@ -71,8 +71,7 @@ impl Group {
         let mut link = Link::new(id, entry.name.clone(), kind, entry.proof.curve, self.mailbox);
         link.expected_ed = Some(entry.proof.ed);
         link.own.renew_root(self.mailbox, profile);
-        let own = profile.authority.clone();
-        link.theirs.take(entry.door.clone(), false, |authority| *authority == own);
+        link.theirs.take(entry.door.clone(), false, |authority| profile.here().is(authority));
         if newcomer {
             link.begin_pair(profile);
         }
@@ -125,8 +124,16 @@ impl Group {
         let count = self.waiting_doors.len().min(DOORS_AT_ONCE);
         let told: Vec<_> = self.waiting_doors.drain(..count).collect();
         let known = told.into_iter().filter(|(member, _)| roster.entry(member).is_some());
-        let doors = known.filter_map(|(member, bytes)| Some((member, read_door(&bytes, &profile.authority)?)));
-        let operations: Vec<_> = doors.map(|(member, card)| Operation::Door(member, Box::new(card))).collect();
+        let doors = known.filter_map(|(member, bytes)| Some((member, read_door(&bytes, profile.here())?)));
+        let mut operations: Vec<Operation> = Vec::new();
+        for (member, card) in doors {
+            operations.push(Operation::Door(member, Box::new(card)));
+            // One that does not fit, such as the mailbox of somebody else, takes none of the others
+            // with it.
+            if roster.change(&operations, &profile.identity).is_err() {
+                operations.pop();
+            }
+        }
         self.doors_announced = Some(elapsed);
         if let Ok((next, delta)) = roster.change(&operations, &profile.identity) {
             self.adopt(next, Some(delta), links, profile);
@@ -156,7 +163,7 @@ impl Group {
     /// Makes the entry of a contact that accepted an invitation.
     pub(crate) fn entry_of(link: &Link, door: &[u8], profile: &Profile) -> Option<Entry> {
         let proof = IdentityProof::from_bytes(&link.peer_proof).ok()?;
-        let door = read_door(door, &profile.authority)?;
+        let door = read_door(door, profile.here())?;
         Some(Entry { proof, door, name: link.name.clone() })
     }
 }

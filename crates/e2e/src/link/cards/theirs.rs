@@ -63,7 +63,7 @@ impl PeerCards {
         if !newer && !opening {
             return Taken::Ignored;
         }
-        let Some(route) = card.route.clone().or_else(|| self.newest_route()) else { return Taken::Ignored };
+        let Some(route) = card.route.clone().or_else(|| self.route_before(card.no)) else { return Taken::Ignored };
         if !agreed(&route.authority) {
             self.waiting = Some(card);
             return Taken::Foreign(route.authority);
@@ -87,8 +87,11 @@ impl PeerCards {
         }
     }
 
-    fn newest_route(&self) -> Option<Route> {
-        let newest = self.plain.iter().chain(&self.root).max_by_key(|card| card.no)?;
+    /// Returns the route of the newest card that was made before one: the other side may have moved
+    /// to another mailbox since.
+    fn route_before(&self, no: u64) -> Option<Route> {
+        let known = self.plain.iter().chain(&self.root).chain(&self.previous);
+        let newest = known.filter(|card| card.no < no).max_by_key(|card| card.no)?;
         Some(newest.route.clone())
     }
 

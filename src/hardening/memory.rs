@@ -15,28 +15,45 @@ const ARENA_BYTES: u64 = 128 << 20;
 /// Programs, libraries, and Tor's directory.
 const REST_BYTES: u64 = 512 << 20;
 
+/// Why memory is not locked.
+#[derive(Debug, thiserror::Error)]
+pub enum NotLocked {
+    /// The limit has no room for all that may be mapped.
+    #[error(
+        "memory is not locked, so that messages could be swapped out: the limit is {} MiB, and {} MiB of address \
+         space may be needed. Give LimitMEMLOCK=infinity, `ulimit -l unlimited`, or have no swap",
+        limit >> 20,
+        needed >> 20
+    )]
+    Limit {
+        /// How much may be locked, in bytes.
+        limit: u64,
+        /// How much may be mapped, in bytes.
+        needed: u64,
+    },
+    /// The kernel does not do it.
+    #[error("memory is not locked ({0}): messages could be swapped out; have no swap")]
+    Refused(Errno),
+}
+
 /// Locks all memory, what is allocated later included, if that cannot make a later allocation fail.
+/// `store_bytes`: how much the process keeps, at most.
 ///
 /// With `MCL_FUTURE` the limit counts what is *mapped*, not what is used: past it, `mmap` fails,
 /// and with it the program. So a limit has to have room for every stack and arena that there could
 /// be. `MCL_ONFAULT` locks a page when it is first used; without it, every one of these stacks
 /// would take its 2 MiB of memory at once.
-pub(super) fn lock(store_bytes: usize) {
+///
+/// # Errors
+/// [`NotLocked`].
+pub fn lock_memory(store_bytes: usize) -> Result<(), NotLocked> {
     let limit = raised_limit();
     let needed = address_space(store_bytes, std::thread::available_parallelism().map_or(1, usize::from));
     // For anyone who has the capability no limit counts (mlock(2)).
     let exempt = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK));
-    let room = exempt || limit.is_none_or(|bytes| bytes >= needed);
-    let outcome = if room { lock_all() } else { Err(Errno::NOMEM) };
-    match outcome {
-        Ok(()) => tracing::debug!("memory is locked: it is never swapped out"),
-        Err(_) if !room => tracing::warn!(
-            "memory is not locked, so that messages could be swapped out: the limit is {} MiB, and {} MiB of address \
-             space may be needed. Give LimitMEMLOCK=infinity, `ulimit -l unlimited`, or have no swap",
-            limit.unwrap_or_default() >> 20,
-            needed >> 20
-        ),
-        Err(error) => tracing::warn!("memory is not locked ({error}): messages could be swapped out; have no swap"),
+    match limit.filter(|limit| !exempt && *limit < needed) {
+        Some(limit) => Err(NotLocked::Limit { limit, needed }),
+        None => lock_all().map_err(NotLocked::Refused),
     }
 }
 

@@ -1,0 +1,10 @@
+//! The state and the screen, without a terminal.
+
+mod behaviour;
+mod first_start;
+mod hostile;
+mod linear;
+mod pictures;
+mod screens;
+mod support;
+mod work;

@@ -1,0 +1,125 @@
+//! The parts of the screen behind the dialogs.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use super::draw;
+use crate::chat::{Chat, Pane};
+use crate::layout::{Look, Row, columns, one_line, wrapped};
+use crate::panes::{PROMPT, composer_width};
+use crate::words::say;
+
+/// The line above all: who it is with, how well that is known, and how much is unread elsewhere.
+pub(super) fn header(chat: &Chat, place: Rect, buffer: &mut Buffer) {
+    let words = &chat.words;
+    let row = match chat.conversation() {
+        Some(conversation) => {
+            let (word, look) = chat.peer_word(conversation);
+            Row::new(one_line(&conversation.name), Look::Bold).and(" · ", Look::Dim).and(word, look)
+        }
+        None => Row::new("ephemeral", Look::Bold),
+    };
+    let unread = i64::try_from(chat.unread()).unwrap_or(i64::MAX);
+    let right = if unread > 0 { say!(words, "header-unread", n = unread) } else { say!(words, "header-help") };
+    draw::row(&row.right(right, if unread > 0 { Look::Mine } else { Look::Dim }), place, chat.colour, buffer);
+}
+
+/// The list of conversations, as far as there is room, with the open one among them.
+pub(super) fn list(chat: &Chat, place: Rect, buffer: &mut Buffer) {
+    let order = chat.in_order();
+    let open = order.iter().position(|known| Some(&known.name) == chat.open.as_ref()).unwrap_or_default();
+    let height = usize::from(place.height).max(1);
+    let first = (open + 1).saturating_sub(height);
+    let rows: Vec<_> = order
+        .iter()
+        .skip(first)
+        .take(height)
+        .map(|known| {
+            let is_open = Some(&known.name) == chat.open.as_ref();
+            let look = match (is_open, known.unread > 0) {
+                (true, _) if chat.pane == Pane::List => Look::Chosen,
+                (true, _) => Look::Bold,
+                (false, true) => Look::Mine,
+                (false, false) => Look::Plain,
+            };
+            let mark = if is_open { "> " } else { "  " };
+            let row = Row::new(mark, Look::Plain).and(one_line(&known.name), look);
+            let is_drafted = !is_open && !known.draft.is_empty();
+            match (known.unread, is_drafted) {
+                (0, false) => row,
+                (0, true) => row.right(say!(chat.words, "list-draft"), Look::Dim),
+                (unread, _) => row.right(format!("({unread})"), Look::Mine),
+            }
+        })
+        .collect();
+    draw::rows(&rows, place, chat.colour, buffer);
+    for y in place.top()..place.bottom() {
+        draw::put(buffer, (place.right(), y), place.right() + 1, "│", draw::style(Look::Dim, chat.colour));
+    }
+}
+
+/// The messages. Returns how many rows were laid out.
+pub(super) fn messages(chat: &Chat, place: Rect, buffer: &mut Buffer) -> usize {
+    let height = usize::from(place.height);
+    let width = usize::from(place.width);
+    if chat.conversation().is_none() {
+        let text = say!(chat.words, "nobody-yet");
+        let rows: Vec<_> = wrapped(&text, width).into_iter().map(|row| Row::new(row, Look::Dim)).collect();
+        draw::rows(&rows, place, chat.colour, buffer);
+        return 0;
+    }
+    let visible = chat.visible(width, height);
+    // The latest is at the bottom.
+    let empty = u16::try_from(height - visible.rows.len().min(height)).unwrap_or_default();
+    let filled = Rect { y: place.y + empty, height: place.height.saturating_sub(empty), ..place };
+    draw::rows(&visible.rows, filled, chat.colour, buffer);
+    visible.laid_out
+}
+
+/// The line above the composer: what was just said, or how the connection is.
+pub(super) fn status(chat: &Chat, place: Rect, buffer: &mut Buffer) {
+    let words = &chat.words;
+    let scrolled = chat.conversation().is_some_and(|conversation| conversation.anchor.is_some());
+    let (text, look) = match &chat.notice {
+        Some((text, look)) => (text.clone(), *look),
+        None if !chat.running => (say!(words, "status-not-open"), Look::Dim),
+        None if scrolled => (say!(words, "status-scrolled"), Look::Plain),
+        None => chat.files_of_open().map_or_else(|| chat.uplink_words(), |text| (text, Look::Plain)),
+    };
+    let mut row = Row::new(text, look);
+    let length = chat.composer().text().len();
+    let parts = crate::chat::parts(chat.composer().text()).len();
+    if chat.notice.is_some() {
+        // It is read first.
+    } else if parts > 1 {
+        let n = i64::try_from(parts).unwrap_or(i64::MAX);
+        row = row
+            .right(say!(words, "status-parts", bytes = i64::try_from(length).unwrap_or(i64::MAX), n = n), Look::Warn);
+    } else if chat.completes() && chat.running {
+        let found: Vec<_> = chat.completions().iter().map(|found| found.trim().to_owned()).collect();
+        row = Row::new(found.join(" "), Look::Dim);
+    } else if chat.burn_now() > 0 && chat.running {
+        row = row.right(chat.burn_words(chat.burn_now()), Look::Warn);
+    }
+    draw::row(&row, place, chat.colour, buffer);
+}
+
+/// The text that is written. Returns where the cursor is.
+pub(super) fn composer(chat: &Chat, place: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let width = composer_width(place.width);
+    let height = usize::from(place.height).max(1);
+    let composer = chat.composer();
+    let before = wrapped(composer.before(), width);
+    let at = before.len().saturating_sub(1);
+    let column = before.last().map_or(0, |row| columns(row));
+    let rows = wrapped(composer.text(), width);
+    let first = (at + 1).saturating_sub(height);
+    let shown = rows.iter().enumerate().skip(first).take(height).map(|(number, row)| {
+        let prompt = if number == 0 { PROMPT } else { "  " };
+        Row::new(prompt, Look::Bold).and(row.clone(), Look::Plain)
+    });
+    draw::rows(&shown.collect::<Vec<_>>(), place, chat.colour, buffer);
+    let x = place.x.saturating_add(u16::try_from(column + PROMPT.len()).unwrap_or(u16::MAX));
+    let y = place.y.saturating_add(u16::try_from(at - first).unwrap_or_default());
+    (chat.pane == Pane::Composer).then(|| Position::new(x.min(place.right().saturating_sub(1)), y))
+}

@@ -1,0 +1,33 @@
+//! The file with the settings. It says nothing of conversations.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use super::super::directories::directories;
+use super::super::exit::Failure;
+use ephemeral_chat::Settings;
+
+fn path() -> Result<PathBuf, Failure> {
+    Ok(directories()?.config_dir().join("chat.toml"))
+}
+
+/// Reads the settings; without a file, they are as usual.
+pub(super) fn read() -> Result<Settings, Failure> {
+    let path = path()?;
+    let wrong = |why: String| Failure::usage(format!("{}: {why}", path.display()));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Settings::read(&text).map_err(wrong),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Settings::default()),
+        Err(error) => Err(Failure::local(format!("cannot read {}: {error}", path.display()))),
+    }
+}
+
+/// Writes the settings.
+pub(super) fn write(settings: &str) -> Result<(), Failure> {
+    let path = path()?;
+    let failed = |error| Failure::local(format!("cannot write {}: {error}", path.display()));
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    std::fs::write(&path, settings).map_err(failed)
+}

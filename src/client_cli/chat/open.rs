@@ -1,0 +1,124 @@
+//! Opens or makes the profile, beside the terminal: a passphrase is worth a second of work.
+
+use tokio::task::JoinSet;
+
+use super::super::exit::Failure;
+use super::super::init::authority;
+use super::super::profile::{lock_memory, opened};
+use super::super::running::RunArgs;
+use super::super::socket;
+use super::link::Link;
+use ephemeral_chat::{Opening, OpeningStart};
+use ephemeral_client::ServerUrl;
+use ephemeral_client::engine::Profile;
+use ephemeral_client::vault::{Passphrase, Vault};
+
+/// What opens the profile.
+pub(super) struct Opener {
+    run: RunArgs,
+    memory: bool,
+    /// At most one is being opened.
+    task: JoinSet<Result<(Profile, bool), Failure>>,
+}
+
+impl Opener {
+    pub(super) fn new(run: RunArgs, memory: bool) -> Self {
+        let mut run = run;
+        // Nothing else writes on the screen.
+        run.route.quiet = true;
+        if memory {
+            lock_memory();
+        }
+        Self { run, memory, task: JoinSet::new() }
+    }
+
+    /// Returns what is to be asked first, and the engine, if nothing is.
+    pub(super) async fn begin(&mut self) -> Result<(OpeningStart, Option<Link>), Failure> {
+        if self.memory {
+            return Ok((OpeningStart::CreateInMemory, None));
+        }
+        if let Some(stream) = self.run.profile.running().await? {
+            return Ok((OpeningStart::Running, Some(Link::elsewhere(stream))));
+        }
+        if !Vault::exists(&self.run.profile.directory()?) {
+            return Ok((OpeningStart::Create, None));
+        }
+        if !self.run.profile.passphrase.is_given() {
+            return Ok((OpeningStart::Unlock, None));
+        }
+        let link = self.link(self.run.profile.open()?, true).await?;
+        Ok((OpeningStart::Running, Some(link)))
+    }
+
+    /// Begins to open or to make the profile.
+    pub(super) fn open(&mut self, opening: Opening) {
+        let directory = self.run.profile.directory();
+        self.task.spawn_blocking(move || {
+            let directory = directory?;
+            match opening {
+                Opening::Unlock(passphrase) => {
+                    let passphrase = Passphrase::new(passphrase.to_string())?;
+                    Ok((opened(&directory, &passphrase)?, true))
+                }
+                Opening::Create { passphrase, server, name } => {
+                    let server = named(&server)?;
+                    let Some(passphrase) = passphrase else {
+                        return Ok((Profile::create(None, authority(&server)?, &name)?, false));
+                    };
+                    let passphrase = Passphrase::new(passphrase.to_string())?;
+                    let keep = Some((directory.as_path(), &passphrase));
+                    Ok((Profile::create(keep, authority(&server)?, &name)?, true))
+                }
+            }
+        });
+    }
+
+    /// Waits for the profile that is being opened; for ever, if none is. Cancelling it loses
+    /// nothing.
+    pub(super) async fn outcome(&mut self) -> Result<Link, Failure> {
+        let opened = match self.task.join_next().await {
+            Some(Ok(opened)) => opened?,
+            Some(Err(error)) => return Err(Failure::local(format!("the profile was not opened: {error}"))),
+            None => std::future::pending().await,
+        };
+        let (profile, is_kept) = opened;
+        self.link(profile, is_kept).await
+    }
+
+    /// Runs the engine of a profile, and lets other commands use it.
+    async fn link(&self, profile: Profile, is_kept: bool) -> Result<Link, Failure> {
+        let directory = self.run.profile.directory()?;
+        let kept = is_kept.then(|| directory.clone());
+        let mut host = self.run.host(profile, kept, self.run.fetching(), true)?;
+        if is_kept {
+            host.open_door(&socket::of_directory(&directory))?;
+        } else if let Some(path) = self.run.profile.memory_socket() {
+            socket::make_folder(&path)?;
+            // The one that has it already keeps it.
+            if socket::connect(&path).await?.is_none() {
+                host.open_door(&path)?;
+            }
+        }
+        Ok(Link::here(host).await)
+    }
+
+    /// Erases the profile, whether or not there is an engine to do so.
+    pub(super) async fn erase(&mut self, link: Option<Link>) -> Result<(), Failure> {
+        self.task.abort_all();
+        let directory = self.run.profile.directory();
+        // The files first: whatever the engine does, they are gone.
+        let erased = match directory {
+            Ok(directory) if !self.memory && Vault::exists(&directory) => Vault::erase(&directory).map(drop),
+            _ => Ok(()),
+        };
+        if let Some(link) = link {
+            link.erase().await;
+        }
+        Ok(erased?)
+    }
+}
+
+/// Reads a server's name as it stands in an invite, or as it was written.
+fn named(server: &str) -> Result<ServerUrl, Failure> {
+    format!("http://{server}").parse().map_err(|error| Failure::usage(format!("{server}: {error}")))
+}
