@@ -1,6 +1,7 @@
 //! The terminal or lines, whichever it is.
 
 use super::super::exit::Failure;
+use super::super::words::{files, fl};
 use super::lines::Lines;
 use super::terminal::TerminalScreen;
 use ephemeral_chat::{Chat, ChatInput, ChatOutput};
@@ -19,8 +20,8 @@ impl Face {
         if plain {
             return Ok(Self::Lines(Lines::new()));
         }
-        let screen =
-            TerminalScreen::open().map_err(|error| Failure::local(format!("cannot use the terminal: {error}")))?;
+        let failed = |error: std::io::Error| Failure::local(fl!("terminal-unusable", why = files::system(&error)));
+        let screen = TerminalScreen::open().map_err(failed)?;
         Ok(Self::Screen { screen: Box::new(screen), began: false })
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::super::directories::directories;
 use super::super::exit::Failure;
+use super::super::words::{self, files, fl};
 use ephemeral_chat::Settings;
 
 fn path() -> Result<PathBuf, Failure> {
@@ -18,14 +19,16 @@ pub(super) fn read() -> Result<Settings, Failure> {
     match std::fs::read_to_string(&path) {
         Ok(text) => Settings::read(&text).map_err(wrong),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Settings::default()),
-        Err(error) => Err(Failure::local(format!("cannot read {}: {error}", path.display()))),
+        Err(error) => Err(Failure::local(fl!("source-unread", path = words::path(&path), why = files::system(&error)))),
     }
 }
 
 /// Writes the settings.
 pub(super) fn write(settings: &str) -> Result<(), Failure> {
     let path = path()?;
-    let failed = |error| Failure::local(format!("cannot write {}: {error}", path.display()));
+    let failed = |error: std::io::Error| {
+        Failure::local(fl!("download-unwritten", path = words::path(&path), why = files::system(&error)))
+    };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }

@@ -7,6 +7,7 @@ use super::super::init::authority;
 use super::super::profile::{lock_memory, opened};
 use super::super::running::RunArgs;
 use super::super::socket;
+use super::super::words::fl;
 use super::link::Link;
 use ephemeral_chat::{Opening, OpeningStart};
 use ephemeral_client::ServerUrl;
@@ -78,7 +79,7 @@ impl Opener {
     pub(super) async fn outcome(&mut self) -> Result<Link, Failure> {
         let opened = match self.task.join_next().await {
             Some(Ok(opened)) => opened?,
-            Some(Err(error)) => return Err(Failure::local(format!("the profile was not opened: {error}"))),
+            Some(Err(error)) => return Err(Failure::local(fl!("profile-unopened", why = error.to_string()))),
             None => std::future::pending().await,
         };
         let (profile, is_kept) = opened;

@@ -64,6 +64,7 @@ const SENTENCES: &[&str] = &[
     "full-invites",
     "not-now-over",
     "not-now-identity",
+    "not-now-unanswered",
     "not-now-no-answer",
     "not-now-chunk",
     "not-now-member",
