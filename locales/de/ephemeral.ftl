@@ -27,6 +27,8 @@ discovery-none = den Zugangsschlüssel { $path } gibt es nicht: `ephemeral disco
 no-random-numbers = keine Zufallszahlen: { $why }
 no-home = es gibt kein Home-Verzeichnis: HOME setzen
 no-signals = auf Signale kann nicht gewartet werden: { $why }
+terminal-unusable = das Terminal ist nicht verwendbar: { $why }
+profile-unopened = das Profil wurde nicht geöffnet: { $why }
 cannot-start = Start nicht möglich: { $why }
 nobody-reads = niemand liest die Ausgabe
 output-failed = die Ausgabe kann nicht geschrieben werden: { $why }
@@ -161,6 +163,7 @@ full-groups = Gruppen
 full-invites = Einladungen
 not-now-over = die Unterhaltung ist beendet
 not-now-identity = seine Identität ist noch nicht vollständig
+not-now-unanswered = er hat noch nicht geantwortet
 not-now-no-answer = er hat noch nicht geantwortet, oder die Unterhaltung ist beendet
 not-now-chunk = dieses Stück wird nicht verlangt
 not-now-member = kein Mitglied, oder der Admin widerspricht sich
@@ -436,10 +439,3 @@ unusable-limits = er nimmt höchstens { $bytes } Bytes und behält sie höchsten
 
 core-dumps = Speicherabbilder lassen sich nicht verbieten: ein Absturz könnte Nachrichten auf die Festplatte schreiben
 not-locked = Der Speicher ist nicht gesperrt: Nachrichten könnten ausgelagert werden. `ulimit -l unlimited` hilft, oder kein Swap
-
-## The terminal
-
-terminal-unusable = Das Terminal ist nicht verwendbar: { $why }
-settings-unread = { $path } kann nicht gelesen werden: { $why }
-settings-unwritten = { $path } kann nicht geschrieben werden: { $why }
-profile-not-opened = Das Profil wurde nicht geöffnet: { $why }

@@ -313,6 +313,24 @@ recv = Ausgeben, was kommt
         Standardeingabe, und EPHEMERAL_EVENT, _CONTACT, _GROUP, _MEMBER, _ID und _AT sagen, was sie ist. Eine
         Nachricht gilt als empfangen, wenn der Befehl mit 0 endet; sonst kommt sie nach einer Pause noch einmal.
 
+chat = Mit Kontakten sprechen, auf einem Bildschirm oder Zeile für Zeile
+    .plain = Zeilen ausgeben, keinen Bildschirm zeichnen
+    .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess
+    .after =
+        Beispiele:
+          ephemeral chat
+          ephemeral chat --plain
+          ephemeral chat --ephemeral
+
+        Ohne Profil fragt der Befehl nach einem Namen, nach der Einladung, die du bekommen hast, oder
+        einem Server und nach einer Passphrase, und legt eines an. F1 zeigt alle Tasten und Befehle.
+        Strg-X Strg-K löscht das Profil sofort, ohne Rückfrage. --plain ist für Vorleseprogramme: jedes
+        Ereignis ist eine Zeile, und nichts wird zweimal gezeichnet; ein Terminal, das nicht mehr kann
+        (TERM=dumb), bekommt das von selbst. NO_COLOR lässt Farben weg.
+
+        Der Befehl verwendet die Engine von `ephemeral serve`, wenn eine läuft; sonst ist er selbst eine,
+        die die anderen Befehle verwenden.
+
 rpc = Einem Programm mit Zeilen von JSON auf Standardeingabe und -ausgabe dienen
     .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess
     .server = Der Server eines Profils, das nicht behalten wird
@@ -325,24 +343,6 @@ rpc = Einem Programm mit Zeilen von JSON auf Standardeingabe und -ausgabe dienen
         Mitteilungen der Methode `event`, was kommt; was nicht geschrieben werden konnte, kommt beim nächsten
         Mal. Das Ende der Standardeingabe beendet den Befehl. Hat schon eine Engine das Profil
         (`ephemeral serve`), antwortet diese. `docs/rpc.md` nennt die Methoden und Ereignisse.
-
-chat = Mit deinen Kontakten sprechen, auf dem Bildschirm oder Zeile für Zeile
-    .plain = Zeilen ausgeben, statt einen Bildschirm zu zeichnen
-    .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess
-    .after =
-        Beispiele:
-          ephemeral chat
-          ephemeral chat --plain
-          ephemeral chat --ephemeral
-
-        Ohne Profil fragt der Befehl nach einem Namen, nach der Einladung, die du bekommen hast, oder nach einem
-        Server, und nach einer Passphrase, und legt eines an. F1 zeigt alle Tasten und Befehle. Strg-X Strg-K
-        löscht das Profil sofort und ohne Rückfrage. --plain ist für Vorleseprogramme: jedes Ereignis ist eine
-        Zeile, und nichts wird zweimal gezeichnet; ein Terminal, das nicht mehr kann (TERM=dumb), bekommt es von
-        selbst. NO_COLOR lässt Farben weg.
-
-        Läuft `ephemeral serve`, so verwendet der Befehl dessen Engine; sonst ist er selbst eine, die die anderen
-        Befehle verwenden.
 
 serve = Das Profil laufen lassen und Programmen und anderen Befehlen über einen Socket dienen
     .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess

@@ -29,6 +29,8 @@ discovery-none = there is no discovery key { $path }: make one with `ephemeral d
 no-random-numbers = no random numbers: { $why }
 no-home = there is no home directory: set HOME
 no-signals = cannot listen for signals: { $why }
+terminal-unusable = cannot use the terminal: { $why }
+profile-unopened = the profile was not opened: { $why }
 cannot-start = cannot start: { $why }
 nobody-reads = nobody reads the output
 output-failed = cannot write the output: { $why }
@@ -152,6 +154,7 @@ full-groups = groups
 full-invites = invites
 not-now-over = the conversation is over
 not-now-identity = its identity is not complete yet
+not-now-unanswered = it has not answered yet
 not-now-no-answer = it has not answered yet, or the conversation is over
 not-now-chunk = this chunk is not wanted
 not-now-member = not a member, or the admin contradicts itself
@@ -413,10 +416,3 @@ unusable-limits = it takes { $bytes } bytes and keeps them for { $seconds } s at
 
 core-dumps = core dumps cannot be forbidden: a crash may write messages to the disk
 not-locked = memory is not locked, so that messages could be swapped out: give `ulimit -l unlimited`, or have no swap
-
-## The terminal
-
-terminal-unusable = cannot use the terminal: { $why }
-settings-unread = cannot read { $path }: { $why }
-settings-unwritten = cannot write { $path }: { $why }
-profile-not-opened = the profile was not opened: { $why }

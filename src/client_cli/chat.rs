@@ -29,6 +29,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::exit::{Exit, Failure};
 use super::running::RunArgs;
 use super::stop;
+use super::words::Language;
 use ephemeral_chat::{Chat, ChatInput, ChatOutput, ChatStart, ChatTime, OpeningStart, Words};
 use ephemeral_client::api::MethodError;
 use face::Face;
@@ -76,11 +77,7 @@ pub(super) async fn run(args: ChatArgs) -> Result<(), Failure> {
     let mut opener = Opener::new(args.run, args.ephemeral);
     let (opening, link) = opener.begin().await?;
     let mut chat = Chat::new(ChatStart {
-        words: Words::choose(
-            variable("LC_ALL").as_deref(),
-            variable("LC_MESSAGES").as_deref(),
-            variable("LANG").as_deref(),
-        ),
+        words: Words::of(Language::of_environment().code()),
         settings,
         opening,
         home: variable("HOME").unwrap_or_default(),

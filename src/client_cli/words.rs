@@ -63,14 +63,17 @@ impl Language {
         }
     }
 
-    fn identifier(self) -> LanguageIdentifier {
-        // A test holds that they can be read.
+    /// Returns its name in BCP 47.
+    pub(super) fn code(self) -> &'static str {
         match self {
             Self::English => "en",
             Self::German => "de",
         }
-        .parse()
-        .unwrap_or_default()
+    }
+
+    fn identifier(self) -> LanguageIdentifier {
+        // A test holds that they can be read.
+        self.code().parse().unwrap_or_default()
     }
 
     /// Reads a file of this language. `fallback`: has what this one does not have.

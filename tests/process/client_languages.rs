@@ -50,7 +50,7 @@ fn help_in_german_has_no_english_words_of_claps() {
     let commands =
         ["", "init", "invite", "accept", "contacts", "contacts rename", "group", "group join", "send", "recv"];
     let more = ["moved", "moved ask", "discovery", "discovery new", "panic", "backup", "restore", "passphrase"];
-    let engine = ["rpc", "serve", "outbox", "admit", "decline"];
+    let engine = ["chat", "rpc", "serve", "outbox", "admit", "decline"];
     for command in commands.into_iter().chain(more).chain(engine) {
         let arguments: Vec<_> = command.split_whitespace().collect();
         let by_option = speaking(&[GERMAN], &[&arguments[..], &["--help"]].concat());

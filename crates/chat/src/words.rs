@@ -50,15 +50,8 @@ pub struct Words {
 }
 
 impl Words {
-    /// Chooses the language as POSIX has it: the first of these that is set counts. `de_DE.UTF-8`
-    /// is German; `C`, `POSIX`, and languages that there are no sentences in, English.
-    #[must_use]
-    pub fn choose(lc_all: Option<&str>, lc_messages: Option<&str>, lang: Option<&str>) -> Self {
-        let named = [lc_all, lc_messages, lang].into_iter().flatten().find(|name| !name.is_empty());
-        Self::of(named.unwrap_or(FALLBACK))
-    }
-
-    /// Takes the language of a locale's name.
+    /// Takes the language of a locale's name: `de_DE.UTF-8` is German; `C`, `POSIX`, and languages
+    /// that there are no sentences in, English. Which locale counts, the program knows.
     #[must_use]
     pub fn of(locale: &str) -> Self {
         let language = locale.split(['_', '.', '@']).next().unwrap_or_default().to_lowercase();

@@ -20,8 +20,8 @@ impl Face {
         if plain {
             return Ok(Self::Lines(Lines::new()));
         }
-        let unusable = |error| Failure::local(fl!("terminal-unusable", why = files::system(&error)));
-        let screen = TerminalScreen::open().map_err(unusable)?;
+        let failed = |error: std::io::Error| Failure::local(fl!("terminal-unusable", why = files::system(&error)));
+        let screen = TerminalScreen::open().map_err(failed)?;
         Ok(Self::Screen { screen: Box::new(screen), began: false })
     }
 

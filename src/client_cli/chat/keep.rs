@@ -19,19 +19,15 @@ pub(super) fn read() -> Result<Settings, Failure> {
     match std::fs::read_to_string(&path) {
         Ok(text) => Settings::read(&text).map_err(wrong),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Settings::default()),
-        Err(error) => {
-            let why = files::system(&error);
-            Err(Failure::local(fl!("settings-unread", path = words::path(&path), why = why)))
-        }
+        Err(error) => Err(Failure::local(fl!("source-unread", path = words::path(&path), why = files::system(&error)))),
     }
 }
 
 /// Writes the settings.
 pub(super) fn write(settings: &str) -> Result<(), Failure> {
     let path = path()?;
-    let failed = |error| {
-        let why = files::system(&error);
-        Failure::local(fl!("settings-unwritten", path = words::path(&path), why = why))
+    let failed = |error: std::io::Error| {
+        Failure::local(fl!("download-unwritten", path = words::path(&path), why = files::system(&error)))
     };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

@@ -9,8 +9,9 @@ use tokio::time::timeout;
 
 use super::super::exit::Failure;
 use super::super::reach::Host;
+use super::super::words::said;
 use ephemeral_chat::ChatInput;
-use ephemeral_client::api::{Greeting, Hello, Panic};
+use ephemeral_client::api::{Greeting, Hello, MethodError, Notification, Panic};
 use ephemeral_client::service::{ClientError, EngineClient, Heard};
 
 /// How long the engine may take to erase everything, after which that is done without it.
@@ -54,10 +55,13 @@ impl Link {
     pub(super) async fn hear(&mut self) -> ChatInput {
         match self.client.hear().await {
             // No ticket has this number: an answer to nothing changes nothing.
-            Ok(Heard::Answer(id, answer)) => ChatInput::Answered(self.tickets.remove(&id).unwrap_or_default(), answer),
+            Ok(Heard::Answer(id, answer)) => {
+                let ticket = self.tickets.remove(&id).unwrap_or_default();
+                ChatInput::Answered(ticket, answer.map_err(refused))
+            }
             Ok(Heard::Told(told)) => {
                 self.unshown.extend(told.number);
-                ChatInput::Told(told.event)
+                ChatInput::Told(told_why(told.event))
             }
             Err(error) => ChatInput::Gone(self.why(error).await),
         }
@@ -92,4 +96,21 @@ impl Link {
             None => Ok(()),
         }
     }
+}
+
+/// Says in the person's language why the engine does not do something.
+fn refused(error: MethodError) -> MethodError {
+    MethodError { code: error.code, message: said::translated(&error.message) }
+}
+
+/// Says in the person's language why something happened.
+fn told_why(mut news: Notification) -> Notification {
+    match &mut news {
+        Notification::Offline { why, .. }
+        | Notification::Unusable { why, .. }
+        | Notification::FileUnreadable { why, .. }
+        | Notification::FolderFailed { why, .. } => *why = said::translated(why),
+        _ => {}
+    }
+    news
 }

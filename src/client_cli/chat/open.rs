@@ -79,7 +79,7 @@ impl Opener {
     pub(super) async fn outcome(&mut self) -> Result<Link, Failure> {
         let opened = match self.task.join_next().await {
             Some(Ok(opened)) => opened?,
-            Some(Err(error)) => return Err(Failure::local(fl!("profile-not-opened", why = error.to_string()))),
+            Some(Err(error)) => return Err(Failure::local(fl!("profile-unopened", why = error.to_string()))),
             None => std::future::pending().await,
         };
         let (profile, is_kept) = opened;

@@ -76,6 +76,7 @@ fn not_now(why: &str) -> String {
     match why {
         "the conversation is over" => fl!("not-now-over"),
         "its identity is not complete yet" => fl!("not-now-identity"),
+        "it has not answered yet" => fl!("not-now-unanswered"),
         "it has not answered yet, or the conversation is over" => fl!("not-now-no-answer"),
         "this chunk is not wanted" => fl!("not-now-chunk"),
         "not a member, or the admin contradicts itself" => fl!("not-now-member"),

@@ -64,6 +64,7 @@ const SENTENCES: &[&str] = &[
     "full-invites",
     "not-now-over",
     "not-now-identity",
+    "not-now-unanswered",
     "not-now-no-answer",
     "not-now-chunk",
     "not-now-member",
@@ -177,6 +178,9 @@ pub(in super::super) fn translated(text: &str) -> String {
 }
 
 fn said_by(spoken: &FluentLanguageLoader, text: &str) -> String {
+    if let Some(inner) = text.strip_prefix('\u{2068}').and_then(|text| text.strip_suffix('\u{2069}')) {
+        return format!("\u{2068}{}\u{2069}", said_by(spoken, inner));
+    }
     let Some((id, values)) = found(text) else { return of_system(text) };
     let translated = |(name, value): (&'static str, &str)| match name {
         "why" | "what" | "fix" => (name, said_by(spoken, value)),

@@ -138,7 +138,12 @@ impl From<MethodRefusal> for MethodError {
 
 impl From<NameError> for MethodError {
     fn from(error: NameError) -> Self {
-        Self { code: NO_SUCH_NAME, message: printable(&error.to_string()) }
+        // The name, and not the sentence around it: the direction of one is not the other's.
+        let error = match error {
+            NameError::Unknown(name) => NameError::Unknown(printable(&name)),
+            NameError::Ambiguous(name, unambiguous) => NameError::Ambiguous(printable(&name), printable(&unambiguous)),
+        };
+        Self { code: NO_SUCH_NAME, message: error.to_string() }
     }
 }
 
