@@ -81,3 +81,22 @@ impl Pairs {
         self.table.find(hash).find(|&place| self.pairs.get(place).is_some_and(is_it))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_of_neighbouring_places_share_no_more_buckets_than_others() {
+        let mut key = [0x0123_4567_89AB_CDEF, 0x9E37_79B9_7F4A_7C15_u64];
+        for _ in 0..40 {
+            key = key.map(|half| half.wrapping_mul(0x5851_F42D_4C95_7F2D).rotate_left(23) ^ 0xA076_1D64_78BD_642F);
+            let mut pairs = Pairs::new(key);
+            for (sender, recipient) in (0..30_000).map(|number| (number / 173, number % 173)) {
+                pairs.get_or_insert(AccountId(sender), AccountId(recipient));
+            }
+            let over = pairs.table.overflowing();
+            assert!(over * 5 < pairs.len(), "{over} of {} have no room with the key {key:x?}", pairs.len());
+        }
+    }
+}

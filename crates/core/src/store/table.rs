@@ -93,6 +93,12 @@ impl Table {
         self.len
     }
 
+    /// Returns how many entries have no room in their bucket.
+    #[cfg(test)]
+    pub(super) fn overflowing(&self) -> usize {
+        self.overflow.values().map(Vec::len).sum()
+    }
+
     /// Returns the number of the bucket of a hash: as many of its bits as there are buckets for.
     fn number(&self, hash: u32) -> usize {
         let half = 1 << self.buckets.max(1).ilog2();
@@ -167,8 +173,12 @@ fn lower(hash: u64) -> u32 {
 mod tests {
     use super::*;
 
+    /// A hash as good as one with a secret key: the output function of SplitMix64.
     fn scrambled(number: u32) -> u64 {
-        u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31)
+        let mut hash = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        hash ^ (hash >> 31)
     }
 
     fn places(table: &Table, hash: u64) -> Vec<u32> {
@@ -219,8 +229,7 @@ mod tests {
             table.insert(scrambled(number), number);
             assert!(table.len <= table.buckets * LOAD && table.buckets <= table.len / LOAD + 1);
         }
-        let over: usize = table.overflow.values().map(Vec::len).sum();
-        assert!(over * 8 < table.len, "{over}");
+        assert!(table.overflowing() * 8 < table.len, "{}", table.overflowing());
         assert!(table.overflow.values().all(|some| some.len() < 20));
         for number in 0..290_000 {
             table.remove(scrambled(number), number);
