@@ -37,6 +37,9 @@ fn invite_on(screen: &str) -> String {
 
 /// Makes contacts of two people, by what their screens say.
 fn meet(alice: &Tmux, bob: &Tmux, first: &str) {
+    // What is typed before the program reads keys has another line's end.
+    alice.until("F1 help");
+    bob.until("F1 help");
     alice.enter("/invite Bob");
     let invite = invite_on(&alice.until_all(&["ephemeral:", "OSC 52"]));
     alice.keys(&["Escape"]);
