@@ -16,12 +16,12 @@ use super::reach::{Host, Reached};
 use super::route::{RouteArgs, book_path};
 use super::socket;
 use super::words::{fl, said};
-use ephemeral_client::ServerUrl;
 use ephemeral_client::api::{Hello, Method, Notification, Status, Told};
 use ephemeral_client::engine::{Engine, Fetching, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::service::{EngineClient, ServiceOptions};
 use ephemeral_client::text::printable;
+use ephemeral_e2e::authority::Authority;
 use progress::Progress;
 
 /// Over plain TCP all connections come from one address, which may hold eight.
@@ -77,10 +77,9 @@ impl RunArgs {
         let onion = profile.core().authority().onion_parts().is_some();
         let fetching = if onion { fetching } else { fetching.with_live(LIVE_ON_LOOPBACK) };
         let moves = Book::open(&book_path()?)?;
-        let server = format!("http://{}", profile.core().authority().as_str());
-        let moved = server.parse().ok().and_then(|server: ServerUrl| moves.follow(&server));
-        if let Some(moved) = moved {
-            self.route.note(&fl!("run-moved", server = server, to = moved.to_string()));
+        if let Some(before) = profile.moved_from() {
+            let url = |authority: &Authority| format!("http://{}", authority.as_str());
+            self.route.note(&fl!("run-moved", server = url(before), to = url(profile.core().authority())));
         }
         let engine = Engine::new(profile, Box::new(ways), moves, fetching)?;
         let options = ServiceOptions { directory, offline: false, held, stages: onion.then_some(stages) };

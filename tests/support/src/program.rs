@@ -1,4 +1,4 @@
-//! `ephemeral run`, as programs use it: requests, answers and events on lines of JSON.
+//! `ephemeral rpc`, as programs use it: requests, answers and events on lines of JSON.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -35,7 +35,9 @@ impl Program {
                 let _ = sender.send(serde_json::from_str(&line).unwrap());
             }
         });
-        Self { process, stdin, lines, events: VecDeque::new(), requests: 0 }
+        let mut program = Self { process, stdin, lines, events: VecDeque::new(), requests: 0 };
+        program.request("subscribe", &Value::Null);
+        program
     }
 
     /// Waits for the next line.
