@@ -13,6 +13,7 @@ use crate::hardening;
 use ephemeral_client::Passphrase;
 use ephemeral_client::engine::Profile;
 use ephemeral_client::moved::Book;
+use ephemeral_e2e::authority::Authority;
 
 #[derive(Args)]
 pub(super) struct ProfileArgs {
@@ -56,6 +57,13 @@ pub(super) fn opened(directory: &Path, passphrase: &Passphrase) -> Result<Profil
     let mut profile = Profile::open(directory, passphrase)?;
     profile.follow(&Book::open(&book_path()?)?);
     Ok(profile)
+}
+
+/// Says that one's own server has moved, if that was found when the profile was opened.
+pub(super) fn moved(profile: &Profile) -> Option<String> {
+    let url = |authority: &Authority| format!("http://{}", authority.as_str());
+    let before = profile.moved_from()?;
+    Some(fl!("run-moved", server = url(before), to = url(profile.core().authority())))
 }
 
 /// How much a client keeps in memory, at most, in bytes: what waits to be shown and sent, twice.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::exit::{Exit, Failure};
-use super::profile::ProfileArgs;
+use super::exit::{Exit, Failure, say};
+use super::profile::{ProfileArgs, moved};
+use super::route::book_path;
 use super::socket::{self, Door};
 use super::words::{files, fl, said};
 use ephemeral_client::api::{Hello, Method, MethodError, Panic};
@@ -143,7 +144,11 @@ impl ProfileArgs {
         if let Some(stream) = self.running().await? {
             return Ok(Reached { client: EngineClient::new(stream), host: None });
         }
-        let engine = Engine::new(self.open()?, Box::new(NoWay), Book::default(), Fetching::NONE)?;
+        let profile = self.open()?;
+        if let Some(note) = moved(&profile) {
+            say(&note);
+        }
+        let engine = Engine::new(profile, Box::new(NoWay), Book::open(&book_path()?)?, Fetching::NONE)?;
         let options = ServiceOptions { directory: Some(self.directory()?), offline: true, ..ServiceOptions::default() };
         Ok(Reached::here(Host::new(engine, options)).await)
     }

@@ -11,7 +11,7 @@ use clap::Args;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::exit::{Failure, say};
-use super::profile::ProfileArgs;
+use super::profile::{ProfileArgs, moved};
 use super::reach::{Host, Reached};
 use super::route::{RouteArgs, book_path};
 use super::socket;
@@ -21,7 +21,6 @@ use ephemeral_client::engine::{Engine, Fetching, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::service::{EngineClient, ServiceOptions};
 use ephemeral_client::text::printable;
-use ephemeral_e2e::authority::Authority;
 use progress::Progress;
 
 /// Over plain TCP all connections come from one address, which may hold eight.
@@ -77,9 +76,8 @@ impl RunArgs {
         let onion = profile.core().authority().onion_parts().is_some();
         let fetching = if onion { fetching } else { fetching.with_live(LIVE_ON_LOOPBACK) };
         let moves = Book::open(&book_path()?)?;
-        if let Some(before) = profile.moved_from() {
-            let url = |authority: &Authority| format!("http://{}", authority.as_str());
-            self.route.note(&fl!("run-moved", server = url(before), to = url(profile.core().authority())));
+        if let Some(note) = moved(&profile) {
+            self.route.note(&note);
         }
         let engine = Engine::new(profile, Box::new(ways), moves, fetching)?;
         let options = ServiceOptions { directory, offline: false, held, stages: onion.then_some(stages) };

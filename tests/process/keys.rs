@@ -235,12 +235,14 @@ fn after_a_rotation_clients_who_are_shown_the_notice_find_the_new_address() {
     assert!(text(&followed.stdout).starts_with(&format!("{old} is at {new} since 20")), "{followed:?}");
     // Where it dials is seen at a proxy that refuses.
     let alice = Client::new(CLIENT, place.0.path(), "alice", &old);
-    alice.ok(&["invite"]);
-    let server = format!("http://{old}");
+    let invited = alice.run(&["invite"]);
+    assert!(invited.status.success(), "{invited:?}");
+    let said = text(&invited.stderr);
+    assert!(said.contains(&format!("http://{old} has moved to http://{new}")), "{said}");
     let line = ["recv", "--once", "--timeout", "1", "--socks", "127.0.0.1:1"];
     let tried = alice.run(&line);
     let said = text(&tried.stderr);
-    assert!(said.contains(&format!("{server} has moved to http://{new}")), "{said}");
+    assert!(said.contains(&format!("connecting to http://{new}")), "{said}");
 
     // A second move: anyone who knows the first address finds the last one.
     let newest = place.does("one", "keys rotate --yes --forget-old");

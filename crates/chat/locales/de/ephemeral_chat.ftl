@@ -1,5 +1,5 @@
 # Die Sätze von `ephemeral chat`. Du, wo es nicht anders geht. Begriffe: Profil, Kontakt, Einladung, Sicherheitswörter,
-# Passphrase, Server, Gespräch, Gruppe.
+# Passphrase, Server, Unterhaltung, Gruppe.
 
 ## Who and how well
 you = du
@@ -7,7 +7,7 @@ peer-new = neu: nicht geprüft
 peer-verified = geprüft
 peer-changed = GEÄNDERT: HALT, Sicherheitswörter vergleichen
 peer-not-answered = hat noch nicht geantwortet
-peer-left = das Gespräch ist beendet
+peer-left = die Unterhaltung ist beendet
 peer-out = nicht mehr Mitglied
 peer-forked = die Verwaltung zeigt verschiedenen Leuten verschiedene Mitglieder
 peer-group = { $n ->
@@ -15,7 +15,7 @@ peer-group = { $n ->
    *[other] Gruppe mit { $n } Mitgliedern
 }
 nobody-yet = Noch ist niemand da. /invite macht eine Einladung für jemanden, /accept nimmt eine an, die du bekommen hast. F1 zeigt alle Tasten und Befehle.
-nobody-open = Kein Gespräch ist offen: /invite oder /accept bringt in Kontakt, /find findet eins
+nobody-open = Keine Unterhaltung ist offen: /invite oder /accept bringt in Kontakt, /find findet eine
 nothing-unread = nichts ist ungelesen
 header-help = F1 Hilfe
 header-unread = { $n } ungelesen
@@ -123,15 +123,15 @@ contact-answered = { $name } hat geantwortet: ihr könnt einander schreiben
 contact-moves = { $name } möchte Post an { $server }, wo man sähe, wann du sendest; /agree erlaubt es
 contact-contested = HALT: jemand anderes hat die Einladung von { $name } benutzt. Vergleicht die Sicherheitswörter mit /verify
 contact-not-who = HALT: { $name } ist nicht, wen die Einladung nennt
-contact-left = { $name } hat das Gespräch beendet
-contact-unstable = mit dem Gespräch mit { $name } stimmt etwas nicht: eine neue Einladung hilft
+contact-left = { $name } hat die Unterhaltung beendet
+contact-unstable = mit der Unterhaltung mit { $name } stimmt etwas nicht: eine neue Einladung hilft
 contact-resumed = { $name } hat geantwortet: es geht weiter
 contact-needs-invite = { $name } hat eine Woche lang nicht geantwortet: eine neue Einladung ist nötig
 renamed = der Kontakt heißt jetzt { $name }
 trust-question = Jemand anderes hat die Einladung von { $name } auch benutzt. Diesem Kontakt ohne Vergleich der Wörter weiter schreiben?
 agree-question = { $name } auf dem anderen Server schreiben? Wer ihn betreibt, sieht, wann du sendest.
-block-question = Das Gespräch mit { $name } ohne ein Wort beenden?
-forget-question = Das Gespräch mit { $name } beenden und Bescheid geben?
+block-question = Die Unterhaltung mit { $name } ohne ein Wort beenden?
+forget-question = Die Unterhaltung mit { $name } beenden und Bescheid geben?
 question-title = Sicher?
 done = erledigt
 words-title = Sicherheitswörter mit { $name }
@@ -197,9 +197,9 @@ keys-question = j ja · Esc nein
 keys-form = Enter weiter · Esc zurück
 keys-pick = Enter · Esc zurück
 pick-nothing = nichts
-find-title = Gespräch finden
+find-title = Unterhaltung finden
 what-to-do = Was tun?
-search-title = In diesem Gespräch suchen
+search-title = In dieser Unterhaltung suchen
 field-search = Text
 search-nothing = { $text } kommt weiter oben nicht vor
 outbox-title = Was noch nicht angekommen ist
@@ -227,8 +227,8 @@ help-edit = Anfang, Ende; löscht Zeile, Wort, Rest
 help-esc = zurück; in den Nachrichten: zur neuesten
 help-end = beenden
 key-help = diese Hilfe
-key-find = ein Gespräch finden
-key-next-unread = nächstes Gespräch mit Ungelesenem
+key-find = eine Unterhaltung finden
+key-next-unread = nächste Unterhaltung mit Ungelesenem
 key-next-pane = nächster Bereich; ergänzt Befehle
 key-previous-pane = Bereich davor
 key-page-up = ältere Nachrichten
@@ -242,13 +242,13 @@ about-accept = { "[" }EINLADUNG]: eine Einladung annehmen
 about-invites = deine Einladungen; eine zurückziehen
 about-requests = denen antworten, die eine Einladung für viele nutzten
 about-verify = Sicherheitswörter mit diesem Kontakt vergleichen
-about-find = ein Gespräch finden
-about-open = NAME: zu einem Gespräch gehen
+about-find = eine Unterhaltung finden
+about-open = NAME: zu einer Unterhaltung gehen
 about-rename = NAME: diesen Kontakt anders nennen
 about-trust = weiter schreiben, obwohl jemand anderes die Einladung nutzte
 about-agree = diesem Kontakt auf dem neuen Server schreiben
-about-block = dieses Gespräch ohne ein Wort beenden
-about-forget = dieses Gespräch beenden und Bescheid geben
+about-block = diese Unterhaltung ohne ein Wort beenden
+about-forget = diese Unterhaltung beenden und Bescheid geben
 about-send = PFAD: eine Datei senden
 about-take = ORDNER: Dateien dieses Kontakts dorthin annehmen
 about-files = Dateien unterwegs; eine beenden oder verwerfen
@@ -262,7 +262,7 @@ about-remove = MITGLIED: aus dieser Gruppe entfernen
 about-admin = MITGLIED: die Verwaltung dieser Gruppe geben
 about-leave = diese Gruppe verlassen
 about-burn = 30s, 5m, 1h, 7d oder off: Texte verschwinden so lange nach dem Lesen
-about-search = TEXT: in diesem Gespräch suchen
+about-search = TEXT: in dieser Unterhaltung suchen
 about-copy = den neuesten Text kopieren (OSC 52)
 about-status = wie die Verbindung ist
 about-outbox = was noch nicht angekommen ist
@@ -274,7 +274,7 @@ about-panic = panic: alles sofort löschen: /panic panic
 about-quit = beenden
 
 ## The linear mode
-plain-open = Gespräch mit { $name }
+plain-open = Unterhaltung mit { $name }
 plain-in-group = { $from } in { $group }: { $text }
 plain-mine = du an { $name }: { $text }
 plain-stands = dein Text an { $name }: { $standing }
