@@ -49,7 +49,7 @@ pub fn write(state_dir: &Path, mark: WipeMark) -> io::Result<()> {
 /// service manager holds any. At no moment is there no mark.
 ///
 /// # Errors
-/// As [`write`]; the mark then still asks for both.
+/// As [`write()`]; the mark then still asks for both.
 pub fn identity_is_gone(state_dir: &Path) -> io::Result<()> {
     put(state_dir, WipeMark::Messages)
 }
