@@ -1,18 +1,15 @@
 //! Which profile a command uses, and how it is opened.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::directories::directories;
 use super::exit::{Failure, say};
 use super::passphrase::PassphraseArgs;
-use super::route::book_path;
 use super::words::{fl, path};
 use crate::hardening;
-use ephemeral_client::Passphrase;
-use ephemeral_client::engine::Profile;
-use ephemeral_client::moved::Book;
+use ephemeral_client::engine::{Engine, Profile};
 use ephemeral_e2e::authority::Authority;
 
 #[derive(Args)]
@@ -48,22 +45,15 @@ impl ProfileArgs {
         if !ephemeral_client::vault::Vault::exists(&directory) {
             return Err(Failure::usage(fl!("profile-none", path = path(&directory))));
         }
-        opened(&directory, &self.passphrase.read()?)
+        Ok(Profile::open(&directory, &self.passphrase.read()?)?)
     }
 }
 
-/// Opens a profile, which goes by what is known of servers that moved.
-pub(super) fn opened(directory: &Path, passphrase: &Passphrase) -> Result<Profile, Failure> {
-    let mut profile = Profile::open(directory, passphrase)?;
-    profile.follow(&Book::open(&book_path()?)?);
-    Ok(profile)
-}
-
-/// Says that one's own server has moved, if that was found when the profile was opened.
-pub(super) fn moved(profile: &Profile) -> Option<String> {
+/// Says that one's own server has moved, if the engine has found that.
+pub(super) fn moved(engine: &Engine) -> Option<String> {
     let url = |authority: &Authority| format!("http://{}", authority.as_str());
-    let before = profile.moved_from()?;
-    Some(fl!("run-moved", server = url(before), to = url(profile.core().authority())))
+    let before = engine.moved_from()?;
+    Some(fl!("run-moved", server = url(before), to = url(engine.core().authority())))
 }
 
 /// How much a client keeps in memory, at most, in bytes: what waits to be shown and sent, twice.

@@ -144,11 +144,10 @@ impl ProfileArgs {
         if let Some(stream) = self.running().await? {
             return Ok(Reached { client: EngineClient::new(stream), host: None });
         }
-        let profile = self.open()?;
-        if let Some(note) = moved(&profile) {
+        let engine = Engine::new(self.open()?, Box::new(NoWay), Book::open(&book_path()?)?, Fetching::NONE)?;
+        if let Some(note) = moved(&engine) {
             say(&note);
         }
-        let engine = Engine::new(profile, Box::new(NoWay), Book::open(&book_path()?)?, Fetching::NONE)?;
         let options = ServiceOptions { directory: Some(self.directory()?), offline: true, ..ServiceOptions::default() };
         Ok(Reached::here(Host::new(engine, options)).await)
     }

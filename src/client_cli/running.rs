@@ -76,10 +76,10 @@ impl RunArgs {
         let onion = profile.core().authority().onion_parts().is_some();
         let fetching = if onion { fetching } else { fetching.with_live(LIVE_ON_LOOPBACK) };
         let moves = Book::open(&book_path()?)?;
-        if let Some(note) = moved(&profile) {
+        let engine = Engine::new(profile, Box::new(ways), moves, fetching)?;
+        if let Some(note) = moved(&engine) {
             self.route.note(&note);
         }
-        let engine = Engine::new(profile, Box::new(ways), moves, fetching)?;
         let options = ServiceOptions { directory, offline: false, held, stages: onion.then_some(stages) };
         Ok(Host::new(engine, options))
     }

@@ -35,6 +35,7 @@ mod tests;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::bytes::Key;
 use ephemeral_e2e::core::{Core, CoreError};
 use tokio::time::{Instant, sleep_until};
@@ -61,6 +62,7 @@ pub struct Engine {
     profile: Profile,
     route: Box<dyn Isolate>,
     moves: Book,
+    moved_from: Option<Authority>,
     fetching: Fetching,
     mailboxes: Mailboxes,
     lanes: Lanes,
@@ -92,7 +94,7 @@ impl Engine {
         moves: Book,
         fetching: Fetching,
     ) -> Result<Self, EngineError> {
-        profile.follow(&moves);
+        let moved_from = profile.follow(&moves);
         let hasty = fetching.spread < Fetching::PATIENT.spread;
         if hasty {
             profile.core_mut().hurry();
@@ -101,6 +103,7 @@ impl Engine {
         Ok(Self {
             route,
             moves,
+            moved_from,
             fetching,
             mailboxes: Mailboxes::new(fetching),
             lanes: Lanes::default(),
@@ -123,6 +126,12 @@ impl Engine {
     #[must_use]
     pub fn core(&self) -> &Core {
         self.profile.core()
+    }
+
+    /// Returns what one's own server was called before this engine, if it has moved.
+    #[must_use]
+    pub fn moved_from(&self) -> Option<&Authority> {
+        self.moved_from.as_ref()
     }
 
     /// Changes the state. What comes of it is written and carried out by [`next`](Self::next).

@@ -221,9 +221,9 @@ impl EngineService {
             }
             News::Withdrawn { number } => self.unshown.withdraw(number),
             News::Invite { number, invite, text } => match self.invites.remove(&invite) {
-                Some((caller, id, turn)) => {
+                Some((caller, id, permit)) => {
                     let answer = wire::answer(&id, &serde_json::json!({"invite": invite, "text": text}));
-                    self.callers.answer(caller, answer, turn, WriteReceipt::Invite(number));
+                    self.callers.answer(caller, answer, permit, WriteReceipt::Invite(number));
                 }
                 // Who asked for it is gone, in this process or one before it, and nobody else can.
                 None => self.desk.shown(number),

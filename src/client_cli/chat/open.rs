@@ -4,7 +4,7 @@ use tokio::task::JoinSet;
 
 use super::super::exit::Failure;
 use super::super::init::authority;
-use super::super::profile::{lock_memory, opened};
+use super::super::profile::lock_memory;
 use super::super::running::RunArgs;
 use super::super::socket;
 use super::super::words::fl;
@@ -59,7 +59,7 @@ impl Opener {
             match opening {
                 Opening::Unlock(passphrase) => {
                     let passphrase = Passphrase::new(passphrase.to_string())?;
-                    Ok((opened(&directory, &passphrase)?, true))
+                    Ok((Profile::open(&directory, &passphrase)?, true))
                 }
                 Opening::Create { passphrase, server, name } => {
                     let server = named(&server)?;

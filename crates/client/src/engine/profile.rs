@@ -20,7 +20,6 @@ pub struct Profile {
     core: Core,
     vault: Vault,
     clock: WallClock,
-    moved_from: Option<Authority>,
 }
 
 impl Profile {
@@ -38,7 +37,7 @@ impl Profile {
         });
         // A profile without invites and contacts wants nothing.
         made.map(drop).map_err(EngineError::from_commit)?;
-        Ok(Self { core, vault, clock: now_ms, moved_from: None })
+        Ok(Self { core, vault, clock: now_ms })
     }
 
     /// Opens a profile.
@@ -48,7 +47,7 @@ impl Profile {
     pub fn open(directory: &Path, passphrase: &Passphrase) -> Result<Self, EngineError> {
         let (vault, state) = Vault::open(directory, passphrase)?;
         let core = Core::open(&state, now_ms())?;
-        Ok(Self { core, vault, clock: now_ms, moved_from: None })
+        Ok(Self { core, vault, clock: now_ms })
     }
 
     /// Makes a profile from a backup. Its conversations begin with a reset: no key is used twice.
@@ -61,21 +60,16 @@ impl Profile {
         let made = core.commit(|state| Vault::create(directory, passphrase, state).map(|new| vault = new));
         // What it wants is wanted again when it is opened.
         made.map(drop).map_err(EngineError::from_commit)?;
-        Ok(Self { core, vault, clock: now_ms, moved_from: None })
+        Ok(Self { core, vault, clock: now_ms })
     }
 
     /// Goes by these notices of moves: invites and mailboxes that are made from now on are on the
-    /// server's present address, and contacts learn it.
-    pub fn follow(&mut self, book: &Book) {
+    /// server's present address, and contacts learn it. Returns what one's own server was called,
+    /// if it has moved.
+    pub(super) fn follow(&mut self, book: &Book) -> Option<Authority> {
         let before = self.core.authority().clone();
         self.core.follow(book.moves());
-        self.moved_from = Some(before).filter(|before| before != self.core.authority());
-    }
-
-    /// Returns what one's own server was called when the profile was opened, if it has moved.
-    #[must_use]
-    pub fn moved_from(&self) -> Option<&Authority> {
-        self.moved_from.as_ref()
+        Some(before).filter(|before| before != self.core.authority())
     }
 
     /// Goes by another clock than the machine's.
@@ -123,7 +117,7 @@ impl Profile {
     }
 
     pub(super) fn commit(&mut self) -> Result<Effects, EngineError> {
-        let Self { core, vault, .. } = self;
+        let Self { core, vault, clock: _ } = self;
         core.commit(|state| vault.write(state)).map_err(EngineError::from_commit)
     }
 
@@ -132,7 +126,7 @@ impl Profile {
     /// # Errors
     /// [`EngineError::Vault`].
     pub fn change_passphrase(&mut self, passphrase: &Passphrase) -> Result<(), EngineError> {
-        let Self { core, vault, .. } = self;
+        let Self { core, vault, clock: _ } = self;
         core.commit(|state| vault.change_passphrase(passphrase, state)).map(drop).map_err(EngineError::from_commit)
     }
 
@@ -144,7 +138,7 @@ impl Profile {
         &mut self,
         write: impl FnOnce(&[u8]) -> Result<(), crate::vault::VaultError>,
     ) -> Result<(), EngineError> {
-        let Self { core, vault, .. } = self;
+        let Self { core, vault, clock: _ } = self;
         let both = |state: &[u8]| write(state).and_then(|()| vault.write(state));
         core.commit(both).map(drop).map_err(EngineError::from_commit)
     }

@@ -17,7 +17,7 @@ pub(super) const MAX_CALLERS: usize = 32;
 /// How many lines are being written to one.
 const WINDOW: usize = 16;
 /// How many requests of one are worked on.
-const TURNS: usize = 8;
+const PERMITS: usize = 8;
 /// How much waits for one: lines and events, and the bytes of lines.
 const MAX_WAITING: (usize, usize) = (16_384, 4 << 20);
 
@@ -25,7 +25,7 @@ enum Item {
     Line {
         line: Arc<str>,
         receipt: WriteReceipt,
-        turn: Option<RequestPermit>,
+        permit: Option<RequestPermit>,
         last: bool,
     },
     /// One of [`Unshown`].
@@ -42,7 +42,7 @@ struct Caller {
     /// How many events it has, and has not said to be shown.
     owing: usize,
     taking: Option<Taking>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     /// Whether nothing more comes of it.
     silent: bool,
     /// Whether it is too far behind to go on.
@@ -55,7 +55,7 @@ struct Caller {
 
 impl Caller {
     fn push(&mut self, item: Item) {
-        if let Item::Line { line, turn: None, .. } = &item {
+        if let Item::Line { line, permit: None, .. } = &item {
             self.bytes += line.len();
         }
         self.items.push_back(item);
@@ -72,13 +72,13 @@ impl Caller {
                     let number = *number;
                     self.items.pop_front();
                     if let Some(line) = unshown.line(number) {
-                        return Some(OutLine { line, receipt: WriteReceipt::Event(number), turn: None, last: false });
+                        return Some(OutLine { line, receipt: WriteReceipt::Event(number), permit: None, last: false });
                     }
                 }
                 Item::Line { .. } => {
-                    let Some(Item::Line { line, receipt, turn, last }) = self.items.pop_front() else { return None };
-                    self.bytes -= if turn.is_none() { line.len() } else { 0 };
-                    return Some(OutLine { line, receipt, turn, last });
+                    let Some(Item::Line { line, receipt, permit, last }) = self.items.pop_front() else { return None };
+                    self.bytes -= if permit.is_none() { line.len() } else { 0 };
+                    return Some(OutLine { line, receipt, permit, last });
                 }
             }
         }
@@ -113,12 +113,12 @@ impl Callers {
         let has_room = self.all.len() < MAX_CALLERS;
         let (reader, writer) = tokio::io::split(stream);
         let (lines, outgoing) = mpsc::channel(WINDOW);
-        let turns = Arc::new(Semaphore::new(TURNS));
+        let permits = Arc::new(Semaphore::new(PERMITS));
         let ends = || Ends { caller, knocks: self.knocks.clone(), patience };
         let mut tasks = JoinSet::new();
         tasks.spawn(write(ends(), writer, outgoing));
         if has_room {
-            tasks.spawn(read(ends(), reader, Arc::clone(&turns)));
+            tasks.spawn(read(ends(), reader, Arc::clone(&permits)));
         }
         let one = Caller {
             lines,
@@ -127,7 +127,7 @@ impl Callers {
             flying: 0,
             owing: 0,
             taking: None,
-            turns,
+            permits,
             silent: !has_room,
             overrun: false,
             _tasks: tasks,
@@ -167,21 +167,21 @@ impl Callers {
     }
 
     pub(super) fn say(&mut self, caller: u64, line: Arc<str>) {
-        self.push(caller, Item::Line { line, receipt: WriteReceipt::Nothing, turn: None, last: false });
+        self.push(caller, Item::Line { line, receipt: WriteReceipt::Nothing, permit: None, last: false });
     }
 
-    pub(super) fn answer(&mut self, caller: u64, line: Arc<str>, turn: RequestPermit, receipt: WriteReceipt) {
-        self.push(caller, Item::Line { line, receipt, turn: Some(turn), last: false });
+    pub(super) fn answer(&mut self, caller: u64, line: Arc<str>, permit: RequestPermit, receipt: WriteReceipt) {
+        self.push(caller, Item::Line { line, receipt, permit: Some(permit), last: false });
     }
 
     /// Says why a connection ends, and ends it. What waited for it is dropped.
     pub(super) fn dismiss(&mut self, caller: u64, line: Arc<str>) {
         if let Some(one) = self.all.get_mut(&caller) {
-            one.items.retain(|item| matches!(item, Item::Line { turn: Some(_), .. }));
+            one.items.retain(|item| matches!(item, Item::Line { permit: Some(_), .. }));
             one.silent = true;
             one.taking = None;
         }
-        self.push(caller, Item::Line { line, receipt: WriteReceipt::Nothing, turn: None, last: true });
+        self.push(caller, Item::Line { line, receipt: WriteReceipt::Nothing, permit: None, last: true });
     }
 
     /// Lets a connection have an event when there is room.
@@ -193,7 +193,7 @@ impl Callers {
     pub(super) fn silent(&mut self, caller: u64) {
         if let Some(one) = self.all.get_mut(&caller) {
             one.silent = true;
-            one.items.retain(|item| matches!(item, Item::Line { turn: Some(_), .. }));
+            one.items.retain(|item| matches!(item, Item::Line { permit: Some(_), .. }));
         }
     }
 
@@ -213,8 +213,8 @@ impl Callers {
     /// Tells whether nothing more comes of a connection, and all its requests are answered.
     pub(super) fn is_over(&self, caller: u64) -> bool {
         let over = |one: &Caller| {
-            // One turn is the reader's, which has ended.
-            one.silent && one.flying == 0 && one.items.is_empty() && one.turns.available_permits() == TURNS
+            // One permit is the reader's, which has ended.
+            one.silent && one.flying == 0 && one.items.is_empty() && one.permits.available_permits() == PERMITS
         };
         self.all.get(&caller).is_some_and(over)
     }

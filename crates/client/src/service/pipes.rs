@@ -32,7 +32,7 @@ pub(super) enum Knock {
     /// Somebody comes.
     Come { stream: Box<dyn Pipe>, patience: Option<Duration>, over: oneshot::Sender<()> },
     /// A line came.
-    Asked { caller: u64, line: Vec<u8>, turn: RequestPermit },
+    Asked { caller: u64, line: Vec<u8>, permit: RequestPermit },
     /// What comes is not to be read any further.
     Fault { caller: u64, refusal: MethodRefusal },
     /// Nothing more comes.
@@ -50,7 +50,7 @@ pub(super) struct OutLine {
     pub(super) line: Arc<str>,
     pub(super) receipt: WriteReceipt,
     /// Lets the connection ask again.
-    pub(super) turn: Option<RequestPermit>,
+    pub(super) permit: Option<RequestPermit>,
     /// Whether the connection ends with it.
     pub(super) last: bool,
 }
@@ -62,16 +62,16 @@ pub(super) struct Ends {
     pub(super) patience: Option<Duration>,
 }
 
-/// Reads lines as long as there is a turn for each.
-pub(super) async fn read(ends: Ends, reader: ReadHalf<Box<dyn Pipe>>, turns: Arc<Semaphore>) {
+/// Reads lines as long as there is a permit for each.
+pub(super) async fn read(ends: Ends, reader: ReadHalf<Box<dyn Pipe>>, permits: Arc<Semaphore>) {
     let Ends { caller, knocks, patience } = ends;
     let mut lines = LineReader::new(reader, MAX_REQUEST, patience);
     loop {
         // It is never closed.
-        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let fault = match lines.next().await {
             Ok(Some(line)) => {
-                if knocks.send(Knock::Asked { caller, line, turn }).await.is_err() {
+                if knocks.send(Knock::Asked { caller, line, permit }).await.is_err() {
                     return;
                 }
                 continue;
@@ -81,8 +81,8 @@ pub(super) async fn read(ends: Ends, reader: ReadHalf<Box<dyn Pipe>>, turns: Arc
             Err(LineFault::Half) => Knock::Fault { caller, refusal: MethodRefusal::HalfALine },
             Err(LineFault::Read(_)) => Knock::Lost { caller },
         };
-        // Before it is said: the connection is over when it has all its turns again.
-        drop(turn);
+        // Before it is said: the connection is over when it has all its permits again.
+        drop(permit);
         let _ = knocks.send(fault).await;
         return;
     }
@@ -91,13 +91,13 @@ pub(super) async fn read(ends: Ends, reader: ReadHalf<Box<dyn Pipe>>, turns: Arc
 /// Writes lines, and gives the receipts.
 pub(super) async fn write(ends: Ends, mut writer: WriteHalf<Box<dyn Pipe>>, mut lines: mpsc::Receiver<OutLine>) {
     let Ends { caller, knocks, patience } = ends;
-    while let Some(OutLine { line, receipt, turn, last }) = lines.recv().await {
+    while let Some(OutLine { line, receipt, permit, last }) = lines.recv().await {
         let writing = async {
             writer.write_all(line.as_bytes()).await?;
             writer.flush().await
         };
         let is_written = matches!(patiently(patience, writing).await, Some(Ok(())));
-        drop(turn);
+        drop(permit);
         if last {
             let _ = patiently(Some(Duration::from_secs(1)), writer.shutdown()).await;
         }

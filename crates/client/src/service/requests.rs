@@ -19,7 +19,7 @@ impl EngineService {
                     self.callers.dismiss(caller, wire::error(&Value::Null, &MethodRefusal::TooManyCallers.into()));
                 }
             }
-            Knock::Asked { caller, line, turn } => return self.asked(caller, &line, turn),
+            Knock::Asked { caller, line, permit } => return self.asked(caller, &line, permit),
             Knock::Fault { caller, refusal } => {
                 self.callers.dismiss(caller, wire::error(&Value::Null, &refusal.into()));
             }
@@ -36,11 +36,11 @@ impl EngineService {
         Ok(())
     }
 
-    fn asked(&mut self, caller: u64, line: &[u8], turn: RequestPermit) -> Result<(), EngineError> {
+    fn asked(&mut self, caller: u64, line: &[u8], permit: RequestPermit) -> Result<(), EngineError> {
         let wire::RpcRequest { id, method, params } = match wire::request(line) {
             Ok(asked) => asked,
             Err((id, error)) => {
-                self.callers.answer(caller, wire::error(&id, &error), turn, WriteReceipt::Nothing);
+                self.callers.answer(caller, wire::error(&id, &error), permit, WriteReceipt::Nothing);
                 return Ok(());
             }
         };
@@ -52,25 +52,25 @@ impl EngineService {
         }
         match (outcome, id) {
             (Ok(DeskAnswer::WithInvite(invite)), id) => {
-                self.invites.insert(invite, (caller, id.unwrap_or(Value::Null), turn));
+                self.invites.insert(invite, (caller, id.unwrap_or(Value::Null), permit));
             }
-            (_, None) => self.drop_turn(caller, turn),
+            (_, None) => self.drop_permit(caller, permit),
             (Ok(DeskAnswer::Now(result)), Some(id)) => {
-                self.callers.answer(caller, wire::answer(&id, &result), turn, WriteReceipt::Nothing);
+                self.callers.answer(caller, wire::answer(&id, &result), permit, WriteReceipt::Nothing);
                 if method == Subscribe::NAME {
                     self.tell_what_was(caller);
                 }
             }
             (Err(error), Some(id)) => {
-                self.callers.answer(caller, wire::error(&id, &error), turn, WriteReceipt::Nothing);
+                self.callers.answer(caller, wire::error(&id, &error), permit, WriteReceipt::Nothing);
             }
         }
         Ok(())
     }
 
     /// Ends a request that is not answered.
-    fn drop_turn(&mut self, caller: u64, turn: RequestPermit) {
-        drop(turn);
+    fn drop_permit(&mut self, caller: u64, permit: RequestPermit) {
+        drop(permit);
         if self.callers.is_over(caller) {
             self.lost(caller);
         }
