@@ -109,8 +109,8 @@ async fn a_block_is_listed_under_the_name_of_the_log_and_can_be_ended() {
 
     let blocks = json(directory.path(), &["status", "blocks", "--json"]).await;
     let who = blocks["blocks"][0]["who"].as_str().unwrap().to_owned();
-    let log = daemon.log();
-    assert!(log.contains(&format!("who={who}")) && log.contains("too many strikes"), "{log}");
+    let log = daemon.logs("too many strikes").await;
+    assert!(log.contains(&format!("who={who}")), "{log}");
     assert!(!log.contains("127.0.0.7"), "{log}");
 
     let (code, stdout, _) = text(&command(directory.path(), &["unblock", &who]).await);

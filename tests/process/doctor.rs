@@ -160,15 +160,10 @@ async fn a_certificate_that_clients_refuse_is_told_by_check_config_the_start_a_r
     let arguments = ["--no-tor", "--clearnet=127.0.0.1:0"];
     let mut daemon = Daemon::start(SERVER, directory.path(), &configuration, &arguments);
     daemon.says("clearnet ").await;
-    assert_eq!(told(&daemon.log()), (1, 1), "{}", daemon.log());
+    daemon.logs_until("one of each", |log| told(log) == (1, 1)).await;
     daemon.signal(rustix::process::Signal::HUP);
-    let read_again = async {
-        while !daemon.log().contains("the configuration was read again") {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(ephemeral_test_support::daemon::PATIENCE, read_again).await.expect("a reload");
-    assert_eq!(told(&daemon.log()), (2, 2), "{}", daemon.log());
+    daemon.logs("the configuration was read again").await;
+    daemon.logs_until("two of each", |log| told(log) == (2, 2)).await;
 
     let state = directory.path().join("state");
     let file = directory.path().join("ephemeral-server.toml");

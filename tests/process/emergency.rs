@@ -265,12 +265,7 @@ async fn under_a_service_manager_stdout_does_not_name_the_address() {
                        uploads = [['127.0.0.1:1']], downloads = [['127.0.0.1:1']], votes = [['127.0.0.1:1']] }\n\
                        fallback_caches = []\n[tor.storage.permissions]\ndangerously_trust_everyone = true\n";
     let mut daemon = Daemon::start_under(SERVER, Some(&mut manager), directory.path(), unreachable, &[]);
-    let hinted = async {
-        while !daemon.log().contains("`ephemeral-server address` prints it") {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, hinted).await.expect("a hint");
+    daemon.logs("`ephemeral-server address` prints it").await;
     daemon.signal(Signal::TERM);
     let rest = daemon.rest().await;
     assert!(daemon.ended().await.success(), "{}", daemon.log());

@@ -113,8 +113,8 @@ async fn sigusr1_erases_what_waits_in_memory_and_in_the_file_and_the_server_goes
     assert!(!is_in_file(&kept, "canary-u1"));
     assert_new_and_empty(&url, &before).await;
     assert_eq!(figures(directory.path()).await["security"]["counts"]["wiped"], 1);
-    let log = daemon.log();
-    assert!(log.contains("SIGUSR1: everything that waited is erased") && log.contains("kind=\"wiped\""), "{log}");
+    daemon.logs("SIGUSR1: everything that waited is erased").await;
+    daemon.logs("kind=\"wiped\"").await;
 
     // What is accepted from now on survives as before.
     let (_alice, now) = sent(&url, "canary-afterwards").await;
@@ -285,7 +285,7 @@ async fn when_nobody_has_checked_in_the_dead_man_switch_erases_what_waits_and_go
     checked_in_hours_ago(directory.path(), 40);
     let mut daemon = Daemon::start_under(SERVER, Some(&mut manager), directory.path(), &configuration, &LOCAL);
     let url: ServerUrl = daemon.says("clearnet ").await.parse().unwrap();
-    assert!(daemon.log().contains("in 8 h the dead-man switch erases everything that waits"), "{}", daemon.log());
+    daemon.logs("in 8 h the dead-man switch erases everything that waits").await;
     let status = does(directory.path(), &["status"]).await;
     assert!(status.contains("ABOUT TO GO OFF: "), "{status}");
     assert_eq!(figures(directory.path()).await["dead_man"]["low"], true);
@@ -307,7 +307,7 @@ async fn when_nobody_has_checked_in_the_dead_man_switch_erases_what_waits_and_go
     let mut daemon = Daemon::start_under(SERVER, Some(&mut manager), directory.path(), &configuration, &LOCAL);
     let url: ServerUrl = daemon.says("clearnet ").await.parse().unwrap();
     assert_new_and_empty(&url, &before).await;
-    assert!(daemon.log().contains("nobody has checked in for too long: everything"), "{}", daemon.log());
+    daemon.logs("nobody has checked in for too long: everything").await;
     assert!(!is_in_file(manager.kept.as_ref().unwrap(), "canary"));
 }
 

@@ -141,10 +141,9 @@ async fn what_was_accepted_survives_kill_9_and_a_restart_and_what_was_acknowledg
     let mut bob = Client::connect(2, &url).await;
     assert_eq!((&bob.welcome.epoch, bob.welcome.pending), (&epoch, 1));
     assert_eq!(bob.receive().await.seq, fourth.seq);
-    kill(&mut daemon).await;
-    let log = daemon.log();
-    assert!(log.contains("taken over from an earlier process: 2 waiting messages, 1 ids"), "{log}");
+    let log = daemon.logs("taken over from an earlier process: 2 waiting messages, 1 ids").await;
     assert!(!log.contains("canary"), "{log}");
+    kill(&mut daemon).await;
 }
 
 #[tokio::test]
@@ -213,10 +212,10 @@ async fn what_the_manager_passes_is_not_written_to_if_it_is_not_memory() {
     manager.listen();
     let mut alice = Client::connect(1, &url).await;
     alice.send(alice.fingerprint, "m", "canary").await;
+    daemon.logs("is not memory that this program made").await;
     kill(&mut daemon).await;
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "as it was");
     assert!(has(manager.kept.as_ref().unwrap(), "canary"), "it made a file of its own, in place of that one");
-    assert!(daemon.log().contains("is not memory that this program made"), "{}", daemon.log());
 }
 
 /// Returns a manager that keeps a message of Alice's, which a killed daemon left; and its epoch.
@@ -267,9 +266,7 @@ async fn a_wipe_that_was_asked_for_while_no_server_ran_is_carried_out_before_any
         assert_eq!(welcome.pending, 0);
         assert_ne!(welcome.epoch, epoch);
         assert!(ephemeral::daemon::wipe_mark::read(&state_dir).is_none(), "once is enough");
-        assert!(
-            daemon.log().contains("a wipe was asked for while no server ran: everything that waited is overwritten")
-        );
+        daemon.logs("a wipe was asked for while no server ran: everything that waited is overwritten").await;
         assert_eq!(manager.kept.is_some(), survive, "a new file, or none");
     }
 }
@@ -284,7 +281,7 @@ async fn what_one_process_after_the_other_could_not_read_to_its_end_is_overwritt
     assert_eq!(welcome.pending, 0);
     assert_ne!(welcome.epoch, epoch);
     assert!(!has(&kept, "canary-left"));
-    assert!(daemon.log().contains("everything that waited is lost"), "{}", daemon.log());
+    daemon.logs("everything that waited is lost").await;
 }
 
 #[tokio::test]

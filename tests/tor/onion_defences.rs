@@ -362,7 +362,7 @@ async fn a_restricted_service_is_found_by_those_who_were_added_while_it_runs_and
     let home = directory.path();
     let mut daemon = start(&directory, "restricted = true");
     let url: ServerUrl = daemon.reachable().await;
-    assert!(daemon.log().contains("nobody can find the service"), "{}", daemon.log());
+    daemon.logs("nobody can find the service").await;
 
     let stranger = tor::bootstrap(tor_table(), &home.join("stranger")).await.unwrap();
     let refusal = network::connect(&stranger, url.host(), 80).await.map(drop).unwrap_err();
@@ -396,7 +396,7 @@ async fn a_restricted_service_is_found_by_those_who_were_added_while_it_runs_and
     let mut alice = Person::new(1, Arc::new(dialer.isolated()), &url);
     alice.send(alice.fingerprint, "found".into());
     alice.until("the way in", |alice| alice.received.len() == 1).await;
-    assert!(daemon.log().contains("the clients have changed"));
+    daemon.logs("the clients have changed").await;
 
     // She is removed while her descriptor is still fresh. She stays connected, and comes in no
     // more.
@@ -406,12 +406,7 @@ async fn a_restricted_service_is_found_by_those_who_were_added_while_it_runs_and
     let mut by_old_way = connect(&known, url.host()).await;
     let remove = [&["clients", "remove", "alice"][..], &on_server].concat();
     assert!(run(SERVER, home, &remove).await.status.success());
-    let removed = async {
-        while !daemon.log().contains("new introduction points") {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    timeout(PATIENCE, removed).await.expect("the removal");
+    daemon.logs("new introduction points").await;
     let shut_out = async {
         // The descriptor is in her client's memory, and so are the introduction points in it: these
         // are gone.

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// No step over a private Tor network takes longer, unless something is broken.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -122,9 +122,30 @@ impl Daemon {
         url.parse().unwrap()
     }
 
-    /// Returns what it has written to stderr.
+    /// Returns what it has written to stderr until now: all of it once it has ended by itself. A
+    /// line may come after the state that it speaks of: `logs` waits for one.
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.join("log")).unwrap()
+    }
+
+    /// Waits until its log contains these words, and returns the log.
+    pub async fn logs(&self, words: &str) -> String {
+        self.logs_until(words, |log| log.contains(words)).await
+    }
+
+    /// Waits until its log is so, which `what` says, and returns it.
+    pub async fn logs_until(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+        let reading = async {
+            loop {
+                let log = self.log();
+                if is_so(&log) {
+                    return log;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let log = timeout(PATIENCE, reading).await;
+        log.unwrap_or_else(|_| panic!("{what:?} is not in its log:\n{}", self.log()))
     }
 
     /// Returns its process id.

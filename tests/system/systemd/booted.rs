@@ -212,6 +212,12 @@ impl SystemdBox {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// Waits until the log contains these words, and returns it: a line may come after the state
+    /// that it speaks of.
+    pub(super) fn logs(&self, words: &str) -> String {
+        self.until(words, |machine| Some(machine.log()).filter(|log| log.contains(words)))
+    }
+
     /// Returns what it has written to stdout.
     pub(super) fn said(&self) -> String {
         fs::read_to_string(self.folder.path().join("out")).unwrap_or_default()
