@@ -15,12 +15,12 @@ use crate::events::{Events, Kind};
 use crate::http;
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
-use crate::pump::{self};
+use crate::pump::{self, Upgraded};
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitHandle, CircuitStats, Incoming, Io, Listener, Peer};
 use ephemeral_core::dead_man::DeadManStats;
 use ephemeral_core::limits;
-use ephemeral_core::session::{self, AwaitingAuth};
+use ephemeral_core::session;
 pub use requests::requests;
 
 /// How many connections there may be. Each is serialized under its name in the configuration file,
@@ -132,42 +132,44 @@ fn bounds(hub: &Hub, limits: Config, rules: &session::Config, circuits: usize) -
     }
 }
 
-/// A connection that is to be a session.
-pub struct Upgraded {
-    /// Its bytes.
-    pub io: Box<dyn Io>,
-    /// What had been read from it after the request.
-    pub read_ahead: Bytes,
-    /// Who it says it is, and the challenge.
-    pub session: AwaitingAuth,
-    /// Its peer's.
-    pub connection: PeerConnection,
-    /// Held until it has authenticated.
-    pub slot: Slot,
-}
-
 /// Serves one connection to its end. Its slot is free again once the peer has authenticated; when
 /// it is lost before, the connection ends.
-pub async fn serve(server: Arc<Server>, incoming: Incoming) {
-    let Incoming { peer, io, listener, circuit, admitted, permit: transports } = incoming;
+///
+/// The future holds next to nothing by itself, and an idle session nothing of what the request
+/// needed: each phase is in a box of its own.
+pub fn serve(server: Arc<Server>, incoming: Incoming) -> impl Future<Output = ()> + Send {
+    let Incoming { peer, io, listener, circuit, admitted, permit } = incoming;
     let sessions = Arc::clone(&server.sessions);
     let admission = Arc::clone(&server.admission);
     // A circuit that is blocked is closed with all of its streams, and nothing more comes of it.
-    let _closing = circuit.clone().map(|circuit| CloseIfBlocked { admission, peer, circuit });
-    let Ok(Admitted { connection, slot }) = admitted.map_or_else(|| admit(&server, peer, &listener), Ok) else {
-        return;
-    };
-    let lost = slot.lost();
-    // Both are boxed: an idle session holds nothing of what the request needed.
-    let requests = Box::pin(requests(server, peer, io, listener, connection, slot));
-    let upgraded = tokio::select! {
-        upgraded = requests => upgraded,
-        () = lost => return,
-    };
-    if let Some(Upgraded { io, read_ahead, session, connection, slot }) = upgraded {
-        Box::pin(pump::run(sessions, io, read_ahead, session, connection, circuit.clone(), slot)).await;
+    let closing = circuit.clone().map(|circuit| CloseIfBlocked { admission, peer, circuit });
+    let admitted = admitted.map_or_else(|| admit(&server, peer, &listener), Ok);
+    let requested = admitted
+        .ok()
+        .map(|Admitted { connection, slot }| Box::pin(unless_lost(server, peer, io, listener, connection, slot)));
+    async move {
+        let _until_the_end = (permit, closing);
+        let Some(requested) = requested else { return };
+        if let Some(upgraded) = requested.await {
+            Box::pin(pump::run(sessions, upgraded, circuit)).await;
+        }
     }
-    drop(transports);
+}
+
+/// Answers the requests of a connection, as [`requests`] does, until it loses its slot.
+async fn unless_lost(
+    server: Arc<Server>,
+    peer: Peer,
+    io: Box<dyn Io>,
+    listener: Arc<Listener>,
+    connection: Option<PeerConnection>,
+    slot: Slot,
+) -> Option<Box<Upgraded>> {
+    let lost = slot.lost();
+    tokio::select! {
+        upgraded = requests(server, peer, io, listener, connection, slot) => upgraded.map(Box::new),
+        () = lost => None,
+    }
 }
 
 /// Asks at the door for a transport that has not.

@@ -82,32 +82,51 @@ pub struct SessionContext {
 /// Bytes of frames that one turn takes from the mailbox, before it flushes.
 const TURN_BYTES: usize = 16 * 1024;
 
-/// Runs a session from the upgrade to its end. `read_ahead` is what had already been read after the
-/// request. `slot` is given up once the peer has authenticated; from then on `circuit`, if there is
-/// one, has a place of its own.
-pub async fn run(
+/// A connection that is to be a session.
+pub struct Upgraded {
+    /// Its bytes.
+    pub io: Box<dyn Io>,
+    /// What had been read from it after the request.
+    pub read_ahead: Bytes,
+    /// Who it says it is, and the challenge.
+    pub session: AwaitingAuth,
+    /// Its peer's.
+    pub connection: PeerConnection,
+    /// Given up once it has authenticated.
+    pub slot: Slot,
+}
+
+/// Runs a session from the upgrade to its end. From when it has authenticated, `circuit`, if there
+/// is one, has a place of its own.
+pub async fn run(settings: Arc<SessionContext>, upgraded: Box<Upgraded>, circuit: Option<CircuitHandle>) {
+    // Each phase has a box of its own: what it needs is freed before the next one begins, and an
+    // idle session holds nothing of its beginning or its end.
+    let Some((pump, _place)) = Box::pin(begin(settings, upgraded, circuit)).await else { return };
+    let (socket, reason) = pump.await;
+    Box::pin(part(socket, reason)).await;
+}
+
+/// Opens the WebSocket, and authenticates the peer. `None`: it did not, or has lost its slot.
+async fn begin(
     settings: Arc<SessionContext>,
-    io: Box<dyn Io>,
-    read_ahead: Bytes,
-    session: AwaitingAuth,
-    connection: PeerConnection,
+    upgraded: Box<Upgraded>,
     circuit: Option<CircuitHandle>,
-    slot: Slot,
-) {
+) -> Option<(Pump, Option<CircuitSession>)> {
+    let Upgraded { io, read_ahead, session, connection, slot } = *upgraded;
     let socket = open(io, read_ahead, settings.rules.frame_bytes()).await;
-    // Boxed: what authentication needs is freed before the long life of the session begins.
-    let authenticate = Box::pin(authenticate(settings, socket, session, connection, circuit.as_ref()));
-    let pump = tokio::select! {
-        pump = authenticate => pump,
-        () = slot.lost() => return,
+    let begun = tokio::select! {
+        begun = authenticate(settings, socket, session, connection, circuit.as_ref()) => begun?,
+        () = slot.lost() => return None,
     };
-    if let Some((pump, _established)) = pump {
-        slot.authenticated();
-        let (socket, reason) = pump.await;
-        match reason {
-            Some(reason) => Box::pin(close(socket, reason)).await,
-            None => Box::pin(hang_up(socket)).await,
-        }
+    slot.authenticated();
+    Some(begun)
+}
+
+/// Ends a session: tells its peer why, if it is still there.
+async fn part(socket: Socket, reason: Option<CloseReason>) {
+    match reason {
+        Some(reason) => close(socket, reason).await,
+        None => hang_up(socket).await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a session costs that does nothing, what its beginning costs, and what a message costs that
 //! waits.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -9,6 +10,9 @@ use serde_json::json;
 
 use crate::peer::{LoadClient, fingerprint};
 use crate::process::LoadedServer;
+
+/// How often one session asks to come in before it is an error.
+const ATTEMPTS: usize = 100;
 
 /// Sessions that only exist. The first hundred are not counted: they pay for what is allocated
 /// once.
@@ -61,17 +65,28 @@ pub(crate) async fn stored(messages: usize, size: usize) -> Result<()> {
     Ok(())
 }
 
-async fn connect(server: &LoadedServer, numbers: std::ops::Range<usize>) -> Result<Vec<LoadClient>> {
+/// Connects them, a few at a time. Where the server has no room for one more from here just now,
+/// which is what it is there for, it is asked again a little later.
+async fn connect(server: &LoadedServer, numbers: Range<usize>) -> Result<Vec<LoadClient>> {
     let numbers: Vec<usize> = numbers.collect();
     let mut peers = Vec::new();
-    for slice in numbers.chunks(50) {
-        let connecting = slice.iter().map(|&number| LoadClient::connect(&server.target, number, true));
-        peers.extend(try_join_all(connecting).await?);
+    for slice in numbers.chunks(10) {
+        peers.extend(try_join_all(slice.iter().map(|&number| patiently(server, number))).await?);
     }
     Ok(peers)
 }
 
-async fn fill(sender: &mut LoadClient, numbers: std::ops::Range<usize>, content: &str) -> Result<()> {
+async fn patiently(server: &LoadedServer, number: usize) -> Result<LoadClient> {
+    for _ in 0..ATTEMPTS {
+        if let Ok(peer) = LoadClient::connect(&server.target, number, true).await {
+            return Ok(peer);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    LoadClient::connect(&server.target, number, true).await
+}
+
+async fn fill(sender: &mut LoadClient, numbers: Range<usize>, content: &str) -> Result<()> {
     for number in numbers {
         let to = fingerprint(1_000_000 + number / 1000);
         let frame = json!({"id": format!("message-{number:08}"), "to": to, "content": content});

@@ -16,10 +16,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Notify;
 
 use super::stall::ResponseIo;
-use super::{Server, Upgraded, is_proxy};
+use super::{Server, is_proxy};
 use crate::admission::{Decision, PeerConnection, Slot};
 use crate::events::Kind;
 use crate::http::{self, Context, Outcome};
+use crate::pump::Upgraded;
 use crate::transport::{Io, Listener, Peer};
 use ephemeral_core::limits::RateStatus;
 use ephemeral_core::session::AwaitingAuth;
