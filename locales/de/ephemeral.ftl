@@ -253,7 +253,7 @@ usage-no-address = das ist keine Adresse der Form 127.0.0.1:9050
 
 ## Kontakte, Vergleichen
 
-heal-begins = Es beginnt, sobald `ephemeral recv` läuft; dort steht auch, wer geantwortet hat.
+heal-begins = Es beginnt binnen 10 Minuten, während `ephemeral recv` läuft, bei jedem Kontakt in einem zufälligen Augenblick. Nachrichten warten, bis der Kontakt geantwortet hat; auch das steht dort.
 contact-contested = umstritten: vergleichen
 contact-ended = beendet
 contact-not-answered = noch keine Antwort
@@ -310,6 +310,7 @@ file-interrupted = unterbrochen: { $progress }; der Rest geht, wenn `ephemeral r
 file-so-far = { $arrived } von { $count } Teilen der Datei sind angekommen
 file-late = innerhalb von { $seconds } s: { $progress }{ $why }
 file-refused = die Datei wurde aufgegeben: der Kontakt hat sie nicht genommen
+file-declined = der Kontakt hat die Datei abgelehnt
 file-bar = { $bar } { $bytes } von { $total } angekommen, noch { $left }
 file-kept = die Datei bleibt hier: { $why }
 outbox-message = Nachricht
@@ -321,6 +322,8 @@ outbox-sending = noch nicht gesendet
 outbox-at-server = wartet beim Server
 outbox-arrived = angekommen
 outbox-given-up = aufgegeben
+outbox-declined = abgelehnt
+outbox-cancelled = die Datei wird nicht mehr gesendet; der Kontakt erfährt es
 
 ## Empfangen
 
@@ -361,6 +364,7 @@ news-file-gone = * was von der Datei { $name } von { $contact } geschrieben war,
 news-file-lost = * der Rest der Datei { $name } von { $contact } kam nicht: sie wurde gelöscht
 news-file-arrived = * { $contact } hat die Datei { $name } ganz
 news-file-given-up = * die Datei { $name } an { $contact } wurde aufgegeben: nicht zugestellt
+news-file-declined = * { $contact } hat die Datei { $name } abgelehnt
 news-group-offer = * { $contact } lädt in die Gruppe { $name } ein; beitreten mit `ephemeral group join { $name }`
 news-group-joined = * du bist in der Gruppe { $group }
 news-group-gap = * andere in { $group } sehen vielleicht etwas, das hier fehlt

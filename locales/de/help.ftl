@@ -360,13 +360,14 @@ serve = Das Profil laufen lassen und Programmen und anderen Befehlen über einen
 
 outbox = Zeigen, was noch unterwegs ist
     .to = Nur, was für diesen Kontakt oder diese Gruppe ist
+    .cancel = Diese Datei nicht mehr senden, und es dem Kontakt mitteilen
     .json = JSON ausgeben
     .after =
         Beispiele:
           ephemeral outbox
           ephemeral outbox alice --json
 
-        Was angekommen ist, steht nicht darin.
+        Was angekommen ist, steht nicht darin. Eine Datei, die der Kontakt abgelehnt hat, steht einen Tag lang darin.
 
 ## Server
 

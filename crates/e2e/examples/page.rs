@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let group = alice.found("group", now)?;
             alice.add_member(group, contact, now)?;
             alice.send_group(group, "text".to_owned(), now)?;
-            alice.welcomed(&own, "epoch", now, now)?;
+            alice.welcomed(&Key::default(), &own, "epoch", now, now)?;
             alice.heal_contact(contact, now)?;
         }
     }

@@ -13,7 +13,7 @@ use crate::bytes::Key;
 use crate::effect::{Effect, FrameId, LinkId};
 use crate::envelope;
 use crate::group::Group;
-use crate::link::{Link, SPREAD};
+use crate::link::{Link, SPREAD, Told};
 use crate::profile::{Dropped, Profile};
 use crate::servers::Moves;
 
@@ -269,9 +269,12 @@ impl Core {
         Ok(())
     }
 
-    /// Takes note of a server's `welcome`: its epoch, and its time in milliseconds since 1970.
+    /// Takes note of a server's `welcome` to one of this profile's pseudonyms, a mailbox or the
+    /// sender of a frame: its epoch, and its time in milliseconds since 1970. What that pseudonym
+    /// sent under another epoch is lost, and goes again.
     pub fn welcomed(
         &mut self,
+        pseudonym: &Key,
         authority: &Authority,
         epoch: &str,
         server_ms: u64,
@@ -282,12 +285,9 @@ impl Core {
         if profile.here().is(authority) && !profile.clock.compare(server_ms) {
             profile.tell_dispute();
         }
-        let before = profile.epochs.insert(authority.as_str().to_owned(), epoch.to_owned());
+        let told = Told { pseudonym, authority, epoch };
         for link in links.iter_mut() {
-            link.epoch(authority, epoch, profile);
-            if before.as_deref().is_some_and(|before| before != epoch) {
-                link.healing.prompt(profile);
-            }
+            link.epoch(&told, profile);
         }
         Ok(())
     }

@@ -287,6 +287,11 @@ impl Group {
         }
     }
 
+    /// Returns the number of the newest door card.
+    pub(crate) fn newest_door(&self) -> u64 {
+        self.doors.iter().map(|door| door.no).max().unwrap_or_default()
+    }
+
     /// Returns the newest door card.
     pub(crate) fn door_card(&self, profile: &Profile) -> Option<Card> {
         self.doors.last().map(|door| door.card(profile))

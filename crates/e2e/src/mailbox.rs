@@ -49,14 +49,18 @@ pub(crate) struct Mailbox {
     retired_hints: VecDeque<Hint>,
 }
 
+/// Returns the name of a pseudonym at its server.
+pub(crate) fn public_key(seed: &Secret) -> Key {
+    Key(*vodozemac::Ed25519SecretKey::from_slice(seed.expose()).public_key().as_bytes())
+}
+
 impl Mailbox {
     pub(crate) fn generate(owner: Owner, authority: &Authority, clock: &Clock, jitter: &mut Jitter) -> Self {
         let seed = Secret::random();
-        let key = vodozemac::Ed25519SecretKey::from_slice(seed.expose()).public_key();
         let wait = jitter.exponential(FIRST_CONNECTION.0, FIRST_CONNECTION.1);
         Self {
+            key: public_key(&seed),
             seed,
-            key: Key(*key.as_bytes()),
             authority: authority.clone(),
             owner,
             made: clock.age,

@@ -59,8 +59,6 @@ pub(crate) struct Profile {
     pub(crate) clock: Clock,
     pub(crate) jitter: Jitter,
     pub(crate) mailboxes: Vec<Mailbox>,
-    /// The epoch of each server as seen last.
-    pub(crate) epochs: BTreeMap<String, String>,
     pub(crate) dropped: Dropped,
     #[serde(default)]
     pub(crate) offers: Offers,
@@ -86,7 +84,6 @@ impl Profile {
             clock: Clock::new(wall),
             jitter: Jitter::new(Secret::random()),
             mailboxes: Vec::new(),
-            epochs: BTreeMap::new(),
             dropped: Dropped::default(),
             offers: Offers::default(),
             files: Files::default(),
@@ -213,6 +210,40 @@ impl Profile {
             |event: &Event| matches!(event, Event::File { link, chunk, .. } if *link == contact && chunk.id == *file);
         let taken = self.files.coming.iter().any(|coming| coming.link == contact && coming.id == *file);
         taken || self.inbox.values().any(waits)
+    }
+
+    /// Forgets what waits of a file that is coming. Returns whether there was any.
+    pub(crate) fn forget_file(&mut self, contact: LinkId, file: &FileId) -> Option<FileChunk> {
+        let of_it =
+            |event: &Event| matches!(event, Event::File { link, chunk, .. } if *link == contact && chunk.id == *file);
+        let out: Vec<Event> = self.inbox.extract_if(.., |_, event| of_it(event)).map(|(_, event)| event).collect();
+        out.into_iter().find_map(|event| match event {
+            Event::File { chunk, .. } => Some(chunk),
+            _ => None,
+        })
+    }
+
+    /// Takes note that a contact does not want a file of one's own, or sends no more of its own.
+    /// `flying`: how many of its chunks have not arrived.
+    pub(crate) fn other_ended_file(&mut self, contact: LinkId, file: &FileId, flying: u32) {
+        let age = self.clock.settled_age();
+        if let Some(sending) = self.files.sending_mut(contact, file).filter(|sending| !sending.declined) {
+            sending.declined = true;
+            sending.next = sending.next.saturating_sub(flying);
+            sending.moved = age;
+            let name = sending.source.name.clone();
+            return self.tell(Event::FileDeclined { link: contact, file: *file, name });
+        }
+        let waiting = self.forget_file(contact, file);
+        let waiting = waiting.map(|chunk| (chunk.safe_name(), chunk.size, chunk.sha256));
+        let coming = self.files.coming_mut(contact, file).map(|coming| {
+            coming.withdrawn = true;
+            (coming.name.clone(), coming.size, coming.sha256)
+        });
+        let begun = coming.is_some();
+        if let Some((name, size, sha256)) = coming.or(waiting) {
+            self.tell(Event::FileWithdrawn { link: contact, file: *file, name, size, sha256, begun });
+        }
     }
 
     /// Forgets the chunks that wait and are not to be kept, by their contact and `mid`.

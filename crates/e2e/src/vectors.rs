@@ -164,7 +164,8 @@ fn payloads() -> Value {
         data: vec![1, 2, 3],
     };
     let with = |content| Payload { mid: 1, content: Some(content), ..Payload::default() };
-    let all = [control, text, with(Content::Group(group)), with(Content::File(chunk))];
+    let ending = Payload { acks: vec![7], ended: vec![[1; 16], [2; 16]], ..Payload::default() };
+    let all = [control, text, with(Content::Group(group)), with(Content::File(chunk)), ending];
     json!(all.iter().map(described_payload).collect::<Vec<_>>())
 }
 
@@ -197,6 +198,7 @@ fn described_payload(payload: &Payload) -> Value {
         "profile": payload.profile,
         "at": payload.at,
         "burn_s": payload.burn_s,
+        "ended": payload.ended.iter().map(|file| hex(file)).collect::<Vec<_>>(),
     })
 }
 

@@ -85,7 +85,7 @@ impl Engine {
             self.news.push_back(EngineEvent::ShortMemory(authority.clone()));
         }
         let wall = self.profile.wall_ms();
-        self.profile.core_mut().welcomed(&authority, epoch, server_ms.unwrap_or(wall), wall)?;
+        self.profile.core_mut().welcomed(&id.pseudonym, &authority, epoch, server_ms.unwrap_or(wall), wall)?;
         self.dirty = true;
         self.news.push_back(EngineEvent::Online(authority));
         Ok(())

@@ -31,6 +31,8 @@ pub struct ContactView {
     pub left: bool,
     /// The server to which it wants to move, until the user agrees.
     pub wants_to_move: Option<Authority>,
+    /// Whether the conversation begins anew, so that texts wait until it answers.
+    pub begins_anew: bool,
     /// How many texts and chunks of files it has not acknowledged.
     pub outgoing: usize,
 }
@@ -148,6 +150,7 @@ fn contact_view(link: &Link) -> ContactView {
         contested: link.contested,
         left: link.left.is_some(),
         wants_to_move: waiting.map(|route| route.authority.clone()),
+        begins_anew: link.begins_anew(),
         outgoing: link.outbox.items().count(),
     }
 }

@@ -86,6 +86,11 @@ impl OwnCards {
         }
     }
 
+    /// Makes all cards from now on newer than one that the other side may have of elsewhere.
+    pub(crate) fn follow_on(&mut self, no: u64) {
+        self.last_no = self.last_no.max(no);
+    }
+
     fn next_no(&mut self, profile: &Profile) -> u64 {
         self.last_no = profile.clock.wall.max(self.last_no.saturating_add(1));
         self.last_no

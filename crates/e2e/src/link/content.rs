@@ -35,6 +35,13 @@ impl Link {
         let elapsed = profile.clock.elapsed;
         let missing = payload.prev != 0 && !self.received.knows(payload.prev);
         let held = matches!(&content, Content::File(chunk) if chunk.size > UNASKED);
+        if let Content::File(chunk) = &content
+            && self.is_ended(&chunk.id, profile)
+        {
+            // It came, or what follows would seem to have a gap before it; but nobody has it.
+            self.received.note(payload.mid, age, elapsed, None, true);
+            return None;
+        }
         if !self.received.knows(payload.mid) && !self.has_room_for(&content, profile) {
             // It is not acknowledged, and so it comes again.
             profile.dropped.refused += 1;

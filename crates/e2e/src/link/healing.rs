@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::cards::Attach;
+use super::delivery::lost_gap;
 use super::send::{Letter, To};
 use super::sessions::Known;
 use super::{Kind, Link};
@@ -131,11 +132,13 @@ impl Healing {
         Self { reset_at: Some(at), in_any_case: true, ..Self::default() }
     }
 
-    /// Repeats an unanswered reset soon, since a server forgot.
+    /// Repeats an unanswered reset soon, since the server forgot it.
     pub(crate) fn prompt(&mut self, profile: &mut Profile) {
-        let soon = profile.clock.elapsed + profile.jitter.uniform(5 * SECOND, 60 * SECOND);
+        let wait = profile.jitter.uniform(5 * SECOND, 60 * SECOND);
         if let Some(reset) = &mut self.unanswered {
-            reset.next = reset.next.min(soon.max(reset.last + HOUR));
+            let sends = u32::try_from(reset.repeats).unwrap_or(u32::MAX).saturating_add(1);
+            let soon = profile.clock.elapsed.max(reset.last + lost_gap(sends)) + wait;
+            reset.next = reset.next.min(soon);
         }
     }
 }
@@ -202,6 +205,12 @@ impl Link {
         if self.sessions.front().is_none() && !under_way {
             self.healing = Healing::in_any_case(profile.clock.elapsed);
         }
+    }
+
+    /// Tells whether content waits for the other side's answer, since nothing can be encrypted
+    /// before.
+    pub(crate) fn begins_anew(&self) -> bool {
+        self.first.is_none() && (self.healing.waits() || self.sessions.front().is_none())
     }
 
     /// Takes note that the other side wrote in a session that it can only have from now.

@@ -109,10 +109,16 @@ impl Outbox {
         })
     }
 
-    /// Takes out the chunks of a file.
+    /// Takes out the chunks of a file. What follows on one does so on what was before it: or the
+    /// other side would wait for it.
     pub(crate) fn drop_file(&mut self, file: &FileId) {
-        self.items.retain(|item| !matches!(&item.content, Content::File(chunk) if chunk.id == *file));
-        self.bytes = self.items.iter().map(|item| item.size).sum();
+        let of_it = |item: &Item| matches!(&item.content, Content::File(chunk) if chunk.id == *file);
+        while let Some(out) = self.items.iter().position(of_it).and_then(|at| self.remove(at)) {
+            let follows = self.items.iter_mut().map(|item| &mut item.prev).chain([&mut self.last_mid]);
+            for prev in follows.filter(|prev| **prev == out.mid) {
+                *prev = out.prev;
+            }
+        }
     }
 
     pub(crate) fn clear(&mut self) {

@@ -244,6 +244,7 @@ impl Link {
                 self.tell_delivered(&item, profile);
             }
         }
+        self.other_ended(&payload.ended, profile);
         if payload.leave && self.left.is_none() {
             self.left = Some(age);
             profile.retire_owned(Owner::Contact(self.id), age + super::cards::ROOT_GRACE);

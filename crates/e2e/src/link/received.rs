@@ -136,6 +136,14 @@ impl Received {
         acks
     }
 
+    /// Takes note that what was sent may be gone: what comes again is acknowledged again.
+    pub(crate) fn acknowledge_anew(&mut self) {
+        self.silent_at = None;
+        for known in self.known.values_mut() {
+            known.acked = None;
+        }
+    }
+
     pub(crate) fn prune(&mut self, age: u64) {
         while let Some(oldest) = self.order.front() {
             let old = self.known.get(oldest).is_none_or(|known| known.came + KNOWN_LIFE <= age);
@@ -166,6 +174,10 @@ mod tests {
         assert_eq!(received.ack_at, None);
         assert!(!received.note(7, 0, HOUR + 10, Some(10), false));
         assert_eq!(received.take_acks(HOUR + 20), [7]);
+        received.acknowledge_anew();
+        assert_eq!(received.ack_at, None, "nobody asked");
+        assert!(!received.note(7, 0, HOUR + 30, Some(10), false));
+        assert_eq!(received.take_acks(HOUR + 40), [7], "a server forgot the last one");
     }
 
     #[test]

@@ -150,6 +150,7 @@ impl Link {
         }
         self.numbers.own = number;
         self.control_at = None;
+        self.say_the_rest(profile);
         let frame = self.frame(&target, &envelope, letter.to == To::Door, profile)?;
         let frame_id = frame.id;
         let prompt = letter.mid.and_then(|mid| self.outbox.get(mid)).is_some_and(|item| !item.delivery.was_sent());
@@ -161,7 +162,7 @@ impl Link {
     }
 
     fn frame(&self, target: &Target, envelope: &[u8], door: bool, profile: &mut Profile) -> Option<Frame> {
-        let own = profile.mailbox(&self.mailbox)?;
+        let own = self.writes_as(profile)?;
         let sender = match (door, profile.moves.same(&own.authority, &target.authority)) {
             (true, _) => None,
             (false, true) => Some(own.seed.clone()),
@@ -189,6 +190,7 @@ impl Link {
         }
         if !letter.reset {
             payload.acks = self.received.take_acks(profile.clock.elapsed);
+            payload.ended = self.ended.take(profile.clock.elapsed);
         }
         if payload.hello.is_some() && !letter.reset {
             payload.profile = profile.name.clone();

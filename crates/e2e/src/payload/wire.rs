@@ -31,6 +31,8 @@ pub(crate) struct Payload {
     leave: bool,
     #[prost(uint32, tag = "12")]
     burn_s: u32,
+    #[prost(bytes = "vec", repeated, tag = "13")]
+    ended: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -97,7 +99,7 @@ impl Payload {
 
 impl From<&super::Payload> for Payload {
     fn from(payload: &super::Payload) -> Self {
-        let super::Payload { mid, prev, acks, card, hello, at, profile, leave, burn_s, content } = payload;
+        let super::Payload { mid, prev, acks, card, hello, at, profile, leave, burn_s, ended, content } = payload;
         let mut wire = Self {
             mid: *mid,
             prev: *prev,
@@ -108,6 +110,7 @@ impl From<&super::Payload> for Payload {
             profile: profile.clone(),
             leave: *leave,
             burn_s: *burn_s,
+            ended: ended.iter().map(|file| file.to_vec()).collect(),
             ..Self::default()
         };
         match content {
@@ -124,7 +127,7 @@ impl TryFrom<Payload> for super::Payload {
     type Error = PayloadError;
 
     fn try_from(wire: Payload) -> Result<Self, PayloadError> {
-        let Payload { mid, prev, acks, card, hello, at, text, profile, group, file, leave, burn_s } = wire;
+        let Payload { mid, prev, acks, card, hello, at, text, profile, group, file, leave, burn_s, ended } = wire;
         let hello = match hello.as_slice() {
             [] => None,
             bytes => Some(Hello::from_bytes(bytes).ok_or(PayloadError::Limit("hello"))?),
@@ -137,7 +140,8 @@ impl TryFrom<Payload> for super::Payload {
             _ => return Err(PayloadError::Contradiction),
         };
         let card = Some(card).filter(|card| !card.is_empty());
-        Ok(Self { mid, prev, acks, card, hello, at, profile, leave, burn_s, content })
+        let ended = ended.iter().map(|file| fixed(file, "ended")).collect::<Result<_, _>>()?;
+        Ok(Self { mid, prev, acks, card, hello, at, profile, leave, burn_s, ended, content })
     }
 }
 

@@ -63,7 +63,7 @@ fn a_clock_that_a_server_disputes_at_each_connection_is_told_once_a_day() {
         let now = START + minute * MINUTE;
         // It agrees now and then.
         let server = if minute % 3 == 0 { now } else { now + 30 * DAY };
-        core.welcomed(&authority(1), "epoch", server, now).unwrap();
+        core.welcomed(&crate::bytes::Key::default(), &authority(1), "epoch", server, now).unwrap();
         for effect in core.commit(|_| Ok::<(), ()>(())).unwrap() {
             if let Effect::Show { id, event: Event::ClockDisputed } = effect {
                 told += 1;

@@ -130,6 +130,15 @@ impl Desk {
                 return Ok(());
             }
             Event::File { link, mid: _, chunk } => return self.chunk(id, link, chunk),
+            Event::FileWithdrawn { link, file, begun, .. } => {
+                self.withdrawn(link, &file, begun)?;
+                if begun {
+                    // That is told as it ends.
+                    self.engine.shown(id);
+                    return Ok(());
+                }
+                self.notification(event)
+            }
             event => {
                 self.keep(id, &event);
                 self.notification(event)
@@ -198,6 +207,16 @@ impl Desk {
             Event::FileNotDelivered { link, file, name: file_name } => {
                 Notification::FileNotDelivered { contact: name(link), file: hex(&file), name: file_name }
             }
+            Event::FileDeclined { link, file, name: file_name } => {
+                Notification::FileDeclined { contact: name(link), file: hex(&file), name: file_name }
+            }
+            Event::FileWithdrawn { link, name: file_name, size, sha256, .. } => Notification::FileLost {
+                contact: name(link),
+                name: file_name,
+                size,
+                sha256: sha256.to_hex(),
+                gone: false,
+            },
             Event::Delivered { link, mid } => Notification::Arrived { contact: name(link), id: message_id(mid) },
             Event::NotDelivered { link, mid } => {
                 Notification::NotDelivered { contact: name(link), id: message_id(mid) }

@@ -115,7 +115,7 @@ impl Desk {
         let outgoing = self.core().outgoing(contact.link);
         let texts = outgoing.iter().enumerate().filter(|(_, item)| !item.file);
         let item = |(index, item): (usize, &OutgoingView)| {
-            let waits = !contact.answered && index > 0;
+            let waits = contact.begins_anew || (!contact.answered && index > 0);
             OutboxItem {
                 to: names::called(contact),
                 member: None,
@@ -161,7 +161,11 @@ fn file_item(core: &Core, file: &SendingView) -> OutboxItem {
         id: hex(&file.id),
         file: Some(file.source.name.clone()),
         at: String::new(),
-        standing: if begun { StandingName::AtServer } else { StandingName::Sending },
+        standing: match (file.declined, begun) {
+            (true, _) => StandingName::Declined,
+            (false, true) => StandingName::AtServer,
+            (false, false) => StandingName::Sending,
+        },
     }
 }
 

@@ -70,6 +70,8 @@ impl Group {
         let kind = Kind::Member(self.id);
         let mut link = Link::new(id, entry.name.clone(), kind, entry.proof.curve, self.mailbox);
         link.expected_ed = Some(entry.proof.ed);
+        // The clock may have gone back since the door card was made, which the other side has.
+        link.own.follow_on(self.newest_door());
         link.own.renew_root(self.mailbox, profile);
         link.theirs.take(entry.door.clone(), false, |authority| profile.here().is(authority));
         if newcomer {
