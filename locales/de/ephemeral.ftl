@@ -37,6 +37,13 @@ output-failed = die Ausgabe kann nicht geschrieben werden: { $why }
 
 invite-too-long-for-qr = das passt in keinen QR-Code: { $why }
 invite-cannot-write = { $path } kann nicht geschrieben werden: { $why }
+qr-unread = { $path } ist nicht lesbar: { $why }
+qr-too-large = { $path } ist zu groß: gelesen werden höchstens { $mib } MiB und { $megapixels } Megapixel; den Teil mit dem QR-Code ausschneiden
+qr-no-png = { $path } ist kein lesbares PNG-Bild ({ $why }); umwandeln, oder den Text des Codes nehmen
+qr-none = in { $path } ist kein QR-Code lesbar: das Bild näher, gerade von vorn und scharf aufnehmen
+qr-other = der QR-Code in { $path } beginnt nicht mit { $scheme }
+qr-several = in { $path } sind mehrere solche QR-Codes: den richtigen ausschneiden
+qr-not-drawn = das Bild lässt sich nicht machen: { $why }
 invite-time = { $text } ist keine Zeitangabe wie 90m, 12h oder 7d
 invite-time-most = eine Einladung gilt höchstens 365 Tage
 invite-line = { $number } { $kind }{ $name }, bis { $until }{ $user }

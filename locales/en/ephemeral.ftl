@@ -39,6 +39,13 @@ output-failed = cannot write the output: { $why }
 
 invite-too-long-for-qr = it does not fit into a QR code: { $why }
 invite-cannot-write = cannot write { $path }: { $why }
+qr-unread = cannot read { $path }: { $why }
+qr-too-large = { $path } is too large: at most { $mib } MiB and { $megapixels } megapixels are read; cut out the part with the QR code
+qr-no-png = { $path } is no PNG picture that can be read ({ $why }); convert it, or take the text of the code
+qr-none = no QR code can be read in { $path }: take the picture from nearer, straight from the front and sharp
+qr-other = the QR code in { $path } does not begin with { $scheme }
+qr-several = there are several such QR codes in { $path }: cut out the right one
+qr-not-drawn = the picture cannot be made: { $why }
 invite-time = { $text } is no time such as 90m, 12h or 7d
 invite-time-most = an invite ends after 365 days at most
 invite-line = { $number } { $kind }{ $name }, until { $until }{ $user }

@@ -92,12 +92,16 @@ pub(crate) fn released(content: &str) {
         trace.figures.envelopes += 1;
         let Some(sent) = trace.encrypted.get(content) else { return };
         let end = (trace.who, sent.link);
-        match sent.content {
-            Some(Seal::Plain) => drop(trace.past_roots.insert(end)),
-            Some(Seal::Root) => trace.figures.under_root += u64::from(trace.past_roots.contains(&end)),
-            None => {}
-        }
+        let seal = sent.content;
         let before = trace.released.insert(sent.key.clone(), content.to_owned());
+        match seal {
+            Some(Seal::Plain) => drop(trace.past_roots.insert(end)),
+            // A frame that leaves again was sealed before a plain card was known.
+            Some(Seal::Root) if before.is_none() => {
+                trace.figures.under_root += u64::from(trace.past_roots.contains(&end));
+            }
+            Some(Seal::Root) | None => {}
+        }
         if before.is_some_and(|before| before != content) {
             trace.figures.reused += 1;
         }
