@@ -13,7 +13,8 @@ use crate::bytes::Key;
 use crate::effect::{Effect, FrameId, LinkId};
 use crate::envelope;
 use crate::group::Group;
-use crate::link::{Link, SPREAD, Told};
+use crate::link::pseudonym::Told;
+use crate::link::{Link, SPREAD};
 use crate::profile::{Dropped, Profile};
 use crate::servers::Moves;
 

@@ -7,12 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
 use crate::bytes::{Key, text};
-use crate::card::sender_seed;
 use crate::clock::{DAY, MINUTE, SECOND};
 use crate::effect::{Effect, Frame, FrameId, LinkId};
 use crate::envelope::NUMBER_LIMIT;
 use crate::invite::DoorCard;
-use crate::mailbox::{Mailbox, public_key};
 use crate::profile::Profile;
 use crate::roster::GroupId;
 use crate::servers::Moves;
@@ -25,6 +23,7 @@ pub(crate) mod healing;
 mod moves;
 pub mod outbox;
 mod outcome;
+pub(crate) mod pseudonym;
 pub(crate) mod receive;
 pub mod received;
 pub(crate) mod send;
@@ -50,9 +49,6 @@ const MAILBOX_LIFE: u64 = 30 * DAY;
 pub(crate) const SPREAD: u64 = 30 * SECOND;
 /// The time over which a text goes out to the members of a group.
 const GROUP_SPREAD: u64 = 5 * SECOND;
-/// The wait before a first message goes again that a server forgot: the mean and the longest, as for
-/// the first connection of a mailbox.
-const FIRST_AGAIN: (u64, u64) = (2 * MINUTE, 10 * MINUTE);
 /// Bounds the frames of one link that no server accepted yet.
 const MAX_FRAMES: usize = 128;
 
@@ -61,13 +57,6 @@ const MAX_FRAMES: usize = 128;
 pub(crate) enum Kind {
     Contact,
     Member(GroupId),
-}
-
-/// Holds what a server told one of the profile's pseudonyms.
-pub(crate) struct Told<'a> {
-    pub(crate) pseudonym: &'a Key,
-    pub(crate) authority: &'a Authority,
-    pub(crate) epoch: &'a str,
 }
 
 /// Holds the numbers of envelopes in one link.
@@ -218,59 +207,6 @@ impl Link {
     fn deliveries(&mut self) -> impl Iterator<Item = &mut Delivery> {
         let first = self.first.as_mut().map(|first| &mut first.delivery);
         first.into_iter().chain(self.outbox.deliveries())
-    }
-
-    /// Takes note of the epoch that a server told one of the profile's pseudonyms. It counts for
-    /// what this link sends as that pseudonym only: a server that told each another epoch could
-    /// otherwise see by what goes again which of them are one person's.
-    pub(crate) fn epoch(&mut self, told: &Told<'_>, profile: &mut Profile) {
-        let first = self.first.as_ref().map(|first| &first.authority);
-        let theirs = self.theirs.for_texts().map(|card| &card.route.authority);
-        let Some(authority) = first.or(theirs) else { return };
-        let ours = profile.moves.same(authority, told.authority) && self.sends_by(told.pseudonym, authority, profile);
-        if !ours {
-            return;
-        }
-        let elapsed = profile.clock.elapsed;
-        if let Some(first) = &mut self.first {
-            // It leaves as somebody else, and so not because of what was just told.
-            let wait = profile.jitter.exponential(FIRST_AGAIN.0, FIRST_AGAIN.1);
-            first.delivery.epoch(told.epoch, elapsed, wait);
-        }
-        for delivery in self.outbox.deliveries() {
-            delivery.epoch(told.epoch, elapsed, profile.jitter.uniform(5 * SECOND, 60 * SECOND));
-        }
-        let before = self.epoch.replace(told.epoch.to_owned());
-        if before.is_some_and(|before| before != told.epoch) {
-            self.healing.prompt(profile);
-            self.received.acknowledge_anew();
-            self.ended.say_anew();
-            self.root_receipt_last = None;
-        }
-    }
-
-    /// Returns the mailbox that this link writes as: until a new one may connect for the first
-    /// time, the one before, unless somebody else may have the keys of that and it is kept for a
-    /// day only. A server sees no more by that than by the other side's, which goes on.
-    fn writes_as<'a>(&self, profile: &'a Profile) -> Option<&'a Mailbox> {
-        let now = &profile.clock;
-        let present = profile.mailbox(&self.mailbox)?;
-        if present.connect_at <= now.elapsed {
-            return Some(present);
-        }
-        let kept = |own: &&Mailbox| own.retire_at.is_none_or(|at| at > now.settled_age() + DAY);
-        let before = |own: &&Mailbox| own.owner == present.owner && own.connect_at <= now.elapsed;
-        profile.mailboxes.iter().rev().filter(before).find(kept).or(Some(present))
-    }
-
-    /// Tells whether a pseudonym is the one that this link writes to a server as. Who has not
-    /// answered is written to by random ones, so that the own mailbox stands for those.
-    fn sends_by(&self, pseudonym: &Key, authority: &Authority, profile: &Profile) -> bool {
-        let Some(own) = self.writes_as(profile) else { return false };
-        if profile.moves.same(&own.authority, authority) {
-            return own.key == *pseudonym;
-        }
-        public_key(&sender_seed(&own.seed, authority)) == *pseudonym
     }
 
     /// Tells whether an acknowledgement or a control message is due, or a frame on its way.

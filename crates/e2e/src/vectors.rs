@@ -191,10 +191,7 @@ fn described_payload(payload: &Payload) -> Value {
             "born": hello.born,
         })),
         "card": payload.card.as_ref().map(|card| hex(card)),
-        "text": match &payload.content {
-            Some(Content::Text(text)) => Some(text.clone()),
-            _ => None,
-        },
+        "text": if let Some(Content::Text(text)) = &payload.content { Some(text) } else { None },
         "profile": payload.profile,
         "at": payload.at,
         "burn_s": payload.burn_s,

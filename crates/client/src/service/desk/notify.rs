@@ -1,5 +1,7 @@
 //! What happens in the engine, as it is told.
 
+mod groups;
+
 use std::time::Duration;
 
 use ephemeral_e2e::core::{PartView, SendingView};
@@ -233,43 +235,6 @@ impl Desk {
             Event::ClockDisputed => Notification::ClockDisputed {},
             Event::Invite { .. } | Event::File { .. } => return None,
             event => return self.group_notification(event),
-        })
-    }
-
-    fn group_notification(&self, event: Event) -> Option<Notification> {
-        let core = self.core();
-        let called = |group: GroupId| group_of(core, group);
-        Some(match event {
-            Event::GroupOffer { group, admin, name } => {
-                Notification::GroupOffer { contact: name_of(core, admin), group: name, group_id: hex(&group) }
-            }
-            Event::GroupJoined { group } => Notification::GroupJoined { group: called(group) },
-            Event::GroupText { group, member, gmid, text, at, missing } => Notification::GroupText {
-                group: called(group),
-                member: member_of(core, group, &member),
-                id: message_id(gmid),
-                at: utc(at.into()),
-                text,
-                missing,
-            },
-            Event::GroupDelivered { group, member, gmid } => Notification::GroupArrived {
-                group: called(group),
-                member: member_of(core, group, &member),
-                id: message_id(gmid),
-            },
-            Event::GroupNotDelivered { group, member, gmid } => Notification::GroupNotDelivered {
-                group: called(group),
-                member: member_of(core, group, &member),
-                id: message_id(gmid),
-            },
-            Event::GroupGap { group, .. } => Notification::GroupGap { group: called(group) },
-            Event::GroupMembers { group, members } => {
-                let members = members.iter().map(|member| member_of(core, group, member)).collect();
-                Notification::GroupMembers { group: called(group), members }
-            }
-            Event::GroupForked { group } => Notification::GroupForked { group: called(group) },
-            Event::GroupRemoved { group } => Notification::GroupRemoved { group: called(group) },
-            _ => return None,
         })
     }
 }
