@@ -13,9 +13,9 @@ use crate::bytes::Key;
 use crate::effect::{Effect, FrameId, LinkId};
 use crate::envelope;
 use crate::group::Group;
-use crate::link::pseudonym::Told;
+use crate::link::pseudonym::ToldEpoch;
 use crate::link::{Link, SPREAD};
-use crate::profile::{Dropped, Profile};
+use crate::profile::{Dropped, ProfileState};
 use crate::servers::Moves;
 
 mod contacts;
@@ -31,7 +31,7 @@ pub use contacts::{MAX_CONTACTS, Sent};
 pub use door::{Accept, InviteOptions, MAX_DOORS};
 pub use files::{ComingView, SendingView};
 pub use groups::MAX_GROUPS;
-pub use receive::Incoming;
+pub use receive::IncomingFrame;
 pub use views::groups::{GroupView, MemberView, OfferView, PartView};
 pub use views::{ContactView, InviteView, OutgoingView, RequestView, Standing};
 
@@ -106,7 +106,7 @@ impl IntoIterator for Effects {
 #[derive(Serialize, Deserialize)]
 struct State {
     version: u32,
-    profile: Profile,
+    profile: ProfileState,
     doors: Vec<Door>,
     links: Vec<Link>,
     groups: Vec<Group>,
@@ -133,7 +133,7 @@ impl Core {
         if name.len() > crate::payload::MAX_NAME {
             return Err(CoreError::TooLong);
         }
-        let profile = Profile::new(authority, name.to_owned(), wall_ms);
+        let profile = ProfileState::new(authority, name.to_owned(), wall_ms);
         let state = State { version: VERSION, profile, doors: Vec::new(), links: Vec::new(), groups: Vec::new() };
         Ok(Self { state, stopped: false, length: 1 << 16 })
     }
@@ -286,7 +286,7 @@ impl Core {
         if profile.here().is(authority) && !profile.clock.compare(server_ms) {
             profile.tell_dispute();
         }
-        let told = Told { pseudonym, authority, epoch };
+        let told = ToldEpoch { pseudonym, authority, epoch };
         for link in links.iter_mut() {
             link.epoch(&told, profile);
         }

@@ -79,7 +79,7 @@ pub(crate) struct Coming {
 
 /// Holds all files on their way.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Files {
+pub(crate) struct FilesOnTheWay {
     pub(crate) sending: Vec<Sending>,
     pub(crate) coming: Vec<Coming>,
 }
@@ -138,7 +138,7 @@ impl Coming {
     }
 }
 
-impl Files {
+impl FilesOnTheWay {
     pub(crate) fn sending_mut(&mut self, link: LinkId, id: &FileId) -> Option<&mut Sending> {
         self.sending.iter_mut().find(|file| file.link == link && file.id == *id)
     }
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_comes_is_bounded_by_what_it_will_be() {
-        let mut files = Files::default();
+        let mut files = FilesOnTheWay::default();
         for id in 0..4 {
             assert!(files.has_room(64 << 20));
             files.coming.push(Coming::new(7, &chunk(id, 64 << 20), "/".to_owned(), 0));

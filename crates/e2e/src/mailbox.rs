@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
 use crate::card::Hint;
-use crate::clock::{Clock, DAY, MINUTE};
+use crate::clock::{DAY, MINUTE, ProfileClock};
 use crate::effect::{InviteId, LinkId, MailboxAccess};
 use crate::envelope::Digest;
-use crate::random::Jitter;
+use crate::random::CoreJitter;
 use crate::roster::GroupId;
 
 /// Bounds the digests of one mailbox.
@@ -55,7 +55,7 @@ pub(crate) fn public_key(seed: &Secret) -> Key {
 }
 
 impl Mailbox {
-    pub(crate) fn generate(owner: Owner, authority: &Authority, clock: &Clock, jitter: &mut Jitter) -> Self {
+    pub(crate) fn generate(owner: Owner, authority: &Authority, clock: &ProfileClock, jitter: &mut CoreJitter) -> Self {
         let seed = Secret::random();
         let wait = jitter.exponential(FIRST_CONNECTION.0, FIRST_CONNECTION.1);
         Self {
@@ -72,7 +72,7 @@ impl Mailbox {
         }
     }
 
-    pub(crate) fn access(&self, clock: &Clock) -> MailboxAccess {
+    pub(crate) fn access(&self, clock: &ProfileClock) -> MailboxAccess {
         MailboxAccess {
             key: self.key,
             seed: self.seed.clone(),
@@ -89,7 +89,7 @@ impl Mailbox {
 
     /// Remembers an envelope that opened. Others are not remembered: a flood of them would push
     /// these out.
-    pub(crate) fn remember(&mut self, digest: Digest, clock: &Clock) {
+    pub(crate) fn remember(&mut self, digest: Digest, clock: &ProfileClock) {
         self.active_at = clock.elapsed;
         self.digests.push_back((digest, clock.settled_age()));
         if self.digests.len() > MAX_DIGESTS {
@@ -108,7 +108,7 @@ impl Mailbox {
         self.retired_hints.contains(&hint)
     }
 
-    pub(crate) fn prune(&mut self, clock: &Clock) {
+    pub(crate) fn prune(&mut self, clock: &ProfileClock) {
         while self.digests.front().is_some_and(|(_, age)| age + DIGEST_LIFE <= clock.age) {
             self.digests.pop_front();
         }

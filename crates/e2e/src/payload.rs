@@ -184,7 +184,7 @@ impl Hello {
 impl Payload {
     /// Writes the payload.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let mut wire = wire::Payload::from(self);
+        let mut wire = wire::WirePayload::from(self);
         let bytes = Zeroizing::new(wire.encode_to_vec());
         wire.wipe();
         bytes
@@ -192,7 +192,7 @@ impl Payload {
 
     /// Reads a payload and holds it to all limits.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PayloadError> {
-        let wire = wire::Payload::decode(bytes).map_err(|_| PayloadError::Malformed)?;
+        let wire = wire::WirePayload::decode(bytes).map_err(|_| PayloadError::Malformed)?;
         let payload = Self::try_from(wire)?;
         payload.check()?;
         Ok(payload)

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
 use crate::card::Hint;
-use crate::clock::{Clock, DAY, SECOND};
+use crate::clock::{DAY, ProfileClock, SECOND};
 use crate::effect::{Effect, Event, LinkId};
-use crate::files::Files;
+use crate::files::FilesOnTheWay;
 use crate::group::offers::Offers;
-use crate::identity::Identity;
+use crate::identity::IdentityKeys;
 use crate::mailbox::{Mailbox, Owner};
-use crate::random::Jitter;
+use crate::random::CoreJitter;
 use crate::roster::GroupId;
 use crate::servers::{Here, Moves};
 
@@ -41,8 +41,8 @@ pub struct Dropped {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Profile {
-    pub(crate) identity: Identity,
+pub(crate) struct ProfileState {
+    pub(crate) identity: IdentityKeys,
     /// One's own server, by its present name.
     pub(crate) authority: Authority,
     /// Its first name, if it moved: which moves are known can change.
@@ -52,14 +52,14 @@ pub(crate) struct Profile {
     pub(crate) moves: Moves,
     /// The name that one tells one's contacts.
     pub(crate) name: String,
-    pub(crate) clock: Clock,
-    pub(crate) jitter: Jitter,
+    pub(crate) clock: ProfileClock,
+    pub(crate) jitter: CoreJitter,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) dropped: Dropped,
     #[serde(default)]
     pub(crate) offers: Offers,
     #[serde(default)]
-    pub(crate) files: Files,
+    pub(crate) files: FilesOnTheWay,
     inbox: BTreeMap<u64, Event>,
     next_id: u64,
     /// When the user was told last that clock and server disagree, by `elapsed`.
@@ -69,20 +69,20 @@ pub(crate) struct Profile {
     pub(crate) effects: Vec<Effect>,
 }
 
-impl Profile {
+impl ProfileState {
     pub(crate) fn new(authority: Authority, name: String, wall: u64) -> Self {
         Self {
-            identity: Identity::generate(),
+            identity: IdentityKeys::generate(),
             authority,
             home: None,
             moves: Moves::default(),
             name,
-            clock: Clock::new(wall),
-            jitter: Jitter::new(Secret::random()),
+            clock: ProfileClock::new(wall),
+            jitter: CoreJitter::new(Secret::random()),
             mailboxes: Vec::new(),
             dropped: Dropped::default(),
             offers: Offers::default(),
-            files: Files::default(),
+            files: FilesOnTheWay::default(),
             inbox: BTreeMap::new(),
             next_id: 1,
             dispute_told: None,

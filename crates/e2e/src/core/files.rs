@@ -1,7 +1,7 @@
 //! Files: sending them chunk by chunk, and taking note of what was written of those that come.
 
 use super::{Core, CoreError, State};
-use crate::clock::Clock;
+use crate::clock::ProfileClock;
 use crate::effect::{Event, LinkId};
 use crate::files::{Coming, FileId, MAX_FLYING, Sending, Source};
 use crate::link::Link;
@@ -221,7 +221,7 @@ fn sending_view(file: &Sending, link: &Link) -> SendingView {
     }
 }
 
-fn coming_view(file: &Coming, clock: &Clock) -> ComingView {
+fn coming_view(file: &Coming, clock: &ProfileClock) -> ComingView {
     ComingView {
         id: file.id,
         link: file.link,

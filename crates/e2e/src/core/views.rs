@@ -5,7 +5,7 @@ use super::Core;
 use crate::authority::Authority;
 use crate::bytes::Key;
 use crate::effect::{FrameId, InviteId, LinkId};
-use crate::link::{Kind, Link};
+use crate::link::{Link, LinkKind};
 use crate::payload::Content;
 
 pub(super) mod groups;
@@ -98,7 +98,7 @@ impl Core {
 
     /// Returns all contacts.
     pub fn contacts(&self) -> Vec<ContactView> {
-        self.state.links.iter().filter(|link| link.kind == Kind::Contact).map(contact_view).collect()
+        self.state.links.iter().filter(|link| link.kind == LinkKind::Contact).map(contact_view).collect()
     }
 
     /// Returns all invites.
@@ -111,7 +111,7 @@ impl Core {
         let Some(link) = self.state.links.iter().find(|link| link.id == contact) else { return Vec::new() };
         let first = link.first.as_ref().map(|first| &first.delivery);
         let first_at_server = first.is_some_and(|first| first.is_accepted());
-        let view = |(at, item): (usize, &crate::link::outbox::Item)| {
+        let view = |(at, item): (usize, &crate::link::outbox::QueuedItem)| {
             let accepted = item.delivery.is_accepted() || (at == 0 && first_at_server);
             OutgoingView {
                 mid: item.mid,

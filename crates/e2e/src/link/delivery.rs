@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
 use crate::effect::FrameId;
-use crate::random::Jitter;
+use crate::random::CoreJitter;
 
 /// The least time between two repetitions of what may have arrived.
 const LEAST_GAP: u64 = HOUR;
@@ -22,7 +22,7 @@ const PROMPTED: u32 = 12;
 
 /// Holds what became of something that was sent.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Delivery {
+pub(crate) struct Transit {
     sent: Option<u64>,
     sends: u32,
     via: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) on_the_way: &'a dyn Fn(FrameId) -> bool,
 }
 
-impl Delivery {
+impl Transit {
     pub(crate) fn was_sent(&self) -> bool {
         self.sent.is_some()
     }
@@ -78,7 +78,7 @@ impl Delivery {
 
     /// Takes note that a server refused a frame, or dropped it for its age. Where it was refused,
     /// it would be again.
-    pub(crate) fn lost(&mut self, frame: FrameId, elapsed: u64, jitter: &mut Jitter) {
+    pub(crate) fn lost(&mut self, frame: FrameId, elapsed: u64, jitter: &mut CoreJitter) {
         if self.frame == Some(frame) {
             let wait = jitter.uniform(5 * SECOND, 60 * SECOND);
             self.prompt(LEAST_GAP, elapsed, wait);
@@ -129,8 +129,8 @@ mod tests {
         Circumstances { front: "session", unanswered: 0, elapsed, on_the_way: &|_| false }
     }
 
-    fn sent(elapsed: u64) -> Delivery {
-        let mut delivery = Delivery::default();
+    fn sent(elapsed: u64) -> Transit {
+        let mut delivery = Transit::default();
         delivery.sent("session", 1, elapsed);
         delivery.accepted(1, "first");
         delivery
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn an_epoch_that_is_the_same_repeats_nothing_and_what_a_server_refused_waits_an_hour() {
-        let mut jitter = Jitter::new(Secret::new([1; 32]));
+        let mut jitter = CoreJitter::new(Secret::new([1; 32]));
         let mut delivery = sent(0);
         delivery.epoch("first", MINUTE, 0);
         assert!(!delivery.is_due(&now(DAY - 1)));

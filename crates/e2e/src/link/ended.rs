@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Link};
+use super::{Link, LinkKind};
 use crate::clock::{DAY, HOUR};
 use crate::files::FileId;
 use crate::payload::MAX_ENDED;
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 
 /// Bounds the files that one link remembers.
 const MAX_KNOWN: usize = 256;
@@ -87,22 +87,22 @@ impl EndedFiles {
 
 impl Link {
     /// Wants no more of a file that comes, or sends no more of one, and tells the other side.
-    pub(crate) fn end_file(&mut self, file: FileId, profile: &mut Profile) {
+    pub(crate) fn end_file(&mut self, file: FileId, profile: &mut ProfileState) {
         self.ended.put(file, false, profile.clock.settled_age());
         self.outbox.drop_file(&file);
         self.want_control(profile);
     }
 
     /// Asks for another message if not everything went with the last one.
-    pub(super) fn say_the_rest(&mut self, profile: &mut Profile) {
+    pub(super) fn say_the_rest(&mut self, profile: &mut ProfileState) {
         if self.ended.has_due() {
             self.want_control(profile);
         }
     }
 
     /// Takes note that the other side wants no more of files, or sends no more of them.
-    pub(super) fn other_ended(&mut self, files: &[FileId], profile: &mut Profile) {
-        if self.kind != Kind::Contact {
+    pub(super) fn other_ended(&mut self, files: &[FileId], profile: &mut ProfileState) {
+        if self.kind != LinkKind::Contact {
             return;
         }
         for file in files {
@@ -115,7 +115,7 @@ impl Link {
     }
 
     /// Tells whether a chunk is of a file of which no more is wanted.
-    pub(super) fn is_ended(&mut self, file: &FileId, profile: &mut Profile) -> bool {
+    pub(super) fn is_ended(&mut self, file: &FileId, profile: &mut ProfileState) -> bool {
         let ended = self.ended.knows(file);
         if ended {
             self.ended.came_again(file, profile.clock.elapsed);

@@ -6,14 +6,14 @@ use crate::bytes::Key;
 use crate::card::sender_seed;
 use crate::clock::{DAY, MINUTE, SECOND};
 use crate::mailbox::{Mailbox, public_key};
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 
 /// The wait before a first message goes again that a server forgot: the mean and the longest, as
 /// for the first connection of a mailbox.
 const FIRST_AGAIN: (u64, u64) = (2 * MINUTE, 10 * MINUTE);
 
 /// Holds what a server told one of the profile's pseudonyms.
-pub(crate) struct Told<'a> {
+pub(crate) struct ToldEpoch<'a> {
     pub(crate) pseudonym: &'a Key,
     pub(crate) authority: &'a Authority,
     pub(crate) epoch: &'a str,
@@ -23,7 +23,7 @@ impl Link {
     /// Takes note of the epoch that a server told one of the profile's pseudonyms. It counts for
     /// what this link sends as that pseudonym only: a server that told each another epoch could
     /// otherwise see by what goes again which of them are one person's.
-    pub(crate) fn epoch(&mut self, told: &Told<'_>, profile: &mut Profile) {
+    pub(crate) fn epoch(&mut self, told: &ToldEpoch<'_>, profile: &mut ProfileState) {
         let first = self.first.as_ref().map(|first| &first.authority);
         let theirs = self.theirs.for_texts().map(|card| &card.route.authority);
         let Some(authority) = first.or(theirs) else { return };
@@ -52,7 +52,7 @@ impl Link {
     /// Returns the mailbox that this link writes as: until a new one may connect for the first
     /// time, the one before, unless somebody else may have the keys of that and it is kept for a
     /// day only. A server sees no more by that than by the other side's, which goes on.
-    pub(super) fn writes_as<'a>(&self, profile: &'a Profile) -> Option<&'a Mailbox> {
+    pub(super) fn writes_as<'a>(&self, profile: &'a ProfileState) -> Option<&'a Mailbox> {
         let now = &profile.clock;
         let present = profile.mailbox(&self.mailbox)?;
         if present.connect_at <= now.elapsed {
@@ -65,7 +65,7 @@ impl Link {
 
     /// Tells whether a pseudonym is the one that this link writes to a server as. Who has not
     /// answered is written to by random ones, so that the own mailbox stands for those.
-    fn sends_by(&self, pseudonym: &Key, authority: &Authority, profile: &Profile) -> bool {
+    fn sends_by(&self, pseudonym: &Key, authority: &Authority, profile: &ProfileState) -> bool {
         let Some(own) = self.writes_as(profile) else { return false };
         if profile.moves.same(&own.authority, authority) {
             return own.key == *pseudonym;

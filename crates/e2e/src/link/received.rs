@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
 use crate::payload::MAX_ACKS;
-use crate::random::Jitter;
+use crate::random::CoreJitter;
 
 /// Bounds the names of content that are remembered.
 const MAX_KNOWN: usize = 8_192;
@@ -31,7 +31,7 @@ pub enum AckPace {
 }
 
 impl AckPace {
-    pub(crate) fn wait(self, jitter: &mut Jitter) -> u64 {
+    pub(crate) fn wait(self, jitter: &mut CoreJitter) -> u64 {
         match self {
             Self::Usual => jitter.uniform(2 * SECOND, 60 * SECOND),
             Self::Group => jitter.uniform(MINUTE, 10 * MINUTE),

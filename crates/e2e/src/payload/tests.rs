@@ -1,10 +1,10 @@
 //! Tests of payloads.
 
 use super::*;
-use crate::identity::Identity;
+use crate::identity::IdentityKeys;
 
 fn hello() -> Hello {
-    let identity = Identity::generate();
+    let identity = IdentityKeys::generate();
     Hello { proof: identity.proof(), your_curve: Key([1; 32]), your_ed: Key([0; 32]), invite: Key([2; 32]), born: 7 }
 }
 

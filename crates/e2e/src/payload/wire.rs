@@ -6,7 +6,7 @@ use super::{Content, FileChunk, GroupContent, Head, Hello, PayloadError};
 use crate::bytes::Key;
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Payload {
+pub(crate) struct WirePayload {
     #[prost(fixed64, tag = "1")]
     mid: u64,
     #[prost(fixed64, tag = "2")]
@@ -83,7 +83,7 @@ struct File {
     data: Vec<u8>,
 }
 
-impl Payload {
+impl WirePayload {
     /// Wipes what is secret in it, once it was encoded.
     pub(super) fn wipe(&mut self) {
         self.card.zeroize();
@@ -97,7 +97,7 @@ impl Payload {
     }
 }
 
-impl From<&super::Payload> for Payload {
+impl From<&super::Payload> for WirePayload {
     fn from(payload: &super::Payload) -> Self {
         let super::Payload { mid, prev, acks, card, hello, at, profile, leave, burn_s, ended, content } = payload;
         let mut wire = Self {
@@ -123,11 +123,11 @@ impl From<&super::Payload> for Payload {
     }
 }
 
-impl TryFrom<Payload> for super::Payload {
+impl TryFrom<WirePayload> for super::Payload {
     type Error = PayloadError;
 
-    fn try_from(wire: Payload) -> Result<Self, PayloadError> {
-        let Payload { mid, prev, acks, card, hello, at, text, profile, group, file, leave, burn_s, ended } = wire;
+    fn try_from(wire: WirePayload) -> Result<Self, PayloadError> {
+        let WirePayload { mid, prev, acks, card, hello, at, text, profile, group, file, leave, burn_s, ended } = wire;
         let hello = match hello.as_slice() {
             [] => None,
             bytes => Some(Hello::from_bytes(bytes).ok_or(PayloadError::Limit("hello"))?),

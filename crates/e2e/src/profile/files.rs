@@ -1,15 +1,15 @@
 //! Files as the profile has them: chunks that wait to be written, and what the other side ended.
 
-use super::Profile;
+use super::ProfileState;
 use crate::effect::{Event, LinkId};
 use crate::files::FileId;
 use crate::payload::FileChunk;
 
-/// Bounds the bytes of chunks of files that wait to be shown: those of one contact, and all. A chunk beyond is
-/// repeated by its sender.
+/// Bounds the bytes of chunks of files that wait to be written: those of one contact, and all. A
+/// chunk beyond is repeated by its sender.
 const MAX_CHUNK_BYTES: (usize, usize) = (2 << 20, 8 << 20);
 
-impl Profile {
+impl ProfileState {
     /// Returns the chunk of a file that waits under this name, with its contact and its `mid`.
     pub(crate) fn waiting_chunk(&self, id: u64) -> Option<(LinkId, u64, &FileChunk)> {
         match self.inbox.get(&id)? {

@@ -5,7 +5,7 @@ use super::server::{Malice, Server};
 use super::{Dice, START, authority};
 use crate::bytes::Key;
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
-use crate::core::{Accept, Incoming, InviteOptions};
+use crate::core::{Accept, IncomingFrame, InviteOptions};
 use crate::effect::Event;
 use crate::roster::GroupId;
 
@@ -237,7 +237,7 @@ fn a_newcomer_whose_first_message_overtakes_the_news_of_it_is_heard_when_that_co
         let mut waiting = world.servers[0].past_of(&mailbox);
         waiting.reverse();
         for content in waiting {
-            let incoming = Incoming { mailbox: &mailbox, content: &content, seq: 1, from: None };
+            let incoming = IncomingFrame { mailbox: &mailbox, content: &content, seq: 1, from: None };
             world.people[1].core.receive(incoming, world.now).unwrap();
         }
     }

@@ -6,11 +6,11 @@ use super::server::{Malice, Server};
 use super::{Dice, trace};
 use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
-use crate::core::{Core, Incoming};
+use crate::core::{Core, IncomingFrame};
 use crate::effect::{Effect, Event, Frame};
 use crate::mailbox::public_key;
 use crate::payload::FileChunk;
-use crate::random::Jitter;
+use crate::random::CoreJitter;
 use crate::servers::Moves;
 
 pub(crate) struct Person {
@@ -51,7 +51,7 @@ impl Person {
         let mut core = Core::create(authority, "somebody", now).unwrap();
         let mut jitter = [u8::try_from(who).unwrap(); 32];
         jitter[..8].copy_from_slice(&seed.to_be_bytes());
-        core.set_jitter(Jitter::new(Secret::new(jitter)));
+        core.set_jitter(CoreJitter::new(Secret::new(jitter)));
         let mut person = Self {
             who,
             core,
@@ -264,7 +264,7 @@ impl Person {
                 continue;
             }
             for (content, seq) in servers[server].fetch(&mailbox, malice, now, dice) {
-                let incoming = Incoming { mailbox: &mailbox, content: &content, seq, from: None };
+                let incoming = IncomingFrame { mailbox: &mailbox, content: &content, seq, from: None };
                 self.core.receive(incoming, clock).unwrap();
                 fetched.push((server, seq));
             }

@@ -12,7 +12,7 @@ use super::files::bytes;
 use super::{Desk, News};
 use crate::api::{HistoryItem, Notification, StandingName};
 use crate::engine::{EngineError, EngineEvent};
-use crate::service::archive::{Entry, Talk};
+use crate::service::archive::{ArchiveEntry, Talk};
 use crate::service::labels::{gone_ms, group_of, hex, member_of, message_id, name_of, utc, utc_ms};
 
 impl Desk {
@@ -160,13 +160,13 @@ impl Desk {
                 let from = name_of(self.core(), *link);
                 let item = theirs(*mid, from, *at, text, *missing, gone);
                 let talk = Talk::Contact(*link);
-                self.archive.put(Entry { talk, mid: *mid, item, gone_ms: gone, event: Some(id) });
+                self.archive.put(ArchiveEntry { talk, mid: *mid, item, gone_ms: gone, event: Some(id) });
             }
             Event::GroupText { group, member, gmid, text, at, missing } => {
                 let from = member_of(self.core(), *group, member);
                 let item = theirs(*gmid, from, *at, text, *missing, None);
                 let talk = Talk::Group(*group);
-                self.archive.put(Entry { talk, mid: *gmid, item, gone_ms: None, event: Some(id) });
+                self.archive.put(ArchiveEntry { talk, mid: *gmid, item, gone_ms: None, event: Some(id) });
             }
             Event::Delivered { link, mid } => {
                 self.archive.stands(Talk::Contact(*link), *mid, StandingName::Arrived);

@@ -39,12 +39,12 @@ struct Trace {
     /// The ends that sent content under a plain card, since a session was opened to them.
     past_roots: HashSet<End>,
     nudged: HashMap<End, Vec<u64>>,
-    figures: Figures,
+    figures: TraceFigures,
 }
 
 /// Counts what happened.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Figures {
+pub(crate) struct TraceFigures {
     pub(crate) envelopes: u64,
     pub(crate) reused: u64,
     pub(crate) resets: u64,
@@ -125,11 +125,11 @@ pub(crate) fn nudge(link: LinkId) {
 }
 
 /// Returns what happened so far, since [`take`].
-pub(crate) fn figures() -> Figures {
+pub(crate) fn figures() -> TraceFigures {
     TRACE.with_borrow(|trace| trace.figures)
 }
 
 /// Returns what happened since it was asked last.
-pub(crate) fn take() -> Figures {
+pub(crate) fn take() -> TraceFigures {
     TRACE.with_borrow_mut(std::mem::take).figures
 }
