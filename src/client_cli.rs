@@ -17,6 +17,7 @@ mod moved;
 mod outbox;
 mod output;
 mod passphrase;
+mod picture;
 mod profile;
 mod reach;
 mod recv;

@@ -28,7 +28,7 @@ const LINES_AT_ONCE: u32 = 10;
 
 /// One event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event {
+pub struct RecentEvent {
     /// When.
     pub at: Millis,
     /// What happened.
@@ -45,7 +45,7 @@ pub struct Events {
 
 struct State {
     pseudonyms: Pseudonyms,
-    recent: VecDeque<Event>,
+    recent: VecDeque<RecentEvent>,
     gates: [Gate; Kind::ALL.len()],
     lines: Rate,
 }
@@ -82,7 +82,7 @@ impl Events {
             if state.recent.len() >= KEPT {
                 state.recent.pop_front();
             }
-            state.recent.push_back(Event { at: now, kind, who });
+            state.recent.push_back(RecentEvent { at: now, kind, who });
             let gate = &mut state.gates[kind as usize];
             if state.lines.take(&mut gate.lines, now).is_err() {
                 gate.held_back += 1;
@@ -119,7 +119,7 @@ impl Events {
 
     /// Returns the most recent events, the last one first.
     #[must_use]
-    pub fn recent(&self, most: usize) -> Vec<Event> {
+    pub fn recent(&self, most: usize) -> Vec<RecentEvent> {
         self.lock().recent.iter().rev().take(most).copied().collect()
     }
 

@@ -42,7 +42,7 @@ use zeroize::Zeroize;
 
 use blocks::Blocks;
 use ephemeral_core::store::{Journal, JournalEntry, NoRoom, Seed};
-use layout::{BLOCK, CHUNK, Head, Header, Tag};
+use layout::{BLOCK, BlockHead, CHUNK, Header, Tag};
 pub use load::Loaded;
 use medium::{Mapping, Medium, offset};
 pub use medium::{create, overwrite};
@@ -234,7 +234,7 @@ impl<M: Medium> Journal for MemfdJournal<M> {
         blocks.chain(&taken);
         let head = taken[0];
         let mut image = [0; BLOCK];
-        Head::write(&mut image, entry, whole, taken.get(1).copied(), &mut body);
+        BlockHead::write(&mut image, entry, whole, taken.get(1).copied(), &mut body);
         medium.write(offset(head), &image);
         for (place, &block) in taken.iter().enumerate().skip(1) {
             layout::write_link(&mut image, taken.get(place + 1).copied(), &mut body);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::admission::Admission;
-use crate::events::{Event, Kind};
+use crate::events::{Kind, RecentEvent};
 use crate::hub::{Hub, Totals};
 use crate::transport::CircuitStats;
 use crate::transport::onion_service::OnionStatus;
@@ -123,8 +123,8 @@ pub struct SecurityEvent {
 }
 
 impl SecurityEvent {
-    fn new(event: Event, clocks: &ClockReading) -> Self {
-        let Event { at, kind, who } = event;
+    fn new(event: RecentEvent, clocks: &ClockReading) -> Self {
+        let RecentEvent { at, kind, who } = event;
         Self { at: clocks.wall_at(at), kind: kind.name().to_owned(), who: who.map(|who| who.to_string()) }
     }
 }

@@ -37,6 +37,13 @@ output-failed = die Ausgabe kann nicht geschrieben werden: { $why }
 
 invite-too-long-for-qr = das passt in keinen QR-Code: { $why }
 invite-cannot-write = { $path } kann nicht geschrieben werden: { $why }
+qr-unread = { $path } ist nicht lesbar: { $why }
+qr-too-large = { $path } ist zu groß: gelesen werden höchstens { $mib } MiB und { $megapixels } Megapixel; den Teil mit dem QR-Code ausschneiden
+qr-no-png = { $path } ist kein lesbares PNG-Bild ({ $why }); umwandeln, oder den Text des Codes nehmen
+qr-none = in { $path } ist kein QR-Code lesbar: das Bild näher, gerade von vorn und scharf aufnehmen
+qr-other = der QR-Code in { $path } beginnt nicht mit { $scheme }
+qr-several = in { $path } sind mehrere solche QR-Codes: den richtigen ausschneiden
+qr-not-drawn = das Bild lässt sich nicht machen: { $why }
 invite-time = { $text } ist keine Zeitangabe wie 90m, 12h oder 7d
 invite-time-most = eine Einladung gilt höchstens 365 Tage
 invite-line = { $number } { $kind }{ $name }, bis { $until }{ $user }
@@ -253,7 +260,7 @@ usage-no-address = das ist keine Adresse der Form 127.0.0.1:9050
 
 ## Kontakte, Vergleichen
 
-heal-begins = Es beginnt, sobald `ephemeral recv` läuft; dort steht auch, wer geantwortet hat.
+heal-begins = Es beginnt binnen 10 Minuten, während `ephemeral recv` läuft, bei jedem Kontakt in einem zufälligen Augenblick. Nachrichten warten, bis der Kontakt geantwortet hat; auch das steht dort.
 contact-contested = umstritten: vergleichen
 contact-ended = beendet
 contact-not-answered = noch keine Antwort
@@ -310,6 +317,7 @@ file-interrupted = unterbrochen: { $progress }; der Rest geht, wenn `ephemeral r
 file-so-far = { $arrived } von { $count } Teilen der Datei sind angekommen
 file-late = innerhalb von { $seconds } s: { $progress }{ $why }
 file-refused = die Datei wurde aufgegeben: der Kontakt hat sie nicht genommen
+file-declined = der Kontakt hat die Datei abgelehnt
 file-bar = { $bar } { $bytes } von { $total } angekommen, noch { $left }
 file-kept = die Datei bleibt hier: { $why }
 outbox-message = Nachricht
@@ -321,6 +329,8 @@ outbox-sending = noch nicht gesendet
 outbox-at-server = wartet beim Server
 outbox-arrived = angekommen
 outbox-given-up = aufgegeben
+outbox-declined = abgelehnt
+outbox-cancelled = die Datei wird nicht mehr gesendet; der Kontakt erfährt es
 
 ## Empfangen
 
@@ -361,6 +371,7 @@ news-file-gone = * was von der Datei { $name } von { $contact } geschrieben war,
 news-file-lost = * der Rest der Datei { $name } von { $contact } kam nicht: sie wurde gelöscht
 news-file-arrived = * { $contact } hat die Datei { $name } ganz
 news-file-given-up = * die Datei { $name } an { $contact } wurde aufgegeben: nicht zugestellt
+news-file-declined = * { $contact } hat die Datei { $name } abgelehnt
 news-group-offer = * { $contact } lädt in die Gruppe { $name } ein; beitreten mit `ephemeral group join { $name }`
 news-group-joined = * du bist in der Gruppe { $group }
 news-group-gap = * andere in { $group } sehen vielleicht etwas, das hier fehlt

@@ -102,7 +102,7 @@ invite = Eine Einladung machen
     .name = Wie die Person heißen soll, die sie verwendet
     .reusable = Für viele: jede Person wartet auf ein Ja (`ephemeral admit`)
     .expires = Wie lange sie gilt: 90m, 12h, 7d; höchstens 365d. Sonst 7 Tage, 30, wenn sie mehrmals verwendbar ist
-    .qr = Auch einen QR-Code zeichnen: in diese SVG-Datei, die nie überschrieben wird, oder mit - ins Terminal
+    .qr = Auch einen QR-Code zeichnen: in diese Datei, SVG oder (NAME.png) PNG, die nie überschrieben wird, oder mit - ins Terminal
     .after =
         Beispiele:
           ephemeral invite alice
@@ -117,6 +117,7 @@ invite = Eine Einladung machen
 
 accept = Eine Einladung annehmen und die erste Nachricht senden
     .invite = Die Einladung: ephemeral:… oder - für die Standardeingabe
+    .qr = Die Einladung aus dem QR-Code in dieser PNG-Datei lesen
     .name = Wie der Kontakt heißen soll; sonst so, wie er sich nennt
     .text = Ein Text, der mit der ersten Nachricht geht
     .foreign = Den Server der Einladung verwenden, auch wenn es nicht der eigene ist
@@ -125,6 +126,7 @@ accept = Eine Einladung annehmen und die erste Nachricht senden
         Beispiele:
           ephemeral accept ephemeral:AQMB… --as bob --text 'Ich bin es'
           ephemeral accept - --as bob < einladung.txt
+          ephemeral accept --qr einladung.png --as bob
 
         Die erste Nachricht kann gehen, auch wenn die andere Seite nicht da ist; sie wartet beim Server.
         Mehr schreiben lässt sich, sobald die andere Seite geantwortet hat: `ephemeral recv` holt die
@@ -198,7 +200,7 @@ verify = Sicherheitswörter mit einem Kontakt vergleichen
     .name = Der Kontakt
     .matches = Festhalten, dass die Wörter übereinstimmen
     .qr = Auch den QR-Code zeichnen
-    .scanned = Der Text aus dem QR-Code des Kontakts: er zählt, wenn er mit dem eigenen übereinstimmt
+    .scanned = Der Text aus dem QR-Code des Kontakts, oder eine PNG-Datei (NAME.png) damit: er zählt, wenn er mit dem eigenen übereinstimmt
     .after =
         Beispiele:
           ephemeral verify alice
@@ -360,13 +362,14 @@ serve = Das Profil laufen lassen und Programmen und anderen Befehlen über einen
 
 outbox = Zeigen, was noch unterwegs ist
     .to = Nur, was für diesen Kontakt oder diese Gruppe ist
+    .cancel = Diese Datei nicht mehr senden, und es dem Kontakt mitteilen
     .json = JSON ausgeben
     .after =
         Beispiele:
           ephemeral outbox
           ephemeral outbox alice --json
 
-        Was angekommen ist, steht nicht darin.
+        Was angekommen ist, steht nicht darin. Eine Datei, die der Kontakt abgelehnt hat, steht einen Tag lang darin.
 
 ## Server
 

@@ -39,6 +39,13 @@ output-failed = cannot write the output: { $why }
 
 invite-too-long-for-qr = it does not fit into a QR code: { $why }
 invite-cannot-write = cannot write { $path }: { $why }
+qr-unread = cannot read { $path }: { $why }
+qr-too-large = { $path } is too large: at most { $mib } MiB and { $megapixels } megapixels are read; cut out the part with the QR code
+qr-no-png = { $path } is no PNG picture that can be read ({ $why }); convert it, or take the text of the code
+qr-none = no QR code can be read in { $path }: take the picture from nearer, straight from the front and sharp
+qr-other = the QR code in { $path } does not begin with { $scheme }
+qr-several = there are several such QR codes in { $path }: cut out the right one
+qr-not-drawn = the picture cannot be made: { $why }
 invite-time = { $text } is no time such as 90m, 12h or 7d
 invite-time-most = an invite ends after 365 days at most
 invite-line = { $number } { $kind }{ $name }, until { $until }{ $user }
@@ -236,7 +243,7 @@ usage-no-address = { $why }
 
 ## Contacts, verifying
 
-heal-begins = It begins when `ephemeral recv` runs; who has answered is shown there.
+heal-begins = It begins within 10 minutes while `ephemeral recv` runs, at a random moment for each contact. Texts wait until the contact has answered, which is shown there.
 contact-contested = contested: verify
 contact-ended = ended
 contact-not-answered = not yet answered
@@ -290,6 +297,7 @@ file-interrupted = interrupted: { $progress }; the rest is sent when `ephemeral 
 file-so-far = { $arrived } of { $count } parts of the file have arrived
 file-late = { $progress } within { $seconds } s{ $why }
 file-refused = the file was given up: the contact did not take it
+file-declined = the contact declined the file
 file-bar = { $bar } { $bytes } of { $total } have arrived, { $left } left
 file-kept = the file is kept: { $why }
 outbox-message = message
@@ -301,6 +309,8 @@ outbox-sending = not yet sent
 outbox-at-server = waiting at the server
 outbox-arrived = arrived
 outbox-given-up = given up
+outbox-declined = declined
+outbox-cancelled = the file is not sent any more; the contact is told
 
 ## Receiving
 
@@ -341,6 +351,7 @@ news-file-gone = * what was written of the file { $name } of { $contact } is gon
 news-file-lost = * the rest of the file { $name } of { $contact } did not come: it was deleted
 news-file-arrived = * { $contact } has all of the file { $name }
 news-file-given-up = * the file { $name } to { $contact } was given up: not delivered
+news-file-declined = * { $contact } declined the file { $name }
 news-group-offer = * { $contact } invites you to the group { $name }; join with `ephemeral group join { $name }`
 news-group-joined = * you are in the group { $group }
 news-group-gap = * others in { $group } may see something that you do not

@@ -148,13 +148,13 @@ impl PeerConnection {
 
     /// Tells whether the connection itself came too early, or of a blocked peer, so that nobody has
     /// to give way for it; and whether it had been told.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> PeerStanding {
         match self.paid {
-            _ if self.is_proxy => Standing::Good,
-            _ if self.is_blocked() => Standing::Blocked,
-            Some(pace) if pace.ignores => Standing::Told,
-            Some(pace) if pace.wait_ms.is_some() => Standing::OverRate,
-            _ => Standing::Good,
+            _ if self.is_proxy => PeerStanding::Good,
+            _ if self.is_blocked() => PeerStanding::Blocked,
+            Some(pace) if pace.ignores => PeerStanding::Told,
+            Some(pace) if pace.wait_ms.is_some() => PeerStanding::OverRate,
+            _ => PeerStanding::Good,
         }
     }
 
@@ -165,7 +165,7 @@ impl PeerConnection {
 
 /// How a peer stands that has just connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum PeerStanding {
     Good,
     /// It has to wait, and is to be told so.
     OverRate,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::connection::Standing;
+use super::connection::PeerStanding;
 use super::{Admission, Peer, PeerConnection, PeerKey, Slot, lock};
 use crate::events::Kind;
 use ephemeral_core::limits::Rate;
@@ -48,15 +48,15 @@ impl Admission {
     pub fn admit(self: &Arc<Self>, peer: Peer, costly: bool) -> Result<Admitted, Refused> {
         let connection = PeerConnection::enter(Arc::clone(self), PeerKey::of(peer), false)?;
         let slot = match connection.standing() {
-            Standing::Blocked if costly => {
+            PeerStanding::Blocked if costly => {
                 connection.report(Kind::RefusedBlocked);
                 return Err(Refused::Blocked);
             }
-            Standing::Told if costly => return Err(Refused::RateLimited),
-            Standing::Blocked | Standing::Told | Standing::OverRate => {
+            PeerStanding::Told if costly => return Err(Refused::RateLimited),
+            PeerStanding::Blocked | PeerStanding::Told | PeerStanding::OverRate => {
                 self.slots.take_spare(connection.key()).ok_or(Refused::RateLimited)?
             }
-            Standing::Good => self.slot(&connection)?,
+            PeerStanding::Good => self.slot(&connection)?,
         };
         Ok(Admitted { connection: Some(connection), slot })
     }
@@ -111,12 +111,12 @@ impl Admitted {
         let connection = admission.enter(client, false)?;
         let standing = connection.standing();
         match standing {
-            Standing::Blocked if costly => {
+            PeerStanding::Blocked if costly => {
                 connection.report(Kind::RefusedBlocked);
                 return Err(Refused::Blocked);
             }
-            Standing::Told if costly => return Err(Refused::RateLimited),
-            _ => self.slot.rename(connection.key(), standing != Standing::Good),
+            PeerStanding::Told if costly => return Err(Refused::RateLimited),
+            _ => self.slot.rename(connection.key(), standing != PeerStanding::Good),
         }
         Ok(Self { connection: Some(connection), slot: self.slot })
     }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::PeerKey;
-use table::{SlotTable, Taken};
+use table::{NewSlot, SlotTable};
 pub(super) use tally::Tally;
 
 /// The slots of all connections that have not authenticated.
@@ -78,8 +78,8 @@ impl HandshakeSlots {
         self.len() == 0
     }
 
-    fn slot(self: &Arc<Self>, taken: Taken) -> Slot {
-        let Taken { number, lost, gave_way: _ } = taken;
+    fn slot(self: &Arc<Self>, taken: NewSlot) -> Slot {
+        let NewSlot { number, lost, gave_way: _ } = taken;
         Slot { slots: Arc::clone(self), number, lost, authenticated: false }
     }
 

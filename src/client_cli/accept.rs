@@ -1,6 +1,7 @@
 //! `ephemeral accept`: takes somebody else's invite, and sends the first message.
 
 use std::io::Read as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,8 +11,8 @@ use tokio::time::{Instant, sleep_until};
 use super::exit::{Exit, Failure};
 use super::output::{print, print_json};
 use super::running::{RunArgs, Running};
-use super::stop;
 use super::words::{files, fl, said};
+use super::{picture, stop};
 use ephemeral_client::api::{AcceptInvite, NewContact, Notification, Subscribe, Taking};
 use ephemeral_client::engine::Fetching;
 use ephemeral_client::text::printable;
@@ -24,14 +25,18 @@ const MAX_INVITE: u64 = 16 * 1024;
 Examples:
   ephemeral accept ephemeral:AQMB… --as bob --text 'It is me'
   ephemeral accept - --as bob < invite.txt
+  ephemeral accept --qr invite.png --as bob
 
 The first message may go although the other side is away; it waits at the server. More can be
 written when the other side has answered: `ephemeral recv` fetches the answer. An invite from
 somebody with another server is taken only with --foreign: its operator sees when you send.")]
 pub(super) struct AcceptArgs {
     /// The invite: ephemeral:…, or - to read it from standard input.
-    #[arg(value_name = "INVITE")]
-    invite: String,
+    #[arg(value_name = "INVITE", required_unless_present = "qr")]
+    invite: Option<String>,
+    /// Read the invite from the QR code in this PNG file.
+    #[arg(long, value_name = "FILE", conflicts_with = "invite")]
+    qr: Option<PathBuf>,
     /// What you call the contact; otherwise as it calls itself.
     #[arg(long = "as", value_name = "NAME", default_value = "")]
     name: String,
@@ -53,11 +58,7 @@ pub(super) struct AcceptArgs {
 }
 
 pub(super) async fn run(args: AcceptArgs) -> Result<(), Failure> {
-    let invite = match args.invite.as_str() {
-        "-" => std::io::read_to_string(std::io::stdin().lock().take(MAX_INVITE))
-            .map_err(|error| Failure::local(fl!("input-unread", why = files::system(&error))))?,
-        given => given.to_owned(),
-    };
+    let invite = invite(&args)?;
     let mut running = args.run.start(Fetching::NONE).await?;
     running.call(Subscribe { taking: Taking::Watched }).await?;
     let accept = AcceptInvite { invite, name: args.name.clone(), text: args.text.clone(), foreign: args.foreign };
@@ -69,6 +70,15 @@ pub(super) async fn run(args: AcceptArgs) -> Result<(), Failure> {
         print_json(&json!({"contact": name, "standing": "at_server"}))
     } else {
         print(&format!("{}\n", fl!("accept-done", name = printable(&name))))
+    }
+}
+
+fn invite(args: &AcceptArgs) -> Result<String, Failure> {
+    match (&args.qr, args.invite.as_deref().unwrap_or_default()) {
+        (Some(file), _) => picture::read(file, "ephemeral:").map(|text| text.to_string()),
+        (None, "-") => std::io::read_to_string(std::io::stdin().lock().take(MAX_INVITE))
+            .map_err(|error| Failure::local(fl!("input-unread", why = files::system(&error)))),
+        (None, given) => Ok(given.to_owned()),
     }
 }
 

@@ -33,7 +33,7 @@ use super::words::Language;
 use ephemeral_chat::{Chat, ChatInput, ChatOutput, ChatStart, ChatTime, OpeningStart, Words};
 use ephemeral_client::api::MethodError;
 use face::Face;
-use link::Link;
+use link::EngineLink;
 use open::Opener;
 
 /// How often the clock is looked at: times that are left are shown in seconds.
@@ -114,7 +114,7 @@ struct Desk {
     chat: Chat,
     face: Face,
     opener: Opener,
-    link: Option<Link>,
+    link: Option<EngineLink>,
 }
 
 impl Desk {
@@ -202,7 +202,7 @@ impl Desk {
         Ok(false)
     }
 
-    async fn connected(&mut self, mut link: Link) {
+    async fn connected(&mut self, mut link: EngineLink) {
         match link.greeting().await {
             Ok(greeting) => {
                 self.link = Some(link);
@@ -223,7 +223,7 @@ fn said(failure: &Failure) -> MethodError {
 }
 
 /// Waits for the engine; for ever, while there is none.
-async fn hear(link: &mut Option<Link>) -> ChatInput {
+async fn hear(link: &mut Option<EngineLink>) -> ChatInput {
     match link {
         Some(link) => link.hear().await,
         None => std::future::pending().await,

@@ -2,13 +2,16 @@
 //! they are it.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::exit::{Exit, Failure};
 use super::invite::drawn;
 use super::output::{print, print_json};
+use super::picture;
 use super::profile::ProfileArgs;
 use super::reach::Reached;
 use super::words::{files, fl};
@@ -140,8 +143,9 @@ pub(super) struct VerifyArgs {
     /// Draw the QR code, too.
     #[arg(long)]
     qr: bool,
-    /// The text of the contact's QR code: it counts if it is the same as one's own.
-    #[arg(long, value_name = "TEXT")]
+    /// The text of the contact's QR code, or a PNG file (NAME.png) with it: it counts if it is the
+    /// same as one's own.
+    #[arg(long, value_name = "TEXT|FILE.png")]
     scanned: Option<String>,
     /// Print a JSON object.
     #[arg(long)]
@@ -169,7 +173,8 @@ async fn compare(args: &VerifyArgs, reached: &mut Reached) -> Result<(), Failure
             print(&format!("{}\n", drawn(&qr)?))?;
         }
     }
-    let scanned = args.scanned.as_ref().map(|text| text.trim() == qr);
+    let scanned = args.scanned.as_ref().map(|scanned| text_of(scanned)).transpose()?;
+    let scanned = scanned.map(|text| text.trim() == qr);
     if scanned == Some(false) {
         return Err(Failure::new(Exit::Refused, fl!("verify-not-same")));
     }
@@ -177,6 +182,14 @@ async fn compare(args: &VerifyArgs, reached: &mut Reached) -> Result<(), Failure
         return Ok(());
     }
     reached.call(VerifyContact { contact: args.name.clone() }).await.map(|Nothing {}| ())
+}
+
+/// Returns the text of a QR code, which is given or stands in a picture.
+fn text_of(scanned: &str) -> Result<Zeroizing<String>, Failure> {
+    const SCHEME: &str = "ephemeral-verify:";
+    let file = Path::new(scanned);
+    let picture = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+    if picture { picture::read(file, SCHEME) } else { Ok(Zeroizing::new(scanned.to_owned())) }
 }
 
 /// Asks the person whether the words are the same.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use qrcode::render::{svg, unicode};
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::exit::{Failure, say};
 use super::output::{print, print_json};
+use super::picture;
 use super::profile::ProfileArgs;
 use super::words::{files, fl, path, quoted};
 use ephemeral_client::api::{
@@ -41,8 +42,8 @@ pub(super) struct InviteArgs {
     /// reusable.
     #[arg(long, value_name = "TIME", value_parser = duration_ms, default_value = "0m", hide_default_value = true)]
     expires: u64,
-    /// Draw a QR code as well: into this SVG file, which is never overwritten, or - for the
-    /// terminal.
+    /// Draw a QR code as well: into this file, SVG or (NAME.png) PNG, which is never overwritten,
+    /// or - for the terminal.
     #[arg(long, value_name = "FILE")]
     qr: Option<PathBuf>,
     /// Print a JSON object.
@@ -57,7 +58,7 @@ pub(super) async fn make(args: &InviteArgs) -> Result<(), Failure> {
     let InviteText { invite, text } = args.profile.ask(new).await?;
     match &args.qr {
         Some(file) if file.as_os_str() == "-" => print(&format!("{}\n", drawn(&text)?))?,
-        Some(file) => write_svg(file, &text)?,
+        Some(file) => write_picture(file, &text)?,
         None => {}
     }
     if args.json {
@@ -78,11 +79,17 @@ fn code(text: &str) -> Result<QrCode, Failure> {
         .map_err(|error| Failure::local(fl!("invite-too-long-for-qr", why = error.to_string())))
 }
 
-fn write_svg(file: &std::path::Path, text: &str) -> Result<(), Failure> {
-    let drawing = code(text)?.render::<svg::Color<'_>>().min_dimensions(400, 400).build();
+fn write_picture(file: &Path, text: &str) -> Result<(), Failure> {
+    let code = code(text)?;
+    let png = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+    let drawing = if png {
+        picture::png(&code)?
+    } else {
+        code.render::<svg::Color<'_>>().min_dimensions(400, 400).build().into_bytes()
+    };
     let failed = |error| Failure::local(fl!("invite-cannot-write", path = path(file), why = files::system(&error)));
     let mut file_made = File::create_new(file).map_err(failed)?;
-    file_made.write_all(drawing.as_bytes()).map_err(failed)
+    file_made.write_all(&drawing).map_err(failed)
 }
 
 /// Takes a time such as 90m, 12h or 7d, and returns milliseconds.

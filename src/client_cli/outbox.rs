@@ -3,21 +3,23 @@
 use clap::Args;
 use serde_json::json;
 
-use super::exit::Failure;
+use super::exit::{Failure, say};
 use super::output::{local_time, print, print_json};
 use super::profile::ProfileArgs;
 use super::words::fl;
-use ephemeral_client::api::{ListOutbox, OutboxItem, StandingName};
+use ephemeral_client::api::{CancelFile, ListOutbox, Nothing, OutboxItem, StandingName};
 use ephemeral_client::text::printable;
 
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  ephemeral outbox\n  ephemeral outbox alice --json\n\nWhat has arrived is not listed."
-)]
+#[command(after_help = "Examples:\n  ephemeral outbox\n  ephemeral outbox alice --json\n\n\
+                  What has arrived is not listed. A file that the contact declined is, for a day.")]
 pub(super) struct OutboxArgs {
     /// Only what is for this contact or group.
     #[arg(value_name = "NAME")]
     to: Option<String>,
+    /// Send this file no more, and tell the contact.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["to", "json"])]
+    cancel: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -26,6 +28,11 @@ pub(super) struct OutboxArgs {
 }
 
 pub(super) async fn run(args: &OutboxArgs) -> Result<(), Failure> {
+    if let Some(file) = args.cancel.clone() {
+        let Nothing {} = args.profile.ask(CancelFile { file }).await?;
+        say(&fl!("outbox-cancelled"));
+        return Ok(());
+    }
     let with = args.to.clone().unwrap_or_default();
     for item in args.profile.ask(ListOutbox { with }).await? {
         if args.json {
@@ -51,6 +58,7 @@ fn line(item: &OutboxItem) -> String {
         StandingName::AtServer => fl!("outbox-at-server"),
         StandingName::Arrived => fl!("outbox-arrived"),
         StandingName::NotDelivered => fl!("outbox-given-up"),
+        StandingName::Declined => fl!("outbox-declined"),
     };
     let id = id.as_str();
     let to = printable(to);

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::exit::{Exit, Failure, say};
 use super::profile::{ProfileArgs, moved};
 use super::route::book_path;
-use super::socket::{self, Door};
+use super::socket::{self, SocketDoor};
 use super::words::{files, fl, said};
 use ephemeral_client::api::{Hello, Method, MethodError, Panic};
 use ephemeral_client::engine::{Engine, EngineError, Fetching, Isolate};
@@ -32,7 +32,7 @@ pub(super) struct Host {
     pub(super) reception: Reception,
     task: JoinSet<Result<EngineEnd, EngineError>>,
     /// The socket by which other commands use it, too.
-    door: Option<Door>,
+    door: Option<SocketDoor>,
 }
 
 impl Host {
@@ -46,7 +46,7 @@ impl Host {
 
     /// Lets other commands use it.
     pub(super) fn open_door(&mut self, path: &std::path::Path) -> Result<(), Failure> {
-        self.door = Some(Door::open(path, self.reception.clone())?);
+        self.door = Some(SocketDoor::open(path, self.reception.clone())?);
         Ok(())
     }
 

@@ -85,14 +85,14 @@ fn is_mine(stream: &UnixStream) -> bool {
 }
 
 /// A socket that is open. It is closed and removed with this value.
-pub(super) struct Door {
+pub(super) struct SocketDoor {
     path: PathBuf,
     /// Which file it is: whoever comes later may have put another one there.
     inode: u64,
     _task: JoinSet<()>,
 }
 
-impl Door {
+impl SocketDoor {
     /// Opens a socket for a service. The caller has the profile to itself, so that what is there is
     /// left behind; a profile in memory asks before.
     pub(super) fn open(path: &Path, reception: Reception) -> Result<Self, Failure> {
@@ -114,7 +114,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for SocketDoor {
     fn drop(&mut self) {
         if self.path.symlink_metadata().is_ok_and(|metadata| metadata.ino() == self.inode) {
             let _ = std::fs::remove_file(&self.path);

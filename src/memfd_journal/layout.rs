@@ -144,7 +144,7 @@ fn checksum(parts: &[&[u8]]) -> [u8; 4] {
 }
 
 /// The head of a message, as it was read.
-pub(super) struct Head {
+pub(super) struct BlockHead {
     pub(super) sender: Fingerprint,
     pub(super) id_hash: u64,
     pub(super) expires_at: Millis,
@@ -155,7 +155,7 @@ pub(super) struct Head {
     pub(super) id_bytes: u8,
 }
 
-impl Head {
+impl BlockHead {
     /// Writes a head, but for its tag, and takes the first bytes of `body`, which is whole yet and
     /// `bytes` long.
     pub(super) fn write(

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::layout::{self, BLOCK, CHUNK, CHUNK_BLOCKS, Head, Tag};
+use super::layout::{self, BLOCK, BlockHead, CHUNK, CHUNK_BLOCKS, Tag};
 use super::medium::{Medium, offset};
 use super::{Leftover, MemfdJournal};
 use ephemeral_core::store::{Remembered, WaitingMessage};
@@ -70,14 +70,14 @@ impl<M: Medium> MemfdJournal<M> {
     fn read_message(&mut self, block: u32) -> Option<Remembered> {
         let mut image = Zeroizing::new([0; BLOCK]);
         self.medium.read(offset(block), &mut *image);
-        let head = Head::read(&image)?;
+        let head = BlockHead::read(&image)?;
         let waiting = if image[0] == Tag::WaitingMessage as u8 {
             let (links, body) = self.read_body(&image, &head)?;
             if !links.iter().all(|&link| self.blocks.mark(link)) {
                 return None;
             }
             self.blocks.chain(&[&[block], &links[..]].concat());
-            let Head { recipient, seq, lifetime, id_bytes, .. } = head;
+            let BlockHead { recipient, seq, lifetime, id_bytes, .. } = head;
             Some(WaitingMessage { recipient, seq, lifetime, body, id_bytes })
         } else {
             // It was being overwritten, perhaps.
@@ -93,15 +93,15 @@ impl<M: Medium> MemfdJournal<M> {
     }
 
     /// Reads the further blocks of a message and its body, if it is whole.
-    fn read_body(&self, image: &[u8; BLOCK], head: &Head) -> Option<(Vec<u32>, Zeroizing<Box<str>>)> {
+    fn read_body(&self, image: &[u8; BLOCK], head: &BlockHead) -> Option<(Vec<u32>, Zeroizing<Box<str>>)> {
         let mut body = Zeroizing::new(Vec::new());
         let capacity = self.medium.chunks() as usize * CHUNK;
         // What is damaged can be any number.
         body.try_reserve_exact(head.bytes.min(capacity)).ok()?;
-        body.extend_from_slice(Head::inline(image, head.bytes));
+        body.extend_from_slice(BlockHead::inline(image, head.bytes));
         let inline = body.len();
         let mut chain = Vec::new();
-        let mut next = Head::next(image);
+        let mut next = BlockHead::next(image);
         let mut link = Zeroizing::new([0; BLOCK]);
         while body.len() < head.bytes {
             if next == 0 || offset(next) >= capacity || !self.blocks.has_memory(next) {
@@ -113,7 +113,7 @@ impl<M: Medium> MemfdJournal<M> {
             chain.push(next);
             next = after;
         }
-        if next != 0 || !Head::is_whole(image, &body[inline..]) {
+        if next != 0 || !BlockHead::is_whole(image, &body[inline..]) {
             return None;
         }
         let text = std::str::from_utf8(&body).ok().filter(|text| text.is_char_boundary(usize::from(head.id_bytes)))?;

@@ -1,6 +1,9 @@
 //! Invites, contacts and verification with the real programs on loopback.
 
+use std::path::Path;
+
 use ephemeral_test_support::client::{Client, LocalServer};
+use qrcode::QrCode;
 use tempfile::TempDir;
 
 use crate::{CLIENT, SERVER};
@@ -68,6 +71,39 @@ fn both_see_the_same_words_and_the_code_of_somebody_else_is_refused() {
     assert_eq!(alice.ok(&["contacts"]), "bob (new)\ncarol (new)\n");
     alice.ok(&["verify", "bob", "--scanned", &code(&bob, "alice")]);
     assert_eq!(alice.ok(&["contacts"]), "bob (verified)\ncarol (new)\n");
+    let scan = home.path().join("scan.png");
+    let scanned = ["verify", "carol", "--scanned", scan.to_str().unwrap()];
+    draw(&code(&bob, "alice"), &scan);
+    assert_eq!(alice.run(&scanned).status.code(), Some(3));
+    draw(&code(&carol, "alice"), &scan);
+    alice.ok(&scanned);
+    assert_eq!(alice.ok(&["contacts"]), "bob (verified)\ncarol (verified)\n");
+}
+
+/// Draws a QR code into a PNG file.
+fn draw(text: &str, file: &Path) {
+    let code = QrCode::new(text).unwrap();
+    let squares = code.render::<char>().light_color('#').dark_color(' ').module_dimensions(6, 6).build();
+    let side = squares.lines().count();
+    let pixels: Vec<u8> =
+        squares.bytes().filter(|at| *at != b'\n').map(|at| if at == b'#' { 255 } else { 0 }).collect();
+    lodepng::encode_file(file, &pixels, side, side, lodepng::ColorType::GREY, 8).unwrap();
+}
+
+#[test]
+fn an_invite_is_taken_out_of_the_picture_that_was_made_of_it() {
+    let (home, server) = server();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    let file = home.path().join("invite.PNG");
+    let path = file.to_str().unwrap();
+    alice.ok(&["invite", "bob", "--qr", path]);
+    bob.ok(&["accept", "--qr", path, "--as", "alice", "--text", "seen"]);
+    assert_eq!(alice.texts(), ["seen"]);
+    let plain = home.path().join("plain.png");
+    std::fs::write(&plain, "no picture").unwrap();
+    let said = bob.fails(1, &["accept", "--qr", plain.to_str().unwrap()]);
+    assert!(said.contains("no PNG picture"), "{said}");
 }
 
 #[test]

@@ -89,6 +89,9 @@ fn a_file_is_declined_or_cancelled_and_nothing_is_written() {
     pair.bob.event("file");
     pair.bob.result("files.decline", json!({"file": declined["file"]}));
     assert_eq!(pair.bob.result("files.list", Value::Null), json!([]));
+    assert_eq!(pair.alice.event("file_declined")["file"], declined["file"]);
+    let left = pair.alice.result("outbox", json!({}));
+    assert_eq!((&left[0]["id"], &left[0]["standing"]), (&declined["file"], &"declined".into()), "{left}");
     // Neither for who comes later, nor for who takes files.
     pair.bob.result("files.take", json!({"folder": pair.folder}));
     let wanted = pair.send("wanted.txt", 10);
@@ -96,11 +99,21 @@ fn a_file_is_declined_or_cancelled_and_nothing_is_written() {
     assert_eq!(pair.alice.event("file_arrived")["file"], wanted["file"]);
     assert_eq!(std::fs::read_dir(&pair.folder).unwrap().count(), 1);
 
-    let listed = pair.alice.result("files.list", Value::Null);
-    assert_eq!((&listed[0]["file"], &listed[0]["waits"]), (&declined["file"], &true.into()), "{listed}");
-    pair.alice.result("files.cancel", json!({"file": declined["file"]}));
     assert_eq!(pair.alice.result("files.list", Value::Null), json!([]));
+    pair.alice.result("files.cancel", json!({"file": declined["file"]}));
+    assert_eq!(pair.alice.result("outbox", json!({})), json!([]));
     assert_eq!(pair.alice.ask("files.cancel", json!({"file": declined["file"]}))["error"]["code"], 67);
     assert_eq!(pair.bob.ask("files.decline", json!({"file": "00"}))["error"]["code"], 67);
     assert_eq!(pair.bob.ask("contacts.agree", json!({"contact": "alice"}))["error"]["code"], 3);
+}
+
+#[test]
+fn a_file_that_its_sender_cancels_comes_no_more_and_its_contact_learns_it() {
+    let mut pair = pair();
+    let sent = pair.send("secret plans.bin", LARGE);
+    pair.bob.event("file");
+    pair.alice.result("files.cancel", json!({"file": sent["file"]}));
+    let lost = pair.bob.event("file_lost");
+    assert_eq!((&lost["name"], &lost["gone"]), (&"secret plans.bin".into(), &false.into()));
+    assert_eq!(pair.bob.result("files.list", Value::Null), json!([]));
 }

@@ -32,6 +32,7 @@ mod receipts;
 mod receiving;
 mod sealed_content;
 mod sending;
+mod server_trouble;
 mod servers_view;
 mod service;
 mod session_properties;

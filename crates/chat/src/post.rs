@@ -61,7 +61,7 @@ fn head(chat: &Chat, item: &Item, post: &Post, width: usize) -> Row {
         });
         state_look = match standing_now {
             StandingName::Arrived => Look::Good,
-            StandingName::NotDelivered => Look::Warn,
+            StandingName::NotDelivered | StandingName::Declined => Look::Warn,
             _ => Look::Dim,
         };
     }

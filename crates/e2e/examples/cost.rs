@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::bytes::Key;
 use ephemeral_e2e::card::CardKeys;
-use ephemeral_e2e::core::{Accept, Core, Incoming, InviteOptions};
+use ephemeral_e2e::core::{Accept, Core, IncomingFrame, InviteOptions};
 use ephemeral_e2e::effect::{Effect, Event, Frame};
 use ephemeral_e2e::envelope::{Address, open, seal};
 
@@ -73,7 +73,7 @@ fn frames(core: &mut Core) -> Vec<Frame> {
 fn deliver(from: &mut Core, to: &mut Core, now: u64) {
     from.tick(now).unwrap();
     for frame in frames(from) {
-        let incoming = Incoming { mailbox: &frame.to, content: &frame.content, seq: 1, from: None };
+        let incoming = IncomingFrame { mailbox: &frame.to, content: &frame.content, seq: 1, from: None };
         to.receive(incoming, now).unwrap();
         from.accepted(frame.id, "epoch", now).unwrap();
     }

@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::bytes::Key;
-use ephemeral_e2e::core::{Accept, Core, CoreError, Incoming, InviteOptions};
+use ephemeral_e2e::core::{Accept, Core, CoreError, IncomingFrame, InviteOptions};
 use ephemeral_e2e::effect::{Effect, Event};
 
 /// 2026-01-01.
@@ -39,7 +39,7 @@ fn deliver(from: &mut Core, to: &mut Core, now: u64) -> Result<usize, Box<dyn Er
     let mut delivered = 0;
     for effect in commit(from)?.1 {
         if let Effect::Send { frame, .. } = effect {
-            let incoming = Incoming { mailbox: &frame.to, content: &frame.content, seq: 1, from: None };
+            let incoming = IncomingFrame { mailbox: &frame.to, content: &frame.content, seq: 1, from: None };
             to.receive(incoming, now)?;
             from.accepted(frame.id, "epoch", now)?;
             delivered += 1;
@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let group = alice.found("group", now)?;
             alice.add_member(group, contact, now)?;
             alice.send_group(group, "text".to_owned(), now)?;
-            alice.welcomed(&own, "epoch", now, now)?;
+            alice.welcomed(&Key::default(), &own, "epoch", now, now)?;
             alice.heal_contact(contact, now)?;
         }
     }

@@ -254,8 +254,8 @@ mod tests {
 
     fn root() -> Card {
         let keys = CardKeys::generate();
-        let prekey = crate::identity::Identity::generate().curve();
-        let mailbox = crate::identity::Identity::generate().ed();
+        let prekey = crate::identity::IdentityKeys::generate().curve();
+        let mailbox = crate::identity::IdentityKeys::generate().ed();
         let route = Route { mailbox, authority: own() };
         Card { no: 5, root: true, psk: keys.psk().clone(), kem: keys.kem(), prekey: Some(prekey), route: Some(route) }
     }

@@ -23,7 +23,7 @@ const FETCHING: u64 = HOUR;
 
 /// Counts time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Clock {
+pub(crate) struct ProfileClock {
     /// Milliseconds since 1970 by the machine's clock, when the core was called last.
     pub(crate) wall: u64,
     /// Milliseconds by which deletions go.
@@ -38,7 +38,7 @@ pub(crate) struct Clock {
     disputed: Option<u64>,
 }
 
-impl Clock {
+impl ProfileClock {
     pub(crate) fn new(wall: u64) -> Self {
         Self { wall, age: 0, elapsed: 0, owed: 0, agreed: None, disputed: None }
     }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_jump_of_forty_days_adds_an_hour_until_a_server_agrees() {
-        let mut clock = Clock::new(DAY);
+        let mut clock = ProfileClock::new(DAY);
         clock.advance(41 * DAY);
         assert_eq!((clock.age, clock.elapsed), (HOUR, 40 * DAY));
         assert!(clock.compare(41 * DAY + MINUTE));
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_a_server_agreed_to_does_not_let_the_next_jump_through() {
-        let mut clock = Clock::new(0);
+        let mut clock = ProfileClock::new(0);
         clock.advance(DAY);
         assert!(clock.compare(DAY));
         clock.advance(400 * DAY);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_jump_there_and_back_leaves_nothing_to_be_added() {
-        let mut clock = Clock::new(DAY);
+        let mut clock = ProfileClock::new(DAY);
         clock.advance(4_000 * DAY);
         clock.advance(DAY);
         assert!(clock.compare(DAY));
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn while_a_server_disagrees_nothing_ages_for_thirty_days_of_running() {
-        let mut clock = Clock::new(1_000 * DAY);
+        let mut clock = ProfileClock::new(1_000 * DAY);
         assert!(!clock.compare(0));
         for _ in 0..30 * 24 {
             clock.advance(clock.wall + HOUR);

@@ -13,8 +13,9 @@ use crate::bytes::Key;
 use crate::effect::{Effect, FrameId, LinkId};
 use crate::envelope;
 use crate::group::Group;
+use crate::link::pseudonym::ToldEpoch;
 use crate::link::{Link, SPREAD};
-use crate::profile::{Dropped, Profile};
+use crate::profile::{Dropped, ProfileState};
 use crate::servers::Moves;
 
 mod contacts;
@@ -30,7 +31,7 @@ pub use contacts::{MAX_CONTACTS, Sent};
 pub use door::{Accept, InviteOptions, MAX_DOORS};
 pub use files::{ComingView, SendingView};
 pub use groups::MAX_GROUPS;
-pub use receive::Incoming;
+pub use receive::IncomingFrame;
 pub use views::groups::{GroupView, MemberView, OfferView, PartView};
 pub use views::{ContactView, InviteView, OutgoingView, RequestView, Standing};
 
@@ -105,7 +106,7 @@ impl IntoIterator for Effects {
 #[derive(Serialize, Deserialize)]
 struct State {
     version: u32,
-    profile: Profile,
+    profile: ProfileState,
     doors: Vec<Door>,
     links: Vec<Link>,
     groups: Vec<Group>,
@@ -132,7 +133,7 @@ impl Core {
         if name.len() > crate::payload::MAX_NAME {
             return Err(CoreError::TooLong);
         }
-        let profile = Profile::new(authority, name.to_owned(), wall_ms);
+        let profile = ProfileState::new(authority, name.to_owned(), wall_ms);
         let state = State { version: VERSION, profile, doors: Vec::new(), links: Vec::new(), groups: Vec::new() };
         Ok(Self { state, stopped: false, length: 1 << 16 })
     }
@@ -269,9 +270,12 @@ impl Core {
         Ok(())
     }
 
-    /// Takes note of a server's `welcome`: its epoch, and its time in milliseconds since 1970.
+    /// Takes note of a server's `welcome` to one of this profile's pseudonyms, a mailbox or the
+    /// sender of a frame: its epoch, and its time in milliseconds since 1970. What that pseudonym
+    /// sent under another epoch is lost, and goes again.
     pub fn welcomed(
         &mut self,
+        pseudonym: &Key,
         authority: &Authority,
         epoch: &str,
         server_ms: u64,
@@ -282,12 +286,9 @@ impl Core {
         if profile.here().is(authority) && !profile.clock.compare(server_ms) {
             profile.tell_dispute();
         }
-        let before = profile.epochs.insert(authority.as_str().to_owned(), epoch.to_owned());
+        let told = ToldEpoch { pseudonym, authority, epoch };
         for link in links.iter_mut() {
-            link.epoch(authority, epoch, profile);
-            if before.as_deref().is_some_and(|before| before != epoch) {
-                link.healing.prompt(profile);
-            }
+            link.epoch(&told, profile);
         }
         Ok(())
     }

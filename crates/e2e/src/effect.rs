@@ -106,6 +106,11 @@ pub enum Event {
     File { link: LinkId, mid: u64, chunk: FileChunk },
     /// The contact has all of a file.
     FileDelivered { link: LinkId, file: FileId, name: String },
+    /// The contact does not want a file, or no more of it.
+    FileDeclined { link: LinkId, file: FileId, name: String },
+    /// The contact sends no more of a file. `begun`: some of it was written, and it is in
+    /// [`crate::core::Core::files_coming`] as one that is stale.
+    FileWithdrawn { link: LinkId, file: FileId, name: String, size: u64, sha256: Key, begun: bool },
     /// A file was given up: the contact did not take it within 16 days, or is gone.
     FileNotDelivered { link: LinkId, file: FileId, name: String },
     /// The contact has this text.

@@ -25,6 +25,8 @@ pub const MAX_FLYING: usize = 16;
 pub(crate) const UNASKED: u64 = 1 << 20;
 /// How long a file is kept without any progress: longer than its chunks are repeated.
 const LIFE: u64 = 17 * DAY;
+/// How long one is that was declined.
+const DECLINED_LIFE: u64 = DAY;
 
 /// Holds what is known of a file that is sent. It stays where it is until the other side has all of
 /// it.
@@ -52,6 +54,9 @@ pub(crate) struct Sending {
     pub(crate) next: u32,
     /// When something happened last, by `age`.
     pub(crate) moved: u64,
+    /// Whether the other side does not want it. It is kept a day to be seen.
+    #[serde(default)]
+    pub(crate) declined: bool,
 }
 
 /// Holds a file that is coming.
@@ -67,11 +72,14 @@ pub(crate) struct Coming {
     #[serde(with = "text")]
     has: Vec<u8>,
     pub(crate) moved: u64,
+    /// Whether the other side sends no more of it.
+    #[serde(default)]
+    pub(crate) withdrawn: bool,
 }
 
 /// Holds all files on their way.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Files {
+pub(crate) struct FilesOnTheWay {
     pub(crate) sending: Vec<Sending>,
     pub(crate) coming: Vec<Coming>,
 }
@@ -105,7 +113,8 @@ impl Coming {
     pub(crate) fn new(link: LinkId, chunk: &FileChunk, part: String, age: u64) -> Self {
         let FileChunk { id, index: _, count, size, sha256, name: _, data: _ } = chunk;
         let has = vec![0; count.div_ceil(8) as usize];
-        Self { id: *id, link, name: chunk.safe_name(), size: *size, sha256: *sha256, part, has, moved: age }
+        let name = chunk.safe_name();
+        Self { id: *id, link, name, size: *size, sha256: *sha256, part, has, moved: age, withdrawn: false }
     }
 
     /// Tells whether a chunk belongs to this file.
@@ -129,13 +138,24 @@ impl Coming {
     }
 }
 
-impl Files {
+impl FilesOnTheWay {
     pub(crate) fn sending_mut(&mut self, link: LinkId, id: &FileId) -> Option<&mut Sending> {
         self.sending.iter_mut().find(|file| file.link == link && file.id == *id)
     }
 
     pub(crate) fn coming_mut(&mut self, link: LinkId, id: &FileId) -> Option<&mut Coming> {
         self.coming.iter_mut().find(|file| file.link == link && file.id == *id)
+    }
+
+    /// Makes room for one more file to be sent, of those that were declined. Returns whether there
+    /// is.
+    pub(crate) fn can_send(&mut self) -> bool {
+        if self.sending.len() >= MAX_SENDING
+            && let Some(at) = self.sending.iter().position(|file| file.declined)
+        {
+            self.sending.remove(at);
+        }
+        self.sending.len() < MAX_SENDING
     }
 
     /// Tells whether there is room for one more file of a size.
@@ -147,14 +167,15 @@ impl Files {
     /// Takes out what has not moved for too long, or whose contact is gone: files that were being
     /// sent.
     pub(crate) fn prune(&mut self, age: u64, is_there: impl Fn(LinkId) -> bool) -> Vec<Sending> {
-        let over = |file: &mut Sending| age >= file.moved + LIFE || !is_there(file.link);
-        self.sending.extract_if(.., over).collect()
+        let life = |file: &Sending| if file.declined { DECLINED_LIFE } else { LIFE };
+        let over = |file: &mut Sending| age >= file.moved + life(file) || !is_there(file.link);
+        self.sending.extract_if(.., over).filter(|file| !file.declined).collect()
     }
 }
 
 /// Tells whether a file that is coming has not moved for so long that the rest will not come.
 pub(crate) fn is_stale(file: &Coming, age: u64) -> bool {
-    age >= file.moved + LIFE
+    file.withdrawn || age >= file.moved + LIFE
 }
 
 #[cfg(test)]
@@ -190,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_comes_is_bounded_by_what_it_will_be() {
-        let mut files = Files::default();
+        let mut files = FilesOnTheWay::default();
         for id in 0..4 {
             assert!(files.has_room(64 << 20));
             files.coming.push(Coming::new(7, &chunk(id, 64 << 20), "/".to_owned(), 0));

@@ -13,10 +13,10 @@ use crate::card::{Card, CardKeys, Route, hint};
 use crate::clock::DAY;
 use crate::effect::{Event, LinkId};
 use crate::identity::Prekey;
-use crate::link::{Kind, Link};
+use crate::link::{Link, LinkKind};
 use crate::mailbox::Owner;
 use crate::payload::{GroupContent, Head, MAX_HEADS};
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 use crate::roster::{GroupId, Roster};
 
 pub(crate) mod history;
@@ -53,12 +53,12 @@ pub(crate) struct GroupDoor {
 }
 
 impl GroupDoor {
-    pub(crate) fn generate(mailbox: Key, profile: &Profile) -> Self {
+    pub(crate) fn generate(mailbox: Key, profile: &ProfileState) -> Self {
         let prekey = Prekey::generate(&profile.identity);
         Self { no: profile.clock.wall, keys: CardKeys::generate(), prekey, mailbox }
     }
 
-    pub(crate) fn card(&self, profile: &Profile) -> Card {
+    pub(crate) fn card(&self, profile: &ProfileState) -> Card {
         Card {
             no: self.no,
             root: true,
@@ -132,7 +132,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn new(id: GroupId, name: String, inviter: Option<LinkId>, profile: &mut Profile) -> Self {
+    pub(crate) fn new(id: GroupId, name: String, inviter: Option<LinkId>, profile: &mut ProfileState) -> Self {
         let authority = profile.authority.clone();
         let mailbox = profile.open_mailbox(Owner::Group(id), &authority);
         let door = GroupDoor::generate(mailbox, profile);
@@ -161,7 +161,7 @@ impl Group {
         }
     }
 
-    pub(crate) fn is_admin(&self, profile: &Profile) -> bool {
+    pub(crate) fn is_admin(&self, profile: &ProfileState) -> bool {
         self.roster.as_ref().is_some_and(|roster| roster.admin == profile.identity.ed())
     }
 
@@ -214,7 +214,7 @@ impl Group {
     }
 
     /// Compares what a member saw with what came here.
-    pub(crate) fn note_heads(&mut self, heads: &[Head], profile: &Profile) {
+    pub(crate) fn note_heads(&mut self, heads: &[Head], profile: &ProfileState) {
         let own = short(&profile.identity.curve());
         for head in heads.iter().filter(|head| head.member != own) {
             let Some(roster) = &self.roster else { return };
@@ -242,7 +242,7 @@ impl Group {
     }
 
     /// Does what is due but for sending.
-    pub(crate) fn tick(&mut self, profile: &mut Profile) {
+    pub(crate) fn tick(&mut self, profile: &mut ProfileState) {
         let age = profile.clock.age;
         let elapsed = profile.clock.elapsed;
         self.held.retain(|held| age < held.came + HELD_LIFE);
@@ -256,39 +256,44 @@ impl Group {
     }
 
     /// Tells whether the mailbox is a month old, or its server has moved.
-    pub(crate) fn mailbox_is_old(&self, profile: &Profile) -> bool {
+    pub(crate) fn mailbox_is_old(&self, profile: &ProfileState) -> bool {
         let moved = profile.has_moved_from(&self.mailbox);
         moved || profile.mailbox(&self.mailbox).is_some_and(|own| profile.clock.age >= own.made + MAILBOX_LIFE)
     }
 
     /// Takes a new mailbox, with a new door, and tells all members at the next occasion.
-    pub(crate) fn move_mailbox(&mut self, links: &mut [Link], profile: &mut Profile) {
+    pub(crate) fn move_mailbox(&mut self, links: &mut [Link], profile: &mut ProfileState) {
         self.leave_mailbox(MAILBOX_GRACE, links, profile);
     }
 
     /// Begins anew with all members on a new mailbox, since somebody may have copied all that is
     /// known of the group. The old mailbox is fetched from for a day.
-    pub(crate) fn leave_everything_behind(&mut self, links: &mut [Link], profile: &mut Profile) {
+    pub(crate) fn leave_everything_behind(&mut self, links: &mut [Link], profile: &mut ProfileState) {
         self.leave_mailbox(DAY, links, profile);
-        for link in links.iter_mut().filter(|link| link.kind == Kind::Member(self.id)) {
+        for link in links.iter_mut().filter(|link| link.kind == LinkKind::Member(self.id)) {
             link.begin_pair_anew(profile);
         }
     }
 
-    fn leave_mailbox(&mut self, grace: u64, links: &mut [Link], profile: &mut Profile) {
+    fn leave_mailbox(&mut self, grace: u64, links: &mut [Link], profile: &mut ProfileState) {
         profile.retire_owned_by(Owner::Group(self.id), profile.clock.settled_age() + grace);
         let authority = profile.authority.clone();
         self.mailbox = profile.open_mailbox(Owner::Group(self.id), &authority);
         self.doors.push(GroupDoor::generate(self.mailbox, profile));
-        for link in links.iter_mut().filter(|link| link.kind == Kind::Member(self.id)) {
+        for link in links.iter_mut().filter(|link| link.kind == LinkKind::Member(self.id)) {
             link.mailbox = self.mailbox;
             link.own.renew_root(self.mailbox, profile);
             link.want_control(profile);
         }
     }
 
+    /// Returns the number of the newest door card.
+    pub(crate) fn newest_door(&self) -> u64 {
+        self.doors.iter().map(|door| door.no).max().unwrap_or_default()
+    }
+
     /// Returns the newest door card.
-    pub(crate) fn door_card(&self, profile: &Profile) -> Option<Card> {
+    pub(crate) fn door_card(&self, profile: &ProfileState) -> Option<Card> {
         self.doors.last().map(|door| door.card(profile))
     }
 }

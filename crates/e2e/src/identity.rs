@@ -33,33 +33,33 @@ pub enum IdentityError {
 }
 
 /// Holds the keys of a profile.
-pub struct Identity(Account);
+pub struct IdentityKeys(Account);
 
-impl Clone for Identity {
+impl Clone for IdentityKeys {
     fn clone(&self) -> Self {
         Self(Account::from_pickle(self.0.pickle()))
     }
 }
 
-impl Serialize for Identity {
+impl Serialize for IdentityKeys {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.pickle().serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Identity {
+impl<'de> Deserialize<'de> for IdentityKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         AccountPickle::deserialize(deserializer).map(|pickle| Self(Account::from_pickle(pickle)))
     }
 }
 
-impl std::fmt::Debug for Identity {
+impl std::fmt::Debug for IdentityKeys {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("Identity").field(&self.curve()).finish()
+        formatter.debug_tuple("IdentityKeys").field(&self.curve()).finish()
     }
 }
 
-impl Identity {
+impl IdentityKeys {
     /// Makes a new identity.
     pub fn generate() -> Self {
         Self(Account::new())
@@ -100,7 +100,7 @@ impl Identity {
 /// prekey.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Prekey {
-    account: Identity,
+    account: IdentityKeys,
     /// The public half. vodozemac shows it only until it is marked as published.
     public: Key,
     /// The ids of all sessions that were accepted with it, so that a replayed first message makes
@@ -118,7 +118,7 @@ impl std::fmt::Debug for Prekey {
 const MAX_SESSIONS: usize = 4096;
 
 impl Prekey {
-    pub(crate) fn generate(identity: &Identity) -> Self {
+    pub(crate) fn generate(identity: &IdentityKeys) -> Self {
         let mut account = identity.clone();
         account.0.generate_fallback_key();
         let public = account.0.fallback_key().into_values().next();
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_proof_is_read_back_and_every_flipped_bit_of_it_is_refused() {
-        let proof = Identity::generate().proof();
+        let proof = IdentityKeys::generate().proof();
         let bytes = proof.to_bytes();
         assert_eq!(IdentityProof::from_bytes(&bytes), Ok(proof));
         for at in 0..bytes.len() {
@@ -245,8 +245,8 @@ mod tests {
 
     #[test]
     fn a_prekey_makes_one_session_of_a_first_message_and_none_of_its_replay() {
-        let alice = Identity::generate();
-        let bob = Identity::generate();
+        let alice = IdentityKeys::generate();
+        let bob = IdentityKeys::generate();
         let mut prekey = Prekey::generate(&bob);
         let mut session = alice.outbound(&bob.curve(), &prekey.public()).unwrap();
         let vodozemac::olm::OlmMessage::PreKey(first) = session.encrypt(b"hello").unwrap() else { panic!() };

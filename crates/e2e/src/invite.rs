@@ -12,7 +12,7 @@ use crate::authority::Authority;
 use crate::bytes::{Key, Reader, Secret, text};
 use crate::card::{CardKeys, KEM_LENGTH, check_kem};
 use crate::envelope::Address;
-use crate::identity::{Identity, check_agreement_key, check_signature_key, verify};
+use crate::identity::{IdentityKeys, check_agreement_key, check_signature_key, verify};
 use crate::label::{hash, label, message};
 
 /// The longest text of an invite that is looked at, in bytes.
@@ -100,7 +100,7 @@ impl DoorCard {
 
 impl Invite {
     /// Makes a long invite and signs it. `keys` are those of its card.
-    pub(crate) fn signed(mut self, keys: &CardKeys, identity: &Identity) -> Self {
+    pub(crate) fn signed(mut self, keys: &CardKeys, identity: &IdentityKeys) -> Self {
         let form = |signature| Form::Long { psk: keys.psk().clone(), kem: keys.kem(), ed: identity.ed(), signature };
         self.form = form([0; 64]);
         let unsigned = self.body();

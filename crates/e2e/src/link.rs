@@ -11,17 +11,19 @@ use crate::clock::{DAY, MINUTE, SECOND};
 use crate::effect::{Effect, Frame, FrameId, LinkId};
 use crate::envelope::NUMBER_LIMIT;
 use crate::invite::DoorCard;
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 use crate::roster::GroupId;
 use crate::servers::Moves;
 
 pub(crate) mod cards;
 mod content;
 pub(crate) mod delivery;
+mod ended;
 pub(crate) mod healing;
 mod moves;
 pub mod outbox;
 mod outcome;
+pub(crate) mod pseudonym;
 pub(crate) mod receive;
 pub mod received;
 pub(crate) mod send;
@@ -29,9 +31,10 @@ pub(crate) mod sessions;
 
 use cards::OwnCards;
 use cards::theirs::PeerCards;
-use delivery::Delivery;
-use healing::{Awaited, Healing};
-use outbox::Outbox;
+use delivery::Transit;
+use ended::EndedFiles;
+use healing::{AwaitedAnswer, Healing};
+use outbox::ContentOutbox;
 use received::{AckPace, Received};
 use sessions::Sessions;
 
@@ -51,7 +54,7 @@ const MAX_FRAMES: usize = 128;
 
 /// Says whose link it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Kind {
+pub(crate) enum LinkKind {
     Contact,
     Member(GroupId),
 }
@@ -81,14 +84,14 @@ pub(crate) struct First {
     pub(crate) prekey: Key,
     /// When the invite ends, in minutes since 1970.
     pub(crate) not_after: u32,
-    pub(crate) delivery: Delivery,
+    pub(crate) delivery: Transit,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Link {
     pub(crate) id: LinkId,
     pub(crate) name: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: LinkKind,
     /// The other side's Curve25519 key, which never changes.
     pub(crate) peer: Key,
     /// Its Ed25519 key, once it proved it.
@@ -113,7 +116,7 @@ pub(crate) struct Link {
     pub(crate) own: OwnCards,
     pub(crate) theirs: PeerCards,
     pub(crate) numbers: Numbers,
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: ContentOutbox,
     pub(crate) received: Received,
     pub(crate) healing: Healing,
     /// When a control message is sent if nothing else was, by `elapsed`.
@@ -123,15 +126,20 @@ pub(crate) struct Link {
     root_receipt_at: Option<u64>,
     root_receipt_last: Option<u64>,
     plain_wait: Option<u64>,
+    /// The epoch of the contact's server, as told to the pseudonym that this link writes as.
+    #[serde(default)]
+    epoch: Option<String>,
+    #[serde(default)]
+    ended: EndedFiles,
     frames: Vec<Frame>,
     /// What began the conversation anew, until the other side answers.
     #[serde(default)]
-    awaited: Option<Awaited>,
+    awaited: Option<AwaitedAnswer>,
 }
 
 impl Link {
-    pub(crate) fn new(id: LinkId, name: String, kind: Kind, peer: Key, mailbox: Key) -> Self {
-        let acks = if kind == Kind::Contact { AckPace::Usual } else { AckPace::Group };
+    pub(crate) fn new(id: LinkId, name: String, kind: LinkKind, peer: Key, mailbox: Key) -> Self {
+        let acks = if kind == LinkKind::Contact { AckPace::Usual } else { AckPace::Group };
         Self {
             id,
             name,
@@ -152,25 +160,27 @@ impl Link {
             own: OwnCards::default(),
             theirs: PeerCards::default(),
             numbers: Numbers::default(),
-            outbox: Outbox::default(),
+            outbox: ContentOutbox::default(),
             received: Received::default(),
             healing: Healing::default(),
             control_at: None,
             root_receipt_at: None,
             root_receipt_last: None,
             plain_wait: None,
+            epoch: None,
+            ended: EndedFiles::default(),
             frames: Vec::new(),
             awaited: None,
         }
     }
 
     /// Asks for a control message after the usual wait, unless one is due earlier.
-    pub(crate) fn want_control(&mut self, profile: &mut Profile) {
+    pub(crate) fn want_control(&mut self, profile: &mut ProfileState) {
         let wait = self.acks.wait(&mut profile.jitter);
         self.control_at.get_or_insert(profile.clock.elapsed + wait);
     }
 
-    fn want_root_receipt(&mut self, profile: &mut Profile) {
+    fn want_root_receipt(&mut self, profile: &mut ProfileState) {
         let now = profile.clock.elapsed;
         if self.root_receipt_last.is_none_or(|last| now >= last + 60 * MINUTE) {
             let wait = self.acks.wait(&mut profile.jitter);
@@ -187,29 +197,16 @@ impl Link {
     }
 
     /// Takes note that a server refused a frame, or dropped it for its age.
-    pub(crate) fn lost(&mut self, frame: FrameId, profile: &mut Profile) {
+    pub(crate) fn lost(&mut self, frame: FrameId, profile: &mut ProfileState) {
         self.frames.retain(|known| known.id != frame);
         for delivery in self.deliveries() {
             delivery.lost(frame, profile.clock.elapsed, &mut profile.jitter);
         }
     }
 
-    fn deliveries(&mut self) -> impl Iterator<Item = &mut Delivery> {
+    fn deliveries(&mut self) -> impl Iterator<Item = &mut Transit> {
         let first = self.first.as_mut().map(|first| &mut first.delivery);
         first.into_iter().chain(self.outbox.deliveries())
-    }
-
-    /// Takes note of the epoch of a server.
-    pub(crate) fn epoch(&mut self, authority: &Authority, epoch: &str, profile: &mut Profile) {
-        let first = self.first.as_ref().map(|first| &first.authority);
-        let theirs = self.theirs.for_texts().map(|card| &card.route.authority);
-        if !first.or(theirs).is_some_and(|theirs| profile.moves.same(theirs, authority)) {
-            return;
-        }
-        let elapsed = profile.clock.elapsed;
-        for delivery in self.deliveries() {
-            delivery.epoch(epoch, elapsed, &mut profile.jitter);
-        }
     }
 
     /// Tells whether an acknowledgement or a control message is due, or a frame on its way.
@@ -223,11 +220,11 @@ impl Link {
         &self.frames
     }
 
-    fn push_frame(&mut self, frame: Frame, prompt: bool, profile: &mut Profile) {
+    fn push_frame(&mut self, frame: Frame, prompt: bool, profile: &mut ProfileState) {
         let after_ms = match (prompt, self.kind) {
-            (true, Kind::Contact) => 0,
+            (true, LinkKind::Contact) => 0,
             // In random order, and some tenths of a second apart.
-            (true, Kind::Member(_)) => profile.jitter.uniform(0, GROUP_SPREAD),
+            (true, LinkKind::Member(_)) => profile.jitter.uniform(0, GROUP_SPREAD),
             (false, _) => profile.jitter.uniform(0, SPREAD),
         };
         let elapsed = profile.clock.elapsed;
@@ -242,7 +239,7 @@ impl Link {
     }
 
     /// Does what is due.
-    pub(crate) fn tick(&mut self, profile: &mut Profile) {
+    pub(crate) fn tick(&mut self, profile: &mut ProfileState) {
         self.prune(profile);
         if self.left.is_some() || self.contested {
             return;
@@ -252,19 +249,19 @@ impl Link {
             return;
         }
         self.move_mailbox(profile);
-        let connected = profile.mailbox(&self.mailbox).is_some_and(|own| own.connect_at <= profile.clock.elapsed);
-        if connected {
+        if self.writes_as(profile).is_some_and(|own| own.connect_at <= profile.clock.elapsed) {
             self.heal(profile);
             self.send_content(profile);
             self.send_control(profile);
         }
     }
 
-    fn prune(&mut self, profile: &mut Profile) {
+    fn prune(&mut self, profile: &mut ProfileState) {
         let age = profile.clock.age;
         self.sessions.prune(age);
         self.own.prune(profile);
         self.received.prune(age);
+        self.ended.prune(age);
         self.miss(profile);
         while let Some(item) = self.outbox.expired(age) {
             self.tell_expired(&item, profile);
@@ -280,8 +277,8 @@ impl Link {
 
     /// Takes a new mailbox once a month, and when the server moved. The old one is kept until 8
     /// days after the new one came into use.
-    fn move_mailbox(&mut self, profile: &mut Profile) {
-        if self.kind != Kind::Contact {
+    fn move_mailbox(&mut self, profile: &mut ProfileState) {
+        if self.kind != LinkKind::Contact {
             return;
         }
         let moved = profile.has_moved_from(&self.mailbox);

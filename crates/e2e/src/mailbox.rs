@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
 use crate::card::Hint;
-use crate::clock::{Clock, DAY, MINUTE};
+use crate::clock::{DAY, MINUTE, ProfileClock};
 use crate::effect::{InviteId, LinkId, MailboxAccess};
 use crate::envelope::Digest;
-use crate::random::Jitter;
+use crate::random::CoreJitter;
 use crate::roster::GroupId;
 
 /// Bounds the digests of one mailbox.
@@ -49,14 +49,18 @@ pub(crate) struct Mailbox {
     retired_hints: VecDeque<Hint>,
 }
 
+/// Returns the name of a pseudonym at its server.
+pub(crate) fn public_key(seed: &Secret) -> Key {
+    Key(*vodozemac::Ed25519SecretKey::from_slice(seed.expose()).public_key().as_bytes())
+}
+
 impl Mailbox {
-    pub(crate) fn generate(owner: Owner, authority: &Authority, clock: &Clock, jitter: &mut Jitter) -> Self {
+    pub(crate) fn generate(owner: Owner, authority: &Authority, clock: &ProfileClock, jitter: &mut CoreJitter) -> Self {
         let seed = Secret::random();
-        let key = vodozemac::Ed25519SecretKey::from_slice(seed.expose()).public_key();
         let wait = jitter.exponential(FIRST_CONNECTION.0, FIRST_CONNECTION.1);
         Self {
+            key: public_key(&seed),
             seed,
-            key: Key(*key.as_bytes()),
             authority: authority.clone(),
             owner,
             made: clock.age,
@@ -68,7 +72,7 @@ impl Mailbox {
         }
     }
 
-    pub(crate) fn access(&self, clock: &Clock) -> MailboxAccess {
+    pub(crate) fn access(&self, clock: &ProfileClock) -> MailboxAccess {
         MailboxAccess {
             key: self.key,
             seed: self.seed.clone(),
@@ -85,7 +89,7 @@ impl Mailbox {
 
     /// Remembers an envelope that opened. Others are not remembered: a flood of them would push
     /// these out.
-    pub(crate) fn remember(&mut self, digest: Digest, clock: &Clock) {
+    pub(crate) fn remember(&mut self, digest: Digest, clock: &ProfileClock) {
         self.active_at = clock.elapsed;
         self.digests.push_back((digest, clock.settled_age()));
         if self.digests.len() > MAX_DIGESTS {
@@ -104,7 +108,7 @@ impl Mailbox {
         self.retired_hints.contains(&hint)
     }
 
-    pub(crate) fn prune(&mut self, clock: &Clock) {
+    pub(crate) fn prune(&mut self, clock: &ProfileClock) {
         while self.digests.front().is_some_and(|(_, age)| age + DIGEST_LIFE <= clock.age) {
             self.digests.pop_front();
         }

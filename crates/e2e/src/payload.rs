@@ -30,6 +30,9 @@ pub const MAX_BURN_S: u32 = 31_536_000;
 pub const MAX_HEADS: usize = 4;
 /// The most signed deltas in one group message.
 pub const MAX_SIGNED: usize = 8;
+/// The most files that one payload ends: with all else that goes alone, it still is of the
+/// smallest size.
+pub const MAX_ENDED: usize = 4;
 /// The longest name of a file in bytes.
 pub const MAX_FILE_NAME: usize = 120;
 const HELLO_LENGTH: usize = PROOF_LENGTH + 32 + 32 + 32 + 8;
@@ -69,6 +72,8 @@ pub struct Payload {
     pub leave: bool,
     /// How many seconds after it was shown a text is to be deleted; 0 is never.
     pub burn_s: u32,
+    /// Files of which the sender wants no more, or sends no more.
+    pub ended: Vec<[u8; 16]>,
     /// What is shown or worked with.
     pub content: Option<Content>,
 }
@@ -179,7 +184,7 @@ impl Hello {
 impl Payload {
     /// Writes the payload.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let mut wire = wire::Payload::from(self);
+        let mut wire = wire::WirePayload::from(self);
         let bytes = Zeroizing::new(wire.encode_to_vec());
         wire.wipe();
         bytes
@@ -187,7 +192,7 @@ impl Payload {
 
     /// Reads a payload and holds it to all limits.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PayloadError> {
-        let wire = wire::Payload::decode(bytes).map_err(|_| PayloadError::Malformed)?;
+        let wire = wire::WirePayload::decode(bytes).map_err(|_| PayloadError::Malformed)?;
         let payload = Self::try_from(wire)?;
         payload.check()?;
         Ok(payload)
@@ -198,6 +203,7 @@ impl Payload {
         within("card", self.card.as_ref().is_none_or(|card| card.len() <= MAX_CARD))?;
         within("profile", self.profile.len() <= MAX_NAME)?;
         within("burn_s", self.burn_s <= MAX_BURN_S)?;
+        within("ended", self.ended.len() <= MAX_ENDED)?;
         match &self.content {
             None => {}
             Some(Content::Text(text)) => within("text", text.len() <= MAX_TEXT)?,

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
 use crate::card::Hint;
-use crate::clock::{Clock, DAY, SECOND};
+use crate::clock::{DAY, ProfileClock, SECOND};
 use crate::effect::{Effect, Event, LinkId};
-use crate::files::{FileId, Files};
+use crate::files::FilesOnTheWay;
 use crate::group::offers::Offers;
-use crate::identity::Identity;
+use crate::identity::IdentityKeys;
 use crate::mailbox::{Mailbox, Owner};
-use crate::payload::FileChunk;
-use crate::random::Jitter;
+use crate::random::CoreJitter;
 use crate::roster::GroupId;
 use crate::servers::{Here, Moves};
 
@@ -22,9 +21,6 @@ use crate::servers::{Here, Moves};
 pub(crate) const MAX_INBOX: usize = 8_192;
 /// Bounds the bytes of texts and files in it.
 const MAX_INBOX_BYTES: usize = 16 << 20;
-/// Bounds the bytes of chunks of files in it: those of one contact, and all. A chunk beyond is
-/// repeated by its sender.
-const MAX_CHUNK_BYTES: (usize, usize) = (2 << 20, 8 << 20);
 /// Bounds the texts of one contact or member in it, and their bytes: or one could keep the others'
 /// from coming. A text beyond is repeated by its sender.
 const MAX_TEXTS: (usize, usize) = (1_024, 2 << 20);
@@ -45,8 +41,8 @@ pub struct Dropped {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Profile {
-    pub(crate) identity: Identity,
+pub(crate) struct ProfileState {
+    pub(crate) identity: IdentityKeys,
     /// One's own server, by its present name.
     pub(crate) authority: Authority,
     /// Its first name, if it moved: which moves are known can change.
@@ -56,16 +52,14 @@ pub(crate) struct Profile {
     pub(crate) moves: Moves,
     /// The name that one tells one's contacts.
     pub(crate) name: String,
-    pub(crate) clock: Clock,
-    pub(crate) jitter: Jitter,
+    pub(crate) clock: ProfileClock,
+    pub(crate) jitter: CoreJitter,
     pub(crate) mailboxes: Vec<Mailbox>,
-    /// The epoch of each server as seen last.
-    pub(crate) epochs: BTreeMap<String, String>,
     pub(crate) dropped: Dropped,
     #[serde(default)]
     pub(crate) offers: Offers,
     #[serde(default)]
-    pub(crate) files: Files,
+    pub(crate) files: FilesOnTheWay,
     inbox: BTreeMap<u64, Event>,
     next_id: u64,
     /// When the user was told last that clock and server disagree, by `elapsed`.
@@ -75,21 +69,20 @@ pub(crate) struct Profile {
     pub(crate) effects: Vec<Effect>,
 }
 
-impl Profile {
+impl ProfileState {
     pub(crate) fn new(authority: Authority, name: String, wall: u64) -> Self {
         Self {
-            identity: Identity::generate(),
+            identity: IdentityKeys::generate(),
             authority,
             home: None,
             moves: Moves::default(),
             name,
-            clock: Clock::new(wall),
-            jitter: Jitter::new(Secret::random()),
+            clock: ProfileClock::new(wall),
+            jitter: CoreJitter::new(Secret::random()),
             mailboxes: Vec::new(),
-            epochs: BTreeMap::new(),
             dropped: Dropped::default(),
             offers: Offers::default(),
-            files: Files::default(),
+            files: FilesOnTheWay::default(),
             inbox: BTreeMap::new(),
             next_id: 1,
             dispute_told: None,
@@ -168,14 +161,6 @@ impl Profile {
         self.inbox.len() >= MAX_INBOX || bytes >= MAX_INBOX_BYTES
     }
 
-    /// Returns the chunk of a file that waits under this name, with its contact and its `mid`.
-    pub(crate) fn waiting_chunk(&self, id: u64) -> Option<(LinkId, u64, &FileChunk)> {
-        match self.inbox.get(&id)? {
-            Event::File { link, mid, chunk } => Some((*link, *mid, chunk)),
-            _ => None,
-        }
-    }
-
     /// Tells whether one more text of a contact, or of a member of a group, may wait to be shown.
     pub(crate) fn has_room_for_text(&self, link: LinkId, member: Option<(GroupId, Key)>) -> bool {
         let of_it = |event: &&Event| match event {
@@ -190,37 +175,6 @@ impl Profile {
             bytes += event.weight();
         }
         texts < MAX_TEXTS.0 && bytes < MAX_TEXTS.1
-    }
-
-    /// Tells whether one more chunk of a contact may wait.
-    pub(crate) fn has_room_for_chunk(&self, contact: LinkId) -> bool {
-        let chunks = self.inbox.values().filter_map(|event| match event {
-            Event::File { link, chunk, .. } => Some((*link, chunk.data.len())),
-            _ => None,
-        });
-        let mut own = 0;
-        let mut all = 0;
-        for (link, bytes) in chunks {
-            all += bytes;
-            own += if link == contact { bytes } else { 0 };
-        }
-        own < MAX_CHUNK_BYTES.0 && all < MAX_CHUNK_BYTES.1
-    }
-
-    /// Tells whether a file is being taken, or a chunk of it waits to be.
-    pub(crate) fn knows_file(&self, contact: LinkId, file: &FileId) -> bool {
-        let waits =
-            |event: &Event| matches!(event, Event::File { link, chunk, .. } if *link == contact && chunk.id == *file);
-        let taken = self.files.coming.iter().any(|coming| coming.link == contact && coming.id == *file);
-        taken || self.inbox.values().any(waits)
-    }
-
-    /// Forgets the chunks that wait and are not to be kept, by their contact and `mid`.
-    pub(crate) fn forget_chunks(&mut self, keep: impl Fn(LinkId, u64) -> bool) {
-        self.inbox.retain(|_, event| match event {
-            Event::File { link, mid, .. } => keep(*link, *mid),
-            _ => true,
-        });
     }
 
     /// Repeats what the process before this one may not have got round to.
@@ -304,5 +258,6 @@ impl Profile {
     }
 }
 
+mod files;
 #[cfg(test)]
 mod tests;

@@ -37,7 +37,7 @@ const HASTE: u64 = 60;
 /// The stream is SHA-256 in counter mode over a secret seed. Moments need not be unpredictable
 /// forever, but whoever sees some of them must not be able to tell the others.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Jitter {
+pub(crate) struct CoreJitter {
     seed: Secret,
     count: u64,
     /// Whether waits are a sixtieth of what they are for those who hide when they do something.
@@ -45,7 +45,7 @@ pub(crate) struct Jitter {
     pub(crate) hasty: bool,
 }
 
-impl Jitter {
+impl CoreJitter {
     pub(crate) fn new(seed: Secret) -> Self {
         Self { seed, count: 0, hasty: false }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::bytes::{Key, Reader, text};
 use crate::card::Card;
-use crate::identity::{Identity, IdentityProof, PROOF_LENGTH, verify};
+use crate::identity::{IdentityKeys, IdentityProof, PROOF_LENGTH, verify};
 use crate::label::{hash, label, message};
 use crate::payload::MAX_NAME;
 use crate::servers::Here;
@@ -166,7 +166,7 @@ impl Roster {
     }
 
     /// Writes the roster with the admin's signature.
-    pub fn sign(&self, admin: &Identity) -> Vec<u8> {
+    pub fn sign(&self, admin: &IdentityKeys) -> Vec<u8> {
         let mut bytes = self.body();
         let signature = admin.sign(&message(label!("roster"), &[&bytes]));
         bytes.extend_from_slice(&signature);

@@ -286,7 +286,7 @@ impl Run {
     }
 
     /// Holds what was counted to what was promised without a rollback.
-    fn judge(&self, figures: &trace::Figures) -> Vec<String> {
+    fn judge(&self, figures: &trace::TraceFigures) -> Vec<String> {
         let mut faults = Vec::new();
         let mut never = |count: u64, what: &str| {
             if count > 0 {
@@ -305,7 +305,7 @@ impl Run {
 }
 
 struct Outcome {
-    figures: trace::Figures,
+    figures: trace::TraceFigures,
     texts: u64,
     largest: usize,
     quiet: usize,

@@ -16,7 +16,7 @@ const HEAD: usize = 8;
 
 /// Says why bytes are no state file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VaultError {
+pub enum StateFileError {
     /// The state is longer than a file may hold.
     #[error("the state is longer than 1 GiB")]
     TooLong,
@@ -26,11 +26,11 @@ pub enum VaultError {
 }
 
 /// Pads a state for its file.
-pub fn encode(state: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+pub fn encode(state: &[u8]) -> Result<Zeroizing<Vec<u8>>, StateFileError> {
     if state.len() > MAX_STATE {
-        return Err(VaultError::TooLong);
+        return Err(StateFileError::TooLong);
     }
-    let length = u32::try_from(state.len()).map_err(|_| VaultError::TooLong)?;
+    let length = u32::try_from(state.len()).map_err(|_| StateFileError::TooLong)?;
     let size = (state.len() + HEAD).next_multiple_of(BLOCK);
     let mut file = Zeroizing::new(Vec::with_capacity(size));
     file.extend_from_slice(MAGIC);
@@ -41,14 +41,14 @@ pub fn encode(state: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
 }
 
 /// Returns the state in a file.
-pub fn decode(file: &[u8]) -> Result<&[u8], VaultError> {
+pub fn decode(file: &[u8]) -> Result<&[u8], StateFileError> {
     let mut reader = Reader::new(file);
-    let magic = reader.take(MAGIC.len()).ok_or(VaultError::Malformed)?;
-    let length = reader.u32().and_then(|length| usize::try_from(length).ok()).ok_or(VaultError::Malformed)?;
-    let state = reader.take(length).ok_or(VaultError::Malformed)?;
-    let rest = file.get(HEAD + length..).ok_or(VaultError::Malformed)?;
+    let magic = reader.take(MAGIC.len()).ok_or(StateFileError::Malformed)?;
+    let length = reader.u32().and_then(|length| usize::try_from(length).ok()).ok_or(StateFileError::Malformed)?;
+    let state = reader.take(length).ok_or(StateFileError::Malformed)?;
+    let rest = file.get(HEAD + length..).ok_or(StateFileError::Malformed)?;
     let padded = file.len() == (HEAD + length).next_multiple_of(BLOCK) && rest.iter().all(|byte| *byte == 0);
-    if magic == MAGIC && padded { Ok(state) } else { Err(VaultError::Malformed) }
+    if magic == MAGIC && padded { Ok(state) } else { Err(StateFileError::Malformed) }
 }
 
 #[cfg(test)]
@@ -69,16 +69,16 @@ mod tests {
     fn what_is_cut_off_or_changed_is_no_state_file() {
         let file = encode(b"state").unwrap();
         for length in [0, 3, 7, 8, 13, BLOCK - 1] {
-            assert_eq!(decode(&file[..length]), Err(VaultError::Malformed));
+            assert_eq!(decode(&file[..length]), Err(StateFileError::Malformed));
         }
         // Another length within the padding shows only where the file is sealed.
         for at in [0, 4, 5, 13, BLOCK - 1] {
             let mut damaged = file.to_vec();
             damaged[at] ^= 1;
-            assert_eq!(decode(&damaged), Err(VaultError::Malformed), "byte {at}");
+            assert_eq!(decode(&damaged), Err(StateFileError::Malformed), "byte {at}");
         }
         let mut longer = file.to_vec();
         longer.resize(2 * BLOCK, 0);
-        assert_eq!(decode(&longer), Err(VaultError::Malformed));
+        assert_eq!(decode(&longer), Err(StateFileError::Malformed));
     }
 }

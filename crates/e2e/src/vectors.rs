@@ -9,7 +9,7 @@ use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
 use crate::card::{Card, CardKeys, Route, hint, sender_seed};
 use crate::envelope::{Address, seal, to_text};
-use crate::identity::{Identity, Prekey};
+use crate::identity::{IdentityKeys, Prekey};
 use crate::invite::{Form, Invite};
 use crate::payload::{Content, FileChunk, GroupContent, Head, Hello, Payload};
 use crate::roster::delta::Operation;
@@ -25,11 +25,11 @@ fn onion() -> Authority {
 }
 
 fn mailbox() -> Key {
-    Identity::generate().ed()
+    IdentityKeys::generate().ed()
 }
 
 fn invite(authority: Authority, form: Form) -> Invite {
-    let identity = Identity::generate();
+    let identity = IdentityKeys::generate();
     let prekey = Prekey::generate(&identity).public();
     Invite {
         one_time: true,
@@ -63,7 +63,7 @@ fn described(invite: &Invite) -> Value {
 fn invites() -> Value {
     let short = |discovery| Form::Short { secret: Secret::random(), discovery };
     let local = Authority::loopback("localhost:8080").unwrap();
-    let identity = Identity::generate();
+    let identity = IdentityKeys::generate();
     let mut long = invite(Authority::from_onion_key(&Key([9; 32]), 8_080), short(None));
     long.one_time = false;
     long.identity = identity.curve();
@@ -80,7 +80,7 @@ fn invites() -> Value {
 fn card(root: bool, no: u64) -> (Card, CardKeys) {
     let keys = CardKeys::generate();
     let route = root.then(|| Route { mailbox: mailbox(), authority: onion() });
-    let prekey = root.then(|| Prekey::generate(&Identity::generate()).public());
+    let prekey = root.then(|| Prekey::generate(&IdentityKeys::generate()).public());
     (Card { no, root, psk: keys.psk().clone(), kem: keys.kem(), prekey, route }, keys)
 }
 
@@ -125,7 +125,7 @@ fn envelopes() -> Value {
 }
 
 fn payloads() -> Value {
-    let proof = Identity::generate().proof();
+    let proof = IdentityKeys::generate().proof();
     let hello =
         Hello { proof, your_curve: Key([1; 32]), your_ed: Key([2; 32]), invite: Key([3; 32]), born: 1_767_225_600_000 };
     let control = Payload {
@@ -164,7 +164,8 @@ fn payloads() -> Value {
         data: vec![1, 2, 3],
     };
     let with = |content| Payload { mid: 1, content: Some(content), ..Payload::default() };
-    let all = [control, text, with(Content::Group(group)), with(Content::File(chunk))];
+    let ending = Payload { acks: vec![7], ended: vec![[1; 16], [2; 16]], ..Payload::default() };
+    let all = [control, text, with(Content::Group(group)), with(Content::File(chunk)), ending];
     json!(all.iter().map(described_payload).collect::<Vec<_>>())
 }
 
@@ -190,24 +191,22 @@ fn described_payload(payload: &Payload) -> Value {
             "born": hello.born,
         })),
         "card": payload.card.as_ref().map(|card| hex(card)),
-        "text": match &payload.content {
-            Some(Content::Text(text)) => Some(text.clone()),
-            _ => None,
-        },
+        "text": if let Some(Content::Text(text)) = &payload.content { Some(text) } else { None },
         "profile": payload.profile,
         "at": payload.at,
         "burn_s": payload.burn_s,
+        "ended": payload.ended.iter().map(|file| hex(file)).collect::<Vec<_>>(),
     })
 }
 
 fn rosters() -> Value {
-    let entry = |identity: &Identity, name: &str| Entry {
+    let entry = |identity: &IdentityKeys, name: &str| Entry {
         proof: identity.proof(),
         door: card(true, 1).0,
         name: name.to_owned(),
     };
-    let admin = Identity::generate();
-    let member = Identity::generate();
+    let admin = IdentityKeys::generate();
+    let member = IdentityKeys::generate();
     let first = Roster::first([5; 16], entry(&admin, "admin"), onion());
     let add = Operation::Add(Box::new(entry(&member, "member")));
     let (second, added) = first.change(&[add], &admin).unwrap();
@@ -225,8 +224,8 @@ fn keys() -> Value {
     let secret = Secret::random();
     let seed = Secret::random();
     let derived = CardKeys::from_short_invite(&secret);
-    let one = Identity::generate();
-    let other = Identity::generate();
+    let one = IdentityKeys::generate();
+    let other = IdentityKeys::generate();
     let number = SafetyNumber::new((one.curve(), one.ed()), (other.curve(), other.ed()));
     json!({
         "short_invite": {

@@ -244,6 +244,7 @@ def read_payload(data):
     kinds = {7: "text", 9: "group", 10: "file"}
     kind = [name for number, name in kinds.items() if number in fields]
     assert len(kind) <= 1 and bool(kind) == bool(one(1, 0))
+    assert all(len(file) == 16 for file in fields.get(13, []))
     return {
         "kind": kind[0] if kind else "control",
         "mid": str(one(1, 0)),
@@ -255,6 +256,7 @@ def read_payload(data):
         "text": fields[7][-1].decode() if 7 in fields else None,
         "profile": one(8, b"").decode(),
         "burn_s": one(12, 0),
+        "ended": [file.hex() for file in fields.get(13, [])],
     }
 
 

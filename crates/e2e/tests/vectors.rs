@@ -114,6 +114,9 @@ fn payloads_are_read_as_they_were_frozen() {
             _ => None,
         };
         assert_eq!(text, vector["text"].as_str());
+        let ended: Vec<Vec<u8>> = payload.ended.iter().map(|file| file.to_vec()).collect();
+        let frozen: Vec<Vec<u8>> = list(&vector["ended"]).iter().map(bytes).collect();
+        assert_eq!(ended, frozen);
     }
 }
 

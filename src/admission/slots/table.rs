@@ -72,7 +72,7 @@ pub(super) enum Newcomer {
 }
 
 /// A slot that was taken.
-pub(super) struct Taken {
+pub(super) struct NewSlot {
     pub(super) number: u64,
     /// Cancelled when the slot is lost.
     pub(super) lost: CancellationToken,
@@ -111,7 +111,7 @@ impl SlotTable {
 
     /// Takes a slot, and where there is none free, the one that has to give way; `None` if none has
     /// to. `unnamed`: whose it is will be known later.
-    pub(super) fn take(&mut self, now: Duration, key: PeerKey, unnamed: bool) -> Option<Taken> {
+    pub(super) fn take(&mut self, now: Duration, key: PeerKey, unnamed: bool) -> Option<NewSlot> {
         let mut gave_way = None;
         if self.slots.len() >= self.bound {
             gave_way = self.give_way(now, if unnamed { Newcomer::Unnamed } else { Newcomer::Peer(key) });
@@ -126,17 +126,17 @@ impl SlotTable {
         self.charge(now, key, 1.0 - paid);
         let (number, lost) = self.insert(now, key);
         self.holders.entry(key).or_default().insert(number);
-        Some(Taken { number, lost, gave_way })
+        Some(NewSlot { number, lost, gave_way })
     }
 
     /// Takes a slot that is free, if there is one, for a peer that nobody has to give way for.
-    pub(super) fn take_spare(&mut self, now: Duration, key: PeerKey) -> Option<Taken> {
+    pub(super) fn take_spare(&mut self, now: Duration, key: PeerKey) -> Option<NewSlot> {
         if self.slots.len() >= self.bound {
             return None;
         }
         let (number, lost) = self.insert(now, key);
         self.spare.insert(number);
-        Some(Taken { number, lost, gave_way: None })
+        Some(NewSlot { number, lost, gave_way: None })
     }
 
     /// Counts a slot as another peer's from now on, once it is known who that is. `over`: nobody

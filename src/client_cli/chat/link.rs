@@ -18,7 +18,7 @@ use ephemeral_client::service::{ClientError, EngineClient, Heard};
 const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// A connection.
-pub(super) struct Link {
+pub(super) struct EngineLink {
     client: EngineClient,
     host: Option<Host>,
     /// Under which numbers the state asked.
@@ -27,7 +27,7 @@ pub(super) struct Link {
     unshown: Vec<u64>,
 }
 
-impl Link {
+impl EngineLink {
     /// Uses the engine of another process.
     pub(super) fn elsewhere(stream: UnixStream) -> Self {
         Self { client: EngineClient::new(stream), host: None, tickets: HashMap::new(), unshown: Vec::new() }

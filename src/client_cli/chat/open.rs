@@ -8,7 +8,7 @@ use super::super::profile::lock_memory;
 use super::super::running::RunArgs;
 use super::super::socket;
 use super::super::words::fl;
-use super::link::Link;
+use super::link::EngineLink;
 use ephemeral_chat::{Opening, OpeningStart};
 use ephemeral_client::ServerUrl;
 use ephemeral_client::engine::Profile;
@@ -34,12 +34,12 @@ impl Opener {
     }
 
     /// Returns what is to be asked first, and the engine, if nothing is.
-    pub(super) async fn begin(&mut self) -> Result<(OpeningStart, Option<Link>), Failure> {
+    pub(super) async fn begin(&mut self) -> Result<(OpeningStart, Option<EngineLink>), Failure> {
         if self.memory {
             return Ok((OpeningStart::CreateInMemory, None));
         }
         if let Some(stream) = self.run.profile.running().await? {
-            return Ok((OpeningStart::Running, Some(Link::elsewhere(stream))));
+            return Ok((OpeningStart::Running, Some(EngineLink::elsewhere(stream))));
         }
         if !Vault::exists(&self.run.profile.directory()?) {
             return Ok((OpeningStart::Create, None));
@@ -76,7 +76,7 @@ impl Opener {
 
     /// Waits for the profile that is being opened; for ever, if none is. Cancelling it loses
     /// nothing.
-    pub(super) async fn outcome(&mut self) -> Result<Link, Failure> {
+    pub(super) async fn outcome(&mut self) -> Result<EngineLink, Failure> {
         let opened = match self.task.join_next().await {
             Some(Ok(opened)) => opened?,
             Some(Err(error)) => return Err(Failure::local(fl!("profile-unopened", why = error.to_string()))),
@@ -87,7 +87,7 @@ impl Opener {
     }
 
     /// Runs the engine of a profile, and lets other commands use it.
-    async fn link(&self, profile: Profile, is_kept: bool) -> Result<Link, Failure> {
+    async fn link(&self, profile: Profile, is_kept: bool) -> Result<EngineLink, Failure> {
         let directory = self.run.profile.directory()?;
         let kept = is_kept.then(|| directory.clone());
         let mut host = self.run.host(profile, kept, self.run.fetching(), true)?;
@@ -100,11 +100,11 @@ impl Opener {
                 host.open_door(&path)?;
             }
         }
-        Ok(Link::here(host).await)
+        Ok(EngineLink::here(host).await)
     }
 
     /// Erases the profile, whether or not there is an engine to do so.
-    pub(super) async fn erase(&mut self, link: Option<Link>) -> Result<(), Failure> {
+    pub(super) async fn erase(&mut self, link: Option<EngineLink>) -> Result<(), Failure> {
         self.task.abort_all();
         let directory = self.run.profile.directory();
         // The files first: whatever the engine does, they are gone.

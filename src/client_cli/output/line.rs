@@ -69,6 +69,9 @@ fn of_file(news: &Notification) -> Option<String> {
         Notification::FileArrived { contact, name, .. } => {
             fl!("news-file-arrived", contact = printable(contact), name = printable(name))
         }
+        Notification::FileDeclined { contact, name, .. } => {
+            fl!("news-file-declined", contact = printable(contact), name = printable(name))
+        }
         Notification::FileNotDelivered { contact, name, .. } => {
             fl!("news-file-given-up", contact = printable(contact), name = printable(name))
         }

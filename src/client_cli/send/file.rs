@@ -78,6 +78,10 @@ async fn deliver(running: &mut Running, args: &SendArgs, transfer: &mut Transfer
                 return Err(Failure::local(format!("{}: {}", transfer.so_far(), printable(&said::translated(&why)))));
             }
             Notification::FileArrived { file, .. } if file == transfer.file => return running.shown(number).await,
+            Notification::FileDeclined { file, .. } if file == transfer.file => {
+                running.shown(number).await?;
+                return Err(Failure::new(Exit::Refused, fl!("file-declined")));
+            }
             Notification::FileNotDelivered { file, .. } if file == transfer.file => {
                 return Err(Failure::new(Exit::Refused, fl!("file-refused")));
             }

@@ -28,6 +28,7 @@ standing-sending = wird gesendet
 standing-at-server = wartet beim Server
 standing-arrived = angekommen
 standing-not-delivered = nicht zugestellt
+standing-declined = abgelehnt
 standing-members = { $n ->
     [one] bei einem Mitglied angekommen
    *[other] bei { $n } Mitgliedern angekommen
@@ -183,6 +184,7 @@ file-queues = die Datei { $name } wartet, bis andere vollständig sind
 folder-failed = nach { $folder } lässt sich nichts schreiben: { $why }
 file-arrived = die Datei { $name } ist angekommen
 file-not-delivered = die Datei { $name } wurde aufgegeben: nicht zugestellt
+file-declined = die Datei { $name } wurde abgelehnt
 file-unreadable = eine Datei im Versand wartet: { $why }
 file-offered = { $name } ({ $size }) wird gesendet
 files-taken = Dateien dieses Kontakts kommen nach { $folder }

@@ -27,6 +27,7 @@ standing-sending = sending
 standing-at-server = waiting at the server
 standing-arrived = arrived
 standing-not-delivered = not delivered
+standing-declined = declined
 standing-members = { $n ->
     [one] arrived at one member
    *[other] arrived at { $n } members
@@ -182,6 +183,7 @@ file-queues = the file { $name } waits until others are complete
 folder-failed = nothing can be written into { $folder }: { $why }
 file-arrived = the file { $name } has arrived
 file-not-delivered = the file { $name } was given up: not delivered
+file-declined = the file { $name } was declined
 file-unreadable = a file that is being sent waits: { $why }
 file-offered = sending { $name } ({ $size })
 files-taken = files of this contact are written into { $folder }

@@ -17,6 +17,7 @@ pub(crate) fn standing(words: &Words, standing: StandingName) -> String {
         StandingName::AtServer => say!(words, "standing-at-server"),
         StandingName::Arrived => say!(words, "standing-arrived"),
         StandingName::NotDelivered => say!(words, "standing-not-delivered"),
+        StandingName::Declined => say!(words, "standing-declined"),
     }
 }
 

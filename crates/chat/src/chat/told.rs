@@ -49,6 +49,7 @@ impl Chat {
             | Notification::FileDamaged { .. }
             | Notification::FileLost { .. }
             | Notification::FileArrived { .. }
+            | Notification::FileDeclined { .. }
             | Notification::FileNotDelivered { .. }
             | Notification::FileWaits { .. }
             | Notification::FolderFailed { .. }

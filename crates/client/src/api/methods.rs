@@ -221,12 +221,12 @@ methods! {
         /// count no more.
         folder: String,
     } -> Nothing;
-    /// Stops sending a file.
+    /// Stops sending a file, and tells the contact.
     "files.cancel" CancelFile {
         /// The file.
         file: String,
     } -> Nothing;
-    /// Drops a file that comes, or waits to be taken. Its sender is not told.
+    /// Drops a file that comes, or waits to be taken, and tells its sender.
     "files.decline" DeclineFile {
         /// The file.
         file: String,

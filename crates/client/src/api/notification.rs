@@ -90,6 +90,8 @@ pub enum Notification {
     FolderFailed { folder: String, why: String },
     /// A contact has all of a file.
     FileArrived { contact: String, file: String, name: String },
+    /// A contact does not want a file, or no more of it.
+    FileDeclined { contact: String, file: String, name: String },
     /// A file was given up.
     FileNotDelivered { contact: String, file: String, name: String },
     /// A file that is being sent cannot be read.

@@ -170,7 +170,8 @@ fn after(event: &Notification) -> Option<Notification> {
         Notification::FileLost { .. } => Notification::FileWaits { contact: text(), name: text(), size: 7 },
         Notification::FileWaits { .. } => Notification::FolderFailed { folder: text(), why: text() },
         Notification::FolderFailed { .. } => Notification::FileArrived { contact: text(), file: text(), name: text() },
-        Notification::FileArrived { .. } => {
+        Notification::FileArrived { .. } => Notification::FileDeclined { contact: text(), file: text(), name: text() },
+        Notification::FileDeclined { .. } => {
             Notification::FileNotDelivered { contact: text(), file: text(), name: text() }
         }
         Notification::FileNotDelivered { .. } => Notification::FileUnreadable { file: text(), why: text() },
@@ -306,6 +307,7 @@ fn words_that_a_field_may_have_are_those_of_the_schema() {
         StandingName::AtServer,
         StandingName::Arrived,
         StandingName::NotDelivered,
+        StandingName::Declined,
     ];
     let takings = [Taking::Written, Taking::Acknowledged, Taking::Watched];
     let words = |name: &str| -> Vec<Value> {

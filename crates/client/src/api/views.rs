@@ -131,7 +131,8 @@ pub struct NewContact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StandingName {
-    /// It is kept until the contact has answered, or the member's program is known.
+    /// It is kept until the contact has answered, for the first time or after the conversation was
+    /// begun anew, or until the member's program is known.
     Kept,
     /// No server has it.
     Sending,
@@ -141,6 +142,8 @@ pub enum StandingName {
     Arrived,
     /// It was given up.
     NotDelivered,
+    /// The contact does not want the file.
+    Declined,
 }
 
 /// A text that was taken over.

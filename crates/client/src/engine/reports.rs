@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::bytes::Key;
-use ephemeral_e2e::core::{CoreError, Incoming};
+use ephemeral_e2e::core::{CoreError, IncomingFrame};
 use tokio::time::Instant;
 
 use super::agenda::Deferred;
@@ -85,7 +85,7 @@ impl Engine {
             self.news.push_back(EngineEvent::ShortMemory(authority.clone()));
         }
         let wall = self.profile.wall_ms();
-        self.profile.core_mut().welcomed(&authority, epoch, server_ms.unwrap_or(wall), wall)?;
+        self.profile.core_mut().welcomed(&id.pseudonym, &authority, epoch, server_ms.unwrap_or(wall), wall)?;
         self.dirty = true;
         self.news.push_back(EngineEvent::Online(authority));
         Ok(())
@@ -143,7 +143,7 @@ impl Engine {
             // invention, and neither worth a commit nor an acknowledgement.
             return Ok(());
         }
-        let incoming = Incoming { mailbox: &mailbox, content, seq, from };
+        let incoming = IncomingFrame { mailbox: &mailbox, content, seq, from };
         let wall = self.profile.wall_ms();
         match self.profile.core_mut().receive(incoming, wall) {
             Ok(failed) => {

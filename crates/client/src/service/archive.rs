@@ -57,7 +57,7 @@ pub(super) struct Archive {
 }
 
 /// Holds a text that is put into the archive.
-pub(super) struct Entry {
+pub(super) struct ArchiveEntry {
     pub(super) talk: Talk,
     pub(super) mid: u64,
     pub(super) item: HistoryItem,
@@ -67,8 +67,8 @@ pub(super) struct Entry {
 }
 
 impl Archive {
-    pub(super) fn put(&mut self, entry: Entry) {
-        let Entry { talk, mid, item, gone_ms, event } = entry;
+    pub(super) fn put(&mut self, entry: ArchiveEntry) {
+        let ArchiveEntry { talk, mid, item, gone_ms, event } = entry;
         let number = self.next;
         self.next += 1;
         if item.from.is_none() {
@@ -164,7 +164,7 @@ mod tests {
 
     const ALICE: Talk = Talk::Contact(1);
 
-    fn entry(mid: u64, text: &str) -> Entry {
+    fn entry(mid: u64, text: &str) -> ArchiveEntry {
         let item = HistoryItem {
             id: mid.to_string(),
             from: None,
@@ -174,7 +174,7 @@ mod tests {
             gone_at: None,
             missing: false,
         };
-        Entry { talk: ALICE, mid, item, gone_ms: None, event: None }
+        ArchiveEntry { talk: ALICE, mid, item, gone_ms: None, event: None }
     }
 
     fn ids(archive: &Archive, last: u32) -> Vec<String> {
@@ -210,8 +210,8 @@ mod tests {
     #[test]
     fn what_is_to_be_gone_goes_at_its_time_but_not_before_it_was_shown() {
         let mut archive = Archive::default();
-        archive.put(Entry { gone_ms: Some(1_000), ..entry(1, "mine") });
-        let mut theirs = Entry { gone_ms: Some(1_000), event: Some(7), ..entry(2, "theirs") };
+        archive.put(ArchiveEntry { gone_ms: Some(1_000), ..entry(1, "mine") });
+        let mut theirs = ArchiveEntry { gone_ms: Some(1_000), event: Some(7), ..entry(2, "theirs") };
         theirs.item.from = Some("alice".to_owned());
         archive.put(theirs);
         archive.prune(999);

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 /// Does what a commit consists of. A name is that of a file in the one directory; a link is not
 /// followed.
-pub(super) trait Files {
+pub(super) trait StateFiles {
     /// A file that is open for writing, whatever becomes of its name.
     type Handle;
 
@@ -45,7 +45,7 @@ pub(super) trait Files {
 pub(super) struct Folder(PathBuf);
 
 /// A file of a [`Folder`].
-pub(super) struct Opened {
+pub(super) struct OpenFile {
     file: File,
     path: PathBuf,
 }
@@ -60,8 +60,8 @@ impl Folder {
     }
 }
 
-impl Files for Folder {
-    type Handle = Opened;
+impl StateFiles for Folder {
+    type Handle = OpenFile;
 
     fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -78,22 +78,22 @@ impl Files for Folder {
         }
     }
 
-    fn create(&mut self, name: &str) -> Result<Opened, FileError> {
+    fn create(&mut self, name: &str) -> Result<OpenFile, FileError> {
         let path = self.path(name);
-        Ok(Opened { file: private_file::open_new(&path)?, path })
+        Ok(OpenFile { file: private_file::open_new(&path)?, path })
     }
 
-    fn write(&mut self, file: &mut Opened, bytes: &[u8]) -> Result<(), FileError> {
+    fn write(&mut self, file: &mut OpenFile, bytes: &[u8]) -> Result<(), FileError> {
         file.file.write_all(bytes).map_err(FileError::of("write", &file.path))
     }
 
-    fn sync(&mut self, file: &mut Opened) -> Result<(), FileError> {
+    fn sync(&mut self, file: &mut OpenFile) -> Result<(), FileError> {
         file.file.sync_all().map_err(FileError::of("write", &file.path))
     }
 
-    fn open(&mut self, name: &str) -> Result<Option<Opened>, FileError> {
+    fn open(&mut self, name: &str) -> Result<Option<OpenFile>, FileError> {
         let path = self.path(name);
-        Ok(Doomed::open(&path)?.map(|doomed| Opened { file: doomed.into_file(), path }))
+        Ok(Doomed::open(&path)?.map(|doomed| OpenFile { file: doomed.into_file(), path }))
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Result<(), FileError> {
@@ -105,7 +105,7 @@ impl Files for Folder {
         private_file::sync_directory(&self.0)
     }
 
-    fn overwrite(&mut self, file: Opened) -> Result<(), FileError> {
+    fn overwrite(&mut self, file: OpenFile) -> Result<(), FileError> {
         Doomed::opened(file.file, &file.path).overwrite()
     }
 
@@ -116,7 +116,7 @@ impl Files for Folder {
         }
     }
 
-    fn abandon(&mut self, file: Opened, name: &str) {
+    fn abandon(&mut self, file: OpenFile, name: &str) {
         // One without a name was removed by another process, and is overwritten here. One that
         // still has its name is overwritten under it: after a rename of which nobody knows whether
         // it happened, the open file may be the state.

@@ -8,7 +8,7 @@
 use ephemeral_tor::private_file::FileError;
 use zeroize::Zeroizing;
 
-use super::files::Files;
+use super::files::StateFiles;
 use super::seal::{MOST_KEY_BYTES, MOST_STATE_BYTES, OpenError, StateKey};
 use super::{Passphrase, VaultError};
 
@@ -39,11 +39,11 @@ enum Unlocked {
 
 /// Returns whether there is a vault. A key that was never given its name counts only where a state
 /// is for it.
-pub(super) fn exists(files: &impl Files) -> bool {
+pub(super) fn exists(files: &impl StateFiles) -> bool {
     files.has(KEY) || (files.has(NEW_KEY) && files.has(STATE))
 }
 
-impl<F: Files> StateWriter<F> {
+impl<F: StateFiles> StateWriter<F> {
     /// Writes the first state, with a new key.
     pub(super) fn create(files: F, passphrase: &Passphrase, state: &[u8]) -> Result<Self, VaultError> {
         if exists(&files) {
@@ -203,7 +203,7 @@ impl<F: Files> StateWriter<F> {
     }
 }
 
-fn unlock(files: &impl Files, name: &str, passphrase: &Passphrase) -> Result<Unlocked, FileError> {
+fn unlock(files: &impl StateFiles, name: &str, passphrase: &Passphrase) -> Result<Unlocked, FileError> {
     let Some(sealed) = files.read(name, MOST_KEY_BYTES)? else { return Ok(Unlocked::Absent) };
     Ok(match StateKey::open_itself(&sealed, passphrase) {
         Ok(key) => Unlocked::Key(key),
@@ -212,6 +212,6 @@ fn unlock(files: &impl Files, name: &str, passphrase: &Passphrase) -> Result<Unl
     })
 }
 
-fn damaged(files: &impl Files, name: &str, why: &str) -> VaultError {
+fn damaged(files: &impl StateFiles, name: &str, why: &str) -> VaultError {
     VaultError::Damaged { path: files.path(name), why: why.to_owned() }
 }

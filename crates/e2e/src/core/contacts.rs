@@ -7,13 +7,13 @@ use crate::bytes::Key;
 use crate::clock::MINUTE;
 use crate::effect::LinkId;
 use crate::invite::Invite;
-use crate::link::delivery::Delivery;
+use crate::link::delivery::Transit;
 use crate::link::received::AckPace;
 use crate::link::sessions::Known;
-use crate::link::{First, Kind, Link};
+use crate::link::{First, Link, LinkKind};
 use crate::mailbox::Owner;
 use crate::payload::{Content, MAX_BURN_S, MAX_NAME, MAX_TEXT};
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 use crate::safety::SafetyNumber;
 
 /// The most contacts of a profile.
@@ -41,7 +41,7 @@ impl Core {
         may_accept(&invite, foreign, profile)?;
         let olm = profile.identity.outbound(&invite.identity, &invite.prekey);
         let olm = olm.map_err(|_| crate::invite::InviteError::NotGenuine)?;
-        let known = |link: &Link| link.kind == Kind::Contact && link.peer == invite.identity && link.left.is_none();
+        let known = |link: &Link| link.kind == LinkKind::Contact && link.peer == invite.identity && link.left.is_none();
         let index = match self.state.links.iter().position(known) {
             // Once more with somebody who lost the sessions, but not the identity.
             Some(index) => index,
@@ -68,7 +68,7 @@ impl Core {
             invite: invite.id(),
             prekey: invite.prekey,
             not_after: invite.not_after,
-            delivery: Delivery::default(),
+            delivery: Transit::default(),
         });
         if let Some(text) = text {
             link.enqueue(Content::Text(text), 0, profile).ok_or(CoreError::Full("outbox"))?;
@@ -77,7 +77,7 @@ impl Core {
     }
 
     pub(super) fn contacts_are_full(&self) -> bool {
-        self.state.links.iter().filter(|link| link.kind == Kind::Contact).count() >= MAX_CONTACTS
+        self.state.links.iter().filter(|link| link.kind == LinkKind::Contact).count() >= MAX_CONTACTS
     }
 
     /// Makes a contact with a mailbox and a root of its own.
@@ -86,14 +86,14 @@ impl Core {
         let id = profile.next_id();
         let authority = profile.authority.clone();
         let mailbox = profile.open_mailbox(Owner::Contact(id), &authority);
-        let mut link = Link::new(id, name, Kind::Contact, peer, mailbox);
+        let mut link = Link::new(id, name, LinkKind::Contact, peer, mailbox);
         link.own.renew_root(mailbox, profile);
         self.state.links.push(link);
     }
 
     pub(super) fn contact(&mut self, id: LinkId) -> Result<&mut Link, CoreError> {
         let link = self.link(id)?;
-        if link.kind == Kind::Contact { Ok(link) } else { Err(CoreError::Unknown) }
+        if link.kind == LinkKind::Contact { Ok(link) } else { Err(CoreError::Unknown) }
     }
 
     /// Puts a text into the outbox of a contact. `burn_s`: delete it so many seconds after it was
@@ -202,7 +202,7 @@ impl Core {
         let State { version: _, profile, doors, links, groups } = &mut self.state;
         doors.clear();
         profile.close_mailboxes(|mailbox| matches!(mailbox.owner, Owner::Door(_)));
-        let talks = |link: &&mut Link| link.kind == Kind::Contact && link.left.is_none() && link.first.is_none();
+        let talks = |link: &&mut Link| link.kind == LinkKind::Contact && link.left.is_none() && link.first.is_none();
         for link in links.iter_mut().filter(talks) {
             link.leave_everything_behind(profile);
         }
@@ -224,7 +224,7 @@ impl Core {
     }
 }
 
-fn may_accept(invite: &Invite, foreign: bool, profile: &Profile) -> Result<(), CoreError> {
+fn may_accept(invite: &Invite, foreign: bool, profile: &ProfileState) -> Result<(), CoreError> {
     if invite.identity == profile.identity.curve() {
         return Err(CoreError::OwnInvite);
     }

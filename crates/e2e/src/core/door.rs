@@ -12,12 +12,12 @@ use crate::effect::{Event, InviteId, LinkId};
 use crate::envelope::{Opened, open};
 use crate::identity::Prekey;
 use crate::invite::{Form, Invite};
-use crate::link::receive::{Opening, Under, check_hello, olm_message};
+use crate::link::receive::{FirstMessage, Under, check_hello, olm_message};
 use crate::link::sessions::Olm;
-use crate::link::{Kind, Link};
+use crate::link::{Link, LinkKind};
 use crate::mailbox::Owner;
 use crate::payload::{Content, Hello, Payload};
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 
 /// The most invites at a time. Each has a mailbox of its own, its door.
 pub const MAX_DOORS: usize = 16;
@@ -102,9 +102,9 @@ impl Door {
     }
 }
 
-pub(super) fn prune(doors: &mut Vec<Door>, profile: &mut Profile) {
+pub(super) fn prune(doors: &mut Vec<Door>, profile: &mut ProfileState) {
     let age = profile.clock.age;
-    let open = |key: &Key, profile: &Profile| profile.mailbox(key).is_some();
+    let open = |key: &Key, profile: &ProfileState| profile.mailbox(key).is_some();
     for door in doors.iter_mut() {
         door.requests.retain(|request| age < request.came + REQUEST_LIFE);
         let late = if door.one_time { GRACE } else { 7 * DAY };
@@ -206,7 +206,7 @@ impl Core {
         let id = first.session_id();
         let sender = Key(first.identity_key().to_bytes());
         let known =
-            |link: &&mut Link| link.kind == Kind::Contact && link.peer == sender && link.sessions.get(&id).is_some();
+            |one: &&mut Link| one.kind == LinkKind::Contact && one.peer == sender && one.sessions.get(&id).is_some();
         if let Some(link) = self.state.links.iter_mut().find(known) {
             let link_id = link.id;
             let arrived = link.receive(Under::Door, &opened, &mut self.state.profile);
@@ -242,7 +242,7 @@ impl Core {
 
     /// Makes the session of a first message on a copy of the prekey's account, and looks at its
     /// hello.
-    fn opening(&self, at: usize, first: &vodozemac::olm::PreKeyMessage, opened: &Opened) -> Option<Opening> {
+    fn opening(&self, at: usize, first: &vodozemac::olm::PreKeyMessage, opened: &Opened) -> Option<FirstMessage> {
         let door = &self.state.doors[at];
         let made = door.prekey.as_ref()?.inbound(first).ok()?;
         let plain = Zeroizing::new(made.plaintext);
@@ -253,13 +253,13 @@ impl Core {
         let valid = check_hello(&hello, &sender, &door.invite, number, &self.state.profile);
         let card = Card::from_bytes(payload.card.as_deref()?, &self.state.profile.authority).ok()?;
         let text = matches!(payload.content, None | Some(Content::Text(_)));
-        (valid && card.root && text).then_some(Opening { session: made.session, payload, hello, number })
+        (valid && card.root && text).then_some(FirstMessage { session: made.session, payload, hello, number })
     }
 
-    fn admit_opening(&mut self, at: usize, opening: Opening, peer: Key) {
+    fn admit_opening(&mut self, at: usize, opening: FirstMessage, peer: Key) {
         let session = opening.session.session_id();
         let name = opening.payload.profile.clone();
-        let same = |link: &Link| link.kind == Kind::Contact && link.peer == peer && link.left.is_none();
+        let same = |link: &Link| link.kind == LinkKind::Contact && link.peer == peer && link.left.is_none();
         let known = self.state.links.iter().position(same);
         let index = match known {
             Some(index) => index,

@@ -1,9 +1,9 @@
 //! Files: sending them chunk by chunk, and taking note of what was written of those that come.
 
-use super::{Core, CoreError};
-use crate::clock::Clock;
+use super::{Core, CoreError, State};
+use crate::clock::ProfileClock;
 use crate::effect::{Event, LinkId};
-use crate::files::{Coming, FileId, MAX_FLYING, MAX_SENDING, Sending, Source};
+use crate::files::{Coming, FileId, MAX_FLYING, Sending, Source};
 use crate::link::Link;
 use crate::payload::{CHUNK, Content, FileChunk, MAX_FILE, MAX_FILE_NAME};
 
@@ -22,6 +22,8 @@ pub struct SendingView {
     pub count: u32,
     /// The offset and the length of the chunk that [`Core::send_chunk`] wants now.
     pub wanted: Option<(u64, usize)>,
+    /// Whether the contact does not want it: no more is sent, and it is listed for a day.
+    pub declined: bool,
 }
 
 /// Holds how far a file came that is coming.
@@ -60,6 +62,10 @@ impl Core {
             return Err(CoreError::NotNow("it has not answered yet, or the conversation is over"));
         }
         let files = &mut self.state.profile.files;
+        let again = |file: &Sending| {
+            file.link == id && file.declined && (file.source.sha256, file.source.size) == (source.sha256, source.size)
+        };
+        files.sending.retain(|file| !again(file));
         let same = |file: &&mut Sending| {
             file.link == id && (file.source.sha256, file.source.size) == (source.sha256, source.size)
         };
@@ -69,12 +75,12 @@ impl Core {
             file.source = Source { name, ..source };
             return Ok(file.id);
         }
-        if files.sending.len() >= MAX_SENDING {
+        if !files.can_send() {
             return Err(CoreError::Full("files that are being sent"));
         }
         let file = crate::random::bytes();
         let moved = self.state.profile.clock.settled_age();
-        let sending = Sending { id: file, link: id, source, next: 0, moved };
+        let sending = Sending { id: file, link: id, source, next: 0, moved, declined: false };
         self.state.profile.files.sending.push(sending);
         Ok(file)
     }
@@ -103,11 +109,30 @@ impl Core {
         Ok(())
     }
 
-    /// Gives up sending a file. What the contact has of it is of no use.
-    pub fn stop_file(&mut self, id: LinkId, file: &FileId) {
-        self.state.profile.files.sending.retain(|known| known.link != id || known.id != *file);
-        if let Some(link) = self.state.links.iter_mut().find(|link| link.id == id) {
-            link.outbox.drop_file(file);
+    /// Gives up sending a file, and tells the contact. What that has of it is of no use.
+    pub fn stop_file(&mut self, id: LinkId, file: &FileId, wall_ms: u64) -> Result<(), CoreError> {
+        self.running(wall_ms)?;
+        let profile = &mut self.state.profile;
+        let sent = profile.files.sending_mut(id, file).is_some_and(|sending| sending.next > 0 && !sending.declined);
+        profile.files.sending.retain(|known| known.link != id || known.id != *file);
+        self.end_file(id, file, sent);
+        Ok(())
+    }
+
+    /// Wants no more of a file that comes, and tells the contact.
+    pub fn decline_file(&mut self, id: LinkId, file: &FileId, wall_ms: u64) -> Result<(), CoreError> {
+        self.running(wall_ms)?;
+        let waiting = self.state.profile.forget_file(id, file).is_some();
+        let coming = self.state.profile.files.coming_mut(id, file).is_some();
+        self.forget_file(id, file);
+        self.end_file(id, file, waiting || coming);
+        Ok(())
+    }
+
+    fn end_file(&mut self, id: LinkId, file: &FileId, known: bool) {
+        let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
+        if let Some(link) = links.iter_mut().find(|link| link.id == id && known) {
+            link.end_file(*file, profile);
         }
     }
 
@@ -170,7 +195,7 @@ impl Core {
             if let Some(link) = links.iter_mut().find(|link| link.id == file.link) {
                 link.outbox.drop_file(&file.id);
             }
-            let Sending { id, link, source, next: _, moved: _ } = file;
+            let Sending { id, link, source, next: _, moved: _, declined: _ } = file;
             profile.tell(Event::FileNotDelivered { link, file: id, name: source.name });
         }
         // As long as its name is remembered, the other side repeats a chunk.
@@ -183,7 +208,7 @@ fn sending_view(file: &Sending, link: &Link) -> SendingView {
     let first = link.outbox.of_file(&file.id).any(|index| index == 0);
     let offset = u64::from(file.next) * CHUNK as u64;
     let length = usize::try_from((file.source.size - offset.min(file.source.size)).min(CHUNK as u64)).unwrap_or(CHUNK);
-    let room = flying < MAX_FLYING && link.outbox.has_room(CHUNK) && link.left.is_none();
+    let room = !file.declined && flying < MAX_FLYING && link.outbox.has_room(CHUNK) && link.left.is_none();
     let flying = u32::try_from(flying).unwrap_or(u32::MAX);
     SendingView {
         id: file.id,
@@ -192,10 +217,11 @@ fn sending_view(file: &Sending, link: &Link) -> SendingView {
         arrived: file.next.saturating_sub(flying),
         count: file.count(),
         wanted: (room && !first && length > 0).then_some((offset, length)),
+        declined: file.declined,
     }
 }
 
-fn coming_view(file: &Coming, clock: &Clock) -> ComingView {
+fn coming_view(file: &Coming, clock: &ProfileClock) -> ComingView {
     ComingView {
         id: file.id,
         link: file.link,

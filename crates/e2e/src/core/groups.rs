@@ -5,7 +5,7 @@ use crate::bytes::Key;
 use crate::clock::DAY;
 use crate::effect::LinkId;
 use crate::group::Group;
-use crate::link::{Kind, Link};
+use crate::link::{Link, LinkKind};
 use crate::payload::{Content, GroupContent, MAX_NAME, MAX_TEXT};
 use crate::roster::delta::Operation;
 use crate::roster::{Entry, GroupId, Roster};
@@ -45,7 +45,7 @@ impl Core {
         if !group.is_admin(profile) {
             return Err(CoreError::Group);
         }
-        let link = links.iter_mut().find(|link| link.id == contact && link.kind == Kind::Contact);
+        let link = links.iter_mut().find(|link| link.id == contact && link.kind == LinkKind::Contact);
         let link = link.ok_or(CoreError::Unknown)?;
         if link.peer_ed.is_none() {
             return Err(CoreError::NotNow("its identity is not complete yet"));
@@ -63,7 +63,7 @@ impl Core {
             return Err(CoreError::Full("groups"));
         }
         let State { version: _, profile, doors: _, links, groups } = &mut self.state;
-        let link = links.iter_mut().find(|link| link.id == admin && link.kind == Kind::Contact);
+        let link = links.iter_mut().find(|link| link.id == admin && link.kind == LinkKind::Contact);
         let link = link.ok_or(CoreError::Unknown)?;
         groups.retain(|known| known.id != group || !known.out);
         if groups.iter().any(|known| known.id == group) {
@@ -94,14 +94,14 @@ impl Core {
         if group.forked || group.out || group.roster.is_none() {
             return Err(CoreError::NotNow("not a member, or the admin contradicts itself"));
         }
-        let members = || |link: &&mut Link| link.kind == Kind::Member(group.id) && link.left.is_none();
+        let members = || |link: &&mut Link| link.kind == LinkKind::Member(group.id) && link.left.is_none();
         if links.iter_mut().filter(members()).any(|link| !link.outbox.has_room(MAX_TEXT)) {
             return Err(CoreError::Full("outbox"));
         }
         let id = group.id;
         let message = group.text_message(text);
         let gmid = message.gmid;
-        for link in links.iter_mut().filter(|link| link.kind == Kind::Member(id) && link.left.is_none()) {
+        for link in links.iter_mut().filter(|link| link.kind == LinkKind::Member(id) && link.left.is_none()) {
             link.enqueue(Content::Group(message.clone()), 0, profile);
         }
         Ok(gmid)
@@ -136,7 +136,7 @@ impl Core {
         let State { version: _, profile, doors: _, links, groups } = &mut self.state;
         let known = groups.iter_mut().find(|known| known.id == group).ok_or(CoreError::Unknown)?;
         known.out = true;
-        for link in links.iter_mut().filter(|link| link.kind == Kind::Member(group)) {
+        for link in links.iter_mut().filter(|link| link.kind == LinkKind::Member(group)) {
             link.leave(profile);
         }
         profile.retire_owned(crate::mailbox::Owner::Group(group), profile.clock.age + 8 * DAY);
@@ -172,7 +172,7 @@ impl Core {
                 group.tell_door(links, profile);
             }
             group.announce_doors(links, profile);
-            let left = links.iter().find(|link| link.kind == Kind::Member(id) && link.left.is_some());
+            let left = links.iter().find(|link| link.kind == LinkKind::Member(id) && link.left.is_some());
             let left = left.map(|link| link.peer).filter(|_| group.is_admin(profile));
             if let Some(member) = left {
                 // Fails if it is off the roster already.

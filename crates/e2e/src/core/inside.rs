@@ -3,16 +3,16 @@
 use super::Core;
 use crate::group::Group;
 use crate::link::Link;
-use crate::profile::Profile;
-use crate::random::Jitter;
+use crate::profile::ProfileState;
+use crate::random::CoreJitter;
 
 impl Core {
     /// Makes the moments at which the core acts repeatable.
-    pub(crate) fn set_jitter(&mut self, jitter: Jitter) {
+    pub(crate) fn set_jitter(&mut self, jitter: CoreJitter) {
         self.state.profile.jitter = jitter;
     }
 
-    pub(crate) fn state_mut(&mut self) -> (&mut Profile, &mut Vec<Link>) {
+    pub(crate) fn state_mut(&mut self) -> (&mut ProfileState, &mut Vec<Link>) {
         (&mut self.state.profile, &mut self.state.links)
     }
 

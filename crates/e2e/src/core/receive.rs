@@ -6,13 +6,13 @@ use crate::card::Hint;
 use crate::effect::{Event, LinkId};
 use crate::envelope::{digest, open, shown_hint};
 use crate::link::receive::{Arrived, Under};
-use crate::link::{Kind, Link};
+use crate::link::{Link, LinkKind};
 use crate::mailbox::Owner;
 use crate::payload::Content;
 
 /// Holds a frame as it came from a server. Nothing else of the server's frame is looked at.
 #[derive(Clone, Copy, Debug)]
-pub struct Incoming<'a> {
+pub struct IncomingFrame<'a> {
     /// The mailbox whose session it came in.
     pub mailbox: &'a Key,
     /// Its `content`.
@@ -30,12 +30,12 @@ impl Core {
     /// no known card. Each costs a commit, and a server can send as many as it likes. A client
     /// closes the session of a mailbox that brings more than 20 of those a minute, and fetches from
     /// it later.
-    pub fn receive(&mut self, incoming: Incoming<'_>, wall_ms: u64) -> Result<bool, CoreError> {
+    pub fn receive(&mut self, incoming: IncomingFrame<'_>, wall_ms: u64) -> Result<bool, CoreError> {
         self.running(wall_ms)?;
         if self.state.profile.inbox_is_full() {
             return Err(CoreError::Full("inbox"));
         }
-        let Incoming { mailbox, content, seq, from } = incoming;
+        let IncomingFrame { mailbox, content, seq, from } = incoming;
         self.state.profile.acknowledge(*mailbox, seq);
         let Some(owner) = self.state.profile.mailbox(mailbox).map(|own| own.owner) else {
             self.state.profile.dropped.malformed += 1;
@@ -105,7 +105,7 @@ impl Core {
         }
         let link = links.iter_mut().find(|link| match owner {
             Owner::Contact(id) => link.id == id,
-            Owner::Group(group) => link.kind == Kind::Member(group) && from.is_some_and(|from| link.sends_as(from)),
+            Owner::Group(group) => link.kind == LinkKind::Member(group) && from.is_some_and(|from| link.sends_as(from)),
             Owner::Door(_) => false,
         });
         if let Some(link) = link {
@@ -124,7 +124,7 @@ impl Core {
                 return;
             }
         };
-        let contact = self.state.links.iter().any(|link| link.id == id && link.kind == Kind::Contact);
+        let contact = self.state.links.iter().any(|link| link.id == id && link.kind == LinkKind::Contact);
         if contact {
             self.state.profile.tell(event);
         }

@@ -5,7 +5,7 @@ use super::Core;
 use crate::authority::Authority;
 use crate::bytes::Key;
 use crate::effect::{FrameId, InviteId, LinkId};
-use crate::link::{Kind, Link};
+use crate::link::{Link, LinkKind};
 use crate::payload::Content;
 
 pub(super) mod groups;
@@ -31,6 +31,8 @@ pub struct ContactView {
     pub left: bool,
     /// The server to which it wants to move, until the user agrees.
     pub wants_to_move: Option<Authority>,
+    /// Whether the conversation begins anew, so that texts wait until it answers.
+    pub begins_anew: bool,
     /// How many texts and chunks of files it has not acknowledged.
     pub outgoing: usize,
 }
@@ -96,7 +98,7 @@ impl Core {
 
     /// Returns all contacts.
     pub fn contacts(&self) -> Vec<ContactView> {
-        self.state.links.iter().filter(|link| link.kind == Kind::Contact).map(contact_view).collect()
+        self.state.links.iter().filter(|link| link.kind == LinkKind::Contact).map(contact_view).collect()
     }
 
     /// Returns all invites.
@@ -109,7 +111,7 @@ impl Core {
         let Some(link) = self.state.links.iter().find(|link| link.id == contact) else { return Vec::new() };
         let first = link.first.as_ref().map(|first| &first.delivery);
         let first_at_server = first.is_some_and(|first| first.is_accepted());
-        let view = |(at, item): (usize, &crate::link::outbox::Item)| {
+        let view = |(at, item): (usize, &crate::link::outbox::QueuedItem)| {
             let accepted = item.delivery.is_accepted() || (at == 0 && first_at_server);
             OutgoingView {
                 mid: item.mid,
@@ -148,6 +150,7 @@ fn contact_view(link: &Link) -> ContactView {
         contested: link.contested,
         left: link.left.is_some(),
         wants_to_move: waiting.map(|route| route.authority.clone()),
+        begins_anew: link.begins_anew(),
         outgoing: link.outbox.items().count(),
     }
 }

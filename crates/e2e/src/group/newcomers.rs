@@ -12,7 +12,7 @@ const LIFE: u64 = DAY;
 
 /// Holds an envelope as it came.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitingNewcomer {
     pub(crate) mailbox: Key,
     #[serde(with = "text")]
     pub(crate) envelope: Vec<u8>,
@@ -22,18 +22,18 @@ pub(crate) struct Waiting {
 
 /// Holds those of one group.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Newcomers(Vec<Waiting>);
+pub(crate) struct Newcomers(Vec<WaitingNewcomer>);
 
 impl Newcomers {
     /// Keeps an envelope. Beyond the bound it is forgotten, and repeated by its sender.
     pub(crate) fn keep(&mut self, mailbox: Key, envelope: &[u8], age: u64) {
         if self.0.len() < MAX && self.0.iter().all(|known| known.envelope != envelope) {
-            self.0.push(Waiting { mailbox, envelope: envelope.to_vec(), came: age });
+            self.0.push(WaitingNewcomer { mailbox, envelope: envelope.to_vec(), came: age });
         }
     }
 
     /// Takes all of them, to be looked at again.
-    pub(crate) fn take(&mut self) -> Vec<Waiting> {
+    pub(crate) fn take(&mut self) -> Vec<WaitingNewcomer> {
         std::mem::take(&mut self.0)
     }
 

@@ -16,17 +16,17 @@ const ROSTER: u8 = 1;
 const DELTA: u8 = 2;
 
 /// Holds what an item is.
-pub(crate) enum Item<'a> {
+pub(crate) enum SignedItem<'a> {
     Piece { index: u8, count: u8, bytes: &'a [u8] },
     Delta(&'a [u8]),
 }
 
-pub(crate) fn read(item: &[u8]) -> Option<Item<'_>> {
+pub(crate) fn read(item: &[u8]) -> Option<SignedItem<'_>> {
     match item {
         [ROSTER, index, count, bytes @ ..] if index < count && usize::from(*count) <= MAX_PIECES => {
-            Some(Item::Piece { index: *index, count: *count, bytes })
+            Some(SignedItem::Piece { index: *index, count: *count, bytes })
         }
-        [DELTA, bytes @ ..] => Some(Item::Delta(bytes)),
+        [DELTA, bytes @ ..] => Some(SignedItem::Delta(bytes)),
         _ => None,
     }
 }
@@ -96,7 +96,7 @@ mod tests {
         items.reverse();
         let mut pieces = Pieces::default();
         let whole = items.iter().find_map(|item| match read(item) {
-            Some(Item::Piece { index, count, bytes }) => pieces.take([1; 16], index, count, bytes),
+            Some(SignedItem::Piece { index, count, bytes }) => pieces.take([1; 16], index, count, bytes),
             _ => None,
         });
         assert_eq!(whole, Some(roster));

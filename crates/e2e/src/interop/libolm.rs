@@ -5,7 +5,7 @@ use vodozemac::olm::{OlmMessage, Session};
 
 use super::Node;
 use crate::bytes::Key;
-use crate::identity::{Identity, Prekey};
+use crate::identity::{IdentityKeys, Prekey};
 
 struct Libolm(Node);
 
@@ -51,7 +51,7 @@ fn converse(libolm: &mut Libolm, session: &mut Session) {
 #[ignore = "needs npm's @matrix-org/olm: tests/interop/run"]
 fn libolm_reads_what_we_write_and_writes_what_we_read() {
     let mut libolm = Libolm::start();
-    let identity = Identity::generate();
+    let identity = IdentityKeys::generate();
 
     // We begin.
     let peer = libolm.key("identity");

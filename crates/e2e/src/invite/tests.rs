@@ -7,20 +7,20 @@ fn onion() -> Authority {
 }
 
 fn short(authority: Authority, discovery: Option<Secret>) -> Invite {
-    let identity = Identity::generate();
+    let identity = IdentityKeys::generate();
     Invite {
         one_time: true,
         not_after: 29_000_000,
         authority,
-        door: Identity::generate().ed(),
+        door: IdentityKeys::generate().ed(),
         identity: identity.curve(),
-        prekey: Identity::generate().curve(),
+        prekey: IdentityKeys::generate().curve(),
         form: Form::Short { secret: Secret::random(), discovery },
     }
 }
 
 fn long(authority: Authority) -> (Invite, CardKeys) {
-    let identity = Identity::generate();
+    let identity = IdentityKeys::generate();
     let keys = CardKeys::generate();
     let mut invite = short(authority, None);
     invite.one_time = false;

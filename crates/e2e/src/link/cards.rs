@@ -9,7 +9,7 @@ use crate::bytes::Key;
 use crate::card::{Card, CardKeys, Hint, Route, hint};
 use crate::clock::{DAY, HOUR};
 use crate::identity::Prekey;
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 
 pub(crate) mod theirs;
 
@@ -71,7 +71,7 @@ pub(crate) enum Attach {
 }
 
 impl OwnCards {
-    fn make(&mut self, mailbox: Key, prekey: Option<Prekey>, profile: &Profile) -> OwnCard {
+    fn make(&mut self, mailbox: Key, prekey: Option<Prekey>, profile: &ProfileState) -> OwnCard {
         self.next_serial += 1;
         OwnCard {
             serial: self.next_serial,
@@ -86,13 +86,18 @@ impl OwnCards {
         }
     }
 
-    fn next_no(&mut self, profile: &Profile) -> u64 {
+    /// Makes all cards from now on newer than one that the other side may have of elsewhere.
+    pub(crate) fn follow_on(&mut self, no: u64) {
+        self.last_no = self.last_no.max(no);
+    }
+
+    fn next_no(&mut self, profile: &ProfileState) -> u64 {
         self.last_no = profile.clock.wall.max(self.last_no.saturating_add(1));
         self.last_no
     }
 
     /// Makes a new root on a mailbox.
-    pub(crate) fn renew_root(&mut self, mailbox: Key, profile: &mut Profile) {
+    pub(crate) fn renew_root(&mut self, mailbox: Key, profile: &mut ProfileState) {
         let prekey = Prekey::generate(&profile.identity);
         let root = self.make(mailbox, Some(prekey), profile);
         self.roots.push(root);
@@ -104,7 +109,7 @@ impl OwnCards {
         }
     }
 
-    fn renew_plain(&mut self, mailbox: Key, profile: &mut Profile) {
+    fn renew_plain(&mut self, mailbox: Key, profile: &mut ProfileState) {
         let plain = self.make(mailbox, None, profile);
         self.plain.push(plain);
         if self.plain.len() > MAX_PLAIN {
@@ -114,7 +119,7 @@ impl OwnCards {
     }
 
     /// Makes the cards that are due.
-    pub(crate) fn rotate(&mut self, mailbox: Key, profile: &mut Profile) {
+    pub(crate) fn rotate(&mut self, mailbox: Key, profile: &mut ProfileState) {
         let root_used = self.roots.last().is_some_and(|root| root.used.is_some());
         let old = self.roots.last().is_none_or(|root| profile.clock.age >= root.made + ROOT_LIFE);
         let moved = self.roots.last().is_none_or(|root| root.mailbox != mailbox);
@@ -133,7 +138,7 @@ impl OwnCards {
     }
 
     /// Returns the card to send with a message.
-    pub(crate) fn attach(&mut self, how: Attach, mailbox: Key, profile: &mut Profile) -> Option<(Card, u64)> {
+    pub(crate) fn attach(&mut self, how: Attach, mailbox: Key, profile: &mut ProfileState) -> Option<(Card, u64)> {
         self.rotate(mailbox, profile);
         match how {
             Attach::Root => self.root_card(profile),
@@ -161,7 +166,7 @@ impl OwnCards {
         }
     }
 
-    fn plain_card(&self, profile: &Profile) -> Option<(Card, u64)> {
+    fn plain_card(&self, profile: &ProfileState) -> Option<(Card, u64)> {
         let plain = self.plain.last()?;
         // The other side knows the route if it used a root that has it. While it is told of another
         // mailbox, nobody could tell whose route a card without one takes.
@@ -170,7 +175,7 @@ impl OwnCards {
         plain.card(!(present && known), profile)
     }
 
-    fn root_card(&self, profile: &Profile) -> Option<(Card, u64)> {
+    fn root_card(&self, profile: &ProfileState) -> Option<(Card, u64)> {
         self.roots.last()?.card(true, profile)
     }
 
@@ -189,7 +194,7 @@ impl OwnCards {
     }
 
     /// Takes note that a message decrypted that was sealed to a card.
-    pub(crate) fn used(&mut self, serial: u64, profile: &mut Profile) {
+    pub(crate) fn used(&mut self, serial: u64, profile: &mut ProfileState) {
         let age = profile.clock.age;
         let elapsed = profile.clock.elapsed;
         let cards = self.plain.iter_mut().chain(&mut self.roots);
@@ -221,7 +226,7 @@ impl OwnCards {
     }
 
     /// Deletes what is old, and all that is on mailboxes that are gone.
-    pub(crate) fn prune(&mut self, profile: &mut Profile) {
+    pub(crate) fn prune(&mut self, profile: &mut ProfileState) {
         let age = profile.clock.age;
         for (cards, grace) in [(&mut self.plain, PLAIN_GRACE), (&mut self.roots, ROOT_GRACE)] {
             cards.retain(|card| {
@@ -252,7 +257,7 @@ impl OwnCard {
         old || self.uses >= PLAIN_USES
     }
 
-    fn card(&self, route: bool, profile: &Profile) -> Option<(Card, u64)> {
+    fn card(&self, route: bool, profile: &ProfileState) -> Option<(Card, u64)> {
         let authority = &profile.mailbox(&self.mailbox)?.authority;
         let route = route.then(|| Route { mailbox: self.mailbox, authority: profile.moves.present(authority) });
         let prekey = self.prekey.as_ref().map(Prekey::public);

@@ -10,13 +10,14 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::cards::Attach;
+use super::delivery::lost_gap;
 use super::send::{Letter, To};
 use super::sessions::Known;
-use super::{Kind, Link};
+use super::{Link, LinkKind};
 use crate::clock::{DAY, HOUR, SECOND};
 use crate::effect::Event;
 use crate::mailbox::Owner;
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 
 /// How often one link is nudged or reset at most: once an hour and five times a day.
 const PER_DAY: usize = 5;
@@ -65,7 +66,7 @@ const ANSWER_PATIENCE: u64 = 7 * DAY;
 
 /// Holds since when an answer is waited for after a conversation began anew.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Awaited {
+pub(crate) struct AwaitedAnswer {
     since: u64,
     told: bool,
 }
@@ -131,36 +132,38 @@ impl Healing {
         Self { reset_at: Some(at), in_any_case: true, ..Self::default() }
     }
 
-    /// Repeats an unanswered reset soon, since a server forgot.
-    pub(crate) fn prompt(&mut self, profile: &mut Profile) {
-        let soon = profile.clock.elapsed + profile.jitter.uniform(5 * SECOND, 60 * SECOND);
+    /// Repeats an unanswered reset soon, since the server forgot it.
+    pub(crate) fn prompt(&mut self, profile: &mut ProfileState) {
+        let wait = profile.jitter.uniform(5 * SECOND, 60 * SECOND);
         if let Some(reset) = &mut self.unanswered {
-            reset.next = reset.next.min(soon.max(reset.last + HOUR));
+            let sends = u32::try_from(reset.repeats).unwrap_or(u32::MAX).saturating_add(1);
+            let soon = profile.clock.elapsed.max(reset.last + lost_gap(sends)) + wait;
+            reset.next = reset.next.min(soon);
         }
     }
 }
 
 impl Link {
     /// Asks for a nudge after the usual wait.
-    pub(crate) fn want_nudge(&mut self, profile: &mut Profile) {
+    pub(crate) fn want_nudge(&mut self, profile: &mut ProfileState) {
         let wait = profile.jitter.uniform(2 * SECOND, 60 * SECOND);
         self.healing.nudge_at.get_or_insert(profile.clock.elapsed + wait);
     }
 
     /// Asks for a reset after the usual wait, because of the envelope with a number.
-    pub(crate) fn want_reset(&mut self, number: u64, profile: &mut Profile) {
+    pub(crate) fn want_reset(&mut self, number: u64, profile: &mut ProfileState) {
         self.healing.reset_for = self.healing.reset_for.max(number);
         let wait = profile.jitter.uniform(2 * SECOND, 60 * SECOND);
         self.healing.reset_at.get_or_insert(profile.clock.elapsed + wait);
     }
 
     /// Makes the first session with another member of a group, some time within ten minutes.
-    pub(crate) fn begin_pair(&mut self, profile: &mut Profile) {
+    pub(crate) fn begin_pair(&mut self, profile: &mut ProfileState) {
         self.healing.reset_at = Some(profile.clock.elapsed + profile.jitter.uniform(0, 600 * SECOND));
     }
 
     /// Begins anew after a backup was restored: no ratchet of the backup encrypts anything.
-    pub(crate) fn restored(&mut self, profile: &mut Profile) {
+    pub(crate) fn restored(&mut self, profile: &mut ProfileState) {
         self.begin_anew_at(profile.clock.elapsed, profile);
         let Some(prekey) = self.first.as_ref().map(|first| first.prekey) else { return };
         let born = self.numbers.upcoming(profile.clock.wall);
@@ -171,7 +174,7 @@ impl Link {
 
     /// Begins anew on a new mailbox, since somebody may have copied all that is known of this
     /// conversation. The old mailbox is fetched from for a day.
-    pub(crate) fn leave_everything_behind(&mut self, profile: &mut Profile) {
+    pub(crate) fn leave_everything_behind(&mut self, profile: &mut ProfileState) {
         let owner = Owner::Contact(self.id);
         profile.retire_owned_by(owner, profile.clock.settled_age() + DAY);
         let authority = profile.authority.clone();
@@ -181,38 +184,44 @@ impl Link {
 
     /// Begins anew with another member of a group, whose mailbox was replaced, some time within ten
     /// minutes.
-    pub(crate) fn begin_pair_anew(&mut self, profile: &mut Profile) {
+    pub(crate) fn begin_pair_anew(&mut self, profile: &mut ProfileState) {
         let at = profile.clock.elapsed + profile.jitter.uniform(0, 600 * SECOND);
         self.begin_anew_at(at, profile);
     }
 
-    fn begin_anew_at(&mut self, at: u64, profile: &Profile) {
+    fn begin_anew_at(&mut self, at: u64, profile: &ProfileState) {
         self.frames.clear();
         self.sessions.only_decrypt();
         self.healing = Healing::in_any_case(at);
-        if self.kind == Kind::Contact && self.left.is_none() && self.first.is_none() {
-            self.awaited = Some(Awaited { since: profile.clock.settled_age(), told: false });
+        if self.kind == LinkKind::Contact && self.left.is_none() && self.first.is_none() {
+            self.awaited = Some(AwaitedAnswer { since: profile.clock.settled_age(), told: false });
         }
     }
 
     /// Begins anew if the only sessions left are ones in which nothing may be encrypted: the other
     /// side answered a first message of before a backup was restored.
-    pub(super) fn want_session(&mut self, profile: &Profile) {
+    pub(super) fn want_session(&mut self, profile: &ProfileState) {
         let under_way = self.healing.waits() || self.healing.reset_at.is_some();
         if self.sessions.front().is_none() && !under_way {
             self.healing = Healing::in_any_case(profile.clock.elapsed);
         }
     }
 
+    /// Tells whether content waits for the other side's answer, since nothing can be encrypted
+    /// before.
+    pub(crate) fn begins_anew(&self) -> bool {
+        self.first.is_none() && (self.healing.waits() || self.sessions.front().is_none())
+    }
+
     /// Takes note that the other side wrote in a session that it can only have from now.
-    pub(super) fn welcome_back(&mut self, profile: &mut Profile) {
+    pub(super) fn welcome_back(&mut self, profile: &mut ProfileState) {
         if self.awaited.take().is_some() {
             profile.tell(Event::Resumed { link: self.id });
         }
     }
 
     /// Tells once that nobody answered for a week.
-    pub(super) fn miss(&mut self, profile: &mut Profile) {
+    pub(super) fn miss(&mut self, profile: &mut ProfileState) {
         let age = profile.clock.age;
         let Some(awaited) = self.awaited.as_mut().filter(|awaited| age >= awaited.since + ANSWER_PATIENCE) else {
             return;
@@ -222,7 +231,7 @@ impl Link {
         }
     }
 
-    pub(crate) fn heal(&mut self, profile: &mut Profile) {
+    pub(crate) fn heal(&mut self, profile: &mut ProfileState) {
         let elapsed = profile.clock.elapsed;
         if self.healing.nudge_at.is_some_and(|at| at <= elapsed) {
             self.healing.nudge_at = None;
@@ -239,7 +248,7 @@ impl Link {
         }
     }
 
-    fn nudge(&mut self, profile: &mut Profile) {
+    fn nudge(&mut self, profile: &mut ProfileState) {
         let elapsed = profile.clock.elapsed;
         let budget = &mut self.healing.nudges;
         let allowed = budget.hour_allows(elapsed) && budget.day_allows(elapsed, PER_DAY);
@@ -253,7 +262,7 @@ impl Link {
         }
     }
 
-    fn try_reset(&mut self, profile: &mut Profile) {
+    fn try_reset(&mut self, profile: &mut ProfileState) {
         let elapsed = profile.clock.elapsed;
         if !self.healing.resets.hour_allows(elapsed) {
             return;
@@ -269,7 +278,7 @@ impl Link {
     }
 
     /// Makes a new session with the other side's root, and tells it with a new root of one's own.
-    pub(crate) fn reset(&mut self, profile: &mut Profile) {
+    pub(crate) fn reset(&mut self, profile: &mut ProfileState) {
         let now = (profile.clock.elapsed, profile.clock.settled_age());
         let Some((id, born)) = self.new_session(false, profile) else { return };
         self.healing.resets.spend(now.0);
@@ -282,7 +291,7 @@ impl Link {
         self.send_reset(id, To::Root, profile);
     }
 
-    fn new_session(&mut self, previous: bool, profile: &mut Profile) -> Option<(String, u64)> {
+    fn new_session(&mut self, previous: bool, profile: &mut ProfileState) -> Option<(String, u64)> {
         let root = if previous { self.theirs.previous.as_ref() } else { self.theirs.root.as_ref() }?;
         let olm = profile.identity.outbound(&self.peer, root.prekey.as_ref()?).ok()?;
         let born = self.numbers.upcoming(profile.clock.wall);
@@ -292,14 +301,14 @@ impl Link {
         Some((id, born))
     }
 
-    fn send_reset(&mut self, session: String, to: To, profile: &mut Profile) {
+    fn send_reset(&mut self, session: String, to: To, profile: &mut ProfileState) {
         let letter = Letter { to, attach: Attach::Root, session: Some(session), reset: true, ..Letter::control() };
         self.transmit(letter, profile);
     }
 
     /// Repeats a reset in the same session; every second time to the root before the newest, if the
     /// other side lost that.
-    fn repeat_reset(&mut self, profile: &mut Profile) {
+    fn repeat_reset(&mut self, profile: &mut ProfileState) {
         let elapsed = profile.clock.elapsed;
         let Some(reset) = &mut self.healing.unanswered else { return };
         reset.repeats += 1;

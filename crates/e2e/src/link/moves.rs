@@ -1,18 +1,18 @@
 //! How a link takes the other side's cards, and asks before it follows one to another server.
 
 use super::cards::theirs::Taken;
-use super::{Kind, Link, MOVE_QUESTION};
+use super::{Link, LinkKind, MOVE_QUESTION};
 use crate::authority::Authority;
 use crate::card::{Card, Route};
 use crate::effect::Event;
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 
 impl Link {
     /// Takes a card out of a payload. `opening`: the payload opened a session.
-    pub(super) fn take_card(&mut self, bytes: &[u8], opening: bool, profile: &mut Profile) {
+    pub(super) fn take_card(&mut self, bytes: &[u8], opening: bool, profile: &mut ProfileState) {
         let Ok(card) = Card::from_bytes(bytes, &profile.authority) else { return };
         let here = profile.here();
-        let elsewhere = |route: &Route| self.kind != Kind::Contact && !here.is(&route.authority);
+        let elsewhere = |route: &Route| self.kind != LinkKind::Contact && !here.is(&route.authority);
         if card.route.as_ref().is_some_and(elsewhere) {
             return;
         }
@@ -32,7 +32,7 @@ impl Link {
 
     /// Asks the user whether to follow the contact, once a week. Until the next question, the
     /// server that was asked about is the one that a yes is for.
-    fn ask_to_move(&mut self, authority: Authority, asked: Option<Card>, profile: &mut Profile) {
+    fn ask_to_move(&mut self, authority: Authority, asked: Option<Card>, profile: &mut ProfileState) {
         let elapsed = profile.clock.elapsed;
         if self.asked_at.is_none_or(|asked| elapsed >= asked + MOVE_QUESTION) {
             self.asked_at = Some(elapsed);
@@ -65,7 +65,7 @@ mod tests {
         Authority::from_onion_key(&Key([number; 32]), 80)
     }
 
-    fn root_on(number: u8, no: u64, profile: &Profile) -> Vec<u8> {
+    fn root_on(number: u8, no: u64, profile: &ProfileState) -> Vec<u8> {
         let keys = CardKeys::generate();
         let mailbox = vodozemac::Ed25519SecretKey::from_slice(Secret::random().expose()).public_key();
         let route = Route { mailbox: Key(*mailbox.as_bytes()), authority: server(number) };
@@ -76,8 +76,8 @@ mod tests {
 
     #[test]
     fn a_yes_is_for_the_server_that_was_asked_about_whatever_the_contact_wishes_meanwhile() {
-        let mut profile = Profile::new(server(1), String::new(), 1_000);
-        let mut link = Link::new(1, "bob".to_owned(), Kind::Contact, Key([9; 32]), Key([8; 32]));
+        let mut profile = ProfileState::new(server(1), String::new(), 1_000);
+        let mut link = Link::new(1, "bob".to_owned(), LinkKind::Contact, Key([9; 32]), Key([8; 32]));
         let waits = |link: &Link| link.theirs.waiting.as_ref().and_then(|card| card.route.clone()).unwrap().authority;
         link.take_card(&root_on(2, 1, &profile), false, &mut profile);
         link.take_card(&root_on(3, 2, &profile), false, &mut profile);

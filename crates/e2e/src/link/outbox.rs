@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::delivery::{Circumstances, Delivery};
+use super::delivery::{Circumstances, Transit};
 use crate::clock::DAY;
 use crate::effect::FrameId;
 use crate::files::FileId;
@@ -23,7 +23,7 @@ const UNANSWERED: u32 = 1_000;
 
 /// Holds content and what became of it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Item {
+pub(crate) struct QueuedItem {
     pub(crate) mid: u64,
     pub(crate) prev: u64,
     pub(crate) content: Content,
@@ -31,10 +31,10 @@ pub(crate) struct Item {
     pub(crate) at: u32,
     made: u64,
     size: usize,
-    pub(crate) delivery: Delivery,
+    pub(crate) delivery: Transit,
 }
 
-impl Drop for Item {
+impl Drop for QueuedItem {
     fn drop(&mut self) {
         self.content.wipe();
     }
@@ -42,13 +42,13 @@ impl Drop for Item {
 
 /// Holds content that was not acknowledged yet, the oldest first.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Outbox {
-    items: VecDeque<Item>,
+pub(crate) struct ContentOutbox {
+    items: VecDeque<QueuedItem>,
     bytes: usize,
     last_mid: u64,
 }
 
-impl Outbox {
+impl ContentOutbox {
     pub(crate) fn has_room(&self, size: usize) -> bool {
         self.items.len() < MAX_ITEMS && self.bytes + size <= MAX_BYTES
     }
@@ -57,7 +57,7 @@ impl Outbox {
         let mid = crate::random::identifier();
         let size = size(&content);
         self.bytes += size;
-        self.items.push_back(Item {
+        self.items.push_back(QueuedItem {
             mid,
             prev: self.last_mid,
             content,
@@ -65,39 +65,39 @@ impl Outbox {
             at,
             made: age,
             size,
-            delivery: Delivery::default(),
+            delivery: Transit::default(),
         });
         self.last_mid = mid;
         mid
     }
 
-    fn remove(&mut self, at: usize) -> Option<Item> {
+    fn remove(&mut self, at: usize) -> Option<QueuedItem> {
         let item = self.items.remove(at)?;
         self.bytes = self.bytes.saturating_sub(item.size);
         Some(item)
     }
 
     /// Takes an item out because it arrived.
-    pub(crate) fn acknowledged(&mut self, mid: u64) -> Option<Item> {
+    pub(crate) fn acknowledged(&mut self, mid: u64) -> Option<QueuedItem> {
         let at = self.items.iter().position(|item| item.mid == mid)?;
         self.remove(at)
     }
 
     /// Takes out what was repeated for too long.
-    pub(crate) fn expired(&mut self, age: u64) -> Option<Item> {
+    pub(crate) fn expired(&mut self, age: u64) -> Option<QueuedItem> {
         let at = self.items.iter().position(|item| age >= item.made + LIFE)?;
         self.remove(at)
     }
 
-    pub(crate) fn get(&self, mid: u64) -> Option<&Item> {
+    pub(crate) fn get(&self, mid: u64) -> Option<&QueuedItem> {
         self.items.iter().find(|item| item.mid == mid)
     }
 
-    pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
+    pub(crate) fn items(&self) -> impl Iterator<Item = &QueuedItem> {
         self.items.iter()
     }
 
-    pub(crate) fn oldest(&self) -> Option<&Item> {
+    pub(crate) fn oldest(&self) -> Option<&QueuedItem> {
         self.items.front()
     }
 
@@ -109,10 +109,16 @@ impl Outbox {
         })
     }
 
-    /// Takes out the chunks of a file.
+    /// Takes out the chunks of a file. What follows on one does so on what was before it: or the
+    /// other side would wait for it.
     pub(crate) fn drop_file(&mut self, file: &FileId) {
-        self.items.retain(|item| !matches!(&item.content, Content::File(chunk) if chunk.id == *file));
-        self.bytes = self.items.iter().map(|item| item.size).sum();
+        let of_it = |item: &QueuedItem| matches!(&item.content, Content::File(chunk) if chunk.id == *file);
+        while let Some(out) = self.items.iter().position(of_it).and_then(|at| self.remove(at)) {
+            let follows = self.items.iter_mut().map(|item| &mut item.prev).chain([&mut self.last_mid]);
+            for prev in follows.filter(|prev| **prev == out.mid) {
+                *prev = out.prev;
+            }
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -151,7 +157,7 @@ impl Outbox {
     }
 
     /// Returns how the items are faring, to be told what a server says of them.
-    pub(crate) fn deliveries(&mut self) -> impl Iterator<Item = &mut Delivery> {
+    pub(crate) fn deliveries(&mut self) -> impl Iterator<Item = &mut Transit> {
         self.items.iter_mut().map(|item| &mut item.delivery)
     }
 }

@@ -1,11 +1,11 @@
 //! What becomes of content: whether it has to wait, and what a user is told when it arrived or was
 //! given up.
 
-use super::outbox::Item;
-use super::{Kind, Link};
+use super::outbox::QueuedItem;
+use super::{Link, LinkKind};
 use crate::effect::Event;
 use crate::payload::{Content, FileChunk};
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 
 impl Link {
     /// Tells whether content waits until something comes from the other side, or for a plain card.
@@ -15,21 +15,21 @@ impl Link {
     }
 
     /// Tells that the other side has an item.
-    pub(super) fn tell_delivered(&self, item: &Item, profile: &mut Profile) {
+    pub(super) fn tell_delivered(&self, item: &QueuedItem, profile: &mut ProfileState) {
         let link = self.id;
         let mid = item.mid;
         match (self.kind, &item.content) {
-            (Kind::Contact, Content::Text(_)) => profile.tell(Event::Delivered { link, mid }),
-            (Kind::Contact, Content::File(chunk)) => self.chunk_arrived(chunk, profile),
-            (Kind::Member(group), Content::Group(content)) if content.gmid != 0 => {
+            (LinkKind::Contact, Content::Text(_)) => profile.tell(Event::Delivered { link, mid }),
+            (LinkKind::Contact, Content::File(chunk)) => self.chunk_arrived(chunk, profile),
+            (LinkKind::Member(group), Content::Group(content)) if content.gmid != 0 => {
                 profile.tell(Event::GroupDelivered { group, member: self.peer, gmid: content.gmid });
             }
-            (Kind::Contact, Content::Group(_)) | (Kind::Member(_), _) => {}
+            (LinkKind::Contact, Content::Group(_)) | (LinkKind::Member(_), _) => {}
         }
     }
 
     /// Takes note that the other side has a chunk, perhaps the last one of its file.
-    fn chunk_arrived(&self, chunk: &FileChunk, profile: &mut Profile) {
+    fn chunk_arrived(&self, chunk: &FileChunk, profile: &mut ProfileState) {
         let age = profile.clock.settled_age();
         let Some(file) = profile.files.sending_mut(self.id, &chunk.id) else { return };
         file.moved = age;
@@ -41,21 +41,21 @@ impl Link {
     }
 
     /// Tells that an item was repeated for too long.
-    pub(super) fn tell_expired(&mut self, item: &Item, profile: &mut Profile) {
+    pub(super) fn tell_expired(&mut self, item: &QueuedItem, profile: &mut ProfileState) {
         let link = self.id;
         let mid = item.mid;
         match (self.kind, &item.content) {
-            (Kind::Contact, Content::Text(_)) => profile.tell(Event::NotDelivered { link, mid }),
-            (Kind::Contact, Content::File(chunk)) => self.give_up_file(chunk, profile),
-            (Kind::Member(group), Content::Group(content)) if content.gmid != 0 => {
+            (LinkKind::Contact, Content::Text(_)) => profile.tell(Event::NotDelivered { link, mid }),
+            (LinkKind::Contact, Content::File(chunk)) => self.give_up_file(chunk, profile),
+            (LinkKind::Member(group), Content::Group(content)) if content.gmid != 0 => {
                 profile.tell(Event::GroupNotDelivered { group, member: self.peer, gmid: content.gmid });
             }
-            (Kind::Contact, Content::Group(_)) | (Kind::Member(_), _) => {}
+            (LinkKind::Contact, Content::Group(_)) | (LinkKind::Member(_), _) => {}
         }
     }
 
     /// Gives up a file, one of whose chunks was given up.
-    fn give_up_file(&mut self, chunk: &FileChunk, profile: &mut Profile) {
+    fn give_up_file(&mut self, chunk: &FileChunk, profile: &mut ProfileState) {
         self.outbox.drop_file(&chunk.id);
         if profile.files.sending_mut(self.id, &chunk.id).is_some() {
             profile.files.sending.retain(|file| file.link != self.id || file.id != chunk.id);

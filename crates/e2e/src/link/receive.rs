@@ -11,7 +11,7 @@ use crate::envelope::Opened;
 use crate::identity::IdentityProof;
 use crate::mailbox::Owner;
 use crate::payload::{Content, Hello, Payload};
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 
 /// Says which card of one's own an envelope was sealed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) struct Arrived {
 
 /// Holds a first message whose session was made and whose hello was accepted, but which is not part
 /// of a link yet.
-pub(crate) struct Opening {
+pub(crate) struct FirstMessage {
     pub(crate) session: Session,
     pub(crate) payload: Payload,
     pub(crate) hello: Hello,
@@ -51,7 +51,7 @@ pub(crate) fn olm_message(opened: &Opened) -> Option<OlmMessage> {
 
 /// Holds a hello to what is known: one's own keys, the identity in the message, the invite that was
 /// answered.
-pub(crate) fn check_hello(hello: &Hello, sender: &Key, invite: &Key, number: u64, profile: &Profile) -> bool {
+pub(crate) fn check_hello(hello: &Hello, sender: &Key, invite: &Key, number: u64, profile: &ProfileState) -> bool {
     let me = &profile.identity;
     let own_ed = hello.your_ed.is_zero() || hello.your_ed == me.ed();
     hello.proof.curve == *sender
@@ -65,7 +65,7 @@ pub(crate) fn check_hello(hello: &Hello, sender: &Key, invite: &Key, number: u64
 impl Link {
     /// Takes an envelope that opened under a card of this link, or under a door and names this
     /// link's session.
-    pub(crate) fn receive(&mut self, under: Under, opened: &Opened, profile: &mut Profile) -> Option<Arrived> {
+    pub(crate) fn receive(&mut self, under: Under, opened: &Opened, profile: &mut ProfileState) -> Option<Arrived> {
         // A door's card is open to others, who can seal an old message anew with any number.
         let private = under != Under::Door;
         if private {
@@ -98,7 +98,7 @@ impl Link {
         self.take(&id, &plain, prekey, under, opened.number, profile)
     }
 
-    fn undecryptable(&mut self, number: u64, profile: &mut Profile) {
+    fn undecryptable(&mut self, number: u64, profile: &mut ProfileState) {
         profile.dropped.refused += 1;
         // What is not newer is late or was decrypted before: nothing is wrong.
         if number > self.numbers.decrypted {
@@ -112,7 +112,7 @@ impl Link {
         under: Under,
         first: &PreKeyMessage,
         number: u64,
-        profile: &mut Profile,
+        profile: &mut ProfileState,
     ) -> Option<Arrived> {
         let prekey = self.own.prekey(&Key(first.one_time_key().to_bytes()));
         let Some(made) = prekey.and_then(|prekey| prekey.inbound(first).ok()) else {
@@ -131,12 +131,12 @@ impl Link {
         if let Some(prekey) = self.own.prekey(&Key(first.one_time_key().to_bytes())) {
             prekey.remember_session(made.session.session_id());
         }
-        self.open(Opening { session: made.session, payload, hello, number }, under, profile)
+        self.open(FirstMessage { session: made.session, payload, hello, number }, under, profile)
     }
 
     /// Makes a first message part of this link: as its beginning, or as a reset.
-    pub(crate) fn open(&mut self, opening: Opening, under: Under, profile: &mut Profile) -> Option<Arrived> {
-        let Opening { session, payload, hello, number } = opening;
+    pub(crate) fn open(&mut self, opening: FirstMessage, under: Under, profile: &mut ProfileState) -> Option<Arrived> {
+        let FirstMessage { session, payload, hello, number } = opening;
         if !self.pin(&hello.proof, profile) {
             return None;
         }
@@ -165,7 +165,7 @@ impl Link {
     }
 
     /// Pins the other side's Ed25519 key, or compares it with the one that is.
-    fn pin(&mut self, proof: &IdentityProof, profile: &mut Profile) -> bool {
+    fn pin(&mut self, proof: &IdentityProof, profile: &mut ProfileState) -> bool {
         if self.peer_ed.or(self.expected_ed).is_some_and(|known| known != proof.ed) {
             profile.dropped.refused += 1;
             profile.tell_once(Event::NotWhoInviteSays { link: self.id });
@@ -183,7 +183,7 @@ impl Link {
         prekey: bool,
         under: Under,
         number: u64,
-        profile: &mut Profile,
+        profile: &mut ProfileState,
     ) -> Option<Arrived> {
         let Ok(payload) = Payload::from_bytes(plain) else {
             profile.dropped.refused += 1;
@@ -215,7 +215,7 @@ impl Link {
         opening: bool,
         under: Under,
         number: u64,
-        profile: &mut Profile,
+        profile: &mut ProfileState,
     ) -> Option<Arrived> {
         let age = profile.clock.age;
         self.numbers.decrypted = self.numbers.decrypted.max(number);
@@ -244,6 +244,7 @@ impl Link {
                 self.tell_delivered(&item, profile);
             }
         }
+        self.other_ended(&payload.ended, profile);
         if payload.leave && self.left.is_none() {
             self.left = Some(age);
             profile.retire_owned(Owner::Contact(self.id), age + super::cards::ROOT_GRACE);
@@ -252,7 +253,7 @@ impl Link {
         self.note_content(payload, profile)
     }
 
-    fn answered(&mut self, name: &str, profile: &mut Profile) {
+    fn answered(&mut self, name: &str, profile: &mut ProfileState) {
         if self.first.take().is_some() {
             self.sessions.settle(u64::MAX);
             profile.tell(Event::Answered { link: self.id, profile: name.to_owned() });

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
 use crate::payload::MAX_ACKS;
-use crate::random::Jitter;
+use crate::random::CoreJitter;
 
 /// Bounds the names of content that are remembered.
 const MAX_KNOWN: usize = 8_192;
@@ -31,7 +31,7 @@ pub enum AckPace {
 }
 
 impl AckPace {
-    pub(crate) fn wait(self, jitter: &mut Jitter) -> u64 {
+    pub(crate) fn wait(self, jitter: &mut CoreJitter) -> u64 {
         match self {
             Self::Usual => jitter.uniform(2 * SECOND, 60 * SECOND),
             Self::Group => jitter.uniform(MINUTE, 10 * MINUTE),
@@ -136,6 +136,14 @@ impl Received {
         acks
     }
 
+    /// Takes note that what was sent may be gone: what comes again is acknowledged again.
+    pub(crate) fn acknowledge_anew(&mut self) {
+        self.silent_at = None;
+        for known in self.known.values_mut() {
+            known.acked = None;
+        }
+    }
+
     pub(crate) fn prune(&mut self, age: u64) {
         while let Some(oldest) = self.order.front() {
             let old = self.known.get(oldest).is_none_or(|known| known.came + KNOWN_LIFE <= age);
@@ -166,6 +174,10 @@ mod tests {
         assert_eq!(received.ack_at, None);
         assert!(!received.note(7, 0, HOUR + 10, Some(10), false));
         assert_eq!(received.take_acks(HOUR + 20), [7]);
+        received.acknowledge_anew();
+        assert_eq!(received.ack_at, None, "nobody asked");
+        assert!(!received.note(7, 0, HOUR + 30, Some(10), false));
+        assert_eq!(received.take_acks(HOUR + 40), [7], "a server forgot the last one");
     }
 
     #[test]

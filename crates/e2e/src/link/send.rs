@@ -14,7 +14,7 @@ use crate::effect::{Frame, FrameId};
 use crate::envelope::{self, Address, DOOR_SIZE, OVERHEAD, SIZES};
 use crate::mailbox::Owner;
 use crate::payload::{Content, Hello, MAX_TEXT, Payload};
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 
 /// The longest text that goes with a first message, in bytes: it still fits into the size of one.
 const MAX_FIRST_TEXT: usize = 11_000 - 232 - 1_600;
@@ -54,7 +54,7 @@ impl Letter {
 impl Link {
     /// Sends the first message to a door, again and again until it is answered or the invite has
     /// ended.
-    pub(crate) fn send_first(&mut self, profile: &mut Profile) {
+    pub(crate) fn send_first(&mut self, profile: &mut ProfileState) {
         let ended = |first: &First| profile.clock.wall / MINUTE > u64::from(first.not_after);
         let Some(first) = self.first.as_ref().filter(|first| !ended(first)) else { return };
         let Some(front) = self.sessions.front() else { return };
@@ -77,7 +77,7 @@ impl Link {
     }
 
     /// Sends the content that is due.
-    pub(crate) fn send_content(&mut self, profile: &mut Profile) {
+    pub(crate) fn send_content(&mut self, profile: &mut ProfileState) {
         let elapsed = profile.clock.elapsed;
         if self.holds_content(elapsed) {
             return;
@@ -96,7 +96,7 @@ impl Link {
     }
 
     /// Sends what has no content, if it is due and nothing else went.
-    pub(crate) fn send_control(&mut self, profile: &mut Profile) {
+    pub(crate) fn send_control(&mut self, profile: &mut ProfileState) {
         let elapsed = profile.clock.elapsed;
         if self.root_receipt_at.is_some_and(|at| at <= elapsed) {
             self.root_receipt_at = None;
@@ -125,7 +125,7 @@ impl Link {
     }
 
     /// Makes one message and queues its frame. What cannot be made is left for later.
-    pub(crate) fn transmit(&mut self, letter: Letter, profile: &mut Profile) -> Option<FrameId> {
+    pub(crate) fn transmit(&mut self, letter: Letter, profile: &mut ProfileState) -> Option<FrameId> {
         let target = self.target(letter.to)?;
         let id = letter.session.clone().or_else(|| self.sessions.front().map(|front| front.id.clone()))?;
         let number = self.numbers.upcoming(profile.clock.wall);
@@ -150,6 +150,7 @@ impl Link {
         }
         self.numbers.own = number;
         self.control_at = None;
+        self.say_the_rest(profile);
         let frame = self.frame(&target, &envelope, letter.to == To::Door, profile)?;
         let frame_id = frame.id;
         let prompt = letter.mid.and_then(|mid| self.outbox.get(mid)).is_some_and(|item| !item.delivery.was_sent());
@@ -160,8 +161,8 @@ impl Link {
         Some(frame_id)
     }
 
-    fn frame(&self, target: &Target, envelope: &[u8], door: bool, profile: &mut Profile) -> Option<Frame> {
-        let own = profile.mailbox(&self.mailbox)?;
+    fn frame(&self, target: &Target, envelope: &[u8], door: bool, profile: &mut ProfileState) -> Option<Frame> {
+        let own = self.writes_as(profile)?;
         let sender = match (door, profile.moves.same(&own.authority, &target.authority)) {
             (true, _) => None,
             (false, true) => Some(own.seed.clone()),
@@ -173,7 +174,7 @@ impl Link {
     }
 
     /// Builds a payload, and returns it with the serial of the card in it.
-    fn payload(&mut self, letter: &Letter, id: &str, profile: &mut Profile) -> Option<(Payload, Option<u64>)> {
+    fn payload(&mut self, letter: &Letter, id: &str, profile: &mut ProfileState) -> Option<(Payload, Option<u64>)> {
         let session = self.sessions.get(id)?;
         let prekey = !session.olm.0.has_received_message();
         let hello = prekey || (!session.ours && !session.introduced);
@@ -189,6 +190,7 @@ impl Link {
         }
         if !letter.reset {
             payload.acks = self.received.take_acks(profile.clock.elapsed);
+            payload.ended = self.ended.take(profile.clock.elapsed);
         }
         if payload.hello.is_some() && !letter.reset {
             payload.profile = profile.name.clone();
@@ -209,7 +211,7 @@ impl Link {
         Some((payload, Some(serial)))
     }
 
-    fn hello(&self, born: u64, to: To, profile: &Profile) -> Hello {
+    fn hello(&self, born: u64, to: To, profile: &ProfileState) -> Hello {
         let invite = match (&self.first, to) {
             (Some(first), To::Door) => first.invite,
             _ => crate::bytes::Key::default(),
@@ -224,7 +226,7 @@ impl Link {
     }
 
     /// Puts content into the outbox, unless that is full.
-    pub(crate) fn enqueue(&mut self, content: Content, burn_s: u32, profile: &Profile) -> Option<u64> {
+    pub(crate) fn enqueue(&mut self, content: Content, burn_s: u32, profile: &ProfileState) -> Option<u64> {
         let length = match &content {
             Content::Text(text) => text.len(),
             Content::Group(_) | Content::File(_) => MAX_TEXT,
@@ -237,7 +239,7 @@ impl Link {
     }
 
     /// Says goodbye and deletes what waits. The link itself goes 8 days later.
-    pub(crate) fn leave(&mut self, profile: &mut Profile) {
+    pub(crate) fn leave(&mut self, profile: &mut ProfileState) {
         self.outbox.clear();
         if self.first.is_none() {
             self.transmit(Letter { leave: true, ..Letter::control() }, profile);

@@ -1,10 +1,10 @@
 //! Tests of payloads.
 
 use super::*;
-use crate::identity::Identity;
+use crate::identity::IdentityKeys;
 
 fn hello() -> Hello {
-    let identity = Identity::generate();
+    let identity = IdentityKeys::generate();
     Hello { proof: identity.proof(), your_curve: Key([1; 32]), your_ed: Key([0; 32]), invite: Key([2; 32]), born: 7 }
 }
 
@@ -38,7 +38,8 @@ fn every_kind_of_payload_is_read_as_it_was_written() {
     let control = Payload { acks: vec![1, 2], card: Some(vec![1; 1_258]), hello: Some(hello()), ..Payload::default() };
     let grouped = Payload { content: Some(Content::Group(group())), ..text() };
     let filed = Payload { content: Some(Content::File(chunk(50_000, 1))), ..text() };
-    for payload in [Payload::default(), control, text(), grouped, filed] {
+    let ending = Payload { ended: vec![[1; 16]; MAX_ENDED], ..Payload::default() };
+    for payload in [Payload::default(), control, text(), grouped, filed, ending] {
         assert_eq!(Payload::from_bytes(&payload.to_bytes()), Ok(payload));
     }
 }
@@ -52,6 +53,7 @@ fn fields_over_their_limits_drop_the_payload() {
         Payload { card: Some(vec![0; MAX_CARD + 1]), ..text() },
         Payload { profile: "x".repeat(65), ..text() },
         Payload { burn_s: MAX_BURN_S + 1, ..text() },
+        Payload { ended: vec![[1; 16]; MAX_ENDED + 1], ..text() },
         long(Content::Text("x".repeat(MAX_TEXT + 1))),
         long(Content::Group(GroupContent { heads: vec![Head { member: [0; 8], gmid: 1 }; 5], ..group() })),
         long(Content::Group(GroupContent { offer: Some("x".repeat(65)), ..group() })),

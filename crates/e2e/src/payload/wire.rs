@@ -6,7 +6,7 @@ use super::{Content, FileChunk, GroupContent, Head, Hello, PayloadError};
 use crate::bytes::Key;
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Payload {
+pub(crate) struct WirePayload {
     #[prost(fixed64, tag = "1")]
     mid: u64,
     #[prost(fixed64, tag = "2")]
@@ -31,6 +31,8 @@ pub(crate) struct Payload {
     leave: bool,
     #[prost(uint32, tag = "12")]
     burn_s: u32,
+    #[prost(bytes = "vec", repeated, tag = "13")]
+    ended: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -81,7 +83,7 @@ struct File {
     data: Vec<u8>,
 }
 
-impl Payload {
+impl WirePayload {
     /// Wipes what is secret in it, once it was encoded.
     pub(super) fn wipe(&mut self) {
         self.card.zeroize();
@@ -95,9 +97,9 @@ impl Payload {
     }
 }
 
-impl From<&super::Payload> for Payload {
+impl From<&super::Payload> for WirePayload {
     fn from(payload: &super::Payload) -> Self {
-        let super::Payload { mid, prev, acks, card, hello, at, profile, leave, burn_s, content } = payload;
+        let super::Payload { mid, prev, acks, card, hello, at, profile, leave, burn_s, ended, content } = payload;
         let mut wire = Self {
             mid: *mid,
             prev: *prev,
@@ -108,6 +110,7 @@ impl From<&super::Payload> for Payload {
             profile: profile.clone(),
             leave: *leave,
             burn_s: *burn_s,
+            ended: ended.iter().map(|file| file.to_vec()).collect(),
             ..Self::default()
         };
         match content {
@@ -120,11 +123,11 @@ impl From<&super::Payload> for Payload {
     }
 }
 
-impl TryFrom<Payload> for super::Payload {
+impl TryFrom<WirePayload> for super::Payload {
     type Error = PayloadError;
 
-    fn try_from(wire: Payload) -> Result<Self, PayloadError> {
-        let Payload { mid, prev, acks, card, hello, at, text, profile, group, file, leave, burn_s } = wire;
+    fn try_from(wire: WirePayload) -> Result<Self, PayloadError> {
+        let WirePayload { mid, prev, acks, card, hello, at, text, profile, group, file, leave, burn_s, ended } = wire;
         let hello = match hello.as_slice() {
             [] => None,
             bytes => Some(Hello::from_bytes(bytes).ok_or(PayloadError::Limit("hello"))?),
@@ -137,7 +140,8 @@ impl TryFrom<Payload> for super::Payload {
             _ => return Err(PayloadError::Contradiction),
         };
         let card = Some(card).filter(|card| !card.is_empty());
-        Ok(Self { mid, prev, acks, card, hello, at, profile, leave, burn_s, content })
+        let ended = ended.iter().map(|file| fixed(file, "ended")).collect::<Result<_, _>>()?;
+        Ok(Self { mid, prev, acks, card, hello, at, profile, leave, burn_s, ended, content })
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn one_contact_or_member_cannot_fill_the_inbox_for_the_others() {
-    let mut profile = Profile::new(Authority::loopback("localhost").unwrap(), String::new(), 0);
+    let mut profile = ProfileState::new(Authority::loopback("localhost").unwrap(), String::new(), 0);
     let text = |link, length| Event::Text { link, mid: 1, text: "x".repeat(length), at: 0, burn_s: 0, missing: false };
     for _ in 0..MAX_TEXTS.0 {
         assert!(profile.has_room_for_text(1, None));

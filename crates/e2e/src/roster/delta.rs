@@ -3,7 +3,7 @@
 use super::{Entry, GroupId, Roster, RosterError, SIGNATURE, VERSION, read_door};
 use crate::bytes::{Key, Reader};
 use crate::card::Card;
-use crate::identity::{Identity, verify};
+use crate::identity::{IdentityKeys, verify};
 use crate::label::{label, message};
 use crate::servers::Here;
 
@@ -45,7 +45,7 @@ pub struct Delta {
 
 impl Roster {
     /// Changes the roster and returns the next one with the signed delta that leads to it.
-    pub fn change(&self, operations: &[Operation], admin: &Identity) -> Result<(Self, Vec<u8>), RosterError> {
+    pub fn change(&self, operations: &[Operation], admin: &IdentityKeys) -> Result<(Self, Vec<u8>), RosterError> {
         let next = self.applied(operations)?;
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&self.group);

@@ -10,29 +10,29 @@ fn server() -> Authority {
 
 fn door(authority: Authority) -> Card {
     let keys = CardKeys::generate();
-    let route = Route { mailbox: Identity::generate().ed(), authority };
-    let prekey = Some(Identity::generate().curve());
+    let route = Route { mailbox: IdentityKeys::generate().ed(), authority };
+    let prekey = Some(IdentityKeys::generate().curve());
     Card { no: 1, root: true, psk: keys.psk().clone(), kem: keys.kem(), prekey, route: Some(route) }
 }
 
-fn entry(identity: &Identity, name: &str) -> Entry {
+fn entry(identity: &IdentityKeys, name: &str) -> Entry {
     Entry { proof: identity.proof(), door: door(server()), name: name.to_owned() }
 }
 
-fn group() -> (Identity, Roster) {
-    let admin = Identity::generate();
+fn group() -> (IdentityKeys, Roster) {
+    let admin = IdentityKeys::generate();
     let roster = Roster::first([7; 16], entry(&admin, "admin"), server());
     (admin, roster)
 }
 
-fn add(identity: &Identity) -> Operation {
+fn add(identity: &IdentityKeys) -> Operation {
     Operation::Add(Box::new(entry(identity, "member")))
 }
 
 #[test]
 fn deltas_and_a_full_roster_lead_to_the_same_id() {
     let (admin, first) = group();
-    let members: Vec<_> = (0..4).map(|_| Identity::generate()).collect();
+    let members: Vec<_> = (0..4).map(|_| IdentityKeys::generate()).collect();
     let (second, one) = first.change(&members.iter().map(add).collect::<Vec<_>>(), &admin).unwrap();
     let moved = Operation::Door(members[1].curve(), Box::new(door(server())));
     let (third, two) = second.change(&[Operation::Remove(members[0].curve()), moved], &admin).unwrap();
@@ -48,10 +48,10 @@ fn deltas_and_a_full_roster_lead_to_the_same_id() {
 #[test]
 fn a_delta_counts_only_for_the_roster_and_admin_it_was_made_for() {
     let (admin, first) = group();
-    let (second, bytes) = first.change(&[add(&Identity::generate())], &admin).unwrap();
+    let (second, bytes) = first.change(&[add(&IdentityKeys::generate())], &admin).unwrap();
     let delta = Delta::from_bytes(&bytes, &server()).unwrap();
     assert_eq!(second.follow(&delta), Err(RosterError::NotNext));
-    let (_, stranger) = first.change(&[add(&Identity::generate())], &Identity::generate()).unwrap();
+    let (_, stranger) = first.change(&[add(&IdentityKeys::generate())], &IdentityKeys::generate()).unwrap();
     let stranger = Delta::from_bytes(&stranger, &server()).unwrap();
     assert_eq!(first.follow(&stranger), Err(RosterError::Signature));
     for at in 0..bytes.len() {
@@ -65,7 +65,7 @@ fn a_delta_counts_only_for_the_roster_and_admin_it_was_made_for() {
 #[test]
 fn the_admin_can_hand_over_to_a_member_and_has_no_say_afterwards() {
     let (admin, first) = group();
-    let heir = Identity::generate();
+    let heir = IdentityKeys::generate();
     assert!(first.change(&[Operation::Admin(heir.ed())], &admin).is_err(), "who is no member is no admin");
     let (second, bytes) = first.change(&[add(&heir), Operation::Admin(heir.ed())], &admin).unwrap();
     assert_eq!(first.follow(&Delta::from_bytes(&bytes, &server()).unwrap()), Ok(second.clone()));
@@ -80,10 +80,10 @@ fn the_admin_can_hand_over_to_a_member_and_has_no_say_afterwards() {
 #[test]
 fn a_roster_has_fifty_members_at_most_none_twice_and_its_admin_among_them() {
     let (admin, first) = group();
-    let many: Vec<_> = (0..49).map(|_| Identity::generate()).collect();
+    let many: Vec<_> = (0..49).map(|_| IdentityKeys::generate()).collect();
     let (full, bytes) = first.change(&many.iter().map(add).collect::<Vec<_>>(), &admin).unwrap();
     assert!(bytes.len() > 70_000);
-    assert_eq!(full.change(&[add(&Identity::generate())], &admin), Err(RosterError::Members));
+    assert_eq!(full.change(&[add(&IdentityKeys::generate())], &admin), Err(RosterError::Members));
     assert_eq!(full.change(&[add(&many[0])], &admin), Err(RosterError::Members));
     assert_eq!(full.change(&[Operation::Remove(admin.curve())], &admin), Err(RosterError::Members));
     let mut disordered = full.clone();
@@ -96,7 +96,7 @@ fn a_roster_has_fifty_members_at_most_none_twice_and_its_admin_among_them() {
 fn members_on_another_server_are_refused() {
     let (admin, first) = group();
     let elsewhere = Authority::from_onion_key(&Key([8; 32]), 80);
-    let stranger = Identity::generate();
+    let stranger = IdentityKeys::generate();
     let entry = Entry { proof: stranger.proof(), door: door(elsewhere), name: String::new() };
     let (_, bytes) = first.change(&[Operation::Add(Box::new(entry))], &admin).unwrap();
     assert_eq!(Delta::from_bytes(&bytes, &server()), Err(RosterError::Malformed));

@@ -9,10 +9,10 @@ use super::{START, authority};
 use crate::bytes::Key;
 use crate::card::CardKeys;
 use crate::clock::{DAY, HOUR, MINUTE};
-use crate::core::{Accept, CommitError, Core, CoreError, Incoming};
+use crate::core::{Accept, CommitError, Core, CoreError, IncomingFrame};
 use crate::effect::Event;
 use crate::envelope::{DOOR_SIZE, NUMBER_LIMIT, from_text, open, seal, to_text};
-use crate::identity::Identity;
+use crate::identity::IdentityKeys;
 use crate::invite::Form;
 use crate::link::send::trace;
 use crate::payload::{Hello, Payload};
@@ -21,7 +21,7 @@ impl Pair {
     /// Hands something to Alice as if it had come for the door.
     fn at_door(&mut self, content: &str) {
         let mailbox = self.invite.door;
-        let incoming = Incoming { mailbox: &mailbox, content, seq: 1, from: None };
+        let incoming = IncomingFrame { mailbox: &mailbox, content, seq: 1, from: None };
         self.people[0].core.receive(incoming, self.now).unwrap();
     }
 
@@ -35,7 +35,7 @@ impl Pair {
     }
 
     /// Seals a first message of `identity` to the door.
-    fn hello(&self, identity: &Identity, change: impl Fn(&mut Payload)) -> String {
+    fn hello(&self, identity: &IdentityKeys, change: impl Fn(&mut Payload)) -> String {
         let mut session = identity.outbound(&self.invite.identity, &self.invite.prekey).unwrap();
         let hello = Hello {
             proof: identity.proof(),
@@ -59,12 +59,12 @@ impl Pair {
 #[test]
 fn a_first_message_with_a_bad_hello_does_not_use_the_invite_up() {
     let mut pair = Pair::new(false);
-    let mallory = Identity::generate();
+    let mallory = IdentityKeys::generate();
     let bad = [
         pair.hello(&mallory, |payload| payload.hello = None),
         pair.hello(&mallory, |payload| payload.hello.as_mut().unwrap().your_curve = Key([1; 32])),
         pair.hello(&mallory, |payload| payload.hello.as_mut().unwrap().invite = Key([1; 32])),
-        pair.hello(&mallory, |payload| payload.hello.as_mut().unwrap().proof = Identity::generate().proof()),
+        pair.hello(&mallory, |payload| payload.hello.as_mut().unwrap().proof = IdentityKeys::generate().proof()),
         pair.hello(&mallory, |payload| payload.hello.as_mut().unwrap().born = NUMBER_LIMIT),
         pair.hello(&mallory, |_| {}),
     ];
@@ -111,7 +111,7 @@ fn who_photographed_an_invite_cannot_spoil_the_conversation_that_came_of_it() {
 #[test]
 fn a_second_identity_at_a_used_invite_holds_the_conversation_until_the_user_decides() {
     let mut pair = Pair::met();
-    let mallory = Identity::generate();
+    let mallory = IdentityKeys::generate();
     let second = pair.hello(&mallory, |_| {});
     pair.at_door(&second);
     pair.at_door(&second);

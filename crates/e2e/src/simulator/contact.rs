@@ -4,7 +4,7 @@ use super::pair::Pair;
 use super::person::Moment;
 use super::{START, authority};
 use crate::clock::{DAY, HOUR, MINUTE};
-use crate::core::{Core, Incoming};
+use crate::core::{Core, IncomingFrame};
 use crate::effect::{Effect, Event};
 use crate::payload::{Content, GroupContent};
 
@@ -63,7 +63,7 @@ fn a_clock_that_a_server_disputes_at_each_connection_is_told_once_a_day() {
         let now = START + minute * MINUTE;
         // It agrees now and then.
         let server = if minute % 3 == 0 { now } else { now + 30 * DAY };
-        core.welcomed(&authority(1), "epoch", server, now).unwrap();
+        core.welcomed(&crate::bytes::Key::default(), &authority(1), "epoch", server, now).unwrap();
         for effect in core.commit(|_| Ok::<(), ()>(())).unwrap() {
             if let Effect::Show { id, event: Event::ClockDisputed } = effect {
                 told += 1;
@@ -84,7 +84,7 @@ fn what_is_of_no_use_counts_against_the_server_that_sends_it() {
     let other = crate::bytes::Key([1; 32]);
     let noise = "A".repeat(4_096);
     for (mailbox, content) in [(&own, "no envelope"), (&own, noise.as_str()), (&own, &past[0]), (&other, &past[0])] {
-        let incoming = Incoming { mailbox, content, seq: 1, from: None };
+        let incoming = IncomingFrame { mailbox, content, seq: 1, from: None };
         assert_eq!(pair.people[0].core.receive(incoming, pair.now), Ok(true), "{content:.20}");
     }
 }

@@ -5,7 +5,7 @@ use super::server::{Malice, Server};
 use super::{Dice, START, authority};
 use crate::bytes::Key;
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
-use crate::core::{Accept, Incoming, InviteOptions};
+use crate::core::{Accept, IncomingFrame, InviteOptions};
 use crate::effect::Event;
 use crate::roster::GroupId;
 
@@ -54,9 +54,10 @@ impl World {
     }
 
     fn found(&mut self) {
-        self.group = self.people[0].core.found("club", self.now).unwrap();
+        let clock = self.people[0].clock(self.now);
+        self.group = self.people[0].core.found("club", clock).unwrap();
         for contact in self.people[0].core.contacts() {
-            self.people[0].core.add_member(self.group, contact.link, self.now).unwrap();
+            self.people[0].core.add_member(self.group, contact.link, clock).unwrap();
         }
     }
 
@@ -236,7 +237,7 @@ fn a_newcomer_whose_first_message_overtakes_the_news_of_it_is_heard_when_that_co
         let mut waiting = world.servers[0].past_of(&mailbox);
         waiting.reverse();
         for content in waiting {
-            let incoming = Incoming { mailbox: &mailbox, content: &content, seq: 1, from: None };
+            let incoming = IncomingFrame { mailbox: &mailbox, content: &content, seq: 1, from: None };
             world.people[1].core.receive(incoming, world.now).unwrap();
         }
     }
@@ -267,4 +268,25 @@ fn many_members_hear_each_other() {
     world.run(6, 10 * SECOND, Malice::default());
     world.run(4, DAY / 4, Malice::default());
     all_heard(&world, &(0..count).collect::<Vec<_>>(), &[(5, "hello, all of you")]);
+}
+
+#[test]
+fn a_newcomer_may_write_as_soon_as_it_is_one_though_the_admins_clock_was_set_back_meanwhile() {
+    for seed in 0..3 {
+        let mut world = World::new(2, seed);
+        world.people[0].clock_shift = 40 * 86_400_000;
+        world.found();
+        world.people[0].settle(&mut [], world.now);
+        world.people[0].clock_shift = 0;
+        let mut steps = 0;
+        while world.people[1].core.members(world.group).is_none() {
+            world.run(1, 10 * SECOND, Malice::default());
+            steps += 1;
+            assert!(steps < 10_000);
+        }
+        world.send(1, "here I am");
+        world.run(60, 30 * SECOND, Malice::default());
+        world.run(60, HOUR, Malice::default());
+        all_heard(&world, &[0, 1], &[(1, "here I am")]);
+    }
 }

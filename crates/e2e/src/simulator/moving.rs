@@ -3,7 +3,7 @@
 use super::person::Person;
 use super::server::{Malice, Server};
 use super::{Dice, START, authority};
-use crate::clock::{HOUR, MINUTE};
+use crate::clock::{HOUR, MINUTE, SECOND};
 use crate::core::{Accept, InviteOptions};
 use crate::effect::Event;
 use crate::invite::Invite;
@@ -90,6 +90,22 @@ fn a_contact_elsewhere_learns_the_new_address_of_a_server_that_moved_is_asked_an
     // The next process, which knows of no move any more, goes by the first address again.
     world.people[0].follow(Moves::default(), world.now);
     assert_eq!(world.people[0].core.authority(), &authority(1));
+}
+
+#[test]
+fn while_a_new_mailbox_may_not_connect_yet_texts_leave_from_the_one_before() {
+    let mut world = World::met(1);
+    world.servers[0].authority = authority(3);
+    for person in &mut world.people {
+        person.follow(moved(), world.now);
+    }
+    for moment in 0..12 {
+        world.run(1, 30 * SECOND);
+        world.people[0].talk(world.now);
+        world.run(1, SECOND);
+        let [alice, bob] = &world.people;
+        assert_eq!(bob.heard, alice.said, "after {moment} half minutes");
+    }
 }
 
 #[test]

@@ -6,10 +6,11 @@ use super::server::{Malice, Server};
 use super::{Dice, trace};
 use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
-use crate::core::{Core, Incoming};
+use crate::core::{Core, IncomingFrame};
 use crate::effect::{Effect, Event, Frame};
+use crate::mailbox::public_key;
 use crate::payload::FileChunk;
-use crate::random::Jitter;
+use crate::random::CoreJitter;
 use crate::servers::Moves;
 
 pub(crate) struct Person {
@@ -50,7 +51,7 @@ impl Person {
         let mut core = Core::create(authority, "somebody", now).unwrap();
         let mut jitter = [u8::try_from(who).unwrap(); 32];
         jitter[..8].copy_from_slice(&seed.to_be_bytes());
-        core.set_jitter(Jitter::new(Secret::new(jitter)));
+        core.set_jitter(CoreJitter::new(Secret::new(jitter)));
         let mut person = Self {
             who,
             core,
@@ -251,7 +252,10 @@ impl Person {
         trace::at(self.who, now);
         for server in servers.iter_mut() {
             let epoch = server.welcome(malice, dice);
-            self.core.welcomed(&server.authority, &epoch, now, clock).unwrap();
+            let here = |(_, authority, from): &&(Key, Authority, u64)| *authority == server.authority && *from <= now;
+            for (mailbox, ..) in self.mailboxes.iter().filter(here) {
+                self.core.welcomed(mailbox, &server.authority, &epoch, now, clock).unwrap();
+            }
         }
         let mut fetched = Vec::new();
         for (mailbox, authority, from) in self.mailboxes.clone() {
@@ -260,7 +264,7 @@ impl Person {
                 continue;
             }
             for (content, seq) in servers[server].fetch(&mailbox, malice, now, dice) {
-                let incoming = Incoming { mailbox: &mailbox, content: &content, seq, from: None };
+                let incoming = IncomingFrame { mailbox: &mailbox, content: &content, seq, from: None };
                 self.core.receive(incoming, clock).unwrap();
                 fetched.push((server, seq));
             }
@@ -295,9 +299,13 @@ impl Person {
             }
             let server = servers.iter_mut().find(|server| server.authority == frame.authority).unwrap();
             server.submit(frame.to, &frame.content, malice, now, dice);
+            let epoch = server.epoch.to_string();
+            let clock = self.clock(now);
+            if let Some(sender) = frame.sender.as_ref().map(public_key) {
+                self.core.welcomed(&sender, &frame.authority, &epoch, now, clock).unwrap();
+            }
             if !dice.percent(malice.lose / 4) {
-                let epoch = server.epoch.to_string();
-                self.core.accepted(frame.id, &epoch, self.clock(now)).unwrap();
+                self.core.accepted(frame.id, &epoch, clock).unwrap();
             } else {
                 self.frames.push(frame);
             }

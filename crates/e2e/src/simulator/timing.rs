@@ -117,6 +117,56 @@ fn watch() -> Seen {
     seen
 }
 
+/// Contacts that were written to while they were away, and the moment after.
+fn written_to() -> (Vec<Person>, Vec<Server>, Dice, u64) {
+    let mut people: Vec<Person> = (0..=CONTACTS).map(|who| Person::new(who, authority(1), START, 9)).collect();
+    let mut servers = vec![Server::new(authority(1))];
+    let mut dice = Dice(9);
+    let mut now = meet(&mut people, &mut servers, &mut dice) + HOUR;
+    let contacts: Vec<_> = people[0].core.contacts().iter().map(|contact| contact.link).collect();
+    for contact in contacts {
+        people[0].core.send(contact, "text".to_owned(), 0, now).unwrap();
+    }
+    for _ in 0..2 {
+        people[0].act(&mut servers, Malice::default(), now, None, &mut dice);
+        now += 2 * MINUTE;
+    }
+    (people, servers, dice, now)
+}
+
+/// The mailboxes of others for which something leaves within minutes, and after how long.
+fn what_leaves(alice: &mut Person, now: u64) -> Vec<(Key, u64)> {
+    alice.moments.clear();
+    for second in (0..240).step_by(30) {
+        alice.core.tick(now + second * SECOND).unwrap();
+        alice.settle(&mut [], now + second * SECOND);
+    }
+    let sent = alice.moments.iter().filter_map(|moment| match moment {
+        Moment::Sent(key, at) => Some((*key, at - now)),
+        Moment::Acknowledged(..) => None,
+    });
+    sent.collect()
+}
+
+#[test]
+fn a_server_that_tells_one_mailbox_of_a_new_epoch_sees_no_other_send_again_what_waits() {
+    let (mut people, _servers, _dice, now) = written_to();
+    let alice = &mut people[0];
+    let mailboxes: Vec<Key> = alice.core.state_mut().1.iter().map(|link| link.mailbox).collect();
+    assert_eq!(what_leaves(alice, now), []);
+    alice.core.welcomed(&mailboxes[0], &authority(1), "a lie", now, now).unwrap();
+    let left = what_leaves(alice, now);
+    assert_eq!(left.len(), 1, "{left:?}");
+    for mailbox in &mailboxes {
+        alice.core.welcomed(mailbox, &authority(1), "the truth", now, now).unwrap();
+    }
+    let mut left = what_leaves(alice, now);
+    left.sort_by_key(|(_, after)| *after);
+    // What went again was not accepted yet, and so is not lost.
+    assert_eq!(left.len(), CONTACTS - 1, "{left:?}");
+    assert!(left[CONTACTS - 2].1 - left[0].1 > 5 * SECOND, "all at one moment: {left:?}");
+}
+
 /// The distances between two mailboxes after one commit, and after two that have nothing to do with
 /// each other.
 fn distances(rounds: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {

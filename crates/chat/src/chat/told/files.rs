@@ -32,6 +32,9 @@ impl Chat {
             Notification::FileArrived { contact, name, .. } => {
                 (contact, say!(words, "file-arrived", name = in_sentence(&name)), Look::Good)
             }
+            Notification::FileDeclined { contact, name, .. } => {
+                (contact, say!(words, "file-declined", name = in_sentence(&name)), Look::Warn)
+            }
             Notification::FileNotDelivered { contact, name, .. } => {
                 (contact, say!(words, "file-not-delivered", name = in_sentence(&name)), Look::Warn)
             }

@@ -2,7 +2,7 @@
 
 mod methods;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ephemeral_e2e::core::CoreError;
 use ephemeral_e2e::effect::LinkId;
@@ -30,8 +30,6 @@ struct Taker {
 pub(super) struct FileDesk {
     takers: Vec<Taker>,
     chunks: BTreeMap<u64, (LinkId, FileChunk)>,
-    /// Those that are not wanted, as long as this process lives.
-    declined: BTreeSet<(LinkId, FileId)>,
 }
 
 impl FileDesk {
@@ -46,6 +44,13 @@ impl FileDesk {
         self.chunks.retain(|_, (from, _)| *from != link);
         self.takers.retain(|taker| taker.from != Some(link));
         out
+    }
+
+    /// Forgets what waits of a file. Returns the events.
+    fn forget_file(&mut self, link: LinkId, file: &FileId) -> Vec<u64> {
+        let of_it = |(from, chunk): &(LinkId, FileChunk)| *from == link && chunk.id == *file;
+        let out = self.chunks.extract_if(.., |_, waiting| of_it(waiting));
+        out.map(|(event, _)| event).collect()
     }
 
     fn taker(&self, link: LinkId) -> Option<usize> {
@@ -63,8 +68,7 @@ impl Desk {
     /// Takes a chunk that came, or keeps it for whoever takes it.
     pub(super) fn chunk(&mut self, event: u64, link: LinkId, chunk: FileChunk) -> Result<(), EngineError> {
         let first = chunk.index == 0;
-        let waits = first && self.files.taker(link).is_none();
-        if waits && !self.files.declined.contains(&(link, chunk.id)) {
+        if first && self.files.taker(link).is_none() {
             let contact = name_of(self.core(), link);
             let name = chunk.safe_name();
             let notification = Notification::File { contact, id: hex(&chunk.id), name, size: chunk.size };
@@ -76,8 +80,8 @@ impl Desk {
 
     fn take_chunk(&mut self, event: u64) -> Result<(), EngineError> {
         let Some((link, chunk)) = self.files.chunks.get(&event).cloned() else { return Ok(()) };
-        let taker = self.files.taker(link).filter(|_| !self.files.declined.contains(&(link, chunk.id)));
-        let Some(taker) = taker.and_then(|taker| self.files.takers.get(taker)) else { return Ok(()) };
+        let taker = self.files.taker(link).and_then(|taker| self.files.takers.get(taker));
+        let Some(taker) = taker else { return Ok(()) };
         let fate = match taker.downloads.take(&mut self.engine, event, link, &chunk) {
             Ok(fate) => fate,
             // The core has forgotten it meanwhile.
@@ -99,6 +103,19 @@ impl Desk {
         self.news.push_back(News::Withdrawn { number: event });
         self.came(link, &chunk);
         if fate == ChunkFate::Whole { self.place() } else { Ok(()) }
+    }
+
+    /// Forgets what waits of a file of which no more is wanted, or comes.
+    fn withdraw(&mut self, link: LinkId, file: &FileId) {
+        let told = self.files.forget_file(link, file);
+        self.news.extend(told.into_iter().map(|number| News::Withdrawn { number }));
+    }
+
+    /// Ends a file that its sender withdrew. Of one that was begun, that is told when what was
+    /// written of it is deleted.
+    pub(super) fn withdrawn(&mut self, link: LinkId, file: &FileId, begun: bool) -> Result<(), EngineError> {
+        self.withdraw(link, file);
+        if begun { self.place() } else { Ok(()) }
     }
 
     /// Tells how much of a file has come.

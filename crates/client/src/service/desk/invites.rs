@@ -10,7 +10,7 @@ use crate::api::{
     Nothing, RequestInfo, RevokeInvite,
 };
 use crate::names;
-use crate::service::archive::{Entry, Talk};
+use crate::service::archive::{ArchiveEntry, Talk};
 use crate::service::labels::{name_of, utc_ms};
 use crate::service::refusal::MethodRefusal;
 
@@ -81,7 +81,13 @@ impl Carry<AcceptInvite> for Desk {
         self.changed(caller);
         if let Some((text, view)) = said.zip(self.core().outgoing(link).last()) {
             let item = self.own_text(link, view, text, 0);
-            self.archive.put(Entry { talk: Talk::Contact(link), mid: view.mid, item, gone_ms: None, event: None });
+            self.archive.put(ArchiveEntry {
+                talk: Talk::Contact(link),
+                mid: view.mid,
+                item,
+                gone_ms: None,
+                event: None,
+            });
         }
         Ok(NewContact { contact: name_of(self.core(), link) })
     }

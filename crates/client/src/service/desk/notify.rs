@@ -1,5 +1,7 @@
 //! What happens in the engine, as it is told.
 
+mod groups;
+
 use std::time::Duration;
 
 use ephemeral_e2e::core::{PartView, SendingView};
@@ -10,7 +12,7 @@ use super::files::bytes;
 use super::{Desk, News};
 use crate::api::{HistoryItem, Notification, StandingName};
 use crate::engine::{EngineError, EngineEvent};
-use crate::service::archive::{Entry, Talk};
+use crate::service::archive::{ArchiveEntry, Talk};
 use crate::service::labels::{gone_ms, group_of, hex, member_of, message_id, name_of, utc, utc_ms};
 
 impl Desk {
@@ -130,6 +132,15 @@ impl Desk {
                 return Ok(());
             }
             Event::File { link, mid: _, chunk } => return self.chunk(id, link, chunk),
+            Event::FileWithdrawn { link, file, begun, .. } => {
+                self.withdrawn(link, &file, begun)?;
+                if begun {
+                    // That is told as it ends.
+                    self.engine.shown(id);
+                    return Ok(());
+                }
+                self.notification(event)
+            }
             event => {
                 self.keep(id, &event);
                 self.notification(event)
@@ -149,13 +160,13 @@ impl Desk {
                 let from = name_of(self.core(), *link);
                 let item = theirs(*mid, from, *at, text, *missing, gone);
                 let talk = Talk::Contact(*link);
-                self.archive.put(Entry { talk, mid: *mid, item, gone_ms: gone, event: Some(id) });
+                self.archive.put(ArchiveEntry { talk, mid: *mid, item, gone_ms: gone, event: Some(id) });
             }
             Event::GroupText { group, member, gmid, text, at, missing } => {
                 let from = member_of(self.core(), *group, member);
                 let item = theirs(*gmid, from, *at, text, *missing, None);
                 let talk = Talk::Group(*group);
-                self.archive.put(Entry { talk, mid: *gmid, item, gone_ms: None, event: Some(id) });
+                self.archive.put(ArchiveEntry { talk, mid: *gmid, item, gone_ms: None, event: Some(id) });
             }
             Event::Delivered { link, mid } => {
                 self.archive.stands(Talk::Contact(*link), *mid, StandingName::Arrived);
@@ -198,6 +209,16 @@ impl Desk {
             Event::FileNotDelivered { link, file, name: file_name } => {
                 Notification::FileNotDelivered { contact: name(link), file: hex(&file), name: file_name }
             }
+            Event::FileDeclined { link, file, name: file_name } => {
+                Notification::FileDeclined { contact: name(link), file: hex(&file), name: file_name }
+            }
+            Event::FileWithdrawn { link, name: file_name, size, sha256, .. } => Notification::FileLost {
+                contact: name(link),
+                name: file_name,
+                size,
+                sha256: sha256.to_hex(),
+                gone: false,
+            },
             Event::Delivered { link, mid } => Notification::Arrived { contact: name(link), id: message_id(mid) },
             Event::NotDelivered { link, mid } => {
                 Notification::NotDelivered { contact: name(link), id: message_id(mid) }
@@ -214,43 +235,6 @@ impl Desk {
             Event::ClockDisputed => Notification::ClockDisputed {},
             Event::Invite { .. } | Event::File { .. } => return None,
             event => return self.group_notification(event),
-        })
-    }
-
-    fn group_notification(&self, event: Event) -> Option<Notification> {
-        let core = self.core();
-        let called = |group: GroupId| group_of(core, group);
-        Some(match event {
-            Event::GroupOffer { group, admin, name } => {
-                Notification::GroupOffer { contact: name_of(core, admin), group: name, group_id: hex(&group) }
-            }
-            Event::GroupJoined { group } => Notification::GroupJoined { group: called(group) },
-            Event::GroupText { group, member, gmid, text, at, missing } => Notification::GroupText {
-                group: called(group),
-                member: member_of(core, group, &member),
-                id: message_id(gmid),
-                at: utc(at.into()),
-                text,
-                missing,
-            },
-            Event::GroupDelivered { group, member, gmid } => Notification::GroupArrived {
-                group: called(group),
-                member: member_of(core, group, &member),
-                id: message_id(gmid),
-            },
-            Event::GroupNotDelivered { group, member, gmid } => Notification::GroupNotDelivered {
-                group: called(group),
-                member: member_of(core, group, &member),
-                id: message_id(gmid),
-            },
-            Event::GroupGap { group, .. } => Notification::GroupGap { group: called(group) },
-            Event::GroupMembers { group, members } => {
-                let members = members.iter().map(|member| member_of(core, group, member)).collect();
-                Notification::GroupMembers { group: called(group), members }
-            }
-            Event::GroupForked { group } => Notification::GroupForked { group: called(group) },
-            Event::GroupRemoved { group } => Notification::GroupRemoved { group: called(group) },
-            _ => return None,
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::api::{
     History, HistoryItem, ListOutbox, MethodError, Notification, OutboxItem, SendText, SentText, StandingName,
 };
 use crate::names::{self, Recipient};
-use crate::service::archive::{Entry, Talk};
+use crate::service::archive::{ArchiveEntry, Talk};
 use crate::service::labels::{gone_ms, hex, member_of, message_id, utc, utc_ms};
 use crate::service::refusal::MethodRefusal;
 
@@ -34,7 +34,7 @@ impl Carry<SendText> for Desk {
         };
         let HistoryItem { id, from: _, at, text, standing, gone_at, missing: _ } = item.clone();
         let gone_ms = gone_at.is_some().then(|| self.gone_ms_of(talk, mid, burn_s)).flatten();
-        self.archive.put(Entry { talk, mid, item, gone_ms, event: None });
+        self.archive.put(ArchiveEntry { talk, mid, item, gone_ms, event: None });
         let sent = SentText {
             id: id.clone(),
             standing: standing.unwrap_or(StandingName::Sending),
@@ -115,7 +115,7 @@ impl Desk {
         let outgoing = self.core().outgoing(contact.link);
         let texts = outgoing.iter().enumerate().filter(|(_, item)| !item.file);
         let item = |(index, item): (usize, &OutgoingView)| {
-            let waits = !contact.answered && index > 0;
+            let waits = contact.begins_anew || (!contact.answered && index > 0);
             OutboxItem {
                 to: names::called(contact),
                 member: None,
@@ -161,7 +161,11 @@ fn file_item(core: &Core, file: &SendingView) -> OutboxItem {
         id: hex(&file.id),
         file: Some(file.source.name.clone()),
         at: String::new(),
-        standing: if begun { StandingName::AtServer } else { StandingName::Sending },
+        standing: match (file.declined, begun) {
+            (true, _) => StandingName::Declined,
+            (false, true) => StandingName::AtServer,
+            (false, false) => StandingName::Sending,
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 
-use super::super::files::Files;
+use super::super::files::StateFiles;
 use super::*;
 
 /// Bytes of a block, which is on the disk as a whole or not at all.
@@ -179,7 +179,7 @@ impl Disk {
     }
 }
 
-impl Files for Disk {
+impl StateFiles for Disk {
     type Handle = usize;
 
     fn path(&self, name: &str) -> PathBuf {

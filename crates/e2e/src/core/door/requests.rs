@@ -7,8 +7,8 @@ use super::{GRACE, Request};
 use crate::bytes::Key;
 use crate::clock::HOUR;
 use crate::effect::{Event, InviteId};
-use crate::link::Kind;
-use crate::link::receive::Opening;
+use crate::link::LinkKind;
+use crate::link::receive::FirstMessage;
 use crate::link::sessions::Olm;
 use crate::payload::{Content, Payload};
 
@@ -17,13 +17,13 @@ const REQUESTS_AN_HOUR: usize = 8;
 
 impl Core {
     /// Accepts a first message, or keeps it for the user. Returns whether it is to be remembered.
-    pub(super) fn admit_or_ask(&mut self, at: usize, opening: Opening, peer: Key) -> bool {
+    pub(super) fn admit_or_ask(&mut self, at: usize, opening: FirstMessage, peer: Key) -> bool {
         let door = &mut self.state.doors[at];
         let clock = &self.state.profile.clock;
         if clock.wall > door.not_after + GRACE {
             return false;
         }
-        let known = self.state.links.iter().any(|link| link.kind == Kind::Contact && link.peer == peer);
+        let known = self.state.links.iter().any(|link| link.kind == LinkKind::Contact && link.peer == peer);
         if door.one_time || known {
             self.admit_opening(at, opening, peer);
             return true;
@@ -43,7 +43,7 @@ impl Core {
         };
         let profile = opening.payload.profile.clone();
         let payload = opening.payload.to_bytes().to_vec();
-        let Opening { session, number, .. } = opening;
+        let FirstMessage { session, number, .. } = opening;
         door.requests.push(Request { olm: Olm(session), payload, peer, number, came: clock.settled_age() });
         let invite = door.id;
         self.state.profile.tell(Event::Request { invite, identity: peer, profile, text });
@@ -64,7 +64,7 @@ impl Core {
         let payload = Payload::from_bytes(&Zeroizing::new(payload)).map_err(|_| CoreError::Unknown)?;
         let hello = payload.hello.clone().ok_or(CoreError::Unknown)?;
         let before = std::mem::replace(&mut door.name, name.to_owned());
-        self.admit_opening(at, Opening { session: olm.0, payload, hello, number }, peer);
+        self.admit_opening(at, FirstMessage { session: olm.0, payload, hello, number }, peer);
         self.state.doors[at].name = before;
         Ok(())
     }

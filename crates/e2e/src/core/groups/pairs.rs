@@ -8,11 +8,11 @@ use crate::bytes::Key;
 use crate::effect::LinkId;
 use crate::envelope::{Opened, open, shown_hint};
 use crate::group::Group;
-use crate::group::newcomers::Waiting;
-use crate::link::receive::{Arrived, Opening, Under, check_hello, olm_message};
-use crate::link::{Kind, Link};
+use crate::group::newcomers::WaitingNewcomer;
+use crate::link::receive::{Arrived, FirstMessage, Under, check_hello, olm_message};
+use crate::link::{Link, LinkKind};
 use crate::payload::Payload;
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 use crate::roster::GroupId;
 
 impl Core {
@@ -44,8 +44,8 @@ impl Core {
 
     /// Takes a first message again that came before its sender was on the roster. It is kept on if
     /// that is still so.
-    pub(super) fn receive_again(&mut self, group: GroupId, waiting: Waiting) {
-        let Waiting { mailbox, envelope, came } = waiting;
+    pub(super) fn receive_again(&mut self, group: GroupId, waiting: WaitingNewcomer) {
+        let WaitingNewcomer { mailbox, envelope, came } = waiting;
         self.receive_at_group_door(group, &mailbox, &envelope);
         if let Some(known) = self.state.groups.iter_mut().find(|known| known.id == group) {
             known.newcomers.date(&envelope, came);
@@ -68,12 +68,12 @@ impl Group {
         at: usize,
         opened: &Opened,
         links: &mut [Link],
-        profile: &mut Profile,
+        profile: &mut ProfileState,
     ) -> Option<(LinkId, Option<Arrived>)> {
         let Some(OlmMessage::PreKey(first)) = olm_message(opened) else { return None };
         let sender = Key(first.identity_key().to_bytes());
         self.roster.as_ref()?.entry(&sender)?;
-        let link = links.iter_mut().find(|link| link.kind == Kind::Member(self.id) && link.peer == sender)?;
+        let link = links.iter_mut().find(|link| link.kind == LinkKind::Member(self.id) && link.peer == sender)?;
         let id = first.session_id();
         if link.sessions.get(&id).is_some() {
             return Some((link.id, link.receive(Under::Door, opened, profile)));
@@ -87,7 +87,7 @@ impl Group {
         if !check_hello(&hello, &sender, &Key::default(), number, profile) || payload.content.is_some() {
             return None;
         }
-        let opening = Opening { session: made.session, payload, hello, number };
+        let opening = FirstMessage { session: made.session, payload, hello, number };
         let arrived = link.open(opening, Under::Door, profile);
         link.sessions.get(&id)?;
         prekey.remember_session(id);

@@ -6,10 +6,10 @@ use crate::clock::HOUR;
 use crate::effect::{Event, LinkId};
 use crate::group::Group;
 use crate::group::offers::Offer;
-use crate::group::pieces::{Item, read};
-use crate::link::{Kind, Link};
+use crate::group::pieces::{SignedItem, read};
+use crate::link::{Link, LinkKind};
 use crate::payload::{Content, GroupContent};
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 use crate::roster::delta::{Delta, Operation};
 use crate::roster::{GroupId, Roster};
 
@@ -22,9 +22,9 @@ impl Core {
     pub(in crate::core) fn receive_group(&mut self, id: LinkId, content: GroupContent, at: u32) {
         let Some(link) = self.state.links.iter().find(|link| link.id == id) else { return };
         match link.kind {
-            Kind::Contact => self.receive_invitation(id, content),
-            Kind::Member(group) if group == content.id => self.receive_from_member(id, content, at),
-            Kind::Member(_) => {}
+            LinkKind::Contact => self.receive_invitation(id, content),
+            LinkKind::Member(group) if group == content.id => self.receive_from_member(id, content, at),
+            LinkKind::Member(_) => {}
         }
     }
 
@@ -52,12 +52,12 @@ impl Core {
         let admin = link.peer_ed.filter(|_| group.inviter == Some(id));
         for item in &content.signed {
             match (read(item), admin) {
-                (Some(Item::Piece { index, count, bytes }), Some(admin)) => {
+                (Some(SignedItem::Piece { index, count, bytes }), Some(admin)) => {
                     if let Some(whole) = group.pieces.take(content.roster, index, count, bytes) {
                         group.take_roster(&whole, &admin, links, profile);
                     }
                 }
-                (Some(Item::Delta(bytes)), _) => group.take_delta(bytes, links, profile),
+                (Some(SignedItem::Delta(bytes)), _) => group.take_delta(bytes, links, profile),
                 _ => {}
             }
         }
@@ -78,12 +78,12 @@ impl Core {
         let admin = group.roster.as_ref().map(|roster| roster.admin);
         for item in &content.signed {
             match (read(item), admin) {
-                (Some(Item::Piece { index, count, bytes }), Some(admin)) => {
+                (Some(SignedItem::Piece { index, count, bytes }), Some(admin)) => {
                     if let Some(whole) = group.pieces.take(content.roster, index, count, bytes) {
                         group.take_roster(&whole, &admin, links, profile);
                     }
                 }
-                (Some(Item::Delta(bytes)), _) => group.take_delta(bytes, links, profile),
+                (Some(SignedItem::Delta(bytes)), _) => group.take_delta(bytes, links, profile),
                 _ => {}
             }
         }
@@ -119,7 +119,13 @@ impl Core {
 
 impl Group {
     /// Takes a contact into the group: it gets the roster, and the others a delta.
-    fn admit(&mut self, contact: LinkId, entry: crate::roster::Entry, links: &mut Vec<Link>, profile: &mut Profile) {
+    fn admit(
+        &mut self,
+        contact: LinkId,
+        entry: crate::roster::Entry,
+        links: &mut Vec<Link>,
+        profile: &mut ProfileState,
+    ) {
         let Some(roster) = &self.roster else { return };
         let operation = match roster.entry(&entry.proof.curve) {
             Some(_) => Operation::Door(entry.proof.curve, Box::new(entry.door)),
@@ -134,7 +140,7 @@ impl Group {
     }
 
     /// Takes a whole roster, signed by an admin that is known.
-    fn take_roster(&mut self, signed: &[u8], admin: &Key, links: &mut Vec<Link>, profile: &mut Profile) {
+    fn take_roster(&mut self, signed: &[u8], admin: &Key, links: &mut Vec<Link>, profile: &mut ProfileState) {
         let Ok(roster) = Roster::from_signed(signed, admin, profile.here()) else { return };
         if roster.group != self.id {
             return;
@@ -154,7 +160,7 @@ impl Group {
     }
 
     /// Takes a delta: now, or when the ones before it have come.
-    fn take_delta(&mut self, bytes: &[u8], links: &mut Vec<Link>, profile: &mut Profile) {
+    fn take_delta(&mut self, bytes: &[u8], links: &mut Vec<Link>, profile: &mut ProfileState) {
         let Ok(delta) = Delta::from_bytes(bytes, profile.here()) else { return };
         let Some(roster) = &self.roster else {
             self.keep_early(bytes);
@@ -177,7 +183,7 @@ impl Group {
         }
     }
 
-    fn take_early(&mut self, links: &mut Vec<Link>, profile: &mut Profile) {
+    fn take_early(&mut self, links: &mut Vec<Link>, profile: &mut ProfileState) {
         for bytes in std::mem::take(&mut self.early) {
             self.take_delta(&bytes, links, profile);
         }
@@ -191,7 +197,7 @@ impl Group {
         content: &GroupContent,
         at: u32,
         links: &mut [Link],
-        profile: &mut Profile,
+        profile: &mut ProfileState,
     ) -> bool {
         let own = self.roster.as_ref().map(Roster::short_id);
         if own == Some(content.roster) {

@@ -4,9 +4,9 @@ use crate::clock::DAY;
 use crate::effect::Event;
 use crate::group::{Group, pieces};
 use crate::identity::IdentityProof;
-use crate::link::{Kind, Link};
+use crate::link::{Link, LinkKind};
 use crate::payload::{Content, GroupContent};
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 use crate::roster::delta::Operation;
 use crate::roster::{Entry, Roster, read_door};
 
@@ -15,7 +15,13 @@ const DOORS_AT_ONCE: usize = 25;
 
 impl Group {
     /// Goes by a roster from now on, and brings the links of the group in line with it.
-    pub(crate) fn adopt(&mut self, next: Roster, delta: Option<Vec<u8>>, links: &mut Vec<Link>, profile: &mut Profile) {
+    pub(crate) fn adopt(
+        &mut self,
+        next: Roster,
+        delta: Option<Vec<u8>>,
+        links: &mut Vec<Link>,
+        profile: &mut ProfileState,
+    ) {
         let me = profile.identity.curve();
         let before = self.roster.replace(next);
         let next = self.roster.clone();
@@ -35,10 +41,10 @@ impl Group {
             self.expelled(links, profile);
             return;
         }
-        links.retain(|link| link.kind != Kind::Member(self.id) || next.entry(&link.peer).is_some());
+        links.retain(|link| link.kind != LinkKind::Member(self.id) || next.entry(&link.peer).is_some());
         let newcomer = before.is_none();
         for entry in next.entries().iter().filter(|entry| entry.proof.curve != me) {
-            if !links.iter().any(|link| link.kind == Kind::Member(self.id) && link.peer == entry.proof.curve) {
+            if !links.iter().any(|link| link.kind == LinkKind::Member(self.id) && link.peer == entry.proof.curve) {
                 links.push(self.pair(entry, newcomer, profile));
             }
         }
@@ -49,27 +55,29 @@ impl Group {
     }
 
     /// Writes nothing more to a group whose admin contradicts itself.
-    pub(super) fn fork(&mut self, profile: &mut Profile) {
+    pub(super) fn fork(&mut self, profile: &mut ProfileState) {
         if !self.forked {
             self.forked = true;
             profile.tell(Event::GroupForked { group: self.id });
         }
     }
 
-    fn expelled(&mut self, links: &mut Vec<Link>, profile: &mut Profile) {
+    fn expelled(&mut self, links: &mut Vec<Link>, profile: &mut ProfileState) {
         self.out = true;
-        links.retain(|link| link.kind != Kind::Member(self.id));
+        links.retain(|link| link.kind != LinkKind::Member(self.id));
         profile.retire_owned(crate::mailbox::Owner::Group(self.id), profile.clock.age);
         profile.tell(Event::GroupRemoved { group: self.id });
     }
 
     /// Makes the link with a member. The newcomer makes the session, within ten minutes; the others
     /// wait for it.
-    fn pair(&mut self, entry: &Entry, newcomer: bool, profile: &mut Profile) -> Link {
+    fn pair(&mut self, entry: &Entry, newcomer: bool, profile: &mut ProfileState) -> Link {
         let id = profile.next_id();
-        let kind = Kind::Member(self.id);
+        let kind = LinkKind::Member(self.id);
         let mut link = Link::new(id, entry.name.clone(), kind, entry.proof.curve, self.mailbox);
         link.expected_ed = Some(entry.proof.ed);
+        // The clock may have gone back since the door card was made, which the other side has.
+        link.own.follow_on(self.newest_door());
         link.own.renew_root(self.mailbox, profile);
         link.theirs.take(entry.door.clone(), false, |authority| profile.here().is(authority));
         if newcomer {
@@ -79,13 +87,13 @@ impl Group {
     }
 
     /// Sends a delta to all members, and over the contact's link to whom it removes.
-    fn broadcast(&self, delta: &[u8], before: &Roster, links: &mut [Link], profile: &Profile) {
+    fn broadcast(&self, delta: &[u8], before: &Roster, links: &mut [Link], profile: &ProfileState) {
         let Some(next) = &self.roster else { return };
         let message = GroupContent { signed: vec![pieces::delta(delta)], ..self.message() };
         for link in links.iter_mut().filter(|link| link.left.is_none()) {
             let told = match link.kind {
-                Kind::Member(group) => group == self.id && next.entry(&link.peer).is_some(),
-                Kind::Contact => before.entry(&link.peer).is_some() && next.entry(&link.peer).is_none(),
+                LinkKind::Member(group) => group == self.id && next.entry(&link.peer).is_some(),
+                LinkKind::Contact => before.entry(&link.peer).is_some() && next.entry(&link.peer).is_none(),
             };
             if told {
                 // A member whose outbox is full learns it when it writes.
@@ -95,7 +103,7 @@ impl Group {
     }
 
     /// Tells the admin a new door card.
-    pub(crate) fn tell_door(&mut self, links: &mut Vec<Link>, profile: &mut Profile) {
+    pub(crate) fn tell_door(&mut self, links: &mut Vec<Link>, profile: &mut ProfileState) {
         let Some(card) = self.door_card(profile) else { return };
         let Some(roster) = &self.roster else { return };
         if self.is_admin(profile) {
@@ -108,13 +116,13 @@ impl Group {
         let admin = roster.entries().iter().find(|entry| entry.proof.ed == roster.admin);
         let Some(admin) = admin.map(|entry| entry.proof.curve) else { return };
         let message = GroupContent { door: Some(card.to_bytes().to_vec()), ..self.message() };
-        for link in links.iter_mut().filter(|link| link.kind == Kind::Member(self.id) && link.peer == admin) {
+        for link in links.iter_mut().filter(|link| link.kind == LinkKind::Member(self.id) && link.peer == admin) {
             link.enqueue(Content::Group(message.clone()), 0, profile);
         }
     }
 
     /// Puts the door cards that members told the admin into one delta, once a day.
-    pub(super) fn announce_doors(&mut self, links: &mut Vec<Link>, profile: &mut Profile) {
+    pub(super) fn announce_doors(&mut self, links: &mut Vec<Link>, profile: &mut ProfileState) {
         let elapsed = profile.clock.elapsed;
         let due = self.doors_announced.is_none_or(|last| elapsed >= last + DAY);
         if self.waiting_doors.is_empty() || !due || !self.is_admin(profile) {
@@ -141,7 +149,7 @@ impl Group {
     }
 
     /// Sends somebody who is behind what it lacks: deltas, or from the admin the whole roster.
-    pub(crate) fn bring_up_to_date(&self, link: &mut Link, short: &[u8; 16], profile: &Profile) {
+    pub(crate) fn bring_up_to_date(&self, link: &mut Link, short: &[u8; 16], profile: &ProfileState) {
         let Some(roster) = &self.roster else { return };
         let messages: Vec<Vec<Vec<u8>>> = match self.history.since(short) {
             Some(deltas) => {
@@ -161,7 +169,7 @@ impl Group {
     }
 
     /// Makes the entry of a contact that accepted an invitation.
-    pub(crate) fn entry_of(link: &Link, door: &[u8], profile: &Profile) -> Option<Entry> {
+    pub(crate) fn entry_of(link: &Link, door: &[u8], profile: &ProfileState) -> Option<Entry> {
         let proof = IdentityProof::from_bytes(&link.peer_proof).ok()?;
         let door = read_door(door, profile.here())?;
         Some(Entry { proof, door, name: link.name.clone() })

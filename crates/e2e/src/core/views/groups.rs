@@ -6,9 +6,9 @@ use crate::bytes::Key;
 use crate::core::Core;
 use crate::effect::LinkId;
 use crate::group::Group;
-use crate::link::{Kind, Link};
+use crate::link::{Link, LinkKind};
 use crate::payload::Content;
-use crate::profile::Profile;
+use crate::profile::ProfileState;
 use crate::roster::GroupId;
 
 /// Holds what a user may want to see of a group.
@@ -90,7 +90,8 @@ impl Core {
     /// Returns the texts to a group that members have not acknowledged: one entry for each text and
     /// member.
     pub fn group_outgoing(&self, group: GroupId) -> Vec<PartView> {
-        let members = self.state.links.iter().filter(|link| link.kind == Kind::Member(group) && link.left.is_none());
+        let members =
+            self.state.links.iter().filter(|link| link.kind == LinkKind::Member(group) && link.left.is_none());
         let elapsed = self.state.profile.clock.elapsed;
         members.flat_map(|link| parts(link, elapsed)).collect()
     }
@@ -107,7 +108,7 @@ fn parts(link: &Link, elapsed: u64) -> impl Iterator<Item = PartView> {
     })
 }
 
-fn view(group: &Group, profile: &Profile) -> GroupView {
+fn view(group: &Group, profile: &ProfileState) -> GroupView {
     let me = profile.identity.curve();
     let member = |roster: &crate::roster::Roster| {
         let entries = roster.entries().iter().map(|entry| MemberView {

@@ -39,12 +39,12 @@ struct Trace {
     /// The ends that sent content under a plain card, since a session was opened to them.
     past_roots: HashSet<End>,
     nudged: HashMap<End, Vec<u64>>,
-    figures: Figures,
+    figures: TraceFigures,
 }
 
 /// Counts what happened.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Figures {
+pub(crate) struct TraceFigures {
     pub(crate) envelopes: u64,
     pub(crate) reused: u64,
     pub(crate) resets: u64,
@@ -92,12 +92,16 @@ pub(crate) fn released(content: &str) {
         trace.figures.envelopes += 1;
         let Some(sent) = trace.encrypted.get(content) else { return };
         let end = (trace.who, sent.link);
-        match sent.content {
-            Some(Seal::Plain) => drop(trace.past_roots.insert(end)),
-            Some(Seal::Root) => trace.figures.under_root += u64::from(trace.past_roots.contains(&end)),
-            None => {}
-        }
+        let seal = sent.content;
         let before = trace.released.insert(sent.key.clone(), content.to_owned());
+        match seal {
+            Some(Seal::Plain) => drop(trace.past_roots.insert(end)),
+            // A frame that leaves again was sealed before a plain card was known.
+            Some(Seal::Root) if before.is_none() => {
+                trace.figures.under_root += u64::from(trace.past_roots.contains(&end));
+            }
+            Some(Seal::Root) | None => {}
+        }
         if before.is_some_and(|before| before != content) {
             trace.figures.reused += 1;
         }
@@ -121,11 +125,11 @@ pub(crate) fn nudge(link: LinkId) {
 }
 
 /// Returns what happened so far, since [`take`].
-pub(crate) fn figures() -> Figures {
+pub(crate) fn figures() -> TraceFigures {
     TRACE.with_borrow(|trace| trace.figures)
 }
 
 /// Returns what happened since it was asked last.
-pub(crate) fn take() -> Figures {
+pub(crate) fn take() -> TraceFigures {
     TRACE.with_borrow_mut(std::mem::take).figures
 }

@@ -12,7 +12,7 @@ use crate::api::{CancelFile, DeclineFile, FileInfo, ListFiles, MethodError, Noth
 use crate::downloads::{DownloadError, Downloads};
 use crate::engine::EngineError;
 use crate::names::{self, Recipient};
-use crate::service::desk::{Carry, Desk, News};
+use crate::service::desk::{Carry, Desk};
 use crate::service::labels::{hex, name_of};
 use crate::service::refusal::MethodRefusal;
 use crate::source;
@@ -36,10 +36,7 @@ impl Desk {
     }
 
     fn stop(&mut self, link: LinkId, file: &FileId) -> Result<(), EngineError> {
-        self.engine.act(|core, _| {
-            core.stop_file(link, file);
-            Ok(())
-        })
+        self.engine.act(|core, now| core.stop_file(link, file, now))
     }
 
     fn coming_info(&self, file: &ComingView) -> FileInfo {
@@ -81,12 +78,14 @@ impl Desk {
 
 impl Carry<ListFiles> for Desk {
     fn carry(&mut self, ListFiles {}: ListFiles, _: u64) -> Result<Vec<FileInfo>, MethodError> {
-        let mut files: Vec<FileInfo> = self.core().files_sending().iter().map(|file| self.sending_info(file)).collect();
+        let sending = self.core().files_sending();
+        let sending = sending.iter().filter(|file| !file.declined);
+        let mut files: Vec<FileInfo> = sending.map(|file| self.sending_info(file)).collect();
         let coming = self.core().files_coming();
         files.extend(coming.iter().map(|file| self.coming_info(file)));
         let waits = |(link, chunk): &&(LinkId, FileChunk)| {
             let begun = coming.iter().any(|file| file.link == *link && file.id == chunk.id);
-            chunk.index == 0 && !begun && !self.files.declined.contains(&(*link, chunk.id))
+            chunk.index == 0 && !begun
         };
         files.extend(self.files.chunks.values().filter(waits).map(|(link, chunk)| self.waiting_info(*link, chunk)));
         Ok(files)
@@ -156,16 +155,9 @@ impl Carry<DeclineFile> for Desk {
         if let Some(coming) = coming {
             // What was written of it lies there in the clear.
             let _ = std::fs::remove_file(&coming.part);
-            self.engine.act(|core, _| {
-                core.forget_file(link, &id);
-                Ok(())
-            })?;
         }
-        // Its chunks are not acknowledged, so that no more are sent.
-        self.files.declined.insert((link, id));
-        let told: Vec<u64> =
-            self.files.chunks.iter().filter(|(_, (_, chunk))| chunk.id == id).map(|(id, _)| *id).collect();
-        self.news.extend(told.into_iter().map(|number| News::Withdrawn { number }));
+        self.engine.act(|core, now| core.decline_file(link, &id, now))?;
+        self.withdraw(link, &id);
         self.changed(caller);
         Ok(Nothing {})
     }
