@@ -4,12 +4,13 @@
 //! | file | contents |
 //! | --- | --- |
 //! | `face` | the terminal, or lines; whichever it is |
-//! | `terminal`, `keyboard` | raw mode, the alternate screen; keys |
+//! | `terminal`, `keyboard`, `burst` | raw mode, the alternate screen; keys; pastes that come as keys |
 //! | `lines` | standard input and output, a line at a time |
 //! | `link` | the connection with the engine |
 //! | `open` | opens or makes the profile |
 //! | `keep` | the settings |
 
+mod burst;
 mod face;
 mod keep;
 mod keyboard;
@@ -29,12 +30,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::exit::{Exit, Failure};
 use super::running::RunArgs;
 use super::stop;
-use super::words::Language;
+use super::words::{Language, said};
 use ephemeral_chat::{Chat, ChatInput, ChatOutput, ChatStart, ChatTime, OpeningStart, Words};
 use ephemeral_client::api::MethodError;
 use face::Face;
 use link::Link;
-use open::Opener;
+use open::{Opened, Opener};
 
 /// How often the clock is looked at: times that are left are shown in seconds.
 const TICK: Duration = Duration::from_secs(1);
@@ -54,7 +55,7 @@ without a question. --plain is for screen readers: each event is a line, and not
 a terminal that can do no more (TERM=dumb) gets it by itself. NO_COLOR leaves out colours.
 
 It uses the engine of `ephemeral serve`, if one runs; otherwise it is one, which the other commands
-use.")]
+use. If that engine ends, it looks for another one; /unlock opens the profile in this program.")]
 pub(super) struct ChatArgs {
     /// Print lines instead of drawing a screen.
     #[arg(long)]
@@ -82,6 +83,7 @@ pub(super) async fn run(args: ChatArgs) -> Result<(), Failure> {
         opening,
         home: variable("HOME").unwrap_or_default(),
         here: path(std::env::current_dir()),
+        explain: said::explained,
         colour: variable("NO_COLOR").is_none(),
         plain,
     });
@@ -138,14 +140,28 @@ impl Desk {
                     None => return Ok(()),
                 },
                 heard = hear(&mut self.link) => self.heard(heard),
-                outcome = self.opener.outcome() => match outcome {
-                    Ok(link) => self.connected(link).await,
-                    Err(failure) => self.chat.take(ChatInput::NotOpened(said(&failure))),
-                },
-                _ = clock.tick() => self.chat.take(ChatInput::Tick(now())),
+                opened = self.opener.next() => self.opened(opened).await,
+                _ = clock.tick() => {
+                    self.chat.take(ChatInput::Tick(now()));
+                    if self.link.is_none() && self.chat.is_running() {
+                        self.opener.seek();
+                    }
+                }
                 result = &mut stopped => return result,
             }
             self.drain();
+        }
+    }
+
+    async fn opened(&mut self, opened: Opened) {
+        match opened {
+            Opened::Here(Ok(link)) => self.connected(link).await,
+            Opened::Here(Err(failure)) => self.chat.take(ChatInput::NotOpened(failed(&failure))),
+            Opened::Elsewhere(Some((link, greeting))) if self.link.is_none() => {
+                self.link = Some(link);
+                self.chat.take(ChatInput::Opened(greeting));
+            }
+            Opened::Elsewhere(_) => {}
         }
     }
 
@@ -208,18 +224,18 @@ impl Desk {
                 self.link = Some(link);
                 self.chat.take(ChatInput::Opened(greeting));
             }
-            Err(failure) => self.chat.take(ChatInput::NotOpened(said(&failure))),
+            Err(failure) => self.chat.take(ChatInput::NotOpened(failed(&failure))),
         }
     }
 }
 
 /// What a method answers when there is no engine any more: the state has the sentence.
 fn nobody() -> MethodError {
-    MethodError { code: Exit::Local as i64, message: String::new() }
+    MethodError { code: Exit::Local as i64, message: String::new(), reason: None }
 }
 
-fn said(failure: &Failure) -> MethodError {
-    MethodError { code: failure.exit as i64, message: failure.to_string() }
+fn failed(failure: &Failure) -> MethodError {
+    MethodError { code: failure.exit as i64, message: failure.to_string(), reason: None }
 }
 
 /// Waits for the engine; for ever, while there is none.

@@ -195,7 +195,7 @@ impl From<MethodError> for Failure {
             refusal::PASSPHRASE => Exit::Passphrase,
             _ => Exit::Local,
         };
-        Self::new(exit, said::translated(&error.message))
+        Self::new(exit, said::explained(&error.message, error.reason.as_ref()))
     }
 }
 

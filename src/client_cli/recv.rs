@@ -201,7 +201,9 @@ impl Receiving<'_> {
                 let name = printable(name);
                 running.note(&fl!("recv-file-begins", contact = contact, name = name, size = size.to_string()));
             }
-            Notification::FolderFailed { why, .. } => return Err(Failure::local(said::translated(why))),
+            Notification::FolderFailed { why, reason, .. } => {
+                return Err(Failure::local(said::explained(why, reason.as_ref())));
+            }
             // It is taken.
             Notification::File { .. } if self.args.files.is_some() => return Ok(()),
             _ => {}

@@ -156,26 +156,27 @@ impl Running {
                 }
                 fl!("run-connected")
             }
-            Notification::Offline { server, why, retry_in_s } => {
+            Notification::Offline { server, why, retry_in_s, reason } => {
+                let why = said::explained(why, reason.as_ref());
                 let known = self.trouble.replace(why.clone());
                 self.online = false;
                 // There are several connections, and an outage ends them all.
-                if known.as_ref() == Some(why) {
+                if known.as_ref() == Some(&why) {
                     return;
                 }
-                let why = said::translated(why);
                 fl!("run-offline", server = printable(server), why = why, seconds = retry_in_s.to_string())
             }
-            Notification::Unusable { server, why } => {
+            Notification::Unusable { server, why, reason } => {
+                let why = said::explained(why, reason.as_ref());
                 self.trouble = Some(why.clone());
-                fl!("run-unusable", server = printable(server), why = said::translated(why))
+                fl!("run-unusable", server = printable(server), why = why)
             }
             Notification::SentAgain { why: Some(why), .. } => fl!("run-dropped", why = printable(why)),
             Notification::SentAgain { why: None, .. } => fl!("run-expired"),
             Notification::ShortMemory { server } => fl!("run-short-memory", server = server.as_str()),
             Notification::Elsewhere {} => fl!("run-elsewhere"),
-            Notification::FileUnreadable { why, .. } => {
-                fl!("run-file-unreadable", why = printable(&said::translated(why)))
+            Notification::FileUnreadable { why, reason, .. } => {
+                fl!("run-file-unreadable", why = said::explained(why, reason.as_ref()))
             }
             Notification::FileWaits { name, .. } => {
                 fl!("run-file-no-room", name = printable(name))
@@ -206,7 +207,7 @@ impl Running {
 
     /// Takes the last reason why there was no connection, as the end of a sentence.
     pub(super) fn why(&mut self) -> String {
-        self.trouble.take().map(|trouble| format!(": {}", said::translated(&trouble))).unwrap_or_default()
+        self.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default()
     }
 
     /// Goes on until everything is sent and acknowledged, or the time is over. Returns whether

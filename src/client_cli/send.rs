@@ -182,8 +182,8 @@ async fn concerns(running: &mut Running, sent: &str, Told { number, event }: Tol
             running.shown(number).await?;
             Ok(true)
         }
-        Notification::Unusable { server, why } if running.is_own(&server) => {
-            Err(Failure::new(Exit::Unusable, fl!("send-kept", why = said::translated(&why))))
+        Notification::Unusable { server, why, reason } if running.is_own(&server) => {
+            Err(Failure::new(Exit::Unusable, fl!("send-kept", why = said::explained(&why, reason.as_ref()))))
         }
         _ => Ok(false),
     }
@@ -194,9 +194,9 @@ fn late(running: &mut Running, args: &SendArgs, left: usize, unsent: usize) -> F
     let why = running.why();
     let what = match (left, unsent) {
         (1, 0) => fl!("send-contact-has-not", seconds = seconds, why = why),
-        (left, 0) => fl!("send-members-have-not", count = left.to_string(), seconds = seconds, why = why),
+        (left, 0) => fl!("send-members-have-not", count = left, seconds = seconds, why = why),
         (_, 1) => fl!("send-not-taken", seconds = seconds, why = why),
-        (_, unsent) => fl!("send-not-taken-for", count = unsent.to_string(), seconds = seconds, why = why),
+        (_, unsent) => fl!("send-not-taken-for", count = unsent, seconds = seconds, why = why),
     };
     Failure::new(Exit::Unreachable, what)
 }

@@ -51,7 +51,7 @@ use crate::words::Words;
 pub(crate) use input::parts;
 pub use opening::{Opening, OpeningStart};
 pub(crate) use plain::standing;
-pub use ports::{ChatInput, ChatOutput, ChatStart};
+pub use ports::{ChatInput, ChatOutput, ChatStart, Explain};
 
 use asked::Awaited;
 
@@ -89,11 +89,14 @@ pub struct Chat {
     plain: bool,
     home: String,
     here: String,
+    explain: Explain,
     pub(crate) time: ChatTime,
     pub(crate) size: (u16, u16),
     pub(crate) me: String,
     pub(crate) server: String,
     pub(crate) running: bool,
+    /// Into which folders files of contacts are taken: another engine has to be told.
+    folders: BTreeMap<String, String>,
     /// The invite with which a newcomer began.
     first_invite: Option<String>,
     pub(crate) conversations: Vec<Conversation>,
@@ -127,7 +130,7 @@ impl Chat {
     /// Makes the state. Wrong chords were refused when the settings were read.
     #[must_use]
     pub fn new(start: ChatStart) -> Self {
-        let ChatStart { words, settings, opening, home, here, colour, plain } = start;
+        let ChatStart { words, settings, opening, home, here, explain, colour, plain } = start;
         let mut chat = Self {
             chords: settings.chords().unwrap_or_default(),
             words,
@@ -136,11 +139,13 @@ impl Chat {
             plain,
             home,
             here,
+            explain,
             time: ChatTime::default(),
             size: (80, 24),
             me: String::new(),
             server: String::new(),
             running: false,
+            folders: BTreeMap::new(),
             first_invite: None,
             conversations: Vec::new(),
             open: None,
@@ -172,6 +177,7 @@ impl Chat {
     pub fn take(&mut self, input: ChatInput) {
         match input {
             ChatInput::Key(key) => self.press(key),
+            ChatInput::Burst(keys) => self.burst(keys),
             ChatInput::Paste(text) => self.paste(&text),
             ChatInput::Resize(columns, rows) => self.size = (columns.max(1), rows.max(1)),
             ChatInput::Line(line) => self.line(&line),
@@ -202,6 +208,12 @@ impl Chat {
             0 => "ephemeral".to_owned(),
             unread => format!("({unread}) ephemeral"),
         }
+    }
+
+    /// Returns whether the profile was open: without an engine, another one is looked for.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running
     }
 
     /// Returns how many texts are unread.

@@ -23,7 +23,7 @@ mod settings;
 mod times;
 mod words;
 
-pub use chat::{Chat, ChatInput, ChatOutput, ChatStart, Opening, OpeningStart};
+pub use chat::{Chat, ChatInput, ChatOutput, ChatStart, Explain, Opening, OpeningStart};
 pub use keys::{KeyAction, KeyName, KeyPress};
 pub use screen::Drawn;
 pub use settings::Settings;

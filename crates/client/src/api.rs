@@ -16,6 +16,7 @@ mod notification;
 mod tests;
 mod views;
 
+pub use crate::cause::Cause;
 pub use methods::{
     AcceptInvite, AddMember, AdmitRequest, AgreeToMove, BlockContact, CancelFile, CreateGroup, CreateInvite,
     DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, GroupDetails, HandOverGroup, HealContacts, Hello,

@@ -8,6 +8,7 @@
 //! | file | contents |
 //! | --- | --- |
 //! | `desk` | carries out methods, turns what happens into notifications |
+//! | `describing` | reads the files that are to be sent |
 //! | `archive` | the texts of this process |
 //! | `unshown` | what came and was not shown, and who has taken it |
 //! | `callers` | the connections, and what waits for each |
@@ -20,6 +21,7 @@
 mod archive;
 mod callers;
 mod client;
+mod describing;
 mod desk;
 mod labels;
 mod line;
@@ -48,6 +50,7 @@ use crate::TorStage;
 use crate::api::{Taking, Told};
 use crate::engine::{Engine, EngineError};
 use callers::Callers;
+use describing::Describing;
 use desk::{Desk, News};
 use pipes::{Knock, RequestPermit, WriteReceipt};
 use unshown::Unshown;
@@ -121,6 +124,8 @@ pub struct EngineService {
     knocks: mpsc::Receiver<Knock>,
     /// The requests for invites whose texts are still to be made durable.
     invites: HashMap<InviteId, (u64, Value, RequestPermit)>,
+    /// The requests for files that are being read.
+    describing: Describing,
     directory: Option<PathBuf>,
     offline: bool,
     held: bool,
@@ -141,6 +146,7 @@ impl EngineService {
             unshown: Unshown::default(),
             knocks,
             invites: HashMap::new(),
+            describing: Describing::default(),
             directory,
             offline,
             held,
@@ -166,6 +172,7 @@ impl EngineService {
             tokio::select! {
                 // The callers hold a sender.
                 Some(knock) = self.knocks.recv() => self.knock(knock)?,
+                described = self.describing.next() => self.described(described)?,
                 happened = self.desk.next(), if !self.offline && !self.held => happened?,
                 () = tokio::time::sleep_until(next_round) => {
                     round = Instant::now();
@@ -261,6 +268,7 @@ impl EngineService {
     fn lost(&mut self, caller: u64) {
         self.callers.remove(caller);
         self.invites.retain(|_, (asking, _, _)| *asking != caller);
+        self.describing.gone(caller);
         self.desk.gone(caller);
         for number in self.unshown.gone(caller) {
             self.desk.shown(number);

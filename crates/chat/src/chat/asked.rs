@@ -3,8 +3,8 @@
 mod lists;
 
 use ephemeral_client::api::{
-    FileInfo, History, InviteInfo, InviteText, ListContacts, ListFiles, ListGroups, ListInvites, Method, MethodError,
-    SafetyInfo, SendText, SentText, StandingName, Status,
+    Cause, FileInfo, History, InviteInfo, InviteText, ListContacts, ListFiles, ListGroups, ListInvites, Method,
+    MethodError, SafetyInfo, SendText, SentText, StandingName, Status,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -132,12 +132,17 @@ impl Chat {
         match error.code {
             WRONG_PASSPHRASE => say!(self.words, "passphrase-wrong"),
             _ if error.message.is_empty() => say!(self.words, "engine-gone"),
-            _ => one_line(&error.message),
+            _ => self.why(&error.message, error.reason.as_ref()),
         }
     }
 
+    /// Returns on one line, in the person's language, what the engine says.
+    pub(crate) fn why(&self, text: &str, cause: Option<&Cause>) -> String {
+        one_line(&(self.explain)(text, cause))
+    }
+
     /// Says why nothing was done. A text that was not taken goes back to where it was written.
-    fn refused(&mut self, asked: Awaited, error: &MethodError) {
+    pub(super) fn refused(&mut self, asked: Awaited, error: &MethodError) {
         let why = self.explained(error);
         if let Awaited::Sent(to, seq) = &asked
             && let Some(conversation) = self.conversation_mut(to)
@@ -158,7 +163,11 @@ impl Chat {
             }
             (Awaited::Status | Awaited::History(_), _) => {}
             (Awaited::Sent(..), _) => {
-                let sentence = say!(self.words, "not-taken", why = why);
+                // Whether an engine took it that ended before its answer, nobody knows.
+                let sentence = match error.message.is_empty() {
+                    true => say!(self.words, "not-known-taken"),
+                    false => say!(self.words, "not-taken", why = why),
+                };
                 self.notify(sentence, Look::Warn);
             }
             _ => self.notify(why, Look::Warn),

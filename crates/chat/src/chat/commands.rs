@@ -39,6 +39,7 @@ impl Chat {
             "open" => self.open_by_name(rest),
             "files" => self.show_files(),
             "status" => self.show_status(),
+            "unlock" => self.show_unlock(),
             "outbox" => self.show_outbox(),
             "settings" => self.show_settings(),
             "set" => self.set_by_name(rest),
@@ -104,6 +105,7 @@ impl Chat {
             "take" if !rest.is_empty() => {
                 let folder = self.path(rest);
                 let done = say!(words, "files-taken", folder = in_sentence(&folder));
+                self.folders.insert(contact.clone(), folder.clone());
                 self.call(&TakeFiles { contact, folder }, Awaited::Done(done));
             }
             _ => return self.needs_more(name),

@@ -58,7 +58,7 @@ impl Chat {
     }
 
     fn press_in_form(&mut self, form: &mut FormDialog, key: KeyPress, action: Option<KeyAction>) -> bool {
-        let is_first = matches!(form.kind, FormKind::Unlock | FormKind::Create);
+        let is_first = !self.running && matches!(form.kind, FormKind::Unlock | FormKind::Create);
         if key.code == KeyName::Esc {
             // Behind the first two there is nothing to go back to.
             return is_first;

@@ -111,7 +111,10 @@ impl Chat {
         let words = &self.words;
         let (sentence, look) = self.uplink_words();
         let page = PageDialog::new(say!(words, "status-title"));
-        let page = page.row(Row::new(sentence, look)).line(String::new());
+        let mut page = page.row(Row::new(sentence, look)).line(String::new());
+        if matches!(self.uplink, Uplink::Offline { .. }) {
+            page = page.line(say!(words, "status-next")).line(String::new());
+        }
         let page = page.line(say!(words, "status-server", server = in_sentence(&self.server)));
         let page = page.line(say!(words, "status-name", name = in_sentence(&self.me)));
         self.show(Dialog::Page(page));
@@ -156,7 +159,8 @@ impl Chat {
                 (say!(words, "uplink-offline", time = time, why = why.as_str(), next = next), Look::Warn)
             }
             Uplink::Unusable(why) => (say!(words, "uplink-unusable", why = why.as_str()), Look::Warn),
-            Uplink::Gone(why) => (say!(words, "uplink-gone", why = why.as_str()), Look::Warn),
+            Uplink::Gone(why) if why.is_empty() => (say!(words, "uplink-gone", time = time), Look::Warn),
+            Uplink::Gone(why) => (say!(words, "uplink-broken", why = why.as_str(), time = time), Look::Warn),
         }
     }
 }

@@ -55,7 +55,7 @@ impl Chat {
     }
 
     fn line_in_form(&mut self, mut form: FormDialog, line: &str) {
-        let is_first = matches!(form.kind, FormKind::Unlock | FormKind::Create);
+        let is_first = !self.running && matches!(form.kind, FormKind::Unlock | FormKind::Create);
         if form.busy {
             return self.dialogs.push(Dialog::Form(form));
         }

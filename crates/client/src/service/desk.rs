@@ -20,6 +20,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::archive::Archive;
+use super::describing::FileToSend;
 use crate::TorStage;
 use crate::api::{Method, MethodError, Notification};
 use crate::engine::{Engine, EngineError};
@@ -47,6 +48,8 @@ pub(super) enum DeskAnswer {
     Now(Value),
     /// The text of this invite, as soon as its keys are kept.
     WithInvite(InviteId),
+    /// What is told of this file, as soon as it was read.
+    WithFile(FileToSend),
 }
 
 /// Carries out a method that is answered at once.

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::describing::{Described, FileRequest};
 use super::desk::{DeskAnswer, read};
 use super::pipes::{Knock, RequestPermit, WriteReceipt};
 use super::refusal::MethodRefusal;
 use super::{EngineEnd, EngineService, wire};
-use crate::api::{Method as _, MethodError, Notification, Panic, Shown, Subscribe, Taking, Told};
+use crate::api::{Method as _, MethodError, Notification, Panic, SendFile, Shown, Subscribe, Taking, Told};
+use crate::cause::{Cause, Explanation};
 use crate::engine::EngineError;
-use crate::text::printable;
 use crate::vault::Vault;
 
 impl EngineService {
@@ -54,6 +55,9 @@ impl EngineService {
             (Ok(DeskAnswer::WithInvite(invite)), id) => {
                 self.invites.insert(invite, (caller, id.unwrap_or(Value::Null), permit));
             }
+            (Ok(DeskAnswer::WithFile(file)), id) => {
+                self.describing.begin(FileRequest { caller, id, permit }, file);
+            }
             (_, None) => self.drop_permit(caller, permit),
             (Ok(DeskAnswer::Now(result)), Some(id)) => {
                 self.callers.answer(caller, wire::answer(&id, &result), permit, WriteReceipt::Nothing);
@@ -65,6 +69,24 @@ impl EngineService {
                 self.callers.answer(caller, wire::error(&id, &error), permit, WriteReceipt::Nothing);
             }
         }
+        Ok(())
+    }
+
+    /// Sends a file that was read, and says so.
+    pub(super) fn described(&mut self, described: Described) -> Result<(), EngineError> {
+        let Described { request: FileRequest { caller, id, permit }, link, outcome } = described;
+        let outcome = outcome.map_err(MethodError::from).and_then(|source| self.desk.send_file(link, source, caller));
+        // What is answered has to be durable.
+        self.desk.write()?;
+        let Some(id) = id else {
+            self.drop_permit(caller, permit);
+            return Ok(());
+        };
+        let line = match outcome {
+            Ok(sent) => wire::answer(&id, &json!(sent)),
+            Err(error) => wire::error(&id, &error),
+        };
+        self.callers.answer(caller, line, permit, WriteReceipt::Nothing);
         Ok(())
     }
 
@@ -93,6 +115,7 @@ impl EngineService {
                 let Panic {} = read(params)?;
                 self.panic()?;
             }
+            SendFile::NAME => return self.desk.file_to_send(read(params)?).map(DeskAnswer::WithFile),
             _ => return self.desk.call(method, params, caller),
         }
         Ok(DeskAnswer::Now(json!({})))
@@ -118,8 +141,13 @@ impl EngineService {
         self.end = Some(EngineEnd::Erased);
         let Some(directory) = &self.directory else { return Ok(()) };
         let erased = Vault::erase(directory)?;
-        let trouble: Vec<_> = erased.left.iter().chain(&erased.not_overwritten).map(ToString::to_string).collect();
-        if trouble.is_empty() { Ok(()) } else { Err(MethodRefusal::NotErased(printable(&trouble.join("; "))).into()) }
+        let trouble: Vec<_> = erased.left.iter().chain(&erased.not_overwritten).collect();
+        if trouble.is_empty() {
+            return Ok(());
+        }
+        let text = trouble.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let reasons = trouble.into_iter().map(Cause::from).collect();
+        Err(MethodRefusal::NotErased(Explanation { text, cause: Some(Cause::Several { reasons }) }).into())
     }
 
     fn shown(&mut self, caller: u64, number: u64) {

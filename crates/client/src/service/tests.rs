@@ -1,5 +1,7 @@
 //! The service over pipes in memory, with an engine that dials nothing.
 
+mod files;
+
 use std::time::Duration;
 
 use ephemeral_e2e::authority::Authority;
@@ -31,10 +33,16 @@ struct Running {
 }
 
 fn running() -> Running {
+    running_by(Describing::default())
+}
+
+/// Returns a service that reads files like this.
+fn running_by(describing: Describing) -> Running {
     let profile = Profile::create(None, Authority::loopback("localhost").unwrap(), "me").unwrap();
     let engine = Engine::new(profile, Box::new(NoWay), Book::default(), Fetching::NONE).unwrap();
-    let (service, reception) =
+    let (mut service, reception) =
         EngineService::new(engine, ServiceOptions { offline: true, ..ServiceOptions::default() });
+    service.describing = describing;
     let mut task = JoinSet::new();
     task.spawn(service.run());
     Running { reception, task }

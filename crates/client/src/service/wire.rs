@@ -39,7 +39,7 @@ pub(super) fn answer(id: &Value, result: &Value) -> Arc<str> {
 }
 
 pub(super) fn error(id: &Value, error: &MethodError) -> Arc<str> {
-    line(&json!({"jsonrpc": "2.0", "id": id, "error": {"code": error.code, "message": error.message}}))
+    line(&json!({"jsonrpc": "2.0", "id": id, "error": error}))
 }
 
 pub(super) fn event(told: &Told) -> Arc<str> {

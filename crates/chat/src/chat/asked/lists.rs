@@ -5,7 +5,7 @@ use ephemeral_client::api::{ContactInfo, EngineStatus, Groups, HistoryItem, NewC
 use super::super::{Chat, Uplink};
 use crate::conversation::{Conversation, Counterpart};
 use crate::dialog::{Dialog, FormKind};
-use crate::layout::{Look, in_sentence, one_line};
+use crate::layout::{Look, in_sentence};
 use crate::words::say;
 
 impl Chat {
@@ -80,7 +80,7 @@ impl Chat {
             }
             return;
         };
-        let why = own.why.map(|why| one_line(&why)).unwrap_or_default();
+        let why = own.why.map(|why| self.why(&why, own.reason.as_ref())).unwrap_or_default();
         let uplink = match own.state.as_str() {
             "online" => Uplink::Online,
             "offline" => {

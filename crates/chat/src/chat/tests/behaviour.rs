@@ -73,7 +73,12 @@ fn a_lost_connection_is_said_for_how_long_and_what_comes_next_and_a_draft_stays(
     let mut desk = Desk::with(vec![contact("Bob")]);
     desk.write("half a sen");
     let server = super::support::SERVER.to_owned();
-    desk.told(Notification::Offline { server: server.clone(), why: "refused".to_owned(), retry_in_s: 90 });
+    desk.told(Notification::Offline {
+        server: server.clone(),
+        why: "refused".to_owned(),
+        retry_in_s: 90,
+        reason: None,
+    });
     desk.at(NOW + 61);
     assert!(desk.screen(120, 24).contains("no connection for 1 min: refused; next attempt in 29 s"));
     desk.write("tence");
@@ -85,7 +90,12 @@ fn a_lost_connection_is_said_for_how_long_and_what_comes_next_and_a_draft_stays(
 #[test]
 fn the_server_of_a_contact_changes_nothing_of_ones_own_connection() {
     let mut desk = Desk::with(vec![contact("Bob")]);
-    desk.told(Notification::Offline { server: "other.onion".to_owned(), why: "gone".to_owned(), retry_in_s: 9 });
+    desk.told(Notification::Offline {
+        server: "other.onion".to_owned(),
+        why: "gone".to_owned(),
+        retry_in_s: 9,
+        reason: None,
+    });
     assert!(desk.screen(80, 24).contains("connected"));
 }
 

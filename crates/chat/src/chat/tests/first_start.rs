@@ -106,7 +106,7 @@ fn a_wrong_passphrase_is_said_and_asked_for_again() {
     desk.enter("guess");
     assert_eq!(desk.outputs, [ChatOutput::Open(Opening::Unlock(Zeroizing::new("guess".to_owned())))]);
     desk.write("typed meanwhile");
-    desk.take(ChatInput::NotOpened(MethodError { code: 77, message: "no".to_owned() }));
+    desk.take(ChatInput::NotOpened(MethodError { code: 77, message: "no".to_owned(), reason: None }));
     assert!(desk.screen(80, 24).contains("the passphrase is wrong"));
     desk.enter("right");
     assert_eq!(desk.outputs.last(), Some(&ChatOutput::Open(Opening::Unlock(Zeroizing::new("right".to_owned())))));

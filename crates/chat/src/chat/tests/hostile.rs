@@ -72,7 +72,11 @@ fn no_name_of_a_file_a_group_or_a_stranger_is_more_than_text() {
             text: Some(nasty.to_owned()),
         });
         desk.told(Notification::WantsToMove { contact: "Bob".to_owned(), server: nasty.to_owned() });
-        desk.told(Notification::Unusable { server: super::support::SERVER.to_owned(), why: nasty.to_owned() });
+        desk.told(Notification::Unusable {
+            server: super::support::SERVER.to_owned(),
+            why: nasty.to_owned(),
+            reason: None,
+        });
         assert_harmless(&mut desk);
         for command in ["/groups", "/files", "/status", "/outbox", "/help"] {
             desk.enter(command);

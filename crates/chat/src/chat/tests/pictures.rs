@@ -57,7 +57,7 @@ fn same_look(one: &Cell, other: &Cell) -> bool {
 }
 
 fn run(svg: &mut String, (x, y): (usize, usize), length: usize, text: &str, cell: &Cell) {
-    let reversed = cell.modifier.contains(Modifier::REVERSED) || cell.bg == Color::White;
+    let reversed = cell.modifier.contains(Modifier::REVERSED) || cell.bg == Color::Indexed(231);
     if text.trim().is_empty() && !reversed {
         return;
     }
@@ -114,7 +114,7 @@ fn pictures() -> Vec<(&'static str, String)> {
         ("german", svg(&talk("de").buffer(80, 16))),
         ("invite", svg(&invited.buffer(80, 44))),
         ("safety-words", svg(&verified().buffer(80, 14))),
-        ("help", svg(&help.buffer(80, 54))),
+        ("help", svg(&help.buffer(80, 55))),
     ]
 }
 

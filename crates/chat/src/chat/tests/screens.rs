@@ -60,10 +60,15 @@ fn three_states_of_the_connection() {
     desk.told(Notification::TorStarting { percent: 45 });
     insta::assert_snapshot!(desk.screen(80, 24));
     let server = super::support::SERVER.to_owned();
-    desk.told(Notification::Offline { server: server.clone(), why: "no answer".to_owned(), retry_in_s: 70 });
+    desk.told(Notification::Offline {
+        server: server.clone(),
+        why: "no answer".to_owned(),
+        retry_in_s: 70,
+        reason: None,
+    });
     desk.at(NOW + 65);
     insta::assert_snapshot!(desk.screen(80, 24));
-    desk.told(Notification::Unusable { server, why: "it does not know this client".to_owned() });
+    desk.told(Notification::Unusable { server, why: "it does not know this client".to_owned(), reason: None });
     assert_screens!(desk);
 }
 
@@ -168,6 +173,57 @@ fn lists_to_choose_from() {
         insta::assert_snapshot!(desk.screen(80, 24));
         desk.key("esc");
     }
+    for command in ["/invites", "/requests", "/groups", "/settings", "/outbox"] {
+        desk.enter(command);
+        assert_narrow_and_without_colour(&mut desk, command);
+        desk.key("esc");
+    }
+}
+
+/// Holds what is shown in front to a narrow terminal, and to one without colours.
+fn assert_narrow_and_without_colour(desk: &mut Desk, name: &str) {
+    let name = name.trim_start_matches('/');
+    insta::assert_snapshot!(format!("narrow_{name}"), desk.screen(40, 15));
+    desk.chat.colour = false;
+    insta::assert_snapshot!(format!("without_colour_{name}"), desk.marks(40, 15));
+    let coloured = desk.buffer(40, 15).content().iter().filter(|cell| cell.fg != ratatui::style::Color::Reset).count();
+    assert_eq!(coloured, 0, "{name}");
+    desk.chat.colour = true;
+}
+
+#[test]
+fn what_is_asked_of_a_request_and_of_a_group_and_an_invite_in_a_narrow_terminal() {
+    let mut desk = talk("C");
+    desk.enter("/invite");
+    assert_narrow_and_without_colour(&mut desk, "invite_form");
+    desk.key("esc");
+    let request = json!({"identity": "abcd", "calls_itself": "Eve"});
+    let invites = json!([{"invite": 1, "name": "Dora", "reusable": true, "not_after": "2026-12-01T00:00:00Z",
+        "used": false, "used_by": null, "requests": [request]}]);
+    desk.told(Notification::Changed {});
+    desk.answer("invites.list", invites);
+    let offer = GroupOfferInfo { group: "Choir".to_owned(), group_id: String::new(), from: "Bob".to_owned() };
+    desk.answer("groups.list", json!(Groups { groups: vec![], offers: vec![offer] }));
+    for (command, name) in [("/requests", "request"), ("/groups", "offer")] {
+        desk.enter(command);
+        desk.key("enter");
+        assert_narrow_and_without_colour(&mut desk, name);
+        desk.key("esc");
+        desk.key("esc");
+    }
+}
+
+#[test]
+fn a_code_is_dark_on_light_also_where_no_colours_are_wanted() {
+    let mut desk = talk("C");
+    desk.chat.colour = false;
+    desk.enter("/invite Dora");
+    desk.answer("invites.create", json!({"invite": 3, "text": "ephemeral:AQMB"}));
+    let buffer = desk.buffer(80, 60);
+    let code = buffer.content().iter().filter(|cell| cell.symbol() == "█" && cell.fg != cell.bg);
+    let (ink, paper) = (ratatui::style::Color::Indexed(16), ratatui::style::Color::Indexed(231));
+    let cells: Vec<_> = code.map(|cell| (cell.fg, cell.bg)).collect();
+    assert!(cells.len() > 50 && cells.iter().all(|cell| *cell == (ink, paper)), "{cells:?}");
 }
 
 #[test]

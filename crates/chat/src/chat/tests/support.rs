@@ -6,6 +6,7 @@ use ephemeral_client::api::{
 };
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use serde_json::{Value, json};
 
 use crate::{Chat, ChatInput, ChatOutput, ChatStart, ChatTime, KeyName, KeyPress, OpeningStart, Settings, Words};
@@ -28,6 +29,7 @@ pub(crate) fn start(opening: OpeningStart, locale: &str, plain: bool) -> Desk {
         opening,
         home: "/home/alice".to_owned(),
         here: "/tmp".to_owned(),
+        explain: |text, _| text.to_owned(),
         colour: true,
         plain,
     });
@@ -136,7 +138,7 @@ impl Desk {
 
     pub(crate) fn refuse(&mut self, method: &str, why: &str) {
         let ticket = self.ticket(method);
-        self.take(ChatInput::Answered(ticket, Err(MethodError { code: 3, message: why.to_owned() })));
+        self.take(ChatInput::Answered(ticket, Err(MethodError { code: 3, message: why.to_owned(), reason: None })));
     }
 
     fn ticket(&mut self, method: &str) -> u64 {
@@ -191,12 +193,33 @@ pub(crate) fn text_of(buffer: &Buffer) -> String {
     text
 }
 
+impl Desk {
+    /// Returns the screen, and below it how each cell is set off where there are no colours: `#`
+    /// reversed, `*` bold, `_` underlined, `.` dim.
+    pub(crate) fn marks(&mut self, columns: u16, rows: u16) -> String {
+        let mut text = self.screen(columns, rows);
+        let buffer = self.buffer(columns, rows);
+        for row in buffer.content().chunks(usize::from(columns)) {
+            let marks: String = row.iter().map(|cell| mark(cell.modifier)).collect();
+            text.push_str(marks.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn mark(modifier: Modifier) -> char {
+    let marks = [(Modifier::REVERSED, '#'), (Modifier::BOLD, '*'), (Modifier::UNDERLINED, '_'), (Modifier::DIM, '.')];
+    marks.into_iter().find(|(known, _)| modifier.contains(*known)).map_or(' ', |(_, mark)| mark)
+}
+
 pub(crate) fn online() -> EngineStatus {
     let own = ServerStatus {
         server: SERVER.to_owned(),
         own: true,
         state: "online".to_owned(),
         why: None,
+        reason: None,
         for_s: 60,
         retry_in_s: None,
     };

@@ -17,8 +17,9 @@ impl Chat {
         };
         // A contact's server has its own line, and changes nothing of one's own.
         if server != self.server {
-            if let Notification::Unusable { why, .. } = notification {
-                let sentence = say!(self.words, "server-unusable", server = one_line(&server), why = one_line(&why));
+            if let Notification::Unusable { why, reason, .. } = notification {
+                let why = self.why(&why, reason.as_ref());
+                let sentence = say!(self.words, "server-unusable", server = one_line(&server), why = why);
                 self.notify(sentence, Look::Warn);
             }
             return;
@@ -30,11 +31,16 @@ impl Chat {
             Notification::TorStarting { percent } => Uplink::Starting(percent),
             Notification::TorSearching {} => Uplink::Searching,
             Notification::Online { .. } => Uplink::Online,
-            Notification::Offline { why, retry_in_s, .. } => {
-                let wait = i64::try_from(retry_in_s).unwrap_or(i64::MAX);
-                Uplink::Offline { why: one_line(&why), next: now.saturating_add(wait) }
+            Notification::Offline { why, retry_in_s, reason, .. } => {
+                let next = now.saturating_add(i64::try_from(retry_in_s).unwrap_or(i64::MAX));
+                // Each mailbox has a time of its own: the first of them counts.
+                let next = match self.uplink {
+                    Uplink::Offline { next: known, .. } if known > now => known.min(next),
+                    _ => next,
+                };
+                Uplink::Offline { why: self.why(&why, reason.as_ref()), next }
             }
-            Notification::Unusable { why, .. } => Uplink::Unusable(one_line(&why)),
+            Notification::Unusable { why, reason, .. } => Uplink::Unusable(self.why(&why, reason.as_ref())),
             _ => return,
         };
         self.uplink_is(uplink);

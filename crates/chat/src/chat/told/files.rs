@@ -4,7 +4,7 @@ use ephemeral_client::api::{FileInfo, ListFiles, Notification};
 
 use super::super::asked::Awaited;
 use super::super::{Chat, files};
-use crate::layout::{Look, in_sentence, one_line};
+use crate::layout::{Look, in_sentence};
 use crate::words::say;
 
 impl Chat {
@@ -38,12 +38,14 @@ impl Chat {
             Notification::FileWaits { contact, name, .. } => {
                 (contact, say!(words, "file-queues", name = in_sentence(&name)), Look::Dim)
             }
-            Notification::FolderFailed { folder, why } => {
-                let sentence = say!(words, "folder-failed", folder = in_sentence(&folder), why = one_line(&why));
+            Notification::FolderFailed { folder, why, reason } => {
+                let why = self.why(&why, reason.as_ref());
+                let sentence = say!(words, "folder-failed", folder = in_sentence(&folder), why = why);
                 return self.notify(sentence, Look::Warn);
             }
-            Notification::FileUnreadable { why, .. } => {
-                let sentence = say!(words, "file-unreadable", why = one_line(&why));
+            Notification::FileUnreadable { why, reason, .. } => {
+                let why = self.why(&why, reason.as_ref());
+                let sentence = say!(words, "file-unreadable", why = why);
                 return self.notify(sentence, Look::Warn);
             }
             _ => return,

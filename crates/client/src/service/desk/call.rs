@@ -8,8 +8,8 @@ use crate::api::{
     AcceptInvite, AddMember, AdmitRequest, AgreeToMove, BlockContact, CancelFile, CreateGroup, CreateInvite,
     DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, GroupDetails, HandOverGroup, HealContacts, Hello,
     History, JoinGroup, LeaveGroup, ListContacts, ListFiles, ListGroups, ListInvites, ListOutbox, Method, MethodError,
-    RemoveMember, RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, SlowContact, Status, TakeFiles,
-    TrustContact, VerifyContact,
+    RemoveMember, RenameContact, RevokeInvite, SafetyWords, SendText, SlowContact, Status, TakeFiles, TrustContact,
+    VerifyContact,
 };
 use crate::service::refusal::{LOCAL, MethodRefusal};
 
@@ -33,7 +33,7 @@ macro_rules! carry_out {
 }
 
 fn answered(answer: &impl serde::Serialize) -> Result<DeskAnswer, MethodError> {
-    let failed = |error: serde_json::Error| MethodError { code: LOCAL, message: error.to_string() };
+    let failed = |error: serde_json::Error| MethodError { code: LOCAL, message: error.to_string(), reason: None };
     serde_json::to_value(answer).map(DeskAnswer::Now).map_err(failed)
 }
 
@@ -51,7 +51,7 @@ impl Desk {
             HealContacts AgreeToMove
             ListInvites RevokeInvite AcceptInvite AdmitRequest DeclineRequest
             SendText ListOutbox History
-            SendFile ListFiles TakeFiles CancelFile DeclineFile
+            ListFiles TakeFiles CancelFile DeclineFile
             ListGroups GroupDetails CreateGroup AddMember JoinGroup DeclineOffer RemoveMember HandOverGroup LeaveGroup
         )
     }

@@ -59,6 +59,11 @@ pub(super) fn bytes(chunks: u32, size: u64) -> u64 {
     size.min(u64::from(chunks) * CHUNK as u64)
 }
 
+/// Tells that files cannot be written.
+fn folder_failed(folder: String, error: &DownloadError) -> Notification {
+    Notification::FolderFailed { folder, why: printable(&error.to_string()), reason: Some(error.into()) }
+}
+
 impl Desk {
     /// Takes a chunk that came, or keeps it for whoever takes it.
     pub(super) fn chunk(&mut self, event: u64, link: LinkId, chunk: FileChunk) -> Result<(), EngineError> {
@@ -86,7 +91,7 @@ impl Desk {
             Err(error) => {
                 let folder = taker.folder.clone();
                 self.files.takers.retain(|taker| taker.folder != folder);
-                self.tell(Notification::FolderFailed { folder, why: printable(&error.to_string()) });
+                self.tell(folder_failed(folder, &error));
                 return Ok(());
             }
         };
@@ -124,7 +129,7 @@ impl Desk {
             Ok(ended) => ended,
             Err(DownloadError::Engine(error)) => return Err(error),
             Err(error) => {
-                self.tell(Notification::FolderFailed { folder: String::new(), why: printable(&error.to_string()) });
+                self.tell(folder_failed(String::new(), &error));
                 return Ok(());
             }
         };

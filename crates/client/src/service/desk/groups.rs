@@ -12,7 +12,6 @@ use crate::api::{
 use crate::names;
 use crate::service::labels::{hex, name_of};
 use crate::service::refusal::MethodRefusal;
-use crate::text::printable;
 
 impl Desk {
     /// Refuses a name that does not name one thing.
@@ -22,7 +21,7 @@ impl Desk {
             return Err(MethodRefusal::GroupName);
         }
         if names::is_taken(self.core(), name) {
-            return Err(MethodRefusal::Taken(printable(name)));
+            return Err(MethodRefusal::Taken(name.to_owned()));
         }
         Ok(())
     }
@@ -36,7 +35,7 @@ impl Desk {
         if !group.admin {
             let admin = group.members.iter().find(|member| member.admin);
             let admin = admin.map(|admin| names::called_member(self.core(), admin)).unwrap_or_default();
-            return Err(MethodRefusal::NotAdmin(printable(name), printable(&admin)).into());
+            return Err(MethodRefusal::NotAdmin(name.to_owned(), admin).into());
         }
         Ok(group)
     }
@@ -114,7 +113,7 @@ impl Carry<AddMember> for Desk {
         let group = self.own_group(&group)?;
         let contact = names::contact(self.core(), &contact)?;
         if group.members.iter().any(|member| member.identity == contact.identity) {
-            return Err(MethodRefusal::MemberAlready(printable(&names::called(&contact))).into());
+            return Err(MethodRefusal::MemberAlready(names::called(&contact)).into());
         }
         if group.members.len() + group.invited.len() >= MAX_MEMBERS {
             return Err(MethodRefusal::GroupFull.into());

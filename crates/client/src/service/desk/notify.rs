@@ -9,6 +9,7 @@ use ephemeral_e2e::roster::GroupId;
 use super::files::bytes;
 use super::{Desk, News};
 use crate::api::{HistoryItem, Notification, StandingName};
+use crate::cause::Explanation;
 use crate::engine::{EngineError, EngineEvent};
 use crate::service::archive::{Entry, Talk};
 use crate::service::labels::{gone_ms, group_of, hex, member_of, message_id, name_of, utc, utc_ms};
@@ -35,11 +36,13 @@ impl Desk {
             }
             EngineEvent::Offline { server, why, retry_in } => {
                 self.servers.offline(&server, &why, retry_in);
-                self.tell(Notification::Offline { server, why, retry_in_s: whole_seconds(retry_in) });
+                let Explanation { text: why, cause: reason } = why;
+                self.tell(Notification::Offline { server, why, retry_in_s: whole_seconds(retry_in), reason });
             }
             EngineEvent::Unusable { server, why } => {
                 self.servers.unusable(&server, &why);
-                self.tell(Notification::Unusable { server, why });
+                let Explanation { text: why, cause: reason } = why;
+                self.tell(Notification::Unusable { server, why, reason });
             }
             EngineEvent::ShortMemory(server) => {
                 self.tell(Notification::ShortMemory { server: server.as_str().to_owned() });
@@ -49,7 +52,8 @@ impl Desk {
             EngineEvent::Settled => self.tell(Notification::Settled {}),
             EngineEvent::FileSent { file } => self.file_sent(&file),
             EngineEvent::FileUnreadable { file, why } => {
-                self.tell(Notification::FileUnreadable { file: hex(&file.id), why });
+                let Explanation { text: why, cause: reason } = why;
+                self.tell(Notification::FileUnreadable { file: hex(&file.id), why, reason });
             }
         }
         Ok(())

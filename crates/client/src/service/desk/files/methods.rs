@@ -4,26 +4,26 @@ use std::path::Path;
 
 use ephemeral_e2e::core::{ComingView, SendingView};
 use ephemeral_e2e::effect::LinkId;
-use ephemeral_e2e::files::FileId;
+use ephemeral_e2e::files::{FileId, Source};
 use ephemeral_e2e::payload::FileChunk;
 
 use super::{Taker, bytes};
 use crate::api::{CancelFile, DeclineFile, FileInfo, ListFiles, MethodError, Nothing, SendFile, SentFile, TakeFiles};
+use crate::cause::Explanation;
 use crate::downloads::{DownloadError, Downloads};
 use crate::engine::EngineError;
 use crate::names::{self, Recipient};
+use crate::service::describing::FileToSend;
 use crate::service::desk::{Carry, Desk, News};
 use crate::service::labels::{hex, name_of};
 use crate::service::refusal::MethodRefusal;
-use crate::source;
-use crate::text::printable;
 
 /// A file of more chunks waits until the contact agrees (`docs/e2e.md`).
 const UNASKED_CHUNKS: u32 = 22;
 
 impl Desk {
     /// Gives up what was begun of the same path and is another file now.
-    fn replace_changed(&mut self, link: LinkId, source: &ephemeral_e2e::files::Source) -> Result<bool, EngineError> {
+    fn replace_changed(&mut self, link: LinkId, source: &Source) -> Result<bool, EngineError> {
         let changed = |file: &SendingView| {
             file.link == link && file.source.path == source.path && file.source.sha256 != source.sha256
         };
@@ -33,6 +33,36 @@ impl Desk {
             self.stop(link, file)?;
         }
         Ok(!changed.is_empty())
+    }
+
+    /// Finds to whom a file is to be sent.
+    pub(in crate::service) fn file_to_send(&self, asked: SendFile) -> Result<FileToSend, MethodError> {
+        let SendFile { contact, path } = asked;
+        let Recipient::Contact(contact) = names::recipient(self.core(), &contact)? else {
+            return Err(MethodRefusal::FileToGroup.into());
+        };
+        if !Path::new(&path).is_absolute() {
+            return Err(MethodRefusal::Relative(path).into());
+        }
+        Ok(FileToSend { link: contact.link, path: path.into() })
+    }
+
+    /// Sends a file that was read.
+    pub(in crate::service) fn send_file(
+        &mut self,
+        link: LinkId,
+        source: Source,
+        caller: u64,
+    ) -> Result<SentFile, MethodError> {
+        let replaced = self.replace_changed(link, &source)?;
+        let name = source.name.clone();
+        let size = source.size;
+        let sha256 = source.sha256.to_hex();
+        let file = self.engine.act(|core, now| core.send_file(link, source, now))?;
+        // It may be there again.
+        self.engine.retry_files();
+        self.changed(caller);
+        Ok(SentFile { file: hex(&file), name, size, sha256, replaced })
     }
 
     fn stop(&mut self, link: LinkId, file: &FileId) -> Result<(), EngineError> {
@@ -93,27 +123,6 @@ impl Carry<ListFiles> for Desk {
     }
 }
 
-impl Carry<SendFile> for Desk {
-    fn carry(&mut self, SendFile { contact, path }: SendFile, caller: u64) -> Result<SentFile, MethodError> {
-        let Recipient::Contact(contact) = names::recipient(self.core(), &contact)? else {
-            return Err(MethodRefusal::FileToGroup.into());
-        };
-        if !Path::new(&path).is_absolute() {
-            return Err(MethodRefusal::Relative(printable(&path)).into());
-        }
-        let source = source::describe(Path::new(&path))?;
-        let replaced = self.replace_changed(contact.link, &source)?;
-        let name = source.name.clone();
-        let size = source.size;
-        let sha256 = source.sha256.to_hex();
-        let file = self.engine.act(|core, now| core.send_file(contact.link, source, now))?;
-        // It may be there again.
-        self.engine.retry_files();
-        self.changed(caller);
-        Ok(SentFile { file: hex(&file), name, size, sha256, replaced })
-    }
-}
-
 impl Carry<TakeFiles> for Desk {
     fn carry(&mut self, TakeFiles { contact, folder }: TakeFiles, caller: u64) -> Result<Nothing, MethodError> {
         let from = match contact.as_str() {
@@ -121,9 +130,9 @@ impl Carry<TakeFiles> for Desk {
             name => Some(names::contact(self.core(), name)?.link),
         };
         if !Path::new(&folder).is_absolute() {
-            return Err(MethodRefusal::Relative(printable(&folder)).into());
+            return Err(MethodRefusal::Relative(folder).into());
         }
-        let failed = |error: DownloadError| MethodRefusal::Folder(printable(&folder), printable(&error.to_string()));
+        let failed = |error: DownloadError| MethodRefusal::Folder(folder.clone(), Explanation::of(&error));
         let downloads = Downloads::new(Path::new(&folder)).map_err(failed)?;
         self.files.takers.retain(|taker| taker.from != from);
         self.files.takers.push(Taker { caller, from, folder, downloads });
@@ -138,7 +147,7 @@ impl Carry<CancelFile> for Desk {
     fn carry(&mut self, CancelFile { file }: CancelFile, caller: u64) -> Result<Nothing, MethodError> {
         let sending = self.core().files_sending();
         let Some(found) = sending.into_iter().find(|known| hex(&known.id) == file) else {
-            return Err(MethodRefusal::NoSuchFile(printable(&file)).into());
+            return Err(MethodRefusal::NoSuchFile(file).into());
         };
         self.stop(found.link, &found.id)?;
         self.changed(caller);
@@ -152,7 +161,7 @@ impl Carry<DeclineFile> for Desk {
         let mut waiting = self.files.chunks.values();
         let waiting = waiting.find(|(_, chunk)| hex(&chunk.id) == file).map(|(link, chunk)| (*link, chunk.id));
         let named = coming.as_ref().map(|file| (file.link, file.id)).or(waiting);
-        let Some((link, id)) = named else { return Err(MethodRefusal::NoSuchFile(printable(&file)).into()) };
+        let Some((link, id)) = named else { return Err(MethodRefusal::NoSuchFile(file).into()) };
         if let Some(coming) = coming {
             // What was written of it lies there in the clear.
             let _ = std::fs::remove_file(&coming.part);
