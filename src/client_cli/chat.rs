@@ -35,7 +35,7 @@ use ephemeral_chat::{Chat, ChatInput, ChatOutput, ChatStart, ChatTime, OpeningSt
 use ephemeral_client::api::MethodError;
 use face::Face;
 use link::Link;
-use open::{Opened, Opener};
+use open::{OpenedEngine, Opener};
 
 /// How often the clock is looked at: times that are left are shown in seconds.
 const TICK: Duration = Duration::from_secs(1);
@@ -153,15 +153,15 @@ impl Desk {
         }
     }
 
-    async fn opened(&mut self, opened: Opened) {
+    async fn opened(&mut self, opened: OpenedEngine) {
         match opened {
-            Opened::Here(Ok(link)) => self.connected(link).await,
-            Opened::Here(Err(failure)) => self.chat.take(ChatInput::NotOpened(failed(&failure))),
-            Opened::Elsewhere(Some((link, greeting))) if self.link.is_none() => {
+            OpenedEngine::Here(Ok(link)) => self.connected(link).await,
+            OpenedEngine::Here(Err(failure)) => self.chat.take(ChatInput::NotOpened(failed(&failure))),
+            OpenedEngine::Elsewhere(Some((link, greeting))) if self.link.is_none() => {
                 self.link = Some(link);
                 self.chat.take(ChatInput::Opened(greeting));
             }
-            Opened::Elsewhere(_) => {}
+            OpenedEngine::Elsewhere(_) => {}
         }
     }
 

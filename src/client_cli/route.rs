@@ -69,8 +69,8 @@ impl RouteArgs {
     }
 }
 
-/// Says why there is no way to a server, in English and by a cause, as an engine tells it on: it may
-/// serve others than the person who started it.
+/// Says why there is no way to a server, in English and by a cause, as an engine tells it on: it
+/// may serve others than the person who started it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoRoute {
     #[error(

@@ -17,7 +17,7 @@ const CAUSES: &str = "crates/client/src/cause.rs";
 /// Those that are said without one: somebody else's words, and several causes.
 const WITHOUT: [&str; 3] = ["words", "system", "several"];
 /// The names of the sentences for what the operating system says.
-const SYSTEM: &str = "src/client_cli/words/files.rs";
+const SYSTEM: &str = "src/client_cli/words/said.rs";
 /// Beginnings of texts that are no sentences of the program: help, which has languages of its own.
 const HELP: [&str; 2] = ["Exit codes:", "Example:"];
 

@@ -11,7 +11,8 @@ fn a_group_is_made_joined_talked_in_and_somebody_is_removed() {
     let server = server(state.path());
     let alice = chatter("Alice", &server.url);
     let bob = chatter("Bob", &server.url);
-    let (alice, bob) = (&alice.terminal, &bob.terminal);
+    let alice = &alice.terminal;
+    let bob = &bob.terminal;
     meet(alice, bob, "hello");
     alice.enter("/group friends");
     alice.until("the group friends is there");
@@ -48,7 +49,8 @@ fn a_file_is_sent_taken_and_stands_in_the_folder_and_another_one_is_declined() {
     let server = server(state.path());
     let alice = chatter("Alice", &server.url);
     let bob = chatter("Bob", &server.url);
-    let (alice, bob) = (&alice.terminal, &bob.terminal);
+    let alice = &alice.terminal;
+    let bob = &bob.terminal;
     meet(alice, bob, "hello");
     let folder = tempfile::tempdir().unwrap();
     let plan = folder.path().join("plan.txt");
@@ -81,7 +83,8 @@ fn lines_that_a_terminal_pastes_as_keys_are_written_and_neither_sent_nor_run() {
     let server = server(state.path());
     let alice = chatter("Alice", &server.url);
     let bob = chatter("Bob", &server.url);
-    let (alice, bob) = (&alice.terminal, &bob.terminal);
+    let alice = &alice.terminal;
+    let bob = &bob.terminal;
     meet(alice, bob, "hello");
     alice.paste_as_keys("first line\n/quit\nlast line");
     let screen = alice.until_all(&["first line", "/quit", "last line"]);

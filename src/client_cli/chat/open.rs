@@ -23,7 +23,7 @@ use ephemeral_client::vault::{Passphrase, Vault};
 const SEARCH: Duration = Duration::from_secs(5);
 
 /// What became of opening the profile, or of the search for an engine.
-pub(super) enum Opened {
+pub(super) enum OpenedEngine {
     /// This process has an engine, or not.
     Here(Result<Link, Failure>),
     /// Another process has one, or not.
@@ -94,14 +94,14 @@ impl Opener {
 
     /// Waits for the profile that is being opened, and for the search; for ever, where there is
     /// nothing of the kind. Cancelling it loses nothing.
-    pub(super) async fn next(&mut self) -> Opened {
+    pub(super) async fn next(&mut self) -> OpenedEngine {
         let opened = tokio::select! {
             Some(opened) = self.task.join_next() => opened,
-            Some(found) = self.search.join_next() => return Opened::Elsewhere(found.ok().flatten()),
+            Some(found) = self.search.join_next() => return OpenedEngine::Elsewhere(found.ok().flatten()),
             else => std::future::pending().await,
         };
         let opened = opened.map_err(|error| Failure::local(fl!("profile-unopened", why = error.to_string())));
-        Opened::Here(match opened.flatten() {
+        OpenedEngine::Here(match opened.flatten() {
             Ok((profile, is_kept)) => self.link(profile, is_kept).await,
             Err(failure) => Err(failure),
         })

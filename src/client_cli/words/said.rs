@@ -2,11 +2,12 @@
 //! beside each English sentence, which has the same name in `locales/`.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 
 use fluent_bundle::FluentValue;
 use i18n_embed::fluent::FluentLanguageLoader;
 
-use super::{files, loader, shown};
+use super::{loader, shown};
 use ephemeral_client::cause::{Cause, CauseArgument};
 
 /// Says why something failed.
@@ -59,10 +60,29 @@ fn all(spoken: &FluentLanguageLoader, causes: &[Cause]) -> String {
 /// built it.
 fn system(spoken: &FluentLanguageLoader, code: i64, text: &str) -> String {
     let known = i32::try_from(code).ok().map(std::io::Error::from_raw_os_error);
-    match known.and_then(|error| files::name_of(error.kind())) {
+    match known.and_then(|error| name_of(error.kind())) {
         Some(name) => spoken.get_args(name, [("text", shown(text))].into()),
         None => shown(text),
     }
+}
+
+/// Returns the sentence for a kind of error, if there is one.
+fn name_of(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::NotFound => "os-not-found",
+        ErrorKind::PermissionDenied => "os-no-permission",
+        ErrorKind::AlreadyExists => "os-exists",
+        ErrorKind::ConnectionRefused => "os-refused",
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => "os-broken",
+        ErrorKind::TimedOut => "os-timeout",
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => "os-unreachable",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "os-full",
+        ErrorKind::ReadOnlyFilesystem => "os-read-only",
+        ErrorKind::IsADirectory => "os-directory",
+        ErrorKind::NotADirectory => "os-no-directory",
+        ErrorKind::FileTooLarge => "os-too-large",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ impl Chat {
         self.print_field();
     }
 
-    /// Another engine has the profile: what the one before was told, and did not keep, is told anew.
+    /// Another engine has the profile: what the one before was told and did not keep, is told anew.
     fn opened_again(&mut self) {
         let folders = self.folders.clone();
         for (contact, folder) in folders {

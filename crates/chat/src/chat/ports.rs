@@ -14,8 +14,8 @@ use crate::words::Words;
 pub enum ChatInput {
     /// A key was pressed.
     Key(KeyPress),
-    /// Keys came in one go, some of them behind the end of a line: perhaps a paste that the terminal
-    /// does not mark.
+    /// Keys came in one go, some of them behind the end of a line: perhaps a paste that the
+    /// terminal does not mark.
     Burst(Vec<KeyPress>),
     /// A text was pasted.
     Paste(String),

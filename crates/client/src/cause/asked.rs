@@ -18,8 +18,8 @@ impl From<&NameError> for Cause {
 }
 
 impl Cause {
-    /// Returns what a refusal says; nothing, where only a program can have asked wrongly: it has the
-    /// code, and its author reads the sentence.
+    /// Returns what a refusal says; nothing, where only a program can have asked wrongly: it has
+    /// the code, and its author reads the sentence.
     pub(crate) fn of_refusal(refusal: &MethodRefusal) -> Option<Self> {
         Some(match refusal {
             MethodRefusal::NotJson(_)

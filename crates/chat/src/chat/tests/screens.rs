@@ -221,7 +221,8 @@ fn a_code_is_dark_on_light_also_where_no_colours_are_wanted() {
     desk.answer("invites.create", json!({"invite": 3, "text": "ephemeral:AQMB"}));
     let buffer = desk.buffer(80, 60);
     let code = buffer.content().iter().filter(|cell| cell.symbol() == "█" && cell.fg != cell.bg);
-    let (ink, paper) = (ratatui::style::Color::Indexed(16), ratatui::style::Color::Indexed(231));
+    let ink = ratatui::style::Color::Indexed(16);
+    let paper = ratatui::style::Color::Indexed(231);
     let cells: Vec<_> = code.map(|cell| (cell.fg, cell.bg)).collect();
     assert!(cells.len() > 50 && cells.iter().all(|cell| *cell == (ink, paper)), "{cells:?}");
 }

@@ -41,8 +41,7 @@ impl Desk {
             }
             EngineEvent::Unusable { server, why } => {
                 self.servers.unusable(&server, &why);
-                let Explanation { text: why, cause: reason } = why;
-                self.tell(Notification::Unusable { server, why, reason });
+                self.tell(Notification::Unusable { server, why: why.text, reason: why.cause });
             }
             EngineEvent::ShortMemory(server) => {
                 self.tell(Notification::ShortMemory { server: server.as_str().to_owned() });
@@ -52,8 +51,8 @@ impl Desk {
             EngineEvent::Settled => self.tell(Notification::Settled {}),
             EngineEvent::FileSent { file } => self.file_sent(&file),
             EngineEvent::FileUnreadable { file, why } => {
-                let Explanation { text: why, cause: reason } = why;
-                self.tell(Notification::FileUnreadable { file: hex(&file.id), why, reason });
+                let file = hex(&file.id);
+                self.tell(Notification::FileUnreadable { file, why: why.text, reason: why.cause });
             }
         }
         Ok(())

@@ -62,7 +62,7 @@ async fn reading_a_file_ends_with_the_connection_that_asked_for_it() {
     let mut stream = running.raw(1 << 16).await;
     let (method, params) = send_file();
     let request = json!({"id": 1, "method": method, "params": params}).to_string();
-    // It breaks off in the middle of the next line: whoever only has nothing more to ask is answered.
+    // It breaks off in the middle of the next line: who only has nothing more to ask is answered.
     stream.write_all(format!("{request}\n{{\"id\"").as_bytes()).await.unwrap();
     drop(stream);
     let over = tokio::task::spawn_blocking(move || is_stopped.recv_timeout(PATIENCE));
