@@ -3,7 +3,7 @@
 //!
 //! | file | contents |
 //! | --- | --- |
-//! | `face` | the terminal, or lines; whichever it is |
+//! | `frontend` | the terminal, or lines; whichever it is |
 //! | `terminal`, `keyboard`, `burst` | raw mode, the alternate screen; keys; pastes that come as keys |
 //! | `lines` | standard input and output, a line at a time |
 //! | `link` | the connection with the engine |
@@ -11,7 +11,7 @@
 //! | `keep` | the settings |
 
 mod burst;
-mod face;
+mod frontend;
 mod keep;
 mod keyboard;
 mod lines;
@@ -33,7 +33,7 @@ use super::stop;
 use super::words::{Language, said};
 use ephemeral_chat::{Chat, ChatInput, ChatOutput, ChatStart, ChatTime, OpeningStart, Words};
 use ephemeral_client::api::MethodError;
-use face::Face;
+use frontend::Frontend;
 use link::Link;
 use open::{OpenedEngine, Opener};
 
@@ -88,17 +88,17 @@ pub(super) async fn run(args: ChatArgs) -> Result<(), Failure> {
         plain,
     });
     chat.take(ChatInput::Tick(now()));
-    let face = Face::open(plain)?;
-    let mut desk = Desk { chat, face, opener, link: None };
+    let frontend = Frontend::open(plain)?;
+    let mut chat_loop = ChatLoop { chat, frontend, opener, link: None };
     if opening == OpeningStart::Running
         && let Some(link) = link
     {
-        desk.connected(link).await;
+        chat_loop.connected(link).await;
     }
-    let outcome = desk.run().await;
-    let Desk { face, link, .. } = desk;
+    let outcome = chat_loop.run().await;
+    let ChatLoop { frontend, link, .. } = chat_loop;
     // The terminal is as it was before anything is said.
-    drop(face);
+    drop(frontend);
     if let Some(link) = link {
         link.finish().await?;
     }
@@ -112,14 +112,14 @@ fn now() -> ChatTime {
 }
 
 /// Everything that runs.
-struct Desk {
+struct ChatLoop {
     chat: Chat,
-    face: Face,
+    frontend: Frontend,
     opener: Opener,
     link: Option<Link>,
 }
 
-impl Desk {
+impl ChatLoop {
     async fn run(&mut self) -> Result<(), Failure> {
         let mut clock = interval_at(Instant::now() + TICK, TICK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -129,12 +129,12 @@ impl Desk {
             if self.perform().await? {
                 return Ok(());
             }
-            self.face.show(&mut self.chat)?;
+            self.frontend.show(&mut self.chat)?;
             if let Some(link) = &mut self.link {
                 link.shown().await;
             }
             tokio::select! {
-                input = self.face.next(&self.chat) => match input {
+                input = self.frontend.next(&self.chat) => match input {
                     Some(input) => self.chat.take(input),
                     // Nobody writes any more.
                     None => return Ok(()),
@@ -168,7 +168,7 @@ impl Desk {
     /// Takes what is there already, so that the screen is drawn once for all of it.
     fn drain(&mut self) {
         for _ in 0..BATCH {
-            let Some(input) = self.face.now() else { break };
+            let Some(input) = self.frontend.now() else { break };
             self.chat.take(input);
         }
     }
@@ -208,12 +208,12 @@ impl Desk {
                 }
             }
             ChatOutput::Erase => {
-                self.face.wipe();
+                self.frontend.wipe();
                 self.opener.erase(self.link.take()).await?;
                 return Ok(true);
             }
             ChatOutput::End => return Ok(true),
-            other => self.face.signal(&other)?,
+            other => self.frontend.signal(&other)?,
         }
         Ok(false)
     }

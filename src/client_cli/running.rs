@@ -16,7 +16,7 @@ use super::reach::{Host, Reached};
 use super::route::{RouteArgs, book_path};
 use super::socket;
 use super::words::{fl, said};
-use ephemeral_client::api::{Hello, Method, Notification, Status, Told};
+use ephemeral_client::api::{EventParams, Hello, Method, Notification, Status};
 use ephemeral_client::engine::{Engine, Fetching, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::service::{EngineClient, ServiceOptions};
@@ -124,7 +124,7 @@ impl Running {
 
     /// Returns what happens next, and tells the person what is of no other use. Cancelling it loses
     /// nothing.
-    pub(super) async fn next(&mut self) -> Result<Told, Failure> {
+    pub(super) async fn next(&mut self) -> Result<EventParams, Failure> {
         let told = loop {
             let progress = &mut self.progress;
             let moving = progress.as_ref().is_some_and(Progress::is_shown);

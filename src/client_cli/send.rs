@@ -16,7 +16,9 @@ use super::output::{print, print_json};
 use super::running::{RunArgs, Running};
 use super::stop;
 use super::words::{files, fl, said};
-use ephemeral_client::api::{ListOutbox, Notification, OutboxItem, SendText, StandingName, Subscribe, Taking, Told};
+use ephemeral_client::api::{
+    EventParams, ListOutbox, Notification, OutboxItem, SendText, StandingName, Subscribe, Taking,
+};
 use ephemeral_client::engine::Fetching;
 use ephemeral_client::text::printable;
 use ephemeral_e2e::payload::MAX_TEXT;
@@ -175,7 +177,11 @@ async fn deliver(running: &mut Running, args: &SendArgs, parcel: &mut Parcel, to
 }
 
 /// Takes note of what happened. Returns whether the message stands otherwise since.
-async fn concerns(running: &mut Running, sent: &str, Told { number, event }: Told) -> Result<bool, Failure> {
+async fn concerns(
+    running: &mut Running,
+    sent: &str,
+    EventParams { number, event }: EventParams,
+) -> Result<bool, Failure> {
     match event {
         Notification::AtServer { id, .. } | Notification::GroupAtServer { id, .. } => Ok(id == sent),
         Notification::Arrived { id, .. } | Notification::GroupArrived { id, .. } if id == sent => {

@@ -77,7 +77,9 @@ fn a_profile_in_memory_leaves_nothing_on_the_disk() {
     terminal.until("Nobody is here yet");
     terminal.enter("/invite Bob");
     terminal.until_all(&["ephemeral:", "OSC 52"]);
-    terminal.keys(&["Escape", "C-c"]);
+    terminal.keys(&["Escape"]);
+    terminal.until("Nobody is here yet");
+    terminal.keys(&["C-c"]);
     terminal.until("once more to end");
     terminal.keys(&["C-c"]);
     terminal.until("ended with 0");

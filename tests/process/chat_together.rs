@@ -26,10 +26,11 @@ fn a_group_is_made_joined_talked_in_and_somebody_is_removed() {
     bob.keys(&["Enter"]);
     bob.until("Join friends");
     bob.keys(&["Enter"]);
-    bob.until("you are in the group friends");
+    bob.until("  friends");
+    bob.enter("/open friends");
+    bob.until_all(&["you are in the group friends", "group of 2"]);
     alice.until("group of 2");
     alice.enter("welcome, all");
-    bob.enter("/open friends");
     bob.until("welcome, all");
     bob.enter("thank you");
     alice.until("thank you");

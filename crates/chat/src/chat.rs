@@ -3,27 +3,28 @@
 //! | file | contents |
 //! | --- | --- |
 //! | `input` | keys and pastes |
-//! | `told` | notifications of the engine |
-//! | `asked` | calls of the engine's methods, and their answers |
+//! | `notifications` | notifications of the engine |
+//! | `calls` | calls of the engine's methods, and their answers |
 //! | `ports` | what goes in, and what comes out |
 //! | `people` | the conversations |
 //! | `standings` | how far texts came, and how the connection is |
 //! | `commands` | what begins with a slash |
 //! | `dialogs` | what keys do in front of the conversations |
-//! | `deeds` | what a yes or a choice does |
+//! | `actions` | what a yes or a choice does |
 //! | `opening` | the first start, and the passphrase |
 //! | `invites`, `files`, `groups`, `pages` | what is shown in front, by subject |
 //! | `scroll` | which rows are on the screen |
 //! | `plain` | the linear mode's lines |
 
-mod asked;
+mod actions;
+mod calls;
 mod commands;
-mod deeds;
 mod dialogs;
 mod files;
 mod groups;
 mod input;
 mod invites;
+mod notifications;
 mod opening;
 mod pages;
 mod people;
@@ -33,7 +34,6 @@ mod scroll;
 mod standings;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -53,7 +53,7 @@ pub use opening::{Opening, OpeningStart};
 pub(crate) use plain::standing;
 pub use ports::{ChatInput, ChatOutput, ChatStart, Explain};
 
-use asked::Awaited;
+use calls::PendingCall;
 
 /// How long a notice stands in the status line, in seconds.
 const NOTICE_S: i64 = 12;
@@ -117,7 +117,7 @@ pub struct Chat {
     invites: Vec<InviteInfo>,
     offers: Vec<GroupOfferInfo>,
     files: Vec<FileInfo>,
-    waiting: BTreeMap<u64, Awaited>,
+    waiting: BTreeMap<u64, PendingCall>,
     ticket: u64,
     seq: u64,
     /// How far texts came whose ids are not known yet.
@@ -181,7 +181,7 @@ impl Chat {
             ChatInput::Paste(text) => self.paste(&text),
             ChatInput::Resize(columns, rows) => self.size = (columns.max(1), rows.max(1)),
             ChatInput::Line(line) => self.line(&line),
-            ChatInput::Told(notification) => self.told(notification),
+            ChatInput::Notified(notification) => self.notified(notification),
             ChatInput::Answered(ticket, answer) => self.answered(ticket, answer),
             ChatInput::Opened(greeting) => self.opened(greeting),
             ChatInput::NotOpened(error) => self.not_opened(&error),

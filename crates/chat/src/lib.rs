@@ -6,7 +6,7 @@
 //! | `chat` | the state, and what happens to it |
 //! | `screen` | draws the state |
 //! | `conversation`, `dialog` | parts of the state |
-//! | `post`, `layout`, `panes` | rows, and where they are |
+//! | `message`, `layout`, `panes` | rows, and where they are |
 //! | `editor`, `keys`, `settings` | what is written, what keys do, what is set |
 //! | `times`, `words` | times and sentences, in the person's language |
 
@@ -16,8 +16,8 @@ mod dialog;
 mod editor;
 mod keys;
 mod layout;
+mod message;
 mod panes;
-mod post;
 mod screen;
 mod settings;
 mod times;

@@ -24,7 +24,7 @@ pub use methods::{
     MethodError, Panic, RemoveMember, RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, Shown, SlowContact,
     Status, Subscribe, TakeFiles, Taking, TrustContact, VerifyContact,
 };
-pub use notification::{Notification, Told};
+pub use notification::{EventParams, Notification};
 pub use views::{
     ContactInfo, EngineStatus, FileInfo, Greeting, GroupInfo, GroupOfferInfo, Groups, HistoryItem, InviteInfo,
     InviteText, MemberInfo, NewContact, Nothing, OutboxItem, RequestInfo, SafetyInfo, SentFile, SentText, ServerStatus,

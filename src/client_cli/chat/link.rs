@@ -34,7 +34,7 @@ impl Link {
 
     /// Uses the engine of this process.
     pub(super) async fn here(host: Host) -> Self {
-        let client = host.reception.client().await;
+        let client = host.service.client().await;
         Self { client, host: Some(host), tickets: HashMap::new(), unshown: Vec::new() }
     }
 
@@ -58,9 +58,9 @@ impl Link {
                 let ticket = self.tickets.remove(&id).unwrap_or_default();
                 ChatInput::Answered(ticket, answer)
             }
-            Ok(Heard::Told(told)) => {
+            Ok(Heard::Event(told)) => {
                 self.unshown.extend(told.number);
-                ChatInput::Told(told.event)
+                ChatInput::Notified(told.event)
             }
             Err(error) => ChatInput::Gone(self.why(error).await),
         }

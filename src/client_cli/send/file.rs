@@ -13,7 +13,7 @@ use crate::client_cli::output::{print, print_json};
 use crate::client_cli::running::{Running, at};
 use crate::client_cli::stop;
 use crate::client_cli::words::{self, fl, said};
-use ephemeral_client::api::{Notification, SendFile, SentFile, Subscribe, Taking, Told};
+use ephemeral_client::api::{EventParams, Notification, SendFile, SentFile, Subscribe, Taking};
 use ephemeral_e2e::payload::CHUNK;
 
 /// A file of more parts waits until the contact agrees (`docs/e2e.md`).
@@ -63,7 +63,7 @@ async fn deliver(running: &mut Running, args: &SendArgs, transfer: &mut Transfer
         running.note(&fl!("file-waits-for-yes"));
     }
     loop {
-        let Told { number, event } = tokio::select! {
+        let EventParams { number, event } = tokio::select! {
             news = running.next() => news?,
             () = at(deadline) => return Err(transfer.late(running, args)),
             result = &mut stopped => {

@@ -43,7 +43,7 @@ span-minutes = { $n } min
 span-seconds = { $n } s
 burn-never = Texte bleiben
 burn-after = weg { $time } nach dem Lesen
-post-missing = eine davor ist nicht angekommen
+message-missing = eine davor ist nicht angekommen
 not-taken = nicht gesendet: { $why }
 not-known-taken = es gibt keine Engine: der Text steht wieder in der Zeile; er kann gesendet sein, wenn die Engine gerade erst geendet hat
 

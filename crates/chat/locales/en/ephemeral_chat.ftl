@@ -42,7 +42,7 @@ span-minutes = { $n } min
 span-seconds = { $n } s
 burn-never = texts stay
 burn-after = gone { $time } after it is read
-post-missing = one before this has not come
+message-missing = one before this has not come
 not-taken = not sent: { $why }
 not-known-taken = there is no engine: what you wrote is back in the line; it may have been sent if the engine has just ended
 

@@ -4,7 +4,7 @@ use ephemeral_client::ServerUrl;
 use ephemeral_client::api::{Greeting, MethodError, Subscribe, TakeFiles, Taking};
 use zeroize::Zeroizing;
 
-use super::asked::Awaited;
+use super::calls::PendingCall;
 use super::{Chat, ChatOutput, Uplink};
 use crate::dialog::{Dialog, Field, FormDialog, FormKind};
 use crate::layout::Look;
@@ -130,7 +130,7 @@ impl Chat {
         self.uplink = Uplink::Unknown;
         // Lists come first: what is told then has a place.
         self.list_all();
-        self.call(&Subscribe { taking: Taking::Acknowledged }, Awaited::Nothing);
+        self.call(&Subscribe { taking: Taking::Acknowledged }, PendingCall::Nothing);
         self.ask_status();
         if again {
             return self.opened_again();
@@ -160,7 +160,7 @@ impl Chat {
     fn opened_again(&mut self) {
         let folders = self.folders.clone();
         for (contact, folder) in folders {
-            self.call(&TakeFiles { contact, folder }, Awaited::Nothing);
+            self.call(&TakeFiles { contact, folder }, PendingCall::Nothing);
         }
         if let Some(open) = self.open.clone() {
             self.ask_history(&open);

@@ -24,7 +24,7 @@ pub enum ChatInput {
     /// A line was written, in the linear mode.
     Line(String),
     /// The engine tells something.
-    Told(Notification),
+    Notified(Notification),
     /// A method answered.
     Answered(u64, Result<Value, MethodError>),
     /// The profile is open, and its engine runs.

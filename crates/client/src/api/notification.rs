@@ -7,7 +7,7 @@ use crate::cause::{Cause, known};
 
 /// What a notification's parameters are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct EventParams {
     /// Its number, if it comes again until it was shown: [`super::Shown`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,

@@ -126,7 +126,7 @@ fn every_event_and_field_is_in_the_schema_and_the_manual_and_nothing_else_is() {
         let name = value["event"].as_str().unwrap().to_owned();
         check(&value, &events[&name], &whole, &name);
         check_row(&name, keys(&value).filter(|field| field != "event"));
-        let read: Told = serde_json::from_value(value).unwrap();
+        let read: EventParams = serde_json::from_value(value).unwrap();
         assert_eq!(read.event, event);
         next = after(&event);
         known.push(name);
@@ -341,10 +341,10 @@ fn words_that_a_field_may_have_are_those_of_the_schema() {
 fn what_a_later_version_says_is_ignored() {
     let told = json!({"number": 3, "event": "text", "contact": "a", "id": "1", "at": "", "text": "x", "burn_s": 0,
         "missing": false, "later": {"more": 1}});
-    let told: Told = serde_json::from_value(told).unwrap();
+    let told: EventParams = serde_json::from_value(told).unwrap();
     assert_eq!(told.number, Some(3));
     assert!(matches!(told.event, Notification::Text { .. }));
-    let strange: Told = serde_json::from_value(json!({"event": "invented_later", "x": [1]})).unwrap();
+    let strange: EventParams = serde_json::from_value(json!({"event": "invented_later", "x": [1]})).unwrap();
     assert_eq!(strange.event, Notification::Unknown);
     let asked: SendText = serde_json::from_value(json!({"to": "a", "text": "x", "later": 1})).unwrap();
     assert_eq!((asked.to.as_str(), asked.burn_s), ("a", 0));
@@ -383,6 +383,6 @@ fn a_reason_is_read_as_it_is_written_and_one_of_a_later_version_is_none() {
         assert_eq!(read.reason, None);
     }
     let told = json!({"event": "unusable", "server": "a", "why": "x", "reason": {"kind": "invented_later"}});
-    let told: Told = serde_json::from_value(told).unwrap();
+    let told: EventParams = serde_json::from_value(told).unwrap();
     assert_eq!(told.event, Notification::Unusable { server: "a".to_owned(), why: text(), reason: None });
 }

@@ -30,7 +30,7 @@ impl Cause {
             | MethodRefusal::Parameters(_)
             | MethodRefusal::Relative(_) => return None,
             MethodRefusal::NoSuchMethod(name) => Self::RefusedNoMethod { name: name.clone() },
-            MethodRefusal::TooManyCallers => Self::RefusedConnections {},
+            MethodRefusal::TooManyConnections => Self::RefusedConnections {},
             MethodRefusal::ContactName => Self::RefusedContactName {},
             MethodRefusal::DoesNotMove => Self::RefusedDoesNotMove {},
             MethodRefusal::SeveralWait => Self::RefusedSeveralWait {},

@@ -32,7 +32,7 @@ pub(super) struct FileToSend {
 
 /// A request whose file is being read.
 pub(super) struct FileRequest {
-    pub(super) caller: u64,
+    pub(super) connection: u64,
     /// Without one, no answer is wanted.
     pub(super) id: Option<Value>,
     pub(super) permit: RequestPermit,
@@ -84,7 +84,7 @@ impl Describing {
     /// Begins to read a file.
     pub(super) fn begin(&mut self, request: FileRequest, file: FileToSend) {
         self.running.retain(|(_, task)| !task.is_finished());
-        let caller = request.caller;
+        let connection = request.connection;
         let turns = Arc::clone(&self.turns);
         let describe = Arc::clone(&self.describe);
         let task = self.tasks.spawn(async move {
@@ -94,7 +94,7 @@ impl Describing {
             let outcome = described(describe, path).await;
             Described { request, link, outcome }
         });
-        self.running.push((caller, task));
+        self.running.push((connection, task));
     }
 
     /// Returns a request whose file was read; waits for ever, if none is being read. Cancelling it
@@ -111,12 +111,12 @@ impl Describing {
     }
 
     /// Takes note that a connection is over.
-    pub(super) fn gone(&mut self, caller: u64) {
+    pub(super) fn gone(&mut self, connection: u64) {
         let of_it = |(whose, task): &(u64, AbortHandle)| {
-            if *whose == caller {
+            if *whose == connection {
                 task.abort();
             }
-            *whose != caller
+            *whose != connection
         };
         self.running.retain(of_it);
     }

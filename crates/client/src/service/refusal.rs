@@ -54,7 +54,7 @@ pub(crate) enum MethodRefusal {
     #[error("a request is longer than 512 KiB")]
     LongLine,
     #[error("there are 32 connections with this engine already: end one first")]
-    TooManyCallers,
+    TooManyConnections,
     #[error("this connection is subscribed already")]
     Subscribed,
     #[error("{0}")]
@@ -118,7 +118,7 @@ impl MethodRefusal {
             Self::NotJson(_) | Self::HalfALine => NOT_JSON,
             Self::NotARequest | Self::LongLine => NOT_A_REQUEST,
             Self::Parameters(_) => WRONG_PARAMETERS,
-            Self::TooManyCallers | Self::GroupFull => NOT_NOW,
+            Self::TooManyConnections | Self::GroupFull => NOT_NOW,
             Self::NobodyWaits | Self::NoSuchFile(_) => NO_SUCH_NAME,
             Self::DoesNotMove | Self::Out | Self::NotYetIn | Self::Forked | Self::Alone => REFUSED,
             Self::NotAdmin(..) | Self::LastAdmin => REFUSED,

@@ -16,13 +16,13 @@ pub(crate) const NOW: i64 = 1_795_809_600;
 pub(crate) const SERVER: &str = "127.0.0.1:8080";
 
 /// A chat, and the calls that were not answered.
-pub(crate) struct Desk {
+pub(crate) struct ScriptedChat {
     pub(crate) chat: Chat,
     pub(crate) calls: Vec<(u64, &'static str, Value)>,
     pub(crate) outputs: Vec<ChatOutput>,
 }
 
-pub(crate) fn start(opening: OpeningStart, locale: &str, plain: bool) -> Desk {
+pub(crate) fn start(opening: OpeningStart, locale: &str, plain: bool) -> ScriptedChat {
     let chat = Chat::new(ChatStart {
         words: Words::of(locale),
         settings: Settings::default(),
@@ -33,9 +33,9 @@ pub(crate) fn start(opening: OpeningStart, locale: &str, plain: bool) -> Desk {
         colour: true,
         plain,
     });
-    let mut desk = Desk { chat, calls: Vec::new(), outputs: Vec::new() };
-    desk.at(NOW);
-    desk
+    let mut scripted = ScriptedChat { chat, calls: Vec::new(), outputs: Vec::new() };
+    scripted.at(NOW);
+    scripted
 }
 
 pub(crate) fn contact(name: &str) -> ContactInfo {
@@ -70,12 +70,12 @@ pub(crate) fn group(name: &str, members: &[&str]) -> GroupInfo {
     }
 }
 
-impl Desk {
+impl ScriptedChat {
     /// A running profile with these contacts.
     pub(crate) fn with(contacts: Vec<ContactInfo>) -> Self {
-        let mut desk = start(OpeningStart::Running, "C", false);
-        desk.open(contacts, Groups::default());
-        desk
+        let mut scripted = start(OpeningStart::Running, "C", false);
+        scripted.open(contacts, Groups::default());
+        scripted
     }
 
     /// Opens the profile, and answers what it asks for.
@@ -102,8 +102,8 @@ impl Desk {
         }
     }
 
-    pub(crate) fn told(&mut self, notification: Notification) {
-        self.take(ChatInput::Told(notification));
+    pub(crate) fn notified(&mut self, notification: Notification) {
+        self.take(ChatInput::Notified(notification));
     }
 
     pub(crate) fn at(&mut self, unix_s: i64) {
@@ -149,7 +149,7 @@ impl Desk {
 
     /// A text of a contact, a minute after the one before.
     pub(crate) fn text(&mut self, contact: &str, number: u64, text: &str) {
-        self.told(Notification::Text {
+        self.notified(Notification::Text {
             contact: contact.to_owned(),
             id: format!("{contact}-{number}"),
             at: "2026-11-27T19:58:00Z".to_owned(),
@@ -193,7 +193,7 @@ pub(crate) fn text_of(buffer: &Buffer) -> String {
     text
 }
 
-impl Desk {
+impl ScriptedChat {
     /// Returns the screen, and below it how each cell is set off where there are no colours: `#`
     /// reversed, `*` bold, `_` underlined, `.` dim.
     pub(crate) fn marks(&mut self, columns: u16, rows: u16) -> String {

@@ -23,11 +23,11 @@ fn until_stopped(stopped: mpsc::Sender<()>) -> Describing {
 
 /// Returns a service that has a contact, bob.
 async fn with_bob(describing: Describing) -> Running {
-    let inviting = running().reception.client().await.call(CreateInvite::default()).await.unwrap();
+    let inviting = running().service.client().await.call(CreateInvite::default()).await.unwrap();
     let running = running_by(describing);
     let accept =
         AcceptInvite { invite: inviting.text, name: "bob".to_owned(), foreign: true, ..AcceptInvite::default() };
-    running.reception.client().await.call(accept).await.unwrap();
+    running.service.client().await.call(accept).await.unwrap();
     running
 }
 
@@ -44,12 +44,12 @@ async fn others_are_answered_while_a_large_file_is_read() {
         Err(SourceError::NotAFile(path.to_owned()))
     });
     let running = with_bob(describing).await;
-    let mut client = running.reception.client().await;
+    let mut client = running.service.client().await;
     let (method, params) = send_file();
     let asked = client.ask(method, params).await.unwrap();
     // Of the same connection, and of another one.
     client.call(Hello {}).await.unwrap();
-    running.reception.client().await.call(ListGroups {}).await.unwrap();
+    running.service.client().await.call(ListGroups {}).await.unwrap();
     read.send(()).unwrap();
     let Heard::Answer(answered, Err(error)) = client.hear().await.unwrap() else { panic!("no answer") };
     assert_eq!((answered, error.code), (asked, refusal::USAGE), "{error}");
@@ -67,18 +67,18 @@ async fn reading_a_file_ends_with_the_connection_that_asked_for_it() {
     drop(stream);
     let over = tokio::task::spawn_blocking(move || is_stopped.recv_timeout(PATIENCE));
     over.await.unwrap().expect("it goes on reading");
-    running.reception.client().await.call(Hello {}).await.unwrap();
+    running.service.client().await.call(Hello {}).await.unwrap();
 }
 
 #[tokio::test]
 async fn reading_a_file_ends_with_the_engine() {
     let (stopped, is_stopped) = mpsc::channel();
     let mut running = with_bob(until_stopped(stopped)).await;
-    let mut client = running.reception.client().await;
+    let mut client = running.service.client().await;
     let (method, params) = send_file();
     client.ask(method, params).await.unwrap();
     client.call(Hello {}).await.unwrap();
-    running.reception.stop().await;
+    running.service.stop().await;
     assert_eq!(running.task.join_next().await.unwrap().unwrap().unwrap(), EngineEnd::Stopped);
     let over = tokio::task::spawn_blocking(move || is_stopped.recv_timeout(PATIENCE));
     over.await.unwrap().expect("it goes on reading");

@@ -4,7 +4,7 @@ use ephemeral_e2e::bytes::Key;
 use ephemeral_e2e::core::{Accept, InviteOptions, InviteView};
 use ephemeral_e2e::effect::InviteId;
 
-use super::{Carry, Desk, DeskAnswer};
+use super::{Handle, MethodHandler, MethodOutcome};
 use crate::api::{
     AcceptInvite, AdmitRequest, CreateInvite, DeclineRequest, InviteInfo, ListInvites, MethodError, NewContact,
     Nothing, RequestInfo, RevokeInvite,
@@ -14,14 +14,14 @@ use crate::service::archive::{Entry, Talk};
 use crate::service::labels::{name_of, utc_ms};
 use crate::service::refusal::MethodRefusal;
 
-impl Desk {
+impl MethodHandler {
     /// Makes an invite, whose text comes as soon as its keys are kept.
-    pub(super) fn create_invite(&mut self, new: CreateInvite) -> Result<DeskAnswer, MethodError> {
+    pub(super) fn create_invite(&mut self, new: CreateInvite) -> Result<MethodOutcome, MethodError> {
         let CreateInvite { name, reusable, expires_s } = new;
         let life_ms = expires_s.saturating_mul(1_000);
         let options = InviteOptions { name, reusable, life_ms, ..InviteOptions::default() };
         let invite = self.engine.act(|core, now| core.invite(options, now))?;
-        Ok(DeskAnswer::WithInvite(invite))
+        Ok(MethodOutcome::WithInvite(invite))
     }
 
     fn invite_info(&self, invite: &InviteView) -> InviteInfo {
@@ -58,27 +58,27 @@ impl Desk {
     }
 }
 
-impl Carry<ListInvites> for Desk {
-    fn carry(&mut self, ListInvites {}: ListInvites, _: u64) -> Result<Vec<InviteInfo>, MethodError> {
+impl Handle<ListInvites> for MethodHandler {
+    fn handle(&mut self, ListInvites {}: ListInvites, _: u64) -> Result<Vec<InviteInfo>, MethodError> {
         Ok(self.core().invites().iter().map(|invite| self.invite_info(invite)).collect())
     }
 }
 
-impl Carry<RevokeInvite> for Desk {
-    fn carry(&mut self, RevokeInvite { invite }: RevokeInvite, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<RevokeInvite> for MethodHandler {
+    fn handle(&mut self, RevokeInvite { invite }: RevokeInvite, connection: u64) -> Result<Nothing, MethodError> {
         self.engine.act(|core, now| core.revoke(invite, now))?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }
 
-impl Carry<AcceptInvite> for Desk {
-    fn carry(&mut self, accept: AcceptInvite, caller: u64) -> Result<NewContact, MethodError> {
+impl Handle<AcceptInvite> for MethodHandler {
+    fn handle(&mut self, accept: AcceptInvite, connection: u64) -> Result<NewContact, MethodError> {
         let AcceptInvite { invite, name, text, foreign } = accept;
         let said = text.clone();
         let accept = Accept { name, text, foreign };
         let link = self.engine.act(|core, now| core.accept(&invite, accept, now))?;
-        self.changed(caller);
+        self.changed(connection);
         if let Some((text, view)) = said.zip(self.core().outgoing(link).last()) {
             let item = self.own_text(link, view, text, 0);
             self.archive.put(Entry { talk: Talk::Contact(link), mid: view.mid, item, gone_ms: None, event: None });
@@ -87,25 +87,25 @@ impl Carry<AcceptInvite> for Desk {
     }
 }
 
-impl Carry<AdmitRequest> for Desk {
-    fn carry(&mut self, admit: AdmitRequest, caller: u64) -> Result<NewContact, MethodError> {
+impl Handle<AdmitRequest> for MethodHandler {
+    fn handle(&mut self, admit: AdmitRequest, connection: u64) -> Result<NewContact, MethodError> {
         let AdmitRequest { invite, identity, name } = admit;
         let (identity, wished) = self.waiting(invite, &identity)?;
         let name = if name.is_empty() { names::free(self.core(), &wished) } else { name };
         self.engine.act(|core, now| core.admit(invite, &identity, &name, now))?;
-        self.changed(caller);
+        self.changed(connection);
         let contacts = self.core().contacts();
         let admitted = contacts.iter().rev().find(|contact| contact.identity == identity);
         Ok(NewContact { contact: admitted.map(names::called).unwrap_or(name) })
     }
 }
 
-impl Carry<DeclineRequest> for Desk {
-    fn carry(&mut self, decline: DeclineRequest, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<DeclineRequest> for MethodHandler {
+    fn handle(&mut self, decline: DeclineRequest, connection: u64) -> Result<Nothing, MethodError> {
         let DeclineRequest { invite, identity } = decline;
         let (identity, _) = self.waiting(invite, &identity)?;
         self.engine.act(|core, now| core.decline(invite, &identity, now))?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }

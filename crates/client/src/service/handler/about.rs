@@ -1,18 +1,18 @@
 //! `hello` and `status`: who answers, and how the connections are.
 
-use super::{Carry, Desk};
+use super::{Handle, MethodHandler};
 use crate::TorStage;
 use crate::api::{EngineStatus, Greeting, Hello, MethodError, Status, VERSION};
 
-impl Carry<Hello> for Desk {
-    fn carry(&mut self, Hello {}: Hello, _: u64) -> Result<Greeting, MethodError> {
+impl Handle<Hello> for MethodHandler {
+    fn handle(&mut self, Hello {}: Hello, _: u64) -> Result<Greeting, MethodError> {
         let core = self.core();
         Ok(Greeting { version: VERSION, name: core.name().to_owned(), server: core.authority().as_str().to_owned() })
     }
 }
 
-impl Carry<Status> for Desk {
-    fn carry(&mut self, Status {}: Status, _: u64) -> Result<EngineStatus, MethodError> {
+impl Handle<Status> for MethodHandler {
+    fn handle(&mut self, Status {}: Status, _: u64) -> Result<EngineStatus, MethodError> {
         let stage = self.stages.as_ref().map(|stages| *stages.borrow());
         let (tor, tor_percent) = match stage {
             None => ("", 0),

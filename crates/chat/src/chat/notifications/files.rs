@@ -2,13 +2,13 @@
 
 use ephemeral_client::api::{FileInfo, ListFiles, Notification};
 
-use super::super::asked::Awaited;
+use super::super::calls::PendingCall;
 use super::super::{Chat, files};
 use crate::layout::{Look, in_sentence};
 use crate::words::say;
 
 impl Chat {
-    pub(super) fn told_of_file(&mut self, notification: Notification) {
+    pub(super) fn notified_of_file(&mut self, notification: Notification) {
         let words = &self.words;
         let (contact, text, look) = match notification {
             Notification::FileProgress { file, arrived, size, .. } => {
@@ -51,6 +51,6 @@ impl Chat {
             _ => return,
         };
         self.note(&contact, false, text, look);
-        self.call(&ListFiles {}, Awaited::Files);
+        self.call(&ListFiles {}, PendingCall::Files);
     }
 }

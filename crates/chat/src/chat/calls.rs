@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Chat, ChatOutput};
-use crate::conversation::{Item, ItemBody, Post};
+use crate::conversation::{ChatMessage, Item, ItemBody};
 use crate::dialog::Dialog;
 use crate::layout::{Look, one_line};
 use crate::words::say;
@@ -23,7 +23,7 @@ const WRONG_PASSPHRASE: i64 = 77;
 
 /// What an answer is for.
 #[derive(Clone, Debug)]
-pub(crate) enum Awaited {
+pub(crate) enum PendingCall {
     Contacts,
     Groups,
     Invites,
@@ -46,11 +46,11 @@ pub(crate) enum Awaited {
 
 impl Chat {
     /// Calls a method.
-    pub(crate) fn call<M: Method>(&mut self, method: &M, asked: Awaited) {
+    pub(crate) fn call<M: Method>(&mut self, method: &M, asked: PendingCall) {
         self.call_named(M::NAME, serde_json::to_value(method).unwrap_or_default(), asked);
     }
 
-    pub(crate) fn call_named(&mut self, method: &'static str, params: Value, asked: Awaited) {
+    pub(crate) fn call_named(&mut self, method: &'static str, params: Value, asked: PendingCall) {
         self.ticket += 1;
         self.waiting.insert(self.ticket, asked);
         self.outputs.push(ChatOutput::Call(self.ticket, method, params));
@@ -58,19 +58,19 @@ impl Chat {
 
     /// Asks for everything that there is.
     pub(crate) fn list_all(&mut self) {
-        self.call(&ListContacts {}, Awaited::Contacts);
-        self.call(&ListGroups {}, Awaited::Groups);
-        self.call(&ListInvites {}, Awaited::Invites);
-        self.call(&ListFiles {}, Awaited::Files);
+        self.call(&ListContacts {}, PendingCall::Contacts);
+        self.call(&ListGroups {}, PendingCall::Groups);
+        self.call(&ListInvites {}, PendingCall::Invites);
+        self.call(&ListFiles {}, PendingCall::Files);
     }
 
     pub(crate) fn ask_status(&mut self) {
-        self.call(&Status {}, Awaited::Status);
+        self.call(&Status {}, PendingCall::Status);
     }
 
     pub(crate) fn ask_history(&mut self, with: &str) {
         let history = History { with: with.to_owned(), last: REMEMBERED };
-        self.call(&history, Awaited::History(with.to_owned()));
+        self.call(&history, PendingCall::History(with.to_owned()));
     }
 
     /// Sends a text, and shows it.
@@ -78,13 +78,13 @@ impl Chat {
         self.seq += 1;
         let seq = self.seq;
         let standing = Some(StandingName::Sending);
-        let post = Post { text: text.to_owned(), burn_s, standing, ..Post::default() };
+        let message = ChatMessage { text: text.to_owned(), burn_s, standing, ..ChatMessage::default() };
         let at = self.time.unix_s;
         let Some(conversation) = self.conversation_mut(to) else { return };
-        conversation.push(Item { seq, at, body: ItemBody::Post(post) });
+        conversation.push(Item { seq, at, body: ItemBody::Message(message) });
         conversation.anchor = None;
         let send = SendText { to: to.to_owned(), text: text.to_owned(), burn_s };
-        self.call(&send, Awaited::Sent(to.to_owned(), seq));
+        self.call(&send, PendingCall::Sent(to.to_owned(), seq));
     }
 
     pub(crate) fn answered(&mut self, ticket: u64, answer: Result<Value, MethodError>) {
@@ -94,21 +94,21 @@ impl Chat {
             Err(error) => return self.refused(asked, &error),
         };
         match asked {
-            Awaited::Contacts => self.decoded(answer, Self::contacts_are),
-            Awaited::Groups => self.decoded(answer, Self::groups_are),
-            Awaited::Invites => self.decoded(answer, |chat, invites: Vec<InviteInfo>| chat.invites = invites),
-            Awaited::Files => self.decoded(answer, |chat, files: Vec<FileInfo>| chat.files = files),
-            Awaited::Status => self.decoded(answer, Self::status_is),
-            Awaited::History(with) => self.decoded(answer, |chat, items| chat.history_is(&with, items)),
-            Awaited::Words(contact) => {
+            PendingCall::Contacts => self.decoded(answer, Self::contacts_are),
+            PendingCall::Groups => self.decoded(answer, Self::groups_are),
+            PendingCall::Invites => self.decoded(answer, |chat, invites: Vec<InviteInfo>| chat.invites = invites),
+            PendingCall::Files => self.decoded(answer, |chat, files: Vec<FileInfo>| chat.files = files),
+            PendingCall::Status => self.decoded(answer, Self::status_is),
+            PendingCall::History(with) => self.decoded(answer, |chat, items| chat.history_is(&with, items)),
+            PendingCall::Words(contact) => {
                 self.decoded(answer, |chat, words: SafetyInfo| chat.show_words(&contact, &words))
             }
-            Awaited::Invite => self.decoded(answer, |chat, made: InviteText| chat.show_invite(&made)),
-            Awaited::NewContact => self.decoded(answer, Self::contact_is_new),
-            Awaited::Sent(to, seq) => self.decoded(answer, |chat, sent: SentText| chat.sent(&to, seq, &sent)),
-            Awaited::File => self.decoded(answer, Self::file_is_sent),
-            Awaited::Nothing => {}
-            Awaited::Done(sentence) => {
+            PendingCall::Invite => self.decoded(answer, |chat, made: InviteText| chat.show_invite(&made)),
+            PendingCall::NewContact => self.decoded(answer, Self::contact_is_new),
+            PendingCall::Sent(to, seq) => self.decoded(answer, |chat, sent: SentText| chat.sent(&to, seq, &sent)),
+            PendingCall::File => self.decoded(answer, Self::file_is_sent),
+            PendingCall::Nothing => {}
+            PendingCall::Done(sentence) => {
                 self.notify(sentence, Look::Good);
                 self.list_all();
             }
@@ -142,12 +142,12 @@ impl Chat {
     }
 
     /// Says why nothing was done. A text that was not taken goes back to where it was written.
-    pub(super) fn refused(&mut self, asked: Awaited, error: &MethodError) {
+    pub(super) fn refused(&mut self, asked: PendingCall, error: &MethodError) {
         let why = self.explained(error);
-        if let Awaited::Sent(to, seq) = &asked
+        if let PendingCall::Sent(to, seq) = &asked
             && let Some(conversation) = self.conversation_mut(to)
         {
-            let text = conversation.by_seq(*seq).map(|post| post.text.clone()).unwrap_or_default();
+            let text = conversation.by_seq(*seq).map(|message| message.text.clone()).unwrap_or_default();
             conversation.remove(*seq);
             let draft = conversation.draft.take();
             conversation.draft.set(&text);
@@ -156,13 +156,13 @@ impl Chat {
             }
         }
         match (&asked, self.dialogs.last_mut()) {
-            (Awaited::NewContact | Awaited::Invite, Some(Dialog::Form(form))) if form.busy => {
+            (PendingCall::NewContact | PendingCall::Invite, Some(Dialog::Form(form))) if form.busy => {
                 form.busy = false;
                 form.error = Some(why.clone());
                 self.print(why);
             }
-            (Awaited::Status | Awaited::History(_), _) => {}
-            (Awaited::Sent(..), _) => {
+            (PendingCall::Status | PendingCall::History(_), _) => {}
+            (PendingCall::Sent(..), _) => {
                 // Whether an engine took it that ended before its answer, nobody knows.
                 let sentence = match error.message.is_empty() {
                     true => say!(self.words, "not-known-taken"),

@@ -7,14 +7,14 @@ use ephemeral_e2e::effect::{Event, LinkId};
 use ephemeral_e2e::roster::GroupId;
 
 use super::files::bytes;
-use super::{Desk, News};
+use super::{MethodHandler, News};
 use crate::api::{HistoryItem, Notification, StandingName};
 use crate::cause::Explanation;
 use crate::engine::{EngineError, EngineEvent};
 use crate::service::archive::{Entry, Talk};
 use crate::service::labels::{gone_ms, group_of, hex, member_of, message_id, name_of, utc, utc_ms};
 
-impl Desk {
+impl MethodHandler {
     /// Takes note of what happened, and tells it.
     pub(super) fn happened(&mut self, event: EngineEvent) -> Result<(), EngineError> {
         match event {

@@ -9,7 +9,7 @@ use ephemeral_e2e::effect::LinkId;
 use ephemeral_e2e::files::FileId;
 use ephemeral_e2e::payload::{CHUNK, FileChunk};
 
-use super::{Desk, News};
+use super::{MethodHandler, News};
 use crate::api::Notification;
 use crate::downloads::{ChunkFate, Download, DownloadEnd, DownloadError, Downloads};
 use crate::engine::EngineError;
@@ -18,7 +18,7 @@ use crate::text::printable;
 
 /// A connection that takes files.
 struct Taker {
-    caller: u64,
+    connection: u64,
     /// From whom; `None`: whoever sends one.
     from: Option<LinkId>,
     folder: String,
@@ -27,17 +27,17 @@ struct Taker {
 
 /// Holds who takes files, and the chunks that wait for somebody who does.
 #[derive(Default)]
-pub(super) struct FileDesk {
+pub(super) struct IncomingFiles {
     takers: Vec<Taker>,
     chunks: BTreeMap<u64, (LinkId, FileChunk)>,
     /// Those that are not wanted, as long as this process lives.
     declined: BTreeSet<(LinkId, FileId)>,
 }
 
-impl FileDesk {
+impl IncomingFiles {
     /// Takes note that a connection is over.
-    pub(super) fn gone(&mut self, caller: u64) {
-        self.takers.retain(|taker| taker.caller != caller);
+    pub(super) fn gone(&mut self, connection: u64) {
+        self.takers.retain(|taker| taker.connection != connection);
     }
 
     /// Forgets what waits of a contact. Returns the events.
@@ -64,7 +64,7 @@ fn folder_failed(folder: String, error: &DownloadError) -> Notification {
     Notification::FolderFailed { folder, why: printable(&error.to_string()), reason: Some(error.into()) }
 }
 
-impl Desk {
+impl MethodHandler {
     /// Takes a chunk that came, or keeps it for whoever takes it.
     pub(super) fn chunk(&mut self, event: u64, link: LinkId, chunk: FileChunk) -> Result<(), EngineError> {
         let first = chunk.index == 0;

@@ -25,7 +25,7 @@ use crate::TorStage;
 use crate::api::{Method, MethodError, Notification};
 use crate::engine::{Engine, EngineError};
 pub(super) use call::read;
-use files::FileDesk;
+use files::IncomingFiles;
 use servers::Servers;
 use standings::Standings;
 
@@ -44,7 +44,7 @@ pub(super) enum News {
 }
 
 /// What a method comes to.
-pub(super) enum DeskAnswer {
+pub(super) enum MethodOutcome {
     Now(Value),
     /// The text of this invite, as soon as its keys are kept.
     WithInvite(InviteId),
@@ -53,25 +53,25 @@ pub(super) enum DeskAnswer {
 }
 
 /// Carries out a method that is answered at once.
-pub(super) trait Carry<M: Method> {
-    /// `caller`: who asks.
-    fn carry(&mut self, method: M, caller: u64) -> Result<M::Answer, MethodError>;
+pub(super) trait Handle<M: Method> {
+    /// `connection`: who asks.
+    fn handle(&mut self, method: M, connection: u64) -> Result<M::Answer, MethodError>;
 }
 
 /// The engine, and what this process remembers.
-pub(super) struct Desk {
+pub(super) struct MethodHandler {
     pub(super) engine: Engine,
     pub(super) archive: Archive,
     pub(super) news: VecDeque<News>,
     standings: Standings,
     servers: Servers,
-    files: FileDesk,
+    files: IncomingFiles,
     stages: Option<watch::Receiver<TorStage>>,
     /// Why the engine cannot go on, if a method found that out.
     broken: Option<EngineError>,
 }
 
-impl Desk {
+impl MethodHandler {
     pub(super) fn new(engine: Engine, stages: Option<watch::Receiver<TorStage>>) -> Self {
         Self {
             engine,
@@ -79,7 +79,7 @@ impl Desk {
             news: VecDeque::new(),
             standings: Standings::default(),
             servers: Servers::default(),
-            files: FileDesk::default(),
+            files: IncomingFiles::default(),
             stages,
             broken: None,
         }
@@ -94,8 +94,8 @@ impl Desk {
     }
 
     /// Tells the others that contacts, invites or groups are not what they were.
-    fn changed(&mut self, caller: u64) {
-        self.news.push_back(News::Now { notification: Notification::Changed {}, but: Some(caller) });
+    fn changed(&mut self, connection: u64) {
+        self.news.push_back(News::Now { notification: Notification::Changed {}, but: Some(connection) });
     }
 
     /// Goes on until something happened. Cancelling it loses nothing.
@@ -142,8 +142,8 @@ impl Desk {
     }
 
     /// Takes note that a connection is over.
-    pub(super) fn gone(&mut self, caller: u64) {
-        self.files.gone(caller);
+    pub(super) fn gone(&mut self, connection: u64) {
+        self.files.gone(connection);
     }
 
     /// Does what is due now and then: deletes texts whose time is over, tries files again.

@@ -4,7 +4,7 @@
 use ephemeral_client::api::StandingName;
 
 use crate::chat::{Chat, standing};
-use crate::conversation::{Conversation, Counterpart, Item, ItemBody, Post};
+use crate::conversation::{ChatMessage, Conversation, Counterpart, Item, ItemBody};
 use crate::layout::{Look, Row, columns, cut, one_line, wrapped};
 use crate::words::say;
 
@@ -20,42 +20,42 @@ pub(crate) fn rows_of(chat: &Chat, conversation: &Conversation, place: usize, wi
             rows.map(|(number, row)| Row::new(format!("{}{row}", if number == 0 { "* " } else { "  " }), *look))
                 .collect()
         }
-        ItemBody::Post(post) => {
+        ItemBody::Message(message) => {
             let mut rows = Vec::new();
-            if !continues(conversation, place, item, post) {
-                rows.push(head(chat, item, post, width));
+            if !continues(conversation, place, item, message) {
+                rows.push(head(chat, item, message, width));
             }
-            if post.missing {
-                rows.push(Row::new(say!(chat.words, "post-missing"), Look::Warn));
+            if message.missing {
+                rows.push(Row::new(say!(chat.words, "message-missing"), Look::Warn));
             }
-            rows.extend(text_rows(chat, post, width));
+            rows.extend(text_rows(chat, message, width));
             rows
         }
     }
 }
 
 /// Returns whether an item goes on where the one before it stops, so that it needs no head.
-fn continues(conversation: &Conversation, place: usize, item: &Item, post: &Post) -> bool {
+fn continues(conversation: &Conversation, place: usize, item: &Item, message: &ChatMessage) -> bool {
     let before = place.checked_sub(1).and_then(|before| conversation.items.get(before));
     let same = before.is_some_and(|before| match &before.body {
-        ItemBody::Post(before_post) => {
-            before_post.from == post.from && before_post.standing == post.standing && before.at / 60 == item.at / 60
+        ItemBody::Message(earlier) => {
+            earlier.from == message.from && earlier.standing == message.standing && before.at / 60 == item.at / 60
         }
         ItemBody::Note(..) => false,
     });
-    same && post.gone_at.is_none() && post.burn_s == 0 && conversation.group().is_none()
+    same && message.gone_at.is_none() && message.burn_s == 0 && conversation.group().is_none()
 }
 
-fn head(chat: &Chat, item: &Item, post: &Post, width: usize) -> Row {
+fn head(chat: &Chat, item: &Item, message: &ChatMessage, width: usize) -> Row {
     let words = &chat.words;
-    let (name, look) = match &post.from {
+    let (name, look) = match &message.from {
         Some(from) => (one_line(from), Look::Bold),
         None => (say!(words, "you"), Look::Mine),
     };
     let mut states = Vec::new();
     let mut state_look = Look::Dim;
-    if let Some(standing_now) = post.standing.filter(|_| post.from.is_none()) {
-        states.push(match post.members {
+    if let Some(standing_now) = message.standing.filter(|_| message.from.is_none()) {
+        states.push(match message.members {
             0 => standing(words, standing_now),
             members => say!(words, "standing-members", n = i64::try_from(members).unwrap_or(i64::MAX)),
         });
@@ -65,9 +65,9 @@ fn head(chat: &Chat, item: &Item, post: &Post, width: usize) -> Row {
             _ => Look::Dim,
         };
     }
-    match post.gone_at {
+    match message.gone_at {
         Some(gone_at) => states.push(chat.time.gone_in(words, gone_at)),
-        None if post.burn_s > 0 => states.push(chat.burn_words(post.burn_s)),
+        None if message.burn_s > 0 => states.push(chat.burn_words(message.burn_s)),
         None => {}
     }
     let right = states.join(" · ");
@@ -79,10 +79,10 @@ fn head(chat: &Chat, item: &Item, post: &Post, width: usize) -> Row {
     if right.is_empty() { row } else { row.right(right, state_look) }
 }
 
-fn text_rows(chat: &Chat, post: &Post, width: usize) -> Vec<Row> {
-    let found = chat.search.as_ref().is_some_and(|wanted| post.text.to_lowercase().contains(wanted));
+fn text_rows(chat: &Chat, message: &ChatMessage, width: usize) -> Vec<Row> {
+    let found = chat.search.as_ref().is_some_and(|wanted| message.text.to_lowercase().contains(wanted));
     let look = if found { Look::Found } else { Look::Plain };
-    let rows = wrapped(&post.text, width.saturating_sub(INDENT)).into_iter();
+    let rows = wrapped(&message.text, width.saturating_sub(INDENT)).into_iter();
     rows.map(|row| Row::new(" ".repeat(INDENT), Look::Plain).and(row, look)).collect()
 }
 

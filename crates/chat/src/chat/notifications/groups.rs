@@ -3,24 +3,25 @@
 use ephemeral_client::api::{ListGroups, Notification, StandingName};
 
 use super::super::Chat;
-use super::super::asked::Awaited;
+use super::super::calls::PendingCall;
 use crate::layout::{Look, in_sentence};
 use crate::words::say;
 
 impl Chat {
-    pub(super) fn told_of_group(&mut self, notification: Notification) {
+    pub(super) fn notified_of_group(&mut self, notification: Notification) {
         let words = &self.words;
         let (group, text, look) = match notification {
             Notification::GroupOffer { contact, group, .. } => {
                 let sentence = say!(words, "group-offer", name = in_sentence(&contact), group = in_sentence(&group));
-                self.call(&ListGroups {}, Awaited::Groups);
+                self.call(&ListGroups {}, PendingCall::Groups);
                 self.ring();
                 return self.note(&contact, false, sentence, Look::Good);
             }
             Notification::GroupAtServer { group, id, .. } => return self.stands(&group, &id, StandingName::AtServer),
             Notification::GroupArrived { group, id, .. } => {
-                if let Some(post) = self.conversation_mut(&group).and_then(|conversation| conversation.post(&id)) {
-                    post.members += 1;
+                if let Some(message) = self.conversation_mut(&group).and_then(|conversation| conversation.message(&id))
+                {
+                    message.members += 1;
                 }
                 return self.stands(&group, &id, StandingName::AtServer);
             }
@@ -41,6 +42,6 @@ impl Chat {
             _ => return,
         };
         self.note(&group, true, text, look);
-        self.call(&ListGroups {}, Awaited::Groups);
+        self.call(&ListGroups {}, PendingCall::Groups);
     }
 }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Carry, Desk, DeskAnswer};
+use super::{Handle, MethodHandler, MethodOutcome};
 use crate::api::{
     AcceptInvite, AddMember, AdmitRequest, AgreeToMove, BlockContact, CancelFile, CreateGroup, CreateInvite,
     DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, GroupDetails, HandOverGroup, HealContacts, Hello,
@@ -23,29 +23,29 @@ pub(in crate::service) fn read<M: DeserializeOwned>(params: Value) -> Result<M, 
 }
 
 macro_rules! carry_out {
-    ($desk:ident, $caller:ident, $name:ident, $params:ident: $($method:ident)*) => {
+    ($handler:ident, $connection:ident, $name:ident, $params:ident: $($method:ident)*) => {
         match $name {
-            CreateInvite::NAME => $desk.create_invite(read($params)?),
-            $($method::NAME => answered(&$desk.carry(read::<$method>($params)?, $caller)?),)*
+            CreateInvite::NAME => $handler.create_invite(read($params)?),
+            $($method::NAME => answered(&$handler.handle(read::<$method>($params)?, $connection)?),)*
             _ => Err(MethodRefusal::NoSuchMethod($name.to_owned()).into()),
         }
     };
 }
 
-fn answered(answer: &impl serde::Serialize) -> Result<DeskAnswer, MethodError> {
+fn answered(answer: &impl serde::Serialize) -> Result<MethodOutcome, MethodError> {
     let failed = |error: serde_json::Error| MethodError { code: LOCAL, message: error.to_string(), reason: None };
-    serde_json::to_value(answer).map(DeskAnswer::Now).map_err(failed)
+    serde_json::to_value(answer).map(MethodOutcome::Now).map_err(failed)
 }
 
-impl Desk {
+impl MethodHandler {
     /// Carries out a method.
     pub(in crate::service) fn call(
         &mut self,
         name: &str,
         params: Value,
-        caller: u64,
-    ) -> Result<DeskAnswer, MethodError> {
-        carry_out!(self, caller, name, params:
+        connection: u64,
+    ) -> Result<MethodOutcome, MethodError> {
+        carry_out!(self, connection, name, params:
             Hello Status
             ListContacts RenameContact BlockContact ForgetContact TrustContact VerifyContact SafetyWords SlowContact
             HealContacts AgreeToMove

@@ -7,14 +7,14 @@ use super::terminal::TerminalScreen;
 use ephemeral_chat::{Chat, ChatInput, ChatOutput};
 
 /// What a person sees and writes to.
-pub(super) enum Face {
+pub(super) enum Frontend {
     /// A screen.
     Screen { screen: Box<TerminalScreen>, began: bool },
     /// Lines.
     Lines(Lines),
 }
 
-impl Face {
+impl Frontend {
     /// Takes the terminal.
     pub(super) fn open(plain: bool) -> Result<Self, Failure> {
         if plain {

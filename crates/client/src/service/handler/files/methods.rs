@@ -14,14 +14,14 @@ use crate::downloads::{DownloadError, Downloads};
 use crate::engine::EngineError;
 use crate::names::{self, Recipient};
 use crate::service::describing::FileToSend;
-use crate::service::desk::{Carry, Desk, News};
+use crate::service::handler::{Handle, MethodHandler, News};
 use crate::service::labels::{hex, name_of};
 use crate::service::refusal::MethodRefusal;
 
 /// A file of more chunks waits until the contact agrees (`docs/e2e.md`).
 const UNASKED_CHUNKS: u32 = 22;
 
-impl Desk {
+impl MethodHandler {
     /// Gives up what was begun of the same path and is another file now.
     fn replace_changed(&mut self, link: LinkId, source: &Source) -> Result<bool, EngineError> {
         let changed = |file: &SendingView| {
@@ -52,7 +52,7 @@ impl Desk {
         &mut self,
         link: LinkId,
         source: Source,
-        caller: u64,
+        connection: u64,
     ) -> Result<SentFile, MethodError> {
         let replaced = self.replace_changed(link, &source)?;
         let name = source.name.clone();
@@ -61,7 +61,7 @@ impl Desk {
         let file = self.engine.act(|core, now| core.send_file(link, source, now))?;
         // It may be there again.
         self.engine.retry_files();
-        self.changed(caller);
+        self.changed(connection);
         Ok(SentFile { file: hex(&file), name, size, sha256, replaced })
     }
 
@@ -109,8 +109,8 @@ impl Desk {
     }
 }
 
-impl Carry<ListFiles> for Desk {
-    fn carry(&mut self, ListFiles {}: ListFiles, _: u64) -> Result<Vec<FileInfo>, MethodError> {
+impl Handle<ListFiles> for MethodHandler {
+    fn handle(&mut self, ListFiles {}: ListFiles, _: u64) -> Result<Vec<FileInfo>, MethodError> {
         let mut files: Vec<FileInfo> = self.core().files_sending().iter().map(|file| self.sending_info(file)).collect();
         let coming = self.core().files_coming();
         files.extend(coming.iter().map(|file| self.coming_info(file)));
@@ -123,8 +123,8 @@ impl Carry<ListFiles> for Desk {
     }
 }
 
-impl Carry<TakeFiles> for Desk {
-    fn carry(&mut self, TakeFiles { contact, folder }: TakeFiles, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<TakeFiles> for MethodHandler {
+    fn handle(&mut self, TakeFiles { contact, folder }: TakeFiles, connection: u64) -> Result<Nothing, MethodError> {
         let from = match contact.as_str() {
             "" => None,
             name => Some(names::contact(self.core(), name)?.link),
@@ -135,7 +135,7 @@ impl Carry<TakeFiles> for Desk {
         let failed = |error: DownloadError| MethodRefusal::Folder(folder.clone(), Explanation::of(&error));
         let downloads = Downloads::new(Path::new(&folder)).map_err(failed)?;
         self.files.takers.retain(|taker| taker.from != from);
-        self.files.takers.push(Taker { caller, from, folder, downloads });
+        self.files.takers.push(Taker { connection, from, folder, downloads });
         // What a process before this one had not ended, and what waits.
         let taken = self.place().and_then(|()| self.take_waiting());
         self.broken = taken.err();
@@ -143,20 +143,20 @@ impl Carry<TakeFiles> for Desk {
     }
 }
 
-impl Carry<CancelFile> for Desk {
-    fn carry(&mut self, CancelFile { file }: CancelFile, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<CancelFile> for MethodHandler {
+    fn handle(&mut self, CancelFile { file }: CancelFile, connection: u64) -> Result<Nothing, MethodError> {
         let sending = self.core().files_sending();
         let Some(found) = sending.into_iter().find(|known| hex(&known.id) == file) else {
             return Err(MethodRefusal::NoSuchFile(file).into());
         };
         self.stop(found.link, &found.id)?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }
 
-impl Carry<DeclineFile> for Desk {
-    fn carry(&mut self, DeclineFile { file }: DeclineFile, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<DeclineFile> for MethodHandler {
+    fn handle(&mut self, DeclineFile { file }: DeclineFile, connection: u64) -> Result<Nothing, MethodError> {
         let coming = self.core().files_coming().into_iter().find(|known| hex(&known.id) == file);
         let mut waiting = self.files.chunks.values();
         let waiting = waiting.find(|(_, chunk)| hex(&chunk.id) == file).map(|(link, chunk)| (*link, chunk.id));
@@ -175,7 +175,7 @@ impl Carry<DeclineFile> for Desk {
         let told: Vec<u64> =
             self.files.chunks.iter().filter(|(_, (_, chunk))| chunk.id == id).map(|(id, _)| *id).collect();
         self.news.extend(told.into_iter().map(|number| News::Withdrawn { number }));
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }

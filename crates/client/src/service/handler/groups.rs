@@ -4,7 +4,7 @@ use ephemeral_e2e::core::{GroupView, MemberView};
 use ephemeral_e2e::payload::MAX_NAME;
 use ephemeral_e2e::roster::MAX_MEMBERS;
 
-use super::{Carry, Desk};
+use super::{Handle, MethodHandler};
 use crate::api::{
     AddMember, CreateGroup, DeclineOffer, GroupDetails, GroupInfo, GroupOfferInfo, Groups, HandOverGroup, JoinGroup,
     LeaveGroup, ListGroups, MemberInfo, MethodError, Nothing, RemoveMember,
@@ -13,7 +13,7 @@ use crate::names;
 use crate::service::labels::{hex, name_of};
 use crate::service::refusal::MethodRefusal;
 
-impl Desk {
+impl MethodHandler {
     /// Refuses a name that does not name one thing.
     fn is_free(&self, name: &str) -> Result<(), MethodRefusal> {
         let plain = !name.trim().is_empty() && !name.chars().any(char::is_control);
@@ -77,8 +77,8 @@ fn given(name: &str) -> Option<&str> {
     if name.is_empty() { None } else { Some(name) }
 }
 
-impl Carry<ListGroups> for Desk {
-    fn carry(&mut self, ListGroups {}: ListGroups, _: u64) -> Result<Groups, MethodError> {
+impl Handle<ListGroups> for MethodHandler {
+    fn handle(&mut self, ListGroups {}: ListGroups, _: u64) -> Result<Groups, MethodError> {
         let core = self.core();
         let offer = |offer: ephemeral_e2e::core::OfferView| GroupOfferInfo {
             group: offer.name,
@@ -92,24 +92,24 @@ impl Carry<ListGroups> for Desk {
     }
 }
 
-impl Carry<GroupDetails> for Desk {
-    fn carry(&mut self, GroupDetails { group }: GroupDetails, _: u64) -> Result<GroupInfo, MethodError> {
+impl Handle<GroupDetails> for MethodHandler {
+    fn handle(&mut self, GroupDetails { group }: GroupDetails, _: u64) -> Result<GroupInfo, MethodError> {
         let group = names::group(self.core(), &group)?;
         Ok(self.group_info(&group))
     }
 }
 
-impl Carry<CreateGroup> for Desk {
-    fn carry(&mut self, CreateGroup { name }: CreateGroup, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<CreateGroup> for MethodHandler {
+    fn handle(&mut self, CreateGroup { name }: CreateGroup, connection: u64) -> Result<Nothing, MethodError> {
         self.is_free(&name)?;
         self.engine.act(|core, now| core.found(&name, now))?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }
 
-impl Carry<AddMember> for Desk {
-    fn carry(&mut self, AddMember { group, contact }: AddMember, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<AddMember> for MethodHandler {
+    fn handle(&mut self, AddMember { group, contact }: AddMember, connection: u64) -> Result<Nothing, MethodError> {
         let group = self.own_group(&group)?;
         let contact = names::contact(self.core(), &contact)?;
         if group.members.iter().any(|member| member.identity == contact.identity) {
@@ -119,13 +119,13 @@ impl Carry<AddMember> for Desk {
             return Err(MethodRefusal::GroupFull.into());
         }
         self.engine.act(|core, now| core.add_member(group.group, contact.link, now))?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }
 
-impl Carry<JoinGroup> for Desk {
-    fn carry(&mut self, JoinGroup { group, from, name }: JoinGroup, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<JoinGroup> for MethodHandler {
+    fn handle(&mut self, JoinGroup { group, from, name }: JoinGroup, connection: u64) -> Result<Nothing, MethodError> {
         let offer = names::offer(self.core(), &group, given(&from))?;
         let chosen = given(&name).unwrap_or(&offer.name);
         self.is_free(chosen).map_err(|refusal| match refusal {
@@ -133,43 +133,51 @@ impl Carry<JoinGroup> for Desk {
             refusal => refusal,
         })?;
         self.engine.act(|core, now| core.join(offer.group, offer.admin, chosen, now))?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }
 
-impl Carry<DeclineOffer> for Desk {
-    fn carry(&mut self, DeclineOffer { group, from }: DeclineOffer, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<DeclineOffer> for MethodHandler {
+    fn handle(&mut self, DeclineOffer { group, from }: DeclineOffer, connection: u64) -> Result<Nothing, MethodError> {
         let offer = names::offer(self.core(), &group, given(&from))?;
         self.engine.act(|core, _| {
             core.decline_group(offer.group, offer.admin);
             Ok(())
         })?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }
 
-impl Carry<RemoveMember> for Desk {
-    fn carry(&mut self, RemoveMember { group, member }: RemoveMember, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<RemoveMember> for MethodHandler {
+    fn handle(
+        &mut self,
+        RemoveMember { group, member }: RemoveMember,
+        connection: u64,
+    ) -> Result<Nothing, MethodError> {
         let (group, member) = self.other_member(&group, &member, MethodRefusal::RemoveMe)?;
         self.engine.act(|core, now| core.remove_member(group.group, &member.identity, now))?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }
 
-impl Carry<HandOverGroup> for Desk {
-    fn carry(&mut self, HandOverGroup { group, member }: HandOverGroup, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<HandOverGroup> for MethodHandler {
+    fn handle(
+        &mut self,
+        HandOverGroup { group, member }: HandOverGroup,
+        connection: u64,
+    ) -> Result<Nothing, MethodError> {
         let (group, member) = self.other_member(&group, &member, MethodRefusal::AdminAlready)?;
         self.engine.act(|core, now| core.hand_over(group.group, &member.identity, now))?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }
 
-impl Carry<LeaveGroup> for Desk {
-    fn carry(&mut self, LeaveGroup { group }: LeaveGroup, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<LeaveGroup> for MethodHandler {
+    fn handle(&mut self, LeaveGroup { group }: LeaveGroup, connection: u64) -> Result<Nothing, MethodError> {
         let group = names::group(self.core(), &group)?;
         if group.out {
             return Err(MethodRefusal::Out.into());
@@ -178,7 +186,7 @@ impl Carry<LeaveGroup> for Desk {
             return Err(MethodRefusal::LastAdmin.into());
         }
         self.engine.act(|core, now| core.leave_group(group.group, now))?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(Nothing {})
     }
 }

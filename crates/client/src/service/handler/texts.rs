@@ -5,7 +5,7 @@ use ephemeral_e2e::effect::LinkId;
 use ephemeral_e2e::payload::MAX_TEXT;
 use ephemeral_e2e::roster::GroupId;
 
-use super::{Carry, Desk, News};
+use super::{Handle, MethodHandler, News};
 use crate::api::{
     History, HistoryItem, ListOutbox, MethodError, Notification, OutboxItem, SendText, SentText, StandingName,
 };
@@ -14,8 +14,8 @@ use crate::service::archive::{Entry, Talk};
 use crate::service::labels::{gone_ms, hex, member_of, message_id, utc, utc_ms};
 use crate::service::refusal::MethodRefusal;
 
-impl Carry<SendText> for Desk {
-    fn carry(&mut self, SendText { to, text, burn_s }: SendText, caller: u64) -> Result<SentText, MethodError> {
+impl Handle<SendText> for MethodHandler {
+    fn handle(&mut self, SendText { to, text, burn_s }: SendText, connection: u64) -> Result<SentText, MethodError> {
         if text.is_empty() {
             return Err(MethodRefusal::Empty.into());
         }
@@ -43,7 +43,7 @@ impl Carry<SendText> for Desk {
             members,
         };
         let notification = Notification::Sent { to: name, id, at, text, burn_s, gone_at };
-        self.news.push_back(News::Now { notification, but: Some(caller) });
+        self.news.push_back(News::Now { notification, but: Some(connection) });
         Ok(sent)
     }
 }
@@ -51,7 +51,7 @@ impl Carry<SendText> for Desk {
 /// A text that was taken over: its conversation, what that is called, its name, and the text.
 type Accepted = (Talk, String, u64, HistoryItem);
 
-impl Desk {
+impl MethodHandler {
     fn send_to_contact(&mut self, to: &ContactView, text: String, burn_s: u32) -> Result<Accepted, MethodError> {
         let link = to.link;
         let sent = self.engine.act(|core, now| core.send(link, text.clone(), burn_s, now))?;
@@ -165,8 +165,8 @@ fn file_item(core: &Core, file: &SendingView) -> OutboxItem {
     }
 }
 
-impl Carry<ListOutbox> for Desk {
-    fn carry(&mut self, ListOutbox { with }: ListOutbox, _: u64) -> Result<Vec<OutboxItem>, MethodError> {
+impl Handle<ListOutbox> for MethodHandler {
+    fn handle(&mut self, ListOutbox { with }: ListOutbox, _: u64) -> Result<Vec<OutboxItem>, MethodError> {
         let core = self.core();
         let only = match with.as_str() {
             "" => None,
@@ -185,8 +185,8 @@ impl Carry<ListOutbox> for Desk {
     }
 }
 
-impl Carry<History> for Desk {
-    fn carry(&mut self, History { with, last }: History, _: u64) -> Result<Vec<HistoryItem>, MethodError> {
+impl Handle<History> for MethodHandler {
+    fn handle(&mut self, History { with, last }: History, _: u64) -> Result<Vec<HistoryItem>, MethodError> {
         self.archive.prune(self.engine.wall_ms());
         let talk = match names::recipient(self.core(), &with)? {
             Recipient::Contact(contact) => Talk::Contact(contact.link),

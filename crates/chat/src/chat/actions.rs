@@ -2,35 +2,35 @@
 
 use ephemeral_client::api::{AdmitRequest, VerifyContact};
 
-use super::asked::Awaited;
+use super::calls::PendingCall;
 use super::input::BURNS;
 use super::{Chat, ChatOutput};
-use crate::dialog::{Deed, Dialog, PickDialog, Toggle};
+use crate::dialog::{Dialog, DialogAction, PickDialog, Toggle};
 use crate::layout::{Look, in_sentence};
 use crate::times::span;
 use crate::words::say;
 
 impl Chat {
-    pub(crate) fn perform(&mut self, deed: Deed) {
-        match deed {
-            Deed::Open(name) => self.go_to(&name),
-            Deed::Run(command) => {
+    pub(crate) fn perform(&mut self, dialog_action: DialogAction) {
+        match dialog_action {
+            DialogAction::Open(name) => self.go_to(&name),
+            DialogAction::Run(command) => {
                 self.run(&command);
             }
-            Deed::Verified(contact) => {
+            DialogAction::Verified(contact) => {
                 let done = say!(self.words, "verified-now", name = in_sentence(&contact));
-                self.call(&VerifyContact { contact }, Awaited::Done(done));
+                self.call(&VerifyContact { contact }, PendingCall::Done(done));
             }
-            Deed::Call { method, params, done } => self.call_named(method, params, Awaited::Done(done)),
-            Deed::Admit { invite, identity } => {
+            DialogAction::Call { method, params, done } => self.call_named(method, params, PendingCall::Done(done)),
+            DialogAction::Admit { invite, identity } => {
                 let admit = AdmitRequest { invite, identity, name: String::new() };
-                self.call(&admit, Awaited::NewContact);
+                self.call(&admit, PendingCall::NewContact);
             }
-            Deed::Set(setting) => {
+            DialogAction::Set(setting) => {
                 self.set(setting);
                 self.show_settings();
             }
-            Deed::More(choices) => {
+            DialogAction::More(choices) => {
                 let title = say!(self.words, "what-to-do");
                 self.show(Dialog::Pick(PickDialog::new(title, choices)));
             }

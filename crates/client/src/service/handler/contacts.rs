@@ -4,7 +4,7 @@ use bip39::Language;
 use ephemeral_e2e::core::{ContactView, Core, CoreError};
 use ephemeral_e2e::link::received::AckPace;
 
-use super::{Carry, Desk};
+use super::{Handle, MethodHandler};
 use crate::api::{
     AgreeToMove, BlockContact, ContactInfo, ForgetContact, HealContacts, ListContacts, MethodError, Nothing,
     RenameContact, SafetyInfo, SafetyWords, SlowContact, TrustContact, VerifyContact,
@@ -26,17 +26,17 @@ fn info(contact: &ContactView) -> ContactInfo {
     }
 }
 
-impl Desk {
+impl MethodHandler {
     /// Changes a contact, and tells the others. Returns it as it was.
     fn change(
         &mut self,
         name: &str,
-        caller: u64,
+        connection: u64,
         action: impl FnOnce(&mut Core, &ContactView, u64) -> Result<(), CoreError>,
     ) -> Result<ContactView, MethodError> {
         let contact = names::contact(self.core(), name)?;
         self.engine.act(|core, now| action(core, &contact, now))?;
-        self.changed(caller);
+        self.changed(connection);
         Ok(contact)
     }
 
@@ -48,84 +48,88 @@ impl Desk {
     }
 }
 
-impl Carry<ListContacts> for Desk {
-    fn carry(&mut self, ListContacts {}: ListContacts, _: u64) -> Result<Vec<ContactInfo>, MethodError> {
+impl Handle<ListContacts> for MethodHandler {
+    fn handle(&mut self, ListContacts {}: ListContacts, _: u64) -> Result<Vec<ContactInfo>, MethodError> {
         Ok(self.core().contacts().iter().map(info).collect())
     }
 }
 
-impl Carry<RenameContact> for Desk {
-    fn carry(&mut self, RenameContact { contact, new }: RenameContact, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<RenameContact> for MethodHandler {
+    fn handle(
+        &mut self,
+        RenameContact { contact, new }: RenameContact,
+        connection: u64,
+    ) -> Result<Nothing, MethodError> {
         let renamed = names::contact(self.core(), &contact)?;
         let other = names::contact(self.core(), &new).is_ok_and(|other| other.link != renamed.link);
         if new.is_empty() || other {
             return Err(MethodRefusal::ContactName.into());
         }
-        self.change(&contact, caller, |core, contact, _| core.rename(contact.link, &new))?;
+        self.change(&contact, connection, |core, contact, _| core.rename(contact.link, &new))?;
         Ok(Nothing {})
     }
 }
 
-impl Carry<BlockContact> for Desk {
-    fn carry(&mut self, BlockContact { contact }: BlockContact, caller: u64) -> Result<Nothing, MethodError> {
-        let blocked = self.change(&contact, caller, |core, contact, now| core.block(contact.link, now))?;
+impl Handle<BlockContact> for MethodHandler {
+    fn handle(&mut self, BlockContact { contact }: BlockContact, connection: u64) -> Result<Nothing, MethodError> {
+        let blocked = self.change(&contact, connection, |core, contact, now| core.block(contact.link, now))?;
         self.forget(&blocked);
         Ok(Nothing {})
     }
 }
 
-impl Carry<ForgetContact> for Desk {
-    fn carry(&mut self, ForgetContact { contact }: ForgetContact, caller: u64) -> Result<Nothing, MethodError> {
-        let left = self.change(&contact, caller, |core, contact, now| core.leave(contact.link, now))?;
+impl Handle<ForgetContact> for MethodHandler {
+    fn handle(&mut self, ForgetContact { contact }: ForgetContact, connection: u64) -> Result<Nothing, MethodError> {
+        let left = self.change(&contact, connection, |core, contact, now| core.leave(contact.link, now))?;
         self.forget(&left);
         Ok(Nothing {})
     }
 }
 
-impl Carry<TrustContact> for Desk {
-    fn carry(&mut self, TrustContact { contact }: TrustContact, caller: u64) -> Result<Nothing, MethodError> {
-        self.change(&contact, caller, |core, contact, _| core.trust(contact.link))?;
+impl Handle<TrustContact> for MethodHandler {
+    fn handle(&mut self, TrustContact { contact }: TrustContact, connection: u64) -> Result<Nothing, MethodError> {
+        self.change(&contact, connection, |core, contact, _| core.trust(contact.link))?;
         Ok(Nothing {})
     }
 }
 
-impl Carry<VerifyContact> for Desk {
-    fn carry(&mut self, VerifyContact { contact }: VerifyContact, caller: u64) -> Result<Nothing, MethodError> {
-        self.change(&contact, caller, |core, contact, _| core.verify(contact.link))?;
+impl Handle<VerifyContact> for MethodHandler {
+    fn handle(&mut self, VerifyContact { contact }: VerifyContact, connection: u64) -> Result<Nothing, MethodError> {
+        self.change(&contact, connection, |core, contact, _| core.verify(contact.link))?;
         Ok(Nothing {})
     }
 }
 
-impl Carry<SlowContact> for Desk {
-    fn carry(&mut self, SlowContact { contact }: SlowContact, caller: u64) -> Result<Nothing, MethodError> {
-        self.change(&contact, caller, |core, contact, _| core.set_acks(contact.link, AckPace::Slow))?;
+impl Handle<SlowContact> for MethodHandler {
+    fn handle(&mut self, SlowContact { contact }: SlowContact, connection: u64) -> Result<Nothing, MethodError> {
+        self.change(&contact, connection, |core, contact, _| core.set_acks(contact.link, AckPace::Slow))?;
         Ok(Nothing {})
     }
 }
 
-impl Carry<HealContacts> for Desk {
-    fn carry(&mut self, HealContacts { contact }: HealContacts, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<HealContacts> for MethodHandler {
+    fn handle(&mut self, HealContacts { contact }: HealContacts, connection: u64) -> Result<Nothing, MethodError> {
         if contact.is_empty() {
             self.engine.act(|core, now| core.heal(now))?;
-            self.changed(caller);
+            self.changed(connection);
         } else {
-            self.change(&contact, caller, |core, contact, now| core.heal_contact(contact.link, now))?;
+            self.change(&contact, connection, |core, contact, now| core.heal_contact(contact.link, now))?;
         }
         Ok(Nothing {})
     }
 }
 
-impl Carry<AgreeToMove> for Desk {
-    fn carry(&mut self, AgreeToMove { contact }: AgreeToMove, caller: u64) -> Result<Nothing, MethodError> {
+impl Handle<AgreeToMove> for MethodHandler {
+    fn handle(&mut self, AgreeToMove { contact }: AgreeToMove, connection: u64) -> Result<Nothing, MethodError> {
         let moving = names::contact(self.core(), &contact)?;
         let Some(server) = moving.wants_to_move else { return Err(MethodRefusal::DoesNotMove.into()) };
-        self.change(&contact, caller, |core, contact, now| core.agree(contact.link, server, now))?;
+        self.change(&contact, connection, |core, contact, now| core.agree(contact.link, server, now))?;
         Ok(Nothing {})
     }
 }
 
-impl Carry<SafetyWords> for Desk {
-    fn carry(&mut self, SafetyWords { contact }: SafetyWords, _: u64) -> Result<SafetyInfo, MethodError> {
+impl Handle<SafetyWords> for MethodHandler {
+    fn handle(&mut self, SafetyWords { contact }: SafetyWords, _: u64) -> Result<SafetyInfo, MethodError> {
         let contact = names::contact(self.core(), &contact)?;
         let number = self.engine.act(|core, _| core.safety_number(contact.link))?;
         let list = Language::English.word_list();

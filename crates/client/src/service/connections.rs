@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::pipes::{Ends, Knock, OutLine, Pipe, RequestPermit, WriteReceipt, read, write};
+use super::pipes::{Ends, OutLine, Pipe, RequestPermit, ServiceInput, WriteReceipt, read, write};
 use super::unshown::Unshown;
 use crate::api::Taking;
 
 /// How many connections there are at most.
-pub(super) const MAX_CALLERS: usize = 32;
+pub(super) const MAX_CONNECTIONS: usize = 32;
 /// How many lines are being written to one.
 const WINDOW: usize = 16;
 /// How many requests of one are worked on.
@@ -32,7 +32,7 @@ enum Item {
     Event(u64),
 }
 
-struct Caller {
+struct ClientConnection {
     lines: mpsc::Sender<OutLine>,
     items: VecDeque<Item>,
     /// The bytes of lines in `items`.
@@ -53,7 +53,7 @@ struct Caller {
     _over: oneshot::Sender<()>,
 }
 
-impl Caller {
+impl ClientConnection {
     fn push(&mut self, item: Item) {
         if let Item::Line { line, permit: None, .. } = &item {
             self.bytes += line.len();
@@ -86,15 +86,15 @@ impl Caller {
 }
 
 /// Holds the connections.
-pub(super) struct Callers {
-    all: BTreeMap<u64, Caller>,
+pub(super) struct Connections {
+    all: BTreeMap<u64, ClientConnection>,
     next: u64,
-    knocks: mpsc::Sender<Knock>,
+    inputs: mpsc::Sender<ServiceInput>,
 }
 
-impl Callers {
-    pub(super) fn new(knocks: mpsc::Sender<Knock>) -> Self {
-        Self { all: BTreeMap::new(), next: 1, knocks }
+impl Connections {
+    pub(super) fn new(inputs: mpsc::Sender<ServiceInput>) -> Self {
+        Self { all: BTreeMap::new(), next: 1, inputs }
     }
 
     /// Takes a connection in. Returns one for which there is no room, to be told so.
@@ -104,23 +104,23 @@ impl Callers {
         patience: Option<Duration>,
         over: oneshot::Sender<()>,
     ) -> Option<u64> {
-        if self.all.len() >= 2 * MAX_CALLERS {
+        if self.all.len() >= 2 * MAX_CONNECTIONS {
             // Not even that is told to more.
             return None;
         }
-        let caller = self.next;
+        let connection = self.next;
         self.next += 1;
-        let has_room = self.all.len() < MAX_CALLERS;
+        let has_room = self.all.len() < MAX_CONNECTIONS;
         let (reader, writer) = tokio::io::split(stream);
         let (lines, outgoing) = mpsc::channel(WINDOW);
         let permits = Arc::new(Semaphore::new(PERMITS));
-        let ends = || Ends { caller, knocks: self.knocks.clone(), patience };
+        let ends = || Ends { connection, inputs: self.inputs.clone(), patience };
         let mut tasks = JoinSet::new();
         tasks.spawn(write(ends(), writer, outgoing));
         if has_room {
             tasks.spawn(read(ends(), reader, Arc::clone(&permits)));
         }
-        let one = Caller {
+        let one = ClientConnection {
             lines,
             items: VecDeque::new(),
             bytes: 0,
@@ -133,17 +133,17 @@ impl Callers {
             _tasks: tasks,
             _over: over,
         };
-        self.all.insert(caller, one);
-        (!has_room).then_some(caller)
+        self.all.insert(connection, one);
+        (!has_room).then_some(connection)
     }
 
-    pub(super) fn remove(&mut self, caller: u64) {
-        self.all.remove(&caller);
+    pub(super) fn remove(&mut self, connection: u64) {
+        self.all.remove(&connection);
     }
 
     /// Makes a connection a subscriber, unless it is one.
-    pub(super) fn subscribe(&mut self, caller: u64, taking: Taking) -> bool {
-        let Some(one) = self.all.get_mut(&caller) else { return false };
+    pub(super) fn subscribe(&mut self, connection: u64, taking: Taking) -> bool {
+        let Some(one) = self.all.get_mut(&connection) else { return false };
         one.taking.is_none() && {
             one.taking = Some(taking);
             true
@@ -152,71 +152,71 @@ impl Callers {
 
     /// Returns those who are told what happens.
     pub(super) fn subscribers(&self) -> impl Iterator<Item = u64> {
-        self.all.iter().filter(|(_, one)| one.taking.is_some() && !one.silent).map(|(caller, _)| *caller)
+        self.all.iter().filter(|(_, one)| one.taking.is_some() && !one.silent).map(|(connection, _)| *connection)
     }
 
     /// Returns what counts as shown to a subscriber.
-    pub(super) fn taking(&self, caller: u64) -> Option<Taking> {
-        self.all.get(&caller).and_then(|one| one.taking)
+    pub(super) fn taking(&self, connection: u64) -> Option<Taking> {
+        self.all.get(&connection).and_then(|one| one.taking)
     }
 
-    fn push(&mut self, caller: u64, item: Item) {
-        if let Some(one) = self.all.get_mut(&caller) {
+    fn push(&mut self, connection: u64, item: Item) {
+        if let Some(one) = self.all.get_mut(&connection) {
             one.push(item);
         }
     }
 
-    pub(super) fn say(&mut self, caller: u64, line: Arc<str>) {
-        self.push(caller, Item::Line { line, receipt: WriteReceipt::Nothing, permit: None, last: false });
+    pub(super) fn say(&mut self, connection: u64, line: Arc<str>) {
+        self.push(connection, Item::Line { line, receipt: WriteReceipt::Nothing, permit: None, last: false });
     }
 
-    pub(super) fn answer(&mut self, caller: u64, line: Arc<str>, permit: RequestPermit, receipt: WriteReceipt) {
-        self.push(caller, Item::Line { line, receipt, permit: Some(permit), last: false });
+    pub(super) fn answer(&mut self, connection: u64, line: Arc<str>, permit: RequestPermit, receipt: WriteReceipt) {
+        self.push(connection, Item::Line { line, receipt, permit: Some(permit), last: false });
     }
 
     /// Says why a connection ends, and ends it. What waited for it is dropped.
-    pub(super) fn dismiss(&mut self, caller: u64, line: Arc<str>) {
-        if let Some(one) = self.all.get_mut(&caller) {
+    pub(super) fn dismiss(&mut self, connection: u64, line: Arc<str>) {
+        if let Some(one) = self.all.get_mut(&connection) {
             one.items.retain(|item| matches!(item, Item::Line { permit: Some(_), .. }));
             one.silent = true;
             one.taking = None;
         }
-        self.push(caller, Item::Line { line, receipt: WriteReceipt::Nothing, permit: None, last: true });
+        self.push(connection, Item::Line { line, receipt: WriteReceipt::Nothing, permit: None, last: true });
     }
 
     /// Lets a connection have an event when there is room.
-    pub(super) fn announce(&mut self, caller: u64, number: u64) {
-        self.push(caller, Item::Event(number));
+    pub(super) fn announce(&mut self, connection: u64, number: u64) {
+        self.push(connection, Item::Event(number));
     }
 
     /// Takes note that nothing more comes of a connection: what it asked is answered, and no more.
-    pub(super) fn silent(&mut self, caller: u64) {
-        if let Some(one) = self.all.get_mut(&caller) {
+    pub(super) fn silent(&mut self, connection: u64) {
+        if let Some(one) = self.all.get_mut(&connection) {
             one.silent = true;
             one.items.retain(|item| matches!(item, Item::Line { permit: Some(_), .. }));
         }
     }
 
-    pub(super) fn written(&mut self, caller: u64) {
-        if let Some(one) = self.all.get_mut(&caller) {
+    pub(super) fn written(&mut self, connection: u64) {
+        if let Some(one) = self.all.get_mut(&connection) {
             one.flying -= 1;
         }
     }
 
     /// Takes note that a connection said of an event that it was shown.
-    pub(super) fn acknowledged(&mut self, caller: u64) {
-        if let Some(one) = self.all.get_mut(&caller) {
+    pub(super) fn acknowledged(&mut self, connection: u64) {
+        if let Some(one) = self.all.get_mut(&connection) {
             one.owing = one.owing.saturating_sub(1);
         }
     }
 
     /// Tells whether nothing more comes of a connection, and all its requests are answered.
-    pub(super) fn is_over(&self, caller: u64) -> bool {
-        let over = |one: &Caller| {
+    pub(super) fn is_over(&self, connection: u64) -> bool {
+        let over = |one: &ClientConnection| {
             // One permit is the reader's, which has ended.
             one.silent && one.flying == 0 && one.items.is_empty() && one.permits.available_permits() == PERMITS
         };
-        self.all.get(&caller).is_some_and(over)
+        self.all.get(&connection).is_some_and(over)
     }
 
     /// Tells whether a line is being written, or an answer waits to be.
@@ -226,12 +226,12 @@ impl Callers {
 
     /// Hands on what there is room for. Returns those that are too far behind.
     pub(super) fn pump(&mut self, unshown: &Unshown) -> Vec<u64> {
-        for (caller, one) in &mut self.all {
+        for (connection, one) in &mut self.all {
             while one.flying < WINDOW
                 && let Some(outgoing) = one.next(unshown)
             {
                 if let WriteReceipt::Event(number) = outgoing.receipt {
-                    one.owing += usize::from(unshown.owes(number, *caller));
+                    one.owing += usize::from(unshown.owes(number, *connection));
                 }
                 // There is room for as many as fly; the task ends by itself only when it is lost.
                 if one.lines.try_send(outgoing).is_err() {
@@ -240,6 +240,6 @@ impl Callers {
                 one.flying += 1;
             }
         }
-        self.all.iter().filter(|(_, one)| one.overrun).map(|(caller, _)| *caller).collect()
+        self.all.iter().filter(|(_, one)| one.overrun).map(|(connection, _)| *connection).collect()
     }
 }

@@ -3,12 +3,12 @@
 use ephemeral_client::api::{ListContacts, ListInvites, Notification};
 
 use super::super::Chat;
-use super::super::asked::Awaited;
+use super::super::calls::PendingCall;
 use crate::layout::{Look, in_sentence, one_line};
 use crate::words::say;
 
 impl Chat {
-    pub(super) fn told_of_contact(&mut self, notification: Notification) {
+    pub(super) fn notified_of_contact(&mut self, notification: Notification) {
         let (contact, text, look) = match notification {
             Notification::Contact { contact, calls_itself, .. } => {
                 let name = in_sentence(&contact);
@@ -53,14 +53,14 @@ impl Chat {
         };
         self.note(&contact, false, text, look);
         self.open_first(&contact);
-        self.call(&ListContacts {}, Awaited::Contacts);
-        self.call(&ListInvites {}, Awaited::Invites);
+        self.call(&ListContacts {}, PendingCall::Contacts);
+        self.call(&ListInvites {}, PendingCall::Invites);
     }
 
     fn told_otherwise(&mut self, notification: Notification) {
         let sentence = match notification {
             Notification::Request { calls_itself, text, .. } => {
-                self.call(&ListInvites {}, Awaited::Invites);
+                self.call(&ListInvites {}, PendingCall::Invites);
                 let name = in_sentence(&calls_itself);
                 let text = in_sentence(&text.unwrap_or_default());
                 self.ring();

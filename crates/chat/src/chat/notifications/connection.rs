@@ -7,7 +7,7 @@ use crate::layout::{Look, one_line};
 use crate::words::say;
 
 impl Chat {
-    pub(super) fn told_of_connection(&mut self, notification: Notification) {
+    pub(super) fn notified_of_connection(&mut self, notification: Notification) {
         let now = self.time.unix_s;
         let server = match &notification {
             Notification::Online { server }

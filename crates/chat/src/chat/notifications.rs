@@ -8,7 +8,7 @@ mod groups;
 use ephemeral_client::api::{Notification, StandingName};
 
 use super::{Chat, ChatOutput};
-use crate::conversation::{Item, ItemBody, Post};
+use crate::conversation::{ChatMessage, Item, ItemBody};
 use crate::times;
 use crate::words::say;
 
@@ -16,22 +16,26 @@ use crate::words::say;
 const LATE_S: i64 = 60;
 
 impl Chat {
-    pub(crate) fn told(&mut self, notification: Notification) {
+    pub(crate) fn notified(&mut self, notification: Notification) {
         match notification {
             Notification::Text { contact, id, at, text, burn_s, missing, gone_at } => {
                 let from = Some(contact.clone());
                 let gone_at = self.gone_at(gone_at.as_deref());
-                let post = Post { id, from, text, burn_s, gone_at, missing, ..Post::default() };
-                self.came(&contact, false, &at, post);
+                let message = ChatMessage { id, from, text, burn_s, gone_at, missing, ..ChatMessage::default() };
+                self.came(&contact, false, &at, message);
             }
             Notification::GroupText { group, member, id, at, text, missing } => {
-                let post = Post { id, from: Some(member), text, missing, ..Post::default() };
-                self.came(&group, true, &at, post);
+                let message = ChatMessage { id, from: Some(member), text, missing, ..ChatMessage::default() };
+                self.came(&group, true, &at, message);
             }
             Notification::Sent { to, id, at, text, burn_s, gone_at } => {
                 let gone_at = self.gone_at(gone_at.as_deref());
                 let standing = Some(StandingName::Sending);
-                self.sent_elsewhere(&to, &at, Post { id, text, burn_s, gone_at, standing, ..Post::default() });
+                self.sent_elsewhere(
+                    &to,
+                    &at,
+                    ChatMessage { id, text, burn_s, gone_at, standing, ..ChatMessage::default() },
+                );
             }
             Notification::AtServer { contact, id } => self.stands(&contact, &id, StandingName::AtServer),
             Notification::Arrived { contact, id } => self.stands(&contact, &id, StandingName::Arrived),
@@ -42,7 +46,7 @@ impl Chat {
             | Notification::TorSearching {}
             | Notification::Online { .. }
             | Notification::Offline { .. }
-            | Notification::Unusable { .. } => self.told_of_connection(notification),
+            | Notification::Unusable { .. } => self.notified_of_connection(notification),
             Notification::File { .. }
             | Notification::FileProgress { .. }
             | Notification::FileSaved { .. }
@@ -52,7 +56,7 @@ impl Chat {
             | Notification::FileNotDelivered { .. }
             | Notification::FileWaits { .. }
             | Notification::FolderFailed { .. }
-            | Notification::FileUnreadable { .. } => self.told_of_file(notification),
+            | Notification::FileUnreadable { .. } => self.notified_of_file(notification),
             Notification::GroupOffer { .. }
             | Notification::GroupJoined { .. }
             | Notification::GroupAtServer { .. }
@@ -61,22 +65,22 @@ impl Chat {
             | Notification::GroupMembers { .. }
             | Notification::GroupGap { .. }
             | Notification::GroupForked { .. }
-            | Notification::GroupRemoved { .. } => self.told_of_group(notification),
-            _ => self.told_of_contact(notification),
+            | Notification::GroupRemoved { .. } => self.notified_of_group(notification),
+            _ => self.notified_of_contact(notification),
         }
     }
 
     /// A text of somebody else.
-    fn came(&mut self, with: &str, is_group: bool, at: &str, post: Post) {
+    fn came(&mut self, with: &str, is_group: bool, at: &str, message: ChatMessage) {
         let at = self.moment(at);
-        let id = post.id.clone();
-        let known = self.conversation_mut(with).is_some_and(|conversation| conversation.post(&id).is_some());
+        let id = message.id.clone();
+        let known = self.conversation_mut(with).is_some_and(|conversation| conversation.message(&id).is_some());
         if known {
             return;
         }
-        self.print_post(with, is_group, &post);
+        self.print_message(with, is_group, &message);
         self.seq += 1;
-        let item = Item { seq: self.seq, at, body: ItemBody::Post(post) };
+        let item = Item { seq: self.seq, at, body: ItemBody::Message(message) };
         let open = self.open.as_deref() == Some(with);
         let conversation = if is_group { self.with_group(with) } else { self.with_contact(with) };
         let below = conversation.anchor.is_some();
@@ -111,18 +115,18 @@ impl Chat {
     }
 
     /// A text of one's own that another program sent.
-    fn sent_elsewhere(&mut self, to: &str, at: &str, post: Post) {
+    fn sent_elsewhere(&mut self, to: &str, at: &str, message: ChatMessage) {
         let at = self.moment(at);
         let Some(conversation) = self.conversation_mut(to) else { return };
-        if conversation.post(&post.id).is_some() {
+        if conversation.message(&message.id).is_some() {
             return;
         }
         let is_group = conversation.is_group();
-        self.print_post(to, is_group, &post);
+        self.print_message(to, is_group, &message);
         self.seq += 1;
         let seq = self.seq;
         if let Some(conversation) = self.conversation_mut(to) {
-            conversation.push(Item { seq, at, body: ItemBody::Post(post) });
+            conversation.push(Item { seq, at, body: ItemBody::Message(message) });
         }
     }
 
