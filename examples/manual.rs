@@ -1,6 +1,6 @@
 //! Writes the man pages and shell completions of both programs, from the same definitions as their
 //! `--help`: `cargo run --example manual -- target/manual`. The programs themselves do not link
-//! what this needs.
+//! what this needs. Where `--help` speaks another language, so do the pages below its name.
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, reason = "a tool for packaging; the rest are tests")]
 
@@ -19,6 +19,16 @@ use ephemeral::{cli, client_cli};
 const MANUAL: &str = "Ephemeral Messenger Server";
 /// The shells with completions; each has a folder of its name.
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
+
+/// The headings of a page, and what they are in German.
+const GERMAN: [(&str, &str); 6] = [
+    ("NAME", "BEZEICHNUNG"),
+    ("SYNOPSIS", "ÜBERSICHT"),
+    ("DESCRIPTION", "BESCHREIBUNG"),
+    ("OPTIONS", "OPTIONEN"),
+    ("SUBCOMMANDS", "BEFEHLE"),
+    ("EXTRA", "WEITERES"),
+];
 
 /// A file of the manual cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +65,7 @@ fn write(folder: &Path) -> Result<(), ManualError> {
     for (program, section) in programs() {
         let mut documented = program.clone().disable_help_subcommand(true);
         documented.build();
-        write_pages(&documented, section, &pages)?;
+        write_pages(&documented, section, &pages, &[])?;
         for shell in SHELLS {
             let folder = folder.join("completions").join(shell.to_string());
             make(&folder)?;
@@ -64,16 +74,29 @@ fn write(folder: &Path) -> Result<(), ManualError> {
                 .map_err(|source| ManualError { path: folder, source })?;
         }
     }
+    for (language, program) in client_cli::commands_in_other_languages() {
+        let pages = pages.join(language);
+        make(&pages)?;
+        write_pages(&program, "1", &pages, &GERMAN)?;
+    }
     Ok(())
 }
 
 /// Writes the page of a command that has been built, and those of the commands below it.
-fn write_pages(command: &Command, section: &str, folder: &Path) -> Result<(), ManualError> {
+/// `headings`: what stands in place of the English ones.
+fn write_pages(command: &Command, section: &str, folder: &Path, headings: &[(&str, &str)]) -> Result<(), ManualError> {
     let page = Man::new(command.clone()).section(section).manual(MANUAL);
     let path = folder.join(page.get_filename());
-    page.generate_to(folder).map_err(|source| ManualError { path, source })?;
+    let failed = |source| ManualError { path: path.clone(), source };
+    let mut text = Vec::new();
+    page.render(&mut text).map_err(failed)?;
+    let mut text = String::from_utf8_lossy(&text).into_owned();
+    for (english, other) in headings {
+        text = text.replace(&format!(".SH {english}\n"), &format!(".SH {other}\n"));
+    }
+    fs::write(&path, text).map_err(failed)?;
     let mut shown = command.get_subcommands().filter(|below| !below.is_hide_set());
-    shown.try_for_each(|below| write_pages(below, section, folder))
+    shown.try_for_each(|below| write_pages(below, section, folder, headings))
 }
 
 fn make(folder: &Path) -> Result<(), ManualError> {
@@ -106,15 +129,34 @@ mod tests {
         for known in ["ephemeral-server.8", "ephemeral-server-keys-backup.8", "ephemeral.1", "ephemeral-group-new.1"] {
             assert!(expected.iter().any(|name| name == known), "{known} is not in {expected:?}");
         }
-        let mut written: Vec<_> = fs::read_dir(folder.path().join("man"))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        written.sort();
         expected.sort();
-        assert_eq!(written, expected);
+        assert_eq!(files(&folder.path().join("man")), expected);
+        expected.retain(|name| name.ends_with(".1"));
+        assert_eq!(files(&folder.path().join("man/de")), expected, "in German, too");
         let page = fs::read_to_string(folder.path().join("man/ephemeral-server-keys-backup.8")).unwrap();
         assert!(page.contains("encrypted with a passphrase") && page.contains(MANUAL), "{page}");
+    }
+
+    /// Lists the files of a folder.
+    fn files(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let files = entries.filter(|entry| entry.file_type().unwrap().is_file());
+        let mut names: Vec<_> = files.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_german_pages_speak_german_in_their_headings_and_their_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path()).unwrap();
+        let page = fs::read_to_string(folder.path().join("man/de/ephemeral-invite.1")).unwrap();
+        for (_, heading) in GERMAN.iter().take(4) {
+            assert!(page.contains(&format!(".SH {heading}\n")), "{heading}: {page}");
+        }
+        assert!(page.contains("Einladung") && !page.contains("Print help"), "{page}");
+        let english = fs::read_to_string(folder.path().join("man/ephemeral-invite.1")).unwrap();
+        assert!(english.contains(".SH SYNOPSIS\n") && !english.contains("Einladung"), "{english}");
     }
 
     #[test]

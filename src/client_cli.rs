@@ -105,6 +105,18 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// Returns the definition in each other language, by its name in BCP 47, for the manual there. The
+/// process speaks the last of them from then on, unless it spoke before.
+#[must_use]
+pub fn commands_in_other_languages() -> Vec<(&'static str, clap::Command)> {
+    let others = [Language::German];
+    let command = |language: Language| {
+        words::speak(language);
+        (language.code(), words::help::translate(Cli::command().disable_help_subcommand(true), language))
+    };
+    others.map(command).into()
+}
+
 /// Parses the command line, runs the command, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {

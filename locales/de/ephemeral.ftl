@@ -123,7 +123,10 @@ discovery-exists = { $path } ist schon vorhanden: ein Schlüssel wird nie übers
 discovery-other = { $path } enthält keinen Zugangsschlüssel für diesen Server: an einen anderen Ort verschieben
 source-unread = { $path } kann nicht gelesen werden: { $why }
 source-no-file = { $path } ist keine Datei
-source-size = { $path } hat { $size } Bytes: 1 bis { $most } können gesendet werden
+source-size = { $path } hat { $size ->
+    [one] { $size } Byte
+   *[other] { $size } Bytes
+}: 1 bis { $most } können gesendet werden
 source-path = der Pfad { $path } ist nicht UTF-8
 source-changed = { $path } wurde seit dem Senden geändert: noch einmal senden
 download-unwritten = { $path } kann nicht geschrieben werden: { $why }
@@ -148,29 +151,28 @@ vault-unencrypted = der Zustand kann nicht verschlüsselt werden: { $why }
 
 ## Was mit Kontakten und Einladungen nicht geht
 
-core-stopped = der Zustand konnte nicht geschrieben werden, deshalb geht es nicht weiter
-core-no-state = das ist kein Zustand dieser Version
-core-unknown = diesen Kontakt, diese Einladung oder diese Gruppe gibt es nicht
-core-expired = die Einladung ist abgelaufen
-core-own-invite = das ist eine eigene Einladung
-core-foreign = die Einladung führt zu einem anderen Server: { $server }. Wenn dessen Betreiber sehen darf, wann gesendet wird: --foreign hinzufügen
-core-full = kein Platz für mehr: { $what }
-core-too-long = zu lang
-core-not-now = mit diesem Kontakt jetzt nicht möglich: { $why }
-core-group = so lässt sich die Gruppe nicht ändern
+state-unwritten = der Zustand konnte nicht geschrieben werden, deshalb geht es nicht weiter
+state-unknown = das ist kein Zustand dieser Version
+nothing-such = diesen Kontakt, diese Einladung oder diese Gruppe gibt es nicht
+invite-expired = die Einladung ist abgelaufen
+invite-own = das ist eine eigene Einladung
+invite-foreign = die Einladung führt zu einem anderen Server: { $server }. Wenn dessen Betreiber sehen darf, wann gesendet wird: --foreign hinzufügen
+no-room = kein Platz für mehr: { $what }
+too-long = zu lang
+not-now = mit diesem Kontakt jetzt nicht möglich: { $why }
+group-unchanged = so lässt sich die Gruppe nicht ändern
 invite-damaged = die Einladung ist beschädigt
 invite-version = die Einladung ist nicht für diese Version
 invite-not-genuine = die Einladung ist nicht echt
-full-inbox = Eingang
-full-contacts = Kontakte
-full-outbox = Ausgang
-full-sending = Dateien, die gesendet werden
-full-coming = Dateien, die ankommen: 256 MiB
-full-groups = Gruppen
-full-invites = Einladungen
+room-inbox = Eingang
+room-contacts = Kontakte
+room-outbox = Ausgang
+room-sending = Dateien, die gesendet werden
+room-coming = Dateien, die ankommen: 256 MiB
+room-groups = Gruppen
+room-invites = Einladungen
 not-now-over = die Unterhaltung ist beendet
 not-now-identity = seine Identität ist noch nicht vollständig
-not-now-unanswered = er hat noch nicht geantwortet
 not-now-no-answer = er hat noch nicht geantwortet, oder die Unterhaltung ist beendet
 not-now-chunk = dieses Stück wird nicht verlangt
 not-now-member = kein Mitglied, oder der Admin widerspricht sich
@@ -181,6 +183,7 @@ engine-task = die Aufgabe einer Verbindung ist gescheitert: { $why }
 
 ## Adressen, Verbindungen, Tor
 
+server-address = { $server }: { $why }
 url-form = die Adresse eines Servers sieht so aus: NAME.onion, http://NAME.onion oder http://127.0.0.1:8443
 url-https = https:// wird noch nicht unterstützt: die Onion-Adresse des Servers verwenden (http://NAME.onion), die Tor verschlüsselt
 url-only-host = die Adresse eines Servers ist http://HOST oder http://HOST:PORT, und nichts dahinter
@@ -306,15 +309,24 @@ send-interrupted = unterbrochen: die Nachricht bleibt und geht mit dem nächsten
 interrupted = unterbrochen
 send-kept = die Nachricht bleibt hier: { $why }
 send-contact-has-not = sie wartet beim Server, aber der Kontakt hat sie innerhalb von { $seconds } s nicht bekommen{ $why }
-send-members-have-not = sie wartet beim Server, aber { $count } Mitglieder haben sie innerhalb von { $seconds } s nicht bekommen{ $why }
+send-members-have-not = sie wartet beim Server, aber { $count ->
+    [one] { $count } Mitglied hat
+   *[other] { $count } Mitglieder haben
+} sie innerhalb von { $seconds } s nicht bekommen{ $why }
 send-not-taken = die Nachricht bleibt hier: der Server des Kontakts hat sie innerhalb von { $seconds } s nicht angenommen{ $why }
-send-not-taken-for = die Nachricht bleibt hier: der Server hat sie für { $count } Mitglieder innerhalb von { $seconds } s nicht angenommen{ $why }
+send-not-taken-for = die Nachricht bleibt hier: der Server hat sie für { $count ->
+    [one] { $count } Mitglied
+   *[other] { $count } Mitglieder
+} innerhalb von { $seconds } s nicht angenommen{ $why }
 send-when-met = sie geht an { $names }, sobald deren Programme dieses kennen
 send-when-answered = sie geht, sobald der Kontakt geantwortet hat
 file-given-up-before = was vor der Änderung von dieser Datei gesendet wurde, ist aufgegeben
 file-waits-for-yes = eine große Datei wartet auf das Ja des Kontakts; auch nach Strg-C
 file-interrupted = unterbrochen: { $progress }; der Rest geht, wenn `ephemeral recv` oder derselbe Befehl läuft
-file-so-far = { $arrived } von { $count } Teilen der Datei sind angekommen
+file-so-far = { $count ->
+    [one] { $arrived } von { $count } Teil der Datei ist angekommen
+   *[other] { $arrived } von { $count } Teilen der Datei sind angekommen
+}
 file-late = innerhalb von { $seconds } s: { $progress }{ $why }
 file-refused = die Datei wurde aufgegeben: der Kontakt hat sie nicht genommen
 file-declined = der Kontakt hat die Datei abgelehnt
@@ -412,7 +424,7 @@ refused-contact-name = ein Kontakt braucht einen Namen, den kein anderer hat
 refused-does-not-move = der Kontakt möchte nicht wechseln
 refused-several-wait = mehrere der Wartenden beginnen so: mehr Ziffern angeben
 refused-nobody-waits = dort wartet niemand, dessen Identität so beginnt
-refused-callers = mit dieser Engine gibt es schon 32 Verbindungen: zuerst eine beenden
+refused-connections = mit dieser Engine gibt es schon 32 Verbindungen: zuerst eine beenden
 refused-group-burns = bei einem Text an eine Gruppe geht Löschen auf Zeit nicht: --burn weglassen
 refused-out = du bist kein Mitglied dieser Gruppe mehr
 refused-not-yet-in = der Admin hat den Beitritt noch nicht bestätigt: `ephemeral recv` ausführen
@@ -444,7 +456,10 @@ lost-protocol = der Server hat etwas Falsches gesendet: { $what }
 connect-refused = der Server hat die Verbindung abgelehnt: { $status }
 connect-old-server = der Server hat die Verbindung abgelehnt: { $status }. Er ist älter als dieser Client und will die Identität in der URL, die Proxys mitschreiben: sein Betreiber muss ihn aktualisieren
 connect-timeout = der Server hat nicht rechtzeitig geantwortet ({ $what })
-unusable-limits = er nimmt höchstens { $bytes } Bytes und behält sie höchstens { $seconds } s; nötig sind { $least-bytes } Bytes und { $least-seconds } s
+unusable-limits = er nimmt höchstens { $bytes ->
+    [one] { $bytes } Byte
+   *[other] { $bytes } Bytes
+} und behält sie höchstens { $seconds } s; nötig sind { $least-bytes } Bytes und { $least-seconds } s
 
 ## What a process leaves behind
 

@@ -331,7 +331,8 @@ chat = Mit Kontakten sprechen, auf einem Bildschirm oder Zeile für Zeile
         (TERM=dumb), bekommt das von selbst. NO_COLOR lässt Farben weg.
 
         Der Befehl verwendet die Engine von `ephemeral serve`, wenn eine läuft; sonst ist er selbst eine,
-        die die anderen Befehle verwenden.
+        die die anderen Befehle verwenden. Endet diese Engine, sucht er eine andere; /unlock öffnet das
+        Profil in diesem Programm.
 
 rpc = Einem Programm mit Zeilen von JSON auf Standardeingabe und -ausgabe dienen
     .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess

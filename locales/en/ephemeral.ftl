@@ -114,7 +114,10 @@ discovery-exists = { $path } exists already: a key is never overwritten. `epheme
 discovery-other = { $path } does not hold a discovery key for this server: move it away
 source-unread = cannot read { $path }: { $why }
 source-no-file = { $path } is no file
-source-size = { $path } has { $size } bytes: 1 to { $most } can be sent
+source-size = { $path } has { $size ->
+    [one] { $size } byte
+   *[other] { $size } bytes
+}: 1 to { $most } can be sent
 source-path = the path { $path } is not UTF-8
 source-changed = { $path } has changed since it was sent: send it again
 download-unwritten = cannot write { $path }: { $why }
@@ -139,29 +142,28 @@ vault-unencrypted = the state cannot be encrypted: { $why }
 
 ## What is not possible with contacts and invites
 
-core-stopped = the state could not be written, so that nothing can go on
-core-no-state = not a state of this version
-core-unknown = no such contact, invite or group
-core-expired = the invite has expired
-core-own-invite = this is an invite of your own
-core-foreign = the invite leads to another server: { $server }. If its operator may see when you send, add --foreign
-core-full = there is no room for more: { $what }
-core-too-long = too long
-core-not-now = not possible with this contact now: { $why }
-core-group = the group cannot be changed like this
+state-unwritten = the state could not be written, so that nothing can go on
+state-unknown = not a state of this version
+nothing-such = no such contact, invite or group
+invite-expired = the invite has expired
+invite-own = this is an invite of your own
+invite-foreign = the invite leads to another server: { $server }. If its operator may see when you send, add --foreign
+no-room = there is no room for more: { $what }
+too-long = too long
+not-now = not possible with this contact now: { $why }
+group-unchanged = the group cannot be changed like this
 invite-damaged = the invite is damaged
 invite-version = the invite is not for this version
 invite-not-genuine = the invite is not genuine
-full-inbox = inbox
-full-contacts = contacts
-full-outbox = outbox
-full-sending = files that are being sent
-full-coming = files that are coming: 256 MiB
-full-groups = groups
-full-invites = invites
+room-inbox = inbox
+room-contacts = contacts
+room-outbox = outbox
+room-sending = files that are being sent
+room-coming = files that are coming: 256 MiB
+room-groups = groups
+room-invites = invites
 not-now-over = the conversation is over
 not-now-identity = its identity is not complete yet
-not-now-unanswered = it has not answered yet
 not-now-no-answer = it has not answered yet, or the conversation is over
 not-now-chunk = this chunk is not wanted
 not-now-member = not a member, or the admin contradicts itself
@@ -172,6 +174,7 @@ engine-task = a connection's task failed: { $why }
 
 ## Addresses, connections, Tor
 
+server-address = { $server }: { $why }
 url-form = a server's address looks like NAME.onion, http://NAME.onion or http://127.0.0.1:8443
 url-https = https:// is not supported yet: use the server's onion address (http://NAME.onion), which Tor encrypts
 url-only-host = a server's address is http://HOST or http://HOST:PORT, and nothing behind that
@@ -269,7 +272,10 @@ group-standing-contradictory = contradictory
 group-standing-joining = joining
 group-standing-admin = admin
 group-standing-member = member
-group-line = { $name } ({ $standing }, { $count } members)
+group-line = { $name } ({ $standing }, { $count ->
+    [one] { $count } member
+   *[other] { $count } members
+})
 group-offered = { $name } (invited by { $from })
 group-you = you
 group-role-admin = , admin
@@ -286,15 +292,24 @@ send-interrupted = interrupted: the message is kept, and sent by the next `ephem
 interrupted = interrupted
 send-kept = the message is kept: { $why }
 send-contact-has-not = it waits at the server, but the contact did not have it within { $seconds } s{ $why }
-send-members-have-not = it waits at the server, but { $count } members did not have it within { $seconds } s{ $why }
+send-members-have-not = it waits at the server, but { $count ->
+    [one] { $count } member
+   *[other] { $count } members
+} did not have it within { $seconds } s{ $why }
 send-not-taken = the message is kept, but the contact's server did not take it within { $seconds } s{ $why }
-send-not-taken-for = the message is kept, but the server did not take it for { $count } members within { $seconds } s{ $why }
+send-not-taken-for = the message is kept, but the server did not take it for { $count ->
+    [one] { $count } member
+   *[other] { $count } members
+} within { $seconds } s{ $why }
 send-when-met = it is sent to { $names } when their programs have met this one
 send-when-answered = it is sent when the contact has answered
 file-given-up-before = what was sent of this file before it changed is given up
 file-waits-for-yes = a large file waits for the contact's yes; after Ctrl-C it still does
 file-interrupted = interrupted: { $progress }; the rest is sent when `ephemeral recv` or the same command runs
-file-so-far = { $arrived } of { $count } parts of the file have arrived
+file-so-far = { $count ->
+    [one] { $arrived } of { $count } part of the file has arrived
+   *[other] { $arrived } of { $count } parts of the file have arrived
+}
 file-late = { $progress } within { $seconds } s{ $why }
 file-refused = the file was given up: the contact did not take it
 file-declined = the contact declined the file
@@ -355,7 +370,10 @@ news-file-declined = * { $contact } declined the file { $name }
 news-group-offer = * { $contact } invites you to the group { $name }; join with `ephemeral group join { $name }`
 news-group-joined = * you are in the group { $group }
 news-group-gap = * others in { $group } may see something that you do not
-news-group-members = * { $group } has { $count } members now
+news-group-members = * { $group } has { $count ->
+    [one] { $count } member
+   *[other] { $count } members
+} now
 news-group-forked = * STOP: the admin of { $group } shows different members to different people
 news-group-removed = * you are no longer in the group { $group }
 news-group-given-up = * a message to { $group } was given up: not delivered to { $member }
@@ -389,7 +407,7 @@ refused-contact-name = a contact needs a name that no other one has
 refused-does-not-move = it does not want to move
 refused-several-wait = several of those who wait begin like this: write more digits
 refused-nobody-waits = nobody waits there whose identity begins like this
-refused-callers = there are 32 connections with this engine already: end one first
+refused-connections = there are 32 connections with this engine already: end one first
 refused-group-burns = a text to a group cannot be asked to be deleted: leave --burn away
 refused-out = you are no longer a member of this group
 refused-not-yet-in = the admin has not let you in yet: run `ephemeral recv`
@@ -421,7 +439,10 @@ lost-protocol = the server sent { $what }
 connect-refused = the server refused the connection: { $status }
 connect-old-server = the server refused the connection: { $status }. It is older than this client, and wants the identity in the URL, which proxies log: its operator has to update it
 connect-timeout = no { $what } from the server in time
-unusable-limits = it takes { $bytes } bytes and keeps them for { $seconds } s at most; { $least-bytes } bytes and { $least-seconds } s are needed
+unusable-limits = it takes { $bytes ->
+    [one] { $bytes } byte
+   *[other] { $bytes } bytes
+} and keeps them for { $seconds } s at most; { $least-bytes } bytes and { $least-seconds } s are needed
 
 ## What a process leaves behind
 

@@ -92,8 +92,8 @@ async fn deliver(running: &mut Running, to: &str, timeout: u32) -> Result<(), Fa
             news = running.next() => {
                 match news?.event {
                     Notification::AtServer { contact, .. } if contact == to => return Ok(()),
-                    Notification::Unusable { server, why } if running.is_own(&server) => {
-                        return Err(Failure::new(Exit::Unusable, said::translated(&why)));
+                    Notification::Unusable { server, why, reason } if running.is_own(&server) => {
+                        return Err(Failure::new(Exit::Unusable, said::explained(&why, reason.as_ref())));
                     }
                     _ => {}
                 }

@@ -3,14 +3,15 @@
 //!
 //! | file | contents |
 //! | --- | --- |
-//! | `face` | the terminal, or lines; whichever it is |
-//! | `terminal`, `keyboard` | raw mode, the alternate screen; keys |
+//! | `frontend` | the terminal, or lines; whichever it is |
+//! | `terminal`, `keyboard`, `burst` | raw mode, the alternate screen; keys; pastes that come as keys |
 //! | `lines` | standard input and output, a line at a time |
 //! | `link` | the connection with the engine |
 //! | `open` | opens or makes the profile |
 //! | `keep` | the settings |
 
-mod face;
+mod burst;
+mod frontend;
 mod keep;
 mod keyboard;
 mod lines;
@@ -29,12 +30,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::exit::{Exit, Failure};
 use super::running::RunArgs;
 use super::stop;
-use super::words::Language;
+use super::words::{Language, said};
 use ephemeral_chat::{Chat, ChatInput, ChatOutput, ChatStart, ChatTime, OpeningStart, Words};
 use ephemeral_client::api::MethodError;
-use face::Face;
+use frontend::Frontend;
 use link::EngineLink;
-use open::Opener;
+use open::{OpenedEngine, Opener};
 
 /// How often the clock is looked at: times that are left are shown in seconds.
 const TICK: Duration = Duration::from_secs(1);
@@ -54,7 +55,7 @@ without a question. --plain is for screen readers: each event is a line, and not
 a terminal that can do no more (TERM=dumb) gets it by itself. NO_COLOR leaves out colours.
 
 It uses the engine of `ephemeral serve`, if one runs; otherwise it is one, which the other commands
-use.")]
+use. If that engine ends, it looks for another one; /unlock opens the profile in this program.")]
 pub(super) struct ChatArgs {
     /// Print lines instead of drawing a screen.
     #[arg(long)]
@@ -82,21 +83,22 @@ pub(super) async fn run(args: ChatArgs) -> Result<(), Failure> {
         opening,
         home: variable("HOME").unwrap_or_default(),
         here: path(std::env::current_dir()),
+        explain: said::explained,
         colour: variable("NO_COLOR").is_none(),
         plain,
     });
     chat.take(ChatInput::Tick(now()));
-    let face = Face::open(plain)?;
-    let mut desk = Desk { chat, face, opener, link: None };
+    let frontend = Frontend::open(plain)?;
+    let mut chat_loop = ChatLoop { chat, frontend, opener, link: None };
     if opening == OpeningStart::Running
         && let Some(link) = link
     {
-        desk.connected(link).await;
+        chat_loop.connected(link).await;
     }
-    let outcome = desk.run().await;
-    let Desk { face, link, .. } = desk;
+    let outcome = chat_loop.run().await;
+    let ChatLoop { frontend, link, .. } = chat_loop;
     // The terminal is as it was before anything is said.
-    drop(face);
+    drop(frontend);
     if let Some(link) = link {
         link.finish().await?;
     }
@@ -110,14 +112,14 @@ fn now() -> ChatTime {
 }
 
 /// Everything that runs.
-struct Desk {
+struct ChatLoop {
     chat: Chat,
-    face: Face,
+    frontend: Frontend,
     opener: Opener,
     link: Option<EngineLink>,
 }
 
-impl Desk {
+impl ChatLoop {
     async fn run(&mut self) -> Result<(), Failure> {
         let mut clock = interval_at(Instant::now() + TICK, TICK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -127,32 +129,46 @@ impl Desk {
             if self.perform().await? {
                 return Ok(());
             }
-            self.face.show(&mut self.chat)?;
+            self.frontend.show(&mut self.chat)?;
             if let Some(link) = &mut self.link {
                 link.shown().await;
             }
             tokio::select! {
-                input = self.face.next(&self.chat) => match input {
+                input = self.frontend.next(&self.chat) => match input {
                     Some(input) => self.chat.take(input),
                     // Nobody writes any more.
                     None => return Ok(()),
                 },
                 heard = hear(&mut self.link) => self.heard(heard),
-                outcome = self.opener.outcome() => match outcome {
-                    Ok(link) => self.connected(link).await,
-                    Err(failure) => self.chat.take(ChatInput::NotOpened(said(&failure))),
-                },
-                _ = clock.tick() => self.chat.take(ChatInput::Tick(now())),
+                opened = self.opener.next() => self.opened(opened).await,
+                _ = clock.tick() => {
+                    self.chat.take(ChatInput::Tick(now()));
+                    if self.link.is_none() && self.chat.is_running() {
+                        self.opener.seek();
+                    }
+                }
                 result = &mut stopped => return result,
             }
             self.drain();
         }
     }
 
+    async fn opened(&mut self, opened: OpenedEngine) {
+        match opened {
+            OpenedEngine::Here(Ok(link)) => self.connected(link).await,
+            OpenedEngine::Here(Err(failure)) => self.chat.take(ChatInput::NotOpened(failed(&failure))),
+            OpenedEngine::Elsewhere(Some((link, greeting))) if self.link.is_none() => {
+                self.link = Some(link);
+                self.chat.take(ChatInput::Opened(greeting));
+            }
+            OpenedEngine::Elsewhere(_) => {}
+        }
+    }
+
     /// Takes what is there already, so that the screen is drawn once for all of it.
     fn drain(&mut self) {
         for _ in 0..BATCH {
-            let Some(input) = self.face.now() else { break };
+            let Some(input) = self.frontend.now() else { break };
             self.chat.take(input);
         }
     }
@@ -192,12 +208,12 @@ impl Desk {
                 }
             }
             ChatOutput::Erase => {
-                self.face.wipe();
+                self.frontend.wipe();
                 self.opener.erase(self.link.take()).await?;
                 return Ok(true);
             }
             ChatOutput::End => return Ok(true),
-            other => self.face.signal(&other)?,
+            other => self.frontend.signal(&other)?,
         }
         Ok(false)
     }
@@ -208,18 +224,18 @@ impl Desk {
                 self.link = Some(link);
                 self.chat.take(ChatInput::Opened(greeting));
             }
-            Err(failure) => self.chat.take(ChatInput::NotOpened(said(&failure))),
+            Err(failure) => self.chat.take(ChatInput::NotOpened(failed(&failure))),
         }
     }
 }
 
 /// What a method answers when there is no engine any more: the state has the sentence.
 fn nobody() -> MethodError {
-    MethodError { code: Exit::Local as i64, message: String::new() }
+    MethodError { code: Exit::Local as i64, message: String::new(), reason: None }
 }
 
-fn said(failure: &Failure) -> MethodError {
-    MethodError { code: failure.exit as i64, message: failure.to_string() }
+fn failed(failure: &Failure) -> MethodError {
+    MethodError { code: failure.exit as i64, message: failure.to_string(), reason: None }
 }
 
 /// Waits for the engine; for ever, while there is none.

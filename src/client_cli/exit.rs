@@ -9,7 +9,7 @@ use ephemeral_client::vault::VaultError;
 use ephemeral_e2e::core::CoreError;
 use ephemeral_tor::TorError;
 
-use super::words::{files, fl, network, profile};
+use super::words::{files, fl, said};
 
 /// What `--help` says about it.
 pub(super) const HELP: &str = "\
@@ -97,13 +97,13 @@ impl Failure {
 
 impl From<DiscoveryFileError> for Failure {
     fn from(error: DiscoveryFileError) -> Self {
-        Self::local(files::discovery_file(&error))
+        Self::local(said::of(&error))
     }
 }
 
 impl From<TorError> for Failure {
     fn from(error: TorError) -> Self {
-        Self::local(network::tor(&error))
+        Self::local(said::of(&error))
     }
 }
 
@@ -118,7 +118,7 @@ impl From<VaultError> for Failure {
         };
         match error {
             VaultError::Locked { directory, process } => Self::new(exit, super::holder::in_use(&directory, process)),
-            error => Self::new(exit, profile::vault(&error)),
+            error => Self::new(exit, said::of(&error)),
         }
     }
 }
@@ -133,7 +133,7 @@ impl From<CoreError> for Failure {
             CoreError::TooLong => Exit::Usage,
             CoreError::ForeignServer(_) | CoreError::NotNow(_) | CoreError::Group => Exit::Refused,
         };
-        Self::new(exit, profile::core(&error))
+        Self::new(exit, said::of(&error))
     }
 }
 
@@ -142,10 +142,8 @@ impl From<EngineError> for Failure {
         match error {
             EngineError::Vault(error) => error.into(),
             EngineError::Core(error) => error.into(),
-            EngineError::Elsewhere => Self::new(Exit::InUse, profile::engine(&error)),
-            EngineError::Dial(_) | EngineError::Address(..) | EngineError::Task(_) => {
-                Self::local(profile::engine(&error))
-            }
+            EngineError::Elsewhere => Self::new(Exit::InUse, said::of(&error)),
+            EngineError::Dial(_) | EngineError::Address(..) | EngineError::Task(_) => Self::local(said::of(&error)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `ephemeral invite`, `invites`, `revoke`, `admit` and `decline`: how others get in touch.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -69,9 +69,22 @@ pub(super) async fn make(args: &InviteArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Draws a QR code for a terminal, in half blocks.
+/// Black on white, from a palette that no theme changes: a scanner wants dark on light, whatever
+/// the terminal's colours are.
+const INK: &str = "\x1b[38;5;16;48;5;231m";
+/// As it was before.
+const NO_INK: &str = "\x1b[0m";
+
+/// Draws a QR code in half blocks: for a terminal with both colours set, also without any other
+/// colour, since it could not be read; for a file or another program as it is.
 pub(super) fn drawn(text: &str) -> Result<String, Failure> {
-    Ok(code(text)?.render::<unicode::Dense1x2>().build())
+    let drawing = code(text)?.render::<unicode::Dense1x2>().build();
+    Ok(if std::io::stdout().is_terminal() { inked(&drawing) } else { drawing })
+}
+
+fn inked(drawing: &str) -> String {
+    let rows = drawing.lines().map(|row| format!("{INK}{row}{NO_INK}"));
+    rows.collect::<Vec<_>>().join("\n")
 }
 
 fn code(text: &str) -> Result<QrCode, Failure> {
@@ -209,3 +222,6 @@ pub(super) async fn decline(args: &DeclineRequestArgs) -> Result<(), Failure> {
     args.profile.ask(DeclineRequest { invite: args.invite, identity: args.identity.clone() }).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

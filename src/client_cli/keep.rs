@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure, say};
 use super::output::print;
 use super::passphrase;
 use super::profile::ProfileArgs;
-use super::words::{files, fl, path};
+use super::words::{fl, path, said};
 use ephemeral_client::engine::Profile;
 use ephemeral_client::vault::{Erased, Vault, VaultError, backup};
 
@@ -106,7 +106,7 @@ pub(super) async fn panic(args: &PanicArgs) -> Result<(), Failure> {
     for file in &erased.removed {
         print(&format!("{}\n", fl!("panic-erased", path = path(file))))?;
     }
-    let trouble: Vec<_> = erased.left.iter().chain(&erased.not_overwritten).map(files::private_file).collect();
+    let trouble: Vec<_> = erased.left.iter().chain(&erased.not_overwritten).map(said::of).collect();
     if trouble.is_empty() {
         return Ok(());
     }

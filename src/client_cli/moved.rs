@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::route::{RouteArgs, book_path};
-use super::words::{files, fl, network, shown};
+use super::words::{files, fl, network, said, shown};
 use ephemeral_client::ServerUrl;
 use ephemeral_client::moved::{Book, BookError, NoticeRequestError, ask};
 use ephemeral_client::text::printable_json;
@@ -126,7 +126,7 @@ fn print(notices: &[Notice], as_json: bool) -> Result<(), Failure> {
 
 impl From<MovedError> for Failure {
     fn from(error: MovedError) -> Self {
-        Self::new(Exit::Refused, network::moved(&error))
+        Self::new(Exit::Refused, said::of(&error))
     }
 }
 
@@ -134,8 +134,8 @@ impl From<BookError> for Failure {
     fn from(error: BookError) -> Self {
         match error {
             BookError::Notice(error) => error.into(),
-            BookError::Contradiction { .. } => Self::new(Exit::Refused, network::book(&error)),
-            BookError::TooMany | BookError::File(_) => Self::local(network::book(&error)),
+            BookError::Contradiction { .. } => Self::new(Exit::Refused, said::of(&error)),
+            BookError::TooMany | BookError::File(_) => Self::local(said::of(&error)),
         }
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::exit::Failure;
-use super::words::{files, fl};
+use super::words::{files, fl, said};
 use ephemeral_client::secret_file;
 use ephemeral_client::vault::Passphrase;
 
@@ -53,7 +53,7 @@ pub(super) fn new() -> Result<Passphrase, Failure> {
 
 /// Reads the first line of a file.
 pub(super) fn from_file(file: &Path) -> Result<Passphrase, Failure> {
-    let text = secret_file::read_text(file).map_err(|error| Failure::local(files::secret_file(&error)))?;
+    let text = secret_file::read_text(file).map_err(|error| Failure::local(said::of(&error)))?;
     Ok(Passphrase::new(text.lines().next().unwrap_or_default().to_owned())?)
 }
 

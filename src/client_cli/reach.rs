@@ -18,7 +18,7 @@ use ephemeral_client::api::{Hello, Method, MethodError, Panic};
 use ephemeral_client::engine::{Engine, EngineError, Fetching, Isolate};
 use ephemeral_client::moved::Book;
 use ephemeral_client::service::{
-    ClientError, EngineClient, EngineEnd, EngineService, Reception, ServiceOptions, refusal,
+    ClientError, EngineClient, EngineEnd, EngineService, ServiceHandle, ServiceOptions, refusal,
 };
 use ephemeral_client::{Dial, DialError, ServerUrl};
 
@@ -29,7 +29,7 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// The engine of this process.
 pub(super) struct Host {
-    pub(super) reception: Reception,
+    pub(super) service: ServiceHandle,
     task: JoinSet<Result<EngineEnd, EngineError>>,
     /// The socket by which other commands use it, too.
     door: Option<SocketDoor>,
@@ -38,15 +38,15 @@ pub(super) struct Host {
 impl Host {
     /// Runs an engine.
     pub(super) fn new(engine: Engine, options: ServiceOptions) -> Self {
-        let (service, reception) = EngineService::new(engine, options);
+        let (engine_service, service) = EngineService::new(engine, options);
         let mut task = JoinSet::new();
-        task.spawn(service.run());
-        Self { reception, task, door: None }
+        task.spawn(engine_service.run());
+        Self { service, task, door: None }
     }
 
     /// Lets other commands use it.
     pub(super) fn open_door(&mut self, path: &std::path::Path) -> Result<(), Failure> {
-        self.door = Some(SocketDoor::open(path, self.reception.clone())?);
+        self.door = Some(SocketDoor::open(path, self.service.clone())?);
         Ok(())
     }
 
@@ -63,7 +63,7 @@ impl Host {
     /// Ends the engine. Everything is durable when this returns.
     pub(super) async fn stop(mut self) -> Result<(), Failure> {
         drop(self.door.take());
-        self.reception.stop().await;
+        self.service.stop().await;
         self.ended().await
     }
 }
@@ -77,7 +77,7 @@ pub(super) struct Reached {
 impl Reached {
     /// Uses the engine of this process.
     pub(super) async fn here(host: Host) -> Self {
-        Self { client: host.reception.client().await, host: Some(host) }
+        Self { client: host.service.client().await, host: Some(host) }
     }
 
     pub(super) fn is_elsewhere(&self) -> bool {
@@ -195,7 +195,7 @@ impl From<MethodError> for Failure {
             refusal::PASSPHRASE => Exit::Passphrase,
             _ => Exit::Local,
         };
-        Self::new(exit, said::translated(&error.message))
+        Self::new(exit, said::explained(&error.message, error.reason.as_ref()))
     }
 }
 

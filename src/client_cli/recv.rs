@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure};
 use super::running::{RunArgs, Running, at};
 use super::stop;
 use super::words::{fl, path, said};
-use ephemeral_client::api::{Notification, Subscribe, TakeFiles, Taking, Told};
+use ephemeral_client::api::{EventParams, Notification, Subscribe, TakeFiles, Taking};
 use ephemeral_client::text::printable;
 
 mod exec;
@@ -183,7 +183,7 @@ impl Receiving<'_> {
     async fn take(
         &mut self,
         running: &mut Running,
-        told: Told,
+        told: EventParams,
         stopped: &mut (impl Future<Output = Result<(), Failure>> + Unpin),
     ) -> Result<(), Failure> {
         match &told.event {
@@ -201,7 +201,9 @@ impl Receiving<'_> {
                 let name = printable(name);
                 running.note(&fl!("recv-file-begins", contact = contact, name = name, size = size.to_string()));
             }
-            Notification::FolderFailed { why, .. } => return Err(Failure::local(said::translated(why))),
+            Notification::FolderFailed { why, reason, .. } => {
+                return Err(Failure::local(said::explained(why, reason.as_ref())));
+            }
             // It is taken.
             Notification::File { .. } if self.args.files.is_some() => return Ok(()),
             _ => {}

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use super::directories::directories;
 use super::discovery::DirectoryArgs;
 use super::exit::{Failure, say};
-use super::words::{self, files, fl};
+use super::words::{self, files, fl, said};
+use ephemeral_client::cause::{Cause, Explanation};
 use ephemeral_client::discovery_file::DiscoveryFileError;
 use ephemeral_client::engine::Isolate;
 use ephemeral_client::moved::{Book, BookError};
@@ -68,8 +69,8 @@ impl RouteArgs {
     }
 }
 
-/// Says why there is no way to a server. An engine tells it on in English, as everything: it may
-/// serve others than the person who started it.
+/// Says why there is no way to a server, in English and by a cause, as an engine tells it on: it
+/// may serve others than the person who started it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoRoute {
     #[error(
@@ -91,13 +92,25 @@ pub(super) enum NoRoute {
     Tor(#[from] TorError),
 }
 
+impl From<&NoRoute> for Cause {
+    fn from(error: &NoRoute) -> Self {
+        match error {
+            NoRoute::Unencrypted => Self::RouteUnencrypted {},
+            NoRoute::Random(error) => Self::NoRandomNumbers { why: error.to_string() },
+            NoRoute::NoHome => Self::NoHome {},
+            NoRoute::Table { file, why } => Self::RouteTorConfig { path: file.display().to_string(), why: why.clone() },
+            NoRoute::Key(error) => error.into(),
+            NoRoute::Book(error) => error.into(),
+            NoRoute::Tor(error) => error.into(),
+        }
+    }
+}
+
 impl From<NoRoute> for Failure {
     fn from(error: NoRoute) -> Self {
         match error {
-            NoRoute::Unencrypted => Self::usage(fl!("route-unencrypted")),
-            NoRoute::Random(error) => Self::local(fl!("no-random-numbers", why = error.to_string())),
-            NoRoute::NoHome => Self::local(fl!("no-home")),
-            NoRoute::Table { file, why } => wrong_table(&file, &why),
+            NoRoute::Unencrypted | NoRoute::Table { .. } => Self::usage(said::of(&error)),
+            NoRoute::Random(_) | NoRoute::NoHome => Self::local(said::of(&error)),
             NoRoute::Key(error) => error.into(),
             NoRoute::Book(error) => error.into(),
             NoRoute::Tor(error) => error.into(),
@@ -183,7 +196,7 @@ impl BuiltIn {
 
 impl Isolate for Ways {
     fn isolated(&self, to: &ServerUrl) -> Result<Arc<dyn Dial>, DialError> {
-        self.to(to).map_err(|error| DialError::NoWay(Box::new(error)))
+        self.to(to).map_err(|error| DialError::NoWay(Explanation::of(&error)))
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn run(args: RpcArgs) -> Result<(), Failure> {
 
 /// Lets the program talk to the engine of this process.
 async fn serve(host: Host) -> Result<(), Failure> {
-    let over = host.reception.connect(join(stdin(), stdout()), None).await;
+    let over = host.service.connect(join(stdin(), stdout()), None).await;
     tokio::select! {
         // The service ended, or the program has nothing more to say.
         _ = over => {}

@@ -16,7 +16,7 @@ use super::reach::{Host, Reached};
 use super::route::{RouteArgs, book_path};
 use super::socket;
 use super::words::{fl, said};
-use ephemeral_client::api::{Hello, Method, Notification, Status, Told};
+use ephemeral_client::api::{EventParams, Hello, Method, Notification, Status};
 use ephemeral_client::engine::{Engine, Fetching, Profile};
 use ephemeral_client::moved::Book;
 use ephemeral_client::service::{EngineClient, ServiceOptions};
@@ -124,7 +124,7 @@ impl Running {
 
     /// Returns what happens next, and tells the person what is of no other use. Cancelling it loses
     /// nothing.
-    pub(super) async fn next(&mut self) -> Result<Told, Failure> {
+    pub(super) async fn next(&mut self) -> Result<EventParams, Failure> {
         let told = loop {
             let progress = &mut self.progress;
             let moving = progress.as_ref().is_some_and(Progress::is_shown);
@@ -156,26 +156,27 @@ impl Running {
                 }
                 fl!("run-connected")
             }
-            Notification::Offline { server, why, retry_in_s } => {
+            Notification::Offline { server, why, retry_in_s, reason } => {
+                let why = said::explained(why, reason.as_ref());
                 let known = self.trouble.replace(why.clone());
                 self.online = false;
                 // There are several connections, and an outage ends them all.
-                if known.as_ref() == Some(why) {
+                if known.as_ref() == Some(&why) {
                     return;
                 }
-                let why = said::translated(why);
                 fl!("run-offline", server = printable(server), why = why, seconds = retry_in_s.to_string())
             }
-            Notification::Unusable { server, why } => {
+            Notification::Unusable { server, why, reason } => {
+                let why = said::explained(why, reason.as_ref());
                 self.trouble = Some(why.clone());
-                fl!("run-unusable", server = printable(server), why = said::translated(why))
+                fl!("run-unusable", server = printable(server), why = why)
             }
             Notification::SentAgain { why: Some(why), .. } => fl!("run-dropped", why = printable(why)),
             Notification::SentAgain { why: None, .. } => fl!("run-expired"),
             Notification::ShortMemory { server } => fl!("run-short-memory", server = server.as_str()),
             Notification::Elsewhere {} => fl!("run-elsewhere"),
-            Notification::FileUnreadable { why, .. } => {
-                fl!("run-file-unreadable", why = printable(&said::translated(why)))
+            Notification::FileUnreadable { why, reason, .. } => {
+                fl!("run-file-unreadable", why = said::explained(why, reason.as_ref()))
             }
             Notification::FileWaits { name, .. } => {
                 fl!("run-file-no-room", name = printable(name))
@@ -206,7 +207,7 @@ impl Running {
 
     /// Takes the last reason why there was no connection, as the end of a sentence.
     pub(super) fn why(&mut self) -> String {
-        self.trouble.take().map(|trouble| format!(": {}", said::translated(&trouble))).unwrap_or_default()
+        self.trouble.take().map(|trouble| format!(": {trouble}")).unwrap_or_default()
     }
 
     /// Goes on until everything is sent and acknowledged, or the time is over. Returns whether

@@ -16,7 +16,9 @@ use super::output::{print, print_json};
 use super::running::{RunArgs, Running};
 use super::stop;
 use super::words::{files, fl, said};
-use ephemeral_client::api::{ListOutbox, Notification, OutboxItem, SendText, StandingName, Subscribe, Taking, Told};
+use ephemeral_client::api::{
+    EventParams, ListOutbox, Notification, OutboxItem, SendText, StandingName, Subscribe, Taking,
+};
 use ephemeral_client::engine::Fetching;
 use ephemeral_client::text::printable;
 use ephemeral_e2e::payload::MAX_TEXT;
@@ -175,15 +177,19 @@ async fn deliver(running: &mut Running, args: &SendArgs, parcel: &mut Parcel, to
 }
 
 /// Takes note of what happened. Returns whether the message stands otherwise since.
-async fn concerns(running: &mut Running, sent: &str, Told { number, event }: Told) -> Result<bool, Failure> {
+async fn concerns(
+    running: &mut Running,
+    sent: &str,
+    EventParams { number, event }: EventParams,
+) -> Result<bool, Failure> {
     match event {
         Notification::AtServer { id, .. } | Notification::GroupAtServer { id, .. } => Ok(id == sent),
         Notification::Arrived { id, .. } | Notification::GroupArrived { id, .. } if id == sent => {
             running.shown(number).await?;
             Ok(true)
         }
-        Notification::Unusable { server, why } if running.is_own(&server) => {
-            Err(Failure::new(Exit::Unusable, fl!("send-kept", why = said::translated(&why))))
+        Notification::Unusable { server, why, reason } if running.is_own(&server) => {
+            Err(Failure::new(Exit::Unusable, fl!("send-kept", why = said::explained(&why, reason.as_ref()))))
         }
         _ => Ok(false),
     }
@@ -194,9 +200,9 @@ fn late(running: &mut Running, args: &SendArgs, left: usize, unsent: usize) -> F
     let why = running.why();
     let what = match (left, unsent) {
         (1, 0) => fl!("send-contact-has-not", seconds = seconds, why = why),
-        (left, 0) => fl!("send-members-have-not", count = left.to_string(), seconds = seconds, why = why),
+        (left, 0) => fl!("send-members-have-not", count = left, seconds = seconds, why = why),
         (_, 1) => fl!("send-not-taken", seconds = seconds, why = why),
-        (_, unsent) => fl!("send-not-taken-for", count = unsent.to_string(), seconds = seconds, why = why),
+        (_, unsent) => fl!("send-not-taken-for", count = unsent, seconds = seconds, why = why),
     };
     Failure::new(Exit::Unreachable, what)
 }

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::exit::{Exit, Failure};
 use super::words::{self, files, fl};
-use ephemeral_client::service::Reception;
+use ephemeral_client::service::ServiceHandle;
 
 /// What the socket is called in the profile's folder.
 const NAME: &str = "socket";
@@ -95,7 +95,7 @@ pub(super) struct SocketDoor {
 impl SocketDoor {
     /// Opens a socket for a service. The caller has the profile to itself, so that what is there is
     /// left behind; a profile in memory asks before.
-    pub(super) fn open(path: &Path, reception: Reception) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, service: ServiceHandle) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| {
             Failure::local(fl!("socket-cannot-open", path = words::path(path), why = files::system(&error)))
         };
@@ -109,7 +109,7 @@ impl SocketDoor {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
         let inode = path.symlink_metadata().map_err(failed)?.ino();
         let mut task = JoinSet::new();
-        task.spawn(accept(listener, reception));
+        task.spawn(accept(listener, service));
         Ok(Self { path: path.to_owned(), inode, _task: task })
     }
 }
@@ -136,10 +136,10 @@ pub(super) fn make_folder(socket: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn accept(listener: UnixListener, reception: Reception) {
+async fn accept(listener: UnixListener, service: ServiceHandle) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if is_mine(&stream) => drop(reception.connect(stream, Some(PATIENCE)).await),
+            Ok((stream, _)) if is_mine(&stream) => drop(service.connect(stream, Some(PATIENCE)).await),
             Ok((mut stream, _)) => drop(tokio::time::timeout(PAUSE, stream.write_all(NOT_YOURS)).await),
             Err(_) => tokio::time::sleep(PAUSE).await,
         }

@@ -7,7 +7,6 @@
 pub(super) mod files;
 pub(super) mod help;
 pub(super) mod network;
-pub(super) mod profile;
 pub(super) mod said;
 pub(super) mod usage;
 

@@ -12,29 +12,12 @@ use syn::visit::{self, Visit};
 
 use crate::sources::{Source, assert_none, sources};
 
-/// Where the sentences are named that an engine says.
-const SAID: &str = "src/client_cli/words/said.rs";
-/// The sources of these sentences.
-const SAYING: [&str; 7] = [
-    "crates/client/src/service/refusal.rs",
-    "crates/client/src/connection/errors.rs",
-    "crates/client/src/dial.rs",
-    "crates/client/src/downloads.rs",
-    "crates/client/src/names.rs",
-    "crates/client/src/source.rs",
-    "src/client_cli/route.rs",
-];
-/// What only programs are told that ask wrongly, and what is put together: unit tests hold that.
-const NOT_SAID: [&str; 8] = [
-    "{}",
-    "not a request: {}",
-    "not a request: it needs a `method`, and an object as its `params`",
-    "half a request: its line did not end in time",
-    "a request is longer than 512 KiB",
-    "this connection is subscribed already",
-    "a path is absolute: {} is not",
-    "the server closed the connection{}",
-];
+/// Where the causes are named that an engine gives. Each has a sentence of the same name.
+const CAUSES: &str = "crates/client/src/cause.rs";
+/// Those that are said without one: somebody else's words, and several causes.
+const WITHOUT: [&str; 3] = ["words", "system", "several"];
+/// The names of the sentences for what the operating system says.
+const SYSTEM: &str = "src/client_cli/words/said.rs";
 /// Beginnings of texts that are no sentences of the program: help, which has languages of its own.
 const HELP: [&str; 2] = ["Exit codes:", "Example:"];
 
@@ -56,8 +39,6 @@ struct Sentence {
     arguments: BTreeSet<String>,
     /// It is an argument and nothing else: the words of somebody else, in English.
     is_foreign: bool,
-    /// Its text, with {} for each argument.
-    text: String,
 }
 
 /// Returns the sentences of a language.
@@ -73,19 +54,11 @@ fn sentences(language: &str) -> BTreeMap<String, Sentence> {
         of_pattern(&value, &mut arguments);
         let is_foreign =
             matches!(&value.elements[..], [PatternElement::Placeable { expression: Expression::Inline(_) }]);
-        let sentence = Sentence { arguments, is_foreign, text: plain(&value) };
+        let sentence = Sentence { arguments, is_foreign };
         assert!(found.insert(id.name.clone(), sentence).is_none(), "{language}: {} is there twice", id.name);
     }
     assert!(found.len() > 100, "{language}: this test no longer reads what is there");
     found
-}
-
-fn plain(pattern: &Pattern<String>) -> String {
-    let part = |element: &PatternElement<String>| match element {
-        PatternElement::TextElement { value } => value.clone(),
-        PatternElement::Placeable { .. } => "{}".to_owned(),
-    };
-    pattern.elements.iter().map(part).collect()
 }
 
 fn of_pattern(pattern: &Pattern<String>, arguments: &mut BTreeSet<String>) {
@@ -120,7 +93,7 @@ fn each_language_has_every_sentence_with_the_arguments_of_the_english_one() {
     let mut problems = Vec::new();
     for language in others() {
         let own = sentences(&language);
-        for (id, Sentence { arguments, is_foreign, text: _ }) in &english {
+        for (id, Sentence { arguments, is_foreign }) in &english {
             match own.get(id).map(|sentence| &sentence.arguments) {
                 None => problems.push(format!("{language}: {id} is missing")),
                 // Another language has its own words in place of those.
@@ -135,6 +108,45 @@ fn each_language_has_every_sentence_with_the_arguments_of_the_english_one() {
         problems.extend(unknown.map(|id| format!("{language}: {id} is not in English")));
     }
     assert_none(&problems, "Mend locales/LANGUAGE/ephemeral.ftl: each language has what English has.");
+}
+
+/// Returns the numbers of a sentence before a word in the plural, that do not choose the word.
+fn unchosen(pattern: &Pattern<String>) -> Vec<String> {
+    let is_plural = |text: &str| {
+        let word = text.strip_prefix(' ').and_then(|text| text.split([' ', ':', ',', '.', '\n', ')']).next());
+        word.is_some_and(|word| word.len() > 2 && word.ends_with('s'))
+    };
+    let pairs = pattern.elements.iter().zip(pattern.elements.iter().skip(1));
+    let numbers = pairs.filter_map(|(number, behind)| match (number, behind) {
+        (
+            PatternElement::Placeable { expression: Expression::Inline(InlineExpression::VariableReference { id }) },
+            PatternElement::TextElement { value },
+        ) if is_plural(value) => Some(id.name.clone()),
+        _ => None,
+    });
+    numbers.collect()
+}
+
+#[test]
+fn a_count_chooses_the_singular_or_the_plural_behind_it() {
+    let counts = ["count", "n", "bytes", "size"];
+    // Its numbers are bounds, and never one.
+    let fixed = ["moved-too-much"];
+    let mut problems = Vec::new();
+    for path in ["locales/en/ephemeral.ftl", "crates/chat/locales/en/ephemeral_chat.ftl"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("to read");
+        let resource = parser::parse(text).unwrap_or_else(|(_, errors)| panic!("{path}: {errors:?}"));
+        for entry in resource.body {
+            let Entry::Message(Message { id, value: Some(value), .. }) = entry else { continue };
+            let numbers = unchosen(&value).into_iter().filter(|number| counts.contains(&number.as_str()));
+            problems.extend(
+                numbers
+                    .filter(|_| !fixed.contains(&id.name.as_str()))
+                    .map(|number| format!("{path}: {} has a plural behind {number}, which may be 1", id.name)),
+            );
+        }
+    }
+    assert_none(&problems, "Let the number choose: { $count -> [one] … *[other] … }, in each language.");
 }
 
 #[test]
@@ -243,7 +255,8 @@ fn no_sentence_is_written_in_the_code() {
 #[test]
 fn every_sentence_is_said_somewhere() {
     let mut said: BTreeSet<_> = commands().iter().flat_map(|source| Texts::of(source).ids).collect();
-    said.extend(said_by_engines());
+    said.extend(causes());
+    said.extend(of_system());
     let unsaid: Vec<_> = sentences("en").into_keys().filter(|id| !said.contains(id)).collect();
     assert_none(&unsaid, "Delete these from locales/*/ephemeral.ftl: nothing says them.");
 }
@@ -277,15 +290,8 @@ fn reasons(names: &[&str], least: usize) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_reason_that_the_libraries_give_has_words_in_each_language() {
-    let words: String = commands()
-        .into_iter()
-        .filter(|source| source.path.starts_with("src/client_cli/words/"))
-        .map(|source| source.text)
-        .collect();
-    let texts = reasons(&["CoreError::Full", "CoreError::NotNow", "DialError::Unsuitable", "sorted"], 13);
-    let mut problems: Vec<_> = texts.into_iter().filter(|text| !words.contains(&format!("{text:?} =>"))).collect();
-    problems.retain(|text| !words.contains(&format!("DialError::Unsuitable({text:?}) =>")));
+fn every_verb_that_the_libraries_give_has_words_in_each_language() {
+    let mut problems = Vec::new();
     for language in others() {
         let path = locales().join(&language).join("ephemeral.ftl");
         let sentences = fs::read_to_string(path).expect("to read");
@@ -293,59 +299,30 @@ fn every_reason_that_the_libraries_give_has_words_in_each_language() {
         let verbs = reasons(&["FileError::of"], 8).into_iter().filter(|verb| verb != "use");
         problems.extend(verbs.filter(|verb| !sentences.contains(&format!("[{verb}]"))));
     }
-    assert_none(&problems, "Give each of these a row in src/client_cli/words/, or in `file-failed` of each language.");
+    assert_none(&problems, "Give each of these a row in `file-failed` of each language.");
 }
 
-/// Returns the names in the list of what engines say.
-fn said_by_engines() -> Vec<String> {
-    let source = commands().into_iter().find(|source| source.path == SAID).expect(SAID);
-    let names = Texts::of(&source).written;
+/// Returns the names of the sentences of causes.
+fn causes() -> Vec<String> {
+    let all = sources(&["crates"]);
+    let source = all.iter().find(|source| source.path == CAUSES).expect(CAUSES);
+    let listed = source.text.split_once("\ncauses! {").expect("the list").1;
+    let listed = listed.split_once("\n}").expect("its end").0;
+    let names = listed.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once('"'));
+    let names: Vec<_> = names.map(|(name, _)| name.replace('_', "-")).collect();
     assert!(names.len() > 100, "this test no longer reads what is there");
-    names
+    names.into_iter().filter(|name| !WITHOUT.contains(&name.as_str())).collect()
 }
 
-/// Collects what errors say.
-#[derive(Default)]
-struct Says(Vec<String>);
-
-impl<'ast> Visit<'ast> for Says {
-    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
-        let Ok(list) = attribute.meta.require_list() else { return };
-        let first = list.tokens.clone().into_iter().next().map(|token| token.to_string()).unwrap_or_default();
-        let text = syn::parse_str::<syn::LitStr>(&first).map(|text| text.value());
-        self.0.extend(text.ok().filter(|_| attribute.path().is_ident("error")));
-    }
-}
-
-/// Puts {} in place of each argument.
-fn without_arguments(text: &str) -> String {
-    let mut parts = text.split('{');
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        plain += "{}";
-        plain += part.split_once('}').map_or("", |(_, behind)| behind);
-    }
-    plain
+/// Returns the names of the sentences for what the operating system says.
+fn of_system() -> Vec<String> {
+    let source = commands().into_iter().find(|source| source.path == SYSTEM).expect(SYSTEM);
+    Texts::of(&source).written.into_iter().filter(|text| text.starts_with("os-")).collect()
 }
 
 #[test]
-fn what_an_engine_says_is_found_by_its_english_sentence() {
+fn every_cause_of_an_engine_has_a_sentence() {
     let english = sentences("en");
-    let listed = said_by_engines();
-    let known: BTreeSet<_> = listed.iter().filter_map(|id| Some(english.get(id)?.text.as_str())).collect();
-    let mut problems = Vec::new();
-    let mut checked = 0;
-    for source in sources(&["crates", "src"]).iter().filter(|source| SAYING.contains(&source.path.as_str())) {
-        let mut says = Says::default();
-        says.visit_file(&source.syntax);
-        checked += says.0.len();
-        let texts = says.0.iter().map(|text| without_arguments(text)).filter(|text| {
-            // An argument in quotation marks has them in the sentence.
-            let quoted = text.replace("{}", "\"{}\"");
-            !NOT_SAID.contains(&text.as_str()) && !known.contains(text.as_str()) && !known.contains(quoted.as_str())
-        });
-        problems.extend(texts.map(|text| format!("{}: {text:?}", source.path)));
-    }
-    assert!(checked > 50, "only {checked} found: this test no longer reads what is there");
-    assert_none(&problems, "Write these into locales/*/ephemeral.ftl, and name them in src/client_cli/words/said.rs.");
+    let without: Vec<_> = causes().into_iter().filter(|name| !english.contains_key(name)).collect();
+    assert_none(&without, "Write a sentence of this name into locales/*/ephemeral.ftl.");
 }

@@ -130,7 +130,8 @@ fn attacked(home: &Path, arguments: &[&str], last: &str) -> (Tmux, String) {
         let file = (*nasty).to_owned();
         tell.send(Notification::File { contact: "Bob".to_owned(), id: number.to_string(), name: file, size: 1 })
             .unwrap();
-        tell.send(Notification::Unusable { server: "127.0.0.1:1".to_owned(), why: (*nasty).to_owned() }).unwrap();
+        tell.send(Notification::Unusable { server: "127.0.0.1:1".to_owned(), why: (*nasty).to_owned(), reason: None })
+            .unwrap();
     }
     tell.send(text("Bob", 98, format!("x{}", "\u{301}".repeat(10_000)))).unwrap();
     tell.send(text("Bob", 99, "the last of them".to_owned())).unwrap();

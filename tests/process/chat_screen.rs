@@ -1,58 +1,13 @@
 //! `ephemeral chat` as people see it: the real program in a real terminal (tmux), the real server.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ephemeral_test_support::client::{Client, LocalServer};
 use ephemeral_test_support::serving::Serving;
 use ephemeral_test_support::tmux::Tmux;
 
+use crate::chatters::{SIZE, chatter, meet, server};
 use crate::{CLIENT, SERVER};
-
-const SIZE: (u16, u16) = (80, 24);
-
-/// Somebody with a profile, who chats.
-struct Chatter {
-    terminal: Tmux,
-    client: Client,
-    _home: tempfile::TempDir,
-}
-
-fn chatter(name: &'static str, server: &str) -> Chatter {
-    let home = tempfile::tempdir().unwrap();
-    let client = Client::new(CLIENT, home.path(), name, server);
-    let terminal = Tmux::start(home.path(), SIZE, &client.command(&["chat"]));
-    Chatter { terminal, client, _home: home }
-}
-
-fn server(state: &Path) -> LocalServer {
-    LocalServer::start(SERVER, state, "127.0.0.1:0")
-}
-
-/// Returns the invite on a screen: its text goes over several rows.
-fn invite_on(screen: &str) -> String {
-    let from = screen.lines().skip_while(|line| !line.starts_with("ephemeral:"));
-    from.take_while(|line| !line.trim().is_empty()).map(str::trim).collect()
-}
-
-/// Makes contacts of two people, by what their screens say.
-fn meet(alice: &Tmux, bob: &Tmux, first: &str) {
-    // What is typed before the program reads keys has another line's end.
-    alice.until("F1 help");
-    bob.until("F1 help");
-    alice.enter("/invite Bob");
-    let invite = invite_on(&alice.until_all(&["ephemeral:", "OSC 52"]));
-    alice.keys(&["Escape"]);
-    bob.enter("/accept");
-    bob.until("The invite");
-    bob.paste(&invite);
-    bob.until("An invite for one person, once");
-    bob.keys(&["Enter"]);
-    bob.enter("Alice");
-    bob.enter(first);
-    alice.until_all(&["has used your invite", first]);
-    bob.until("Alice has answered");
-}
 
 #[test]
 fn a_newcomer_and_somebody_with_a_profile_meet_by_an_invite_talk_and_compare_words() {
@@ -206,9 +161,9 @@ fn an_engine_that_runs_is_used_without_a_passphrase_and_a_text_that_it_cannot_ta
     alice.ok(&["send", "Bob", "by a command"]);
     terminal.until("by a command");
     engine.stop();
-    terminal.until("the engine is gone");
+    terminal.until("the program that ran the profile has ended");
     terminal.enter("to nobody");
-    terminal.until_all(&["not sent: the engine is gone", "> to nobody"]);
+    terminal.until_all(&["there is no engine", "> to nobody"]);
 }
 
 #[test]

@@ -168,6 +168,6 @@ fn what_cannot_be_sent_is_refused_with_its_path_and_why() {
     assert!(pair.alice.fails(2, &["send", "bob", "--file", &empty]).contains("has 0 bytes"));
     let (path, _) = pair.file("a.txt", 10);
     let late = pair.alice.fails(4, &["send", "bob", "--file", &path, "--timeout", "1"]);
-    assert!(late.contains("0 of 1 parts"), "{late}");
+    assert!(late.contains("0 of 1 part of the file has arrived"), "{late}");
     assert!(pair.bob.fails(1, &["recv", "--once", "--files", &missing]).contains("nothing"));
 }

@@ -254,10 +254,13 @@ fn an_engine_speaks_english_and_each_command_its_own_language() {
     let serving = Serving::start(&alice, &[]);
     let mut program = serving.connect();
     let refused = program.ask("contacts.block", json!({"contact": "nobody"}));
-    assert_eq!(refused["error"], json!({"code": 67, "message": "no contact or group is called nobody"}));
+    let reason = json!({"kind": "name_unknown", "name": "nobody"});
+    let message = "no contact or group is called nobody";
+    assert_eq!(refused["error"], json!({"code": 67, "message": message, "data": {"reason": reason}}));
     program.result("subscribe", json!({}));
     let offline = program.event("offline");
     assert!(offline["why"].as_str().unwrap().starts_with("cannot connect: Connection refused"), "{offline}");
+    assert_eq!((&offline["reason"]["kind"], &offline["reason"]["why"]["kind"]), (&"dial_tcp".into(), &"system".into()));
     let in_german = [
         (67, &["contacts", "block", "nobody"][..], "kein Kontakt und keine Gruppe heißt nobody"),
         (

@@ -62,7 +62,7 @@ fn commands_use_the_engine_that_runs_and_need_no_passphrase() {
     alice.ok(&["contacts", "rename", "bob", "Robert"]);
     alice.ok(&["contacts", "trust", "Robert"]);
     alice.ok(&["group", "new", "friends"]);
-    assert_eq!(alice.ok(&["group", "list"]), "friends (admin, 1 members)\n");
+    assert_eq!(alice.ok(&["group", "list"]), "friends (admin, 1 member)\n");
     let invite = alice.ok(&["invite", "--reusable"]);
     assert!(invite.starts_with("ephemeral:"), "{invite}");
     assert!(alice.json(&["invites"]).iter().any(|invite| invite["reusable"] == true));

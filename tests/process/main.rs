@@ -6,9 +6,12 @@
 mod abuse;
 mod administration;
 mod attacks;
+mod chat_engines;
 mod chat_hostile;
 mod chat_plain;
 mod chat_screen;
+mod chat_together;
+mod chatters;
 mod clearnet;
 mod client_carries_on;
 mod client_cli;

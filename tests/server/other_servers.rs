@@ -37,7 +37,7 @@ impl Isolate for Ways {
 impl Dial for Ways {
     fn dial<'a>(&'a self, url: &'a ServerUrl) -> BoxFuture<'a, Result<Box<dyn ByteStream>, DialError>> {
         match url.host() {
-            host if host == self.never => Box::pin(async { Err(DialError::Unsuitable("this way never leads there")) }),
+            host if host == self.never => Box::pin(async { Err(DialError::OnionDirectly) }),
             rig::HOST => self.own.dial(url),
             _ => self.small.dial(url),
         }

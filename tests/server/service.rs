@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use ephemeral_client::api::{
-    AcceptInvite, CreateInvite, History, ListOutbox, Notification, SendText, StandingName, Status, Subscribe, Taking,
-    Told,
+    AcceptInvite, CreateInvite, EventParams, History, ListOutbox, Notification, SendText, StandingName, Status,
+    Subscribe, Taking,
 };
 use ephemeral_client::engine::{Engine, EngineError, Fetching, Profile};
 use ephemeral_client::moved::Book;
-use ephemeral_client::service::{EngineClient, EngineEnd, EngineService, Reception, ServiceOptions};
+use ephemeral_client::service::{EngineClient, EngineEnd, EngineService, ServiceHandle, ServiceOptions};
 use ephemeral_e2e::authority::Authority;
 use ephemeral_test_support::rig::HOST;
 use tokio::task::JoinSet;
@@ -18,7 +18,7 @@ use crate::end_to_end::{ToRig, clock};
 
 /// Somebody whose engine serves.
 struct Served {
-    reception: Reception,
+    service: ServiceHandle,
     _task: JoinSet<Result<EngineEnd, EngineError>>,
 }
 
@@ -26,21 +26,21 @@ impl Served {
     fn new(route: &ToRig, name: &str) -> Self {
         let profile = Profile::create(None, Authority::loopback(HOST).unwrap(), name).unwrap().with_clock(clock);
         let engine = Engine::new(profile, Box::new(route.clone()), Book::default(), Fetching::HASTY).unwrap();
-        let (service, reception) = EngineService::new(engine, ServiceOptions::default());
+        let (engine_service, service) = EngineService::new(engine, ServiceOptions::default());
         let mut task = JoinSet::new();
-        task.spawn(service.run());
-        Self { reception, _task: task }
+        task.spawn(engine_service.run());
+        Self { service, _task: task }
     }
 
     async fn subscriber(&self, taking: Taking) -> EngineClient {
-        let mut client = self.reception.client().await;
+        let mut client = self.service.client().await;
         client.call(Subscribe { taking }).await.unwrap();
         client
     }
 }
 
 /// Waits for an event of which this is true.
-async fn until(client: &mut EngineClient, is_it: impl Fn(&Notification) -> bool) -> Told {
+async fn until(client: &mut EngineClient, is_it: impl Fn(&Notification) -> bool) -> EventParams {
     loop {
         let told = client.next().await.unwrap();
         if is_it(&told.event) {
@@ -127,7 +127,7 @@ async fn a_text_stands_where_it_stands_for_the_sender() {
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_by_one_program_is_told_to_the_others() {
     let (alice, mut of_alice, _bob, _of_bob) = pair().await;
-    let mut other = alice.reception.client().await;
+    let mut other = alice.service.client().await;
     let sent = other.call(to("BOB", "from elsewhere", 0)).await.unwrap();
     let told = until(&mut of_alice, |event| matches!(event, Notification::Sent { .. })).await;
     let Notification::Sent { to, id, text, .. } = told.event else { panic!("{told:?}") };

@@ -3,27 +3,28 @@
 //! | file | contents |
 //! | --- | --- |
 //! | `input` | keys and pastes |
-//! | `told` | notifications of the engine |
-//! | `asked` | calls of the engine's methods, and their answers |
+//! | `notifications` | notifications of the engine |
+//! | `calls` | calls of the engine's methods, and their answers |
 //! | `ports` | what goes in, and what comes out |
 //! | `people` | the conversations |
 //! | `standings` | how far texts came, and how the connection is |
 //! | `commands` | what begins with a slash |
 //! | `dialogs` | what keys do in front of the conversations |
-//! | `deeds` | what a yes or a choice does |
+//! | `actions` | what a yes or a choice does |
 //! | `opening` | the first start, and the passphrase |
 //! | `invites`, `files`, `groups`, `pages` | what is shown in front, by subject |
 //! | `scroll` | which rows are on the screen |
 //! | `plain` | the linear mode's lines |
 
-mod asked;
+mod actions;
+mod calls;
 mod commands;
-mod deeds;
 mod dialogs;
 mod files;
 mod groups;
 mod input;
 mod invites;
+mod notifications;
 mod opening;
 mod pages;
 mod people;
@@ -33,7 +34,6 @@ mod scroll;
 mod standings;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -51,9 +51,9 @@ use crate::words::Words;
 pub(crate) use input::parts;
 pub use opening::{Opening, OpeningStart};
 pub(crate) use plain::standing;
-pub use ports::{ChatInput, ChatOutput, ChatStart};
+pub use ports::{ChatInput, ChatOutput, ChatStart, Explain};
 
-use asked::Awaited;
+use calls::PendingCall;
 
 /// How long a notice stands in the status line, in seconds.
 const NOTICE_S: i64 = 12;
@@ -89,11 +89,14 @@ pub struct Chat {
     plain: bool,
     home: String,
     here: String,
+    explain: Explain,
     pub(crate) time: ChatTime,
     pub(crate) size: (u16, u16),
     pub(crate) me: String,
     pub(crate) server: String,
     pub(crate) running: bool,
+    /// Into which folders files of contacts are taken: another engine has to be told.
+    folders: BTreeMap<String, String>,
     /// The invite with which a newcomer began.
     first_invite: Option<String>,
     pub(crate) conversations: Vec<Conversation>,
@@ -114,7 +117,7 @@ pub struct Chat {
     invites: Vec<InviteInfo>,
     offers: Vec<GroupOfferInfo>,
     files: Vec<FileInfo>,
-    waiting: BTreeMap<u64, Awaited>,
+    waiting: BTreeMap<u64, PendingCall>,
     ticket: u64,
     seq: u64,
     /// How far texts came whose ids are not known yet.
@@ -127,7 +130,7 @@ impl Chat {
     /// Makes the state. Wrong chords were refused when the settings were read.
     #[must_use]
     pub fn new(start: ChatStart) -> Self {
-        let ChatStart { words, settings, opening, home, here, colour, plain } = start;
+        let ChatStart { words, settings, opening, home, here, explain, colour, plain } = start;
         let mut chat = Self {
             chords: settings.chords().unwrap_or_default(),
             words,
@@ -136,11 +139,13 @@ impl Chat {
             plain,
             home,
             here,
+            explain,
             time: ChatTime::default(),
             size: (80, 24),
             me: String::new(),
             server: String::new(),
             running: false,
+            folders: BTreeMap::new(),
             first_invite: None,
             conversations: Vec::new(),
             open: None,
@@ -172,10 +177,11 @@ impl Chat {
     pub fn take(&mut self, input: ChatInput) {
         match input {
             ChatInput::Key(key) => self.press(key),
+            ChatInput::Burst(keys) => self.burst(keys),
             ChatInput::Paste(text) => self.paste(&text),
             ChatInput::Resize(columns, rows) => self.size = (columns.max(1), rows.max(1)),
             ChatInput::Line(line) => self.line(&line),
-            ChatInput::Told(notification) => self.told(notification),
+            ChatInput::Notified(notification) => self.notified(notification),
             ChatInput::Answered(ticket, answer) => self.answered(ticket, answer),
             ChatInput::Opened(greeting) => self.opened(greeting),
             ChatInput::NotOpened(error) => self.not_opened(&error),
@@ -202,6 +208,12 @@ impl Chat {
             0 => "ephemeral".to_owned(),
             unread => format!("({unread}) ephemeral"),
         }
+    }
+
+    /// Returns whether the profile was open: without an engine, another one is looked for.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running
     }
 
     /// Returns how many texts are unread.

@@ -26,7 +26,7 @@ pub(crate) enum Counterpart {
 
 /// A text.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Post {
+pub(crate) struct ChatMessage {
     /// Empty until the engine has taken it.
     pub(crate) id: String,
     /// Who wrote it; `None`: oneself.
@@ -54,7 +54,7 @@ pub(crate) struct Item {
 #[derive(Clone, Debug)]
 pub(crate) enum ItemBody {
     /// A text.
-    Post(Post),
+    Message(ChatMessage),
     /// Something that happened.
     Note(String, Look),
 }
@@ -116,10 +116,10 @@ impl Conversation {
     pub(crate) fn push(&mut self, item: Item) {
         self.latest = self.latest.max(item.at);
         self.bytes += item.length();
-        if let ItemBody::Post(post) = &item.body
-            && !post.id.is_empty()
+        if let ItemBody::Message(message) = &item.body
+            && !message.id.is_empty()
         {
-            self.ids.insert(post.id.clone(), item.seq);
+            self.ids.insert(message.id.clone(), item.seq);
         }
         self.items.push_back(item);
         while self.items.len() > MOST_ITEMS || (self.bytes > MOST_BYTES && self.items.len() > 1) {
@@ -131,29 +131,29 @@ impl Conversation {
     fn forget(&mut self, gone: Option<Item>) {
         let Some(gone) = gone else { return };
         self.bytes -= gone.length();
-        if let ItemBody::Post(post) = gone.body {
-            self.ids.remove(&post.id);
+        if let ItemBody::Message(message) = gone.body {
+            self.ids.remove(&message.id);
         }
     }
 
     /// The engine has given a text its id.
-    pub(crate) fn name_post(&mut self, seq: u64, id: &str) -> Option<&mut Post> {
+    pub(crate) fn name_message(&mut self, seq: u64, id: &str) -> Option<&mut ChatMessage> {
         self.ids.insert(id.to_owned(), seq);
-        let post = self.by_seq(seq)?;
-        post.id = id.to_owned();
-        Some(post)
+        let message = self.by_seq(seq)?;
+        message.id = id.to_owned();
+        Some(message)
     }
 
     /// Returns a text by its id.
-    pub(crate) fn post(&mut self, id: &str) -> Option<&mut Post> {
+    pub(crate) fn message(&mut self, id: &str) -> Option<&mut ChatMessage> {
         let seq = *self.ids.get(id)?;
         self.by_seq(seq)
     }
 
-    pub(crate) fn by_seq(&mut self, seq: u64) -> Option<&mut Post> {
+    pub(crate) fn by_seq(&mut self, seq: u64) -> Option<&mut ChatMessage> {
         let place = self.items.binary_search_by_key(&seq, |item| item.seq).ok()?;
         match &mut self.items.get_mut(place)?.body {
-            ItemBody::Post(post) => Some(post),
+            ItemBody::Message(message) => Some(message),
             ItemBody::Note(..) => None,
         }
     }
@@ -167,26 +167,26 @@ impl Conversation {
 
     /// Takes note of how far a text came. Returns whether that is news: it never gets worse.
     pub(crate) fn stands(&mut self, id: &str, standing: StandingName) -> bool {
-        let Some(post) = self.post(id) else { return false };
-        post.stands(standing)
+        let Some(message) = self.message(id) else { return false };
+        message.stands(standing)
     }
 
     /// Takes over what the engine remembers of this conversation.
     pub(crate) fn merge(&mut self, history: Vec<HistoryItem>, seq: &mut u64) {
-        let empty = !self.items.iter().any(|item| matches!(item.body, ItemBody::Post(_)));
+        let empty = !self.items.iter().any(|item| matches!(item.body, ItemBody::Message(_)));
         for remembered in history {
             let gone_at = remembered.gone_at.as_deref().and_then(times::seconds);
-            if let Some(post) = self.post(&remembered.id) {
-                post.gone_at = gone_at.or(post.gone_at);
+            if let Some(message) = self.message(&remembered.id) {
+                message.gone_at = gone_at.or(message.gone_at);
                 if let Some(standing) = remembered.standing {
-                    post.stands(standing);
+                    message.stands(standing);
                 }
             } else if empty {
                 *seq += 1;
                 let at = times::seconds(&remembered.at).unwrap_or_default();
                 let HistoryItem { id, from, text, standing, missing, .. } = remembered;
-                let post = Post { id, from, text, standing, gone_at, missing, ..Post::default() };
-                self.push(Item { seq: *seq, at, body: ItemBody::Post(post) });
+                let message = ChatMessage { id, from, text, standing, gone_at, missing, ..ChatMessage::default() };
+                self.push(Item { seq: *seq, at, body: ItemBody::Message(message) });
             }
         }
     }
@@ -194,7 +194,7 @@ impl Conversation {
     /// Removes what is to be gone by now.
     pub(crate) fn burn(&mut self, now: i64) {
         let is_gone = |item: &Item| match &item.body {
-            ItemBody::Post(post) => post.gone_at.is_some_and(|gone_at| gone_at <= now),
+            ItemBody::Message(message) => message.gone_at.is_some_and(|gone_at| gone_at <= now),
             ItemBody::Note(..) => false,
         };
         let gone: Vec<u64> = self.items.iter().filter(|item| is_gone(item)).map(|item| item.seq).collect();
@@ -210,7 +210,7 @@ impl Conversation {
     }
 }
 
-impl Post {
+impl ChatMessage {
     fn stands(&mut self, standing: StandingName) -> bool {
         let is_better = self.standing.is_none_or(|before| standing > before && before != StandingName::Arrived);
         if is_better {
@@ -223,7 +223,7 @@ impl Post {
 impl Item {
     fn length(&self) -> usize {
         match &self.body {
-            ItemBody::Post(post) => post.text.len(),
+            ItemBody::Message(message) => message.text.len(),
             ItemBody::Note(text, _) => text.len(),
         }
     }

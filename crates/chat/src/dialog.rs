@@ -23,7 +23,7 @@ pub(crate) struct PageDialog {
     /// How many rows are above the screen.
     pub(crate) scroll: usize,
     /// What a yes does.
-    pub(crate) yes: Option<Deed>,
+    pub(crate) yes: Option<DialogAction>,
     /// What can be copied to the terminal's clipboard.
     pub(crate) copy: Option<String>,
 }
@@ -71,7 +71,7 @@ pub(crate) enum FormKind {
 pub(crate) struct Choice {
     pub(crate) label: String,
     pub(crate) detail: String,
-    pub(crate) deed: Deed,
+    pub(crate) dialog_action: DialogAction,
 }
 
 /// Something to choose from.
@@ -85,7 +85,7 @@ pub(crate) struct PickDialog {
 
 /// What a yes or a choice does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum DialogAction {
     /// Opens a conversation.
     Open(String),
     /// Runs a command as if it had been written.
@@ -124,7 +124,7 @@ pub(crate) enum Toggle {
 
 impl PartialEq for Choice {
     fn eq(&self, other: &Self) -> bool {
-        self.label == other.label && self.deed == other.deed
+        self.label == other.label && self.dialog_action == other.dialog_action
     }
 }
 
@@ -199,7 +199,7 @@ impl PickDialog {
 }
 
 impl Choice {
-    pub(crate) fn new(label: &str, detail: impl Into<String>, deed: Deed) -> Self {
-        Self { label: one_line(label), detail: detail.into(), deed }
+    pub(crate) fn new(label: &str, detail: impl Into<String>, dialog_action: DialogAction) -> Self {
+        Self { label: one_line(label), detail: detail.into(), dialog_action }
     }
 }

@@ -63,6 +63,29 @@ impl KeyPress {
     pub fn ctrl(character: char) -> Self {
         Self { code: KeyName::Char(character), ctrl: true, alt: false }
     }
+
+    /// Returns what the key writes, or wrote before it was pasted.
+    #[must_use]
+    pub fn written(self) -> Option<char> {
+        if self == Self::ctrl('j') {
+            return Some('\n');
+        }
+        match self.code {
+            _ if self.ctrl || self.alt => None,
+            KeyName::Char(character) => Some(character),
+            KeyName::Enter => Some('\n'),
+            KeyName::Tab => Some('\t'),
+            _ => None,
+        }
+    }
+
+    /// Tells whether letters stand behind an end of a line.
+    #[must_use]
+    pub fn goes_on_behind_a_line(keys: &[Self]) -> bool {
+        let written = || keys.iter().filter_map(|key| key.written());
+        let first_end = written().position(|character| character == '\n');
+        first_end.is_some_and(|end| written().skip(end).any(|character| !character.is_control()))
+    }
 }
 
 /// The names of keys that are no characters, as they stand in settings.

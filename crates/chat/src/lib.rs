@@ -6,7 +6,7 @@
 //! | `chat` | the state, and what happens to it |
 //! | `screen` | draws the state |
 //! | `conversation`, `dialog` | parts of the state |
-//! | `post`, `layout`, `panes` | rows, and where they are |
+//! | `message`, `layout`, `panes` | rows, and where they are |
 //! | `editor`, `keys`, `settings` | what is written, what keys do, what is set |
 //! | `times`, `words` | times and sentences, in the person's language |
 
@@ -16,14 +16,14 @@ mod dialog;
 mod editor;
 mod keys;
 mod layout;
+mod message;
 mod panes;
-mod post;
 mod screen;
 mod settings;
 mod times;
 mod words;
 
-pub use chat::{Chat, ChatInput, ChatOutput, ChatStart, Opening, OpeningStart};
+pub use chat::{Chat, ChatInput, ChatOutput, ChatStart, Explain, Opening, OpeningStart};
 pub use keys::{KeyAction, KeyName, KeyPress};
 pub use screen::Drawn;
 pub use settings::Settings;

@@ -16,6 +16,7 @@ mod notification;
 mod tests;
 mod views;
 
+pub use crate::cause::Cause;
 pub use methods::{
     AcceptInvite, AddMember, AdmitRequest, AgreeToMove, BlockContact, CancelFile, CreateGroup, CreateInvite,
     DeclineFile, DeclineOffer, DeclineRequest, ForgetContact, GroupDetails, HandOverGroup, HealContacts, Hello,
@@ -23,7 +24,7 @@ pub use methods::{
     MethodError, Panic, RemoveMember, RenameContact, RevokeInvite, SafetyWords, SendFile, SendText, Shown, SlowContact,
     Status, Subscribe, TakeFiles, Taking, TrustContact, VerifyContact,
 };
-pub use notification::{Notification, Told};
+pub use notification::{EventParams, Notification};
 pub use views::{
     ContactInfo, EngineStatus, FileInfo, Greeting, GroupInfo, GroupOfferInfo, Groups, HistoryItem, InviteInfo,
     InviteText, MemberInfo, NewContact, Nothing, OutboxItem, RequestInfo, SafetyInfo, SentFile, SentText, ServerStatus,

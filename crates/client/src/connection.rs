@@ -24,6 +24,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 pub use errors::{ConnectError, Lost};
+pub(crate) use errors::{NAMELESS, status_words};
 pub use handshake::Welcome;
 use life::LastByte;
 

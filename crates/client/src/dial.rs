@@ -17,6 +17,7 @@ pub use arti::{Arti, TorStage};
 pub use socks::Socks;
 
 use super::ServerUrl;
+use crate::cause::Explanation;
 use ephemeral_tor::TorError;
 
 /// A byte stream in both directions.
@@ -33,11 +34,11 @@ pub trait Dial: Send + Sync + 'static {
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     /// This way never leads there.
-    #[error("{0}")]
-    Unsuitable(&'static str),
+    #[error("an onion address is reached through Tor, not directly")]
+    OnionDirectly,
     /// There is no way there, and somebody has to mend something first.
     #[error("{0}")]
-    NoWay(#[source] Box<dyn std::error::Error + Send + Sync>),
+    NoWay(Explanation),
     /// Nobody answered in time.
     #[error("no connection within {} s", .0.as_secs())]
     Timeout(Duration),
@@ -62,7 +63,7 @@ impl DialError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Unsuitable(_) | Self::NoWay(_) => true,
+            Self::OnionDirectly | Self::NoWay(_) => true,
             // All but the network's troubles: somebody has to mend a file or a setting.
             Self::Tor(error) => !matches!(error, TorError::Arti { .. }),
             Self::Timeout(_) | Self::Tcp(_) | Self::Socks { .. } => false,
@@ -88,7 +89,7 @@ impl Dial for Direct {
     fn dial<'a>(&'a self, url: &'a ServerUrl) -> BoxFuture<'a, Result<Box<dyn ByteStream>, DialError>> {
         Box::pin(async move {
             if url.is_onion() {
-                return Err(DialError::Unsuitable("an onion address is reached through Tor, not directly"));
+                return Err(DialError::OnionDirectly);
             }
             let connecting = TcpStream::connect((url.bare_host(), url.port()));
             let stream = timeout(self.limit, connecting).await.map_err(|_| DialError::Timeout(self.limit))??;

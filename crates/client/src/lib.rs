@@ -26,6 +26,7 @@
 //! where trying again is of no use.
 
 pub mod api;
+pub mod cause;
 pub mod connection;
 pub mod dial;
 pub mod discovery_file;

@@ -3,14 +3,15 @@
 //! do so over a pair of pipes in memory, so that there is one way to everything.
 //!
 //! [`EngineService::run`] owns the engine and every connection. Whoever wants to talk to it hands a
-//! stream to its [`Reception`], and has an [`EngineClient`] at the other end.
+//! stream to its [`ServiceHandle`], and has an [`EngineClient`] at the other end.
 //!
 //! | file | contents |
 //! | --- | --- |
-//! | `desk` | carries out methods, turns what happens into notifications |
+//! | `handler` | carries out methods, turns what happens into notifications |
+//! | `describing` | reads the files that are to be sent |
 //! | `archive` | the texts of this process |
 //! | `unshown` | what came and was not shown, and who has taken it |
-//! | `callers` | the connections, and what waits for each |
+//! | `connections` | the connections, and what waits for each |
 //! | `pipes` | the tasks that read and write a stream |
 //! | `requests` | what comes over a connection |
 //! | `wire`, `line` | JSON-RPC; lines with bounds |
@@ -18,9 +19,10 @@
 //! | `labels`, `refusal` | names, times; why a method did nothing |
 
 mod archive;
-mod callers;
 mod client;
-mod desk;
+mod connections;
+mod describing;
+mod handler;
 mod labels;
 mod line;
 mod pipes;
@@ -45,14 +47,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 pub use client::{ClientError, EngineClient, Heard};
 
 use crate::TorStage;
-use crate::api::{Taking, Told};
+use crate::api::{EventParams, Taking};
 use crate::engine::{Engine, EngineError};
-use callers::Callers;
-use desk::{Desk, News};
-use pipes::{Knock, RequestPermit, WriteReceipt};
+use connections::Connections;
+use describing::Describing;
+use handler::{MethodHandler, News};
+use pipes::{RequestPermit, ServiceInput, WriteReceipt};
 use unshown::Unshown;
 
-/// How many knocks wait.
+/// How many inputs wait.
 const QUEUE: usize = 64;
 /// How long the last answers may take when it ends.
 const LAST_WRITES: Duration = Duration::from_secs(1);
@@ -83,9 +86,9 @@ pub enum EngineEnd {
 
 /// The way in. It can be cloned, and used from other tasks.
 #[derive(Clone)]
-pub struct Reception(mpsc::Sender<Knock>);
+pub struct ServiceHandle(mpsc::Sender<ServiceInput>);
 
-impl Reception {
+impl ServiceHandle {
     /// Lets somebody talk to the service over a stream. `patience`: how long a line may take to
     /// come or to be read; `None`: as long as it likes. What is returned is done when the
     /// connection is over.
@@ -96,7 +99,7 @@ impl Reception {
     ) -> oneshot::Receiver<()> {
         let (over, is_over) = oneshot::channel();
         // If the service has ended, the connection is over.
-        let _ = self.0.send(Knock::Come { stream: Box::new(stream), patience, over }).await;
+        let _ = self.0.send(ServiceInput::Connected { stream: Box::new(stream), patience, over }).await;
         is_over
     }
 
@@ -109,18 +112,20 @@ impl Reception {
 
     /// Asks the service to end.
     pub async fn stop(&self) {
-        let _ = self.0.send(Knock::Stop).await;
+        let _ = self.0.send(ServiceInput::Stop).await;
     }
 }
 
 /// A running engine, and those who use it.
 pub struct EngineService {
-    desk: Desk,
-    callers: Callers,
+    handler: MethodHandler,
+    connections: Connections,
     unshown: Unshown,
-    knocks: mpsc::Receiver<Knock>,
+    inputs: mpsc::Receiver<ServiceInput>,
     /// The requests for invites whose texts are still to be made durable.
     invites: HashMap<InviteId, (u64, Value, RequestPermit)>,
+    /// The requests for files that are being read.
+    describing: Describing,
     directory: Option<PathBuf>,
     offline: bool,
     held: bool,
@@ -132,22 +137,23 @@ pub struct EngineService {
 impl EngineService {
     /// Makes the service of an engine.
     #[must_use]
-    pub fn new(engine: Engine, options: ServiceOptions) -> (Self, Reception) {
-        let (sender, knocks) = mpsc::channel(QUEUE);
+    pub fn new(engine: Engine, options: ServiceOptions) -> (Self, ServiceHandle) {
+        let (sender, inputs) = mpsc::channel(QUEUE);
         let ServiceOptions { directory, offline, held, stages } = options;
         let service = Self {
-            desk: Desk::new(engine, stages),
-            callers: Callers::new(sender.clone()),
+            handler: MethodHandler::new(engine, stages),
+            connections: Connections::new(sender.clone()),
             unshown: Unshown::default(),
-            knocks,
+            inputs,
             invites: HashMap::new(),
+            describing: Describing::default(),
             directory,
             offline,
             held,
             used: false,
             end: None,
         };
-        (service, Reception(sender))
+        (service, ServiceHandle(sender))
     }
 
     /// Serves until it is asked to end, the profile is erased, or the engine cannot go on. What was
@@ -162,21 +168,22 @@ impl EngineService {
             if let Some(end) = self.end {
                 break end;
             }
-            let next_round = round + self.desk.pause();
+            let next_round = round + self.handler.pause();
             tokio::select! {
-                // The callers hold a sender.
-                Some(knock) = self.knocks.recv() => self.knock(knock)?,
-                happened = self.desk.next(), if !self.offline && !self.held => happened?,
+                // The connections hold a sender.
+                Some(input) = self.inputs.recv() => self.take_input(input)?,
+                described = self.describing.next() => self.described(described)?,
+                happened = self.handler.next(), if !self.offline && !self.held => happened?,
                 () = tokio::time::sleep_until(next_round) => {
                     round = Instant::now();
-                    self.desk.look_round();
+                    self.handler.look_round();
                 }
             }
         };
         self.write_out().await;
         let is_unchanged = self.offline && !self.used;
         if end == EngineEnd::Stopped && !is_unchanged {
-            drop(self.desk.engine.finish()?);
+            drop(self.handler.engine.finish()?);
         }
         Ok(end)
     }
@@ -184,86 +191,89 @@ impl EngineService {
     /// Waits a little until the last answers are written.
     async fn write_out(&mut self) {
         let deadline = Instant::now() + LAST_WRITES;
-        while self.callers.are_writing() {
-            match timeout_at(deadline, self.knocks.recv()).await {
-                Ok(Some(Knock::Written { caller, receipt })) => self.written(caller, receipt),
-                Ok(Some(Knock::Lost { caller })) => self.lost(caller),
+        while self.connections.are_writing() {
+            match timeout_at(deadline, self.inputs.recv()).await {
+                Ok(Some(ServiceInput::Written { connection, receipt })) => self.written(connection, receipt),
+                Ok(Some(ServiceInput::Lost { connection })) => self.lost(connection),
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => return,
             }
-            self.callers.pump(&self.unshown);
+            self.connections.pump(&self.unshown);
         }
     }
 
     /// Tells the news, and hands on what there is room for.
     fn spread(&mut self) {
-        while let Some(news) = self.desk.news.pop_front() {
+        while let Some(news) = self.handler.news.pop_front() {
             self.tell(news);
         }
-        for caller in self.callers.pump(&self.unshown) {
-            self.lost(caller);
+        for connection in self.connections.pump(&self.unshown) {
+            self.lost(connection);
         }
     }
 
     fn tell(&mut self, news: News) {
         match news {
             News::Now { notification, but } => {
-                let line = wire::event(&Told { number: None, event: notification });
-                for caller in self.callers.subscribers().filter(|caller| Some(*caller) != but).collect::<Vec<_>>() {
-                    self.callers.say(caller, Arc::clone(&line));
+                let line = wire::event(&EventParams { number: None, event: notification });
+                for connection in
+                    self.connections.subscribers().filter(|connection| Some(*connection) != but).collect::<Vec<_>>()
+                {
+                    self.connections.say(connection, Arc::clone(&line));
                 }
             }
             News::Kept { number, notification } => {
-                self.keep(number, wire::event(&Told { number: Some(number), event: notification }), false);
+                self.keep(number, wire::event(&EventParams { number: Some(number), event: notification }), false);
             }
             News::Standing { number, notification } => {
-                self.keep(number, wire::event(&Told { number: None, event: notification }), true);
+                self.keep(number, wire::event(&EventParams { number: None, event: notification }), true);
             }
             News::Withdrawn { number } => self.unshown.withdraw(number),
             News::Invite { number, invite, text } => match self.invites.remove(&invite) {
-                Some((caller, id, permit)) => {
+                Some((connection, id, permit)) => {
                     let answer = wire::answer(&id, &serde_json::json!({"invite": invite, "text": text}));
-                    self.callers.answer(caller, answer, permit, WriteReceipt::Invite(number));
+                    self.connections.answer(connection, answer, permit, WriteReceipt::Invite(number));
                 }
                 // Who asked for it is gone, in this process or one before it, and nobody else can.
-                None => self.desk.shown(number),
+                None => self.handler.shown(number),
             },
         }
     }
 
     fn keep(&mut self, number: u64, line: Arc<str>, sticky: bool) {
         self.unshown.put(number, line, sticky);
-        for caller in self.callers.subscribers().collect::<Vec<_>>() {
-            let owes = self.callers.taking(caller) == Some(Taking::Acknowledged);
-            self.unshown.queue(number, caller, owes);
-            self.callers.announce(caller, number);
+        for connection in self.connections.subscribers().collect::<Vec<_>>() {
+            let owes = self.connections.taking(connection) == Some(Taking::Acknowledged);
+            self.unshown.queue(number, connection, owes);
+            self.connections.announce(connection, number);
         }
     }
 
-    fn written(&mut self, caller: u64, receipt: WriteReceipt) {
-        self.callers.written(caller);
+    fn written(&mut self, connection: u64, receipt: WriteReceipt) {
+        self.connections.written(connection);
         match receipt {
             WriteReceipt::Nothing => {}
             WriteReceipt::Event(number) => {
-                let takes = self.callers.taking(caller) == Some(Taking::Written);
-                if self.unshown.written(number, caller, takes) {
-                    self.desk.shown(number);
+                let takes = self.connections.taking(connection) == Some(Taking::Written);
+                if self.unshown.written(number, connection, takes) {
+                    self.handler.shown(number);
                 }
             }
-            WriteReceipt::Invite(number) => self.desk.shown(number),
+            WriteReceipt::Invite(number) => self.handler.shown(number),
         }
-        if self.callers.is_over(caller) {
-            self.lost(caller);
+        if self.connections.is_over(connection) {
+            self.lost(connection);
         }
     }
 
     /// Ends a connection.
-    fn lost(&mut self, caller: u64) {
-        self.callers.remove(caller);
-        self.invites.retain(|_, (asking, _, _)| *asking != caller);
-        self.desk.gone(caller);
-        for number in self.unshown.gone(caller) {
-            self.desk.shown(number);
+    fn lost(&mut self, connection: u64) {
+        self.connections.remove(connection);
+        self.invites.retain(|_, (asking, _, _)| *asking != connection);
+        self.describing.gone(connection);
+        self.handler.gone(connection);
+        for number in self.unshown.gone(connection) {
+            self.handler.shown(number);
         }
     }
 }

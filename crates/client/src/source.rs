@@ -3,6 +3,7 @@
 use std::fs::{File, Metadata};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use ephemeral_e2e::bytes::Key;
@@ -49,11 +50,12 @@ impl SourceError {
     }
 }
 
-/// Reads a whole file, and returns what is told of it.
+/// Reads a whole file, and returns what is told of it. It takes seconds where the file is large;
+/// `stop` ends it between two blocks.
 ///
 /// # Errors
 /// [`SourceError`].
-pub fn describe(path: &Path) -> Result<Source, SourceError> {
+pub fn describe(path: &Path, stop: &AtomicBool) -> Result<Source, SourceError> {
     let full = std::fs::canonicalize(path).map_err(SourceError::of(path))?;
     let (mut file, metadata) = open(&full)?;
     if !(1..=MAX_FILE).contains(&metadata.len()) {
@@ -63,6 +65,9 @@ pub fn describe(path: &Path) -> Result<Source, SourceError> {
     let mut block = vec![0; BLOCK];
     let mut size = 0;
     loop {
+        if stop.load(Ordering::Relaxed) {
+            return Err(SourceError::of(&full)(std::io::ErrorKind::Interrupted.into()));
+        }
         let length = file.read(&mut block).map_err(SourceError::of(&full))?;
         if length == 0 {
             break;
@@ -129,12 +134,23 @@ fn cut(name: &str) -> String {
 mod tests {
     use super::*;
 
+    static GO_ON: AtomicBool = AtomicBool::new(false);
+
+    #[test]
+    fn reading_a_file_ends_when_nobody_wants_it_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "hello, world").unwrap();
+        let stopped = describe(&path, &AtomicBool::new(true));
+        assert!(matches!(stopped, Err(SourceError::Read { .. })), "{stopped:?}");
+    }
+
     #[test]
     fn a_file_is_read_in_parts_until_somebody_changes_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         std::fs::write(&path, "hello, world").unwrap();
-        let source = describe(&path).unwrap();
+        let source = describe(&path, &GO_ON).unwrap();
         assert_eq!((source.name.as_str(), source.size), ("notes.txt", 12));
         assert_eq!(source.sha256.to_hex(), "09ca7e4eaa6e8ae9c7d261167129184883644d07dfba7cbfbc4c8a2e08360d5b");
         assert_eq!(read(&source, 7, 5).unwrap(), b"world");
@@ -148,11 +164,11 @@ mod tests {
     fn what_is_no_file_or_too_large_is_refused_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
-        assert!(matches!(describe(folder.path()), Err(SourceError::NotAFile(_))));
+        assert!(matches!(describe(folder.path(), &GO_ON), Err(SourceError::NotAFile(_))));
         File::create(&path).unwrap();
-        assert!(matches!(describe(&path), Err(SourceError::Size { size: 0, .. })));
+        assert!(matches!(describe(&path, &GO_ON), Err(SourceError::Size { size: 0, .. })));
         File::create(&path).unwrap().set_len(MAX_FILE + 1).unwrap();
-        let error = describe(&path).unwrap_err().to_string();
+        let error = describe(&path, &GO_ON).unwrap_err().to_string();
         assert!(error.contains("x has 67108865 bytes"), "{error}");
     }
 

@@ -25,6 +25,7 @@ mod groups;
 #[cfg(test)]
 mod inside;
 mod receive;
+mod room;
 mod views;
 
 pub use contacts::{MAX_CONTACTS, Sent};
@@ -32,6 +33,7 @@ pub use door::{Accept, InviteOptions, MAX_DOORS};
 pub use files::{ComingView, SendingView};
 pub use groups::MAX_GROUPS;
 pub use receive::IncomingFrame;
+pub use room::{Obstacle, Room};
 pub use views::groups::{GroupView, MemberView, OfferView, PartView};
 pub use views::{ContactView, InviteView, OutgoingView, RequestView, Standing};
 
@@ -65,13 +67,13 @@ pub enum CoreError {
     ForeignServer(Authority),
     /// A bound on invites, contacts, members or waiting texts is reached.
     #[error("there is no room for more: {0}")]
-    Full(&'static str),
+    Full(Room),
     /// The text or name is longer than one message can hold.
     #[error("too long")]
     TooLong,
     /// The conversation is over, held, or its identity is not known yet.
     #[error("not possible with this contact now: {0}")]
-    NotNow(&'static str),
+    NotNow(Obstacle),
     /// The change of the group is not valid, or one is not its admin.
     #[error("the group cannot be changed like this")]
     Group,

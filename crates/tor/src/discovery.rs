@@ -14,7 +14,7 @@ use tor_keymgr::KeystoreSelector;
 use tor_llcrypto::pk::curve25519::StaticSecret;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{Client, TorError};
+use super::{Client, TorError, TorStep};
 
 /// Bytes of either half.
 const KEY_BYTES: usize = 32;
@@ -133,7 +133,7 @@ pub fn set_discovery_key(
     onion: &str,
     secret: Option<&DiscoverySecret>,
 ) -> Result<(), TorError> {
-    let failed = |error| TorError::from_arti("the discovery key cannot be kept", state_dir, error);
+    let failed = |error| TorError::from_arti(TorStep::DiscoveryKey, state_dir, error);
     let Ok(service) = format!("{onion}.onion").parse() else { return Ok(()) };
     let before = client.get_service_discovery_key(service).map_err(failed)?;
     if before == secret.map(|secret| secret.public().0) {

@@ -77,10 +77,36 @@ pub enum TorError {
     #[error("{action}: {}", causes(.source))]
     Arti {
         /// What was being done.
-        action: &'static str,
+        action: TorStep,
         /// Arti's report.
         source: Box<arti_client::Error>,
     },
+}
+
+/// What Arti was doing when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TorStep {
+    /// Making the client.
+    #[error("the Tor client does not start")]
+    Start,
+    /// Bootstrapping.
+    #[error("the Tor network cannot be reached")]
+    Network,
+    /// Connecting with an onion service.
+    #[error("the server cannot be reached through Tor")]
+    Server,
+    /// Keeping the key for finding a restricted service.
+    #[error("the discovery key cannot be kept")]
+    DiscoveryKey,
+    /// Keeping the key with which a restricted service finds itself.
+    #[error("the key for reaching itself cannot be kept")]
+    OwnDiscoveryKey,
+    /// Opening the service's keys.
+    #[error("the keys cannot be opened")]
+    Keys,
+    /// Starting the onion service.
+    #[error("the onion service does not start")]
+    Service,
 }
 
 /// What is wrong with a path, and what mends it.
@@ -101,7 +127,7 @@ pub enum PathFix {
 
 impl TorError {
     /// Sorts an error of Arti's into what the operator can do about it.
-    pub fn from_arti(action: &'static str, state_dir: &Path, error: arti_client::Error) -> Self {
+    pub fn from_arti(action: TorStep, state_dir: &Path, error: arti_client::Error) -> Self {
         if let Some(refusal) = refused_path(&error) {
             return refusal;
         }
@@ -174,7 +200,7 @@ fn start(config: TorClientConfig, state_dir: &Path, reads_along: bool) -> Result
     let client = TorClient::with_runtime(tasks.runtime())
         .config(config)
         .create_unbootstrapped()
-        .map_err(|e| TorError::from_arti("the Tor client does not start", state_dir, e))?;
+        .map_err(|e| TorError::from_arti(TorStep::Start, state_dir, e))?;
     Ok((client, tasks))
 }
 
@@ -182,7 +208,7 @@ fn start(config: TorClientConfig, state_dir: &Path, reads_along: bool) -> Result
 /// timeout.
 pub async fn bootstrap(table: toml::Table, state_dir: &Path) -> Result<Arc<Client>, TorError> {
     let client = client(config(table, state_dir)?, state_dir)?;
-    client.bootstrap().await.map_err(|e| TorError::from_arti("the Tor network cannot be reached", state_dir, e))?;
+    client.bootstrap().await.map_err(|e| TorError::from_arti(TorStep::Network, state_dir, e))?;
     Ok(client)
 }
 

@@ -12,7 +12,7 @@ use futures::task::SpawnExt as _;
 use futures::{FutureExt as _, Stream};
 use tor_hsservice::{OnionServiceConfig, RendRequest, RunningOnionService};
 
-use super::{Client, EndOnDrop, Tasks, TorError, causes, system_error};
+use super::{Client, EndOnDrop, Tasks, TorError, TorStep, causes, system_error};
 
 /// Publishes a service. Its tasks end with the last of the returned values, or when they are ended.
 ///
@@ -24,7 +24,7 @@ pub fn launch_service(
     service: OnionServiceConfig,
     state_dir: &Path,
 ) -> Result<(Arc<RunningOnionService>, impl Stream<Item = RendRequest> + use<>, EndOnDrop), TorError> {
-    let failed = |error| TorError::from_arti("the onion service does not start", state_dir, error);
+    let failed = |error| TorError::from_arti(TorStep::Service, state_dir, error);
     let tasks = EndOnDrop(Tasks::new().map_err(TorError::Runtime)?);
     // The first step of a bootstrap makes the parts that are asked for below, and takes the lock on
     // the client's state. To give it up half-way would let go of that lock: the rest goes on by

@@ -9,9 +9,8 @@ use tokio::time::timeout;
 
 use super::super::exit::Failure;
 use super::super::reach::Host;
-use super::super::words::said;
 use ephemeral_chat::ChatInput;
-use ephemeral_client::api::{Greeting, Hello, MethodError, Notification, Panic};
+use ephemeral_client::api::{Greeting, Hello, Panic};
 use ephemeral_client::service::{ClientError, EngineClient, Heard};
 
 /// How long the engine may take to erase everything, after which that is done without it.
@@ -35,7 +34,7 @@ impl EngineLink {
 
     /// Uses the engine of this process.
     pub(super) async fn here(host: Host) -> Self {
-        let client = host.reception.client().await;
+        let client = host.service.client().await;
         Self { client, host: Some(host), tickets: HashMap::new(), unshown: Vec::new() }
     }
 
@@ -57,21 +56,26 @@ impl EngineLink {
             // No ticket has this number: an answer to nothing changes nothing.
             Ok(Heard::Answer(id, answer)) => {
                 let ticket = self.tickets.remove(&id).unwrap_or_default();
-                ChatInput::Answered(ticket, answer.map_err(refused))
+                ChatInput::Answered(ticket, answer)
             }
-            Ok(Heard::Told(told)) => {
+            Ok(Heard::Event(told)) => {
                 self.unshown.extend(told.number);
-                ChatInput::Told(told_why(told.event))
+                ChatInput::Notified(told.event)
             }
             Err(error) => ChatInput::Gone(self.why(error).await),
         }
     }
 
-    /// The engine knows better why it ended.
+    /// The engine knows better why it ended. Empty: its process ended, and nothing went wrong.
     async fn why(&mut self, error: ClientError) -> String {
-        match &mut self.host {
-            Some(host) => host.ended().await.err().map_or_else(|| error.to_string(), |failure| failure.to_string()),
-            None => error.to_string(),
+        let ended = match &mut self.host {
+            Some(host) => host.ended().await.err(),
+            None => None,
+        };
+        match (ended, error) {
+            (Some(failure), _) => failure.to_string(),
+            (None, ClientError::Ended) => String::new(),
+            (None, error) => Failure::from(error).to_string(),
         }
     }
 
@@ -96,21 +100,4 @@ impl EngineLink {
             None => Ok(()),
         }
     }
-}
-
-/// Says in the person's language why the engine does not do something.
-fn refused(error: MethodError) -> MethodError {
-    MethodError { code: error.code, message: said::translated(&error.message) }
-}
-
-/// Says in the person's language why something happened.
-fn told_why(mut news: Notification) -> Notification {
-    match &mut news {
-        Notification::Offline { why, .. }
-        | Notification::Unusable { why, .. }
-        | Notification::FileUnreadable { why, .. }
-        | Notification::FolderFailed { why, .. } => *why = said::translated(why),
-        _ => {}
-    }
-    news
 }

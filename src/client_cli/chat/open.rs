@@ -1,6 +1,10 @@
 //! Opens or makes the profile, beside the terminal: a passphrase is worth a second of work.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::super::exit::Failure;
 use super::super::init::authority;
@@ -11,8 +15,20 @@ use super::super::words::fl;
 use super::link::EngineLink;
 use ephemeral_chat::{Opening, OpeningStart};
 use ephemeral_client::ServerUrl;
+use ephemeral_client::api::Greeting;
 use ephemeral_client::engine::Profile;
 use ephemeral_client::vault::{Passphrase, Vault};
+
+/// How long an engine that is found may take to say who it is.
+const SEARCH: Duration = Duration::from_secs(5);
+
+/// What became of opening the profile, or of the search for an engine.
+pub(super) enum OpenedEngine {
+    /// This process has an engine, or not.
+    Here(Result<EngineLink, Failure>),
+    /// Another process has one, or not.
+    Elsewhere(Option<(EngineLink, Greeting)>),
+}
 
 /// What opens the profile.
 pub(super) struct Opener {
@@ -20,6 +36,8 @@ pub(super) struct Opener {
     memory: bool,
     /// At most one is being opened.
     task: JoinSet<Result<(Profile, bool), Failure>>,
+    /// At most one search for an engine runs.
+    search: JoinSet<Option<(EngineLink, Greeting)>>,
 }
 
 impl Opener {
@@ -30,7 +48,7 @@ impl Opener {
         if memory {
             lock_memory();
         }
-        Self { run, memory, task: JoinSet::new() }
+        Self { run, memory, task: JoinSet::new(), search: JoinSet::new() }
     }
 
     /// Returns what is to be asked first, and the engine, if nothing is.
@@ -74,16 +92,29 @@ impl Opener {
         });
     }
 
-    /// Waits for the profile that is being opened; for ever, if none is. Cancelling it loses
-    /// nothing.
-    pub(super) async fn outcome(&mut self) -> Result<EngineLink, Failure> {
-        let opened = match self.task.join_next().await {
-            Some(Ok(opened)) => opened?,
-            Some(Err(error)) => return Err(Failure::local(fl!("profile-unopened", why = error.to_string()))),
-            None => std::future::pending().await,
+    /// Waits for the profile that is being opened, and for the search; for ever, where there is
+    /// nothing of the kind. Cancelling it loses nothing.
+    pub(super) async fn next(&mut self) -> OpenedEngine {
+        let opened = tokio::select! {
+            Some(opened) = self.task.join_next() => opened,
+            Some(found) = self.search.join_next() => return OpenedEngine::Elsewhere(found.ok().flatten()),
+            else => std::future::pending().await,
         };
-        let (profile, is_kept) = opened;
-        self.link(profile, is_kept).await
+        let opened = opened.map_err(|error| Failure::local(fl!("profile-unopened", why = error.to_string())));
+        OpenedEngine::Here(match opened.flatten() {
+            Ok((profile, is_kept)) => self.link(profile, is_kept).await,
+            Err(failure) => Err(failure),
+        })
+    }
+
+    /// Looks whether another process runs the profile now. One in memory is gone with its process.
+    pub(super) fn seek(&mut self) {
+        let Ok(directory) = self.run.profile.directory() else { return };
+        if self.memory || !self.search.is_empty() {
+            return;
+        }
+        let memory = self.run.profile.memory_socket();
+        self.search.spawn(async move { timeout(SEARCH, engine_of(&directory, memory)).await.ok().flatten() });
     }
 
     /// Runs the engine of a profile, and lets other commands use it.
@@ -117,6 +148,19 @@ impl Opener {
         }
         Ok(erased?)
     }
+}
+
+/// Connects with the engine of a profile, if one runs and answers.
+async fn engine_of(directory: &Path, memory: Option<PathBuf>) -> Option<(EngineLink, Greeting)> {
+    let kept = socket::connect(&socket::of_directory(directory)).await.ok().flatten();
+    let stream = match (kept, memory) {
+        (Some(stream), _) => stream,
+        (None, Some(path)) => socket::connect(&path).await.ok().flatten()?,
+        (None, None) => return None,
+    };
+    let mut link = EngineLink::elsewhere(stream);
+    let greeting = link.greeting().await.ok()?;
+    Some((link, greeting))
 }
 
 /// Reads a server's name as it stands in an invite, or as it was written.

@@ -19,6 +19,7 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use tokio::sync::mpsc;
 
+use super::burst::{ends_a_line, joined};
 use super::keyboard;
 use ephemeral_chat::{Chat, ChatInput, ChatOutput};
 
@@ -26,6 +27,10 @@ use ephemeral_chat::{Chat, ChatInput, ChatOutput};
 const QUEUE: usize = 1024;
 /// How long the thread that reads waits until it looks whether it shall end.
 const POLL: Duration = Duration::from_millis(100);
+/// What comes so soon behind the end of a line was pasted with it.
+const GAP: Duration = Duration::from_millis(10);
+/// How many keys are one paste at most.
+const LONGEST_BURST: usize = 1 << 18;
 /// Columns and rows that are drawn, at most: a terminal may say that it has billions of cells.
 const LARGEST: (u16, u16) = (500, 200);
 /// The size of a terminal that does not say its own.
@@ -146,11 +151,23 @@ fn read(events: &mpsc::Sender<ChatInput>, ends: &AtomicBool) {
             Ok(true) => {}
             Err(_) => return,
         }
-        let Ok(event) = event::read() else { return };
-        if let Some(input) = keyboard::input(event)
-            && events.blocking_send(input).is_err()
-        {
-            return;
+        let Ok(burst) = burst() else { return };
+        for input in joined(burst) {
+            if events.blocking_send(input).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Returns what came in one go.
+fn burst() -> io::Result<Vec<ChatInput>> {
+    let mut burst = Vec::new();
+    loop {
+        burst.extend(keyboard::input(event::read()?));
+        let wait = if burst.last().is_some_and(ends_a_line) { GAP } else { Duration::ZERO };
+        if burst.len() >= LONGEST_BURST || !event::poll(wait)? {
+            return Ok(burst);
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::client_cli::exit::Failure;
 use crate::client_cli::words::{files, fl, shown};
-use ephemeral_client::api::{Notification, Told};
+use ephemeral_client::api::{EventParams, Notification};
 
 /// How long it waits after the command failed: at first, and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
@@ -65,7 +65,7 @@ impl Drop for Run {
 /// Holds the messages for the command.
 pub(super) struct Executor<'a> {
     args: &'a ExecArgs,
-    waiting: VecDeque<Told>,
+    waiting: VecDeque<EventParams>,
     run: Option<Run>,
     /// When it is tried again, and how long it waits the next time.
     pause: Option<(Instant, Duration)>,
@@ -84,7 +84,7 @@ impl<'a> Executor<'a> {
 
     /// Puts a message behind the others. The engine hands out only so many before the first of them
     /// is taken.
-    pub(super) fn put(&mut self, told: Told) {
+    pub(super) fn put(&mut self, told: EventParams) {
         self.waiting.push_back(told);
     }
 

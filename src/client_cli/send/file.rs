@@ -13,8 +13,7 @@ use crate::client_cli::output::{print, print_json};
 use crate::client_cli::running::{Running, at};
 use crate::client_cli::stop;
 use crate::client_cli::words::{self, fl, said};
-use ephemeral_client::api::{Notification, SendFile, SentFile, Subscribe, Taking, Told};
-use ephemeral_client::text::printable;
+use ephemeral_client::api::{EventParams, Notification, SendFile, SentFile, Subscribe, Taking};
 use ephemeral_e2e::payload::CHUNK;
 
 /// A file of more parts waits until the contact agrees (`docs/e2e.md`).
@@ -64,7 +63,7 @@ async fn deliver(running: &mut Running, args: &SendArgs, transfer: &mut Transfer
         running.note(&fl!("file-waits-for-yes"));
     }
     loop {
-        let Told { number, event } = tokio::select! {
+        let EventParams { number, event } = tokio::select! {
             news = running.next() => news?,
             () = at(deadline) => return Err(transfer.late(running, args)),
             result = &mut stopped => {
@@ -74,8 +73,9 @@ async fn deliver(running: &mut Running, args: &SendArgs, transfer: &mut Transfer
         };
         match event {
             Notification::FileProgress { file, arrived, .. } if file == transfer.file => transfer.moved(arrived),
-            Notification::FileUnreadable { file, why } if file == transfer.file => {
-                return Err(Failure::local(format!("{}: {}", transfer.so_far(), printable(&said::translated(&why)))));
+            Notification::FileUnreadable { file, why, reason } if file == transfer.file => {
+                let why = said::explained(&why, reason.as_ref());
+                return Err(Failure::local(format!("{}: {why}", transfer.so_far())));
             }
             Notification::FileArrived { file, .. } if file == transfer.file => return running.shown(number).await,
             Notification::FileDeclined { file, .. } if file == transfer.file => {
@@ -85,8 +85,9 @@ async fn deliver(running: &mut Running, args: &SendArgs, transfer: &mut Transfer
             Notification::FileNotDelivered { file, .. } if file == transfer.file => {
                 return Err(Failure::new(Exit::Refused, fl!("file-refused")));
             }
-            Notification::Unusable { server, why } if running.is_own(&server) => {
-                return Err(Failure::new(Exit::Unusable, fl!("file-kept", why = said::translated(&why))));
+            Notification::Unusable { server, why, reason } if running.is_own(&server) => {
+                let why = said::explained(&why, reason.as_ref());
+                return Err(Failure::new(Exit::Unusable, fl!("file-kept", why = why)));
             }
             _ => {}
         }
@@ -103,7 +104,7 @@ impl Transfer {
 
     fn so_far(&self) -> String {
         let (arrived, count) = self.arrived;
-        fl!("file-so-far", arrived = arrived.to_string(), count = count.to_string())
+        fl!("file-so-far", arrived = arrived, count = count)
     }
 
     fn late(&self, running: &mut Running, args: &SendArgs) -> Failure {

@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ephemeral_client::DialError;
+use ephemeral_client::cause::Explanation;
 use ephemeral_client::discovery_file::DiscoveryFileError;
 use ephemeral_client::engine::EngineError;
 use ephemeral_client::moved::{BookError, NoticeRequestError};
 use ephemeral_client::secret_file::SecretFileError;
 use ephemeral_client::url::UrlError;
 use ephemeral_client::vault::VaultError;
-use ephemeral_e2e::core::CoreError;
+use ephemeral_e2e::core::{CoreError, Obstacle, Room};
 use ephemeral_e2e::invite::InviteError;
 use ephemeral_tor::{FileError, MovedError, PathFix, TorError};
 
@@ -75,7 +76,7 @@ fn refused(code: i32) -> FileError {
 fn errors_of_files_say_in_english_what_they_always_said() {
     // ENOENT, EACCES, ENOSPC, EROFS, EISDIR, ETIMEDOUT; and one that nobody sees.
     let codes = [2, 13, 28, 30, 21, 110, 9999];
-    assert_same(codes.map(refused), files::private_file);
+    assert_same(codes.map(refused), said::of);
     assert_same(codes.map(io::Error::from_raw_os_error), files::system);
     assert_same([io::Error::other("it is no file")], files::system);
     let secrets = || {
@@ -87,10 +88,10 @@ fn errors_of_files_say_in_english_what_they_always_said() {
             SecretFileError::File(refused(2)),
         ]
     };
-    assert_same(secrets(), files::secret_file);
-    assert_same(secrets().map(DiscoveryFileError::File), files::discovery_file);
+    assert_same(secrets(), said::of);
+    assert_same(secrets().map(DiscoveryFileError::File), said::of);
     let keys = [DiscoveryFileError::Exists(somewhere()), DiscoveryFileError::NotAKey(somewhere())];
-    assert_same(keys, files::discovery_file);
+    assert_same(keys, said::of);
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn errors_of_a_profile_say_in_english_what_they_always_said() {
         VaultError::Directory(TorError::InUse(somewhere())),
         VaultError::File(refused(28)),
     ];
-    assert_same(vaults, profile::vault);
+    assert_same(vaults, said::of);
     let cores = [
         CoreError::Stopped,
         CoreError::NotAState,
@@ -123,35 +124,35 @@ fn errors_of_a_profile_say_in_english_what_they_always_said() {
         CoreError::Invite(InviteError::NotGenuine),
         CoreError::Expired,
         CoreError::OwnInvite,
-        CoreError::Full("outbox"),
+        CoreError::Full(Room::Outbox),
         CoreError::TooLong,
-        CoreError::NotNow("the conversation is over"),
+        CoreError::NotNow(Obstacle::Over),
         CoreError::Group,
     ];
-    assert_same(cores, profile::core);
+    assert_same(cores, said::of);
     let engines = [
         EngineError::Address("http://x".to_owned(), UrlError::Onion),
         EngineError::Elsewhere,
         EngineError::Task("it panicked".to_owned()),
     ];
-    assert_same(engines, profile::engine);
+    assert_same(engines, said::of);
 }
 
 #[test]
 fn errors_of_the_network_say_in_english_what_they_always_said() {
     let urls =
         [UrlError::NoScheme, UrlError::Https, UrlError::NotOnlyAHost, UrlError::Host, UrlError::Onion, UrlError::Port];
-    assert_same(urls, |error| network::url(*error));
+    assert_same(urls, said::of);
     let proxy: SocketAddr = ([127, 0, 0, 1], 9050).into();
     let dials = [
-        DialError::Unsuitable("an onion address is reached through Tor, not directly"),
+        DialError::OnionDirectly,
         DialError::NoWay("no way".into()),
         DialError::Timeout(Duration::from_secs(30)),
         DialError::Tcp(io::Error::from_raw_os_error(111)),
         DialError::Socks { proxy, source: io::Error::from_raw_os_error(111).into() },
         DialError::Tor(TorError::Table("[tor]: unknown".to_owned())),
     ];
-    assert_same(dials, network::dial);
+    assert_same(dials, said::of);
     let fix = PathFix::Mode { path: somewhere(), mode: "g-w".to_owned() };
     let tors = [
         TorError::Path { path: somewhere(), why: "its name is not UTF-8".to_owned() },
@@ -162,7 +163,7 @@ fn errors_of_the_network_say_in_english_what_they_always_said() {
         TorError::Service("its configuration disables it".to_owned()),
         TorError::Runtime(io::Error::other("no runtime")),
     ];
-    assert_same(tors, network::tor);
+    assert_same(tors, said::of);
     let moves = || {
         [
             MovedError::Malformed("EOF".to_owned()),
@@ -174,10 +175,10 @@ fn errors_of_the_network_say_in_english_what_they_always_said() {
             MovedError::File(refused(2)),
         ]
     };
-    assert_same(moves(), network::moved);
-    assert_same(moves().map(BookError::Notice), network::book);
+    assert_same(moves(), said::of);
+    assert_same(moves().map(BookError::Notice), said::of);
     let contradiction = BookError::Contradiction { from: "a.onion".to_owned(), known: "b.onion".to_owned() };
-    assert_same([contradiction, BookError::TooMany, BookError::File(refused(2))], network::book);
+    assert_same([contradiction, BookError::TooMany, BookError::File(refused(2))], said::of);
     let requests = [
         NoticeRequestError::Interrupted,
         NoticeRequestError::Timeout,
@@ -192,7 +193,8 @@ fn errors_of_the_network_say_in_english_what_they_always_said() {
 fn an_engine_tells_in_english_why_there_is_no_way_to_a_server() {
     let table = |why: &str| NoRoute::Table { file: somewhere(), why: why.to_owned() };
     let routes = || [NoRoute::Unencrypted, NoRoute::NoHome, table("[tor]: unknown")];
-    for (told, said) in routes().into_iter().zip(routes()) {
-        assert_eq!(DialError::NoWay(Box::new(told)).to_string(), Failure::from(said).to_string());
+    for (told, failed) in routes().into_iter().zip(routes()) {
+        let told = DialError::NoWay(Explanation::of(&told));
+        assert_eq!((told.to_string(), said::of(&told)), (Failure::from(failed).to_string(), told.to_string()));
     }
 }

@@ -7,7 +7,7 @@ use std::num::ParseIntError;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{Language, fl, network, shown};
+use super::{Language, fl, said, shown};
 use crate::client_cli::exit::say;
 use ephemeral_client::url::UrlError;
 
@@ -98,7 +98,7 @@ fn conflict(error: &clap::Error, argument: String, command: String) -> String {
 fn reason(error: &clap::Error) -> String {
     let Some(source) = error.source() else { return String::new() };
     if let Some(error) = source.downcast_ref::<UrlError>() {
-        return network::url(*error);
+        return said::of(error);
     }
     if source.is::<ParseIntError>() {
         return fl!("usage-no-number", why = source.to_string());

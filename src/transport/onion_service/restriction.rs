@@ -14,7 +14,7 @@ use tor_keymgr::KeystoreSelector;
 
 use super::clients::{self, Clients};
 use super::{Config, LOG, OnionError, OnionStatus, arti_config};
-use ephemeral_tor::{Client, DiscoveryKey, TorError};
+use ephemeral_tor::{Client, DiscoveryKey, TorError, TorStep};
 
 /// The time between two looks at the directory of the clients.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -42,7 +42,7 @@ impl Restriction {
         if !settings.restricted {
             return Ok(None);
         }
-        let failed = |error| TorError::from_arti("the key for reaching itself cannot be kept", state_dir, error);
+        let failed = |error| TorError::from_arti(TorStep::OwnDiscoveryKey, state_dir, error);
         let service = address.parse().map_err(|_| OnionError::Setting {
             key: "restricted",
             why: "the address of the service is not understood".into(),

@@ -19,7 +19,7 @@ use super::reachability::{Course, Reachability};
 use super::restriction::Restriction;
 use super::watch::{self, Watched};
 use super::{Config, OnionError};
-use ephemeral_tor::{self as tor, Client, EndOnDrop, Keystore, TorError};
+use ephemeral_tor::{self as tor, Client, EndOnDrop, Keystore, TorError, TorStep};
 
 /// How long Arti's tasks of a service get to end before it is published again; and the pause
 /// between two attempts.
@@ -210,7 +210,7 @@ pub(super) fn address(settings: &Config, state_dir: &Path) -> Result<String, Oni
     tor::make_directories(&config, state_dir)?;
     // Who may find it does not matter for its name.
     let service = Client::create_onion_service(&config, service_config(settings, None)?)
-        .map_err(|e| TorError::from_arti("the keys cannot be opened", state_dir, e))?;
+        .map_err(|e| TorError::from_arti(TorStep::Keys, state_dir, e))?;
     let identity = match service.onion_address() {
         Some(identity) => identity,
         None => match service.generate_identity_key(KeystoreSelector::Primary) {

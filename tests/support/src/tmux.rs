@@ -78,6 +78,14 @@ impl Tmux {
         self.run(&["paste-buffer", "-p", "-d"]);
     }
 
+    /// Pastes a text without brackets, as a terminal does that has none: its lines come as keys.
+    pub fn paste_as_keys(&self, text: &str) {
+        let mut load = self.tmux().args(["load-buffer", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+        load.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(load.wait().unwrap().success());
+        self.run(&["paste-buffer", "-d"]);
+    }
+
     /// Gives the terminal another size.
     pub fn resize(&self, columns: u16, rows: u16) {
         self.run(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);

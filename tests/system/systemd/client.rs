@@ -91,7 +91,7 @@ fn the_clients_unit_serves_hardened_and_commands_use_it_and_a_person_has_to_mend
     assert_eq!(property(&machine, "ActiveState"), "active", "started means ready");
     // Nobody is asked for a passphrase: it is the unit's engine that answers.
     as_person(&machine, &["ephemeral", "group", "new", "friends"]);
-    assert_eq!(as_person(&machine, &["ephemeral", "group", "list"]), "friends (admin, 1 members)\n");
+    assert_eq!(as_person(&machine, &["ephemeral", "group", "list"]), "friends (admin, 1 member)\n");
 
     let process = property(&machine, "MainPID");
     let read = |file: &str| {

@@ -44,8 +44,9 @@ span-minutes = { $n } min
 span-seconds = { $n } s
 burn-never = Texte bleiben
 burn-after = weg { $time } nach dem Lesen
-post-missing = eine davor ist nicht angekommen
+message-missing = eine davor ist nicht angekommen
 not-taken = nicht gesendet: { $why }
+not-known-taken = es gibt keine Engine: der Text steht wieder in der Zeile; er kann gesendet sein, wenn die Engine gerade erst geendet hat
 
 ## The connection
 uplink-unknown = noch nicht verbunden
@@ -56,13 +57,23 @@ uplink-connecting = verbindet sich seit { $time } mit dem Server
 uplink-online = verbunden
 uplink-offline = seit { $time } keine Verbindung: { $why }; nächster Versuch in { $next }
 uplink-unusable = der Server ist nicht nutzbar: { $why }
-uplink-gone = das Programm dahinter ist weg: { $why }; zweimal Strg-C beendet
+uplink-gone = das Programm, in dem das Profil lief, hat geendet; seit { $time } wird ein anderes gesucht; /unlock öffnet es hier
+uplink-broken = die Engine hat geendet: { $why }; seit { $time } wird eine andere gesucht; /unlock öffnet das Profil hier
+engine-again = Eine andere Engine hat das Profil jetzt: mit ihr verbunden
+unlock-needless = das Profil ist offen
 server-unusable = { $server } ist nicht nutzbar: { $why }
 status-title = Verbindung
+status-next = Es lässt sich nicht beschleunigen: jedes Postfach versucht es zu seiner eigenen Zeit, damit der Server nicht sieht, welche zusammengehören.
 status-server = dein Server: { $server }
 status-name = du nennst dich: { $name }
 status-not-open = Strg-C beendet
-status-parts = { $bytes } Bytes: geht in { $n } Nachrichten
+status-parts = { $bytes } { $bytes ->
+    [one] Byte
+   *[other] Bytes
+}: geht in { $n } { $n ->
+    [one] Nachricht
+   *[other] Nachrichten
+}
 status-scrolled = ältere Nachrichten; Esc führt zur neuesten
 
 ## The first start
@@ -169,7 +180,10 @@ not-for-groups = nicht für Gruppen
 only-for-groups = nur für Gruppen
 
 ## Files
-size-bytes = { $n } Bytes
+size-bytes = { $n } { $n ->
+    [one] Byte
+   *[other] Bytes
+}
 size-kib = { $n } KiB
 size-mib = { $n } MiB
 file-waits = { $contact } schickt die Datei { $name } ({ $size }): /take ORDNER nimmt sie an
@@ -214,7 +228,10 @@ set-notify = Meldung des Terminals, ohne Inhalt
 set-burn = Texte verschwinden nach dem Lesen
 set-keys = Tasten
 copied = das Terminal soll es kopieren
-paste-cut = für { $n } Bytes war kein Platz: sie sind abgeschnitten
+paste-cut = { $n ->
+    [one] für { $n } Byte war kein Platz: es ist abgeschnitten
+   *[other] für { $n } Bytes war kein Platz: sie sind abgeschnitten
+}
 end-once-more = noch einmal zum Beenden
 panic-armed = { $key } löscht jetzt alles, sofort; jede andere Taste führt zurück
 no-such-command = den Befehl /{ $name } gibt es nicht; // schreibt einen Text mit Schrägstrich am Anfang
@@ -267,6 +284,7 @@ about-burn = 30s, 5m, 1h, 7d oder off: Texte verschwinden so lange nach dem Lese
 about-search = TEXT: in dieser Unterhaltung suchen
 about-copy = den neuesten Text kopieren (OSC 52)
 about-status = wie die Verbindung ist
+about-unlock = das Profil in diesem Programm öffnen, nachdem das andere geendet hat, in dem es lief
 about-outbox = was noch nicht angekommen ist
 about-settings = Glocke, Meldungen, Zeiten, Tasten
 about-set = key AKTION TASTE: andere Taste, etwa: /set key find ctrl-t

@@ -43,8 +43,9 @@ span-minutes = { $n } min
 span-seconds = { $n } s
 burn-never = texts stay
 burn-after = gone { $time } after it is read
-post-missing = one before this has not come
+message-missing = one before this has not come
 not-taken = not sent: { $why }
+not-known-taken = there is no engine: what you wrote is back in the line; it may have been sent if the engine has just ended
 
 ## The connection
 uplink-unknown = not connected yet
@@ -55,13 +56,23 @@ uplink-connecting = connecting to the server for { $time }
 uplink-online = connected
 uplink-offline = no connection for { $time }: { $why }; next attempt in { $next }
 uplink-unusable = the server cannot be used: { $why }
-uplink-gone = the engine is gone: { $why }; Ctrl-C twice ends
+uplink-gone = the program that ran the profile has ended; looking for another one for { $time }; /unlock opens it here
+uplink-broken = the engine has ended: { $why }; looking for another one for { $time }; /unlock opens the profile here
+engine-again = Another engine runs the profile now: connected with it
+unlock-needless = the profile is open
 server-unusable = { $server } cannot be used: { $why }
 status-title = Connection
+status-next = It cannot be hurried: each mailbox tries at a time of its own, so that the server does not see which of them are yours.
 status-server = your server: { $server }
 status-name = you call yourself: { $name }
 status-not-open = Ctrl-C ends
-status-parts = { $bytes } bytes: goes in { $n } messages
+status-parts = { $bytes } { $bytes ->
+    [one] byte
+   *[other] bytes
+}: goes in { $n } { $n ->
+    [one] message
+   *[other] messages
+}
 status-scrolled = older messages; Esc goes to the latest
 
 ## The first start
@@ -168,7 +179,10 @@ not-for-groups = not for groups
 only-for-groups = only for groups
 
 ## Files
-size-bytes = { $n } bytes
+size-bytes = { $n } { $n ->
+    [one] byte
+   *[other] bytes
+}
 size-kib = { $n } KiB
 size-mib = { $n } MiB
 file-waits = { $contact } sends the file { $name } ({ $size }): /take FOLDER takes it
@@ -213,7 +227,10 @@ set-notify = Notification of the terminal, without content
 set-burn = Texts are gone after they were read
 set-keys = Keys
 copied = asked the terminal to copy it
-paste-cut = there was no room for { $n } bytes of it: they were cut off
+paste-cut = { $n ->
+    [one] there was no room for { $n } byte of it: it was cut off
+   *[other] there was no room for { $n } bytes of it: they were cut off
+}
 end-once-more = once more to end
 panic-armed = { $key } now erases everything, at once; any other key goes back
 no-such-command = there is no command /{ $name }; // writes a text that begins with a slash
@@ -266,6 +283,7 @@ about-burn = 30s, 5m, 1h, 7d or off: texts are gone so long after they were read
 about-search = TEXT: search in this conversation
 about-copy = copy the latest text (OSC 52)
 about-status = how the connection is
+about-unlock = open the profile in this program, after the one that ran it has ended
 about-outbox = what has not arrived
 about-settings = bell, notifications, times, keys
 about-set = key ACTION KEY: another key, such as: /set key find ctrl-t

@@ -8,10 +8,10 @@ use ephemeral_client::api::{
     LeaveGroup, Method, RemoveMember, RenameContact, SafetyWords, SendFile, TakeFiles, TrustContact,
 };
 
-use super::asked::Awaited;
+use super::calls::PendingCall;
 use super::{Chat, ChatOutput};
 use crate::conversation::ItemBody;
-use crate::dialog::{Deed, Dialog, PageDialog};
+use crate::dialog::{Dialog, DialogAction, PageDialog};
 use crate::layout::{Look, in_sentence};
 use crate::words::say;
 
@@ -39,6 +39,7 @@ impl Chat {
             "open" => self.open_by_name(rest),
             "files" => self.show_files(),
             "status" => self.show_status(),
+            "unlock" => self.show_unlock(),
             "outbox" => self.show_outbox(),
             "settings" => self.show_settings(),
             "set" => self.set_by_name(rest),
@@ -87,10 +88,10 @@ impl Chat {
         let shown = in_sentence(&contact);
         let words = &self.words;
         match name {
-            "verify" => self.call(&SafetyWords { contact: contact.clone() }, Awaited::Words(contact)),
+            "verify" => self.call(&SafetyWords { contact: contact.clone() }, PendingCall::Words(contact)),
             "rename" if !rest.is_empty() => {
                 let done = say!(words, "renamed", name = in_sentence(rest));
-                self.call(&RenameContact { contact, new: rest.to_owned() }, Awaited::Done(done));
+                self.call(&RenameContact { contact, new: rest.to_owned() }, PendingCall::Done(done));
             }
             "trust" => self.confirm(&TrustContact { contact }, say!(words, "trust-question", name = shown)),
             "agree" => self.confirm(&AgreeToMove { contact }, say!(words, "agree-question", name = shown)),
@@ -99,12 +100,13 @@ impl Chat {
             "burn" => return self.burn_by_name(rest),
             "send" if !rest.is_empty() => {
                 let path = self.path(rest);
-                self.call(&SendFile { contact, path }, Awaited::File);
+                self.call(&SendFile { contact, path }, PendingCall::File);
             }
             "take" if !rest.is_empty() => {
                 let folder = self.path(rest);
                 let done = say!(words, "files-taken", folder = in_sentence(&folder));
-                self.call(&TakeFiles { contact, folder }, Awaited::Done(done));
+                self.folders.insert(contact.clone(), folder.clone());
+                self.call(&TakeFiles { contact, folder }, PendingCall::Done(done));
             }
             _ => return self.needs_more(name),
         }
@@ -123,7 +125,7 @@ impl Chat {
             _ if rest.is_empty() => return self.needs_more(name),
             "add" => {
                 let done = say!(words, "member-invited", name = shown);
-                self.call(&AddMember { group, contact: rest.to_owned() }, Awaited::Done(done));
+                self.call(&AddMember { group, contact: rest.to_owned() }, PendingCall::Done(done));
             }
             "remove" => {
                 let question = say!(words, "remove-question", name = shown);
@@ -147,9 +149,9 @@ impl Chat {
     /// Asks whether to do something that cannot be undone.
     fn confirm<M: Method>(&mut self, method: &M, question: String) {
         let params = serde_json::to_value(method).unwrap_or_default();
-        let deed = Deed::Call { method: M::NAME, params, done: say!(self.words, "done") };
+        let dialog_action = DialogAction::Call { method: M::NAME, params, done: say!(self.words, "done") };
         let title = say!(self.words, "question-title");
-        let page = PageDialog { yes: Some(deed), ..PageDialog::new(title).line(question) };
+        let page = PageDialog { yes: Some(dialog_action), ..PageDialog::new(title).line(question) };
         self.show(Dialog::Page(page));
     }
 
@@ -159,7 +161,7 @@ impl Chat {
             return;
         }
         let done = say!(self.words, "group-made", group = in_sentence(name));
-        self.call(&CreateGroup { name: name.to_owned() }, Awaited::Done(done));
+        self.call(&CreateGroup { name: name.to_owned() }, PendingCall::Done(done));
     }
 
     fn join(&mut self, group: &str) {
@@ -167,7 +169,7 @@ impl Chat {
             return self.show_offers();
         }
         let done = say!(self.words, "group-yes", group = in_sentence(group));
-        self.call(&JoinGroup { group: group.to_owned(), ..JoinGroup::default() }, Awaited::Done(done));
+        self.call(&JoinGroup { group: group.to_owned(), ..JoinGroup::default() }, PendingCall::Done(done));
     }
 
     fn refuse(&mut self, group: &str) {
@@ -175,7 +177,7 @@ impl Chat {
             return self.show_offers();
         }
         let done = say!(self.words, "group-no", group = in_sentence(group));
-        self.call(&DeclineOffer { group: group.to_owned(), ..DeclineOffer::default() }, Awaited::Done(done));
+        self.call(&DeclineOffer { group: group.to_owned(), ..DeclineOffer::default() }, PendingCall::Done(done));
     }
 
     fn open_by_name(&mut self, name: &str) {
@@ -190,7 +192,7 @@ impl Chat {
     fn copy_latest(&mut self) {
         let texts = self.conversation().into_iter().flat_map(|open| open.items.iter().rev());
         let latest = texts.filter_map(|item| match &item.body {
-            ItemBody::Post(post) => Some(post.text.clone()),
+            ItemBody::Message(message) => Some(message.text.clone()),
             ItemBody::Note(..) => None,
         });
         let latest = latest.into_iter().next();

@@ -36,8 +36,8 @@ impl Chat {
             (KeyName::Up, _) => page.scroll = page.scroll.saturating_sub(1),
             (KeyName::Down, _) => page.scroll = (page.scroll + 1).min(page.rows.len().saturating_sub(1)),
             (KeyName::Char('y' | 'j'), _) if !key.ctrl => {
-                if let Some(deed) = page.yes.take() {
-                    self.perform(deed);
+                if let Some(dialog_action) = page.yes.take() {
+                    self.perform(dialog_action);
                     return false;
                 }
             }
@@ -58,7 +58,7 @@ impl Chat {
     }
 
     fn press_in_form(&mut self, form: &mut FormDialog, key: KeyPress, action: Option<KeyAction>) -> bool {
-        let is_first = matches!(form.kind, FormKind::Unlock | FormKind::Create);
+        let is_first = !self.running && matches!(form.kind, FormKind::Unlock | FormKind::Create);
         if key.code == KeyName::Esc {
             // Behind the first two there is nothing to go back to.
             return is_first;
@@ -111,8 +111,8 @@ impl Chat {
             (KeyName::Up, _) | (_, Some(KeyAction::PreviousPane)) => pick.go(false),
             (KeyName::Down, _) | (_, Some(KeyAction::NextPane | KeyAction::Find)) => pick.go(true),
             (KeyName::Enter, _) => {
-                if let Some(deed) = pick.chosen().map(|choice| choice.deed.clone()) {
-                    self.perform(deed);
+                if let Some(dialog_action) = pick.chosen().map(|choice| choice.dialog_action.clone()) {
+                    self.perform(dialog_action);
                     return false;
                 }
             }

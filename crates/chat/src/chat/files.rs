@@ -3,7 +3,7 @@
 use ephemeral_client::api::{CancelFile, DeclineFile, FileInfo, Method as _, SentFile};
 
 use super::Chat;
-use crate::dialog::{Choice, Deed, Dialog, PickDialog};
+use crate::dialog::{Choice, Dialog, DialogAction, PickDialog};
 use crate::layout::{Look, in_sentence};
 use crate::words::{Words, say};
 
@@ -80,8 +80,12 @@ impl Chat {
                 (DeclineFile::NAME, params, say!(words, "file-decline"))
             };
             let done = say!(words, "file-ended", name = in_sentence(&file.name));
-            let call = Deed::Call { method, params: params.unwrap_or_default(), done };
-            choices.push(Choice::new(&label, self.progress(file), Deed::More(vec![Choice::new(&text, "", call)])));
+            let call = DialogAction::Call { method, params: params.unwrap_or_default(), done };
+            choices.push(Choice::new(
+                &label,
+                self.progress(file),
+                DialogAction::More(vec![Choice::new(&text, "", call)]),
+            ));
         }
         let title = say!(words, "files-title");
         self.show(Dialog::Pick(PickDialog::new(title, choices)));

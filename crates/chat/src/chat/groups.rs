@@ -3,7 +3,7 @@
 use ephemeral_client::api::{DeclineOffer, JoinGroup, Method as _};
 
 use super::Chat;
-use crate::dialog::{Choice, Deed, Dialog, PageDialog, PickDialog};
+use crate::dialog::{Choice, Dialog, DialogAction, PageDialog, PickDialog};
 use crate::layout::{Look, Row, in_sentence};
 use crate::words::say;
 
@@ -38,12 +38,12 @@ impl Chat {
             let group = in_sentence(&offer.group);
             let join = JoinGroup { group: offer.group.clone(), from: offer.from.clone(), name: String::new() };
             let decline = DeclineOffer { group: offer.group.clone(), from: offer.from.clone() };
-            let join = Deed::Call {
+            let join = DialogAction::Call {
                 method: JoinGroup::NAME,
                 params: serde_json::to_value(join).unwrap_or_default(),
                 done: say!(words, "group-yes", group = group.clone()),
             };
-            let decline = Deed::Call {
+            let decline = DialogAction::Call {
                 method: DeclineOffer::NAME,
                 params: serde_json::to_value(decline).unwrap_or_default(),
                 done: say!(words, "group-no", group = group.clone()),
@@ -53,7 +53,7 @@ impl Chat {
                 Choice::new(&say!(words, "offer-no", group = group.clone()), "", decline),
             ];
             let from = say!(words, "offer-from", name = in_sentence(&offer.from));
-            choices.push(Choice::new(&group, from, Deed::More(more)));
+            choices.push(Choice::new(&group, from, DialogAction::More(more)));
         }
         let title = say!(words, "offers-title");
         self.show(Dialog::Pick(PickDialog::new(title, choices)));

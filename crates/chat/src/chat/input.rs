@@ -164,6 +164,22 @@ impl Chat {
         }
     }
 
+    /// Keys that came in one go are a paste where Enter would send the first of its lines, or run
+    /// it. In a dialog they are keys: who fills in a form may be faster than the screen.
+    pub(crate) fn burst(&mut self, keys: Vec<KeyPress>) {
+        let mut keys = keys.into_iter();
+        while !self.dialogs.is_empty() {
+            let Some(key) = keys.next() else { return };
+            self.press(key);
+        }
+        let rest: Vec<KeyPress> = keys.collect();
+        if KeyPress::goes_on_behind_a_line(&rest) {
+            let text: String = rest.into_iter().filter_map(KeyPress::written).collect();
+            return self.paste(&text);
+        }
+        rest.into_iter().for_each(|key| self.press(key));
+    }
+
     pub(crate) fn say_lost(&mut self, lost: usize) {
         if lost > 0 {
             let sentence = say!(self.words, "paste-cut", n = lost);

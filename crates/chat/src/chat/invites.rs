@@ -9,8 +9,8 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 
 use super::Chat;
-use super::asked::Awaited;
-use crate::dialog::{Choice, Deed, Dialog, Field, FormDialog, FormKind, PageDialog, PickDialog};
+use super::calls::PendingCall;
+use crate::dialog::{Choice, Dialog, DialogAction, Field, FormDialog, FormKind, PageDialog, PickDialog};
 use crate::layout::{Look, Row, columns, in_sentence, one_line};
 use crate::times;
 use crate::words::say;
@@ -41,7 +41,7 @@ impl Chat {
     }
 
     fn make_invite(&mut self, name: &str, reusable: bool) {
-        self.call(&CreateInvite { name: name.to_owned(), reusable, expires_s: 0 }, Awaited::Invite);
+        self.call(&CreateInvite { name: name.to_owned(), reusable, expires_s: 0 }, PendingCall::Invite);
     }
 
     /// Shows an invite that was made, as text and as a QR code.
@@ -71,7 +71,7 @@ impl Chat {
         page.rows.extend(drawing.into_iter().map(|row| Row::new(row, Look::Code)));
         page.copy = Some(made.text.clone());
         self.show(Dialog::Page(page));
-        self.call(&ephemeral_client::api::ListInvites {}, Awaited::Invites);
+        self.call(&ephemeral_client::api::ListInvites {}, PendingCall::Invites);
     }
 
     pub(crate) fn show_accept_form(&mut self, invite: &str) {
@@ -144,7 +144,7 @@ impl Chat {
                 let accept = AcceptInvite { invite, name: form.field(1).to_owned(), text, foreign };
                 form.busy = true;
                 form.error = None;
-                self.call(&accept, Awaited::NewContact);
+                self.call(&accept, PendingCall::NewContact);
             }
             other => {
                 let problem = other.and_then(Result::err).unwrap_or_else(|| say!(self.words, "invite-none"));
@@ -173,9 +173,9 @@ impl Chat {
         };
         let revoke = serde_json::to_value(RevokeInvite { invite: invite.invite }).unwrap_or_default();
         let done = say!(words, "invite-revoked");
-        let call = Deed::Call { method: RevokeInvite::NAME, params: revoke, done };
+        let call = DialogAction::Call { method: RevokeInvite::NAME, params: revoke, done };
         let label = format!("{} {}", invite.invite, in_sentence(&invite.name));
-        Choice::new(&label, detail, Deed::More(vec![Choice::new(&say!(words, "invite-revoke"), "", call)]))
+        Choice::new(&label, detail, DialogAction::More(vec![Choice::new(&say!(words, "invite-revoke"), "", call)]))
     }
 
     pub(crate) fn show_requests(&mut self) {
@@ -184,9 +184,9 @@ impl Chat {
         for invite in &self.invites {
             for request in &invite.requests {
                 let name = in_sentence(&request.calls_itself);
-                let admit = Deed::Admit { invite: invite.invite, identity: request.identity.clone() };
+                let admit = DialogAction::Admit { invite: invite.invite, identity: request.identity.clone() };
                 let decline = DeclineRequest { invite: invite.invite, identity: request.identity.clone() };
-                let decline = Deed::Call {
+                let decline = DialogAction::Call {
                     method: DeclineRequest::NAME,
                     params: serde_json::to_value(decline).unwrap_or_default(),
                     done: say!(words, "request-declined", name = name.clone()),
@@ -195,7 +195,7 @@ impl Chat {
                     Choice::new(&say!(words, "request-yes", name = name.clone()), "", admit),
                     Choice::new(&say!(words, "request-no", name = name.clone()), "", decline),
                 ];
-                choices.push(Choice::new(&name, one_line(&request.identity), Deed::More(more)));
+                choices.push(Choice::new(&name, one_line(&request.identity), DialogAction::More(more)));
             }
         }
         let title = say!(words, "requests-title");

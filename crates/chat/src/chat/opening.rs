@@ -1,10 +1,10 @@
 //! The first start, and the passphrase of a profile that there is.
 
 use ephemeral_client::ServerUrl;
-use ephemeral_client::api::{Greeting, MethodError, Subscribe, Taking};
+use ephemeral_client::api::{Greeting, MethodError, Subscribe, TakeFiles, Taking};
 use zeroize::Zeroizing;
 
-use super::asked::Awaited;
+use super::calls::PendingCall;
 use super::{Chat, ChatOutput, Uplink};
 use crate::dialog::{Dialog, Field, FormDialog, FormKind};
 use crate::layout::Look;
@@ -126,11 +126,15 @@ impl Chat {
         self.dialogs.retain(|dialog| !start(dialog));
         self.me = name;
         self.server = server;
-        self.running = true;
+        let again = std::mem::replace(&mut self.running, true);
+        self.uplink = Uplink::Unknown;
         // Lists come first: what is told then has a place.
         self.list_all();
-        self.call(&Subscribe { taking: Taking::Acknowledged }, Awaited::Nothing);
+        self.call(&Subscribe { taking: Taking::Acknowledged }, PendingCall::Nothing);
         self.ask_status();
+        if again {
+            return self.opened_again();
+        }
         let sentence = say!(self.words, "welcome");
         self.print(sentence);
         if let Some(invite) = self.first_invite.take() {
@@ -152,7 +156,34 @@ impl Chat {
         self.print_field();
     }
 
+    /// Another engine has the profile: what the one before was told and did not keep, is told anew.
+    fn opened_again(&mut self) {
+        let folders = self.folders.clone();
+        for (contact, folder) in folders {
+            self.call(&TakeFiles { contact, folder }, PendingCall::Nothing);
+        }
+        if let Some(open) = self.open.clone() {
+            self.ask_history(&open);
+        }
+        let sentence = say!(self.words, "engine-again");
+        self.notify(sentence, Look::Good);
+    }
+
+    /// The engine ended. What it was asked, and did not answer, goes back to where it was written.
     pub(crate) fn gone(&mut self, why: String) {
         self.uplink_is(Uplink::Gone(why));
+        let nobody = MethodError { code: 1, message: String::new(), reason: None };
+        for asked in std::mem::take(&mut self.waiting).into_values() {
+            self.refused(asked, &nobody);
+        }
+    }
+
+    /// Asks for the passphrase, to open the profile in this program.
+    pub(crate) fn show_unlock(&mut self) {
+        if matches!(self.uplink, Uplink::Gone(_)) {
+            return self.begin(OpeningStart::Unlock);
+        }
+        let sentence = say!(self.words, "unlock-needless");
+        self.notify(sentence, Look::Plain);
     }
 }

@@ -5,7 +5,7 @@ use ephemeral_client::api::{SafetyInfo, StandingName};
 use super::commands::{COMMANDS, about};
 use super::{Chat, Uplink};
 use crate::conversation::ItemBody;
-use crate::dialog::{Choice, Deed, Dialog, Field, FormDialog, FormKind, PageDialog, PickDialog, Toggle};
+use crate::dialog::{Choice, Dialog, DialogAction, Field, FormDialog, FormKind, PageDialog, PickDialog, Toggle};
 use crate::keys::{ACTIONS, KeyAction};
 use crate::layout::{Look, Row, in_sentence};
 use crate::times::span;
@@ -71,7 +71,7 @@ impl Chat {
             page = page.row(Row::new(say!(words, "words-verified", name = name), Look::Good));
         } else {
             page = page.line(say!(words, "words-question", name = name));
-            page.yes = Some(Deed::Verified(contact.to_owned()));
+            page.yes = Some(DialogAction::Verified(contact.to_owned()));
         }
         self.show(Dialog::Page(page));
     }
@@ -79,8 +79,8 @@ impl Chat {
     pub(crate) fn show_finder(&mut self) {
         let order = self.in_order();
         let choices = order.iter().map(|known| {
-            let deed = Deed::Open(known.name.clone());
-            Choice::new(&known.name, self.peer_word(known).0, deed)
+            let dialog_action = DialogAction::Open(known.name.clone());
+            Choice::new(&known.name, self.peer_word(known).0, dialog_action)
         });
         let choices = choices.collect();
         let title = say!(self.words, "find-title");
@@ -98,10 +98,10 @@ impl Chat {
         let on = |on: bool| if on { say!(words, "set-on") } else { say!(words, "set-off") };
         let burn = self.burn_words(self.settings.burn_s);
         let choices = vec![
-            Choice::new(&say!(words, "set-bell"), on(self.settings.bell), Deed::Set(Toggle::Bell)),
-            Choice::new(&say!(words, "set-notify"), on(self.settings.notify), Deed::Set(Toggle::Notify)),
-            Choice::new(&say!(words, "set-burn"), burn, Deed::Set(Toggle::Burn)),
-            Choice::new(&say!(words, "set-keys"), "/set key find ctrl-t", Deed::Run("help".to_owned())),
+            Choice::new(&say!(words, "set-bell"), on(self.settings.bell), DialogAction::Set(Toggle::Bell)),
+            Choice::new(&say!(words, "set-notify"), on(self.settings.notify), DialogAction::Set(Toggle::Notify)),
+            Choice::new(&say!(words, "set-burn"), burn, DialogAction::Set(Toggle::Burn)),
+            Choice::new(&say!(words, "set-keys"), "/set key find ctrl-t", DialogAction::Run("help".to_owned())),
         ];
         let title = say!(words, "settings-title");
         self.show(Dialog::Pick(PickDialog::new(title, choices)));
@@ -111,7 +111,10 @@ impl Chat {
         let words = &self.words;
         let (sentence, look) = self.uplink_words();
         let page = PageDialog::new(say!(words, "status-title"));
-        let page = page.row(Row::new(sentence, look)).line(String::new());
+        let mut page = page.row(Row::new(sentence, look)).line(String::new());
+        if matches!(self.uplink, Uplink::Offline { .. }) {
+            page = page.line(say!(words, "status-next")).line(String::new());
+        }
         let page = page.line(say!(words, "status-server", server = in_sentence(&self.server)));
         let page = page.line(say!(words, "status-name", name = in_sentence(&self.me)));
         self.show(Dialog::Page(page));
@@ -123,11 +126,11 @@ impl Chat {
         let mut page = PageDialog::new(say!(words, "outbox-title"));
         for conversation in self.in_order() {
             for item in &conversation.items {
-                let ItemBody::Post(post) = &item.body else { continue };
-                let Some(standing) = post.standing.filter(|standing| *standing != StandingName::Arrived) else {
+                let ItemBody::Message(message) = &item.body else { continue };
+                let Some(standing) = message.standing.filter(|standing| *standing != StandingName::Arrived) else {
                     continue;
                 };
-                let text = format!("{}: {}", in_sentence(&conversation.name), in_sentence(&post.text));
+                let text = format!("{}: {}", in_sentence(&conversation.name), in_sentence(&message.text));
                 page = page.row(Row::new(text, Look::Plain).right(super::plain::standing(words, standing), Look::Dim));
             }
         }
@@ -156,7 +159,8 @@ impl Chat {
                 (say!(words, "uplink-offline", time = time, why = why.as_str(), next = next), Look::Warn)
             }
             Uplink::Unusable(why) => (say!(words, "uplink-unusable", why = why.as_str()), Look::Warn),
-            Uplink::Gone(why) => (say!(words, "uplink-gone", why = why.as_str()), Look::Warn),
+            Uplink::Gone(why) if why.is_empty() => (say!(words, "uplink-gone", time = time), Look::Warn),
+            Uplink::Gone(why) => (say!(words, "uplink-broken", why = why.as_str(), time = time), Look::Warn),
         }
     }
 }

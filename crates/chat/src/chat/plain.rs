@@ -4,7 +4,7 @@
 use ephemeral_client::api::StandingName;
 
 use super::Chat;
-use crate::conversation::{Conversation, Item, ItemBody, Post};
+use crate::conversation::{ChatMessage, Conversation, Item, ItemBody};
 use crate::dialog::{Dialog, FormDialog, FormKind, PageDialog, PickDialog};
 use crate::layout::{in_sentence, one_line};
 use crate::words::{Words, say};
@@ -56,7 +56,7 @@ impl Chat {
     }
 
     fn line_in_form(&mut self, mut form: FormDialog, line: &str) {
-        let is_first = matches!(form.kind, FormKind::Unlock | FormKind::Create);
+        let is_first = !self.running && matches!(form.kind, FormKind::Unlock | FormKind::Create);
         if form.busy {
             return self.dialogs.push(Dialog::Form(form));
         }
@@ -93,9 +93,10 @@ impl Chat {
 
     fn line_in_pick(&mut self, pick: PickDialog, line: &str) {
         let number = line.parse::<usize>().ok().filter(|number| *number > 0);
-        let deed = number.and_then(|number| pick.choices.get(number - 1)).map(|choice| choice.deed.clone());
-        match deed {
-            Some(deed) => self.perform(deed),
+        let dialog_action =
+            number.and_then(|number| pick.choices.get(number - 1)).map(|choice| choice.dialog_action.clone());
+        match dialog_action {
+            Some(dialog_action) => self.perform(dialog_action),
             None if line.is_empty() || line == "/back" => {}
             None => {
                 let sentence = say!(self.words, "plain-number");
@@ -107,8 +108,8 @@ impl Chat {
 
     fn line_in_page(&mut self, page: PageDialog, line: &str) {
         let yes = matches!(line.to_lowercase().as_str(), "y" | "yes" | "j" | "ja");
-        if let Some(deed) = page.yes.filter(|_| yes) {
-            self.perform(deed);
+        if let Some(dialog_action) = page.yes.filter(|_| yes) {
+            self.perform(dialog_action);
         }
     }
 
@@ -174,23 +175,23 @@ impl Chat {
         self.plain
     }
 
-    pub(crate) fn print_post(&mut self, with: &str, is_group: bool, post: &Post) {
-        let line = self.post_line(with, is_group, post);
+    pub(crate) fn print_message(&mut self, with: &str, is_group: bool, message: &ChatMessage) {
+        let line = self.post_line(with, is_group, message);
         self.print(line);
     }
 
     pub(crate) fn line_of(&self, conversation: &Conversation, item: &Item) -> String {
         match &item.body {
-            ItemBody::Post(post) => self.post_line(&conversation.name, conversation.is_group(), post),
+            ItemBody::Message(message) => self.post_line(&conversation.name, conversation.is_group(), message),
             ItemBody::Note(text, _) => text.clone(),
         }
     }
 
-    fn post_line(&self, with: &str, is_group: bool, post: &Post) -> String {
+    fn post_line(&self, with: &str, is_group: bool, message: &ChatMessage) -> String {
         let words = &self.words;
         let with = in_sentence(with);
-        let text = one_line(&post.text);
-        match &post.from {
+        let text = one_line(&message.text);
+        match &message.from {
             Some(from) if is_group => {
                 say!(words, "plain-in-group", from = in_sentence(from), group = with, text = text)
             }

@@ -1,6 +1,6 @@
 //! What goes into the state, and what comes out.
 
-use ephemeral_client::api::{Greeting, MethodError, Notification};
+use ephemeral_client::api::{Cause, Greeting, MethodError, Notification};
 use serde_json::Value;
 
 use super::opening::{Opening, OpeningStart};
@@ -14,6 +14,9 @@ use crate::words::Words;
 pub enum ChatInput {
     /// A key was pressed.
     Key(KeyPress),
+    /// Keys came in one go, some of them behind the end of a line: perhaps a paste that the
+    /// terminal does not mark.
+    Burst(Vec<KeyPress>),
     /// A text was pasted.
     Paste(String),
     /// The terminal has so many columns and rows.
@@ -21,7 +24,7 @@ pub enum ChatInput {
     /// A line was written, in the linear mode.
     Line(String),
     /// The engine tells something.
-    Told(Notification),
+    Notified(Notification),
     /// A method answered.
     Answered(u64, Result<Value, MethodError>),
     /// The profile is open, and its engine runs.
@@ -57,6 +60,9 @@ pub enum ChatOutput {
     Erase,
 }
 
+/// Says in the person's language what an engine says in English, by its cause.
+pub type Explain = fn(&str, Option<&Cause>) -> String;
+
 /// What the state begins with.
 #[derive(Debug)]
 pub struct ChatStart {
@@ -70,6 +76,8 @@ pub struct ChatStart {
     pub home: String,
     /// The folder in which the program was started, for paths that begin with no slash.
     pub here: String,
+    /// Says what the engine says.
+    pub explain: Explain,
     /// Whether there is colour.
     pub colour: bool,
     /// Whether the linear mode runs.

@@ -3,8 +3,8 @@
 use super::Chat;
 use crate::conversation::{Conversation, ItemBody, ScrollAnchor};
 use crate::layout::{Look, Row};
+use crate::message::rows_of;
 use crate::panes::Panes;
-use crate::post::rows_of;
 use crate::words::say;
 
 /// Rows for a place of a given height.
@@ -135,7 +135,7 @@ impl Chat {
         let above =
             if again && conversation.anchor.is_some() { last.saturating_sub(1) } else { conversation.items.len() };
         let found = (0..above).rev().find(|place| match conversation.items.get(*place).map(|item| &item.body) {
-            Some(ItemBody::Post(post)) => post.text.to_lowercase().contains(&wanted),
+            Some(ItemBody::Message(message)) => message.text.to_lowercase().contains(&wanted),
             _ => false,
         });
         let item = found.and_then(|place| conversation.items.get(place));

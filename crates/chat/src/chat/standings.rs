@@ -16,9 +16,9 @@ impl Chat {
         let earlier = self.early.iter().filter(|(id, _)| *id == sent.id).map(|(_, standing)| *standing).max();
         let standing = earlier.map_or(sent.standing, |earlier| earlier.max(sent.standing));
         let Some(conversation) = self.conversation_mut(to) else { return };
-        let Some(post) = conversation.name_post(seq, &sent.id) else { return };
-        post.standing = Some(standing);
-        post.gone_at = sent.gone_at.as_deref().and_then(times::seconds);
+        let Some(message) = conversation.name_message(seq, &sent.id) else { return };
+        message.standing = Some(standing);
+        message.gone_at = sent.gone_at.as_deref().and_then(times::seconds);
         let standing = plain::standing(&self.words, standing);
         let sentence = say!(self.words, "plain-stands", name = in_sentence(to), standing = standing);
         self.print(sentence);
@@ -26,7 +26,7 @@ impl Chat {
 
     /// Takes note of how far a text came.
     pub(crate) fn stands(&mut self, with: &str, id: &str, standing: StandingName) {
-        let known = self.conversation_mut(with).is_some_and(|conversation| conversation.post(id).is_some());
+        let known = self.conversation_mut(with).is_some_and(|conversation| conversation.message(id).is_some());
         if !known {
             self.early.push_back((id.to_owned(), standing));
             if self.early.len() > MOST_EARLY {

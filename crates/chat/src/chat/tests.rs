@@ -1,6 +1,7 @@
 //! The state and the screen, without a terminal.
 
 mod behaviour;
+mod engines;
 mod first_start;
 mod hostile;
 mod linear;

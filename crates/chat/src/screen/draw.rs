@@ -22,8 +22,8 @@ pub(super) fn style(look: Look, colour: bool) -> Style {
         Look::Good => tinted(Color::Green),
         Look::Warn => tinted(Color::Red).add_modifier(Modifier::BOLD),
         Look::Chosen => plain.add_modifier(Modifier::REVERSED),
-        Look::Code if colour => plain.fg(Color::Black).bg(Color::White),
-        Look::Code => plain,
+        // Also where no colours are wanted: it could not be read. No theme changes these two.
+        Look::Code => plain.fg(Color::Indexed(16)).bg(Color::Indexed(231)),
         Look::Found => plain.add_modifier(Modifier::UNDERLINED | Modifier::BOLD),
     }
 }

@@ -3,6 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::cause::Cause;
+
 use super::views::{
     ContactInfo, EngineStatus, FileInfo, Greeting, GroupInfo, Groups, HistoryItem, InviteInfo, InviteText, NewContact,
     Nothing, OutboxItem, SafetyInfo, SentFile, SentText,
@@ -22,8 +24,39 @@ pub trait Method: Serialize + DeserializeOwned {
 pub struct MethodError {
     /// JSON-RPC's code, or the exit code that a command would have.
     pub code: i64,
-    /// What happened, and what to do.
+    /// What happened, and what to do, in English.
     pub message: String,
+    /// The same for programs and for other languages; nothing, where a program asked wrongly.
+    #[serde(rename = "data", with = "error_data", default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Cause>,
+}
+
+/// JSON-RPC has a place for more than code and message: `data`.
+mod error_data {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::cause::{Cause, known};
+
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Data {
+        #[serde(deserialize_with = "known")]
+        reason: Option<Cause>,
+    }
+
+    #[derive(Serialize)]
+    struct DataOf<'cause> {
+        reason: &'cause Option<Cause>,
+    }
+
+    pub(super) fn serialize<S: Serializer>(reason: &Option<Cause>, writer: S) -> Result<S::Ok, S::Error> {
+        DataOf { reason }.serialize(writer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Cause>, D::Error> {
+        let data = serde_json::Value::deserialize(reader)?;
+        Ok(Data::deserialize(data).unwrap_or_default().reason)
+    }
 }
 
 /// Says when a subscriber has taken what came of a contact, so that it does not come again.

@@ -3,9 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cause::{Cause, known};
+
 /// What a notification's parameters are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct EventParams {
     /// Its number, if it comes again until it was shown: [`super::Shown`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
@@ -87,7 +89,12 @@ pub enum Notification {
     /// A file waits until others are complete: as much as may come at a time is coming.
     FileWaits { contact: String, name: String, size: u64 },
     /// Files cannot be written into a folder: they wait.
-    FolderFailed { folder: String, why: String },
+    FolderFailed {
+        folder: String,
+        why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+        reason: Option<Cause>,
+    },
     /// A contact has all of a file.
     FileArrived { contact: String, file: String, name: String },
     /// A contact does not want a file, or no more of it.
@@ -95,7 +102,12 @@ pub enum Notification {
     /// A file was given up.
     FileNotDelivered { contact: String, file: String, name: String },
     /// A file that is being sent cannot be read.
-    FileUnreadable { file: String, why: String },
+    FileUnreadable {
+        file: String,
+        why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+        reason: Option<Cause>,
+    },
     /// A contact invites to a group.
     GroupOffer { contact: String, group: String, group_id: String },
     /// One is a member of a group.
@@ -125,9 +137,20 @@ pub enum Notification {
     /// A server answers.
     Online { server: String },
     /// There is no connection with a server.
-    Offline { server: String, why: String, retry_in_s: u64 },
+    Offline {
+        server: String,
+        why: String,
+        retry_in_s: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+        reason: Option<Cause>,
+    },
     /// A server cannot be used.
-    Unusable { server: String, why: String },
+    Unusable {
+        server: String,
+        why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+        reason: Option<Cause>,
+    },
     /// A server keeps messages for less than a day.
     ShortMemory { server: String },
     /// Another process uses a copy of this profile.

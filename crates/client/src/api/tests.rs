@@ -18,6 +18,10 @@ fn text() -> String {
     "x".to_owned()
 }
 
+fn reason() -> Option<Cause> {
+    Some(Cause::LostDropped {})
+}
+
 /// Returns a value's kind in the words of the schema.
 fn kind(value: &Value) -> &'static str {
     match value {
@@ -38,6 +42,10 @@ fn check(value: &Value, schema: &Value, whole: &Value, place: &str) {
     }
     if let Some(word) = schema.get("const") {
         return assert_eq!(value, word, "{place}");
+    }
+    // Causes have a test of their own.
+    if schema["discriminator"].is_object() {
+        return assert!(value["kind"].is_string(), "{place}");
     }
     if let Some(choices) = schema["anyOf"].as_array() {
         assert!(choices.iter().any(|choice| choice["type"] == kind(value) || choice["$ref"].is_string()), "{place}");
@@ -118,7 +126,7 @@ fn every_event_and_field_is_in_the_schema_and_the_manual_and_nothing_else_is() {
         let name = value["event"].as_str().unwrap().to_owned();
         check(&value, &events[&name], &whole, &name);
         check_row(&name, keys(&value).filter(|field| field != "event"));
-        let read: Told = serde_json::from_value(value).unwrap();
+        let read: EventParams = serde_json::from_value(value).unwrap();
         assert_eq!(read.event, event);
         next = after(&event);
         known.push(name);
@@ -168,13 +176,15 @@ fn after(event: &Notification) -> Option<Notification> {
             Notification::FileLost { contact: text(), name: text(), size: 7, sha256: text(), gone: true }
         }
         Notification::FileLost { .. } => Notification::FileWaits { contact: text(), name: text(), size: 7 },
-        Notification::FileWaits { .. } => Notification::FolderFailed { folder: text(), why: text() },
+        Notification::FileWaits { .. } => Notification::FolderFailed { folder: text(), why: text(), reason: reason() },
         Notification::FolderFailed { .. } => Notification::FileArrived { contact: text(), file: text(), name: text() },
         Notification::FileArrived { .. } => Notification::FileDeclined { contact: text(), file: text(), name: text() },
         Notification::FileDeclined { .. } => {
             Notification::FileNotDelivered { contact: text(), file: text(), name: text() }
         }
-        Notification::FileNotDelivered { .. } => Notification::FileUnreadable { file: text(), why: text() },
+        Notification::FileNotDelivered { .. } => {
+            Notification::FileUnreadable { file: text(), why: text(), reason: reason() }
+        }
         Notification::FileUnreadable { .. } => {
             Notification::GroupOffer { contact: text(), group: text(), group_id: text() }
         }
@@ -200,8 +210,10 @@ fn after(event: &Notification) -> Option<Notification> {
         Notification::Connecting { .. } => Notification::TorStarting { percent: 7 },
         Notification::TorStarting { .. } => Notification::TorSearching {},
         Notification::TorSearching { .. } => Notification::Online { server: text() },
-        Notification::Online { .. } => Notification::Offline { server: text(), why: text(), retry_in_s: 7 },
-        Notification::Offline { .. } => Notification::Unusable { server: text(), why: text() },
+        Notification::Online { .. } => {
+            Notification::Offline { server: text(), why: text(), retry_in_s: 7, reason: reason() }
+        }
+        Notification::Offline { .. } => Notification::Unusable { server: text(), why: text(), reason: reason() },
         Notification::Unusable { .. } => Notification::ShortMemory { server: text() },
         Notification::ShortMemory { .. } => Notification::Elsewhere {},
         Notification::Elsewhere { .. } => Notification::AllFetched {},
@@ -221,8 +233,15 @@ fn check_view(view: &impl Serialize, name: &str) {
 
 #[test]
 fn every_field_of_an_answer_is_in_the_schema_and_the_manual() {
-    let server =
-        ServerStatus { server: text(), own: true, state: text(), why: Some(text()), for_s: 7, retry_in_s: Some(7) };
+    let server = ServerStatus {
+        server: text(),
+        own: true,
+        state: text(),
+        why: Some(text()),
+        reason: reason(),
+        for_s: 7,
+        retry_in_s: Some(7),
+    };
     check_view(&server, "ServerStatus");
     let servers = vec![server];
     check_view(&EngineStatus { tor: text(), tor_percent: 7, servers, settled: true, fetched: true }, "EngineStatus");
@@ -324,11 +343,48 @@ fn words_that_a_field_may_have_are_those_of_the_schema() {
 fn what_a_later_version_says_is_ignored() {
     let told = json!({"number": 3, "event": "text", "contact": "a", "id": "1", "at": "", "text": "x", "burn_s": 0,
         "missing": false, "later": {"more": 1}});
-    let told: Told = serde_json::from_value(told).unwrap();
+    let told: EventParams = serde_json::from_value(told).unwrap();
     assert_eq!(told.number, Some(3));
     assert!(matches!(told.event, Notification::Text { .. }));
-    let strange: Told = serde_json::from_value(json!({"event": "invented_later", "x": [1]})).unwrap();
+    let strange: EventParams = serde_json::from_value(json!({"event": "invented_later", "x": [1]})).unwrap();
     assert_eq!(strange.event, Notification::Unknown);
     let asked: SendText = serde_json::from_value(json!({"to": "a", "text": "x", "later": 1})).unwrap();
     assert_eq!((asked.to.as_str(), asked.burn_s), ("a", 0));
+}
+
+#[test]
+fn every_reason_is_in_the_schema_and_the_manual_and_nothing_else_is() {
+    let whole = schema();
+    let listed = whole["components"]["schemas"]["Cause"]["oneOf"].as_array().unwrap();
+    let described = |cause: &Value| {
+        let fields = cause["properties"].as_object().unwrap();
+        let names: Vec<_> = fields.keys().filter(|name| *name != "kind").cloned().collect();
+        (cause["properties"]["kind"]["const"].as_str().unwrap().to_owned(), names)
+    };
+    let known: BTreeMap<_, _> = listed.iter().map(described).collect();
+    let sorted = |fields: &&[&str]| {
+        let mut fields: Vec<_> = fields.iter().map(|field| (*field).to_owned()).collect();
+        fields.sort();
+        fields
+    };
+    let own: BTreeMap<_, _> = Cause::ALL.iter().map(|(name, fields)| ((*name).to_owned(), sorted(fields))).collect();
+    assert_eq!(own, known);
+    own.into_iter().for_each(|(name, fields)| check_row(&name, fields.into_iter()));
+}
+
+#[test]
+fn a_reason_is_read_as_it_is_written_and_one_of_a_later_version_is_none() {
+    let why = Box::new(Cause::System { code: 28, text: text() });
+    let reason = Some(Cause::SourceUnread { path: text(), why });
+    let error = MethodError { code: 1, message: text(), reason };
+    let written = json!(error);
+    assert_eq!(written["data"]["reason"]["why"]["kind"], "system");
+    assert_eq!(serde_json::from_value::<MethodError>(written).unwrap(), error);
+    for data in [json!({"reason": {"kind": "invented_later"}}), json!(7), json!({"other": 1}), Value::Null] {
+        let read: MethodError = serde_json::from_value(json!({"code": 1, "message": "x", "data": data})).unwrap();
+        assert_eq!(read.reason, None);
+    }
+    let told = json!({"event": "unusable", "server": "a", "why": "x", "reason": {"kind": "invented_later"}});
+    let told: EventParams = serde_json::from_value(told).unwrap();
+    assert_eq!(told.event, Notification::Unusable { server: "a".to_owned(), why: text(), reason: None });
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cause::{Cause, known};
+
 /// The answer of what was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nothing {}
@@ -41,8 +43,11 @@ pub struct ServerStatus {
     pub own: bool,
     /// `connecting`, `online`, `offline`, or `unusable`.
     pub state: String,
-    /// Why it is offline or unusable.
+    /// Why it is offline or unusable, in English.
     pub why: Option<String>,
+    /// The same for programs and for other languages.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    pub reason: Option<Cause>,
     /// Seconds since the state is so.
     pub for_s: u64,
     /// Seconds until the next attempt.

@@ -67,19 +67,26 @@ fn why(code: u16, reason: &str) -> String {
 
 /// What a server answers that takes the identity in the URL only. No other does, for a URL without
 /// one.
-const NAMELESS: &str = "invalid_fingerprint";
+pub(crate) const NAMELESS: &str = "invalid_fingerprint";
 
 /// Writes an HTTP status with the server's code for it, or with the usual words.
-fn status_words(status: u16, code: &str) -> String {
+pub(crate) fn status_words(status: u16, code: &str) -> String {
     let usual = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     match (code, usual) {
-        (NAMELESS, _) => format!(
-            "{status} {code}. It is older than this client, and wants the identity in the URL, which proxies log: \
-             its operator has to update it"
-        ),
         ("", Some(words)) => format!("{status} {words}"),
         ("", None) => format!("status {status}"),
         (code, _) => format!("{status} {code}"),
+    }
+}
+
+/// Says what to do about a refusal, behind it.
+fn advice(code: &str) -> &'static str {
+    match code {
+        NAMELESS => {
+            ". It is older than this client, and wants the identity in the URL, which proxies log: its operator has \
+             to update it"
+        }
+        _ => "",
     }
 }
 
@@ -90,7 +97,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// It answered, but did not upgrade.
-    #[error("the server refused the connection: {}", status_words(*status, code))]
+    #[error("the server refused the connection: {}{}", status_words(*status, code), advice(code))]
     Refused {
         /// The HTTP status.
         status: u16,

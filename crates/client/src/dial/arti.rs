@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::hedge::{Finish, Hedge, race};
 use super::{ByteStream, Dial, DialError};
 use crate::ServerUrl;
-use ephemeral_tor::{self as tor, DiscoverySecret, TorError};
+use ephemeral_tor::{self as tor, DiscoverySecret, TorError, TorStep};
 
 /// How far an attempt to reach a server through Tor has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,7 +119,7 @@ impl Arti {
         timeout(Self::BOOTSTRAP_LIMIT, Box::pin(self.bootstrap(&client)))
             .await
             .map_err(|_| DialError::Timeout(Self::BOOTSTRAP_LIMIT))?
-            .map_err(|error| sorted("the Tor network cannot be reached", error))?;
+            .map_err(|error| sorted(TorStep::Network, error))?;
         self.stage.send_replace(TorStage::Searching);
         let outcome = timeout(limit, Box::pin(self.search(&client, url))).await;
         let mut attempts = self.attempts();
@@ -131,7 +131,7 @@ impl Arti {
             }
             Ok(Err(error)) => {
                 attempts.limit = Self::FIRST_LIMIT;
-                Err(sorted("the server cannot be reached through Tor", error))
+                Err(sorted(TorStep::Server, error))
             }
             Err(_) => {
                 attempts.limit = (2 * limit).min(Self::LONGEST_LIMIT);

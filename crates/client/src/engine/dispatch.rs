@@ -9,6 +9,7 @@ use ephemeral_e2e::effect::{Frame, FrameId};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::cause::Explanation;
 use crate::{ConnectError, Dial, Identity, ServerUrl};
 
 /// Names a lane.
@@ -40,7 +41,7 @@ pub(super) enum Report {
         limits: SessionLimits,
     },
     Lost {
-        why: String,
+        why: Explanation,
         close_code: Option<u16>,
         retry_in: Duration,
     },

@@ -10,6 +10,7 @@ use super::agenda::Deferred;
 use super::dispatch::{LaneId, Order};
 use super::mailboxes::Step;
 use super::{Engine, EngineError, EngineEvent, lanes};
+use crate::cause::Explanation;
 use crate::names;
 
 /// After so long a lane is asked again that has more to do than it takes in.
@@ -107,6 +108,6 @@ impl Engine {
     /// Tells that there is no way to a server. What goes to others goes on.
     fn no_way(&mut self, id: &LaneId, error: &EngineError) {
         let server = id.authority.clone();
-        self.news.push_back(EngineEvent::Unusable { server, why: error.to_string() });
+        self.news.push_back(EngineEvent::Unusable { server, why: Explanation::of(error) });
     }
 }

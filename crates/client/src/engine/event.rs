@@ -7,6 +7,7 @@ use ephemeral_e2e::core::{CoreError, SendingView};
 use ephemeral_e2e::effect::{Event, LinkId};
 
 use crate::DialError;
+use crate::cause::Explanation;
 use crate::url::UrlError;
 use crate::vault::VaultError;
 
@@ -67,7 +68,7 @@ pub enum EngineEvent {
         /// The server.
         server: String,
         /// The reason, fit for a terminal.
-        why: String,
+        why: Explanation,
         /// How long it waits.
         retry_in: Duration,
     },
@@ -76,7 +77,7 @@ pub enum EngineEvent {
         /// The server.
         server: String,
         /// The reason, fit for a terminal.
-        why: String,
+        why: Explanation,
     },
     /// A server keeps messages for less than a day: mailboxes that are not always connected may
     /// lose some.
@@ -95,7 +96,7 @@ pub enum EngineEvent {
         /// The file.
         file: SendingView,
         /// The reason.
-        why: String,
+        why: Explanation,
     },
     /// Nothing waits to be sent, acknowledged or written any more.
     Settled,

@@ -6,6 +6,7 @@ use ephemeral_e2e::files::FileId;
 use tokio::time::Instant;
 
 use super::{Engine, EngineError, EngineEvent};
+use crate::cause::Explanation;
 use crate::source;
 
 /// Holds what was told of the files that are sent.
@@ -40,7 +41,7 @@ impl Engine {
                 }
                 Err(error) => {
                     self.feeding.unreadable.insert(file.id);
-                    self.news.push_back(EngineEvent::FileUnreadable { file, why: error.to_string() });
+                    self.news.push_back(EngineEvent::FileUnreadable { file, why: Explanation::of(&error) });
                 }
             }
         }

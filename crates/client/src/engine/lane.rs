@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
 use super::dispatch::{LaneId, Order, Plan, Report};
+use crate::cause::Explanation;
 use crate::inbox::{Inbox, MessageKey};
 use crate::{ClientEvent, ConnectError, ConnectOptions, Outgoing, Session};
 
@@ -198,7 +199,7 @@ impl Lane {
                     ConnectError::Lost(lost) => lost.close_code(),
                     _ => None,
                 };
-                self.report(Report::Lost { why: why.to_string(), close_code, retry_in }).await
+                self.report(Report::Lost { why: Explanation::of(&why), close_code, retry_in }).await
             }
             ClientEvent::Accepted { id, .. } => self.accepted(id).await,
             ClientEvent::Refused { id, code, .. } => self.dropped(&id, Some(code)).await,

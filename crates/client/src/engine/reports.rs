@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::agenda::Deferred;
 use super::dispatch::{LaneId, Order, Report};
 use super::{Engine, EngineError, EngineEvent};
+use crate::cause::{Cause, Explanation};
 
 /// Losses within this time of each other are one outage: all mailboxes wait anew.
 const OUTAGE: Duration = Duration::from_secs(10);
@@ -24,6 +25,21 @@ const LEAST_TTL_S: u64 = 3_600;
 /// Below this, mailboxes that are fetched from now and then may lose messages.
 const GOOD_TTL_S: u64 = 86_400;
 
+/// Says why the limits of a server are no use.
+fn too_little(content_bytes: usize, max_ttl_s: u64) -> Explanation {
+    let text = format!(
+        "it takes {content_bytes} bytes and keeps them for {max_ttl_s} s at most; \
+         {LEAST_CONTENT_BYTES} bytes and {LEAST_TTL_S} s are needed"
+    );
+    let cause = Cause::UnusableLimits {
+        bytes: content_bytes as u64,
+        seconds: max_ttl_s,
+        least_bytes: LEAST_CONTENT_BYTES as u64,
+        least_seconds: LEAST_TTL_S,
+    };
+    Explanation { text, cause: Some(cause) }
+}
+
 impl Engine {
     pub(super) fn handle(&mut self, id: &LaneId, report: Report) -> Result<(), EngineError> {
         let now = Instant::now();
@@ -35,7 +51,7 @@ impl Engine {
             Report::Lost { why, close_code, retry_in } => self.lost(id, why, close_code, retry_in, now)?,
             Report::Failed(error) => {
                 let server = id.authority.clone();
-                self.news.push_back(EngineEvent::Unusable { server, why: error.to_string() });
+                self.news.push_back(EngineEvent::Unusable { server, why: Explanation::of(&error) });
             }
             Report::Message { seq, from, content } => self.message(id, seq, from.as_ref(), &content, now)?,
             Report::Accepted { frame, epoch } => {
@@ -71,10 +87,7 @@ impl Engine {
         let own = self.core().authority().clone();
         let authority = Authority::foreign(&id.authority, &own).unwrap_or(own);
         if content_bytes < LEAST_CONTENT_BYTES || max_ttl_s < LEAST_TTL_S {
-            let why = format!(
-                "it takes {content_bytes} bytes and keeps them for {max_ttl_s} s at most; \
-                 {LEAST_CONTENT_BYTES} bytes and {LEAST_TTL_S} s are needed"
-            );
+            let why = too_little(content_bytes, max_ttl_s);
             self.news.push_back(EngineEvent::Unusable { server: id.authority.clone(), why });
             // What it had to send waits for the next process: perhaps the server is another one by
             // then.
@@ -94,7 +107,7 @@ impl Engine {
     fn lost(
         &mut self,
         id: &LaneId,
-        why: String,
+        why: Explanation,
         close_code: Option<u16>,
         retry_in: Duration,
         now: Instant,

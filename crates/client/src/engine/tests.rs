@@ -130,7 +130,7 @@ async fn a_server_to_which_there_is_no_way_ends_nothing_and_is_named() {
     engine.do_now(Deferred::Send(Box::new(frame)), Instant::now());
     let Some(EngineEvent::Unusable { server, why }) = engine.news.pop_front() else { panic!("it says nothing") };
     assert_eq!(server, onion.as_str());
-    assert!(why.contains("cannot be read"), "{why}");
+    assert!(why.text.contains("cannot be read"), "{why}");
     // One's own mailboxes are asked for again and again, not in a loop.
     engine.act(|core, now| core.invite(ephemeral_e2e::core::InviteOptions::default(), now)).unwrap();
     let mut told = 0;

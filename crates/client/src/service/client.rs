@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 
 use super::line::{LineFault, LineReader};
 use super::pipes::Pipe;
-use crate::api::{Method, MethodError, Shown, Told};
+use crate::api::{EventParams, Method, MethodError, Shown};
 
 /// The longest answer in bytes: all of a history, each byte written as an escape of six.
 const MAX_ANSWER: usize = 128 << 20;
@@ -58,7 +58,7 @@ pub enum Heard {
     /// The answer to what was asked under this number.
     Answer(u64, Result<Value, MethodError>),
     /// Something is told.
-    Told(Told),
+    Event(EventParams),
 }
 
 /// Asks an engine, in this process or another one.
@@ -66,7 +66,7 @@ pub struct EngineClient {
     lines: LineReader<ReadHalf<Box<dyn Pipe>>>,
     writer: WriteHalf<Box<dyn Pipe>>,
     next: u64,
-    told: VecDeque<Told>,
+    told: VecDeque<EventParams>,
 }
 
 impl EngineClient {
@@ -120,7 +120,7 @@ impl EngineClient {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn next(&mut self) -> Result<Told, ClientError> {
+    pub async fn next(&mut self) -> Result<EventParams, ClientError> {
         loop {
             if let Some(told) = self.told.pop_front() {
                 return Ok(told);
@@ -153,7 +153,7 @@ impl EngineClient {
     pub async fn hear(&mut self) -> Result<Heard, ClientError> {
         loop {
             if let Some(told) = self.told.pop_front() {
-                return Ok(Heard::Told(told));
+                return Ok(Heard::Event(told));
             }
             match self.heard().await? {
                 Said { id: Some(id), error: Some(error), .. } => return Ok(Heard::Answer(id, Err(error))),

@@ -28,19 +28,19 @@ pub(super) enum WriteReceipt {
 }
 
 /// Something that the service is told by connections and whoever runs it.
-pub(super) enum Knock {
+pub(super) enum ServiceInput {
     /// Somebody comes.
-    Come { stream: Box<dyn Pipe>, patience: Option<Duration>, over: oneshot::Sender<()> },
+    Connected { stream: Box<dyn Pipe>, patience: Option<Duration>, over: oneshot::Sender<()> },
     /// A line came.
-    Asked { caller: u64, line: Vec<u8>, permit: RequestPermit },
+    Request { connection: u64, line: Vec<u8>, permit: RequestPermit },
     /// What comes is not to be read any further.
-    Fault { caller: u64, refusal: MethodRefusal },
+    Fault { connection: u64, refusal: MethodRefusal },
     /// Nothing more comes.
-    Silent { caller: u64 },
+    ReadClosed { connection: u64 },
     /// A line was written.
-    Written { caller: u64, receipt: WriteReceipt },
+    Written { connection: u64, receipt: WriteReceipt },
     /// It cannot be read or written any more.
-    Lost { caller: u64 },
+    Lost { connection: u64 },
     /// The service is to end.
     Stop,
 }
@@ -57,40 +57,40 @@ pub(super) struct OutLine {
 
 /// One connection's.
 pub(super) struct Ends {
-    pub(super) caller: u64,
-    pub(super) knocks: mpsc::Sender<Knock>,
+    pub(super) connection: u64,
+    pub(super) inputs: mpsc::Sender<ServiceInput>,
     pub(super) patience: Option<Duration>,
 }
 
 /// Reads lines as long as there is a permit for each.
 pub(super) async fn read(ends: Ends, reader: ReadHalf<Box<dyn Pipe>>, permits: Arc<Semaphore>) {
-    let Ends { caller, knocks, patience } = ends;
+    let Ends { connection, inputs, patience } = ends;
     let mut lines = LineReader::new(reader, MAX_REQUEST, patience);
     loop {
         // It is never closed.
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let fault = match lines.next().await {
             Ok(Some(line)) => {
-                if knocks.send(Knock::Asked { caller, line, permit }).await.is_err() {
+                if inputs.send(ServiceInput::Request { connection, line, permit }).await.is_err() {
                     return;
                 }
                 continue;
             }
-            Ok(None) => Knock::Silent { caller },
-            Err(LineFault::Long) => Knock::Fault { caller, refusal: MethodRefusal::LongLine },
-            Err(LineFault::Half) => Knock::Fault { caller, refusal: MethodRefusal::HalfALine },
-            Err(LineFault::Read(_)) => Knock::Lost { caller },
+            Ok(None) => ServiceInput::ReadClosed { connection },
+            Err(LineFault::Long) => ServiceInput::Fault { connection, refusal: MethodRefusal::LongLine },
+            Err(LineFault::Half) => ServiceInput::Fault { connection, refusal: MethodRefusal::HalfALine },
+            Err(LineFault::Read(_)) => ServiceInput::Lost { connection },
         };
         // Before it is said: the connection is over when it has all its permits again.
         drop(permit);
-        let _ = knocks.send(fault).await;
+        let _ = inputs.send(fault).await;
         return;
     }
 }
 
 /// Writes lines, and gives the receipts.
 pub(super) async fn write(ends: Ends, mut writer: WriteHalf<Box<dyn Pipe>>, mut lines: mpsc::Receiver<OutLine>) {
-    let Ends { caller, knocks, patience } = ends;
+    let Ends { connection, inputs, patience } = ends;
     while let Some(OutLine { line, receipt, permit, last }) = lines.recv().await {
         let writing = async {
             writer.write_all(line.as_bytes()).await?;
@@ -101,8 +101,12 @@ pub(super) async fn write(ends: Ends, mut writer: WriteHalf<Box<dyn Pipe>>, mut 
         if last {
             let _ = patiently(Some(Duration::from_secs(1)), writer.shutdown()).await;
         }
-        let knock = if is_written && !last { Knock::Written { caller, receipt } } else { Knock::Lost { caller } };
-        if knocks.send(knock).await.is_err() || !is_written || last {
+        let input = if is_written && !last {
+            ServiceInput::Written { connection, receipt }
+        } else {
+            ServiceInput::Lost { connection }
+        };
+        if inputs.send(input).await.is_err() || !is_written || last {
             return;
         }
     }

@@ -5,6 +5,7 @@ use ephemeral_e2e::core::CoreError;
 use ephemeral_e2e::roster::MAX_MEMBERS;
 
 use crate::api::MethodError;
+use crate::cause::{Cause, Explanation};
 use crate::engine::EngineError;
 use crate::names::NameError;
 use crate::source::SourceError;
@@ -41,7 +42,7 @@ pub const PASSPHRASE: i64 = 77;
 
 /// Says why the service does not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum MethodRefusal {
+pub(crate) enum MethodRefusal {
     #[error("there is no method {0:?}")]
     NoSuchMethod(String),
     #[error("not a request: {0}")]
@@ -53,7 +54,7 @@ pub(super) enum MethodRefusal {
     #[error("a request is longer than 512 KiB")]
     LongLine,
     #[error("there are 32 connections with this engine already: end one first")]
-    TooManyCallers,
+    TooManyConnections,
     #[error("this connection is subscribed already")]
     Subscribed,
     #[error("{0}")]
@@ -82,13 +83,13 @@ pub(super) enum MethodRefusal {
     Alone,
     #[error("a group's name has 1 to 64 bytes, and does not begin with group-, contact- or ~")]
     GroupName,
-    #[error("a contact or a group is called {0} already: choose another name")]
+    #[error("a contact or a group is called {} already: choose another name", printable(.0))]
     Taken(String),
-    #[error("a contact or a group is called {0} already: call it something else with --as NAME")]
+    #[error("a contact or a group is called {} already: call it something else with --as NAME", printable(.0))]
     OfferTaken(String),
-    #[error("only the admin of {0} can do this: {1}")]
+    #[error("only the admin of {} can do this: {}", printable(.0), printable(.1))]
     NotAdmin(String, String),
-    #[error("{0} is a member already")]
+    #[error("{} is a member already", printable(.0))]
     MemberAlready(String),
     #[error("a group has at most {MAX_MEMBERS} members")]
     GroupFull,
@@ -100,14 +101,14 @@ pub(super) enum MethodRefusal {
     LastAdmin,
     #[error("a file is sent to a contact, not to a group")]
     FileToGroup,
-    #[error("a path is absolute: {0} is not")]
+    #[error("a path is absolute: {} is not", printable(.0))]
     Relative(String),
-    #[error("no file is called {0}")]
+    #[error("no file is called {}", printable(.0))]
     NoSuchFile(String),
-    #[error("{0} cannot be written into: {1}")]
-    Folder(String, String),
-    #[error("not everything could be erased: {0}")]
-    NotErased(String),
+    #[error("{} cannot be written into: {}", printable(.0), printable(&.1.text))]
+    Folder(String, Explanation),
+    #[error("not everything could be erased: {}", printable(&.0.text))]
+    NotErased(Explanation),
 }
 
 impl MethodRefusal {
@@ -117,7 +118,7 @@ impl MethodRefusal {
             Self::NotJson(_) | Self::HalfALine => NOT_JSON,
             Self::NotARequest | Self::LongLine => NOT_A_REQUEST,
             Self::Parameters(_) => WRONG_PARAMETERS,
-            Self::TooManyCallers | Self::GroupFull => NOT_NOW,
+            Self::TooManyConnections | Self::GroupFull => NOT_NOW,
             Self::NobodyWaits | Self::NoSuchFile(_) => NO_SUCH_NAME,
             Self::DoesNotMove | Self::Out | Self::NotYetIn | Self::Forked | Self::Alone => REFUSED,
             Self::NotAdmin(..) | Self::LastAdmin => REFUSED,
@@ -132,18 +133,19 @@ impl MethodRefusal {
 
 impl From<MethodRefusal> for MethodError {
     fn from(refusal: MethodRefusal) -> Self {
-        Self { code: refusal.code(), message: refusal.to_string() }
+        Self { code: refusal.code(), message: refusal.to_string(), reason: Cause::of_refusal(&refusal) }
     }
 }
 
 impl From<NameError> for MethodError {
     fn from(error: NameError) -> Self {
+        let reason = Some(Cause::from(&error));
         // The name, and not the sentence around it: the direction of one is not the other's.
         let error = match error {
             NameError::Unknown(name) => NameError::Unknown(printable(&name)),
             NameError::Ambiguous(name, unambiguous) => NameError::Ambiguous(printable(&name), printable(&unambiguous)),
         };
-        Self { code: NO_SUCH_NAME, message: error.to_string() }
+        Self { code: NO_SUCH_NAME, message: error.to_string(), reason }
     }
 }
 
@@ -161,26 +163,25 @@ impl From<CoreError> for MethodError {
             CoreError::ForeignServer(_) => ". If its operator may see when you send, add --foreign",
             _ => "",
         };
-        Self { code, message: format!("{error}{hint}") }
+        Self { code, message: format!("{error}{hint}"), reason: Some((&error).into()) }
     }
 }
 
 impl From<VaultError> for MethodError {
     fn from(error: VaultError) -> Self {
-        Self { code: STORAGE, message: error.to_string() }
+        Self { code: STORAGE, message: error.to_string(), reason: Some((&error).into()) }
     }
 }
 
 impl From<EngineError> for MethodError {
     fn from(error: EngineError) -> Self {
-        match error {
-            EngineError::Vault(error) => error.into(),
-            EngineError::Core(error) => error.into(),
-            EngineError::Elsewhere => Self { code: IN_USE, message: error.to_string() },
-            EngineError::Dial(_) | EngineError::Address(..) | EngineError::Task(_) => {
-                Self { code: LOCAL, message: error.to_string() }
-            }
-        }
+        let code = match error {
+            EngineError::Vault(error) => return error.into(),
+            EngineError::Core(error) => return error.into(),
+            EngineError::Elsewhere => IN_USE,
+            EngineError::Dial(_) | EngineError::Address(..) | EngineError::Task(_) => LOCAL,
+        };
+        Self { code, message: error.to_string(), reason: Some((&error).into()) }
     }
 }
 
@@ -190,6 +191,6 @@ impl From<SourceError> for MethodError {
             SourceError::NotAFile(_) | SourceError::Size { .. } | SourceError::Path(_) => USAGE,
             SourceError::Read { .. } | SourceError::Changed(_) => LOCAL,
         };
-        Self { code, message: printable(&error.to_string()) }
+        Self { code, message: printable(&error.to_string()), reason: Some((&error).into()) }
     }
 }

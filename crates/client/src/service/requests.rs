@@ -2,113 +2,140 @@
 
 use serde_json::{Value, json};
 
-use super::desk::{DeskAnswer, read};
-use super::pipes::{Knock, RequestPermit, WriteReceipt};
+use super::describing::{Described, FileRequest};
+use super::handler::{MethodOutcome, read};
+use super::pipes::{RequestPermit, ServiceInput, WriteReceipt};
 use super::refusal::MethodRefusal;
 use super::{EngineEnd, EngineService, wire};
-use crate::api::{Method as _, MethodError, Notification, Panic, Shown, Subscribe, Taking, Told};
+use crate::api::{EventParams, Method as _, MethodError, Notification, Panic, SendFile, Shown, Subscribe, Taking};
+use crate::cause::{Cause, Explanation};
 use crate::engine::EngineError;
-use crate::text::printable;
 use crate::vault::Vault;
 
 impl EngineService {
-    pub(super) fn knock(&mut self, knock: Knock) -> Result<(), EngineError> {
-        match knock {
-            Knock::Come { stream, patience, over } => {
-                if let Some(caller) = self.callers.come(stream, patience, over) {
-                    self.callers.dismiss(caller, wire::error(&Value::Null, &MethodRefusal::TooManyCallers.into()));
+    pub(super) fn take_input(&mut self, input: ServiceInput) -> Result<(), EngineError> {
+        match input {
+            ServiceInput::Connected { stream, patience, over } => {
+                if let Some(connection) = self.connections.come(stream, patience, over) {
+                    self.connections
+                        .dismiss(connection, wire::error(&Value::Null, &MethodRefusal::TooManyConnections.into()));
                 }
             }
-            Knock::Asked { caller, line, permit } => return self.asked(caller, &line, permit),
-            Knock::Fault { caller, refusal } => {
-                self.callers.dismiss(caller, wire::error(&Value::Null, &refusal.into()));
+            ServiceInput::Request { connection, line, permit } => return self.request(connection, &line, permit),
+            ServiceInput::Fault { connection, refusal } => {
+                self.connections.dismiss(connection, wire::error(&Value::Null, &refusal.into()));
             }
-            Knock::Silent { caller } => {
-                self.callers.silent(caller);
-                if self.callers.is_over(caller) {
-                    self.lost(caller);
+            ServiceInput::ReadClosed { connection } => {
+                self.connections.silent(connection);
+                if self.connections.is_over(connection) {
+                    self.lost(connection);
                 }
             }
-            Knock::Written { caller, receipt } => self.written(caller, receipt),
-            Knock::Lost { caller } => self.lost(caller),
-            Knock::Stop => self.end = Some(EngineEnd::Stopped),
+            ServiceInput::Written { connection, receipt } => self.written(connection, receipt),
+            ServiceInput::Lost { connection } => self.lost(connection),
+            ServiceInput::Stop => self.end = Some(EngineEnd::Stopped),
         }
         Ok(())
     }
 
-    fn asked(&mut self, caller: u64, line: &[u8], permit: RequestPermit) -> Result<(), EngineError> {
+    fn request(&mut self, connection: u64, line: &[u8], permit: RequestPermit) -> Result<(), EngineError> {
         let wire::RpcRequest { id, method, params } = match wire::request(line) {
             Ok(asked) => asked,
-            Err((id, error)) => {
-                self.callers.answer(caller, wire::error(&id, &error), permit, WriteReceipt::Nothing);
+            Err(refused) => {
+                let (id, error) = *refused;
+                self.connections.answer(connection, wire::error(&id, &error), permit, WriteReceipt::Nothing);
                 return Ok(());
             }
         };
-        let outcome = self.carry_out(caller, &method, params);
+        let outcome = self.carry_out(connection, &method, params);
         self.used = true;
         // What is answered has to be durable.
         if self.end.is_none() {
-            self.desk.write()?;
+            self.handler.write()?;
         }
         match (outcome, id) {
-            (Ok(DeskAnswer::WithInvite(invite)), id) => {
-                self.invites.insert(invite, (caller, id.unwrap_or(Value::Null), permit));
+            (Ok(MethodOutcome::WithInvite(invite)), id) => {
+                self.invites.insert(invite, (connection, id.unwrap_or(Value::Null), permit));
             }
-            (_, None) => self.drop_permit(caller, permit),
-            (Ok(DeskAnswer::Now(result)), Some(id)) => {
-                self.callers.answer(caller, wire::answer(&id, &result), permit, WriteReceipt::Nothing);
+            (Ok(MethodOutcome::WithFile(file)), id) => {
+                self.describing.begin(FileRequest { connection, id, permit }, file);
+            }
+            (_, None) => self.drop_permit(connection, permit),
+            (Ok(MethodOutcome::Now(result)), Some(id)) => {
+                self.connections.answer(connection, wire::answer(&id, &result), permit, WriteReceipt::Nothing);
                 if method == Subscribe::NAME {
-                    self.tell_what_was(caller);
+                    self.tell_what_was(connection);
                 }
             }
             (Err(error), Some(id)) => {
-                self.callers.answer(caller, wire::error(&id, &error), permit, WriteReceipt::Nothing);
+                self.connections.answer(connection, wire::error(&id, &error), permit, WriteReceipt::Nothing);
             }
         }
+        Ok(())
+    }
+
+    /// Sends a file that was read, and says so.
+    pub(super) fn described(&mut self, described: Described) -> Result<(), EngineError> {
+        let Described { request: FileRequest { connection, id, permit }, link, outcome } = described;
+        let outcome =
+            outcome.map_err(MethodError::from).and_then(|source| self.handler.send_file(link, source, connection));
+        // What is answered has to be durable.
+        self.handler.write()?;
+        let Some(id) = id else {
+            self.drop_permit(connection, permit);
+            return Ok(());
+        };
+        let line = match outcome {
+            Ok(sent) => wire::answer(&id, &json!(sent)),
+            Err(error) => wire::error(&id, &error),
+        };
+        self.connections.answer(connection, line, permit, WriteReceipt::Nothing);
         Ok(())
     }
 
     /// Ends a request that is not answered.
-    fn drop_permit(&mut self, caller: u64, permit: RequestPermit) {
+    fn drop_permit(&mut self, connection: u64, permit: RequestPermit) {
         drop(permit);
-        if self.callers.is_over(caller) {
-            self.lost(caller);
+        if self.connections.is_over(connection) {
+            self.lost(connection);
         }
     }
 
-    fn carry_out(&mut self, caller: u64, method: &str, params: Value) -> Result<DeskAnswer, MethodError> {
+    fn carry_out(&mut self, connection: u64, method: &str, params: Value) -> Result<MethodOutcome, MethodError> {
         match method {
             Subscribe::NAME => {
                 let Subscribe { taking } = read(params)?;
-                if !self.callers.subscribe(caller, taking) {
+                if !self.connections.subscribe(connection, taking) {
                     return Err(MethodRefusal::Subscribed.into());
                 }
                 self.held = false;
             }
             Shown::NAME => {
                 let Shown { number } = read(params)?;
-                self.shown(caller, number);
+                self.shown(connection, number);
             }
             Panic::NAME => {
                 let Panic {} = read(params)?;
                 self.panic()?;
             }
-            _ => return self.desk.call(method, params, caller),
+            SendFile::NAME => return self.handler.file_to_send(read(params)?).map(MethodOutcome::WithFile),
+            _ => return self.handler.call(method, params, connection),
         }
-        Ok(DeskAnswer::Now(json!({})))
+        Ok(MethodOutcome::Now(json!({})))
     }
 
     /// Tells a new subscriber what was not shown yet.
-    fn tell_what_was(&mut self, caller: u64) {
-        if self.callers.taking(caller) != Some(Taking::Watched) {
-            let owes = self.callers.taking(caller) == Some(Taking::Acknowledged);
+    fn tell_what_was(&mut self, connection: u64) {
+        if self.connections.taking(connection) != Some(Taking::Watched) {
+            let owes = self.connections.taking(connection) == Some(Taking::Acknowledged);
             for number in self.unshown.backlog() {
-                self.unshown.queue(number, caller, owes);
-                self.callers.announce(caller, number);
+                self.unshown.queue(number, connection, owes);
+                self.connections.announce(connection, number);
             }
         }
-        if self.desk.engine.has_fetched() {
-            self.callers.say(caller, wire::event(&Told { number: None, event: Notification::AllFetched {} }));
+        if self.handler.engine.has_fetched() {
+            self.connections
+                .say(connection, wire::event(&EventParams { number: None, event: Notification::AllFetched {} }));
         }
     }
 
@@ -118,16 +145,21 @@ impl EngineService {
         self.end = Some(EngineEnd::Erased);
         let Some(directory) = &self.directory else { return Ok(()) };
         let erased = Vault::erase(directory)?;
-        let trouble: Vec<_> = erased.left.iter().chain(&erased.not_overwritten).map(ToString::to_string).collect();
-        if trouble.is_empty() { Ok(()) } else { Err(MethodRefusal::NotErased(printable(&trouble.join("; "))).into()) }
+        let trouble: Vec<_> = erased.left.iter().chain(&erased.not_overwritten).collect();
+        if trouble.is_empty() {
+            return Ok(());
+        }
+        let text = trouble.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let reasons = trouble.into_iter().map(Cause::from).collect();
+        Err(MethodRefusal::NotErased(Explanation { text, cause: Some(Cause::Several { reasons }) }).into())
     }
 
-    fn shown(&mut self, caller: u64, number: u64) {
-        if self.unshown.owes(number, caller) {
-            self.callers.acknowledged(caller);
+    fn shown(&mut self, connection: u64, number: u64) {
+        if self.unshown.owes(number, connection) {
+            self.connections.acknowledged(connection);
         }
-        if self.unshown.acknowledged(number, caller) {
-            self.desk.shown(number);
+        if self.unshown.acknowledged(number, connection) {
+            self.handler.shown(number);
         }
     }
 }

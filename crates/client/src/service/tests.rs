@@ -1,5 +1,7 @@
 //! The service over pipes in memory, with an engine that dials nothing.
 
+mod files;
+
 use std::time::Duration;
 
 use ephemeral_e2e::authority::Authority;
@@ -26,25 +28,31 @@ impl Isolate for NoWay {
 
 /// A service that runs, and ends with this value.
 struct Running {
-    reception: Reception,
+    service: ServiceHandle,
     task: JoinSet<Result<EngineEnd, EngineError>>,
 }
 
 fn running() -> Running {
+    running_by(Describing::default())
+}
+
+/// Returns a service that reads files like this.
+fn running_by(describing: Describing) -> Running {
     let profile = Profile::create(None, Authority::loopback("localhost").unwrap(), "me").unwrap();
     let engine = Engine::new(profile, Box::new(NoWay), Book::default(), Fetching::NONE).unwrap();
-    let (service, reception) =
+    let (mut engine_service, service) =
         EngineService::new(engine, ServiceOptions { offline: true, ..ServiceOptions::default() });
+    engine_service.describing = describing;
     let mut task = JoinSet::new();
-    task.spawn(service.run());
-    Running { reception, task }
+    task.spawn(engine_service.run());
+    Running { service, task }
 }
 
 impl Running {
     /// A connection that is not held to anything. `room`: bytes that fit into its pipe.
     async fn raw(&self, room: usize) -> BufReader<DuplexStream> {
         let (ours, theirs) = duplex(room);
-        drop(self.reception.connect(theirs, Some(PATIENCE)).await);
+        drop(self.service.connect(theirs, Some(PATIENCE)).await);
         BufReader::new(ours)
     }
 }
@@ -114,7 +122,7 @@ async fn half_a_line_and_one_that_is_too_long_end_their_connection_with_an_error
     long.write_all(&vec![b'x'; wire::MAX_REQUEST + 1]).await.unwrap();
     assert_eq!(line(&mut long).await.unwrap()["error"]["code"], refusal::NOT_A_REQUEST);
     assert_eq!(line(&mut long).await, None);
-    running.reception.client().await.call(Hello {}).await.unwrap();
+    running.service.client().await.call(Hello {}).await.unwrap();
 }
 
 #[tokio::test]
@@ -146,9 +154,9 @@ async fn one_that_does_not_read_is_cut_off_and_the_others_go_on() {
     let running = running();
     let mut deaf = running.raw(256).await;
     deaf.write_all(b"{\"id\":1,\"method\":\"subscribe\"}\n").await.unwrap();
-    let mut hearing = running.reception.client().await;
+    let mut hearing = running.service.client().await;
     hearing.call(Subscribe::default()).await.unwrap();
-    let mut busy = running.reception.client().await;
+    let mut busy = running.service.client().await;
     for number in 0..30 {
         busy.call(CreateGroup { name: format!("group {number}") }).await.unwrap();
         assert_eq!(hearing.next().await.unwrap().event, Notification::Changed {});
@@ -166,7 +174,7 @@ async fn one_that_does_not_read_is_cut_off_and_the_others_go_on() {
 async fn requests_that_came_before_the_end_of_a_stream_are_answered() {
     let running = running();
     let (ours, theirs) = duplex(1 << 16);
-    let over = running.reception.connect(theirs, None).await;
+    let over = running.service.connect(theirs, None).await;
     let mut stream = BufReader::new(ours);
     let said = b"{\"id\":1,\"method\":\"invites.create\"}\n{\"id\":2,\"method\":\"invites.list\"}\n";
     stream.write_all(said).await.unwrap();
@@ -185,7 +193,7 @@ async fn requests_that_came_before_the_end_of_a_stream_are_answered() {
 #[tokio::test]
 async fn a_client_asks_and_hears_and_an_erased_profile_ends_the_service() {
     let mut running = running();
-    let mut client = running.reception.client().await;
+    let mut client = running.service.client().await;
     client.call(Subscribe::default()).await.unwrap();
     assert!(client.call(Subscribe::default()).await.unwrap_err().to_string().contains("subscribed already"));
     let invite = client.call(CreateInvite { name: "bob".to_owned(), ..CreateInvite::default() }).await.unwrap();

@@ -32,11 +32,11 @@ impl Unshown {
     }
 
     /// Takes note that an event is to be written to a subscriber.
-    pub(super) fn queue(&mut self, number: u64, caller: u64, owes: bool) {
+    pub(super) fn queue(&mut self, number: u64, connection: u64, owes: bool) {
         if let Some(waiting) = self.0.get_mut(&number) {
-            waiting.queued.insert(caller);
+            waiting.queued.insert(connection);
             if owes && !waiting.sticky {
-                waiting.owed.insert(caller);
+                waiting.owed.insert(connection);
             }
         }
     }
@@ -51,22 +51,22 @@ impl Unshown {
     }
 
     /// Tells whether a subscriber has still to say that an event was shown.
-    pub(super) fn owes(&self, number: u64, caller: u64) -> bool {
-        self.0.get(&number).is_some_and(|waiting| waiting.owed.contains(&caller))
+    pub(super) fn owes(&self, number: u64, connection: u64) -> bool {
+        self.0.get(&number).is_some_and(|waiting| waiting.owed.contains(&connection))
     }
 
     /// Takes note that an event was written to a subscriber. Returns whether it is shown by that.
-    pub(super) fn written(&mut self, number: u64, caller: u64, takes: bool) -> bool {
+    pub(super) fn written(&mut self, number: u64, connection: u64, takes: bool) -> bool {
         let Some(waiting) = self.0.get_mut(&number) else { return false };
-        waiting.queued.remove(&caller);
+        waiting.queued.remove(&connection);
         waiting.taken |= takes;
         self.settle(number)
     }
 
     /// Takes note that a subscriber says that an event was shown. Returns whether it is.
-    pub(super) fn acknowledged(&mut self, number: u64, caller: u64) -> bool {
+    pub(super) fn acknowledged(&mut self, number: u64, connection: u64) -> bool {
         let Some(waiting) = self.0.get_mut(&number) else { return false };
-        waiting.owed.remove(&caller);
+        waiting.owed.remove(&connection);
         waiting.taken = true;
         self.settle(number)
     }
@@ -88,10 +88,10 @@ impl Unshown {
     }
 
     /// Takes note that a subscriber is gone. Returns what is shown now.
-    pub(super) fn gone(&mut self, caller: u64) -> Vec<u64> {
+    pub(super) fn gone(&mut self, connection: u64) -> Vec<u64> {
         for waiting in self.0.values_mut() {
-            waiting.queued.remove(&caller);
-            if waiting.owed.remove(&caller) {
+            waiting.queued.remove(&connection);
+            if waiting.owed.remove(&connection) {
                 waiting.taken = false;
             }
         }

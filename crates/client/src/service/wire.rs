@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::refusal::MethodRefusal;
-use crate::api::{MethodError, Told};
+use crate::api::{EventParams, MethodError};
 use crate::text::printable_json;
 
 /// The longest request in bytes: a text of 47,000 bytes, each written as an escape of six, and room
@@ -23,11 +23,11 @@ pub(super) struct RpcRequest {
 }
 
 /// Reads a request.
-pub(super) fn request(line: &[u8]) -> Result<RpcRequest, (Value, MethodError)> {
+pub(super) fn request(line: &[u8]) -> Result<RpcRequest, Box<(Value, MethodError)>> {
     let value: Value = serde_json::from_slice(line)
-        .map_err(|error| (Value::Null, MethodRefusal::NotJson(error.to_string()).into()))?;
+        .map_err(|error| Box::new((Value::Null, MethodRefusal::NotJson(error.to_string()).into())))?;
     let id = value.get("id").cloned().unwrap_or(Value::Null);
-    serde_json::from_value(value).map_err(|_| (id, MethodRefusal::NotARequest.into()))
+    serde_json::from_value(value).map_err(|_| Box::new((id, MethodRefusal::NotARequest.into())))
 }
 
 fn line(value: &Value) -> Arc<str> {
@@ -39,9 +39,9 @@ pub(super) fn answer(id: &Value, result: &Value) -> Arc<str> {
 }
 
 pub(super) fn error(id: &Value, error: &MethodError) -> Arc<str> {
-    line(&json!({"jsonrpc": "2.0", "id": id, "error": {"code": error.code, "message": error.message}}))
+    line(&json!({"jsonrpc": "2.0", "id": id, "error": error}))
 }
 
-pub(super) fn event(told: &Told) -> Arc<str> {
+pub(super) fn event(told: &EventParams) -> Arc<str> {
     line(&json!({"jsonrpc": "2.0", "method": "event", "params": told}))
 }

@@ -1,7 +1,7 @@
 //! Contacts: accepting invites, sending, verifying, leaving.
 
 use super::door::Accept;
-use super::{Core, CoreError, State};
+use super::{Core, CoreError, Obstacle, Room, State};
 use crate::authority::Authority;
 use crate::bytes::Key;
 use crate::clock::MINUTE;
@@ -45,7 +45,7 @@ impl Core {
         let index = match self.state.links.iter().position(known) {
             // Once more with somebody who lost the sessions, but not the identity.
             Some(index) => index,
-            None if self.contacts_are_full() => return Err(CoreError::Full("contacts")),
+            None if self.contacts_are_full() => return Err(CoreError::Full(Room::Contacts)),
             None => {
                 self.new_contact(name, invite.identity);
                 self.state.links.len() - 1
@@ -71,7 +71,7 @@ impl Core {
             delivery: Transit::default(),
         });
         if let Some(text) = text {
-            link.enqueue(Content::Text(text), 0, profile).ok_or(CoreError::Full("outbox"))?;
+            link.enqueue(Content::Text(text), 0, profile).ok_or(CoreError::Full(Room::Outbox))?;
         }
         Ok(link.id)
     }
@@ -111,9 +111,9 @@ impl Core {
         let links = &mut self.state.links;
         let link = links.iter_mut().find(|link| link.id == id).ok_or(CoreError::Unknown)?;
         if link.left.is_some() {
-            return Err(CoreError::NotNow("the conversation is over"));
+            return Err(CoreError::NotNow(Obstacle::Over));
         }
-        let mid = link.enqueue(content, burn_s, &self.state.profile).ok_or(CoreError::Full("outbox"))?;
+        let mid = link.enqueue(content, burn_s, &self.state.profile).ok_or(CoreError::Full(Room::Outbox))?;
         Ok(Sent { mid, waits: link.first.is_some() })
     }
 
@@ -130,7 +130,7 @@ impl Core {
     pub fn safety_number(&mut self, id: LinkId) -> Result<SafetyNumber, CoreError> {
         let me = self.identity();
         let link = self.contact(id)?;
-        let ed = link.peer_ed.ok_or(CoreError::NotNow("its identity is not complete yet"))?;
+        let ed = link.peer_ed.ok_or(CoreError::NotNow(Obstacle::Identity))?;
         Ok(SafetyNumber::new(me, (link.peer, ed)))
     }
 
@@ -139,7 +139,7 @@ impl Core {
     pub fn verify(&mut self, id: LinkId) -> Result<(), CoreError> {
         let link = self.contact(id)?;
         if link.peer_ed.is_none() {
-            return Err(CoreError::NotNow("its identity is not complete yet"));
+            return Err(CoreError::NotNow(Obstacle::Identity));
         }
         link.verified = true;
         link.contested = false;
@@ -184,10 +184,10 @@ impl Core {
         let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
         let link = links.iter_mut().find(|link| link.id == id).ok_or(CoreError::Unknown)?;
         if link.left.is_some() {
-            return Err(CoreError::NotNow("the conversation is over"));
+            return Err(CoreError::NotNow(Obstacle::Over));
         }
         if link.first.is_some() {
-            return Err(CoreError::NotNow("it has not answered yet, or the conversation is over"));
+            return Err(CoreError::NotNow(Obstacle::NoAnswer));
         }
         link.leave_everything_behind(profile);
         Ok(())

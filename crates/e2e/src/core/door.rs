@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use vodozemac::olm::OlmMessage;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{Core, CoreError, InviteView, RequestView};
+use super::{Core, CoreError, InviteView, RequestView, Room};
 use crate::bytes::{Key, Secret, text};
 use crate::card::{Card, CardKeys};
 use crate::clock::{DAY, MINUTE};
@@ -125,7 +125,7 @@ impl Core {
         self.running(wall_ms)?;
         let InviteOptions { name, reusable, life_ms, discovery } = options;
         if self.state.doors.len() >= MAX_DOORS {
-            return Err(CoreError::Full("invites"));
+            return Err(CoreError::Full(Room::Invites));
         }
         let default = if reusable { 30 * DAY } else { 7 * DAY };
         let life = if life_ms == 0 { default } else { life_ms };

@@ -1,6 +1,6 @@
 //! Files: sending them chunk by chunk, and taking note of what was written of those that come.
 
-use super::{Core, CoreError, State};
+use super::{Core, CoreError, Obstacle, Room, State};
 use crate::clock::ProfileClock;
 use crate::effect::{Event, LinkId};
 use crate::files::{Coming, FileId, MAX_FLYING, Sending, Source};
@@ -59,7 +59,7 @@ impl Core {
         }
         let link = self.contact(id)?;
         if link.left.is_some() || link.first.is_some() {
-            return Err(CoreError::NotNow("it has not answered yet, or the conversation is over"));
+            return Err(CoreError::NotNow(Obstacle::NoAnswer));
         }
         let files = &mut self.state.profile.files;
         let again = |file: &Sending| {
@@ -76,7 +76,7 @@ impl Core {
             return Ok(file.id);
         }
         if !files.can_send() {
-            return Err(CoreError::Full("files that are being sent"));
+            return Err(CoreError::Full(Room::FilesSending));
         }
         let file = crate::random::bytes();
         let moved = self.state.profile.clock.settled_age();
@@ -101,11 +101,11 @@ impl Core {
         let sending = profile.files.sending_mut(id, file).ok_or(CoreError::Unknown)?;
         let wanted = sending_view(sending, link).wanted.map(|(_, length)| length);
         if wanted != Some(data.len()) {
-            return Err(CoreError::NotNow("this chunk is not wanted"));
+            return Err(CoreError::NotNow(Obstacle::Chunk));
         }
         let chunk = sending.chunk(data);
         sending.next += 1;
-        link.enqueue(Content::File(chunk), 0, profile).ok_or(CoreError::Full("outbox"))?;
+        link.enqueue(Content::File(chunk), 0, profile).ok_or(CoreError::Full(Room::Outbox))?;
         Ok(())
     }
 
@@ -151,7 +151,7 @@ impl Core {
             return Ok(());
         }
         if !profile.files.has_room(chunk.size) {
-            return Err(CoreError::Full("files that are coming: 256 MiB"));
+            return Err(CoreError::Full(Room::FilesComing));
         }
         let coming = Coming::new(link, chunk, part.to_owned(), profile.clock.settled_age());
         profile.files.coming.push(coming);

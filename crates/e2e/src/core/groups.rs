@@ -1,6 +1,6 @@
 //! Groups as their members use them: founding, inviting, joining, writing, removing.
 
-use super::{Core, CoreError, State};
+use super::{Core, CoreError, Obstacle, Room, State};
 use crate::bytes::Key;
 use crate::clock::DAY;
 use crate::effect::LinkId;
@@ -25,7 +25,7 @@ impl Core {
             return Err(CoreError::TooLong);
         }
         if self.state.groups.len() >= MAX_GROUPS {
-            return Err(CoreError::Full("groups"));
+            return Err(CoreError::Full(Room::Groups));
         }
         let profile = &mut self.state.profile;
         let id: GroupId = crate::random::bytes();
@@ -48,11 +48,11 @@ impl Core {
         let link = links.iter_mut().find(|link| link.id == contact && link.kind == LinkKind::Contact);
         let link = link.ok_or(CoreError::Unknown)?;
         if link.peer_ed.is_none() {
-            return Err(CoreError::NotNow("its identity is not complete yet"));
+            return Err(CoreError::NotNow(Obstacle::Identity));
         }
         group.invited.push(contact);
         let offer = GroupContent { offer: Some(group.name.clone()), ..group.message() };
-        link.enqueue(Content::Group(offer), 0, profile).ok_or(CoreError::Full("outbox"))?;
+        link.enqueue(Content::Group(offer), 0, profile).ok_or(CoreError::Full(Room::Outbox))?;
         Ok(())
     }
 
@@ -60,7 +60,7 @@ impl Core {
     pub fn join(&mut self, group: GroupId, admin: LinkId, name: &str, wall_ms: u64) -> Result<(), CoreError> {
         self.running(wall_ms)?;
         if self.state.groups.len() >= MAX_GROUPS {
-            return Err(CoreError::Full("groups"));
+            return Err(CoreError::Full(Room::Groups));
         }
         let State { version: _, profile, doors: _, links, groups } = &mut self.state;
         let link = links.iter_mut().find(|link| link.id == admin && link.kind == LinkKind::Contact);
@@ -72,7 +72,7 @@ impl Core {
         let joined = Group::new(group, name.to_owned(), Some(admin), profile);
         let door = joined.door_card(profile).map(|card| card.to_bytes().to_vec());
         let answer = GroupContent { door, ..joined.message() };
-        link.enqueue(Content::Group(answer), 0, profile).ok_or(CoreError::Full("outbox"))?;
+        link.enqueue(Content::Group(answer), 0, profile).ok_or(CoreError::Full(Room::Outbox))?;
         groups.push(joined);
         profile.offers.take(&group, admin);
         Ok(())
@@ -92,11 +92,11 @@ impl Core {
         let State { version: _, profile, doors: _, links, groups } = &mut self.state;
         let group = groups.iter_mut().find(|known| known.id == group).ok_or(CoreError::Unknown)?;
         if group.forked || group.out || group.roster.is_none() {
-            return Err(CoreError::NotNow("not a member, or the admin contradicts itself"));
+            return Err(CoreError::NotNow(Obstacle::Member));
         }
         let members = || |link: &&mut Link| link.kind == LinkKind::Member(group.id) && link.left.is_none();
         if links.iter_mut().filter(members()).any(|link| !link.outbox.has_room(MAX_TEXT)) {
-            return Err(CoreError::Full("outbox"));
+            return Err(CoreError::Full(Room::Outbox));
         }
         let id = group.id;
         let message = group.text_message(text);

@@ -1,6 +1,6 @@
 //! What the core does with a frame that came for one of its mailboxes.
 
-use super::{Core, CoreError, State, envelope};
+use super::{Core, CoreError, Room, State, envelope};
 use crate::bytes::Key;
 use crate::card::Hint;
 use crate::effect::{Event, LinkId};
@@ -33,7 +33,7 @@ impl Core {
     pub fn receive(&mut self, incoming: IncomingFrame<'_>, wall_ms: u64) -> Result<bool, CoreError> {
         self.running(wall_ms)?;
         if self.state.profile.inbox_is_full() {
-            return Err(CoreError::Full("inbox"));
+            return Err(CoreError::Full(Room::Inbox));
         }
         let IncomingFrame { mailbox, content, seq, from } = incoming;
         self.state.profile.acknowledge(*mailbox, seq);

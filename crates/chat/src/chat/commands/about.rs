@@ -3,10 +3,10 @@
 use crate::words::{Words, say};
 
 /// The commands, in the order of the help.
-pub(crate) const COMMANDS: [&str; 35] = [
+pub(crate) const COMMANDS: [&str; 36] = [
     "invite", "accept", "invites", "requests", "verify", "find", "open", "rename", "trust", "agree", "block", "forget",
     "send", "take", "files", "group", "add", "groups", "join", "refuse", "members", "remove", "admin", "leave", "burn",
-    "search", "copy", "status", "outbox", "settings", "set", "back", "help", "quit", "panic",
+    "search", "copy", "status", "unlock", "outbox", "settings", "set", "back", "help", "quit", "panic",
 ];
 
 /// Says what a command does.
@@ -46,6 +46,7 @@ fn about_the_rest(words: &Words, command: &str) -> String {
         "search" => say!(words, "about-search"),
         "copy" => say!(words, "about-copy"),
         "status" => say!(words, "about-status"),
+        "unlock" => say!(words, "about-unlock"),
         "outbox" => say!(words, "about-outbox"),
         "settings" => say!(words, "about-settings"),
         "set" => say!(words, "about-set"),

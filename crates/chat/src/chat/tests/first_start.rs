@@ -38,76 +38,76 @@ pub(crate) fn invite() -> String {
 
 #[test]
 fn a_newcomer_with_an_invite_needs_a_name_and_a_passphrase_and_writes_at_once() {
-    let mut desk = start(OpeningStart::Create, "C", false);
-    desk.enter("Alice");
-    desk.take(ChatInput::Paste(format!("{}\n", invite())));
-    let screen = desk.screen(80, 24);
+    let mut scripted = start(OpeningStart::Create, "C", false);
+    scripted.enter("Alice");
+    scripted.take(ChatInput::Paste(format!("{}\n", invite())));
+    let screen = scripted.screen(80, 24);
     assert!(
         screen.contains("for one person, once") && screen.contains(onion().as_str()),
         "shown before its use:\n{screen}"
     );
-    desk.key("enter");
-    desk.enter("open sesame");
-    desk.enter("open sesame");
+    scripted.key("enter");
+    scripted.enter("open sesame");
+    scripted.enter("open sesame");
     let opening = Opening::Create {
         passphrase: Some(Zeroizing::new("open sesame".to_owned())),
         server: onion().as_str().to_owned(),
         name: "Alice".to_owned(),
     };
-    assert_eq!(desk.outputs, [ChatOutput::Open(opening)]);
-    desk.open(vec![], Groups::default());
-    desk.enter("Bob");
-    desk.enter("it is me");
-    let accept = desk.called("invites.accept").unwrap();
+    assert_eq!(scripted.outputs, [ChatOutput::Open(opening)]);
+    scripted.open(vec![], Groups::default());
+    scripted.enter("Bob");
+    scripted.enter("it is me");
+    let accept = scripted.called("invites.accept").unwrap();
     assert_eq!((accept["as"].as_str(), accept["text"].as_str()), (Some("Bob"), Some("it is me")));
     assert_eq!(accept["foreign"], json!(true), "the scripted engine has another server");
-    desk.answer("invites.accept", json!({"contact": "Bob"}));
-    desk.enter("and more");
-    assert_eq!(desk.called("send").unwrap()["text"], "and more");
+    scripted.answer("invites.accept", json!({"contact": "Bob"}));
+    scripted.enter("and more");
+    assert_eq!(scripted.called("send").unwrap()["text"], "and more");
 }
 
 #[test]
 fn a_passphrase_that_differs_is_asked_for_again_and_is_never_on_the_screen() {
-    let mut desk = start(OpeningStart::Create, "C", false);
-    desk.enter("");
-    desk.enter("http://127.0.0.1:8080");
-    desk.enter("open sesame");
-    desk.enter("open sesane");
-    let screen = desk.screen(80, 24);
+    let mut scripted = start(OpeningStart::Create, "C", false);
+    scripted.enter("");
+    scripted.enter("http://127.0.0.1:8080");
+    scripted.enter("open sesame");
+    scripted.enter("open sesane");
+    let screen = scripted.screen(80, 24);
     assert!(screen.contains("not the same") && !screen.contains("sesa"), "{screen}");
-    assert!(desk.outputs.is_empty());
+    assert!(scripted.outputs.is_empty());
 }
 
 #[test]
 fn without_a_passphrase_the_profile_is_in_memory_only_as_the_form_says() {
-    let mut desk = start(OpeningStart::Create, "C", false);
-    assert!(desk.screen(80, 24).contains("in memory only"));
+    let mut scripted = start(OpeningStart::Create, "C", false);
+    assert!(scripted.screen(80, 24).contains("in memory only"));
     for line in ["", "http://localhost:8080", "", ""] {
-        desk.enter(line);
+        scripted.enter(line);
     }
     let opening = Opening::Create { passphrase: None, server: "localhost:8080".to_owned(), name: String::new() };
-    assert_eq!(desk.outputs, [ChatOutput::Open(opening)]);
+    assert_eq!(scripted.outputs, [ChatOutput::Open(opening)]);
 }
 
 #[test]
 fn what_is_no_server_and_no_invite_is_said_where_it_was_written() {
-    let mut desk = start(OpeningStart::CreateInMemory, "C", false);
-    desk.enter("Alice");
-    desk.enter("");
-    assert!(desk.screen(80, 24).contains("is needed"));
-    desk.enter("ephemeral:AAAA");
-    assert!(desk.screen(80, 24).contains("damaged"));
-    assert!(desk.outputs.is_empty());
+    let mut scripted = start(OpeningStart::CreateInMemory, "C", false);
+    scripted.enter("Alice");
+    scripted.enter("");
+    assert!(scripted.screen(80, 24).contains("is needed"));
+    scripted.enter("ephemeral:AAAA");
+    assert!(scripted.screen(80, 24).contains("damaged"));
+    assert!(scripted.outputs.is_empty());
 }
 
 #[test]
 fn a_wrong_passphrase_is_said_and_asked_for_again() {
-    let mut desk = start(OpeningStart::Unlock, "C", false);
-    desk.enter("guess");
-    assert_eq!(desk.outputs, [ChatOutput::Open(Opening::Unlock(Zeroizing::new("guess".to_owned())))]);
-    desk.write("typed meanwhile");
-    desk.take(ChatInput::NotOpened(MethodError { code: 77, message: "no".to_owned() }));
-    assert!(desk.screen(80, 24).contains("the passphrase is wrong"));
-    desk.enter("right");
-    assert_eq!(desk.outputs.last(), Some(&ChatOutput::Open(Opening::Unlock(Zeroizing::new("right".to_owned())))));
+    let mut scripted = start(OpeningStart::Unlock, "C", false);
+    scripted.enter("guess");
+    assert_eq!(scripted.outputs, [ChatOutput::Open(Opening::Unlock(Zeroizing::new("guess".to_owned())))]);
+    scripted.write("typed meanwhile");
+    scripted.take(ChatInput::NotOpened(MethodError { code: 77, message: "no".to_owned(), reason: None }));
+    assert!(scripted.screen(80, 24).contains("the passphrase is wrong"));
+    scripted.enter("right");
+    assert_eq!(scripted.outputs.last(), Some(&ChatOutput::Open(Opening::Unlock(Zeroizing::new("right".to_owned())))));
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::first_start::invite;
 use super::screens::talk;
-use super::support::{Desk, start};
+use super::support::{ScriptedChat, start};
 use crate::layout::columns;
 use crate::{ChatInput, OpeningStart};
 
@@ -57,7 +57,7 @@ fn same_look(one: &Cell, other: &Cell) -> bool {
 }
 
 fn run(svg: &mut String, (x, y): (usize, usize), length: usize, text: &str, cell: &Cell) {
-    let reversed = cell.modifier.contains(Modifier::REVERSED) || cell.bg == Color::White;
+    let reversed = cell.modifier.contains(Modifier::REVERSED) || cell.bg == Color::Indexed(231);
     if text.trim().is_empty() && !reversed {
         return;
     }
@@ -86,15 +86,15 @@ fn run(svg: &mut String, (x, y): (usize, usize), length: usize, text: &str, cell
     .unwrap();
 }
 
-fn verified() -> Desk {
-    let mut desk = talk("C");
-    desk.enter("/verify");
+fn verified() -> ScriptedChat {
+    let mut scripted = talk("C");
+    scripted.enter("/verify");
     let words = [
         "abandon", "ability", "able", "about", "above", "absent", "absorb", "abstract", "absurd", "abuse", "access",
         "accident", "account", "accuse", "achieve", "acid", "acoustic", "acquire",
     ];
-    desk.answer("contacts.words", json!({"words": words, "digits": "", "qr": "", "verified": false}));
-    desk
+    scripted.answer("contacts.words", json!({"words": words, "digits": "", "qr": "", "verified": false}));
+    scripted
 }
 
 /// Returns each picture with its name.
@@ -114,7 +114,7 @@ fn pictures() -> Vec<(&'static str, String)> {
         ("german", svg(&talk("de").buffer(80, 16))),
         ("invite", svg(&invited.buffer(80, 44))),
         ("safety-words", svg(&verified().buffer(80, 14))),
-        ("help", svg(&help.buffer(80, 54))),
+        ("help", svg(&help.buffer(80, 55))),
     ]
 }
 

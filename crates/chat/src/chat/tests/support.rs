@@ -6,6 +6,7 @@ use ephemeral_client::api::{
 };
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use serde_json::{Value, json};
 
 use crate::{Chat, ChatInput, ChatOutput, ChatStart, ChatTime, KeyName, KeyPress, OpeningStart, Settings, Words};
@@ -15,25 +16,26 @@ pub(crate) const NOW: i64 = 1_795_809_600;
 pub(crate) const SERVER: &str = "127.0.0.1:8080";
 
 /// A chat, and the calls that were not answered.
-pub(crate) struct Desk {
+pub(crate) struct ScriptedChat {
     pub(crate) chat: Chat,
     pub(crate) calls: Vec<(u64, &'static str, Value)>,
     pub(crate) outputs: Vec<ChatOutput>,
 }
 
-pub(crate) fn start(opening: OpeningStart, locale: &str, plain: bool) -> Desk {
+pub(crate) fn start(opening: OpeningStart, locale: &str, plain: bool) -> ScriptedChat {
     let chat = Chat::new(ChatStart {
         words: Words::of(locale),
         settings: Settings::default(),
         opening,
         home: "/home/alice".to_owned(),
         here: "/tmp".to_owned(),
+        explain: |text, _| text.to_owned(),
         colour: true,
         plain,
     });
-    let mut desk = Desk { chat, calls: Vec::new(), outputs: Vec::new() };
-    desk.at(NOW);
-    desk
+    let mut scripted = ScriptedChat { chat, calls: Vec::new(), outputs: Vec::new() };
+    scripted.at(NOW);
+    scripted
 }
 
 pub(crate) fn contact(name: &str) -> ContactInfo {
@@ -68,12 +70,12 @@ pub(crate) fn group(name: &str, members: &[&str]) -> GroupInfo {
     }
 }
 
-impl Desk {
+impl ScriptedChat {
     /// A running profile with these contacts.
     pub(crate) fn with(contacts: Vec<ContactInfo>) -> Self {
-        let mut desk = start(OpeningStart::Running, "C", false);
-        desk.open(contacts, Groups::default());
-        desk
+        let mut scripted = start(OpeningStart::Running, "C", false);
+        scripted.open(contacts, Groups::default());
+        scripted
     }
 
     /// Opens the profile, and answers what it asks for.
@@ -100,8 +102,8 @@ impl Desk {
         }
     }
 
-    pub(crate) fn told(&mut self, notification: Notification) {
-        self.take(ChatInput::Told(notification));
+    pub(crate) fn notified(&mut self, notification: Notification) {
+        self.take(ChatInput::Notified(notification));
     }
 
     pub(crate) fn at(&mut self, unix_s: i64) {
@@ -136,7 +138,7 @@ impl Desk {
 
     pub(crate) fn refuse(&mut self, method: &str, why: &str) {
         let ticket = self.ticket(method);
-        self.take(ChatInput::Answered(ticket, Err(MethodError { code: 3, message: why.to_owned() })));
+        self.take(ChatInput::Answered(ticket, Err(MethodError { code: 3, message: why.to_owned(), reason: None })));
     }
 
     fn ticket(&mut self, method: &str) -> u64 {
@@ -147,7 +149,7 @@ impl Desk {
 
     /// A text of a contact, a minute after the one before.
     pub(crate) fn text(&mut self, contact: &str, number: u64, text: &str) {
-        self.told(Notification::Text {
+        self.notified(Notification::Text {
             contact: contact.to_owned(),
             id: format!("{contact}-{number}"),
             at: "2026-11-27T19:58:00Z".to_owned(),
@@ -191,12 +193,33 @@ pub(crate) fn text_of(buffer: &Buffer) -> String {
     text
 }
 
+impl ScriptedChat {
+    /// Returns the screen, and below it how each cell is set off where there are no colours: `#`
+    /// reversed, `*` bold, `_` underlined, `.` dim.
+    pub(crate) fn marks(&mut self, columns: u16, rows: u16) -> String {
+        let mut text = self.screen(columns, rows);
+        let buffer = self.buffer(columns, rows);
+        for row in buffer.content().chunks(usize::from(columns)) {
+            let marks: String = row.iter().map(|cell| mark(cell.modifier)).collect();
+            text.push_str(marks.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn mark(modifier: Modifier) -> char {
+    let marks = [(Modifier::REVERSED, '#'), (Modifier::BOLD, '*'), (Modifier::UNDERLINED, '_'), (Modifier::DIM, '.')];
+    marks.into_iter().find(|(known, _)| modifier.contains(*known)).map_or(' ', |(_, mark)| mark)
+}
+
 pub(crate) fn online() -> EngineStatus {
     let own = ServerStatus {
         server: SERVER.to_owned(),
         own: true,
         state: "online".to_owned(),
         why: None,
+        reason: None,
         for_s: 60,
         retry_in_s: None,
     };

@@ -3,75 +3,79 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::support::{Desk, contact};
+use super::support::{ScriptedChat, contact};
 use crate::conversation::{MOST_BYTES, MOST_ITEMS};
 use crate::{ChatInput, KeyName, KeyPress};
 
 #[test]
 fn with_10_000_messages_a_key_press_lays_out_only_what_is_seen() {
-    let mut desk = Desk::with(vec![contact("Bob")]);
+    let mut scripted = ScriptedChat::with(vec![contact("Bob")]);
     for number in 0..10_000 {
-        desk.text("Bob", number, "a message of some words that goes over more than one row of the screen, as many do");
+        scripted.text(
+            "Bob",
+            number,
+            "a message of some words that goes over more than one row of the screen, as many do",
+        );
     }
     let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
     for chord in ["a", "pgup", "pgup", "up", "b", "pgdn", "esc", "c"] {
-        desk.key(chord);
-        let drawn = desk.chat.draw(&mut buffer);
+        scripted.key(chord);
+        let drawn = scripted.chat.draw(&mut buffer);
         assert!(drawn.laid_out <= 24 + 4, "{chord}: {} rows were laid out for 21", drawn.laid_out);
     }
 }
 
 #[test]
 fn no_more_than_the_bound_is_kept_and_the_latest_is() {
-    let mut desk = Desk::with(vec![contact("Bob")]);
+    let mut scripted = ScriptedChat::with(vec![contact("Bob")]);
     let wide = "x".repeat(5_000);
     for number in 0..11_000 {
-        desk.text("Bob", number, if number % 2 == 0 { &wide } else { "short" });
+        scripted.text("Bob", number, if number % 2 == 0 { &wide } else { "short" });
     }
-    let open = desk.chat.conversation().unwrap();
+    let open = scripted.chat.conversation().unwrap();
     assert!(open.items.len() <= MOST_ITEMS && open.kept() <= MOST_BYTES);
     let kept: usize = open
         .items
         .iter()
         .map(|item| match &item.body {
-            crate::conversation::ItemBody::Post(post) => post.text.len(),
+            crate::conversation::ItemBody::Message(message) => message.text.len(),
             crate::conversation::ItemBody::Note(text, _) => text.len(),
         })
         .sum();
     assert_eq!(kept, open.kept());
-    assert!(desk.screen(80, 24).contains("short"));
+    assert!(scripted.screen(80, 24).contains("short"));
 }
 
 #[test]
 fn scrolling_to_the_first_message_and_back_loses_no_row() {
-    let mut desk = Desk::with(vec![contact("Bob")]);
+    let mut scripted = ScriptedChat::with(vec![contact("Bob")]);
     for number in 0..40 {
-        desk.text("Bob", number, &format!("<{number}>\nsecond row\nthird row"));
+        scripted.text("Bob", number, &format!("<{number}>\nsecond row\nthird row"));
     }
-    let latest = desk.screen(80, 24);
+    let latest = scripted.screen(80, 24);
     let mut seen = String::new();
     for _ in 0..20 {
-        seen.push_str(&desk.screen(80, 24));
-        desk.key("pgup");
+        seen.push_str(&scripted.screen(80, 24));
+        scripted.key("pgup");
     }
     assert!((0..40).all(|number| seen.contains(&format!("<{number}>"))));
-    assert!(desk.screen(80, 24).contains("<0>"));
+    assert!(scripted.screen(80, 24).contains("<0>"));
     for _ in 0..20 {
-        desk.key("pgdn");
+        scripted.key("pgdn");
     }
-    assert_eq!(desk.screen(80, 24), latest);
-    assert!(desk.chat.conversation().unwrap().anchor.is_none());
+    assert_eq!(scripted.screen(80, 24), latest);
+    assert!(scripted.chat.conversation().unwrap().anchor.is_none());
 }
 
 #[test]
 fn no_size_of_a_terminal_is_an_error() {
-    let mut desk = Desk::with(vec![contact("Bob")]);
-    desk.text("Bob", 1, "日本語 and 👨\u{200d}👩\u{200d}👧 and more");
+    let mut scripted = ScriptedChat::with(vec![contact("Bob")]);
+    scripted.text("Bob", 1, "日本語 and 👨\u{200d}👩\u{200d}👧 and more");
     for size in [(0, 0), (1, 1), (2, 1), (1, 2), (3, 3), (5, 2), (20, 5), (60, 3), (300, 100)] {
-        desk.buffer(size.0, size.1);
+        scripted.buffer(size.0, size.1);
         for key in [KeyName::F(1), KeyName::Down, KeyName::PageUp, KeyName::Esc] {
-            desk.take(ChatInput::Key(KeyPress::plain(key)));
-            desk.buffer(size.0, size.1);
+            scripted.take(ChatInput::Key(KeyPress::plain(key)));
+            scripted.buffer(size.0, size.1);
         }
     }
 }
