@@ -18,6 +18,7 @@ any =
     .CMD = BEFEHL
     .DIR = ORDNER
     .FILE = DATEI
+    .ID = ID
     .GROUP = GRUPPE
     .IDENTITY = IDENTITÄT
     .INVITE = EINLADUNG

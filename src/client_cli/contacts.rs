@@ -145,7 +145,7 @@ pub(super) struct VerifyArgs {
     qr: bool,
     /// The text of the contact's QR code, or a PNG file (NAME.png) with it: it counts if it is the
     /// same as one's own.
-    #[arg(long, value_name = "TEXT|FILE.png")]
+    #[arg(long, value_name = "TEXT")]
     scanned: Option<String>,
     /// Print a JSON object.
     #[arg(long)]

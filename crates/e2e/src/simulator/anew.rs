@@ -1,6 +1,8 @@
 //! Conversations that begin anew: after a backup was restored, or because a person wants it.
 
 use super::pair::Pair;
+use super::person::Moment;
+use super::server::Malice;
 use super::trace;
 use crate::bytes::Key;
 use crate::clock::{DAY, HOUR, MINUTE};
@@ -178,4 +180,26 @@ fn who_begins_anew_takes_all_invites_back_and_can_do_so_with_one_contact_alone()
     pair.accept();
     let contact = pair.people[1].core.contacts()[0].link;
     assert!(matches!(pair.people[1].core.heal_contact(contact, pair.now), Err(CoreError::NotNow(_))));
+}
+
+#[test]
+fn a_conversation_begins_anew_within_ten_minutes_and_says_so_until_the_contact_answers() {
+    let mut pair = Pair::met();
+    let contact = pair.people[0].core.contacts()[0].link;
+    let begins_anew = |pair: &Pair| pair.people[0].core.contacts()[0].begins_anew;
+    assert!(!begins_anew(&pair));
+    pair.people[0].core.heal_contact(contact, pair.now).unwrap();
+    pair.people[0].talk(pair.now);
+    pair.people[0].moments.clear();
+    // The contact is away.
+    for _ in 0..11 {
+        assert!(begins_anew(&pair));
+        pair.now += MINUTE;
+        pair.people[0].act(&mut pair.servers, Malice::default(), pair.now, None, &mut pair.dice);
+    }
+    let sent = pair.people[0].moments.iter().filter(|moment| matches!(moment, Moment::Sent(..))).count();
+    assert_eq!((sent, begins_anew(&pair)), (1, true), "the reset, and no text");
+    pair.run(20, MINUTE);
+    assert!(!begins_anew(&pair));
+    assert_eq!(pair.people[1].heard, pair.people[0].said);
 }
