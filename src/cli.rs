@@ -10,6 +10,7 @@
 mod arguments;
 mod ask;
 mod clients;
+mod cluster;
 mod doctor;
 mod keys;
 mod output;
@@ -64,6 +65,9 @@ enum Command {
     /// Say who can find a restricted service, by their discovery keys, offline or while it runs
     #[command(subcommand, after_help = clients::EXAMPLES)]
     Clients(clients::Command),
+    /// Prepare machines that are one server together
+    #[command(subcommand, after_help = cluster::EXAMPLES)]
+    Cluster(cluster::Command),
     /// Show the state of the running server: reachable or not, sessions, waiting messages, events
     #[command(after_help = status::EXAMPLES)]
     Status(status::Status),
@@ -142,6 +146,7 @@ fn other(command: Command, flags: &Flags) -> ExitCode {
         Command::Ask(command) => return ask::run(command, &candidates),
         Command::Status(status) => return status::run(&status, &candidates),
         Command::Panic(panic) => return panic::run(panic, &candidates),
+        Command::Cluster(command) => return cluster::run(&command),
         _ => {}
     }
     let examined = Config::examine(flags, &environment);

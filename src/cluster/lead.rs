@@ -1,0 +1,328 @@
+//! Who is the active one, and what that one does: it goes on with the journal, and writes it.
+
+mod lease;
+mod rotation;
+mod writing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use super::Config;
+use super::jet::{Jet, JetError};
+use super::keys::{KeyExchange, Keyring};
+use super::log::entry::{JournalMeta, decode};
+use super::log::{JournalQueue, META, SealedLog};
+use super::nats::wire::NatsMessage;
+use super::nats::{self, Nats, NatsOutgoing, tls};
+use crate::clock::Clock;
+use crate::hub::{self, Hub};
+use ephemeral_core::store::{Journal as _, Restoring, Store};
+use ephemeral_tor::private_file::{self, FileError};
+
+/// Where nodes ask each other for the keys.
+const KEYS: &str = "ephemeral.keys";
+/// Questions of other nodes that wait, at most.
+const QUESTIONS: usize = 64;
+/// How often a node that stands by asks for the keys, and how long it waits for an answer.
+const ASK: Duration = Duration::from_secs(2);
+/// How long the journal may take to be read, at most.
+const REPLAY: Duration = Duration::from_secs(120);
+/// Until something that failed is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How long what is still to be written may take when the server ends.
+const FLUSH: Duration = Duration::from_secs(3);
+/// Bytes of the cluster's secret.
+pub const SECRET: usize = 32;
+/// The oldest version whose servers do not elect one that has lost everything.
+const OLDEST: (u64, u64) = (2, 12);
+
+/// Why a cluster cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The secret cannot be read.
+    #[error("secret_file in [cluster]: {0}")]
+    Secret(#[from] FileError),
+    /// The secret is none.
+    #[error("secret_file in [cluster]: it has {0} bytes, and a secret has {SECRET}: `ephemeral-server cluster secret FILE` makes one")]
+    NoSecret(usize),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsFileError),
+    /// The operating system has no random numbers.
+    #[error("the system has no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// JournalWrite a node is at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It stands by: another one is active, or none is.
+    By,
+    /// It is the active one.
+    Active,
+}
+
+/// One machine of a cluster.
+pub struct Node {
+    hub: Arc<Hub>,
+    clock: Clock,
+    nats: Arc<Nats>,
+    keys: Arc<Keyring>,
+    exchange: KeyExchange,
+    /// Its name, and something that no other process has.
+    holder: String,
+    standing: watch::Sender<Standing>,
+}
+
+/// Why a node is the active one no longer.
+enum Over {
+    /// Another one is, or might be.
+    Replaced,
+    /// The server ends.
+    Ends,
+    /// It does, and a batch is not answered.
+    Cut,
+}
+
+impl Node {
+    /// Makes one, and the tasks that it needs: its connection, and its answers to other nodes.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub fn new(
+        config: &Config,
+        (hub, clock): (Arc<Hub>, Clock),
+    ) -> Result<(Arc<Self>, impl Future<Output = ()> + Send + use<>), ClusterError> {
+        let secret = private_file::read_own(&config.secret_file, SECRET)?;
+        if secret.len() != SECRET {
+            return Err(ClusterError::NoSecret(secret.len()));
+        }
+        let connector = config.tls.as_ref().map(tls::connector).transpose()?;
+        let (nats, outgoing) = Nats::new()?;
+        let holder = format!("{}/{}", config.node, super::jet::batch_id()?);
+        let keys = Arc::<Keyring>::default();
+        let node = Arc::new(Self {
+            hub,
+            clock,
+            nats,
+            keys,
+            exchange: KeyExchange::new(secret),
+            holder,
+            standing: watch::Sender::new(Standing::By),
+        });
+        let connection = Arc::clone(&node).connection(outgoing, config.nats.clone(), connector);
+        Ok((node, connection))
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        outgoing: NatsOutgoing,
+        addresses: Vec<super::NatsAddress>,
+        connector: Option<tokio_rustls::TlsConnector>,
+    ) {
+        let (questions, mut asked) = mpsc::channel::<NatsMessage>(QUESTIONS);
+        let kept = nats::keep(Arc::clone(&self.nats), outgoing, addresses, connector, (KEYS, questions));
+        let answering = async {
+            while let Some(question) = asked.recv().await {
+                let Some(reply) = question.reply else { continue };
+                if self.keys.is_empty() {
+                    continue;
+                }
+                // JournalWrite is no question gets no answer, and whoever gets none asks again.
+                if let Ok(answer) = self.exchange.answer(&question.payload, &self.keys) {
+                    let _ = self.nats.publish(&reply, &[], &answer).await;
+                }
+            }
+        };
+        tokio::join!(kept, answering);
+    }
+
+    /// Returns what it is, and will be.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Stands by and leads by turns, until `stop`. Then it writes what there still is, and gives the
+    /// lease up.
+    pub async fn run(&self, stop: CancellationToken) {
+        let lease = watch::Sender::new(None);
+        let released = CancellationToken::new();
+        let keeping = lease::keep(Jet(&self.nats), &self.holder, &lease, &released);
+        let leading = async {
+            let mut held = lease.subscribe();
+            loop {
+                if self.wait_for_lease(&mut held, &stop).await {
+                    break;
+                }
+                let Some(term) = *held.borrow_and_update() else { continue };
+                match self.lead(term, &mut held, &stop).await {
+                    Ok(Over::Ends | Over::Cut) => break,
+                    Ok(Over::Replaced) => tracing::warn!("another machine is the active one: this one stands by"),
+                    Err(error) => tracing::error!("the journal cannot be used: {error}; it is tried again"),
+                }
+                self.standing.send_replace(Standing::By);
+                self.hub.stand_by();
+                sleep(AGAIN).await;
+            }
+            released.cancel();
+        };
+        tokio::join!(keeping, leading);
+    }
+
+    /// Waits until this node holds the lease, and asks for the keys meanwhile. Returns whether it is
+    /// to end instead.
+    async fn wait_for_lease(&self, held: &mut watch::Receiver<Option<u64>>, stop: &CancellationToken) -> bool {
+        let asking = async {
+            loop {
+                self.ask_for_keys().await;
+                sleep(ASK).await;
+            }
+        };
+        tokio::select! {
+            // It ends only with its sender, which outlives this.
+            _ = held.wait_for(Option::is_some) => false,
+            () = stop.cancelled() => true,
+            () = asking => false,
+        }
+    }
+
+    async fn ask_for_keys(&self) {
+        let had_none = self.keys.is_empty();
+        let answer = self.nats.request(KEYS, &[], &self.exchange.question(), ASK).await;
+        match answer.map(|answer| self.exchange.take(&answer.payload, &self.keys)) {
+            Ok(Ok(())) if had_none => tracing::info!("this machine stands by, and it has the keys of the journal"),
+            Ok(Err(_)) => {
+                tracing::warn!("another machine answers with keys that cannot be opened: has it the same secret_file?");
+            }
+            Ok(Ok(())) | Err(_) => {}
+        }
+    }
+
+    /// Goes on with the journal, and writes it, for as long as this node holds the lease.
+    async fn lead(
+        &self,
+        lease_term: u64,
+        held: &mut watch::Receiver<Option<u64>>,
+        stop: &CancellationToken,
+    ) -> Result<Over, JetError> {
+        let jet = Jet(&self.nats);
+        self.check_server()?;
+        jet.prepare().await?;
+        let term = lease_term.max(jet.newest_term().await? + 1);
+        let fence = jet.fence(term).await?;
+        if self.keys.is_empty() {
+            self.ask_for_keys().await;
+        }
+        let read = timeout(REPLAY, self.take_over(fence)).await;
+        let Promoted { queue, epoch, store } = read.map_err(|_| nats::Unanswered::Late)??;
+        let figures = store.figures();
+        self.hub.lead(&epoch, store);
+        self.standing.send_replace(Standing::Active);
+        tracing::info!(
+            "this machine is the active one: {} waiting messages, {} ids of delivered ones",
+            figures.messages,
+            figures.records - figures.messages
+        );
+        let mut writer = writing::Writer::new(self, jet, &queue, (term, fence));
+        let over = writer.run(held, stop).await?;
+        if !matches!(over, Over::Replaced) {
+            let flushed = matches!(over, Over::Ends) && matches!(timeout(FLUSH, writer.flush()).await, Ok(Ok(())));
+            if !flushed {
+                tracing::warn!("not everything could be written into the journal: what was acknowledged last may come again");
+            }
+        }
+        Ok(over)
+    }
+
+    fn check_server(&self) -> Result<(), JetError> {
+        let server = self.nats.server().borrow().clone().ok_or(nats::Unanswered::Disconnected)?;
+        let mut numbers = server.version.split('.').map(|number| number.parse::<u64>().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let refused = |what: String| JetError::Refused { code: 0, what };
+        if version < OLDEST {
+            let what = format!("it is version {}; older ones than {}.{} lose what three have", server.version, OLDEST.0, OLDEST.1);
+            return Err(refused(what));
+        }
+        if !server.jetstream {
+            return Err(refused("JetStream is off: give it a `jetstream` block".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Reads what an earlier active machine left, up to the entry with this number.
+    async fn take_over(&self, fence: u64) -> Result<Promoted, JetError> {
+        let jet = Jet(&self.nats);
+        let meta = match jet.meta().await? {
+            Some(sealed) => match self.keys.open(META, &sealed).ok().and_then(|plain| JournalMeta::decode(&plain)) {
+                Some(meta) => meta,
+                None => {
+                    tracing::error!(
+                        "nobody has the keys of the journal any more: what waited is lost, and a new epoch begins"
+                    );
+                    jet.purge().await?;
+                    return self.begin();
+                }
+            },
+            None => return self.begin(),
+        };
+        let now = self.clock.read();
+        let mut restoring = Restoring::begin(self.hub.bounds(), meta.seed(), now.steady, |_| 0);
+        let mut places = Vec::new();
+        let mut damaged = 0_usize;
+        jet.replay(fence, |entry| {
+            if entry.place == META || entry.sealed.is_empty() {
+                return;
+            }
+            let plain = self.keys.open(entry.place, &entry.sealed).ok();
+            match plain.and_then(|plain: Zeroizing<Vec<u8>>| decode(&plain, &now)) {
+                Some(remembered) => {
+                    places.push(entry.place);
+                    restoring.recall(remembered);
+                }
+                None => damaged += 1,
+            }
+        })
+        .await?;
+        let is_whole = meta.whole && damaged == 0;
+        let epoch = if is_whole { meta.epoch } else { hub::random_lifetime().map_err(random)?.0 };
+        if !is_whole {
+            tracing::error!("the journal was not whole ({damaged} messages are damaged): a new epoch begins");
+        }
+        let queue = JournalQueue::new(Arc::clone(&self.keys), self.clock.clone(), JournalMeta { epoch, whole: true, ..meta });
+        let store = restoring.finish(Box::new(SealedLog::new(Arc::clone(&queue), &places)));
+        if !is_whole {
+            queue.put_meta(true);
+        }
+        Ok(Promoted { queue, epoch, store })
+    }
+
+    /// Begins an empty journal.
+    fn begin(&self) -> Result<Promoted, JetError> {
+        let (epoch, seed) = hub::random_lifetime().map_err(random)?;
+        self.keys.rotate().map_err(random)?;
+        self.keys.forget_older();
+        let queue = JournalQueue::new(Arc::clone(&self.keys), self.clock.clone(), JournalMeta::new(epoch, &seed));
+        let mut log = SealedLog::new(Arc::clone(&queue), &[]);
+        log.begin(epoch, &seed);
+        let store = Store::with_journal(self.hub.bounds(), seed, self.clock.now(), Box::new(log));
+        tracing::info!("the journal is empty: a new epoch begins");
+        Ok(Promoted { queue, epoch, store })
+    }
+}
+
+/// JournalWrite a new active machine begins with.
+struct Promoted {
+    queue: Arc<JournalQueue>,
+    epoch: [u8; 16],
+    store: Store,
+}
+
+fn random(error: getrandom::Error) -> JetError {
+    JetError::Refused { code: 0, what: format!("the system has no random numbers: {error}") }
+}
