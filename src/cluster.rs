@@ -64,7 +64,8 @@ impl NatsAddress {
         }
         let (host, port) = text.rsplit_once(':')?;
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-        let is_host = !host.is_empty() && host.len() <= 253 && host.bytes().all(is_name) && !host.starts_with(['.', '-']);
+        let is_host =
+            !host.is_empty() && host.len() <= 253 && host.bytes().all(is_name) && !host.starts_with(['.', '-']);
         (is_host && port.parse::<u16>().is_ok_and(|port| port != 0)).then(|| Self(text.to_owned()))
     }
 

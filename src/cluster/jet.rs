@@ -11,7 +11,7 @@ use std::time::Duration;
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
 
-use super::log::{META, JournalWrite};
+use super::log::{JournalWrite, META};
 use super::nats::wire::NatsMessage;
 use super::nats::{Nats, Unanswered};
 
@@ -282,7 +282,12 @@ fn subject(place: u32) -> String {
 type Published<'what> = (String, Vec<(&'static str, String)>, &'what [u8]);
 
 /// Returns one entry of a batch, as it is published.
-fn message<'what>(what: &'what JournalWrite, (mark, id): (&str, &str), number: u64, last: Option<u64>) -> Published<'what> {
+fn message<'what>(
+    what: &'what JournalWrite,
+    (mark, id): (&str, &str),
+    number: u64,
+    last: Option<u64>,
+) -> Published<'what> {
     let mut headers = vec![("Nats-Batch-Id", id.to_owned()), ("Nats-Batch-Sequence", number.to_string())];
     headers.push(("Ephemeral-Batch", mark.to_owned()));
     headers.extend(last.map(|last| ("Nats-Expected-Last-Sequence", last.to_string())));

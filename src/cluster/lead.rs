@@ -48,7 +48,9 @@ pub enum ClusterError {
     #[error("secret_file in [cluster]: {0}")]
     Secret(#[from] FileError),
     /// The secret is none.
-    #[error("secret_file in [cluster]: it has {0} bytes, and a secret has {SECRET}: `ephemeral-server cluster secret FILE` makes one")]
+    #[error(
+        "secret_file in [cluster]: it has {0} bytes, and a secret has {SECRET}: `ephemeral-server cluster secret FILE` makes one"
+    )]
     NoSecret(usize),
     /// The certificates cannot be used.
     #[error(transparent)]
@@ -164,7 +166,9 @@ impl Node {
                 match self.lead(term, &mut held, &stop).await {
                     Ok(Over::Ends | Over::Cut) => break,
                     Ok(Over::Replaced) => tracing::warn!("another machine is the active one: this one stands by"),
-                    Err(error) => tracing::error!("the journal cannot be used: {error}; it is tried again"),
+                    Err(error) => tracing::error!(
+                        "the journal cannot be used, and this machine is not the active one: {error}; it is tried again"
+                    ),
                 }
                 self.standing.send_replace(Standing::By);
                 self.hub.stand_by();
@@ -234,7 +238,9 @@ impl Node {
         if !matches!(over, Over::Replaced) {
             let flushed = matches!(over, Over::Ends) && matches!(timeout(FLUSH, writer.flush()).await, Ok(Ok(())));
             if !flushed {
-                tracing::warn!("not everything could be written into the journal: what was acknowledged last may come again");
+                tracing::warn!(
+                    "not everything could be written into the journal: what was acknowledged last may come again"
+                );
             }
         }
         Ok(over)
@@ -246,7 +252,10 @@ impl Node {
         let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         let refused = |what: String| JetError::Refused { code: 0, what };
         if version < OLDEST {
-            let what = format!("it is version {}; older ones than {}.{} lose what three have", server.version, OLDEST.0, OLDEST.1);
+            let what = format!(
+                "it is version {}; older ones than {}.{} lose what three have",
+                server.version, OLDEST.0, OLDEST.1
+            );
             return Err(refused(what));
         }
         if !server.jetstream {
@@ -294,7 +303,8 @@ impl Node {
         if !is_whole {
             tracing::error!("the journal was not whole ({damaged} messages are damaged): a new epoch begins");
         }
-        let queue = JournalQueue::new(Arc::clone(&self.keys), self.clock.clone(), JournalMeta { epoch, whole: true, ..meta });
+        let queue =
+            JournalQueue::new(Arc::clone(&self.keys), self.clock.clone(), JournalMeta { epoch, whole: true, ..meta });
         let store = restoring.finish(Box::new(SealedLog::new(Arc::clone(&queue), &places)));
         if !is_whole {
             queue.put_meta(true);

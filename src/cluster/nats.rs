@@ -21,6 +21,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use connection::keep;
 use wire::NatsMessage;
 
+/// The subscription to the own inbox, and the first of those that are made and ended.
+const INBOX: u64 = 1;
+const FIRST: u64 = 16;
 /// Frames that wait to be written, at most.
 const OUTGOING: usize = 1024;
 /// Messages of a replay that wait to be read, at most: then nothing more is read from the server.
@@ -133,22 +136,33 @@ impl Nats {
     }
 
     /// Returns a subject whose messages come out of the other value, until it is dropped or the
-    /// connection is lost.
-    #[must_use]
-    pub fn listen(&self) -> (NatsListening<'_>, mpsc::Receiver<NatsMessage>) {
+    /// connection is lost. A stream that sends to it keeps the subjects of its messages: they are
+    /// known by the subscription.
+    ///
+    /// # Errors
+    /// If there is no connection.
+    pub async fn listen(&self) -> Result<(NatsListening<'_>, mpsc::Receiver<NatsMessage>), Unanswered> {
         let (sender, receiver) = mpsc::channel(INCOMING);
-        (self.wait(Waiter::Many(sender)), receiver)
+        let mut listening = self.wait(Waiter::Many(sender));
+        // The inbox's own subscription does not match it.
+        listening.subject = format!("{}.stream.{}", self.inbox, listening.number);
+        listening.is_subscribed = true;
+        self.write(format!("SUB {} {}\r\n", listening.subject, FIRST + listening.number).into()).await?;
+        Ok((listening, receiver))
     }
 
     fn wait(&self, waiter: Waiter) -> NatsListening<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.waiters.lock().insert(number, waiter);
-        NatsListening { nats: self, number, subject: format!("{}.{number}", self.inbox) }
+        NatsListening { nats: self, number, subject: format!("{}.{number}", self.inbox), is_subscribed: false }
     }
 
     /// Hands a message to the one who waits for it.
     async fn dispatch(&self, message: NatsMessage) {
-        let number = message.subject.strip_prefix(&self.inbox).and_then(|rest| rest.get(1..)?.parse::<u64>().ok());
+        let number = match message.subscription {
+            INBOX => message.subject.strip_prefix(&self.inbox).and_then(|rest| rest.get(1..)?.parse::<u64>().ok()),
+            other => other.checked_sub(FIRST),
+        };
         let Some(number) = number else { return };
         let many = {
             let mut waiters = self.waiters.lock();
@@ -182,10 +196,15 @@ pub struct NatsListening<'nats> {
     number: u64,
     /// The subject.
     pub subject: String,
+    is_subscribed: bool,
 }
 
 impl Drop for NatsListening<'_> {
     fn drop(&mut self) {
         self.nats.waiters.lock().remove(&self.number);
+        if self.is_subscribed {
+            // Where there is no room, what still comes is for nobody.
+            let _ = self.nats.outgoing.try_send(format!("UNSUB {}\r\n", FIRST + self.number).into());
+        }
     }
 }

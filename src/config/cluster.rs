@@ -57,7 +57,8 @@ impl ClusterTable {
             problems.push(self.nats.problem("needs node as well: what this machine is called, another name on each"));
         }
         if self.secret_file.value.is_none() && !self.secret_file.refused {
-            let says = "needs secret_file as well: `ephemeral-server cluster secret FILE` makes it once, for all machines";
+            let says =
+                "needs secret_file as well: `ephemeral-server cluster secret FILE` makes it once, for all machines";
             problems.push(self.nats.problem(says));
         }
         let some = self.tls().into_iter().find(|setting| setting.value.is_some());

@@ -50,12 +50,8 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     let (_directory, files) = issued();
     let with_files = uncommented.replace(cert, &path(&files.cert)).replace(key, &path(&files.key));
     let loaded = load(&with_files, &[], Flags::default()).expect("valid");
-    let everything = Config {
-        clearnet: loaded.clearnet,
-        metrics: loaded.metrics,
-        cluster: loaded.cluster,
-        ..defaults()
-    };
+    let everything =
+        Config { clearnet: loaded.clearnet, metrics: loaded.metrics, cluster: loaded.cluster, ..defaults() };
     assert!(everything.clearnet.as_ref().is_some_and(|clearnet| clearnet.tls.is_some()));
     assert_eq!(keys(&uncommented), keys(&everything.to_toml()));
     assert!(shipped.contains("\n[tor]\n"));

@@ -98,7 +98,9 @@ impl<'turn> Turn<'turn> {
         }
         let totals = &mut self.state.totals;
         *match &outcome {
-            Ok(Submitted::Kept(accepted) | Submitted::Later(accepted, _)) if accepted.duplicate => &mut totals.duplicates,
+            Ok(Submitted::Kept(accepted) | Submitted::Later(accepted, _)) if accepted.duplicate => {
+                &mut totals.duplicates
+            }
             Ok(_) => &mut totals.accepted,
             Err(SubmitError::Ended(_)) => return outcome,
             Err(_) => &mut totals.rejected,

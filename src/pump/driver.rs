@@ -16,11 +16,11 @@ use super::websocket::{Socket, reason_of};
 use super::{Config, SessionContext, TURN_BYTES, offence};
 use crate::admission::PeerConnection;
 use crate::hub::SessionHandle;
-use held::Held;
 use ephemeral_core::limits::Bucket;
 use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::Established;
 use ephemeral_core::store::SessionEnd;
+use held::Held;
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;

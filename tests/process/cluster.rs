@@ -126,7 +126,9 @@ async fn a_machine_with_another_secret_is_given_no_keys() {
     let mut alice = Person::connect(ALICE, &cluster).await;
     alice.send_many(&cluster, BOB, "m", 3).await;
     let first = cluster.active().await;
-    tokio::time::timeout(Duration::from_secs(20), cluster.logs(1 - first, "has it the same secret_file")).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), cluster.logs(1 - first, "has it the same secret_file"))
+        .await
+        .unwrap();
     cluster.kill(first);
     cluster.logs(1 - first, "nobody has the keys of the journal any more").await;
 }

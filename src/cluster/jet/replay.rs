@@ -28,7 +28,7 @@ impl Jet<'_> {
     /// # Errors
     /// [`JetError`]: not all of it was read.
     pub async fn replay(self, until: u64, mut take: impl FnMut(ReplayedEntry)) -> Result<(), JetError> {
-        let (listening, mut messages) = self.0.listen();
+        let (listening, mut messages) = self.0.listen().await?;
         let config = json!({
             "stream_name": STREAM,
             "config": {

@@ -35,12 +35,7 @@ enum View {
 
 /// Keeps looking at the lease, takes it when it is free, and renews it, until `released`. Tells
 /// `held` the term for which this node has it.
-pub(super) async fn keep(
-    jet: Jet<'_>,
-    holder: &str,
-    held: &watch::Sender<Option<u64>>,
-    released: &CancellationToken,
-) {
+pub(super) async fn keep(jet: Jet<'_>, holder: &str, held: &watch::Sender<Option<u64>>, released: &CancellationToken) {
     let mut view = View::Others(None);
     loop {
         view = match view {

@@ -50,7 +50,12 @@ enum Fate {
 }
 
 impl<'node> Writer<'node> {
-    pub(super) fn new(node: &'node Node, jet: Jet<'node>, queue: &'node JournalQueue, (term, last): (u64, u64)) -> Self {
+    pub(super) fn new(
+        node: &'node Node,
+        jet: Jet<'node>,
+        queue: &'node JournalQueue,
+        (term, last): (u64, u64),
+    ) -> Self {
         Self { node, jet, queue, term, last, rotation: Rotation::begin(), lost: None }
     }
 
@@ -137,7 +142,9 @@ impl<'node> Writer<'node> {
                 Ok(Fate::Holds)
             }
             Fate::Lost => {
-                tracing::error!("the NATS servers have lost the journal: it is written again from this machine's memory");
+                tracing::error!(
+                    "the NATS servers have lost the journal: it is written again from this machine's memory"
+                );
                 self.queue.clear();
                 self.lost = Some(0);
                 self.queue.put_meta(false);

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use super::super::NatsAddress;
 use super::wire::{self, NatsEvent, NatsMessage};
-use super::{Nats, NatsOutgoing, NatsServerInfo, tls};
+use super::{INBOX, Nats, NatsOutgoing, NatsServerInfo, tls};
 use crate::transport::Io;
 
 /// For connecting, with TLS and everything.
@@ -24,9 +24,8 @@ const PING: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(4);
 /// Until the next server is tried.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Subscriptions: the own inbox, and what other nodes ask.
-const INBOX: u8 = 1;
-const QUESTIONS: u8 = 2;
+/// The subscription to what other nodes ask.
+const QUESTIONS: u64 = 2;
 
 /// Keeps a connection to one of the servers, for ever. JournalWrite comes on the subject `asked` goes to
 /// `questions`; what finds no place there is asked again.
@@ -71,7 +70,8 @@ struct Connected {
 impl Connected {
     async fn next(&mut self) -> io::Result<NatsEvent> {
         loop {
-            let event = wire::parse(&mut self.read).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            let event =
+                wire::parse(&mut self.read).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             if let Some(event) = event {
                 return Ok(event);
             }
@@ -92,7 +92,9 @@ async fn connect(
     stream.set_nodelay(true)?;
     let mut connected = Connected { io: Box::new(stream), read: BytesMut::new() };
     let refused = |what: String| io::Error::new(io::ErrorKind::ConnectionRefused, what);
-    let NatsEvent::Info(info) = connected.next().await? else { return Err(refused("it does not introduce itself".into())) };
+    let NatsEvent::Info(info) = connected.next().await? else {
+        return Err(refused("it does not introduce itself".into()));
+    };
     let info: NatsServerInfo = serde_json::from_str(&info)?;
     if let Some(tls) = tls {
         let name = tls::name(address).ok_or_else(|| refused("its name is none that a certificate can have".into()))?;
@@ -173,7 +175,7 @@ async fn receive<R: tokio::io::AsyncRead + Unpin>(
 ) -> io::Error {
     loop {
         match wire::parse(&mut from.read) {
-            Ok(Some(NatsEvent::Message(message))) if message.subject.starts_with(&nats.inbox) => {
+            Ok(Some(NatsEvent::Message(message))) if message.subscription != QUESTIONS => {
                 nats.dispatch(message).await;
             }
             // Who finds no room asks again.

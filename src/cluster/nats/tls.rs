@@ -48,8 +48,10 @@ pub fn connector(tls: &NatsTls) -> Result<TlsConnector, TlsFileError> {
         roots.add(root).map_err(|error| wrong("tls_ca", &tls.ca, error))?;
     }
     let chain = certificates("tls_cert", &tls.cert)?;
-    let key = ephemeral_tor::private_file::read(&tls.key, FILE_BYTES).map_err(|error| wrong("tls_key", &tls.key, error))?;
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| wrong("tls_key", &tls.key, "it has no private key in PEM in it"))?;
+    let key =
+        ephemeral_tor::private_file::read(&tls.key, FILE_BYTES).map_err(|error| wrong("tls_key", &tls.key, error))?;
+    let key = PrivateKeyDer::from_pem_slice(&key)
+        .map_err(|_| wrong("tls_key", &tls.key, "it has no private key in PEM in it"))?;
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| wrong("tls_ca", &tls.ca, error))?

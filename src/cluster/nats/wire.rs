@@ -29,6 +29,8 @@ pub enum NatsEvent {
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NatsMessage {
+    /// The number of the subscription that it is of.
+    pub subscription: u64,
     /// Where it was sent to.
     pub subject: String,
     /// Where an answer is to go.
@@ -84,6 +86,7 @@ pub fn parse(buffer: &mut BytesMut) -> Result<Option<NatsEvent>, Garbled> {
 
 /// JournalWrite the line of a message says.
 struct Frame {
+    subscription: u64,
     subject: String,
     reply: Option<String>,
     headers: usize,
@@ -95,9 +98,10 @@ impl Frame {
         let mut words: Vec<_> = line.split_whitespace().collect();
         let total = words.pop()?.parse().ok()?;
         let headers = if has_headers { words.pop()?.parse().ok()? } else { 0 };
-        let [subject, _, reply @ ..] = &words[..] else { return None };
+        let [subject, subscription, reply @ ..] = &words[..] else { return None };
+        let subscription = subscription.parse().ok()?;
         let reply = reply.first().map(|reply| (*reply).to_owned());
-        Some(Self { subject: (*subject).to_owned(), reply, headers, total })
+        Some(Self { subscription, subject: (*subject).to_owned(), reply, headers, total })
     }
 
     /// Returns it if all of it has arrived.
@@ -112,7 +116,13 @@ impl Frame {
         let mut whole = buffer.split_to(self.total).freeze();
         buffer.advance(2);
         let headers = whole.split_to(self.headers);
-        NatsMessage { subject: self.subject, reply: self.reply, headers, payload: whole }
+        NatsMessage {
+            subscription: self.subscription,
+            subject: self.subject,
+            reply: self.reply,
+            headers,
+            payload: whole,
+        }
     }
 }
 
@@ -157,17 +167,24 @@ mod tests {
 
     #[test]
     fn what_a_server_says_is_read_however_it_arrives() {
-        let message = |subject: &str, reply: Option<&str>, headers: &'static str, payload: &'static str| {
-            let reply = reply.map(str::to_owned);
-            let payload = Bytes::from_static(payload.as_bytes());
-            NatsMessage { subject: subject.into(), reply, headers: Bytes::from_static(headers.as_bytes()), payload }
-        };
-        let second = message("a", Some("back"), "NATS/1.0 503\r\n\r\n", "hi");
+        let message =
+            |subscription, subject: &str, reply: Option<&str>, headers: &'static str, payload: &'static str| {
+                let reply = reply.map(str::to_owned);
+                let payload = Bytes::from_static(payload.as_bytes());
+                NatsMessage {
+                    subscription,
+                    subject: subject.into(),
+                    reply,
+                    headers: Bytes::from_static(headers.as_bytes()),
+                    payload,
+                }
+            };
+        let second = message(2, "a", Some("back"), "NATS/1.0 503\r\n\r\n", "hi");
         assert_eq!(second.status(), Some(503));
         let expected = [
             NatsEvent::Info("{\"version\":\"2.15.1\"}".into()),
             NatsEvent::Ping,
-            NatsEvent::Message(message("a.b", None, "", "he\r\no")),
+            NatsEvent::Message(message(1, "a.b", None, "", "he\r\no")),
             NatsEvent::Message(second),
             NatsEvent::Refused("'no'".into()),
             NatsEvent::Pong,

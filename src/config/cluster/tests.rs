@@ -8,7 +8,8 @@ fn load(table: &str) -> Result<Config, String> {
     Config::load(&flags, &|_| None).map_err(|error| error.to_string())
 }
 
-const THREE: &str = "nats = ['10.0.0.1:4222', 'b.example:4222', '[2001:db8::1]:4222']\nnode = 'a'\nsecret_file = '/s'\n";
+const THREE: &str =
+    "nats = ['10.0.0.1:4222', 'b.example:4222', '[2001:db8::1]:4222']\nnode = 'a'\nsecret_file = '/s'\n";
 const TLS: &str = "tls_ca = '/ca'\ntls_cert = '/c'\ntls_key = '/k'\n";
 
 #[test]

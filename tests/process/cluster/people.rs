@@ -73,7 +73,7 @@ impl Cluster {
         let secret = folder.join("secret");
         private(&secret, &[self.secrets[number]; 32]);
         let configuration = format!(
-            "{GENEROUS}[cluster]\nnats = {}\nnode = \"m{number}\"\nsecret_file = {secret:?}\n",
+            "{GENEROUS}requests_per_minute = 1000000\nburst = 100000\n[cluster]\nnats = {}\nnode = \"m{number}\"\nsecret_file = {secret:?}\n",
             self.nats.addresses()
         );
         let daemon = Daemon::start(SERVER, &folder, &configuration, &["--no-tor", "--clearnet=127.0.0.1:0"]);

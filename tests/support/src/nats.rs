@@ -29,7 +29,11 @@ fn program() -> PathBuf {
     let numbers = version.rsplit_once('v').map(|(_, numbers)| numbers.trim()).unwrap_or_default();
     let mut numbers = numbers.split('.').map(|number| number.parse::<u64>().unwrap_or(0));
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    assert!(version >= (2, 12), "{}: it is {version:?}, and 2.12 is needed: `tests/run` installs it", program.display());
+    assert!(
+        version >= (2, 12),
+        "{}: it is {version:?}, and 2.12 is needed: `tests/run` installs it",
+        program.display()
+    );
     program
 }
 

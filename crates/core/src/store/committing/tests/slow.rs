@@ -19,17 +19,36 @@ type Check = Result<(), TestCaseError>;
 
 #[derive(Debug, Clone)]
 pub(super) enum Op {
-    Attach { who: u8 },
-    Detach { who: u8 },
-    Send { from: u8, to: u8, id: u8, ttl_s: u8 },
-    Deliver { who: u8 },
-    Acknowledge { who: u8 },
+    Attach {
+        who: u8,
+    },
+    Detach {
+        who: u8,
+    },
+    Send {
+        from: u8,
+        to: u8,
+        id: u8,
+        ttl_s: u8,
+    },
+    Deliver {
+        who: u8,
+    },
+    Acknowledge {
+        who: u8,
+    },
     /// Entries reach the other machines; nobody knows yet.
-    Arrives { entries: usize },
+    Arrives {
+        entries: usize,
+    },
     /// The store is told of all that has.
     Answered,
-    Pass { seconds: u8 },
-    Drop { sender: u8 },
+    Pass {
+        seconds: u8,
+    },
+    Drop {
+        sender: u8,
+    },
     /// The process is killed; another one goes on with what has arrived.
     Killed,
     /// The other machines forget everything, and are told again.
@@ -39,8 +58,19 @@ pub(super) enum Op {
 /// What is known of a place.
 #[derive(Clone)]
 enum Kept {
-    Message { sender: Fingerprint, to: Fingerprint, body: (String, String), id_hash: u64, seq: u64, times: (Millis, u32) },
-    Ended { sender: Fingerprint, id_hash: u64, expires_at: Millis },
+    Message {
+        sender: Fingerprint,
+        to: Fingerprint,
+        body: (String, String),
+        id_hash: u64,
+        seq: u64,
+        times: (Millis, u32),
+    },
+    Ended {
+        sender: Fingerprint,
+        id_hash: u64,
+        expires_at: Millis,
+    },
     Forgotten,
 }
 
@@ -194,8 +224,12 @@ impl Run {
             prop_assert_eq!(position, waits_for, "a duplicate is answered when the first one is, or at once");
             return Ok(());
         }
-        let message =
-            NewMessage { to: fingerprint(to), escaped_content: id.clone().into(), expires_at: self.now.plus(1000 * u64::from(ttl_s)), given: None };
+        let message = NewMessage {
+            to: fingerprint(to),
+            escaped_content: id.clone().into(),
+            expires_at: self.now.plus(1000 * u64::from(ttl_s)),
+            given: None,
+        };
         let Ok(deposited) = self.store.deposit(self.now, sender, &id, &message) else { return Ok(()) };
         prop_assert!(deposited.position > 0 && deposited.online.is_none(), "nobody is woken for it yet");
         self.sent.push(Sent {
@@ -218,8 +252,11 @@ impl Run {
             let Next::Message(message) = next else { continue };
             prop_assert!(message.seq > *highest, "the numbers rise");
             *highest = message.seq;
-            let is_it = |sent: &&mut Sent| sent.id == message.id && fingerprint(sent.from) == message.from && !sent.lost;
-            let Some(sent) = self.sent.iter_mut().rfind(is_it) else { return Err(TestCaseError::fail("sent by nobody")) };
+            let is_it =
+                |sent: &&mut Sent| sent.id == message.id && fingerprint(sent.from) == message.from && !sent.lost;
+            let Some(sent) = self.sent.iter_mut().rfind(is_it) else {
+                return Err(TestCaseError::fail("sent by nobody"));
+            };
             prop_assert!(sent.answered, "it holds, and its sender may know");
             prop_assert!(sent.expires_at > self.now, "after its time");
             prop_assert!(sent.receipts == 0, "it has come to its end, and that holds");
@@ -263,8 +300,11 @@ impl Run {
         }
         for end in ended {
             let from = self.sessions.iter().find(|(_, (account, _))| *account == end.sender).map(|(who, _)| *who);
-            let is_it = |sent: &&mut Sent| Some(sent.from) == from && sent.id == end.id && !sent.lost && sent.receipts == 0;
-            let Some(sent) = self.sent.iter_mut().find(is_it) else { return Err(TestCaseError::fail("told of nothing")) };
+            let is_it =
+                |sent: &&mut Sent| Some(sent.from) == from && sent.id == end.id && !sent.lost && sent.receipts == 0;
+            let Some(sent) = self.sent.iter_mut().find(is_it) else {
+                return Err(TestCaseError::fail("told of nothing"));
+            };
             prop_assert!(sent.answered, "its acceptance is answered first");
             sent.receipts += 1;
         }
@@ -281,7 +321,9 @@ impl Run {
         for kept in held.into_values() {
             let remembered = match kept.clone() {
                 Kept::Forgotten => continue,
-                Kept::Ended { sender, id_hash, expires_at } => Remembered { sender, id_hash, expires_at, waiting: None },
+                Kept::Ended { sender, id_hash, expires_at } => {
+                    Remembered { sender, id_hash, expires_at, waiting: None }
+                }
                 Kept::Message { sender, to, body, id_hash, seq, times } => {
                     let id_bytes = u8::try_from(body.0.len()).unwrap();
                     let body = Zeroizing::new(format!("{}{}", body.0, body.1).into_boxed_str());
@@ -295,7 +337,8 @@ impl Run {
         let arrived = written.len();
         self.tape = Arc::new(Mutex::new(Tape { written, arrived, promised }));
         // Nobody was promised anything about the others; what did arrive is there all the same.
-        let unanswered: Vec<_> = (0..self.sent.len()).filter(|&sent| !self.sent[sent].lost && !self.sent[sent].answered).collect();
+        let unanswered: Vec<_> =
+            (0..self.sent.len()).filter(|&sent| !self.sent[sent].lost && !self.sent[sent].answered).collect();
         for &sent in &unanswered {
             self.sent[sent].lost = true;
         }
