@@ -81,7 +81,7 @@ impl JournalQueue {
 
     /// Returns how many entries wait.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.waiting.lock().entries.len()
     }
 

@@ -95,7 +95,7 @@ impl<'node> Writer<'node> {
 
     /// Writes all that is left.
     pub(super) async fn flush(&mut self) -> Result<(), JetError> {
-        while self.queue.len() > 0 || self.lost.is_some() {
+        while self.queue.waiting() > 0 || self.lost.is_some() {
             self.write_again();
             if let Fate::Replaced = self.write_next().await? {
                 return Ok(());
@@ -106,7 +106,7 @@ impl<'node> Writer<'node> {
 
     /// Has some more written again, where that is to be done and the queue has room.
     fn write_again(&mut self) {
-        while self.queue.len() < BATCH {
+        while self.queue.waiting() < BATCH {
             let lost = self.lost;
             let rewriting = if let Rotation::Rewriting(next) = self.rotation { Some(next) } else { None };
             let Some(first) = lost.or(rewriting) else { return };

@@ -82,7 +82,7 @@ fn a_full_queue_refuses_messages_and_takes_what_has_to_be_taken() {
     }
     assert_eq!(accepted as usize, ENTRIES);
     log.forget(0);
-    assert_eq!(queue.len(), ENTRIES + 1);
+    assert_eq!(queue.waiting(), ENTRIES + 1);
     let _ = queue.take(2, 1 << 20);
     assert_eq!(log.accept(0, &entry("a", "x")), Ok(()));
 }
