@@ -7,6 +7,7 @@
 
 #![allow(clippy::print_stderr)]
 
+mod address;
 mod arguments;
 mod ask;
 mod clients;
@@ -26,7 +27,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::erase::EraseError;
-use crate::{daemon, logging, systemd, transport};
+use crate::{daemon, logging, systemd};
 use output::{complain, failure, not_erased, print};
 use places::Candidates;
 
@@ -166,7 +167,7 @@ fn other(command: Command, flags: &Flags) -> ExitCode {
         return EXIT_CONFIG.into();
     }
     match command {
-        Command::Address => address(config),
+        Command::Address => address::run(config),
         Command::Keys(command) => match keys::run(&command, config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is_configuration() => {
@@ -243,17 +244,6 @@ fn unusable(problems: &[String], flags: &Flags) -> ExitCode {
          `systemctl stop` drops them",
     );
     EXIT_TRY_AGAIN.into()
-}
-
-fn address(config: &Config) -> ExitCode {
-    let Some(onion) = &config.onion else {
-        complain("the onion service is off in this configuration, so it has no address");
-        return EXIT_CONFIG.into();
-    };
-    match transport::onion_service::address(&config.state_dir, &onion.nickname) {
-        Ok(address) => print(&format!("{address}\n")),
-        Err(error) => failure(error),
-    }
 }
 
 #[cfg(test)]

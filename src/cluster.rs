@@ -2,8 +2,8 @@
 //! that a NATS cluster holds in the RAM of three machines, and another one goes on with it when it
 //! ends.
 //!
-//! `docs/several-machines.md` says what that promises, and `docs/decisions/0009-a-journal-in-nats.md`
-//! why it is done like this.
+//! `docs/several-machines.md` says what that promises, and
+//! `docs/decisions/0009-a-journal-in-nats.md` why it is done like this.
 
 pub mod jet;
 pub mod keys;

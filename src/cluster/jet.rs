@@ -45,7 +45,7 @@ pub enum JetError {
     Refused {
         /// The number of the error.
         code: u64,
-        /// JournalWrite it says.
+        /// What it says.
         what: String,
     },
     /// It answers something else.
@@ -53,7 +53,7 @@ pub enum JetError {
     Foreign,
 }
 
-/// JournalWrite became of a batch.
+/// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchOutcome {
     /// It holds, and this is the number of its last entry.
@@ -109,8 +109,8 @@ impl Jet<'_> {
         Ok(StreamState { last: number("last_seq")?, entries: number("messages")? })
     }
 
-    /// Writes a batch behind the entry with the number `last`: all of it or nothing. `ids`: by which
-    /// it is found again, and that of this attempt.
+    /// Writes a batch behind the entry with the number `last`: all of it or nothing. `ids`: by
+    /// which it is found again, and that of this attempt.
     ///
     /// # Errors
     /// [`JetError::Unanswered`]: it may have been written. [`settle`](Self::settle) finds out.

@@ -164,7 +164,7 @@ fn associated(place: u32, number: u64) -> [u8; 32] {
     bytes
 }
 
-/// JournalWrite every node of a cluster has on its disk, and what its process made when it began.
+/// What every node of a cluster has on its disk, and what its process made when it began.
 pub struct KeyExchange {
     secret: Zeroizing<Vec<u8>>,
     private: Private,

@@ -1,6 +1,7 @@
 //! Who is the active one, and what that one does: it goes on with the journal, and writes it.
 
 mod lease;
+mod promotion;
 mod rotation;
 mod writing;
 
@@ -10,19 +11,16 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use super::Config;
 use super::jet::{Jet, JetError};
 use super::keys::{KeyExchange, Keyring};
-use super::log::entry::{JournalMeta, decode};
-use super::log::{JournalQueue, META, SealedLog};
 use super::nats::wire::NatsMessage;
 use super::nats::{self, Nats, NatsOutgoing, tls};
 use crate::clock::Clock;
-use crate::hub::{self, Hub};
-use ephemeral_core::store::{Journal as _, Restoring, Store};
+use crate::hub::Hub;
 use ephemeral_tor::private_file::{self, FileError};
+use promotion::Promoted;
 
 /// Where nodes ask each other for the keys.
 const KEYS: &str = "ephemeral.keys";
@@ -60,9 +58,9 @@ pub enum ClusterError {
     Random(#[from] getrandom::Error),
 }
 
-/// JournalWrite a node is at a moment.
+/// What a node is at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ClusterRole {
     /// It stands by: another one is active, or none is.
     By,
     /// It is the active one.
@@ -70,7 +68,7 @@ pub enum Standing {
 }
 
 /// One machine of a cluster.
-pub struct Node {
+pub struct ClusterNode {
     hub: Arc<Hub>,
     clock: Clock,
     nats: Arc<Nats>,
@@ -78,7 +76,7 @@ pub struct Node {
     exchange: KeyExchange,
     /// Its name, and something that no other process has.
     holder: String,
-    standing: watch::Sender<Standing>,
+    standing: watch::Sender<ClusterRole>,
 }
 
 /// Why a node is the active one no longer.
@@ -91,7 +89,7 @@ enum Over {
     Cut,
 }
 
-impl Node {
+impl ClusterNode {
     /// Makes one, and the tasks that it needs: its connection, and its answers to other nodes.
     ///
     /// # Errors
@@ -115,7 +113,7 @@ impl Node {
             keys,
             exchange: KeyExchange::new(secret),
             holder,
-            standing: watch::Sender::new(Standing::By),
+            standing: watch::Sender::new(ClusterRole::By),
         });
         let connection = Arc::clone(&node).connection(outgoing, config.nats.clone(), connector);
         Ok((node, connection))
@@ -135,7 +133,7 @@ impl Node {
                 if self.keys.is_empty() {
                     continue;
                 }
-                // JournalWrite is no question gets no answer, and whoever gets none asks again.
+                // What is no question gets no answer, and whoever gets none asks again.
                 if let Ok(answer) = self.exchange.answer(&question.payload, &self.keys) {
                     let _ = self.nats.publish(&reply, &[], &answer).await;
                 }
@@ -146,12 +144,12 @@ impl Node {
 
     /// Returns what it is, and will be.
     #[must_use]
-    pub fn standing(&self) -> watch::Receiver<Standing> {
+    pub fn standing(&self) -> watch::Receiver<ClusterRole> {
         self.standing.subscribe()
     }
 
-    /// Stands by and leads by turns, until `stop`. Then it writes what there still is, and gives the
-    /// lease up.
+    /// Stands by and leads by turns, until `stop`. Then it writes what there still is, and gives
+    /// the lease up.
     pub async fn run(&self, stop: CancellationToken) {
         let lease = watch::Sender::new(None);
         let released = CancellationToken::new();
@@ -170,7 +168,7 @@ impl Node {
                         "the journal cannot be used, and this machine is not the active one: {error}; it is tried again"
                     ),
                 }
-                self.standing.send_replace(Standing::By);
+                self.standing.send_replace(ClusterRole::By);
                 self.hub.stand_by();
                 sleep(AGAIN).await;
             }
@@ -179,8 +177,8 @@ impl Node {
         tokio::join!(keeping, leading);
     }
 
-    /// Waits until this node holds the lease, and asks for the keys meanwhile. Returns whether it is
-    /// to end instead.
+    /// Waits until this node holds the lease, and asks for the keys meanwhile. Returns whether it
+    /// is to end instead.
     async fn wait_for_lease(&self, held: &mut watch::Receiver<Option<u64>>, stop: &CancellationToken) -> bool {
         let asking = async {
             loop {
@@ -227,7 +225,7 @@ impl Node {
         let Promoted { queue, epoch, store } = read.map_err(|_| nats::Unanswered::Late)??;
         let figures = store.figures();
         self.hub.lead(&epoch, store);
-        self.standing.send_replace(Standing::Active);
+        self.standing.send_replace(ClusterRole::Active);
         tracing::info!(
             "this machine is the active one: {} waiting messages, {} ids of delivered ones",
             figures.messages,
@@ -263,74 +261,6 @@ impl Node {
         }
         Ok(())
     }
-
-    /// Reads what an earlier active machine left, up to the entry with this number.
-    async fn take_over(&self, fence: u64) -> Result<Promoted, JetError> {
-        let jet = Jet(&self.nats);
-        let meta = match jet.meta().await? {
-            Some(sealed) => match self.keys.open(META, &sealed).ok().and_then(|plain| JournalMeta::decode(&plain)) {
-                Some(meta) => meta,
-                None => {
-                    tracing::error!(
-                        "nobody has the keys of the journal any more: what waited is lost, and a new epoch begins"
-                    );
-                    jet.purge().await?;
-                    return self.begin();
-                }
-            },
-            None => return self.begin(),
-        };
-        let now = self.clock.read();
-        let mut restoring = Restoring::begin(self.hub.bounds(), meta.seed(), now.steady, |_| 0);
-        let mut places = Vec::new();
-        let mut damaged = 0_usize;
-        jet.replay(fence, |entry| {
-            if entry.place == META || entry.sealed.is_empty() {
-                return;
-            }
-            let plain = self.keys.open(entry.place, &entry.sealed).ok();
-            match plain.and_then(|plain: Zeroizing<Vec<u8>>| decode(&plain, &now)) {
-                Some(remembered) => {
-                    places.push(entry.place);
-                    restoring.recall(remembered);
-                }
-                None => damaged += 1,
-            }
-        })
-        .await?;
-        let is_whole = meta.whole && damaged == 0;
-        let epoch = if is_whole { meta.epoch } else { hub::random_lifetime().map_err(random)?.0 };
-        if !is_whole {
-            tracing::error!("the journal was not whole ({damaged} messages are damaged): a new epoch begins");
-        }
-        let queue =
-            JournalQueue::new(Arc::clone(&self.keys), self.clock.clone(), JournalMeta { epoch, whole: true, ..meta });
-        let store = restoring.finish(Box::new(SealedLog::new(Arc::clone(&queue), &places)));
-        if !is_whole {
-            queue.put_meta(true);
-        }
-        Ok(Promoted { queue, epoch, store })
-    }
-
-    /// Begins an empty journal.
-    fn begin(&self) -> Result<Promoted, JetError> {
-        let (epoch, seed) = hub::random_lifetime().map_err(random)?;
-        self.keys.rotate().map_err(random)?;
-        self.keys.forget_older();
-        let queue = JournalQueue::new(Arc::clone(&self.keys), self.clock.clone(), JournalMeta::new(epoch, &seed));
-        let mut log = SealedLog::new(Arc::clone(&queue), &[]);
-        log.begin(epoch, &seed);
-        let store = Store::with_journal(self.hub.bounds(), seed, self.clock.now(), Box::new(log));
-        tracing::info!("the journal is empty: a new epoch begins");
-        Ok(Promoted { queue, epoch, store })
-    }
-}
-
-/// JournalWrite a new active machine begins with.
-struct Promoted {
-    queue: Arc<JournalQueue>,
-    epoch: [u8; 16],
-    store: Store,
 }
 
 fn random(error: getrandom::Error) -> JetError {

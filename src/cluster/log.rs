@@ -36,7 +36,7 @@ pub enum JournalWrite {
     Purge,
 }
 
-/// JournalWrite waits to be written.
+/// What waits to be written.
 pub struct JournalQueue {
     waiting: Mutex<Waiting>,
     /// Wakes the one who writes.
@@ -220,7 +220,7 @@ impl Journal for SealedLog {
         self.free.clear();
         self.next = 0;
         self.queue.clear();
-        // JournalWrite NATS does not overwrite cannot be read any more.
+        // What NATS does not overwrite cannot be read any more.
         if self.queue.keys.rotate().is_ok() {
             self.queue.keys.forget_older();
         }

@@ -1,8 +1,8 @@
 //! A small NATS client: one connection, to one of the configured servers and to no other, over
 //! which it asks and is answered.
 //!
-//! JournalWrite is not answered in time is said so, and asked again by the one who asked. Nothing is kept
-//! for the time after a connection was lost.
+//! What is not answered in time is said so, and asked again by the one who asked. Nothing
+//! is kept for the time after a connection was lost.
 
 mod connection;
 pub mod tls;
@@ -43,7 +43,7 @@ pub enum Unanswered {
     Nobody,
 }
 
-/// JournalWrite a server says of itself.
+/// What a server says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct NatsServerInfo {
@@ -74,7 +74,7 @@ pub struct Nats {
     server: watch::Sender<Option<NatsServerInfo>>,
 }
 
-/// JournalWrite the task of the connection needs.
+/// What the task of the connection needs.
 pub struct NatsOutgoing(mpsc::Receiver<Bytes>);
 
 impl Nats {

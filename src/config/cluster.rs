@@ -124,4 +124,4 @@ fn name(value: &DeValue<'_>) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -41,17 +41,16 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
         };
         table.into_iter().flat_map(keys_of).collect::<std::collections::BTreeSet<_>>()
     };
-    let uncommented = ["listen", "tls_cert", "tls_key", "tls_ca", "nats", "node", "secret_file"]
-        .iter()
-        .fold(shipped.to_owned(), |text, key| text.replace(&format!("# {key} ="), &format!("{key} =")));
+    let optional = ["listen", "tls_cert", "tls_key", "tls_ca", "nats", "node", "secret_file"];
+    let uncomment = |text: String, key: &&str| text.replace(&format!("# {key} ="), &format!("{key} ="));
+    let uncommented = optional.iter().fold(shipped.to_owned(), uncomment);
     let cert = "/etc/ephemeral-server/cert.pem";
     let key = "/etc/ephemeral-server/key.pem";
     assert!(uncommented.contains(cert) && uncommented.contains(key));
     let (_directory, files) = issued();
     let with_files = uncommented.replace(cert, &path(&files.cert)).replace(key, &path(&files.key));
-    let loaded = load(&with_files, &[], Flags::default()).expect("valid");
-    let everything =
-        Config { clearnet: loaded.clearnet, metrics: loaded.metrics, cluster: loaded.cluster, ..defaults() };
+    let Config { clearnet, metrics, cluster, .. } = load(&with_files, &[], Flags::default()).expect("valid");
+    let everything = Config { clearnet, metrics, cluster, ..defaults() };
     assert!(everything.clearnet.as_ref().is_some_and(|clearnet| clearnet.tls.is_some()));
     assert_eq!(keys(&uncommented), keys(&everything.to_toml()));
     assert!(shipped.contains("\n[tor]\n"));
@@ -201,18 +200,7 @@ fn every_key_arrives_where_it_has_its_effect() {
             listen: "[::]:9100".parse().expect("an address"),
             off_loopback: true,
         }),
-        cluster: Some(crate::cluster::Config {
-            node: "a".into(),
-            nats: ["10.0.0.1:4222", "nats-2.example:4222"]
-                .map(|address| crate::cluster::NatsAddress::parse(address).expect("an address"))
-                .to_vec(),
-            secret_file: "/etc/secret".into(),
-            tls: Some(crate::cluster::NatsTls {
-                ca: "/etc/ca.pem".into(),
-                cert: "/etc/cert.pem".into(),
-                key: "/etc/key.pem".into(),
-            }),
-        }),
+        cluster: Some(cluster::tests::everything()),
         onion: Some(transport::onion_service::Config {
             nickname: "other".into(),
             port: 81,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::serving::AbortOnDrop;
 use crate::clock::Clock;
 use crate::cluster;
-use crate::cluster::lead::{Node, Standing};
+use crate::cluster::lead::{ClusterNode, ClusterRole};
 use crate::http::Health;
 use crate::hub::Hub;
 
@@ -23,14 +23,14 @@ pub(super) struct Clustering {
     _connection: AbortOnDrop,
     node: AbortOnDrop,
     stop: CancellationToken,
-    standing: watch::Receiver<Standing>,
+    standing: watch::Receiver<ClusterRole>,
 }
 
 impl Clustering {
     /// Begins to stand by.
     pub(super) fn begin(config: &cluster::Config, hub: &Arc<Hub>) -> anyhow::Result<Self> {
         let parts = (Arc::clone(hub), Clock::System);
-        let (node, connection) = Node::new(config, parts).context("the cluster cannot begin")?;
+        let (node, connection) = ClusterNode::new(config, parts).context("the cluster cannot begin")?;
         let stop = CancellationToken::new();
         let standing = node.standing();
         let until = stop.clone();
@@ -49,8 +49,8 @@ impl Clustering {
         async move {
             loop {
                 let now = match *standing.borrow_and_update() {
-                    Standing::By => Health::Starting,
-                    Standing::Active => Health::Healthy,
+                    ClusterRole::By => Health::Starting,
+                    ClusterRole::Active => Health::Healthy,
                 };
                 health.send_if_modified(|health| {
                     let next = if *health == Health::Draining { Health::Draining } else { now };

@@ -57,8 +57,8 @@ impl MessageStore {
         Ok(Self { hub, kept: Kept::Nowhere })
     }
 
-    /// Opens one that waits on other machines, too: this one stands by. What an earlier process left
-    /// to the service manager is of a time when it was the only one.
+    /// Opens one that waits on other machines, too: this one stands by. What an earlier process
+    /// left to the service manager is of a time when it was the only one.
     pub(super) fn elsewhere(settings: hub::Config, state_dir: &Path) -> anyhow::Result<Self> {
         let mut passed = systemd::take_store_fd().unwrap_or(None);
         if let Some(mark) = wipe_mark::read(state_dir) {

@@ -78,7 +78,8 @@ impl Jet<'_> {
     }
 }
 
-/// Where a message stands: the end of `$JS.ACK.STREAM.CONSUMER.TIMES.STREAM_SEQ.CONSUMER_SEQ.TIME.REST`.
+/// Where a message stands: the end of
+/// `$JS.ACK.STREAM.CONSUMER.TIMES.STREAM_SEQ.CONSUMER_SEQ.TIME.REST`.
 struct Numbers {
     in_stream: u64,
     in_consumer: u64,

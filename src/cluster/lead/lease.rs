@@ -1,9 +1,9 @@
 //! The lease: who holds it renews it every second; who has seen it unrenewed for some seconds takes
 //! it.
 //!
-//! Nobody compares clocks: each machine counts the time for which it saw the same revision, and only
-//! while NATS answered. So an outage of NATS takes the lease from nobody. It is no fence: that is
-//! the journal's own matter (`jet`).
+//! Nobody compares clocks: each machine counts the time for which it saw the same revision, and
+//! only while NATS answered. So an outage of NATS takes the lease from nobody. It is no fence: that
+//! is the journal's own matter (`jet`).
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const ALONE: Duration = Duration::from_secs(20);
 /// For giving it up.
 const RELEASE: Duration = Duration::from_secs(2);
 
-/// JournalWrite is known of the lease.
+/// What is known of the lease.
 enum View {
     /// Another one holds it, or nobody: it has been like this since then, and was looked at then.
     Others(Option<(LeaseEntry, Instant, Instant)>),

@@ -1,5 +1,5 @@
-//! JournalWrite the active machine does with the queue: batch after batch, each behind the last one; and
-//! everything once more, if NATS has lost it or a new key is to be used.
+//! What the active machine does with the queue: batch after batch, each behind the last
+//! one; and everything once more, if NATS has lost it or a new key is to be used.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::rotation::Rotation;
-use super::{FLUSH, Node, Over};
+use super::{ClusterNode, FLUSH, Over};
 use crate::cluster::jet::{BatchOutcome, Jet, JetError, batch_id};
 use crate::cluster::log::{JournalQueue, JournalWrite};
 
@@ -29,7 +29,7 @@ async fn cut_short(stop: &CancellationToken) {
 
 /// The writer of the journal.
 pub(super) struct Writer<'node> {
-    node: &'node Node,
+    node: &'node ClusterNode,
     jet: Jet<'node>,
     queue: &'node JournalQueue,
     term: u64,
@@ -41,7 +41,7 @@ pub(super) struct Writer<'node> {
     lost: Option<u32>,
 }
 
-/// JournalWrite became of a batch in the end.
+/// What became of a batch in the end.
 enum Fate {
     Holds,
     Replaced,
@@ -51,7 +51,7 @@ enum Fate {
 
 impl<'node> Writer<'node> {
     pub(super) fn new(
-        node: &'node Node,
+        node: &'node ClusterNode,
         jet: Jet<'node>,
         queue: &'node JournalQueue,
         (term, last): (u64, u64),

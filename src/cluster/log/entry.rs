@@ -1,5 +1,5 @@
-//! JournalWrite stands in an entry, before it is sealed. All numbers are little-endian; times are the wall
-//! clock's, since another machine may read them.
+//! What stands in an entry, before it is sealed. All numbers are little-endian; times are
+//! the wall clock's, since another machine may read them.
 
 use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis, WallTime};
 use ephemeral_core::store::{EndedEntry, JournalEntry, Remembered, Seed, WaitingMessage};
@@ -16,7 +16,7 @@ const META_BYTES: usize = 16 + 16 + 8 + 1;
 /// erases it: more than clocks differ.
 const SLACK_S: u64 = 600;
 
-/// JournalWrite is known of a journal as a whole.
+/// What is known of a journal as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JournalMeta {
     /// The epoch.

@@ -1,3 +1,5 @@
+//! What is written down, and what is made of it.
+
 use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis, WallTime};
 
 use super::entry::{decode, encode_ended, encode_message};

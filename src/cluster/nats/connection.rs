@@ -27,8 +27,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// The subscription to what other nodes ask.
 const QUESTIONS: u64 = 2;
 
-/// Keeps a connection to one of the servers, for ever. JournalWrite comes on the subject `asked` goes to
-/// `questions`; what finds no place there is asked again.
+/// Keeps a connection to one of the servers, for ever. What comes on the subject `asked`
+/// goes to `questions`; what finds no place there is asked again.
 pub async fn keep(
     nats: Arc<Nats>,
     outgoing: NatsOutgoing,
@@ -142,7 +142,7 @@ async fn serve(
                 }
             };
             let mut written = timeout(SILENCE, writer.write_all(&frame)).await;
-            // JournalWrite else there is goes with it.
+            // What else there is goes with it.
             while let (Ok(Ok(())), Ok(more)) = (&written, outgoing.try_recv()) {
                 written = timeout(SILENCE, writer.write_all(&more)).await;
             }

@@ -1,5 +1,5 @@
-//! JournalWrite goes over a connection to a NATS server: lines, and payloads of the lengths that they name.
-//! See <https://docs.nats.io/reference/reference-protocols/nats-protocol>.
+//! What goes over a connection to a NATS server: lines, and payloads of the lengths that
+//! they name. See <https://docs.nats.io/reference/reference-protocols/nats-protocol>.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
@@ -9,10 +9,10 @@ const LINE: usize = 64 << 10;
 const MESSAGE: usize = 16 << 20;
 const HEADERS: &str = "NATS/1.0";
 
-/// JournalWrite a server says.
+/// What a server says.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NatsEvent {
-    /// JournalWrite it is, in JSON.
+    /// What it is, in JSON.
     Info(String),
     /// A message of a subscription.
     Message(NatsMessage),
@@ -84,7 +84,7 @@ pub fn parse(buffer: &mut BytesMut) -> Result<Option<NatsEvent>, Garbled> {
     Ok(Some(event))
 }
 
-/// JournalWrite the line of a message says.
+/// What the line of a message says.
 struct Frame {
     subscription: u64,
     subject: String,

@@ -1,4 +1,17 @@
+//! What the table says, and what is said about one that is wrong.
+
+use crate::cluster::{self, NatsAddress, NatsTls};
 use crate::config::{Config, Flags};
+
+/// Returns what a table with every key is.
+pub(in crate::config) fn everything() -> cluster::Config {
+    cluster::Config {
+        node: "a".into(),
+        nats: ["10.0.0.1:4222", "nats-2.example:4222"].map(|at| NatsAddress::parse(at).expect("an address")).to_vec(),
+        secret_file: "/etc/secret".into(),
+        tls: Some(NatsTls { ca: "/etc/ca.pem".into(), cert: "/etc/cert.pem".into(), key: "/etc/key.pem".into() }),
+    }
+}
 
 fn load(table: &str) -> Result<Config, String> {
     let folder = tempfile::tempdir().unwrap();

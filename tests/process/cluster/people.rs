@@ -57,8 +57,8 @@ impl Cluster {
             cluster.listens(number).await;
         }
         cluster.active().await;
-        // The one that stands by is given the keys within two seconds. Without them nothing could be
-        // taken over.
+        // The one that stands by is given the keys within two seconds. Without them nothing could
+        // be taken over.
         if secrets[0] == secrets[1] {
             let active = cluster.active().await;
             cluster.logs(1 - active, "it has the keys of the journal").await;

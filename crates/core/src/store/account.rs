@@ -52,8 +52,8 @@ pub(super) struct Account {
     pub(super) online: bool,
     pub(super) wants_receipts: bool,
     pub(super) caught_up: bool,
-    /// Messages that have a number, and come into the mailbox when they hold: those with the highest
-    /// ones.
+    /// Messages that have a number, and come into the mailbox when they hold: those with the
+    /// highest ones.
     pub(super) unplaced: u32,
     /// Whether a look at `keep_until` is due.
     pub(super) forget_queued: bool,
