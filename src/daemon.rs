@@ -100,7 +100,8 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let servers = reload.server.subscribe();
     let connections = tokio::spawn(serving::serve(servers, accepted, stop.clone()));
     let connections = AbortOnDrop(connections);
-    let clustering = config.cluster.as_ref().map(|cluster| Clustering::begin(cluster, &waiting.hub));
+    let clustering =
+        config.cluster.as_ref().map(|cluster| Clustering::begin(cluster, &waiting.hub, config.rules.frame_bytes()));
     let clustering = clustering.transpose()?;
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
     let mut upkeep = upkeep::spawn(&server, &actions, wipe_asked);

@@ -77,6 +77,9 @@ pub struct ClusterNode {
     /// Its name, and something that no other process has.
     holder: String,
     standing: watch::Sender<ClusterRole>,
+    has_tls: bool,
+    /// Bytes of a message as it is written down, at most.
+    largest: usize,
 }
 
 /// Why a node is the active one no longer.
@@ -96,7 +99,7 @@ impl ClusterNode {
     /// [`ClusterError`].
     pub fn new(
         config: &Config,
-        (hub, clock): (Arc<Hub>, Clock),
+        (hub, clock, largest): (Arc<Hub>, Clock, usize),
     ) -> Result<(Arc<Self>, impl Future<Output = ()> + Send + use<>), ClusterError> {
         let secret = private_file::read_own(&config.secret_file, SECRET)?;
         if secret.len() != SECRET {
@@ -114,6 +117,8 @@ impl ClusterNode {
             exchange: KeyExchange::new(secret),
             holder,
             standing: watch::Sender::new(ClusterRole::By),
+            has_tls: connector.is_some(),
+            largest,
         });
         let connection = Arc::clone(&node).connection(outgoing, config.nats.clone(), connector);
         Ok((node, connection))
@@ -156,6 +161,7 @@ impl ClusterNode {
         let keeping = lease::keep(Jet(&self.nats), &self.holder, &lease, &released);
         let leading = async {
             let mut held = lease.subscribe();
+            let mut said = String::new();
             loop {
                 if self.wait_for_lease(&mut held, &stop).await {
                     break;
@@ -164,9 +170,15 @@ impl ClusterNode {
                 match self.lead(term, &mut held, &stop).await {
                     Ok(Over::Ends | Over::Cut) => break,
                     Ok(Over::Replaced) => tracing::warn!("another machine is the active one: this one stands by"),
-                    Err(error) => tracing::error!(
-                        "the journal cannot be used, and this machine is not the active one: {error}; it is tried again"
-                    ),
+                    Err(error) => {
+                        let error = error.to_string();
+                        if error != said {
+                            tracing::error!(
+                                "the journal cannot be used, and this machine is not the active one: {error}; it is tried again"
+                            );
+                            said = error;
+                        }
+                    }
                 }
                 self.standing.send_replace(ClusterRole::By);
                 self.hub.stand_by();
@@ -258,6 +270,13 @@ impl ClusterNode {
         }
         if !server.jetstream {
             return Err(refused("JetStream is off: give it a `jetstream` block".to_owned()));
+        }
+        if self.has_tls && !server.tls_verify {
+            return Err(refused("it asks nobody for a certificate: give `verify: true` in its `tls` block".to_owned()));
+        }
+        if server.max_payload < self.largest {
+            let what = format!("its max_payload is {}, and a message can have {}", server.max_payload, self.largest);
+            return Err(refused(what));
         }
         Ok(())
     }

@@ -283,13 +283,6 @@ fn a_part_that_is_off_is_named_without_settings() {
 }
 
 #[test]
-fn a_path_cannot_break_out_of_the_comment_that_shows_it() {
-    let flags = Flags { state_dir: Some("/a\n[store]\nwindow = 1".into()), ..Flags::default() };
-    let config = load("", &[], flags.clone()).expect("valid");
-    assert_eq!(load(&config.to_toml(), &[], flags), Ok(config));
-}
-
-#[test]
 fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
     for (text, expected) in [
         (

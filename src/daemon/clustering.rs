@@ -27,9 +27,9 @@ pub(super) struct Clustering {
 }
 
 impl Clustering {
-    /// Begins to stand by.
-    pub(super) fn begin(config: &cluster::Config, hub: &Arc<Hub>) -> anyhow::Result<Self> {
-        let parts = (Arc::clone(hub), Clock::System);
+    /// Begins to stand by. `largest`: bytes of a frame, at most.
+    pub(super) fn begin(config: &cluster::Config, hub: &Arc<Hub>, largest: usize) -> anyhow::Result<Self> {
+        let parts = (Arc::clone(hub), Clock::System, largest);
         let (node, connection) = ClusterNode::new(config, parts).context("the cluster cannot begin")?;
         let stop = CancellationToken::new();
         let standing = node.standing();

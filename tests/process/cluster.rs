@@ -27,6 +27,7 @@ async fn what_was_accepted_survives_the_active_machine_and_its_successor() {
     assert!(alice.is_duplicate(&cluster, BOB, "first-7").await, "an id is known over a failover");
     // The one that was killed comes back, stands by, and takes over when the other one is stopped.
     cluster.begin(first);
+    cluster.logs(first, "it has the keys of the journal").await;
     cluster.terminate(1 - first).await;
     let mut bob = Person::connect(BOB, &cluster).await;
     bob.receives_all(&cluster, &ledger).await;
@@ -131,4 +132,14 @@ async fn a_machine_with_another_secret_is_given_no_keys() {
         .unwrap();
     cluster.kill(first);
     cluster.logs(1 - first, "nobody has the keys of the journal any more").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_and_nats_servers_show_each_other_certificates() {
+    let mut cluster = Cluster::with_certificates().await;
+    let mut alice = Person::connect(ALICE, &cluster).await;
+    let ledger = alice.send_many(&cluster, BOB, "m", 5).await;
+    cluster.kill(cluster.active().await);
+    let mut bob = Person::connect(BOB, &cluster).await;
+    bob.receives_all(&cluster, &ledger).await;
 }

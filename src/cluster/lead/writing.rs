@@ -204,7 +204,12 @@ impl<'node> Writer<'node> {
             self.last += u64::try_from(batch.len()).unwrap_or(u64::MAX);
             return Ok(Some(Fate::Holds));
         }
-        if self.jet.lease().await?.node != self.node.holder || self.jet.newest_term().await? > self.term {
+        let lease = self.jet.lease().await?;
+        if lease.revision == 0 {
+            // NATS has lost it with everything else: whoever had it is about to renew it.
+            return Ok(None);
+        }
+        if lease.node != self.node.holder || self.jet.newest_term().await? > self.term {
             return Ok(Some(Fate::Replaced));
         }
         if self.jet.state().await?.last == self.last {

@@ -34,22 +34,37 @@ pub(super) struct Cluster {
     machines: Vec<Option<(Daemon, ServerUrl)>>,
     secrets: [u8; 2],
     directory: TempDir,
+    /// The rest of `[cluster]`.
+    more: String,
 }
 
 impl Cluster {
     pub(super) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let nats = Trio::start(directory.path());
-        Self::begin_with(nats, [1, 1], directory).await
+        Self::begin_with(nats, [1, 1], directory, String::new()).await
+    }
+
+    /// Starts one where everybody shows a certificate.
+    pub(super) async fn with_certificates() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let issued = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        let [cert, key] = ["cert.pem", "key.pem"].map(|name| directory.path().join(name));
+        private(&cert, issued.cert.pem().as_bytes());
+        private(&key, issued.signing_key.serialize_pem().as_bytes());
+        let tls = format!("tls {{ cert_file: {cert:?}, key_file: {key:?}, ca_file: {cert:?}, verify: true }}\n");
+        let nats = Trio::start_with(directory.path(), &tls);
+        let more = format!("tls_ca = {cert:?}\ntls_cert = {cert:?}\ntls_key = {key:?}\n");
+        Self::begin_with(nats, [1, 1], directory, more).await
     }
 
     /// Starts one whose machines have these secrets.
     pub(super) async fn with_secrets(nats: Trio, secrets: [u8; 2]) -> Self {
-        Self::begin_with(nats, secrets, tempfile::tempdir().unwrap()).await
+        Self::begin_with(nats, secrets, tempfile::tempdir().unwrap(), String::new()).await
     }
 
-    async fn begin_with(nats: Trio, secrets: [u8; 2], directory: TempDir) -> Self {
-        let mut cluster = Self { nats, machines: vec![None, None], secrets, directory };
+    async fn begin_with(nats: Trio, secrets: [u8; 2], directory: TempDir, more: String) -> Self {
+        let mut cluster = Self { nats, machines: vec![None, None], secrets, directory, more };
         for number in 0..2 {
             cluster.begin(number);
         }
@@ -73,8 +88,9 @@ impl Cluster {
         let secret = folder.join("secret");
         private(&secret, &[self.secrets[number]; 32]);
         let configuration = format!(
-            "{GENEROUS}requests_per_minute = 1000000\nburst = 100000\n[cluster]\nnats = {}\nnode = \"m{number}\"\nsecret_file = {secret:?}\n",
-            self.nats.addresses()
+            "{GENEROUS}requests_per_minute = 1000000\nburst = 100000\n[cluster]\nnats = {}\nnode = \"m{number}\"\nsecret_file = {secret:?}\n{}",
+            self.nats.addresses(),
+            self.more
         );
         let daemon = Daemon::start(SERVER, &folder, &configuration, &["--no-tor", "--clearnet=127.0.0.1:0"]);
         self.machines[number] = Some((daemon, "http://127.0.0.1:1".parse().unwrap()));

@@ -40,6 +40,11 @@ fn program() -> PathBuf {
 impl Trio {
     /// Starts three servers, which find each other by themselves.
     pub fn start(directory: &Path) -> Self {
+        Self::start_with(directory, "")
+    }
+
+    /// Starts three servers with more in their configuration.
+    pub fn start_with(directory: &Path, more: &str) -> Self {
         let free = || TcpListener::bind("127.0.0.1:0").unwrap();
         let held: Vec<_> = (0..3).map(|_| [free(), free()]).collect();
         let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
@@ -47,13 +52,13 @@ impl Trio {
         drop(held);
         let mut trio = Self { directory: directory.to_owned(), ports, servers: vec![None, None, None] };
         for number in 0..3 {
-            trio.write_configuration(number);
+            trio.write_configuration(number, more);
             trio.begin(number);
         }
         trio
     }
 
-    fn write_configuration(&self, number: usize) {
+    fn write_configuration(&self, number: usize, more: &str) {
         let folder = self.folder(number);
         fs::create_dir_all(folder.join("store")).unwrap();
         let [client, route] = self.ports[number];
@@ -61,7 +66,7 @@ impl Trio {
         let text = format!(
             "server_name: n{number}\nlisten: \"127.0.0.1:{client}\"\nmax_payload: 2MB\n\
              jetstream {{ store_dir: {:?}, max_mem: 256M, max_file: 64M }}\n\
-             cluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{}] }}\n",
+             cluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{}] }}\n{more}",
             folder.join("store"),
             routes.join(", ")
         );
