@@ -7,9 +7,11 @@
 
 #![allow(clippy::print_stderr)]
 
+mod address;
 mod arguments;
 mod ask;
 mod clients;
+mod cluster;
 mod doctor;
 mod keys;
 mod output;
@@ -25,7 +27,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::erase::EraseError;
-use crate::{daemon, logging, systemd, transport};
+use crate::{daemon, logging, systemd};
 use output::{complain, failure, not_erased, print};
 use places::Candidates;
 
@@ -64,6 +66,9 @@ enum Command {
     /// Say who can find a restricted service, by their discovery keys, offline or while it runs
     #[command(subcommand, after_help = clients::EXAMPLES)]
     Clients(clients::Command),
+    /// Prepare machines that are one server together
+    #[command(subcommand, after_help = cluster::EXAMPLES)]
+    Cluster(cluster::Command),
     /// Show the state of the running server: reachable or not, sessions, waiting messages, events
     #[command(after_help = status::EXAMPLES)]
     Status(status::Status),
@@ -142,6 +147,7 @@ fn other(command: Command, flags: &Flags) -> ExitCode {
         Command::Ask(command) => return ask::run(command, &candidates),
         Command::Status(status) => return status::run(&status, &candidates),
         Command::Panic(panic) => return panic::run(panic, &candidates),
+        Command::Cluster(command) => return cluster::run(&command),
         _ => {}
     }
     let examined = Config::examine(flags, &environment);
@@ -161,7 +167,7 @@ fn other(command: Command, flags: &Flags) -> ExitCode {
         return EXIT_CONFIG.into();
     }
     match command {
-        Command::Address => address(config),
+        Command::Address => address::run(config),
         Command::Keys(command) => match keys::run(&command, config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is_configuration() => {
@@ -238,17 +244,6 @@ fn unusable(problems: &[String], flags: &Flags) -> ExitCode {
          `systemctl stop` drops them",
     );
     EXIT_TRY_AGAIN.into()
-}
-
-fn address(config: &Config) -> ExitCode {
-    let Some(onion) = &config.onion else {
-        complain("the onion service is off in this configuration, so it has no address");
-        return EXIT_CONFIG.into();
-    };
-    match transport::onion_service::address(&config.state_dir, &onion.nickname) {
-        Ok(address) => print(&format!("{address}\n")),
-        Err(error) => failure(error),
-    }
 }
 
 #[cfg(test)]

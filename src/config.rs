@@ -2,6 +2,7 @@
 //! error names its key.
 
 mod clearnet;
+mod cluster;
 mod document;
 mod metrics;
 mod problem;
@@ -22,7 +23,7 @@ use serde::Serialize;
 use self::document::Document;
 pub use self::problem::{ConfigError, Problem};
 use self::setting::Setting;
-use self::show::{serialize_clearnet, serialize_metrics, serialize_onion, serialize_path};
+use self::show::{serialize_clearnet, serialize_cluster, serialize_metrics, serialize_onion, serialize_path};
 use self::sources::Sources;
 pub use self::sources::{Flags, Places};
 use self::tables::Tables;
@@ -86,6 +87,9 @@ pub struct Config {
     /// `[clearnet]`; `None`: off.
     #[serde(flatten, serialize_with = "serialize_clearnet")]
     pub clearnet: Option<transport::clearnet::Config>,
+    /// `[cluster]`; `None`: this server is the only one.
+    #[serde(flatten, serialize_with = "serialize_cluster")]
+    pub cluster: Option<crate::cluster::Config>,
     /// `[onion]` and `[tor]`; `None`: off.
     #[serde(flatten, serialize_with = "serialize_onion")]
     pub onion: Option<transport::onion_service::Config>,
@@ -153,6 +157,7 @@ impl Config {
             admin_socket,
             clearnet: listen.value.map(|listen| tables.clearnet.settings(listen, &tables.timing)),
             metrics: tables.metrics,
+            cluster: tables.cluster,
             onion: tor.then_some(tables.onion),
             grace: tables.grace,
             log_level,

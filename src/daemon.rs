@@ -1,6 +1,7 @@
 //! The composition root: builds the parts, supervises the tasks, drains.
 
 mod announce;
+mod clustering;
 mod ending;
 mod listening;
 mod memory;
@@ -27,6 +28,7 @@ use crate::http::Health;
 use crate::hub;
 use crate::transport::CircuitStats;
 use crate::transport::onion_service::OnionStatus;
+use clustering::Clustering;
 use ending::Ending;
 use ephemeral_core::limits::Rate;
 use listening::{Listening, OnionReports};
@@ -57,7 +59,11 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
-    let waiting = MessageStore::open(hub::Config::from_config(&config), config.survive_restart, &config.state_dir)?;
+    let settings = hub::Config::from_config(&config);
+    let waiting = match &config.cluster {
+        Some(_) => MessageStore::elsewhere(settings, &config.state_dir)?,
+        None => MessageStore::open(settings, config.survive_restart, &config.state_dir)?,
+    };
     let actions = Actions::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitStats>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
@@ -94,8 +100,14 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let servers = reload.server.subscribe();
     let connections = tokio::spawn(serving::serve(servers, accepted, stop.clone()));
     let connections = AbortOnDrop(connections);
+    let clustering =
+        config.cluster.as_ref().map(|cluster| Clustering::begin(cluster, &waiting.hub, config.rules.frame_bytes()));
+    let clustering = clustering.transpose()?;
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
-    let upkeep = upkeep::spawn(&server, &actions, wipe_asked);
+    let mut upkeep = upkeep::spawn(&server, &actions, wipe_asked);
+    if let Some(clustering) = clustering.as_ref().filter(|_| config.onion.is_none()) {
+        upkeep.spawn(clustering.watch(health.clone()));
+    }
 
     let failed = until_asked_to_end(&actions, &mut signals, &notifier, &reload, &mut config, &mut tasks).await;
     // A supervisor is not to start it again, which would make a new identity: without its keys the
@@ -103,7 +115,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let failed = failed.filter(|_| !actions.is_over());
     drop(keeping);
     health.send_replace(Health::Draining);
-    let ending = Ending { server, stop, connections, tasks, upkeep, actions, waiting };
+    let ending = Ending { server, stop, connections, tasks, upkeep, actions, clustering, waiting };
     ending.finish(config.grace, failed, &mut signals).await
 }
 

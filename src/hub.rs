@@ -11,6 +11,7 @@ mod online;
 mod receipts;
 mod senders;
 mod session_handle;
+mod standby;
 mod turn;
 
 use std::sync::Arc;
@@ -25,11 +26,12 @@ use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis};
 use ephemeral_core::store::{self, AccountId, Completion, JoinError, Receipt, Store, StoreStats};
 pub use expiry::ExpiryPart;
+pub(crate) use lifetime::random_lifetime;
 pub use lifetime::{RestoreError, Restored};
 use online::OnlineTable;
 use receipts::ReceiptQueue;
 pub use session_handle::{Collected, Joined, SessionHandle};
-pub use turn::Turn;
+pub use turn::{Submitted, Ticket, Turn};
 
 /// What a hub is told when it is made.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +62,10 @@ struct State {
     /// The first session of now: those before it were ended together with what waited.
     ended_below: u64,
     draining: bool,
+    /// Another machine is the active one: nobody can join here.
+    standing_by: bool,
+    /// The position in the journal up to which everything holds.
+    settled: u64,
     /// Until what waited is overwritten in the file, nothing can be written down there.
     erasing: bool,
     /// But for the ends that the store has counted.
@@ -225,7 +231,7 @@ impl Hub {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
         let state = &mut *state;
-        if state.draining || state.erasing {
+        if state.draining || state.erasing || state.standing_by {
             return Err(JoinError::Draining);
         }
         let now = self.clock.now();

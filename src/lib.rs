@@ -17,6 +17,7 @@
 //! | [`http`] | routes, error bodies, headers, the `Host` rule |
 //! | [`metrics`] | the figures of `/stats`, `/metrics` and `status` |
 //! | [`pump`] | WebSocket ↔ session ↔ hub: the only place that reads and writes a WebSocket |
+//! | [`cluster`] | several machines that are one server: the journal that they share |
 //! | [`transport`] | where connections come from: onion service, TCP |
 //! | [`admission`] | who may come in, at what rate, and who is blocked; asked at the door |
 //! | [`hub`] | who is online; takeover; wakes; the lock around the store |
@@ -31,6 +32,7 @@ pub mod admission;
 pub mod cli;
 pub mod client_cli;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod conn;
 pub mod daemon;

@@ -41,7 +41,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use zeroize::Zeroize;
 
 use blocks::Blocks;
-use ephemeral_core::store::{Journal, JournalEntry, NoRoom, Seed};
+use ephemeral_core::store::{EndedEntry, Journal, JournalEntry, NoRoom, Seed};
 use layout::{BLOCK, BlockHead, CHUNK, Header, Tag};
 pub use load::Loaded;
 use medium::{Mapping, Medium, offset};
@@ -249,7 +249,7 @@ impl<M: Medium> Journal for MemfdJournal<M> {
         Ok(())
     }
 
-    fn end(&mut self, record: u32) {
+    fn end(&mut self, record: u32, _left: &EndedEntry<'_>) {
         let Some(head) = self.head(record) else { return };
         self.set_tag(head, Tag::Completion);
         self.medium.clear(offset(head) + layout::UNTIL_END, BLOCK - layout::UNTIL_END);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Config;
 use crate::admin::scrape;
+use crate::cluster;
 use crate::transport::{clearnet, onion_service};
 
 impl Config {
@@ -108,6 +109,13 @@ where
     S: Serializer,
 {
     serialize_or_off(clearnet.as_ref(), "clearnet.listen", serializer)
+}
+
+pub(super) fn serialize_cluster<S>(cluster: &Option<cluster::Config>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    S: Serializer,
+{
+    serialize_or_off(cluster.as_ref(), "cluster.nats", serializer)
 }
 
 /// Serializes a part, or only that the key that would turn it on is not set.

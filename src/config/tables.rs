@@ -5,6 +5,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::clearnet::ClearnetTable;
+use super::cluster;
 use super::document::Document;
 use super::metrics;
 use super::setting::Setting;
@@ -34,6 +35,7 @@ pub(super) struct Tables {
     pub(super) dead_man: dead_man::Config,
     pub(super) clearnet: ClearnetTable,
     pub(super) metrics: Option<scrape::Config>,
+    pub(super) cluster: Option<crate::cluster::Config>,
     pub(super) onion_enabled: Setting<bool>,
     pub(super) onion: onion_service::Config,
 }
@@ -49,6 +51,7 @@ impl Tables {
         let clearnet = ClearnetTable::read(document);
         let (onion_enabled, onion) = onion(document);
         let metrics = metrics::read(document);
+        let cluster = cluster::read(document);
 
         let mut table = document.section("shutdown");
         let grace = Duration::from_secs(table.number("grace_s", 1..=3600, 10).value);
@@ -72,6 +75,7 @@ impl Tables {
             dead_man,
             clearnet,
             metrics,
+            cluster,
             onion_enabled,
             onion,
         }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::clustering::Clustering;
 use super::memory::MessageStore;
 use super::serving::AbortOnDrop;
 use super::signals::Signals;
@@ -27,6 +28,7 @@ pub(super) struct Ending {
     pub(super) tasks: JoinSet<anyhow::Result<()>>,
     pub(super) upkeep: JoinSet<()>,
     pub(super) actions: Arc<Actions>,
+    pub(super) clustering: Option<Clustering>,
     pub(super) waiting: MessageStore,
 }
 
@@ -39,7 +41,7 @@ impl Ending {
         failed: Option<anyhow::Error>,
         signals: &mut Signals,
     ) -> anyhow::Result<()> {
-        let Self { server, stop, mut connections, mut tasks, mut upkeep, actions, waiting } = self;
+        let Self { server, stop, mut connections, mut tasks, mut upkeep, actions, clustering, waiting } = self;
         systemd::stopping(grace + Duration::from_secs(10));
 
         // Senders are told first; then nobody new comes in, and every session is closed.
@@ -56,6 +58,9 @@ impl Ending {
         let cut_short = drain(drained, patience, signals).await;
         // Nothing may expire from the file while it is let go of.
         upkeep.abort_all();
+        if let Some(clustering) = clustering {
+            clustering.end().await;
+        }
         let farewell = if actions.is_over() {
             let farewell = waiting.close_for_good();
             // Also what the Tor client wrote while it ended.

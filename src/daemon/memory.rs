@@ -16,8 +16,18 @@ use crate::systemd;
 /// A hub, and what its end has to be.
 pub(super) struct MessageStore {
     pub(super) hub: Arc<Hub>,
-    /// Whether the service manager has the file for the next process.
-    kept: bool,
+    kept: Kept,
+}
+
+/// Who has what waits when this process has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Nobody.
+    Nowhere,
+    /// The service manager has the file for the next process.
+    ByManager,
+    /// The other machines of the cluster.
+    Elsewhere,
 }
 
 impl MessageStore {
@@ -36,7 +46,7 @@ impl MessageStore {
         if survive && systemd::is_managed() {
             // Running without is better than not running.
             match Self::in_file(settings, passed) {
-                Ok(hub) => return Ok(Self { hub, kept: true }),
+                Ok(hub) => return Ok(Self { hub, kept: Kept::ByManager }),
                 Err(error) => tracing::error!("messages will not survive a restart: {error:#}"),
             }
         } else if let Some(passed) = passed {
@@ -44,7 +54,22 @@ impl MessageStore {
             discard(&passed);
         }
         let hub = Hub::new(settings, Clock::System).context("the system has no random numbers")?;
-        Ok(Self { hub, kept: false })
+        Ok(Self { hub, kept: Kept::Nowhere })
+    }
+
+    /// Opens one that waits on other machines, too: this one stands by. What an earlier process
+    /// left to the service manager is of a time when it was the only one.
+    pub(super) fn elsewhere(settings: hub::Config, state_dir: &Path) -> anyhow::Result<Self> {
+        let mut passed = systemd::take_store_fd().unwrap_or(None);
+        if let Some(mark) = wipe_mark::read(state_dir) {
+            wipe(passed.take(), mark, state_dir)?;
+        }
+        if let Some(passed) = passed {
+            tracing::warn!("what an earlier process left is of no cluster, and is overwritten");
+            discard(&passed);
+        }
+        let hub = Hub::standing_by(settings, Clock::System).context("the system has no random numbers")?;
+        Ok(Self { hub, kept: Kept::Elsewhere })
     }
 
     fn in_file(settings: hub::Config, passed: Option<File>) -> anyhow::Result<Arc<Hub>> {
@@ -74,7 +99,7 @@ impl MessageStore {
     /// Closes the store after the sessions have ended, where there is to be no next process.
     pub(super) fn close_for_good(self) -> &'static str {
         self.hub.erase();
-        if self.kept {
+        if self.kept == Kept::ByManager {
             systemd::drop_store_fd();
         }
         "drained, and everything that waited is erased; the identity is gone"
@@ -83,14 +108,21 @@ impl MessageStore {
     /// Closes the store after the sessions have ended. What waits is left to the next process where
     /// there can be one, and is overwritten otherwise.
     pub(super) fn close(self) -> &'static str {
-        if self.kept {
+        match self.kept {
             // Nobody says whether this is a restart. If it is not, the manager drops the file, and
             // the kernel frees it.
-            self.hub.release();
-            "drained; what waits is left to the service manager for a restart"
-        } else {
-            self.hub.erase();
-            "drained, and everything that waited is erased"
+            Kept::ByManager => {
+                self.hub.release();
+                "drained; what waits is left to the service manager for a restart"
+            }
+            Kept::Elsewhere => {
+                self.hub.release();
+                "drained; what waits is on the other machines"
+            }
+            Kept::Nowhere => {
+                self.hub.erase();
+                "drained, and everything that waited is erased"
+            }
         }
     }
 }

@@ -126,6 +126,11 @@ fn in_force(now: &Config, told: &Config) -> Config {
         _ => fixed.clearnet,
     };
     let store::Config { total_bytes, kept_for_online, .. } = fixed.bounds;
+    let mut rules = told.rules.clone();
+    if fixed.cluster.is_some() {
+        // The NATS servers were asked at the start whether they take such a message.
+        rules.content_bytes = fixed.rules.content_bytes;
+    }
     // No `..`: a new field does not compile until it is known whether it can change.
     Config {
         dead_man: fixed.dead_man,
@@ -134,10 +139,11 @@ fn in_force(now: &Config, told: &Config) -> Config {
         bounds: store::Config { total_bytes, kept_for_online, ..told.bounds },
         survive_restart: fixed.survive_restart,
         metrics: fixed.metrics,
+        cluster: fixed.cluster,
         onion: fixed.onion,
         log_format: fixed.log_format,
         clearnet,
-        rules: told.rules.clone(),
+        rules,
         timing: told.timing,
         limits: told.limits,
         policy: told.policy,
@@ -208,6 +214,13 @@ mod tests {
         ];
         assert_eq!(changed, expected);
         assert_eq!(waits, ["[onion] circuits", "[store] total_bytes", "[tor] address_filter"]);
+    }
+
+    #[test]
+    fn a_message_of_a_cluster_grows_only_with_a_restart() {
+        let cluster = "[cluster]\nnats = ['127.0.0.1:1']\nnode = 'a'\nsecret_file = '/s'\n";
+        let (changed, waits) = changes(cluster, &format!("{cluster}[store]\ncontent_bytes = 100000\n"));
+        assert_eq!((changed, waits), (vec![], vec!["[store] content_bytes".to_owned()]));
     }
 
     #[test]

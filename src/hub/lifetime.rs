@@ -89,7 +89,7 @@ impl Hub {
         Ok((Self::with(settings, clock, &epoch, store), restored))
     }
 
-    fn with(settings: Config, clock: Clock, epoch: &[u8; 16], store: Store) -> Arc<Self> {
+    pub(super) fn with(settings: Config, clock: Clock, epoch: &[u8; 16], store: Store) -> Arc<Self> {
         let state = State {
             settings,
             store,
@@ -98,6 +98,8 @@ impl Hub {
             next_session: 0,
             ended_below: 0,
             draining: false,
+            standing_by: false,
+            settled: 0,
             erasing: false,
             totals: Totals::default(),
             ended: Vec::new(),
@@ -167,7 +169,7 @@ impl Hub {
     }
 
     /// Ends all sessions, and takes out what there is.
-    fn begin_anew(&self, epoch: Option<[u8; 16]>, seed: Seed) -> Emptied {
+    pub(super) fn begin_anew(&self, epoch: Option<[u8; 16]>, seed: Seed) -> Emptied {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
         let sessions = state.online.clear(&mut wakes);
@@ -187,20 +189,20 @@ impl Hub {
 }
 
 /// What a hub had.
-struct Emptied {
-    full: Store,
-    journal: Option<Box<dyn Journal>>,
-    sessions: OnlineTable,
+pub(super) struct Emptied {
+    pub(super) full: Store,
+    pub(super) journal: Option<Box<dyn Journal>>,
+    pub(super) sessions: OnlineTable,
 }
 
 /// An epoch, and what makes its store unpredictable.
-fn random_lifetime() -> Result<([u8; 16], Seed), getrandom::Error> {
+pub(crate) fn random_lifetime() -> Result<([u8; 16], Seed), getrandom::Error> {
     let mut epoch = [0; 16];
     getrandom::fill(&mut epoch)?;
     let first_seq = (getrandom::u64()? >> 24).max(1);
     Ok((epoch, Seed { hash_key: [getrandom::u64()?, getrandom::u64()?], first_seq }))
 }
 
-fn name(epoch: &[u8; 16]) -> Arc<str> {
+pub(super) fn name(epoch: &[u8; 16]) -> Arc<str> {
     BASE64URL_NOPAD.encode(epoch).into()
 }

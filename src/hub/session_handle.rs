@@ -67,7 +67,7 @@ impl SessionHandle {
         Ok(Turn::new(self, state, now, wakes))
     }
 
-    /// Keeps a message, in a turn of its own: [`Turn::submit`].
+    /// Keeps a message, in a turn of its own: [`Turn::submit`]. It may not hold yet.
     ///
     /// # Errors
     /// [`SubmitError`]: nothing was kept.
@@ -77,7 +77,7 @@ impl SessionHandle {
         message: Option<&NewMessage<'_>>,
         wakes: &mut Wakes,
     ) -> Result<Accepted, SubmitError> {
-        self.turn(self.hub.now(), wakes)?.submit(id, message)
+        Ok(self.turn(self.hub.now(), wakes)?.submit(id, message)?.parts().0)
     }
 
     /// Erases what was delivered, in a turn of its own: [`Turn::acknowledge`].

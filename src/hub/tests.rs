@@ -410,7 +410,7 @@ impl ephemeral_core::store::Journal for Watched {
         self.seen.lock().push("accepted");
         Ok(())
     }
-    fn end(&mut self, _: u32) {}
+    fn end(&mut self, _: u32, _: &ephemeral_core::store::EndedEntry<'_>) {}
     fn forget(&mut self, _: u32) {}
     fn promise(&mut self, _: u64) {}
     fn erase(&mut self) {

@@ -17,6 +17,48 @@ const SWEEPS: usize = 100;
 /// So many bytes, kept or erased, are as much work as a request.
 const BYTES_A_UNIT: usize = 256;
 
+/// The place in the journal that has to hold before an answer is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+impl Ticket {
+    /// Returns the one of an answer that waits for nothing.
+    #[must_use]
+    pub const fn now() -> Self {
+        Self(0)
+    }
+
+    /// Returns the one of a place, for tests.
+    #[cfg(test)]
+    pub(crate) const fn at(position: u64) -> Self {
+        Self(position)
+    }
+}
+
+/// A message is kept: now, or as soon as it holds on other machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submitted {
+    /// It holds: the answer can be given.
+    Kept(Accepted),
+    /// The answer has to wait until the hub has [settled](Turn::settled) that.
+    Later(Accepted, Ticket),
+}
+
+impl Submitted {
+    fn at(position: u64, accepted: Accepted) -> Self {
+        if position == 0 { Self::Kept(accepted) } else { Self::Later(accepted, Ticket(position)) }
+    }
+
+    /// Returns what the answer is, and what it waits for.
+    #[must_use]
+    pub const fn parts(self) -> (Accepted, Ticket) {
+        match self {
+            Self::Kept(accepted) => (accepted, Ticket::now()),
+            Self::Later(accepted, ticket) => (accepted, ticket),
+        }
+    }
+}
+
 /// A hold of the hub's lock, for one session.
 pub struct Turn<'turn> {
     session: &'turn SessionHandle,
@@ -43,7 +85,7 @@ impl<'turn> Turn<'turn> {
     ///
     /// # Errors
     /// [`SubmitError`]: nothing was kept.
-    pub fn submit(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Accepted, SubmitError> {
+    pub fn submit(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Submitted, SubmitError> {
         self.pause_after(message.map_or(0, |message| message.escaped_content.len()))?;
         let mut outcome = self.try_submit(id, message);
         for _ in 0..SWEEPS {
@@ -56,15 +98,17 @@ impl<'turn> Turn<'turn> {
         }
         let totals = &mut self.state.totals;
         *match &outcome {
-            Ok(Accepted { duplicate: false, .. }) => &mut totals.accepted,
-            Ok(Accepted { duplicate: true, .. }) => &mut totals.duplicates,
+            Ok(Submitted::Kept(accepted) | Submitted::Later(accepted, _)) if accepted.duplicate => {
+                &mut totals.duplicates
+            }
+            Ok(_) => &mut totals.accepted,
             Err(SubmitError::Ended(_)) => return outcome,
             Err(_) => &mut totals.rejected,
         } += 1;
         outcome
     }
 
-    fn try_submit(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Accepted, SubmitError> {
+    fn try_submit(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Submitted, SubmitError> {
         self.accepts()?;
         let state = &mut *self.state;
         let rated = state.store.take_rate(self.now, self.session.account, &state.settings.rate);
@@ -72,7 +116,7 @@ impl<'turn> Turn<'turn> {
         self.keep(id, message)
     }
 
-    fn keep(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Accepted, SubmitError> {
+    fn keep(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Submitted, SubmitError> {
         if let Some(known) = self.known(id) {
             return Ok(known);
         }
@@ -98,11 +142,12 @@ impl<'turn> Turn<'turn> {
         if self.state.draining { Err(SubmitError::Draining) } else { Ok(()) }
     }
 
-    fn known(&self, id: &str) -> Option<Accepted> {
+    fn known(&self, id: &str) -> Option<Submitted> {
         let store = &self.state.store;
         let expires_at = store.known(self.session.account, id)?;
         let delivered = store.was_delivered(self.session.account, id);
-        Some(Accepted { expires_at, duplicate: true, delivered })
+        let position = store.known_position(self.session.account, id);
+        Some(Submitted::at(position, Accepted { expires_at, duplicate: true, delivered }))
     }
 
     fn deposit(
@@ -110,18 +155,24 @@ impl<'turn> Turn<'turn> {
         id: &str,
         message: &NewMessage<'_>,
         recipient: Option<AccountId>,
-    ) -> Result<Accepted, SubmitError> {
+    ) -> Result<Submitted, SubmitError> {
         let state = &mut *self.state;
         let due_before = state.store.next_due();
         let deposited = state.store.deposit_to(self.now, self.session.account, recipient, (id, message));
-        let Deposited { online, expires_at } = deposited.map_err(SubmitError::Quota)?;
+        let Deposited { online, expires_at, position } = deposited.map_err(SubmitError::Quota)?;
         if let Some(online) = online.and_then(|recipient| state.online.get(recipient)) {
             self.wakes.add(&online.signal);
         }
         if due_before.is_none_or(|due| state.store.next_due().is_some_and(|now_due| now_due < due)) {
             self.session.hub.due_earlier.notify_one();
         }
-        Ok(Accepted { expires_at, duplicate: false, delivered: false })
+        Ok(Submitted::at(position, Accepted { expires_at, duplicate: false, delivered: false }))
+    }
+
+    /// Returns up to where answers can be given.
+    #[must_use]
+    pub fn settled(&self) -> Ticket {
+        Ticket(self.state.settled)
     }
 
     /// Erases what was delivered, up to and including `seq`.

@@ -1,6 +1,7 @@
 //! The long life of a session, as a future without borrowed state, so that an idle one is small.
 
 mod frames;
+mod held;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use ephemeral_core::limits::Bucket;
 use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::Established;
 use ephemeral_core::store::SessionEnd;
+use held::Held;
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;
@@ -53,6 +55,8 @@ struct State {
     stalled: Option<Instant>,
     unflushed: bool,
     collect: bool,
+    /// Answers that wait until what they say holds.
+    held: Held,
     /// The last frame of the turn before, if it was large: then this turn comes at once.
     large: Option<Utf8Bytes>,
 }
@@ -113,6 +117,7 @@ impl Pump {
             stalled: None,
             unflushed: true,
             collect: true,
+            held: Held::default(),
             large: None,
         })))
     }
@@ -214,7 +219,7 @@ impl State {
             if bytes >= TURN_BYTES {
                 break;
             }
-            if self.unread_until.is_some() {
+            if self.unread_until.is_some() || self.held.is_full() {
                 return Ok(true);
             }
             let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { return Ok(true) };

@@ -27,6 +27,7 @@ mod client_rpc;
 mod client_rpc_files;
 mod client_serve;
 mod client_transcripts;
+mod cluster;
 mod configuration;
 mod doctor;
 mod emergency;

@@ -11,6 +11,7 @@
 //! does not go back: the latest time that it was told counts.
 
 mod account;
+mod committing;
 mod content;
 mod expiry;
 mod journal;
@@ -31,9 +32,11 @@ use siphasher::sip::SipHasher13;
 use crate::limits::Rate;
 use crate::protocol::{Fingerprint, MessageOut, Millis, ReceiptStatus, WallTime, WireTime};
 use account::Account;
+pub use committing::Committed;
+use committing::Uncommitted;
 pub use content::EscapedContent;
 pub use expiry::EXPIRED_AT_ONCE;
-pub use journal::{Journal, JournalEntry, NoRoom, Remembered, Restoring, WaitingMessage};
+pub use journal::{EndedEntry, Journal, JournalEntry, NoRoom, Remembered, Restoring, WaitingMessage};
 pub use outcome::{Accepted, AcknowledgeError, Delivery, JoinError, Receipt, SessionEnd, SubmitError};
 use pairs::Pairs;
 use record::{End, Record, Waiting};
@@ -142,6 +145,9 @@ pub struct Deposited {
     pub online: Option<AccountId>,
     /// When it will be gone: sooner than its sender asked for, if the store fills.
     pub expires_at: WireTime,
+    /// What has to hold before the sender is told, and the recipient is sent the message: see
+    /// [`Store::commit`]. 0: it does.
+    pub position: u64,
 }
 
 /// A message has met its end, and its sender is online.
@@ -214,6 +220,8 @@ pub struct Store {
     first_seq: u64,
     seq_floor: u64,
     journal: Option<Box<dyn Journal>>,
+    /// What was written down and does not hold yet.
+    uncommitted: Uncommitted,
     /// What a body of so many bytes takes where it is written down.
     file_cost: fn(usize) -> usize,
     /// All sequence numbers are below it, as the journal knows.
@@ -250,6 +258,7 @@ impl Store {
             first_seq: seed.first_seq.max(1),
             seq_floor: 0,
             journal: None,
+            uncommitted: Uncommitted::default(),
             file_cost: |_| 0,
             promised: 0,
             forgotten_below: 1,

@@ -75,3 +75,10 @@ fn the_state_directory_is_told_by_the_flag_then_the_environment() {
     assert_eq!(state_dir(&[systemd, ("EPHEMERAL_STATE_DIR", "/own")], Some("/flag")), PathBuf::from("/flag"));
     assert!(state_dir(&[], Some("relative")).is_absolute());
 }
+
+#[test]
+fn a_path_cannot_break_out_of_the_comment_that_shows_it() {
+    let flags = Flags { state_dir: Some("/a\n[store]\nwindow = 1".into()), ..Flags::default() };
+    let config = load("", &[], flags.clone()).expect("valid");
+    assert_eq!(load(&config.to_toml(), &[], flags), Ok(config));
+}

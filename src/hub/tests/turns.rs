@@ -32,8 +32,8 @@ async fn requests_of_one_turn_are_answered_as_if_each_had_its_own_and_see_one_an
     let message = NewMessage { to: person(2), escaped_content: "hello".to_owned().into(), expires_at, given: None };
     let mut wakes = Wakes::default();
     let mut turn = alice.turn(hub.now(), &mut wakes).unwrap();
-    let first = turn.submit("m", Some(&message)).unwrap();
-    let again = turn.submit("m", Some(&message)).unwrap();
+    let (first, _) = turn.submit("m", Some(&message)).unwrap().parts();
+    let (again, _) = turn.submit("m", Some(&message)).unwrap().parts();
     assert_eq!((first.duplicate, again.duplicate), (false, true));
     // Its key is checked while the lock is free, and it has it again.
     let nobody = NewMessage { to: Fingerprint::from_bytes([0; 32]), ..message };

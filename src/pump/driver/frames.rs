@@ -8,12 +8,12 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::{End, State};
 use crate::events::Kind;
-use crate::hub::{Collected, Wakes};
+use crate::hub::{Collected, Submitted, Ticket, Wakes};
 use crate::pump::TURN_BYTES;
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ClockReading, ErrorCode, Millis};
 use ephemeral_core::session::{Action, Established, Reply};
-use ephemeral_core::store::{Accepted, AcknowledgeError, Delivery, SubmitError};
+use ephemeral_core::store::{AcknowledgeError, Delivery, SubmitError};
 
 /// Frames a minute, and at once, that do nothing: pings, acknowledgements of what is acknowledged,
 /// what nobody understands. Beyond that the session is read more slowly, and nothing else comes of
@@ -26,7 +26,7 @@ const IDLE_FRAME_INTERVAL: Duration = Duration::from_millis(60_000 / IDLE_FRAMES
 enum Outcome {
     /// It asked for nothing.
     None,
-    Submitted(Result<Accepted, SubmitError>),
+    Submitted(Result<Submitted, SubmitError>),
     Acknowledged(Result<(), AcknowledgeError>),
 }
 
@@ -43,11 +43,12 @@ impl State {
         let actions: Vec<Action<'_>> = texts.iter().map(|text| self.session.on_text(text, rules, &clocks)).collect();
         // There is room in the window then.
         collect |= actions.iter().any(|action| matches!(action, Action::Acknowledge(_)));
-        let (outcomes, collected) = self.ask_hub(&actions, collect, &clocks);
+        let (outcomes, settled, collected) = self.ask_hub(&actions, collect, &clocks);
         // What was taken is not taken again, whatever comes of the answers.
         self.collect = collected.as_ref().map_or(self.collect, |collected| collected.more);
+        self.release(cx, settled)?;
         for (action, outcome) in actions.iter().zip(outcomes) {
-            self.reply(action, outcome, &clocks)?;
+            self.reply(action, outcome, settled, &clocks)?;
         }
         for frame in collected?.frames {
             self.queue(Message::text(frame))?;
@@ -62,9 +63,9 @@ impl State {
         actions: &[Action<'_>],
         collect: bool,
         clocks: &ClockReading,
-    ) -> (Vec<Outcome>, Result<Collected, End>) {
+    ) -> (Vec<Outcome>, Ticket, Result<Collected, End>) {
         if !collect && actions.iter().all(|action| matches!(action, Action::Reply(_))) {
-            return (actions.iter().map(|_| Outcome::None).collect(), Ok(Collected::default()));
+            return (actions.iter().map(|_| Outcome::None).collect(), Ticket::now(), Ok(Collected::default()));
         }
         let mut wakes = Wakes::default();
         let mut turn = self.session_handle.turn(clocks.steady, &mut wakes);
@@ -80,21 +81,53 @@ impl State {
             }),
         });
         let outcomes = outcomes.collect();
-        let collected = match turn {
-            Ok(mut turn) if collect => self.stay().and_then(|()| {
+        let (collected, settled) = match turn {
+            Ok(mut turn) => {
                 let frame = |delivery: &Delivery<'_>| Established::frame(delivery, clocks);
-                Ok(turn.collect(TURN_BYTES, frame)?)
-            }),
-            Ok(_) => Ok(Collected::default()),
-            Err(end) => Err(end.into()),
+                let collected = match self.stay() {
+                    Ok(()) if collect => turn.collect(TURN_BYTES, frame).map_err(End::from),
+                    Err(end) if collect => Err(end),
+                    _ => Ok(Collected::default()),
+                };
+                // After that: no receipt is to come before the answer.
+                (collected, turn.settled())
+            }
+            Err(end) => (Err(end.into()), Ticket::now()),
         };
-        (outcomes, collected)
+        (outcomes, settled, collected)
+    }
+
+    /// Queues the answers that have waited and can be given now.
+    fn release(&mut self, cx: &mut Context<'_>, settled: Ticket) -> Result<(), End> {
+        let was_full = self.held.is_full();
+        while let Some(frame) = self.held.next(settled) {
+            self.queue(Message::text(frame))?;
+        }
+        if was_full && !self.held.is_full() {
+            // What has arrived meanwhile was not read.
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
     }
 
     /// Queues the answer to a frame, if there is one.
-    fn reply(&mut self, action: &Action<'_>, outcome: Outcome, clocks: &ClockReading) -> Result<(), End> {
+    fn reply(
+        &mut self,
+        action: &Action<'_>,
+        outcome: Outcome,
+        settled: Ticket,
+        clocks: &ClockReading,
+    ) -> Result<(), End> {
+        let mut ticket = Ticket::now();
         let reply = match (action, outcome) {
-            (Action::Submit(submission), Outcome::Submitted(outcome)) => Some(submission.answer(outcome, clocks)?),
+            (Action::Submit(submission), Outcome::Submitted(outcome)) => {
+                let accepted = outcome.map(|submitted| {
+                    let (accepted, waits_for) = submitted.parts();
+                    ticket = waits_for;
+                    accepted
+                });
+                Some(submission.answer(accepted, clocks)?)
+            }
             (Action::Acknowledge(acknowledgement), Outcome::Acknowledged(outcome)) => {
                 let seq = acknowledgement.seq;
                 if seq <= self.acknowledged {
@@ -113,7 +146,10 @@ impl State {
         if let Some(code) = error {
             self.refused(code, clocks.steady);
         }
-        self.queue(Message::text(frame))
+        match self.held.hold(ticket, settled, frame) {
+            Some(frame) => self.queue(Message::text(frame)),
+            None => Ok(()),
+        }
     }
 
     /// Counts a frame that did nothing. Of too many of them, the next ones wait in the network.

@@ -176,7 +176,8 @@ impl Model {
         let refusals = self.refusals(from, to, id.len(), content.len());
         let granted = self.granted(life);
         match self.store.deposit(now, sender, &id, &message) {
-            Ok(Deposited { online, expires_at }) => {
+            Ok(Deposited { online, expires_at, position }) => {
+                prop_assert_eq!(position, 0, "what is written down here holds at once");
                 let expires_at = exact(expires_at);
                 prop_assert_eq!(online, self.sessions.get(&to).map(|session| session.account), "who is to be woken");
                 prop_assert_eq!(refusals, [], "accepted, against the rules");

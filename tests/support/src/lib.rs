@@ -5,6 +5,7 @@
 //! | [`rig`] | the server in this process, over in-memory streams, and clients of it |
 //! | [`daemon`] | the server as a process of its own, a service manager around it, and people who use it |
 //! | [`tornet`] | a private Tor network on this machine |
+//! | [`nats`] | three NATS servers, for a server of several machines |
 //! | [`tls`] | a TLS client |
 //! | [`session_rules`] | what a session has to make of a frame |
 //! | [`fuzz`] | the bodies of the fuzz targets |
@@ -32,6 +33,8 @@ pub mod follower;
 pub mod fuzz;
 #[cfg(feature = "server")]
 pub mod memory;
+#[cfg(feature = "server")]
+pub mod nats;
 #[cfg(feature = "server")]
 pub mod program;
 #[cfg(feature = "server")]

@@ -52,6 +52,9 @@ pub(super) struct Account {
     pub(super) online: bool,
     pub(super) wants_receipts: bool,
     pub(super) caught_up: bool,
+    /// Messages that have a number, and come into the mailbox when they hold: those with the
+    /// highest ones.
+    pub(super) unplaced: u32,
     /// Whether a look at `keep_until` is due.
     pub(super) forget_queued: bool,
 }
@@ -81,6 +84,7 @@ impl Account {
             online: false,
             wants_receipts: true,
             caught_up: false,
+            unplaced: 0,
             forget_queued: false,
         }
     }
@@ -88,11 +92,12 @@ impl Account {
     /// Begins a session: everything in the mailbox has waited for it.
     pub(super) fn begin_session(&mut self, wants_receipts: bool) {
         // Where this session takes over from another, the recipient has been online all the time.
-        self.stored_below = if self.online { self.stored_below.max(self.delivered_up_to + 1) } else { self.next_seq };
+        let placed_below = self.next_seq - u64::from(self.unplaced);
+        self.stored_below = if self.online { self.stored_below.max(self.delivered_up_to + 1) } else { placed_below };
         self.online = true;
         self.wants_receipts = wants_receipts;
         self.out = 0;
-        self.began_at = self.next_seq;
+        self.began_at = placed_below;
         self.delivered_up_to = 0;
         self.caught_up = false;
     }

@@ -15,9 +15,12 @@ use crate::protocol::{Fingerprint, Millis};
 /// than that.
 const PROMISED_AT_ONCE: u64 = 60_000_000;
 
-/// Where a store writes down what has to outlive the process. Each call is over when it returns:
-/// then it holds even if the process is killed in the next instant; killed within the call, it
-/// either holds or has not happened.
+/// Where a store writes down what has to outlive the process.
+///
+/// Where [`position`](Self::position) is 0, each call is over when it returns: then it holds even
+/// if the process is killed in the next instant; killed within the call, it either holds or has not
+/// happened. Where it is not, what was written holds when the store is told so
+/// ([`Store::commit`]), in the order in which it was written.
 ///
 /// A record is named by the place that the store has for it: small numbers, reused.
 pub trait Journal: Send {
@@ -27,7 +30,7 @@ pub trait Journal: Send {
     /// [`NoRoom`]; nothing is kept then.
     fn accept(&mut self, record: u32, entry: &JournalEntry<'_>) -> Result<(), NoRoom>;
     /// Overwrites a message that has met its end, except for what its id needs to be remembered.
-    fn end(&mut self, record: u32);
+    fn end(&mut self, record: u32, left: &EndedEntry<'_>);
     /// Forgets the id of an ended message: nothing is left of it.
     fn forget(&mut self, record: u32);
     /// Writes down that sequence numbers below `below` may have been used from now on.
@@ -39,6 +42,22 @@ pub trait Journal: Send {
     /// Returns what tells how many bytes of memory a message takes here, by the bytes of its body:
     /// of a message that has met its end, none.
     fn cost(&self) -> fn(usize) -> usize;
+    /// Returns how much has been written: a number that grows with each call, and never is 0, where
+    /// what is written holds later only.
+    fn position(&self) -> u64 {
+        0
+    }
+}
+
+/// What is left of a message that has met its end.
+#[derive(Debug, Clone, Copy)]
+pub struct EndedEntry<'entry> {
+    /// Who sent it.
+    pub sender: &'entry Fingerprint,
+    /// The keyed hash of the id.
+    pub id_hash: u64,
+    /// When its id will be forgotten.
+    pub expires_at: Millis,
 }
 
 /// There is no memory for it.
@@ -140,7 +159,7 @@ impl Restoring {
         record.waiting = store.unended.insert(Waiting::recalled(waiting));
         let record = store.records.insert(record);
         store.charge(record, (sender, recipient), (id_bytes, bytes - id_bytes));
-        store.accounts[recipient.0].mailbox.push_back(record);
+        store.place(record);
     }
 
     /// Returns the store, which writes down in `journal` what happens from now on. Nobody is

@@ -58,13 +58,25 @@ impl Store {
         entry.waiting = self.unended.insert(waiting);
         let record = self.records.insert(entry);
         self.charge(record, (sender, recipient), (id_bytes, size));
-        let account = &mut self.accounts[recipient.0];
-        account.next_seq += 1;
-        account.mailbox.push_back(record);
-        Ok(Deposited { online: account.online.then_some(recipient), expires_at })
+        self.accounts[recipient.0].next_seq += 1;
+        let position = self.position();
+        if position == 0 {
+            self.place(record);
+        } else {
+            self.place_later(record, position);
+        }
+        let online = position == 0 && self.accounts[recipient.0].online;
+        Ok(Deposited { online: online.then_some(recipient), expires_at, position })
     }
 
-    /// Counts a message that waits, `id_bytes` and `size` bytes long, and notes when it is due.
+    /// Puts a message that has been counted into its mailbox, and notes when it is due.
+    pub(super) fn place(&mut self, record: u32) {
+        let Record { expires_at, recipient, .. } = self.records[record];
+        self.accounts[recipient].mailbox.push_back(record);
+        self.due.insert(expires_at, DueItem::Record(record));
+    }
+
+    /// Counts a message that waits, `id_bytes` and `size` bytes long.
     pub(super) fn charge(
         &mut self,
         record: u32,
@@ -82,7 +94,7 @@ impl Store {
         pair.records += 1;
         pair.messages += 1;
         pair.bytes += size;
-        let Record { expires_at, id_hash, .. } = self.records[record];
+        let id_hash = self.records[record].id_hash;
         self.ids.insert(hash(sender, id_hash), record);
         let account = &mut self.accounts[sender.0];
         account.outbound += 1;
@@ -91,7 +103,6 @@ impl Store {
         account.sent_cost += cost;
         self.bytes += cost;
         self.waiting += 1;
-        self.due.insert(expires_at, DueItem::Record(record));
     }
 
     /// Returns the next thing to send to `account`, which is online: a message while fewer than

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::table::NOWHERE;
-use super::{AccountId, Completion, RECORD_COST, Store, WaitingMessage};
+use super::{AccountId, Completion, EndedEntry, RECORD_COST, Store, WaitingMessage};
 use crate::protocol::{Millis, ReceiptStatus};
 
 /// Stands in place of a recipient that is not known any more.
@@ -105,6 +105,11 @@ impl Waiting {
         self.body.split_at_checked(usize::from(self.id_bytes)).unwrap_or_default()
     }
 
+    /// Returns whether its recipient took it in secret.
+    pub(super) const fn is_taken(&self) -> bool {
+        self.taken
+    }
+
     #[cfg(test)]
     pub(super) const fn whole_body(&self) -> &Zeroizing<Box<str>> {
         &self.body
@@ -145,13 +150,15 @@ impl Store {
         if !self.waits(record) {
             return;
         }
-        if let Some(journal) = &mut self.journal {
-            journal.end(record);
-        }
         let entry = &mut self.records[record];
         entry.delivered = end == End::Delivered;
         let id_hash = entry.id_hash;
         let sender = AccountId(entry.sender);
+        if let Some(journal) = &mut self.journal {
+            let left =
+                EndedEntry { sender: &self.accounts[sender.0].fingerprint, id_hash, expires_at: entry.expires_at };
+            journal.end(record, &left);
+        }
         let recipient = AccountId(entry.recipient);
         let place = entry.waiting;
         let body = self.unended[place].body.len();
@@ -223,7 +230,7 @@ impl Store {
     }
 
     fn tell(
-        &self,
+        &mut self,
         (sender, recipient): (AccountId, AccountId),
         (id, id_hash): (&str, u64),
         status: ReceiptStatus,
@@ -233,7 +240,11 @@ impl Store {
         if self.accounts[sender.0].online {
             let to = self.accounts[recipient.0].fingerprint;
             let at = self.on_wire(at, id_hash);
-            ended.push(Completion { sender, id: id.to_owned(), to, status, at });
+            let completion = Completion { sender, id: id.to_owned(), to, status, at };
+            match self.position() {
+                0 => ended.push(completion),
+                position => self.tell_later(completion, position),
+            }
         }
     }
 

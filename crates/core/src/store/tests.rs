@@ -49,7 +49,7 @@ impl Store {
     fn put(&mut self, now: Millis, sender: AccountId, letter: &Letter<'_>) -> Result<Put, QuotaExceeded> {
         let Letter { id, to, escaped_content, expires_at } = *letter;
         let message = NewMessage { to, escaped_content: escaped_content.to_owned().into(), expires_at, given: None };
-        let Deposited { online, expires_at } = self.deposit(now, sender, id, &message)?;
+        let Deposited { online, expires_at, position: _ } = self.deposit(now, sender, id, &message)?;
         Ok(Put { online, expires_at: exact(expires_at) })
     }
 

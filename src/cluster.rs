@@ -1,0 +1,86 @@
+//! Several machines that are one server: the active one writes down what it accepts in a journal
+//! that a NATS cluster holds in the RAM of three machines, and another one goes on with it when it
+//! ends.
+//!
+//! `docs/several-machines.md` says what that promises, and
+//! `docs/decisions/0009-a-journal-in-nats.md` why it is done like this.
+
+pub mod jet;
+pub mod keys;
+pub mod lead;
+pub mod log;
+pub mod nats;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// What one machine of a cluster is told. Each is serialized under its name in the configuration
+/// file, `table.key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Config {
+    /// What this machine is called: in the lease, in the log, in `status`.
+    #[serde(rename = "cluster.node")]
+    pub node: String,
+    /// The NATS servers, those of all machines.
+    #[serde(rename = "cluster.nats")]
+    pub nats: Vec<NatsAddress>,
+    /// The file with the secret that all machines share: only who has it is given the journal's
+    /// keys.
+    #[serde(rename = "cluster.secret_file")]
+    pub secret_file: PathBuf,
+    /// The certificates by which this machine and the NATS servers know each other; `None` where
+    /// all of them are on loopback.
+    #[serde(flatten)]
+    pub tls: Option<NatsTls>,
+}
+
+/// Host and port of a NATS server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct NatsAddress(String);
+
+/// The PEM files of mutual TLS with the NATS servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NatsTls {
+    /// The certificate authority that issued the servers' certificates. The system's are not asked.
+    #[serde(rename = "cluster.tls_ca")]
+    pub ca: PathBuf,
+    /// This machine's certificate.
+    #[serde(rename = "cluster.tls_cert")]
+    pub cert: PathBuf,
+    /// Its private key.
+    #[serde(rename = "cluster.tls_key")]
+    pub key: PathBuf,
+}
+
+impl NatsAddress {
+    /// Reads an address: an IP address or a host name, and a port.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.parse::<std::net::SocketAddr>().is_ok_and(|address| address.port() != 0) {
+            return Some(Self(text.to_owned()));
+        }
+        let (host, port) = text.rsplit_once(':')?;
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+        let is_host =
+            !host.is_empty() && host.len() <= 253 && host.bytes().all(is_name) && !host.starts_with(['.', '-']);
+        (is_host && port.parse::<u16>().is_ok_and(|port| port != 0)).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns whether it is on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.0.parse::<std::net::SocketAddr>() {
+            Ok(address) => address.ip().to_canonical().is_loopback(),
+            Err(_) => self.0.starts_with("localhost:"),
+        }
+    }
+}
+
+impl fmt::Display for NatsAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}

@@ -1,0 +1,287 @@
+//! The keys under which the journal is written: random, new every hour, in RAM only.
+//!
+//! NATS does not overwrite what it erases. So it is given ciphertext only, and what was erased is
+//! gone for good when its key is: everything that still counts is written again under the new key,
+//! and then the old one is overwritten. A node is given the keys over NATS, sealed to a key pair
+//! that its process made when it began; only a node that has the cluster's secret can ask, and only
+//! one that has it can answer.
+
+use std::collections::BTreeMap;
+
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hpke::aead::ChaCha20Poly1305;
+use hpke::kdf::HkdfSha256;
+use hpke::kem::X25519HkdfSha256;
+use hpke::{Deserializable as _, Kem, OpModeR, OpModeS, PskBundle, Serializable as _};
+use parking_lot::Mutex;
+use zeroize::Zeroizing;
+
+type KeyBytes = Zeroizing<[u8; 32]>;
+type Public = <X25519HkdfSha256 as Kem>::PublicKey;
+type Private = <X25519HkdfSha256 as Kem>::PrivateKey;
+type Encapsulated = <X25519HkdfSha256 as Kem>::EncappedKey;
+
+const NONCE: usize = 24;
+const NUMBER: usize = 8;
+const PUBLIC: usize = 32;
+/// Keys that there may be at once: the current one, the one before it, and one to come.
+const MOST: usize = 8;
+const PSK_ID: &[u8] = b"ephemeral-messenger/cluster/secret/v1";
+const INFO: &[u8] = b"ephemeral-messenger/cluster/keys/v1";
+
+/// Something cannot be opened: it is of another cluster, damaged, or its key is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it cannot be opened with the keys that there are")]
+pub struct NotOpened;
+
+/// The keys that a node knows.
+#[derive(Default)]
+pub struct Keyring(Mutex<Keys>);
+
+#[derive(Default)]
+struct Keys {
+    current: u64,
+    keys: BTreeMap<u64, KeyBytes>,
+}
+
+impl Keyring {
+    /// Returns whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().keys.is_empty()
+    }
+
+    /// Makes a new key, under which everything is written from now on. The others stay.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers.
+    pub fn rotate(&self) -> Result<(), getrandom::Error> {
+        let mut key = KeyBytes::default();
+        getrandom::fill(&mut *key)?;
+        let mut ring = self.0.lock();
+        let number = ring.keys.last_key_value().map_or(1, |(last, _)| last + 1);
+        ring.keys.insert(number, key);
+        ring.current = number;
+        Ok(())
+    }
+
+    /// Makes a new key, and goes on with the current one: the other nodes are given both.
+    ///
+    /// # Errors
+    /// If the operating system has no random numbers.
+    pub fn announce(&self) -> Result<(), getrandom::Error> {
+        let current = self.0.lock().current;
+        self.rotate()?;
+        self.0.lock().current = current;
+        Ok(())
+    }
+
+    /// Uses the newest key from now on.
+    pub fn use_newest(&self) {
+        let mut ring = self.0.lock();
+        if let Some((newest, _)) = ring.keys.last_key_value() {
+            ring.current = *newest;
+        }
+    }
+
+    /// Overwrites all but the current key: nothing that was written under them can be read any
+    /// more.
+    pub fn forget_older(&self) {
+        let mut ring = self.0.lock();
+        let current = ring.current;
+        ring.keys.retain(|number, _| *number == current);
+    }
+
+    /// Seals something for a place, under the current key.
+    ///
+    /// # Errors
+    /// If there is no key, or the operating system has no random numbers.
+    pub fn seal(&self, place: u32, plain: &[u8]) -> Result<Vec<u8>, NotOpened> {
+        let ring = self.0.lock();
+        let key = ring.keys.get(&ring.current).ok_or(NotOpened)?;
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(|_| NotOpened)?;
+        let aad = associated(place, ring.current);
+        let cipher = XChaCha20Poly1305::new((&**key).into());
+        let sealed = cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: &aad }).map_err(|_| NotOpened)?;
+        Ok([&ring.current.to_le_bytes()[..], &nonce, &sealed].concat())
+    }
+
+    /// Opens what was sealed for a place.
+    ///
+    /// # Errors
+    /// [`NotOpened`].
+    pub fn open(&self, place: u32, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotOpened> {
+        let (number, rest) = sealed.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE>().ok_or(NotOpened)?;
+        let number = u64::from_le_bytes(*number);
+        let ring = self.0.lock();
+        let key = ring.keys.get(&number).ok_or(NotOpened)?;
+        let aad = associated(place, number);
+        let cipher = XChaCha20Poly1305::new((&**key).into());
+        let plain = cipher.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &aad }).map_err(|_| NotOpened)?;
+        Ok(Zeroizing::new(plain))
+    }
+
+    /// Writes all keys down, to be sealed to another node.
+    fn write(&self) -> Zeroizing<Vec<u8>> {
+        let ring = self.0.lock();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(NUMBER + MOST * (NUMBER + 32)));
+        bytes.extend_from_slice(&ring.current.to_le_bytes());
+        for (number, key) in ring.keys.iter().rev().take(MOST) {
+            bytes.extend_from_slice(&number.to_le_bytes());
+            bytes.extend_from_slice(&**key);
+        }
+        bytes
+    }
+
+    /// Takes the keys of another node in place of the own ones, unless that one is behind.
+    fn read(&self, bytes: &[u8]) -> Result<(), NotOpened> {
+        let (current, rest) = bytes.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
+        let current = u64::from_le_bytes(*current);
+        let mut keys = BTreeMap::new();
+        let (entries, rest) = rest.as_chunks::<{ NUMBER + 32 }>();
+        if !rest.is_empty() || entries.len() > MOST {
+            return Err(NotOpened);
+        }
+        for entry in entries {
+            let (number, key) = entry.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
+            let key = <[u8; 32]>::try_from(key).map_err(|_| NotOpened)?;
+            keys.insert(u64::from_le_bytes(*number), Zeroizing::new(key));
+        }
+        let mut ring = self.0.lock();
+        if keys.contains_key(&current) && current >= ring.current {
+            *ring = Keys { current, keys };
+        }
+        Ok(())
+    }
+}
+
+fn associated(place: u32, number: u64) -> [u8; 32] {
+    let mut bytes = *b"ephemeral journal 1 ............";
+    bytes[20..24].copy_from_slice(&place.to_le_bytes());
+    bytes[24..].copy_from_slice(&number.to_le_bytes());
+    bytes
+}
+
+/// What every node of a cluster has on its disk, and what its process made when it began.
+pub struct KeyExchange {
+    secret: Zeroizing<Vec<u8>>,
+    private: Private,
+    public: Public,
+}
+
+impl KeyExchange {
+    /// Makes the key pair of this process.
+    #[must_use]
+    pub fn new(secret: Zeroizing<Vec<u8>>) -> Self {
+        let (private, public) = X25519HkdfSha256::gen_keypair();
+        Self { secret, private, public }
+    }
+
+    /// Returns the question for the keys.
+    #[must_use]
+    pub fn question(&self) -> Vec<u8> {
+        self.public.to_bytes().to_vec()
+    }
+
+    /// Answers another node's question. Only one that has the cluster's secret can read it.
+    ///
+    /// # Errors
+    /// [`NotOpened`] if that is no question.
+    pub fn answer(&self, question: &[u8], keys: &Keyring) -> Result<Vec<u8>, NotOpened> {
+        let public = Public::from_bytes(question).map_err(|_| NotOpened)?;
+        let psk = PskBundle::new(&self.secret, PSK_ID).map_err(|_| NotOpened)?;
+        let (encapsulated, sealed) = hpke::single_shot_seal::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeS::Psk(psk),
+            &public,
+            INFO,
+            &keys.write(),
+            question,
+        )
+        .map_err(|_| NotOpened)?;
+        Ok([&encapsulated.to_bytes()[..], &sealed].concat())
+    }
+
+    /// Takes the keys out of an answer to the own question.
+    ///
+    /// # Errors
+    /// [`NotOpened`] if it is of a node without the cluster's secret, or not to this process.
+    pub fn take(&self, answer: &[u8], keys: &Keyring) -> Result<(), NotOpened> {
+        let (encapsulated, sealed) = answer.split_at_checked(PUBLIC).ok_or(NotOpened)?;
+        let encapsulated = Encapsulated::from_bytes(encapsulated).map_err(|_| NotOpened)?;
+        let psk = PskBundle::new(&self.secret, PSK_ID).map_err(|_| NotOpened)?;
+        let plain = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeR::Psk(psk),
+            &self.private,
+            &encapsulated,
+            INFO,
+            sealed,
+            &self.question(),
+        )
+        .map_err(|_| NotOpened)?;
+        keys.read(&Zeroizing::new(plain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(secret: u8) -> KeyExchange {
+        KeyExchange::new(Zeroizing::new(vec![secret; 32]))
+    }
+
+    #[test]
+    fn what_is_sealed_opens_at_its_own_place_and_until_its_key_is_forgotten() {
+        let keys = Keyring::default();
+        assert_eq!(keys.seal(1, b"hello"), Err(NotOpened), "there is no key");
+        keys.rotate().unwrap();
+        let sealed = keys.seal(1, b"hello").unwrap();
+        assert!(!sealed.windows(5).any(|window| window == b"hello"));
+        assert_eq!(**keys.open(1, &sealed).unwrap(), *b"hello");
+        assert!(keys.open(2, &sealed).is_err(), "another place");
+        keys.rotate().unwrap();
+        assert_eq!(**keys.open(1, &sealed).unwrap(), *b"hello");
+        let later = keys.seal(1, b"hello").unwrap();
+        keys.forget_older();
+        assert!(keys.open(1, &sealed).is_err());
+        assert_eq!(**keys.open(1, &later).unwrap(), *b"hello");
+        for cut in 0..later.len() {
+            assert!(keys.open(1, &later[..cut]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_node_with_the_secret_is_given_the_keys_and_nobody_else() {
+        let keys = Keyring::default();
+        keys.rotate().unwrap();
+        let sealed = keys.seal(7, b"hello").unwrap();
+        let holder = exchange(1);
+        let [asks, stranger] = [exchange(1), exchange(2)];
+        let answer = holder.answer(&asks.question(), &keys).unwrap();
+        let own = Keyring::default();
+        asks.take(&answer, &own).unwrap();
+        assert_eq!(**own.open(7, &sealed).unwrap(), *b"hello");
+        assert!(exchange(1).take(&answer, &Keyring::default()).is_err(), "it was not to this process");
+        let answer = holder.answer(&stranger.question(), &keys).unwrap();
+        assert!(stranger.take(&answer, &Keyring::default()).is_err(), "it has another secret");
+        let forged = stranger.answer(&asks.question(), &keys).unwrap();
+        assert!(asks.take(&forged, &Keyring::default()).is_err(), "who answers has another secret");
+    }
+
+    #[test]
+    fn keys_of_a_node_that_is_behind_are_not_taken() {
+        let old = Keyring::default();
+        old.rotate().unwrap();
+        let holder = exchange(1);
+        let asks = exchange(1);
+        let ahead = Keyring::default();
+        asks.take(&holder.answer(&asks.question(), &old).unwrap(), &ahead).unwrap();
+        ahead.rotate().unwrap();
+        ahead.forget_older();
+        let sealed = ahead.seal(1, b"x").unwrap();
+        asks.take(&holder.answer(&asks.question(), &old).unwrap(), &ahead).unwrap();
+        assert!(ahead.open(1, &sealed).is_ok());
+    }
+}

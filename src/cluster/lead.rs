@@ -1,0 +1,287 @@
+//! Who is the active one, and what that one does: it goes on with the journal, and writes it.
+
+mod lease;
+mod promotion;
+mod rotation;
+mod writing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Config;
+use super::jet::{Jet, JetError};
+use super::keys::{KeyExchange, Keyring};
+use super::nats::wire::NatsMessage;
+use super::nats::{self, Nats, NatsOutgoing, tls};
+use crate::clock::Clock;
+use crate::hub::Hub;
+use ephemeral_tor::private_file::{self, FileError};
+use promotion::Promoted;
+
+/// Where nodes ask each other for the keys.
+const KEYS: &str = "ephemeral.keys";
+/// Questions of other nodes that wait, at most.
+const QUESTIONS: usize = 64;
+/// How often a node that stands by asks for the keys, and how long it waits for an answer.
+const ASK: Duration = Duration::from_secs(2);
+/// How long the journal may take to be read, at most.
+const REPLAY: Duration = Duration::from_secs(120);
+/// Until something that failed is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How long what is still to be written may take when the server ends.
+const FLUSH: Duration = Duration::from_secs(3);
+/// Bytes of the cluster's secret.
+pub const SECRET: usize = 32;
+/// The oldest version whose servers do not elect one that has lost everything.
+const OLDEST: (u64, u64) = (2, 12);
+
+/// Why a cluster cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The secret cannot be read.
+    #[error("secret_file in [cluster]: {0}")]
+    Secret(#[from] FileError),
+    /// The secret is none.
+    #[error(
+        "secret_file in [cluster]: it has {0} bytes, and a secret has {SECRET}: `ephemeral-server cluster secret FILE` makes one"
+    )]
+    NoSecret(usize),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsFileError),
+    /// The operating system has no random numbers.
+    #[error("the system has no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// What a node is at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClusterRole {
+    /// It stands by: another one is active, or none is.
+    By,
+    /// It is the active one.
+    Active,
+}
+
+/// One machine of a cluster.
+pub struct ClusterNode {
+    hub: Arc<Hub>,
+    clock: Clock,
+    nats: Arc<Nats>,
+    keys: Arc<Keyring>,
+    exchange: KeyExchange,
+    /// Its name, and something that no other process has.
+    holder: String,
+    standing: watch::Sender<ClusterRole>,
+    has_tls: bool,
+    /// Bytes of a message as it is written down, at most.
+    largest: usize,
+}
+
+/// Why a node is the active one no longer.
+enum Over {
+    /// Another one is, or might be.
+    Replaced,
+    /// The server ends.
+    Ends,
+    /// It does, and a batch is not answered.
+    Cut,
+}
+
+impl ClusterNode {
+    /// Makes one, and the tasks that it needs: its connection, and its answers to other nodes.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub fn new(
+        config: &Config,
+        (hub, clock, largest): (Arc<Hub>, Clock, usize),
+    ) -> Result<(Arc<Self>, impl Future<Output = ()> + Send + use<>), ClusterError> {
+        let secret = private_file::read_own(&config.secret_file, SECRET)?;
+        if secret.len() != SECRET {
+            return Err(ClusterError::NoSecret(secret.len()));
+        }
+        let connector = config.tls.as_ref().map(tls::connector).transpose()?;
+        let (nats, outgoing) = Nats::new()?;
+        let holder = format!("{}/{}", config.node, super::jet::batch_id()?);
+        let keys = Arc::<Keyring>::default();
+        let node = Arc::new(Self {
+            hub,
+            clock,
+            nats,
+            keys,
+            exchange: KeyExchange::new(secret),
+            holder,
+            standing: watch::Sender::new(ClusterRole::By),
+            has_tls: connector.is_some(),
+            largest,
+        });
+        let connection = Arc::clone(&node).connection(outgoing, config.nats.clone(), connector);
+        Ok((node, connection))
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        outgoing: NatsOutgoing,
+        addresses: Vec<super::NatsAddress>,
+        connector: Option<tokio_rustls::TlsConnector>,
+    ) {
+        let (questions, mut asked) = mpsc::channel::<NatsMessage>(QUESTIONS);
+        let kept = nats::keep(Arc::clone(&self.nats), outgoing, addresses, connector, (KEYS, questions));
+        let answering = async {
+            while let Some(question) = asked.recv().await {
+                let Some(reply) = question.reply else { continue };
+                if self.keys.is_empty() {
+                    continue;
+                }
+                // What is no question gets no answer, and whoever gets none asks again.
+                if let Ok(answer) = self.exchange.answer(&question.payload, &self.keys) {
+                    let _ = self.nats.publish(&reply, &[], &answer).await;
+                }
+            }
+        };
+        tokio::join!(kept, answering);
+    }
+
+    /// Returns what it is, and will be.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<ClusterRole> {
+        self.standing.subscribe()
+    }
+
+    /// Stands by and leads by turns, until `stop`. Then it writes what there still is, and gives
+    /// the lease up.
+    pub async fn run(&self, stop: CancellationToken) {
+        let lease = watch::Sender::new(None);
+        let released = CancellationToken::new();
+        let keeping = lease::keep(Jet(&self.nats), &self.holder, &lease, &released);
+        let leading = async {
+            let mut held = lease.subscribe();
+            let mut said = String::new();
+            loop {
+                if self.wait_for_lease(&mut held, &stop).await {
+                    break;
+                }
+                let Some(term) = *held.borrow_and_update() else { continue };
+                match self.lead(term, &mut held, &stop).await {
+                    Ok(Over::Ends | Over::Cut) => break,
+                    Ok(Over::Replaced) => tracing::warn!("another machine is the active one: this one stands by"),
+                    Err(error) => {
+                        let error = error.to_string();
+                        if error != said {
+                            tracing::error!(
+                                "the journal cannot be used, and this machine is not the active one: {error}; it is tried again"
+                            );
+                            said = error;
+                        }
+                    }
+                }
+                self.standing.send_replace(ClusterRole::By);
+                self.hub.stand_by();
+                sleep(AGAIN).await;
+            }
+            released.cancel();
+        };
+        tokio::join!(keeping, leading);
+    }
+
+    /// Waits until this node holds the lease, and asks for the keys meanwhile. Returns whether it
+    /// is to end instead.
+    async fn wait_for_lease(&self, held: &mut watch::Receiver<Option<u64>>, stop: &CancellationToken) -> bool {
+        let asking = async {
+            loop {
+                self.ask_for_keys().await;
+                sleep(ASK).await;
+            }
+        };
+        tokio::select! {
+            // It ends only with its sender, which outlives this.
+            _ = held.wait_for(Option::is_some) => false,
+            () = stop.cancelled() => true,
+            () = asking => false,
+        }
+    }
+
+    async fn ask_for_keys(&self) {
+        let had_none = self.keys.is_empty();
+        let answer = self.nats.request(KEYS, &[], &self.exchange.question(), ASK).await;
+        match answer.map(|answer| self.exchange.take(&answer.payload, &self.keys)) {
+            Ok(Ok(())) if had_none => tracing::info!("this machine stands by, and it has the keys of the journal"),
+            Ok(Err(_)) => {
+                tracing::warn!("another machine answers with keys that cannot be opened: has it the same secret_file?");
+            }
+            Ok(Ok(())) | Err(_) => {}
+        }
+    }
+
+    /// Goes on with the journal, and writes it, for as long as this node holds the lease.
+    async fn lead(
+        &self,
+        lease_term: u64,
+        held: &mut watch::Receiver<Option<u64>>,
+        stop: &CancellationToken,
+    ) -> Result<Over, JetError> {
+        let jet = Jet(&self.nats);
+        self.check_server()?;
+        jet.prepare().await?;
+        let term = lease_term.max(jet.newest_term().await? + 1);
+        let fence = jet.fence(term).await?;
+        if self.keys.is_empty() {
+            self.ask_for_keys().await;
+        }
+        let read = timeout(REPLAY, self.take_over(fence)).await;
+        let Promoted { queue, epoch, store } = read.map_err(|_| nats::Unanswered::Late)??;
+        let figures = store.figures();
+        self.hub.lead(&epoch, store);
+        self.standing.send_replace(ClusterRole::Active);
+        tracing::info!(
+            "this machine is the active one: {} waiting messages, {} ids of delivered ones",
+            figures.messages,
+            figures.records - figures.messages
+        );
+        let mut writer = writing::Writer::new(self, jet, &queue, (term, fence));
+        let over = writer.run(held, stop).await?;
+        if !matches!(over, Over::Replaced) {
+            let flushed = matches!(over, Over::Ends) && matches!(timeout(FLUSH, writer.flush()).await, Ok(Ok(())));
+            if !flushed {
+                tracing::warn!(
+                    "not everything could be written into the journal: what was acknowledged last may come again"
+                );
+            }
+        }
+        Ok(over)
+    }
+
+    fn check_server(&self) -> Result<(), JetError> {
+        let server = self.nats.server().borrow().clone().ok_or(nats::Unanswered::Disconnected)?;
+        let mut numbers = server.version.split('.').map(|number| number.parse::<u64>().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let refused = |what: String| JetError::Refused { code: 0, what };
+        if version < OLDEST {
+            let what = format!(
+                "it is version {}; older ones than {}.{} lose what three have",
+                server.version, OLDEST.0, OLDEST.1
+            );
+            return Err(refused(what));
+        }
+        if !server.jetstream {
+            return Err(refused("JetStream is off: give it a `jetstream` block".to_owned()));
+        }
+        if self.has_tls && !server.tls_verify {
+            return Err(refused("it asks nobody for a certificate: give `verify: true` in its `tls` block".to_owned()));
+        }
+        if server.max_payload < self.largest {
+            let what = format!("its max_payload is {}, and a message can have {}", server.max_payload, self.largest);
+            return Err(refused(what));
+        }
+        Ok(())
+    }
+}
+
+fn random(error: getrandom::Error) -> JetError {
+    JetError::Refused { code: 0, what: format!("the system has no random numbers: {error}") }
+}

@@ -1,0 +1,103 @@
+//! The lease: who holds it renews it every second; who has seen it unrenewed for some seconds takes
+//! it.
+//!
+//! Nobody compares clocks: each machine counts the time for which it saw the same revision, and
+//! only while NATS answered. So an outage of NATS takes the lease from nobody. It is no fence: that
+//! is the journal's own matter (`jet`).
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::jet::{Jet, JetError, LeaseEntry};
+
+/// How often it is renewed, and looked at.
+const RENEW: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(500);
+/// How long it stays unrenewed before another one takes it.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Between two looks, at most: if it was longer, nothing is known of the time between.
+const GAP: Duration = Duration::from_millis(2500);
+/// How long a holder goes on without an answer. Longer than NATS servers take to find a new leader.
+const ALONE: Duration = Duration::from_secs(20);
+/// For giving it up.
+const RELEASE: Duration = Duration::from_secs(2);
+
+/// What is known of the lease.
+enum View {
+    /// Another one holds it, or nobody: it has been like this since then, and was looked at then.
+    Others(Option<(LeaseEntry, Instant, Instant)>),
+    /// This node holds it, and has known so since then.
+    Own { term: u64, revision: u64, known: Instant },
+}
+
+/// Keeps looking at the lease, takes it when it is free, and renews it, until `released`. Tells
+/// `held` the term for which this node has it.
+pub(super) async fn keep(jet: Jet<'_>, holder: &str, held: &watch::Sender<Option<u64>>, released: &CancellationToken) {
+    let mut view = View::Others(None);
+    loop {
+        view = match view {
+            View::Own { term, revision, known } => renew(jet, holder, (term, revision, known)).await,
+            View::Others(seen) => look(jet, holder, seen).await,
+        };
+        let term = if let View::Own { term, .. } = &view { Some(*term) } else { None };
+        held.send_if_modified(|held| std::mem::replace(held, term) != term);
+        let pause = if term.is_some() { RENEW } else { LOOK };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = released.cancelled() => break,
+        }
+    }
+    if let View::Own { term, revision, .. } = view {
+        // Who stands by takes it at once, and not when it has been unrenewed for long enough.
+        let _ = timeout(RELEASE, jet.take_lease("", term, revision)).await;
+    }
+}
+
+async fn renew(jet: Jet<'_>, holder: &str, (term, revision, known): (u64, u64, Instant)) -> View {
+    let began = Instant::now();
+    match jet.take_lease(holder, term, revision).await {
+        Ok(Some(revision)) => View::Own { term, revision, known: began },
+        Ok(None) => match jet.lease().await {
+            // One that was not answered was done.
+            Ok(entry) if entry.node == holder => View::Own { term, revision: entry.revision, known: began },
+            // NATS has lost everything.
+            Ok(entry) if entry.revision == 0 => View::Own { term, revision: 0, known },
+            Ok(_) => View::Others(None),
+            Err(error) => unanswered(&error, (term, revision, known)),
+        },
+        Err(error) => unanswered(&error, (term, revision, known)),
+    }
+}
+
+fn unanswered(error: &JetError, (term, revision, known): (u64, u64, Instant)) -> View {
+    if known.elapsed() < ALONE {
+        return View::Own { term, revision, known };
+    }
+    tracing::error!("the lease could not be renewed for {} seconds, and is given up: {error}", ALONE.as_secs());
+    View::Others(None)
+}
+
+async fn look(jet: Jet<'_>, holder: &str, seen: Option<(LeaseEntry, Instant, Instant)>) -> View {
+    let Ok(entry) = jet.lease().await else {
+        // The streams may not be there yet. Whether it is renewed meanwhile is not known.
+        let _ = jet.prepare().await;
+        return View::Others(None);
+    };
+    let now = Instant::now();
+    let since = match seen {
+        Some((before, since, looked)) if before == entry && now - looked <= GAP => since,
+        _ => now,
+    };
+    let is_free = entry.revision != 0 && entry.node.is_empty();
+    if !is_free && now - since < PATIENCE {
+        return View::Others(Some((entry, since, now)));
+    }
+    let term = entry.term + 1;
+    match jet.take_lease(holder, term, entry.revision).await {
+        Ok(Some(revision)) => View::Own { term, revision, known: now },
+        Ok(None) | Err(_) => View::Others(None),
+    }
+}

@@ -1,0 +1,333 @@
+//! The machines of a cluster, and people who write down what they were told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl};
+use ephemeral_core::protocol::{Fingerprint, ServerEvent};
+use ephemeral_test_support::client::private;
+use ephemeral_test_support::daemon::{Daemon, GENEROUS};
+use ephemeral_test_support::nats::Trio;
+use rustix::process::Signal;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use crate::SERVER;
+
+/// No step takes longer, unless something is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Until something is looked at again.
+const AGAIN: Duration = Duration::from_millis(50);
+/// How long a machine may take with an answer before another one is tried.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// Returns who somebody is.
+pub(super) fn fingerprint(number: u8) -> Fingerprint {
+    Identity::from_seed(&[number; 32]).fingerprint()
+}
+
+/// Two machines, and three NATS servers.
+pub(super) struct Cluster {
+    pub(super) nats: Trio,
+    machines: Vec<Option<(Daemon, ServerUrl)>>,
+    secrets: [u8; 2],
+    directory: TempDir,
+    /// The rest of `[cluster]`.
+    more: String,
+}
+
+impl Cluster {
+    pub(super) async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let nats = Trio::start(directory.path());
+        Self::begin_with(nats, [1, 1], directory, String::new()).await
+    }
+
+    /// Starts one where everybody shows a certificate.
+    pub(super) async fn with_certificates() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let issued = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        let [cert, key] = ["cert.pem", "key.pem"].map(|name| directory.path().join(name));
+        private(&cert, issued.cert.pem().as_bytes());
+        private(&key, issued.signing_key.serialize_pem().as_bytes());
+        let tls = format!("tls {{ cert_file: {cert:?}, key_file: {key:?}, ca_file: {cert:?}, verify: true }}\n");
+        let nats = Trio::start_with(directory.path(), &tls);
+        let more = format!("tls_ca = {cert:?}\ntls_cert = {cert:?}\ntls_key = {key:?}\n");
+        Self::begin_with(nats, [1, 1], directory, more).await
+    }
+
+    /// Starts one whose machines have these secrets.
+    pub(super) async fn with_secrets(nats: Trio, secrets: [u8; 2]) -> Self {
+        Self::begin_with(nats, secrets, tempfile::tempdir().unwrap(), String::new()).await
+    }
+
+    async fn begin_with(nats: Trio, secrets: [u8; 2], directory: TempDir, more: String) -> Self {
+        let mut cluster = Self { nats, machines: vec![None, None], secrets, directory, more };
+        for number in 0..2 {
+            cluster.begin(number);
+        }
+        for number in 0..2 {
+            cluster.listens(number).await;
+        }
+        cluster.active().await;
+        // The one that stands by is given the keys within two seconds. Without them nothing could
+        // be taken over.
+        if secrets[0] == secrets[1] {
+            let active = cluster.active().await;
+            cluster.logs(1 - active, "it has the keys of the journal").await;
+        }
+        cluster
+    }
+
+    /// Starts a machine that is not there.
+    pub(super) fn begin(&mut self, number: usize) {
+        let folder = self.directory.path().join(format!("machine-{number}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let secret = folder.join("secret");
+        private(&secret, &[self.secrets[number]; 32]);
+        let configuration = format!(
+            "{GENEROUS}requests_per_minute = 1000000\nburst = 100000\n[cluster]\nnats = {}\nnode = \"m{number}\"\nsecret_file = {secret:?}\n{}",
+            self.nats.addresses(),
+            self.more
+        );
+        let daemon = Daemon::start(SERVER, &folder, &configuration, &["--no-tor", "--clearnet=127.0.0.1:0"]);
+        self.machines[number] = Some((daemon, "http://127.0.0.1:1".parse().unwrap()));
+    }
+
+    async fn listens(&mut self, number: usize) {
+        let (daemon, url) = self.machines[number].as_mut().unwrap();
+        if url.to_string().ends_with(":1") {
+            *url = daemon.says("clearnet ").await.parse().unwrap();
+        }
+    }
+
+    pub(super) fn kill(&mut self, number: usize) {
+        drop(self.machines[number].take());
+    }
+
+    /// Stops a machine as its service manager would, and waits for its end.
+    pub(super) async fn terminate(&mut self, number: usize) {
+        let (mut daemon, _) = self.machines[number].take().unwrap();
+        daemon.signal(Signal::TERM);
+        assert!(daemon.ended().await.success(), "{}", daemon.log());
+        for number in 0..2 {
+            if self.machines[number].is_some() {
+                self.listens(number).await;
+            }
+        }
+    }
+
+    pub(super) fn signal(&self, number: usize, signal: Signal) {
+        self.machines[number].as_ref().unwrap().0.signal(signal);
+    }
+
+    pub(super) fn process(&self, number: usize) -> u32 {
+        self.machines[number].as_ref().unwrap().0.process()
+    }
+
+    /// Waits until a machine has said so.
+    pub(super) async fn logs(&self, number: usize, words: &str) {
+        let begun = Instant::now();
+        let (daemon, _) = self.machines[number].as_ref().unwrap();
+        while !daemon.log().contains(words) {
+            assert!(begun.elapsed() < PATIENCE, "{words:?} was not said: {}", daemon.log());
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// Returns the active machine, once there is one.
+    pub(super) async fn active(&self) -> usize {
+        let begun = Instant::now();
+        loop {
+            for (number, machine) in self.machines.iter().enumerate() {
+                let Some((daemon, _)) = machine else { continue };
+                let log = daemon.log();
+                let last = log.lines().rev().find(|line| line.contains("the active one"));
+                if last.is_some_and(|line| line.contains("this machine is the active one")) {
+                    return number;
+                }
+            }
+            assert!(begun.elapsed() < PATIENCE, "no machine is the active one: {}", self.everything());
+            sleep(AGAIN).await;
+        }
+    }
+
+    fn everything(&self) -> String {
+        let machines = self.machines.iter().flatten();
+        machines.map(|(daemon, _)| daemon.log()).collect::<Vec<_>>().join("\n---\n")
+    }
+
+    fn urls(&self) -> Vec<ServerUrl> {
+        self.machines.iter().flatten().map(|(_, url)| url.clone()).collect()
+    }
+}
+
+/// Somebody who connects to whichever machine takes them, and sends again what was not answered.
+pub(super) struct Person {
+    number: u8,
+    connection: Connection,
+    /// How many sessions there were.
+    pub(super) connected: usize,
+    pub(super) epochs: BTreeSet<String>,
+    /// The ids of what came, and how often.
+    pub(super) received: BTreeMap<String, usize>,
+    told: BTreeMap<String, usize>,
+    highest: u64,
+}
+
+async fn connect(number: u8, urls: &[ServerUrl]) -> Option<(Connection, String)> {
+    for url in urls {
+        let identity = Identity::from_seed(&[number; 32]);
+        let options = ConnectOptions::default();
+        let direct = Direct::default();
+        let attempt = Connection::connect(&direct, url, &identity, &options);
+        if let Ok(Ok((connection, welcome))) = timeout(Duration::from_secs(2), attempt).await {
+            return Some((connection, welcome.epoch));
+        }
+    }
+    None
+}
+
+impl Person {
+    pub(super) async fn connect(number: u8, cluster: &Cluster) -> Self {
+        let begun = Instant::now();
+        loop {
+            if let Some((connection, epoch)) = connect(number, &cluster.urls()).await {
+                return Self {
+                    number,
+                    connection,
+                    connected: 1,
+                    epochs: BTreeSet::from([epoch]),
+                    received: BTreeMap::new(),
+                    told: BTreeMap::new(),
+                    highest: 0,
+                };
+            }
+            assert!(begun.elapsed() < PATIENCE, "nobody takes {number}: {}", cluster.everything());
+            sleep(AGAIN).await;
+        }
+    }
+
+    async fn connect_again(&mut self, cluster: &Cluster) {
+        let Self { connection, connected, mut epochs, received, told, .. } = Self::connect(self.number, cluster).await;
+        epochs.append(&mut self.epochs);
+        self.connected += connected;
+        self.epochs = epochs;
+        self.connection = connection;
+        self.highest = 0;
+        drop((received, told));
+    }
+
+    /// Sends messages, each until it is accepted. Returns their ids.
+    pub(super) async fn send_many(&mut self, cluster: &Cluster, to: u8, name: &str, count: usize) -> Vec<String> {
+        let ids: Vec<_> = (0..count).map(|number| format!("{name}-{number}")).collect();
+        let mut open: BTreeSet<String> = ids.iter().cloned().collect();
+        let begun = Instant::now();
+        let mut anew = true;
+        while !open.is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "not accepted: {open:?}; {}", cluster.everything());
+            if anew {
+                anew = false;
+                for id in ids.iter().filter(|id| open.contains(*id)) {
+                    let message = json!({"id": id, "to": fingerprint(to), "content": format!("{id} {name}")});
+                    anew |= self.connection.send(&message).await.is_err();
+                }
+            }
+            match timeout(ANSWER, self.connection.next_event()).await {
+                Ok(Ok(ServerEvent::Accepted { id, .. })) => drop(open.remove(&id)),
+                Ok(Ok(event)) => self.note(event),
+                Ok(Err(_)) | Err(_) => {
+                    self.connect_again(cluster).await;
+                    anew = true;
+                }
+            }
+        }
+        ids
+    }
+
+    /// Sends an id again, and returns whether it was known.
+    pub(super) async fn is_duplicate(&mut self, cluster: &Cluster, to: u8, id: &str) -> bool {
+        let message = json!({"id": id, "to": fingerprint(to), "content": "again"});
+        self.connection.send(&message).await.unwrap();
+        loop {
+            match timeout(ANSWER, self.connection.next_event()).await.expect("an answer") {
+                Ok(ServerEvent::Accepted { id: accepted, duplicate, .. }) if accepted == id => return duplicate,
+                Ok(event) => self.note(event),
+                Err(error) => panic!("{error}: {}", cluster.everything()),
+            }
+        }
+    }
+
+    /// Sends over the session that there is, and returns whether that was accepted before it ended.
+    pub(super) async fn is_accepted_there(&mut self, to: u8, id: &str) -> bool {
+        let message = json!({"id": id, "to": fingerprint(to), "content": "hello"});
+        if self.connection.send(&message).await.is_err() {
+            return false;
+        }
+        loop {
+            match timeout(PATIENCE, self.connection.next_event()).await.expect("an answer, or an end") {
+                Ok(ServerEvent::Accepted { id: accepted, .. }) if accepted == id => return true,
+                Ok(event) => self.note(event),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn note(&mut self, event: ServerEvent) {
+        match event {
+            ServerEvent::Message(message) => {
+                assert!(message.seq > self.highest, "the numbers rise in a session");
+                self.highest = message.seq;
+                *self.received.entry(message.id).or_default() += 1;
+            }
+            ServerEvent::Receipt { id, .. } => *self.told.entry(id).or_default() += 1,
+            ServerEvent::Error { code, message, .. } => panic!("{code:?}: {message}"),
+            _ => {}
+        }
+    }
+
+    /// Receives until all of these have come, and acknowledges them.
+    pub(super) async fn receives_all(&mut self, cluster: &Cluster, ledger: &[String]) {
+        let begun = Instant::now();
+        while !ledger.iter().all(|id| self.received.contains_key(id)) {
+            let missing: Vec<_> = ledger.iter().filter(|id| !self.received.contains_key(*id)).collect();
+            assert!(begun.elapsed() < PATIENCE, "lost: {missing:?}; {}", cluster.everything());
+            match timeout(ANSWER, self.connection.next_event()).await {
+                Ok(Ok(event)) => {
+                    let is_message = matches!(event, ServerEvent::Message(_));
+                    self.note(event);
+                    if is_message {
+                        // What is lost on the way comes again.
+                        let _ = self.connection.send(&json!({"type": "ack", "seq": self.highest})).await;
+                    }
+                }
+                Ok(Err(_)) | Err(_) => self.connect_again(cluster).await,
+            }
+        }
+    }
+
+    /// Waits until it was told of all of these, each once.
+    pub(super) async fn is_told_of_all(&mut self, ledger: &[String]) {
+        while !ledger.iter().all(|id| self.told.contains_key(id)) {
+            let event = timeout(PATIENCE, self.connection.next_event()).await.expect("receipts").unwrap();
+            self.note(event);
+        }
+        assert!(self.told.values().all(|times| *times == 1), "each once: {:?}", self.told);
+    }
+}
+
+/// Returns the files below a folder that have a text in them.
+pub(super) fn files_with(folder: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files_with(&path, text));
+        } else if std::fs::read(&path).is_ok_and(|bytes| memchr::memmem::find(&bytes, text.as_bytes()).is_some()) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
