@@ -5,6 +5,7 @@ mod ending;
 mod listening;
 mod memory;
 mod moved;
+mod nodes;
 mod notifier;
 mod process;
 mod reload;
@@ -61,6 +62,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let actions = Actions::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitStats>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
+    let signer = nodes::Signer::new(&config);
     let server = Server::new(Setup {
         hub: Arc::clone(&waiting.hub),
         rules: config.rules.clone(),
@@ -70,6 +72,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
         onion: onion_figures,
         health: health_now,
         moved: moved::notices(&config),
+        nodes: signer.list(),
         dead_man: actions.dead_man(),
     })
     .context("the system has no random numbers")?;
@@ -91,11 +94,14 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let listening = Listening::open(&config, incoming, watched, &plane, &stop).await?;
     let Listening { mut tasks, clearnet } = listening;
     let reload = Arc::new(Reload { origin, server: current, clearnet });
-    let servers = reload.server.subscribe();
-    let connections = tokio::spawn(serving::serve(servers, accepted, stop.clone()));
+    let connections = match config.front {
+        Some(front) => serving::pass_on(front, &config.state_dir, accepted, stop.clone())?,
+        None => tokio::spawn(serving::serve(reload.server.subscribe(), accepted, stop.clone())),
+    };
     let connections = AbortOnDrop(connections);
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
-    let upkeep = upkeep::spawn(&server, &actions, wipe_asked);
+    let mut upkeep = upkeep::spawn(&server, &actions, wipe_asked);
+    upkeep.spawn(signer.run(stop.clone()));
 
     let failed = until_asked_to_end(&actions, &mut signals, &notifier, &reload, &mut config, &mut tasks).await;
     // A supervisor is not to start it again, which would make a new identity: without its keys the

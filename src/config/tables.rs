@@ -6,10 +6,13 @@ use toml::de::DeValue;
 
 use super::clearnet::ClearnetTable;
 use super::document::Document;
+use super::link;
 use super::metrics;
+use super::nodes;
 use super::setting::Setting;
 use crate::admin::scrape;
 use crate::logging::LogLevel;
+use crate::transport::link::{FrontConfig, HubConfig};
 use crate::transport::onion_service::{self, MEMORY_BYTES, Vanguards};
 use crate::{conn, pump};
 use ephemeral_core::limits::{self, REQUESTS, Rate};
@@ -34,6 +37,8 @@ pub(super) struct Tables {
     pub(super) dead_man: dead_man::Config,
     pub(super) clearnet: ClearnetTable,
     pub(super) metrics: Option<scrape::Config>,
+    pub(super) hub: Option<HubConfig>,
+    pub(super) front: Option<FrontConfig>,
     pub(super) onion_enabled: Setting<bool>,
     pub(super) onion: onion_service::Config,
 }
@@ -49,6 +54,8 @@ impl Tables {
         let clearnet = ClearnetTable::read(document);
         let (onion_enabled, onion) = onion(document);
         let metrics = metrics::read(document);
+        let hub = link::hub(document);
+        let front = link::front(document);
 
         let mut table = document.section("shutdown");
         let grace = Duration::from_secs(table.number("grace_s", 1..=3600, 10).value);
@@ -72,6 +79,8 @@ impl Tables {
             dead_man,
             clearnet,
             metrics,
+            hub,
+            front,
             onion_enabled,
             onion,
         }
@@ -206,6 +215,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
     let self_probe = table.boolean("self_probe", default.self_probe).value;
     let location_is_public = table.boolean("location_is_public", default.location_is_public).value;
     let restricted = table.boolean("restricted", default.restricted).value;
+    let nodes = table.read("nodes", Vec::new(), nodes::read).value;
     let memory = table.number("memory_bytes", 16 << 20..=bytes_max(), MEMORY_BYTES);
     table.finish();
 
@@ -233,6 +243,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
         self_probe,
         location_is_public,
         restricted,
+        nodes,
         memory_bytes,
         tor,
     };

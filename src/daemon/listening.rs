@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::events::Kind;
 use crate::http::Health;
 use crate::transport::onion_service::{OnionStatus, Phase};
-use crate::transport::{CircuitRefused, CircuitStats, Incoming, OnRefusal, clearnet, onion_service};
+use crate::transport::{CircuitRefused, CircuitStats, Incoming, OnRefusal, clearnet, link, onion_service};
 
 /// Everything that connections come through.
 pub(super) struct Listening {
@@ -54,7 +54,7 @@ impl Listening {
         };
         let clearnet =
             bound.as_ref().map(|bound| announce::ClearnetAddress { address: bound.address, tls: bound.tls.is_some() });
-        let mut listens = announce::Listens { clearnet, metrics: None };
+        let mut listens = announce::Listens { clearnet, metrics: None, hub: None };
         let control = bound.as_ref().map(|bound| bound.control.clone());
         if let Some(bound) = bound {
             let incoming = incoming.clone();
@@ -79,6 +79,15 @@ impl Listening {
             let until = stop.clone();
             tasks.spawn(async move {
                 scrape::run(bound, answering, until).await;
+                Ok(())
+            });
+        }
+        if let Some(settings) = &config.hub {
+            let bound = link::hub::bind(settings, &link::LinkKey::open(&config.state_dir)?).await?;
+            listens.hub = Some(bound.address);
+            let run = link::hub::run(bound, incoming.clone(), Arc::clone(&admission), stop.clone());
+            tasks.spawn(async move {
+                run.await;
                 Ok(())
             });
         }

@@ -134,6 +134,8 @@ fn in_force(now: &Config, told: &Config) -> Config {
         bounds: store::Config { total_bytes, kept_for_online, ..told.bounds },
         survive_restart: fixed.survive_restart,
         metrics: fixed.metrics,
+        hub: fixed.hub,
+        front: fixed.front,
         onion: fixed.onion,
         log_format: fixed.log_format,
         clearnet,

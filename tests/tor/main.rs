@@ -14,6 +14,7 @@ mod keys_over_tor;
 mod limits_over_tor;
 mod network;
 mod network_trouble;
+mod nodes;
 mod nothing_stays_over_tor;
 mod onion_defences;
 mod onion_reach;

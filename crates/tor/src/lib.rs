@@ -5,6 +5,7 @@
 mod discovery;
 mod keystore;
 mod moved;
+mod nodes;
 pub mod private_file;
 mod runtime;
 mod service;
@@ -24,6 +25,7 @@ pub use discovery::set_discovery_key;
 pub use discovery::{DiscoveryKey, DiscoverySecret, NotADiscoveryKey};
 pub use keystore::{Keystore, KeystoreError, forget_introduction_points, key_directory, lock_file, state_directory};
 pub use moved::{MovedError, Notice};
+pub use nodes::{NodeList, NodeListError};
 pub use private_file::FileError;
 pub use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
