@@ -22,6 +22,7 @@ mod onion_transport;
 mod over_tor;
 mod private_tor_network;
 mod process_memory;
+mod union;
 
 /// The server.
 const SERVER: &str = env!("CARGO_BIN_EXE_ephemeral-server");

@@ -10,6 +10,7 @@ pub mod private_file;
 mod runtime;
 mod service;
 mod service_key;
+mod union;
 
 use std::error::Error;
 use std::fs::{File, TryLockError};
@@ -31,6 +32,7 @@ pub use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
 pub use service::launch_service;
 pub use service_key::{ServiceKey, ServiceKeyError};
+pub use union::{NodePoints, Union, UnionPorts, UnionReaders};
 
 /// Where Arti keeps its lock, below its state directory. A test notices if it moves.
 const LOCK: &str = "state/state.lock";
