@@ -53,7 +53,7 @@ pub enum KeystoreError {
 pub struct Keystore {
     path: PathBuf,
     /// The state of the service beside the key store: introduction points and what they have seen.
-    state: PathBuf,
+    pub(super) state: PathBuf,
     pub(super) nickname: HsNickname,
     mistrust: Mistrust,
     /// Held while something may be changed, so that no daemon starts meanwhile.

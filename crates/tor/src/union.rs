@@ -6,9 +6,9 @@
 //! would come to it alone. So one of the nodes, the publisher, puts together the points that all
 //! of them announce, and publishes them all.
 //!
-//! A node finds its own points in the descriptor that the directories have: they are the ones whose
-//! session keys are in its key store. Who is the publisher, and how nodes announce their points, is
-//! the caller's matter.
+//! A node finds its own points where its Arti keeps them. The publisher looks what the directories
+//! have, and publishes when that is not the union. Who is the publisher, and how nodes announce
+//! their points, is the caller's matter.
 //!
 //! Proof of work has seeds of each process, so the descriptor offers none.
 
@@ -147,9 +147,8 @@ impl Union {
     }
 
     async fn look(&self, ports: &mut UnionPorts) -> Result<(), UnionError> {
-        let readers = ports.readers.borrow_and_update().clone();
-        let found = directories::fetch(&self.client, &self.identity, readers.as_ref()).await?;
-        let own = self.own(&found.points)?;
+        let network = directories::network(&self.client)?;
+        let own = self.store.own_points(&network)?;
         if !own.is_empty() {
             ports.own.send_if_modified(|announced| {
                 let is_new = *announced != own;
@@ -161,19 +160,18 @@ impl Union {
         }
         let publishes = *ports.publishes.borrow_and_update();
         let wanted = union(&ports.nodes.borrow_and_update());
-        if !publishes || wanted.is_empty() || wanted == found.points {
+        let readers = ports.readers.borrow_and_update().clone();
+        if !publishes || wanted.is_empty() {
+            return Ok(());
+        }
+        let found = directories::fetch(&self.client, &self.identity, readers.as_ref()).await?;
+        if wanted == found.points {
             return Ok(());
         }
         sleep(SECOND).await;
         let outcome = directories::publish(&self.client, &self.identity, &wanted, &found, readers.as_ref()).await?;
         tracing::debug!(target: LOG, points = wanted.len(), taken = outcome.taken, refused = outcome.refused, "published");
         Ok(())
-    }
-
-    /// Returns those of the points whose session keys this node has.
-    fn own(&self, points: &NodePoints) -> Result<NodePoints, KeystoreError> {
-        let keys: HashSet<PointName> = self.store.introduction_keys()?.into_iter().collect();
-        Ok(NodePoints(points.0.iter().filter(|point| keys.contains(&name(point))).cloned().collect()))
     }
 }
 

@@ -204,11 +204,12 @@ async fn a_machine_with_another_key_is_no_front_and_one_that_poses_as_the_hub_is
 #[test]
 fn the_key_is_made_once_and_a_damaged_file_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
-    let first = LinkKey::open(folder.path()).unwrap().public();
-    assert_eq!(LinkKey::open(folder.path()).unwrap().public(), first);
+    let state_dir = folder.path().join("state");
+    let first = LinkKey::open(&state_dir).unwrap().public();
+    assert_eq!(LinkKey::open(&state_dir).unwrap().public(), first);
     assert_eq!(first.to_string().parse(), Ok(first));
-    std::fs::write(folder.path().join(KEY_FILE), b"short").unwrap();
-    assert!(matches!(LinkKey::open(folder.path()), Err(LinkKeyError::Damaged(_))));
+    std::fs::write(state_dir.join(KEY_FILE), b"short").unwrap();
+    assert!(matches!(LinkKey::open(&state_dir), Err(LinkKeyError::Damaged(_))));
     for wrong in ["", "00", &"g".repeat(64), &"0".repeat(66)] {
         assert!(wrong.parse::<NodeKey>().is_err(), "{wrong}");
     }

@@ -1,4 +1,5 @@
-//! Makes the descriptor of a union: as Arti makes its own, but for the points.
+//! The descriptor of a union: what of one is kept, and how the next is made, as Arti makes its own
+//! but for the points.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,9 +9,8 @@ use tor_hscrypto::pk::{HsBlindId, HsIdKeypair};
 use tor_llcrypto::pk::{curve25519, ed25519};
 use tor_netdir::HsDirParams;
 use tor_netdoc::NetdocBuilder as _;
-use tor_netdoc::doc::hsdesc::{HsDescBuilder, create_desc_sign_key_cert};
+use tor_netdoc::doc::hsdesc::{HsDesc, HsDescBuilder, create_desc_sign_key_cert};
 
-use super::directories::HeldDescriptor;
 use super::{NodePoints, UnionError, UnionReaders};
 
 /// How long the certificates in it are valid, as those of other implementations.
@@ -19,6 +19,23 @@ const CERTIFICATES: Duration = Duration::from_secs(54 * 3600);
 const LIFETIME_MINUTES: u16 = 180;
 /// Bytes of a descriptor, at most: directories take no more.
 const MOST_BYTES: usize = 50_000;
+
+/// The descriptor that the directories have.
+pub(super) struct HeldDescriptor {
+    pub(super) points: NodePoints,
+    pub(super) flow_control: Option<(tor_protover::Protocols, u8)>,
+    pub(super) protocols: tor_protover::Protocols,
+}
+
+impl From<&HsDesc> for HeldDescriptor {
+    fn from(descriptor: &HsDesc) -> Self {
+        Self {
+            points: NodePoints(descriptor.intro_points().to_vec()),
+            flow_control: descriptor.flow_control().map(|(protocols, increment)| (protocols, increment.get())),
+            protocols: descriptor.declared_capabilities().clone(),
+        }
+    }
+}
 
 /// A descriptor, and the blinded name that it is for.
 pub(super) struct Made {

@@ -12,7 +12,7 @@ use tor_linkspec::OwnedCircTarget;
 use tor_netdir::NetDir;
 use tor_netdoc::doc::hsdesc::HsDesc;
 
-use super::descriptor::{self, Made};
+use super::descriptor::{self, HeldDescriptor, Made};
 use super::{NodePoints, UnionError, UnionReaders};
 use crate::Client;
 
@@ -21,20 +21,13 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// Directories that are asked at once: the newest answer counts.
 const ASKED: usize = 3;
 
-/// The descriptor that the directories have.
-pub(super) struct HeldDescriptor {
-    pub(super) points: NodePoints,
-    pub(super) flow_control: Option<(tor_protover::Protocols, u8)>,
-    pub(super) protocols: tor_protover::Protocols,
-}
-
 /// What became of a descriptor.
 pub(super) struct Uploads {
     pub(super) taken: usize,
     pub(super) refused: usize,
 }
 
-fn network(client: &Client) -> Result<Arc<NetDir>, UnionError> {
+pub(super) fn network(client: &Client) -> Result<Arc<NetDir>, UnionError> {
     let directories = client.dirmgr().map_err(|_| UnionError::NotReady)?;
     directories.timely_netdir().map_err(|_| UnionError::NotReady)
 }
@@ -70,16 +63,6 @@ pub(super) async fn fetch(
         }
     }
     newest.map(|(_, found)| found).ok_or(UnionError::NotFound)
-}
-
-impl From<&HsDesc> for HeldDescriptor {
-    fn from(descriptor: &HsDesc) -> Self {
-        Self {
-            points: NodePoints(descriptor.intro_points().to_vec()),
-            flow_control: descriptor.flow_control().map(|(protocols, increment)| (protocols, increment.get())),
-            protocols: descriptor.declared_capabilities().clone(),
-        }
-    }
 }
 
 async fn download(
