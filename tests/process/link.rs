@@ -248,3 +248,15 @@ async fn the_hub_keeps_the_rate_of_each_peer_that_a_front_saw_and_not_of_the_fro
     assert_eq!(status("192.0.2.1", "/health").await, "429");
     assert_eq!(status("192.0.2.2", "/health").await, "200", "another peer of the same front");
 }
+
+#[test]
+fn processes_that_ask_for_a_key_at_once_get_the_same_one() {
+    for _ in 0..4 {
+        let home = tempfile::tempdir().unwrap();
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..6).map(|_| scope.spawn(|| key(home.path()))).collect();
+            asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0] && key.len() == 64), "{keys:?}");
+    }
+}

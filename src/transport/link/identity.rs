@@ -81,20 +81,35 @@ impl LinkKey {
     /// # Errors
     /// [`LinkKeyError`], which says what to mend.
     pub fn open(state_dir: &Path) -> Result<Self, LinkKeyError> {
+        match Self::read(state_dir)? {
+            Some(key) => Ok(key),
+            None => Self::make(state_dir),
+        }
+    }
+
+    fn read(state_dir: &Path) -> Result<Option<Self>, LinkKeyError> {
         let path = state_dir.join(KEY_FILE);
         match private_file::read_own(&path, SEED_BYTES) {
             Ok(bytes) => match <&[u8; SEED_BYTES]>::try_from(bytes.as_slice()) {
-                Ok(seed) => Ok(Self(SigningKey::from_bytes(seed))),
+                Ok(seed) => Ok(Some(Self(SigningKey::from_bytes(seed)))),
                 Err(_) => Err(LinkKeyError::Damaged(path)),
             },
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                private_directory(state_dir)?;
-                let mut seed = Zeroizing::new([0; SEED_BYTES]);
-                getrandom::fill(seed.as_mut_slice())?;
-                private_file::create_new(&path, seed.as_slice())?;
-                Ok(Self(SigningKey::from_bytes(&seed)))
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == ErrorKind::FileTooLarge => Err(LinkKeyError::Damaged(path)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn make(state_dir: &Path) -> Result<Self, LinkKeyError> {
+        private_directory(state_dir)?;
+        let mut seed = Zeroizing::new([0; SEED_BYTES]);
+        getrandom::fill(seed.as_mut_slice())?;
+        match private_file::create_new(&state_dir.join(KEY_FILE), seed.as_slice()) {
+            Ok(()) => Ok(Self(SigningKey::from_bytes(&seed))),
+            // Another process has made it meanwhile: a daemon that starts while it is asked for.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Self::read(state_dir)?.ok_or_else(|| LinkKeyError::Damaged(state_dir.join(KEY_FILE)))
+            }
             Err(error) => Err(error.into()),
         }
     }
