@@ -67,7 +67,9 @@ fn server() -> anyhow::Result<(watch::Sender<Health>, Arc<Server>)> {
     let policy = generous();
     let limits = conn::Config::default();
     let dead_man = watch::channel(None).1;
-    let setup = Setup { hub, rules, timing, policy, limits, onion: None, health: health_now, moved: None, dead_man };
+    let nodes = watch::channel(None).1;
+    let setup =
+        Setup { hub, rules, timing, policy, limits, onion: None, health: health_now, moved: None, nodes, dead_man };
     Ok((health, Server::new(setup).context("the system has no random numbers")?))
 }
 

@@ -4,7 +4,9 @@
 mod clearnet;
 mod cluster;
 mod document;
+mod link;
 mod metrics;
+mod nodes;
 mod problem;
 mod setting;
 mod show;
@@ -23,7 +25,10 @@ use serde::Serialize;
 use self::document::Document;
 pub use self::problem::{ConfigError, Problem};
 use self::setting::Setting;
-use self::show::{serialize_clearnet, serialize_cluster, serialize_metrics, serialize_onion, serialize_path};
+use self::show::{
+    serialize_clearnet, serialize_cluster, serialize_front, serialize_hub, serialize_metrics, serialize_onion,
+    serialize_path,
+};
 use self::sources::Sources;
 pub use self::sources::{Flags, Places};
 use self::tables::Tables;
@@ -90,6 +95,12 @@ pub struct Config {
     /// `[cluster]`; `None`: this server is the only one.
     #[serde(flatten, serialize_with = "serialize_cluster")]
     pub cluster: Option<crate::cluster::Config>,
+    /// `[hub]`; `None`: off.
+    #[serde(flatten, serialize_with = "serialize_hub")]
+    pub hub: Option<transport::link::HubConfig>,
+    /// `[front]`; `None`: off.
+    #[serde(flatten, serialize_with = "serialize_front")]
+    pub front: Option<transport::link::FrontConfig>,
     /// `[onion]` and `[tor]`; `None`: off.
     #[serde(flatten, serialize_with = "serialize_onion")]
     pub onion: Option<transport::onion_service::Config>,
@@ -141,6 +152,7 @@ impl Config {
 
         let mut problems = document.problems;
         problems.append(&mut sources.problems);
+        problems.extend(link::problems(tables.hub.as_ref(), tables.front.as_ref(), !tables.onion.nodes.is_empty()));
         check_transports(&tables, &listen, tor, &mut problems);
         let onion_is_known = error.is_none() && !problems.iter().any(Problem::is_about_the_onion_service);
         if error.is_none() && !problems.is_empty() {
@@ -158,6 +170,8 @@ impl Config {
             clearnet: listen.value.map(|listen| tables.clearnet.settings(listen, &tables.timing)),
             metrics: tables.metrics,
             cluster: tables.cluster,
+            hub: tables.hub,
+            front: tables.front,
             onion: tor.then_some(tables.onion),
             grace: tables.grace,
             log_level,
@@ -211,7 +225,8 @@ fn check_transports(tables: &Tables, listen: &Setting<Option<SocketAddr>>, tor: 
                     accept it with location_is_public = true in [onion]";
         problems.push(listen.problem(says));
     }
-    if listen.value.is_none() && !tor {
+    // A hub has the clients of its fronts.
+    if listen.value.is_none() && !tor && tables.hub.is_none() {
         let says = "with neither Tor nor a TCP listener nobody could connect: leave Tor on (no --no-tor, TOR_ENABLED=false \
                     or enabled = false in [onion]), or give --clearnet, PORT or listen in [clearnet]";
         problems.push(Problem::new("", says));

@@ -15,7 +15,7 @@ use crate::events::{Events, Kind};
 use crate::http;
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
-use crate::pump::{self, Upgraded};
+use crate::pump::{self, NodesWatch, Upgraded};
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitHandle, CircuitStats, Incoming, Io, Listener, Peer};
 use ephemeral_core::dead_man::DeadManStats;
@@ -74,6 +74,8 @@ pub struct Setup {
     pub health: watch::Receiver<http::Health>,
     /// The notices of this server's moves, if there are any.
     pub moved: Option<Bytes>,
+    /// The signed list of the service's nodes, if there is one.
+    pub nodes: NodesWatch,
     /// How the dead-man switch stands, if there is one.
     pub dead_man: watch::Receiver<Option<DeadManStats>>,
 }
@@ -84,14 +86,15 @@ impl Server {
     /// # Errors
     /// If the operating system has no random numbers.
     pub fn new(setup: Setup) -> Result<Arc<Self>, getrandom::Error> {
-        let Setup { hub, rules, timing, policy, limits, onion, health, moved, dead_man } = setup;
+        let Setup { hub, rules, timing, policy, limits, onion, health, moved, nodes, dead_man } = setup;
         let circuits = onion.as_ref().map_or(0, |(_, _, circuits)| *circuits);
         let bounds = bounds(&hub, limits, &rules, circuits);
         let events = Arc::new(Events::new(hub.now())?);
         let admission = Admission::new(policy, limits.unauthenticated, Arc::clone(&hub), events);
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
         let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&admission), bounds, onion, dead_man);
-        let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain: CancellationToken::new() });
+        let drain = CancellationToken::new();
+        let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain, nodes });
         Ok(Arc::new(Self { sessions, admission, metrics, health, moved }))
     }
 
@@ -114,7 +117,8 @@ impl Server {
         let drain = self.sessions.drain.clone();
         let metrics = self.metrics.renewed(bounds(&hub, limits, &rules, self.metrics.bounds().circuits));
         let admission = Arc::clone(&self.admission);
-        let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain });
+        let nodes = self.sessions.nodes.clone();
+        let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain, nodes });
         let health = self.health.clone();
         let moved = self.moved.clone();
         Arc::new(Self { sessions, admission, metrics, health, moved })

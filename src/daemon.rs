@@ -6,6 +6,7 @@ mod ending;
 mod listening;
 mod memory;
 mod moved;
+mod nodes;
 mod notifier;
 mod process;
 mod reload;
@@ -67,6 +68,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let actions = Actions::open(config.state_dir.clone(), config.dead_man);
     let circuits = Arc::<CircuitStats>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
+    let signer = nodes::Signer::new(&config);
     let server = Server::new(Setup {
         hub: Arc::clone(&waiting.hub),
         rules: config.rules.clone(),
@@ -76,6 +78,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
         onion: onion_figures,
         health: health_now,
         moved: moved::notices(&config),
+        nodes: signer.list(),
         dead_man: actions.dead_man(),
     })
     .context("the system has no random numbers")?;
@@ -97,8 +100,10 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let listening = Listening::open(&config, incoming, watched, &plane, &stop).await?;
     let Listening { mut tasks, clearnet } = listening;
     let reload = Arc::new(Reload { origin, server: current, clearnet });
-    let servers = reload.server.subscribe();
-    let connections = tokio::spawn(serving::serve(servers, accepted, stop.clone()));
+    let connections = match config.front {
+        Some(front) => serving::pass_on(front, &config.state_dir, accepted, stop.clone())?,
+        None => tokio::spawn(serving::serve(reload.server.subscribe(), accepted, stop.clone())),
+    };
     let connections = AbortOnDrop(connections);
     let clustering =
         config.cluster.as_ref().map(|cluster| Clustering::begin(cluster, &waiting.hub, config.rules.frame_bytes()));
@@ -108,6 +113,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     if let Some(clustering) = clustering.as_ref().filter(|_| config.onion.is_none()) {
         upkeep.spawn(clustering.watch(health.clone()));
     }
+    upkeep.spawn(signer.run(stop.clone()));
 
     let failed = until_asked_to_end(&actions, &mut signals, &notifier, &reload, &mut config, &mut tasks).await;
     // A supervisor is not to start it again, which would make a new identity: without its keys the

@@ -9,6 +9,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::transport::link;
 use crate::transport::onion_service::clients;
 use ephemeral_tor::private_file::{Doomed, FileError};
 use ephemeral_tor::{self as tor, Notice, TorError};
@@ -51,7 +52,7 @@ pub enum EraseError {
 pub fn keys(state_dir: &Path) -> Result<(), EraseError> {
     let mut first = None;
     overwrite_below(&tor::key_directory(state_dir)?, &mut first);
-    for name in [RETIRED, Notice::FILE, CHECK_IN] {
+    for name in [RETIRED, Notice::FILE, CHECK_IN, link::KEY_FILE] {
         overwrite_below(&state_dir.join(name), &mut first);
         // What an interrupted change has left.
         overwrite_below(&state_dir.join(format!("{name}.new")), &mut first);

@@ -4,6 +4,7 @@
 mod health;
 mod host;
 mod moved;
+mod nodes;
 mod origin;
 mod response;
 mod upgrade;
@@ -37,6 +38,8 @@ pub struct Context<'server> {
     pub https: bool,
     /// The notices of this server's moves, if there are any.
     pub moved: Option<&'server Bytes>,
+    /// The signed list of the service's nodes, if there is one.
+    pub nodes: Option<&'server serde_json::Value>,
 }
 
 /// What becomes of a request.
@@ -103,9 +106,11 @@ fn route<B>(
     }
     let path = request.uri().path();
     let moved = context.moved.filter(|_| path == "/moved");
+    let nodes = context.nodes.filter(|_| path == "/nodes");
     let known = match path {
         "/ws" | "/health" => true,
         "/moved" => moved.is_some(),
+        "/nodes" => nodes.is_some(),
         _ => false,
     };
     if !known {
@@ -119,9 +124,10 @@ fn route<B>(
     }
     match path {
         "/ws" => upgrade::answer(request, host.name.clone()),
-        _ => Outcome::Response(match moved {
-            Some(notices) => moved::answer(notices),
-            None => health::answer(context),
+        _ => Outcome::Response(match (moved, nodes) {
+            (Some(notices), _) => moved::answer(notices),
+            (None, Some(list)) => nodes::answer(list),
+            (None, None) => health::answer(context),
         }),
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use serde::{Serialize, Serializer};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
@@ -77,7 +78,12 @@ pub struct SessionContext {
     pub timing: Config,
     /// Cancelled when the server shuts down.
     pub drain: CancellationToken,
+    /// The signed list of the service's nodes, if there is one.
+    pub nodes: NodesWatch,
 }
+
+/// The signed list of the service's nodes as it is now; `None`: there is none.
+pub type NodesWatch = watch::Receiver<Option<Arc<serde_json::Value>>>;
 
 /// Bytes of frames that one turn takes from the mailbox, before it flushes.
 const TURN_BYTES: usize = 16 * 1024;
@@ -148,7 +154,8 @@ async fn authenticate(
             if session_handle.replaces() {
                 connection.report(Kind::Takeover);
             }
-            let beginning = Beginning { epoch: &epoch, pending, at, bounds };
+            let nodes = settings.nodes.borrow().clone();
+            let beginning = Beginning { epoch: &epoch, pending, at, bounds, nodes: nodes.as_deref() };
             let welcome = established.welcome(&settings.rules, &beginning, &settings.hub.clocks());
             socket.get_mut().authenticated(connection.frames(), settings.rules.frame_bytes());
             // Flushed in the pump's first turn.

@@ -4,6 +4,7 @@
 
 mod circuit;
 pub mod clearnet;
+pub mod link;
 mod listener;
 pub mod onion_service;
 

@@ -167,3 +167,6 @@ fn shown(text: &str, value: &Spanned<DeValue<'_>>) -> String {
     let start = line.chars().take(60).collect::<String>();
     if start.len() < written.len() { start + "…" } else { start }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Config;
 use crate::admin::scrape;
 use crate::cluster;
-use crate::transport::{clearnet, onion_service};
+use crate::transport::{clearnet, link, onion_service};
 
 impl Config {
     /// Returns every setting that has an effect, as TOML. Read as a file, with the same flags and
@@ -116,6 +116,20 @@ where
     S: Serializer,
 {
     serialize_or_off(cluster.as_ref(), "cluster.nats", serializer)
+}
+
+pub(super) fn serialize_hub<S>(hub: &Option<link::HubConfig>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    S: Serializer,
+{
+    serialize_or_off(hub.as_ref(), "hub.listen", serializer)
+}
+
+pub(super) fn serialize_front<S>(front: &Option<link::FrontConfig>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    S: Serializer,
+{
+    serialize_or_off(front.as_ref(), "front.hub", serializer)
 }
 
 /// Serializes a part, or only that the key that would turn it on is not set.

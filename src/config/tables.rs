@@ -7,10 +7,13 @@ use toml::de::DeValue;
 use super::clearnet::ClearnetTable;
 use super::cluster;
 use super::document::Document;
+use super::link;
 use super::metrics;
+use super::nodes;
 use super::setting::Setting;
 use crate::admin::scrape;
 use crate::logging::LogLevel;
+use crate::transport::link::{FrontConfig, HubConfig};
 use crate::transport::onion_service::{self, MEMORY_BYTES, Vanguards};
 use crate::{conn, pump};
 use ephemeral_core::limits::{self, REQUESTS, Rate};
@@ -36,6 +39,8 @@ pub(super) struct Tables {
     pub(super) clearnet: ClearnetTable,
     pub(super) metrics: Option<scrape::Config>,
     pub(super) cluster: Option<crate::cluster::Config>,
+    pub(super) hub: Option<HubConfig>,
+    pub(super) front: Option<FrontConfig>,
     pub(super) onion_enabled: Setting<bool>,
     pub(super) onion: onion_service::Config,
 }
@@ -52,6 +57,8 @@ impl Tables {
         let (onion_enabled, onion) = onion(document);
         let metrics = metrics::read(document);
         let cluster = cluster::read(document);
+        let hub = link::hub(document);
+        let front = link::front(document);
 
         let mut table = document.section("shutdown");
         let grace = Duration::from_secs(table.number("grace_s", 1..=3600, 10).value);
@@ -76,6 +83,8 @@ impl Tables {
             clearnet,
             metrics,
             cluster,
+            hub,
+            front,
             onion_enabled,
             onion,
         }
@@ -210,6 +219,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
     let self_probe = table.boolean("self_probe", default.self_probe).value;
     let location_is_public = table.boolean("location_is_public", default.location_is_public).value;
     let restricted = table.boolean("restricted", default.restricted).value;
+    let nodes = table.read("nodes", Vec::new(), nodes::read).value;
     let memory = table.number("memory_bytes", 16 << 20..=bytes_max(), MEMORY_BYTES);
     table.finish();
 
@@ -237,6 +247,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
         self_probe,
         location_is_public,
         restricted,
+        nodes,
         memory_bytes,
         tor,
     };

@@ -41,7 +41,7 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
         };
         table.into_iter().flat_map(keys_of).collect::<std::collections::BTreeSet<_>>()
     };
-    let optional = ["listen", "tls_cert", "tls_key", "tls_ca", "nats", "node", "secret_file"];
+    let optional = ["listen", "tls_cert", "tls_key", "tls_ca", "nats", "node", "secret_file", "fronts"];
     let uncomment = |text: String, key: &&str| text.replace(&format!("# {key} ="), &format!("{key} ="));
     let uncommented = optional.iter().fold(shipped.to_owned(), uncomment);
     let cert = "/etc/ephemeral-server/cert.pem";
@@ -49,10 +49,12 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
     assert!(uncommented.contains(cert) && uncommented.contains(key));
     let (_directory, files) = issued();
     let with_files = uncommented.replace(cert, &path(&files.cert)).replace(key, &path(&files.key));
-    let Config { clearnet, metrics, cluster, .. } = load(&with_files, &[], Flags::default()).expect("valid");
-    let everything = Config { clearnet, metrics, cluster, ..defaults() };
+    let Config { clearnet, metrics, cluster, hub, .. } = load(&with_files, &[], Flags::default()).expect("valid");
+    let everything = Config { clearnet, metrics, cluster, hub, ..defaults() };
     assert!(everything.clearnet.as_ref().is_some_and(|clearnet| clearnet.tls.is_some()));
     assert_eq!(keys(&uncommented), keys(&everything.to_toml()));
+    // A front is no hub, so these two cannot stand beside the rest.
+    assert!(["# hub = ", "# hub_key = "].iter().all(|key| shipped.contains(&format!("\n{key}"))));
     assert!(shipped.contains("\n[tor]\n"));
 }
 
@@ -124,7 +126,11 @@ circuit_burst = 18
 self_probe = false
 location_is_public = true
 restricted = true
+nodes = ["2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion:81", "wss://chat.example"]
 memory_bytes = 19000000
+[hub]
+listen = "192.0.2.1:7443"
+fronts = ["0000000000000000000000000000000000000000000000000000000000000001"]
 [metrics]
 listen = "[::]:9100"
 off_loopback = true
@@ -201,6 +207,8 @@ fn every_key_arrives_where_it_has_its_effect() {
             off_loopback: true,
         }),
         cluster: Some(cluster::tests::everything()),
+        hub: Some(super::link::tests::hub()),
+        front: None,
         onion: Some(transport::onion_service::Config {
             nickname: "other".into(),
             port: 81,
@@ -216,6 +224,10 @@ fn every_key_arrives_where_it_has_its_effect() {
             self_probe: false,
             location_is_public: true,
             restricted: true,
+            nodes: vec![
+                "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion:81".into(),
+                "wss://chat.example".into(),
+            ],
             memory_bytes: Some(19_000_000),
             tor: "address_filter.allow_local_addrs = true".parse().expect("TOML"),
         }),
@@ -231,7 +243,7 @@ fn every_key_arrives_where_it_has_its_effect() {
 #[test]
 fn what_is_shown_gives_the_same_configuration_again() {
     let off = "[onion]\nenabled = false\n[clearnet]\nlisten = 'localhost:0'";
-    for text in ["", EVERYTHING, off, "[tor]\nsystem.memory.max = '50 MB'"] {
+    for text in ["", EVERYTHING, off, super::link::tests::FRONT, "[tor]\nsystem.memory.max = '50 MB'"] {
         let config = load(text, &[], Flags::default()).expect("valid");
         assert_eq!(load(&config.to_toml(), &[], Flags::default()).as_ref(), Ok(&config), "{}", config.to_toml());
     }
@@ -344,20 +356,13 @@ fn a_problem_names_the_line_the_key_the_value_and_what_is_accepted() {
         (
             "[store]\n[blocks]",
             "line 2: blocks: unknown; every setting stands in one of the tables [store], [limits], [block], [session], [clearnet], \
-             [onion], [tor], [metrics], [cluster], [shutdown], [log], [panic]",
+             [onion], [tor], [metrics], [cluster], [hub], [front], [shutdown], [log], [panic]",
         ),
         ("[session]\nwindow = 1\nwindow = 2", "line 3: not TOML: duplicate key"),
         ("[session\nwindow = 1", "line 1: not TOML: unclosed table, expected `]`"),
     ] {
         assert_eq!(problem(text), expected);
     }
-}
-
-#[test]
-fn a_long_value_is_cut_and_stays_on_its_line() {
-    let problem = problem("[clearnet]\nserver_names = [\n'http://a',\n]");
-    assert!(problem.starts_with("line 2: [clearnet] server_names = […: must be a list of host names"), "{problem}");
-    assert!(!problem.contains('\n'), "{problem}");
 }
 
 #[test]

@@ -57,6 +57,7 @@ impl Requests<'_> {
     fn answer(&self, mut request: Request<Body>) -> Response<Full<Bytes>> {
         let asking = if self.proxied { self.listener.peer_of(self.peer, request.headers()) } else { self.peer };
         let (visitor, decision) = self.admit(asking, &request);
+        let nodes = self.server.sessions.nodes.borrow().clone();
         let context = Context {
             metrics: &self.server.metrics,
             health: *self.server.health.borrow(),
@@ -64,6 +65,7 @@ impl Requests<'_> {
             decision,
             https: self.listener.is_https(self.peer, request.headers()),
             moved: self.server.moved.as_ref(),
+            nodes: nodes.as_deref(),
         };
         let (outcome, offence) = http::answer(&request, &context);
         if let Some(visitor) = &visitor {

@@ -1,10 +1,10 @@
 //! Tells the person at the terminal what they need: the addresses, how the start gets on, when
 //! clients can connect, and with which command.
 //!
-//! stdout has one line for each thing that a script may wait for: `clearnet URL`, `onion URL`,
-//! `reachable`, `not reachable`. The log says in sentences how the start gets on. On a terminal, a
-//! status line at the bottom says so too, and the address comes again when clients can connect: by
-//! then it may have scrolled away.
+//! stdout has one line for each thing that a script may wait for: `clearnet URL`, `hub ADDRESS`,
+//! `onion URL`, `reachable`, `not reachable`. The log says in sentences how the start gets on. On
+//! a terminal, a status line at the bottom says so too, and the address comes again when clients
+//! can connect: by then it may have scrolled away.
 
 mod situation;
 
@@ -38,6 +38,8 @@ pub(super) struct Listens {
     pub(super) clearnet: Option<ClearnetAddress>,
     /// The address for Prometheus.
     pub(super) metrics: Option<SocketAddr>,
+    /// The address for fronts.
+    pub(super) hub: Option<SocketAddr>,
 }
 
 /// Says everything on a thread that nobody waits for: a terminal under Ctrl-S, or a pipe that
@@ -48,6 +50,9 @@ pub(super) fn start(listens: Listens, onion: Option<(u16, watch::Receiver<OnionS
         clearnet(listens.clearnet);
         if let Some(address) = listens.metrics {
             metrics(address);
+        }
+        if let Some(address) = listens.hub {
+            line(&format!("hub {address}"));
         }
         let Some((port, mut status)) = onion else { return };
         let mut announcer = Announcer::new(port);

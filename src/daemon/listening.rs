@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::events::Kind;
 use crate::http::Health;
 use crate::transport::onion_service::{OnionStatus, Phase};
-use crate::transport::{CircuitRefused, CircuitStats, Incoming, OnRefusal, clearnet, onion_service};
+use crate::transport::{CircuitRefused, CircuitStats, Incoming, OnRefusal, clearnet, link, onion_service};
 
 /// Everything that connections come through.
 pub(super) struct Listening {
@@ -45,16 +45,10 @@ impl Listening {
     ) -> anyhow::Result<Self> {
         let mut tasks = JoinSet::new();
         let admission = Arc::clone(&plane.server().admission);
-        let bound = match &config.clearnet {
-            Some(settings) => {
-                settings.concerns(Clock::System.wall()).iter().for_each(|concern| tracing::warn!("{concern}"));
-                Some(clearnet::bind(settings).await?)
-            }
-            None => None,
-        };
+        let bound = bind_clearnet(config).await?;
         let clearnet =
             bound.as_ref().map(|bound| announce::ClearnetAddress { address: bound.address, tls: bound.tls.is_some() });
-        let mut listens = announce::Listens { clearnet, metrics: None };
+        let mut listens = announce::Listens { clearnet, metrics: None, hub: None };
         let control = bound.as_ref().map(|bound| bound.control.clone());
         if let Some(bound) = bound {
             let incoming = incoming.clone();
@@ -82,6 +76,14 @@ impl Listening {
                 Ok(())
             });
         }
+        if let Some(bound) = bind_link(config).await? {
+            listens.hub = Some(bound.address);
+            let run = link::hub::run(bound, incoming.clone(), Arc::clone(&admission), stop.clone());
+            tasks.spawn(async move {
+                run.await;
+                Ok(())
+            });
+        }
         let Some(settings) = config.onion.clone() else {
             announce::start(listens, None);
             return Ok(Self { tasks, clearnet: control });
@@ -102,6 +104,20 @@ impl Listening {
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
         Ok(Self { tasks, clearnet: control })
     }
+}
+
+/// Listens for fronts, if this machine is a hub.
+async fn bind_link(config: &Config) -> anyhow::Result<Option<link::hub::BoundHub>> {
+    let Some(settings) = &config.hub else { return Ok(None) };
+    let key = link::LinkKey::open(&config.state_dir)?;
+    Ok(Some(link::hub::bind(settings, &key).await?))
+}
+
+/// Listens on TCP, if that is asked for, and says what clients will hold against the certificate.
+async fn bind_clearnet(config: &Config) -> anyhow::Result<Option<clearnet::Bound>> {
+    let Some(settings) = &config.clearnet else { return Ok(None) };
+    settings.concerns(Clock::System.wall()).iter().for_each(|concern| tracing::warn!("{concern}"));
+    Ok(Some(clearnet::bind(settings).await?))
 }
 
 /// Reports what the onion service refuses: that is a security event; a rendezvous that fails is the

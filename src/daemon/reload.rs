@@ -140,6 +140,8 @@ fn in_force(now: &Config, told: &Config) -> Config {
         survive_restart: fixed.survive_restart,
         metrics: fixed.metrics,
         cluster: fixed.cluster,
+        hub: fixed.hub,
+        front: fixed.front,
         onion: fixed.onion,
         log_format: fixed.log_format,
         clearnet,

@@ -12,7 +12,7 @@ mod restriction;
 mod service;
 mod sleep;
 mod status;
-mod stream;
+pub(in crate::transport) mod stream;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -102,6 +102,9 @@ pub struct Config {
     /// Whether only those can find the service whose discovery key was added, see [`clients`].
     #[serde(rename = "onion.restricted")]
     pub restricted: bool,
+    /// Further addresses that lead to the same service: clients are told them, signed.
+    #[serde(rename = "onion.nodes")]
+    pub nodes: Vec<String>,
     /// Bytes that Arti's queues may take before it closes the circuits that hold most; `None`:
     /// `tor` sets `system.memory.max`. Not counted: its directory and its code.
     #[serde(rename = "onion.memory_bytes")]
@@ -128,6 +131,7 @@ impl Default for Config {
             self_probe: true,
             location_is_public: false,
             restricted: false,
+            nodes: Vec::new(),
             memory_bytes: Some(MEMORY_BYTES),
             tor: toml::Table::new(),
         }

@@ -80,7 +80,7 @@ fn a_wrong_line_of_the_file_is_named() {
     assert_eq!(
         refusal("[blocks]\nstrikes = 10\n", &[], &[]),
         "config.toml:1: blocks: unknown; every setting stands in one of the tables [store], [limits], [block], [session], [clearnet], \
-         [onion], [tor], [metrics], [cluster], [shutdown], [log], [panic]"
+         [onion], [tor], [metrics], [cluster], [hub], [front], [shutdown], [log], [panic]"
     );
     assert!(refusal("[store\n", &[], &[]).starts_with("config.toml:1: not TOML: "));
 }

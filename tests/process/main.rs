@@ -34,6 +34,7 @@ mod emergency;
 mod first_minute;
 mod keys;
 mod keys_kept;
+mod link;
 mod panic;
 mod running;
 mod stuck;

@@ -25,6 +25,7 @@ mod limits;
 mod malformed;
 mod memfd_journal;
 mod message_rate;
+mod nodes;
 mod origins;
 mod other_servers;
 mod raw;

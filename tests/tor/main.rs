@@ -14,6 +14,7 @@ mod keys_over_tor;
 mod limits_over_tor;
 mod network;
 mod network_trouble;
+mod nodes;
 mod nothing_stays_over_tor;
 mod onion_defences;
 mod onion_reach;
@@ -21,6 +22,7 @@ mod onion_transport;
 mod over_tor;
 mod private_tor_network;
 mod process_memory;
+mod union;
 
 /// The server.
 const SERVER: &str = env!("CARGO_BIN_EXE_ephemeral-server");

@@ -2,7 +2,9 @@
 //! accepted, drops duplicates, and acknowledges what its caller has confirmed. Everything happens
 //! inside [`Session::next`]: there is no task behind it.
 
+mod attempt;
 mod event;
+mod nodes;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +16,9 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
+use attempt::{Attempt, Route};
 pub use event::ClientEvent;
+use nodes::Nodes;
 
 use super::connection::{ConnectError, ConnectOptions, Connection, Lost, Welcome};
 use super::frames::Ack;
@@ -25,17 +29,9 @@ use super::{Dial, Identity, ServerUrl};
 use ephemeral_core::backoff::Backoff;
 use ephemeral_core::protocol::{ErrorCode, Fingerprint, ReceiptStatus, ReceivedMessage, ServerEvent, WallTime, encode};
 
-/// What every attempt to connect needs.
-struct Route {
-    dialer: Arc<dyn Dial>,
-    url: ServerUrl,
-    identity: Identity,
-    options: ConnectOptions,
-}
-
 enum State {
     Waiting { until: Instant },
-    Connecting(BoxFuture<'static, Result<(Connection, Welcome), ConnectError>>),
+    Connecting(BoxFuture<'static, Attempt>),
     Online(Box<Online>),
 }
 
@@ -52,6 +48,7 @@ pub struct Session {
     backoff: Backoff,
     outbox: Outbox,
     inbox: Inbox,
+    nodes: Nodes,
     /// The epoch of the last connection; `None` before the first one.
     epoch: Option<String>,
     /// Events that were not yet asked for: a handful at most, since nothing is read before it is
@@ -80,6 +77,7 @@ impl Session {
             backoff: Backoff::default(),
             outbox: Outbox::new(1),
             inbox: Inbox::default(),
+            nodes: Nodes::default(),
             epoch: None,
             events: VecDeque::new(),
         }
@@ -147,12 +145,13 @@ impl Session {
                     self.dial();
                 }
                 State::Connecting(attempt) => match attempt.await {
-                    Ok((connection, welcome)) => self.connected(connection, welcome),
-                    Err(why) if self.is_final(&why) => {
+                    Attempt { outcome: Ok((connection, welcome)), .. } => self.connected(connection, welcome),
+                    // What is wrong with a node is not wrong with the service.
+                    Attempt { outcome: Err(why), by_node: false } if self.is_final(&why) => {
                         self.state = State::Waiting { until: Instant::now() + self.backoff.next_wait() };
                         return Err(why);
                     }
-                    Err(why) => self.disconnected(why),
+                    Attempt { outcome: Err(why), .. } => self.disconnected(why),
                 },
                 State::Online(_) => self.online().await,
             }
@@ -176,14 +175,14 @@ impl Session {
     fn dial(&mut self) {
         self.events.push_back(ClientEvent::Connecting);
         let route = Arc::clone(&self.route);
-        self.state = State::Connecting(Box::pin(async move {
-            Connection::connect(&*route.dialer, &route.url, &route.identity, &route.options).await
-        }));
+        let node = self.nodes.pick(&route.url);
+        self.state = State::Connecting(Box::pin(async move { route.connect(node.as_ref()).await }));
     }
 
     fn connected(&mut self, connection: Connection, welcome: Welcome) {
         let new_epoch = self.epoch.as_ref().is_some_and(|epoch| *epoch != welcome.epoch);
         self.epoch = Some(welcome.epoch.clone());
+        self.nodes.learn(welcome.nodes.as_ref(), &self.route.url);
         self.outbox.reconnected(new_epoch);
         self.inbox.reconnected();
         let content_bytes = welcome.limits.content_bytes;

@@ -158,6 +158,8 @@ pub struct Beginning<'hub> {
     pub at: WireTime,
     /// The store's bounds.
     pub bounds: store::Config,
+    /// The signed list of the service's nodes, if there is one.
+    pub nodes: Option<&'hub serde_json::Value>,
 }
 
 /// What a frame asks for.
@@ -181,6 +183,7 @@ impl Established {
             pending: beginning.pending,
             server_time: clocks.on_wire(beginning.at),
             limits: rules.limits(&beginning.bounds, self.window),
+            nodes: beginning.nodes,
         })
     }
 

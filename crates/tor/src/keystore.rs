@@ -53,8 +53,8 @@ pub enum KeystoreError {
 pub struct Keystore {
     path: PathBuf,
     /// The state of the service beside the key store: introduction points and what they have seen.
-    state: PathBuf,
-    nickname: HsNickname,
+    pub(super) state: PathBuf,
+    pub(super) nickname: HsNickname,
     mistrust: Mistrust,
     /// Held while something may be changed, so that no daemon starts meanwhile.
     lock: Option<File>,
@@ -253,7 +253,7 @@ impl Keystore {
         Ok(())
     }
 
-    fn manager(&self) -> Result<KeyMgr, KeystoreError> {
+    pub(super) fn manager(&self) -> Result<KeyMgr, KeystoreError> {
         let store = ArtiNativeKeystore::from_path_and_mistrust(&self.path, &self.mistrust)
             .map_err(|error| self.failed(&error))?;
         KeyMgrBuilder::default().primary_store(Box::new(store)).build().map_err(|error| self.failed(&error))
@@ -263,7 +263,7 @@ impl Keystore {
         HsIdKeypairSpecifier::new(self.nickname.clone())
     }
 
-    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> KeystoreError {
+    pub(super) fn failed(&self, error: &(dyn std::error::Error + 'static)) -> KeystoreError {
         match (refused(error), system_error(error, &self.path)) {
             (Some(refusal), _) => refusal.into(),
             (None, Some(refusal)) => refusal.into(),

@@ -5,10 +5,12 @@
 mod discovery;
 mod keystore;
 mod moved;
+mod nodes;
 pub mod private_file;
 mod runtime;
 mod service;
 mod service_key;
+mod union;
 
 use std::error::Error;
 use std::fs::{File, TryLockError};
@@ -24,11 +26,13 @@ pub use discovery::set_discovery_key;
 pub use discovery::{DiscoveryKey, DiscoverySecret, NotADiscoveryKey};
 pub use keystore::{Keystore, KeystoreError, forget_introduction_points, key_directory, lock_file, state_directory};
 pub use moved::{MovedError, Notice};
+pub use nodes::{NodeList, NodeListError};
 pub use private_file::FileError;
 pub use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
 pub use service::launch_service;
 pub use service_key::{ServiceKey, ServiceKeyError};
+pub use union::{NodePoints, Union, UnionPorts, UnionReaders};
 
 /// Where Arti keeps its lock, below its state directory. A test notices if it moves.
 const LOCK: &str = "state/state.lock";

@@ -9,14 +9,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// See the module. Both directions belong to one task: it is the one that is woken.
-pub(super) struct CircuitStream<S> {
+pub(in crate::transport) struct CircuitStream<S> {
     /// `None`: the circuit is closed.
     stream: Option<S>,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl<S: Unpin> CircuitStream<S> {
-    pub(super) fn new(stream: S, closed: &CancellationToken) -> Self {
+    pub(in crate::transport) fn new(stream: S, closed: &CancellationToken) -> Self {
         Self { stream: Some(stream), closed: Box::pin(closed.clone().cancelled_owned()) }
     }
 

@@ -56,6 +56,8 @@ pub struct Options {
     pub unauthenticated: usize,
     /// The notices of moves that it has.
     pub moved: Option<bytes::Bytes>,
+    /// The signed list of nodes that it has.
+    pub nodes: Option<Value>,
     /// Bytes that fit between server and client: small, and a client that does not read is noticed
     /// soon.
     pub pipe: usize,
@@ -73,6 +75,7 @@ impl Default for Options {
             sessions: 1000,
             unauthenticated: 1000,
             moved: None,
+            nodes: None,
             pipe: 1 << 20,
             exact_times: false,
         }
@@ -149,6 +152,7 @@ impl Rig {
             onion: None,
             health: health_now,
             moved: options.moved,
+            nodes: watch::channel(options.nodes.map(Arc::new)).1,
             dead_man: watch::channel(None).1,
         })
         .unwrap();

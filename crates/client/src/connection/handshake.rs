@@ -29,6 +29,8 @@ pub struct Welcome {
     pub server_time: String,
     /// The bounds that hold for this session.
     pub limits: SessionLimits,
+    /// The service's list of its nodes, not checked: see [`ephemeral_tor::NodeList::read`].
+    pub nodes: Option<serde_json::Value>,
 }
 
 /// Content of 64 KiB may double in JSON; servers may be set to more. Past this, a server is up to
@@ -115,11 +117,11 @@ pub(super) async fn authenticate(
     };
     connection.send(&auth).await?;
     match answer(connection, "welcome").await? {
-        ServerEvent::Welcome { fingerprint, epoch, pending, server_time, limits } => {
+        ServerEvent::Welcome { fingerprint, epoch, pending, server_time, limits, nodes } => {
             if Fingerprint::from_hex(&fingerprint) != Ok(identity.fingerprint()) {
                 return Err(Lost::Protocol("a welcome for somebody else").into());
             }
-            Ok(Welcome { epoch, pending, server_time, limits })
+            Ok(Welcome { epoch, pending, server_time, limits, nodes })
         }
         _ => Err(Lost::Protocol("something else than a welcome").into()),
     }

@@ -21,6 +21,8 @@ pub enum ServerEvent {
         pending: usize,
         server_time: String,
         limits: SessionLimits,
+        #[serde(default)]
+        nodes: Option<serde_json::Value>,
     },
     Accepted {
         id: String,

@@ -34,6 +34,9 @@ pub struct WelcomeFrame<'frame> {
     pub server_time: WallTime,
     /// The values in force for this session.
     pub limits: SessionLimits,
+    /// The signed list of the service's nodes, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<&'frame serde_json::Value>,
 }
 
 /// The values in force for a session.

@@ -364,7 +364,7 @@ fn a_session_that_cannot_begin_or_go_on_is_closed_with_the_reason() {
 #[test]
 fn welcome_and_receipts_tell_the_time_to_the_minute() {
     let at = WireTime::Own { at: NOW.plus(30_000), draw: 0 };
-    let beginning = Beginning { epoch: "e", pending: 7, at, bounds: store::Config::default() };
+    let beginning = Beginning { epoch: "e", pending: 7, at, bounds: store::Config::default(), nodes: None };
     let welcome = session().welcome(&Config::default(), &beginning, &CLOCKS);
     let welcome: Value = serde_json::from_str(&welcome).unwrap();
     assert_eq!(welcome["server_time"], "2026-01-02T12:01:00.000Z");

@@ -1,0 +1,40 @@
+//! What makes a machine a hub or a front, and what is said about one that is neither.
+
+use super::super::Flags;
+use super::super::tests::{load, problem};
+use crate::transport::link::HubConfig;
+
+/// Returns the hub of the file with everything in it.
+pub(in crate::config) fn hub() -> HubConfig {
+    let fronts = vec![format!("{:064}", 1).parse().expect("a key")];
+    HubConfig { listen: "192.0.2.1:7443".parse().expect("an address"), fronts }
+}
+
+/// A machine that passes its connections on.
+pub(in crate::config) const FRONT: &str = "[front]\nhub = '192.0.2.1:7443'\nhub_key = '\
+                     0000000000000000000000000000000000000000000000000000000000000002'\n";
+
+#[test]
+fn a_front_names_its_hub_and_the_hubs_key() {
+    let front = load(FRONT, &[], Flags::default()).expect("valid").front.expect("a front");
+    assert_eq!(front.hub, "192.0.2.1:7443".parse().expect("an address"));
+    assert_eq!(front.hub_key.to_string(), format!("{:064}", 2));
+    let shown = load(FRONT, &[], Flags::default()).expect("valid").to_toml();
+    assert!(shown.contains("[front]\nhub = \"192.0.2.1:7443\"\n"), "{shown}");
+    let hub = format!("[hub]\nlisten = '[::1]:1'\nfronts = ['{:064}']\n", 1);
+    for (text, says) in [
+        (format!("{FRONT}{hub}"), "a hub or a front, and not both"),
+        (format!("{FRONT}[onion]\nnodes = ['wss://a.example']"), "has no effect on a front"),
+        ("[front]\nhub = '192.0.2.1:7443'".to_owned(), "needs hub_key as well"),
+        ("[front]\nhub = 'a.example'".to_owned(), "must be an IP address with a port"),
+        ("[front]\nhub = '192.0.2.1:0'".to_owned(), "must be an IP address with a port"),
+        (format!("[front]\nhub_key = '{:064}'", 1), "has no effect without hub"),
+        ("[front]\nhub_key = 'x'".to_owned(), "64 hex digits"),
+        ("[hub]\nlisten = '[::1]:1'".to_owned(), "has no effect without fronts"),
+        (format!("[hub]\nfronts = ['{:064}']", 1), "has no effect without listen"),
+        (hub.replace("']", &format!("', '{:064}']", 1)), "each once"),
+    ] {
+        let problem = problem(&text);
+        assert!(problem.contains(says), "{text}: {problem}");
+    }
+}

@@ -1,0 +1,244 @@
+//! The hub's side of the link: lets fronts in, and hands their streams on as a transport does.
+
+mod circuits;
+mod control;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+
+use self::circuits::{LinkCircuits, LinkIo};
+use self::control::ControlLink;
+use super::wire::{FirstFrame, LinkNotice, StreamHello, WirePeer};
+use super::{HANDSHAKE, HubConfig, LOG, LinkKey, NodeKey, tls};
+use crate::admission::{Admission, Admitted, Refused};
+use crate::transport::circuit::CircuitNews;
+use crate::transport::{Incoming, Listener, Peer};
+
+/// Connections that have not said yet what they are for, at most. For a further one the oldest is
+/// closed: strangers cannot keep a front out by holding many.
+const HANDSHAKES: usize = 256;
+/// How long the accept loop waits when the machine has no file descriptor for one more connection.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Why a hub cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The address cannot be had.
+    #[error("[hub] listen: cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// This machine's key is of no use to TLS.
+    #[error("the key of the link cannot be used: {0}")]
+    Key(#[from] rustls::Error),
+}
+
+/// A socket that listens for fronts.
+pub struct BoundHub {
+    socket: TcpListener,
+    /// Where it listens, with the port that the system picked if none was given.
+    pub address: SocketAddr,
+    tls: Arc<ServerConfig>,
+    fronts: Vec<NodeKey>,
+}
+
+/// Listens. From here on connections wait in the kernel's queue, until [`run`] takes them.
+///
+/// # Errors
+/// [`LinkError`], which names the setting.
+pub async fn bind(settings: &HubConfig, key: &LinkKey) -> Result<BoundHub, LinkError> {
+    let address = settings.listen;
+    let failed = |source| LinkError::Listen { address, source };
+    let socket = TcpListener::bind(address).await.map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    let tls = tls::hub(key, &settings.fronts)?;
+    Ok(BoundHub { socket, address, tls, fronts: settings.fronts.clone() })
+}
+
+/// What the connections of all fronts share.
+struct Shared {
+    fronts: Vec<NodeKey>,
+    incoming: mpsc::Sender<Incoming>,
+    admission: Arc<Admission>,
+    circuits: LinkCircuits,
+    /// The control connections by their names.
+    links: Mutex<HashMap<u64, Arc<ControlLink>>>,
+    handshakes: Mutex<VecDeque<(u64, CancellationToken)>>,
+    cancel: CancellationToken,
+}
+
+/// Lets fronts in, and hands their streams on, until it is cancelled.
+pub async fn run(
+    bound: BoundHub,
+    incoming: mpsc::Sender<Incoming>,
+    admission: Arc<Admission>,
+    cancel: CancellationToken,
+) {
+    let BoundHub { socket, tls, fronts, address: _ } = bound;
+    let acceptor = TlsAcceptor::from(tls);
+    let shared = Arc::new(Shared {
+        fronts,
+        incoming,
+        admission,
+        circuits: LinkCircuits::default(),
+        links: Mutex::default(),
+        handshakes: Mutex::default(),
+        cancel: cancel.clone(),
+    });
+    let mut tasks = JoinSet::new();
+    let mut number = 0_u64;
+    loop {
+        let accepted = tokio::select! {
+            () = cancel.cancelled() => return,
+            accepted = socket.accept() => accepted,
+            Some(_) = tasks.join_next() => continue,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Mostly there are no file descriptors; whatever it is, the listener stays.
+            tokio::time::sleep(BREATH).await;
+            continue;
+        };
+        // A front's frames are small.
+        let _ = stream.set_nodelay(true);
+        number += 1;
+        let turn = shared.handshake(number);
+        tasks.spawn(Arc::clone(&shared).connection(acceptor.clone(), stream, number, turn));
+    }
+}
+
+impl Shared {
+    /// Counts one more handshake. Resolves its token when it has to give way.
+    fn handshake(&self, number: u64) -> CancellationToken {
+        let token = CancellationToken::new();
+        let mut handshakes = lock(&self.handshakes);
+        handshakes.push_back((number, token.clone()));
+        if handshakes.len() > HANDSHAKES
+            && let Some((_, oldest)) = handshakes.pop_front()
+        {
+            oldest.cancel();
+        }
+        token
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        acceptor: TlsAcceptor,
+        stream: TcpStream,
+        number: u64,
+        turn: CancellationToken,
+    ) {
+        let greeted = turn.run_until_cancelled(timeout(HANDSHAKE, greet(acceptor, stream))).await;
+        lock(&self.handshakes).retain(|(other, _)| *other != number);
+        // A stranger, or a front that gave up: it is closed without a word.
+        let Some(Ok(Ok((io, hello)))) = greeted else { return };
+        let Some(front) = self.front_of(&io) else { return };
+        match hello {
+            FirstFrame::Control => self.control(front, io).await,
+            FirstFrame::Stream(hello) => self.stream(front, *hello, io).await,
+        }
+    }
+
+    /// Returns which of the fronts has connected.
+    fn front_of(&self, io: &TlsStream<TcpStream>) -> Option<usize> {
+        let (_, session) = io.get_ref();
+        let presented = session.peer_certificates()?.first()?;
+        self.fronts.iter().position(|front| front.to_spki() == presented.as_ref())
+    }
+
+    async fn control(&self, front: usize, io: TlsStream<TcpStream>) {
+        let Ok(name) = getrandom::u64() else { return };
+        let (link, notices) = ControlLink::new(name, front);
+        {
+            let mut links = lock(&self.links);
+            // A front has one: an older one is of a process that has ended, or has lost its way
+            // here.
+            links.values().filter(|other| other.front == front).for_each(|other| other.over.cancel());
+            links.insert(name, Arc::clone(&link));
+        }
+        tracing::info!(target: LOG, front = front + 1, "a front has connected");
+        link.serve(io, notices, &self.cancel).await;
+        lock(&self.links).remove(&name);
+        link.over.cancel();
+        tracing::info!(target: LOG, front = front + 1, "a front is gone, and its clients with it: they connect again");
+    }
+
+    async fn stream(&self, front: usize, hello: StreamHello, io: TlsStream<TcpStream>) {
+        let StreamHello { link, stream, peer, listener } = hello;
+        let link = lock(&self.links).get(&link).filter(|link| link.front == front).cloned();
+        let Some(link) = link else { return };
+        let Some(listener) = listener.listener() else { return };
+        let circuit = match peer {
+            WirePeer::Circuit(number) => self.circuits.of(&link, number),
+            WirePeer::Address(_) => None,
+        };
+        let peer = match (peer, &circuit) {
+            (WirePeer::Address(address), _) => Peer::Address(address.to_canonical()),
+            (WirePeer::Circuit(_), Some(circuit)) => Peer::Circuit(circuit.number()),
+            (WirePeer::Circuit(_), None) => return,
+        };
+        // The room first, as every transport does: a stream that nobody takes takes no slot.
+        let Ok(Ok(room)) = timeout(HANDSHAKE, self.incoming.reserve()).await else { return };
+        let Ok(mut admitted) = self.admit(peer, &listener) else {
+            if self.admission.is_over(peer) {
+                link.tell(LinkNotice::CloseCircuit { stream });
+            }
+            return;
+        };
+        let stranger = Arc::new(AtomicBool::new(true));
+        let handle = circuit.as_ref().map(|circuit| {
+            let link = Arc::clone(&link);
+            let stranger = Arc::clone(&stranger);
+            circuit.handle().clone().with_news(Arc::new(move |news| match news {
+                CircuitNews::Established { stranger: is } => stranger.store(is, Ordering::Relaxed),
+                CircuitNews::Closed => link.tell(LinkNotice::CloseCircuit { stream }),
+            }))
+        });
+        let told = Arc::clone(&link);
+        admitted.slot.on_authenticated(Box::new(move || {
+            told.tell(LinkNotice::Authenticated { stream, stranger: stranger.load(Ordering::Relaxed) });
+        }));
+        room.send(Incoming {
+            peer,
+            io: Box::new(LinkIo::new(io, &link.over, circuit)),
+            listener: Arc::new(listener),
+            circuit: handle,
+            admitted: Some(admitted),
+            permit: None,
+        });
+    }
+
+    /// Asks at the door, as the front's transport would if this were its server.
+    fn admit(&self, peer: Peer, listener: &Listener) -> Result<Admitted, Refused> {
+        match peer {
+            Peer::Address(address) if listener.is_trusted_proxy(address) => self.admission.admit_proxy(peer),
+            _ => self.admission.admit(peer, false),
+        }
+    }
+}
+
+/// Does what every connection begins with.
+async fn greet(acceptor: TlsAcceptor, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, FirstFrame)> {
+    let mut io = acceptor.accept(stream).await?;
+    let hello = FirstFrame::read(&mut io).await?;
+    Ok((io, hello))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

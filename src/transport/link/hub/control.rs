@@ -1,0 +1,86 @@
+//! The hub's end of a control connection: what a front is told, and whether it is there.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::AsyncRead;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+
+use super::super::wire::LinkNotice;
+use super::super::{BEAT, SILENCE};
+
+/// Notices that wait for a front that does not read.
+const QUEUE: usize = 4096;
+
+/// A front that is connected.
+pub(super) struct ControlLink {
+    /// What this side calls the connection: one name for each run of a front.
+    pub(super) name: u64,
+    /// The front's place in the configuration.
+    pub(super) front: usize,
+    /// Cancelled when the front is gone: its streams end.
+    pub(super) over: CancellationToken,
+    notices: mpsc::Sender<LinkNotice>,
+}
+
+impl ControlLink {
+    pub(super) fn new(name: u64, front: usize) -> (Arc<Self>, mpsc::Receiver<LinkNotice>) {
+        let (notices, waiting) = mpsc::channel(QUEUE);
+        (Arc::new(Self { name, front, over: CancellationToken::new(), notices }), waiting)
+    }
+
+    /// Tells the front something. One that does not read what it is told is gone.
+    pub(super) fn tell(&self, notice: LinkNotice) {
+        if self.notices.try_send(notice).is_err() {
+            self.over.cancel();
+        }
+    }
+
+    /// Serves the connection until it ends, or the front says nothing any more.
+    pub(super) async fn serve(
+        &self,
+        io: TlsStream<TcpStream>,
+        mut notices: mpsc::Receiver<LinkNotice>,
+        cancel: &CancellationToken,
+    ) {
+        let (reader, mut writer) = tokio::io::split(io);
+        let telling = async {
+            let mut beat = interval(BEAT);
+            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut next = LinkNotice::Name(self.name);
+            loop {
+                match timeout(SILENCE, next.write(&mut writer)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) | Err(_) => return,
+                }
+                next = tokio::select! {
+                    notice = notices.recv() => match notice {
+                        Some(notice) => notice,
+                        None => return,
+                    },
+                    _ = beat.tick() => LinkNotice::Beat,
+                };
+            }
+        };
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = self.over.cancelled() => {}
+            _ = listen(reader) => {}
+            () = telling => {}
+        }
+    }
+}
+
+/// Reads what a front says, which is only that it is there.
+async fn listen(mut reader: impl AsyncRead + Unpin) -> io::Result<()> {
+    loop {
+        match timeout(SILENCE, LinkNotice::read(&mut reader)).await {
+            Ok(notice) => drop(notice?),
+            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+}
