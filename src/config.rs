@@ -7,6 +7,7 @@ mod document;
 mod link;
 mod metrics;
 mod nodes;
+mod panic;
 mod problem;
 mod setting;
 mod show;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use self::document::Document;
+use self::link::BesideFront;
 pub use self::problem::{ConfigError, Problem};
 use self::setting::Setting;
 use self::show::{
@@ -152,7 +154,8 @@ impl Config {
 
         let mut problems = document.problems;
         problems.append(&mut sources.problems);
-        problems.extend(link::problems(tables.hub.as_ref(), tables.front.as_ref(), !tables.onion.nodes.is_empty()));
+        let beside = BesideFront { cluster: tables.cluster.is_some(), nodes: !tables.onion.nodes.is_empty() };
+        problems.extend(link::problems(tables.hub.as_ref(), tables.front.as_ref(), &beside));
         check_transports(&tables, &listen, tor, &mut problems);
         let onion_is_known = error.is_none() && !problems.iter().any(Problem::is_about_the_onion_service);
         if error.is_none() && !problems.is_empty() {

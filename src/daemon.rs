@@ -88,10 +88,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     actions.look(&server);
     let is_unfinished = wipe_mark::read(&config.state_dir) == Some(WipeMark::Identity);
     if actions.is_over() || is_unfinished {
-        waiting.close_for_good();
-        ending::erase_identity(&actions)?;
-        tracing::warn!("the identity was to be erased, and is gone: a further start makes a new one");
-        return Ok(());
+        return ending::before_it_began(&actions, waiting);
     }
 
     let watched = OnionReports { status: onion_status, circuits, health: health.clone() };
@@ -105,9 +102,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
         None => tokio::spawn(serving::serve(reload.server.subscribe(), accepted, stop.clone())),
     };
     let connections = AbortOnDrop(connections);
-    let clustering =
-        config.cluster.as_ref().map(|cluster| Clustering::begin(cluster, &waiting.hub, config.rules.frame_bytes()));
-    let clustering = clustering.transpose()?;
+    let clustering = Clustering::begin(&config, &waiting.hub)?;
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
     let mut upkeep = upkeep::spawn(&server, &actions, wipe_asked);
     if let Some(clustering) = clustering.as_ref().filter(|_| config.onion.is_none()) {

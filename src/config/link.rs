@@ -64,14 +64,27 @@ pub(super) fn front(document: &mut Document<'_>) -> Option<FrontConfig> {
     }
 }
 
-/// Returns what does not go together. `has_nodes`: whether `[onion] nodes` names any.
-pub(super) fn problems(hub: Option<&HubConfig>, front: Option<&FrontConfig>, has_nodes: bool) -> Vec<Problem> {
+/// What else the file has that a front has no use for.
+pub(super) struct BesideFront {
+    /// `[cluster]`.
+    pub(super) cluster: bool,
+    /// Addresses in `[onion] nodes`.
+    pub(super) nodes: bool,
+}
+
+/// Returns what does not go together.
+pub(super) fn problems(hub: Option<&HubConfig>, front: Option<&FrontConfig>, beside: &BesideFront) -> Vec<Problem> {
     let mut problems = Vec::new();
     if hub.is_some() && front.is_some() {
         let says = "a machine is a hub or a front, and not both: remove one of the two tables";
         problems.push(Problem::new("[hub] and [front]", says));
     }
-    if front.is_some() && has_nodes {
+    if front.is_some() && beside.cluster {
+        let says =
+            "a front holds no messages, so there is nothing of it to be kept elsewhere: remove one of the two tables";
+        problems.push(Problem::new("[cluster] and [front]", says));
+    }
+    if front.is_some() && beside.nodes {
         let says = "has no effect on a front, since the hub tells clients of the nodes: give it there";
         problems.push(Problem::new("[onion] nodes", says));
     }

@@ -10,6 +10,7 @@ use super::document::Document;
 use super::link;
 use super::metrics;
 use super::nodes;
+use super::panic;
 use super::setting::Setting;
 use crate::admin::scrape;
 use crate::logging::LogLevel;
@@ -68,7 +69,7 @@ impl Tables {
         let log_level = table.choice("level", &LEVELS, LogLevel::default()).value;
         table.finish();
 
-        let dead_man = dead_man(document);
+        let dead_man = panic::read(document);
 
         Self {
             bounds,
@@ -188,17 +189,6 @@ fn session(document: &mut Document<'_>, rules: &mut session::Config) -> pump::Co
         idle_timeout: Duration::from_secs(idle.value),
         write_timeout: Duration::from_secs(write.value),
     }
-}
-
-fn dead_man(document: &mut Document<'_>) -> dead_man::Config {
-    let mut table = document.section("panic");
-    let after_days = table.number("after_days", 0..=3650, 0).value;
-    let keys = table.boolean("keys", false);
-    table.finish();
-    if keys.value && after_days == 0 {
-        document.problems.push(keys.problem("has no effect while after_days is 0: set it, or leave keys out"));
-    }
-    dead_man::Config { after_days, keys: keys.value }
 }
 
 fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) {

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::serving::AbortOnDrop;
 use crate::clock::Clock;
-use crate::cluster;
 use crate::cluster::lead::{ClusterNode, ClusterRole};
+use crate::config::Config;
 use crate::http::Health;
 use crate::hub::Hub;
 
@@ -27,19 +27,20 @@ pub(super) struct Clustering {
 }
 
 impl Clustering {
-    /// Begins to stand by. `largest`: bytes of a frame, at most.
-    pub(super) fn begin(config: &cluster::Config, hub: &Arc<Hub>, largest: usize) -> anyhow::Result<Self> {
-        let parts = (Arc::clone(hub), Clock::System, largest);
-        let (node, connection) = ClusterNode::new(config, parts).context("the cluster cannot begin")?;
+    /// Begins to stand by, where the configuration has a cluster.
+    pub(super) fn begin(config: &Config, hub: &Arc<Hub>) -> anyhow::Result<Option<Self>> {
+        let Some(cluster) = &config.cluster else { return Ok(None) };
+        let parts = (Arc::clone(hub), Clock::System, config.rules.frame_bytes());
+        let (node, connection) = ClusterNode::new(cluster, parts).context("the cluster cannot begin")?;
         let stop = CancellationToken::new();
         let standing = node.standing();
         let until = stop.clone();
-        Ok(Self {
+        Ok(Some(Self {
             _connection: AbortOnDrop(tokio::spawn(connection)),
             node: AbortOnDrop(tokio::spawn(async move { node.run(until).await })),
             stop,
             standing,
-        })
+        }))
     }
 
     /// Tells `/health` whether this is the active machine, for ever. Where there is an onion

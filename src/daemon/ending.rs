@@ -92,6 +92,14 @@ async fn drain(drained: impl Future<Output = ()>, patience: Duration, signals: &
     }
 }
 
+/// Erases the identity of a server that was to do so before it began, and has nothing else to do.
+pub(super) fn before_it_began(actions: &Actions, waiting: MessageStore) -> anyhow::Result<()> {
+    waiting.close_for_good();
+    erase_identity(actions)?;
+    tracing::warn!("the identity was to be erased, and is gone: a further start makes a new one");
+    Ok(())
+}
+
 /// Erases the identity. Where something is left, a mark makes every further start try again, and do
 /// nothing else: no supervisor brings back an identity that was to be erased.
 pub(super) fn erase_identity(actions: &Actions) -> anyhow::Result<()> {

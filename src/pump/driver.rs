@@ -20,7 +20,7 @@ use ephemeral_core::limits::Bucket;
 use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::Established;
 use ephemeral_core::store::SessionEnd;
-use held::Held;
+use held::HeldAnswers;
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;
@@ -56,7 +56,7 @@ struct State {
     unflushed: bool,
     collect: bool,
     /// Answers that wait until what they say holds.
-    held: Held,
+    held: HeldAnswers,
     /// The last frame of the turn before, if it was large: then this turn comes at once.
     large: Option<Utf8Bytes>,
 }
@@ -117,7 +117,7 @@ impl Pump {
             stalled: None,
             unflushed: true,
             collect: true,
-            held: Held::default(),
+            held: HeldAnswers::default(),
             large: None,
         })))
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use attempt::{Attempt, Route};
+use attempt::{Attempt, AttemptSetup};
 pub use event::ClientEvent;
 use nodes::Nodes;
 
@@ -43,7 +43,7 @@ struct Online {
 
 /// A session with one server, for as long as it is polled.
 pub struct Session {
-    route: Arc<Route>,
+    setup: Arc<AttemptSetup>,
     state: State,
     backoff: Backoff,
     outbox: Outbox,
@@ -72,7 +72,7 @@ impl Session {
     #[must_use]
     pub fn new(dialer: Arc<dyn Dial>, url: ServerUrl, identity: Identity, options: ConnectOptions) -> Self {
         Self {
-            route: Arc::new(Route { dialer, url, identity, options }),
+            setup: Arc::new(AttemptSetup { dialer, url, identity, options }),
             state: State::Waiting { until: Instant::now() },
             backoff: Backoff::default(),
             outbox: Outbox::new(1),
@@ -174,15 +174,15 @@ impl Session {
 
     fn dial(&mut self) {
         self.events.push_back(ClientEvent::Connecting);
-        let route = Arc::clone(&self.route);
-        let node = self.nodes.pick(&route.url);
-        self.state = State::Connecting(Box::pin(async move { route.connect(node.as_ref()).await }));
+        let setup = Arc::clone(&self.setup);
+        let node = self.nodes.pick(&setup.url);
+        self.state = State::Connecting(Box::pin(async move { setup.connect(node.as_ref()).await }));
     }
 
     fn connected(&mut self, connection: Connection, welcome: Welcome) {
         let new_epoch = self.epoch.as_ref().is_some_and(|epoch| *epoch != welcome.epoch);
         self.epoch = Some(welcome.epoch.clone());
-        self.nodes.learn(welcome.nodes.as_ref(), &self.route.url);
+        self.nodes.learn(welcome.nodes.as_ref(), &self.setup.url);
         self.outbox.reconnected(new_epoch);
         self.inbox.reconnected();
         let content_bytes = welcome.limits.content_bytes;
@@ -216,7 +216,7 @@ impl Session {
 
     async fn online(&mut self) {
         self.send_due();
-        let patience = self.route.options.timing.answer;
+        let patience = self.setup.options.timing.answer;
         let wake_at = self.outbox.wake_at(patience);
         let State::Online(online) = &mut self.state else { return };
         if !self.events.is_empty() {
@@ -303,7 +303,7 @@ impl Session {
     }
 
     fn received(&mut self, message: ReceivedMessage) {
-        let for_me = Fingerprint::from_hex(&message.to) == Ok(self.route.identity.fingerprint());
+        let for_me = Fingerprint::from_hex(&message.to) == Ok(self.setup.identity.fingerprint());
         let Some(key) = MessageKey::of(&message).filter(|_| for_me) else {
             return self.lost(Lost::Protocol("a message with a sender, a recipient or an id that cannot be"));
         };

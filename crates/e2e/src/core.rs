@@ -150,11 +150,8 @@ impl Core {
         let mut core = Self { state, stopped: false, length: bytes.len() };
         core.state.profile.clock.advance(wall_ms);
         core.state.profile.reopen();
-        for link in &core.state.links {
-            for frame in link.frames() {
-                let after_ms = core.state.profile.jitter.uniform(0, SPREAD);
-                core.state.profile.effects.push(Effect::Send { frame: frame.clone(), after_ms });
-            }
+        for link in &mut core.state.links {
+            link.reopen(&mut core.state.profile);
         }
         Ok(core)
     }

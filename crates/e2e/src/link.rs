@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::bytes::{Key, text};
 use crate::clock::{DAY, MINUTE, SECOND};
-use crate::effect::{Effect, Frame, FrameId, LinkId};
+use crate::effect::{Frame, FrameId, LinkId};
 use crate::envelope::NUMBER_LIMIT;
 use crate::invite::DoorCard;
 use crate::profile::ProfileState;
@@ -19,6 +19,7 @@ pub(crate) mod cards;
 mod content;
 pub(crate) mod delivery;
 mod ended;
+mod frames;
 pub(crate) mod healing;
 mod moves;
 pub mod outbox;
@@ -132,6 +133,9 @@ pub(crate) struct Link {
     #[serde(default)]
     ended: EndedFiles,
     frames: Vec<Frame>,
+    /// When the last of those that no user waits for leaves, by `elapsed`.
+    #[serde(skip)]
+    leaves_at: u64,
     /// What began the conversation anew, until the other side answers.
     #[serde(default)]
     awaited: Option<AwaitedAnswer>,
@@ -170,6 +174,7 @@ impl Link {
             epoch: None,
             ended: EndedFiles::default(),
             frames: Vec::new(),
+            leaves_at: 0,
             awaited: None,
         }
     }
@@ -218,24 +223,6 @@ impl Link {
     /// Returns the frames that no server accepted yet.
     pub(crate) fn frames(&self) -> &[Frame] {
         &self.frames
-    }
-
-    fn push_frame(&mut self, frame: Frame, prompt: bool, profile: &mut ProfileState) {
-        let after_ms = match (prompt, self.kind) {
-            (true, LinkKind::Contact) => 0,
-            // In random order, and some tenths of a second apart.
-            (true, LinkKind::Member(_)) => profile.jitter.uniform(0, GROUP_SPREAD),
-            (false, _) => profile.jitter.uniform(0, SPREAD),
-        };
-        let elapsed = profile.clock.elapsed;
-        if let Some(own) = profile.mailbox_mut(&self.mailbox).filter(|_| prompt) {
-            own.active_at = elapsed;
-        }
-        profile.effects.push(Effect::Send { frame: frame.clone(), after_ms });
-        self.frames.push(frame);
-        if self.frames.len() > MAX_FRAMES {
-            self.frames.remove(0);
-        }
     }
 
     /// Does what is due.

@@ -14,6 +14,8 @@ pub(in crate::config) fn hub() -> HubConfig {
 pub(in crate::config) const FRONT: &str = "[front]\nhub = '192.0.2.1:7443'\nhub_key = '\
                      0000000000000000000000000000000000000000000000000000000000000002'\n";
 
+const CLUSTER: &str = "[cluster]\nnats = ['127.0.0.1:4222']\nnode = 'a'\nsecret_file = '/cluster.secret'\n";
+
 #[test]
 fn a_front_names_its_hub_and_the_hubs_key() {
     let front = load(FRONT, &[], Flags::default()).expect("valid").front.expect("a front");
@@ -24,6 +26,7 @@ fn a_front_names_its_hub_and_the_hubs_key() {
     let hub = format!("[hub]\nlisten = '[::1]:1'\nfronts = ['{:064}']\n", 1);
     for (text, says) in [
         (format!("{FRONT}{hub}"), "a hub or a front, and not both"),
+        (format!("{FRONT}{CLUSTER}"), "a front holds no messages"),
         (format!("{FRONT}[onion]\nnodes = ['wss://a.example']"), "has no effect on a front"),
         ("[front]\nhub = '192.0.2.1:7443'".to_owned(), "needs hub_key as well"),
         ("[front]\nhub = 'a.example'".to_owned(), "must be an IP address with a port"),
@@ -36,5 +39,13 @@ fn a_front_names_its_hub_and_the_hubs_key() {
     ] {
         let problem = problem(&text);
         assert!(problem.contains(says), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn the_shipped_file_says_how_to_make_a_front() {
+    let shipped = include_str!("../../../systemd/ephemeral-server.toml");
+    for line in ["\n[front]\n", "\n# hub = ", "\n# hub_key = "] {
+        assert!(shipped.contains(line), "{line}");
     }
 }

@@ -12,9 +12,9 @@ const MOST: usize = 256;
 /// Answers in the order of the frames that they are to.
 #[derive(Default)]
 #[expect(clippy::box_collection, reason = "nearly always there is none: a pointer is all that it takes then")]
-pub(super) struct Held(Option<Box<VecDeque<(Ticket, String)>>>);
+pub(super) struct HeldAnswers(Option<Box<VecDeque<(Ticket, String)>>>);
 
-impl Held {
+impl HeldAnswers {
     /// Returns whether no more is to be read.
     pub(super) fn is_full(&self) -> bool {
         self.0.as_ref().is_some_and(|held| held.len() >= MOST)
@@ -45,7 +45,7 @@ impl Held {
 mod tests {
     use super::*;
 
-    fn ticket(held: &mut Held, settled: Ticket) -> Vec<String> {
+    fn ticket(held: &mut HeldAnswers, settled: Ticket) -> Vec<String> {
         std::iter::from_fn(|| held.next(settled)).collect()
     }
 
@@ -53,7 +53,7 @@ mod tests {
     fn answers_come_in_the_order_of_the_frames_whatever_holds_first() {
         let now = Ticket::now();
         let [first, second] = [5, 9].map(Ticket::at);
-        let mut held = Held::default();
+        let mut held = HeldAnswers::default();
         assert_eq!(held.hold(now, now, "at once".into()), Some("at once".into()));
         for (ticket, frame) in [(first, "first"), (now, "an error"), (second, "second"), (now, "another")] {
             assert_eq!(held.hold(ticket, now, frame.into()), None, "{frame}");
@@ -62,12 +62,12 @@ mod tests {
         assert_eq!(ticket(&mut held, first), ["first", "an error"]);
         assert_eq!(ticket(&mut held, second), ["second", "another"]);
         assert_eq!(held.hold(first, second, "late".into()), Some("late".into()));
-        assert_eq!(size_of::<Held>(), size_of::<usize>(), "an idle session has no more than that");
+        assert_eq!(size_of::<HeldAnswers>(), size_of::<usize>(), "an idle session has no more than that");
     }
 
     #[test]
     fn so_many_answers_wait_and_no_more_is_read() {
-        let mut held = Held::default();
+        let mut held = HeldAnswers::default();
         for _ in 0..MOST {
             assert!(!held.is_full());
             held.hold(Ticket::at(1), Ticket::now(), String::new());

@@ -6,7 +6,7 @@ use super::nodes;
 use crate::{ConnectError, ConnectOptions, Connection, Dial, Identity, ServerUrl, Welcome};
 
 /// What every attempt needs.
-pub(super) struct Route {
+pub(super) struct AttemptSetup {
     pub(super) dialer: Arc<dyn Dial>,
     pub(super) url: ServerUrl,
     pub(super) identity: Identity,
@@ -19,7 +19,7 @@ pub(super) struct Attempt {
     pub(super) by_node: bool,
 }
 
-impl Route {
+impl AttemptSetup {
     /// Connects with the service, at its own address or at this node's.
     pub(super) async fn connect(&self, node: Option<&ServerUrl>) -> Attempt {
         let (stream, url) = match nodes::reach(&*self.dialer, &self.url, node).await {

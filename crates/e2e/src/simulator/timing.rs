@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::pair::Pair;
 use super::person::{Moment, Person};
 use super::server::{Malice, Server};
 use super::{Dice, START, authority};
@@ -165,6 +166,40 @@ fn a_server_that_tells_one_mailbox_of_a_new_epoch_sees_no_other_send_again_what_
     // What went again was not accepted yet, and so is not lost.
     assert_eq!(left.len(), CONTACTS - 1, "{left:?}");
     assert!(left[CONTACTS - 2].1 - left[0].1 > 5 * SECOND, "all at one moment: {left:?}");
+}
+
+#[test]
+fn what_goes_again_leaves_in_the_order_in_which_it_was_written() {
+    let mut pair = Pair::met();
+    let alice = &mut pair.people[0];
+    for _ in 0..8 {
+        alice.talk(pair.now);
+    }
+    alice.core.tick(pair.now).unwrap();
+    alice.settle(&mut [], pair.now);
+    // None of it reached a server: it is handed out again when the process begins anew, and sealed
+    // again after a day.
+    let state = alice.disk.clone();
+    for _ in 0..2 {
+        alice.moments.clear();
+        alice.reopen(state.clone(), pair.now);
+        assert_in_order(&alice.moments);
+    }
+    alice.act(&mut pair.servers, Malice::default(), pair.now, None, &mut pair.dice);
+    alice.moments.clear();
+    for hour in 1..26 {
+        alice.act(&mut pair.servers, Malice::default(), pair.now + hour * HOUR, None, &mut pair.dice);
+    }
+    assert_in_order(&alice.moments);
+}
+
+fn assert_in_order(moments: &[Moment]) {
+    let sent = moments.iter().filter_map(|moment| match moment {
+        Moment::Sent(_, at) => Some(*at),
+        Moment::Acknowledged(..) => None,
+    });
+    let sent: Vec<u64> = sent.collect();
+    assert!(sent.len() >= 8 && sent.is_sorted(), "{sent:?}");
 }
 
 /// The distances between two mailboxes after one commit, and after two that have nothing to do with
