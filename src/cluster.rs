@@ -10,11 +10,12 @@ pub mod keys;
 pub mod lead;
 pub mod log;
 pub mod nats;
+pub mod wipe;
 
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What one machine of a cluster is told. Each is serialized under its name in the configuration
 /// file, `table.key`.
@@ -34,6 +35,30 @@ pub struct Config {
     /// all of them are on loopback.
     #[serde(flatten)]
     pub tls: Option<NatsTls>,
+}
+
+/// What one machine of a cluster is, and what it knows of the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterStats {
+    /// What this machine is called.
+    pub node: String,
+    /// What it is.
+    pub role: ClusterRole,
+    /// Whether it has the keys of the journal: without them it can take nothing over.
+    pub has_keys: bool,
+    /// The active machine's name, as it was seen last; `None`: none is known, or NATS does not
+    /// answer.
+    pub active: Option<String>,
+}
+
+/// What a machine is at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterRole {
+    /// It stands by: another one is active, or none is.
+    StandsBy,
+    /// It is the active one.
+    Active,
 }
 
 /// Host and port of a NATS server.

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Admitted, PeerConnection, Refused, Slot};
+use crate::cluster::lead::ClusterNode;
 use crate::events::{Events, Kind};
 use crate::http;
 use crate::hub::Hub;
@@ -78,6 +79,8 @@ pub struct Setup {
     pub nodes: NodesWatch,
     /// How the dead-man switch stands, if there is one.
     pub dead_man: watch::Receiver<Option<DeadManStats>>,
+    /// This machine of a cluster, if it is one.
+    pub cluster: Option<Arc<ClusterNode>>,
 }
 
 impl Server {
@@ -86,13 +89,13 @@ impl Server {
     /// # Errors
     /// If the operating system has no random numbers.
     pub fn new(setup: Setup) -> Result<Arc<Self>, getrandom::Error> {
-        let Setup { hub, rules, timing, policy, limits, onion, health, moved, nodes, dead_man } = setup;
+        let Setup { hub, rules, timing, policy, limits, onion, health, moved, nodes, dead_man, cluster } = setup;
         let circuits = onion.as_ref().map_or(0, |(_, _, circuits)| *circuits);
         let bounds = bounds(&hub, limits, &rules, circuits);
         let events = Arc::new(Events::new(hub.now())?);
         let admission = Admission::new(policy, limits.unauthenticated, Arc::clone(&hub), events);
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
-        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&admission), bounds, onion, dead_man);
+        let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&admission), bounds, onion, (dead_man, cluster));
         let drain = CancellationToken::new();
         let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain, nodes });
         Ok(Arc::new(Self { sessions, admission, metrics, health, moved }))

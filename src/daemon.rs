@@ -61,11 +61,9 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
     let settings = hub::Config::from_config(&config);
-    let waiting = match &config.cluster {
-        Some(_) => MessageStore::elsewhere(settings, &config.state_dir)?,
-        None => MessageStore::open(settings, config.survive_restart, &config.state_dir)?,
-    };
-    let actions = Actions::open(config.state_dir.clone(), config.dead_man);
+    let (waiting, clustering) = remember(&config, settings)?;
+    let machine = clustering.as_ref().map(|clustering| Arc::clone(&clustering.machine));
+    let actions = Actions::open(config.state_dir.clone(), config.dead_man, machine.clone());
     let circuits = Arc::<CircuitStats>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
     let signer = nodes::Signer::new(&config);
@@ -80,6 +78,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
         moved: moved::notices(&config),
         nodes: signer.list(),
         dead_man: actions.dead_man(),
+        cluster: machine,
     })
     .context("the system has no random numbers")?;
     let seen = config.onion.is_some().then_some(status);
@@ -88,7 +87,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     actions.look(&server);
     let is_unfinished = wipe_mark::read(&config.state_dir) == Some(WipeMark::Identity);
     if actions.is_over() || is_unfinished {
-        return ending::before_it_began(&actions, waiting);
+        return ending::before_it_began(&actions, clustering, waiting).await;
     }
 
     let watched = OnionReports { status: onion_status, circuits, health: health.clone() };
@@ -102,7 +101,6 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
         None => tokio::spawn(serving::serve(reload.server.subscribe(), accepted, stop.clone())),
     };
     let connections = AbortOnDrop(connections);
-    let clustering = Clustering::begin(&config, &waiting.hub)?;
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
     let mut upkeep = upkeep::spawn(&server, &actions, wipe_asked);
     if let Some(clustering) = clustering.as_ref().filter(|_| config.onion.is_none()) {
@@ -118,6 +116,21 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     health.send_replace(Health::Draining);
     let ending = Ending { server, stop, connections, tasks, upkeep, actions, clustering, waiting };
     ending.finish(config.grace, failed, &mut signals).await
+}
+
+/// Opens the store, and begins to stand by where there are other machines. A wipe that was asked for
+/// while no server ran is theirs, too.
+fn remember(config: &Config, settings: hub::Config) -> anyhow::Result<(MessageStore, Option<Clustering>)> {
+    let Some(cluster) = &config.cluster else {
+        return Ok((MessageStore::open(settings, config.survive_restart, &config.state_dir)?, None));
+    };
+    let is_asked = wipe_mark::read(&config.state_dir).is_some();
+    let waiting = MessageStore::elsewhere(settings, &config.state_dir)?;
+    let clustering = Clustering::begin(cluster, &waiting.hub, config.rules.frame_bytes())?;
+    if is_asked {
+        clustering.machine.begin_wipe();
+    }
+    Ok((waiting, Some(clustering)))
 }
 
 /// Serves until a signal, a lost identity or a listener that fails ends it. Returns what failed, if

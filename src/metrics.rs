@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::admission::Admission;
+use crate::cluster::ClusterStats;
+use crate::cluster::lead::ClusterNode;
 use crate::events::{Kind, RecentEvent};
 use crate::hub::{Hub, Totals};
 use crate::transport::CircuitStats;
@@ -38,6 +40,7 @@ pub struct Metrics {
     rates: Arc<Mutex<Rates>>,
     onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitStats>)>,
     dead_man: watch::Receiver<Option<dead_man::DeadManStats>>,
+    cluster: Option<Arc<ClusterNode>>,
 }
 
 /// The bounds that the figures are to be read against.
@@ -94,6 +97,9 @@ pub struct Stats {
     /// The dead-man switch, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_man: Option<dead_man::DeadManStats>,
+    /// This machine of a cluster, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterStats>,
 }
 
 /// What happened that should not.
@@ -131,17 +137,18 @@ impl SecurityEvent {
 
 impl Metrics {
     /// Makes the metrics. `onion`: where its status and its circuits are read, if there is an onion
-    /// service. `dead_man`: where the dead-man switch is read.
+    /// service. `dead_man`: where the dead-man switch is read; and this machine of a cluster, if it
+    /// is one.
     #[must_use]
     pub fn new(
         hub: Arc<Hub>,
         admission: Arc<Admission>,
         bounds: Bounds,
         onion: Option<(watch::Receiver<OnionStatus>, Arc<CircuitStats>)>,
-        dead_man: watch::Receiver<Option<dead_man::DeadManStats>>,
+        (dead_man, cluster): (watch::Receiver<Option<dead_man::DeadManStats>>, Option<Arc<ClusterNode>>),
     ) -> Self {
         let started = hub.now();
-        Self { hub, admission, bounds, started, rates: Arc::default(), onion, dead_man }
+        Self { hub, admission, bounds, started, rates: Arc::default(), onion, dead_man, cluster }
     }
 
     /// Returns the same figures, against other bounds.
@@ -157,6 +164,7 @@ impl Metrics {
             rates: Arc::clone(&self.rates),
             onion: self.onion.clone(),
             dead_man: self.dead_man.clone(),
+            cluster: self.cluster.clone(),
         }
     }
 
@@ -222,6 +230,7 @@ impl Metrics {
             },
             onion: self.onion.as_ref().map(|(status, circuits)| Onion::new(&status.borrow(), circuits, &clocks)),
             dead_man: self.dead_man(),
+            cluster: self.cluster.as_ref().map(|node| node.stats()),
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::check_in::{CheckIns, Due};
+use crate::cluster::lead::{ClusterNode, ClusterWipe};
 use crate::conn::Server;
 use crate::erase::{self, EraseError};
 use ephemeral_core::dead_man::{self, DeadManStats};
@@ -27,6 +28,8 @@ pub struct Actions {
     erasing: Mutex<()>,
     /// Whether a key could not be overwritten, which nothing mends once its file is removed.
     is_left: AtomicBool,
+    /// This machine of a cluster, if it is one: then the other ones are wiped, too.
+    cluster: Option<Arc<ClusterNode>>,
 }
 
 /// A wipe was not whole. What waited is erased in each case.
@@ -41,13 +44,13 @@ pub enum WipeError {
 }
 
 impl Actions {
-    /// Reads when somebody last checked in, if that matters.
+    /// Reads when somebody last checked in, if that matters. `cluster`: this machine of one.
     #[must_use]
-    pub fn open(state_dir: PathBuf, config: dead_man::Config) -> Arc<Self> {
+    pub fn open(state_dir: PathBuf, config: dead_man::Config, cluster: Option<Arc<ClusterNode>>) -> Arc<Self> {
         let check_ins = CheckIns::open(&state_dir, config);
         let over = CancellationToken::new();
         let erasing = Mutex::new(());
-        Arc::new(Self { state_dir, check_ins, over, erasing, is_left: AtomicBool::new(false) })
+        Arc::new(Self { state_dir, check_ins, over, erasing, is_left: AtomicBool::new(false), cluster })
     }
 
     /// Returns where the keys are.
@@ -62,13 +65,17 @@ impl Actions {
         self.check_ins.stats()
     }
 
-    /// Wipes. With the keys, the daemon is to end then, and to finish with
+    /// Wipes, here at once; the other machines of a cluster follow, and [`wiped`](Self::wiped) says
+    /// whether they have. With the keys, the daemon is to end then, and to finish with
     /// [`erase_identity`](Self::erase_identity).
     ///
     /// # Errors
     /// [`WipeError`]: what is left.
     pub fn wipe(&self, server: &Server, why: &str, keys: bool) -> Result<(), WipeError> {
         // First, and whatever becomes of the keys.
+        if let Some(cluster) = &self.cluster {
+            cluster.begin_wipe();
+        }
         let wiped = server.wipe();
         match &wiped {
             Ok(()) => tracing::warn!("{why}: everything that waited is erased, a new epoch begins"),
@@ -80,6 +87,18 @@ impl Actions {
             self.erase_keys(why)?;
         }
         Ok(wiped?)
+    }
+
+    /// Waits until the other machines are wiped, for a bounded time, and returns what that has
+    /// reached; `None`: there are none.
+    pub async fn wiped(&self) -> Option<ClusterWipe> {
+        self.cluster.as_ref()?.wiped().await
+    }
+
+    /// Returns whether there are other machines.
+    #[must_use]
+    pub fn has_others(&self) -> bool {
+        self.cluster.is_some()
     }
 
     /// Erases the keys at once, and not only when all has been drained: the operator may be in a

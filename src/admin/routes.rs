@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Plane, scrape};
+use crate::cluster::lead::ClusterWipe;
 use crate::http::Health;
 use crate::metrics::Stats;
 use ephemeral_core::dead_man::DeadManStats;
@@ -144,12 +145,15 @@ pub struct PanicRequest {
 /// Says what was erased, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PanicAnswer {
-    /// How many messages waited.
+    /// How many messages waited, on all machines.
     pub messages: usize,
     /// Whether the identity was erased, too.
     pub keys: bool,
     /// The server's state directory.
     pub state_dir: PathBuf,
+    /// The other machines of the cluster that erased what they had, by name; `None`: it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machines: Option<Vec<String>>,
 }
 
 /// Says that the operator is there.
@@ -222,9 +226,30 @@ impl Ask for PanicRequest {
         let server = plane.server();
         let (_, waiting) = server.sessions.hub.figures();
         let wiped = plane.actions().wipe(&server, "`panic`", self.keys);
+        let others = others_wiped(plane)?;
         wiped.map_err(|error| AdminRefusal::new(RefusalCode::NotDone, error.to_string()))?;
         let state_dir = plane.actions().state_dir().to_owned();
-        Ok(PanicAnswer { messages: waiting.messages, keys: self.keys, state_dir })
+        let there = others.as_ref().map_or(0, |others| usize::try_from(others.messages).unwrap_or(usize::MAX));
+        let messages = waiting.messages.saturating_add(there);
+        let machines = others.map(|others| others.machines);
+        Ok(PanicAnswer { messages, keys: self.keys, state_dir, machines })
+    }
+}
+
+/// Waits until the other machines are wiped, if there are any. An answer is made on a thread that
+/// may wait.
+fn others_wiped(plane: &Plane) -> Result<Option<ClusterWipe>, AdminRefusal> {
+    let actions = plane.actions();
+    if !actions.has_others() {
+        return Ok(None);
+    }
+    let reached = tokio::runtime::Handle::current().block_on(actions.wiped());
+    match reached.as_ref().and_then(|reached| reached.left.as_ref()) {
+        None => Ok(reached),
+        Some(left) => {
+            let what = format!("what this machine had is erased, but not what the whole cluster has: {left}");
+            Err(AdminRefusal::new(RefusalCode::NotDone, what))
+        }
     }
 }
 

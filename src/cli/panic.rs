@@ -90,8 +90,13 @@ fn question(panic: Panic, instance: &Instance) -> String {
 
 /// Says what a running server has done.
 fn answered(panic: Panic, answer: &PanicAnswer, stopped: bool) -> ExitCode {
-    let PanicAnswer { messages, keys, state_dir } = answer;
-    let erased = format!("everything that waited is erased: {messages} messages");
+    let PanicAnswer { messages, keys, state_dir, machines } = answer;
+    let everywhere = match machines.as_deref() {
+        None => String::new(),
+        Some([]) => ", on all machines of the cluster; no other one was awake".to_owned(),
+        Some(machines) => format!(", on all machines of the cluster; awake were this one, {}", machines.join(", ")),
+    };
+    let erased = format!("everything that waited is erased: {messages} messages{everywhere}");
     let state_dir = state_dir.display();
     match (panic.keys, keys, stopped) {
         (false, ..) => print(&format!("{erased}, of the server on {state_dir}\n")),

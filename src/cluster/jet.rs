@@ -2,7 +2,8 @@
 //!
 //! `EPHEMERAL` has one subject for each place of the journal, and keeps the newest entry of each.
 //! One writer knows the number of the last entry, and names it with the next batch: whoever else
-//! has written meanwhile, that batch is refused. `EPHEMERAL_LEASE` says who the writer is.
+//! has written meanwhile, that batch is refused. `EPHEMERAL_LEASE` says who the writer is, and
+//! which wipe of the whole cluster was the last.
 
 mod replay;
 
@@ -19,9 +20,10 @@ use super::nats::{Nats, Unanswered};
 const STREAM: &str = "EPHEMERAL";
 /// Its subjects: this, and a place, `meta` or `fence`.
 const PLACES: &str = "ephemeral.j";
-/// The stream of the lease, and its only subject.
+/// The stream of the lease, and its subjects.
 const LEASE_STREAM: &str = "EPHEMERAL_LEASE";
 const LEASE: &str = "ephemeral.lease";
+const WIPE: &str = "ephemeral.wipe";
 /// How long a server may take with an answer. Longer than its disk and its peers need, shorter than
 /// a lease.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -92,7 +94,7 @@ impl Jet<'_> {
     /// # Errors
     /// [`JetError`].
     pub async fn prepare(self) -> Result<(), JetError> {
-        for config in [stream(STREAM, &format!("{PLACES}.>")), stream(LEASE_STREAM, LEASE)] {
+        for config in [stream(STREAM, &[&format!("{PLACES}.>")]), stream(LEASE_STREAM, &[LEASE, WIPE])] {
             let name = config["name"].as_str().unwrap_or_default().to_owned();
             self.ask(&format!("STREAM.CREATE.{name}"), &config, SETUP).await?;
         }
@@ -153,6 +155,30 @@ impl Jet<'_> {
     /// [`JetError`].
     pub async fn purge(self) -> Result<(), JetError> {
         self.ask(&format!("STREAM.PURGE.{STREAM}"), &json!({}), PATIENCE).await.map(drop)
+    }
+
+    /// Erases everything before the entry with this number.
+    ///
+    /// # Errors
+    /// [`JetError`].
+    pub async fn purge_before(self, number: u64) -> Result<(), JetError> {
+        self.ask(&format!("STREAM.PURGE.{STREAM}"), &json!({ "seq": number }), PATIENCE).await.map(drop)
+    }
+
+    /// Writes which wipe of the whole cluster is the last.
+    ///
+    /// # Errors
+    /// [`JetError`].
+    pub async fn write_wipe(self, sealed: &[u8]) -> Result<(), JetError> {
+        read(&self.0.request(WIPE, &[], sealed, PATIENCE).await?).map(drop)
+    }
+
+    /// Returns which wipe of the whole cluster was the last, sealed.
+    ///
+    /// # Errors
+    /// [`JetError`].
+    pub async fn newest_wipe(self) -> Result<Option<Vec<u8>>, JetError> {
+        Ok(self.newest(LEASE_STREAM, WIPE).await?.map(|(_, payload)| payload))
     }
 
     /// Writes that a new writer has begun: nothing of an earlier one is taken from now on. Returns
@@ -232,10 +258,10 @@ impl Jet<'_> {
 
 /// Returns what both streams have to be: in RAM, on three servers, with the newest entry of each
 /// subject.
-fn stream(name: &str, subject: &str) -> Value {
+fn stream(name: &str, subjects: &[&str]) -> Value {
     json!({
         "name": name,
-        "subjects": [subject],
+        "subjects": subjects,
         "storage": "memory",
         "num_replicas": 3,
         "retention": "limits",

@@ -17,6 +17,8 @@ use hpke::{Deserializable as _, Kem, OpModeR, OpModeS, PskBundle, Serializable a
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
+use super::wipe::WipeSeal;
+
 type KeyBytes = Zeroizing<[u8; 32]>;
 type Public = <X25519HkdfSha256 as Kem>::PublicKey;
 type Private = <X25519HkdfSha256 as Kem>::PrivateKey;
@@ -43,6 +45,8 @@ pub struct Keyring(Mutex<Keys>);
 struct Keys {
     current: u64,
     keys: BTreeMap<u64, KeyBytes>,
+    /// The number of the last wipe of the whole cluster: these keys are newer.
+    wiped: u64,
 }
 
 impl Keyring {
@@ -59,7 +63,8 @@ impl Keyring {
         let mut key = KeyBytes::default();
         getrandom::fill(&mut *key)?;
         let mut ring = self.0.lock();
-        let number = ring.keys.last_key_value().map_or(1, |(last, _)| last + 1);
+        let newest = ring.keys.last_key_value().map_or(0, |(last, _)| *last);
+        let number = newest.max(ring.current) + 1;
         ring.keys.insert(number, key);
         ring.current = number;
         Ok(())
@@ -90,6 +95,23 @@ impl Keyring {
         let mut ring = self.0.lock();
         let current = ring.current;
         ring.keys.retain(|number, _| *number == current);
+    }
+
+    /// Overwrites all keys for a wipe of the whole cluster, and takes none again that is older.
+    /// Returns whether the wipe is newer than the last one: else nothing is done.
+    pub fn wipe(&self, number: u64) -> bool {
+        let mut ring = self.0.lock();
+        if number <= ring.wiped {
+            return false;
+        }
+        ring.keys.clear();
+        ring.wiped = number;
+        true
+    }
+
+    /// Returns the number of the last wipe of the whole cluster; 0: none is known.
+    pub fn wiped(&self) -> u64 {
+        self.0.lock().wiped
     }
 
     /// Seals something for a place, under the current key.
@@ -126,7 +148,8 @@ impl Keyring {
     /// Writes all keys down, to be sealed to another node.
     fn write(&self) -> Zeroizing<Vec<u8>> {
         let ring = self.0.lock();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(NUMBER + MOST * (NUMBER + 32)));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * NUMBER + MOST * (NUMBER + 32)));
+        bytes.extend_from_slice(&ring.wiped.to_le_bytes());
         bytes.extend_from_slice(&ring.current.to_le_bytes());
         for (number, key) in ring.keys.iter().rev().take(MOST) {
             bytes.extend_from_slice(&number.to_le_bytes());
@@ -135,8 +158,11 @@ impl Keyring {
         bytes
     }
 
-    /// Takes the keys of another node in place of the own ones, unless that one is behind.
+    /// Takes the keys of another node in place of the own ones, unless that one is behind: so keys
+    /// of before a wipe do not come back.
     fn read(&self, bytes: &[u8]) -> Result<(), NotOpened> {
+        let (wiped, bytes) = bytes.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
+        let wiped = u64::from_le_bytes(*wiped);
         let (current, rest) = bytes.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
         let current = u64::from_le_bytes(*current);
         let mut keys = BTreeMap::new();
@@ -150,8 +176,9 @@ impl Keyring {
             keys.insert(u64::from_le_bytes(*number), Zeroizing::new(key));
         }
         let mut ring = self.0.lock();
-        if keys.contains_key(&current) && current >= ring.current {
-            *ring = Keys { current, keys };
+        let is_newer = wiped > ring.wiped || ring.keys.is_empty() || current >= ring.current;
+        if keys.contains_key(&current) && wiped >= ring.wiped && is_newer {
+            *ring = Keys { current, keys, wiped };
         }
         Ok(())
     }
@@ -177,6 +204,12 @@ impl KeyExchange {
     pub fn new(secret: Zeroizing<Vec<u8>>) -> Self {
         let (private, public) = X25519HkdfSha256::gen_keypair();
         Self { secret, private, public }
+    }
+
+    /// Returns how messages about a wipe are sealed.
+    #[must_use]
+    pub fn wipe_seal(&self) -> WipeSeal {
+        WipeSeal::new(&self.secret)
     }
 
     /// Returns the question for the keys.
@@ -268,6 +301,35 @@ mod tests {
         assert!(stranger.take(&answer, &Keyring::default()).is_err(), "it has another secret");
         let forged = stranger.answer(&asks.question(), &keys).unwrap();
         assert!(asks.take(&forged, &Keyring::default()).is_err(), "who answers has another secret");
+    }
+
+    #[test]
+    fn keys_of_before_a_wipe_are_gone_and_do_not_come_back_from_a_node_that_slept_through_it() {
+        let asleep = Keyring::default();
+        asleep.rotate().unwrap();
+        asleep.rotate().unwrap();
+        let sealed = asleep.seal(1, b"x").unwrap();
+        let holder = exchange(1);
+        let asks = exchange(1);
+        let woken = Keyring::default();
+        let give = |from: &Keyring, to: &Keyring| {
+            asks.take(&holder.answer(&asks.question(), from).unwrap(), to).unwrap();
+        };
+        give(&asleep, &woken);
+        assert!(woken.wipe(7) && !woken.wipe(7) && !woken.wipe(6));
+        assert!(woken.is_empty() && woken.open(1, &sealed).is_err());
+        give(&asleep, &woken);
+        assert!(woken.is_empty(), "they are older than the wipe");
+        // The new active one may count its keys from 1 again.
+        let active = Keyring::default();
+        active.wipe(7);
+        active.rotate().unwrap();
+        for node in [&woken, &asleep] {
+            give(&active, node);
+            assert!(node.open(1, &active.seal(1, b"y").unwrap()).is_ok());
+            assert!(node.open(1, &sealed).is_err());
+            assert_eq!(node.wiped(), 7);
+        }
     }
 
     #[test]

@@ -3,27 +3,33 @@
 mod lease;
 mod promotion;
 mod rotation;
+mod wiping;
 mod writing;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Config;
 use super::jet::{Jet, JetError};
 use super::keys::{KeyExchange, Keyring};
 use super::nats::wire::NatsMessage;
 use super::nats::{self, Nats, NatsOutgoing, tls};
+use super::wipe::WipeSeal;
+use super::{ClusterRole, ClusterStats, Config};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use ephemeral_tor::private_file::{self, FileError};
 use promotion::Promoted;
+pub use wiping::{ClusterWipe, WIPE_PATIENCE, WipeLeft};
 
-/// Where nodes ask each other for the keys.
-const KEYS: &str = "ephemeral.keys";
+/// Where nodes ask each other for the keys, and for a wipe; and both.
+const KEYS: &str = "ephemeral.ask.keys";
+const WIPE: &str = "ephemeral.ask.wipe";
+const QUESTION: &str = "ephemeral.ask.*";
 /// Questions of other nodes that wait, at most.
 const QUESTIONS: usize = 64;
 /// How often a node that stands by asks for the keys, and how long it waits for an answer.
@@ -58,15 +64,6 @@ pub enum ClusterError {
     Random(#[from] getrandom::Error),
 }
 
-/// What a node is at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClusterRole {
-    /// It stands by: another one is active, or none is.
-    By,
-    /// It is the active one.
-    Active,
-}
-
 /// One machine of a cluster.
 pub struct ClusterNode {
     hub: Arc<Hub>,
@@ -77,6 +74,13 @@ pub struct ClusterNode {
     /// Its name, and something that no other process has.
     holder: String,
     standing: watch::Sender<ClusterRole>,
+    /// The active machine, as it was seen last.
+    active: watch::Sender<Option<String>>,
+    wipe_seal: WipeSeal,
+    /// Where the last wipe is that was asked for here.
+    progress: watch::Sender<wiping::WipeProgress>,
+    /// How many messages another machine's wipe erased here.
+    erased: AtomicU64,
     has_tls: bool,
     /// Bytes of a message as it is written down, at most.
     largest: usize,
@@ -109,14 +113,20 @@ impl ClusterNode {
         let (nats, outgoing) = Nats::new()?;
         let holder = format!("{}/{}", config.node, super::jet::batch_id()?);
         let keys = Arc::<Keyring>::default();
+        let exchange = KeyExchange::new(secret);
+        let wipe_seal = exchange.wipe_seal();
         let node = Arc::new(Self {
             hub,
             clock,
             nats,
             keys,
-            exchange: KeyExchange::new(secret),
+            exchange,
             holder,
-            standing: watch::Sender::new(ClusterRole::By),
+            standing: watch::Sender::new(ClusterRole::StandsBy),
+            active: watch::Sender::new(None),
+            wipe_seal,
+            progress: wiping::progress(),
+            erased: AtomicU64::new(0),
             has_tls: connector.is_some(),
             largest,
         });
@@ -131,9 +141,13 @@ impl ClusterNode {
         connector: Option<tokio_rustls::TlsConnector>,
     ) {
         let (questions, mut asked) = mpsc::channel::<NatsMessage>(QUESTIONS);
-        let kept = nats::keep(Arc::clone(&self.nats), outgoing, addresses, connector, (KEYS, questions));
+        let kept = nats::keep(Arc::clone(&self.nats), outgoing, addresses, connector, (QUESTION, questions));
         let answering = async {
             while let Some(question) = asked.recv().await {
+                if question.subject == WIPE {
+                    self.answer_wipe(&question).await;
+                    continue;
+                }
                 let Some(reply) = question.reply else { continue };
                 if self.keys.is_empty() {
                     continue;
@@ -144,13 +158,21 @@ impl ClusterNode {
                 }
             }
         };
-        tokio::join!(kept, answering);
+        tokio::join!(kept, answering, self.keep_wiping());
     }
 
     /// Returns what it is, and will be.
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<ClusterRole> {
         self.standing.subscribe()
+    }
+
+    /// Returns what it is now, and what it knows.
+    #[must_use]
+    pub fn stats(&self) -> ClusterStats {
+        let node = wiping::name(&self.holder).to_owned();
+        let active = self.active.borrow().clone();
+        ClusterStats { node, role: *self.standing.borrow(), has_keys: !self.keys.is_empty(), active }
     }
 
     /// Stands by and leads by turns, until `stop`. Then it writes what there still is, and gives
@@ -180,13 +202,16 @@ impl ClusterNode {
                         }
                     }
                 }
-                self.standing.send_replace(ClusterRole::By);
+                self.standing.send_replace(ClusterRole::StandsBy);
                 self.hub.stand_by();
                 sleep(AGAIN).await;
             }
             released.cancel();
         };
-        tokio::join!(keeping, leading);
+        tokio::select! {
+            _ = async { tokio::join!(keeping, leading) } => {}
+            () = self.keep_looking() => {}
+        }
     }
 
     /// Waits until this node holds the lease, and asks for the keys meanwhile. Returns whether it
@@ -210,7 +235,9 @@ impl ClusterNode {
         let had_none = self.keys.is_empty();
         let answer = self.nats.request(KEYS, &[], &self.exchange.question(), ASK).await;
         match answer.map(|answer| self.exchange.take(&answer.payload, &self.keys)) {
-            Ok(Ok(())) if had_none => tracing::info!("this machine stands by, and it has the keys of the journal"),
+            Ok(Ok(())) if had_none && !self.keys.is_empty() => {
+                tracing::info!("this machine stands by, and it has the keys of the journal")
+            }
             Ok(Err(_)) => {
                 tracing::warn!("another machine answers with keys that cannot be opened: has it the same secret_file?");
             }
@@ -234,10 +261,14 @@ impl ClusterNode {
             self.ask_for_keys().await;
         }
         let read = timeout(REPLAY, self.take_over(fence)).await;
-        let Promoted { queue, epoch, store } = read.map_err(|_| nats::Unanswered::Late)??;
+        let Promoted { queue, epoch, store, wiped } = read.map_err(|_| nats::Unanswered::Late)??;
         let figures = store.figures();
         self.hub.lead(&epoch, store);
         self.standing.send_replace(ClusterRole::Active);
+        if self.keys.wiped() != wiped {
+            // It was asked for while the journal was read.
+            self.hub.wipe().map_err(random)?;
+        }
         tracing::info!(
             "this machine is the active one: {} waiting messages, {} ids of delivered ones",
             figures.messages,

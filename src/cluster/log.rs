@@ -228,7 +228,7 @@ impl Journal for SealedLog {
     }
 
     fn begin(&mut self, epoch: [u8; 16], seed: &Seed) {
-        self.queue.waiting.lock().meta = JournalMeta::new(epoch, seed);
+        self.queue.waiting.lock().meta = JournalMeta::new(epoch, seed, self.queue.keys.wiped());
         self.queue.put_meta(true);
     }
 

@@ -106,6 +106,14 @@ impl Nats {
         self.write(wire::publish(subject, None, headers, payload)).await
     }
 
+    /// Publishes, and has the answers go to the subject `reply`.
+    ///
+    /// # Errors
+    /// If there is no connection.
+    pub async fn ask_everybody(&self, subject: &str, reply: &str, payload: &[u8]) -> Result<(), Unanswered> {
+        self.write(wire::publish(subject, Some(reply), &[], payload)).await
+    }
+
     async fn write(&self, frame: Bytes) -> Result<(), Unanswered> {
         if self.server.borrow().is_none() {
             return Err(Unanswered::Disconnected);

@@ -1,5 +1,6 @@
 //! One of several machines: what keeps it in touch with the others, from the beginning to the end.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::serving::AbortOnDrop;
+use super::wipe_mark::{self, WipeMark};
 use crate::clock::Clock;
-use crate::cluster::lead::{ClusterNode, ClusterRole};
-use crate::config::Config;
+use crate::cluster;
+use crate::cluster::ClusterRole;
+use crate::cluster::lead::ClusterNode;
 use crate::http::Health;
 use crate::hub::Hub;
 
@@ -19,6 +22,8 @@ const FAREWELL: Duration = Duration::from_secs(8);
 
 /// A running node.
 pub(super) struct Clustering {
+    /// The machine.
+    pub(super) machine: Arc<ClusterNode>,
     /// The connection to NATS.
     _connection: AbortOnDrop,
     node: AbortOnDrop,
@@ -27,20 +32,21 @@ pub(super) struct Clustering {
 }
 
 impl Clustering {
-    /// Begins to stand by, where the configuration has a cluster.
-    pub(super) fn begin(config: &Config, hub: &Arc<Hub>) -> anyhow::Result<Option<Self>> {
-        let Some(cluster) = &config.cluster else { return Ok(None) };
-        let parts = (Arc::clone(hub), Clock::System, config.rules.frame_bytes());
-        let (node, connection) = ClusterNode::new(cluster, parts).context("the cluster cannot begin")?;
+    /// Begins to stand by. `largest`: bytes of a frame, at most.
+    pub(super) fn begin(config: &cluster::Config, hub: &Arc<Hub>, largest: usize) -> anyhow::Result<Self> {
+        let parts = (Arc::clone(hub), Clock::System, largest);
+        let (node, connection) = ClusterNode::new(config, parts).context("the cluster cannot begin")?;
         let stop = CancellationToken::new();
         let standing = node.standing();
         let until = stop.clone();
-        Ok(Some(Self {
+        let machine = Arc::clone(&node);
+        Ok(Self {
+            machine,
             _connection: AbortOnDrop(tokio::spawn(connection)),
             node: AbortOnDrop(tokio::spawn(async move { node.run(until).await })),
             stop,
             standing,
-        }))
+        })
     }
 
     /// Tells `/health` whether this is the active machine, for ever. Where there is an onion
@@ -50,7 +56,7 @@ impl Clustering {
         async move {
             loop {
                 let now = match *standing.borrow_and_update() {
-                    ClusterRole::By => Health::Starting,
+                    ClusterRole::StandsBy => Health::Starting,
                     ClusterRole::Active => Health::Healthy,
                 };
                 health.send_if_modified(|health| {
@@ -64,9 +70,17 @@ impl Clustering {
         }
     }
 
-    /// Writes what there still is into the journal, and gives the lease up: another machine goes on
+    /// Lets a wipe that is still on its way come to its end, for a bounded time; else the next start
+    /// is to carry it out. Then it writes what there still is into the journal, and gives the lease up: another machine goes on
     /// at once.
-    pub(super) async fn end(mut self) {
+    pub(super) async fn end(mut self, state_dir: &Path) {
+        // What is left is in the log.
+        let _ = self.machine.wiped().await;
+        if self.machine.owes_wipe()
+            && let Err(error) = wipe_mark::write(state_dir, WipeMark::Messages)
+        {
+            tracing::error!("{}: {error}", wipe_mark::path(state_dir).display());
+        }
         self.stop.cancel();
         if tokio::time::timeout(FAREWELL, &mut self.node.0).await.is_err() {
             tracing::warn!("NATS does not answer: another machine goes on in some seconds");

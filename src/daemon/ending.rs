@@ -13,6 +13,7 @@ use super::serving::AbortOnDrop;
 use super::signals::Signals;
 use super::wipe_mark::{self, WipeMark};
 use crate::admin::Actions;
+use crate::cluster::lead::WIPE_PATIENCE;
 use crate::conn::Server;
 use crate::systemd;
 
@@ -49,7 +50,8 @@ impl Ending {
         server.sessions.drain.cancel();
         stop.cancel();
         let patience = grace.saturating_sub(Duration::from_millis(500));
-        let patience = if actions.is_over() { patience.min(ERASE_GRACE) } else { patience };
+        let answering = if clustering.is_some() { ERASE_GRACE + WIPE_PATIENCE } else { ERASE_GRACE };
+        let patience = if actions.is_over() { patience.min(answering) } else { patience };
         let drained = async {
             let _ = (&mut connections.0).await;
             // Among them the admin socket's: the operator who ended it is to hear so.
@@ -59,7 +61,7 @@ impl Ending {
         // Nothing may expire from the file while it is let go of.
         upkeep.abort_all();
         if let Some(clustering) = clustering {
-            clustering.end().await;
+            clustering.end(actions.state_dir()).await;
         }
         let farewell = if actions.is_over() {
             let farewell = waiting.close_for_good();
@@ -93,7 +95,14 @@ async fn drain(drained: impl Future<Output = ()>, patience: Duration, signals: &
 }
 
 /// Erases the identity of a server that was to do so before it began, and has nothing else to do.
-pub(super) fn before_it_began(actions: &Actions, waiting: MessageStore) -> anyhow::Result<()> {
+pub(super) async fn before_it_began(
+    actions: &Actions,
+    clustering: Option<Clustering>,
+    waiting: MessageStore,
+) -> anyhow::Result<()> {
+    if let Some(clustering) = clustering {
+        clustering.end(actions.state_dir()).await;
+    }
     waiting.close_for_good();
     erase_identity(actions)?;
     tracing::warn!("the identity was to be erased, and is gone: a further start makes a new one");

@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{Onion, Stats};
+use crate::cluster::{ClusterRole, ClusterStats};
 
 type Labels = [(&'static str, String); 1];
 
@@ -16,6 +17,9 @@ pub(super) fn text(figures: &Stats, ready: bool) -> String {
     register_gauges(&mut registry, figures, ready);
     if let Some(onion) = &figures.onion {
         register_onion(&mut registry, figures, onion);
+    }
+    if let Some(cluster) = &figures.cluster {
+        register_cluster(&mut registry, cluster);
     }
     register_counters(&mut registry, figures);
     let mut text = String::new();
@@ -69,6 +73,14 @@ fn register_gauges(registry: &mut Registry, figures: &Stats, ready: bool) {
         let left = usize::try_from(dead_man.left_s).unwrap_or(usize::MAX);
         gauge("dead_man_left", "Until the dead-man switch wipes, unless somebody checks in", Some(Unit::Seconds), left);
     }
+}
+
+fn register_cluster(registry: &mut Registry, cluster: &ClusterStats) {
+    let is_active = cluster.role == ClusterRole::Active;
+    gauge(registry, "cluster_active", "Whether this machine is the active one", None, usize::from(is_active));
+    gauge(registry, "cluster_keys", "Whether it has the journal's keys", None, usize::from(cluster.has_keys));
+    let known = usize::from(cluster.active.is_some());
+    gauge(registry, "cluster_active_known", "Whether it knows of an active machine", None, known);
 }
 
 fn register_onion(registry: &mut Registry, figures: &Stats, onion: &Onion) {

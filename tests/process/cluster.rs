@@ -143,3 +143,85 @@ async fn machines_and_nats_servers_show_each_other_certificates() {
     let mut bob = Person::connect(BOB, &cluster).await;
     bob.receives_all(&cluster, &ledger).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_on_the_machine_that_stands_by_erases_what_waits_on_all_of_them() {
+    let mut cluster = Cluster::start().await;
+    let active = cluster.active().await;
+    let by = 1 - active;
+    let mut alice = Person::connect(ALICE, &cluster).await;
+    let marker = "quetzalcoatlus-northropi";
+    alice.send_many(&cluster, BOB, marker, 20).await;
+    assert!(times_in_memory(cluster.process(active), marker).is_none_or(|times| times >= 20), "a search finds");
+    let (code, said) = cluster.asks(by, &["panic", "--yes"]).await;
+    assert!(code == 0 && said.contains("20 messages") && said.contains(&format!("m{active}")), "{code}: {said}");
+    for number in [active, by] {
+        cluster.forgets(number, marker).await;
+    }
+    let mut bob = Person::connect(BOB, &cluster).await;
+    let anew = bob.send_many(&cluster, BOB, "anew", 3).await;
+    bob.receives_all(&cluster, &anew).await;
+    assert_eq!(bob.received.len(), 3, "nothing else waits: {:?}", bob.received);
+    assert!(bob.epochs.is_disjoint(&alice.epochs), "a new epoch");
+    // The one that asked for it has the new keys: it goes on with what came afterwards, and with
+    // nothing else.
+    cluster.logs(by, "it has the keys of the journal").await;
+    let later = bob.send_many(&cluster, ALICE, "later", 2).await;
+    cluster.has_keys(by).await;
+    cluster.kill(active);
+    let mut again = Person::connect(ALICE, &cluster).await;
+    again.receives_all(&cluster, &later).await;
+    assert_eq!((again.received.len(), &again.epochs), (2, &bob.epochs));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_slept_through_a_panic_is_named_and_writes_nothing_of_before_again() {
+    let cluster = Cluster::start().await;
+    let active = cluster.active().await;
+    let mut alice = Person::connect(ALICE, &cluster).await;
+    let marker = "hatzegopteryx-thambema";
+    alice.send_many(&cluster, BOB, marker, 5).await;
+    cluster.signal(active, Signal::STOP);
+    let (code, said) = cluster.asks(1 - active, &["panic", "--yes"]).await;
+    assert!(code == 74 && said.contains(&format!("the active machine m{active} does not answer")), "{code}: {said}");
+    cluster.signal(active, Signal::CONT);
+    cluster.forgets(active, marker).await;
+    let mut bob = Person::connect(BOB, &cluster).await;
+    let anew = bob.send_many(&cluster, BOB, "anew", 3).await;
+    bob.receives_all(&cluster, &anew).await;
+    assert_eq!(bob.received.len(), 3, "nothing else waits: {:?}", bob.received);
+    assert!(bob.epochs.is_disjoint(&alice.epochs), "a new epoch");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_while_nats_is_down_fails_and_is_carried_out_when_it_is_back() {
+    let mut cluster = Cluster::start().await;
+    let active = cluster.active().await;
+    let mut alice = Person::connect(ALICE, &cluster).await;
+    let marker = "arambourgiania-philadelphiae";
+    alice.send_many(&cluster, BOB, marker, 5).await;
+    for number in 0..3 {
+        cluster.nats.kill(number);
+    }
+    let (code, said) = cluster.asks(1 - active, &["panic", "--yes"]).await;
+    assert!(code == 74 && said.contains("NATS cannot be used"), "{code}: {said}");
+    for number in 0..3 {
+        cluster.nats.begin(number);
+    }
+    cluster.logs(1 - active, "the whole cluster is wiped").await;
+    cluster.forgets(active, marker).await;
+    let bob = Person::connect(BOB, &cluster).await;
+    assert!(bob.epochs.is_disjoint(&alice.epochs), "a new epoch");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_says_what_each_machine_of_a_cluster_is() {
+    let cluster = Cluster::start().await;
+    let active = cluster.active().await;
+    cluster.has_keys(1 - active).await;
+    let (code, said) = cluster.asks(1 - active, &["status"]).await;
+    let standing = format!("m{} stands by, and it has the keys · m{active} is active", 1 - active);
+    assert!(code == 3 && said.contains(&standing), "{code}: {said}");
+    let (code, said) = cluster.asks(active, &["status"]).await;
+    assert!(code == 0 && said.contains(&format!("m{active} is the active one")), "{code}: {said}");
+}

@@ -34,7 +34,7 @@ fn printed() -> String {
     let admission = Arc::clone(&rig.server.admission);
     let dead_man = watch::channel(None).1;
     let onion = Some((receiver, Arc::<CircuitStats>::default()));
-    Metrics::new(hub, admission, bounds, onion, dead_man).prometheus(true)
+    Metrics::new(hub, admission, bounds, onion, (dead_man, None)).prometheus(true)
 }
 
 /// Returns the names of the series in the text, each with the names of its labels.

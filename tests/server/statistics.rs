@@ -27,7 +27,7 @@ async fn ask_as(rig: &mut Rig, peer: Peer, method: &str, path: &str, headers: &s
 
 /// Returns the operator's plane of this server.
 fn plane(rig: &Rig) -> Arc<Plane> {
-    let actions = Actions::open(PathBuf::from("/nonexistent"), dead_man::Config::default());
+    let actions = Actions::open(PathBuf::from("/nonexistent"), dead_man::Config::default(), None);
     Plane::new(watch::channel(Arc::clone(&rig.server)).1, actions)
 }
 

@@ -1,6 +1,7 @@
 //! The daemon's figures in words.
 
 use crate::admin::routes::{BlocksAnswer, LargeSender, SendersAnswer, StatsAnswer};
+use crate::cluster::{ClusterRole, ClusterStats};
 use crate::http::Health;
 use crate::metrics::{Onion, SecurityEvent, Stats};
 use ephemeral_core::dead_man::DeadManStats;
@@ -67,6 +68,7 @@ pub(super) fn rows(stats: &Stats) -> Vec<(&'static str, String)> {
     if let Some(onion) = &stats.onion {
         rows.extend(onion_rows(onion, stats.bounds.circuits));
     }
+    rows.extend(stats.cluster.as_ref().map(cluster));
     rows.extend(stats.dead_man.as_ref().map(dead_man));
     rows.extend([
         ("clients", format!("{} of {}", stats.clients, stats.bounds.clients)),
@@ -107,6 +109,19 @@ fn process(stats: &Stats) -> String {
         text += &format!(", {} log lines dropped: nobody reads stderr", process.log_lines_dropped);
     }
     text
+}
+
+/// Says what this machine of a cluster is.
+fn cluster(machine: &ClusterStats) -> (&'static str, String) {
+    let ClusterStats { node, role, has_keys, active } = machine;
+    let active =
+        active.as_deref().map_or("no machine is known to be active".to_owned(), |name| format!("{name} is active"));
+    let keys = if *has_keys { "it has the keys" } else { "IT HAS NO KEYS, and cannot take over" };
+    let what = match role {
+        ClusterRole::Active => "is the active one".to_owned(),
+        ClusterRole::StandsBy => format!("stands by, and {keys} · {active}"),
+    };
+    ("machine", format!("{node} {what}"))
 }
 
 /// Says how the dead-man switch stood until this look at it, which may be a check-in.
@@ -280,6 +295,21 @@ pub(super) mod tests {
         let said = report(&answer(&json!({"dead_man": switch})));
         assert!(said.contains("ABOUT TO GO OFF: 1 d 1 h") && said.contains("the identity"), "{said}");
         assert!(!report(&answer(&json!({}))).contains("dead-man"));
+    }
+
+    #[test]
+    fn a_machine_of_a_cluster_says_what_it_is_and_who_is_active() {
+        let mut machine = json!({"node": "b", "role": "stands_by", "has_keys": true, "active": "a"});
+        let said = report(&answer(&json!({"cluster": machine})));
+        assert!(said.contains("machine            b stands by, and it has the keys · a is active\n"), "{said}");
+        machine["has_keys"] = false.into();
+        machine["active"] = Value::Null;
+        let said = report(&answer(&json!({"cluster": machine})));
+        assert!(said.contains("IT HAS NO KEYS, and cannot take over · no machine is known to be active\n"), "{said}");
+        machine["role"] = "active".into();
+        let said = report(&answer(&json!({"cluster": machine})));
+        assert!(said.contains("machine            b is the active one\n"), "{said}");
+        assert!(!report(&answer(&json!({}))).contains("machine"));
     }
 
     #[test]

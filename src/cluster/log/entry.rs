@@ -11,7 +11,7 @@ const ENDED: u8 = 2;
 const COMMON: usize = 1 + 32 + 8 + 8;
 /// Recipient, number, lifetime, length of the id.
 const MORE: usize = 32 + 8 + 4 + 1;
-const META_BYTES: usize = 16 + 16 + 8 + 1;
+const META_BYTES: usize = 16 + 16 + 8 + 1 + 8;
 /// How much longer than its own time an entry stays on the NATS servers, in seconds, if no server
 /// erases it: more than clocks differ.
 const SLACK_S: u64 = 600;
@@ -27,13 +27,15 @@ pub struct JournalMeta {
     pub promised: u64,
     /// Whether the journal has everything. While it is written anew, it does not.
     pub whole: bool,
+    /// The number of the wipe of the whole cluster after which it began; 0: there was none.
+    pub wiped: u64,
 }
 
 impl JournalMeta {
-    /// Returns that of an empty store.
+    /// Returns that of an empty store, which begins after this wipe.
     #[must_use]
-    pub fn new(epoch: [u8; 16], seed: &Seed) -> Self {
-        Self { epoch, hash_key: seed.hash_key, promised: seed.first_seq, whole: true }
+    pub fn new(epoch: [u8; 16], seed: &Seed, wiped: u64) -> Self {
+        Self { epoch, hash_key: seed.hash_key, promised: seed.first_seq, whole: true, wiped }
     }
 
     /// Returns what the store goes on with.
@@ -44,7 +46,10 @@ impl JournalMeta {
 
     pub(super) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let [one, other] = self.hash_key.map(u64::to_le_bytes);
-        let parts = [&self.epoch[..], &one, &other, &self.promised.to_le_bytes(), &[u8::from(self.whole)]];
+        let whole = [u8::from(self.whole)];
+        let promised = self.promised.to_le_bytes();
+        let wiped = self.wiped.to_le_bytes();
+        let parts = [&self.epoch[..], &one, &other, &promised, &whole, &wiped];
         Zeroizing::new(parts.concat())
     }
 
@@ -58,6 +63,7 @@ impl JournalMeta {
             hash_key: [reader.number()?, reader.number()?],
             promised: reader.number()?,
             whole: reader.take::<1>()? == [1],
+            wiped: reader.number()?,
         })
     }
 }

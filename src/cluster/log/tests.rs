@@ -49,7 +49,7 @@ fn what_is_damaged_is_no_entry() {
     let mut other = whole.to_vec();
     other[0] = 3;
     assert!(decode(&other, &now).is_none());
-    let meta = JournalMeta { epoch: [3; 16], hash_key: [4, 5], promised: 6, whole: true };
+    let meta = JournalMeta { epoch: [3; 16], hash_key: [4, 5], promised: 6, whole: true, wiped: 7 };
     assert_eq!(JournalMeta::decode(&meta.encode()), Some(meta));
     assert_eq!(JournalMeta::decode(&meta.encode()[1..]), None);
 }

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl};
 use ephemeral_core::protocol::{Fingerprint, ServerEvent};
 use ephemeral_test_support::client::private;
 use ephemeral_test_support::daemon::{Daemon, GENEROUS};
+use ephemeral_test_support::memory::times_in_memory;
 use ephemeral_test_support::nats::Trio;
 use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use crate::SERVER;
@@ -150,6 +153,40 @@ impl Cluster {
                 }
             }
             assert!(begun.elapsed() < PATIENCE, "no machine is the active one: {}", self.everything());
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// Runs a command that asks a machine. Returns its exit code, and what it printed and complained.
+    pub(super) async fn asks(&self, number: usize, arguments: &[&str]) -> (i32, String) {
+        let folder = self.directory.path().join(format!("machine-{number}"));
+        let mut command = Command::new(SERVER);
+        command.env_clear().env("HOME", &folder).arg("--state-dir").arg(folder.join("state")).args(arguments);
+        let output = command.stdin(Stdio::null()).output().await.unwrap();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        (output.status.code().unwrap(), said)
+    }
+
+    /// Waits until a machine says that it has the keys of the journal, and knows who is active.
+    pub(super) async fn has_keys(&self, number: usize) {
+        let begun = Instant::now();
+        loop {
+            let (_, said) = self.asks(number, &["status", "--json"]).await;
+            let figures: serde_json::Value = serde_json::from_str(&said).unwrap();
+            let machine = &figures["cluster"];
+            if machine["has_keys"] == true && machine["active"].is_string() {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no keys: {machine}; {}", self.everything());
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// Waits until nothing of a text is in the memory of a machine.
+    pub(super) async fn forgets(&self, number: usize, text: &str) {
+        let begun = Instant::now();
+        while times_in_memory(self.process(number), text).is_some_and(|times| times > 0) {
+            assert!(begun.elapsed() < PATIENCE, "{text} is in the memory of {number}: {}", self.everything());
             sleep(AGAIN).await;
         }
     }

@@ -154,6 +154,7 @@ impl Rig {
             moved: options.moved,
             nodes: watch::channel(options.nodes.map(Arc::new)).1,
             dead_man: watch::channel(None).1,
+            cluster: None,
         })
         .unwrap();
         let mut tasks = JoinSet::new();
