@@ -68,8 +68,19 @@ fn server() -> anyhow::Result<(watch::Sender<Health>, Arc<Server>)> {
     let limits = conn::Config::default();
     let dead_man = watch::channel(None).1;
     let nodes = watch::channel(None).1;
-    let setup =
-        Setup { hub, rules, timing, policy, limits, onion: None, health: health_now, moved: None, nodes, dead_man, cluster: None };
+    let setup = Setup {
+        hub,
+        rules,
+        timing,
+        policy,
+        limits,
+        onion: None,
+        health: health_now,
+        moved: None,
+        nodes,
+        dead_man,
+        cluster: None,
+    };
     Ok((health, Server::new(setup).context("the system has no random numbers")?))
 }
 

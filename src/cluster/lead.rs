@@ -235,7 +235,9 @@ impl ClusterNode {
         let had_none = self.keys.is_empty();
         let answer = self.nats.request(KEYS, &[], &self.exchange.question(), ASK).await;
         match answer.map(|answer| self.exchange.take(&answer.payload, &self.keys)) {
-            Ok(Ok(())) if had_none && !self.keys.is_empty() => tracing::info!("this machine stands by, and it has the keys of the journal"),
+            Ok(Ok(())) if had_none && !self.keys.is_empty() => {
+                tracing::info!("this machine stands by, and it has the keys of the journal")
+            }
             Ok(Err(_)) => {
                 tracing::warn!("another machine answers with keys that cannot be opened: has it the same secret_file?");
             }

@@ -114,7 +114,8 @@ fn process(stats: &Stats) -> String {
 /// Says what this machine of a cluster is.
 fn cluster(machine: &ClusterStats) -> (&'static str, String) {
     let ClusterStats { node, role, has_keys, active } = machine;
-    let active = active.as_deref().map_or("no machine is known to be active".to_owned(), |name| format!("{name} is active"));
+    let active =
+        active.as_deref().map_or("no machine is known to be active".to_owned(), |name| format!("{name} is active"));
     let keys = if *has_keys { "it has the keys" } else { "IT HAS NO KEYS, and cannot take over" };
     let what = match role {
         ClusterRole::Active => "is the active one".to_owned(),

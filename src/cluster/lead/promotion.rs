@@ -80,7 +80,8 @@ impl ClusterNode {
         let (epoch, seed) = hub::random_lifetime().map_err(random)?;
         self.keys.rotate().map_err(random)?;
         self.keys.forget_older();
-        let queue = JournalQueue::new(Arc::clone(&self.keys), self.clock.clone(), JournalMeta::new(epoch, &seed, wiped));
+        let queue =
+            JournalQueue::new(Arc::clone(&self.keys), self.clock.clone(), JournalMeta::new(epoch, &seed, wiped));
         let mut log = SealedLog::new(Arc::clone(&queue), &[]);
         log.begin(epoch, &seed);
         let store = Store::with_journal(self.hub.bounds(), seed, self.clock.now(), Box::new(log));
