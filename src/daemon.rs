@@ -60,8 +60,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
-    let settings = hub::Config::from_config(&config);
-    let (waiting, clustering) = remember(&config, settings)?;
+    let (waiting, clustering) = remember(&config)?;
     let machine = clustering.as_ref().map(|clustering| Arc::clone(&clustering.machine));
     let actions = Actions::open(config.state_dir.clone(), config.dead_man, machine.clone());
     let circuits = Arc::<CircuitStats>::default();
@@ -118,9 +117,10 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     ending.finish(config.grace, failed, &mut signals).await
 }
 
-/// Opens the store, and begins to stand by where there are other machines. A wipe that was asked for
-/// while no server ran is theirs, too.
-fn remember(config: &Config, settings: hub::Config) -> anyhow::Result<(MessageStore, Option<Clustering>)> {
+/// Opens the store, and begins to stand by where there are other machines. A wipe that was asked
+/// for while no server ran is theirs, too.
+fn remember(config: &Config) -> anyhow::Result<(MessageStore, Option<Clustering>)> {
+    let settings = hub::Config::from_config(config);
     let Some(cluster) = &config.cluster else {
         return Ok((MessageStore::open(settings, config.survive_restart, &config.state_dir)?, None));
     };

@@ -2,6 +2,7 @@
 
 mod lease;
 mod promotion;
+mod requirements;
 mod rotation;
 mod wiping;
 mod writing;
@@ -42,8 +43,6 @@ const AGAIN: Duration = Duration::from_millis(500);
 const FLUSH: Duration = Duration::from_secs(3);
 /// Bytes of the cluster's secret.
 pub const SECRET: usize = 32;
-/// The oldest version whose servers do not elect one that has lost everything.
-const OLDEST: (u64, u64) = (2, 12);
 
 /// Why a cluster cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -113,8 +112,8 @@ impl ClusterNode {
         let (nats, outgoing) = Nats::new()?;
         let holder = format!("{}/{}", config.node, super::jet::batch_id()?);
         let keys = Arc::<Keyring>::default();
+        let wipe_seal = WipeSeal::new(&secret);
         let exchange = KeyExchange::new(secret);
-        let wipe_seal = exchange.wipe_seal();
         let node = Arc::new(Self {
             hub,
             clock,
@@ -285,31 +284,6 @@ impl ClusterNode {
             }
         }
         Ok(over)
-    }
-
-    fn check_server(&self) -> Result<(), JetError> {
-        let server = self.nats.server().borrow().clone().ok_or(nats::Unanswered::Disconnected)?;
-        let mut numbers = server.version.split('.').map(|number| number.parse::<u64>().unwrap_or(0));
-        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        let refused = |what: String| JetError::Refused { code: 0, what };
-        if version < OLDEST {
-            let what = format!(
-                "it is version {}; older ones than {}.{} lose what three have",
-                server.version, OLDEST.0, OLDEST.1
-            );
-            return Err(refused(what));
-        }
-        if !server.jetstream {
-            return Err(refused("JetStream is off: give it a `jetstream` block".to_owned()));
-        }
-        if self.has_tls && !server.tls_verify {
-            return Err(refused("it asks nobody for a certificate: give `verify: true` in its `tls` block".to_owned()));
-        }
-        if server.max_payload < self.largest {
-            let what = format!("its max_payload is {}, and a message can have {}", server.max_payload, self.largest);
-            return Err(refused(what));
-        }
-        Ok(())
     }
 }
 

@@ -70,9 +70,9 @@ impl Clustering {
         }
     }
 
-    /// Lets a wipe that is still on its way come to its end, for a bounded time; else the next start
-    /// is to carry it out. Then it writes what there still is into the journal, and gives the lease up: another machine goes on
-    /// at once.
+    /// Lets a wipe that is on its way come to its end, for a bounded time; else the next start is
+    /// to carry it out. Then it writes what there still is into the journal, and gives the lease
+    /// up: another machine goes on at once.
     pub(super) async fn end(mut self, state_dir: &Path) {
         // What is left is in the log.
         let _ = self.machine.wiped().await;

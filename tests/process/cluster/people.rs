@@ -157,7 +157,7 @@ impl Cluster {
         }
     }
 
-    /// Runs a command that asks a machine. Returns its exit code, and what it printed and complained.
+    /// Runs a command that asks a machine. Returns its exit code, and what it wrote.
     pub(super) async fn asks(&self, number: usize, arguments: &[&str]) -> (i32, String) {
         let folder = self.directory.path().join(format!("machine-{number}"));
         let mut command = Command::new(SERVER);
