@@ -92,8 +92,7 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let watched = OnionReports { status: onion_status, circuits, health: health.clone() };
     let current = watch::Sender::new(Arc::clone(&server));
     let plane = Plane::new(current.subscribe(), Arc::clone(&actions));
-    let listening = Listening::open(&config, incoming, watched, &plane, &stop).await?;
-    let Listening { mut tasks, clearnet } = listening;
+    let Listening { mut tasks, clearnet } = Listening::open(&config, incoming, watched, &plane, &stop).await?;
     let reload = Arc::new(Reload { origin, server: current, clearnet });
     let connections = match config.front {
         Some(front) => serving::pass_on(front, &config.state_dir, accepted, stop.clone())?,
