@@ -66,10 +66,11 @@ impl Pair {
                 onion.push_str("restricted = true\n");
             }
             let configuration = format!("{GENEROUS}[onion]\n{onion}{}", network::shared().arti_toml());
-            daemons.push(Daemon::start(SERVER, &path.join(name), &configuration, &[]));
-        }
-        for daemon in &mut daemons {
+            let mut daemon = Daemon::start(SERVER, &path.join(name), &configuration, &[]);
+            // One after the other: a restricted daemon cannot read the descriptor by which the
+            // other one replaces its own, and would try until it is published again.
             daemon.reachable().await;
+            daemons.push(daemon);
         }
         let readers = readers.map(|(node, client)| UnionReaders::new(node, &[client.public()]));
         let (readers, of_readers) = watch::channel(readers);
