@@ -2,6 +2,7 @@
 
 mod frames;
 mod held;
+mod texts;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::Established;
 use ephemeral_core::store::SessionEnd;
 use held::HeldAnswers;
+use texts::TurnTexts;
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;
@@ -191,7 +193,7 @@ impl State {
 
     /// Reads, answers and collects what there is.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let mut texts = Vec::new();
+        let mut texts = TurnTexts::new();
         if self.unread_until.is_some_and(|until| until <= Instant::now()) {
             self.unread_until = None;
         }
@@ -203,7 +205,7 @@ impl State {
         // What came before the end of the stream, or before what nobody understands, counts.
         self.answer(cx, &texts)?;
         let is_all = read?;
-        self.large = texts.pop().filter(|text| text.len() >= LARGE_FRAME);
+        self.large = texts.pop_whole().filter(|text| text.len() >= LARGE_FRAME);
         if !is_all || self.collect {
             // There may be more, and nobody will tell: the next turn comes after the others had
             // theirs.
@@ -213,7 +215,7 @@ impl State {
     }
 
     /// Reads what has arrived, as much as one turn answers. Returns whether that was all.
-    fn read(&mut self, cx: &mut Context<'_>, texts: &mut Vec<Utf8Bytes>) -> Result<bool, End> {
+    fn read(&mut self, cx: &mut Context<'_>, texts: &mut TurnTexts) -> Result<bool, End> {
         let mut bytes = 0;
         for _ in 0..TURN_FRAMES {
             if bytes >= TURN_BYTES {

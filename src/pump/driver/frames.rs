@@ -4,8 +4,9 @@ use std::task::Context;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::Message;
 
+use super::texts::TurnTexts;
 use super::{End, State};
 use crate::events::Kind;
 use crate::hub::{Collected, Submitted, Ticket, Wakes};
@@ -33,7 +34,7 @@ enum Outcome {
 impl State {
     /// Does what the frames of a turn ask for, in one hold of the hub's lock, and takes what the
     /// hub has for the peer in the same. Everything is parsed before and written after it.
-    pub(super) fn answer(&mut self, cx: &mut Context<'_>, texts: &[Utf8Bytes]) -> Result<(), End> {
+    pub(super) fn answer(&mut self, cx: &mut Context<'_>, texts: &TurnTexts) -> Result<(), End> {
         let mut collect = self.session_handle.signal().poll(cx.waker()) || self.collect;
         if texts.is_empty() && !collect {
             return Ok(());
