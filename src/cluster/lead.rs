@@ -193,7 +193,8 @@ impl ClusterNode {
                     Ok(Over::Replaced) => tracing::warn!("another machine is the active one: this one stands by"),
                     Err(error) => {
                         let error = error.to_string();
-                        if error != said {
+                        // One that was active until now is not told of by what was said before.
+                        if error != said || *self.standing.borrow() == ClusterRole::Active {
                             tracing::error!(
                                 "the journal cannot be used, and this machine is not the active one: {error}; it is tried again"
                             );

@@ -1,7 +1,10 @@
 //! Two machines that are one server, and three NATS servers that hold what waits: whichever dies,
 //! nothing that was accepted is lost.
 
+mod ledger;
+mod nemesis;
 mod people;
+mod talkers;
 
 use std::time::Duration;
 

@@ -20,11 +20,11 @@ use tokio::time::{sleep, timeout};
 use crate::SERVER;
 
 /// No step takes longer, unless something is broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Until something is looked at again.
-const AGAIN: Duration = Duration::from_millis(50);
+pub(super) const AGAIN: Duration = Duration::from_millis(50);
 /// How long a machine may take with an answer before another one is tried.
-const ANSWER: Duration = Duration::from_secs(15);
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
 
 /// Returns who somebody is.
 pub(super) fn fingerprint(number: u8) -> Fingerprint {
@@ -99,7 +99,7 @@ impl Cluster {
         self.machines[number] = Some((daemon, "http://127.0.0.1:1".parse().unwrap()));
     }
 
-    async fn listens(&mut self, number: usize) {
+    pub(super) async fn listens(&mut self, number: usize) {
         let (daemon, url) = self.machines[number].as_mut().unwrap();
         if url.to_string().ends_with(":1") {
             *url = daemon.says("clearnet ").await.parse().unwrap();
@@ -157,6 +157,22 @@ impl Cluster {
         }
     }
 
+    /// Returns the machine that says of itself that it is active.
+    pub(super) async fn says_it_is_active(&self) -> usize {
+        let begun = Instant::now();
+        loop {
+            for number in 0..2 {
+                let (_, said) = self.asks(number, &["status", "--json"]).await;
+                let figures: serde_json::Value = serde_json::from_str(&said).unwrap_or_default();
+                if figures["cluster"]["role"] == "active" {
+                    return number;
+                }
+            }
+            assert!(begun.elapsed() < PATIENCE, "no machine is the active one: {}", self.everything());
+            sleep(AGAIN).await;
+        }
+    }
+
     /// Runs a command that asks a machine. Returns its exit code, and what it wrote.
     pub(super) async fn asks(&self, number: usize, arguments: &[&str]) -> (i32, String) {
         let folder = self.directory.path().join(format!("machine-{number}"));
@@ -165,6 +181,22 @@ impl Cluster {
         let output = command.stdin(Stdio::null()).output().await.unwrap();
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
         (output.status.code().unwrap(), said)
+    }
+
+    /// Waits until every machine has the keys, and every NATS server all entries: the next death
+    /// must not come before.
+    pub(super) async fn is_whole(&mut self) {
+        for number in 0..2 {
+            self.listens(number).await;
+        }
+        for number in 0..2 {
+            self.has_keys(number).await;
+        }
+        let begun = Instant::now();
+        while !self.nats.is_current() {
+            assert!(begun.elapsed() < PATIENCE, "a NATS server does not catch up: {}", self.everything());
+            sleep(AGAIN).await;
+        }
     }
 
     /// Waits until a machine says that it has the keys of the journal, and knows who is active.
@@ -191,12 +223,12 @@ impl Cluster {
         }
     }
 
-    fn everything(&self) -> String {
+    pub(super) fn everything(&self) -> String {
         let machines = self.machines.iter().flatten();
         machines.map(|(daemon, _)| daemon.log()).collect::<Vec<_>>().join("\n---\n")
     }
 
-    fn urls(&self) -> Vec<ServerUrl> {
+    pub(super) fn urls(&self) -> Vec<ServerUrl> {
         self.machines.iter().flatten().map(|(_, url)| url.clone()).collect()
     }
 }
@@ -214,7 +246,7 @@ pub(super) struct Person {
     highest: u64,
 }
 
-async fn connect(number: u8, urls: &[ServerUrl]) -> Option<(Connection, String)> {
+pub(super) async fn connect(number: u8, urls: &[ServerUrl]) -> Option<(Connection, String)> {
     for url in urls {
         let identity = Identity::from_seed(&[number; 32]);
         let options = ConnectOptions::default();

@@ -1,7 +1,8 @@
 //! Three NATS servers on loopback, as three machines of a cluster would have them.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Three NATS servers, killed with this value.
 pub struct Trio {
     directory: PathBuf,
-    ports: Vec<[u16; 2]>,
+    /// For machines, for the other servers, and for the questions of a test.
+    ports: Vec<[u16; 3]>,
     servers: Vec<Option<Child>>,
 }
 
@@ -46,9 +48,9 @@ impl Trio {
     /// Starts three servers with more in their configuration.
     pub fn start_with(directory: &Path, more: &str) -> Self {
         let free = || TcpListener::bind("127.0.0.1:0").unwrap();
-        let held: Vec<_> = (0..3).map(|_| [free(), free()]).collect();
+        let held: Vec<_> = (0..3).map(|_| [free(), free(), free()]).collect();
         let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
-        let ports: Vec<_> = held.iter().map(|[client, route]| [port(client), port(route)]).collect();
+        let ports: Vec<_> = held.iter().map(|held| held.each_ref().map(port)).collect();
         drop(held);
         let mut trio = Self { directory: directory.to_owned(), ports, servers: vec![None, None, None] };
         for number in 0..3 {
@@ -61,10 +63,10 @@ impl Trio {
     fn write_configuration(&self, number: usize, more: &str) {
         let folder = self.folder(number);
         fs::create_dir_all(folder.join("store")).unwrap();
-        let [client, route] = self.ports[number];
-        let routes: Vec<_> = self.ports.iter().map(|[_, route]| format!("\"nats://127.0.0.1:{route}\"")).collect();
+        let [client, route, questions] = self.ports[number];
+        let routes: Vec<_> = self.ports.iter().map(|[_, route, _]| format!("\"nats://127.0.0.1:{route}\"")).collect();
         let text = format!(
-            "server_name: n{number}\nlisten: \"127.0.0.1:{client}\"\nmax_payload: 2MB\n\
+            "server_name: n{number}\nlisten: \"127.0.0.1:{client}\"\nhttp: \"127.0.0.1:{questions}\"\nmax_payload: 2MB\n\
              jetstream {{ store_dir: {:?}, max_mem: 256M, max_file: 64M }}\n\
              cluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{}] }}\n{more}",
             folder.join("store"),
@@ -117,17 +119,45 @@ impl Trio {
 
     /// Returns the addresses as the server's configuration wants them.
     pub fn addresses(&self) -> String {
-        let addresses: Vec<_> = self.ports.iter().map(|[client, _]| format!("\"127.0.0.1:{client}\"")).collect();
+        let addresses: Vec<_> = self.ports.iter().map(|[client, ..]| format!("\"127.0.0.1:{client}\"")).collect();
         format!("[{}]", addresses.join(", "))
     }
 
-    /// Returns which server leads the journal's stream, by what its log said last.
+    /// Erases what a server that is not there has on its disk.
+    pub fn erase(&self, number: usize) {
+        let store = self.folder(number).join("store");
+        fs::remove_dir_all(&store).unwrap();
+        fs::create_dir(&store).unwrap();
+    }
+
+    /// Returns whether each server has all entries of all streams.
+    pub fn is_current(&self) -> bool {
+        (0..3).all(|number| self.ask(number, "healthz").is_ok_and(|answer| answer.contains(" 200 OK\r\n")))
+    }
+
+    /// Returns which server leads the journal's stream, as those that answer say.
     pub fn leader(&self) -> Option<usize> {
-        let led = |number: &usize| {
-            let log = fs::read_to_string(self.folder(*number).join("log")).unwrap_or_default();
-            log.lines().rev().find(|line| line.contains("> EPHEMERAL'")).map(|line| line.contains("new stream leader"))
+        let alive = (0..3).filter(|number| self.servers[*number].is_some());
+        let answers = alive.filter_map(|number| self.ask(number, "jsz?streams=true").ok());
+        let led_by = |answer: String| {
+            let (_, body) = answer.split_once("\r\n\r\n")?;
+            let figures: serde_json::Value = serde_json::from_str(body).ok()?;
+            let streams = figures["account_details"][0]["stream_detail"].as_array()?;
+            let journal = streams.iter().find(|stream| stream["name"] == "EPHEMERAL")?;
+            journal["cluster"]["leader"].as_str()?.strip_prefix('n')?.parse().ok()
         };
-        (0..3).filter(|number| self.servers[*number].is_some()).find(|number| led(number) == Some(true))
+        answers.filter_map(led_by).find(|leader: &usize| self.servers[*leader].is_some())
+    }
+
+    /// Asks a server's monitoring.
+    fn ask(&self, number: usize, what: &str) -> std::io::Result<String> {
+        let [_, _, questions] = self.ports[number];
+        let mut stream = TcpStream::connect(("127.0.0.1", questions))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(format!("GET /{what} HTTP/1.0\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 }
 

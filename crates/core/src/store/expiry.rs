@@ -5,9 +5,9 @@ use super::{AccountId, Completion, DueItem, Store};
 use crate::protocol::Millis;
 
 /// How much is erased in one call: so many messages without content, or fewer larger ones. It takes
-/// a quarter of a millisecond where each is the last of its recipient's (`examples/hold`):
-/// everybody waits for that long.
-pub const EXPIRED_AT_ONCE: usize = 100;
+/// a tenth of a millisecond where each is the last of its recipient's (`examples/hold`): everybody
+/// waits for that long.
+pub const EXPIRED_AT_ONCE: usize = 40;
 /// So much content is as much work as a message without any.
 pub(super) const BYTES_A_UNIT: usize = 256;
 /// The places in a mailbox that are, when they move up, as much work as a message without content.
