@@ -8,6 +8,9 @@ use crate::protocol::Millis;
 /// a tenth of a millisecond where each is the last of its recipient's (`examples/hold`): everybody
 /// waits for that long.
 pub const EXPIRED_AT_ONCE: usize = 40;
+/// How many of a mailbox's messages that have expired are set aside at once: they move, and are not
+/// overwritten yet.
+const SET_ASIDE_AT_ONCE: usize = 100;
 /// So much content is as much work as a message without any.
 pub(super) const BYTES_A_UNIT: usize = 256;
 /// The places in a mailbox that are, when they move up, as much work as a message without content.
@@ -92,7 +95,7 @@ impl Store {
                 place += 1;
             }
         }
-        let mut left = EXPIRED_AT_ONCE;
+        let mut left = SET_ASIDE_AT_ONCE;
         while left > 0 && account.mailbox.get(account.out).is_some_and(|&record| is_gone(record)) {
             account.mailbox.remove(account.out);
             left -= 1;
