@@ -26,13 +26,13 @@ fn library() -> PathBuf {
 
 /// What the daemon's wall clock is ahead by, and the script that starts the daemon with it. The
 /// clock that is not to be set stays the machine's.
-struct FakeTime {
+pub(crate) struct FakeTime {
     ahead: PathBuf,
-    script: PathBuf,
+    pub(crate) script: PathBuf,
 }
 
 impl FakeTime {
-    fn new(directory: &Path) -> Self {
+    pub(crate) fn new(directory: &Path) -> Self {
         let ahead = directory.join("ahead");
         let script = directory.join("with-fake-time");
         let library = library();
@@ -50,7 +50,7 @@ impl FakeTime {
     }
 
     /// Sets the daemon's clock, in one step.
-    fn set(&self, ahead: &str) {
+    pub(crate) fn set(&self, ahead: &str) {
         let new = self.ahead.with_extension("new");
         fs::write(&new, format!("{ahead}\n")).unwrap();
         fs::rename(&new, &self.ahead).unwrap();

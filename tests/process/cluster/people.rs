@@ -18,6 +18,7 @@ use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use crate::SERVER;
+use crate::wall_clock::FakeTime;
 
 /// No step takes longer, unless something is broken.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,6 +40,8 @@ pub(super) struct Cluster {
     directory: TempDir,
     /// The rest of `[cluster]`.
     more: String,
+    /// What shows a machine another clock.
+    clocks: Vec<FakeTime>,
 }
 
 impl Cluster {
@@ -66,8 +69,33 @@ impl Cluster {
         Self::begin_with(nats, secrets, tempfile::tempdir().unwrap(), String::new()).await
     }
 
+    /// Starts one whose network can be cut, and whose clocks are ahead by so much.
+    pub(super) async fn on_cables(ahead: [&str; 2]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let nats = Trio::start_on_cables(directory.path(), 2);
+        let clock = |(number, ahead): (usize, &&str)| {
+            let folder = directory.path().join(format!("clock-{number}"));
+            std::fs::create_dir(&folder).unwrap();
+            let clock = FakeTime::new(&folder);
+            clock.set(ahead);
+            clock
+        };
+        let clocks = ahead.iter().enumerate().map(clock).collect();
+        Self::begin_under(nats, [1, 1], directory, String::new(), clocks).await
+    }
+
     async fn begin_with(nats: Trio, secrets: [u8; 2], directory: TempDir, more: String) -> Self {
-        let mut cluster = Self { nats, machines: vec![None, None], secrets, directory, more };
+        Self::begin_under(nats, secrets, directory, more, Vec::new()).await
+    }
+
+    async fn begin_under(
+        nats: Trio,
+        secrets: [u8; 2],
+        directory: TempDir,
+        more: String,
+        clocks: Vec<FakeTime>,
+    ) -> Self {
+        let mut cluster = Self { nats, machines: vec![None, None], secrets, directory, more, clocks };
         for number in 0..2 {
             cluster.begin(number);
         }
@@ -92,10 +120,11 @@ impl Cluster {
         private(&secret, &[self.secrets[number]; 32]);
         let configuration = format!(
             "{GENEROUS}requests_per_minute = 1000000\nburst = 100000\n[cluster]\nnats = {}\nnode = \"m{number}\"\nsecret_file = {secret:?}\n{}",
-            self.nats.addresses(),
+            self.nats.addresses(number),
             self.more
         );
-        let daemon = Daemon::start(SERVER, &folder, &configuration, &["--no-tor", "--clearnet=127.0.0.1:0"]);
+        let program = self.clocks.get(number).map_or(SERVER, |clock| clock.script.to_str().unwrap());
+        let daemon = Daemon::start(program, &folder, &configuration, &["--no-tor", "--clearnet=127.0.0.1:0"]);
         self.machines[number] = Some((daemon, "http://127.0.0.1:1".parse().unwrap()));
     }
 

@@ -37,8 +37,8 @@ pub(super) struct Talkers {
 
 impl Talkers {
     /// Starts so many people, each of whom writes to all others by turns.
-    pub(super) fn start(people: u8, urls: Vec<ServerUrl>) -> Self {
-        let ledger = Arc::new(Mutex::new(Ledger::default()));
+    pub(super) fn start(people: u8, urls: Vec<ServerUrl>, ledger: Ledger) -> Self {
+        let ledger = Arc::new(Mutex::new(ledger));
         let (urls, known) = watch::channel(urls);
         let (speaks, may_speak) = watch::channel(true);
         let mut tasks = JoinSet::new();

@@ -5,7 +5,7 @@
 //! | [`rig`] | the server in this process, over in-memory streams, and clients of it |
 //! | [`daemon`] | the server as a process of its own, a service manager around it, and people who use it |
 //! | [`tornet`] | a private Tor network on this machine |
-//! | [`nats`] | three NATS servers, for a server of several machines |
+//! | [`nats`], [`cable`] | three NATS servers, for a server of several machines; connections that can be cut |
 //! | [`tls`] | a TLS client |
 //! | [`session_rules`] | what a session has to make of a frame |
 //! | [`fuzz`] | the bodies of the fuzz targets |
@@ -22,6 +22,8 @@
 
 #[cfg(feature = "server")]
 pub mod attack;
+#[cfg(feature = "server")]
+pub mod cable;
 #[cfg(feature = "server")]
 pub mod canary;
 #[cfg(feature = "server")]

@@ -2,12 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::cable::Cable;
 
 /// How long a server may take to let go of its port, or to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,6 +20,17 @@ pub struct Trio {
     /// For machines, for the other servers, and for the questions of a test.
     ports: Vec<[u16; 3]>,
     servers: Vec<Option<Child>>,
+    /// What runs between a server or a machine and a server; nothing: they are connected directly.
+    cables: Vec<(Place, usize, Cable)>,
+}
+
+/// Somebody who connects to NATS servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The server with this number.
+    Server(usize),
+    /// The machine with this number.
+    Machine(usize),
 }
 
 /// Returns the NATS server that the tests use: the one that `tests/run` installs, one that is named
@@ -47,28 +60,75 @@ impl Trio {
 
     /// Starts three servers with more in their configuration.
     pub fn start_with(directory: &Path, more: &str) -> Self {
+        let mut trio = Self::new(directory);
+        trio.begin_all(more);
+        trio
+    }
+
+    /// Starts three servers that are connected by cables, with each other and with so many
+    /// machines.
+    pub fn start_on_cables(directory: &Path, machines: usize) -> Self {
+        let mut trio = Self::new(directory);
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        for (number, [client, route, _]) in trio.ports.iter().copied().enumerate() {
+            let servers = (0..3).filter(|other| *other != number).map(|other| (Place::Server(other), route));
+            let machines = (0..machines).map(|machine| (Place::Machine(machine), client));
+            let cables = servers.chain(machines).map(|(place, port)| (place, number, Cable::lay(address(port))));
+            trio.cables.extend(cables);
+        }
+        trio.begin_all("");
+        trio
+    }
+
+    fn new(directory: &Path) -> Self {
         let free = || TcpListener::bind("127.0.0.1:0").unwrap();
         let held: Vec<_> = (0..3).map(|_| [free(), free(), free()]).collect();
         let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
         let ports: Vec<_> = held.iter().map(|held| held.each_ref().map(port)).collect();
         drop(held);
-        let mut trio = Self { directory: directory.to_owned(), ports, servers: vec![None, None, None] };
+        Self { directory: directory.to_owned(), ports, servers: vec![None, None, None], cables: Vec::new() }
+    }
+
+    fn begin_all(&mut self, more: &str) {
         for number in 0..3 {
-            trio.write_configuration(number, more);
-            trio.begin(number);
+            self.write_configuration(number, more);
+            self.begin(number);
         }
-        trio
+    }
+
+    /// Cuts these off from everybody else, or connects them again.
+    pub fn cut_off(&self, places: &[Place], is_cut: bool) {
+        for (from, to, cable) in &self.cables {
+            if places.contains(from) != places.contains(&Place::Server(*to)) {
+                cable.cut(is_cut);
+            }
+        }
+    }
+
+    /// Returns by which port somebody comes to a server.
+    fn port(&self, from: Place, to: usize) -> u16 {
+        let [client, route, _] = self.ports[to];
+        let cable = self.cables.iter().find(|(start, end, _)| (*start, *end) == (from, to));
+        match (cable, from) {
+            (Some((_, _, cable)), _) => cable.address().port(),
+            (None, Place::Server(_)) => route,
+            (None, Place::Machine(_)) => client,
+        }
     }
 
     fn write_configuration(&self, number: usize, more: &str) {
         let folder = self.folder(number);
         fs::create_dir_all(folder.join("store")).unwrap();
         let [client, route, questions] = self.ports[number];
-        let routes: Vec<_> = self.ports.iter().map(|[_, route, _]| format!("\"nats://127.0.0.1:{route}\"")).collect();
+        let others = (0..3).filter(|other| *other != number || self.cables.is_empty());
+        let routes: Vec<_> =
+            others.map(|other| format!("\"nats://127.0.0.1:{}\"", self.port(Place::Server(number), other))).collect();
+        // The others must not come by a way that is no cable.
+        let elsewhere = if self.cables.is_empty() { "" } else { ", advertise: \"127.0.0.1:1\"" };
         let text = format!(
             "server_name: n{number}\nlisten: \"127.0.0.1:{client}\"\nhttp: \"127.0.0.1:{questions}\"\nmax_payload: 2MB\n\
              jetstream {{ store_dir: {:?}, max_mem: 256M, max_file: 64M }}\n\
-             cluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{}] }}\n{more}",
+             cluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{}]{elsewhere} }}\n{more}",
             folder.join("store"),
             routes.join(", ")
         );
@@ -117,9 +177,10 @@ impl Trio {
         self.servers[number].as_ref().unwrap().id()
     }
 
-    /// Returns the addresses as the server's configuration wants them.
-    pub fn addresses(&self) -> String {
-        let addresses: Vec<_> = self.ports.iter().map(|[client, ..]| format!("\"127.0.0.1:{client}\"")).collect();
+    /// Returns the addresses as the configuration of a machine wants them.
+    pub fn addresses(&self, machine: usize) -> String {
+        let ports = (0..3).map(|number| self.port(Place::Machine(machine), number));
+        let addresses: Vec<_> = ports.map(|port| format!("\"127.0.0.1:{port}\"")).collect();
         format!("[{}]", addresses.join(", "))
     }
 
