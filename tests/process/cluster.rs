@@ -2,6 +2,7 @@
 //! nothing that was accepted is lost.
 
 mod people;
+mod standing_by;
 
 use std::time::Duration;
 

@@ -20,15 +20,23 @@ use tokio::time::{sleep, timeout};
 use crate::SERVER;
 
 /// No step takes longer, unless something is broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Until something is looked at again.
-const AGAIN: Duration = Duration::from_millis(50);
+pub(super) const AGAIN: Duration = Duration::from_millis(50);
 /// How long a machine may take with an answer before another one is tried.
 const ANSWER: Duration = Duration::from_secs(15);
 
 /// Returns who somebody is.
 pub(super) fn fingerprint(number: u8) -> Fingerprint {
     Identity::from_seed(&[number; 32]).fingerprint()
+}
+
+/// Returns the key of the machine with this folder, for the link.
+pub(super) fn link_key(folder: &Path) -> String {
+    let mut asking = std::process::Command::new(SERVER);
+    let printed = asking.env_clear().args(["link-key", "--state-dir"]).arg(folder.join("state")).output().unwrap();
+    assert!(printed.status.success(), "{printed:?}");
+    String::from_utf8(printed.stdout).unwrap().trim().to_owned()
 }
 
 /// Two machines, and three NATS servers.
@@ -39,6 +47,10 @@ pub(super) struct Cluster {
     directory: TempDir,
     /// The rest of `[cluster]`.
     more: String,
+    /// The machine that everybody goes to; `None`: whichever takes them.
+    only: Option<usize>,
+    /// Where else everybody goes, and nowhere but there.
+    pub(super) beside: Option<ServerUrl>,
 }
 
 impl Cluster {
@@ -46,6 +58,32 @@ impl Cluster {
         let directory = tempfile::tempdir().unwrap();
         let nats = Trio::start(directory.path());
         Self::begin_with(nats, [1, 1], directory, String::new()).await
+    }
+
+    /// Starts one whose machines listen for each other. `more`: the rest of the configuration.
+    pub(super) async fn linked(more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let nats = Trio::start(directory.path());
+        Self::begin_with(nats, [1, 1], directory, format!("link = \"127.0.0.1:0\"\n{more}")).await
+    }
+
+    /// Has everybody go to this machine from now on; `None`: to whichever takes them.
+    pub(super) fn only(&mut self, machine: Option<usize>) {
+        self.only = machine;
+    }
+
+    pub(super) fn url(&self, number: usize) -> ServerUrl {
+        self.machines[number].as_ref().unwrap().1.clone()
+    }
+
+    /// Returns where a machine that was just started listens for the others.
+    pub(super) async fn link(&mut self, number: usize) -> String {
+        self.machines[number].as_mut().unwrap().0.says("hub ").await
+    }
+
+    /// Returns a machine's key for the link.
+    pub(super) fn key(&self, number: usize) -> String {
+        link_key(&self.directory.path().join(format!("machine-{number}")))
     }
 
     /// Starts one where everybody shows a certificate.
@@ -67,7 +105,7 @@ impl Cluster {
     }
 
     async fn begin_with(nats: Trio, secrets: [u8; 2], directory: TempDir, more: String) -> Self {
-        let mut cluster = Self { nats, machines: vec![None, None], secrets, directory, more };
+        let mut cluster = Self { nats, machines: vec![None, None], secrets, directory, more, only: None, beside: None };
         for number in 0..2 {
             cluster.begin(number);
         }
@@ -99,7 +137,7 @@ impl Cluster {
         self.machines[number] = Some((daemon, "http://127.0.0.1:1".parse().unwrap()));
     }
 
-    async fn listens(&mut self, number: usize) {
+    pub(super) async fn listens(&mut self, number: usize) {
         let (daemon, url) = self.machines[number].as_mut().unwrap();
         if url.to_string().ends_with(":1") {
             *url = daemon.says("clearnet ").await.parse().unwrap();
@@ -197,7 +235,12 @@ impl Cluster {
     }
 
     fn urls(&self) -> Vec<ServerUrl> {
-        self.machines.iter().flatten().map(|(_, url)| url.clone()).collect()
+        if let Some(beside) = &self.beside {
+            return vec![beside.clone()];
+        }
+        let machines =
+            self.machines.iter().enumerate().filter(|(number, _)| self.only.is_none_or(|only| only == *number));
+        machines.filter_map(|(_, machine)| machine.as_ref()).map(|(_, url)| url.clone()).collect()
     }
 }
 
