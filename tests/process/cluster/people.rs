@@ -388,13 +388,18 @@ impl Person {
         }
     }
 
+    /// Checks that no receipt came twice, in whichever session.
+    pub(super) fn is_told_of_none_twice(&self) {
+        assert!(self.told.values().all(|times| *times == 1), "each once: {:?}", self.told);
+    }
+
     /// Waits until it was told of all of these, each once.
     pub(super) async fn is_told_of_all(&mut self, ledger: &[String]) {
         while !ledger.iter().all(|id| self.told.contains_key(id)) {
             let event = timeout(PATIENCE, self.connection.next_event()).await.expect("receipts").unwrap();
             self.note(event);
         }
-        assert!(self.told.values().all(|times| *times == 1), "each once: {:?}", self.told);
+        self.is_told_of_none_twice();
     }
 }
 

@@ -59,7 +59,8 @@ async fn people_at_both_machines_of_a_cluster_write_to_each_other_and_go_on_afte
     cluster.begin(first);
     cluster.listens(first).await;
     until_healthy(&cluster, first).await;
-    assert_eq!(cluster.active().await, second);
+    let (_, said) = cluster.asks(second, &["status"]).await;
+    assert!(said.contains(&format!("m{second} is the active one")), "{said}");
     cluster.only(Some(first));
     let mut again = Person::connect(BOB, &cluster).await;
     again.receives_all(&cluster, &[waiting, more].concat()).await;
@@ -86,6 +87,46 @@ async fn whoever_is_passed_on_to_a_machine_that_stands_still_is_served_by_the_ne
     cluster.only(Some(first));
     let mut bob = Person::connect(BOB, &cluster).await;
     bob.receives_all(&cluster, &ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_was_accepted_is_lost_and_no_receipt_comes_twice_when_the_hub_is_killed_under_load() {
+    let mut cluster = Cluster::linked("[store]\nmailbox_messages = 10000\n").await;
+    let first = cluster.active().await;
+    until_healthy(&cluster, 1 - first).await;
+    cluster.only(Some(1 - first));
+    let mut alice = Person::connect(ALICE, &cluster).await;
+    let mut bob = Person::connect(BOB, &cluster).await;
+    let ledger: Vec<_> = (0..600).map(|number| format!("load-{number}")).collect();
+    let kill = async {
+        // In the middle of it.
+        bob.receives_all(&cluster, &ledger[..100]).await;
+        cluster.signal(first, Signal::KILL);
+        bob.receives_all(&cluster, &ledger).await;
+    };
+    let (accepted, ()) = tokio::join!(alice.send_many(&cluster, BOB, "load", ledger.len()), kill);
+    assert_eq!(accepted, ledger);
+    assert!(alice.connected > 1 && bob.connected > 1, "it was killed while they wrote");
+    alice.is_told_of_none_twice();
+    assert_eq!((alice.epochs.len(), &bob.epochs), (1, &alice.epochs), "it is the same epoch");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_go_on_when_the_machine_that_passes_them_on_stood_still_for_a_moment() {
+    let mut cluster = Cluster::linked("").await;
+    let active = cluster.active().await;
+    let by = 1 - active;
+    until_healthy(&cluster, by).await;
+    cluster.only(Some(by));
+    let mut alice = Person::connect(ALICE, &cluster).await;
+    cluster.only(Some(active));
+    let mut bob = Person::connect(BOB, &cluster).await;
+    cluster.signal(by, Signal::STOP);
+    let meanwhile = bob.send_many(&cluster, ALICE, "meanwhile", 50).await;
+    cluster.signal(by, Signal::CONT);
+    alice.receives_all(&cluster, &meanwhile).await;
+    bob.is_told_of_all(&meanwhile).await;
+    assert_eq!((alice.connected, bob.connected), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
