@@ -33,7 +33,10 @@ pub(super) struct LinkDoor {
     address: SocketAddr,
     key: Arc<LinkKey>,
     known: KnownMachines,
-    machine: Option<Arc<ClusterNode>>,
+    /// What fronts are told that this machine is, where it is one of a cluster.
+    standing: Option<TermWatch>,
+    /// Who tells the other machines of the cluster where it listens, if they are to connect here.
+    teller: Option<Arc<ClusterNode>>,
     pub(super) incoming: mpsc::Sender<Incoming>,
 }
 
@@ -72,14 +75,22 @@ pub(super) fn open(config: &Config, machine: Option<&Arc<ClusterNode>>) -> anyho
         let front = Front::new(Arc::clone(&key), machine.machines(), Some(machine.term())).context(unusable)?;
         let served = mpsc::channel(BACKLOG);
         let known = known.with_cluster(machine.machines());
-        let link = LinkDoor { address, key, known, machine: Some(Arc::clone(machine)), incoming: served.0.clone() };
+        let link = LinkDoor {
+            address,
+            key,
+            known,
+            standing: Some(machine.term()),
+            teller: Some(Arc::clone(machine)),
+            incoming: served.0.clone(),
+        };
         let passage = Passage::ByTurns { own: accepted, served, front: Box::new(front), standing: machine.term() };
         return Ok((Doors { own, link: Some(link) }, passage));
     }
     let link = match &config.hub {
         Some(hub) => {
             let key = Arc::new(LinkKey::open(&config.state_dir)?);
-            Some(LinkDoor { address: hub.listen, key, known, machine: machine.cloned(), incoming: own.clone() })
+            let standing = machine.map(|machine| machine.term());
+            Some(LinkDoor { address: hub.listen, key, known, standing, teller: None, incoming: own.clone() })
         }
         None => None,
     };
@@ -94,10 +105,10 @@ impl LinkDoor {
     /// [`LinkError`], which names the setting.
     pub(super) async fn bind(&self) -> Result<(BoundHub, Option<TermWatch>), LinkError> {
         let bound = link::hub::bind(self.address, &self.key, self.known.clone()).await?;
-        if let Some(machine) = &self.machine {
-            machine.listens(bound.address, self.key.public());
+        if let Some(teller) = &self.teller {
+            teller.listens(bound.address, self.key.public());
         }
-        Ok((bound, self.machine.as_ref().map(|machine| machine.term())))
+        Ok((bound, self.standing.clone()))
     }
 }
 
