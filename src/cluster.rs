@@ -10,9 +10,11 @@ pub mod keys;
 pub mod lead;
 pub mod log;
 pub mod nats;
+mod presence;
 pub mod wipe;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,10 @@ pub struct Config {
     /// keys.
     #[serde(rename = "cluster.secret_file")]
     pub secret_file: PathBuf,
+    /// Where this machine listens for the others, which reach it there. `None`: it passes nobody
+    /// on while it stands by.
+    #[serde(rename = "cluster.link")]
+    pub link: Option<SocketAddr>,
     /// The certificates by which this machine and the NATS servers know each other; `None` where
     /// all of them are on loopback.
     #[serde(flatten)]

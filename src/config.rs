@@ -228,8 +228,9 @@ fn check_transports(tables: &Tables, listen: &Setting<Option<SocketAddr>>, tor: 
                     accept it with location_is_public = true in [onion]";
         problems.push(listen.problem(says));
     }
-    // A hub has the clients of its fronts.
-    if listen.value.is_none() && !tor && tables.hub.is_none() {
+    // A hub has the clients of its fronts, and so has a machine of a cluster.
+    let is_linked = tables.hub.is_some() || tables.cluster.as_ref().is_some_and(|cluster| cluster.link.is_some());
+    if listen.value.is_none() && !tor && !is_linked {
         let says = "with neither Tor nor a TCP listener nobody could connect: leave Tor on (no --no-tor, TOR_ENABLED=false \
                     or enabled = false in [onion]), or give --clearnet, PORT or listen in [clearnet]";
         problems.push(Problem::new("", says));

@@ -3,6 +3,7 @@
 mod announce;
 mod clustering;
 mod ending;
+mod linking;
 mod listening;
 mod memory;
 mod moved;
@@ -18,7 +19,7 @@ pub mod wipe_mark;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -56,12 +57,13 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
     let wipe_asked = signals::wipe().context("cannot listen for signals")?;
     let stop = CancellationToken::new();
-    let (incoming, accepted) = mpsc::channel(BACKLOG);
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
     let (waiting, clustering) = remember(&config)?;
     let machine = clustering.as_ref().map(|clustering| Arc::clone(&clustering.machine));
+    let (doors, passage) = linking::open(&config, machine.as_ref())?;
+    let reached = passage.reached();
     let actions = Actions::open(config.state_dir.clone(), config.dead_man, machine.clone());
     let circuits = Arc::<CircuitStats>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
@@ -92,17 +94,13 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     let watched = OnionReports { status: onion_status, circuits, health: health.clone() };
     let current = watch::Sender::new(Arc::clone(&server));
     let plane = Plane::new(current.subscribe(), Arc::clone(&actions));
-    let Listening { mut tasks, clearnet } = Listening::open(&config, incoming, watched, &plane, &stop).await?;
+    let Listening { mut tasks, clearnet } = Listening::open(&config, doors, watched, &plane, &stop).await?;
     let reload = Arc::new(Reload { origin, server: current, clearnet });
-    let connections = match config.front {
-        Some(front) => serving::pass_on(front, &config.state_dir, accepted, stop.clone())?,
-        None => tokio::spawn(serving::serve(reload.server.subscribe(), accepted, stop.clone())),
-    };
-    let connections = AbortOnDrop(connections);
+    let connections = AbortOnDrop(passage.run(reload.server.subscribe(), stop.clone()));
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
     let mut upkeep = upkeep::spawn(&server, &actions, wipe_asked);
     if let Some(clustering) = clustering.as_ref().filter(|_| config.onion.is_none()) {
-        upkeep.spawn(clustering.watch(health.clone()));
+        upkeep.spawn(clustering.watch(health.clone(), reached));
     }
     upkeep.spawn(signer.run(stop.clone()));
 

@@ -1,6 +1,7 @@
 //! Who is the active one, and what that one does: it goes on with the journal, and writes it.
 
 mod lease;
+mod linking;
 mod promotion;
 mod requirements;
 mod rotation;
@@ -19,6 +20,7 @@ use super::jet::{Jet, JetError};
 use super::keys::{KeyExchange, Keyring};
 use super::nats::wire::NatsMessage;
 use super::nats::{self, Nats, NatsOutgoing, tls};
+use super::presence::Presence;
 use super::wipe::WipeSeal;
 use super::{ClusterRole, ClusterStats, Config};
 use crate::clock::Clock;
@@ -30,6 +32,8 @@ pub use wiping::{ClusterWipe, WIPE_PATIENCE, WipeLeft};
 /// Where nodes ask each other for the keys, and for a wipe; and both.
 const KEYS: &str = "ephemeral.ask.keys";
 const WIPE: &str = "ephemeral.ask.wipe";
+/// Where they say where they listen.
+const LINK: &str = "ephemeral.ask.link";
 const QUESTION: &str = "ephemeral.ask.*";
 /// Questions of other nodes that wait, at most.
 const QUESTIONS: usize = 64;
@@ -76,6 +80,8 @@ pub struct ClusterNode {
     /// The active machine, as it was seen last.
     active: watch::Sender<Option<String>>,
     wipe_seal: WipeSeal,
+    /// Where it is, and where the others are.
+    presence: Presence,
     /// Where the last wipe is that was asked for here.
     progress: watch::Sender<wiping::WipeProgress>,
     /// How many messages another machine's wipe erased here.
@@ -124,6 +130,7 @@ impl ClusterNode {
             standing: watch::Sender::new(ClusterRole::StandsBy),
             active: watch::Sender::new(None),
             wipe_seal,
+            presence: Presence::new(&config.node),
             progress: wiping::progress(),
             erased: AtomicU64::new(0),
             has_tls: connector.is_some(),
@@ -147,6 +154,11 @@ impl ClusterNode {
                     self.answer_wipe(&question).await;
                     continue;
                 }
+                if question.subject == LINK {
+                    // What no machine of this cluster says is not heard.
+                    let _ = self.presence.heard(&self.wipe_seal, &question.payload);
+                    continue;
+                }
                 let Some(reply) = question.reply else { continue };
                 if self.keys.is_empty() {
                     continue;
@@ -157,7 +169,7 @@ impl ClusterNode {
                 }
             }
         };
-        tokio::join!(kept, answering, self.keep_wiping());
+        tokio::join!(kept, answering, self.keep_wiping(), self.keep_saying_where());
     }
 
     /// Returns what it is, and will be.
@@ -203,6 +215,7 @@ impl ClusterNode {
                     }
                 }
                 self.standing.send_replace(ClusterRole::StandsBy);
+                self.presence.serves(0);
                 self.hub.stand_by();
                 sleep(AGAIN).await;
             }
@@ -265,6 +278,7 @@ impl ClusterNode {
         let figures = store.figures();
         self.hub.lead(&epoch, store);
         self.standing.send_replace(ClusterRole::Active);
+        self.presence.serves(term);
         if self.keys.wiped() != wiped {
             // It was asked for while the journal was read.
             self.hub.wipe().map_err(random)?;

@@ -1,5 +1,6 @@
 //! The `[cluster]` table: what one of several machines is told.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use toml::de::DeValue;
@@ -7,6 +8,7 @@ use toml::de::DeValue;
 use super::document::{Document, Section};
 use super::problem::Problem;
 use super::setting::Setting;
+use super::sources;
 use crate::cluster::{self, NatsAddress, NatsTls};
 
 /// What the file says.
@@ -14,6 +16,7 @@ struct ClusterTable {
     nats: Setting<Vec<NatsAddress>>,
     node: Setting<Option<String>>,
     secret_file: Setting<Option<PathBuf>>,
+    link: Setting<Option<SocketAddr>>,
     tls_ca: Setting<Option<PathBuf>>,
     tls_cert: Setting<Option<PathBuf>>,
     tls_key: Setting<Option<PathBuf>>,
@@ -43,7 +46,8 @@ impl ClusterTable {
         let secret_file = file("secret_file");
         let nats = table.read("nats", Vec::new(), addresses);
         let node = table.read("node", None, |value| name(value).map(Some));
-        Self { nats, node, secret_file, tls_ca, tls_cert, tls_key }
+        let link = table.read("link", None, |value| link_address(value).map(Some));
+        Self { nats, node, secret_file, link, tls_ca, tls_cert, tls_key }
     }
 
     fn tls(&self) -> [&Setting<Option<PathBuf>>; 3] {
@@ -86,7 +90,9 @@ impl ClusterTable {
         let off = "has no effect without nats: give the addresses of the NATS servers, or leave this out";
         let files = self.tls().into_iter().chain([&self.secret_file]);
         let told = files.filter(|setting| setting.value.is_some()).map(|setting| setting.problem(off));
-        told.chain(self.node.value.is_some().then(|| self.node.problem(off))).collect()
+        let node = self.node.value.is_some().then(|| self.node.problem(off));
+        let link = self.link.value.is_some().then(|| self.link.problem(off));
+        told.chain(node).chain(link).collect()
     }
 
     fn settings(self) -> Option<cluster::Config> {
@@ -98,6 +104,7 @@ impl ClusterTable {
             node: self.node.value?,
             nats: self.nats.value,
             secret_file: self.secret_file.value?,
+            link: self.link.value,
             tls,
         })
     }
@@ -106,6 +113,14 @@ impl ClusterTable {
 fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
     let path = value.as_str().filter(|path| !path.is_empty()).map(PathBuf::from);
     path.ok_or_else(|| "must be the path of a file".into())
+}
+
+fn link_address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
+    let address = value.as_str().and_then(sources::address).filter(|address| !address.ip().is_unspecified());
+    address.ok_or_else(|| {
+        "must be the IP address at which the other machines reach this one, with a port, such as \"10.0.0.1:7443\""
+            .into()
+    })
 }
 
 fn addresses(value: &DeValue<'_>) -> Result<Vec<NatsAddress>, String> {

@@ -1,17 +1,22 @@
 //! The `[hub]` and `[front]` tables: several machines that are one server.
 
+use std::net::SocketAddr;
+
 use toml::de::DeValue;
 
 use super::document::Document;
 use super::problem::Problem;
 use super::sources;
-use crate::transport::link::{FrontConfig, HubConfig, NodeKey};
+use crate::transport::link::{FrontConfig, HubConfig, LinkMachine, NodeKey};
 
 /// Fronts of one hub, at most.
 const MOST_FRONTS: usize = 100;
+/// Machines of a cluster that a front may name, at most.
+const MOST_HUBS: usize = 16;
 
-/// Reads `[hub]`; `None`: this machine is nobody's hub.
-pub(super) fn hub(document: &mut Document<'_>) -> Option<HubConfig> {
+/// Reads `[hub]`; `None`: this machine is nobody's hub. `link`: where it listens for the other
+/// machines of its cluster, which is where fronts connect, too.
+pub(super) fn hub(document: &mut Document<'_>, link: Option<SocketAddr>) -> Option<HubConfig> {
     let mut table = document.section("hub");
     let listen = table.read("listen", None, |value| {
         value.as_str().and_then(sources::address).map(Some).ok_or_else(|| sources::ADDRESS.to_owned())
@@ -21,9 +26,16 @@ pub(super) fn hub(document: &mut Document<'_>) -> Option<HubConfig> {
     if listen.refused || fronts.refused {
         return None;
     }
-    match (listen.value, fronts.value.is_empty()) {
+    if let (Some(told), Some(link)) = (listen.value, link)
+        && told != link
+    {
+        let says = "is another address than link in [cluster], where fronts connect, too: leave this out";
+        document.problems.push(listen.problem(says));
+        return None;
+    }
+    match (listen.value.or(link), fronts.value.is_empty()) {
         (Some(listen), false) => Some(HubConfig { listen, fronts: fronts.value }),
-        (Some(_), true) => {
+        (Some(_), true) if listen.value.is_some() => {
             let says = "has no effect without fronts: give the keys of the machines that may connect, each as \
                         `ephemeral-server link-key` prints it there";
             document.problems.push(listen.problem(says));
@@ -33,35 +45,58 @@ pub(super) fn hub(document: &mut Document<'_>) -> Option<HubConfig> {
             document.problems.push(fronts.problem("has no effect without listen: give it, or leave this out"));
             None
         }
-        (None, true) => None,
+        (_, true) => None,
     }
 }
 
 /// Reads `[front]`; `None`: this machine is nobody's front.
 pub(super) fn front(document: &mut Document<'_>) -> Option<FrontConfig> {
     let mut table = document.section("front");
-    let hub = table.read("hub", None, |value| {
-        let address = value.as_str().and_then(sources::address).filter(|address| address.port() != 0);
-        address.map(Some).ok_or_else(|| sources::ADDRESS.to_owned())
-    });
-    let hub_key = table.read("hub_key", None, |value| key(value).map(Some));
+    let hub = table.read("hub", Vec::new(), |value| one_or_more(value, hub_address));
+    let hub_key = table.read("hub_key", Vec::new(), |value| one_or_more(value, key));
     table.finish();
     if hub.refused || hub_key.refused {
         return None;
     }
-    match (hub.value, hub_key.value) {
-        (Some(hub), Some(hub_key)) => Some(FrontConfig { hub, hub_key }),
-        (Some(_), None) => {
-            let says = "needs hub_key as well: the key of that machine, as `ephemeral-server link-key` prints it there";
-            document.problems.push(hub.problem(says));
-            None
-        }
-        (None, Some(_)) => {
+    let hubs = hub.value.len();
+    let is_twice = repeats(&hub.value) || repeats(&hub_key.value);
+    match (hubs, hub_key.value.len()) {
+        (0, 0) => None,
+        (0, _) => {
             document.problems.push(hub_key.problem("has no effect without hub: give it, or leave this out"));
             None
         }
-        (None, None) => None,
+        (_, keys) if keys == hubs && !is_twice => {
+            let machine = |(address, key)| LinkMachine { name: String::new(), address, key };
+            Some(FrontConfig { hubs: hub.value.into_iter().zip(hub_key.value).map(machine).collect() })
+        }
+        _ => {
+            let says = "needs hub_key as well: the key of that machine, as `ephemeral-server link-key` prints it there; \
+                        of several machines a list in the same order, each once";
+            document.problems.push(hub.problem(says));
+            None
+        }
     }
+}
+
+fn hub_address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
+    let address = value.as_str().and_then(sources::address).filter(|address| address.port() != 0);
+    address.ok_or_else(|| sources::ADDRESS.to_owned())
+}
+
+/// Reads a value, or a list of some.
+fn one_or_more<T>(value: &DeValue<'_>, read: impl Fn(&DeValue<'_>) -> Result<T, String>) -> Result<Vec<T>, String> {
+    match value.as_array() {
+        Some(items) if (1..=MOST_HUBS).contains(&items.len()) => {
+            items.iter().map(|item| read(item.get_ref())).collect()
+        }
+        Some(_) => Err(format!("must be one, or a list of 1 to {MOST_HUBS}")),
+        None => read(value).map(|one| vec![one]),
+    }
+}
+
+fn repeats<T: PartialEq>(items: &[T]) -> bool {
+    items.iter().enumerate().any(|(at, item)| items.iter().take(at).any(|earlier| earlier == item))
 }
 
 /// What else the file has that a front has no use for.
@@ -80,8 +115,8 @@ pub(super) fn problems(hub: Option<&HubConfig>, front: Option<&FrontConfig>, bes
         problems.push(Problem::new("[hub] and [front]", says));
     }
     if front.is_some() && beside.cluster {
-        let says =
-            "a front holds no messages, so there is nothing of it to be kept elsewhere: remove one of the two tables";
+        let says = "a front holds no messages, so there is nothing of it to be kept elsewhere: remove one of the two tables. A \
+             machine of the cluster that stands by passes its clients on by itself, with link in [cluster]";
         problems.push(Problem::new("[cluster] and [front]", says));
     }
     if front.is_some() && beside.nodes {
@@ -104,8 +139,7 @@ fn keys(value: &DeValue<'_>) -> Result<Vec<NodeKey>, String> {
     };
     let items = value.as_array().ok_or_else(says)?;
     let keys = items.iter().map(|item| key(item.get_ref()).map_err(|_| says())).collect::<Result<Vec<_>, _>>()?;
-    let is_twice = keys.iter().enumerate().any(|(at, key)| keys.iter().take(at).any(|earlier| earlier == key));
-    if is_twice || keys.len() > MOST_FRONTS { Err(says()) } else { Ok(keys) }
+    if repeats(&keys) || keys.len() > MOST_FRONTS { Err(says()) } else { Ok(keys) }
 }
 
 #[cfg(test)]

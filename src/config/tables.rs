@@ -58,7 +58,7 @@ impl Tables {
         let (onion_enabled, onion) = onion(document);
         let metrics = metrics::read(document);
         let cluster = cluster::read(document);
-        let hub = link::hub(document);
+        let hub = link::hub(document, cluster.as_ref().and_then(|cluster| cluster.link));
         let front = link::front(document);
 
         let mut table = document.section("shutdown");

@@ -41,7 +41,7 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
         };
         table.into_iter().flat_map(keys_of).collect::<std::collections::BTreeSet<_>>()
     };
-    let optional = ["listen", "tls_cert", "tls_key", "tls_ca", "nats", "node", "secret_file", "fronts"];
+    let optional = ["listen", "tls_cert", "tls_key", "tls_ca", "nats", "node", "secret_file", "link", "fronts"];
     let uncomment = |text: String, key: &&str| text.replace(&format!("# {key} ="), &format!("{key} ="));
     let uncommented = optional.iter().fold(shipped.to_owned(), uncomment);
     let cert = "/etc/ephemeral-server/cert.pem";
@@ -136,6 +136,7 @@ off_loopback = true
 nats = ["10.0.0.1:4222", "nats-2.example:4222"]
 node = "a"
 secret_file = "/etc/secret"
+link = "192.0.2.1:7443"
 tls_ca = "/etc/ca.pem"
 tls_cert = "/etc/cert.pem"
 tls_key = "/etc/key.pem"
@@ -267,9 +268,8 @@ fn each_word_is_shown_as_it_is_read() {
 fn the_keys_that_are_shown_are_the_keys_that_are_read() {
     let (_directory, files) = issued();
     let tls = format!("tls_cert = {:?}\ntls_key = {:?}", path(&files.cert), path(&files.key));
-    let everything = EVERYTHING.replace("allow_plaintext = true", &tls);
-    let shown = load(&everything, &[], Flags::default()).expect("valid").to_toml();
-    let shown = shown.parse::<toml::Table>().expect("TOML");
+    let everything = load(&EVERYTHING.replace("allow_plaintext = true", &tls), &[], Flags::default()).expect("valid");
+    let shown = everything.to_toml().parse::<toml::Table>().expect("TOML");
     assert_eq!(shown.len(), 13, "{shown}");
     for (table, entries) in shown.iter().filter(|(table, _)| *table != "tor") {
         let problem = problem(&format!("[{table}]\nnonsense = 1"));

@@ -49,13 +49,21 @@ impl Clustering {
         })
     }
 
-    /// Tells `/health` whether this is the active machine, for ever. Where there is an onion
-    /// service, that is a matter of its own.
-    pub(super) fn watch(&self, health: watch::Sender<Health>) -> impl Future<Output = ()> + use<> {
+    /// Tells `/health` whether clients are served here, for ever: this is the active machine, or
+    /// `reached` says that they are passed on to it. Where there is an onion service, that is a
+    /// matter of its own.
+    pub(super) fn watch(
+        &self,
+        health: watch::Sender<Health>,
+        reached: Option<watch::Receiver<bool>>,
+    ) -> impl Future<Output = ()> + use<> {
         let mut standing = self.standing.clone();
+        let mut reached = reached.unwrap_or_else(|| watch::channel(false).1);
         async move {
             loop {
+                let passes_on = *reached.borrow_and_update();
                 let now = match *standing.borrow_and_update() {
+                    ClusterRole::StandsBy if passes_on => Health::Healthy,
                     ClusterRole::StandsBy => Health::Starting,
                     ClusterRole::Active => Health::Healthy,
                 };
@@ -63,8 +71,11 @@ impl Clustering {
                     let next = if *health == Health::Draining { Health::Draining } else { now };
                     std::mem::replace(health, next) != next
                 });
-                if standing.changed().await.is_err() {
-                    return;
+                tokio::select! {
+                    changed = standing.changed() => if changed.is_err() {
+                        return;
+                    },
+                    Ok(()) = reached.changed() => {}
                 }
             }
         }

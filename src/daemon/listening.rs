@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::announce;
+use super::linking::Doors;
 use crate::admin::{Plane, scrape, socket};
 use crate::admission::Admission;
 use crate::clock::Clock;
@@ -14,7 +15,7 @@ use crate::config::Config;
 use crate::events::Kind;
 use crate::http::Health;
 use crate::transport::onion_service::{OnionStatus, Phase};
-use crate::transport::{CircuitRefused, CircuitStats, Incoming, OnRefusal, clearnet, link, onion_service};
+use crate::transport::{CircuitRefused, CircuitStats, OnRefusal, clearnet, link, onion_service};
 
 /// Everything that connections come through.
 pub(super) struct Listening {
@@ -32,17 +33,18 @@ pub(super) struct OnionReports {
 }
 
 impl Listening {
-    /// Begins to listen, until `stop`. Connections go to `incoming`.
+    /// Begins to listen, until `stop`. Connections go to the `doors`.
     ///
     /// # Errors
     /// If an address or the admin socket cannot be had.
     pub(super) async fn open(
         config: &Config,
-        incoming: mpsc::Sender<Incoming>,
+        doors: Doors,
         watched: OnionReports,
         plane: &Arc<Plane>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
+        let Doors { own: incoming, link } = doors;
         let mut tasks = JoinSet::new();
         let admission = Arc::clone(&plane.server().admission);
         let bound = bind_clearnet(config).await?;
@@ -76,9 +78,10 @@ impl Listening {
                 Ok(())
             });
         }
-        if let Some(bound) = bind_link(config).await? {
+        if let Some(door) = link {
+            let (bound, standing) = door.bind().await?;
             listens.hub = Some(bound.address);
-            let run = link::hub::run(bound, incoming.clone(), Arc::clone(&admission), stop.clone());
+            let run = link::hub::run(bound, standing, door.incoming, Arc::clone(&admission), stop.clone());
             tasks.spawn(async move {
                 run.await;
                 Ok(())
@@ -104,13 +107,6 @@ impl Listening {
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
         Ok(Self { tasks, clearnet: control })
     }
-}
-
-/// Listens for fronts, if this machine is a hub.
-async fn bind_link(config: &Config) -> anyhow::Result<Option<link::hub::BoundHub>> {
-    let Some(settings) = &config.hub else { return Ok(None) };
-    let key = link::LinkKey::open(&config.state_dir)?;
-    Ok(Some(link::hub::bind(settings, &key).await?))
 }
 
 /// Listens on TCP, if that is asked for, and says what clients will hold against the certificate.

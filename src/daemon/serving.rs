@@ -1,17 +1,13 @@
-//! Gives every accepted connection a task, or passes it on to the hub.
+//! Gives every connection that is served here a task.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::conn::{self, Server};
 use crate::transport::Incoming;
-use crate::transport::link::front::{self, Front};
-use crate::transport::link::{FrontConfig, LinkKey};
 
 /// Gives each connection a task, with the server as it is then, and returns when the last one has
 /// ended after `stop`.
@@ -37,20 +33,6 @@ pub(super) async fn serve(
     while let Some(ended) = connections.join_next().await {
         note(&ended);
     }
-}
-
-/// Passes each connection on to the hub, in a task that returns after `stop`.
-///
-/// # Errors
-/// If this machine's key for the link cannot be used.
-pub(super) fn pass_on(
-    front: FrontConfig,
-    state_dir: &Path,
-    accepted: mpsc::Receiver<Incoming>,
-    stop: CancellationToken,
-) -> anyhow::Result<JoinHandle<()>> {
-    let front = Front::new(front, &LinkKey::open(state_dir)?).context("the key of the link cannot be used")?;
-    Ok(tokio::spawn(front::run(front, accepted, stop)))
 }
 
 /// Logs that a panic, which is a bug, took one connection with it. Where it happened, the panic

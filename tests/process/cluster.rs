@@ -4,6 +4,7 @@
 mod ledger;
 mod nemesis;
 mod people;
+mod standing_by;
 mod talkers;
 
 use std::time::Duration;

@@ -22,6 +22,7 @@ mod onion_transport;
 mod over_tor;
 mod private_tor_network;
 mod process_memory;
+mod standing_by;
 mod union;
 
 /// The server.

@@ -9,6 +9,7 @@ pub(in crate::config) fn everything() -> cluster::Config {
         node: "a".into(),
         nats: ["10.0.0.1:4222", "nats-2.example:4222"].map(|at| NatsAddress::parse(at).expect("an address")).to_vec(),
         secret_file: "/etc/secret".into(),
+        link: Some("192.0.2.1:7443".parse().expect("an address")),
         tls: Some(NatsTls { ca: "/etc/ca.pem".into(), cert: "/etc/cert.pem".into(), key: "/etc/key.pem".into() }),
     }
 }
@@ -50,6 +51,9 @@ fn each_setting_is_read_exactly_and_none_is_without_effect() {
         ("nats = ['nats://10.0.0.1:4222']", "must be a list of at most 16 addresses"),
         ("node = 'A'", "must be 1 to 32 of a-z, 0-9 and -"),
         ("node = 'a'", "has no effect without nats"),
+        ("link = '10.0.0.1:7443'", "has no effect without nats"),
+        ("link = '0.0.0.0:7443'", "at which the other machines reach this one"),
+        ("link = 'a.example:7443'", "at which the other machines reach this one"),
         ("tls_ca = '/ca'", "has no effect without nats"),
         ("secret_file = ''", "must be the path of a file"),
         ("nats = ['127.0.0.1:4222']\nsecret_file = '/s'", "needs node as well"),
@@ -62,7 +66,7 @@ fn each_setting_is_read_exactly_and_none_is_without_effect() {
 
 #[test]
 fn a_cluster_that_is_shown_is_the_same_when_it_is_read() {
-    let config = load(&format!("{THREE}{TLS}")).unwrap();
+    let config = load(&format!("{THREE}{TLS}link = '[2001:db8::1]:7443'\n")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");
     std::fs::write(&path, config.to_toml()).unwrap();

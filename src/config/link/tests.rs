@@ -19,8 +19,9 @@ const CLUSTER: &str = "[cluster]\nnats = ['127.0.0.1:4222']\nnode = 'a'\nsecret_
 #[test]
 fn a_front_names_its_hub_and_the_hubs_key() {
     let front = load(FRONT, &[], Flags::default()).expect("valid").front.expect("a front");
-    assert_eq!(front.hub, "192.0.2.1:7443".parse().expect("an address"));
-    assert_eq!(front.hub_key.to_string(), format!("{:064}", 2));
+    let [hub] = front.hubs.as_slice() else { panic!("{front:?}") };
+    assert_eq!(hub.address, "192.0.2.1:7443".parse().expect("an address"));
+    assert_eq!(hub.key.to_string(), format!("{:064}", 2));
     let shown = load(FRONT, &[], Flags::default()).expect("valid").to_toml();
     assert!(shown.contains("[front]\nhub = \"192.0.2.1:7443\"\n"), "{shown}");
     let hub = format!("[hub]\nlisten = '[::1]:1'\nfronts = ['{:064}']\n", 1);
@@ -40,6 +41,37 @@ fn a_front_names_its_hub_and_the_hubs_key() {
         let problem = problem(&text);
         assert!(problem.contains(says), "{text}: {problem}");
     }
+}
+
+#[test]
+fn a_front_may_name_the_machines_of_a_cluster_each_with_its_key() {
+    let keys = format!("hub_key = ['{:064}', '{:064}']\n", 2, 3);
+    let two = format!("[front]\nhub = ['192.0.2.1:1', '[2001:db8::1]:1']\n{keys}");
+    let config = load(&two, &[], Flags::default()).expect("valid");
+    let hubs = config.front.clone().expect("a front").hubs;
+    assert_eq!(hubs.iter().map(|hub| hub.address.to_string()).collect::<Vec<_>>(), ["192.0.2.1:1", "[2001:db8::1]:1"]);
+    assert_eq!(hubs.iter().map(|hub| hub.key.to_string()).collect::<Vec<_>>(), [2, 3].map(|key| format!("{key:064}")));
+    assert_eq!(load(&config.to_toml(), &[], Flags::default()).as_ref(), Ok(&config), "{}", config.to_toml());
+    for (text, says) in [
+        (two.replace("'[2001:db8::1]:1'", "'192.0.2.1:1'"), "in the same order, each once"),
+        (two.replace(&format!("{:064}", 3), &format!("{:064}", 2)), "in the same order, each once"),
+        (two.replace(", '[2001:db8::1]:1'", ""), "in the same order, each once"),
+        (format!("[front]\nhub = []\n{keys}"), "a list of 1 to 16"),
+    ] {
+        let problem = problem(&text);
+        assert!(problem.contains(says), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn the_fronts_of_a_cluster_connect_where_its_machines_do() {
+    let cluster = format!("{CLUSTER}link = '127.0.0.1:7443'\n");
+    let hub = format!("[hub]\nfronts = ['{:064}']\n", 1);
+    let config = load(&format!("{cluster}{hub}"), &[], Flags::default()).expect("valid");
+    assert_eq!(config.hub.as_ref().expect("a hub").listen, "127.0.0.1:7443".parse().expect("an address"));
+    assert_eq!(load(&config.to_toml(), &[], Flags::default()).as_ref(), Ok(&config), "{}", config.to_toml());
+    let other = problem(&format!("{cluster}{hub}listen = '127.0.0.1:1'\n"));
+    assert!(other.contains("another address than link in [cluster]"), "{other}");
 }
 
 #[test]

@@ -4,6 +4,9 @@
 //! circuit's place by what the hub says of the session. It reads nothing of what it passes on.
 
 mod control;
+mod hub_link;
+mod hubs;
+mod keeping;
 mod refusal;
 
 use std::io;
@@ -20,16 +23,20 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use self::control::{HubLink, Registered};
+use self::hub_link::{HubLink, Registered};
+use self::hubs::Hubs;
 use super::wire::{FirstFrame, StreamHello, WireListener};
-use super::{FrontConfig, HANDSHAKE, LinkKey, tls};
+use super::{HANDSHAKE, LinkKey, LinkMachine, TermWatch, tls};
 use crate::admission::Slot;
 use crate::transport::{CircuitHandle, Incoming, Io, Listener, Peer};
 
-/// The way to the hub.
+/// The ways to the machines that are the hub, or may become it.
 pub struct Front {
-    settings: FrontConfig,
-    tls: Arc<ClientConfig>,
+    key: Arc<LinkKey>,
+    machines: watch::Receiver<Vec<LinkMachine>>,
+    /// The term in which this machine serves by itself, where it is one of a cluster.
+    own: Option<TermWatch>,
+    hubs: Arc<Hubs>,
 }
 
 impl Front {
@@ -37,15 +44,35 @@ impl Front {
     ///
     /// # Errors
     /// If the key is of no use to TLS.
-    pub fn new(settings: FrontConfig, key: &LinkKey) -> Result<Self, rustls::Error> {
-        Ok(Self { settings, tls: tls::front(key, settings.hub_key)? })
+    pub fn new(
+        key: Arc<LinkKey>,
+        machines: watch::Receiver<Vec<LinkMachine>>,
+        own: Option<TermWatch>,
+    ) -> Result<Self, rustls::Error> {
+        tls::front(&key, key.public())?;
+        Ok(Self { key, machines, own, hubs: Arc::default() })
     }
 
-    /// Connects with the hub, and says what the connection is for.
+    /// Returns whether the hub is reached, and will be.
+    #[must_use]
+    pub fn reached(&self) -> watch::Receiver<bool> {
+        self.hubs.reached()
+    }
+}
+
+/// The way to one machine.
+struct Way {
+    machine: LinkMachine,
+    tls: Arc<ClientConfig>,
+}
+
+impl Way {
+    /// Connects, and says what the connection is for.
     async fn connect(&self, hello: &FirstFrame) -> io::Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(self.settings.hub).await?;
+        let address = self.machine.address;
+        let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let name = ServerName::IpAddress(self.settings.hub.ip().into());
+        let name = ServerName::IpAddress(address.ip().into());
         let mut io = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await?;
         hello.write(&mut io).await?;
         Ok(io)
@@ -55,10 +82,10 @@ impl Front {
 /// Passes every connection on to the hub, until `stop`; whom it cannot reach the hub for, it says
 /// so.
 pub async fn run(front: Front, mut accepted: mpsc::Receiver<Incoming>, stop: CancellationToken) {
-    let front = Arc::new(front);
-    let (sender, link) = watch::channel(None);
+    let Front { key, machines, own, hubs } = front;
+    let link = hubs.best();
     let mut streams = JoinSet::new();
-    let control = control::keep(Arc::clone(&front), sender);
+    let control = keeping::keep(hubs, key, machines, own);
     tokio::pin!(control);
     loop {
         tokio::select! {
@@ -67,7 +94,7 @@ pub async fn run(front: Front, mut accepted: mpsc::Receiver<Incoming>, stop: Can
             incoming = accepted.recv() => match incoming {
                 Some(incoming) => {
                     let link = link.borrow().clone();
-                    streams.spawn(forward(Arc::clone(&front), link, incoming));
+                    streams.spawn(forward(link, incoming));
                 }
                 None => return,
             },
@@ -77,11 +104,11 @@ pub async fn run(front: Front, mut accepted: mpsc::Receiver<Incoming>, stop: Can
 }
 
 /// Passes one connection on until it ends.
-async fn forward(front: Arc<Front>, link: Option<Arc<HubLink>>, incoming: Incoming) {
+async fn forward(link: Option<Arc<HubLink>>, incoming: Incoming) {
     let Incoming { peer, io, listener, circuit, admitted, permit } = incoming;
     let (connection, slot) = admitted.map_or((None, None), |admitted| (admitted.connection, Some(admitted.slot)));
     let opened = match link {
-        Some(link) => open(&front, link, peer, &listener, circuit.clone()).await,
+        Some(link) => open(link, peer, &listener, circuit.clone()).await,
         None => None,
     };
     match opened {
@@ -100,13 +127,7 @@ struct Opened {
     authenticated: oneshot::Receiver<bool>,
 }
 
-async fn open(
-    front: &Front,
-    link: Arc<HubLink>,
-    peer: Peer,
-    listener: &Listener,
-    circuit: Option<CircuitHandle>,
-) -> Option<Opened> {
+async fn open(link: Arc<HubLink>, peer: Peer, listener: &Listener, circuit: Option<CircuitHandle>) -> Option<Opened> {
     let (registered, authenticated) = link.register(circuit);
     let hello = StreamHello {
         link: link.name,
@@ -114,7 +135,7 @@ async fn open(
         peer: peer.into(),
         listener: WireListener::from(listener),
     };
-    let hub = timeout(HANDSHAKE, front.connect(&FirstFrame::Stream(Box::new(hello)))).await.ok()?.ok()?;
+    let hub = timeout(HANDSHAKE, link.way.connect(&FirstFrame::Stream(Box::new(hello)))).await.ok()?.ok()?;
     Some(Opened { hub, link, _registered: registered, authenticated })
 }
 

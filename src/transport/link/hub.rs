@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use self::circuits::{LinkCircuits, LinkIo};
 use self::control::ControlLink;
 use super::wire::{FirstFrame, LinkNotice, StreamHello, WirePeer};
-use super::{HANDSHAKE, HubConfig, LOG, LinkKey, NodeKey, tls};
+use super::{HANDSHAKE, KnownMachines, LOG, LinkKey, NodeKey, TermWatch, tls};
 use crate::admission::{Admission, Admitted, Refused};
 use crate::transport::circuit::CircuitNews;
 use crate::transport::{Incoming, Listener, Peer};
@@ -37,7 +37,7 @@ const BREATH: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The address cannot be had.
-    #[error("[hub] listen: cannot listen on {address}: {source}")]
+    #[error("listen in [hub], or link in [cluster]: cannot listen on {address}: {source}")]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -55,25 +55,25 @@ pub struct BoundHub {
     /// Where it listens, with the port that the system picked if none was given.
     pub address: SocketAddr,
     tls: Arc<ServerConfig>,
-    fronts: Vec<NodeKey>,
+    known: KnownMachines,
 }
 
 /// Listens. From here on connections wait in the kernel's queue, until [`run`] takes them.
 ///
 /// # Errors
 /// [`LinkError`], which names the setting.
-pub async fn bind(settings: &HubConfig, key: &LinkKey) -> Result<BoundHub, LinkError> {
-    let address = settings.listen;
+pub async fn bind(address: SocketAddr, key: &LinkKey, known: KnownMachines) -> Result<BoundHub, LinkError> {
     let failed = |source| LinkError::Listen { address, source };
     let socket = TcpListener::bind(address).await.map_err(failed)?;
     let address = socket.local_addr().map_err(failed)?;
-    let tls = tls::hub(key, &settings.fronts)?;
-    Ok(BoundHub { socket, address, tls, fronts: settings.fronts.clone() })
+    let tls = tls::hub(key, known.clone())?;
+    Ok(BoundHub { socket, address, tls, known })
 }
 
 /// What the connections of all fronts share.
 struct Shared {
-    fronts: Vec<NodeKey>,
+    known: KnownMachines,
+    standing: Option<TermWatch>,
     incoming: mpsc::Sender<Incoming>,
     admission: Arc<Admission>,
     circuits: LinkCircuits,
@@ -83,17 +83,20 @@ struct Shared {
     cancel: CancellationToken,
 }
 
-/// Lets fronts in, and hands their streams on, until it is cancelled.
+/// Lets fronts in, and hands their streams on, until it is cancelled. `standing`: what fronts are
+/// told that it is, where it is one of a cluster.
 pub async fn run(
     bound: BoundHub,
+    standing: Option<TermWatch>,
     incoming: mpsc::Sender<Incoming>,
     admission: Arc<Admission>,
     cancel: CancellationToken,
 ) {
-    let BoundHub { socket, tls, fronts, address: _ } = bound;
+    let BoundHub { socket, tls, known, address: _ } = bound;
     let acceptor = TlsAcceptor::from(tls);
     let shared = Arc::new(Shared {
-        fronts,
+        known,
+        standing,
         incoming,
         admission,
         circuits: LinkCircuits::default(),
@@ -150,18 +153,18 @@ impl Shared {
         let Some(front) = self.front_of(&io) else { return };
         match hello {
             FirstFrame::Control => self.control(front, io).await,
-            FirstFrame::Stream(hello) => self.stream(front, *hello, io).await,
+            FirstFrame::Stream(hello) => self.stream(front.0, *hello, io).await,
         }
     }
 
-    /// Returns which of the fronts has connected.
-    fn front_of(&self, io: &TlsStream<TcpStream>) -> Option<usize> {
+    /// Returns who has connected, and what it is called.
+    fn front_of(&self, io: &TlsStream<TcpStream>) -> Option<(NodeKey, String)> {
         let (_, session) = io.get_ref();
         let presented = session.peer_certificates()?.first()?;
-        self.fronts.iter().position(|front| front.to_spki() == presented.as_ref())
+        self.known.find(presented.as_ref())
     }
 
-    async fn control(&self, front: usize, io: TlsStream<TcpStream>) {
+    async fn control(&self, (front, called): (NodeKey, String), io: TlsStream<TcpStream>) {
         let Ok(name) = getrandom::u64() else { return };
         let (link, notices) = ControlLink::new(name, front);
         {
@@ -171,14 +174,14 @@ impl Shared {
             links.values().filter(|other| other.front == front).for_each(|other| other.over.cancel());
             links.insert(name, Arc::clone(&link));
         }
-        tracing::info!(target: LOG, front = front + 1, "a front has connected");
-        link.serve(io, notices, &self.cancel).await;
+        tracing::info!(target: LOG, front = called, "a front has connected");
+        link.serve(io, notices, self.standing.clone(), &self.cancel).await;
         lock(&self.links).remove(&name);
         link.over.cancel();
-        tracing::info!(target: LOG, front = front + 1, "a front is gone, and its clients with it: they connect again");
+        tracing::info!(target: LOG, front = called, "a front is gone, and its clients with it: they connect again");
     }
 
-    async fn stream(&self, front: usize, hello: StreamHello, io: TlsStream<TcpStream>) {
+    async fn stream(&self, front: NodeKey, hello: StreamHello, io: TlsStream<TcpStream>) {
         let StreamHello { link, stream, peer, listener } = hello;
         let link = lock(&self.links).get(&link).filter(|link| link.front == front).cloned();
         let Some(link) = link else { return };

@@ -44,6 +44,18 @@ pub enum LinkKeyError {
 pub struct NodeKey([u8; 32]);
 
 impl NodeKey {
+    /// Returns its bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
+    /// Returns the key with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Returns the key as TLS carries it.
     pub(super) fn to_spki(self) -> Vec<u8> {
         [SPKI.as_slice(), &self.0].concat()

@@ -27,13 +27,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Machine {
     _folder: tempfile::TempDir,
-    key: LinkKey,
+    key: Arc<LinkKey>,
 }
 
 impl Machine {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let key = LinkKey::open(&folder.path().join("state")).unwrap();
+        let key = Arc::new(LinkKey::open(&folder.path().join("state")).unwrap());
         Self { _folder: folder, key }
     }
 }
@@ -56,19 +56,25 @@ struct Listening {
 impl Listening {
     async fn for_fronts(fronts: &[&Machine]) -> Self {
         let machine = Machine::new();
-        let fronts = fronts.iter().map(|front| front.key.public()).collect();
-        let settings = HubConfig { listen: "127.0.0.1:0".parse().unwrap(), fronts };
-        let bound = hub::bind(&settings, &machine.key).await.unwrap();
+        Self::with(machine, fronts, None).await
+    }
+
+    /// Listens as a machine of a cluster that is this.
+    async fn with(machine: Machine, fronts: &[&Machine], standing: Option<TermWatch>) -> Self {
+        let fronts: Vec<_> = fronts.iter().map(|front| front.key.public()).collect();
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let bound = hub::bind(listen, &machine.key, KnownMachines::these(&fronts)).await.unwrap();
         let address = bound.address;
         let (incoming, arrivals) = mpsc::channel(8);
         let mut tasks = JoinSet::new();
-        tasks.spawn(hub::run(bound, incoming, admission(), CancellationToken::new()));
+        tasks.spawn(hub::run(bound, standing, incoming, admission(), CancellationToken::new()));
         Self { address, key: machine.key.public(), arrivals, tasks }
     }
 
     /// Starts a front, and returns where its connections go in.
     fn front(&mut self, machine: &Machine, hub_key: NodeKey) -> mpsc::Sender<Incoming> {
-        let front = Front::new(FrontConfig { hub: self.address, hub_key }, &machine.key).unwrap();
+        let hub = LinkMachine { name: String::new(), address: self.address, key: hub_key };
+        let front = Front::new(Arc::clone(&machine.key), watch::channel(vec![hub]).1, None).unwrap();
         let (accepted, from_transports) = mpsc::channel(8);
         self.tasks.spawn(front::run(front, from_transports, CancellationToken::new()));
         accepted
@@ -176,6 +182,154 @@ async fn a_session_gets_its_place_at_the_front_and_a_circuit_that_the_hub_closes
     circuit.close();
     until(|_, slot| slot.handle().is_closed(), "an end of the circuit").await;
     drop(place);
+}
+
+/// A machine of a cluster, and in which term it serves.
+async fn one_of_several(front: &Machine) -> (Listening, watch::Sender<u64>) {
+    let term = watch::Sender::new(0);
+    let listening = Listening::with(Machine::new(), &[front], Some(term.subscribe())).await;
+    (listening, term)
+}
+
+/// Starts a front of several machines, of which this one is itself another.
+fn front_of(machine: &Machine, hubs: &[&Listening], own: Option<TermWatch>) -> (Front, watch::Receiver<bool>) {
+    let named = |hub: &&Listening| LinkMachine { name: "m".into(), address: hub.address, key: hub.key };
+    let hubs: Vec<_> = hubs.iter().map(named).collect();
+    let front = Front::new(Arc::clone(&machine.key), watch::channel(hubs).1, own).unwrap();
+    let reached = front.reached();
+    (front, reached)
+}
+
+#[tokio::test]
+async fn of_several_machines_the_one_that_serves_in_the_newest_term_is_the_hub() {
+    let machine = Machine::new();
+    let (mut first, first_term) = one_of_several(&machine).await;
+    let (mut second, second_term) = one_of_several(&machine).await;
+    let (front, mut reached) = front_of(&machine, &[&first, &second], None);
+    let (sender, accepted) = mpsc::channel(8);
+    let running = tokio::spawn(front::run(front, accepted, CancellationToken::new()));
+    let address = Peer::Address("192.0.2.7".parse().unwrap());
+    // Nobody serves: clients are told so.
+    let (mut client, incoming) = connection(address, None);
+    sender.send(incoming).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, client.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    first_term.send_replace(5);
+    timeout(PATIENCE, reached.wait_for(|reached| *reached)).await.unwrap().unwrap();
+    let (mut client, mut arrived) = passed_on(&mut first, &sender, address, None).await;
+    client.write_all(b"ping").await.unwrap();
+    arrived.io.read_exact(&mut [0; 4]).await.unwrap();
+    // The first one does not know yet that it is replaced, and says nothing: what was passed on to
+    // it ends nevertheless.
+    second_term.send_replace(6);
+    assert_eq!(timeout(PATIENCE, client.read(&mut [0; 4])).await.unwrap().unwrap_or(0), 0);
+    let (_client, arrived) = passed_on(&mut second, &sender, address, None).await;
+    assert!(arrived.peer == address && first.arrivals.try_recv().is_err());
+    second_term.send_replace(0);
+    first_term.send_replace(0);
+    timeout(PATIENCE, reached.wait_for(|reached| !*reached)).await.unwrap().unwrap();
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_machine_that_becomes_the_active_one_passes_nobody_on_any_more() {
+    let machine = Machine::new();
+    let own = watch::Sender::new(0);
+    let (mut other, term) = one_of_several(&machine).await;
+    let (front, mut reached) = front_of(&machine, &[&other], Some(own.subscribe()));
+    let (sender, accepted) = mpsc::channel(8);
+    let running = tokio::spawn(front::run(front, accepted, CancellationToken::new()));
+    term.send_replace(5);
+    timeout(PATIENCE, reached.wait_for(|reached| *reached)).await.unwrap().unwrap();
+    let (mut client, _arrived) = passed_on(&mut other, &sender, Peer::Circuit(1), None).await;
+    own.send_replace(6);
+    timeout(PATIENCE, reached.wait_for(|reached| !*reached)).await.unwrap().unwrap();
+    assert_eq!(
+        timeout(PATIENCE, client.read(&mut [0; 4])).await.unwrap().unwrap_or(0),
+        0,
+        "the other one stands still"
+    );
+    running.abort();
+}
+
+#[tokio::test]
+async fn machines_of_a_cluster_that_come_and_go_are_let_in_and_no_more_when_they_are_gone() {
+    let [machine, own] = [Machine::new(), Machine::new()];
+    let known = watch::Sender::new(Vec::new());
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let bound = hub::bind(listen, &own.key, KnownMachines::default().with_cluster(known.subscribe())).await.unwrap();
+    let there = LinkMachine { name: "b".into(), address: bound.address, key: own.key.public() };
+    let (incoming, _arrivals) = mpsc::channel(8);
+    let mut tasks = JoinSet::new();
+    let term = watch::Sender::new(1);
+    tasks.spawn(hub::run(bound, Some(term.subscribe()), incoming, admission(), CancellationToken::new()));
+    let told = watch::Sender::new(vec![there.clone()]);
+    let front = Front::new(Arc::clone(&machine.key), told.subscribe(), None).unwrap();
+    let mut reached = front.reached();
+    let (_sender, accepted) = mpsc::channel(8);
+    tasks.spawn(front::run(front, accepted, CancellationToken::new()));
+    assert!(timeout(Duration::from_millis(300), reached.wait_for(|reached| *reached)).await.is_err(), "a stranger");
+    let address = "192.0.2.1:1".parse().unwrap();
+    known.send_replace(vec![LinkMachine { name: "a".into(), address, key: machine.key.public() }]);
+    timeout(PATIENCE, reached.wait_for(|reached| *reached)).await.unwrap().unwrap();
+    told.send_replace(Vec::new());
+    timeout(PATIENCE, reached.wait_for(|reached| !*reached)).await.unwrap().unwrap();
+    told.send_replace(vec![there]);
+    timeout(PATIENCE, reached.wait_for(|reached| *reached)).await.unwrap().unwrap();
+}
+
+/// Stands between a front and a hub, and passes everything on until the value is true: then nothing
+/// moves any more, and no connection ends.
+async fn on_the_way(hub: SocketAddr) -> (SocketAddr, watch::Sender<bool>, JoinSet<()>) {
+    let stalls = watch::Sender::new(false);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut stalled = stalls.subscribe();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut passing = JoinSet::new();
+        let mut held = Vec::new();
+        loop {
+            let (mut from, _) = listener.accept().await.unwrap();
+            if *stalled.borrow_and_update() {
+                held.push(from);
+                continue;
+            }
+            let mut stalled = stalled.clone();
+            passing.spawn(async move {
+                let mut to = tokio::net::TcpStream::connect(hub).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut from, &mut to) => return,
+                    _ = stalled.wait_for(|stalls| *stalls) => {}
+                }
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    (address, stalls, tasks)
+}
+
+#[tokio::test]
+async fn where_nothing_moves_any_more_between_the_machines_both_sides_notice_and_streams_end() {
+    let machine = Machine::new();
+    let mut hub = Listening::for_fronts(&[&machine]).await;
+    let (address, stalls, _tasks) = on_the_way(hub.address).await;
+    let there = LinkMachine { name: String::new(), address, key: hub.key };
+    let front = Front::new(Arc::clone(&machine.key), watch::channel(vec![there]).1, None).unwrap();
+    let mut reached = front.reached();
+    let (sender, accepted) = mpsc::channel(8);
+    hub.tasks.spawn(front::run(front, accepted, CancellationToken::new()));
+    timeout(PATIENCE, reached.wait_for(|reached| *reached)).await.unwrap().unwrap();
+    let (mut client, mut arrived) = passed_on(&mut hub, &sender, Peer::Circuit(1), None).await;
+    stalls.send_replace(true);
+    // From here on no byte comes by, and only time passes.
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    timeout(PATIENCE, reached.wait_for(|reached| !*reached)).await.unwrap().unwrap();
+    assert_eq!(timeout(PATIENCE, client.read(&mut [0; 4])).await.unwrap().unwrap_or(0), 0, "at the front");
+    assert_eq!(timeout(PATIENCE, arrived.io.read(&mut [0; 4])).await.unwrap().unwrap_or(0), 0, "at the hub");
+    assert!(begun.elapsed() <= SILENCE + BEAT, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use rustls::{
     SignatureScheme,
 };
 
-use super::{LinkKey, NodeKey};
+use super::{KnownMachines, LinkKey, NodeKey};
 
 /// The protocol that both sides speak (ALPN).
 const PROTOCOL: &[u8] = b"ephemeral-link/1";
@@ -26,16 +26,15 @@ const PROTOCOL: &[u8] = b"ephemeral-link/1";
 /// Knows the keys of the other side.
 #[derive(Debug)]
 struct Pinned {
-    /// Each as TLS carries it.
-    keys: Vec<Vec<u8>>,
+    machines: KnownMachines,
     provider: Arc<CryptoProvider>,
 }
 
 impl Pinned {
     fn check(&self, presented: &CertificateDer<'_>) -> Result<(), RustlsError> {
-        match self.keys.iter().any(|key| key.as_slice() == presented.as_ref()) {
-            true => Ok(()),
-            false => Err(RustlsError::InvalidCertificate(rustls::CertificateError::UnknownIssuer)),
+        match self.machines.find(presented.as_ref()) {
+            Some(_) => Ok(()),
+            None => Err(RustlsError::InvalidCertificate(rustls::CertificateError::UnknownIssuer)),
         }
     }
 
@@ -138,18 +137,17 @@ impl ClientCertVerifier for Pinned {
 }
 
 /// Returns the pinned keys, and this machine's own in the form that is presented.
-fn material(own: &LinkKey, peers: &[NodeKey]) -> Result<(Arc<Pinned>, Arc<CertifiedKey>), RustlsError> {
+fn material(own: &LinkKey, machines: KnownMachines) -> Result<(Arc<Pinned>, Arc<CertifiedKey>), RustlsError> {
     let provider = Arc::new(ring::default_provider());
     let secret = own.to_pkcs8();
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(secret.as_slice()));
     let private = provider.key_provider.load_private_key(private.clone_key())?;
     let presented = CertificateDer::from(own.public().to_spki());
-    let keys = peers.iter().map(|key| key.to_spki()).collect();
-    Ok((Arc::new(Pinned { keys, provider }), Arc::new(CertifiedKey::new(vec![presented], private))))
+    Ok((Arc::new(Pinned { machines, provider }), Arc::new(CertifiedKey::new(vec![presented], private))))
 }
 
-/// Returns the hub's side: these fronts may connect.
-pub(super) fn hub(own: &LinkKey, fronts: &[NodeKey]) -> Result<Arc<ServerConfig>, RustlsError> {
+/// Returns the hub's side: these machines may connect.
+pub(super) fn hub(own: &LinkKey, fronts: KnownMachines) -> Result<Arc<ServerConfig>, RustlsError> {
     let (pinned, certified) = material(own, fronts)?;
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&pinned.provider))
         .with_protocol_versions(&[&TLS13])?
@@ -162,7 +160,7 @@ pub(super) fn hub(own: &LinkKey, fronts: &[NodeKey]) -> Result<Arc<ServerConfig>
 
 /// Returns a front's side: this is its hub.
 pub(super) fn front(own: &LinkKey, hub: NodeKey) -> Result<Arc<ClientConfig>, RustlsError> {
-    let (pinned, certified) = material(own, &[hub])?;
+    let (pinned, certified) = material(own, KnownMachines::these(&[hub]))?;
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&pinned.provider))
         .with_protocol_versions(&[&TLS13])?
         .dangerous()

@@ -119,8 +119,11 @@ impl FirstFrame {
 pub(super) enum LinkNotice {
     /// Here I am.
     Beat,
-    /// The name of this control connection.
-    Name(u64),
+    /// The name of this control connection. `in_cluster`: what the hub is comes with the next
+    /// notice; else it is the only one, and serves.
+    Name { name: u64, in_cluster: bool },
+    /// The hub serves in this term of the cluster's lease; 0: it stands by.
+    Standing(u64),
     /// The client of a stream has authenticated. `stranger`: the store knows nothing of who it is.
     Authenticated { stream: u64, stranger: bool },
     /// The circuit of a stream has to be closed.
@@ -131,7 +134,8 @@ impl LinkNotice {
     fn encode(self) -> [u8; NOTICE_BYTES] {
         let (kind, flag, number) = match self {
             Self::Beat => (0, 0, 0),
-            Self::Name(name) => (1, 0, name),
+            Self::Name { name, in_cluster } => (1, u8::from(in_cluster), name),
+            Self::Standing(term) => (4, 0, term),
             Self::Authenticated { stream, stranger } => (2, u8::from(stranger), stream),
             Self::CloseCircuit { stream } => (3, 0, stream),
         };
@@ -153,9 +157,10 @@ impl LinkNotice {
         let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         match kind {
             0 => Ok(Self::Beat),
-            1 => Ok(Self::Name(number)),
+            1 => Ok(Self::Name { name: number, in_cluster: flag != 0 }),
             2 => Ok(Self::Authenticated { stream: number, stranger: flag != 0 }),
             3 => Ok(Self::CloseCircuit { stream: number }),
+            4 => Ok(Self::Standing(number)),
             _ => Err(invalid("a notice of another version")),
         }
     }
@@ -186,7 +191,9 @@ mod tests {
         let stream = u64::MAX - 3;
         for notice in [
             LinkNotice::Beat,
-            LinkNotice::Name(stream),
+            LinkNotice::Name { name: stream, in_cluster: false },
+            LinkNotice::Name { name: stream, in_cluster: true },
+            LinkNotice::Standing(stream),
             LinkNotice::Authenticated { stream, stranger: true },
             LinkNotice::Authenticated { stream, stranger: false },
             LinkNotice::CloseCircuit { stream },

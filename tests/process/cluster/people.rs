@@ -32,6 +32,14 @@ pub(super) fn fingerprint(number: u8) -> Fingerprint {
     Identity::from_seed(&[number; 32]).fingerprint()
 }
 
+/// Returns the key of the machine with this folder, for the link.
+pub(super) fn link_key(folder: &Path) -> String {
+    let mut asking = std::process::Command::new(SERVER);
+    let printed = asking.env_clear().args(["link-key", "--state-dir"]).arg(folder.join("state")).output().unwrap();
+    assert!(printed.status.success(), "{printed:?}");
+    String::from_utf8(printed.stdout).unwrap().trim().to_owned()
+}
+
 /// Two machines, and three NATS servers.
 pub(super) struct Cluster {
     pub(super) nats: Trio,
@@ -42,6 +50,10 @@ pub(super) struct Cluster {
     more: String,
     /// What shows a machine another clock.
     clocks: Vec<FakeTime>,
+    /// The machine that everybody goes to; `None`: whichever takes them.
+    only: Option<usize>,
+    /// Where else everybody goes, and nowhere but there.
+    pub(super) beside: Option<ServerUrl>,
 }
 
 impl Cluster {
@@ -49,6 +61,32 @@ impl Cluster {
         let directory = tempfile::tempdir().unwrap();
         let nats = Trio::start(directory.path());
         Self::begin_with(nats, [1, 1], directory, String::new()).await
+    }
+
+    /// Starts one whose machines listen for each other. `more`: the rest of the configuration.
+    pub(super) async fn linked(more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let nats = Trio::start(directory.path());
+        Self::begin_with(nats, [1, 1], directory, format!("link = \"127.0.0.1:0\"\n{more}")).await
+    }
+
+    /// Has everybody go to this machine from now on; `None`: to whichever takes them.
+    pub(super) fn only(&mut self, machine: Option<usize>) {
+        self.only = machine;
+    }
+
+    pub(super) fn url(&self, number: usize) -> ServerUrl {
+        self.machines[number].as_ref().unwrap().1.clone()
+    }
+
+    /// Returns where a machine that was just started listens for the others.
+    pub(super) async fn link(&mut self, number: usize) -> String {
+        self.machines[number].as_mut().unwrap().0.says("hub ").await
+    }
+
+    /// Returns a machine's key for the link.
+    pub(super) fn key(&self, number: usize) -> String {
+        link_key(&self.directory.path().join(format!("machine-{number}")))
     }
 
     /// Starts one where everybody shows a certificate.
@@ -95,7 +133,8 @@ impl Cluster {
         more: String,
         clocks: Vec<FakeTime>,
     ) -> Self {
-        let mut cluster = Self { nats, machines: vec![None, None], secrets, directory, more, clocks };
+        let mut cluster =
+            Self { nats, machines: vec![None, None], secrets, directory, more, clocks, only: None, beside: None };
         for number in 0..2 {
             cluster.begin(number);
         }
@@ -258,7 +297,12 @@ impl Cluster {
     }
 
     pub(super) fn urls(&self) -> Vec<ServerUrl> {
-        self.machines.iter().flatten().map(|(_, url)| url.clone()).collect()
+        if let Some(beside) = &self.beside {
+            return vec![beside.clone()];
+        }
+        let machines =
+            self.machines.iter().enumerate().filter(|(number, _)| self.only.is_none_or(|only| only == *number));
+        machines.filter_map(|(_, machine)| machine.as_ref()).map(|(_, url)| url.clone()).collect()
     }
 }
 
@@ -406,13 +450,18 @@ impl Person {
         }
     }
 
+    /// Checks that no receipt came twice, in whichever session.
+    pub(super) fn is_told_of_none_twice(&self) {
+        assert!(self.told.values().all(|times| *times == 1), "each once: {:?}", self.told);
+    }
+
     /// Waits until it was told of all of these, each once.
     pub(super) async fn is_told_of_all(&mut self, ledger: &[String]) {
         while !ledger.iter().all(|id| self.told.contains_key(id)) {
             let event = timeout(PATIENCE, self.connection.next_event()).await.expect("receipts").unwrap();
             self.note(event);
         }
-        assert!(self.told.values().all(|times| *times == 1), "each once: {:?}", self.told);
+        self.is_told_of_none_twice();
     }
 }
 

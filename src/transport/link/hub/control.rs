@@ -11,7 +11,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::super::wire::LinkNotice;
-use super::super::{BEAT, SILENCE};
+use super::super::{BEAT, NodeKey, SILENCE, TermWatch};
 
 /// Notices that wait for a front that does not read.
 const QUEUE: usize = 4096;
@@ -20,15 +20,15 @@ const QUEUE: usize = 4096;
 pub(super) struct ControlLink {
     /// What this side calls the connection: one name for each run of a front.
     pub(super) name: u64,
-    /// The front's place in the configuration.
-    pub(super) front: usize,
+    /// The front's key.
+    pub(super) front: NodeKey,
     /// Cancelled when the front is gone: its streams end.
     pub(super) over: CancellationToken,
     notices: mpsc::Sender<LinkNotice>,
 }
 
 impl ControlLink {
-    pub(super) fn new(name: u64, front: usize) -> (Arc<Self>, mpsc::Receiver<LinkNotice>) {
+    pub(super) fn new(name: u64, front: NodeKey) -> (Arc<Self>, mpsc::Receiver<LinkNotice>) {
         let (notices, waiting) = mpsc::channel(QUEUE);
         (Arc::new(Self { name, front, over: CancellationToken::new(), notices }), waiting)
     }
@@ -45,13 +45,16 @@ impl ControlLink {
         &self,
         io: TlsStream<TcpStream>,
         mut notices: mpsc::Receiver<LinkNotice>,
+        mut standing: Option<TermWatch>,
         cancel: &CancellationToken,
     ) {
         let (reader, mut writer) = tokio::io::split(io);
+        // The front is told at once, and then each time.
+        standing.iter_mut().for_each(TermWatch::mark_changed);
         let telling = async {
             let mut beat = interval(BEAT);
             beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let mut next = LinkNotice::Name(self.name);
+            let mut next = LinkNotice::Name { name: self.name, in_cluster: standing.is_some() };
             loop {
                 match timeout(SILENCE, next.write(&mut writer)).await {
                     Ok(Ok(())) => {}
@@ -62,6 +65,7 @@ impl ControlLink {
                         Some(notice) => notice,
                         None => return,
                     },
+                    term = changed(&mut standing) => LinkNotice::Standing(term),
                     _ = beat.tick() => LinkNotice::Beat,
                 };
             }
@@ -73,6 +77,17 @@ impl ControlLink {
             () = telling => {}
         }
     }
+}
+
+/// Waits until what this machine is has changed, and returns the term in which it serves.
+async fn changed(standing: &mut Option<TermWatch>) -> u64 {
+    if let Some(standing) = standing
+        && standing.changed().await.is_ok()
+    {
+        return *standing.borrow_and_update();
+    }
+    // It is the only one, or the process ends.
+    std::future::pending().await
 }
 
 /// Reads what a front says, which is only that it is there.
