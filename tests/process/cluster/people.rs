@@ -159,7 +159,7 @@ impl Cluster {
         private(&secret, &[self.secrets[number]; 32]);
         let configuration = format!(
             "{GENEROUS}requests_per_minute = 1000000\nburst = 100000\n[cluster]\nnats = {}\nnode = \"m{number}\"\nsecret_file = {secret:?}\n{}",
-            self.nats.addresses(number),
+            self.nats.addresses_of(number),
             self.more
         );
         let program = self.clocks.get(number).map_or(SERVER, |clock| clock.script.to_str().unwrap());

@@ -178,7 +178,12 @@ impl Trio {
     }
 
     /// Returns the addresses as the configuration of a machine wants them.
-    pub fn addresses(&self, machine: usize) -> String {
+    pub fn addresses(&self) -> String {
+        self.addresses_of(0)
+    }
+
+    /// Returns the same for one of several machines, which may have cables of their own.
+    pub fn addresses_of(&self, machine: usize) -> String {
         let ports = (0..3).map(|number| self.port(Place::Machine(machine), number));
         let addresses: Vec<_> = ports.map(|port| format!("\"127.0.0.1:{port}\"")).collect();
         format!("[{}]", addresses.join(", "))
