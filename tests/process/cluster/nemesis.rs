@@ -209,7 +209,7 @@ impl Nemesis {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_told_is_untrue_whatever_dies() {
-    let mut nemesis = Nemesis::start(Cluster::start().await, Ledger::new(0)).await;
+    let mut nemesis = Nemesis::start(Cluster::linked("").await, Ledger::new(0)).await;
     for fault in FAULTS {
         nemesis.happen(fault).await;
     }
