@@ -92,4 +92,8 @@ fn lines_that_a_terminal_pastes_as_keys_are_written_and_neither_sent_nor_run() {
     assert!(!screen.contains("arrived") && !screen.contains("ended with"), "nothing was sent or run:\n{screen}");
     alice.keys(&["Enter"]);
     bob.until_all(&["first line", "/quit", "last line"]);
+    alice.paste_as_keys("a single line with its end\n");
+    alice.until_all(&["pasted, and not sent", "a single line with its end"]);
+    alice.keys(&["Enter"]);
+    bob.until("a single line with its end");
 }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use ephemeral_test_support::client::{Client, LocalServer};
 use ephemeral_test_support::follower::Follower;
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{CLIENT, SERVER};
@@ -146,6 +147,43 @@ fn a_file_arrives_although_the_programs_of_both_are_killed_in_the_middle() {
     taking.stop();
     assert_eq!(names(&pair.folder), ["archive.tar"]);
     assert_eq!(std::fs::read(pair.folder.join("archive.tar")).unwrap(), bytes);
+}
+
+#[test]
+fn a_file_is_declined_by_a_command_while_the_profile_runs_and_while_it_does_not() {
+    let pair = pair();
+    let size = (1 << 20) + 1;
+    let (path, _) = pair.file("film.mkv", size);
+    let send = || pair.alice.command(&["send", "bob", "--file", &path, "--quiet"]).stderr(Stdio::piped()).spawn();
+    let declined = |sending: std::process::Child| {
+        let output = sending.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.as_str()), (Some(3), "ephemeral: the contact declined the file\n"));
+    };
+    let sending = send().unwrap();
+    let waiting = follow(&pair.bob, &["recv", "--json", "--quiet"]);
+    let told = waiting.until("file that waits", |value| value["event"] == "file");
+    let id = told["id"].as_str().unwrap();
+    let listed = json!({"file": id, "contact": "alice", "name": "film.mkv", "size": size, "mine": false, "waits": true, "arrived": 0});
+    assert_eq!(pair.bob.json(&["files"]), [listed]);
+    assert_eq!(pair.bob.json(&["files", "--decline", id]), [json!({"file": id, "declined": true})]);
+    declined(sending);
+    assert!(pair.bob.json(&["files"]).is_empty());
+    assert!(pair.bob.fails(67, &["files", "--decline", id]).contains(id));
+    waiting.stop();
+
+    let sending = send().unwrap();
+    let line = pair.bob.ok(&["recv", "--once", "--quiet"]);
+    assert!(line.contains("film.mkv"), "{line}");
+    let listed = pair.bob.ok(&["files"]);
+    let (id, rest) = listed.split_once(' ').unwrap();
+    assert_eq!(rest, "film.mkv (1.00 MiB) from alice: waits for a yes, with `ephemeral recv --files DIR`\n");
+    let output = pair.bob.command(&["files", "--decline", id]).env("LANG", "de_DE.UTF-8").output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0), "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("die Datei ist abgelehnt"));
+    pair.bob.ok(&["recv", "--once", "--quiet"]);
+    declined(sending);
+    assert!(names(&pair.folder).is_empty());
 }
 
 /// Waits for something on the disk, which nobody tells of.
