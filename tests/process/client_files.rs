@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use ephemeral_test_support::acquainted::Acquainted;
 use ephemeral_test_support::client::{Client, LocalServer};
 use ephemeral_test_support::follower::Follower;
 use serde_json::json;
@@ -15,8 +16,8 @@ const CHUNK: usize = 47_000;
 /// A transfer that is faster than what is allowed to strangers.
 const LIMITS: &str = "[limits]\nmessages_per_minute = 100000\nmessage_burst = 10000\nconnections_per_peer = 100\n";
 
-/// A server, two people who know each other, and a folder for what comes.
-struct Pair {
+/// Two people who know each other, and a folder for what comes.
+struct SendingFiles {
     alice: Client,
     bob: Client,
     folder: PathBuf,
@@ -24,21 +25,14 @@ struct Pair {
     _server: LocalServer,
 }
 
-fn pair() -> Pair {
-    let home = tempfile::tempdir().unwrap();
-    let config = home.path().join("server.toml");
-    std::fs::write(&config, LIMITS).unwrap();
-    let arguments = ["--config", config.to_str().unwrap()];
-    let server = LocalServer::start_with(SERVER, &home.path().join("state"), "127.0.0.1:0", &arguments);
-    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
-    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
-    alice.meet(&bob);
+fn pair() -> SendingFiles {
+    let Acquainted { home, alice, bob, server } = Acquainted::meet_at(CLIENT, SERVER, LIMITS);
     let folder = home.path().join("downloads");
     std::fs::create_dir(&folder).unwrap();
-    Pair { alice, bob, folder, home, _server: server }
+    SendingFiles { alice, bob, folder, home, _server: server }
 }
 
-impl Pair {
+impl SendingFiles {
     /// A file of these many bytes, no two parts of which are alike.
     fn file(&self, name: &str, size: usize) -> (String, Vec<u8>) {
         let path = self.home.path().join(name);
@@ -173,8 +167,9 @@ fn a_file_is_declined_by_a_command_while_the_profile_runs_and_while_it_does_not(
     waiting.stop();
 
     let sending = send().unwrap();
-    let line = pair.bob.ok(&["recv", "--once", "--quiet"]);
-    assert!(line.contains("film.mkv"), "{line}");
+    let waiting = follow(&pair.bob, &["recv", "--json", "--quiet"]);
+    waiting.until("file that waits", |value| value["event"] == "file");
+    waiting.stop();
     let listed = pair.bob.ok(&["files"]);
     let (id, rest) = listed.split_once(' ').unwrap();
     assert_eq!(rest, "film.mkv (1.00 MiB) from alice: waits for a yes, with `ephemeral recv --files DIR`\n");

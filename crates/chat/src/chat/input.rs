@@ -164,7 +164,8 @@ impl Chat {
         }
     }
 
-    /// Keys that came in one go are a paste where Enter would send a line, or run it. In a dialog they are keys: who fills in a form may be faster than the screen.
+    /// Keys that came in one go are a paste where Enter would send a line, or run it. In a dialog
+    /// they are keys: who fills in a form may be faster than the screen.
     pub(crate) fn burst(&mut self, keys: Vec<KeyPress>) {
         let mut keys = keys.into_iter();
         while !self.dialogs.is_empty() {

@@ -1,7 +1,7 @@
 //! Conversations that begin anew: after a backup was restored, or because a person wants it.
 
 use super::pair::Pair;
-use super::person::Moment;
+use super::person::SeenMoment;
 use super::server::Malice;
 use super::trace;
 use crate::bytes::Key;
@@ -197,7 +197,7 @@ fn a_conversation_begins_anew_within_ten_minutes_and_says_so_until_the_contact_a
         pair.now += MINUTE;
         pair.people[0].act(&mut pair.servers, Malice::default(), pair.now, None, &mut pair.dice);
     }
-    let sent = pair.people[0].moments.iter().filter(|moment| matches!(moment, Moment::Sent(..))).count();
+    let sent = pair.people[0].moments.iter().filter(|moment| matches!(moment, SeenMoment::Sent(..))).count();
     assert_eq!((sent, begins_anew(&pair)), (1, true), "the reset, and no text");
     pair.run(20, MINUTE);
     assert!(!begins_anew(&pair));

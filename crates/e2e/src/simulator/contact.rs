@@ -1,7 +1,7 @@
 //! What a contact, a member of a group or a server may try once it is trusted so far.
 
 use super::pair::Pair;
-use super::person::Moment;
+use super::person::SeenMoment;
 use super::{START, authority};
 use crate::clock::{DAY, HOUR, MINUTE};
 use crate::core::{Core, IncomingFrame};
@@ -11,7 +11,7 @@ use crate::payload::{Content, GroupContent};
 /// How often something left Alice for Bob since the last look.
 fn signs_of_life(pair: &mut Pair) -> usize {
     let moments = std::mem::take(&mut pair.people[0].moments);
-    moments.iter().filter(|moment| matches!(moment, Moment::Sent(..))).count()
+    moments.iter().filter(|moment| matches!(moment, SeenMoment::Sent(..))).count()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::pair::Pair;
 use super::person::Person;
-use super::server::{Malice, Server};
+use super::server::{HostileServer, Malice};
 use super::{Dice, START, authority};
 use crate::clock::{DAY, HOUR, MINUTE};
 use crate::core::{Accept, InviteOptions};
@@ -87,7 +87,7 @@ fn a_gap_of_two_thousand_messages_needs_no_reset_and_a_greater_one_is_healed_by_
 }
 
 /// Returns two people who each accepted an invite of the other.
-fn both_accepted(seed: u64) -> ([Person; 2], Vec<Server>, Dice) {
+fn both_accepted(seed: u64) -> ([Person; 2], Vec<HostileServer>, Dice) {
     let mut people = [0, 1].map(|who| Person::new(who, authority(1), START, seed));
     let texts = [0, 1].map(|who: usize| {
         let options = InviteOptions { name: "peer".to_owned(), ..InviteOptions::default() };
@@ -100,7 +100,7 @@ fn both_accepted(seed: u64) -> ([Person; 2], Vec<Server>, Dice) {
         people[who].core.accept(&texts[1 - who], accept, START).unwrap();
         people[who].settle(&mut [], START);
     }
-    (people, vec![Server::new(authority(1))], Dice(seed))
+    (people, vec![HostileServer::new(authority(1))], Dice(seed))
 }
 
 #[test]
