@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::pairs::{Figures, LoadShape, figures};
 use crate::process::{cpu_us_of, free_address};
-use wire::Wire;
+use wire::BrokerWire;
 
 /// What a broker speaks.
 #[derive(Clone, Copy)]
@@ -145,7 +145,7 @@ async fn measure(child: &Child, pairs: Vec<BrokerPair>, shape: &LoadShape) -> Re
 /// One connection.
 struct BrokerClient {
     broker: Broker,
-    wire: Wire,
+    wire: BrokerWire,
     read: Vec<u8>,
     at: usize,
     unflushed: bool,
@@ -153,7 +153,7 @@ struct BrokerClient {
 
 impl BrokerClient {
     async fn connect(broker: Broker, address: SocketAddr, name: &str) -> Result<Self> {
-        let wire = Wire::connect(address, matches!(broker, Broker::Nats)).await?;
+        let wire = BrokerWire::connect(address, matches!(broker, Broker::Nats)).await?;
         let mut client = Self { broker, wire, read: Vec::new(), at: 0, unflushed: false };
         client.feed(broker.greeting(name))?;
         poll_fn(|cx| client.poll_flush(cx)).await?;

@@ -21,7 +21,7 @@ use super::mailboxes::{Fetching, Visits};
 /// How often the mean pause doubles from one look to the next.
 const DOUBLINGS: u32 = 3;
 
-struct Watched {
+struct WatchedPseudonym {
     lookout: Lookout,
     /// How often it looked since something waits there.
     looks: u32,
@@ -31,7 +31,7 @@ struct Watched {
 /// Holds who looks where, and when.
 pub(super) struct Lookouts {
     fetching: Fetching,
-    watched: BTreeMap<Key, Watched>,
+    watched: BTreeMap<Key, WatchedPseudonym>,
     /// The one that looks now.
     looking: Option<LaneId>,
     begun: bool,
@@ -52,7 +52,7 @@ impl Lookouts {
         let mut before = std::mem::take(&mut self.watched);
         for lookout in lookouts {
             let watched = before.remove(&lookout.key).filter(|known| known.lookout.authority == lookout.authority);
-            let watched = watched.unwrap_or_else(|| Watched { look_at: self.first(now), looks: 0, lookout });
+            let watched = watched.unwrap_or_else(|| WatchedPseudonym { look_at: self.first(now), looks: 0, lookout });
             self.watched.insert(watched.lookout.key, watched);
         }
         self.begun = true;
@@ -91,8 +91,8 @@ impl Lookouts {
         if self.looking.is_some() {
             return None;
         }
-        let due = |watched: &&mut Watched| watched.look_at.is_some_and(|at| at <= now);
-        let mut due: Vec<&mut Watched> = self.watched.values_mut().filter(due).collect();
+        let due = |watched: &&mut WatchedPseudonym| watched.look_at.is_some_and(|at| at <= now);
+        let mut due: Vec<&mut WatchedPseudonym> = self.watched.values_mut().filter(due).collect();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a fraction of a length")]
         let which = (random_fraction() * due.len() as f64) as usize;
         let watched = due.get_mut(which)?;

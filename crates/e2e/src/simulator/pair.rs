@@ -7,7 +7,7 @@ use crate::clock::MINUTE;
 use crate::core::{Accept, InviteOptions};
 use crate::invite::Invite;
 
-pub(super) struct Pair {
+pub(super) struct SimulatedPair {
     pub(super) people: [Person; 2],
     pub(super) servers: Vec<HostileServer>,
     pub(super) dice: Dice,
@@ -15,7 +15,7 @@ pub(super) struct Pair {
     pub(super) invite: Invite,
 }
 
-impl Pair {
+impl SimulatedPair {
     /// Alice (0) made an invite; nobody used it yet.
     pub(super) fn new(reusable: bool) -> Self {
         let mut people = [0, 1].map(|who| Person::new(who, authority(1), START, 5));

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pair::Pair;
+use super::pair::SimulatedPair;
 use super::person::{Person, SeenMoment};
 use super::server::{HostileServer, Malice};
 use super::{Dice, START, authority};
@@ -170,7 +170,7 @@ fn a_server_that_tells_one_mailbox_of_a_new_epoch_sees_no_other_send_again_what_
 
 #[test]
 fn what_goes_again_leaves_in_the_order_in_which_it_was_written() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let alice = &mut pair.people[0];
     for _ in 0..8 {
         alice.talk(pair.now);
