@@ -10,6 +10,7 @@ mod exit;
 mod group;
 mod heal;
 mod holder;
+mod incoming;
 mod init;
 mod invite;
 mod keep;
@@ -82,6 +83,8 @@ enum Command {
     Rpc(Box<rpc::RpcArgs>),
     /// Run the profile, and serve programs and other commands by a socket.
     Serve(Box<serve::ServeArgs>),
+    /// Show the files that contacts send; decline one.
+    Files(incoming::FilesArgs),
     /// Show what is still on its way.
     Outbox(outbox::OutboxArgs),
     /// Change the passphrase.
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Recv(args) => on_runtime(recv::run(*args)),
         Command::Rpc(args) => on_runtime(rpc::run(*args)),
         Command::Serve(args) => on_runtime(serve::run(*args)),
+        Command::Files(args) => on_runtime(incoming::run(&args)),
         Command::Outbox(args) => on_runtime(outbox::run(&args)),
         Command::Passphrase(args) => keep::change_passphrase(&args),
         Command::Backup(args) => keep::back_up(&args),

@@ -17,7 +17,7 @@ use ephemeral_core::store::{self, EscapedContent, NewMessage};
 pub(crate) const LONG_LIFE: Duration = Duration::from_secs(3000);
 
 /// What a store is full of.
-pub(crate) struct Shape {
+pub(crate) struct FullShape {
     name: &'static str,
     /// Bytes of content, as they are kept.
     bytes: usize,
@@ -27,15 +27,15 @@ pub(crate) struct Shape {
 
 /// What costs most in one way or another: many recipients, many messages, long ones, and the
 /// longest that there are (64 KiB, each byte of which takes six in JSON).
-pub(crate) const SHAPES: [Shape; 5] = [
-    Shape { name: "1 byte, each to somebody else", bytes: 1, each: 1 },
-    Shape { name: "1 byte", bytes: 1, each: 100 },
-    Shape { name: "512 bytes", bytes: 512, each: 100 },
-    Shape { name: "64 KiB", bytes: 65_536, each: 10 },
-    Shape { name: "384 KiB, escaped", bytes: 6 * 65_536, each: 2 },
+pub(crate) const SHAPES: [FullShape; 5] = [
+    FullShape { name: "1 byte, each to somebody else", bytes: 1, each: 1 },
+    FullShape { name: "1 byte", bytes: 1, each: 100 },
+    FullShape { name: "512 bytes", bytes: 512, each: 100 },
+    FullShape { name: "64 KiB", bytes: 65_536, each: 10 },
+    FullShape { name: "384 KiB, escaped", bytes: 6 * 65_536, each: 2 },
 ];
 
-impl fmt::Display for Shape {
+impl fmt::Display for FullShape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "messages of {}", self.name)
     }
@@ -84,7 +84,7 @@ impl Full {
     }
 
     /// Fills one with messages that all expire at one instant.
-    pub(crate) fn of(shape: &Shape, life: Duration) -> Self {
+    pub(crate) fn of(shape: &FullShape, life: Duration) -> Self {
         let (hub, file) = Self::begin();
         let expires_at = hub.now().plus(u64::try_from(life.as_millis()).unwrap());
         let mut full = Self { hub, file, expires_at, senders: Vec::new() };

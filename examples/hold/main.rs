@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use ephemeral::hub::{Hub, Wakes};
 
-use full::{Full, LONG_LIFE, SHAPES, Shape, content, fingerprint, settings};
+use full::{Full, FullShape, LONG_LIFE, SHAPES, content, fingerprint, settings};
 use spans::{Spans, thread_cpu};
 
 /// As in the server: what is freed is overwritten, which takes a part of the time.
@@ -53,7 +53,7 @@ fn main() {
 }
 
 /// Everything is due at one instant.
-async fn expiry(shape: &Shape) {
+async fn expiry(shape: &FullShape) {
     let full = Full::of(shape, LONG_LIFE);
     let what = full.to_string();
     tokio::time::advance(LONG_LIFE + Duration::from_secs(1)).await;
@@ -64,7 +64,7 @@ async fn expiry(shape: &Shape) {
 }
 
 /// The operator's `panic`. The lock is asked for all the time.
-fn wipe(shape: &Shape) {
+fn wipe(shape: &FullShape) {
     let full = Full::of(shape, LONG_LIFE);
     let began = Instant::now();
     let waits = waiting_for(&full.hub, || full.hub.wipe().unwrap());
@@ -72,7 +72,7 @@ fn wipe(shape: &Shape) {
 }
 
 /// The operator drops what the largest sender has.
-fn dropped_sender(shape: &Shape) {
+fn dropped_sender(shape: &FullShape) {
     let full = Full::of(shape, LONG_LIFE);
     let largest = full.hub.largest_senders(1)[0];
     let began = Instant::now();
@@ -82,7 +82,7 @@ fn dropped_sender(shape: &Shape) {
 }
 
 /// Another process takes over.
-fn restored(shape: &Shape) {
+fn restored(shape: &FullShape) {
     let full = Full::of(shape, LONG_LIFE);
     let file = full.file.try_clone().unwrap();
     let figures = full.hub.figures().1;
@@ -123,7 +123,7 @@ fn acknowledged() {
 }
 
 /// What two people who write to each other notice of it.
-async fn others(shape: &Shape) {
+async fn others(shape: &FullShape) {
     let full = Full::of(shape, SHORT_LIFE);
     let hub = Arc::clone(&full.hub);
     let alice = hub.join(fingerprint(1), false, 32).unwrap().session_handle;

@@ -20,9 +20,9 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
-use crate::pairs::{Figures, Shape, figures};
+use crate::pairs::{Figures, LoadShape, figures};
 use crate::process::{cpu_us_of, free_address};
-use wire::Wire;
+use wire::BrokerWire;
 
 /// What a broker speaks.
 #[derive(Clone, Copy)]
@@ -94,7 +94,7 @@ impl Broker {
 }
 
 /// Measures a broker once.
-pub(crate) async fn run(broker: Broker, shape: &Shape) -> Result<Figures> {
+pub(crate) async fn run(broker: Broker, shape: &LoadShape) -> Result<Figures> {
     let directory = tempfile::tempdir()?;
     let address = free_address()?;
     let log = std::fs::File::create(directory.path().join("log"))?;
@@ -120,7 +120,7 @@ async fn wait_for(address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-async fn measure(child: &Child, pairs: Vec<BrokerPair>, shape: &Shape) -> Result<Figures> {
+async fn measure(child: &Child, pairs: Vec<BrokerPair>, shape: &LoadShape) -> Result<Figures> {
     let pid = child.id().context("the broker has ended")?;
     let stop = Arc::new(AtomicBool::new(false));
     let from = Instant::now() + Duration::from_millis(500);
@@ -145,7 +145,7 @@ async fn measure(child: &Child, pairs: Vec<BrokerPair>, shape: &Shape) -> Result
 /// One connection.
 struct BrokerClient {
     broker: Broker,
-    wire: Wire,
+    wire: BrokerWire,
     read: Vec<u8>,
     at: usize,
     unflushed: bool,
@@ -153,7 +153,7 @@ struct BrokerClient {
 
 impl BrokerClient {
     async fn connect(broker: Broker, address: SocketAddr, name: &str) -> Result<Self> {
-        let wire = Wire::connect(address, matches!(broker, Broker::Nats)).await?;
+        let wire = BrokerWire::connect(address, matches!(broker, Broker::Nats)).await?;
         let mut client = Self { broker, wire, read: Vec::new(), at: 0, unflushed: false };
         client.feed(broker.greeting(name))?;
         poll_fn(|cx| client.poll_flush(cx)).await?;
@@ -201,7 +201,7 @@ struct BrokerPair {
 }
 
 impl BrokerPair {
-    async fn connect(broker: Broker, address: SocketAddr, shape: &Shape, number: usize) -> Result<Self> {
+    async fn connect(broker: Broker, address: SocketAddr, shape: &LoadShape, number: usize) -> Result<Self> {
         let topic = format!("to.{number}");
         let mut recipient = BrokerClient::connect(broker, address, &format!("recipient-{number}")).await?;
         recipient.feed(broker.subscription(&topic))?;

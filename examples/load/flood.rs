@@ -10,7 +10,7 @@ use ephemeral_core::protocol::Millis;
 use ephemeral_test_support::attack::{Distant, Logins};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::pairs::{self, Shape};
+use crate::pairs::{self, LoadShape};
 use crate::peer::LoadClient;
 use crate::process::LoadedServer;
 use crate::strangers::{EVER_NEW, Flood, RATE, fail, stranger};
@@ -25,7 +25,7 @@ const BEFORE: Duration = Duration::from_secs(3);
 pub(crate) async fn run() -> Result<()> {
     println!("\n## flood: one pair, {RATE} new unauthenticated connections a second, the limits as they come");
     for depth in [1, 16] {
-        let shape = Shape { pairs: 1, depth, size: 512, seconds: 5, receipts: false };
+        let shape = LoadShape { pairs: 1, depth, size: 512, seconds: 5, receipts: false };
         for _ in 0..2 {
             let calm = pairs::run(&LoadedServer::limited().await?, &shape).await?;
             println!("depth {depth:2}, calm    {calm}");

@@ -24,7 +24,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use brokers::Broker;
-use pairs::{Figures, Shape};
+use pairs::{Figures, LoadShape};
 use process::LoadedServer;
 
 #[derive(Parser)]
@@ -134,7 +134,7 @@ fn main() -> Result<()> {
             Part::Floor { listen } => floor::run(listen).await,
             Part::Strangers { to, rate, addresses } => strangers::run(to, rate, addresses).await,
             Part::Exchange { pairs, depth, size, seconds, rounds, receipts } => {
-                exchange(Shape { pairs, depth, size, seconds, receipts }, rounds).await
+                exchange(LoadShape { pairs, depth, size, seconds, receipts }, rounds).await
             }
             Part::Peers { rounds } => peers(rounds).await,
             Part::Scale => scale().await,
@@ -142,19 +142,19 @@ fn main() -> Result<()> {
             Part::Onion => onion::compare().await,
             Part::Flood => flood::run().await,
             Part::Surviving { depth, size, rounds } => {
-                surviving(Shape { pairs: 50, depth, size, seconds: 3, receipts: false }, rounds).await
+                surviving(LoadShape { pairs: 50, depth, size, seconds: 3, receipts: false }, rounds).await
             }
             Part::Idle { sessions } => memory::idle(sessions).await,
             Part::Stored { messages, size } => memory::stored(messages, size).await,
             Part::All => {
                 for (depth, receipts) in [(1, false), (1, true), (16, false), (16, true)] {
-                    exchange(Shape { pairs: 50, depth, size: 512, seconds: 5, receipts }, 3).await?;
+                    exchange(LoadShape { pairs: 50, depth, size: 512, seconds: 5, receipts }, 3).await?;
                 }
                 scale().await?;
                 memory::idle(4000).await?;
                 memory::stored(100_000, 512).await?;
                 for (depth, size) in [(1, 512), (16, 512), (1, 65536)] {
-                    surviving(Shape { pairs: 50, depth, size, seconds: 3, receipts: false }, 9).await?;
+                    surviving(LoadShape { pairs: 50, depth, size, seconds: 3, receipts: false }, 9).await?;
                 }
                 flood::run().await?;
                 onion::compare().await
@@ -164,7 +164,7 @@ fn main() -> Result<()> {
 }
 
 /// Measures server and floor in turns; the median of each.
-async fn exchange(shape: Shape, rounds: usize) -> Result<()> {
+async fn exchange(shape: LoadShape, rounds: usize) -> Result<()> {
     println!("\n{shape}");
     let mut ours = Vec::new();
     let mut floors = Vec::new();
@@ -184,7 +184,7 @@ async fn exchange(shape: Shape, rounds: usize) -> Result<()> {
 
 /// Measures the store on the heap and in a file in RAM, in turns; the medians of each, and of their
 /// ratio.
-async fn surviving(shape: Shape, rounds: usize) -> Result<()> {
+async fn surviving(shape: LoadShape, rounds: usize) -> Result<()> {
     println!("\nsurviving a restart: {shape}");
     let mut heap = Vec::new();
     let mut file = Vec::new();
@@ -207,7 +207,7 @@ async fn surviving(shape: Shape, rounds: usize) -> Result<()> {
 /// Measures this server, the floor, and other people's, in turns; the medians.
 async fn peers(rounds: usize) -> Result<()> {
     for depth in [1, 16] {
-        let shape = Shape { pairs: 50, depth, size: 512, seconds: 5, receipts: false };
+        let shape = LoadShape { pairs: 50, depth, size: 512, seconds: 5, receipts: false };
         println!("\n{shape}");
         let mut all: Vec<(&str, Vec<f64>)> = Vec::new();
         for round in 1..=rounds.max(1) {
@@ -235,7 +235,7 @@ async fn scale() -> Result<()> {
     println!("\nfrom 50 to 5,000 pairs (depth 1, 512 B)");
     for pairs in [50, 500, 5000] {
         let server = LoadedServer::start().await?;
-        let shape = Shape { pairs, depth: 1, size: 512, seconds: 5, receipts: false };
+        let shape = LoadShape { pairs, depth: 1, size: 512, seconds: 5, receipts: false };
         println!("  {pairs:>5} pairs: {}", pairs::run(&server, &shape).await?);
     }
     Ok(())

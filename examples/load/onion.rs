@@ -11,7 +11,7 @@ use ephemeral_test_support::tornet::{self, TorNetwork};
 use futures::future::try_join_all;
 use tokio::task::block_in_place;
 
-use crate::pairs::{self, Shape};
+use crate::pairs::{self, LoadShape};
 use crate::peer::LoadClient;
 use crate::process::LoadedServer;
 
@@ -53,7 +53,7 @@ pub(crate) async fn compare() -> Result<()> {
              {:.1} ms CPU each",
             cpu / 1000.0 / 60.0
         );
-        let shape = Shape { pairs: 20, depth: 4, size: 512, seconds: 10, receipts: false };
+        let shape = LoadShape { pairs: 20, depth: 4, size: 512, seconds: 10, receipts: false };
         println!("  {name}: {shape}: {}", pairs::run(&server, &shape).await?);
     }
     let server = LoadedServer::onion(&network, &tor, "full").await?;

@@ -17,7 +17,7 @@ use crate::peer::{LoadClient, fingerprint};
 use crate::process::LoadedServer;
 
 /// What is driven.
-pub(crate) struct Shape {
+pub(crate) struct LoadShape {
     pub(crate) pairs: usize,
     pub(crate) depth: usize,
     pub(crate) size: usize,
@@ -25,7 +25,7 @@ pub(crate) struct Shape {
     pub(crate) receipts: bool,
 }
 
-impl fmt::Display for Shape {
+impl fmt::Display for LoadShape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let receipts = if self.receipts { "with receipts" } else { "without receipts" };
         write!(formatter, "{} pairs, depth {}, {} B, {receipts}", self.pairs, self.depth, self.size)
@@ -55,14 +55,14 @@ impl Figures {
 }
 
 /// Runs the pairs against a server.
-pub(crate) async fn run(server: &LoadedServer, shape: &Shape) -> Result<Figures> {
+pub(crate) async fn run(server: &LoadedServer, shape: &LoadShape) -> Result<Figures> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut tasks = JoinSet::new();
     let numbers: Vec<usize> = (0..shape.pairs).collect();
     let mut pairs = Vec::new();
     // In slices, so that no listen queue overflows.
     for slice in numbers.chunks(100) {
-        pairs.extend(try_join_all(slice.iter().map(|&number| Pair::connect(server, shape, number))).await?);
+        pairs.extend(try_join_all(slice.iter().map(|&number| LoadPair::connect(server, shape, number))).await?);
     }
     let warm_up = Duration::from_millis(500);
     let measured = Duration::from_secs(shape.seconds);
@@ -94,7 +94,7 @@ pub(crate) fn figures(mut latencies: Vec<Duration>, cpu: f64, elapsed: Duration)
     Ok(Figures { per_second: messages / elapsed.as_secs_f64(), cpu_us: cpu / messages, p50: at(50), p99: at(99) })
 }
 
-struct Pair {
+struct LoadPair {
     sender: LoadClient,
     recipient: LoadClient,
     /// All of a message frame but its id.
@@ -115,8 +115,8 @@ struct Unflushed {
     messages: bool,
 }
 
-impl Pair {
-    async fn connect(server: &LoadedServer, shape: &Shape, number: usize) -> Result<Self> {
+impl LoadPair {
+    async fn connect(server: &LoadedServer, shape: &LoadShape, number: usize) -> Result<Self> {
         let sender = 2 * number;
         let recipient = 2 * number + 1;
         let rest = format!(r#"","to":"{}","content":"{}"}}"#, fingerprint(recipient), "x".repeat(shape.size));

@@ -42,7 +42,7 @@ ephemeral = Nachrichten senden und empfangen, über einen Ephemeral Messenger Se
            4  der Server wurde nicht erreicht, oder die Zeit war um
            5  jetzt ist kein Platz: später noch einmal versuchen
           65  die Einladung oder die Sicherung ist keine oder abgelaufen
-          67  diesen Kontakt oder diese Gruppe gibt es nicht
+          67  diesen Kontakt, diese Gruppe oder diese Datei gibt es nicht
           69  der Server ist nicht verwendbar
           74  das Profil kann nicht geschrieben oder gelesen werden
           75  das Profil wird gerade verwendet, hier oder an einem anderen Ort
@@ -308,9 +308,9 @@ recv = Ausgeben, was kommt
         angekommen sind; und die anderen Befehle verwenden ihn.
 
         Dateien werden nur mit --files geschrieben, in diesen Ordner; nie ersetzt eine Datei eine andere.
-        Ohne die Option sagt eine Zeile, was wartet. Eine begonnene Datei geht weiter, wo sie stehen blieb,
-        in dem Ordner, in dem sie begonnen wurde, und erscheint unter ihrem Namen, wenn sie ganz da ist und
-        ihre Prüfsumme stimmt.
+        Ohne die Option sagt eine Zeile, was wartet; `ephemeral files` zeigt es und kann ablehnen. Eine
+        begonnene Datei geht weiter, wo sie stehen blieb, in dem Ordner, in dem sie begonnen wurde, und
+        erscheint unter ihrem Namen, wenn sie ganz da ist und ihre Prüfsumme stimmt.
 
         --exec führt den Befehl, der folgt, ohne Shell für je eine Nachricht aus: der genaue Text ist dessen
         Standardeingabe, und EPHEMERAL_EVENT, _CONTACT, _GROUP, _MEMBER, _ID und _AT sagen, was sie ist. Eine
@@ -361,6 +361,17 @@ serve = Das Profil laufen lassen und Programmen und anderen Befehlen über einen
         dann brauchen sie keine Passphrase. Programme sprechen mit ihm in Zeilen von JSON (JSON-RPC 2.0,
         `docs/rpc.md`), über den Socket, den er nennt und der diesem Benutzer allein gehört. Strg-C oder
         SIGTERM beendet ihn.
+
+files = Die Dateien zeigen, die Kontakte senden; eine ablehnen
+    .decline = Diese Datei ablehnen, oder nichts mehr davon annehmen, und es dem Kontakt mitteilen
+    .json = JSON ausgeben
+    .after =
+        Beispiele:
+          ephemeral files
+          ephemeral files --decline 4f2a9c0180d3b7e65512aa90c3f1e7d8
+
+        `ephemeral recv --files DIR` nimmt an, was wartet. Was von einer abgelehnten Datei hier geschrieben
+        ist, wird gelöscht, und das Programm des Kontakts sendet sie nicht weiter.
 
 outbox = Zeigen, was noch unterwegs ist
     .to = Nur, was für diesen Kontakt oder diese Gruppe ist

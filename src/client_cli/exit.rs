@@ -21,7 +21,7 @@ Exit codes:
    4  the server was not reached, or the time was over
    5  there is no room now: try later
   65  the invite or the backup is none, or its time is over
-  67  there is no such contact or group
+  67  there is no such contact, group or file
   69  the server cannot be used
   74  the profile cannot be written or read
   75  the profile is in use, here or somewhere else

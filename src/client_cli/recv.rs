@@ -41,8 +41,9 @@ the next time. As long as it runs, it also sends what is on its way, and tells c
 messages have arrived; and the other commands use it.
 
 Files are written only with --files, into that folder; a file never takes the place of another. Without
-it, a line says what waits. A file that was begun goes on where it stopped, in the folder where it was
-begun, and appears under its name when all of it is there and its checksum fits.
+it, a line says what waits; `ephemeral files` lists it, and can say no. A file that was begun goes on
+where it stopped, in the folder where it was begun, and appears under its name when all of it is there
+and its checksum fits.
 
 --exec runs the command that follows, without a shell, for one message at a time: the exact text is its
 standard input, and EPHEMERAL_EVENT, _CONTACT, _GROUP, _MEMBER, _ID and _AT say what it is. A message

@@ -7,6 +7,7 @@
 
 mod documents;
 mod languages;
+mod numbers;
 mod sources;
 mod style;
 

@@ -3,17 +3,13 @@
 
 use std::fs;
 
-use crate::chatters::{chatter, meet, server};
+use crate::chatters::chatting;
 
 #[test]
 fn a_group_is_made_joined_talked_in_and_somebody_is_removed() {
-    let state = tempfile::tempdir().unwrap();
-    let server = server(state.path());
-    let alice = chatter("Alice", &server.url);
-    let bob = chatter("Bob", &server.url);
-    let alice = &alice.terminal;
-    let bob = &bob.terminal;
-    meet(alice, bob, "hello");
+    let people = chatting();
+    let alice = &people.alice.terminal;
+    let bob = &people.bob.terminal;
     alice.enter("/group friends");
     alice.until("the group friends is there");
     alice.enter("/open friends");
@@ -46,13 +42,9 @@ fn a_group_is_made_joined_talked_in_and_somebody_is_removed() {
 
 #[test]
 fn a_file_is_sent_taken_and_stands_in_the_folder_and_another_one_is_declined() {
-    let state = tempfile::tempdir().unwrap();
-    let server = server(state.path());
-    let alice = chatter("Alice", &server.url);
-    let bob = chatter("Bob", &server.url);
-    let alice = &alice.terminal;
-    let bob = &bob.terminal;
-    meet(alice, bob, "hello");
+    let people = chatting();
+    let alice = &people.alice.terminal;
+    let bob = &people.bob.terminal;
     let folder = tempfile::tempdir().unwrap();
     let plan = folder.path().join("plan.txt");
     fs::write(&plan, "at noon").unwrap();
@@ -80,16 +72,16 @@ fn a_file_is_sent_taken_and_stands_in_the_folder_and_another_one_is_declined() {
 
 #[test]
 fn lines_that_a_terminal_pastes_as_keys_are_written_and_neither_sent_nor_run() {
-    let state = tempfile::tempdir().unwrap();
-    let server = server(state.path());
-    let alice = chatter("Alice", &server.url);
-    let bob = chatter("Bob", &server.url);
-    let alice = &alice.terminal;
-    let bob = &bob.terminal;
-    meet(alice, bob, "hello");
+    let people = chatting();
+    let alice = &people.alice.terminal;
+    let bob = &people.bob.terminal;
     alice.paste_as_keys("first line\n/quit\nlast line");
     let screen = alice.until_all(&["first line", "/quit", "last line"]);
     assert!(!screen.contains("arrived") && !screen.contains("ended with"), "nothing was sent or run:\n{screen}");
     alice.keys(&["Enter"]);
     bob.until_all(&["first line", "/quit", "last line"]);
+    alice.paste_as_keys("a single line with its end\n");
+    alice.until_all(&["pasted, and not sent", "a single line with its end"]);
+    alice.keys(&["Enter"]);
+    bob.until("a single line with its end");
 }

@@ -27,6 +27,24 @@ pub(crate) fn server(state: &Path) -> LocalServer {
     LocalServer::start(SERVER, state, "127.0.0.1:0")
 }
 
+/// Two people who chat, and know each other.
+pub(crate) struct Chatting {
+    pub(crate) alice: Chatter,
+    pub(crate) bob: Chatter,
+    _server: LocalServer,
+    _state: tempfile::TempDir,
+}
+
+/// Lets Alice and Bob meet by their terminals.
+pub(crate) fn chatting() -> Chatting {
+    let state = tempfile::tempdir().unwrap();
+    let server = server(state.path());
+    let alice = chatter("Alice", &server.url);
+    let bob = chatter("Bob", &server.url);
+    meet(&alice.terminal, &bob.terminal, "hello");
+    Chatting { alice, bob, _server: server, _state: state }
+}
+
 /// Returns the invite on a screen: its text goes over several rows.
 fn invite_on(screen: &str) -> String {
     let from = screen.lines().skip_while(|line| !line.starts_with("ephemeral:"));

@@ -5,26 +5,13 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 
+use ephemeral_test_support::acquainted::Acquainted;
 use ephemeral_test_support::client::{Client, LocalServer};
-use tempfile::TempDir;
 
 use crate::{CLIENT, SERVER};
 
-/// A server, and two people who know each other.
-struct Pair {
-    home: TempDir,
-    alice: Client,
-    bob: Client,
-    _server: LocalServer,
-}
-
-fn pair() -> Pair {
-    let home = tempfile::tempdir().unwrap();
-    let server = LocalServer::start(SERVER, &home.path().join("state"), "127.0.0.1:0");
-    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
-    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
-    alice.meet(&bob);
-    Pair { home, alice, bob, _server: server }
+fn pair() -> Acquainted {
+    Acquainted::meet(CLIENT, SERVER)
 }
 
 fn bare(arguments: &[&str]) -> std::process::Output {
@@ -67,7 +54,7 @@ fn every_command_has_an_example_in_its_help_and_the_exit_codes_are_listed() {
 
 #[test]
 fn a_message_is_sent_received_once_and_known_to_have_arrived() {
-    let Pair { home: _home, alice, bob, _server } = pair();
+    let Acquainted { home: _home, alice, bob, server: _server } = pair();
     assert_eq!(bob.texts(), [""; 0], "nothing waiting is no failure");
     let id = alice.ok(&["send", "bob", "hello\n\u{1b}[2J\\ wörld", "--quiet"]);
     let outbox = alice.ok(&["outbox"]);
@@ -86,7 +73,7 @@ fn a_message_is_sent_received_once_and_known_to_have_arrived() {
 
 #[test]
 fn json_is_one_object_a_line_with_the_exact_text() {
-    let Pair { home: _home, alice, bob, _server } = pair();
+    let Acquainted { home: _home, alice, bob, server: _server } = pair();
     let contents = ["one\ntwo", "\"three\" 🦀 \u{202e}"];
     for content in contents {
         let sent = &alice.json(&["send", "bob", content])[0];
@@ -101,7 +88,7 @@ fn json_is_one_object_a_line_with_the_exact_text() {
 
 #[test]
 fn standard_input_is_sent_as_it_is_and_only_if_it_is_text() {
-    let Pair { home, alice, bob, _server } = pair();
+    let Acquainted { home, alice, bob, server: _server } = pair();
     let input = home.path().join("input");
     for (arguments, content) in [(&["send", "bob", "-"][..], " from a file\n\n"), (&["send", "bob"], "\ttoo\n")] {
         std::fs::write(&input, content).unwrap();
@@ -124,7 +111,7 @@ fn standard_input_is_sent_as_it_is_and_only_if_it_is_text() {
 
 #[test]
 fn what_could_not_be_written_comes_again() {
-    let Pair { home: _home, alice, bob, _server } = pair();
+    let Acquainted { home: _home, alice, bob, server: _server } = pair();
     alice.ok(&["send", "bob", "precious"]);
     // The reader of the pipe is gone before anything is written.
     let (reader, writer) = std::io::pipe().unwrap();
@@ -140,7 +127,7 @@ fn what_could_not_be_written_comes_again() {
 
 #[test]
 fn a_follower_prints_at_once_and_the_sender_waits_for_it() {
-    let Pair { home: _home, alice, bob, _server } = pair();
+    let Acquainted { home: _home, alice, bob, server: _server } = pair();
     let mut following = bob.command(&["recv", "--json", "--quiet"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
     for content in ["one", "two"] {
@@ -156,7 +143,7 @@ fn a_follower_prints_at_once_and_the_sender_waits_for_it() {
 
 #[test]
 fn waiting_for_the_first_message_ends_with_it() {
-    let Pair { home: _home, alice, bob, _server } = pair();
+    let Acquainted { home: _home, alice, bob, server: _server } = pair();
     let waiting =
         bob.command(&["recv", "--once", "--wait", "--timeout", "120", "--quiet"]).stdout(Stdio::piped()).spawn();
     alice.ok(&["send", "bob", "at last"]);

@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use crate::{CLIENT, SERVER};
 
 /// Ends with this value.
-struct Program(Child);
+struct ExampleProgram(Child);
 
-impl Drop for Program {
+impl Drop for ExampleProgram {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -111,7 +111,8 @@ fn the_intake_bot_admits_and_answers_newcomers_and_keeps_what_they_write() {
     let serving = Serving::start(&desk, &[]);
     let kept = home.path().join("kept");
     std::fs::create_dir(&kept).unwrap();
-    let mut bot = Program(python("intake_bot.py", &[&serving.socket, &kept]).stdout(Stdio::piped()).spawn().unwrap());
+    let mut bot =
+        ExampleProgram(python("intake_bot.py", &[&serving.socket, &kept]).stdout(Stdio::piped()).spawn().unwrap());
     let mut lines = BufReader::new(bot.0.stdout.take().unwrap()).lines();
     let invite = lines.next().unwrap().unwrap();
     for (name, text) in [("bob", "I have seen something"), ("carol", "so have I")] {
@@ -140,7 +141,8 @@ fn the_bridge_sends_files_of_a_folder_and_puts_what_comes_into_another() {
     std::fs::create_dir_all(folder.join("out/nobody")).unwrap();
     std::fs::write(folder.join("out/bob/1"), "from a folder\n").unwrap();
     std::fs::write(folder.join("out/nobody/1"), "lost").unwrap();
-    let bridge = Program(python("bridge.py", &[&serving.socket, &folder]).stderr(Stdio::null()).spawn().unwrap());
+    let bridge =
+        ExampleProgram(python("bridge.py", &[&serving.socket, &folder]).stderr(Stdio::null()).spawn().unwrap());
     let following = follow(&bob);
     following.until("text", |event| event["text"] == "from a folder\n");
     bob.ok(&["send", "alice", "into a folder", "--quiet"]);

@@ -5,25 +5,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use ephemeral_test_support::client::{Client, LocalServer};
-use tempfile::TempDir;
+use ephemeral_test_support::acquainted::Acquainted;
+use ephemeral_test_support::client::Client;
 
 use crate::{CLIENT, SERVER};
 
-struct Pair {
-    home: TempDir,
-    alice: Client,
-    bob: Client,
-    _server: LocalServer,
-}
-
-fn pair() -> Pair {
-    let home = tempfile::tempdir().unwrap();
-    let server = LocalServer::start(SERVER, &home.path().join("state"), "127.0.0.1:0");
-    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
-    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
-    alice.meet(&bob);
-    Pair { home, alice, bob, _server: server }
+fn pair() -> Acquainted {
+    Acquainted::meet(CLIENT, SERVER)
 }
 
 /// What is run for each message.
@@ -48,7 +36,7 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 
 #[test]
 fn a_command_has_each_message_with_what_is_known_of_it_and_no_secrets() {
-    let Pair { home, alice, bob, _server } = pair();
+    let Acquainted { home, alice, bob, server: _server } = pair();
     let out = home.path().join("out");
     // Nothing of it is for a shell.
     alice.ok(&["send", "bob", "one $(touch pwned) `id`\n\u{1b}[2J", "--quiet"]);
@@ -69,7 +57,7 @@ fn a_command_has_each_message_with_what_is_known_of_it_and_no_secrets() {
 
 #[test]
 fn what_a_command_does_not_take_comes_again() {
-    let Pair { home: _home, alice, bob, _server } = pair();
+    let Acquainted { home: _home, alice, bob, server: _server } = pair();
     alice.ok(&["send", "bob", "precious", "--quiet"]);
     let failed = script(&bob, &["--once"], "exit 3");
     assert_eq!(failed.status.code(), Some(1));
@@ -81,7 +69,7 @@ fn what_a_command_does_not_take_comes_again() {
 
 #[test]
 fn a_command_is_tried_again_after_a_pause_and_ended_when_it_takes_too_long() {
-    let Pair { home, alice, bob, _server } = pair();
+    let Acquainted { home, alice, bob, server: _server } = pair();
     let tries = home.path().join("tries");
     let child = home.path().join("child");
     // The first time it hangs, with a child of its own; the second time it succeeds.

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use ephemeral_test_support::acquainted::Acquainted;
 use ephemeral_test_support::client::{Client, LocalServer};
 use ephemeral_test_support::follower::Follower;
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{CLIENT, SERVER};
@@ -14,8 +16,8 @@ const CHUNK: usize = 47_000;
 /// A transfer that is faster than what is allowed to strangers.
 const LIMITS: &str = "[limits]\nmessages_per_minute = 100000\nmessage_burst = 10000\nconnections_per_peer = 100\n";
 
-/// A server, two people who know each other, and a folder for what comes.
-struct Pair {
+/// Two people who know each other, and a folder for what comes.
+struct SendingFiles {
     alice: Client,
     bob: Client,
     folder: PathBuf,
@@ -23,21 +25,14 @@ struct Pair {
     _server: LocalServer,
 }
 
-fn pair() -> Pair {
-    let home = tempfile::tempdir().unwrap();
-    let config = home.path().join("server.toml");
-    std::fs::write(&config, LIMITS).unwrap();
-    let arguments = ["--config", config.to_str().unwrap()];
-    let server = LocalServer::start_with(SERVER, &home.path().join("state"), "127.0.0.1:0", &arguments);
-    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
-    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
-    alice.meet(&bob);
+fn pair() -> SendingFiles {
+    let Acquainted { home, alice, bob, server } = Acquainted::meet_at(CLIENT, SERVER, LIMITS);
     let folder = home.path().join("downloads");
     std::fs::create_dir(&folder).unwrap();
-    Pair { alice, bob, folder, home, _server: server }
+    SendingFiles { alice, bob, folder, home, _server: server }
 }
 
-impl Pair {
+impl SendingFiles {
     /// A file of these many bytes, no two parts of which are alike.
     fn file(&self, name: &str, size: usize) -> (String, Vec<u8>) {
         let path = self.home.path().join(name);
@@ -146,6 +141,44 @@ fn a_file_arrives_although_the_programs_of_both_are_killed_in_the_middle() {
     taking.stop();
     assert_eq!(names(&pair.folder), ["archive.tar"]);
     assert_eq!(std::fs::read(pair.folder.join("archive.tar")).unwrap(), bytes);
+}
+
+#[test]
+fn a_file_is_declined_by_a_command_while_the_profile_runs_and_while_it_does_not() {
+    let pair = pair();
+    let size = (1 << 20) + 1;
+    let (path, _) = pair.file("film.mkv", size);
+    let send = || pair.alice.command(&["send", "bob", "--file", &path, "--quiet"]).stderr(Stdio::piped()).spawn();
+    let declined = |sending: std::process::Child| {
+        let output = sending.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.as_str()), (Some(3), "ephemeral: the contact declined the file\n"));
+    };
+    let sending = send().unwrap();
+    let waiting = follow(&pair.bob, &["recv", "--json", "--quiet"]);
+    let told = waiting.until("file that waits", |value| value["event"] == "file");
+    let id = told["id"].as_str().unwrap();
+    let listed = json!({"file": id, "contact": "alice", "name": "film.mkv", "size": size, "mine": false, "waits": true, "arrived": 0});
+    assert_eq!(pair.bob.json(&["files"]), [listed]);
+    assert_eq!(pair.bob.json(&["files", "--decline", id]), [json!({"file": id, "declined": true})]);
+    declined(sending);
+    assert!(pair.bob.json(&["files"]).is_empty());
+    assert!(pair.bob.fails(67, &["files", "--decline", id]).contains(id));
+    waiting.stop();
+
+    let sending = send().unwrap();
+    let waiting = follow(&pair.bob, &["recv", "--json", "--quiet"]);
+    waiting.until("file that waits", |value| value["event"] == "file");
+    waiting.stop();
+    let listed = pair.bob.ok(&["files"]);
+    let (id, rest) = listed.split_once(' ').unwrap();
+    assert_eq!(rest, "film.mkv (1.00 MiB) from alice: waits for a yes, with `ephemeral recv --files DIR`\n");
+    let output = pair.bob.command(&["files", "--decline", id]).env("LANG", "de_DE.UTF-8").output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0), "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("die Datei ist abgelehnt"));
+    pair.bob.ok(&["recv", "--once", "--quiet"]);
+    declined(sending);
+    assert!(names(&pair.folder).is_empty());
 }
 
 /// Waits for something on the disk, which nobody tells of.

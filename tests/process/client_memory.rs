@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ephemeral_test_support::canary::{Canary, everything_below, search};
-use ephemeral_test_support::client::{Client, LocalServer};
+use ephemeral_test_support::client::{Client, LocalServer, PASSPHRASE};
 use ephemeral_test_support::memory::times_in_memory;
 use ephemeral_test_support::program::Program;
 use serde_json::{Value, json};
@@ -82,6 +82,28 @@ fn texts_that_arrived_invites_that_were_used_and_contacts_that_are_gone_are_nowh
         forgets(program, "a text that was sent or shown", asked.as_text());
         forgets(program, "a text that was sent or shown", answered.as_text());
     }
+    forgets(&alice, "a contact that is gone", name.as_text());
+}
+
+#[test]
+fn of_a_profile_on_the_disk_neither_passphrase_nor_texts_that_arrived_stay_in_memory() {
+    let (home, server) = place();
+    let client = Client::new(CLIENT, &home.path().join("alice"), "alice", &server.url);
+    let mut alice = Program::start(client.command(&["rpc", "--quiet"]));
+    let mut bob = ephemeral(home.path(), &server.url);
+    let name = Canary::text("name");
+    let text = Canary::text("text");
+    let invite = alice.ask("invites.create", &json!({"name": name.as_text()}))["text"].clone();
+    bob.ask("invites.accept", &json!({"invite": invite, "as": "alice", "text": text.as_text()}));
+    alice.event("contact");
+    bob.event("answered");
+    alice.ask("send", &json!({"to": name.as_text(), "text": text.as_text()}));
+    alice.event("arrived");
+    forgets(&alice, "the passphrase", PASSPHRASE);
+    assert!(times_in_memory(alice.process.id(), name.as_text()).expect("root may look") > 0, "a search finds");
+    alice.ask("contacts.block", &json!({"contact": name.as_text()}));
+    alice.ask("hello", &Value::Null);
+    forgets(&alice, "a text of a conversation that is over", text.as_text());
     forgets(&alice, "a contact that is gone", name.as_text());
 }
 

@@ -4,13 +4,14 @@ use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use ephemeral_test_support::client::LocalServer;
+use ephemeral_test_support::client::{Client, LocalServer};
+use ephemeral_test_support::serving::Serving;
 use serde_json::{Value, json};
 
 use crate::{CLIENT, SERVER};
 
 /// A process that keeps nothing, in a home of its own.
-struct Program {
+struct PipedProgram {
     process: Child,
     stdin: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
@@ -18,7 +19,7 @@ struct Program {
     requests: u64,
 }
 
-impl Program {
+impl PipedProgram {
     fn start(home: &Path, name: &str, server: &str) -> Self {
         let mut command = Command::new(CLIENT);
         command.args(["rpc", "--ephemeral", "--at-once", "--quiet", "--name", name, "--server", server]);
@@ -69,7 +70,7 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl Drop for PipedProgram {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -82,8 +83,8 @@ fn two_programs_meet_and_talk_and_nothing_of_it_is_on_the_disk() {
     let server = LocalServer::start(SERVER, &place.path().join("state"), "127.0.0.1:0");
     let home = place.path().join("home");
     std::fs::create_dir(&home).unwrap();
-    let mut alice = Program::start(&home, "Alice", &server.url);
-    let mut bob = Program::start(&home, "Bob", &server.url);
+    let mut alice = PipedProgram::start(&home, "Alice", &server.url);
+    let mut bob = PipedProgram::start(&home, "Bob", &server.url);
     assert_eq!(alice.result("hello", Value::Null)["version"], 1);
     for program in [&mut alice, &mut bob] {
         program.result("subscribe", Value::Null);
@@ -99,8 +100,9 @@ fn two_programs_meet_and_talk_and_nothing_of_it_is_on_the_disk() {
     assert_eq!(bob.event("text")["text"], "canary-second");
     assert_eq!(alice.event("arrived")["id"], sent["id"]);
     assert_eq!(alice.result("outbox", Value::Null), json!([]));
-    let words =
-        |program: &mut Program, who: &str| program.result("contacts.words", json!({"contact": who}))["words"].clone();
+    let words = |program: &mut PipedProgram, who: &str| {
+        program.result("contacts.words", json!({"contact": who}))["words"].clone()
+    };
     assert_eq!(words(&mut alice, "bob"), words(&mut bob, "alice"));
 
     drop(alice.stdin.take());
@@ -117,7 +119,7 @@ fn walk(directory: &Path) -> Vec<std::path::PathBuf> {
 #[test]
 fn what_is_no_request_is_answered_with_an_error_and_harms_nothing() {
     let place = tempfile::tempdir().unwrap();
-    let mut alone = Program::start(place.path(), "", "http://127.0.0.1:1");
+    let mut alone = PipedProgram::start(place.path(), "", "http://127.0.0.1:1");
     writeln!(alone.stdin.as_mut().unwrap(), "hello").unwrap();
     let mut error = alone.line();
     while error["method"] == "event" {
@@ -136,4 +138,37 @@ fn what_is_no_request_is_answered_with_an_error_and_harms_nothing() {
         assert_eq!(answer["error"]["code"], code, "{method}: {answer}");
     }
     assert_eq!(alone.result("contacts.list", Value::Null), json!([]));
+}
+
+/// Runs a line of a shell with the profile of a person, and returns what it prints.
+fn shell(client: &Client, line: &str) -> String {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", line])
+        .env_clear()
+        .envs(client.command(&[]).get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
+    let output = command.env("CLIENT", CLIENT).env("PATH", "/usr/bin:/bin").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{line}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_was_asked_before_the_end_is_answered_and_carried_out_also_if_nobody_is_there_for_the_answer() {
+    let place = tempfile::tempdir().unwrap();
+    let alice = Client::new(CLIENT, place.path(), "alice", "http://127.0.0.1:1");
+    let group = |name: &str| format!(r#"{{"id":1,"method":"groups.create","params":{{"name":"{name}"}}}}"#);
+    let asking =
+        |name: &str, where_to: &str| format!("printf '%s\\n' '{}' | $CLIENT rpc --quiet {where_to}", group(name));
+    // It has nothing more to say, and waits for the answer: the program ends with it.
+    let answer: Value = serde_json::from_str(&shell(&alice, &asking("friends", ""))).unwrap();
+    assert_eq!((&answer["id"], answer.get("error")), (&json!(1), None), "{answer}");
+    // Nobody reads any more.
+    shell(&alice, &asking("climbers", "| true"));
+    shell(&alice, &asking("readers", ">&-"));
+    // The same by the engine of another process.
+    let serving = Serving::start(&alice, &[]);
+    shell(&alice, &asking("singers", "| true"));
+    let names: Vec<_> = alice.json(&["group", "list"]).iter().map(|group| group["group"].clone()).collect();
+    serving.stop();
+    assert_eq!(names, ["friends", "climbers", "readers", "singers"]);
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use ephemeral_test_support::client::{Client, LocalServer};
-use ephemeral_test_support::serving::{Program, Serving};
+use ephemeral_test_support::acquainted::Acquainted;
+use ephemeral_test_support::client::LocalServer;
+use ephemeral_test_support::serving::{Serving, SocketProgram};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -12,9 +13,12 @@ use crate::{CLIENT, SERVER};
 /// A file of more waits for the other's yes.
 const LARGE: usize = (1 << 20) + 1;
 
-struct Pair {
-    alice: Program,
-    bob: Program,
+/// A transfer that is faster than what is allowed to strangers.
+const LIMITS: &str = "[limits]\nmessages_per_minute = 100000\nmessage_burst = 10000\nconnections_per_peer = 100\n";
+
+struct SendingPrograms {
+    alice: SocketProgram,
+    bob: SocketProgram,
     serving: (Serving, Serving),
     folder: PathBuf,
     home: TempDir,
@@ -22,26 +26,18 @@ struct Pair {
 }
 
 /// Two people who know each other, and a program of each.
-fn pair() -> Pair {
-    let home = tempfile::tempdir().unwrap();
-    let config = home.path().join("server.toml");
-    let limits = "[limits]\nmessages_per_minute = 100000\nmessage_burst = 10000\nconnections_per_peer = 100\n";
-    std::fs::write(&config, limits).unwrap();
-    let arguments = ["--config", config.to_str().unwrap()];
-    let server = LocalServer::start_with(SERVER, &home.path().join("state"), "127.0.0.1:0", &arguments);
-    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
-    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
-    alice.meet(&bob);
+fn pair() -> SendingPrograms {
+    let Acquainted { home, alice, bob, server } = Acquainted::meet_at(CLIENT, SERVER, LIMITS);
     let serving = (Serving::start(&alice, &[]), Serving::start(&bob, &[]));
     let mut programs = (serving.0.connect(), serving.1.connect());
     programs.0.result("subscribe", Value::Null);
     programs.1.result("subscribe", Value::Null);
     let folder = home.path().join("downloads");
     std::fs::create_dir(&folder).unwrap();
-    Pair { alice: programs.0, bob: programs.1, serving, folder, home, _server: server }
+    SendingPrograms { alice: programs.0, bob: programs.1, serving, folder, home, _server: server }
 }
 
-impl Pair {
+impl SendingPrograms {
     fn send(&mut self, name: &str, size: usize) -> Value {
         let path = self.home.path().join(name);
         std::fs::write(&path, vec![b'x'; size]).unwrap();

@@ -6,34 +6,20 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use ephemeral_test_support::client::{Client, LocalServer};
+use ephemeral_test_support::acquainted::Acquainted;
+use ephemeral_test_support::client::Client;
 use ephemeral_test_support::follower::Follower;
-use ephemeral_test_support::serving::{Program, Serving};
+use ephemeral_test_support::serving::{Serving, SocketProgram};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::{CLIENT, SERVER};
 
-/// A server, and two people who know each other.
-struct Pair {
-    home: TempDir,
-    alice: Client,
-    bob: Client,
-    _server: LocalServer,
-}
-
-fn pair() -> Pair {
-    let home = tempfile::tempdir().unwrap();
-    let config = home.path().join("server.toml");
-    std::fs::write(&config, "[limits]\nconnections_per_peer = 200\nrequests_per_minute = 100000\nburst = 1000\n")
-        .unwrap();
-    let arguments = ["--config", config.to_str().unwrap()];
-    let server = LocalServer::start_with(SERVER, &home.path().join("state"), "127.0.0.1:0", &arguments);
-    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
-    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
-    alice.meet(&bob);
-    Pair { home, alice, bob, _server: server }
-}
+/// The limits of a server that lets commands connect as often as they like.
+const LIMITS: &str = "[limits]
+connections_per_peer = 200
+requests_per_minute = 100000
+burst = 1000
+";
 
 /// Somebody alone, without a server.
 fn alone(home: &Path) -> Client {
@@ -46,7 +32,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn commands_use_the_engine_that_runs_and_need_no_passphrase() {
-    let Pair { home, mut alice, bob, _server } = pair();
+    let Acquainted { home, mut alice, bob, server: _server } = Acquainted::meet_at(CLIENT, SERVER, LIMITS);
     let serving = Serving::start(&alice, &[]);
     assert_eq!((mode(&serving.socket), mode(serving.socket.parent().unwrap())), (0o600, 0o700));
     alice.variables.push(("EPHEMERAL_PASSPHRASE_FILE", "/nonexistent".to_owned()));
@@ -201,12 +187,12 @@ fn garbage_half_lines_and_ten_mebibytes_are_answered_or_cut_off_and_the_others_g
     assert!(long.line().unwrap()["error"]["message"].as_str().unwrap().contains("longer than 512 KiB"));
     assert_eq!(long.line(), None);
 
-    let mut many: Vec<Program> = (0..100).map(|_| serving.connect()).collect();
+    let mut many: Vec<SocketProgram> = (0..100).map(|_| serving.connect()).collect();
     for one in &mut many {
         // One that has been told so may be closed already.
         let _ = writeln!(one.stream, "{}", json!({"id": 1, "method": "subscribe"}));
     }
-    let answers: Vec<Option<Value>> = many.iter_mut().map(Program::line).collect();
+    let answers: Vec<Option<Value>> = many.iter_mut().map(SocketProgram::line).collect();
     let served = answers.iter().flatten().filter(|answer| answer["result"].is_object()).count();
     let told = answers.iter().flatten().filter(|answer| answer["error"]["code"] == 5).count();
     assert!((28..=31).contains(&served) && told > 0, "{served} served, {told} told, of {}", answers.len());

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use ephemeral_test_support::client::Client;
-use ephemeral_test_support::serving::{Program, Serving};
+use ephemeral_test_support::serving::{Serving, SocketProgram};
 use serde_json::Value;
 
 use crate::CLIENT;
@@ -111,7 +111,7 @@ fn serve_says_what_the_transcript_says() {
         |connection, line| writeln!(programs.borrow_mut()[connection - 1].stream, "{line}").unwrap(),
         |connection| {
             let mut programs = programs.borrow_mut();
-            let lines = std::iter::from_fn(|| Program::line(&mut programs[connection - 1]));
+            let lines = std::iter::from_fn(|| SocketProgram::line(&mut programs[connection - 1]));
             lines.into_iter().find(|line| !is_of_connection(line)).expect("a line")
         },
     );

@@ -22,6 +22,7 @@ mod hub_properties;
 mod keepalive;
 mod keystore;
 mod limits;
+mod lost_elsewhere;
 mod malformed;
 mod memfd_journal;
 mod message_rate;

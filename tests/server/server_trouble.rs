@@ -26,10 +26,10 @@ use crate::end_to_end::clock;
 
 /// Leads to servers by their names, as long as there are any of them.
 #[derive(Clone, Default)]
-struct Net(Arc<Mutex<BTreeMap<String, Rig>>>);
+pub(crate) struct Net(Arc<Mutex<BTreeMap<String, Rig>>>);
 
 impl Net {
-    fn with(hosts: &[&str]) -> Self {
+    pub(crate) fn with(hosts: &[&str]) -> Self {
         let net = Self::default();
         for host in hosts {
             net.put(host, Rig::new());
@@ -38,12 +38,12 @@ impl Net {
     }
 
     /// Puts a server in the place of whatever was there, with which its connections end.
-    fn put(&self, host: &str, mut rig: Rig) {
+    pub(crate) fn put(&self, host: &str, mut rig: Rig) {
         rig.listener = Arc::new(Listener { names: vec![host.into()], ..Listener::default() });
         self.0.lock().unwrap().insert(host.to_owned(), rig);
     }
 
-    fn take(&self, host: &str) -> Rig {
+    pub(crate) fn take(&self, host: &str) -> Rig {
         self.0.lock().unwrap().remove(host).unwrap()
     }
 }
@@ -66,16 +66,16 @@ impl Isolate for Net {
     }
 }
 
-struct Person {
-    engine: Engine,
+pub(crate) struct Person {
+    pub(crate) engine: Engine,
     /// Where the profile is kept.
     folder: TempDir,
     events: Vec<Event>,
-    at_server: usize,
+    pub(crate) at_server: usize,
 }
 
 impl Person {
-    fn new(net: &Net, host: &str, name: &str) -> Self {
+    pub(crate) fn new(net: &Net, host: &str, name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let kept = folder.path().join("profile");
         let server = Authority::onion(host).unwrap();
@@ -102,6 +102,27 @@ impl Person {
         }
     }
 
+    /// Makes an invite for somebody.
+    pub(crate) async fn invite(&mut self, name: &str) -> String {
+        let options = InviteOptions { name: name.to_owned(), ..InviteOptions::default() };
+        self.engine.act(|core, now| core.invite(options, now)).unwrap();
+        let before = self.events.len();
+        loop {
+            self.step().await;
+            let invite = self.events.iter().skip(before).find_map(|event| match event {
+                Event::Invite { text, .. } => Some(text.clone()),
+                _ => None,
+            });
+            if let Some(invite) = invite {
+                return invite;
+            }
+        }
+    }
+
+    pub(crate) fn has_seen(&self, what: impl Fn(&Event) -> bool) -> bool {
+        self.events.iter().any(what)
+    }
+
     fn decide(&mut self, event: &Event) {
         match event {
             Event::GroupOffer { group, admin, name } => {
@@ -118,12 +139,12 @@ impl Person {
         self.engine.core().contacts().iter().find(|contact| contact.name == name).unwrap().link
     }
 
-    fn say(&mut self, to: &str, text: &str) {
+    pub(crate) fn say(&mut self, to: &str, text: &str) {
         let contact = self.contact(to);
         self.engine.act(|core, now| core.send(contact, text.to_owned(), 0, now)).unwrap();
     }
 
-    fn heard(&self, wanted: &str) -> bool {
+    pub(crate) fn heard(&self, wanted: &str) -> bool {
         self.events.iter().any(|event| match event {
             Event::Text { text, .. } | Event::GroupText { text, .. } => text == wanted,
             _ => false,
@@ -150,7 +171,7 @@ fn running(profile: Profile, net: &Net, book: Book) -> Engine {
 }
 
 /// Lets all go on until something is so, and returns how long that took.
-async fn until(people: &mut [Person], done: impl Fn(&[Person]) -> bool) -> Duration {
+pub(crate) async fn until(people: &mut [Person], done: impl Fn(&[Person]) -> bool) -> Duration {
     let start = Instant::now();
     while !done(people) {
         assert!(start.elapsed() < Duration::from_secs(24 * 3_600), "nothing came of it in a day");
@@ -161,18 +182,8 @@ async fn until(people: &mut [Person], done: impl Fn(&[Person]) -> bool) -> Durat
 }
 
 /// Has the second meet the first by an invite.
-async fn meet(people: &mut [Person], names: [&str; 2], foreign: bool) {
-    let options = InviteOptions { name: names[1].to_owned(), ..InviteOptions::default() };
-    people[0].engine.act(|core, now| core.invite(options, now)).unwrap();
-    let invite = |people: &[Person]| {
-        people[0].events.iter().rev().find_map(|event| match event {
-            Event::Invite { text, .. } => Some(text.clone()),
-            _ => None,
-        })
-    };
-    let before = people[0].events.len();
-    until(people, |people| people[0].events.len() > before && invite(people).is_some()).await;
-    let text = invite(people).unwrap();
+pub(crate) async fn meet(people: &mut [Person], names: [&str; 2], foreign: bool) {
+    let text = people[0].invite(names[1]).await;
     let accept = Accept { name: names[0].to_owned(), text: None, foreign };
     let last = people.len() - 1;
     people[last].engine.act(|core, now| core.accept(&text, accept, now)).unwrap();

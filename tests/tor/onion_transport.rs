@@ -18,13 +18,13 @@ use crate::network;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A running onion service whose streams are answered in capitals.
-struct Server {
+struct ServedOnion {
     status: watch::Receiver<OnionStatus>,
     cancel: CancellationToken,
     run: JoinHandle<Result<(), OnionError>>,
 }
 
-impl Server {
+impl ServedOnion {
     fn start(settings: &onion_service::Config, state_dir: &Path) -> Self {
         let (incoming, streams) = mpsc::channel(4);
         let (sender, status) = watch::channel(OnionStatus::default());
@@ -97,7 +97,7 @@ async fn clients_reach_the_configured_port_and_no_other() {
     let (_network, settings) = settings();
     let home = tempfile::tempdir().unwrap();
     let expected = onion_service::address(home.path(), &settings.nickname).unwrap();
-    let mut server = Server::start(&settings, home.path());
+    let mut server = ServedOnion::start(&settings, home.path());
     let address = server.reachable().await;
     assert_eq!(address, expected, "the address was right before there was a service");
 
@@ -119,7 +119,7 @@ async fn streams_over_the_bound_are_refused_and_the_others_live() {
     let (_network, settings) = settings();
     let settings = onion_service::Config { streams_per_circuit: 2, ..settings };
     let home = tempfile::tempdir().unwrap();
-    let mut server = Server::start(&settings, home.path());
+    let mut server = ServedOnion::start(&settings, home.path());
     let address = server.reachable().await;
     let client = client(&settings, home.path()).await;
 
@@ -137,7 +137,7 @@ async fn open_streams_outlive_the_end_of_the_service_and_the_next_one_has_its_ad
     let _turn = network::turn().await;
     let (_network, settings) = settings();
     let home = tempfile::tempdir().unwrap();
-    let mut server = Server::start(&settings, home.path());
+    let mut server = ServedOnion::start(&settings, home.path());
     let address = server.reachable().await;
     let client = client(&settings, home.path()).await;
     let mut stream = connect(&client, &address, 80).await.unwrap();
@@ -151,7 +151,7 @@ async fn open_streams_outlive_the_end_of_the_service_and_the_next_one_has_its_ad
     assert_eq!(ask(&mut stream, "bye").await, "BYE", "what it said last has arrived");
     timeout(PATIENCE, server.run).await.expect("an end").unwrap().unwrap();
 
-    let mut server = Server::start(&settings, home.path());
+    let mut server = ServedOnion::start(&settings, home.path());
     assert_eq!(server.reachable().await, address);
     let mut stream = connect(&client.isolated_client(), &address, 80).await.unwrap();
     assert_eq!(ask(&mut stream, "back").await, "BACK");
@@ -162,11 +162,11 @@ async fn beside_a_running_service_its_address_can_be_read_but_no_second_one_star
     let _turn = network::turn().await;
     let (_network, settings) = settings();
     let home = tempfile::tempdir().unwrap();
-    let mut server = Server::start(&settings, home.path());
+    let mut server = ServedOnion::start(&settings, home.path());
     let address = server.reachable().await;
 
     assert_eq!(onion_service::address(home.path(), &settings.nickname).unwrap(), address);
-    let second = Server::start(&settings, home.path());
+    let second = ServedOnion::start(&settings, home.path());
     let refusal = timeout(PATIENCE, second.run).await.expect("an end").unwrap().unwrap_err().to_string();
     assert!(refusal.contains("another process uses the state directory"), "{refusal}");
     assert_eq!(server.reachable().await, address, "the first one does not mind");

@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(700);
 const QUICKLY: Duration = Duration::from_secs(20);
 
 /// Two machines with one key, and the union of their introduction points.
-struct Pair {
+struct TwoNodes {
     home: TempDir,
     daemons: Vec<Daemon>,
     url: ServerUrl,
@@ -50,7 +50,7 @@ fn keystore(home: &Path, name: &str) -> Keystore {
     Keystore::open(&tor_table(), &state(home, name), NICKNAME).unwrap()
 }
 
-impl Pair {
+impl TwoNodes {
     async fn start(readers: Option<(&DiscoverySecret, &DiscoverySecret)>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let path = home.path();
@@ -131,7 +131,7 @@ async fn ask(tor: &Arti, url: &ServerUrl) -> (String, Duration) {
 }
 
 /// Asks again and again until both machines have answered.
-async fn until_both_answer(tor: &Arti, pair: &Pair) {
+async fn until_both_answer(tor: &Arti, pair: &TwoNodes) {
     let mut seen = BTreeSet::new();
     let asking = async {
         while !(seen.contains("a") && seen.contains("b")) {
@@ -145,7 +145,7 @@ async fn until_both_answer(tor: &Arti, pair: &Pair) {
 #[tokio::test(flavor = "multi_thread")]
 async fn fresh_clients_reach_both_machines_and_when_one_is_killed_the_other_at_once() {
     let _turn = network::turn().await;
-    let mut pair = Pair::start(None).await;
+    let mut pair = TwoNodes::start(None).await;
     let tor = Arti::new(tor_table(), &pair.home.path().join("client")).unwrap();
     until_both_answer(&tor, &pair).await;
 
@@ -172,7 +172,7 @@ async fn a_restricted_service_on_two_machines_is_found_by_its_clients_and_by_nob
     let _turn = network::turn().await;
     let node = DiscoverySecret::generate().unwrap();
     let alice = DiscoverySecret::generate().unwrap();
-    let pair = Pair::start(Some((&node, &alice))).await;
+    let pair = TwoNodes::start(Some((&node, &alice))).await;
     let tor = Arti::new(tor_table(), &pair.home.path().join("client")).unwrap();
     tor.set_discovery_key(&pair.url, Some(&alice)).unwrap();
     until_both_answer(&tor, &pair).await;

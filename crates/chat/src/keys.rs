@@ -79,6 +79,16 @@ impl KeyPress {
         }
     }
 
+    /// Tells whether keys that came in one go were pasted: there are letters behind an end of a
+    /// line, or more in front of it than anybody types at once.
+    #[must_use]
+    pub fn are_pasted(keys: &[Self]) -> bool {
+        let written = || keys.iter().filter_map(|key| key.written());
+        let before = written().take_while(|character| *character != '\n').filter(|one| !one.is_control()).count();
+        let ends = written().any(|character| character == '\n');
+        (ends && before > TYPED_AT_ONCE) || Self::goes_on_behind_a_line(keys)
+    }
+
     /// Tells whether letters stand behind an end of a line.
     #[must_use]
     pub fn goes_on_behind_a_line(keys: &[Self]) -> bool {
@@ -87,6 +97,9 @@ impl KeyPress {
         first_end.is_some_and(|end| written().skip(end).any(|character| !character.is_control()))
     }
 }
+
+/// How many letters a person may have typed in one go with Enter, on a connection that stutters.
+const TYPED_AT_ONCE: usize = 2;
 
 /// The names of keys that are no characters, as they stand in settings.
 const NAMES: [(&str, KeyName); 15] = [

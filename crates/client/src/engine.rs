@@ -12,6 +12,7 @@
 //! | `lane` | one pseudonym at one server |
 //! | `dispatch` | what goes between the engine and a lane |
 //! | `lanes` | the tasks, and what they report |
+//! | `lookouts` | looks whether other people's servers still have what was sent there |
 //! | `agenda` | what is to be done later |
 //! | `files` | reads what is sent of files, chunk by chunk |
 //! | `route` | the ways to servers |
@@ -25,6 +26,7 @@ mod event;
 mod files;
 mod lane;
 mod lanes;
+mod lookouts;
 mod mailboxes;
 mod profile;
 mod reports;
@@ -48,6 +50,7 @@ pub use route::Isolate;
 use agenda::Agenda;
 use files::Feeding;
 use lanes::Lanes;
+use lookouts::Lookouts;
 use mailboxes::Mailboxes;
 
 use crate::moved::Book;
@@ -65,6 +68,7 @@ pub struct Engine {
     moved_from: Option<Authority>,
     fetching: Fetching,
     mailboxes: Mailboxes,
+    lookouts: Lookouts,
     lanes: Lanes,
     agenda: Agenda,
     feeding: Feeding,
@@ -106,6 +110,7 @@ impl Engine {
             moved_from,
             fetching,
             mailboxes: Mailboxes::new(fetching),
+            lookouts: Lookouts::new(fetching),
             lanes: Lanes::default(),
             agenda: Agenda::default(),
             feeding: Feeding::default(),
@@ -236,7 +241,8 @@ impl Engine {
     }
 
     fn wake_at(&self) -> Instant {
-        let times = [self.agenda.wake_at(), self.mailboxes.wake_at(Instant::now())];
+        let now = Instant::now();
+        let times = [self.agenda.wake_at(), self.mailboxes.wake_at(now), self.lookouts.wake_at()];
         times.into_iter().flatten().fold(self.tick_at, Instant::min)
     }
 
@@ -250,6 +256,7 @@ impl Engine {
             self.profile.core_mut().tick(wall)?;
             self.dirty = true;
             self.tick_at = now + Duration::from_millis(self.core().next_due());
+            self.lookouts.watch(self.profile.core().lookouts(), now);
         }
         self.write()?;
         while let Some(due) = self.agenda.take(now) {
@@ -258,6 +265,7 @@ impl Engine {
         for step in self.mailboxes.steps(now) {
             self.step(step, now);
         }
+        self.look(now);
         if !self.all_fetched && self.mailboxes.all_visited() {
             self.all_fetched = true;
             self.news.push_back(EngineEvent::AllFetched);

@@ -30,7 +30,7 @@ mod views;
 
 pub use contacts::{MAX_CONTACTS, Sent};
 pub use door::{Accept, InviteOptions, MAX_DOORS};
-pub use files::{ComingView, SendingView};
+pub use files::{ComingView, SendingView, WaitingView};
 pub use groups::MAX_GROUPS;
 pub use receive::IncomingFrame;
 pub use room::{Obstacle, Room};

@@ -70,6 +70,17 @@ pub struct MailboxAccess {
     pub door: bool,
 }
 
+/// Holds what is needed to ask a server of somebody else under which epoch it is.
+#[derive(Clone, Debug)]
+pub struct Lookout {
+    /// The public key of the pseudonym that sends there, which is its name at the server.
+    pub key: Key,
+    /// The Ed25519 seed to authenticate with.
+    pub seed: Secret,
+    /// The server.
+    pub authority: Authority,
+}
+
 /// Holds a frame to be sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Frame {

@@ -26,7 +26,7 @@ use crate::clock::{HOUR, MINUTE, SECOND};
 use crate::core::{Accept, InviteOptions};
 use crate::link::send::trace;
 use person::Person;
-use server::{Malice, Server};
+use server::{HostileServer, Malice};
 
 /// 2026-01-01.
 const START: u64 = 1_767_225_600_000;
@@ -107,7 +107,7 @@ struct Run {
     dice: Dice,
     now: u64,
     people: [Person; 2],
-    servers: Vec<Server>,
+    servers: Vec<HostileServer>,
     rolled_back: Option<u64>,
     snapshots: Vec<[Vec<u8>; 2]>,
     faults: Vec<String>,
@@ -123,7 +123,7 @@ impl Run {
         let dice = Dice(seed);
         let second = if mode == Mode::TwoServers { 2 } else { 1 };
         let people = [(0, 1), (1, second)].map(|(who, at)| Person::new(who, authority(at), START, seed));
-        let servers = vec![Server::new(authority(1)), Server::new(authority(2))];
+        let servers = vec![HostileServer::new(authority(1)), HostileServer::new(authority(2))];
         Self {
             seed,
             mode,

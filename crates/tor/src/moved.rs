@@ -47,7 +47,7 @@ pub enum MovedError {
 
 /// A notice whose signature is right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(into = "Wire")]
+#[serde(into = "NoticeWire")]
 pub struct Notice {
     from: String,
     to: String,
@@ -59,7 +59,7 @@ pub struct Notice {
 
 /// How it is written. Unknown fields are ignored: they are not signed.
 #[derive(Serialize, Deserialize)]
-struct Wire {
+struct NoticeWire {
     #[serde(rename = "type")]
     kind: String,
     from: String,
@@ -68,7 +68,7 @@ struct Wire {
     signature: String,
 }
 
-impl From<Notice> for Wire {
+impl From<Notice> for NoticeWire {
     fn from(notice: Notice) -> Self {
         let signature = BASE64URL_NOPAD.encode(&notice.signature);
         Self { kind: TYPE.to_owned(), from: notice.from, to: notice.to, at: notice.at, signature }
@@ -91,8 +91,13 @@ impl Notice {
         let from = key.address().to_owned();
         let at = now.to_string();
         let signature = key.sign(&signed(&from, to, &at));
-        let wire =
-            Wire { kind: TYPE.to_owned(), from, to: to.to_owned(), at, signature: BASE64URL_NOPAD.encode(&signature) };
+        let wire = NoticeWire {
+            kind: TYPE.to_owned(),
+            from,
+            to: to.to_owned(),
+            at,
+            signature: BASE64URL_NOPAD.encode(&signature),
+        };
         Self::check(wire)
     }
 
@@ -106,9 +111,9 @@ impl Notice {
         }
         let malformed = |error: serde_json::Error| MovedError::Malformed(error.to_string());
         let wires = if text.trim_start().starts_with('[') {
-            serde_json::from_str::<Vec<Wire>>(text).map_err(malformed)?
+            serde_json::from_str::<Vec<NoticeWire>>(text).map_err(malformed)?
         } else {
-            vec![serde_json::from_str::<Wire>(text).map_err(malformed)?]
+            vec![serde_json::from_str::<NoticeWire>(text).map_err(malformed)?]
         };
         if wires.len() > Self::MOST {
             return Err(MovedError::TooMuch);
@@ -200,7 +205,7 @@ impl Notice {
         }
     }
 
-    fn check(wire: Wire) -> Result<Self, MovedError> {
+    fn check(wire: NoticeWire) -> Result<Self, MovedError> {
         if wire.kind != TYPE {
             return Err(MovedError::Malformed(format!("its type is not {TYPE:?}")));
         }

@@ -47,7 +47,7 @@ pub enum NodeListError {
 
 /// A list whose signature is right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(into = "Wire")]
+#[serde(into = "ListWire")]
 pub struct NodeList {
     service: String,
     nodes: Vec<String>,
@@ -59,7 +59,7 @@ pub struct NodeList {
 
 /// How it is written. Unknown fields are ignored: they are not signed.
 #[derive(Serialize, Deserialize)]
-struct Wire {
+struct ListWire {
     #[serde(rename = "type")]
     kind: String,
     service: String,
@@ -68,7 +68,7 @@ struct Wire {
     signature: String,
 }
 
-impl From<NodeList> for Wire {
+impl From<NodeList> for ListWire {
     fn from(list: NodeList) -> Self {
         let NodeList { service, nodes, until, ends: _, signature } = list;
         Self { kind: TYPE.to_owned(), service, nodes, until, signature: BASE64URL_NOPAD.encode(&signature) }
@@ -103,7 +103,7 @@ impl NodeList {
     /// # Errors
     /// [`NodeListError`] if it is not to be believed.
     pub fn read(list: &serde_json::Value, service: &str, now: WallTime) -> Result<Self, NodeListError> {
-        let wire = Wire::deserialize(list).map_err(|_| NodeListError::Malformed)?;
+        let wire = ListWire::deserialize(list).map_err(|_| NodeListError::Malformed)?;
         if wire.kind != TYPE {
             return Err(NodeListError::Malformed);
         }
@@ -123,7 +123,7 @@ impl NodeList {
         VerifyingKey::from_bytes(id.as_ref())
             .and_then(|key| key.verify_strict(&message, &Signature::from_bytes(&signature)))
             .map_err(|_| NodeListError::Signature)?;
-        let Wire { kind: _, service, nodes, until, signature: _ } = wire;
+        let ListWire { kind: _, service, nodes, until, signature: _ } = wire;
         Ok(Self { service, nodes, until, ends, signature })
     }
 

@@ -16,7 +16,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 /// Bytes that are read at once.
 const READ: usize = 4096;
 
-pub(super) enum Wire {
+pub(super) enum BrokerWire {
     WebSocket(Box<WebSocketStream<TcpStream>>),
     Tcp {
         stream: TcpStream,
@@ -25,7 +25,7 @@ pub(super) enum Wire {
     },
 }
 
-impl Wire {
+impl BrokerWire {
     pub(super) async fn connect(address: SocketAddr, over_websocket: bool) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;

@@ -1,8 +1,9 @@
 //! Pastes of a terminal that does not mark them (no bracketed paste): their lines come as keys, and
 //! each end of a line as Enter, which would send the first line, or run it as a command.
 //!
-//! A person does not write on within some milliseconds of Enter. So what comes in one go, and has
-//! letters behind an end of a line, is handed on as one: the state knows what to do with it.
+//! A person does not write on within some milliseconds of Enter, nor several letters within some
+//! before it. So what comes in one go, and has letters behind an end of a line or several in front
+//! of it, is handed on as one: the state knows what to do with it.
 
 use ephemeral_chat::{ChatInput, KeyPress};
 
@@ -30,7 +31,7 @@ pub(super) fn ends_a_line(input: &ChatInput) -> bool {
 
 fn flush(run: &mut Vec<KeyPress>, out: &mut Vec<ChatInput>) {
     let keys = std::mem::take(run);
-    if KeyPress::goes_on_behind_a_line(&keys) {
+    if KeyPress::are_pasted(&keys) {
         out.push(ChatInput::Burst(keys));
     } else {
         out.extend(keys.into_iter().map(ChatInput::Key));
@@ -61,7 +62,7 @@ mod tests {
 
     #[test]
     fn lines_that_come_in_one_go_are_handed_on_as_one() {
-        for text in ["one\n/quit\nthree\n", "\n\tx"] {
+        for text in ["one\n/quit\nthree\n", "\n\tx", "hello\n", "/quit\n", "ab\nc"] {
             let out = joined(keys(text));
             assert_eq!(out.len(), 1, "{out:?}");
             assert_eq!(text_of(&out[0]).as_deref(), Some(text));
@@ -69,8 +70,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_and_enter_are_what_they_are() {
-        for text in ["hello\n", "\n", "\n\n", "x", "/inv\t"] {
+    fn enter_with_no_more_before_it_than_a_person_types_at_once_is_what_it_is() {
+        for text in ["ok\n", "\n", "\n\n", "x", "hello", "/inv\t"] {
             let typed = joined(keys(text));
             assert_eq!(typed.len(), text.chars().count());
             assert!(typed.iter().all(|input| matches!(input, ChatInput::Key(_))), "{typed:?}");

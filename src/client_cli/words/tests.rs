@@ -53,6 +53,9 @@ fn an_argument_is_marked_only_where_its_direction_demands_it() {
     assert_eq!(path(Path::new("/tmp/\u{202e}\u{1b}[2J")), "/tmp/\\u{202e}\\u{1b}[2J");
     let sentence = fl!("group-hears", name = printable("فاطمه"));
     assert_eq!(sentence, "\u{2068}فاطمه\u{2069} hears of it when `ephemeral recv` runs");
+    let german = Language::German.load("ephemeral", Language::English);
+    let sentence = i18n_embed_fl::fl!(german, "group-hears", name = printable("فاطمه"));
+    assert_eq!((sentence.starts_with("\u{2068}فاطمه\u{2069} "), sentence.matches('\u{2068}').count()), (true, 1));
     // A command with a name in it can be copied.
     assert_eq!(quoted(r#"a" b\"#), r#""a\" b\\""#);
 }

@@ -13,6 +13,7 @@
 //! | [`tmux`] | a real terminal |
 //! | [`serving`] | an `ephemeral serve`, and programs that use it |
 //! | [`client`], [`follower`], [`program`] | people and programs who use `ephemeral`, and a server on loopback for them |
+//! | [`acquainted`] | two of these people who know each other |
 //! | [`attack`] | clients that are far away, and floods |
 //! | [`canary`], [`memory`] | what is planted, and looked for in files and in a process |
 //!
@@ -20,6 +21,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails here is a test")]
 
+#[cfg(feature = "server")]
+pub mod acquainted;
 #[cfg(feature = "server")]
 pub mod attack;
 #[cfg(feature = "server")]

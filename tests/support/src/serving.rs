@@ -37,8 +37,8 @@ impl Serving {
     }
 
     /// Connects a program.
-    pub fn connect(&self) -> Program {
-        Program::over(&self.socket)
+    pub fn connect(&self) -> SocketProgram {
+        SocketProgram::over(&self.socket)
     }
 
     /// Ends it as a service manager does.
@@ -57,7 +57,7 @@ impl Drop for Serving {
 }
 
 /// A program that talks to an engine.
-pub struct Program {
+pub struct SocketProgram {
     /// The stream, to write to.
     pub stream: UnixStream,
     lines: BufReader<UnixStream>,
@@ -65,7 +65,7 @@ pub struct Program {
     events: Vec<Value>,
 }
 
-impl Program {
+impl SocketProgram {
     /// Connects with a socket.
     pub fn over(socket: &Path) -> Self {
         let stream = UnixStream::connect(socket).unwrap();

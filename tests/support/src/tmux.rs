@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// How long something may take that takes a second on a machine that does nothing else.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long what is typed may take to be on the screen, if it is shown.
+const ECHO: Duration = Duration::from_secs(2);
+
 /// A terminal, closed with this value.
 pub struct Tmux {
     socket: PathBuf,
@@ -64,9 +67,16 @@ impl Tmux {
         self.run(&["send-keys", "-l", "--", text]);
     }
 
-    /// Types a line.
+    /// Types a line: as a person does, who sees it before pressing Enter. What comes with Enter in
+    /// one go is a paste.
     pub fn enter(&self, text: &str) {
+        let before = self.screen();
         self.write(text);
+        // Where nothing is shown of what is typed, there is nothing to wait for.
+        let deadline = Instant::now() + ECHO;
+        while self.screen() == before && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(10));
+        }
         self.keys(&["Enter"]);
     }
 

@@ -228,6 +228,7 @@ set-notify = Meldung des Terminals, ohne Inhalt
 set-burn = Texte verschwinden nach dem Lesen
 set-keys = Tasten
 copied = das Terminal soll es kopieren
+paste-not-sent = eingefügt, nicht gesendet: Enter drücken, um es zu senden
 paste-cut = { $n ->
     [one] für { $n } Byte war kein Platz: es ist abgeschnitten
    *[other] für { $n } Bytes war kein Platz: sie sind abgeschnitten

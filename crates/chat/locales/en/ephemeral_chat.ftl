@@ -227,6 +227,7 @@ set-notify = Notification of the terminal, without content
 set-burn = Texts are gone after they were read
 set-keys = Keys
 copied = asked the terminal to copy it
+paste-not-sent = pasted, and not sent: press Enter to send it
 paste-cut = { $n ->
     [one] there was no room for { $n } byte of it: it was cut off
    *[other] there was no room for { $n } bytes of it: they were cut off

@@ -164,8 +164,8 @@ impl Chat {
         }
     }
 
-    /// Keys that came in one go are a paste where Enter would send the first of its lines, or run
-    /// it. In a dialog they are keys: who fills in a form may be faster than the screen.
+    /// Keys that came in one go are a paste where Enter would send a line, or run it. In a dialog
+    /// they are keys: who fills in a form may be faster than the screen.
     pub(crate) fn burst(&mut self, keys: Vec<KeyPress>) {
         let mut keys = keys.into_iter();
         while !self.dialogs.is_empty() {
@@ -173,11 +173,18 @@ impl Chat {
             self.press(key);
         }
         let rest: Vec<KeyPress> = keys.collect();
-        if KeyPress::goes_on_behind_a_line(&rest) {
-            let text: String = rest.into_iter().filter_map(KeyPress::written).collect();
-            return self.paste(&text);
+        if !KeyPress::are_pasted(&rest) {
+            return rest.into_iter().for_each(|key| self.press(key));
         }
-        rest.into_iter().for_each(|key| self.press(key));
+        let is_one_line = !KeyPress::goes_on_behind_a_line(&rest);
+        let text: String = rest.into_iter().filter_map(KeyPress::written).collect();
+        if is_one_line {
+            // It was perhaps typed after all, and only came late: then Enter is missed.
+            let sentence = say!(self.words, "paste-not-sent");
+            self.notify(sentence, Look::Plain);
+            return self.paste(text.trim_end_matches('\n'));
+        }
+        self.paste(&text);
     }
 
     pub(crate) fn say_lost(&mut self, lost: usize) {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::agenda::Deferred;
 use super::dispatch::{LaneId, Order};
 use super::mailboxes::Step;
-use super::{Engine, EngineError, EngineEvent, lanes};
+use super::{Engine, EngineError, EngineEvent, lanes, lookouts};
 use crate::cause::Explanation;
 use crate::names;
 
@@ -71,6 +71,8 @@ impl Engine {
         if self.mailboxes.get(&id.pseudonym).is_some() {
             self.mailboxes.used(&id.pseudonym);
         }
+        // A lane that only looked has something to do from now on, however long that takes.
+        self.lookouts.ended(&id);
         if !self.lanes.has(&id) {
             match lanes::to_send(&frame, &id, &*self.route, &self.moves, &self.fetching) {
                 Ok(plan) => self.lanes.start(plan),
@@ -100,6 +102,27 @@ impl Engine {
                     self.no_way(&id, &error);
                     self.mailboxes.rest(&key, NO_WAY, now);
                     self.mailboxes.ended(&key, now);
+                }
+            }
+        }
+    }
+
+    /// Has somebody look at a server of somebody else, if it is time.
+    pub(super) fn look(&mut self, now: Instant) {
+        while let Some(lookout) = self.lookouts.next(now) {
+            let id = lookouts::lane(&lookout);
+            if self.lanes.has(&id) {
+                // It is told the epoch anyway.
+                self.lookouts.looked(&id, now);
+                self.lookouts.ended(&id);
+                continue;
+            }
+            match lanes::to_look(&lookout, &id, &*self.route, &self.moves, &self.fetching) {
+                Ok(plan) => self.lanes.start(plan),
+                Err(error) => {
+                    self.no_way(&id, &error);
+                    self.lookouts.looked(&id, now);
+                    self.lookouts.ended(&id);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::bytes::{Key, Secret};
-use ephemeral_e2e::effect::{Frame, FrameId, MailboxAccess};
+use ephemeral_e2e::effect::{Frame, FrameId, Lookout, MailboxAccess};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -46,6 +46,11 @@ impl Default for Lanes {
 impl Lanes {
     pub(super) fn has(&self, id: &LaneId) -> bool {
         self.running.contains_key(id)
+    }
+
+    /// Tells whether a lane has something that no server accepted yet.
+    pub(super) fn has_frames(&self, id: &LaneId) -> bool {
+        self.running.get(id).is_some_and(|running| !running.frames.is_empty())
     }
 
     /// Tells whether a lane runs that ends by itself.
@@ -149,6 +154,18 @@ pub(super) fn to_send(
     let seed = frame.sender.as_ref().unwrap_or(&once);
     let linger = if frame.sender.is_some() { fetching.linger() } else { std::time::Duration::ZERO };
     plan(id, seed, &frame.authority, false, route, moves).map(|plan| Plan { linger, ..plan })
+}
+
+/// Plans a lane that has nothing to send, and ends when it was told the epoch.
+pub(super) fn to_look(
+    lookout: &Lookout,
+    id: &LaneId,
+    route: &dyn Isolate,
+    moves: &Book,
+    fetching: &Fetching,
+) -> Result<Plan, EngineError> {
+    let plan = plan(id, &lookout.seed, &lookout.authority, false, route, moves)?;
+    Ok(Plan { linger: fetching.linger(), ..plan })
 }
 
 /// Plans a lane for a mailbox.

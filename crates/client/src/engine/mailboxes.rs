@@ -90,7 +90,7 @@ impl Fetching {
     }
 
     /// Returns the time until the next visit, exponentially distributed.
-    fn pause(&self) -> Option<Duration> {
+    pub(super) fn pause(&self) -> Option<Duration> {
         match self.visits {
             Visits::Again(mean) => Some(mean.mul_f64(-(1.0 - random_fraction()).ln())),
             Visits::Never | Visits::Once => None,

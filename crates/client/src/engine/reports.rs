@@ -48,6 +48,11 @@ impl Engine {
             Report::Online { epoch, server_time, limits } => {
                 self.online(id, &epoch, server_time.map(|time| time.0), (limits.content_bytes, limits.max_ttl_s))?;
             }
+            Report::Lost { .. } | Report::Failed(_) if self.only_looks(id) => {
+                // Nobody waits for it: it is tried again at a time of its own.
+                self.lookouts.looked(id, now);
+                self.end(id, now);
+            }
             Report::Lost { why, close_code, retry_in } => self.lost(id, why, close_code, retry_in, now)?,
             Report::Failed(error) => {
                 let server = id.authority.clone();
@@ -92,8 +97,10 @@ impl Engine {
             // What it had to send waits for the next process: perhaps the server is another one by
             // then.
             drop(self.lanes.stop(id));
+            self.lookouts.ended(id);
             return Ok(());
         }
+        self.lookouts.looked(id, Instant::now());
         if max_ttl_s < GOOD_TTL_S && self.forgetful.insert(id.authority.clone()) {
             self.news.push_back(EngineEvent::ShortMemory(authority.clone()));
         }
@@ -177,6 +184,11 @@ impl Engine {
         }
     }
 
+    /// Tells whether a lane has nothing to do but to look at a server of somebody else.
+    fn only_looks(&self, id: &LaneId) -> bool {
+        self.lookouts.is_looking(id) && !self.lanes.has_frames(id)
+    }
+
     /// Ends a lane, to fetch from its mailbox again later.
     fn give_up(&mut self, id: &LaneId, now: Instant) {
         self.mailboxes.rest(&id.pseudonym, self.fetching.linger(), now);
@@ -189,5 +201,6 @@ impl Engine {
             self.agenda.put(now + self.fetching.linger(), Deferred::Send(Box::new(frame)));
         }
         self.mailboxes.ended(&id.pseudonym, now);
+        self.lookouts.ended(id);
     }
 }

@@ -49,6 +49,19 @@ pub struct ComingView {
     pub stale: bool,
 }
 
+/// Holds a file that waits for somebody to take it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingView {
+    /// Names the file.
+    pub id: FileId,
+    /// The contact that sends it.
+    pub link: LinkId,
+    /// What it is called: a name without a path.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
 impl Core {
     /// Sends a file to a contact, or goes on with it if it is the same. The chunks follow:
     /// [`Self::send_chunk`].
@@ -134,6 +147,17 @@ impl Core {
         if let Some(link) = links.iter_mut().find(|link| link.id == id && known) {
             link.end_file(*file, profile);
         }
+    }
+
+    /// Returns the files that wait for somebody to take them, of which nothing was written yet.
+    pub fn files_waiting(&self) -> Vec<WaitingView> {
+        let profile = &self.state.profile;
+        let first = profile.waiting_chunks().filter(|(_, chunk)| chunk.index == 0);
+        let begun = |link, id: &FileId| profile.files.coming.iter().any(|known| known.link == link && known.id == *id);
+        let waiting = first.filter(|(link, chunk)| !begun(*link, &chunk.id));
+        waiting
+            .map(|(link, chunk)| WaitingView { id: chunk.id, link, name: chunk.safe_name(), size: chunk.size })
+            .collect()
     }
 
     /// Returns the files that are coming.

@@ -4,7 +4,7 @@
 use super::Core;
 use crate::authority::Authority;
 use crate::bytes::Key;
-use crate::effect::{FrameId, InviteId, LinkId};
+use crate::effect::{FrameId, InviteId, LinkId, Lookout};
 use crate::link::{Link, LinkKind};
 use crate::payload::Content;
 
@@ -129,6 +129,12 @@ impl Core {
         let first = link.first.as_ref().is_some_and(|first| first.delivery.is_of(frame));
         let item = link.outbox.items().find(|item| item.delivery.is_of(frame) || first);
         Some((link.id, item.map(|item| item.mid)))
+    }
+
+    /// Returns the pseudonyms that have something at servers of others that was not confirmed as
+    /// arrived. What such a server forgot is noticed when [`Core::welcomed`] is told its epoch.
+    pub fn lookouts(&self) -> Vec<Lookout> {
+        self.state.links.iter().filter_map(|link| link.lookout(&self.state.profile)).collect()
     }
 
     /// Tells whether an acknowledgement or a control message is still to be sent, or a frame to be

@@ -5,6 +5,7 @@ use crate::authority::Authority;
 use crate::bytes::Key;
 use crate::card::sender_seed;
 use crate::clock::{DAY, MINUTE, SECOND};
+use crate::effect::Lookout;
 use crate::mailbox::{Mailbox, public_key};
 use crate::profile::ProfileState;
 
@@ -24,9 +25,7 @@ impl Link {
     /// what this link sends as that pseudonym only: a server that told each another epoch could
     /// otherwise see by what goes again which of them are one person's.
     pub(crate) fn epoch(&mut self, told: &ToldEpoch<'_>, profile: &mut ProfileState) {
-        let first = self.first.as_ref().map(|first| &first.authority);
-        let theirs = self.theirs.for_texts().map(|card| &card.route.authority);
-        let Some(authority) = first.or(theirs) else { return };
+        let Some(authority) = self.other_server() else { return };
         let ours = profile.moves.same(authority, told.authority) && self.sends_by(told.pseudonym, authority, profile);
         if !ours {
             return;
@@ -47,6 +46,29 @@ impl Link {
             self.ended.say_anew();
             self.root_receipt_last = None;
         }
+    }
+
+    /// Returns the server that the other side is written to at.
+    fn other_server(&self) -> Option<&Authority> {
+        let first = self.first.as_ref().map(|first| &first.authority);
+        first.or_else(|| self.theirs.for_texts().map(|card| &card.route.authority))
+    }
+
+    /// Returns the pseudonym that sends to a server of somebody else, as long as something is there
+    /// that the other side has not confirmed. At one's own server the mailbox is told the epoch.
+    pub(crate) fn lookout(&self, profile: &ProfileState) -> Option<Lookout> {
+        let first = self.first.as_ref().is_some_and(|first| first.delivery.is_accepted());
+        let waits = first || self.healing.waits() || self.outbox.items().any(|item| item.delivery.is_accepted());
+        if !waits || self.left.is_some() || self.contested {
+            return None;
+        }
+        let authority = self.other_server()?;
+        let own = self.writes_as(profile).filter(|own| own.connect_at <= profile.clock.elapsed)?;
+        if profile.moves.same(&own.authority, authority) {
+            return None;
+        }
+        let seed = sender_seed(&own.seed, authority);
+        Some(Lookout { key: public_key(&seed), seed, authority: profile.moves.present(authority) })
     }
 
     /// Returns the mailbox that this link writes as: until a new one may connect for the first

@@ -18,15 +18,20 @@ impl ProfileState {
         }
     }
 
+    /// Returns the chunks of files that wait to be written.
+    pub(crate) fn waiting_chunks(&self) -> impl Iterator<Item = (LinkId, &FileChunk)> {
+        self.inbox.values().filter_map(|event| match event {
+            Event::File { link, chunk, .. } => Some((*link, chunk)),
+            _ => None,
+        })
+    }
+
     /// Tells whether one more chunk of a contact may wait.
     pub(crate) fn has_room_for_chunk(&self, contact: LinkId) -> bool {
-        let chunks = self.inbox.values().filter_map(|event| match event {
-            Event::File { link, chunk, .. } => Some((*link, chunk.data.len())),
-            _ => None,
-        });
         let mut own = 0;
         let mut all = 0;
-        for (link, bytes) in chunks {
+        for (link, chunk) in self.waiting_chunks() {
+            let bytes = chunk.data.len();
             all += bytes;
             own += if link == contact { bytes } else { 0 };
         }

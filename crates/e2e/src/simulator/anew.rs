@@ -1,7 +1,7 @@
 //! Conversations that begin anew: after a backup was restored, or because a person wants it.
 
-use super::pair::Pair;
-use super::person::Moment;
+use super::pair::SimulatedPair;
+use super::person::SeenMoment;
 use super::server::Malice;
 use super::trace;
 use crate::bytes::Key;
@@ -9,7 +9,7 @@ use crate::clock::{DAY, HOUR, MINUTE};
 use crate::core::CoreError;
 use crate::effect::Event;
 
-fn count(pair: &Pair, who: usize, is_it: impl Fn(&Event) -> bool) -> usize {
+fn count(pair: &SimulatedPair, who: usize, is_it: impl Fn(&Event) -> bool) -> usize {
     pair.people[who].events.iter().filter(|event| is_it(event)).count()
 }
 
@@ -21,26 +21,26 @@ fn needs_invite(event: &Event) -> bool {
     matches!(event, Event::NeedsInvite { .. })
 }
 
-fn mailbox(pair: &Pair, who: usize) -> Key {
+fn mailbox(pair: &SimulatedPair, who: usize) -> Key {
     pair.people[who].core.only_link().unwrap().mailbox
 }
 
 /// Lets one of the two act at the present moment.
-fn act(pair: &mut Pair, who: usize) {
+fn act(pair: &mut SimulatedPair, who: usize) {
     pair.now += MINUTE;
     pair.people[who].act(&mut pair.servers, super::Malice::default(), pair.now, None, &mut pair.dice);
 }
 
 #[test]
 fn a_restored_backup_encrypts_with_none_of_its_ratchets_although_the_contact_still_writes_in_its_session() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     for _ in 0..3 {
         pair.people[0].talk(pair.now);
         pair.people[1].talk(pair.now);
         pair.run(3, HOUR);
     }
     // Bob does not hear of Alice any more, and so writes in one turn of the ratchet all the time.
-    let deaf = |pair: &mut Pair| {
+    let deaf = |pair: &mut SimulatedPair| {
         let bobs = pair.people[1].mailboxes();
         pair.servers[0].forget_for(&bobs);
     };
@@ -74,7 +74,7 @@ fn a_restored_backup_encrypts_with_none_of_its_ratchets_although_the_contact_sti
 
 #[test]
 fn a_first_message_whose_backup_was_restored_before_the_answer_came_still_becomes_a_conversation() {
-    let mut pair = Pair::new(false);
+    let mut pair = SimulatedPair::new(false);
     pair.accept();
     act(&mut pair, 1);
     let backup = pair.people[1].disk.clone();
@@ -94,7 +94,7 @@ fn a_first_message_whose_backup_was_restored_before_the_answer_came_still_become
 
 #[test]
 fn who_does_not_answer_a_restored_backup_for_a_week_is_named_once_as_needing_a_new_invite() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let backup = pair.people[0].disk.clone();
     // Bob has other roots, and no more the one that the backup knows.
     for _ in 0..40 {
@@ -114,7 +114,7 @@ fn who_does_not_answer_a_restored_backup_for_a_week_is_named_once_as_needing_a_n
 
 #[test]
 fn who_begins_anew_by_hand_gets_a_new_mailbox_root_and_session_and_nothing_is_lost() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     for _ in 0..3 {
         pair.people[0].talk(pair.now);
         pair.people[1].talk(pair.now);
@@ -123,7 +123,7 @@ fn who_begins_anew_by_hand_gets_a_new_mailbox_root_and_session_and_nothing_is_lo
     trace::take();
     let old = mailbox(&pair, 0);
     let front = pair.people[0].front();
-    let roots = |pair: &Pair| pair.people[0].core.only_link().unwrap().own.mailboxes_of_roots();
+    let roots = |pair: &SimulatedPair| pair.people[0].core.only_link().unwrap().own.mailboxes_of_roots();
     // A text of before is on its way.
     pair.people[0].talk(pair.now);
     let now = pair.now;
@@ -157,7 +157,7 @@ fn who_begins_anew_by_hand_gets_a_new_mailbox_root_and_session_and_nothing_is_lo
 
 #[test]
 fn who_begins_anew_takes_all_invites_back_and_can_do_so_with_one_contact_alone() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let contact = pair.people[0].core.contacts()[0].link;
     let core = &mut pair.people[0].core;
     core.invite(crate::core::InviteOptions::default(), pair.now).unwrap();
@@ -176,7 +176,7 @@ fn who_begins_anew_takes_all_invites_back_and_can_do_so_with_one_contact_alone()
     core.leave(contact, pair.now).unwrap();
     assert!(matches!(core.heal_contact(contact, pair.now), Err(CoreError::NotNow(_))));
     // Somebody who has not answered yet.
-    let mut pair = Pair::new(false);
+    let mut pair = SimulatedPair::new(false);
     pair.accept();
     let contact = pair.people[1].core.contacts()[0].link;
     assert!(matches!(pair.people[1].core.heal_contact(contact, pair.now), Err(CoreError::NotNow(_))));
@@ -184,9 +184,9 @@ fn who_begins_anew_takes_all_invites_back_and_can_do_so_with_one_contact_alone()
 
 #[test]
 fn a_conversation_begins_anew_within_ten_minutes_and_says_so_until_the_contact_answers() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let contact = pair.people[0].core.contacts()[0].link;
-    let begins_anew = |pair: &Pair| pair.people[0].core.contacts()[0].begins_anew;
+    let begins_anew = |pair: &SimulatedPair| pair.people[0].core.contacts()[0].begins_anew;
     assert!(!begins_anew(&pair));
     pair.people[0].core.heal_contact(contact, pair.now).unwrap();
     pair.people[0].talk(pair.now);
@@ -197,7 +197,7 @@ fn a_conversation_begins_anew_within_ten_minutes_and_says_so_until_the_contact_a
         pair.now += MINUTE;
         pair.people[0].act(&mut pair.servers, Malice::default(), pair.now, None, &mut pair.dice);
     }
-    let sent = pair.people[0].moments.iter().filter(|moment| matches!(moment, Moment::Sent(..))).count();
+    let sent = pair.people[0].moments.iter().filter(|moment| matches!(moment, SeenMoment::Sent(..))).count();
     assert_eq!((sent, begins_anew(&pair)), (1, true), "the reset, and no text");
     pair.run(20, MINUTE);
     assert!(!begins_anew(&pair));

@@ -2,7 +2,7 @@
 
 use vodozemac::olm::OlmMessage;
 
-use super::pair::Pair;
+use super::pair::SimulatedPair;
 use super::person::Person;
 use super::server::Malice;
 use super::{START, authority};
@@ -17,7 +17,7 @@ use crate::invite::Form;
 use crate::link::send::trace;
 use crate::payload::{Hello, Payload};
 
-impl Pair {
+impl SimulatedPair {
     /// Hands something to Alice as if it had come for the door.
     fn at_door(&mut self, content: &str) {
         let mailbox = self.invite.door;
@@ -58,7 +58,7 @@ impl Pair {
 
 #[test]
 fn a_first_message_with_a_bad_hello_does_not_use_the_invite_up() {
-    let mut pair = Pair::new(false);
+    let mut pair = SimulatedPair::new(false);
     let mallory = IdentityKeys::generate();
     let bad = [
         pair.hello(&mallory, |payload| payload.hello = None),
@@ -79,7 +79,7 @@ fn a_first_message_with_a_bad_hello_does_not_use_the_invite_up() {
 
 #[test]
 fn who_photographed_an_invite_cannot_spoil_the_conversation_that_came_of_it() {
-    let mut pair = Pair::new(false);
+    let mut pair = SimulatedPair::new(false);
     pair.accept();
     pair.run(1, MINUTE);
     // The server kept Bob's first message; the photographer opens it and seals it anew with the
@@ -110,7 +110,7 @@ fn who_photographed_an_invite_cannot_spoil_the_conversation_that_came_of_it() {
 
 #[test]
 fn a_second_identity_at_a_used_invite_holds_the_conversation_until_the_user_decides() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let mallory = IdentityKeys::generate();
     let second = pair.hello(&mallory, |_| {});
     pair.at_door(&second);
@@ -128,7 +128,7 @@ fn a_second_identity_at_a_used_invite_holds_the_conversation_until_the_user_deci
 
 #[test]
 fn noise_raises_no_alarm_and_no_more_than_five_nudges_a_day() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     trace::take();
     let malice = Malice { inject: 100, replay: 50, ..Malice::default() };
     for _ in 0..24 * 4 {
@@ -144,7 +144,7 @@ fn noise_raises_no_alarm_and_no_more_than_five_nudges_a_day() {
 
 #[test]
 fn after_a_commit_that_failed_nothing_goes_on() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let core = &mut pair.people[0].core;
     let contact = core.contacts()[0].link;
     core.send(contact, "text".to_owned(), 0, pair.now).unwrap();
@@ -157,7 +157,7 @@ fn after_a_commit_that_failed_nothing_goes_on() {
 
 #[test]
 fn a_restored_backup_resets_before_it_encrypts() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let backup = pair.people[0].disk.clone();
     for _ in 0..20 {
         pair.people[0].talk(pair.now);
@@ -177,9 +177,9 @@ fn a_restored_backup_resets_before_it_encrypts() {
 
 #[test]
 fn a_conversation_of_three_months_changes_mailboxes_and_roots_and_keeps_nothing_old() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     trace::take();
-    let mailbox = |pair: &Pair, who: usize| pair.people[who].core.only_link().map(|link| link.mailbox);
+    let mailbox = |pair: &SimulatedPair, who: usize| pair.people[who].core.only_link().map(|link| link.mailbox);
     let before = [mailbox(&pair, 0), mailbox(&pair, 1)];
     let mut said = [0, 0];
     for day in 0..100usize {
@@ -216,7 +216,7 @@ fn a_conversation_of_three_months_changes_mailboxes_and_roots_and_keeps_nothing_
 
 #[test]
 fn a_reusable_invite_asks_for_eight_people_an_hour_and_the_ninth_comes_again() {
-    let mut pair = Pair::new(true);
+    let mut pair = SimulatedPair::new(true);
     let mut crowd: Vec<Person> = (2..12).map(|who| Person::new(who, authority(1), START, 5)).collect();
     let text = pair.invite.to_text();
     for person in &mut crowd {
@@ -224,7 +224,7 @@ fn a_reusable_invite_asks_for_eight_people_an_hour_and_the_ninth_comes_again() {
         person.core.accept(&text, accept, pair.now).unwrap();
         person.act(&mut pair.servers, Malice::default(), pair.now, None, &mut pair.dice);
     }
-    let requests = |pair: &Pair| pair.events(0, |event| matches!(event, Event::Request { .. }));
+    let requests = |pair: &SimulatedPair| pair.events(0, |event| matches!(event, Event::Request { .. }));
     pair.run(2, 10 * MINUTE);
     assert_eq!(requests(&pair), 8);
     pair.run(1, DAY);

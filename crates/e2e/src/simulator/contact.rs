@@ -1,7 +1,7 @@
 //! What a contact, a member of a group or a server may try once it is trusted so far.
 
-use super::pair::Pair;
-use super::person::Moment;
+use super::pair::SimulatedPair;
+use super::person::SeenMoment;
 use super::{START, authority};
 use crate::clock::{DAY, HOUR, MINUTE};
 use crate::core::{Core, IncomingFrame};
@@ -9,14 +9,14 @@ use crate::effect::{Effect, Event};
 use crate::payload::{Content, GroupContent};
 
 /// How often something left Alice for Bob since the last look.
-fn signs_of_life(pair: &mut Pair) -> usize {
+fn signs_of_life(pair: &mut SimulatedPair) -> usize {
     let moments = std::mem::take(&mut pair.people[0].moments);
-    moments.iter().filter(|moment| matches!(moment, Moment::Sent(..))).count()
+    moments.iter().filter(|moment| matches!(moment, SeenMoment::Sent(..))).count()
 }
 
 #[test]
 fn content_that_nobody_is_shown_does_not_tell_a_contact_every_minute_that_one_is_online() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     pair.run(30, HOUR);
     signs_of_life(&mut pair);
     for _ in 0..6 * 60 {
@@ -37,7 +37,7 @@ fn content_that_nobody_is_shown_does_not_tell_a_contact_every_minute_that_one_is
 
 #[test]
 fn resets_do_not_tell_a_contact_at_any_time_that_one_is_online() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     pair.run(30, HOUR);
     signs_of_life(&mut pair);
     for _ in 0..24 * 6 {
@@ -76,7 +76,7 @@ fn a_clock_that_a_server_disputes_at_each_connection_is_told_once_a_day() {
 
 #[test]
 fn what_is_of_no_use_counts_against_the_server_that_sends_it() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     pair.people[1].talk(pair.now);
     pair.run(3, HOUR);
     let own = pair.people[0].core.only_link().unwrap().mailbox;

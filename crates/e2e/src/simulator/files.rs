@@ -1,6 +1,6 @@
 //! Files in the simulator.
 
-use super::pair::Pair;
+use super::pair::SimulatedPair;
 use super::server::Malice;
 use crate::bytes::Key;
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
@@ -9,7 +9,7 @@ use crate::effect::{Event, LinkId};
 use crate::files::{FileId, MAX_FLYING, Source};
 use crate::payload::CHUNK;
 
-fn contact(pair: &Pair, who: usize) -> LinkId {
+fn contact(pair: &SimulatedPair, who: usize) -> LinkId {
     pair.people[who].core.contacts()[0].link
 }
 
@@ -18,22 +18,23 @@ fn source(size: u64) -> Source {
 }
 
 /// Puts all chunks that are wanted into the outbox. Each is full of its index.
-fn feed(pair: &mut Pair) {
-    let wants = |pair: &Pair| pair.people[0].core.files_sending().into_iter().find(|file| file.wanted.is_some());
+fn feed(pair: &mut SimulatedPair) {
+    let wants =
+        |pair: &SimulatedPair| pair.people[0].core.files_sending().into_iter().find(|file| file.wanted.is_some());
     while let Some(SendingView { id, link, wanted: Some((offset, length)), .. }) = wants(pair) {
         let index = u8::try_from(offset / CHUNK as u64).unwrap();
         pair.people[0].core.send_chunk(link, &id, vec![index; length], pair.now).unwrap();
     }
 }
 
-fn run(pair: &mut Pair, steps: usize, length: u64) {
+fn run(pair: &mut SimulatedPair, steps: usize, length: u64) {
     for _ in 0..steps {
         feed(pair);
         pair.run(1, length);
     }
 }
 
-fn restart(pair: &mut Pair, who: usize) {
+fn restart(pair: &mut SimulatedPair, who: usize) {
     let state = pair.people[who].disk.clone();
     pair.people[who].reopen(state, pair.now);
 }
@@ -44,7 +45,7 @@ fn is_sent(event: &Event) -> bool {
 
 #[test]
 fn a_large_file_waits_for_a_yes_and_then_comes_whole_through_restarts() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let size = 40 * CHUNK as u64 + 5;
     let to = contact(&pair, 0);
     pair.people[0].core.send_file(to, source(size), pair.now).unwrap();
@@ -77,7 +78,7 @@ fn chunks_and_acknowledgements_that_a_server_forgot_go_again_within_minutes() {
     let forgetful = Malice { forget: 100, ..Malice::default() };
     // Killed when all chunks wait there, or when all were taken and their acknowledgements wait.
     for taken in [false, true] {
-        let mut pair = Pair::met();
+        let mut pair = SimulatedPair::met();
         pair.people[1].takes_files = true;
         let to = contact(&pair, 0);
         pair.people[0].core.send_file(to, source(17 * CHUNK as u64), pair.now).unwrap();
@@ -99,7 +100,7 @@ fn chunks_and_acknowledgements_that_a_server_forgot_go_again_within_minutes() {
 
 #[test]
 fn no_more_chunks_are_on_their_way_than_may_be_and_no_other_than_the_one_that_is_wanted_is_taken() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let to = contact(&pair, 0);
     let id = pair.people[0].core.send_file(to, source(20 * CHUNK as u64), pair.now).unwrap();
     assert!(pair.people[0].core.send_chunk(to, &id, vec![0; 5], pair.now).is_err(), "not as long as it is wanted");
@@ -123,12 +124,12 @@ fn withdrawn(event: &Event) -> bool {
 }
 
 /// How often somebody was told something.
-fn told(pair: &Pair, who: usize, what: fn(&Event) -> bool) -> usize {
+fn told(pair: &SimulatedPair, who: usize, what: fn(&Event) -> bool) -> usize {
     pair.people[who].events.iter().filter(|event| what(event)).count()
 }
 
 /// The second declines the file that the first one sends.
-fn decline(pair: &mut Pair, file: &FileId) {
+fn decline(pair: &mut SimulatedPair, file: &FileId) {
     let from = contact(pair, 1);
     pair.people[1].core.decline_file(from, file, pair.now).unwrap();
     pair.people[1].settle(&mut [], pair.now);
@@ -136,7 +137,7 @@ fn decline(pair: &mut Pair, file: &FileId) {
 
 #[test]
 fn who_sends_a_file_learns_that_it_is_declined_even_if_a_server_forgets_it_and_may_send_it_again() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let to = contact(&pair, 0);
     let id = pair.people[0].core.send_file(to, source(40 * CHUNK as u64), pair.now).unwrap();
     run(&mut pair, 6, 10 * MINUTE);
@@ -167,7 +168,7 @@ fn who_sends_a_file_learns_that_it_is_declined_even_if_a_server_forgets_it_and_m
 
 #[test]
 fn a_file_that_is_declined_while_it_comes_ends_on_both_sides_and_is_seen_for_a_day() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let to = contact(&pair, 0);
     pair.people[1].takes_files = true;
     let id = pair.people[0].core.send_file(to, source(60 * CHUNK as u64), pair.now).unwrap();
@@ -190,7 +191,7 @@ fn a_file_that_is_declined_while_it_comes_ends_on_both_sides_and_is_seen_for_a_d
 #[test]
 fn who_takes_a_file_learns_that_it_was_withdrawn_whether_it_was_begun_or_waits() {
     for takes in [true, false] {
-        let mut pair = Pair::met();
+        let mut pair = SimulatedPair::met();
         let to = contact(&pair, 0);
         pair.people[1].takes_files = takes;
         let id = pair.people[0].core.send_file(to, source(60 * CHUNK as u64), pair.now).unwrap();
@@ -210,7 +211,7 @@ fn who_takes_a_file_learns_that_it_was_withdrawn_whether_it_was_begun_or_waits()
 
 #[test]
 fn a_file_that_nobody_takes_is_given_up_by_its_sender_and_forgotten_by_the_other_side() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let to = contact(&pair, 0);
     pair.people[0].core.send_file(to, source(40 * CHUNK as u64), pair.now).unwrap();
     run(&mut pair, 24 * 17, HOUR);

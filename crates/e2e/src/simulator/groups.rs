@@ -1,7 +1,7 @@
 //! Groups in the simulator.
 
 use super::person::Person;
-use super::server::{Malice, Server};
+use super::server::{HostileServer, Malice};
 use super::{Dice, START, authority};
 use crate::bytes::Key;
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
@@ -11,7 +11,7 @@ use crate::roster::GroupId;
 
 struct World {
     people: Vec<Person>,
-    servers: Vec<Server>,
+    servers: Vec<HostileServer>,
     dice: Dice,
     now: u64,
     group: GroupId,
@@ -21,7 +21,7 @@ impl World {
     /// Makes an admin with contacts.
     fn new(count: usize, seed: u64) -> Self {
         let people = (0..count).map(|who| Person::new(who, authority(1), START, seed)).collect();
-        let servers = vec![Server::new(authority(1))];
+        let servers = vec![HostileServer::new(authority(1))];
         let mut world = Self { people, servers, dice: Dice(seed), now: START, group: [0; 16] };
         for who in 1..count {
             let options = InviteOptions { name: format!("{who}"), ..InviteOptions::default() };

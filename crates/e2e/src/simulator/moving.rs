@@ -1,7 +1,7 @@
 //! Servers that move to another address while people talk.
 
 use super::person::Person;
-use super::server::{Malice, Server};
+use super::server::{HostileServer, Malice};
 use super::{Dice, START, authority};
 use crate::clock::{HOUR, MINUTE, SECOND};
 use crate::core::{Accept, InviteOptions};
@@ -11,7 +11,7 @@ use crate::servers::Moves;
 
 struct World {
     people: [Person; 2],
-    servers: Vec<Server>,
+    servers: Vec<HostileServer>,
     dice: Dice,
     now: u64,
 }
@@ -24,7 +24,7 @@ impl World {
     /// Two who met, the second one on a server of this number.
     fn met(second: u8) -> Self {
         let people = [(0, 1), (1, second)].map(|(who, at)| Person::new(who, authority(at), START, 9));
-        let servers = vec![Server::new(authority(1)), Server::new(authority(2))];
+        let servers = vec![HostileServer::new(authority(1)), HostileServer::new(authority(2))];
         let mut world = Self { people, servers, dice: Dice(9), now: START };
         let invite = world.invite();
         let accept = Accept { name: "alice".to_owned(), text: None, foreign: second != 1 };

@@ -1,21 +1,21 @@
 //! Two people, one of whom made an invite: what most tests begin with.
 
 use super::person::Person;
-use super::server::{Malice, Server};
+use super::server::{HostileServer, Malice};
 use super::{Dice, START, authority};
 use crate::clock::MINUTE;
 use crate::core::{Accept, InviteOptions};
 use crate::invite::Invite;
 
-pub(super) struct Pair {
+pub(super) struct SimulatedPair {
     pub(super) people: [Person; 2],
-    pub(super) servers: Vec<Server>,
+    pub(super) servers: Vec<HostileServer>,
     pub(super) dice: Dice,
     pub(super) now: u64,
     pub(super) invite: Invite,
 }
 
-impl Pair {
+impl SimulatedPair {
     /// Alice (0) made an invite; nobody used it yet.
     pub(super) fn new(reusable: bool) -> Self {
         let mut people = [0, 1].map(|who| Person::new(who, authority(1), START, 5));
@@ -23,7 +23,7 @@ impl Pair {
         people[0].core.invite(options, START).unwrap();
         people[0].settle(&mut [], START);
         let invite = Invite::from_text(people[0].invites.first().unwrap(), &authority(1)).unwrap();
-        Self { people, servers: vec![Server::new(authority(1))], dice: Dice(5), now: START, invite }
+        Self { people, servers: vec![HostileServer::new(authority(1))], dice: Dice(5), now: START, invite }
     }
 
     pub(super) fn accept(&mut self) {

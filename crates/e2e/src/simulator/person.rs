@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::server::{Malice, Server};
+use super::server::{HostileServer, Malice};
 use super::{Dice, trace};
 use crate::authority::Authority;
 use crate::bytes::{Key, Secret};
@@ -34,12 +34,12 @@ pub(crate) struct Person {
     /// The length of the longest state that was written.
     pub(crate) largest: usize,
     /// When something left for, or was acknowledged to, which mailbox.
-    pub(crate) moments: Vec<Moment>,
+    pub(crate) moments: Vec<SeenMoment>,
 }
 
 /// Says what a server sees of a profile, on which of its mailboxes' sessions, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum SeenMoment {
     /// One's own mailbox acknowledged a frame.
     Acknowledged(Key, u64),
     /// Something left for another's mailbox.
@@ -153,7 +153,7 @@ impl Person {
     fn carry_out(&mut self, effect: Effect, now: u64) {
         match effect {
             Effect::Send { frame, after_ms } => {
-                self.moments.push(Moment::Sent(frame.to, now + after_ms));
+                self.moments.push(SeenMoment::Sent(frame.to, now + after_ms));
                 trace::released(&frame.content);
                 if self.frames.iter().all(|known| known.id != frame.id) {
                     self.frames.push(frame);
@@ -164,7 +164,7 @@ impl Person {
             Effect::Show { id, event } => self.show(id, event, now),
             // The test acknowledges when it likes.
             Effect::Acknowledge { mailbox, after_ms, .. } => {
-                self.moments.push(Moment::Acknowledged(mailbox, now + after_ms));
+                self.moments.push(SeenMoment::Acknowledged(mailbox, now + after_ms));
             }
         }
     }
@@ -210,7 +210,7 @@ impl Person {
     }
 
     /// Commits, and carries out what is asked for.
-    pub(crate) fn settle(&mut self, _servers: &mut [Server], now: u64) {
+    pub(crate) fn settle(&mut self, _servers: &mut [HostileServer], now: u64) {
         self.commit(now);
     }
 
@@ -247,7 +247,14 @@ impl Person {
     /// Connects, fetches, does what is due, commits, sends, acknowledges. `kill`: dies before the
     /// commit (0), before anything of it is carried out (1), before the frames are sent (2), or
     /// before it is kept that they were (3).
-    pub(crate) fn act(&mut self, servers: &mut [Server], malice: Malice, now: u64, kill: Option<u64>, dice: &mut Dice) {
+    pub(crate) fn act(
+        &mut self,
+        servers: &mut [HostileServer],
+        malice: Malice,
+        now: u64,
+        kill: Option<u64>,
+        dice: &mut Dice,
+    ) {
         let clock = self.clock(now);
         trace::at(self.who, now);
         for server in servers.iter_mut() {
@@ -290,7 +297,7 @@ impl Person {
         self.commit(now);
     }
 
-    fn transmit(&mut self, servers: &mut [Server], malice: Malice, now: u64, dice: &mut Dice) {
+    fn transmit(&mut self, servers: &mut [HostileServer], malice: Malice, now: u64, dice: &mut Dice) {
         for frame in std::mem::take(&mut self.frames) {
             if dice.percent(malice.lose / 4) {
                 // The connection broke: sent again the next time.

@@ -1,9 +1,9 @@
 //! Promises of docs/e2e.md that the runs of the simulator do not bring about by themselves, each
 //! held once.
 
-use super::pair::Pair;
+use super::pair::SimulatedPair;
 use super::person::Person;
-use super::server::{Malice, Server};
+use super::server::{HostileServer, Malice};
 use super::{Dice, START, authority};
 use crate::clock::{DAY, HOUR, MINUTE};
 use crate::core::{Accept, InviteOptions};
@@ -11,7 +11,7 @@ use crate::link::send::trace;
 
 #[test]
 fn what_is_replayed_after_nine_days_is_shown_to_nobody_and_resets_nothing() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     trace::take();
     for _ in 0..10 {
         for who in [0, 1] {
@@ -32,7 +32,7 @@ fn what_is_replayed_after_nine_days_is_shown_to_nobody_and_resets_nothing() {
 
 #[test]
 fn a_server_that_accepts_and_drops_everything_for_two_weeks_brings_about_no_reset_and_loses_nothing() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     trace::take();
     let worst = Malice { lose: 100, forget: 100, pretend: 100, ..Malice::default() };
     for hour in 0..14 * 24 {
@@ -62,7 +62,7 @@ fn a_server_that_accepts_and_drops_everything_for_two_weeks_brings_about_no_rese
 }
 
 /// Encrypts as if so many messages were lost on their way.
-fn lose(pair: &mut Pair, who: usize, count: usize) {
+fn lose(pair: &mut SimulatedPair, who: usize, count: usize) {
     let (_, links) = pair.people[who].core.state_mut();
     let id = links[0].sessions.front().unwrap().id.clone();
     let session = links[0].sessions.get_mut(&id).unwrap();
@@ -74,7 +74,7 @@ fn lose(pair: &mut Pair, who: usize, count: usize) {
 #[test]
 fn a_gap_of_two_thousand_messages_needs_no_reset_and_a_greater_one_is_healed_by_one() {
     for (count, resets) in [(2_000, 0), (2_001, 1)] {
-        let mut pair = Pair::met();
+        let mut pair = SimulatedPair::met();
         trace::take();
         lose(&mut pair, 0, count);
         for who in [0, 1] {
@@ -87,7 +87,7 @@ fn a_gap_of_two_thousand_messages_needs_no_reset_and_a_greater_one_is_healed_by_
 }
 
 /// Returns two people who each accepted an invite of the other.
-fn both_accepted(seed: u64) -> ([Person; 2], Vec<Server>, Dice) {
+fn both_accepted(seed: u64) -> ([Person; 2], Vec<HostileServer>, Dice) {
     let mut people = [0, 1].map(|who| Person::new(who, authority(1), START, seed));
     let texts = [0, 1].map(|who: usize| {
         let options = InviteOptions { name: "peer".to_owned(), ..InviteOptions::default() };
@@ -100,7 +100,7 @@ fn both_accepted(seed: u64) -> ([Person; 2], Vec<Server>, Dice) {
         people[who].core.accept(&texts[1 - who], accept, START).unwrap();
         people[who].settle(&mut [], START);
     }
-    (people, vec![Server::new(authority(1))], Dice(seed))
+    (people, vec![HostileServer::new(authority(1))], Dice(seed))
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn two_who_write_to_each_other_first_agree_on_a_session_within_one_exchange() {
 
 #[test]
 fn after_a_rollback_the_two_agree_on_a_session_within_one_exchange_of_its_reset() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let old = pair.people[0].disk.clone();
     for _ in 0..5 {
         for who in [0, 1] {

@@ -37,7 +37,7 @@ struct Kept {
     seq: u64,
 }
 
-pub(crate) struct Server {
+pub(crate) struct HostileServer {
     pub(crate) authority: Authority,
     pub(crate) epoch: u64,
     kept: Vec<Kept>,
@@ -46,7 +46,7 @@ pub(crate) struct Server {
     next_seq: u64,
 }
 
-impl Server {
+impl HostileServer {
     pub(crate) fn new(authority: Authority) -> Self {
         Self { authority, epoch: 1, kept: Vec::new(), past: HashMap::new(), next_seq: 1 }
     }

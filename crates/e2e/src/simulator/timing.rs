@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::pair::Pair;
-use super::person::{Moment, Person};
-use super::server::{Malice, Server};
+use super::pair::SimulatedPair;
+use super::person::{Person, SeenMoment};
+use super::server::{HostileServer, Malice};
 use super::{Dice, START, authority};
 use crate::bytes::Key;
 use crate::clock::{HOUR, MINUTE, SECOND};
@@ -51,7 +51,7 @@ struct Seen {
     answered: Vec<Vec<f64>>,
 }
 
-fn meet(people: &mut [Person], servers: &mut [Server], dice: &mut Dice) -> u64 {
+fn meet(people: &mut [Person], servers: &mut [HostileServer], dice: &mut Dice) -> u64 {
     let mut now = START;
     for who in 1..people.len() {
         let options = InviteOptions { name: format!("{who}"), ..InviteOptions::default() };
@@ -73,12 +73,12 @@ fn meet(people: &mut [Person], servers: &mut [Server], dice: &mut Dice) -> u64 {
 }
 
 /// Returns the first moments after `since` by mailbox.
-fn first_moments(moments: &[Moment], since: u64) -> [BTreeMap<Key, u64>; 2] {
+fn first_moments(moments: &[SeenMoment], since: u64) -> [BTreeMap<Key, u64>; 2] {
     let mut first = [BTreeMap::new(), BTreeMap::new()];
     for moment in moments {
         let (kind, key, at) = match moment {
-            Moment::Acknowledged(key, at) => (0, *key, *at),
-            Moment::Sent(key, at) => (1, *key, *at),
+            SeenMoment::Acknowledged(key, at) => (0, *key, *at),
+            SeenMoment::Sent(key, at) => (1, *key, *at),
         };
         let least = first[kind].entry(key).or_insert(at - since);
         *least = (at - since).min(*least);
@@ -90,7 +90,7 @@ fn first_moments(moments: &[Moment], since: u64) -> [BTreeMap<Key, u64>; 2] {
 /// looks at what is due twice a minute, as a client does, at any second.
 fn watch() -> Seen {
     let mut people: Vec<Person> = (0..=CONTACTS).map(|who| Person::new(who, authority(1), START, 9)).collect();
-    let mut servers = vec![Server::new(authority(1))];
+    let mut servers = vec![HostileServer::new(authority(1))];
     let mut dice = Dice(9);
     let mut now = meet(&mut people, &mut servers, &mut dice);
     let mut seen = Seen { acknowledged: Vec::new(), answered: Vec::new() };
@@ -119,9 +119,9 @@ fn watch() -> Seen {
 }
 
 /// Contacts that were written to while they were away, and the moment after.
-fn written_to() -> (Vec<Person>, Vec<Server>, Dice, u64) {
+fn written_to() -> (Vec<Person>, Vec<HostileServer>, Dice, u64) {
     let mut people: Vec<Person> = (0..=CONTACTS).map(|who| Person::new(who, authority(1), START, 9)).collect();
-    let mut servers = vec![Server::new(authority(1))];
+    let mut servers = vec![HostileServer::new(authority(1))];
     let mut dice = Dice(9);
     let mut now = meet(&mut people, &mut servers, &mut dice) + HOUR;
     let contacts: Vec<_> = people[0].core.contacts().iter().map(|contact| contact.link).collect();
@@ -143,8 +143,8 @@ fn what_leaves(alice: &mut Person, now: u64) -> Vec<(Key, u64)> {
         alice.settle(&mut [], now + second * SECOND);
     }
     let sent = alice.moments.iter().filter_map(|moment| match moment {
-        Moment::Sent(key, at) => Some((*key, at - now)),
-        Moment::Acknowledged(..) => None,
+        SeenMoment::Sent(key, at) => Some((*key, at - now)),
+        SeenMoment::Acknowledged(..) => None,
     });
     sent.collect()
 }
@@ -170,7 +170,7 @@ fn a_server_that_tells_one_mailbox_of_a_new_epoch_sees_no_other_send_again_what_
 
 #[test]
 fn what_goes_again_leaves_in_the_order_in_which_it_was_written() {
-    let mut pair = Pair::met();
+    let mut pair = SimulatedPair::met();
     let alice = &mut pair.people[0];
     for _ in 0..8 {
         alice.talk(pair.now);
@@ -193,10 +193,10 @@ fn what_goes_again_leaves_in_the_order_in_which_it_was_written() {
     assert_in_order(&alice.moments);
 }
 
-fn assert_in_order(moments: &[Moment]) {
+fn assert_in_order(moments: &[SeenMoment]) {
     let sent = moments.iter().filter_map(|moment| match moment {
-        Moment::Sent(_, at) => Some(*at),
-        Moment::Acknowledged(..) => None,
+        SeenMoment::Sent(_, at) => Some(*at),
+        SeenMoment::Acknowledged(..) => None,
     });
     let sent: Vec<u64> = sent.collect();
     assert!(sent.len() >= 8 && sent.is_sorted(), "{sent:?}");

@@ -51,11 +51,11 @@ fn the_signature_of_somebody_else_is_not_believed() {
     let old = key();
     let new = key();
     let thief = key();
-    let mut wire = Wire::from(moved(&old, &new, 7));
+    let mut wire = NoticeWire::from(moved(&old, &new, 7));
     wire.signature = BASE64URL_NOPAD.encode(&thief.sign(&signed(&wire.from, &wire.to, &wire.at)));
     assert!(matches!(Notice::check(wire), Err(MovedError::Signature)));
     // The same bytes with the key's own signature, for another purpose.
-    let mut wire = Wire::from(moved(&old, &new, 7));
+    let mut wire = NoticeWire::from(moved(&old, &new, 7));
     let elsewhere = [b"ephemeral-messenger/auth/v1", wire.from.as_bytes(), wire.to.as_bytes()].join(&0);
     wire.signature = BASE64URL_NOPAD.encode(&old.sign(&elsewhere));
     assert!(matches!(Notice::check(wire), Err(MovedError::Signature)));

@@ -99,6 +99,27 @@ fn a_paste_that_comes_as_keys_sends_nothing_and_runs_no_command() {
 }
 
 #[test]
+fn a_single_line_that_is_pasted_with_its_end_waits_for_enter_whether_the_paste_is_marked_or_not() {
+    for (pasted, written) in [
+        (ChatInput::Paste("my secret\n".to_owned()), "my secret\n"),
+        (ChatInput::Burst(keys("my secret\n")), "my secret"),
+        (ChatInput::Burst(keys("/quit\n")), "/quit"),
+    ] {
+        let mut scripted = ScriptedChat::with(vec![contact("Bob")]);
+        scripted.take(pasted.clone());
+        assert_eq!(scripted.chat.composer().text(), written);
+        assert!(scripted.called("send").is_none() && scripted.outputs.is_empty(), "{:?}", scripted.outputs);
+        if matches!(pasted, ChatInput::Burst(_)) {
+            assert!(scripted.screen(80, 24).contains("pasted, and not sent"));
+        }
+        if !written.starts_with('/') {
+            scripted.key("enter");
+            assert!(scripted.called("send").is_some());
+        }
+    }
+}
+
+#[test]
 fn in_a_form_fast_keys_are_keys_and_what_is_left_of_them_behind_it_is_written() {
     let mut scripted = ScriptedChat::with(vec![contact("Bob")]);
     scripted.enter("/search");

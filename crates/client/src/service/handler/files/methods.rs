@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use ephemeral_e2e::core::{ComingView, SendingView};
+use ephemeral_e2e::core::{ComingView, SendingView, WaitingView};
 use ephemeral_e2e::effect::LinkId;
 use ephemeral_e2e::files::{FileId, Source};
-use ephemeral_e2e::payload::FileChunk;
 
 use super::{Taker, bytes};
 use crate::api::{CancelFile, DeclineFile, FileInfo, ListFiles, MethodError, Nothing, SendFile, SentFile, TakeFiles};
@@ -93,12 +92,12 @@ impl MethodHandler {
         }
     }
 
-    fn waiting_info(&self, link: LinkId, chunk: &FileChunk) -> FileInfo {
+    fn waiting_info(&self, file: &WaitingView) -> FileInfo {
         FileInfo {
-            file: hex(&chunk.id),
-            contact: name_of(self.core(), link),
-            name: chunk.safe_name(),
-            size: chunk.size,
+            file: hex(&file.id),
+            contact: name_of(self.core(), file.link),
+            name: file.name.clone(),
+            size: file.size,
             mine: false,
             waits: true,
             arrived: 0,
@@ -113,11 +112,7 @@ impl Handle<ListFiles> for MethodHandler {
         let mut files: Vec<FileInfo> = sending.map(|file| self.sending_info(file)).collect();
         let coming = self.core().files_coming();
         files.extend(coming.iter().map(|file| self.coming_info(file)));
-        let waits = |(link, chunk): &&(LinkId, FileChunk)| {
-            let begun = coming.iter().any(|file| file.link == *link && file.id == chunk.id);
-            chunk.index == 0 && !begun
-        };
-        files.extend(self.files.chunks.values().filter(waits).map(|(link, chunk)| self.waiting_info(*link, chunk)));
+        files.extend(self.core().files_waiting().iter().map(|file| self.waiting_info(file)));
         Ok(files)
     }
 }
@@ -157,8 +152,8 @@ impl Handle<CancelFile> for MethodHandler {
 impl Handle<DeclineFile> for MethodHandler {
     fn handle(&mut self, DeclineFile { file }: DeclineFile, connection: u64) -> Result<Nothing, MethodError> {
         let coming = self.core().files_coming().into_iter().find(|known| hex(&known.id) == file);
-        let mut waiting = self.files.chunks.values();
-        let waiting = waiting.find(|(_, chunk)| hex(&chunk.id) == file).map(|(link, chunk)| (*link, chunk.id));
+        let waiting = self.core().files_waiting().into_iter().find(|known| hex(&known.id) == file);
+        let waiting = waiting.map(|file| (file.link, file.id));
         let named = coming.as_ref().map(|file| (file.link, file.id)).or(waiting);
         let Some((link, id)) = named else { return Err(MethodRefusal::NoSuchFile(file).into()) };
         if let Some(coming) = coming {

@@ -1,0 +1,71 @@
+//! What people's engines do when the server of a contact forgets what waits there: over two servers
+//! in this process, in paused time.
+
+use std::time::Duration;
+
+use ephemeral_e2e::core::Accept;
+use ephemeral_e2e::effect::Event;
+use ephemeral_test_support::rig::Rig;
+use ephemeral_tor::ServiceKey;
+use tokio::time::{Instant, timeout};
+
+use crate::server_trouble::{Net, Person, meet, until};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Alice's server and Bob's.
+fn two_servers() -> [ServiceKey; 2] {
+    [(); 2].map(|()| ServiceKey::generate().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_server_of_a_contact_forgot_goes_again_although_nobody_sends() {
+    let [here, there] = two_servers();
+    let net = Net::with(&[here.address(), there.address()]);
+    let mut people = [Person::new(&net, there.address(), "Bob"), Person::new(&net, here.address(), "Alice")];
+    meet(&mut people, ["Bob", "Alice"], true).await;
+    // Bob's computer sleeps.
+    people[1].say("Bob", "while you slept");
+    until(&mut people[1..], |people| people[0].at_server >= 1).await;
+    let sent = people[1].at_server;
+    net.put(there.address(), Rig::new());
+    let took = until(&mut people[1..], |people| people[0].at_server > sent).await;
+    assert!(took < 4 * HOUR, "{took:?}");
+    until(&mut people, |people| people[0].heard("while you slept")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_cannot_be_looked_at_is_looked_at_later_and_nobody_looks_once_all_has_arrived() {
+    let [here, there] = two_servers();
+    let net = Net::with(&[here.address(), there.address()]);
+    let mut people = [Person::new(&net, there.address(), "Bob"), Person::new(&net, here.address(), "Alice")];
+    meet(&mut people, ["Bob", "Alice"], true).await;
+    people[1].say("Bob", "while you slept");
+    until(&mut people[1..], |people| people[0].at_server >= 1).await;
+    let sent = people[1].at_server;
+    drop(net.take(there.address()));
+    let again = until(&mut people[1..], |people| people[0].at_server > sent);
+    assert!(timeout(2 * HOUR, again).await.is_err(), "there is no server");
+    net.put(there.address(), Rig::new());
+    let took = until(&mut people[1..], |people| people[0].at_server > sent).await;
+    assert!(took < 8 * HOUR, "{took:?}");
+    until(&mut people, |people| people[0].heard("while you slept")).await;
+    until(&mut people, |people| people[1].engine.core().lookouts().is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_message_that_the_other_server_forgot_goes_again_although_nobody_sends() {
+    let [here, there] = two_servers();
+    let net = Net::with(&[here.address(), there.address()]);
+    let mut people = [Person::new(&net, there.address(), "Bob"), Person::new(&net, here.address(), "Alice")];
+    let invite = people[0].invite("Alice").await;
+    let accept = Accept { name: "Bob".to_owned(), text: Some("it is me".to_owned()), foreign: true };
+    people[1].engine.act(|core, now| core.accept(&invite, accept, now)).unwrap();
+    until(&mut people[1..], |people| people[0].at_server >= 1).await;
+    net.put(there.address(), Rig::new());
+    let start = Instant::now();
+    until(&mut people, |people| people[0].heard("it is me")).await;
+    assert!(start.elapsed() < 6 * HOUR, "{:?}", start.elapsed());
+    let answered = |event: &Event| matches!(event, Event::Answered { .. });
+    until(&mut people, |people| people[1].has_seen(answered)).await;
+}
