@@ -19,12 +19,13 @@ run *ARGUMENTS:
 test *ARGUMENTS:
     tests/run --locked {{ ARGUMENTS }}
 
-# The tests that need neither Tor nor systemd, but for attacks and months, which take as long as they take
+# The tests that need neither Tor, systemd nor NATS, but for attacks and months, which take as long as they take
 test-fast *FILTER:
     cargo test --locked --workspace --lib {{ FILTER }} \
         -- --skip simulator::nothing_is_lost --skip simulator::groups::a_group_grows
     RUST_TEST_THREADS=$(($(nproc) + 6)) cargo test --locked --workspace \
-        --test layering --test logging --test server --test process {{ FILTER }} -- --skip attacks::
+        --test layering --test logging --test server --test process {{ FILTER }} \
+        -- --skip attacks:: --skip cluster::
 
 # Format, lints, documentation, licences and sources
 lint:
