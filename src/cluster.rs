@@ -6,6 +6,7 @@
 //! `docs/decisions/0009-a-journal-in-nats.md` why it is done like this.
 
 pub mod jet;
+pub mod kept;
 pub mod keys;
 pub mod lead;
 pub mod log;

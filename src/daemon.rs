@@ -124,8 +124,8 @@ fn remember(config: &Config) -> anyhow::Result<(MessageStore, Option<Clustering>
         return Ok((MessageStore::open(settings, config.survive_restart, &config.state_dir)?, None));
     };
     let is_asked = wipe_mark::read(&config.state_dir).is_some();
-    let waiting = MessageStore::elsewhere(settings, &config.state_dir)?;
-    let clustering = Clustering::begin(cluster, &waiting.hub, config.rules.frame_bytes())?;
+    let waiting = MessageStore::elsewhere(settings, config.survive_restart, &config.state_dir)?;
+    let clustering = Clustering::begin(cluster, &waiting, config.rules.frame_bytes())?;
     if is_asked {
         clustering.machine.begin_wipe();
     }

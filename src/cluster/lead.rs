@@ -16,7 +16,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::jet::{Jet, JetError};
+use super::kept::KeptKeys;
 use super::keys::{KeyExchange, Keyring};
+use super::log::META;
 use super::nats::wire::NatsMessage;
 use super::nats::{self, Nats, NatsOutgoing, tls};
 use super::wipe::WipeSeal;
@@ -97,12 +99,14 @@ enum Over {
 
 impl ClusterNode {
     /// Makes one, and the tasks that it needs: its connection, and its answers to other nodes.
+    /// `kept`: where its keys are for the next process.
     ///
     /// # Errors
     /// [`ClusterError`].
     pub fn new(
         config: &Config,
         (hub, clock, largest): (Arc<Hub>, Clock, usize),
+        kept: Option<KeptKeys>,
     ) -> Result<(Arc<Self>, impl Future<Output = ()> + Send + use<>), ClusterError> {
         let secret = private_file::read_own(&config.secret_file, SECRET)?;
         if secret.len() != SECRET {
@@ -111,7 +115,7 @@ impl ClusterNode {
         let connector = config.tls.as_ref().map(tls::connector).transpose()?;
         let (nats, outgoing) = Nats::new()?;
         let holder = format!("{}/{}", config.node, super::jet::batch_id()?);
-        let keys = Arc::<Keyring>::default();
+        let keys = Arc::new(kept.map(Keyring::kept_in).unwrap_or_default());
         let wipe_seal = WipeSeal::new(&secret);
         let exchange = KeyExchange::new(secret);
         let node = Arc::new(Self {
@@ -218,6 +222,7 @@ impl ClusterNode {
     async fn wait_for_lease(&self, held: &mut watch::Receiver<Option<u64>>, stop: &CancellationToken) -> bool {
         let asking = async {
             loop {
+                self.forget_useless_keys().await;
                 self.ask_for_keys().await;
                 sleep(ASK).await;
             }
@@ -227,6 +232,15 @@ impl ClusterNode {
             _ = held.wait_for(Option::is_some) => false,
             () = stop.cancelled() => true,
             () = asking => false,
+        }
+    }
+
+    /// Forgets keys that do not open the journal: whoever writes it has others, and those are taken.
+    async fn forget_useless_keys(&self) {
+        let Ok(Some(sealed)) = Jet(&self.nats).meta().await else { return };
+        if !self.keys.is_empty() && self.keys.open(META, &sealed).is_err() {
+            tracing::warn!("the keys that this machine has do not open the journal: it asks for others");
+            self.keys.forget();
         }
     }
 
