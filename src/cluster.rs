@@ -11,6 +11,8 @@ pub mod keys;
 pub mod lead;
 pub mod log;
 pub mod nats;
+pub mod survey;
+pub mod talk;
 pub mod wipe;
 
 use std::fmt;

@@ -1,6 +1,7 @@
 //! Who is the active one, and what that one does: it goes on with the journal, and writes it.
 
 mod lease;
+mod operator;
 mod promotion;
 mod requirements;
 mod rotation;
@@ -12,7 +13,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::jet::{Jet, JetError};
@@ -21,12 +22,14 @@ use super::keys::{KeyExchange, Keyring};
 use super::log::META;
 use super::nats::wire::NatsMessage;
 use super::nats::{self, Nats, NatsOutgoing, tls};
+use super::talk::OPERATOR;
 use super::wipe::WipeSeal;
 use super::{ClusterRole, ClusterStats, Config};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use ephemeral_tor::private_file::{self, FileError};
 use promotion::Promoted;
+pub use operator::DrainError;
 pub use wiping::{ClusterWipe, WIPE_PATIENCE, WipeLeft};
 
 /// Where nodes ask each other for the keys, and for a wipe; and both.
@@ -77,6 +80,12 @@ pub struct ClusterNode {
     standing: watch::Sender<ClusterRole>,
     /// The active machine, as it was seen last.
     active: watch::Sender<Option<String>>,
+    /// Since when it is what it is.
+    since: parking_lot::Mutex<Instant>,
+    operator: operator::OperatorState,
+    /// The NATS servers, and how they are reached.
+    addresses: Vec<super::NatsAddress>,
+    connector: Option<tokio_rustls::TlsConnector>,
     wipe_seal: WipeSeal,
     /// Where the last wipe is that was asked for here.
     progress: watch::Sender<wiping::WipeProgress>,
@@ -127,6 +136,10 @@ impl ClusterNode {
             holder,
             standing: watch::Sender::new(ClusterRole::StandsBy),
             active: watch::Sender::new(None),
+            since: parking_lot::Mutex::new(Instant::now()),
+            operator: operator::OperatorState::new(),
+            addresses: config.nats.clone(),
+            connector: connector.clone(),
             wipe_seal,
             progress: wiping::progress(),
             erased: AtomicU64::new(0),
@@ -151,6 +164,10 @@ impl ClusterNode {
                     self.answer_wipe(&question).await;
                     continue;
                 }
+                if question.subject == OPERATOR {
+                    self.hear(&question).await;
+                    continue;
+                }
                 let Some(reply) = question.reply else { continue };
                 if self.keys.is_empty() {
                     continue;
@@ -161,7 +178,7 @@ impl ClusterNode {
                 }
             }
         };
-        tokio::join!(kept, answering, self.keep_wiping());
+        tokio::join!(kept, answering, self.keep_wiping(), self.keep_telling());
     }
 
     /// Returns what it is, and will be.
@@ -183,17 +200,27 @@ impl ClusterNode {
     pub async fn run(&self, stop: CancellationToken) {
         let lease = watch::Sender::new(None);
         let released = CancellationToken::new();
-        let keeping = lease::keep(Jet(&self.nats), &self.holder, &lease, &released);
+        let resting = watch::Sender::new(false);
+        let rests = resting.subscribe();
+        let keeping = lease::keep(Jet(&self.nats), &self.holder, (&lease, rests), &released);
         let leading = async {
             let mut held = lease.subscribe();
             let mut said = String::new();
             loop {
+                resting.send_replace(*self.operator.drained.borrow());
                 if self.wait_for_lease(&mut held, &stop).await {
                     break;
                 }
+                if *self.operator.drained.borrow() {
+                    resting.send_replace(true);
+                    // It ends only with its sender, which outlives this.
+                    let _ = held.wait_for(Option::is_none).await;
+                    continue;
+                }
                 let Some(term) = *held.borrow_and_update() else { continue };
-                match self.lead(term, &mut held, &stop).await {
-                    Ok(Over::Ends | Over::Cut) => break,
+                match self.lead_until_drained(term, &mut held, &stop).await {
+                    Ok(Over::Ends | Over::Cut) if stop.is_cancelled() => break,
+                    Ok(Over::Ends | Over::Cut) => tracing::info!("this machine hands the lease over, and stands by"),
                     Ok(Over::Replaced) => tracing::warn!("another machine is the active one: this one stands by"),
                     Err(error) => {
                         let error = error.to_string();
@@ -205,7 +232,7 @@ impl ClusterNode {
                         }
                     }
                 }
-                self.standing.send_replace(ClusterRole::StandsBy);
+                self.be(ClusterRole::StandsBy);
                 self.hub.stand_by();
                 sleep(AGAIN).await;
             }
@@ -220,6 +247,7 @@ impl ClusterNode {
     /// Waits until this node holds the lease, and asks for the keys meanwhile. Returns whether it
     /// is to end instead.
     async fn wait_for_lease(&self, held: &mut watch::Receiver<Option<u64>>, stop: &CancellationToken) -> bool {
+        let mut drained = self.operator.drained.subscribe();
         let asking = async {
             loop {
                 self.forget_useless_keys().await;
@@ -231,7 +259,30 @@ impl ClusterNode {
             // It ends only with its sender, which outlives this.
             _ = held.wait_for(Option::is_some) => false,
             () = stop.cancelled() => true,
+            _ = drained.changed() => false,
             () = asking => false,
+        }
+    }
+
+    /// Leads until it is over, or the operator wants another machine to lead: then what is to be
+    /// written is written first.
+    async fn lead_until_drained(
+        &self,
+        term: u64,
+        held: &mut watch::Receiver<Option<u64>>,
+        stop: &CancellationToken,
+    ) -> Result<Over, JetError> {
+        let leave = stop.child_token();
+        let mut drained = self.operator.drained.subscribe();
+        let draining = async {
+            // It ends only with its sender, which outlives this.
+            let _ = drained.wait_for(|drained| *drained).await;
+            leave.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            over = self.lead(term, held, &leave) => over,
+            () = draining => Ok(Over::Ends),
         }
     }
 
@@ -277,7 +328,7 @@ impl ClusterNode {
         let Promoted { queue, epoch, store, wiped } = read.map_err(|_| nats::Unanswered::Late)??;
         let figures = store.figures();
         self.hub.lead(&epoch, store);
-        self.standing.send_replace(ClusterRole::Active);
+        self.be(ClusterRole::Active);
         if self.keys.wiped() != wiped {
             // It was asked for while the journal was read.
             self.hub.wipe().map_err(random)?;

@@ -83,14 +83,14 @@ impl WipeSeal {
         serde_json::from_slice(&self.open(ANSWERED, sealed)?).map_err(|_| NotOpened)
     }
 
-    fn seal(&self, aad: &[u8], msg: &[u8]) -> Result<Vec<u8>, NotOpened> {
+    pub(super) fn seal(&self, aad: &[u8], msg: &[u8]) -> Result<Vec<u8>, NotOpened> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|_| NotOpened)?;
         let sealed = self.0.encrypt(&XNonce::from(nonce), Payload { msg, aad }).map_err(|_| NotOpened)?;
         Ok([&nonce[..], &sealed].concat())
     }
 
-    fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotOpened> {
+    pub(super) fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotOpened> {
         let (nonce, msg) = sealed.split_first_chunk::<NONCE>().ok_or(NotOpened)?;
         self.0.decrypt(&XNonce::from(*nonce), Payload { msg, aad }).map_err(|_| NotOpened)
     }
