@@ -11,6 +11,7 @@ pub mod keys;
 pub mod lead;
 pub mod log;
 pub mod nats;
+pub mod probe;
 pub mod survey;
 pub mod talk;
 pub mod wipe;

@@ -20,9 +20,9 @@ use super::{Plane, scrape};
 use crate::cluster::lead::ClusterWipe;
 use crate::http::Health;
 use crate::metrics::Stats;
+pub use cluster::{ClusterDrainAnswer, ClusterDrainRequest, ClusterStatusRequest};
 use ephemeral_core::dead_man::DeadManStats;
 use ephemeral_core::protocol::WallTime;
-pub use cluster::{ClusterDrainAnswer, ClusterDrainRequest, ClusterStatusRequest};
 pub use senders::{DropAnswer, DropRequest, LargeSender, SendersAnswer, SendersRequest};
 
 /// A request of the operator's.

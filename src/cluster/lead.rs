@@ -28,8 +28,8 @@ use super::{ClusterRole, ClusterStats, Config};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use ephemeral_tor::private_file::{self, FileError};
-use promotion::Promoted;
 pub use operator::DrainError;
+use promotion::Promoted;
 pub use wiping::{ClusterWipe, WIPE_PATIENCE, WipeLeft};
 
 /// Where nodes ask each other for the keys, and for a wipe; and both.

@@ -159,9 +159,10 @@ impl Heard {
     #[must_use]
     pub fn missing(&self, there: &[MachineReport], now: Instant) -> Vec<(String, u64)> {
         let ago = |at: &Instant| now.saturating_duration_since(*at);
-        let known = self.0.iter().filter(|(node, at)| {
-            ago(at) < REMEMBERED && !there.iter().any(|report| report.node == **node)
-        });
+        let known = self
+            .0
+            .iter()
+            .filter(|(node, at)| ago(at) < REMEMBERED && !there.iter().any(|report| report.node == **node));
         known.map(|(node, at)| (node.clone(), ago(at).as_secs())).collect()
     }
 }
@@ -200,7 +201,9 @@ mod tests {
     #[test]
     fn a_request_is_obeyed_for_a_minute_only() {
         let asked = Asked::new(Question::HowAreYou, WallTime(1_000_000)).unwrap();
-        for (now, fresh) in [(1_000_000, true), (1_060_000, true), (1_060_001, false), (940_000, true), (939_999, false)] {
+        for (now, fresh) in
+            [(1_000_000, true), (1_060_000, true), (1_060_001, false), (940_000, true), (939_999, false)]
+        {
             assert_eq!(asked.is_fresh(WallTime(now)), fresh, "{now}");
         }
     }

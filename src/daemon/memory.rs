@@ -71,7 +71,9 @@ impl MessageStore {
         let is_to_survive = survive && systemd::is_managed();
         let left = passed.as_ref().filter(|_| is_to_survive).and_then(KeptKeys::take_over);
         if let Some(passed) = passed.filter(|_| left.is_none()) {
-            tracing::warn!("what an earlier process left is not the keys of a cluster that are to survive, and is overwritten");
+            tracing::warn!(
+                "what an earlier process left is not the keys of a cluster that are to survive, and is overwritten"
+            );
             discard(&passed);
         }
         let keys = if is_to_survive { keep_keys(left) } else { None };

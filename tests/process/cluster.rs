@@ -1,7 +1,9 @@
 //! Two machines that are one server, and three NATS servers that hold what waits: whichever dies,
 //! nothing that was accepted is lost.
 
+mod operating;
 mod people;
+mod wiped;
 
 use std::time::Duration;
 

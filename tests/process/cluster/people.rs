@@ -1,14 +1,14 @@
 //! The machines of a cluster, and people who write down what they were told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl};
 use ephemeral_core::protocol::{Fingerprint, ServerEvent};
 use ephemeral_test_support::client::private;
-use ephemeral_test_support::daemon::{Daemon, GENEROUS};
+use ephemeral_test_support::daemon::{Daemon, GENEROUS, Manager};
 use ephemeral_test_support::memory::times_in_memory;
 use ephemeral_test_support::nats::Trio;
 use rustix::process::Signal;
@@ -39,6 +39,8 @@ pub(super) struct Cluster {
     directory: TempDir,
     /// The rest of `[cluster]`.
     more: String,
+    /// The service managers of the machines, where they have any.
+    pub(super) managers: [Option<Manager>; 2],
 }
 
 impl Cluster {
@@ -67,7 +69,35 @@ impl Cluster {
     }
 
     async fn begin_with(nats: Trio, secrets: [u8; 2], directory: TempDir, more: String) -> Self {
-        let mut cluster = Self { nats, machines: vec![None, None], secrets, directory, more };
+        let managers = [None, None];
+        Self { nats, machines: vec![None, None], secrets, directory, more, managers }.begun().await
+    }
+
+    /// Starts one whose machines have service managers.
+    pub(super) async fn under_managers(more: &str) -> Self {
+        let mut cluster = Self::configured(more);
+        cluster.managers = [0, 1].map(|number| Some(Manager::new(&cluster.folder(number))));
+        cluster.begun().await
+    }
+
+    /// Makes one with this behind its `[cluster]`, none of whose machines runs yet.
+    pub(super) fn configured(more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let nats = Trio::start(directory.path());
+        let managers = [None, None];
+        Self { nats, machines: vec![None, None], secrets: [1, 1], directory, more: more.to_owned(), managers }
+    }
+
+    /// Returns the folder of a machine.
+    pub(super) fn folder(&self, number: usize) -> PathBuf {
+        let folder = self.directory.path().join(format!("machine-{number}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// Starts both machines, and waits until one could take over from the other one.
+    pub(super) async fn begun(mut self) -> Self {
+        let cluster = &mut self;
         for number in 0..2 {
             cluster.begin(number);
         }
@@ -77,17 +107,16 @@ impl Cluster {
         cluster.active().await;
         // The one that stands by is given the keys within two seconds. Without them nothing could
         // be taken over.
-        if secrets[0] == secrets[1] {
+        if cluster.secrets[0] == cluster.secrets[1] {
             let active = cluster.active().await;
             cluster.logs(1 - active, "it has the keys of the journal").await;
         }
-        cluster
+        self
     }
 
     /// Starts a machine that is not there.
     pub(super) fn begin(&mut self, number: usize) {
-        let folder = self.directory.path().join(format!("machine-{number}"));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = self.folder(number);
         let secret = folder.join("secret");
         private(&secret, &[self.secrets[number]; 32]);
         let configuration = format!(
@@ -95,11 +124,13 @@ impl Cluster {
             self.nats.addresses(),
             self.more
         );
-        let daemon = Daemon::start(SERVER, &folder, &configuration, &["--no-tor", "--clearnet=127.0.0.1:0"]);
+        let local = ["--no-tor", "--clearnet=127.0.0.1:0"];
+        let manager = self.managers[number].as_mut();
+        let daemon = Daemon::start_under(SERVER, manager, &folder, &configuration, &local);
         self.machines[number] = Some((daemon, "http://127.0.0.1:1".parse().unwrap()));
     }
 
-    async fn listens(&mut self, number: usize) {
+    pub(super) async fn listens(&mut self, number: usize) {
         let (daemon, url) = self.machines[number].as_mut().unwrap();
         if url.to_string().ends_with(":1") {
             *url = daemon.says("clearnet ").await.parse().unwrap();
@@ -128,6 +159,17 @@ impl Cluster {
 
     pub(super) fn process(&self, number: usize) -> u32 {
         self.machines[number].as_ref().unwrap().0.process()
+    }
+
+    /// Waits until a machine ends by itself.
+    pub(super) async fn ends(&mut self, number: usize) {
+        let (mut daemon, _) = self.machines[number].take().unwrap();
+        assert!(daemon.ended().await.success(), "{}", daemon.log());
+    }
+
+    /// Returns all that a machine has said.
+    pub(super) fn said(&self, number: usize) -> String {
+        self.machines[number].as_ref().unwrap().0.log()
     }
 
     /// Waits until a machine has said so.
