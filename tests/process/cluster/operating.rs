@@ -4,11 +4,14 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
+use ephemeral_test_support::nats;
 use serde_json::Value;
+use tokio::process::Command;
 use tokio::time::sleep;
 
 use super::people::{Cluster, Person};
 use super::{ALICE, BOB};
+use crate::SERVER;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(100);
@@ -145,4 +148,55 @@ async fn nothing_is_left_to_the_service_manager_where_nothing_is_to_survive() {
     for number in 0..2 {
         assert_eq!(kept(&mut cluster, number), None);
     }
+}
+
+#[tokio::test]
+async fn what_is_made_for_containers_is_what_the_server_and_nats_take() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = directory.path().join("cluster");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/cluster-secrets");
+    let run = || Command::new(script).arg(&made).output();
+    let output = run().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!run().await.unwrap().status.success(), "what is there is not overwritten");
+    // The containers' folders are here.
+    let here = |name: &str, inside: &str, folder: &str| {
+        let path = made.join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(inside), "{text}");
+        std::fs::write(&path, text.replace(inside, made.join(folder).to_str().unwrap())).unwrap();
+        path
+    };
+    for number in 1..=3 {
+        let configuration = here(&format!("nats-{number}.conf"), "/etc/nats/tls", "nats-tls");
+        let (is_taken, said) = nats::takes(&configuration);
+        assert!(is_taken, "{said}");
+    }
+    let configuration = here("server/ephemeral-server.toml", "/etc/ephemeral", "server");
+    let mut command = Command::new(SERVER);
+    let output = command.env_clear().arg("--config").arg(configuration).arg("check-config").output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!String::from_utf8(output.stdout).unwrap().contains("@hostname"), "it stands for the host's name");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_asks_the_nats_servers_and_the_machines() {
+    let mut cluster = Cluster::start().await;
+    until(&cluster, 0, is_whole).await;
+    let configuration = cluster.folder(0).join("ephemeral-server.toml");
+    let configuration = configuration.to_str().unwrap();
+    let arguments = ["--config", configuration, "--no-tor", "doctor", "--json"];
+    let found =
+        async |cluster: &Cluster| -> Value { serde_json::from_str(&cluster.asks(0, &arguments).await.1).unwrap() };
+    let level = |found: &Value, check: &str| {
+        let findings = found["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["check"] == check).map(|finding| finding["level"].clone())
+    };
+    let well = found(&cluster).await;
+    for check in ["cluster.nats", "cluster.streams", "cluster.clocks"] {
+        assert_eq!(level(&well, check), Some("ok".into()), "{check}: {well}");
+    }
+    cluster.nats.kill(0);
+    let ill = found(&cluster).await;
+    assert_eq!(level(&ill, "cluster.nats"), Some("warning".into()), "{ill}");
 }
