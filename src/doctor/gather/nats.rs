@@ -54,8 +54,8 @@ fn configured(text: &str) -> Option<PathBuf> {
         text.lines().map(|line| line.split('#').next().unwrap_or_default().split("//").next().unwrap_or_default());
     let value = code.filter_map(|line| line.split_once("store_dir")).map(|(_, rest)| rest).next()?;
     let value = value.trim_start_matches([' ', '\t', ':', '=', '"', '\'']);
-    let end = value.find(['"', '\'', ',', '}', ' ', '\t']).unwrap_or(value.len());
-    (end > 0).then(|| PathBuf::from(&value[..end]))
+    let value = value.split(['"', '\'', ',', '}', ' ', '\t']).next().filter(|value| !value.is_empty())?;
+    Some(PathBuf::from(value))
 }
 
 /// Returns the kind of the file system that a directory is on, by `/proc/mounts` (proc(5)).
