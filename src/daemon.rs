@@ -82,8 +82,8 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     .context("the system has no random numbers")?;
     let seen = config.onion.is_some().then_some(status);
     let notifier = ManagerNotifier::new(Arc::clone(&waiting.hub), seen, actions.dead_man());
-    // Before anything is opened that this would have to close again. In a cluster, somebody may have
-    // checked in on another machine: that is heard first.
+    // Before anything is opened that this would have to close again. In a cluster, somebody may
+    // have checked in on another machine: that is heard first.
     if !actions.has_others() {
         actions.look(&server);
     }

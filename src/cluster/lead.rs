@@ -5,6 +5,7 @@ mod operator;
 mod promotion;
 mod requirements;
 mod rotation;
+mod waiting;
 mod wiping;
 mod writing;
 
@@ -19,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use super::jet::{Jet, JetError};
 use super::kept::KeptKeys;
 use super::keys::{KeyExchange, Keyring};
-use super::log::META;
 use super::nats::wire::NatsMessage;
 use super::nats::{self, Nats, NatsOutgoing, tls};
 use super::talk::OPERATOR;
@@ -38,8 +38,6 @@ const WIPE: &str = "ephemeral.ask.wipe";
 const QUESTION: &str = "ephemeral.ask.*";
 /// Questions of other nodes that wait, at most.
 const QUESTIONS: usize = 64;
-/// How often a node that stands by asks for the keys, and how long it waits for an answer.
-const ASK: Duration = Duration::from_secs(2);
 /// How long the journal may take to be read, at most.
 const REPLAY: Duration = Duration::from_secs(120);
 /// Until something that failed is tried again.
@@ -241,71 +239,6 @@ impl ClusterNode {
         tokio::select! {
             _ = async { tokio::join!(keeping, leading) } => {}
             () = self.keep_looking() => {}
-        }
-    }
-
-    /// Waits until this node holds the lease, and asks for the keys meanwhile. Returns whether it
-    /// is to end instead.
-    async fn wait_for_lease(&self, held: &mut watch::Receiver<Option<u64>>, stop: &CancellationToken) -> bool {
-        let mut drained = self.operator.drained.subscribe();
-        let asking = async {
-            loop {
-                self.forget_useless_keys().await;
-                self.ask_for_keys().await;
-                sleep(ASK).await;
-            }
-        };
-        tokio::select! {
-            // It ends only with its sender, which outlives this.
-            _ = held.wait_for(Option::is_some) => false,
-            () = stop.cancelled() => true,
-            _ = drained.changed() => false,
-            () = asking => false,
-        }
-    }
-
-    /// Leads until it is over, or the operator wants another machine to lead: then what is to be
-    /// written is written first.
-    async fn lead_until_drained(
-        &self,
-        term: u64,
-        held: &mut watch::Receiver<Option<u64>>,
-        stop: &CancellationToken,
-    ) -> Result<Over, JetError> {
-        let leave = stop.child_token();
-        let mut drained = self.operator.drained.subscribe();
-        let draining = async {
-            // It ends only with its sender, which outlives this.
-            let _ = drained.wait_for(|drained| *drained).await;
-            leave.cancel();
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            over = self.lead(term, held, &leave) => over,
-            () = draining => Ok(Over::Ends),
-        }
-    }
-
-    /// Forgets keys that do not open the journal: whoever writes it has others, and those are taken.
-    async fn forget_useless_keys(&self) {
-        let Ok(Some(sealed)) = Jet(&self.nats).meta().await else { return };
-        if !self.keys.is_empty() && self.keys.open(META, &sealed).is_err() {
-            tracing::warn!("the keys that this machine has do not open the journal: it asks for others");
-            self.keys.forget();
-        }
-    }
-
-    async fn ask_for_keys(&self) {
-        let had_none = self.keys.is_empty();
-        let answer = self.nats.request(KEYS, &[], &self.exchange.question(), ASK).await;
-        match answer.map(|answer| self.exchange.take(&answer.payload, &self.keys)) {
-            Ok(Ok(())) if had_none && !self.keys.is_empty() => {
-                tracing::info!("this machine stands by, and it has the keys of the journal")
-            }
-            Ok(Err(_)) => {
-                tracing::warn!("another machine answers with keys that cannot be opened: has it the same secret_file?");
-            }
-            Ok(Ok(())) | Err(_) => {}
         }
     }
 

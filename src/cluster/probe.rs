@@ -9,7 +9,7 @@ use super::jet::Jet;
 use super::lead::SECRET;
 use super::nats::{self, Nats, tls};
 use super::survey::{self, NatsReport, StreamReport};
-use super::talk::{Asked, MachineReport, Question};
+use super::talk::{ClusterQuestion, MachineReport, Question};
 use super::wipe::WipeSeal;
 use super::{Config, NatsTls};
 use ephemeral_core::protocol::WallTime;
@@ -66,10 +66,11 @@ async fn machines(
 ) -> Result<Vec<(MachineReport, i64)>, String> {
     let secret = private_file::read_own(&config.secret_file, SECRET).map_err(|error| error.to_string())?;
     let seal = WipeSeal::new(&secret);
-    let asked = Asked::new(Question::HowAreYou, now()).map_err(|error| error.to_string())?;
+    let asked = ClusterQuestion::new(Question::HowAreYou, now()).map_err(|error| error.to_string())?;
     let reports = asked.ask_all(nats, &seal).await.map_err(|error| error.to_string())?;
     // They read their clocks after this one was read, and before it was read again.
-    let (earliest, latest) = (asked.at, now());
+    let earliest = asked.at;
+    let latest = now();
     Ok(reports
         .into_iter()
         .map(|report| (ahead(report.clock, earliest, latest), report))

@@ -96,7 +96,8 @@ impl StreamReport {
     /// Reads what the leader of a stream says.
     #[must_use]
     pub fn read(name: &str, info: &Value) -> Self {
-        let (config, cluster) = (&info["config"], &info["cluster"]);
+        let config = &info["config"];
+        let cluster = &info["cluster"];
         let follower = |replica: &Value| StreamFollower {
             name: replica["name"].as_str().unwrap_or_default().to_owned(),
             current: replica["current"] == true && replica["offline"] != true,

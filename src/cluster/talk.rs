@@ -27,7 +27,7 @@ const FRESH_MS: u64 = 60 * 1000;
 
 /// What one machine says to all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct ClusterQuestion {
     /// Which question it is.
     pub id: String,
     /// When it was asked.
@@ -75,7 +75,7 @@ struct Told {
     report: MachineReport,
 }
 
-impl Asked {
+impl ClusterQuestion {
     /// Makes a question.
     ///
     /// # Errors
@@ -144,9 +144,9 @@ impl Asked {
 
 /// The machines that were heard of lately.
 #[derive(Debug, Default)]
-pub struct Heard(BTreeMap<String, Instant>);
+pub struct HeardMachines(BTreeMap<String, Instant>);
 
-impl Heard {
+impl HeardMachines {
     /// Notes that a machine is there.
     pub fn note(&mut self, node: String, now: Instant) {
         self.0.retain(|_, at| now.saturating_duration_since(*at) < REMEMBERED);
@@ -187,20 +187,20 @@ mod tests {
     #[test]
     fn only_a_machine_with_the_secret_asks_and_an_answer_is_to_one_question() {
         let [seal, stranger] = [1, 2].map(|secret| WipeSeal::new(&[secret; 32]));
-        let asked = Asked::new(Question::StandBack("a".to_owned(), true), WallTime(9)).unwrap();
+        let asked = ClusterQuestion::new(Question::StandBack("a".to_owned(), true), WallTime(9)).unwrap();
         let sealed = asked.seal(&seal).unwrap();
-        assert_eq!(Asked::open(&seal, &sealed), Ok(asked.clone()));
-        assert_eq!(Asked::open(&stranger, &sealed), Err(NotOpened));
+        assert_eq!(ClusterQuestion::open(&seal, &sealed), Ok(asked.clone()));
+        assert_eq!(ClusterQuestion::open(&stranger, &sealed), Err(NotOpened));
         let answer = asked.answer(&seal, report("b")).unwrap();
         assert_eq!(asked.answered(&seal, &answer), Some(report("b")));
-        let other = Asked::new(Question::HowAreYou, WallTime(9)).unwrap();
+        let other = ClusterQuestion::new(Question::HowAreYou, WallTime(9)).unwrap();
         assert_eq!(other.answered(&seal, &answer), None, "it answers another question");
-        assert_eq!(Asked::open(&seal, &answer), Err(NotOpened), "an answer is no question");
+        assert_eq!(ClusterQuestion::open(&seal, &answer), Err(NotOpened), "an answer is no question");
     }
 
     #[test]
     fn a_request_is_obeyed_for_a_minute_only() {
-        let asked = Asked::new(Question::HowAreYou, WallTime(1_000_000)).unwrap();
+        let asked = ClusterQuestion::new(Question::HowAreYou, WallTime(1_000_000)).unwrap();
         for (now, fresh) in
             [(1_000_000, true), (1_060_000, true), (1_060_001, false), (940_000, true), (939_999, false)]
         {
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_was_heard_and_does_not_answer_is_missing_for_a_day() {
-        let mut heard = Heard::default();
+        let mut heard = HeardMachines::default();
         let now = Instant::now();
         heard.note("a".to_owned(), now);
         heard.note("b".to_owned(), now);

@@ -144,7 +144,8 @@ impl MessageStore {
     }
 }
 
-/// Has the service manager keep the keys of the journal. Running without is better than not running.
+/// Has the service manager keep the keys of the journal. Running without is better than not
+/// running.
 fn keep_keys(left: Option<KeptKeys>) -> Option<KeptKeys> {
     if let Some(left) = left {
         tracing::info!("the keys of the journal are taken over from an earlier process");

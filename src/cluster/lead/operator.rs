@@ -12,7 +12,7 @@ use crate::cluster::jet::Jet;
 use crate::cluster::nats::Unanswered;
 use crate::cluster::nats::wire::NatsMessage;
 use crate::cluster::survey::{self, ClusterSurvey, SilentMachine};
-use crate::cluster::talk::{Asked, Heard, MachineReport, OPERATOR, Question};
+use crate::cluster::talk::{ClusterQuestion, HeardMachines, MachineReport, OPERATOR, Question};
 use ephemeral_core::protocol::WallTime;
 
 /// How often a machine says that it is there.
@@ -48,7 +48,7 @@ pub(super) struct OperatorState {
     pub(super) drained: watch::Sender<bool>,
     /// When somebody checked in last, on any machine.
     pub(super) checked_in: watch::Sender<Option<WallTime>>,
-    heard: parking_lot::Mutex<Heard>,
+    heard: parking_lot::Mutex<HeardMachines>,
 }
 
 impl OperatorState {
@@ -83,7 +83,9 @@ impl ClusterNode {
             let at = *checked_in.borrow_and_update();
             let here = Question::Here(name(&self.holder).to_owned(), at);
             // Who does not hear it hears the next one.
-            if let Ok(sealed) = Asked::new(here, self.clock.wall()).and_then(|asked| asked.seal(&self.wipe_seal)) {
+            if let Ok(sealed) =
+                ClusterQuestion::new(here, self.clock.wall()).and_then(|asked| asked.seal(&self.wipe_seal))
+            {
                 let _ = self.nats.publish(OPERATOR, &[], &sealed).await;
             }
             tokio::select! {
@@ -95,7 +97,7 @@ impl ClusterNode {
 
     /// Hears what another machine says, and answers it.
     pub(super) async fn hear(&self, message: &NatsMessage) {
-        let Ok(asked) = Asked::open(&self.wipe_seal, &message.payload) else { return };
+        let Ok(asked) = ClusterQuestion::open(&self.wipe_seal, &message.payload) else { return };
         match &asked.question {
             Question::HowAreYou => {}
             Question::Here(node, at) => {
@@ -152,7 +154,7 @@ impl ClusterNode {
     }
 
     async fn machines(&self, question: Question) -> Result<Vec<MachineReport>, Unanswered> {
-        let asked = Asked::new(question, self.clock.wall()).map_err(|_| Unanswered::Late)?;
+        let asked = ClusterQuestion::new(question, self.clock.wall()).map_err(|_| Unanswered::Late)?;
         asked.ask_all(&self.nats, &self.wipe_seal).await
     }
 
