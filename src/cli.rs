@@ -152,7 +152,7 @@ fn other(command: Command, flags: &Flags) -> ExitCode {
         Command::Ask(command) => return ask::run(command, &candidates),
         Command::Status(status) => return status::run(&status, &candidates),
         Command::Panic(panic) => return panic::run(panic, &candidates),
-        Command::Cluster(command) => return cluster::run(&command),
+        Command::Cluster(command) => return cluster::run(command, &candidates),
         _ => {}
     }
     let examined = Config::examine(flags, &environment);

@@ -6,11 +6,15 @@
 //! `docs/decisions/0009-a-journal-in-nats.md` why it is done like this.
 
 pub mod jet;
+pub mod kept;
 pub mod keys;
 pub mod lead;
 pub mod log;
 pub mod nats;
-mod presence;
+pub mod probe;
+pub mod survey;
+pub mod talk;
+mod whereabouts;
 pub mod wipe;
 
 use std::fmt;

@@ -84,8 +84,11 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
     .context("the system has no random numbers")?;
     let seen = config.onion.is_some().then_some(status);
     let notifier = ManagerNotifier::new(Arc::clone(&waiting.hub), seen, actions.dead_man());
-    // Before anything is opened that this would have to close again.
-    actions.look(&server);
+    // Before anything is opened that this would have to close again. In a cluster, somebody may
+    // have checked in on another machine: that is heard first.
+    if !actions.has_others() {
+        actions.look(&server);
+    }
     let is_unfinished = wipe_mark::read(&config.state_dir) == Some(WipeMark::Identity);
     if actions.is_over() || is_unfinished {
         return ending::before_it_began(&actions, clustering, waiting).await;
@@ -122,8 +125,8 @@ fn remember(config: &Config) -> anyhow::Result<(MessageStore, Option<Clustering>
         return Ok((MessageStore::open(settings, config.survive_restart, &config.state_dir)?, None));
     };
     let is_asked = wipe_mark::read(&config.state_dir).is_some();
-    let waiting = MessageStore::elsewhere(settings, &config.state_dir)?;
-    let clustering = Clustering::begin(cluster, &waiting.hub, config.rules.frame_bytes())?;
+    let waiting = MessageStore::elsewhere(settings, config.survive_restart, &config.state_dir)?;
+    let clustering = Clustering::begin(cluster, &waiting, config.rules.frame_bytes())?;
     if is_asked {
         clustering.machine.begin_wipe();
     }

@@ -45,7 +45,7 @@ use ephemeral_core::store::{EndedEntry, Journal, JournalEntry, NoRoom, Seed};
 use layout::{BLOCK, BlockHead, CHUNK, Header, Tag};
 pub use load::Loaded;
 use medium::{Mapping, Medium, offset};
-pub use medium::{create, overwrite};
+pub use medium::{create, is_ours, overwrite};
 
 /// How many processes may have begun to read a file and not come to its end.
 pub const ATTEMPTS: u32 = 5;

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::check_in::{CheckIns, Due};
+use crate::clock::Clock;
 use crate::cluster::lead::{ClusterNode, ClusterWipe};
 use crate::conn::Server;
 use crate::erase::{self, EraseError};
@@ -18,6 +19,8 @@ use ephemeral_core::dead_man::{self, DeadManStats};
 
 /// The time between two looks at the dead-man switch.
 const LOOK: Duration = Duration::from_secs(60);
+/// How long a machine of a cluster hears the other ones before it looks for the first time.
+const HEARING: Duration = Duration::from_secs(15);
 
 /// Does it.
 pub struct Actions {
@@ -95,6 +98,12 @@ impl Actions {
         self.cluster.as_ref()?.wiped().await
     }
 
+    /// Returns this machine of a cluster.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&Arc<ClusterNode>> {
+        self.cluster.as_ref()
+    }
+
     /// Returns whether there are other machines.
     #[must_use]
     pub fn has_others(&self) -> bool {
@@ -142,9 +151,12 @@ impl Actions {
         Ok(())
     }
 
-    /// Notes that the operator is there.
+    /// Notes that the operator is there, on all machines.
     pub fn check_in(&self) {
         self.check_ins.check_in();
+        if let Some(cluster) = &self.cluster {
+            cluster.tell_check_in(Clock::System.wall());
+        }
     }
 
     /// Looks at the dead-man switch, and does what it says.
@@ -157,9 +169,28 @@ impl Actions {
 
     /// Looks at it again and again.
     pub async fn keep_looking(&self, server: &Server) {
+        let Some(cluster) = &self.cluster else {
+            loop {
+                self.look(server);
+                sleep(LOOK).await;
+            }
+        };
+        if let Some(stats) = *self.dead_man().borrow() {
+            cluster.tell_check_in(stats.checked_in);
+        }
+        let mut elsewhere = cluster.checked_in();
+        // First it hears from the other machines: somebody may have checked in there.
+        let mut next = Instant::now() + HEARING;
         loop {
-            self.look(server);
-            sleep(LOOK).await;
+            tokio::select! {
+                _ = elsewhere.changed() => {
+                    elsewhere.borrow_and_update().iter().for_each(|at| self.check_ins.checked_in_at(*at));
+                }
+                () = sleep_until(next) => {
+                    self.look(server);
+                    next = Instant::now() + LOOK;
+                }
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use ephemeral_core::dead_man::{self, DeadMan, DeadManStats, Moment, Verdict};
+use ephemeral_core::protocol::WallTime;
 use marks::MarksFile;
 
 /// The time between two warnings that time runs out.
@@ -60,6 +61,18 @@ impl CheckIns {
         let now = self.now();
         if let Some(switch) = &mut *self.lock() {
             switch.dead_man.check_in(now);
+            switch.warned = None;
+            switch.kept.keep(switch.dead_man.marks(), now);
+            self.stats.send_replace(Some(switch.dead_man.figures()));
+        }
+    }
+
+    /// Notes that somebody was there at this time, on another machine.
+    pub(super) fn checked_in_at(&self, at: WallTime) {
+        let now = self.now();
+        if let Some(switch) = &mut *self.lock()
+            && switch.dead_man.checked_in_at(at, now)
+        {
             switch.warned = None;
             switch.kept.keep(switch.dead_man.marks(), now);
             self.stats.send_replace(Some(switch.dead_man.figures()));

@@ -4,6 +4,7 @@
 //! and reads them. A new request is a type with an [`Ask`] and a row of `ROUTES`; the command that
 //! sends it stands in `cli`.
 
+mod cluster;
 mod senders;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use super::{Plane, scrape};
 use crate::cluster::lead::ClusterWipe;
 use crate::http::Health;
 use crate::metrics::Stats;
+pub use cluster::{ClusterDrainAnswer, ClusterDrainRequest, ClusterStatusRequest};
 use ephemeral_core::dead_man::DeadManStats;
 use ephemeral_core::protocol::WallTime;
 pub use senders::{DropAnswer, DropRequest, LargeSender, SendersAnswer, SendersRequest};
@@ -278,7 +280,7 @@ impl Route {
     }
 }
 
-const ROUTES: [Route; 9] = [
+const ROUTES: [Route; 11] = [
     Route::of::<HealthRequest>(),
     Route::of::<StatsRequest>(),
     Route { method: Method::GET, path: "/metrics", answer: |_, plane| scrape::metrics(plane) },
@@ -288,6 +290,8 @@ const ROUTES: [Route; 9] = [
     Route::of::<DropRequest>(),
     Route::of::<PanicRequest>(),
     Route::of::<CheckInRequest>(),
+    Route::of::<ClusterStatusRequest>(),
+    Route::of::<ClusterDrainRequest>(),
 ];
 
 /// Answers one request of the admin socket.

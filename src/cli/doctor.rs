@@ -33,6 +33,11 @@ pub(super) struct Doctor {
 pub(super) fn run(doctor: &Doctor, examined: &Examined, config_file: Option<PathBuf>) -> ExitCode {
     let config = &examined.config;
     let mut facts = gather::offline(config, config_file.as_deref());
+    if config.cluster.is_some()
+        && let Err(code) = super::on_runtime_with(gather::cluster(&mut facts, config))
+    {
+        return code;
+    }
     if doctor.online {
         let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
             Ok(runtime) => runtime,

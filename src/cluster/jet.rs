@@ -20,6 +20,8 @@ use super::nats::{Nats, Unanswered};
 const STREAM: &str = "EPHEMERAL";
 /// Its subjects: this, and a place, `meta` or `fence`.
 const PLACES: &str = "ephemeral.j";
+/// Both streams.
+pub const STREAMS: [&str; 2] = [STREAM, LEASE_STREAM];
 /// The stream of the lease, and its subjects.
 const LEASE_STREAM: &str = "EPHEMERAL_LEASE";
 const LEASE: &str = "ephemeral.lease";
@@ -101,12 +103,20 @@ impl Jet<'_> {
         Ok(())
     }
 
+    /// Returns what the leader of a stream says of it.
+    ///
+    /// # Errors
+    /// [`JetError`].
+    pub async fn info(self, stream: &str) -> Result<Value, JetError> {
+        self.ask(&format!("STREAM.INFO.{stream}"), &json!({}), PATIENCE).await
+    }
+
     /// Returns how the journal is.
     ///
     /// # Errors
     /// [`JetError`].
     pub async fn state(self) -> Result<StreamState, JetError> {
-        let info = self.ask(&format!("STREAM.INFO.{STREAM}"), &json!({}), PATIENCE).await?;
+        let info = self.info(STREAM).await?;
         let number = |name: &str| info["state"][name].as_u64().ok_or(JetError::Foreign);
         Ok(StreamState { last: number("last_seq")?, entries: number("messages")? })
     }

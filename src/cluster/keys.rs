@@ -17,6 +17,8 @@ use hpke::{Deserializable as _, Kem, OpModeR, OpModeS, PskBundle, Serializable a
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
+use super::kept::KeptKeys;
+
 type KeyBytes = Zeroizing<[u8; 32]>;
 type Public = <X25519HkdfSha256 as Kem>::PublicKey;
 type Private = <X25519HkdfSha256 as Kem>::PrivateKey;
@@ -45,9 +47,59 @@ struct Keys {
     keys: BTreeMap<u64, KeyBytes>,
     /// The number of the last wipe of the whole cluster: these keys are newer.
     wiped: u64,
+    /// Where they are for the next process, if they are to be.
+    kept: Option<KeptKeys>,
+}
+
+impl Keys {
+    /// Leaves them to the next process, as they are now.
+    fn keep(&self) {
+        if let Some(kept) = &self.kept
+            && let Err(error) = kept.write(&self.written())
+        {
+            tracing::error!("the keys of the journal do not survive a restart of this machine: {error}");
+        }
+    }
+
+    /// Writes all keys down.
+    fn written(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * NUMBER + MOST * (NUMBER + 32)));
+        bytes.extend_from_slice(&self.wiped.to_le_bytes());
+        bytes.extend_from_slice(&self.current.to_le_bytes());
+        for (number, key) in self.keys.iter().rev().take(MOST) {
+            bytes.extend_from_slice(&number.to_le_bytes());
+            bytes.extend_from_slice(&**key);
+        }
+        bytes
+    }
+
+    /// Reads what [`written`](Self::written) wrote.
+    fn read(bytes: &[u8]) -> Result<Self, NotOpened> {
+        let (wiped, bytes) = bytes.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
+        let (current, rest) = bytes.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
+        let mut keys = BTreeMap::new();
+        let (entries, rest) = rest.as_chunks::<{ NUMBER + 32 }>();
+        if !rest.is_empty() || entries.len() > MOST {
+            return Err(NotOpened);
+        }
+        for entry in entries {
+            let (number, key) = entry.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
+            let key = <[u8; 32]>::try_from(key).map_err(|_| NotOpened)?;
+            keys.insert(u64::from_le_bytes(*number), Zeroizing::new(key));
+        }
+        Ok(Self { current: u64::from_le_bytes(*current), keys, wiped: u64::from_le_bytes(*wiped), kept: None })
+    }
 }
 
 impl Keyring {
+    /// Takes over the keys that an earlier process left, and leaves its own to the next one.
+    #[must_use]
+    pub fn kept_in(kept: KeptKeys) -> Self {
+        let left = kept.read().and_then(|bytes| Keys::read(&bytes).ok());
+        let keys = Keys { kept: Some(kept), ..left.unwrap_or_default() };
+        Self(Mutex::new(keys))
+    }
+
     /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.lock().keys.is_empty()
@@ -65,6 +117,7 @@ impl Keyring {
         let number = newest.max(ring.current) + 1;
         ring.keys.insert(number, key);
         ring.current = number;
+        ring.keep();
         Ok(())
     }
 
@@ -75,7 +128,9 @@ impl Keyring {
     pub fn announce(&self) -> Result<(), getrandom::Error> {
         let current = self.0.lock().current;
         self.rotate()?;
-        self.0.lock().current = current;
+        let mut ring = self.0.lock();
+        ring.current = current;
+        ring.keep();
         Ok(())
     }
 
@@ -84,6 +139,7 @@ impl Keyring {
         let mut ring = self.0.lock();
         if let Some((newest, _)) = ring.keys.last_key_value() {
             ring.current = *newest;
+            ring.keep();
         }
     }
 
@@ -93,6 +149,7 @@ impl Keyring {
         let mut ring = self.0.lock();
         let current = ring.current;
         ring.keys.retain(|number, _| *number == current);
+        ring.keep();
     }
 
     /// Overwrites all keys for a wipe of the whole cluster, and takes none again that is older.
@@ -104,6 +161,7 @@ impl Keyring {
         }
         ring.keys.clear();
         ring.wiped = number;
+        ring.keep();
         true
     }
 
@@ -143,40 +201,23 @@ impl Keyring {
         Ok(Zeroizing::new(plain))
     }
 
-    /// Writes all keys down, to be sealed to another node.
-    fn write(&self) -> Zeroizing<Vec<u8>> {
-        let ring = self.0.lock();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * NUMBER + MOST * (NUMBER + 32)));
-        bytes.extend_from_slice(&ring.wiped.to_le_bytes());
-        bytes.extend_from_slice(&ring.current.to_le_bytes());
-        for (number, key) in ring.keys.iter().rev().take(MOST) {
-            bytes.extend_from_slice(&number.to_le_bytes());
-            bytes.extend_from_slice(&**key);
-        }
-        bytes
+    /// Overwrites keys that open nothing any more: those of another machine are taken instead.
+    pub fn forget(&self) {
+        let mut ring = self.0.lock();
+        ring.keys.clear();
+        ring.keep();
     }
 
     /// Takes the keys of another node in place of the own ones, unless that one is behind: so keys
     /// of before a wipe do not come back.
     fn read(&self, bytes: &[u8]) -> Result<(), NotOpened> {
-        let (wiped, bytes) = bytes.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
-        let wiped = u64::from_le_bytes(*wiped);
-        let (current, rest) = bytes.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
-        let current = u64::from_le_bytes(*current);
-        let mut keys = BTreeMap::new();
-        let (entries, rest) = rest.as_chunks::<{ NUMBER + 32 }>();
-        if !rest.is_empty() || entries.len() > MOST {
-            return Err(NotOpened);
-        }
-        for entry in entries {
-            let (number, key) = entry.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
-            let key = <[u8; 32]>::try_from(key).map_err(|_| NotOpened)?;
-            keys.insert(u64::from_le_bytes(*number), Zeroizing::new(key));
-        }
+        let Keys { current, keys, wiped, .. } = Keys::read(bytes)?;
         let mut ring = self.0.lock();
         let is_newer = wiped > ring.wiped || ring.keys.is_empty() || current >= ring.current;
         if keys.contains_key(&current) && wiped >= ring.wiped && is_newer {
-            *ring = Keys { current, keys, wiped };
+            let kept = ring.kept.take();
+            *ring = Keys { current, keys, wiped, kept };
+            ring.keep();
         }
         Ok(())
     }
@@ -221,7 +262,7 @@ impl KeyExchange {
             &OpModeS::Psk(psk),
             &public,
             INFO,
-            &keys.write(),
+            &keys.0.lock().written(),
             question,
         )
         .map_err(|_| NotOpened)?;

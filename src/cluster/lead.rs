@@ -2,9 +2,11 @@
 
 mod lease;
 mod linking;
+mod operator;
 mod promotion;
 mod requirements;
 mod rotation;
+mod waiting;
 mod wiping;
 mod writing;
 
@@ -13,19 +15,22 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::jet::{Jet, JetError};
+use super::kept::KeptKeys;
 use super::keys::{KeyExchange, Keyring};
 use super::nats::wire::NatsMessage;
 use super::nats::{self, Nats, NatsOutgoing, tls};
-use super::presence::Presence;
+use super::talk::OPERATOR;
+use super::whereabouts::Whereabouts;
 use super::wipe::WipeSeal;
 use super::{ClusterRole, ClusterStats, Config};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use ephemeral_tor::private_file::{self, FileError};
+pub use operator::DrainError;
 use promotion::Promoted;
 pub use wiping::{ClusterWipe, WIPE_PATIENCE, WipeLeft};
 
@@ -37,8 +42,6 @@ const LINK: &str = "ephemeral.ask.link";
 const QUESTION: &str = "ephemeral.ask.*";
 /// Questions of other nodes that wait, at most.
 const QUESTIONS: usize = 64;
-/// How often a node that stands by asks for the keys, and how long it waits for an answer.
-const ASK: Duration = Duration::from_secs(2);
 /// How long the journal may take to be read, at most.
 const REPLAY: Duration = Duration::from_secs(120);
 /// Until something that failed is tried again.
@@ -79,9 +82,15 @@ pub struct ClusterNode {
     standing: watch::Sender<ClusterRole>,
     /// The active machine, as it was seen last.
     active: watch::Sender<Option<String>>,
+    /// Since when it is what it is.
+    since: parking_lot::Mutex<Instant>,
+    operator: operator::OperatorState,
+    /// The NATS servers, and how they are reached.
+    addresses: Vec<super::NatsAddress>,
+    connector: Option<tokio_rustls::TlsConnector>,
     wipe_seal: WipeSeal,
     /// Where it is, and where the others are.
-    presence: Presence,
+    whereabouts: Whereabouts,
     /// Where the last wipe is that was asked for here.
     progress: watch::Sender<wiping::WipeProgress>,
     /// How many messages another machine's wipe erased here.
@@ -103,12 +112,14 @@ enum Over {
 
 impl ClusterNode {
     /// Makes one, and the tasks that it needs: its connection, and its answers to other nodes.
+    /// `kept`: where its keys are for the next process.
     ///
     /// # Errors
     /// [`ClusterError`].
     pub fn new(
         config: &Config,
         (hub, clock, largest): (Arc<Hub>, Clock, usize),
+        kept: Option<KeptKeys>,
     ) -> Result<(Arc<Self>, impl Future<Output = ()> + Send + use<>), ClusterError> {
         let secret = private_file::read_own(&config.secret_file, SECRET)?;
         if secret.len() != SECRET {
@@ -117,7 +128,7 @@ impl ClusterNode {
         let connector = config.tls.as_ref().map(tls::connector).transpose()?;
         let (nats, outgoing) = Nats::new()?;
         let holder = format!("{}/{}", config.node, super::jet::batch_id()?);
-        let keys = Arc::<Keyring>::default();
+        let keys = Arc::new(kept.map(Keyring::kept_in).unwrap_or_default());
         let wipe_seal = WipeSeal::new(&secret);
         let exchange = KeyExchange::new(secret);
         let node = Arc::new(Self {
@@ -129,8 +140,12 @@ impl ClusterNode {
             holder,
             standing: watch::Sender::new(ClusterRole::StandsBy),
             active: watch::Sender::new(None),
+            since: parking_lot::Mutex::new(Instant::now()),
+            operator: operator::OperatorState::new(),
+            addresses: config.nats.clone(),
+            connector: connector.clone(),
             wipe_seal,
-            presence: Presence::new(&config.node),
+            whereabouts: Whereabouts::new(&config.node),
             progress: wiping::progress(),
             erased: AtomicU64::new(0),
             has_tls: connector.is_some(),
@@ -156,7 +171,11 @@ impl ClusterNode {
                 }
                 if question.subject == LINK {
                     // What no machine of this cluster says is not heard.
-                    let _ = self.presence.heard(&self.wipe_seal, &question.payload);
+                    let _ = self.whereabouts.heard(&self.wipe_seal, &question.payload);
+                    continue;
+                }
+                if question.subject == OPERATOR {
+                    self.hear(&question).await;
                     continue;
                 }
                 let Some(reply) = question.reply else { continue };
@@ -169,7 +188,7 @@ impl ClusterNode {
                 }
             }
         };
-        tokio::join!(kept, answering, self.keep_wiping(), self.keep_saying_where());
+        tokio::join!(kept, answering, self.keep_wiping(), self.keep_telling(), self.keep_saying_where());
     }
 
     /// Returns what it is, and will be.
@@ -191,17 +210,27 @@ impl ClusterNode {
     pub async fn run(&self, stop: CancellationToken) {
         let lease = watch::Sender::new(None);
         let released = CancellationToken::new();
-        let keeping = lease::keep(Jet(&self.nats), &self.holder, &lease, &released);
+        let resting = watch::Sender::new(false);
+        let rests = resting.subscribe();
+        let keeping = lease::keep(Jet(&self.nats), &self.holder, (&lease, rests), &released);
         let leading = async {
             let mut held = lease.subscribe();
             let mut said = String::new();
             loop {
+                resting.send_replace(*self.operator.drained.borrow());
                 if self.wait_for_lease(&mut held, &stop).await {
                     break;
                 }
+                if *self.operator.drained.borrow() {
+                    resting.send_replace(true);
+                    // It ends only with its sender, which outlives this.
+                    let _ = held.wait_for(Option::is_none).await;
+                    continue;
+                }
                 let Some(term) = *held.borrow_and_update() else { continue };
-                match self.lead(term, &mut held, &stop).await {
-                    Ok(Over::Ends | Over::Cut) => break,
+                match self.lead_until_drained(term, &mut held, &stop).await {
+                    Ok(Over::Ends | Over::Cut) if stop.is_cancelled() => break,
+                    Ok(Over::Ends | Over::Cut) => tracing::info!("this machine hands the lease over, and stands by"),
                     Ok(Over::Replaced) => tracing::warn!("another machine is the active one: this one stands by"),
                     Err(error) => {
                         let error = error.to_string();
@@ -214,8 +243,8 @@ impl ClusterNode {
                         }
                     }
                 }
-                self.standing.send_replace(ClusterRole::StandsBy);
-                self.presence.serves(0);
+                self.be(ClusterRole::StandsBy);
+                self.whereabouts.serves(0);
                 self.hub.stand_by();
                 sleep(AGAIN).await;
             }
@@ -224,37 +253,6 @@ impl ClusterNode {
         tokio::select! {
             _ = async { tokio::join!(keeping, leading) } => {}
             () = self.keep_looking() => {}
-        }
-    }
-
-    /// Waits until this node holds the lease, and asks for the keys meanwhile. Returns whether it
-    /// is to end instead.
-    async fn wait_for_lease(&self, held: &mut watch::Receiver<Option<u64>>, stop: &CancellationToken) -> bool {
-        let asking = async {
-            loop {
-                self.ask_for_keys().await;
-                sleep(ASK).await;
-            }
-        };
-        tokio::select! {
-            // It ends only with its sender, which outlives this.
-            _ = held.wait_for(Option::is_some) => false,
-            () = stop.cancelled() => true,
-            () = asking => false,
-        }
-    }
-
-    async fn ask_for_keys(&self) {
-        let had_none = self.keys.is_empty();
-        let answer = self.nats.request(KEYS, &[], &self.exchange.question(), ASK).await;
-        match answer.map(|answer| self.exchange.take(&answer.payload, &self.keys)) {
-            Ok(Ok(())) if had_none && !self.keys.is_empty() => {
-                tracing::info!("this machine stands by, and it has the keys of the journal")
-            }
-            Ok(Err(_)) => {
-                tracing::warn!("another machine answers with keys that cannot be opened: has it the same secret_file?");
-            }
-            Ok(Ok(())) | Err(_) => {}
         }
     }
 
@@ -277,8 +275,8 @@ impl ClusterNode {
         let Promoted { queue, epoch, store, wiped } = read.map_err(|_| nats::Unanswered::Late)??;
         let figures = store.figures();
         self.hub.lead(&epoch, store);
-        self.standing.send_replace(ClusterRole::Active);
-        self.presence.serves(term);
+        self.be(ClusterRole::Active);
+        self.whereabouts.serves(term);
         if self.keys.wiped() != wiped {
             // It was asked for while the journal was read.
             self.hub.wipe().map_err(random)?;

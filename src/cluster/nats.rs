@@ -18,7 +18,7 @@ use data_encoding::HEXLOWER;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use connection::keep;
+pub use connection::{introduce, keep};
 use wire::NatsMessage;
 
 /// The subscription to the own inbox, and the first of those that are made and ended.
@@ -47,6 +47,8 @@ pub enum Unanswered {
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct NatsServerInfo {
+    /// Its name.
+    pub server_name: String,
     /// Its version.
     pub version: String,
     /// Whether JetStream is on.

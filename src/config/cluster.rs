@@ -22,6 +22,9 @@ struct ClusterTable {
     tls_key: Setting<Option<PathBuf>>,
 }
 
+/// The value of `node` that stands for the host's name: containers have one file, and a name each.
+const HOST_NAME: &str = "@hostname";
+
 /// Reads the table; `None`: this server is the only one.
 pub(super) fn read(document: &mut Document<'_>) -> Option<cluster::Config> {
     let mut section = document.section("cluster");
@@ -134,8 +137,12 @@ fn addresses(value: &DeValue<'_>) -> Result<Vec<NatsAddress>, String> {
 
 fn name(value: &DeValue<'_>) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let name = value.as_str().filter(|name| (1..=32).contains(&name.len()) && name.bytes().all(plain));
-    name.map(str::to_owned).ok_or_else(|| "must be 1 to 32 of a-z, 0-9 and -".into())
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim().to_ascii_lowercase();
+    let name = value.as_str().map(|name| if name == HOST_NAME { &*host } else { name });
+    let name = name.filter(|name| (1..=32).contains(&name.len()) && name.bytes().all(plain));
+    name.map(str::to_owned)
+        .ok_or_else(|| "must be 1 to 32 of a-z, 0-9 and -, or @hostname where the host's name is that".into())
 }
 
 #[cfg(test)]

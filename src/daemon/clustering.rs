@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::memory::MessageStore;
 use super::serving::AbortOnDrop;
 use super::wipe_mark::{self, WipeMark};
 use crate::clock::Clock;
@@ -15,7 +16,6 @@ use crate::cluster;
 use crate::cluster::ClusterRole;
 use crate::cluster::lead::ClusterNode;
 use crate::http::Health;
-use crate::hub::Hub;
 
 /// How long giving the lease up may take, with what is still to be written.
 const FAREWELL: Duration = Duration::from_secs(8);
@@ -33,9 +33,9 @@ pub(super) struct Clustering {
 
 impl Clustering {
     /// Begins to stand by. `largest`: bytes of a frame, at most.
-    pub(super) fn begin(config: &cluster::Config, hub: &Arc<Hub>, largest: usize) -> anyhow::Result<Self> {
-        let parts = (Arc::clone(hub), Clock::System, largest);
-        let (node, connection) = ClusterNode::new(config, parts).context("the cluster cannot begin")?;
+    pub(super) fn begin(config: &cluster::Config, waiting: &MessageStore, largest: usize) -> anyhow::Result<Self> {
+        let parts = (Arc::clone(&waiting.hub), Clock::System, largest);
+        let (node, connection) = ClusterNode::new(config, parts, waiting.keys()).context("the cluster cannot begin")?;
         let stop = CancellationToken::new();
         let standing = node.standing();
         let until = stop.clone();

@@ -72,9 +72,9 @@ pub(super) fn open(config: &Config, machine: Option<&Arc<ClusterNode>>) -> anyho
     let listen = config.cluster.as_ref().and_then(|cluster| cluster.link);
     if let (Some(address), Some(machine)) = (listen, machine) {
         let key = Arc::new(LinkKey::open(&config.state_dir)?);
-        let front = Front::new(Arc::clone(&key), machine.machines(), Some(machine.term())).context(unusable)?;
+        let front = Front::new(Arc::clone(&key), machine.link_machines(), Some(machine.term())).context(unusable)?;
         let served = mpsc::channel(BACKLOG);
-        let known = known.with_cluster(machine.machines());
+        let known = known.with_cluster(machine.link_machines());
         let link = LinkDoor {
             address,
             key,

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::wipe_mark::{self, WipeMark};
 use crate::clock::Clock;
+use crate::cluster::kept::KeptKeys;
 use crate::hub::{self, Hub, RestoreError, Restored};
 use crate::memfd_journal::{self, MemfdJournalError, Unreadable};
 use crate::systemd;
@@ -17,6 +18,8 @@ use crate::systemd;
 pub(super) struct MessageStore {
     pub(super) hub: Arc<Hub>,
     kept: Kept,
+    /// The file with the keys of the journal, where the service manager has it.
+    keys: Option<KeptKeys>,
 }
 
 /// Who has what waits when this process has ended.
@@ -46,7 +49,7 @@ impl MessageStore {
         if survive && systemd::is_managed() {
             // Running without is better than not running.
             match Self::in_file(settings, passed) {
-                Ok(hub) => return Ok(Self { hub, kept: Kept::ByManager }),
+                Ok(hub) => return Ok(Self { hub, kept: Kept::ByManager, keys: None }),
                 Err(error) => tracing::error!("messages will not survive a restart: {error:#}"),
             }
         } else if let Some(passed) = passed {
@@ -54,22 +57,33 @@ impl MessageStore {
             discard(&passed);
         }
         let hub = Hub::new(settings, Clock::System).context("the system has no random numbers")?;
-        Ok(Self { hub, kept: Kept::Nowhere })
+        Ok(Self { hub, kept: Kept::Nowhere, keys: None })
     }
 
-    /// Opens one that waits on other machines, too: this one stands by. What an earlier process
-    /// left to the service manager is of a time when it was the only one.
-    pub(super) fn elsewhere(settings: hub::Config, state_dir: &Path) -> anyhow::Result<Self> {
+    /// Opens one that waits on other machines, too: this one stands by. Of what an earlier process
+    /// left to the service manager, the keys of the journal are taken over, if they are to
+    /// `survive`.
+    pub(super) fn elsewhere(settings: hub::Config, survive: bool, state_dir: &Path) -> anyhow::Result<Self> {
         let mut passed = systemd::take_store_fd().unwrap_or(None);
         if let Some(mark) = wipe_mark::read(state_dir) {
             wipe(passed.take(), mark, state_dir)?;
         }
-        if let Some(passed) = passed {
-            tracing::warn!("what an earlier process left is of no cluster, and is overwritten");
+        let is_to_survive = survive && systemd::is_managed();
+        let left = passed.as_ref().filter(|_| is_to_survive).and_then(KeptKeys::take_over);
+        if let Some(passed) = passed.filter(|_| left.is_none()) {
+            tracing::warn!(
+                "what an earlier process left is not the keys of a cluster that are to survive, and is overwritten"
+            );
             discard(&passed);
         }
+        let keys = if is_to_survive { keep_keys(left) } else { None };
         let hub = Hub::standing_by(settings, Clock::System).context("the system has no random numbers")?;
-        Ok(Self { hub, kept: Kept::Elsewhere })
+        Ok(Self { hub, kept: Kept::Elsewhere, keys })
+    }
+
+    /// Returns the file that the service manager keeps for the keys of the journal.
+    pub(super) fn keys(&self) -> Option<KeptKeys> {
+        self.keys.as_ref().and_then(|keys| keys.again().ok())
     }
 
     fn in_file(settings: hub::Config, passed: Option<File>) -> anyhow::Result<Arc<Hub>> {
@@ -99,7 +113,10 @@ impl MessageStore {
     /// Closes the store after the sessions have ended, where there is to be no next process.
     pub(super) fn close_for_good(self) -> &'static str {
         self.hub.erase();
-        if self.kept == Kept::ByManager {
+        if let Some(Err(error)) = self.keys.as_ref().map(KeptKeys::erase) {
+            tracing::error!("the keys of the journal are let go of, but not overwritten: {error}");
+        }
+        if self.kept == Kept::ByManager || self.keys.is_some() {
             systemd::drop_store_fd();
         }
         "drained, and everything that waited is erased; the identity is gone"
@@ -125,6 +142,17 @@ impl MessageStore {
             }
         }
     }
+}
+
+/// Has the service manager keep the keys of the journal. Running without is better than not
+/// running.
+fn keep_keys(left: Option<KeptKeys>) -> Option<KeptKeys> {
+    if let Some(left) = left {
+        tracing::info!("the keys of the journal are taken over from an earlier process");
+        return Some(left);
+    }
+    let made = KeptKeys::create().and_then(|keys| systemd::keep_store_fd(keys.file()).map(|()| keys));
+    made.inspect_err(|error| tracing::error!("the keys of the journal will not survive a restart: {error}")).ok()
 }
 
 /// Carries out a wipe that was asked for while no server ran. It stays asked for unless all is

@@ -1,6 +1,7 @@
 //! Facts in, findings out. Nothing here reads anything.
 
 mod machine;
+mod nats;
 mod settings;
 mod state;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     findings.extend(settings::limits(&facts.settings));
     findings.extend(settings::visible(&facts.settings));
     findings.extend(machine::unit(&facts.unit));
+    findings.extend(nats::cluster(facts.cluster.as_ref()));
     findings.extend(tor::daemon(facts.daemon.as_ref()));
     findings.extend(tor::key(facts.tor.as_ref()));
     findings.extend(tor::reachability(facts.tor.as_ref()));

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::cluster::probe::ClusterProbe;
 use ephemeral_core::protocol::WallTime;
 
 /// Everything that is judged.
@@ -32,6 +33,39 @@ pub struct Facts {
     pub unit: Unit,
     /// The onion service; `None`: off.
     pub tor: Option<Tor>,
+    /// The cluster; `None`: there is none, or it was not asked.
+    pub cluster: Option<ClusterFacts>,
+}
+
+/// The NATS servers and the machines of a cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterFacts {
+    /// Whether the configuration has certificates.
+    pub has_tls: bool,
+    /// Whether all NATS servers are on loopback.
+    pub is_local: bool,
+    /// Bytes of a message as it is written down, at most.
+    pub largest: usize,
+    /// What can be seen of it; or which file of the configuration is to be mended.
+    pub probe: Result<ClusterProbe, String>,
+    /// Where the NATS server on this machine stores.
+    pub store_dir: StoreDir,
+}
+
+/// Where a NATS server stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreDir {
+    /// There, on a file system of this kind.
+    On {
+        /// Where.
+        directory: PathBuf,
+        /// As `/proc/mounts` has it: `ext4`, `tmpfs`.
+        kind: String,
+    },
+    /// No NATS server runs on this machine.
+    NotHere,
+    /// One does, and it cannot be told.
+    Unknown,
 }
 
 /// A file or directory, and who may do what with it.

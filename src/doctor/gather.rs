@@ -3,6 +3,7 @@
 
 mod files;
 mod kernel;
+mod nats;
 mod online;
 mod process;
 mod unit;
@@ -58,6 +59,7 @@ pub fn offline(config: &Config, config_file: Option<&Path>) -> Facts {
             online: Online::NotTried,
             own_address: None,
         }),
+        cluster: None,
         daemon,
     }
 }
@@ -73,6 +75,14 @@ pub async fn online(facts: &mut Facts, config: &Config) {
         Ok(own_address) => (Online::Reached, own_address),
         Err(error) => (Online::Failed(error), None),
     };
+}
+
+/// Adds what the NATS servers and the machines of a cluster tell, in some seconds at most. Call it
+/// within a tokio runtime.
+pub async fn cluster(facts: &mut Facts, config: &Config) {
+    if let Some(cluster) = &config.cluster {
+        facts.cluster = Some(nats::cluster(cluster, config.rules.frame_bytes()).await);
+    }
 }
 
 fn bind(address: std::net::SocketAddr) -> Bind {

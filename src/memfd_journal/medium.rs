@@ -86,7 +86,10 @@ pub fn overwrite(file: &File) -> Result<(), MemfdJournalError> {
 }
 
 /// Checks that the file is this program's: only memory has seals.
-fn is_ours(file: &File) -> Result<(), MemfdJournalError> {
+///
+/// # Errors
+/// [`MemfdJournalError::Foreign`] if it is not.
+pub fn is_ours(file: &File) -> Result<(), MemfdJournalError> {
     let seals = rustix::fs::fcntl_get_seals(file).map_err(|_| MemfdJournalError::Foreign)?;
     if seals.contains(SealFlags::SHRINK) { Ok(()) } else { Err(MemfdJournalError::Foreign) }
 }

@@ -3,9 +3,11 @@
 
 mod ledger;
 mod nemesis;
+mod operating;
 mod people;
 mod standing_by;
 mod talkers;
+mod wiped;
 
 use std::time::Duration;
 

@@ -36,7 +36,12 @@ fn url() -> ServerUrl {
 
 #[test]
 fn the_unit_exposes_little_and_is_what_systemd_understands() {
-    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/ephemeral-server.service");
+    for unit in ["ephemeral-server", "ephemeral-nats"] {
+        check_unit(&format!("{}/systemd/{unit}.service", env!("CARGO_MANIFEST_DIR")));
+    }
+}
+
+fn check_unit(unit: &str) {
     let analyze = Command::new("systemd-analyze").args(["security", "--offline=true", "--no-pager", unit]).output();
     let said = analyze.expect("systemd-analyze is missing: install the package systemd").stdout;
     let said = String::from_utf8(said).unwrap();

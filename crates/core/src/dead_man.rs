@@ -132,6 +132,23 @@ impl DeadMan {
         self.wiped_at_ms = None;
     }
 
+    /// Notes a check-in elsewhere, at this time by another machine's clock. Returns whether it is
+    /// later than the one that was known; one in the future counts as one of now.
+    pub fn checked_in_at(&mut self, at: WallTime, now: Moment) -> bool {
+        let ago = now.wall.since(at);
+        if at <= self.checked_in.wall {
+            return false;
+        }
+        if ago == 0 {
+            self.check_in(now);
+            return true;
+        }
+        let running_ms = now.running_ms.saturating_sub(ago);
+        self.check_in(now);
+        self.checked_in = Moment { wall: at, running_ms };
+        true
+    }
+
     /// Looks at the time. Call it about once a minute: what it takes for a jump is what happened
     /// between two looks.
     pub fn look(&mut self, now: Moment) -> Verdict {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AdminRefusal, Ask, RefusalCode};
 use crate::admin::Plane;
+use crate::cluster::ClusterRole;
 use crate::events::Subject;
 use ephemeral_core::store::SenderFigures;
 
@@ -61,6 +62,7 @@ impl Ask for SendersRequest {
     const PATH: &'static str = "/senders";
 
     fn answer(self, plane: &Plane) -> Result<SendersAnswer, AdminRefusal> {
+        elsewhere(plane)?;
         let largest = plane.server().sessions.hub.largest_senders(SHOWN);
         let senders = largest.iter().map(|sender| LargeSender {
             who: name(plane, sender),
@@ -71,12 +73,24 @@ impl Ask for SendersRequest {
     }
 }
 
+/// Refuses where what waits is on another machine.
+fn elsewhere(plane: &Plane) -> Result<(), AdminRefusal> {
+    let Some(machine) = plane.actions().cluster().map(|machine| machine.stats()) else { return Ok(()) };
+    if machine.role == ClusterRole::Active {
+        return Ok(());
+    }
+    let active = machine.active.map_or("none is known now".to_owned(), |active| format!("that is {active}"));
+    let what = format!("{} stands by, and nothing waits there: ask the active machine ({active})", machine.node);
+    Err(AdminRefusal::new(RefusalCode::NotDone, what))
+}
+
 impl Ask for DropRequest {
     type Answer = DropAnswer;
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/drop";
 
     fn answer(self, plane: &Plane) -> Result<DropAnswer, AdminRefusal> {
+        elsewhere(plane)?;
         let server = plane.server();
         let largest = server.sessions.hub.largest_senders(NAMED);
         let found = largest.iter().find(|sender| name(plane, sender) == self.who);

@@ -35,10 +35,22 @@ enum View {
 
 /// Keeps looking at the lease, takes it when it is free, and renews it, until `released`. Tells
 /// `held` the term for which this node has it.
-pub(super) async fn keep(jet: Jet<'_>, holder: &str, held: &watch::Sender<Option<u64>>, released: &CancellationToken) {
+/// While it `rests`, it gives the lease up, and does not take it.
+pub(super) async fn keep(
+    jet: Jet<'_>,
+    holder: &str,
+    (held, mut rests): (&watch::Sender<Option<u64>>, watch::Receiver<bool>),
+    released: &CancellationToken,
+) {
     let mut view = View::Others(None);
     loop {
+        let is_resting = *rests.borrow_and_update();
         view = match view {
+            View::Own { term, revision, .. } if is_resting => {
+                release(jet, term, revision).await;
+                View::Others(None)
+            }
+            View::Others(_) if is_resting => View::Others(None),
             View::Own { term, revision, known } => renew(jet, holder, (term, revision, known)).await,
             View::Others(seen) => look(jet, holder, seen).await,
         };
@@ -48,12 +60,17 @@ pub(super) async fn keep(jet: Jet<'_>, holder: &str, held: &watch::Sender<Option
         tokio::select! {
             () = sleep(pause) => {}
             () = released.cancelled() => break,
+            _ = rests.changed() => {}
         }
     }
     if let View::Own { term, revision, .. } = view {
-        // Who stands by takes it at once, and not when it has been unrenewed for long enough.
-        let _ = timeout(RELEASE, jet.take_lease("", term, revision)).await;
+        release(jet, term, revision).await;
     }
+}
+
+/// Gives it up: who stands by takes it at once, and not when it has been unrenewed for long enough.
+async fn release(jet: Jet<'_>, term: u64, revision: u64) {
+    let _ = timeout(RELEASE, jet.take_lease("", term, revision)).await;
 }
 
 async fn renew(jet: Jet<'_>, holder: &str, (term, revision, known): (u64, u64, Instant)) -> View {

@@ -82,16 +82,56 @@ impl Connected {
     }
 }
 
+impl Connected {
+    /// Begins to speak: with these subscriptions, and until the server has taken them.
+    async fn begin(&mut self, has_tls: bool, subscriptions: &str) -> io::Result<()> {
+        let options = serde_json::json!({
+            "verbose": false, "pedantic": false, "tls_required": has_tls, "name": "ephemeral-server", "lang": "rust",
+            "version": env!("CARGO_PKG_VERSION"), "protocol": 1, "headers": true, "no_responders": true, "echo": false,
+        });
+        self.io.write_all(format!("CONNECT {options}\r\n{subscriptions}PING\r\n").as_bytes()).await?;
+        self.io.flush().await?;
+        loop {
+            match self.next().await? {
+                NatsEvent::Pong => return Ok(()),
+                NatsEvent::Refused(what) => return Err(refused(what)),
+                _ => {}
+            }
+        }
+    }
+}
+
 async fn connect(
     address: &NatsAddress,
     tls: Option<&TlsConnector>,
     nats: &Nats,
     asked: &str,
 ) -> io::Result<(Connected, NatsServerInfo)> {
+    let (mut connected, info) = greet(address, tls).await?;
+    let inbox = &nats.inbox;
+    let subscriptions = format!("SUB {inbox}.* {INBOX}\r\nSUB {asked} {QUESTIONS}\r\n");
+    connected.begin(tls.is_some(), &subscriptions).await?;
+    Ok((connected, info))
+}
+
+/// Asks a server what it is, for a bounded time, and whether it takes this machine.
+///
+/// # Errors
+/// Why it does not answer.
+pub async fn introduce(address: &NatsAddress, tls: Option<&TlsConnector>) -> io::Result<NatsServerInfo> {
+    let introduced = async {
+        let (mut connected, info) = greet(address, tls).await?;
+        connected.begin(tls.is_some(), "").await?;
+        Ok(info)
+    };
+    timeout(CONNECT, introduced).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Connects, and hears what the server is.
+async fn greet(address: &NatsAddress, tls: Option<&TlsConnector>) -> io::Result<(Connected, NatsServerInfo)> {
     let stream = TcpStream::connect(address.to_string()).await?;
     stream.set_nodelay(true)?;
     let mut connected = Connected { io: Box::new(stream), read: BytesMut::new() };
-    let refused = |what: String| io::Error::new(io::ErrorKind::ConnectionRefused, what);
     let NatsEvent::Info(info) = connected.next().await? else {
         return Err(refused("it does not introduce itself".into()));
     };
@@ -102,21 +142,11 @@ async fn connect(
     } else if info.tls_required {
         return Err(refused("it wants TLS: give tls_ca, tls_cert and tls_key in [cluster]".into()));
     }
-    let options = serde_json::json!({
-        "verbose": false, "pedantic": false, "tls_required": tls.is_some(), "name": "ephemeral-server", "lang": "rust",
-        "version": env!("CARGO_PKG_VERSION"), "protocol": 1, "headers": true, "no_responders": true, "echo": false,
-    });
-    let inbox = &nats.inbox;
-    let hello = format!("CONNECT {options}\r\nSUB {inbox}.* {INBOX}\r\nSUB {asked} {QUESTIONS}\r\nPING\r\n");
-    connected.io.write_all(hello.as_bytes()).await?;
-    connected.io.flush().await?;
-    loop {
-        match connected.next().await? {
-            NatsEvent::Pong => return Ok((connected, info)),
-            NatsEvent::Refused(what) => return Err(refused(what)),
-            _ => {}
-        }
-    }
+    Ok((connected, info))
+}
+
+fn refused(what: String) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionRefused, what)
 }
 
 /// Reads and writes until the connection is lost, and says why.

@@ -65,6 +65,18 @@ fn each_setting_is_read_exactly_and_none_is_without_effect() {
 }
 
 #[test]
+fn a_machine_may_be_called_as_its_host_is() {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let of_host = THREE.replace("node = 'a'", "node = '@hostname'");
+    assert!(of_host != THREE, "{THREE}");
+    match load(&format!("{of_host}{TLS}")) {
+        Ok(config) => assert_eq!(config.cluster.unwrap().node, host.trim().to_ascii_lowercase()),
+        // A host can be called what a machine of a cluster cannot.
+        Err(error) => assert!(error.contains("@hostname"), "{error}"),
+    }
+}
+
+#[test]
 fn a_cluster_that_is_shown_is_the_same_when_it_is_read() {
     let config = load(&format!("{THREE}{TLS}link = '[2001:db8::1]:7443'\n")).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -75,6 +75,7 @@ fn good() -> Facts {
             kept_files: Some(1),
         },
         tor: Some(Tor { address: Ok(Some("x.onion".into())), online: Online::Reached, own_address: Some(Ok(())) }),
+        cluster: None,
     }
 }
 

@@ -1,14 +1,14 @@
 //! The machines of a cluster, and people who write down what they were told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl};
 use ephemeral_core::protocol::{Fingerprint, ServerEvent};
 use ephemeral_test_support::client::private;
-use ephemeral_test_support::daemon::{Daemon, GENEROUS};
+use ephemeral_test_support::daemon::{Daemon, GENEROUS, Manager};
 use ephemeral_test_support::memory::times_in_memory;
 use ephemeral_test_support::nats::Trio;
 use rustix::process::Signal;
@@ -54,20 +54,18 @@ pub(super) struct Cluster {
     only: Option<usize>,
     /// Where else everybody goes, and nowhere but there.
     pub(super) beside: Option<ServerUrl>,
+    /// The service managers of the machines, where they have any.
+    pub(super) managers: [Option<Manager>; 2],
 }
 
 impl Cluster {
     pub(super) async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let nats = Trio::start(directory.path());
-        Self::begin_with(nats, [1, 1], directory, String::new()).await
+        Self::configured("").begun().await
     }
 
     /// Starts one whose machines listen for each other. `more`: the rest of the configuration.
     pub(super) async fn linked(more: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let nats = Trio::start(directory.path());
-        Self::begin_with(nats, [1, 1], directory, format!("link = \"127.0.0.1:0\"\n{more}")).await
+        Self::configured(&format!("link = \"127.0.0.1:0\"\n{more}")).begun().await
     }
 
     /// Has everybody go to this machine from now on; `None`: to whichever takes them.
@@ -86,7 +84,7 @@ impl Cluster {
 
     /// Returns a machine's key for the link.
     pub(super) fn key(&self, number: usize) -> String {
-        link_key(&self.directory.path().join(format!("machine-{number}")))
+        link_key(&self.folder(number))
     }
 
     /// Starts one where everybody shows a certificate.
@@ -119,22 +117,56 @@ impl Cluster {
             clock
         };
         let clocks = ahead.iter().enumerate().map(clock).collect();
-        Self::begin_under(nats, [1, 1], directory, String::new(), clocks).await
+        let mut cluster = Self::made(nats, directory, String::new());
+        cluster.clocks = clocks;
+        cluster.begun().await
     }
 
     async fn begin_with(nats: Trio, secrets: [u8; 2], directory: TempDir, more: String) -> Self {
-        Self::begin_under(nats, secrets, directory, more, Vec::new()).await
+        let mut cluster = Self::made(nats, directory, more);
+        cluster.secrets = secrets;
+        cluster.begun().await
     }
 
-    async fn begin_under(
-        nats: Trio,
-        secrets: [u8; 2],
-        directory: TempDir,
-        more: String,
-        clocks: Vec<FakeTime>,
-    ) -> Self {
-        let mut cluster =
-            Self { nats, machines: vec![None, None], secrets, directory, more, clocks, only: None, beside: None };
+    /// Makes one none of whose machines runs yet.
+    fn made(nats: Trio, directory: TempDir, more: String) -> Self {
+        Self {
+            nats,
+            machines: vec![None, None],
+            secrets: [1, 1],
+            directory,
+            more,
+            clocks: Vec::new(),
+            managers: [None, None],
+            only: None,
+            beside: None,
+        }
+    }
+
+    /// Starts one whose machines have service managers.
+    pub(super) async fn under_managers(more: &str) -> Self {
+        let mut cluster = Self::configured(more);
+        cluster.managers = [0, 1].map(|number| Some(Manager::new(&cluster.folder(number))));
+        cluster.begun().await
+    }
+
+    /// Makes one with this behind its `[cluster]`, none of whose machines runs yet.
+    pub(super) fn configured(more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let nats = Trio::start(directory.path());
+        Self::made(nats, directory, more.to_owned())
+    }
+
+    /// Returns the folder of a machine.
+    pub(super) fn folder(&self, number: usize) -> PathBuf {
+        let folder = self.directory.path().join(format!("machine-{number}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// Starts both machines, and waits until one could take over from the other one.
+    pub(super) async fn begun(mut self) -> Self {
+        let cluster = &mut self;
         for number in 0..2 {
             cluster.begin(number);
         }
@@ -144,17 +176,16 @@ impl Cluster {
         cluster.active().await;
         // The one that stands by is given the keys within two seconds. Without them nothing could
         // be taken over.
-        if secrets[0] == secrets[1] {
+        if cluster.secrets[0] == cluster.secrets[1] {
             let active = cluster.active().await;
             cluster.logs(1 - active, "it has the keys of the journal").await;
         }
-        cluster
+        self
     }
 
     /// Starts a machine that is not there.
     pub(super) fn begin(&mut self, number: usize) {
-        let folder = self.directory.path().join(format!("machine-{number}"));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = self.folder(number);
         let secret = folder.join("secret");
         private(&secret, &[self.secrets[number]; 32]);
         let configuration = format!(
@@ -163,7 +194,9 @@ impl Cluster {
             self.more
         );
         let program = self.clocks.get(number).map_or(SERVER, |clock| clock.script.to_str().unwrap());
-        let daemon = Daemon::start(program, &folder, &configuration, &["--no-tor", "--clearnet=127.0.0.1:0"]);
+        let local = ["--no-tor", "--clearnet=127.0.0.1:0"];
+        let manager = self.managers[number].as_mut();
+        let daemon = Daemon::start_under(program, manager, &folder, &configuration, &local);
         self.machines[number] = Some((daemon, "http://127.0.0.1:1".parse().unwrap()));
     }
 
@@ -196,6 +229,17 @@ impl Cluster {
 
     pub(super) fn process(&self, number: usize) -> u32 {
         self.machines[number].as_ref().unwrap().0.process()
+    }
+
+    /// Waits until a machine ends by itself.
+    pub(super) async fn ends(&mut self, number: usize) {
+        let (mut daemon, _) = self.machines[number].take().unwrap();
+        assert!(daemon.ended().await.success(), "{}", daemon.log());
+    }
+
+    /// Returns all that a machine has said.
+    pub(super) fn said(&self, number: usize) -> String {
+        self.machines[number].as_ref().unwrap().0.log()
     }
 
     /// Waits until a machine has said so.

@@ -52,6 +52,12 @@ fn program() -> PathBuf {
     program
 }
 
+/// Returns whether a NATS server takes this configuration, and what it says of it.
+pub fn takes(configuration: &Path) -> (bool, String) {
+    let output = Command::new(program()).arg("-t").arg("--config").arg(configuration).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
 impl Trio {
     /// Starts three servers, which find each other by themselves.
     pub fn start(directory: &Path) -> Self {

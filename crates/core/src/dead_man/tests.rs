@@ -164,3 +164,18 @@ fn marks_are_two_times_and_nothing_else() {
         assert_eq!(Marks::read(text), None, "{text:?}");
     }
 }
+
+#[test]
+fn a_check_in_elsewhere_counts_from_its_own_time_and_an_older_one_does_not() {
+    let mut machine = Machine::new(2);
+    assert_eq!(machine.run_hours(40), Verdict::Low);
+    let at = WallTime(machine.now.wall.0 - 10 * HOUR_MS);
+    let now = machine.now;
+    assert!(!machine.switch.checked_in_at(WallTime(START), now), "it is known");
+    assert!(machine.switch.checked_in_at(at, now));
+    assert_eq!(machine.look(), Verdict::Quiet);
+    assert_eq!(machine.switch.figures().left_s, 38 * 3600);
+    assert!(!machine.switch.checked_in_at(at, now), "the same one, again");
+    assert_eq!(machine.run_hours(37), Verdict::Low);
+    assert_eq!(machine.run_hours(1), Verdict::Due, "it is not put off for ever");
+}

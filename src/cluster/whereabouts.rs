@@ -45,7 +45,7 @@ struct Known {
 }
 
 /// What one machine knows of itself and of the others.
-pub(super) struct Presence {
+pub(super) struct Whereabouts {
     node: String,
     own: watch::Sender<Option<(SocketAddr, NodeKey)>>,
     known: Mutex<HashMap<String, Known>>,
@@ -54,7 +54,7 @@ pub(super) struct Presence {
     term: watch::Sender<u64>,
 }
 
-impl Presence {
+impl Whereabouts {
     pub(super) fn new(node: &str) -> Self {
         Self {
             node: node.to_owned(),
@@ -131,21 +131,21 @@ impl Presence {
 mod tests {
     use super::*;
 
-    fn at(node: &str, address: &str) -> Presence {
-        let presence = Presence::new(node);
-        presence.listens(address.parse().unwrap(), NodeKey::from_bytes([7; 32]));
-        presence
+    fn at(node: &str, address: &str) -> Whereabouts {
+        let whereabouts = Whereabouts::new(node);
+        whereabouts.listens(address.parse().unwrap(), NodeKey::from_bytes([7; 32]));
+        whereabouts
     }
 
-    fn addresses(presence: &Presence) -> Vec<String> {
-        presence.machines().borrow().iter().map(|machine| machine.address.to_string()).collect()
+    fn addresses(whereabouts: &Whereabouts) -> Vec<String> {
+        whereabouts.machines().borrow().iter().map(|machine| machine.address.to_string()).collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn machines_learn_where_the_others_are_and_what_is_repeated_changes_nothing() {
         let seal = WipeSeal::new(&[1; 32]);
         let own = at("a", "10.0.0.1:1");
-        assert_eq!(Presence::new("b").announcement(&seal, 1), None, "it listens nowhere");
+        assert_eq!(Whereabouts::new("b").announcement(&seal, 1), None, "it listens nowhere");
         let earlier = at("b", "10.0.0.2:1").announcement(&seal, 1).unwrap();
         let later = at("b", "10.0.0.3:1").announcement(&seal, 2).unwrap();
         for (said, known) in [(&earlier, "10.0.0.2:1"), (&later, "10.0.0.3:1"), (&earlier, "10.0.0.3:1")] {
