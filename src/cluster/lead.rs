@@ -1,5 +1,6 @@
 //! Who is the active one, and what that one does: it goes on with the journal, and writes it.
 
+mod announcing;
 mod lease;
 mod promotion;
 mod requirements;
@@ -20,16 +21,18 @@ use super::keys::{KeyExchange, Keyring};
 use super::nats::wire::NatsMessage;
 use super::nats::{self, Nats, NatsOutgoing, tls};
 use super::wipe::WipeSeal;
-use super::{ClusterRole, ClusterStats, Config};
+use super::{ClusterRole, ClusterStats, Config, machine_name};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use ephemeral_tor::private_file::{self, FileError};
+use announcing::Announcing;
 use promotion::Promoted;
 pub use wiping::{ClusterWipe, WIPE_PATIENCE, WipeLeft};
 
-/// Where nodes ask each other for the keys, and for a wipe; and both.
+/// Where nodes ask each other for the keys, and for a wipe, and say what they are; and all.
 const KEYS: &str = "ephemeral.ask.keys";
 const WIPE: &str = "ephemeral.ask.wipe";
+const PRESENCE: &str = "ephemeral.ask.presence";
 const QUESTION: &str = "ephemeral.ask.*";
 /// Questions of other nodes that wait, at most.
 const QUESTIONS: usize = 64;
@@ -75,6 +78,9 @@ pub struct ClusterNode {
     standing: watch::Sender<ClusterRole>,
     /// The active machine, as it was seen last.
     active: watch::Sender<Option<String>>,
+    /// The term for which it holds the lease; `None`: it does not.
+    lease: watch::Sender<Option<u64>>,
+    announcing: Announcing,
     wipe_seal: WipeSeal,
     /// Where the last wipe is that was asked for here.
     progress: watch::Sender<wiping::WipeProgress>,
@@ -113,6 +119,7 @@ impl ClusterNode {
         let holder = format!("{}/{}", config.node, super::jet::batch_id()?);
         let keys = Arc::<Keyring>::default();
         let wipe_seal = WipeSeal::new(&secret);
+        let announcing = Announcing::new(&secret, &holder);
         let exchange = KeyExchange::new(secret);
         let node = Arc::new(Self {
             hub,
@@ -123,6 +130,8 @@ impl ClusterNode {
             holder,
             standing: watch::Sender::new(ClusterRole::StandsBy),
             active: watch::Sender::new(None),
+            lease: watch::Sender::new(None),
+            announcing,
             wipe_seal,
             progress: wiping::progress(),
             erased: AtomicU64::new(0),
@@ -143,6 +152,10 @@ impl ClusterNode {
         let kept = nats::keep(Arc::clone(&self.nats), outgoing, addresses, connector, (QUESTION, questions));
         let answering = async {
             while let Some(question) = asked.recv().await {
+                if question.subject == PRESENCE {
+                    self.announcing.hear(&question.payload);
+                    continue;
+                }
                 if question.subject == WIPE {
                     self.answer_wipe(&question).await;
                     continue;
@@ -157,7 +170,7 @@ impl ClusterNode {
                 }
             }
         };
-        tokio::join!(kept, answering, self.keep_wiping());
+        tokio::join!(kept, answering, self.keep_wiping(), self.keep_announcing());
     }
 
     /// Returns what it is, and will be.
@@ -169,17 +182,19 @@ impl ClusterNode {
     /// Returns what it is now, and what it knows.
     #[must_use]
     pub fn stats(&self) -> ClusterStats {
-        let node = wiping::name(&self.holder).to_owned();
+        let node = machine_name(&self.holder).to_owned();
         let active = self.active.borrow().clone();
-        ClusterStats { node, role: *self.standing.borrow(), has_keys: !self.keys.is_empty(), active }
+        let role = *self.standing.borrow();
+        let union = self.union();
+        ClusterStats { node, role, has_keys: !self.keys.is_empty(), active, union }
     }
 
     /// Stands by and leads by turns, until `stop`. Then it writes what there still is, and gives
     /// the lease up.
     pub async fn run(&self, stop: CancellationToken) {
-        let lease = watch::Sender::new(None);
+        let lease = &self.lease;
         let released = CancellationToken::new();
-        let keeping = lease::keep(Jet(&self.nats), &self.holder, &lease, &released);
+        let keeping = lease::keep(Jet(&self.nats), &self.holder, lease, &released);
         let leading = async {
             let mut held = lease.subscribe();
             let mut said = String::new();
