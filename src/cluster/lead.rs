@@ -24,8 +24,8 @@ use super::wipe::WipeSeal;
 use super::{ClusterRole, ClusterStats, Config, machine_name};
 use crate::clock::Clock;
 use crate::hub::Hub;
-use ephemeral_tor::private_file::{self, FileError};
 use announcing::Announcing;
+use ephemeral_tor::private_file::{self, FileError};
 use promotion::Promoted;
 pub use wiping::{ClusterWipe, WIPE_PATIENCE, WipeLeft};
 

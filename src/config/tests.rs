@@ -38,7 +38,8 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
         };
         table.into_iter().flat_map(keys_of).collect::<std::collections::BTreeSet<_>>()
     };
-    let optional = ["listen", "tls_cert", "tls_key", "tls_ca", "nats", "node", "secret_file", "fronts", "proof_of_work"];
+    let optional =
+        ["listen", "tls_cert", "tls_key", "tls_ca", "nats", "node", "secret_file", "fronts", "proof_of_work"];
     let uncomment = |text: String, key: &&str| text.replace(&format!("# {key} ="), &format!("{key} ="));
     // Beside a cluster it can only be off.
     let uncommented = optional.iter().fold(shipped.to_owned(), uncomment);

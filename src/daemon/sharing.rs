@@ -28,6 +28,12 @@ pub(super) struct AddressSharing {
     uploads: (u64, Option<Millis>),
     /// How often all of them had, when the descriptor was looked at last.
     all_uploads: u64,
+    kinship: Kinship,
+}
+
+/// Tells the machines that share the address from those that do not.
+#[derive(Default)]
+struct Kinship {
     /// What was complained of, by machine.
     said: BTreeSet<(String, &'static str)>,
 }
@@ -100,8 +106,8 @@ impl AddressSharing {
             published,
         };
         let uploads = (0, None);
-        let said = BTreeSet::new();
-        let sharing = Self { machine, restricted, hears, nodes, publishes, readers, uploads, all_uploads: 0, said };
+        let kinship = Kinship::default();
+        let sharing = Self { machine, restricted, hears, nodes, publishes, readers, uploads, all_uploads: 0, kinship };
         (sharing, UnionSeat { ports, clients })
     }
 
@@ -143,7 +149,7 @@ impl AddressSharing {
             let now = leads && others.is_some();
             std::mem::replace(publishes, now) != now
         });
-        let kin = self.kin(&own, others.unwrap_or_default(), leads)?;
+        let kin = self.kinship.of(&own, others.unwrap_or_default(), leads)?;
         let parts = || kin.iter().map(|machine| &machine.onion).chain([&own]);
         let nodes: Vec<_> = parts().filter_map(points).collect();
         let all_uploads = parts().map(|part| part.uploads).sum();
@@ -181,14 +187,15 @@ impl AddressSharing {
             published: published.map(|PublishedUnion { nodes, points }| PublishedPart { machines: nodes, points }),
         })
     }
+}
 
-    /// Returns the machines that share the address, and complains of those that do not.
-    fn kin(
-        &mut self,
-        own: &OnionPart,
-        others: Vec<LiveMachine>,
-        leads: bool,
-    ) -> anyhow::Result<Vec<LiveMachine>> {
+impl Kinship {
+    /// Returns the machines that share the address, and complains of those that do not. `leads`:
+    /// whether this machine holds the lease.
+    ///
+    /// # Errors
+    /// If it is this machine that does not.
+    fn of(&mut self, own: &OnionPart, others: Vec<LiveMachine>, leads: bool) -> anyhow::Result<Vec<LiveMachine>> {
         let mut kin = Vec::new();
         for machine in others {
             let name = machine.name().to_owned();
@@ -201,7 +208,11 @@ impl AddressSharing {
             }
             let is_as_restricted = machine.onion.restricted == own.restricted;
             let has_same_clients = machine.onion.clients == own.clients;
-            self.complain(&name, !is_same_service, "has another service key, and clients of this one are not told of it");
+            self.complain(
+                &name,
+                !is_same_service,
+                "has another service key, and clients of this one are not told of it",
+            );
             self.complain(
                 &name,
                 is_same_service && !is_as_restricted,
@@ -251,4 +262,78 @@ fn readers<'parts>(parts: impl Iterator<Item = &'parts OnionPart>) -> Vec<Discov
     let clients = parts.flat_map(|part| &part.clients);
     let keys: BTreeMap<_, DiscoveryKey> = clients.filter_map(|key| Some((key, key.parse().ok()?))).collect();
     keys.into_values().take(MAX_CLIENTS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ephemeral_tor::DiscoverySecret;
+
+    fn part(service: &str) -> OnionPart {
+        OnionPart { service: service.to_owned(), ..OnionPart::default() }
+    }
+
+    fn machine(name: &str, leads: bool, onion: OnionPart) -> LiveMachine {
+        LiveMachine { holder: format!("{name}/1"), leads, onion }
+    }
+
+    fn status(phase: Phase, published: Option<Millis>) -> OnionStatus {
+        OnionStatus { phase, published, ..OnionStatus::default() }
+    }
+
+    #[test]
+    fn a_machine_with_another_service_than_the_active_one_is_refused_and_the_active_one_goes_on() {
+        let own = part("one");
+        let active = machine("a", true, part("other"));
+        let refused = Kinship::default().of(&own, vec![active.clone()], false).unwrap_err().to_string();
+        assert!(refused.contains("another service key than a, the active one"), "{refused}");
+        let mut kinship = Kinship::default();
+        for others in [vec![machine("b", false, part("other"))], vec![active]] {
+            assert_eq!(kinship.of(&own, others, true).unwrap(), []);
+        }
+        assert_eq!(kinship.said.len(), 2);
+        assert_eq!(Kinship::default().of(&own, vec![machine("b", false, part("other"))], false).unwrap(), []);
+    }
+
+    #[test]
+    fn a_machine_that_everybody_may_find_is_in_no_descriptor_of_a_restricted_one() {
+        let own = OnionPart { restricted: true, ..part("one") };
+        let open = machine("b", false, part("one"));
+        let mut kinship = Kinship::default();
+        assert_eq!(kinship.of(&own, vec![open.clone()], true).unwrap(), []);
+        assert_eq!(kinship.said.len(), 1);
+        let mended = LiveMachine { onion: own.clone(), ..open };
+        assert_eq!(kinship.of(&own, vec![mended.clone()], true).unwrap(), [mended]);
+        assert_eq!(kinship.said.len(), 0, "it would be said again");
+    }
+
+    #[test]
+    fn clients_of_all_machines_read_the_descriptor_each_once_and_as_many_as_there_may_be() {
+        let keys: Vec<_> = (0..MAX_CLIENTS + 5).map(|_| DiscoverySecret::generate().unwrap().public()).collect();
+        let of = |range: std::ops::Range<usize>| OnionPart {
+            clients: keys[range].iter().map(ToString::to_string).collect(),
+            ..part("one")
+        };
+        assert_eq!(readers([of(0..3), of(2..5)].iter()).len(), 5);
+        assert_eq!(readers([of(0..MAX_CLIENTS), of(5..MAX_CLIENTS + 5)].iter()).len(), MAX_CLIENTS);
+        let broken = OnionPart { clients: vec!["x".to_owned()], ..part("one") };
+        assert_eq!(readers([broken].iter()), []);
+    }
+
+    #[test]
+    fn nobody_is_sent_to_a_machine_that_cannot_be_reached() {
+        let published = Some(Millis(1));
+        for (phase, published, is_so) in [
+            (Phase::Starting, None, false),
+            (Phase::Starting, published, true),
+            (Phase::Reachable, None, true),
+            (Phase::Degraded(Reason::Offline), published, false),
+            (Phase::Degraded(Reason::Unreachable), published, false),
+            (Phase::Degraded(Reason::Elsewhere), published, true),
+        ] {
+            assert_eq!(can_be_reached(&status(phase, published)), is_so, "{phase:?}");
+        }
+        let garbled = OnionPart { points: "AAAA".to_owned(), ..part("one") };
+        assert_eq!((points(&garbled), points(&part("one"))), (None, None));
+    }
 }

@@ -281,10 +281,7 @@ pub async fn run(
 
 /// Launches again, for ever: what went well once may do so again, and there is more to the daemon
 /// than this.
-async fn relaunch(
-    launch: impl Fn() -> Result<Service, OnionError>,
-    reachability: &mut Reachability,
-) -> Service {
+async fn relaunch(launch: impl Fn() -> Result<Service, OnionError>, reachability: &mut Reachability) -> Service {
     loop {
         reachability.heartbeat(Instant::now());
         tokio::time::sleep(reachability.pause()).await;

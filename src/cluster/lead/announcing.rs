@@ -137,7 +137,9 @@ impl ClusterNode {
             self.announce(part).await;
             let now = Instant::now();
             if now - *since.get_or_insert(now) >= SETTLED {
-                self.announcing.others.send_if_modified(|others| others.is_none() && others.insert(Vec::new()).is_empty());
+                self.announcing
+                    .others
+                    .send_if_modified(|others| others.is_none() && others.insert(Vec::new()).is_empty());
             }
             self.announcing.tell(now);
             sleep(REST).await;
