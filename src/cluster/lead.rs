@@ -120,13 +120,12 @@ impl ClusterNode {
         let keys = Arc::<Keyring>::default();
         let wipe_seal = WipeSeal::new(&secret);
         let announcing = Announcing::new(&secret, &holder);
-        let exchange = KeyExchange::new(secret);
         let node = Arc::new(Self {
             hub,
             clock,
             nats,
             keys,
-            exchange,
+            exchange: KeyExchange::new(secret),
             holder,
             standing: watch::Sender::new(ClusterRole::StandsBy),
             active: watch::Sender::new(None),
@@ -185,8 +184,7 @@ impl ClusterNode {
         let node = machine_name(&self.holder).to_owned();
         let active = self.active.borrow().clone();
         let role = *self.standing.borrow();
-        let union = self.union();
-        ClusterStats { node, role, has_keys: !self.keys.is_empty(), active, union }
+        ClusterStats { node, role, has_keys: !self.keys.is_empty(), active, union: self.union() }
     }
 
     /// Stands by and leads by turns, until `stop`. Then it writes what there still is, and gives

@@ -11,7 +11,7 @@ use super::link;
 use super::metrics;
 use super::nodes;
 use super::panic;
-use super::problem::Problem;
+use super::proof_of_work;
 use super::setting::Setting;
 use crate::admin::scrape;
 use crate::logging::LogLevel;
@@ -60,7 +60,7 @@ impl Tables {
         let metrics = metrics::read(document);
         let cluster = cluster::read(document);
         onion.proof_of_work &= cluster.is_none() || proof_of_work.told.is_some();
-        document.problems.extend(proof_of_work_problem(&proof_of_work, cluster.is_some()));
+        document.problems.extend(proof_of_work::problem(&proof_of_work, cluster.is_some()));
         let hub = link::hub(document);
         let front = link::front(document);
 
@@ -239,20 +239,6 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config, 
         tor,
     };
     (enabled, settings, proof_of_work)
-}
-
-/// Returns why clients cannot be asked for proof of work. `is_shared`: other machines have the
-/// service's address, too.
-fn proof_of_work_problem(asked: &Setting<bool>, is_shared: bool) -> Option<Problem> {
-    if !asked.value {
-        return None;
-    }
-    if !onion_service::PROOF_OF_WORK {
-        return Some(asked.problem("this program was built without it: build it with `--features pow`"));
-    }
-    let why = "beside [cluster]: each machine would ask clients for another proof, and one descriptor can name one only. \
-               Set it to false, or leave it out";
-    (is_shared && asked.told.is_some()).then(|| asked.problem(why))
 }
 
 /// Reads Arti's own table, and returns the limit of its memory that `[onion]` sets, if that table

@@ -1,10 +1,11 @@
 //! One `.onion` for all machines of a cluster: what this machine's onion service is goes to the
 //! others, and what they are goes into the descriptor.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod kinship;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use data_encoding::BASE64;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use crate::transport::onion_service::clients::MAX_CLIENTS;
 use crate::transport::onion_service::{OnionStatus, PROOF_OF_WORK, Phase, Reason, UnionSeat};
 use ephemeral_core::protocol::Millis;
 use ephemeral_tor::{DiscoveryKey, NodePoints, PublishedUnion, UnionPorts, address_digest};
+use kinship::Kinship;
 
 /// Goes between the cluster and the onion service.
 pub(super) struct AddressSharing {
@@ -29,13 +31,6 @@ pub(super) struct AddressSharing {
     /// How often all of them had, when the descriptor was looked at last.
     all_uploads: u64,
     kinship: Kinship,
-}
-
-/// Tells the machines that share the address from those that do not.
-#[derive(Default)]
-struct Kinship {
-    /// What was complained of, by machine.
-    said: BTreeSet<(String, &'static str)>,
 }
 
 /// Everything that a change of may matter.
@@ -174,7 +169,7 @@ impl AddressSharing {
         if status.published != self.uploads.1 {
             self.uploads = (self.uploads.0 + 1, status.published);
         }
-        let is_found = !*self.hears.withdrawn.borrow() && can_be_reached(&status);
+        let is_found = !*self.hears.withdrawn.borrow() && can_be_reached(status.phase);
         let own = self.hears.own.borrow();
         let clients = self.hears.clients.borrow();
         let published = *self.hears.published.borrow();
@@ -189,64 +184,12 @@ impl AddressSharing {
     }
 }
 
-impl Kinship {
-    /// Returns the machines that share the address, and complains of those that do not. `leads`:
-    /// whether this machine holds the lease.
-    ///
-    /// # Errors
-    /// If it is this machine that does not.
-    fn of(&mut self, own: &OnionPart, others: Vec<LiveMachine>, leads: bool) -> anyhow::Result<Vec<LiveMachine>> {
-        let mut kin = Vec::new();
-        for machine in others {
-            let name = machine.name().to_owned();
-            let is_same_service = machine.onion.service == own.service;
-            if !is_same_service && machine.leads && !leads {
-                return Err(anyhow!(
-                    "this machine has another service key than {name}, the active one of its cluster: it would be a second \
-                     service. All machines have the same key (docs/several-machines.md, \"The same key\")"
-                ));
-            }
-            let is_as_restricted = machine.onion.restricted == own.restricted;
-            let has_same_clients = machine.onion.clients == own.clients;
-            self.complain(
-                &name,
-                !is_same_service,
-                "has another service key, and clients of this one are not told of it",
-            );
-            self.complain(
-                &name,
-                is_same_service && !is_as_restricted,
-                "has another restricted in [onion], and clients are not told of it",
-            );
-            self.complain(
-                &name,
-                is_same_service && is_as_restricted && !has_same_clients,
-                "has other clients: who was added on one finds all; who is removed, has to be removed on each",
-            );
-            if is_same_service && is_as_restricted {
-                kin.push(machine);
-            }
-        }
-        Ok(kin)
-    }
-
-    /// Says once what is wrong with a machine, until it is not any more.
-    fn complain(&mut self, name: &str, is_so: bool, what: &'static str) {
-        let complaint = (name.to_owned(), what);
-        if !is_so {
-            self.said.remove(&complaint);
-        } else if self.said.insert(complaint) {
-            tracing::warn!("the machine {name} {what}");
-        }
-    }
-}
-
 /// Returns whether clients who come to this machine's introduction points can get further.
-fn can_be_reached(status: &OnionStatus) -> bool {
-    match status.phase {
-        Phase::Reachable | Phase::Degraded(Reason::Elsewhere) => true,
-        // Those of an earlier process are not there yet.
-        Phase::Starting => status.published.is_some(),
+fn can_be_reached(phase: Phase) -> bool {
+    match phase {
+        // Whether its own descriptor was taken does not matter: the directories refuse it where the
+        // one of all machines is newer.
+        Phase::Starting | Phase::Reachable | Phase::Degraded(Reason::Elsewhere) => true,
         Phase::Degraded(_) => false,
     }
 }
@@ -265,75 +208,4 @@ fn readers<'parts>(parts: impl Iterator<Item = &'parts OnionPart>) -> Vec<Discov
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ephemeral_tor::DiscoverySecret;
-
-    fn part(service: &str) -> OnionPart {
-        OnionPart { service: service.to_owned(), ..OnionPart::default() }
-    }
-
-    fn machine(name: &str, leads: bool, onion: OnionPart) -> LiveMachine {
-        LiveMachine { holder: format!("{name}/1"), leads, onion }
-    }
-
-    fn status(phase: Phase, published: Option<Millis>) -> OnionStatus {
-        OnionStatus { phase, published, ..OnionStatus::default() }
-    }
-
-    #[test]
-    fn a_machine_with_another_service_than_the_active_one_is_refused_and_the_active_one_goes_on() {
-        let own = part("one");
-        let active = machine("a", true, part("other"));
-        let refused = Kinship::default().of(&own, vec![active.clone()], false).unwrap_err().to_string();
-        assert!(refused.contains("another service key than a, the active one"), "{refused}");
-        let mut kinship = Kinship::default();
-        for others in [vec![machine("b", false, part("other"))], vec![active]] {
-            assert_eq!(kinship.of(&own, others, true).unwrap(), []);
-        }
-        assert_eq!(kinship.said.len(), 2);
-        assert_eq!(Kinship::default().of(&own, vec![machine("b", false, part("other"))], false).unwrap(), []);
-    }
-
-    #[test]
-    fn a_machine_that_everybody_may_find_is_in_no_descriptor_of_a_restricted_one() {
-        let own = OnionPart { restricted: true, ..part("one") };
-        let open = machine("b", false, part("one"));
-        let mut kinship = Kinship::default();
-        assert_eq!(kinship.of(&own, vec![open.clone()], true).unwrap(), []);
-        assert_eq!(kinship.said.len(), 1);
-        let mended = LiveMachine { onion: own.clone(), ..open };
-        assert_eq!(kinship.of(&own, vec![mended.clone()], true).unwrap(), [mended]);
-        assert_eq!(kinship.said.len(), 0, "it would be said again");
-    }
-
-    #[test]
-    fn clients_of_all_machines_read_the_descriptor_each_once_and_as_many_as_there_may_be() {
-        let keys: Vec<_> = (0..MAX_CLIENTS + 5).map(|_| DiscoverySecret::generate().unwrap().public()).collect();
-        let of = |range: std::ops::Range<usize>| OnionPart {
-            clients: keys[range].iter().map(ToString::to_string).collect(),
-            ..part("one")
-        };
-        assert_eq!(readers([of(0..3), of(2..5)].iter()).len(), 5);
-        assert_eq!(readers([of(0..MAX_CLIENTS), of(5..MAX_CLIENTS + 5)].iter()).len(), MAX_CLIENTS);
-        let broken = OnionPart { clients: vec!["x".to_owned()], ..part("one") };
-        assert_eq!(readers([broken].iter()), []);
-    }
-
-    #[test]
-    fn nobody_is_sent_to_a_machine_that_cannot_be_reached() {
-        let published = Some(Millis(1));
-        for (phase, published, is_so) in [
-            (Phase::Starting, None, false),
-            (Phase::Starting, published, true),
-            (Phase::Reachable, None, true),
-            (Phase::Degraded(Reason::Offline), published, false),
-            (Phase::Degraded(Reason::Unreachable), published, false),
-            (Phase::Degraded(Reason::Elsewhere), published, true),
-        ] {
-            assert_eq!(can_be_reached(&status(phase, published)), is_so, "{phase:?}");
-        }
-        let garbled = OnionPart { points: "AAAA".to_owned(), ..part("one") };
-        assert_eq!((points(&garbled), points(&part("one"))), (None, None));
-    }
-}
+mod tests;

@@ -78,8 +78,10 @@ impl TwoMachines {
         std::fs::create_dir_all(&folder).unwrap();
         let secret = folder.join("secret");
         private(&secret, &[7; 32]);
+        // With full vanguards and so few relays, a rendezvous point is one of a machine's own now
+        // and then, and that machine does not come there.
         let configuration = format!(
-            "{GENEROUS}[onion]\nnodes = [\"wss://{name}.example\"]\nrestricted = {}\n\
+            "{GENEROUS}[onion]\nnodes = [\"wss://{name}.example\"]\nrestricted = {}\nvanguards = \"lite\"\n\
              [cluster]\nnats = {}\nnode = \"{name}\"\nsecret_file = {secret:?}\n{}",
             self.restricted,
             self.nats.addresses(),
@@ -159,7 +161,7 @@ impl TwoMachines {
 
     /// Asks so often that clients who came to a dead machine would be among them.
     async fn only_answers(&self, number: usize, tor: &Arti) {
-        for attempt in 0..8 {
+        for attempt in 0..6 {
             let (name, took) = self.ask(tor).await;
             assert_eq!(name, MACHINES[number], "attempt {attempt}, after {took:?}");
             assert!(took < QUICKLY, "attempt {attempt}: {took:?}");

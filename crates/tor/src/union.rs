@@ -21,7 +21,7 @@ mod own;
 mod points;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -82,6 +82,8 @@ pub struct Union {
     /// The key by which the nodes read the descriptor of a restricted service.
     own: DiscoverySecret,
     store: Keystore,
+    /// When the service began: what is older is of an earlier one.
+    began: SystemTime,
 }
 
 /// Who can read the descriptor of a restricted service: the nodes, by the first key, and all.
@@ -101,14 +103,15 @@ struct Done {
 }
 
 impl Union {
-    /// Makes the union's part of the node whose service has its key in `store`.
+    /// Makes the union's part of the node whose service has its key in `store`, and is about to
+    /// begin.
     ///
     /// # Errors
     /// [`KeystoreError`] if the key cannot be read. `Ok(None)`: there is none yet.
     pub fn new(client: Arc<Client>, store: Keystore) -> Result<Option<Self>, KeystoreError> {
         let Some(key) = store.key()? else { return Ok(None) };
         let Some(identity) = key.to_pair() else { return Ok(None) };
-        Ok(Some(Self { client, identity, own: DiscoverySecret::of_service(&key), store }))
+        Ok(Some(Self { client, identity, own: DiscoverySecret::of_service(&key), store, began: SystemTime::now() }))
     }
 
     /// Finds this node's own points, and publishes those of all nodes while this node is the
@@ -178,7 +181,7 @@ impl Union {
     }
 
     fn find_own(&self, ports: &UnionPorts) -> Result<(), UnionError> {
-        let own = self.store.own_points(&*directories::network(&self.client)?)?;
+        let own = self.store.own_points(&*directories::network(&self.client)?, self.began)?;
         if !own.is_empty() {
             ports.own.send_if_modified(|announced| {
                 let is_new = *announced != own;

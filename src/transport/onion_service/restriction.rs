@@ -3,7 +3,6 @@
 //! descriptor on, which is at most a minute away. Who is removed cannot from then on, and cannot
 //! come by the way that it knows: the introduction points are exchanged.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,8 +12,8 @@ use tor_config::Reconfigure;
 use tor_hsservice::RunningOnionService;
 
 use super::clients::{self, Clients};
-use super::{Config, LOG, OnionError, OnionStatus, arti_config, service};
-use ephemeral_tor::{self as tor, Client, DiscoveryKey, DiscoverySecret, Keystore, KeystoreError};
+use super::{Config, LOG, OnionError, OnionStatus, arti_config};
+use ephemeral_tor::{self as tor, Client, DiscoveryKey, DiscoverySecret};
 
 /// The time between two looks at the directory of the clients.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -33,21 +32,17 @@ pub(super) struct Restriction {
 }
 
 impl Restriction {
-    /// Returns the restriction; `None` where everybody may find the service. The server needs a key
-    /// to reach itself, the same on each machine that has the service's key: of several machines,
-    /// each may find what another one has published.
+    /// Makes the restriction. `own`: the key by which the server reaches itself, the same on each
+    /// machine that has the service's key: of several machines, each may find what another one has
+    /// published.
     pub(super) fn new(
         settings: &Config,
         state_dir: &Path,
-        (client, address): (&Client, &str),
+        (client, address, own): (&Client, &str, &DiscoverySecret),
         told: Option<watch::Sender<Option<Vec<DiscoveryKey>>>>,
-    ) -> Result<Option<Self>, OnionError> {
-        if !settings.restricted {
-            return Ok(None);
-        }
-        let own = own_key(settings, state_dir)?;
+    ) -> Result<Self, OnionError> {
         let name = address.trim_end_matches(".onion");
-        tor::set_discovery_key(client, state_dir, name, Some(&own))?;
+        tor::set_discovery_key(client, state_dir, name, Some(own))?;
         let mut restriction = Self {
             settings: settings.clone(),
             state_dir: state_dir.to_owned(),
@@ -62,7 +57,7 @@ impl Restriction {
         if restriction.clients.is_empty() {
             tracing::warn!(target: LOG, "restricted, and no client was added: nobody can find the service");
         }
-        Ok(Some(restriction))
+        Ok(restriction)
     }
 
     /// Returns the service's configuration with the clients of now.
@@ -137,16 +132,5 @@ impl Restriction {
         if let Some(told) = &self.told {
             told.send_replace(Some(self.clients.values().cloned().collect()));
         }
-    }
-}
-
-/// Returns the key by which the server reaches itself.
-fn own_key(settings: &Config, state_dir: &Path) -> Result<DiscoverySecret, OnionError> {
-    let key = Keystore::open(&settings.tor, state_dir, &settings.nickname).and_then(|store| store.key());
-    match key {
-        Ok(Some(key)) => Ok(DiscoverySecret::of_service(&key)),
-        Ok(None) => Err(service::no_key(state_dir, &io::Error::from(io::ErrorKind::NotFound)).into()),
-        Err(KeystoreError::Tor(error)) => Err(error.into()),
-        Err(error) => Err(service::no_key(state_dir, &error).into()),
     }
 }

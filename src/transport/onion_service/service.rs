@@ -20,7 +20,7 @@ use super::restriction::Restriction;
 use super::sharing::{Sharing, UnionSeat};
 use super::watch::{self, Watched};
 use super::{Config, OnionError};
-use ephemeral_tor::{self as tor, Client, EndOnDrop, Keystore, TorError, TorStep};
+use ephemeral_tor::{self as tor, Client, DiscoverySecret, EndOnDrop, Keystore, KeystoreError, TorError, TorStep};
 
 /// How long Arti's tasks of a service get to end before it is published again; and the pause
 /// between two attempts.
@@ -94,7 +94,12 @@ impl Service {
         let (client, tasks) = tor::owned_client(client_config(settings, state_dir)?, state_dir)?;
         let client = OwnedClient { client, tasks: EndOnDrop(tasks) };
         let told = seat.map(|seat| seat.clients.clone());
-        let restriction = Restriction::new(settings, state_dir, (&client.client, address), told)?;
+        let restriction = if settings.restricted {
+            let own = own_key(settings, state_dir)?;
+            Some(Restriction::new(settings, state_dir, (&client.client, address, &own), told)?)
+        } else {
+            None
+        };
         let sharing = Sharing::new(seat, settings, state_dir, &client.client);
         let mut service = Self {
             published: None,
@@ -247,8 +252,19 @@ pub(super) fn address(settings: &Config, state_dir: &Path) -> Result<String, Oni
     Ok(identity.display_unredacted().to_string())
 }
 
+/// Returns the key by which the server reaches itself.
+fn own_key(settings: &Config, state_dir: &Path) -> Result<DiscoverySecret, OnionError> {
+    let key = Keystore::open(&settings.tor, state_dir, &settings.nickname).and_then(|store| store.key());
+    match key {
+        Ok(Some(key)) => Ok(DiscoverySecret::of_service(&key)),
+        Ok(None) => Err(no_key(state_dir, &std::io::Error::from(std::io::ErrorKind::NotFound)).into()),
+        Err(KeystoreError::Tor(error)) => Err(error.into()),
+        Err(error) => Err(no_key(state_dir, &error).into()),
+    }
+}
+
 /// Returns the error that the service's key can be neither read nor made.
-pub(super) fn no_key(state_dir: &Path, error: &(dyn std::error::Error + 'static)) -> TorError {
+fn no_key(state_dir: &Path, error: &(dyn std::error::Error + 'static)) -> TorError {
     tor::system_error(error, state_dir).map(TorError::File).unwrap_or_else(|| TorError::Path {
         path: state_dir.to_path_buf(),
         why: format!("the key of the onion service can be neither read nor made ({error})"),

@@ -89,8 +89,13 @@ impl Watched<'_> {
             // service that is published at enough places, but not at every one.
             let status = self.client.bootstrap_status();
             let works = !matches!(pause.state, State::Recovering | State::Broken | State::Shutdown);
+            // What Arti has published is not what clients are told, where there are other machines.
+            let is_published = match self.sharing {
+                Some(sharing) => pause.listening(sharing.is_published(), reachability).await,
+                None => pause.published,
+            };
             return match trouble(&status) {
-                None if works && pause.published => reachability.succeeded(start),
+                None if works && is_published => reachability.succeeded(start),
                 trouble => reachability.failed(trouble.unwrap_or(Reason::Unreachable), start),
             };
         }
