@@ -11,7 +11,9 @@ pub mod keys;
 pub mod lead;
 pub mod log;
 pub mod nats;
+pub mod presence;
 pub mod probe;
+mod seal;
 pub mod survey;
 pub mod talk;
 mod whereabouts;
@@ -59,6 +61,20 @@ pub struct ClusterStats {
     /// The active machine's name, as it was seen last; `None`: none is known, or NATS does not
     /// answer.
     pub active: Option<String>,
+    /// What the machines publish together of the onion service, as far as it is known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub union: Option<UnionStats>,
+}
+
+/// The descriptor that all machines have together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnionStats {
+    /// The machine that publishes it.
+    pub publisher: String,
+    /// How many machines' introduction points are in it.
+    pub machines: usize,
+    /// How many introduction points there are.
+    pub introduction_points: usize,
 }
 
 /// What a machine is at a moment.
@@ -118,4 +134,9 @@ impl fmt::Display for NatsAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// Returns the name of the machine that a process runs on.
+fn machine_name(holder: &str) -> &str {
+    holder.split_once('/').map_or(holder, |(name, _)| name)
 }

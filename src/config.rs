@@ -9,6 +9,7 @@ mod metrics;
 mod nodes;
 mod panic;
 mod problem;
+mod proof_of_work;
 mod setting;
 mod show;
 mod sources;

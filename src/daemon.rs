@@ -12,6 +12,7 @@ mod notifier;
 mod process;
 mod reload;
 mod serving;
+mod sharing;
 mod signals;
 mod upkeep;
 pub mod wipe_mark;
@@ -94,7 +95,8 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
         return ending::before_it_began(&actions, clustering, waiting).await;
     }
 
-    let watched = OnionReports { status: onion_status, circuits, health: health.clone() };
+    let machine = clustering.as_ref().map(|clustering| Arc::clone(&clustering.machine));
+    let watched = OnionReports { status: onion_status, circuits, health: health.clone(), machine };
     let current = watch::Sender::new(Arc::clone(&server));
     let plane = Plane::new(current.subscribe(), Arc::clone(&actions));
     let Listening { mut tasks, clearnet } = Listening::open(&config, doors, watched, &plane, &stop).await?;

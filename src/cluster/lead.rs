@@ -1,5 +1,6 @@
 //! Who is the active one, and what that one does: it goes on with the journal, and writes it.
 
+mod announcing;
 mod lease;
 mod linking;
 mod operator;
@@ -26,19 +27,21 @@ use super::nats::{self, Nats, NatsOutgoing, tls};
 use super::talk::OPERATOR;
 use super::whereabouts::Whereabouts;
 use super::wipe::WipeSeal;
-use super::{ClusterRole, ClusterStats, Config};
+use super::{ClusterRole, ClusterStats, Config, machine_name};
 use crate::clock::Clock;
 use crate::hub::Hub;
+use announcing::Announcing;
 use ephemeral_tor::private_file::{self, FileError};
 pub use operator::DrainError;
 use promotion::Promoted;
 pub use wiping::{ClusterWipe, WIPE_PATIENCE, WipeLeft};
 
-/// Where nodes ask each other for the keys, and for a wipe; and both.
+/// Where nodes ask each other for the keys, and for a wipe, and say what they are; and all.
 const KEYS: &str = "ephemeral.ask.keys";
 const WIPE: &str = "ephemeral.ask.wipe";
 /// Where they say where they listen.
 const LINK: &str = "ephemeral.ask.link";
+const PRESENCE: &str = "ephemeral.ask.presence";
 const QUESTION: &str = "ephemeral.ask.*";
 /// Questions of other nodes that wait, at most.
 const QUESTIONS: usize = 64;
@@ -88,6 +91,9 @@ pub struct ClusterNode {
     /// The NATS servers, and how they are reached.
     addresses: Vec<super::NatsAddress>,
     connector: Option<tokio_rustls::TlsConnector>,
+    /// The term for which it holds the lease; `None`: it does not.
+    lease: watch::Sender<Option<u64>>,
+    announcing: Announcing,
     wipe_seal: WipeSeal,
     /// Where it is, and where the others are.
     whereabouts: Whereabouts,
@@ -130,13 +136,13 @@ impl ClusterNode {
         let holder = format!("{}/{}", config.node, super::jet::batch_id()?);
         let keys = Arc::new(kept.map(Keyring::kept_in).unwrap_or_default());
         let wipe_seal = WipeSeal::new(&secret);
-        let exchange = KeyExchange::new(secret);
+        let announcing = Announcing::new(&secret, &holder);
         let node = Arc::new(Self {
             hub,
             clock,
             nats,
             keys,
-            exchange,
+            exchange: KeyExchange::new(secret),
             holder,
             standing: watch::Sender::new(ClusterRole::StandsBy),
             active: watch::Sender::new(None),
@@ -144,6 +150,8 @@ impl ClusterNode {
             operator: operator::OperatorState::new(),
             addresses: config.nats.clone(),
             connector: connector.clone(),
+            lease: watch::Sender::new(None),
+            announcing,
             wipe_seal,
             whereabouts: Whereabouts::new(&config.node),
             progress: wiping::progress(),
@@ -165,6 +173,10 @@ impl ClusterNode {
         let kept = nats::keep(Arc::clone(&self.nats), outgoing, addresses, connector, (QUESTION, questions));
         let answering = async {
             while let Some(question) = asked.recv().await {
+                if question.subject == PRESENCE {
+                    self.announcing.hear(&question.payload);
+                    continue;
+                }
                 if question.subject == WIPE {
                     self.answer_wipe(&question).await;
                     continue;
@@ -188,7 +200,14 @@ impl ClusterNode {
                 }
             }
         };
-        tokio::join!(kept, answering, self.keep_wiping(), self.keep_telling(), self.keep_saying_where());
+        tokio::join!(
+            kept,
+            answering,
+            self.keep_wiping(),
+            self.keep_telling(),
+            self.keep_saying_where(),
+            self.keep_announcing()
+        );
     }
 
     /// Returns what it is, and will be.
@@ -200,19 +219,20 @@ impl ClusterNode {
     /// Returns what it is now, and what it knows.
     #[must_use]
     pub fn stats(&self) -> ClusterStats {
-        let node = wiping::name(&self.holder).to_owned();
+        let node = machine_name(&self.holder).to_owned();
         let active = self.active.borrow().clone();
-        ClusterStats { node, role: *self.standing.borrow(), has_keys: !self.keys.is_empty(), active }
+        let role = *self.standing.borrow();
+        ClusterStats { node, role, has_keys: !self.keys.is_empty(), active, union: self.union() }
     }
 
     /// Stands by and leads by turns, until `stop`. Then it writes what there still is, and gives
     /// the lease up.
     pub async fn run(&self, stop: CancellationToken) {
-        let lease = watch::Sender::new(None);
+        let lease = &self.lease;
         let released = CancellationToken::new();
         let resting = watch::Sender::new(false);
         let rests = resting.subscribe();
-        let keeping = lease::keep(Jet(&self.nats), &self.holder, (&lease, rests), &released);
+        let keeping = lease::keep(Jet(&self.nats), &self.holder, (lease, rests), &released);
         let leading = async {
             let mut held = lease.subscribe();
             let mut said = String::new();

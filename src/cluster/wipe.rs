@@ -4,14 +4,13 @@
 //! Each wipe has a number, and a machine carries out only one that is greater than the last: so
 //! nobody who sees the messages can use one of them again.
 
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::keys::NotOpened;
+use super::seal::{NONCE, derived};
 
-const NONCE: usize = 24;
 /// The nonce under which the secret gives the key of these messages, and no other message.
 const DERIVE: &[u8; NONCE] = b"ephemeral cluster wipe 1";
 const ASKED: &[u8] = b"ephemeral-messenger/cluster/wipe/v1";
@@ -37,17 +36,7 @@ impl WipeSeal {
     /// Derives the key of a cluster's secret.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
-        let mut key = Zeroizing::new([0; 32]);
-        for (byte, of_secret) in key.iter_mut().zip(secret) {
-            *byte = *of_secret;
-        }
-        let cipher = XChaCha20Poly1305::new((&*key).into());
-        // The keystream is a function of the secret that says nothing about it.
-        let stream = Zeroizing::new(cipher.encrypt(&XNonce::from(*DERIVE), &[0; 32][..]).unwrap_or_default());
-        for (byte, of_stream) in key.iter_mut().zip(&*stream) {
-            *byte = *of_stream;
-        }
-        Self(XChaCha20Poly1305::new((&*key).into()))
+        Self(derived(secret, DERIVE))
     }
 
     /// Asks for the wipe with this number.
@@ -101,6 +90,7 @@ impl WipeSeal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chacha20poly1305::KeyInit as _;
 
     #[test]
     fn only_a_machine_with_the_secret_asks_for_a_wipe_and_says_that_it_was_carried_out() {

@@ -11,6 +11,7 @@ use super::link;
 use super::metrics;
 use super::nodes;
 use super::panic;
+use super::proof_of_work;
 use super::setting::Setting;
 use crate::admin::scrape;
 use crate::logging::LogLevel;
@@ -55,9 +56,11 @@ impl Tables {
         let timing = session(document, &mut rules);
 
         let clearnet = ClearnetTable::read(document);
-        let (onion_enabled, onion) = onion(document);
+        let (onion_enabled, mut onion, proof_of_work) = onion(document);
         let metrics = metrics::read(document);
         let cluster = cluster::read(document);
+        onion.proof_of_work &= cluster.is_none() || proof_of_work.told.is_some();
+        document.problems.extend(proof_of_work::problem(&proof_of_work, cluster.is_some()));
         let hub = link::hub(document, cluster.as_ref().and_then(|cluster| cluster.link));
         let front = link::front(document);
 
@@ -191,7 +194,7 @@ fn session(document: &mut Document<'_>, rules: &mut session::Config) -> pump::Co
     }
 }
 
-fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) {
+fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config, Setting<bool>) {
     let default = onion_service::Config::default();
     let mut table = document.section("onion");
     let enabled = table.boolean("enabled", true);
@@ -215,12 +218,6 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
 
     // An introduction point ignores what is the other way round (rend-spec, EST_INTRO_DOS_EXT).
     document.problems.extend(burst.must_be("at least", &rate, "at most", |high, low| high >= low));
-    if proof_of_work.value && !onion_service::PROOF_OF_WORK {
-        document
-            .problems
-            .push(proof_of_work.problem("this program was built without it: build it with `--features pow`"));
-    }
-
     let (tor, memory_bytes) = tor(document, &memory);
     let settings = onion_service::Config {
         nickname,
@@ -241,7 +238,7 @@ fn onion(document: &mut Document<'_>) -> (Setting<bool>, onion_service::Config) 
         memory_bytes,
         tor,
     };
-    (enabled, settings)
+    (enabled, settings, proof_of_work)
 }
 
 /// Reads Arti's own table, and returns the limit of its memory that `[onion]` sets, if that table

@@ -226,7 +226,7 @@ fn is_after(said: Situation, next: Situation) -> bool {
         Situation::Directory => 2,
         Situation::NoDirectory | Situation::Clock => 3,
         Situation::Publishing => 4,
-        Situation::Unreachable => 5,
+        Situation::Unreachable | Situation::Elsewhere => 5,
         Situation::Reachable => 6,
     };
     stage(said) > stage(next)

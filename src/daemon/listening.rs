@@ -1,21 +1,24 @@
 //! Opens every listener: the onion service, TCP, the admin socket, the one for Prometheus.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::announce;
 use super::linking::Doors;
+use super::sharing::AddressSharing;
 use crate::admin::{Plane, scrape, socket};
 use crate::admission::Admission;
 use crate::clock::Clock;
+use crate::cluster::lead::ClusterNode;
 use crate::config::Config;
 use crate::events::Kind;
 use crate::http::Health;
 use crate::transport::onion_service::{OnionStatus, Phase};
-use crate::transport::{CircuitRefused, CircuitStats, OnRefusal, clearnet, link, onion_service};
+use crate::transport::{CircuitRefused, CircuitStats, Incoming, OnRefusal, clearnet, link, onion_service};
 
 /// Everything that connections come through.
 pub(super) struct Listening {
@@ -30,6 +33,8 @@ pub(super) struct OnionReports {
     pub(super) status: watch::Sender<OnionStatus>,
     pub(super) circuits: Arc<CircuitStats>,
     pub(super) health: watch::Sender<Health>,
+    /// This machine, where several have the address.
+    pub(super) machine: Option<Arc<ClusterNode>>,
 }
 
 impl Listening {
@@ -87,25 +92,46 @@ impl Listening {
                 Ok(())
             });
         }
-        let Some(settings) = config.onion.clone() else {
-            announce::start(listens, None);
-            return Ok(Self { tasks, clearnet: control });
-        };
-        let OnionReports { status, circuits, health } = watched;
+        match config.onion.clone() {
+            Some(settings) => {
+                let state_dir = config.state_dir.clone();
+                watched.begin(settings, state_dir, (incoming, admission, listens), (&mut tasks, stop));
+            }
+            None => announce::start(listens, None),
+        }
+        Ok(Self { tasks, clearnet: control })
+    }
+}
+
+impl OnionReports {
+    /// Begins the onion service, and what tells of it.
+    fn begin(
+        self,
+        settings: onion_service::Config,
+        state_dir: PathBuf,
+        (incoming, admission, listens): (mpsc::Sender<Incoming>, Arc<Admission>, announce::Listens),
+        (tasks, stop): (&mut JoinSet<anyhow::Result<()>>, &CancellationToken),
+    ) {
+        let Self { status, circuits, health, machine } = self;
         let shown = watch::Sender::new(status.borrow().clone());
         announce::start(listens, Some((settings.port, shown.subscribe())));
         tasks.spawn(report(status.subscribe(), health, shown, stop.clone()));
+        let sharing = machine.map(|machine| AddressSharing::new(machine, status.subscribe(), settings.restricted));
+        let seat = sharing.map(|(sharing, seat)| {
+            tasks.spawn(sharing.run(stop.clone()));
+            seat
+        });
         let outlets = onion_service::Outlets {
             incoming,
             status,
             circuits,
             on_refusal: refusals(Arc::clone(&admission)),
             admission: Some(admission),
+            seat,
             haste: 1,
         };
-        let onion = onion_service::run(settings, config.state_dir.clone(), outlets, stop.clone());
+        let onion = onion_service::run(settings, state_dir, outlets, stop.clone());
         tasks.spawn(async move { onion.await.map_err(anyhow::Error::from) });
-        Ok(Self { tasks, clearnet: control })
     }
 }
 

@@ -81,6 +81,12 @@ fn register_cluster(registry: &mut Registry, cluster: &ClusterStats) {
     gauge(registry, "cluster_keys", "Whether it has the journal's keys", None, usize::from(cluster.has_keys));
     let known = usize::from(cluster.active.is_some());
     gauge(registry, "cluster_active_known", "Whether it knows of an active machine", None, known);
+    let Some(union) = &cluster.union else { return };
+    let publishes = usize::from(union.publisher == cluster.node);
+    gauge(registry, "cluster_union_publisher", "Whether this machine publishes for all", None, publishes);
+    gauge(registry, "cluster_union_machines", "Machines that clients are told of", None, union.machines);
+    let points = union.introduction_points;
+    gauge(registry, "cluster_union_introduction_points", "Introduction points of all machines", None, points);
 }
 
 fn register_onion(registry: &mut Registry, figures: &Stats, onion: &Onion) {

@@ -10,6 +10,7 @@ mod probe;
 mod reachability;
 mod restriction;
 mod service;
+mod sharing;
 mod sleep;
 mod status;
 pub(in crate::transport) mod stream;
@@ -30,6 +31,7 @@ use ephemeral_tor::TorError;
 use circuits::Circuits;
 use reachability::Reachability;
 use service::{Service, ServiceEnd};
+pub use sharing::UnionSeat;
 pub use status::{OnionStatus, Phase, Probe, Reason};
 
 /// The target of every log line of the onion service.
@@ -191,6 +193,8 @@ pub struct Outlets {
     pub on_refusal: OnRefusal,
     /// Asked about each stream before it is answered. `None`: the taker of the stream asks.
     pub admission: Option<Arc<Admission>>,
+    /// This machine's place among several that have the service's key; `None`: it is the only one.
+    pub seat: Option<UnionSeat>,
     /// Divides the patience with a service that is not reached: 1, but for tests that cannot wait.
     #[doc(hidden)]
     pub haste: u32,
@@ -201,7 +205,7 @@ impl Outlets {
     #[must_use]
     pub fn new(incoming: mpsc::Sender<Incoming>, status: channel::Sender<OnionStatus>) -> Self {
         let on_refusal: OnRefusal = Arc::new(|_, _| {});
-        Self { incoming, status, circuits: Arc::default(), on_refusal, admission: None, haste: 1 }
+        Self { incoming, status, circuits: Arc::default(), on_refusal, admission: None, seat: None, haste: 1 }
     }
 }
 
@@ -229,9 +233,11 @@ pub async fn run(
     });
     let listener = Arc::new(Listener { names: vec![address.clone()], ..Listener::default() });
     let mut reachability = Reachability::new(outlets.status.clone(), outlets.haste, Instant::now());
+    let seat = outlets.seat.clone();
     let mut circuits = Circuits::new(&settings, listener, outlets, cancel.clone());
 
-    let mut service = Service::launch(&settings, &state_dir, &address)?;
+    let launch = || Service::launch(&settings, &state_dir, &address, seat.as_ref());
+    let mut service = launch()?;
     reachability.begin(Instant::now());
     loop {
         match service.serve(&mut circuits, &mut reachability, &cancel).await {
@@ -258,23 +264,28 @@ pub async fn run(
         service.end().await;
         service = tokio::select! {
             () = cancel.cancelled() => return Ok(()),
-            relaunched = relaunch(&settings, &state_dir, &address, &mut reachability) => relaunched,
+            relaunched = relaunch(launch, &mut reachability) => relaunched,
         };
         reachability.begin(Instant::now());
     }
-    let client = service.unpublish();
-    circuits.drained().await;
+    let (client, sharing) = service.unpublish();
+    let leaving = async {
+        if let Some(sharing) = sharing {
+            sharing.leave().await;
+        }
+    };
+    tokio::join!(circuits.drained(), leaving);
     client.end().await;
     Ok(())
 }
 
 /// Launches again, for ever: what went well once may do so again, and there is more to the daemon
 /// than this.
-async fn relaunch(settings: &Config, state_dir: &Path, address: &str, reachability: &mut Reachability) -> Service {
+async fn relaunch(launch: impl Fn() -> Result<Service, OnionError>, reachability: &mut Reachability) -> Service {
     loop {
         reachability.heartbeat(Instant::now());
         tokio::time::sleep(reachability.pause()).await;
-        match Service::launch(settings, state_dir, address) {
+        match launch() {
             Ok(service) => return service,
             Err(error) => {
                 tracing::warn!(target: LOG, %error, "the onion service does not start again, it goes on trying")

@@ -1,182 +1,255 @@
-//! One onion service on two machines at once: clients reach both by one address, and where one is
-//! dead, the other.
+//! One onion service on two machines of a cluster: clients reach both by one address, and where one
+//! is dead or has ended, the other.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ephemeral::transport::onion_service::{self, clients};
 use ephemeral_client::{Arti, Dial as _, ServerUrl};
+use ephemeral_test_support::client::private;
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, PATIENCE};
-use ephemeral_tor::{self as tor, DiscoverySecret, Keystore, NodePoints, Union, UnionPorts, UnionReaders};
+use ephemeral_test_support::nats::Trio;
+use ephemeral_tor::{DiscoverySecret, Keystore};
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::process::Command;
+use tokio::time::{sleep, timeout};
 
 use crate::SERVER;
 use crate::network;
 use crate::onion_defences::tor_table;
 
 const NICKNAME: &str = "ephemeral";
-/// How often a node looks what the directories have: seldom on the public network, where a look
-/// costs others something.
-const LOOK: Duration = Duration::from_millis(700);
+const MACHINES: [&str; 2] = ["a", "b"];
 /// What a fresh client may take, on a machine that is busy: far less than a rendezvous that hangs,
 /// beside which it tries a second one after 4 to 5 s.
 const QUICKLY: Duration = Duration::from_secs(20);
+/// Until something is looked at again.
+const AGAIN: Duration = Duration::from_millis(200);
 
-/// Two machines with one key, and the union of their introduction points.
-struct TwoNodes {
+/// Two machines with one key, and three NATS servers.
+struct TwoMachines {
+    nats: Trio,
     home: TempDir,
-    daemons: Vec<Daemon>,
+    restricted: bool,
+    daemons: [Option<Daemon>; 2],
     url: ServerUrl,
-    /// What each announces.
-    nodes: watch::Sender<Vec<NodePoints>>,
-    /// Which of them publishes.
-    publishes: [watch::Sender<bool>; 2],
-    _readers: watch::Sender<Option<UnionReaders>>,
-    _tasks: JoinSet<()>,
 }
 
-fn state(home: &Path, name: &str) -> PathBuf {
-    home.join(name).join("state")
-}
-
-fn keystore(home: &Path, name: &str) -> Keystore {
-    Keystore::open(&tor_table(), &state(home, name), NICKNAME).unwrap()
-}
-
-impl TwoNodes {
-    async fn start(readers: Option<(&DiscoverySecret, &DiscoverySecret)>) -> Self {
+impl TwoMachines {
+    /// Makes the key of both.
+    fn prepare(restricted: bool) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let path = home.path();
-        let address = onion_service::address(&state(path, "a"), NICKNAME).unwrap();
-        let key = keystore(path, "a").key().unwrap().unwrap();
-        Keystore::open_to_change(&tor_table(), &state(path, "b"), NICKNAME).unwrap().insert(&key).unwrap();
-        let mut daemons = Vec::new();
-        for name in ["a", "b"] {
-            let mut onion = format!("proof_of_work = false\nnodes = [\"wss://{name}.example\"]\n");
-            if let Some((node, client)) = readers {
-                clients::add(&state(path, name), "node", &node.public()).unwrap();
-                clients::add(&state(path, name), "client", &client.public()).unwrap();
-                onion.push_str("restricted = true\n");
-            }
-            let configuration = format!("{GENEROUS}[onion]\n{onion}{}", network::shared().arti_toml());
-            let mut daemon = Daemon::start(SERVER, &path.join(name), &configuration, &[]);
-            // One after the other: a restricted daemon cannot read the descriptor by which the
-            // other one replaces its own, and would try until it is published again.
+        let nats = Trio::start(home.path());
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        let mut machines = Self { nats, home, restricted, daemons: [None, None], url };
+        machines.url = onion_service::address(&machines.state(0), NICKNAME).unwrap().parse().unwrap();
+        let key = Keystore::open(&tor_table(), &machines.state(0), NICKNAME).unwrap().key().unwrap().unwrap();
+        let other = Keystore::open_to_change(&tor_table(), &machines.state(1), NICKNAME).unwrap();
+        other.insert(&key).unwrap();
+        machines
+    }
+
+    /// Starts both at once, and waits until clients reach both.
+    async fn start(&mut self) {
+        for number in 0..2 {
+            self.begin(number);
+        }
+        for daemon in self.daemons.iter_mut().flatten() {
             daemon.reachable().await;
-            daemons.push(daemon);
         }
-        let readers = readers.map(|(node, client)| UnionReaders::new(node, &[client.public()]));
-        let (readers, of_readers) = watch::channel(readers);
-        let client = tor::bootstrap(tor_table(), &path.join("union")).await.unwrap();
-        let (nodes, announced) = watch::channel(Vec::new());
-        let publishes = [watch::channel(true).0, watch::channel(false).0];
-        let mut tasks = JoinSet::new();
-        let mut owns = Vec::new();
-        for (name, publishes) in ["a", "b"].iter().zip(&publishes) {
-            let union = Union::new(Arc::clone(&client), keystore(path, name), LOOK).unwrap().unwrap();
-            let (own, found) = watch::channel(NodePoints::default());
-            let ports = UnionPorts {
-                nodes: announced.clone(),
-                own,
-                publishes: publishes.subscribe(),
-                readers: of_readers.clone(),
+        self.publish(2).await;
+    }
+
+    fn folder(&self, number: usize) -> PathBuf {
+        self.home.path().join(MACHINES[number])
+    }
+
+    fn state(&self, number: usize) -> PathBuf {
+        self.folder(number).join("state")
+    }
+
+    fn begin(&mut self, number: usize) {
+        let name = MACHINES[number];
+        let folder = self.folder(number);
+        std::fs::create_dir_all(&folder).unwrap();
+        let secret = folder.join("secret");
+        private(&secret, &[7; 32]);
+        // With full vanguards and so few relays, a rendezvous point is one of a machine's own now
+        // and then, and that machine does not come there.
+        let configuration = format!(
+            "{GENEROUS}[onion]\nnodes = [\"wss://{name}.example\"]\nrestricted = {}\nvanguards = \"lite\"\n\
+             [cluster]\nnats = {}\nnode = \"{name}\"\nsecret_file = {secret:?}\n{}",
+            self.restricted,
+            self.nats.addresses(),
+            network::shared().arti_toml()
+        );
+        self.daemons[number] = Some(Daemon::start(SERVER, &folder, &configuration, &[]));
+    }
+
+    fn daemon(&mut self, number: usize) -> &mut Daemon {
+        self.daemons[number].as_mut().unwrap()
+    }
+
+    /// Returns what a machine says of what is published.
+    async fn published(&self, number: usize) -> serde_json::Value {
+        let mut command = Command::new(SERVER);
+        command.env_clear().env("HOME", self.folder(number)).arg("--state-dir").arg(self.state(number));
+        let output = command.args(["status", "--json"]).stdin(Stdio::null()).output().await.unwrap();
+        let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        figures["cluster"]["union"].clone()
+    }
+
+    /// Waits until all machines that run say that so many have their points in the descriptor.
+    /// Returns which of them publishes it.
+    async fn publish(&mut self, machines: usize) -> usize {
+        let begun = Instant::now();
+        loop {
+            let running: Vec<_> = (0..2).filter(|number| self.daemons[*number].is_some()).collect();
+            let mut said = Vec::new();
+            for number in running {
+                said.push(self.published(number).await);
+            }
+            let is_so = |union: &serde_json::Value| {
+                union["machines"] == machines && union["introduction_points"] == machines * 3
             };
-            tasks.spawn(union.run(ports));
-            owns.push(found);
+            if said.iter().all(is_so) && said.windows(2).all(|pair| pair[0] == pair[1]) {
+                return MACHINES.iter().position(|name| said[0]["publisher"] == *name).expect("one of the machines");
+            }
+            if begun.elapsed() > PATIENCE {
+                let logs = self.daemons.iter().flatten().map(Daemon::log).collect::<Vec<_>>().join("\n---\n");
+                panic!("{machines} machines are to be in the descriptor: {said:?}\n{logs}");
+            }
+            sleep(AGAIN).await;
         }
-        let told = nodes.clone();
-        tasks.spawn(announce(owns, told));
-        let url = address.parse().unwrap();
-        Self { home, daemons, url, nodes, publishes, _readers: readers, _tasks: tasks }
+    }
+
+    /// Asks by a client that knows nothing of the service. Returns the name of the machine that
+    /// answered, and how long that took.
+    async fn ask(&self, tor: &Arti) -> (String, Duration) {
+        let start = Instant::now();
+        let answer = async {
+            let mut stream = tor.isolated().dial(&self.url).await.map_err(|error| error.to_string())?;
+            let request = format!("GET /nodes HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.url.host());
+            stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
+            stream.flush().await.map_err(|error| error.to_string())?;
+            let mut answer = Vec::new();
+            // The end of a circuit may overtake what is behind the answer.
+            let _ended = stream.read_to_end(&mut answer).await;
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            let name = answer.split_once("wss://").and_then(|(_, rest)| rest.split_once(".example"));
+            name.map(|(name, _)| name.to_owned()).ok_or(answer.clone())
+        };
+        let name = timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        (name.unwrap_or_else(|error| format!("nobody: {error}")), start.elapsed())
+    }
+
+    /// Asks again and again until both machines have answered.
+    async fn both_answer(&self, tor: &Arti) {
+        let mut seen = BTreeSet::new();
+        let asking = async {
+            while !MACHINES.iter().all(|name| seen.contains(*name)) {
+                seen.insert(self.ask(tor).await.0);
+            }
+        };
+        let in_time = timeout(PATIENCE, asking).await;
+        assert!(in_time.is_ok(), "both machines are to be reached by one address: {seen:?}");
+    }
+
+    /// Asks so often that clients who came to a dead machine would be among them.
+    async fn only_answers(&self, number: usize, tor: &Arti) {
+        for attempt in 0..6 {
+            let (name, took) = self.ask(tor).await;
+            assert_eq!(name, MACHINES[number], "attempt {attempt}, after {took:?}");
+            assert!(took < QUICKLY, "attempt {attempt}: {took:?}");
+        }
     }
 }
 
-/// Tells every node what each has found, as a channel between them does.
-async fn announce(mut owns: Vec<watch::Receiver<NodePoints>>, nodes: watch::Sender<Vec<NodePoints>>) {
-    loop {
-        let (first, second) = owns.split_at_mut(1);
-        tokio::select! {
-            changed = first[0].changed() => changed.unwrap(),
-            changed = second[0].changed() => changed.unwrap(),
-        }
-        nodes.send_replace(owns.iter_mut().map(|own| own.borrow_and_update().clone()).collect());
-    }
-}
-
-/// Asks by a client that knows nothing of the service. Returns the name of the machine that
-/// answered, and how long that took.
-async fn ask(tor: &Arti, url: &ServerUrl) -> (String, Duration) {
-    let start = Instant::now();
-    let answer = async {
-        let mut stream = tor.isolated().dial(url).await.map_err(|error| error.to_string())?;
-        let request = format!("GET /nodes HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.host());
-        stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
-        stream.flush().await.map_err(|error| error.to_string())?;
-        let mut answer = Vec::new();
-        // The end of a circuit may overtake what is behind the answer.
-        let _ended = stream.read_to_end(&mut answer).await;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let name = answer.split_once("wss://").and_then(|(_, rest)| rest.split_once(".example"));
-        name.map(|(name, _)| name.to_owned()).ok_or(answer.clone())
-    };
-    let name = timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err("no answer in time".to_owned()));
-    (name.unwrap_or_else(|error| format!("nobody: {error}")), start.elapsed())
-}
-
-/// Asks again and again until both machines have answered.
-async fn until_both_answer(tor: &Arti, pair: &TwoNodes) {
-    let mut seen = BTreeSet::new();
-    let asking = async {
-        while !(seen.contains("a") && seen.contains("b")) {
-            seen.insert(ask(tor, &pair.url).await.0);
-        }
-    };
-    let in_time = timeout(PATIENCE, asking).await;
-    assert!(in_time.is_ok(), "both machines are to be reached by one address: {seen:?}");
+fn client(machines: &TwoMachines, name: &str) -> Arti {
+    Arti::new(tor_table(), &machines.home.path().join(name)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fresh_clients_reach_both_machines_and_when_one_is_killed_the_other_at_once() {
+async fn fresh_clients_reach_both_machines_and_when_the_publisher_is_killed_the_other_at_once() {
     let _turn = network::turn().await;
-    let mut pair = TwoNodes::start(None).await;
-    let tor = Arti::new(tor_table(), &pair.home.path().join("client")).unwrap();
-    until_both_answer(&tor, &pair).await;
+    let mut machines = TwoMachines::prepare(false);
+    machines.start().await;
+    let tor = client(&machines, "client");
+    machines.both_answer(&tor).await;
+    let publisher = machines.publish(2).await;
+    let other = 1 - publisher;
 
-    // The one that publishes, so that nobody mends the descriptor meanwhile.
-    pair.daemons[0].signal(Signal::KILL);
-    pair.daemons[0].ended().await;
-    pair.publishes[0].send_replace(false);
-    for attempt in 0..10 {
-        let (name, took) = ask(&tor, &pair.url).await;
-        assert_eq!(name, "b", "attempt {attempt}, after {took:?}");
-        assert!(took < QUICKLY, "attempt {attempt}: {took:?}");
-    }
+    machines.daemon(publisher).signal(Signal::KILL);
+    machines.daemon(publisher).ended().await;
+    machines.daemons[publisher] = None;
+    machines.only_answers(other, &tor).await;
     // The dead machine's lease has run out: its points leave, and the other one publishes.
-    pair.nodes.send_modify(|nodes| {
-        nodes.remove(0);
-    });
-    pair.publishes[1].send_replace(true);
-    let (name, _) = ask(&tor, &pair.url).await;
-    assert_eq!(name, "b");
+    assert_eq!(machines.publish(1).await, other);
+    machines.only_answers(other, &tor).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restricted_service_on_two_machines_is_found_by_its_clients_and_by_nobody_else() {
+async fn a_machine_that_is_stopped_leaves_the_address_to_the_other_and_takes_part_again_when_it_is_back() {
     let _turn = network::turn().await;
-    let node = DiscoverySecret::generate().unwrap();
-    let alice = DiscoverySecret::generate().unwrap();
-    let pair = TwoNodes::start(Some((&node, &alice))).await;
-    let tor = Arti::new(tor_table(), &pair.home.path().join("client")).unwrap();
-    tor.set_discovery_key(&pair.url, Some(&alice)).unwrap();
-    until_both_answer(&tor, &pair).await;
-    let stranger = Arti::new(tor_table(), &pair.home.path().join("stranger")).unwrap();
-    let refused = timeout(PATIENCE, stranger.dial(&pair.url)).await.expect("an answer");
+    let mut machines = TwoMachines::prepare(false);
+    machines.start().await;
+    let publisher = machines.publish(2).await;
+    let other = 1 - publisher;
+    let tor = client(&machines, "client");
+    machines.daemon(publisher).signal(Signal::TERM);
+    let ended = machines.daemon(publisher).ended().await;
+    assert!(ended.success(), "{}", machines.daemon(publisher).log());
+    machines.daemons[publisher] = None;
+    machines.only_answers(other, &tor).await;
+    assert_eq!(machines.publish(1).await, other);
+
+    machines.begin(publisher);
+    machines.daemon(publisher).reachable().await;
+    assert_eq!(machines.publish(2).await, other, "it is still the active one");
+    machines.both_answer(&tor).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restricted_service_on_two_machines_is_found_by_the_clients_of_either_and_by_nobody_else() {
+    let _turn = network::turn().await;
+    let mut machines = TwoMachines::prepare(true);
+    let people = [(); 2].map(|()| DiscoverySecret::generate().unwrap());
+    // Each is added on one machine only.
+    for (number, secret) in people.iter().enumerate() {
+        clients::add(&machines.state(number), MACHINES[number], &secret.public()).unwrap();
+    }
+    machines.start().await;
+    for (number, secret) in people.iter().enumerate() {
+        let tor = client(&machines, &format!("client-{number}"));
+        tor.set_discovery_key(&machines.url, Some(secret)).unwrap();
+        machines.both_answer(&tor).await;
+    }
+    let stranger = client(&machines, "stranger");
+    let refused = timeout(PATIENCE, stranger.dial(&machines.url)).await.expect("an answer");
     assert!(refused.is_err(), "a stranger has found it");
+    let said = machines.daemon(0).log();
+    assert!(said.contains("the machine b has other clients"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_with_another_service_key_is_refused_and_the_other_goes_on() {
+    let _turn = network::turn().await;
+    let mut machines = TwoMachines::prepare(false);
+    std::fs::remove_dir_all(machines.state(1)).unwrap();
+    machines.begin(0);
+    machines.daemon(0).reachable().await;
+    machines.publish(1).await;
+    machines.begin(1);
+    let ended = machines.daemon(1).ended().await;
+    let said = machines.daemon(1).log();
+    assert!(!ended.success() && said.contains("another service key than a, the active one"), "{said}");
+    machines.daemons[1] = None;
+    let tor = client(&machines, "client");
+    assert_eq!(machines.ask(&tor).await.0, "a");
+    let said = machines.daemon(0).logs("the machine b has another service key").await;
+    assert!(!said.contains(machines.url.host()), "no address is in a log");
 }

@@ -9,16 +9,19 @@ use std::str::FromStr;
 use curve25519_dalek::MontgomeryPoint;
 use curve25519_dalek::traits::IsIdentity as _;
 use data_encoding::BASE32_NOPAD;
+use sha3::{Digest as _, Sha3_256};
 use tor_hscrypto::pk::{HsClientDescEncKey, HsClientDescEncSecretKey};
 use tor_keymgr::KeystoreSelector;
 use tor_llcrypto::pk::curve25519::StaticSecret;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{Client, TorError, TorStep};
+use super::{Client, ServiceKey, TorError, TorStep};
 
 /// Bytes of either half.
 const KEY_BYTES: usize = 32;
 const PREFIX: &str = "descriptor:x25519:";
+/// What the key by which a service finds itself is derived with, and nothing else.
+const OWN: &[u8] = b"ephemeral-messenger/own-discovery/v1";
 
 /// A client's public half: what the operator of a service adds.
 #[derive(Clone, PartialEq, Eq)]
@@ -82,6 +85,15 @@ impl DiscoverySecret {
         let mut secret = Zeroizing::new([0; KEY_BYTES]);
         getrandom::fill(secret.as_mut_slice())?;
         Ok(Self(secret))
+    }
+
+    /// Returns the key by which a service finds itself. It follows from the service's own key: so
+    /// each of several machines that have that key can read what another one has published, and
+    /// nobody else learns anything.
+    #[must_use]
+    pub fn of_service(key: &ServiceKey) -> Self {
+        let derived = Sha3_256::new().chain_update(OWN).chain_update(key.expanded()).finalize();
+        Self(Zeroizing::new(derived.into()))
     }
 
     /// Returns the public half.
@@ -189,6 +201,16 @@ mod tests {
         let other = "b".repeat(56);
         assert!(DiscoverySecret::from_line(&secret.to_line(&this), &other).is_none());
         assert!(DiscoverySecret::from_line(&secret.to_line(&this), &this.to_uppercase()).is_some());
+    }
+
+    #[test]
+    fn a_service_finds_itself_by_the_same_key_on_each_machine_that_has_its_key() {
+        let key = ServiceKey::generate().unwrap();
+        let own = DiscoverySecret::of_service(&key).public();
+        let restored = ServiceKey::from_c_tor(&key.to_c_tor()).unwrap();
+        assert_eq!(DiscoverySecret::of_service(&restored).public(), own);
+        let other = ServiceKey::generate().unwrap();
+        assert_ne!(DiscoverySecret::of_service(&other).public(), own);
     }
 
     #[test]

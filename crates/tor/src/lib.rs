@@ -31,8 +31,8 @@ pub use private_file::FileError;
 pub use runtime::EndOnDrop;
 pub use runtime::{Runtime, Tasks};
 pub use service::launch_service;
-pub use service_key::{ServiceKey, ServiceKeyError};
-pub use union::{NodePoints, Union, UnionPorts, UnionReaders};
+pub use service_key::{ServiceKey, ServiceKeyError, address_digest};
+pub use union::{NodePoints, NotPoints, PublishedUnion, Union, UnionPorts};
 
 /// Where Arti keeps its lock, below its state directory. A test notices if it moves.
 const LOCK: &str = "state/state.lock";
@@ -102,9 +102,6 @@ pub enum TorStep {
     /// Keeping the key for finding a restricted service.
     #[error("the discovery key cannot be kept")]
     DiscoveryKey,
-    /// Keeping the key with which a restricted service finds itself.
-    #[error("the key for reaching itself cannot be kept")]
-    OwnDiscoveryKey,
     /// Opening the service's keys.
     #[error("the keys cannot be opened")]
     Keys,

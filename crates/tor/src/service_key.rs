@@ -4,12 +4,16 @@
 use std::fmt;
 
 use safelog::DisplayRedacted as _;
+use sha3::{Digest as _, Sha3_256};
 use tor_hscrypto::pk::{HsId, HsIdKey, HsIdKeypair};
 use tor_llcrypto::pk::ed25519::{ExpandedKeypair, Keypair};
 use zeroize::Zeroizing;
 
 /// What C tor's file begins with: 29 characters and three zeros.
 const C_TOR_HEADER: [u8; 32] = *b"== ed25519v1-secret: type0 ==\0\0\0";
+
+/// What the digest of an address begins with.
+const DIGEST: &[u8] = b"ephemeral-messenger/address/v1";
 
 /// Why something is not the key of an onion service.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +124,13 @@ impl fmt::Debug for ServiceKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("ServiceKey(…)")
     }
+}
+
+/// Returns what is the same for the same address and says nothing of it, in hex.
+#[must_use]
+pub fn address_digest(address: &str) -> String {
+    let digest = Sha3_256::new().chain_update(DIGEST).chain_update(address.to_ascii_lowercase()).finalize();
+    data_encoding::HEXLOWER.encode(&digest)
 }
 
 /// Returns the one way in which a service's name is written.

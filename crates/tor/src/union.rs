@@ -7,26 +7,31 @@
 //! of them announce, and publishes them all.
 //!
 //! A node finds its own points where its Arti keeps them. The publisher looks what the directories
-//! have, and publishes when that is not the union. Who is the publisher, and how nodes announce
-//! their points, is the caller's matter.
+//! have, and publishes when that is not the union: when a node says something new, and from time to
+//! time. Who is the publisher, and how nodes announce their points, is the caller's matter.
+//!
+//! Of a restricted service, the nodes read the descriptor by the key that follows from the
+//! service's own ([`DiscoverySecret::of_service`]).
 //!
 //! Proof of work has seeds of each process, so the descriptor offers none.
 
 mod descriptor;
 mod directories;
 mod own;
+mod points;
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 use tor_hscrypto::pk::{HsClientDescEncKeypair, HsIdKeypair};
-use tor_netdoc::doc::hsdesc::IntroPointDesc;
 
 use super::{Client, DiscoveryKey, DiscoverySecret, Keystore, KeystoreError};
+use descriptor::HeldDescriptor;
 use ephemeral_core::backoff::random_fraction;
+use points::union;
+pub use points::{NodePoints, NotPoints};
 
 /// The target of every log line of the union.
 const LOG: &str = "ephemeral::union";
@@ -35,103 +40,96 @@ const MOST: usize = 20;
 /// A directory keeps the descriptor with the highest revision, which counts seconds: the next one
 /// has to wait for the next second.
 const SECOND: Duration = Duration::from_millis(1100);
+/// How often the publisher looks what the directories have although nobody has said anything new.
+/// Each look costs others something, and shows them a habit.
+const LOOK: Duration = Duration::from_secs(60);
+/// How often a node looks for its own points, in files of its own.
+const LOOK_FOR_OWN: Duration = Duration::from_secs(5);
+/// Until something that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Between two publications, at least.
+const REST: Duration = Duration::from_secs(5);
 
-/// The introduction points of one node.
-#[derive(Clone, Default)]
-pub struct NodePoints(Vec<IntroPointDesc>);
-
-impl NodePoints {
-    /// Returns how many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Returns whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn names(&self) -> HashSet<PointName> {
-        self.0.iter().map(name).collect()
-    }
-}
-
-impl PartialEq for NodePoints {
-    /// Compares by the session keys: each introduction point has its own.
-    fn eq(&self, other: &Self) -> bool {
-        self.names() == other.names()
-    }
-}
-
-/// The public session key of an introduction point (`KP_hs_ipt_sid`).
-type PointName = [u8; 32];
-
-fn name(point: &IntroPointDesc) -> PointName {
-    let key: &tor_llcrypto::pk::ed25519::PublicKey = point.ipt_sid_key().as_ref();
-    *key.as_bytes()
-}
-
-/// Who can read the descriptor of a restricted service.
-#[derive(Clone)]
-pub struct UnionReaders {
-    own: Arc<HsClientDescEncKeypair>,
-    all: Vec<DiscoveryKey>,
-}
-
-impl UnionReaders {
-    /// Makes them of the key that all nodes read with, and of the clients'. Each node's own
-    /// descriptor has to be for the former, too.
-    #[must_use]
-    pub fn new(own: &DiscoverySecret, clients: &[DiscoveryKey]) -> Self {
-        let all = clients.iter().cloned().chain([own.public()]).collect();
-        Self { own: Arc::new(HsClientDescEncKeypair::new(own.public().arti().clone(), own.arti())), all }
-    }
+/// What the publisher has last seen to be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishedUnion {
+    /// Nodes whose points are in it.
+    pub nodes: usize,
+    /// Introduction points.
+    pub points: usize,
 }
 
 /// What goes in and out of a union.
+#[derive(Clone)]
 pub struct UnionPorts {
-    /// What every live node has announced, this one included.
+    /// What every live node has announced, this one included. It is marked as changed, too, when
+    /// one of them has published a descriptor of its own.
     pub nodes: watch::Receiver<Vec<NodePoints>>,
     /// Where this node's own points are announced.
     pub own: watch::Sender<NodePoints>,
     /// Whether this node is the publisher.
     pub publishes: watch::Receiver<bool>,
-    /// Who can read the descriptor; `None`: everybody who knows the address.
-    pub readers: watch::Receiver<Option<UnionReaders>>,
+    /// Which clients can read the descriptor; `None`: everybody who knows the address.
+    pub readers: watch::Receiver<Option<Vec<DiscoveryKey>>>,
+    /// What this node has published; `None`: it is not the publisher.
+    pub published: watch::Sender<Option<PublishedUnion>>,
 }
 
 /// One node's part in the union.
 pub struct Union {
     client: Arc<Client>,
     identity: HsIdKeypair,
+    /// The key by which the nodes read the descriptor of a restricted service.
+    own: DiscoverySecret,
     store: Keystore,
-    /// How often the directories are asked.
-    look: Duration,
+    /// When the service began: what is older is of an earlier one.
+    began: SystemTime,
+}
+
+/// Who can read the descriptor of a restricted service: the nodes, by the first key, and all.
+struct Readers {
+    own: HsClientDescEncKeypair,
+    all: Vec<DiscoveryKey>,
+}
+
+/// What the publisher has done.
+#[derive(Default)]
+struct Done {
+    at: Option<Instant>,
+    /// For whom it has published.
+    readers: Option<Vec<DiscoveryKey>>,
+    /// The union that did not fit into a descriptor, and how many points of it did.
+    cut: Option<(NodePoints, usize)>,
 }
 
 impl Union {
-    /// How often a node looks what the directories have. Arti publishes when it starts, when an
-    /// introduction point is lost, and about hourly.
-    pub const LOOK: Duration = Duration::from_secs(10);
-
-    /// Makes the union's part of the node whose service has its key in `store`.
+    /// Makes the union's part of the node whose service has its key in `store`, and is about to
+    /// begin.
     ///
     /// # Errors
     /// [`KeystoreError`] if the key cannot be read. `Ok(None)`: there is none yet.
-    pub fn new(client: Arc<Client>, store: Keystore, look: Duration) -> Result<Option<Self>, KeystoreError> {
-        let Some(identity) = store.key()?.as_ref().and_then(super::ServiceKey::to_pair) else { return Ok(None) };
-        Ok(Some(Self { client, identity, store, look }))
+    pub fn new(client: Arc<Client>, store: Keystore) -> Result<Option<Self>, KeystoreError> {
+        let Some(key) = store.key()? else { return Ok(None) };
+        let Some(identity) = key.to_pair() else { return Ok(None) };
+        Ok(Some(Self { client, identity, own: DiscoverySecret::of_service(&key), store, began: SystemTime::now() }))
     }
 
     /// Finds this node's own points, and publishes those of all nodes while this node is the
     /// publisher. It goes on until it is dropped, or nobody holds the other ends of the ports.
-    pub async fn run(self, mut ports: UnionPorts) {
+    pub async fn run(&self, mut ports: UnionPorts) {
+        let mut done = Done::default();
+        let mut due = Instant::now();
         loop {
-            let next = Instant::now() + self.look.mul_f64(0.75 + random_fraction() / 2.0);
-            if let Err(error) = self.look(&mut ports).await {
-                tracing::debug!(target: LOG, %error, "the descriptor is not looked at");
+            if let Err(error) = self.find_own(&ports) {
+                tracing::debug!(target: LOG, %error, "the own introduction points are not found");
+            }
+            due = done.at.map_or(due, |at| due.max(at + REST));
+            if Instant::now() >= due {
+                let looked = self.look(&mut ports, &mut done).await;
+                due = Instant::now() + looked.as_ref().map_or(AGAIN, |_| LOOK.mul_f64(0.75 + random_fraction() / 2.0));
+                if let Err(error) = looked {
+                    tracing::debug!(target: LOG, %error, "the descriptor is not as it should be");
+                }
             }
             let changed = async {
                 tokio::select! {
@@ -140,15 +138,50 @@ impl Union {
                     changed = ports.readers.changed() => changed,
                 }
             };
-            if let Ok(Err(_)) = timeout_at(next, changed).await {
-                return;
+            match timeout_at(due.min(Instant::now() + LOOK_FOR_OWN), changed).await {
+                Ok(Ok(())) => due = Instant::now(),
+                Ok(Err(_)) => return,
+                Err(_) => {}
             }
         }
     }
 
-    async fn look(&self, ports: &mut UnionPorts) -> Result<(), UnionError> {
-        let network = directories::network(&self.client)?;
-        let own = self.store.own_points(&network)?;
+    /// Publishes until what the directories have is without this node's own points, if this node is
+    /// the publisher, and others have some. Bound it from outside.
+    pub async fn leave(&self, mut ports: UnionPorts) {
+        let own = ports.own.borrow().clone();
+        let mut done = Done::default();
+        while *ports.publishes.borrow() {
+            match self.look(&mut ports, &mut done).await {
+                Ok(Some(published)) if own.has_one_in(&published) => {}
+                Ok(_) => return,
+                Err(error) => tracing::debug!(target: LOG, %error, "the descriptor is not as it should be"),
+            }
+            sleep(SECOND).await;
+        }
+    }
+
+    /// Returns whether the directories have one of this node's own points, so that clients come to
+    /// this node.
+    pub async fn has_own(&self, ports: &UnionPorts) -> bool {
+        let readers = self.readers(&ports.readers.borrow());
+        match directories::fetch(&self.client, &self.identity, readers.as_ref()).await {
+            Ok(found) => ports.own.borrow().has_one_in(&found.points),
+            Err(error) => {
+                tracing::debug!(target: LOG, %error, "the descriptor is not read");
+                false
+            }
+        }
+    }
+
+    fn readers(&self, clients: &Option<Vec<DiscoveryKey>>) -> Option<Readers> {
+        let clients = clients.as_ref()?;
+        let own = HsClientDescEncKeypair::new(self.own.public().arti().clone(), self.own.arti());
+        Some(Readers { own, all: clients.iter().cloned().chain([self.own.public()]).collect() })
+    }
+
+    fn find_own(&self, ports: &UnionPorts) -> Result<(), UnionError> {
+        let own = self.store.own_points(&*directories::network(&self.client)?, self.began)?;
         if !own.is_empty() {
             ports.own.send_if_modified(|announced| {
                 let is_new = *announced != own;
@@ -158,29 +191,68 @@ impl Union {
                 is_new
             });
         }
-        let publishes = *ports.publishes.borrow_and_update();
-        let wanted = union(&ports.nodes.borrow_and_update());
-        let readers = ports.readers.borrow_and_update().clone();
-        if !publishes || wanted.is_empty() {
-            return Ok(());
-        }
-        let found = directories::fetch(&self.client, &self.identity, readers.as_ref()).await?;
-        if wanted == found.points {
-            return Ok(());
-        }
-        sleep(SECOND).await;
-        let outcome = directories::publish(&self.client, &self.identity, &wanted, &found, readers.as_ref()).await?;
-        tracing::debug!(target: LOG, points = wanted.len(), taken = outcome.taken, refused = outcome.refused, "published");
         Ok(())
+    }
+
+    /// Looks what the directories have, and publishes the union if it is something else. Returns
+    /// what they have then; `None`: it is not this node's to look.
+    async fn look(&self, ports: &mut UnionPorts, done: &mut Done) -> Result<Option<NodePoints>, UnionError> {
+        let publishes = *ports.publishes.borrow_and_update();
+        let nodes = ports.nodes.borrow_and_update().clone();
+        let readers = self.readers(&ports.readers.borrow_and_update());
+        let mut wanted = union(&nodes);
+        if !publishes || wanted.is_empty() {
+            note(ports, None);
+            return Ok(None);
+        }
+        if let Some((whole, fits)) = &done.cut
+            && *whole == wanted
+        {
+            wanted.0.truncate(*fits);
+        }
+        let held = directories::fetch(&self.client, &self.identity, readers.as_ref()).await?;
+        // For whom it is cannot be seen in a descriptor.
+        let all = readers.as_ref().map(|readers| readers.all.clone());
+        if wanted != held.points || all != done.readers {
+            sleep(SECOND).await;
+            if !*ports.publishes.borrow() {
+                return Ok(None);
+            }
+            wanted = self.publish(wanted, &held, readers.as_ref(), done).await?;
+            done.at = Some(Instant::now());
+            done.readers = all;
+        }
+        let in_it = nodes.iter().filter(|node| node.has_one_in(&wanted)).count();
+        note(ports, Some(PublishedUnion { nodes: in_it, points: wanted.len() }));
+        Ok(Some(wanted))
+    }
+
+    /// Publishes as many of the points as fit into a descriptor, and returns them.
+    async fn publish(
+        &self,
+        mut wanted: NodePoints,
+        held: &HeldDescriptor,
+        readers: Option<&Readers>,
+        done: &mut Done,
+    ) -> Result<NodePoints, UnionError> {
+        let whole = wanted.clone();
+        let outcome = loop {
+            match directories::publish(&self.client, &self.identity, &wanted, held, readers).await {
+                Err(UnionError::TooLong) if wanted.len() > 1 => {
+                    wanted.0.pop();
+                    done.cut = Some((whole.clone(), wanted.len()));
+                }
+                outcome => break outcome?,
+            }
+        };
+        tracing::debug!(target: LOG, points = wanted.len(), taken = outcome.taken, refused = outcome.refused, "published");
+        Ok(wanted)
     }
 }
 
-/// Puts the points of all nodes together, each node's first ones first where there are too many.
-fn union(nodes: &[NodePoints]) -> NodePoints {
-    let longest = nodes.iter().map(NodePoints::len).max().unwrap_or_default();
-    let in_turns = (0..longest).flat_map(|at| nodes.iter().filter_map(move |node| node.0.get(at)));
-    let mut seen = HashSet::new();
-    NodePoints(in_turns.filter(|point| seen.insert(name(point))).take(MOST).cloned().collect())
+/// Says what is published, if that is something else than before.
+fn note(ports: &UnionPorts, published: Option<PublishedUnion>) {
+    ports.published.send_if_modified(|said| std::mem::replace(said, published) != published);
 }
 
 /// Why the descriptor was not read or published this time. It is tried again.
@@ -192,6 +264,9 @@ pub(crate) enum UnionError {
     /// No directory has a descriptor that can be read.
     #[error("no directory has the descriptor")]
     NotFound,
+    /// It would be longer than directories take.
+    #[error("the descriptor is too long")]
+    TooLong,
     /// It cannot be made.
     #[error("the descriptor cannot be made: {0}")]
     NotMade(&'static str),

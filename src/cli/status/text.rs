@@ -1,7 +1,7 @@
 //! The daemon's figures in words.
 
 use crate::admin::routes::{BlocksAnswer, LargeSender, SendersAnswer, StatsAnswer};
-use crate::cluster::{ClusterRole, ClusterStats};
+use crate::cluster::{ClusterRole, ClusterStats, UnionStats};
 use crate::http::Health;
 use crate::metrics::{Onion, SecurityEvent, Stats};
 use ephemeral_core::dead_man::DeadManStats;
@@ -69,6 +69,7 @@ pub(super) fn rows(stats: &Stats) -> Vec<(&'static str, String)> {
         rows.extend(onion_rows(onion, stats.bounds.circuits));
     }
     rows.extend(stats.cluster.as_ref().map(cluster));
+    rows.extend(stats.cluster.as_ref().and_then(|cluster| cluster.union.as_ref()).map(union));
     rows.extend(stats.dead_man.as_ref().map(dead_man));
     rows.extend([
         ("clients", format!("{} of {}", stats.clients, stats.bounds.clients)),
@@ -113,7 +114,7 @@ fn process(stats: &Stats) -> String {
 
 /// Says what this machine of a cluster is.
 fn cluster(machine: &ClusterStats) -> (&'static str, String) {
-    let ClusterStats { node, role, has_keys, active } = machine;
+    let ClusterStats { node, role, has_keys, active, union: _ } = machine;
     let active =
         active.as_deref().map_or("no machine is known to be active".to_owned(), |name| format!("{name} is active"));
     let keys = if *has_keys { "it has the keys" } else { "IT HAS NO KEYS, and cannot take over" };
@@ -122,6 +123,12 @@ fn cluster(machine: &ClusterStats) -> (&'static str, String) {
         ClusterRole::StandsBy => format!("stands by, and {keys} · {active}"),
     };
     ("machine", format!("{node} {what}"))
+}
+
+/// Says what the machines of a cluster have published together.
+fn union(union: &UnionStats) -> (&'static str, String) {
+    let UnionStats { publisher, machines, introduction_points } = union;
+    ("together", format!("{machines} machines, {introduction_points} introduction points · {publisher} publishes them"))
 }
 
 /// Says how the dead-man switch stood until this look at it, which may be a check-in.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::wiping::name;
 use super::{ClusterNode, ClusterRole};
 use crate::cluster::jet::Jet;
+use crate::cluster::machine_name;
 use crate::cluster::nats::Unanswered;
 use crate::cluster::nats::wire::NatsMessage;
 use crate::cluster::survey::{self, ClusterSurvey, SilentMachine};
@@ -81,7 +81,7 @@ impl ClusterNode {
         let mut checked_in = self.checked_in();
         loop {
             let at = *checked_in.borrow_and_update();
-            let here = Question::Here(name(&self.holder).to_owned(), at);
+            let here = Question::Here(machine_name(&self.holder).to_owned(), at);
             // Who does not hear it hears the next one.
             if let Ok(sealed) =
                 ClusterQuestion::new(here, self.clock.wall()).and_then(|asked| asked.seal(&self.wipe_seal))
@@ -107,7 +107,7 @@ impl ClusterNode {
                 at.map(|at| at.min(latest)).into_iter().for_each(|at| self.tell_check_in(at));
                 return;
             }
-            Question::StandBack(node, _) if node != name(&self.holder) => return,
+            Question::StandBack(node, _) if node != machine_name(&self.holder) => return,
             Question::StandBack(_, drained) if asked.is_fresh(self.clock.wall()) => self.stand_back(*drained),
             Question::StandBack(..) => {
                 tracing::warn!("a request to stand back is too old, or the machines' clocks differ: it is ignored");
@@ -123,6 +123,8 @@ impl ClusterNode {
 
     fn stand_back(&self, drained: bool) {
         if self.operator.drained.send_replace(drained) != drained {
+            // Clients do not come here any more; those who are here stay.
+            self.withdraw(drained);
             if drained {
                 tracing::warn!("the operator drains this machine: it hands the lease over, and takes it no more");
             } else {
@@ -135,7 +137,7 @@ impl ClusterNode {
     fn report(&self) -> MachineReport {
         let server = self.nats.server().borrow().as_ref().map(|server| server.server_name.clone());
         MachineReport {
-            node: name(&self.holder).to_owned(),
+            node: machine_name(&self.holder).to_owned(),
             role: *self.standing.borrow(),
             since_s: self.since.lock().elapsed().as_secs(),
             has_keys: !self.keys.is_empty(),
@@ -185,7 +187,7 @@ impl ClusterNode {
     /// [`DrainError`]: then everything is as it was.
     pub async fn drain(&self, node: Option<&str>, undo: bool) -> Result<Option<String>, DrainError> {
         let unanswered = |error: Unanswered| DrainError::Nats(error.to_string());
-        let own = name(&self.holder);
+        let own = machine_name(&self.holder);
         let node = node.unwrap_or(own);
         if undo && node == own {
             self.stand_back(false);
@@ -214,7 +216,7 @@ impl ClusterNode {
     }
 
     async fn tell_to_stand_back(&self, node: &str, drained: bool) -> Result<(), DrainError> {
-        if node == name(&self.holder) {
+        if node == machine_name(&self.holder) {
             self.stand_back(drained);
             return Ok(());
         }
@@ -229,8 +231,8 @@ impl ClusterNode {
     async fn another_is_active(&self, node: &str) -> Option<String> {
         let begun = Instant::now();
         while begun.elapsed() < HANDING_OVER {
-            if *self.standing.borrow() == ClusterRole::Active && name(&self.holder) != node {
-                return Some(name(&self.holder).to_owned());
+            if *self.standing.borrow() == ClusterRole::Active && machine_name(&self.holder) != node {
+                return Some(machine_name(&self.holder).to_owned());
             }
             let machines = self.machines(Question::HowAreYou).await.unwrap_or_default();
             let active = |machine: &&MachineReport| machine.node != node && machine.role == ClusterRole::Active;

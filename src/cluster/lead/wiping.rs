@@ -13,6 +13,7 @@ use super::{ClusterNode, ClusterRole, WIPE};
 use crate::cluster::jet::{Jet, JetError};
 use crate::cluster::log::META;
 use crate::cluster::log::entry::JournalMeta;
+use crate::cluster::machine_name as name;
 use crate::cluster::nats::Unanswered;
 use crate::cluster::nats::wire::NatsMessage;
 use crate::cluster::wipe::WipeAnswer;
@@ -275,9 +276,4 @@ pub(super) fn progress() -> watch::Sender<WipeProgress> {
 
 fn unanswered(error: &impl ToString) -> WipeLeft {
     WipeLeft::Nats(error.to_string())
-}
-
-/// Returns the name of the machine that a process runs on.
-pub(super) fn name(holder: &str) -> &str {
-    holder.split_once('/').map_or(holder, |(name, _)| name)
 }

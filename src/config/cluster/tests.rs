@@ -85,3 +85,14 @@ fn a_cluster_that_is_shown_is_the_same_when_it_is_read() {
     let flags = Flags { config: Some(path), state_dir: Some("/state".into()), ..Flags::default() };
     assert_eq!(Config::load(&flags, &|_| None).unwrap(), config);
 }
+
+#[test]
+fn the_machines_of_a_cluster_ask_nobody_for_proof_of_work() {
+    let local = "nats = ['127.0.0.1:4222']\nnode = 'a'\nsecret_file = '/s'\n";
+    let onion = |more: &str| load(&format!("{local}[onion]\n{more}"));
+    for said in ["", "proof_of_work = false\n"] {
+        assert!(!onion(said).unwrap().onion.unwrap().proof_of_work);
+    }
+    let problem = onion("proof_of_work = true\n").unwrap_err();
+    assert!(problem.contains("proof_of_work = true: beside [cluster]: each machine would ask"), "{problem}");
+}

@@ -39,6 +39,8 @@ pub(super) enum Situation {
     Clock,
     /// The service was published, and a connection to it fails.
     Unreachable,
+    /// The service was published, and connections to it come to other machines alone.
+    Elsewhere,
 }
 
 impl Situation {
@@ -58,6 +60,7 @@ impl Situation {
             Some(Reason::Blocked) => Self::Blocked,
             Some(Reason::Clock) => Self::Clock,
             Some(Reason::Unreachable) if status.bootstrap_percent == 100 => Self::Unreachable,
+            Some(Reason::Elsewhere) if status.bootstrap_percent == 100 => Self::Elsewhere,
             _ if status.bootstrap_percent == 100 => Self::Publishing,
             _ if is_connected && stalled >= STALLED_AFTER => Self::NoDirectory,
             _ if stalled >= STALLED_AFTER && status.bootstrap_percent > 0 => Self::NoHandshake,
@@ -86,6 +89,7 @@ impl Situation {
             Self::NoDirectory => "the Tor network's directory does not come; it goes on trying",
             Self::Clock => "the clock of this machine is wrong; it goes on trying",
             Self::Unreachable => "connections to the own address fail; it goes on trying",
+            Self::Elsewhere => "clients come to the other machines only; it goes on trying",
         }
     }
 
@@ -132,6 +136,10 @@ impl Situation {
             }
             Self::Unreachable => {
                 "the address is published, but connections to it fail; the server goes on trying: ten minutes may pass"
+            }
+            Self::Elsewhere => {
+                "the address is published, but without this machine: clients come to the others only; is NATS there, and \
+                 an active machine? the server goes on trying"
             }
         };
         sentence.replace("CLOCK", clock)
@@ -200,6 +208,7 @@ mod tests {
             Situation::NoDirectory,
             Situation::Clock,
             Situation::Unreachable,
+            Situation::Elsewhere,
         ] {
             assert!(situation.brief().len() <= 64, "{situation:?}");
             let sentence = situation.sentence("2026-01-02 12:00 UTC");

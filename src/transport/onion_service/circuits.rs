@@ -63,7 +63,7 @@ struct Shared {
 
 impl Circuits {
     pub(super) fn new(settings: &Config, listener: Arc<Listener>, outlets: Outlets, cancel: CancellationToken) -> Self {
-        let Outlets { incoming, circuits, on_refusal, admission, status: _, haste: _ } = outlets;
+        let Outlets { incoming, circuits, on_refusal, admission, status: _, seat: _, haste: _ } = outlets;
         let port = settings.port;
         let streams = settings.streams_per_circuit;
         let shared = Shared { port, streams, listener, incoming, cancel, admission };

@@ -69,6 +69,8 @@ pub(super) struct Reachability {
     /// The first failure since the last success.
     failing_since: Option<Instant>,
     failures: u32,
+    /// The first time since the last success that another machine answered in this one's place.
+    elsewhere_since: Option<Instant>,
     /// How many successes there were in a row.
     successes: u32,
     fruitless_incarnations: u32,
@@ -89,6 +91,7 @@ impl Reachability {
             success: None,
             failing_since: None,
             failures: 0,
+            elsewhere_since: None,
             successes: 0,
             fruitless_incarnations: 0,
             mended: None,
@@ -169,6 +172,7 @@ impl Reachability {
         self.success = Some(now);
         self.failing_since = None;
         self.failures = 0;
+        self.elsewhere_since = None;
         self.successes = self.successes.saturating_add(1);
         self.fruitless_incarnations = 0;
         self.mended = None;
@@ -190,9 +194,24 @@ impl Reachability {
         }
     }
 
+    /// Takes note that a connection to the own address was answered by another machine that has it,
+    /// and that clients are not told of this one. That passes when what is published is as it
+    /// should be: there is nothing to be mended here, and no circuit is ended for it.
+    pub(super) fn elsewhere(&mut self, now: Instant) {
+        self.failing_since = None;
+        self.failures = 0;
+        self.successes = 0;
+        let since = *self.elsewhere_since.get_or_insert(now);
+        // Tor itself works again, where that was what was wrong.
+        let was_degraded = matches!(self.status.borrow().phase, Phase::Degraded(_));
+        if was_degraded || now.saturating_duration_since(since) >= PATIENCE / self.haste {
+            self.enter(Phase::Degraded(Reason::Elsewhere));
+        }
+    }
+
     /// Returns whether the last look has failed.
     pub(super) fn is_failing(&self) -> bool {
-        self.failures > 0
+        self.failures > 0 || self.elsewhere_since.is_some()
     }
 
     /// Returns what to do now. `serves`: a circuit carries a session, whose peer was heard lately.
@@ -212,7 +231,7 @@ impl Reachability {
 
     /// Returns how long to wait before the next look.
     pub(super) fn retry(&mut self) -> Duration {
-        if self.failures > 0 {
+        if self.is_failing() {
             return self.retries.next_wait() / self.haste;
         }
         let doublings = self.successes.saturating_sub(1).min(20);

@@ -10,11 +10,10 @@ use arti_client::config::onion_service::OnionServiceConfig;
 use tokio::sync::watch;
 use tor_config::Reconfigure;
 use tor_hsservice::RunningOnionService;
-use tor_keymgr::KeystoreSelector;
 
 use super::clients::{self, Clients};
 use super::{Config, LOG, OnionError, OnionStatus, arti_config};
-use ephemeral_tor::{Client, DiscoveryKey, TorError, TorStep};
+use ephemeral_tor::{self as tor, Client, DiscoveryKey, DiscoverySecret};
 
 /// The time between two looks at the directory of the clients.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -28,42 +27,37 @@ pub(super) struct Restriction {
     own: DiscoveryKey,
     clients: Clients,
     left_out: usize,
+    /// Where the other machines hear of the clients, if there are any.
+    told: Option<watch::Sender<Option<Vec<DiscoveryKey>>>>,
 }
 
 impl Restriction {
-    /// Returns the restriction; `None` where everybody may find the service. The server needs a key
-    /// to reach itself: Arti keeps it with the others.
+    /// Makes the restriction. `own`: the key by which the server reaches itself, the same on each
+    /// machine that has the service's key: of several machines, each may find what another one has
+    /// published.
     pub(super) fn new(
         settings: &Config,
         state_dir: &Path,
-        client: &Client,
-        address: &str,
-    ) -> Result<Option<Self>, OnionError> {
-        if !settings.restricted {
-            return Ok(None);
-        }
-        let failed = |error| TorError::from_arti(TorStep::OwnDiscoveryKey, state_dir, error);
-        let service = address.parse().map_err(|_| OnionError::Setting {
-            key: "restricted",
-            why: "the address of the service is not understood".into(),
-        })?;
-        let own = match client.get_service_discovery_key(service).map_err(failed)? {
-            Some(key) => key,
-            None => client.generate_service_discovery_key(KeystoreSelector::Primary, service).map_err(failed)?,
-        };
+        (client, address, own): (&Client, &str, &DiscoverySecret),
+        told: Option<watch::Sender<Option<Vec<DiscoveryKey>>>>,
+    ) -> Result<Self, OnionError> {
+        let name = address.trim_end_matches(".onion");
+        tor::set_discovery_key(client, state_dir, name, Some(own))?;
         let mut restriction = Self {
             settings: settings.clone(),
             state_dir: state_dir.to_owned(),
-            own: own.into(),
+            own: own.public(),
             clients: Clients::new(),
             left_out: 0,
+            told,
         };
         let read = clients::usable(state_dir);
         restriction.take_over(read);
+        restriction.tell();
         if restriction.clients.is_empty() {
             tracing::warn!(target: LOG, "restricted, and no client was added: nobody can find the service");
         }
-        Ok(Some(restriction))
+        Ok(restriction)
     }
 
     /// Returns the service's configuration with the clients of now.
@@ -128,6 +122,15 @@ impl Restriction {
         self.left_out = left_out;
         let changed = clients != self.clients;
         self.clients = clients;
+        if changed {
+            self.tell();
+        }
         changed
+    }
+
+    fn tell(&self) {
+        if let Some(told) = &self.told {
+            told.send_replace(Some(self.clients.values().cloned().collect()));
+        }
     }
 }

@@ -17,9 +17,10 @@ use super::arti_config::{client_config, service_config};
 use super::circuits::Circuits;
 use super::reachability::{Course, Reachability};
 use super::restriction::Restriction;
+use super::sharing::{Sharing, UnionSeat};
 use super::watch::{self, Watched};
 use super::{Config, OnionError};
-use ephemeral_tor::{self as tor, Client, EndOnDrop, Keystore, TorError, TorStep};
+use ephemeral_tor::{self as tor, Client, DiscoverySecret, EndOnDrop, Keystore, KeystoreError, TorError, TorStep};
 
 /// How long Arti's tasks of a service get to end before it is published again; and the pause
 /// between two attempts.
@@ -60,6 +61,7 @@ pub(super) struct Service {
     /// `None`: between two publications.
     published: Option<Published>,
     restriction: Option<Restriction>,
+    sharing: Option<Sharing>,
     address: String,
     settings: Config,
     state_dir: PathBuf,
@@ -83,13 +85,26 @@ impl OwnedClient {
 
 impl Service {
     /// Creates the client and publishes the service as soon as there is a network.
-    pub(super) fn launch(settings: &Config, state_dir: &Path, address: &str) -> Result<Self, OnionError> {
+    pub(super) fn launch(
+        settings: &Config,
+        state_dir: &Path,
+        address: &str,
+        seat: Option<&UnionSeat>,
+    ) -> Result<Self, OnionError> {
         let (client, tasks) = tor::owned_client(client_config(settings, state_dir)?, state_dir)?;
         let client = OwnedClient { client, tasks: EndOnDrop(tasks) };
-        let restriction = Restriction::new(settings, state_dir, &client.client, address)?;
+        let told = seat.map(|seat| seat.clients.clone());
+        let restriction = if settings.restricted {
+            let own = own_key(settings, state_dir)?;
+            Some(Restriction::new(settings, state_dir, (&client.client, address, &own), told)?)
+        } else {
+            None
+        };
+        let sharing = Sharing::new(seat, settings, state_dir, &client.client);
         let mut service = Self {
             published: None,
             restriction,
+            sharing,
             address: address.to_owned(),
             settings: settings.clone(),
             state_dir: state_dir.to_owned(),
@@ -165,9 +180,16 @@ impl Service {
             port: self.settings.port,
             self_probe: self.settings.self_probe,
             circuits: circuits.figures(),
+            sharing: self.sharing.as_ref(),
+        };
+        let sharing = async {
+            match &self.sharing {
+                Some(sharing) => sharing.run().await,
+                None => std::future::pending().await,
+            }
         };
         let watch = watch::watch(watched, reachability);
-        tokio::pin!(watch, clients_removed);
+        tokio::pin!(watch, clients_removed, sharing);
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return ServiceEnd::Cancelled,
@@ -186,13 +208,15 @@ impl Service {
                     Course::StartAfresh | Course::GoOn => ServiceEnd::Stuck,
                 },
                 () = &mut clients_removed => return ServiceEnd::Republish,
+                () = &mut sharing => {}
             }
         }
     }
 
-    /// Stops publishing and accepting. Open streams live as long as the client.
-    pub(super) fn unpublish(self) -> OwnedClient {
-        self.client
+    /// Stops publishing and accepting. Open streams live as long as the client. Returns this
+    /// machine's part in what others go on publishing, too, if there are any.
+    pub(super) fn unpublish(self) -> (OwnedClient, Option<Sharing>) {
+        (self.client, self.sharing)
     }
 
     /// Ends the service and its client, and with them the streams that are open.
@@ -200,7 +224,9 @@ impl Service {
         if let Some(published) = self.published.take() {
             published.end().await;
         }
-        self.unpublish().end().await;
+        let (client, sharing) = self.unpublish();
+        drop(sharing);
+        client.end().await;
     }
 }
 
@@ -224,6 +250,17 @@ pub(super) fn address(settings: &Config, state_dir: &Path) -> Result<String, Oni
         },
     };
     Ok(identity.display_unredacted().to_string())
+}
+
+/// Returns the key by which the server reaches itself.
+fn own_key(settings: &Config, state_dir: &Path) -> Result<DiscoverySecret, OnionError> {
+    let key = Keystore::open(&settings.tor, state_dir, &settings.nickname).and_then(|store| store.key());
+    match key {
+        Ok(Some(key)) => Ok(DiscoverySecret::of_service(&key)),
+        Ok(None) => Err(no_key(state_dir, &std::io::Error::from(std::io::ErrorKind::NotFound)).into()),
+        Err(KeystoreError::Tor(error)) => Err(error.into()),
+        Err(error) => Err(no_key(state_dir, &error).into()),
+    }
 }
 
 /// Returns the error that the service's key can be neither read nor made.

@@ -80,6 +80,8 @@ pub enum Reason {
     Clock,
     /// Connections to the own address fail.
     Unreachable,
+    /// Connections to the own address come to other machines that have it, and to them alone.
+    Elsewhere,
 }
 
 impl From<Option<BlockageKind>> for Reason {
@@ -100,6 +102,7 @@ impl fmt::Display for Reason {
             Self::Blocked => "the Tor network cannot be reached",
             Self::Clock => "the clock of this machine is wrong",
             Self::Unreachable => "connections to the own address fail",
+            Self::Elsewhere => "clients come to other machines only: what is published has none of this one's points",
         })
     }
 }

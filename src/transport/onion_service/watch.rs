@@ -13,6 +13,7 @@ use tor_hsservice::status::{OnionServiceStatusStream, State};
 
 use super::probe::probe;
 use super::reachability::{Course, Reachability};
+use super::sharing::Sharing;
 use super::sleep::sleep_until;
 use super::{LOG, Probe, Reason};
 use crate::clock::Clock;
@@ -40,6 +41,8 @@ pub(super) struct Watched<'service> {
     pub(super) self_probe: bool,
     /// Whom clients have reached.
     pub(super) circuits: Arc<CircuitStats>,
+    /// What other machines have the same address, if there are any.
+    pub(super) sharing: Option<&'service Sharing>,
 }
 
 /// Watches until something has to be done: [`Course::Republish`] or [`Course::StartAfresh`].
@@ -86,8 +89,13 @@ impl Watched<'_> {
             // service that is published at enough places, but not at every one.
             let status = self.client.bootstrap_status();
             let works = !matches!(pause.state, State::Recovering | State::Broken | State::Shutdown);
+            // What Arti has published is not what clients are told, where there are other machines.
+            let is_published = match self.sharing {
+                Some(sharing) => pause.listening(sharing.is_published(), reachability).await,
+                None => pause.published,
+            };
             return match trouble(&status) {
-                None if works && pause.published => reachability.succeeded(start),
+                None if works && is_published => reachability.succeeded(start),
                 trouble => reachability.failed(trouble.unwrap_or(Reason::Unreachable), start),
             };
         }
@@ -97,10 +105,23 @@ impl Watched<'_> {
         reachability.probed(Probe { at: Clock::System.now(), answered, took: now - start });
         // A flood may take every place from the probe. But then its circuits do come: the service
         // is reached.
-        if evidence.take() || answered {
+        match self.sharing {
+            _ if evidence.take() => reachability.succeeded(now),
+            _ if !answered => reachability.failed(reason(self.client), now),
+            None => reachability.succeeded(now),
+            Some(sharing) => self.look_elsewhere(sharing, pause, reachability).await,
+        }
+    }
+
+    /// Finds out what it means that another machine has answered: clients come to this one as well,
+    /// if they are told of it.
+    async fn look_elsewhere(&self, sharing: &Sharing, pause: &mut Pause<'_>, reachability: &mut Reachability) {
+        let is_published = pause.listening(sharing.is_published(), reachability).await;
+        let now = Instant::now();
+        if is_published {
             reachability.succeeded(now);
         } else {
-            reachability.failed(reason(self.client), now);
+            reachability.elsewhere(now);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use tor_bytes::EncodeError;
 use tor_cell::chancell::msg::HandshakeType;
 use tor_hscrypto::ope::AesOpeKey;
 use tor_hscrypto::pk::{HsBlindId, HsIdKeypair};
@@ -11,7 +12,7 @@ use tor_netdir::HsDirParams;
 use tor_netdoc::NetdocBuilder as _;
 use tor_netdoc::doc::hsdesc::{HsDesc, HsDescBuilder, create_desc_sign_key_cert};
 
-use super::{NodePoints, UnionError, UnionReaders};
+use super::{NodePoints, Readers, UnionError};
 
 /// How long the certificates in it are valid, as those of other implementations.
 const CERTIFICATES: Duration = Duration::from_secs(54 * 3600);
@@ -50,7 +51,7 @@ pub(super) fn make(
     period: &HsDirParams,
     points: &NodePoints,
     found: &HeldDescriptor,
-    readers: Option<&UnionReaders>,
+    readers: Option<&Readers>,
     now: SystemTime,
 ) -> Result<Made, UnionError> {
     let blinded = identity.compute_blinded_key(period.time_period());
@@ -87,6 +88,9 @@ pub(super) fn make(
         .subcredential(subcredential)
         .max_generated_len(MOST_BYTES)
         .build_sign(&mut rand::rng())
-        .map_err(|_| UnionError::NotMade("it is too long, or a point in it is not whole"))?;
+        .map_err(|error| match error {
+            EncodeError::BadLengthValue => UnionError::TooLong,
+            _ => UnionError::NotMade("a point in it is not whole"),
+        })?;
     Ok(Made { name: blinded.id(), text })
 }

@@ -13,7 +13,7 @@ use tor_netdir::NetDir;
 use tor_netdoc::doc::hsdesc::HsDesc;
 
 use super::descriptor::{self, HeldDescriptor, Made};
-use super::{NodePoints, UnionError, UnionReaders};
+use super::{NodePoints, Readers, UnionError};
 use crate::Client;
 
 /// How long one directory may take.
@@ -36,7 +36,7 @@ pub(super) fn network(client: &Client) -> Result<Arc<NetDir>, UnionError> {
 pub(super) async fn fetch(
     client: &Arc<Client>,
     identity: &HsIdKeypair,
-    readers: Option<&UnionReaders>,
+    readers: Option<&Readers>,
 ) -> Result<HeldDescriptor, UnionError> {
     let network = network(client)?;
     let period = network.hs_time_period();
@@ -54,7 +54,7 @@ pub(super) async fn fetch(
     let mut newest: Option<(u64, HeldDescriptor)> = None;
     while let Some(answer) = answers.join_next().await {
         let Ok(Ok(Some(text))) = answer else { continue };
-        let own = readers.map(|readers| &*readers.own);
+        let own = readers.map(|readers| &readers.own);
         let Ok(found) = HsDesc::parse_decrypt_validate(&text, &name, &subcredential, own) else { continue };
         let Ok(found) = found.if_valid_at(&SystemTime::now()) else { continue };
         let revision = u64::from(found.revision());
@@ -85,7 +85,7 @@ pub(super) async fn publish(
     identity: &HsIdKeypair,
     points: &NodePoints,
     found: &HeldDescriptor,
-    readers: Option<&UnionReaders>,
+    readers: Option<&Readers>,
 ) -> Result<Uploads, UnionError> {
     let network = network(client)?;
     let now = SystemTime::now();

@@ -6,7 +6,9 @@
 //! point, and a test notices if they change.
 
 use std::collections::HashSet;
+use std::fs;
 use std::io::ErrorKind;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -55,8 +57,13 @@ struct PointRecord {
 }
 
 impl Keystore {
-    /// Returns the points that this machine's Arti has published, and still holds.
-    pub(super) fn own_points(&self, network: &NetDir) -> Result<NodePoints, KeystoreError> {
+    /// Returns the points that this machine's Arti has tried to publish since then, and still
+    /// holds; not those of an earlier process, which may not be there.
+    pub(super) fn own_points(&self, network: &NetDir, since: SystemTime) -> Result<NodePoints, KeystoreError> {
+        let written = fs::metadata(self.state.join(PUBLISHED)).and_then(|file| file.modified());
+        if written.is_ok_and(|written| written < since) {
+            return Ok(NodePoints::default());
+        }
         let Some(chosen) = self.record::<ChosenRecord>(CHOSEN)? else { return Ok(NodePoints::default()) };
         let Some(published) = self.record::<PublishedRecord>(PUBLISHED)? else { return Ok(NodePoints::default()) };
         let published: HashSet<String> = published.ipts.into_iter().map(|point| point.lid).collect();

@@ -74,6 +74,14 @@ fn the_dead_man_switch_is_shown_where_there_is_one_and_warned_of_in_the_last_qua
 }
 
 #[test]
+fn what_the_machines_of_a_cluster_publish_together_is_said() {
+    let union = json!({"publisher": "b", "machines": 2, "introduction_points": 6});
+    let machine = json!({"node": "a", "role": "stands_by", "has_keys": true, "active": "b", "union": union});
+    let said = report(&answer(&json!({"cluster": machine})));
+    assert!(said.contains("2 machines, 6 introduction points · b publishes them"), "{said}");
+}
+
+#[test]
 fn a_machine_of_a_cluster_says_what_it_is_and_who_is_active() {
     let mut machine = json!({"node": "b", "role": "stands_by", "has_keys": true, "active": "a"});
     let said = report(&answer(&json!({"cluster": machine})));

@@ -51,6 +51,32 @@ async fn one_answer_makes_a_degraded_service_reachable_again() {
 }
 
 #[tokio::test]
+async fn a_machine_in_whose_place_another_one_answers_is_not_reachable_and_nothing_is_ended_for_it() {
+    let (mut reachability, status, now) = reachability();
+    reachability.begin(now);
+    for second in [0, 30, 119] {
+        reachability.elsewhere(now + SECOND * second);
+        assert_eq!(phase(&status), Phase::Starting, "others may be about to publish it");
+    }
+    assert!(reachability.is_failing() && reachability.retry() <= LAST_RETRY, "it looks again soon");
+    reachability.elsewhere(now + SECOND * 120);
+    assert_eq!(phase(&status), Phase::Degraded(Reason::Elsewhere));
+    for serves in [true, false] {
+        assert_eq!(reachability.verdict(now + CALM * 5, serves), Course::GoOn);
+    }
+    reachability.succeeded(now + CALM);
+    assert_eq!((phase(&status), reachability.is_failing()), (Phase::Reachable, false));
+    reachability.elsewhere(now + CALM * 2);
+    assert_eq!(phase(&status), Phase::Reachable, "once is forgiven");
+    for _ in 0..FAILURES {
+        reachability.failed(Reason::Unreachable, now + CALM * 2);
+    }
+    assert_eq!(phase(&status), Phase::Degraded(Reason::Unreachable));
+    reachability.elsewhere(now + CALM * 2 + SECOND);
+    assert_eq!(phase(&status), Phase::Degraded(Reason::Elsewhere), "Tor works again");
+}
+
+#[tokio::test]
 async fn the_reason_follows_what_is_wrong_now() {
     let (mut reachability, status, now) = reachability();
     reachability.succeeded(now);
