@@ -1,6 +1,7 @@
 //! Who is the active one, and what that one does: it goes on with the journal, and writes it.
 
 mod announcing;
+mod answering;
 mod lease;
 mod linking;
 mod operator;
@@ -15,16 +16,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::jet::{Jet, JetError};
 use super::kept::KeptKeys;
 use super::keys::{KeyExchange, Keyring};
-use super::nats::wire::NatsMessage;
-use super::nats::{self, Nats, NatsOutgoing, tls};
-use super::talk::OPERATOR;
+use super::nats::{self, Nats, tls};
 use super::whereabouts::Whereabouts;
 use super::wipe::WipeSeal;
 use super::{ClusterRole, ClusterStats, Config, machine_name};
@@ -161,53 +160,6 @@ impl ClusterNode {
         });
         let connection = Arc::clone(&node).connection(outgoing, config.nats.clone(), connector);
         Ok((node, connection))
-    }
-
-    async fn connection(
-        self: Arc<Self>,
-        outgoing: NatsOutgoing,
-        addresses: Vec<super::NatsAddress>,
-        connector: Option<tokio_rustls::TlsConnector>,
-    ) {
-        let (questions, mut asked) = mpsc::channel::<NatsMessage>(QUESTIONS);
-        let kept = nats::keep(Arc::clone(&self.nats), outgoing, addresses, connector, (QUESTION, questions));
-        let answering = async {
-            while let Some(question) = asked.recv().await {
-                if question.subject == PRESENCE {
-                    self.announcing.hear(&question.payload);
-                    continue;
-                }
-                if question.subject == WIPE {
-                    self.answer_wipe(&question).await;
-                    continue;
-                }
-                if question.subject == LINK {
-                    // What no machine of this cluster says is not heard.
-                    let _ = self.whereabouts.heard(&self.wipe_seal, &question.payload);
-                    continue;
-                }
-                if question.subject == OPERATOR {
-                    self.hear(&question).await;
-                    continue;
-                }
-                let Some(reply) = question.reply else { continue };
-                if self.keys.is_empty() {
-                    continue;
-                }
-                // What is no question gets no answer, and whoever gets none asks again.
-                if let Ok(answer) = self.exchange.answer(&question.payload, &self.keys) {
-                    let _ = self.nats.publish(&reply, &[], &answer).await;
-                }
-            }
-        };
-        tokio::join!(
-            kept,
-            answering,
-            self.keep_wiping(),
-            self.keep_telling(),
-            self.keep_saying_where(),
-            self.keep_announcing()
-        );
     }
 
     /// Returns what it is, and will be.

@@ -2,6 +2,7 @@
 //! nothing that was accepted is lost.
 
 mod ledger;
+mod machines;
 mod nemesis;
 mod operating;
 mod people;
@@ -15,7 +16,8 @@ use ephemeral_test_support::memory::times_in_memory;
 use ephemeral_test_support::nats::Trio;
 use rustix::process::Signal;
 
-use people::{Cluster, Person};
+use machines::Cluster;
+use people::Person;
 
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
@@ -119,7 +121,7 @@ async fn nats_has_no_word_of_what_waits_in_its_memory_and_its_files() {
         for word in [marker, &people::fingerprint(BOB).to_string(), &people::fingerprint(ALICE).to_string()] {
             let times = times_in_memory(cluster.nats.process(number), word);
             assert!(times.is_none_or(|times| times == 0), "{word} is in the memory of a NATS server");
-            assert_eq!(people::files_with(&cluster.nats.folder(number), word), Vec::<String>::new());
+            assert_eq!(machines::files_with(&cluster.nats.folder(number), word), Vec::<String>::new());
         }
     }
     assert!(times_in_memory(hub, marker).is_none_or(|times| times >= 30), "a search finds: there it waits");

@@ -11,7 +11,8 @@ use rustix::process::Signal;
 use tokio::time::sleep;
 
 use super::ledger::Ledger;
-use super::people::{AGAIN, Cluster, PATIENCE};
+use super::machines::Cluster;
+use super::people::{AGAIN, PATIENCE};
 use super::talkers::Talkers;
 
 /// Who talks.

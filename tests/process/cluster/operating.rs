@@ -9,7 +9,8 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use super::people::{Cluster, Person};
+use super::machines::Cluster;
+use super::people::Person;
 use super::{ALICE, BOB};
 use crate::SERVER;
 

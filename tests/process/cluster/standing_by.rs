@@ -6,7 +6,8 @@ use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::people::{Cluster, PATIENCE, Person, link_key};
+use super::machines::{Cluster, link_key};
+use super::people::{PATIENCE, Person};
 use super::{ALICE, BOB};
 use crate::SERVER;
 

@@ -9,7 +9,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::people::{Cluster, Person};
+use super::machines::Cluster;
+use super::people::Person;
 use super::{ALICE, BOB};
 
 const PATIENCE: Duration = Duration::from_secs(60);
