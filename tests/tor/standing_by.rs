@@ -1,56 +1,57 @@
-//! Two machines of a cluster, each with an onion service of its own: whoever reaches the one that
-//! stands by is served by the active one.
+//! Two machines of a cluster at one address: whoever comes to the one that stands by is served by
+//! the active one.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use ephemeral_client::Arti;
-use ephemeral_test_support::client::private;
-use ephemeral_test_support::daemon::{Daemon, Person, until_both};
-use ephemeral_test_support::nats::Trio;
+use ephemeral_test_support::daemon::{Person, until_both};
 use rustix::process::Signal;
 
-use crate::SERVER;
 use crate::network;
-use crate::onion_defences::tor_table;
+use crate::union::{TwoMachines, client};
 
-fn start(folder: &Path, node: &str, nats: &Trio) -> Daemon {
-    std::fs::create_dir_all(folder).unwrap();
-    let secret = folder.join("secret");
-    private(&secret, &[7; 32]);
-    let configuration = format!(
-        "[cluster]\nnats = {}\nnode = \"{node}\"\nsecret_file = {secret:?}\nlink = \"127.0.0.1:0\"\n{}",
-        nats.addresses(),
-        network::shared().arti_toml()
-    );
-    Daemon::start(SERVER, folder, &configuration, &[])
+/// So many people come, at most, until one of them has come to each machine.
+const PEOPLE: u8 = 24;
+
+/// Has people come until both machines have circuits, and returns them with the number of the
+/// active machine.
+async fn people_at_both(machines: &TwoMachines) -> (Vec<Person>, usize) {
+    let mut people = Vec::new();
+    for number in 1..=PEOPLE {
+        let dialer = Arc::new(client(machines, &format!("client-{number}")));
+        let mut person = Person::new(number, dialer, &machines.url);
+        person.until("a session", |person| person.connected == 1).await;
+        people.push(person);
+        let [a, b] = [machines.status(0).await, machines.status(1).await];
+        let circuits = |figures: &serde_json::Value| figures["onion"]["circuits"].as_u64().unwrap_or(0);
+        if people.len() > 1 && circuits(&a) > 0 && circuits(&b) > 0 {
+            let active = if a["cluster"]["role"] == "active" { 0 } else { 1 };
+            return (people, active);
+        }
+    }
+    panic!("all of {PEOPLE} people came to one machine");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_reaches_the_onion_service_of_a_machine_that_stands_by_is_served_by_the_active_one() {
+async fn whoever_comes_to_the_machine_that_stands_by_is_served_by_the_active_one() {
     let _turn = network::turn().await;
-    let home = tempfile::tempdir().unwrap();
-    let nats = Trio::start(home.path());
-    let mut active = start(&home.path().join("a"), "a", &nats);
-    active.logs("this machine is the active one").await;
-    let mut by = start(&home.path().join("b"), "b", &nats);
-    let at_active = active.reachable().await;
-    let at_by = by.reachable().await;
-    by.logs("it has the keys of the journal").await;
-    by.logs("the hub is reached").await;
-
-    let dialer = |name: &str| Arc::new(Arti::new(tor_table(), &home.path().join(name)).unwrap());
-    let mut alice = Person::new(1, dialer("alice"), &at_by);
-    let mut bob = Person::new(2, dialer("bob"), &at_active);
-    until_both(&mut alice, &mut bob, "a session each", |person| person.connected == 1).await;
-    alice.send(bob.fingerprint, "by the other machine".to_owned());
-    bob.send(alice.fingerprint, "and back".to_owned());
-    let done = |person: &Person| person.received.len() == 1 && person.delivered == 1;
-    until_both(&mut alice, &mut bob, "one each way, with receipts", done).await;
-    // The active one dies: her machine takes over, and she is there again under its address.
-    active.signal(Signal::KILL);
-    active.ended().await;
-    alice.send(alice.fingerprint, "after it".to_owned());
-    alice.until("a message to herself", |alice| alice.received.len() == 2 && alice.delivered == 2).await;
-    assert_eq!((alice.contents(), alice.connected), (vec!["and back", "after it"], 2));
+    let mut machines = TwoMachines::prepare(false);
+    machines.passes_on = true;
+    machines.start().await;
+    let (mut people, active) = people_at_both(&machines).await;
+    // Each writes to the next one: all of them are in one place, whichever machine they came to.
+    for number in 1..people.len() {
+        let (before, after) = people.split_at_mut(number);
+        let (alice, bob) = (before.last_mut().unwrap(), &mut after[0]);
+        alice.send(bob.fingerprint, format!("for {number}"));
+        let arrived = |person: &Person| person.received.len() + person.delivered > 0;
+        until_both(alice, bob, "a message and its receipt", arrived).await;
+    }
+    // The active one dies: the other one takes over, and everybody is there again.
+    let mut dead = machines.daemons[active].take().unwrap();
+    dead.signal(Signal::KILL);
+    dead.ended().await;
+    let mut last = people.pop().unwrap();
+    last.send(last.fingerprint, "after it".to_owned());
+    last.until("a message to herself", |last| last.contents().contains(&"after it")).await;
+    assert!(last.connected <= 2, "a session before and one after it");
 }

@@ -31,21 +31,23 @@ const QUICKLY: Duration = Duration::from_secs(20);
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Two machines with one key, and three NATS servers.
-struct TwoMachines {
+pub(crate) struct TwoMachines {
     nats: Trio,
     home: TempDir,
     restricted: bool,
-    daemons: [Option<Daemon>; 2],
-    url: ServerUrl,
+    /// Whether the one that stands by passes its clients on to the active one.
+    pub(crate) passes_on: bool,
+    pub(crate) daemons: [Option<Daemon>; 2],
+    pub(crate) url: ServerUrl,
 }
 
 impl TwoMachines {
     /// Makes the key of both.
-    fn prepare(restricted: bool) -> Self {
+    pub(crate) fn prepare(restricted: bool) -> Self {
         let home = tempfile::tempdir().unwrap();
         let nats = Trio::start(home.path());
         let url = "http://127.0.0.1:1".parse().unwrap();
-        let mut machines = Self { nats, home, restricted, daemons: [None, None], url };
+        let mut machines = Self { nats, home, restricted, passes_on: false, daemons: [None, None], url };
         machines.url = onion_service::address(&machines.state(0), NICKNAME).unwrap().parse().unwrap();
         let key = Keystore::open(&tor_table(), &machines.state(0), NICKNAME).unwrap().key().unwrap().unwrap();
         let other = Keystore::open_to_change(&tor_table(), &machines.state(1), NICKNAME).unwrap();
@@ -54,7 +56,7 @@ impl TwoMachines {
     }
 
     /// Starts both at once, and waits until clients reach both.
-    async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         for number in 0..2 {
             self.begin(number);
         }
@@ -78,11 +80,12 @@ impl TwoMachines {
         std::fs::create_dir_all(&folder).unwrap();
         let secret = folder.join("secret");
         private(&secret, &[7; 32]);
+        let link = if self.passes_on { "link = \"127.0.0.1:0\"\n" } else { "" };
         // With full vanguards and so few relays, a rendezvous point is one of a machine's own now
         // and then, and that machine does not come there.
         let configuration = format!(
             "{GENEROUS}[onion]\nnodes = [\"wss://{name}.example\"]\nrestricted = {}\nvanguards = \"lite\"\n\
-             [cluster]\nnats = {}\nnode = \"{name}\"\nsecret_file = {secret:?}\n{}",
+             [cluster]\nnats = {}\nnode = \"{name}\"\nsecret_file = {secret:?}\n{link}{}",
             self.restricted,
             self.nats.addresses(),
             network::shared().arti_toml()
@@ -94,13 +97,12 @@ impl TwoMachines {
         self.daemons[number].as_mut().unwrap()
     }
 
-    /// Returns what a machine says of what is published.
-    async fn published(&self, number: usize) -> serde_json::Value {
+    /// Returns the figures of a machine.
+    pub(crate) async fn status(&self, number: usize) -> serde_json::Value {
         let mut command = Command::new(SERVER);
         command.env_clear().env("HOME", self.folder(number)).arg("--state-dir").arg(self.state(number));
         let output = command.args(["status", "--json"]).stdin(Stdio::null()).output().await.unwrap();
-        let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        figures["cluster"]["union"].clone()
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
     /// Waits until all machines that run say that so many have their points in the descriptor.
@@ -111,7 +113,7 @@ impl TwoMachines {
             let running: Vec<_> = (0..2).filter(|number| self.daemons[*number].is_some()).collect();
             let mut said = Vec::new();
             for number in running {
-                said.push(self.published(number).await);
+                said.push(self.status(number).await["cluster"]["union"].clone());
             }
             let is_so = |union: &serde_json::Value| {
                 union["machines"] == machines && union["introduction_points"] == machines * 3
@@ -169,7 +171,8 @@ impl TwoMachines {
     }
 }
 
-fn client(machines: &TwoMachines, name: &str) -> Arti {
+/// Returns a client that knows nothing of the service.
+pub(crate) fn client(machines: &TwoMachines, name: &str) -> Arti {
     Arti::new(tor_table(), &machines.home.path().join(name)).unwrap()
 }
 
