@@ -41,7 +41,7 @@ impl Clustering {
         (largest, home): (usize, Option<ServiceHome>),
     ) -> anyhow::Result<Self> {
         let parts = (Arc::clone(&waiting.hub), Clock::System, largest);
-        let (node, connection) = 
+        let (node, connection) =
             ClusterNode::new(config, parts, (waiting.keys(), home)).context("the cluster cannot begin")?;
         let stop = CancellationToken::new();
         let standing = node.standing();
