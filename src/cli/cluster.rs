@@ -91,7 +91,7 @@ pub(super) enum Command {
     },
     /// Fetch the key of the onion service from a machine that has it, before this one's first start
     #[command(after_help = join::HELP)]
-    Join(join::JoinArgs),
+    Join(join::ClusterJoinArgs),
 }
 
 impl Command {

@@ -22,7 +22,7 @@ const NOBODY: &str = "ephemeral.none";
 
 /// Why the key is not there.
 #[derive(Debug, thiserror::Error)]
-pub enum JoinError {
+pub enum NotGiven {
     /// The settings, or the files that they name, cannot be used.
     #[error(transparent)]
     Settings(#[from] ClusterError),
@@ -43,15 +43,15 @@ pub enum JoinError {
 /// Asks, for a bounded time.
 ///
 /// # Errors
-/// [`JoinError`].
-pub async fn ask(config: &Config, code: &JoinCode) -> Result<ServiceParcel, JoinError> {
+/// [`NotGiven`].
+pub async fn ask(config: &Config, code: &JoinCode) -> Result<ServiceParcel, NotGiven> {
     let secret = private_file::read_own(&config.secret_file, SECRET).map_err(ClusterError::from)?;
     if secret.len() != SECRET {
         return Err(ClusterError::NoSecret(secret.len()).into());
     }
     let connector = config.tls.as_ref().map(tls::connector).transpose().map_err(ClusterError::from)?;
-    let (nats, outgoing) = Nats::new().map_err(|_| JoinError::Random)?;
-    let request = JoinRequest::new(&secret, code).map_err(|_| JoinError::Random)?;
+    let (nats, outgoing) = Nats::new().map_err(|_| NotGiven::Random)?;
+    let request = JoinRequest::new(&secret, code).map_err(|_| NotGiven::Random)?;
     let (questions, _none) = mpsc::channel(1);
     let kept = nats::keep(std::sync::Arc::clone(&nats), outgoing, config.nats.clone(), connector, (NOBODY, questions));
     tokio::select! {
@@ -61,7 +61,7 @@ pub async fn ask(config: &Config, code: &JoinCode) -> Result<ServiceParcel, Join
 }
 
 /// Asks once: a second time would count as a second attempt where the code is wrong.
-async fn answer(nats: &Nats, request: &JoinRequest) -> Result<ServiceParcel, JoinError> {
+async fn answer(nats: &Nats, request: &JoinRequest) -> Result<ServiceParcel, NotGiven> {
     let mut server = nats.server();
     if !matches!(timeout(CONNECT, server.wait_for(Option::is_some)).await, Ok(Ok(_))) {
         return Err(Unanswered::Disconnected.into());
@@ -76,5 +76,5 @@ async fn answer(nats: &Nats, request: &JoinRequest) -> Result<ServiceParcel, Joi
             return Ok(parcel);
         }
     }
-    Err(JoinError::Nobody)
+    Err(NotGiven::Nobody)
 }

@@ -116,7 +116,7 @@ struct OpenCode {
 }
 
 /// What becomes of a request.
-pub enum Asked {
+pub enum JoinAsked {
     /// It is of no machine of this cluster, or no code is open: nobody is told anything.
     Nothing,
     /// It does not prove the code. `spent`: that was once too often, and the code is no good any
@@ -186,24 +186,24 @@ impl JoinDoor {
     }
 
     /// Takes a request.
-    pub fn asked(&self, sealed: &[u8], now: Millis) -> Asked {
+    pub fn asked(&self, sealed: &[u8], now: Millis) -> JoinAsked {
         if sealed.len() > REQUEST_BYTES {
-            return Asked::Nothing;
+            return JoinAsked::Nothing;
         }
-        let Ok(inner) = self.seal.open(ASKED, sealed) else { return Asked::Nothing };
+        let Ok(inner) = self.seal.open(ASKED, sealed) else { return JoinAsked::Nothing };
         let mut open = self.open.lock();
         // Those whose time is over are overwritten here.
-        let Some(mut code) = open.take().filter(|open| now < open.until) else { return Asked::Nothing };
+        let Some(mut code) = open.take().filter(|open| now < open.until) else { return JoinAsked::Nothing };
         match self.proven(&code.code, &inner) {
             Ok(public) => {
                 let shared = shared(&self.secret, &code.code);
-                Asked::Proven(ProvenJoiner { public, shared, request: sealed.to_vec() })
+                JoinAsked::Proven(ProvenJoiner { public, shared, request: sealed.to_vec() })
             }
             Err(NotOpened) => {
                 code.wrong += 1;
                 let spent = code.wrong >= WRONG;
                 *open = (!spent).then_some(code);
-                Asked::Wrong { spent }
+                JoinAsked::Wrong { spent }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `ephemeral-server cluster join`: a new machine fetches the key of the onion service from one
 //! that has it, before its server is started for the first time.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::cli::{EXIT_CONFIG, complain, failure, on_runtime_with, print};
-use crate::cluster::asking::{self, JoinError};
+use crate::cluster::asking::{self, NotGiven};
 use crate::cluster::joining::parcel::ServiceParcel;
 use crate::cluster::joining::{JoinCode, NotAJoinCode};
 use crate::config::Examined;
@@ -23,14 +23,14 @@ Examples:
   ephemeral-server --config /etc/ephemeral-server/config.toml cluster join ABCD-EFGH-…
   ephemeral-server cluster join -
 
-`ephemeral-server cluster invite` on a machine that runs prints the code; - reads it from standard input. Run it as \
+`ephemeral-server cluster invite` on a machine that runs prints the code; - reads it from the first line of standard input. Run it as \
 the server's user, with the configuration that the server will have. A key that is there is never replaced.";
 
 /// Bytes of a code on stdin, at most.
-const CODE_BYTES: u64 = 256;
+const CODE_BYTES: usize = 256;
 
 #[derive(Debug, Clone, Args)]
-pub(in crate::cli) struct JoinArgs {
+pub(in crate::cli) struct ClusterJoinArgs {
     /// The code, or - to read it from standard input
     #[arg(value_name = "CODE")]
     code: Zeroizing<String>,
@@ -53,7 +53,7 @@ enum NotJoined {
     #[error("{} belongs to another user: run this as that one, which is the server's", .0.display())]
     NotYours(PathBuf),
     #[error(transparent)]
-    Asked(#[from] JoinError),
+    Asked(#[from] NotGiven),
     #[error(transparent)]
     Keystore(#[from] KeystoreError),
     #[error(
@@ -73,7 +73,7 @@ impl NotJoined {
 }
 
 /// Does it.
-pub(in crate::cli) fn run(args: &JoinArgs, examined: &Examined) -> ExitCode {
+pub(in crate::cli) fn run(args: &ClusterJoinArgs, examined: &Examined) -> ExitCode {
     if let Some(error) = &examined.error {
         error.to_string().lines().for_each(complain);
         return EXIT_CONFIG.into();
@@ -89,7 +89,7 @@ pub(in crate::cli) fn run(args: &JoinArgs, examined: &Examined) -> ExitCode {
     }
 }
 
-async fn join(args: &JoinArgs, examined: &Examined) -> Result<String, NotJoined> {
+async fn join(args: &ClusterJoinArgs, examined: &Examined) -> Result<String, NotJoined> {
     let config = &examined.config;
     let cluster = config.cluster.as_ref().ok_or(NotJoined::NoCluster)?;
     let onion = config.onion.as_ref().ok_or(NotJoined::NoOnion)?;
@@ -138,8 +138,8 @@ fn code(given: &str) -> Result<JoinCode, NotJoined> {
         return Ok(JoinCode::parse(given)?);
     }
     // With the capacity from the start, no reallocation leaves a copy behind.
-    let mut typed = Zeroizing::new(String::with_capacity(2 * 256));
-    std::io::stdin().lock().take(CODE_BYTES).read_to_string(&mut typed).map_err(NotJoined::Input)?;
+    let mut typed = Zeroizing::new(String::with_capacity(CODE_BYTES));
+    std::io::stdin().lock().take(CODE_BYTES as u64).read_line(&mut typed).map_err(NotJoined::Input)?;
     Ok(JoinCode::parse(&typed)?)
 }
 

@@ -121,7 +121,7 @@ mod tests {
             wrong[place] = if wrong[place] == b'A' { b'B' } else { b'A' };
             assert_eq!(JoinCode::parse(&String::from_utf8(wrong).unwrap()).unwrap_err(), NotAJoinCode, "{place}");
         }
-        for wrong in ["", "AAAA", &written[..38], &format!("{}A", &*written), "é", &"1".repeat(32)] {
+        for wrong in ["", "AAAA", written.get(..38).unwrap(), &format!("{}A", &*written), "é", &"1".repeat(32)] {
             assert_eq!(JoinCode::parse(wrong).unwrap_err(), NotAJoinCode, "{wrong}");
         }
         assert_eq!(format!("{code:?}"), "JoinCode(…)");

@@ -18,9 +18,9 @@ fn asking(secret: u8, code: &JoinCode) -> JoinRequest {
 
 fn proven(door: &JoinDoor, request: &[u8], now: Millis) -> ProvenJoiner {
     match door.asked(request, now) {
-        Asked::Proven(joiner) => joiner,
-        Asked::Wrong { .. } => panic!("the code is not proven"),
-        Asked::Nothing => panic!("nothing is open"),
+        JoinAsked::Proven(joiner) => joiner,
+        JoinAsked::Wrong { .. } => panic!("the code is not proven"),
+        JoinAsked::Nothing => panic!("nothing is open"),
     }
 }
 
@@ -32,8 +32,8 @@ fn who_has_secret_and_code_is_given_what_it_asks_for_and_nobody_a_second_time() 
     let answer = proven(&door, request.sealed(), NOW).answer(b"the key").unwrap();
     assert_eq!(&**request.open(&answer).unwrap(), b"the key");
     // A NATS server says it again, and another machine asks with the same code.
-    assert!(matches!(door.asked(request.sealed(), NOW), Asked::Nothing));
-    assert!(matches!(door.asked(asking(1, &code).sealed(), NOW), Asked::Nothing));
+    assert!(matches!(door.asked(request.sealed(), NOW), JoinAsked::Nothing));
+    assert!(matches!(door.asked(asking(1, &code).sealed(), NOW), JoinAsked::Nothing));
 }
 
 #[test]
@@ -42,10 +42,10 @@ fn a_code_without_the_secret_and_the_secret_without_the_code_open_nothing() {
     let code = opened(&door);
     // Of another cluster: it does not even count as wrong.
     for _ in 0..2 * WRONG {
-        assert!(matches!(door.asked(asking(2, &code).sealed(), NOW), Asked::Nothing));
+        assert!(matches!(door.asked(asking(2, &code).sealed(), NOW), JoinAsked::Nothing));
     }
     let other = JoinCode::generate().unwrap();
-    assert!(matches!(door.asked(asking(1, &other).sealed(), NOW), Asked::Wrong { spent: false }));
+    assert!(matches!(door.asked(asking(1, &other).sealed(), NOW), JoinAsked::Wrong { spent: false }));
     let request = asking(1, &code);
     let answer = proven(&door, request.sealed(), NOW).answer(b"the key").unwrap();
     // Who has neither the private key nor the code reads nothing of the answer.
@@ -67,14 +67,16 @@ fn five_wrong_requests_spend_a_code_and_four_do_not() {
     let mistaken = || asking(1, &JoinCode::generate().unwrap());
     let code = opened(&door);
     for _ in 1..WRONG {
-        assert!(matches!(door.asked(mistaken().sealed(), NOW), Asked::Wrong { spent: false }));
+        assert!(matches!(door.asked(mistaken().sealed(), NOW), JoinAsked::Wrong { spent: false }));
     }
     proven(&door, asking(1, &code).sealed(), NOW);
     let code = opened(&door);
     for number in 1..=WRONG {
-        assert!(matches!(door.asked(mistaken().sealed(), NOW), Asked::Wrong { spent } if spent == (number == WRONG)));
+        assert!(
+            matches!(door.asked(mistaken().sealed(), NOW), JoinAsked::Wrong { spent } if spent == (number == WRONG))
+        );
     }
-    assert!(matches!(door.asked(asking(1, &code).sealed(), NOW), Asked::Nothing));
+    assert!(matches!(door.asked(asking(1, &code).sealed(), NOW), JoinAsked::Nothing));
 }
 
 #[test]
@@ -85,21 +87,21 @@ fn a_code_is_good_for_ten_minutes_at_the_machine_that_made_it_and_until_the_next
     proven(&first, asking(1, &code).sealed(), last);
     let code = opened(&first);
     let late = Millis(NOW.0 + GOOD_FOR_MS);
-    assert!(matches!(first.asked(asking(1, &code).sealed(), late), Asked::Nothing));
-    assert!(matches!(first.asked(asking(1, &code).sealed(), NOW), Asked::Nothing), "it is gone for good");
+    assert!(matches!(first.asked(asking(1, &code).sealed(), late), JoinAsked::Nothing));
+    assert!(matches!(first.asked(asking(1, &code).sealed(), NOW), JoinAsked::Nothing), "it is gone for good");
 
     // Another machine of the cluster knows nothing of it.
     let other = door(1);
     let code = opened(&first);
-    assert!(matches!(other.asked(asking(1, &code).sealed(), NOW), Asked::Nothing));
+    assert!(matches!(other.asked(asking(1, &code).sealed(), NOW), JoinAsked::Nothing));
     opened(&other);
-    assert!(matches!(other.asked(asking(1, &code).sealed(), NOW), Asked::Wrong { .. }));
+    assert!(matches!(other.asked(asking(1, &code).sealed(), NOW), JoinAsked::Wrong { .. }));
     let next = opened(&first);
-    assert!(matches!(first.asked(asking(1, &code).sealed(), NOW), Asked::Wrong { .. }), "there is a newer one");
+    assert!(matches!(first.asked(asking(1, &code).sealed(), NOW), JoinAsked::Wrong { .. }), "there is a newer one");
     proven(&first, asking(1, &next).sealed(), NOW);
     let code = opened(&first);
     first.close();
-    assert!(matches!(first.asked(asking(1, &code).sealed(), NOW), Asked::Nothing));
+    assert!(matches!(first.asked(asking(1, &code).sealed(), NOW), JoinAsked::Nothing));
 }
 
 #[test]
@@ -110,10 +112,10 @@ fn what_a_nats_server_changes_swaps_or_makes_up_is_not_taken() {
     let mut changed = request.sealed().to_vec();
     for place in 0..changed.len() {
         changed[place] ^= 1;
-        assert!(matches!(door.asked(&changed, NOW), Asked::Nothing), "{place}");
+        assert!(matches!(door.asked(&changed, NOW), JoinAsked::Nothing), "{place}");
         changed[place] ^= 1;
     }
-    assert!(matches!(door.asked(&[0; REQUEST_BYTES + 1], NOW), Asked::Nothing));
+    assert!(matches!(door.asked(&[0; REQUEST_BYTES + 1], NOW), JoinAsked::Nothing));
     let mut answer = proven(&door, request.sealed(), NOW).answer(b"the key").unwrap();
     for place in 0..answer.len() {
         answer[place] ^= 1;

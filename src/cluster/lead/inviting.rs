@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::ClusterNode;
-use crate::cluster::joining::Asked;
+use crate::cluster::joining::JoinAsked;
 use crate::cluster::joining::parcel::{NoParcel, ServiceHome};
 use crate::cluster::nats::Unanswered;
 use crate::cluster::nats::wire::NatsMessage;
@@ -53,16 +53,16 @@ impl ClusterNode {
     pub(super) async fn answer_join(&self, question: &NatsMessage) {
         let Some(reply) = &question.reply else { return };
         let joiner = match self.door.asked(&question.payload, self.clock.now()) {
-            Asked::Nothing => return,
-            Asked::Wrong { spent: false } => {
+            JoinAsked::Nothing => return,
+            JoinAsked::Wrong { spent: false } => {
                 tracing::warn!("a machine asks for the service's key with a wrong code");
                 return;
             }
-            Asked::Wrong { spent: true } => {
+            JoinAsked::Wrong { spent: true } => {
                 tracing::warn!("there were too many wrong codes: the one that `cluster invite` made is good no more");
                 return;
             }
-            Asked::Proven(joiner) => joiner,
+            JoinAsked::Proven(joiner) => joiner,
         };
         let Some(home) = self.home.clone() else { return };
         let answer = match tokio::task::spawn_blocking(move || sealed(&home, &joiner)).await {

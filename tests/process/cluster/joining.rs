@@ -10,6 +10,7 @@ use ephemeral::cluster::joining::JoinCode;
 use ephemeral_test_support::client::private;
 use ephemeral_test_support::daemon::Daemon;
 use ephemeral_test_support::nats::Trio;
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
@@ -104,17 +105,19 @@ async fn a_new_machine_is_given_the_key_for_a_code_and_nobody_is_for_another_or_
     let (code, _, complained) = machines.run("a", &["clients", "add", "alice", ALICE], "").await;
     assert_eq!(code, 0, "{complained}");
     let address = machines.address("a").await;
-    let _running = machines.start("a", &[]);
+    let running = machines.start("a", &[]);
     let good = machines.invite("a").await;
 
     let other = JoinCode::generate().unwrap().written();
     let (code, _, complained) = machines.run("b", &["cluster", "join", &other], "").await;
     assert!(code == 1 && complained.contains("no machine answers to this code"), "{code}: {complained}");
-    let (code, _, complained) = machines.run("b", &["cluster", "join", &good[..38]], "").await;
+    let (code, _, complained) = machines.run("b", &["cluster", "join", good.get(..38).unwrap()], "").await;
     assert!(code == 78 && complained.contains("this is no code"), "{code}: {complained}");
     let (code, said, complained) = machines.run("b", &["cluster", "join", "-"], &format!("{good}\n")).await;
     assert_eq!((code, said), (0, address.clone()), "{complained}");
     assert_eq!(machines.address("b").await, address);
+    let log = running.logs("the code is spent").await;
+    assert!(log.contains("with a wrong code") && !log.contains(&good) && !log.contains(&address), "{log}");
     let key = machines.folder("b").join("state").join(KEY);
     assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(key.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
@@ -153,7 +156,8 @@ async fn a_key_that_is_there_is_kept_and_the_same_one_is_nothing_to_do() {
     running.says("onion ").await;
     let (code, _, complained) = machines.run("b", &["cluster", "join", &invited], "").await;
     assert!(code == 1 && complained.contains("stop it first"), "{code}: {complained}");
-    drop(running);
+    running.signal(Signal::KILL);
+    running.ended().await;
     let (code, said, complained) = machines.run("b", &["cluster", "join", &invited], "").await;
     assert_eq!((code, said), (0, address), "{complained}");
 }
@@ -161,12 +165,13 @@ async fn a_key_that_is_there_is_kept_and_the_same_one_is_nothing_to_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_onion_service_there_is_nothing_to_hand_over() {
     let machines = Machines::new();
-    let mut running = machines.start("a", &["--no-tor", "--clearnet=127.0.0.1:0"]);
+    let local = ["--no-tor", "--clearnet=127.0.0.1:0"];
+    let mut running = machines.start("a", &local);
     running.says("clearnet ").await;
     let (code, _, complained) = machines.run("a", &["cluster", "invite"], "").await;
     assert!(code == 1 && complained.contains("the onion service is off on this machine"), "{code}: {complained}");
     let other = JoinCode::generate().unwrap().written();
-    let (code, _, complained) = machines.run("b", &["--no-tor", "cluster", "join", &other], "").await;
+    let (code, _, complained) = machines.run("b", &[&local[..], &["cluster", "join", &other]].concat(), "").await;
     assert!(
         code == 78 && complained.contains("the onion service is off in this configuration"),
         "{code}: {complained}"
