@@ -152,7 +152,7 @@ fn other(command: Command, flags: &Flags) -> ExitCode {
         Command::Ask(command) => return ask::run(command, &candidates),
         Command::Status(status) => return status::run(&status, &candidates),
         Command::Panic(panic) => return panic::run(panic, &candidates),
-        Command::Cluster(command) => return cluster::run(command, &candidates),
+        Command::Cluster(command) if !command.needs_settings() => return cluster::run(command, &candidates),
         _ => {}
     }
     let examined = Config::examine(flags, &environment);
@@ -174,6 +174,7 @@ fn other(command: Command, flags: &Flags) -> ExitCode {
     match command {
         Command::Address => address::run(config),
         Command::LinkKey => link_key::run(config),
+        Command::Cluster(cluster::Command::Join(join)) => cluster::join(&join, &examined),
         Command::Keys(command) => match keys::run(&command, config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is_configuration() => {

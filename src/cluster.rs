@@ -5,7 +5,9 @@
 //! `docs/several-machines.md` says what that promises, and
 //! `docs/decisions/0009-a-journal-in-nats.md` why it is done like this.
 
+pub mod asking;
 pub mod jet;
+pub mod joining;
 pub mod kept;
 pub mod keys;
 pub mod lead;

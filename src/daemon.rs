@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{Actions, Plane};
+use crate::cluster::joining::parcel::ServiceHome;
 use crate::config::Config;
 use crate::conn::{Server, Setup};
 use crate::http::Health;
@@ -128,7 +129,13 @@ fn remember(config: &Config) -> anyhow::Result<(MessageStore, Option<Clustering>
     };
     let is_asked = wipe_mark::read(&config.state_dir).is_some();
     let waiting = MessageStore::elsewhere(settings, config.survive_restart, &config.state_dir)?;
-    let clustering = Clustering::begin(cluster, &waiting, config.rules.frame_bytes())?;
+    let home = config.onion.as_ref().map(|onion| ServiceHome {
+        state_dir: config.state_dir.clone(),
+        nickname: onion.nickname.clone(),
+        restricted: onion.restricted,
+        tor: onion.tor.clone(),
+    });
+    let clustering = Clustering::begin(cluster, &waiting, (config.rules.frame_bytes(), home))?;
     if is_asked {
         clustering.machine.begin_wipe();
     }

@@ -20,7 +20,9 @@ use super::{Plane, scrape};
 use crate::cluster::lead::ClusterWipe;
 use crate::http::Health;
 use crate::metrics::Stats;
-pub use cluster::{ClusterDrainAnswer, ClusterDrainRequest, ClusterStatusRequest};
+pub use cluster::{
+    ClusterDrainAnswer, ClusterDrainRequest, ClusterInviteAnswer, ClusterInviteRequest, ClusterStatusRequest,
+};
 use ephemeral_core::dead_man::DeadManStats;
 use ephemeral_core::protocol::WallTime;
 pub use senders::{DropAnswer, DropRequest, LargeSender, SendersAnswer, SendersRequest};
@@ -280,7 +282,7 @@ impl Route {
     }
 }
 
-const ROUTES: [Route; 11] = [
+const ROUTES: [Route; 12] = [
     Route::of::<HealthRequest>(),
     Route::of::<StatsRequest>(),
     Route { method: Method::GET, path: "/metrics", answer: |_, plane| scrape::metrics(plane) },
@@ -292,6 +294,7 @@ const ROUTES: [Route; 11] = [
     Route::of::<CheckInRequest>(),
     Route::of::<ClusterStatusRequest>(),
     Route::of::<ClusterDrainRequest>(),
+    Route::of::<ClusterInviteRequest>(),
 ];
 
 /// Answers one request of the admin socket.

@@ -1,5 +1,6 @@
 //! `ephemeral-server cluster`: what several machines need before they are one server.
 
+mod join;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -10,17 +11,19 @@ use zeroize::Zeroizing;
 
 use super::places::Candidates;
 use super::status::EXIT_NOT_READY;
-use super::{failure, print};
+use super::{complain, failure, print};
 use crate::admin::client::{AdminClientError, ask};
-use crate::admin::routes::{ClusterDrainAnswer, ClusterDrainRequest, ClusterStatusRequest};
+use crate::admin::routes::{ClusterDrainAnswer, ClusterDrainRequest, ClusterInviteRequest, ClusterStatusRequest};
 use crate::cluster::lead::SECRET;
 use ephemeral_tor::private_file;
+pub(super) use join::run as join;
 
 /// What the help shows.
 pub(super) const EXAMPLES: &str = "Examples:
   ephemeral-server cluster secret /var/lib/ephemeral-server/cluster.secret
   ephemeral-server cluster status
   ephemeral-server cluster drain
+  ephemeral-server cluster invite
 
 docs/several-machines.md says what a cluster is, and that most servers need none.";
 
@@ -45,6 +48,14 @@ Examples:
   ephemeral-server cluster drain a --undo
 
 It waits until another machine is the active one. Exit code 1: none can be, and everything is as it was.";
+
+const INVITE_HELP: &str = "\
+Examples:
+  ephemeral-server cluster invite
+  ephemeral-server cluster invite --json
+
+Ask a running machine that has the key of the onion service. Type the code on the new machine within ten minutes: \
+`ephemeral-server cluster join CODE`. It is good for one machine; five wrong ones, a `panic` or another invite end it.";
 
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum Command {
@@ -71,6 +82,23 @@ pub(super) enum Command {
         #[arg(long)]
         undo: bool,
     },
+    /// Make a code for which one new machine is given the key of the onion service
+    #[command(after_help = INVITE_HELP)]
+    Invite {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch the key of the onion service from a machine that has it, before this one's first start
+    #[command(after_help = join::HELP)]
+    Join(join::ClusterJoinArgs),
+}
+
+impl Command {
+    /// Returns whether it works with the settings, and not with a running server.
+    pub(super) fn needs_settings(&self) -> bool {
+        matches!(self, Self::Join(_))
+    }
 }
 
 pub(super) fn run(command: Command, candidates: &Candidates) -> ExitCode {
@@ -88,6 +116,14 @@ pub(super) fn run(command: Command, candidates: &Candidates) -> ExitCode {
                 Err(error) => failure(error),
             }
         }),
+        Command::Invite { json } => super::on_runtime(async {
+            match candidates.to_change() {
+                Ok(instance) => invite(&instance.socket, json).await.unwrap_or_else(failure),
+                Err(error) => failure(error),
+            }
+        }),
+        // It needs the settings.
+        Command::Join(_) => ExitCode::SUCCESS,
     }
 }
 
@@ -104,6 +140,21 @@ async fn drain(socket: &Path, node: Option<String>, undo: bool) -> Result<ExitCo
     let active = active.map(|active| format!("; {active} is the active one")).unwrap_or_default();
     let what = if undo { "takes over again where it is needed" } else { "stands back until its next start" };
     Ok(print(&format!("{said} {what}{active}\n")))
+}
+
+async fn invite(socket: &Path, json: bool) -> Result<ExitCode, AdminClientError> {
+    let answer = ask(socket, &ClusterInviteRequest {}).await?;
+    if json {
+        let text = Zeroizing::new(serde_json::to_string(&answer).unwrap_or_default() + "\n");
+        return Ok(print(&text));
+    }
+    complain(format_args!(
+        "within {} minutes, on the new machine: `ephemeral-server cluster join CODE`. Whoever has this code and the \
+         cluster's secret is given the key of {}",
+        answer.seconds / 60,
+        answer.address
+    ));
+    Ok(print(&Zeroizing::new(format!("{}\n", answer.code))))
 }
 
 fn make_secret(file: &Path) -> Result<(), Box<dyn std::error::Error>> {

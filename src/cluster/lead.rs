@@ -2,6 +2,7 @@
 
 mod announcing;
 mod answering;
+mod inviting;
 mod lease;
 mod linking;
 mod operator;
@@ -21,6 +22,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::jet::{Jet, JetError};
+use super::joining::JoinDoor;
+use super::joining::parcel::ServiceHome;
 use super::kept::KeptKeys;
 use super::keys::{KeyExchange, Keyring};
 use super::nats::{self, Nats, tls};
@@ -31,6 +34,7 @@ use crate::clock::Clock;
 use crate::hub::Hub;
 use announcing::Announcing;
 use ephemeral_tor::private_file::{self, FileError};
+pub use inviting::{Invited, NotInvited};
 pub use operator::DrainError;
 use promotion::Promoted;
 pub use wiping::{ClusterWipe, WIPE_PATIENCE, WipeLeft};
@@ -41,6 +45,8 @@ const WIPE: &str = "ephemeral.ask.wipe";
 /// Where they say where they listen.
 const LINK: &str = "ephemeral.ask.link";
 const PRESENCE: &str = "ephemeral.ask.presence";
+/// Where a new machine asks for the service's key.
+pub(super) const JOIN: &str = "ephemeral.ask.join";
 const QUESTION: &str = "ephemeral.ask.*";
 /// Questions of other nodes that wait, at most.
 const QUESTIONS: usize = 64;
@@ -96,6 +102,9 @@ pub struct ClusterNode {
     wipe_seal: WipeSeal,
     /// Where it is, and where the others are.
     whereabouts: Whereabouts,
+    /// Where a new machine is let in, and what it is given; `None`: there is no onion service.
+    door: JoinDoor,
+    home: Option<ServiceHome>,
     /// Where the last wipe is that was asked for here.
     progress: watch::Sender<wiping::WipeProgress>,
     /// How many messages another machine's wipe erased here.
@@ -117,14 +126,14 @@ enum Over {
 
 impl ClusterNode {
     /// Makes one, and the tasks that it needs: its connection, and its answers to other nodes.
-    /// `kept`: where its keys are for the next process.
+    /// `kept`: where its keys are for the next process. `home`: where it has its onion service.
     ///
     /// # Errors
     /// [`ClusterError`].
     pub fn new(
         config: &Config,
         (hub, clock, largest): (Arc<Hub>, Clock, usize),
-        kept: Option<KeptKeys>,
+        (kept, home): (Option<KeptKeys>, Option<ServiceHome>),
     ) -> Result<(Arc<Self>, impl Future<Output = ()> + Send + use<>), ClusterError> {
         let secret = private_file::read_own(&config.secret_file, SECRET)?;
         if secret.len() != SECRET {
@@ -141,6 +150,8 @@ impl ClusterNode {
             clock,
             nats,
             keys,
+            door: JoinDoor::new(secret.clone()),
+            home,
             exchange: KeyExchange::new(secret),
             holder,
             standing: watch::Sender::new(ClusterRole::StandsBy),

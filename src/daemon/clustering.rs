@@ -14,6 +14,7 @@ use super::wipe_mark::{self, WipeMark};
 use crate::clock::Clock;
 use crate::cluster;
 use crate::cluster::ClusterRole;
+use crate::cluster::joining::parcel::ServiceHome;
 use crate::cluster::lead::ClusterNode;
 use crate::http::Health;
 
@@ -33,9 +34,15 @@ pub(super) struct Clustering {
 
 impl Clustering {
     /// Begins to stand by. `largest`: bytes of a frame, at most.
-    pub(super) fn begin(config: &cluster::Config, waiting: &MessageStore, largest: usize) -> anyhow::Result<Self> {
+    /// `home`: where the onion service is, if there is one.
+    pub(super) fn begin(
+        config: &cluster::Config,
+        waiting: &MessageStore,
+        (largest, home): (usize, Option<ServiceHome>),
+    ) -> anyhow::Result<Self> {
         let parts = (Arc::clone(&waiting.hub), Clock::System, largest);
-        let (node, connection) = ClusterNode::new(config, parts, waiting.keys()).context("the cluster cannot begin")?;
+        let (node, connection) =
+            ClusterNode::new(config, parts, (waiting.keys(), home)).context("the cluster cannot begin")?;
         let stop = CancellationToken::new();
         let standing = node.standing();
         let until = stop.clone();

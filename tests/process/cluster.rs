@@ -1,6 +1,7 @@
 //! Two machines that are one server, and three NATS servers that hold what waits: whichever dies,
 //! nothing that was accepted is lost.
 
+mod joining;
 mod ledger;
 mod machines;
 mod nemesis;

@@ -2,10 +2,12 @@
 
 use hyper::Method;
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{AdminRefusal, Ask, RefusalCode};
 use crate::admin::Plane;
-use crate::cluster::lead::ClusterNode;
+use crate::cluster::joining::GOOD_FOR_MS;
+use crate::cluster::lead::{ClusterNode, Invited};
 use crate::cluster::survey::ClusterSurvey;
 
 /// Asks how the cluster is. It is no check-in.
@@ -34,6 +36,35 @@ pub struct ClusterDrainAnswer {
 pub(super) fn machine(plane: &Plane) -> Result<std::sync::Arc<ClusterNode>, AdminRefusal> {
     let none = || AdminRefusal::new(RefusalCode::NotFound, "this server is in no cluster: it has no [cluster]");
     plane.actions().cluster().cloned().ok_or_else(none)
+}
+
+/// Makes a code for which one new machine is given the key of the onion service.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterInviteRequest {}
+
+/// Says the code. It is overwritten in memory when it is dropped.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct ClusterInviteAnswer {
+    /// The code, in groups.
+    pub code: String,
+    /// For how many seconds it is good.
+    pub seconds: u64,
+    /// The address of the service whose key it is.
+    pub address: String,
+}
+
+impl Ask for ClusterInviteRequest {
+    type Answer = ClusterInviteAnswer;
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/cluster/invite";
+
+    fn answer(self, plane: &Plane) -> Result<ClusterInviteAnswer, AdminRefusal> {
+        let invited = machine(plane)?.invite();
+        let Invited { mut code, address } =
+            invited.map_err(|error| AdminRefusal::new(RefusalCode::NotDone, error.to_string()))?;
+        Ok(ClusterInviteAnswer { code: std::mem::take(&mut *code), seconds: GOOD_FOR_MS / 1000, address })
+    }
 }
 
 impl Ask for ClusterStatusRequest {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 
-use super::{ClusterNode, KEYS, LINK, PRESENCE, QUESTION, QUESTIONS, WIPE};
+use super::{ClusterNode, JOIN, KEYS, LINK, PRESENCE, QUESTION, QUESTIONS, WIPE};
 use crate::cluster::NatsAddress;
 use crate::cluster::nats::wire::NatsMessage;
 use crate::cluster::nats::{self, NatsOutgoing};
@@ -44,6 +44,7 @@ impl ClusterNode {
             LINK => drop(self.whereabouts.heard(&self.wipe_seal, &question.payload)),
             OPERATOR => self.hear(question).await,
             KEYS => self.answer_with_keys(question).await,
+            JOIN => self.answer_join(question).await,
             _ => {}
         }
     }
