@@ -41,7 +41,8 @@ async fn whoever_comes_to_the_machine_that_stands_by_is_served_by_the_active_one
     // Each writes to the next one: all of them are in one place, whichever machine they came to.
     for number in 1..people.len() {
         let (before, after) = people.split_at_mut(number);
-        let (alice, bob) = (before.last_mut().unwrap(), &mut after[0]);
+        let alice = before.last_mut().unwrap();
+        let bob = &mut after[0];
         alice.send(bob.fingerprint, format!("for {number}"));
         let arrived = |person: &Person| person.received.len() + person.delivered > 0;
         until_both(alice, bob, "a message and its receipt", arrived).await;
