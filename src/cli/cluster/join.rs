@@ -20,7 +20,7 @@ use ephemeral_tor::{Keystore, KeystoreError, key_directory};
 
 pub(super) const HELP: &str = "\
 Examples:
-  ephemeral-server --config /etc/ephemeral-server/config.toml cluster join ABCD-EFGH-…
+  ephemeral-server cluster join ABCD-EFGH-…
   ephemeral-server cluster join -
 
 `ephemeral-server cluster invite` on a machine that runs prints the code; - reads it from the first line of standard input. Run it as \
