@@ -33,16 +33,21 @@ async fn until_healthy(cluster: &Cluster, machine: usize) {
     tokio::time::timeout(PATIENCE, asking).await.expect("a machine that serves, or passes on");
 }
 
+/// Has Alice connect to the first of these machines, which passes her on, and Bob to the second.
+async fn one_at_each(cluster: &mut Cluster, [by, active]: [usize; 2]) -> [Person; 2] {
+    until_healthy(cluster, by).await;
+    cluster.only(Some(by));
+    let alice = Person::connect(ALICE, cluster).await;
+    cluster.only(Some(active));
+    [alice, Person::connect(BOB, cluster).await]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_at_both_machines_of_a_cluster_write_to_each_other_and_go_on_after_a_failover() {
     let mut cluster = Cluster::linked("").await;
     let first = cluster.active().await;
     let second = 1 - first;
-    until_healthy(&cluster, second).await;
-    cluster.only(Some(second));
-    let mut alice = Person::connect(ALICE, &cluster).await;
-    cluster.only(Some(first));
-    let mut bob = Person::connect(BOB, &cluster).await;
+    let [mut alice, mut bob] = one_at_each(&mut cluster, [second, first]).await;
     let to_bob = alice.send_many(&cluster, BOB, "to-bob", 20).await;
     bob.receives_all(&cluster, &to_bob).await;
     let to_alice = bob.send_many(&cluster, ALICE, "to-alice", 20).await;
@@ -117,11 +122,7 @@ async fn sessions_go_on_when_the_machine_that_passes_them_on_stood_still_for_a_m
     let mut cluster = Cluster::linked("").await;
     let active = cluster.active().await;
     let by = 1 - active;
-    until_healthy(&cluster, by).await;
-    cluster.only(Some(by));
-    let mut alice = Person::connect(ALICE, &cluster).await;
-    cluster.only(Some(active));
-    let mut bob = Person::connect(BOB, &cluster).await;
+    let [mut alice, mut bob] = one_at_each(&mut cluster, [by, active]).await;
     cluster.signal(by, Signal::STOP);
     let meanwhile = bob.send_many(&cluster, ALICE, "meanwhile", 50).await;
     cluster.signal(by, Signal::CONT);
