@@ -92,6 +92,8 @@ enum Reached {
 struct Parcel {
     id: String,
     left: Vec<OutboxItem>,
+    /// The events that told of an arrival.
+    arrivals: Vec<Option<u64>>,
 }
 
 impl Parcel {
@@ -101,6 +103,17 @@ impl Parcel {
             left if left.iter().all(|item| item.standing == StandingName::Kept) => Reached::Nobody,
             _ => Reached::Server,
         }
+    }
+
+    /// Says that its arrivals were shown, where that it arrived is what is printed. Otherwise the
+    /// next command tells of them: that some members of a group have it is not printed here.
+    async fn arrivals_are_said(&mut self, running: &mut Running) -> Result<(), Failure> {
+        if self.reached() == Reached::Contact {
+            for number in self.arrivals.drain(..) {
+                running.shown(number).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns whether there is nothing to wait for any more.
@@ -137,8 +150,11 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     let mut running = args.run.start(fetching).await?;
     running.call(Subscribe { taking: Taking::Watched }).await?;
     let sent = running.call(SendText { to: args.to.clone(), text: text.to_string(), burn_s: args.burn }).await?;
-    let mut parcel = Parcel { id: sent.id, left: Vec::new() };
-    let outcome = deliver(&mut running, &args, &mut parcel, sent.members.is_some()).await;
+    let mut parcel = Parcel { id: sent.id, left: Vec::new(), arrivals: Vec::new() };
+    let mut outcome = deliver(&mut running, &args, &mut parcel, sent.members.is_some()).await;
+    if outcome.is_ok() {
+        outcome = parcel.arrivals_are_said(&mut running).await;
+    }
     running.finish().await?;
     outcome?;
     report(&args, &parcel, sent.members)
@@ -169,7 +185,7 @@ async fn deliver(running: &mut Running, args: &SendArgs, parcel: &mut Parcel, to
                     return Err(Failure::local(fl!("send-interrupted")));
                 }
             };
-            if concerns(running, &parcel.id, news).await? {
+            if concerns(running, parcel, news)? {
                 break;
             }
         }
@@ -177,15 +193,11 @@ async fn deliver(running: &mut Running, args: &SendArgs, parcel: &mut Parcel, to
 }
 
 /// Takes note of what happened. Returns whether the message stands otherwise since.
-async fn concerns(
-    running: &mut Running,
-    sent: &str,
-    EventParams { number, event }: EventParams,
-) -> Result<bool, Failure> {
+fn concerns(running: &Running, sent: &mut Parcel, EventParams { number, event }: EventParams) -> Result<bool, Failure> {
     match event {
-        Notification::AtServer { id, .. } | Notification::GroupAtServer { id, .. } => Ok(id == sent),
-        Notification::Arrived { id, .. } | Notification::GroupArrived { id, .. } if id == sent => {
-            running.shown(number).await?;
+        Notification::AtServer { id, .. } | Notification::GroupAtServer { id, .. } => Ok(id == sent.id),
+        Notification::Arrived { id, .. } | Notification::GroupArrived { id, .. } if id == sent.id => {
+            sent.arrivals.push(number);
             Ok(true)
         }
         Notification::Unusable { server, why, reason } if running.is_own(&server) => {

@@ -57,6 +57,20 @@ impl Tmux {
         self.run(&["pipe-pane", "-o", &format!("cat > '{}'", file.display())]);
     }
 
+    /// Waits until these words are in such a file, which is written after the screen, and returns
+    /// what is in it.
+    pub fn recorded(file: &Path, words: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let written = String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned();
+            if written.contains(words) {
+                return written;
+            }
+            assert!(Instant::now() < deadline, "no {words:?} was written: {written:?}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Presses keys, by tmux's names: `Enter`, `C-x`, `F1`.
     pub fn keys(&self, keys: &[&str]) {
         self.run(&[&["send-keys"], keys].concat());
