@@ -23,7 +23,7 @@ test *ARGUMENTS:
 test-fast *FILTER:
     cargo test --locked --workspace --lib {{ FILTER }} \
         -- --skip simulator::nothing_is_lost --skip simulator::groups::a_group_grows
-    RUST_TEST_THREADS=$(($(nproc) + 6)) cargo test --locked --workspace \
+    RUST_TEST_THREADS=24 cargo test --locked --workspace \
         --test layering --test logging --test server --test process {{ FILTER }} \
         -- --skip attacks:: --skip cluster::
 
