@@ -68,6 +68,7 @@ moved-line = { $from } ist seit { $at } bei { $to }
 ## Während ein Profil läuft
 
 run-moved = { $server } ist umgezogen nach { $to }
+run-spread = verbunden wird binnen ein, zwei Minuten, zu zufälligen Zeitpunkten, die nicht verraten, was zusammengehört (--at-once wartet nicht)
 run-connecting = Verbindung zu { $server } wird aufgebaut …
 run-connected = verbunden
 run-offline = { $server }: { $why }; neuer Versuch in { $seconds } s

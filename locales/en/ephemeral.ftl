@@ -70,6 +70,7 @@ moved-line = { $from } is at { $to } since { $at }
 ## While a profile runs
 
 run-moved = { $server } has moved to { $to }
+run-spread = connecting within a minute or two, at random moments that do not give away what belongs together (--at-once does not wait)
 run-connecting = connecting to { $server } …
 run-connected = connected
 run-offline = { $server }: { $why }; trying again in { $seconds } s

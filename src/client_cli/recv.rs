@@ -83,6 +83,7 @@ pub(super) async fn run(args: RecvArgs) -> Result<(), Failure> {
     let fetching = if args.once && !args.wait { fetching.once() } else { fetching };
     let started = if args.once { args.run.start(fetching).await } else { args.run.start_open(fetching).await };
     let mut running = started?;
+    args.run.explain_the_wait(&mut running);
     let deadline = args.limit().map(|limit| Instant::now() + limit);
     let outcome = receive(&mut running, &args, deadline).await;
     // Another process's engine goes on by itself.

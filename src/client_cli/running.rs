@@ -44,6 +44,14 @@ impl RunArgs {
         if self.at_once { Fetching::HASTY } else { Fetching::PATIENT }
     }
 
+    /// Says why nothing comes in the first moments, unless it was asked for at once or another
+    /// process has been connected for long.
+    pub(super) fn explain_the_wait(&self, running: &mut Running) {
+        if !self.at_once && !running.reached.is_elsewhere() {
+            running.note(&fl!("run-spread"));
+        }
+    }
+
     /// Uses the engine that runs, or else one in this process, which ends with the command.
     pub(super) async fn start(&self, fetching: Fetching) -> Result<Running, Failure> {
         if let Some(stream) = self.profile.running().await? {

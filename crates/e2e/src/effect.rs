@@ -68,6 +68,9 @@ pub struct MailboxAccess {
     pub active_at: u64,
     /// Whether it is the door of an invite: it only fetches, and is polled.
     pub door: bool,
+    /// For how many milliseconds from now somebody is likely to be waiting for what comes: the
+    /// invite of this door has just been made.
+    pub awaited_ms: u64,
 }
 
 /// Holds what is needed to ask a server of somebody else under which epoch it is.

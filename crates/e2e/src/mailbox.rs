@@ -21,6 +21,8 @@ const DIGEST_LIFE: u64 = 8 * DAY;
 const MAX_RETIRED: usize = 1_024;
 /// The mean wait before a new mailbox connects for the first time, and the longest.
 const FIRST_CONNECTION: (u64, u64) = (2 * MINUTE, 10 * MINUTE);
+/// For how long after an invite was made the person is likely to be waiting for its use.
+const AWAITED: u64 = 30 * MINUTE;
 
 /// Tells whose a mailbox is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,13 +75,18 @@ impl Mailbox {
     }
 
     pub(crate) fn access(&self, clock: &ProfileClock) -> MailboxAccess {
+        let door = matches!(self.owner, Owner::Door(_));
+        let awaited_ms = if door { (self.made + AWAITED).saturating_sub(clock.age) } else { 0 };
+        // No server sees when an invite is made, as it sees when a contact answers.
+        let first = if awaited_ms > 0 { clock.elapsed } else { self.connect_at };
         MailboxAccess {
             key: self.key,
             seed: self.seed.clone(),
             authority: self.authority.clone(),
-            after_ms: self.connect_at.saturating_sub(clock.elapsed),
+            after_ms: first.saturating_sub(clock.elapsed),
             active_at: self.active_at,
-            door: matches!(self.owner, Owner::Door(_)),
+            door,
+            awaited_ms,
         }
     }
 

@@ -63,7 +63,7 @@ impl Lookouts {
     fn first(&self, now: Instant) -> Option<Instant> {
         let pause = match self.fetching.visits {
             Visits::Once => (!self.begun).then(|| self.fetching.spread()),
-            Visits::Never | Visits::Again(_) => self.fetching.pause(),
+            Visits::Never | Visits::Again(_) => self.fetching.pause(false),
         };
         pause.map(|pause| now + pause)
     }
@@ -76,7 +76,7 @@ impl Lookouts {
         };
         watched.looks = watched.looks.saturating_add(1).min(DOUBLINGS);
         let times = 1_u32 << watched.looks;
-        watched.look_at = self.fetching.pause().map(|pause| now + pause * times);
+        watched.look_at = self.fetching.pause(false).map(|pause| now + pause * times);
     }
 
     /// Takes note that a lane is over, or has something else to do.

@@ -20,6 +20,8 @@ use tokio::time::Instant;
 /// its next visit.
 const FAILURES_A_MINUTE: usize = 20;
 const MINUTE: Duration = Duration::from_secs(60);
+/// The longest mean time between two visits to the door of an invite that has just been made.
+const AWAITED_MEAN: Duration = MINUTE;
 
 /// Says how often a mailbox that does not stay connected is visited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,10 +91,14 @@ impl Fetching {
         self.spread.mul_f64(random_fraction())
     }
 
-    /// Returns the time until the next visit, exponentially distributed.
-    pub(super) fn pause(&self) -> Option<Duration> {
+    /// Returns the time until the next visit, exponentially distributed: a shorter one while
+    /// somebody is likely to be waiting for what comes.
+    pub(super) fn pause(&self, awaited: bool) -> Option<Duration> {
         match self.visits {
-            Visits::Again(mean) => Some(mean.mul_f64(-(1.0 - random_fraction()).ln())),
+            Visits::Again(mean) => {
+                let mean = if awaited { mean.min(AWAITED_MEAN) } else { mean };
+                Some(mean.mul_f64(-(1.0 - random_fraction()).ln()))
+            }
             Visits::Never | Visits::Once => None,
         }
     }
@@ -105,6 +111,8 @@ pub(super) struct Own {
     ready_at: Instant,
     /// When it is visited, if it does not stay connected.
     visit_at: Option<Instant>,
+    /// Until when somebody is likely to be waiting for what comes.
+    awaited_until: Instant,
     active_at: u64,
     stays: bool,
     visited: bool,
@@ -138,14 +146,16 @@ impl Mailboxes {
         let visit_at = match self.fetching.visits {
             Visits::Never => None,
             Visits::Once => Some(ready_at),
-            Visits::Again(_) => self.fetching.pause().map(|pause| ready_at + pause),
+            Visits::Again(_) => self.fetching.pause(access.awaited_ms > 0).map(|pause| ready_at + pause),
         };
+        let awaited_until = now + Duration::from_millis(access.awaited_ms);
         self.activity = self.activity.max(access.active_at);
         let own = Own {
             active_at: access.active_at,
             access,
             ready_at,
             visit_at,
+            awaited_until,
             stays: false,
             visited: false,
             failures: VecDeque::new(),
@@ -189,10 +199,9 @@ impl Mailboxes {
     /// Takes note that the lane of a mailbox ended, and returns when it is visited next.
     pub(super) fn ended(&mut self, key: &Key, now: Instant) {
         self.visiting.remove(key);
-        let pause = self.fetching.pause();
         if let Some(own) = self.own.get_mut(key) {
             own.stays = false;
-            own.visit_at = pause.map(|pause| now + pause);
+            own.visit_at = self.fetching.pause(now < own.awaited_until).map(|pause| now + pause);
         }
     }
 

@@ -55,7 +55,8 @@ async fn an_acknowledgement_that_finds_its_lane_full_is_asked_for_again_and_one_
     let seed = Secret::new([1; 32]);
     let key = Key(*Identity::from_seed(&[1; 32]).fingerprint().as_bytes());
     let now = Instant::now();
-    let access = MailboxAccess { key, seed, authority: server(), after_ms: 0, active_at: 0, door: false };
+    let access =
+        MailboxAccess { key, seed, authority: server(), after_ms: 0, active_at: 0, door: false, awaited_ms: 0 };
     engine.mailboxes.insert(access, now);
     let id = LaneId { pseudonym: key, authority: "localhost".to_owned() };
     engine.do_now(Deferred::Acknowledge(key, 7), now);

@@ -13,7 +13,7 @@ fn key(number: u8) -> Key {
 
 fn access(number: u8, active_at: u64, door: bool) -> MailboxAccess {
     let authority = Authority::loopback("localhost").unwrap();
-    MailboxAccess { key: key(number), seed: Secret::random(), authority, after_ms: 0, active_at, door }
+    MailboxAccess { key: key(number), seed: Secret::random(), authority, after_ms: 0, active_at, door, awaited_ms: 0 }
 }
 
 /// Ten mailboxes, the last of which were used most recently, and two doors that were used after all
@@ -67,6 +67,26 @@ async fn the_others_are_visited_one_at_a_time_again_and_again() {
         let count = visits.iter().filter(|visit| **visit == key(number)).count();
         assert!((100..190).contains(&count), "{count} visits in a day, with a mean of 144");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_door_of_an_invite_that_has_just_been_made_is_visited_once_a_minute_for_half_an_hour() {
+    let half = 1_800 * SECOND;
+    let (mut soon, mut later) = (0, 0);
+    for _ in 0..20 {
+        let begin = Instant::now();
+        let mut mailboxes = Mailboxes::new(Fetching::PATIENT);
+        mailboxes.insert(MailboxAccess { awaited_ms: 1_800_000, ..access(1, 1, true) }, begin);
+        for second in 0..7_200 {
+            let now = begin + second * SECOND;
+            for visit in visited(&mailboxes.steps(now)) {
+                *(if now < begin + half { &mut soon } else { &mut later }) += 1;
+                mailboxes.ended(&visit, now);
+            }
+        }
+    }
+    assert!((20 * 24..20 * 36).contains(&soon), "{soon} visits in 20 half hours, with a mean of 30 each");
+    assert!((20 * 6..20 * 13).contains(&later), "{later} visits in 30 hours, with a mean of 6 an hour");
 }
 
 #[tokio::test(start_paused = true)]
