@@ -32,6 +32,7 @@ mod configuration;
 mod doctor;
 mod emergency;
 mod first_minute;
+mod first_moments;
 mod keys;
 mod keys_kept;
 mod link;
