@@ -16,6 +16,7 @@ mod clearnet;
 mod client_carries_on;
 mod client_cli;
 mod client_contacts;
+mod client_end;
 mod client_examples;
 mod client_exec;
 mod client_files;
