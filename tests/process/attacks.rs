@@ -14,7 +14,7 @@ use ephemeral::admission::INCOMPLETE_BYTES;
 use ephemeral::transport::clearnet::TlsFiles;
 use ephemeral_core::store::RECORD_COST;
 use ephemeral_test_support::attack::{
-    Distant, Flood, Logins, Pair, begin_message, connect, fingerprint, login, loopback, stay_silent,
+    Distant, Flood, HonestPair, Logins, begin_message, connect, fingerprint, login, loopback, stay_silent,
 };
 use ephemeral_test_support::daemon::Daemon;
 use ephemeral_test_support::tls::handshake;
@@ -79,10 +79,10 @@ impl Attacked {
     }
 
     /// Returns an honest pair, a second away, and its bytes on their way.
-    async fn pair(&self) -> (Pair<DuplexStream>, [JoinSet<()>; 2]) {
+    async fn pair(&self) -> (HonestPair<DuplexStream>, [JoinSet<()>; 2]) {
         let (sender, one) = distant_session(self.address, loopback(5, 0), PAIR).await.expect("a session");
         let (recipient, other) = distant_session(self.address, loopback(5, 1), PAIR + 1).await.expect("a session");
-        (Pair::new(sender, recipient, PAIR + 1), [one, other])
+        (HonestPair::new(sender, recipient, PAIR + 1), [one, other])
     }
 }
 

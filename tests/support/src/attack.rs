@@ -9,7 +9,7 @@ mod pair;
 pub use distant::Distant;
 pub use flood::{Flood, begin_message, stay_silent};
 pub use logins::{Logins, fingerprint, key, login};
-pub use pair::Pair;
+pub use pair::HonestPair;
 
 use std::net::SocketAddr;
 use std::time::Duration;
