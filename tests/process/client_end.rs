@@ -44,34 +44,36 @@ impl People {
     }
 
     /// Returns everything that one of them must not leave behind.
-    fn secrets(&self, person: &Client) -> Vec<(&'static str, Canary)> {
-        let mut secrets: Vec<_> = keys_of(&person.directory()).into_iter().map(|key| ("a key", key)).collect();
+    fn secrets(&self, person: &Client) -> Vec<(String, Canary)> {
+        let mut secrets = keys_of(&person.directory());
         assert!(secrets.len() > 20, "a profile has more than {} keys", secrets.len());
-        secrets.push(("the passphrase", Canary::of(PASSPHRASE.as_bytes())));
-        secrets.push(("the name of a contact", self.name.clone()));
-        secrets.push(("the name of a contact", self.other_name.clone()));
-        secrets.push(("a text", self.text.clone()));
+        secrets.push(("the passphrase".to_owned(), Canary::of(PASSPHRASE.as_bytes())));
+        secrets.push(("what Alice calls Bob".to_owned(), self.name.clone()));
+        secrets.push(("what Bob calls Alice".to_owned(), self.other_name.clone()));
+        secrets.push(("a text".to_owned(), self.text.clone()));
         secrets
     }
 }
 
-/// Returns the keys of a profile: every long string in its state that stands for bytes.
-fn keys_of(profile: &Path) -> Vec<Canary> {
+/// Returns the keys of a profile: every long string in its state that stands for bytes, by its place.
+fn keys_of(profile: &Path) -> Vec<(String, Canary)> {
     let (_vault, state) = Vault::open(profile, &Passphrase::new(PASSPHRASE.to_owned()).unwrap()).unwrap();
     let mut keys = Vec::new();
-    collect(&serde_json::from_slice(&state).unwrap(), &mut keys);
+    collect(&serde_json::from_slice(&state).unwrap(), "the key", &mut keys);
     keys
 }
 
-fn collect(value: &Value, keys: &mut Vec<Canary>) {
+fn collect(value: &Value, place: &str, keys: &mut Vec<(String, Canary)>) {
     let bytes = match value {
-        Value::Object(fields) => return fields.values().for_each(|value| collect(value, keys)),
+        Value::Object(fields) => {
+            return fields.iter().for_each(|(name, value)| collect(value, &format!("{place}.{name}"), keys));
+        }
         Value::String(text) => [HEXLOWER, BASE64URL_NOPAD, BASE64_NOPAD, BASE64]
             .iter()
             .find_map(|encoding| encoding.decode(text.as_bytes()).ok())
             .unwrap_or_default(),
         Value::Array(items) => {
-            items.iter().for_each(|value| collect(value, keys));
+            items.iter().for_each(|value| collect(value, place, keys));
             let byte = |value: &Value| value.as_u64().and_then(|number| u8::try_from(number).ok());
             items.iter().map(byte).collect::<Option<Vec<_>>>().unwrap_or_default()
         }
@@ -79,16 +81,17 @@ fn collect(value: &Value, keys: &mut Vec<Canary>) {
     };
     // Not what is mostly zeros: that is everywhere.
     let is_random = |bytes: &[u8]| bytes.iter().collect::<std::collections::BTreeSet<_>>().len() > 16;
-    keys.extend(bytes.first_chunk().filter(|bytes: &&[u8; 32]| is_random(*bytes)).map(Canary::key));
+    let key = bytes.first_chunk().filter(|bytes: &&[u8; 32]| is_random(*bytes));
+    keys.extend(key.map(|key| (place.to_owned(), Canary::key(key))));
 }
 
 /// Checks that a command that was told this leaves nothing behind.
-fn leaves_nothing(people: &People, person: &Client, arguments: &[&str], told: &str, also: &[(&'static str, Canary)]) {
+fn leaves_nothing(people: &People, person: &Client, arguments: &[&str], told: &str, also: &[(String, Canary)]) {
     let mut secrets = people.secrets(person);
     secrets.extend_from_slice(also);
     let mut held = HeldProgram::start(&person.command(arguments));
     held.stdin().write_all(told.as_bytes()).unwrap();
-    assert_eq!(held.has_at_its_end(&secrets), Vec::<&str>::new(), "{arguments:?}");
+    assert_eq!(held.has_at_its_end(&secrets), Vec::<String>::new(), "{arguments:?}");
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn a_command_that_was_given_a_text_or_an_invite_has_nothing_of_it_in_its_memory_
     let invite = alice.ok(&["invite", "carol"]);
     // The end of it is the secret, but for the checksum.
     let end = invite.trim().len() - 8;
-    let secret = ("an invite", Canary::of(&invite.as_bytes()[end - 32..end]));
+    let secret = ("an invite".to_owned(), Canary::of(&invite.as_bytes()[end - 32..end]));
     leaves_nothing(&people, bob, &["accept", "-", "--as", "other", "--quiet"], &invite, &[secret]);
 }
 
@@ -111,6 +114,7 @@ fn a_command_that_was_given_a_text_or_an_invite_has_nothing_of_it_in_its_memory_
 fn an_engine_and_a_terminal_of_lines_have_nothing_in_their_memory_at_their_end() {
     let people = People::meet();
     let People { alice, bob, name, text, .. } = &people;
+    let secrets = people.secrets(alice);
     let mut held = HeldProgram::start(&alice.command(&["rpc", "--quiet"]));
     let mut stdin = held.stdin();
     let mut lines = BufReader::new(held.process.stdout.take().unwrap()).lines();
@@ -123,7 +127,7 @@ fn an_engine_and_a_terminal_of_lines_have_nothing_in_their_memory_at_their_end()
     assert!(lines.any(|line| line.unwrap().contains("\"at_server\"")), "it is sent");
     assert!(times_in_memory(held.process.id(), text.as_text()).expect("root may look") > 0, "a search finds");
     drop(stdin);
-    assert_eq!(held.has_at_its_end(&people.secrets(alice)), Vec::<&str>::new());
+    assert_eq!(held.has_at_its_end(&secrets), Vec::<String>::new());
 
     let told = format!("{}\n/quit\n", text.as_text());
     leaves_nothing(&people, bob, &["chat", "--plain"], &told, &[]);

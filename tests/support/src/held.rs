@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::canary::Canary;
-use crate::memory::times_each_in_memory;
+use crate::memory::places_in_memory;
 
 /// How long a program may take to its end.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -53,23 +53,23 @@ impl HeldProgram {
     ///
     /// # Panics
     /// If it does not come to its end, or its memory may not be read.
-    pub fn has_at_its_end(&self, canaries: &[(&'static str, Canary)]) -> Vec<&'static str> {
+    pub fn has_at_its_end(&self, canaries: &[(String, Canary)]) -> Vec<String> {
         let process = self.process.id();
         let deadline = Instant::now() + PATIENCE;
         while !is_at_its_end(process) {
             assert!(Instant::now() < deadline, "it does not end");
             thread::sleep(Duration::from_millis(20));
         }
-        let forms: Vec<(&str, Vec<u8>)> = canaries
+        let forms: Vec<(String, Vec<u8>)> = canaries
             .iter()
-            .flat_map(|(what, canary)| canary.disguises().into_iter().map(|(_, form)| (*what, form)))
+            .flat_map(|(what, canary)| {
+                canary.disguises().into_iter().map(move |(name, form)| (format!("{what}, {name}"), form))
+            })
             .collect();
         let wanted: Vec<&[u8]> = forms.iter().map(|(_, form)| form.as_slice()).collect();
-        let times = times_each_in_memory(process, &wanted).expect("root may look");
-        let mut found: Vec<_> =
-            forms.iter().zip(times).filter(|(_, times)| *times > 0).map(|((what, _), _)| *what).collect();
-        found.dedup();
-        found
+        let places = places_in_memory(process, &wanted).expect("root may look");
+        let found = forms.into_iter().zip(places).filter(|(_, places)| !places.is_empty());
+        found.map(|((what, _), places)| format!("{what} in {}", places.join(" "))).collect()
     }
 }
 
