@@ -12,6 +12,8 @@ use tokio::time::{Instant, timeout};
 use crate::server_trouble::{Net, Person, meet, until};
 
 const HOUR: Duration = Duration::from_secs(3_600);
+/// Longer than a connection stays after everything was sent.
+const LEFT: Duration = Duration::from_secs(120);
 
 /// Returns two servers, the address of the second, and Bob, who is there, and Alice.
 fn strangers() -> (Net, String, [Person; 2]) {
@@ -28,6 +30,8 @@ async fn one_waits() -> (Net, String, [Person; 2], usize) {
     meet(&mut people, ["Bob", "Alice"], true).await;
     people[1].say("Bob", "while you slept");
     until(&mut people[1..], |people| people[0].at_server >= 1).await;
+    // The connection by which it went is over: its loss would tell of another server, too.
+    assert!(timeout(LEFT, until(&mut people[1..], |_| false)).await.is_err(), "nobody ends it");
     let sent = people[1].at_server;
     (net, there, people, sent)
 }
