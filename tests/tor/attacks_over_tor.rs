@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arti_client::DataStream;
 use ephemeral_client::ServerUrl;
-use ephemeral_test_support::attack::{Distant, Flood, HonestPair, Logins, begin_message, login, stay_silent};
+use ephemeral_test_support::attack::{Distant, Flood, HonestPair, Logins, begin_message, log_in, login, stay_silent};
 use ephemeral_test_support::daemon::Daemon;
 use ephemeral_tor as tor;
 use futures::future::join_all;
@@ -131,9 +131,10 @@ impl Attacked {
             let people = Arc::clone(people);
             let url = url.clone();
             async move {
-                let Some(stream) = dial(&people.isolated_client(), &url).await else { return false };
+                // Without a circuit nobody has asked the service for anything.
+                let stream = dial(&people.isolated_client(), &url).await.expect("a circuit");
                 let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
-                login(stream, url.host(), HONEST + client).await.is_some()
+                log_in(stream, url.host(), HONEST + client).await.map(drop)
             }
         };
         let exchange = pair.exchange_under(attack, scale.messages, Duration::from_millis(500));
