@@ -25,7 +25,8 @@ pub fn forbid_core_dumps() -> Result<(), CoreDumps> {
     limited.and(not_dumpable).map_err(|_| CoreDumps)
 }
 
-/// How much of a thread's stack is wiped: more than anything of ours uses, and less than a thread has.
+/// How much of a thread's stack is wiped: more than anything of ours uses, and less than a thread
+/// has.
 const STACK: usize = 1 << 20;
 
 /// Overwrites what calls before have left on the stack of this thread. Values that are moved leave

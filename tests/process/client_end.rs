@@ -55,7 +55,8 @@ impl People {
     }
 }
 
-/// Returns the keys of a profile: every long string in its state that stands for bytes, by its place.
+/// Returns the keys of a profile: every long string in its state that stands for bytes, by its
+/// place.
 fn keys_of(profile: &Path) -> Vec<(String, Canary)> {
     let (_vault, state) = Vault::open(profile, &Passphrase::new(PASSPHRASE.to_owned()).unwrap()).unwrap();
     let mut keys = Vec::new();

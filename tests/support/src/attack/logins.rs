@@ -99,7 +99,8 @@ impl Logins {
         }
         let tries = trying.join_all().await;
         let within = |most| tries.iter().filter(|(is_in, failures)| *is_in && failures.len() < most).count();
-        let (first, third) = (within(1), within(3));
+        let first = within(1);
+        let third = within(3);
         Self { clients, first, third, failures: tries.into_iter().flat_map(|(_, failures)| failures).collect() }
     }
 
