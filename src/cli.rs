@@ -27,6 +27,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
+use crate::daemon::EarlySignals;
 use crate::erase::EraseError;
 use crate::{daemon, logging, systemd};
 use output::{complain, failure, not_erased, print};
@@ -206,13 +207,28 @@ fn on_runtime_with<T>(command: impl Future<Output = T>) -> Result<T, ExitCode> {
 }
 
 fn run(flags: Flags) -> ExitCode {
+    // First of all: no wish may be lost while it starts.
+    let early = match EarlySignals::hear() {
+        Ok(early) => early,
+        Err(error) => return failure(format_args!("cannot listen for signals: {error}")),
+    };
     let config = match Config::load(&flags, &environment) {
         Ok(config) => config,
         Err(error) => {
+            if let Some(state_dir) = flags.places(&environment).state_dir {
+                early.leave_wipe(&state_dir);
+            }
             let problems: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
             return unusable(&problems, &flags);
         }
     };
+    let state_dir = config.state_dir.clone();
+    let code = serve(config, flags, &early);
+    early.leave_wipe(&state_dir);
+    code
+}
+
+fn serve(config: Config, flags: Flags, early: &EarlySignals) -> ExitCode {
     let log = match logging::init(&config.log_filter, config.log_format) {
         Ok(log) => log,
         Err(error) => return failure(error),
@@ -226,7 +242,7 @@ fn run(flags: Flags) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure(format_args!("the runtime cannot be started: {error}")),
     };
-    let result = runtime.block_on(daemon::run(config, daemon::ConfigSource { flags, log }));
+    let result = runtime.block_on(daemon::run(config, daemon::ConfigSource { flags, log }, early));
     // The daemon has waited for its tasks for as long as it wanted to; a library's thread does not
     // hold up the end.
     runtime.shutdown_background();

@@ -33,6 +33,7 @@ mod stop;
 mod words;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -133,7 +134,21 @@ pub fn main() -> ExitCode {
     let matches = command.try_get_matches().unwrap_or_else(|error| words::usage::exit(&error, language));
     // A definition that does not fit its own type is a mistake in the program, which clap reports.
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let outcome = match cli.command {
+    let outcome = carry_out(cli.command);
+    hardening::wipe_stack();
+    match outcome {
+        Ok(()) => Exit::Ok.into(),
+        Err(failure) => {
+            failure.report();
+            failure.exit.into()
+        }
+    }
+}
+
+/// Does what was asked, in a frame of its own: what that leaves on the stack is wiped.
+#[inline(never)]
+fn carry_out(command: Command) -> Result<(), Failure> {
+    match command {
         Command::Init(args) => init::run(&args),
         Command::Invite(args) => on_runtime(invite::make(&args)),
         Command::Accept(args) => on_runtime(accept::run(*args)),
@@ -158,13 +173,6 @@ pub fn main() -> ExitCode {
         Command::Panic(args) => on_runtime(keep::panic(&args)),
         Command::Discovery(command) => discovery::run(&command),
         Command::Moved(args) => on_runtime(moved::run(*args)),
-    };
-    match outcome {
-        Ok(()) => Exit::Ok.into(),
-        Err(failure) => {
-            failure.report();
-            failure.exit.into()
-        }
     }
 }
 
@@ -179,14 +187,18 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
     command.mut_args(forget).mut_subcommands(without_empty_variables)
 }
 
+/// How long threads may take to end, and to wipe what they leave behind.
+const THREADS_END: Duration = Duration::from_millis(500);
+
 fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
+        .on_thread_stop(hardening::wipe_stack)
         .build()
         .map_err(|error| Failure::local(fl!("cannot-start", why = files::system(&error))))?;
     let outcome = runtime.block_on(command);
     // A thread that still waits for the terminal's input must not keep the program.
-    runtime.shutdown_background();
+    runtime.shutdown_timeout(THREADS_END);
     outcome
 }

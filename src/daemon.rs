@@ -42,6 +42,7 @@ pub use process::harden;
 pub use reload::ConfigSource;
 use reload::Reload;
 use serving::AbortOnDrop;
+pub use signals::EarlySignals;
 use signals::SignalRequest;
 use wipe_mark::WipeMark;
 
@@ -49,20 +50,19 @@ use wipe_mark::WipeMark;
 const BACKLOG: usize = 64;
 
 /// Runs until it is told to stop (SIGTERM or SIGINT), then drains. At SIGHUP it reads the
-/// configuration again, from where `origin` says.
+/// configuration again, from where `origin` says. `early`: what signals asked for before.
 ///
 /// # Errors
 /// What the operator has to mend: a busy port, an unusable state directory; or that a second signal
 /// cut the drain short.
-pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()> {
+pub async fn run(mut config: Config, origin: ConfigSource, early: &EarlySignals) -> anyhow::Result<()> {
     process::raise_file_limit();
-    let mut signals = signals::Signals::listen().context("cannot listen for signals")?;
-    let wipe_asked = signals::wipe().context("cannot listen for signals")?;
+    let (mut signals, wipe_asked) = signals::Signals::listen(early).context("cannot listen for signals")?;
     let stop = CancellationToken::new();
     let (onion_status, status) = watch::channel(OnionStatus::default());
     let (health, health_now) = watch::channel(if config.onion.is_some() { Health::Starting } else { Health::Healthy });
 
-    let (waiting, clustering) = remember(&config)?;
+    let (waiting, clustering) = remember(&config, early)?;
     let machine = clustering.as_ref().map(|clustering| Arc::clone(&clustering.machine));
     let (doors, passage) = linking::open(&config, machine.as_ref())?;
     let reached = passage.reached();
@@ -121,14 +121,16 @@ pub async fn run(mut config: Config, origin: ConfigSource) -> anyhow::Result<()>
 }
 
 /// Opens the store, and begins to stand by where there are other machines. A wipe that was asked
-/// for while no server ran is theirs, too.
-fn remember(config: &Config) -> anyhow::Result<(MessageStore, Option<Clustering>)> {
+/// for before is theirs, too.
+fn remember(config: &Config, early: &EarlySignals) -> anyhow::Result<(MessageStore, Option<Clustering>)> {
     let settings = hub::Config::from_config(config);
+    let asked = wipe_mark::read(&config.state_dir).or(early.wipe());
     let Some(cluster) = &config.cluster else {
-        return Ok((MessageStore::open(settings, config.survive_restart, &config.state_dir)?, None));
+        let waiting = MessageStore::open(settings, config.survive_restart, &config.state_dir, asked)?;
+        early.wiped();
+        return Ok((waiting, None));
     };
-    let is_asked = wipe_mark::read(&config.state_dir).is_some();
-    let waiting = MessageStore::elsewhere(settings, config.survive_restart, &config.state_dir)?;
+    let waiting = MessageStore::elsewhere(settings, config.survive_restart, &config.state_dir, asked)?;
     let home = config.onion.as_ref().map(|onion| ServiceHome {
         state_dir: config.state_dir.clone(),
         nickname: onion.nickname.clone(),
@@ -136,9 +138,10 @@ fn remember(config: &Config) -> anyhow::Result<(MessageStore, Option<Clustering>
         tor: onion.tor.clone(),
     });
     let clustering = Clustering::begin(cluster, &waiting, (config.rules.frame_bytes(), home))?;
-    if is_asked {
+    if asked.is_some() {
         clustering.machine.begin_wipe();
     }
+    early.wiped();
     Ok((waiting, Some(clustering)))
 }
 

@@ -64,6 +64,18 @@ impl Finding {
         Self { check, level: Severity::Ok, what: what.into(), why: None, remedy: None }
     }
 
+    fn problem(check: &'static str, what: impl Into<String>, why: &'static str, remedy: impl Into<String>) -> Self {
+        Self::new(Severity::Problem, check, what, why, remedy)
+    }
+
+    fn warning(check: &'static str, what: impl Into<String>, why: &'static str, remedy: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, check, what, why, remedy)
+    }
+
+    fn note(check: &'static str, what: impl Into<String>, why: &'static str, remedy: impl Into<String>) -> Self {
+        Self::new(Severity::Note, check, what, why, remedy)
+    }
+
     pub(crate) fn new(
         level: Severity,
         check: &'static str,

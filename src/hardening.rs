@@ -25,6 +25,17 @@ pub fn forbid_core_dumps() -> Result<(), CoreDumps> {
     limited.and(not_dumpable).map_err(|_| CoreDumps)
 }
 
+/// How much of a thread's stack is wiped: more than anything of ours uses, and less than a thread
+/// has.
+const STACK: usize = 1 << 20;
+
+/// Overwrites what calls before have left on the stack of this thread. Values that are moved leave
+/// copies there, which no destructor reaches: keys, when a state is read or written.
+#[inline(never)]
+pub fn wipe_stack() {
+    std::hint::black_box(&mut [0_u8; STACK]);
+}
+
 /// Keeps the message of a panic to itself, since it can hold anything, also content. `tell` gets
 /// the place, which is enough.
 pub fn silence_panics(tell: fn(&str)) {

@@ -10,17 +10,15 @@ mod wire;
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
-use tokio::task::JoinSet;
+use tokio::process::Command;
 
-use crate::pairs::{Figures, LoadShape, figures};
+use crate::pairs::{DrivenPair, Figures, LoadShape, measure};
 use crate::process::{cpu_us_of, free_address};
 use wire::BrokerWire;
 
@@ -108,7 +106,8 @@ pub(crate) async fn run(broker: Broker, shape: &LoadShape) -> Result<Figures> {
     }
     // A broker may have said something else than that it has the last subscription.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    measure(&child, pairs, shape).await
+    let pid = child.id().context("the broker has ended")?;
+    measure(pairs, shape.seconds, || cpu_us_of(pid)).await
 }
 
 async fn wait_for(address: SocketAddr) -> Result<()> {
@@ -118,28 +117,6 @@ async fn wait_for(address: SocketAddr) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
-}
-
-async fn measure(child: &Child, pairs: Vec<BrokerPair>, shape: &LoadShape) -> Result<Figures> {
-    let pid = child.id().context("the broker has ended")?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let from = Instant::now() + Duration::from_millis(500);
-    let mut tasks = JoinSet::new();
-    for mut pair in pairs {
-        let stop = Arc::clone(&stop);
-        tasks.spawn(async move { pair.drive(from, &stop).await });
-    }
-    tokio::time::sleep_until(from.into()).await;
-    let before = cpu_us_of(pid)?;
-    tokio::time::sleep(Duration::from_secs(shape.seconds)).await;
-    let cpu = cpu_us_of(pid)? - before;
-    let elapsed = from.elapsed();
-    stop.store(true, Ordering::Relaxed);
-    let mut latencies = Vec::new();
-    while let Some(pair) = tasks.join_next().await {
-        latencies.extend(pair??);
-    }
-    figures(latencies, cpu, elapsed)
 }
 
 /// One connection.
@@ -189,7 +166,7 @@ impl BrokerClient {
     }
 }
 
-/// A sender and a recipient: so many messages on the way, and a new one for each that arrived.
+/// Two clients of a broker.
 struct BrokerPair {
     sender: BrokerClient,
     recipient: BrokerClient,
@@ -213,13 +190,9 @@ impl BrokerPair {
         let sent_at = std::collections::VecDeque::new();
         Ok(Self { sender, recipient, topic, content, depth: shape.depth, number: 0, sent_at })
     }
+}
 
-    async fn drive(&mut self, from: Instant, stop: &AtomicBool) -> Result<Vec<Duration>> {
-        let mut latencies = Vec::new();
-        poll_fn(|cx| self.poll(cx, from, stop, &mut latencies)).await?;
-        Ok(latencies)
-    }
-
+impl DrivenPair for BrokerPair {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,

@@ -61,17 +61,19 @@ async fn logins() -> Result<()> {
         let logins = Logins::measure(CLIENTS, |client| {
             let target = server.target.clone();
             async move {
-                let Some(stream) = stranger(7_000_000 + client as u64, to).await else { return false };
+                let stream = stranger(7_000_000 + client as u64, to).await.ok_or("not connected")?;
                 let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
-                LoadClient::on(&target, stream, 2000 + client).await.is_ok()
+                let logged_in = LoadClient::on(&target, stream, 2000 + client).await;
+                logged_in.map(drop).map_err(|error| error.to_string())
             }
         });
-        let Logins { clients, first, third } = logins.await;
+        let Logins { clients, first, third, failures } = logins.await;
         let strangers = match flood {
             Some(flood) => flood.stop().await?,
             None => 0,
         };
         println!("{what}: {first} of {clients} at the first try, {third} at the third; {strangers} strangers");
+        failures.iter().for_each(|why| println!("  {why}"));
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ const MEASURED: usize = 300_000;
 /// How long an id is remembered: longer than this takes.
 const LIFE_MS: u64 = 86_400_000;
 
-struct Pairs {
+struct HubPairs {
     hub: Arc<Hub>,
     pairs: Vec<(SessionHandle, SessionHandle, Fingerprint)>,
     number: usize,
@@ -38,7 +38,7 @@ pub(crate) fn run(ids: usize) -> Result<()> {
         let joined = hub.join(fingerprint, true, 32).ok().context("the hub takes nobody")?;
         anyhow::Ok((joined.session_handle, fingerprint))
     };
-    let mut pairs = Pairs { hub: Arc::clone(&hub), pairs: Vec::new(), number: 0 };
+    let mut pairs = HubPairs { hub: Arc::clone(&hub), pairs: Vec::new(), number: 0 };
     for pair in 0..PAIRS {
         let (recipient, fingerprint) = join(2 * pair + 1)?;
         pairs.pairs.push((join(2 * pair)?.0, recipient, fingerprint));
@@ -60,7 +60,7 @@ pub(crate) fn run(ids: usize) -> Result<()> {
     Ok(())
 }
 
-impl Pairs {
+impl HubPairs {
     /// One message after the other: accepted, delivered, acknowledged.
     fn exchange(&mut self, messages: usize) -> Result<()> {
         for _ in 0..messages {

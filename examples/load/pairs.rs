@@ -56,25 +56,50 @@ impl Figures {
 
 /// Runs the pairs against a server.
 pub(crate) async fn run(server: &LoadedServer, shape: &LoadShape) -> Result<Figures> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut tasks = JoinSet::new();
     let numbers: Vec<usize> = (0..shape.pairs).collect();
     let mut pairs = Vec::new();
     // In slices, so that no listen queue overflows.
     for slice in numbers.chunks(100) {
         pairs.extend(try_join_all(slice.iter().map(|&number| LoadPair::connect(server, shape, number))).await?);
     }
-    let warm_up = Duration::from_millis(500);
-    let measured = Duration::from_secs(shape.seconds);
-    let from = Instant::now() + warm_up;
+    measure(pairs, shape.seconds, || server.cpu_us()).await
+}
+
+/// A sender and a recipient: so many messages on the way, and a new one for each that arrived.
+pub(crate) trait DrivenPair: Send + 'static {
+    /// Does what can be done now. Ready once `stop` is set, and something has arrived. `latencies`
+    /// gets those, from sending to receiving, of what arrived after `from`.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: Instant,
+        stop: &AtomicBool,
+        latencies: &mut Vec<Duration>,
+    ) -> Poll<Result<()>>;
+}
+
+/// Drives the pairs for so many seconds, after a warm-up. `cpu_us`: the server's CPU time until
+/// now, in microseconds.
+pub(crate) async fn measure(
+    pairs: Vec<impl DrivenPair>,
+    seconds: u64,
+    cpu_us: impl Fn() -> Result<f64>,
+) -> Result<Figures> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let from = Instant::now() + Duration::from_millis(500);
+    let mut tasks = JoinSet::new();
     for mut pair in pairs {
         let stop = Arc::clone(&stop);
-        tasks.spawn(async move { pair.drive(from, &stop).await });
+        tasks.spawn(async move {
+            let mut latencies = Vec::new();
+            poll_fn(|cx| pair.poll(cx, from, &stop, &mut latencies)).await?;
+            anyhow::Ok(latencies)
+        });
     }
     tokio::time::sleep_until(from.into()).await;
-    let before = server.cpu_us()?;
-    tokio::time::sleep(measured).await;
-    let cpu = server.cpu_us()? - before;
+    let before = cpu_us()?;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let cpu = cpu_us()? - before;
     let elapsed = from.elapsed();
     stop.store(true, Ordering::Relaxed);
     let mut latencies = Vec::new();
@@ -86,7 +111,7 @@ pub(crate) async fn run(server: &LoadedServer, shape: &LoadShape) -> Result<Figu
 
 /// Returns what came of it: the latency of each message, the server's CPU time in microseconds, and
 /// how long it took.
-pub(crate) fn figures(mut latencies: Vec<Duration>, cpu: f64, elapsed: Duration) -> Result<Figures> {
+fn figures(mut latencies: Vec<Duration>, cpu: f64, elapsed: Duration) -> Result<Figures> {
     latencies.sort_unstable();
     let count = latencies.len();
     let at = |share: usize| latencies.get(count * share / 100).copied().unwrap_or_default();
@@ -131,15 +156,9 @@ impl LoadPair {
             unflushed: Unflushed::default(),
         })
     }
+}
 
-    /// Drives the pair until it is told to stop. Returns the latencies, from sending to receiving,
-    /// of what arrived after `from`.
-    async fn drive(&mut self, from: Instant, stop: &AtomicBool) -> Result<Vec<Duration>> {
-        let mut latencies = Vec::new();
-        poll_fn(|cx| self.poll(cx, from, stop, &mut latencies)).await?;
-        Ok(latencies)
-    }
-
+impl DrivenPair for LoadPair {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,

@@ -59,7 +59,7 @@ admit-done = Der Kontakt erfährt es, wenn `ephemeral recv` läuft.
 route-unencrypted = http:// zu einem anderen Rechner ist nicht verschlüsselt: auf dem Weg könnten alle sehen, wer mit wem spricht. Die Onion-Adresse des Servers verwenden
 route-tor-config = --tor-config { $path }: { $why }
 route-no-table = die Datei enthält keine Tabelle [tor]
-moved-none-followed = zu { $address } wird keiner Mitteilung gefolgt
+moved-none-followed = keiner Mitteilung von { $address } wird gefolgt
 moved-which = welche Mitteilung?
 moved-empty = darin ist keine Mitteilung
 moved-unread = die Mitteilung { $file } kann nicht gelesen werden: { $why }
@@ -77,7 +77,7 @@ run-dropped = jetzt nicht angenommen ({ $why }); wird später noch einmal gesend
 run-expired = eine Nachricht ist beim Server abgelaufen; sie wird noch einmal gesendet
 run-short-memory = { $server } behält Nachrichten weniger als einen Tag: verbunden bleiben, sonst gehen vielleicht welche verloren
 run-elsewhere = dieses Profil läuft auch anderswo: eine Kopie davon darf nicht zugleich verwendet werden
-tor-no-answer = Tor startet: noch keine Antwort. Ist dieser Rechner im Netz, ohne Anmeldeseite davor?
+tor-no-answer = Tor startet: noch keine Antwort. Ist dieser Rechner online, und steht keine Anmeldeseite vor dem Netz?
 tor-starting = Tor startet: { $percent } % (beim ersten Mal werden einige Megabyte geladen); danach: der Server
 tor-searching = Tor ist bereit; der Server wird gesucht: einige Sekunden, höchstens eine Minute
 
@@ -175,12 +175,12 @@ room-invites = Einladungen
 not-now-over = die Unterhaltung ist beendet
 not-now-identity = seine Identität ist noch nicht vollständig
 not-now-no-answer = er hat noch nicht geantwortet, oder die Unterhaltung ist beendet
-not-now-chunk = dieses Stück wird nicht verlangt
+not-now-chunk = dieser Teil wird nicht verlangt
 not-now-member = kein Mitglied, oder der Admin widerspricht sich
 name-unknown = kein Kontakt und keine Gruppe heißt { $name }
 name-ambiguous = mehrere heißen { $name }: { $unambiguous } verwenden
 engine-elsewhere = dieses Profil läuft auch anderswo: eine Kopie davon darf nicht zugleich verwendet werden
-engine-task = die Aufgabe einer Verbindung ist gescheitert: { $why }
+engine-task = eine Verbindung ist durch einen Fehler in diesem Programm gescheitert: { $why }
 
 ## Adressen, Verbindungen, Tor
 
@@ -201,16 +201,16 @@ tor-fix-mode = andere haben Zugriff darauf. Ausführen: chmod { $mode } { $path 
 tor-fix-owner = es gehört Benutzer { $user }. Als dieser Benutzer ausführen oder den Eigentümer mit chown ändern
 tor-in-use = ein anderer Prozess verwendet das Zustandsverzeichnis { $path }: ihn zuerst beenden oder hier mit --state-dir ein anderes angeben
 tor-service = der Onion-Dienst startet nicht: { $why }
-tor-runtime = der Tor-Client kann diese asynchrone Laufzeit nicht verwenden: { $why }
+tor-runtime = der Tor-Client kann diese asynchrone Laufzeitumgebung nicht verwenden: { $why }
 tor-no-network = das Tor-Netz ist nicht erreichbar: { $why }
 tor-no-server = der Server ist über Tor nicht erreichbar: { $why }
 moved-malformed = das ist keine Mitteilung über einen Umzug: { $why }
 moved-too-much = mehr als { $most } Mitteilungen oder mehr als { $bytes } Bytes
 moved-address = `{ $field }` in der Mitteilung ist nicht die Adresse eines Onion-Dienstes, in Kleinbuchstaben und mit `.onion`
-moved-nowhere = nach der Mitteilung ist ein Dienst dorthin umgezogen, wo er schon ist
+moved-nowhere = der Mitteilung zufolge ist ein Dienst dorthin umgezogen, wo er schon ist
 moved-time = `at` in der Mitteilung ist keine Zeitangabe nach RFC 3339
 moved-signature = die Unterschrift in der Mitteilung ist nicht die der alten Adresse: ihr nicht folgen
-moved-contradiction = { $from } ist nach einer anderen Mitteilung umgezogen nach { $known }: wer es besser weiß, vergisst zuerst diese (`ephemeral moved forget { $from }`)
+moved-contradiction = einer anderen Mitteilung zufolge ist { $from } nach { $known } umgezogen: wer es besser weiß, vergisst zuerst diese (`ephemeral moved forget { $from }`)
 moved-too-many = mehr als { $most } Mitteilungen
 moved-interrupted = die Verbindung ist abgebrochen, bevor der Server geantwortet hat
 moved-no-answer = keine Antwort vom Server innerhalb von { $seconds } s
@@ -234,17 +234,18 @@ help-version = Die Version zeigen
 
 usage-error = Fehler:
 usage-tip = Tipp:
-usage-more = Mehr dazu mit '--help'.
-usage-unknown = unbekanntes Argument '{ $argument }'
-usage-no-command = den Befehl '{ $command }' gibt es nicht
-usage-command-missing = '{ $command }' braucht einen Befehl dahinter
+usage-more = Mehr dazu mit `--help`.
+usage-unknown = unbekanntes Argument „{ $argument }“
+usage-no-command = den Befehl „{ $command }“ gibt es nicht
+usage-command-missing = „{ $command }“ braucht einen Befehl dahinter
 usage-missing = diese Argumente fehlen:{ $arguments }
-usage-value-missing = '{ $argument }' braucht einen Wert
-usage-value = '{ $value }' ist kein Wert für '{ $argument }'
-usage-value-why = '{ $value }' ist kein Wert für '{ $argument }': { $why }
-usage-twice = '{ $argument }' kann nicht mehrmals angegeben werden
-usage-conflict = '{ $argument }' geht nicht zusammen mit{ $others }
-usage-too-many = '{ $value }' ist für '{ $argument }' ein Wert zu viel
+usage-value-missing = „{ $argument }“ braucht einen Wert
+usage-value = „{ $value }“ ist kein Wert für „{ $argument }“
+usage-value-why = „{ $value }“ ist kein Wert für „{ $argument }“: { $why }
+usage-twice = „{ $argument }“ kann nicht mehrmals angegeben werden
+usage-conflict = „{ $argument }“ geht nicht zusammen mit{ $others }
+usage-too-many = „{ $value }“ ist für „{ $argument }“ ein Wert zu viel
+usage-quoted = „{ $text }“
 usage-not-text = ein Argument ist kein gültiges UTF-8
 usage-other = so geht es nicht ({ $kind })
 usage-similar = { $count ->
@@ -259,26 +260,26 @@ usage-similar = { $count ->
        *[argument] die Argumente
     } { $names }
 }
-usage-no-number = das ist keine Zahl, wie sie hier stehen kann
+usage-no-number = das ist keine Zahl, die hier möglich ist
 usage-no-address = das ist keine Adresse der Form 127.0.0.1:9050
 
-## Kontakte, Vergleichen
+## Kontakte, Prüfen
 
-heal-begins = Es beginnt binnen 10 Minuten, während `ephemeral recv` läuft, bei jedem Kontakt in einem zufälligen Augenblick. Nachrichten warten, bis der Kontakt geantwortet hat; auch das steht dort.
-contact-contested = umstritten: vergleichen
+heal-begins = Es beginnt binnen 10 Minuten, während `ephemeral recv` läuft, bei jedem Kontakt in einem zufälligen Augenblick. Nachrichten warten, bis der Kontakt geantwortet hat; auch das zeigt der Befehl.
+contact-contested = umstritten: prüfen
 contact-ended = beendet
 contact-not-answered = noch keine Antwort
-contact-verified = verglichen
+contact-verified = geprüft
 contact-new = neu
 contact-on-the-way = , { $count } unterwegs
-verify-not-same = HALT: die Codes stimmen nicht überein: das ist jemand anderes
+verify-not-same = HALT: die Codes stimmen nicht überein, das ist jemand anderes
 verify-ask = Sieht der Kontakt dieselben Wörter? Dann ja eingeben:
 verify-yes = ja
 answer-unread = die Antwort kann nicht gelesen werden: { $why }
 input-unread = die Standardeingabe kann nicht gelesen werden: { $why }
 accept-done = { $name } findet die erste Nachricht; `ephemeral recv` holt die Antwort
 accept-late = der Kontakt ist angelegt, aber sein Server hat die erste Nachricht innerhalb von { $seconds } s nicht angenommen{ $why }
-accept-interrupted = unterbrochen: die erste Nachricht geht beim nächsten Mal
+accept-interrupted = unterbrochen: die erste Nachricht wird beim nächsten Mal gesendet
 
 ## Gruppen
 
@@ -306,7 +307,7 @@ send-too-long = die Nachricht ist länger als 47.000 Bytes
 send-not-text = die Nachricht ist kein UTF-8-Text
 send-write = Nachricht schreiben und mit Strg-D auf einer eigenen Zeile beenden
 send-waiting = sie wartet beim Server; der Kontakt hat sie noch nicht …
-send-interrupted = unterbrochen: die Nachricht bleibt und geht mit dem nächsten `ephemeral recv`
+send-interrupted = unterbrochen: die Nachricht bleibt hier, und das nächste `ephemeral recv` sendet sie
 interrupted = unterbrochen
 send-kept = die Nachricht bleibt hier: { $why }
 send-contact-has-not = sie wartet beim Server, aber der Kontakt hat sie innerhalb von { $seconds } s nicht bekommen{ $why }
@@ -319,23 +320,23 @@ send-not-taken-for = die Nachricht bleibt hier: der Server hat sie für { $count
     [one] { $count } Mitglied
    *[other] { $count } Mitglieder
 } innerhalb von { $seconds } s nicht angenommen{ $why }
-send-when-met = sie geht an { $names }, sobald deren Programme dieses kennen
-send-when-answered = sie geht, sobald der Kontakt geantwortet hat
+send-when-met = sie wird an { $names } gesendet, sobald deren Programme dieses kennen
+send-when-answered = sie wird gesendet, sobald der Kontakt geantwortet hat
 file-given-up-before = was vor der Änderung von dieser Datei gesendet wurde, ist aufgegeben
 file-waits-for-yes = eine große Datei wartet auf das Ja des Kontakts; auch nach Strg-C
-file-interrupted = unterbrochen: { $progress }; der Rest geht, wenn `ephemeral recv` oder derselbe Befehl läuft
+file-interrupted = unterbrochen: { $progress }; der Rest wird gesendet, wenn `ephemeral recv` oder derselbe Befehl läuft
 file-so-far = { $count ->
     [one] { $arrived } von { $count } Teil der Datei ist angekommen
    *[other] { $arrived } von { $count } Teilen der Datei sind angekommen
 }
 file-late = innerhalb von { $seconds } s: { $progress }{ $why }
-file-refused = die Datei wurde aufgegeben: der Kontakt hat sie nicht genommen
+file-refused = die Datei wurde aufgegeben: der Kontakt hat sie nicht angenommen
 file-declined = der Kontakt hat die Datei abgelehnt
 file-bar = { $bar } { $bytes } von { $total } angekommen, noch { $left }
 file-kept = die Datei bleibt hier: { $why }
 files-line = { $id } { $name } ({ $size }) von { $contact }: { $how }
 files-waits = wartet auf ein Ja, mit `ephemeral recv --files DIR`
-files-coming = { $arrived } sind gekommen
+files-coming = { $arrived } sind angekommen
 files-declined = die Datei ist abgelehnt; der Kontakt erfährt es, sobald `ephemeral recv` läuft
 outbox-message = Nachricht
 outbox-file = Datei { $name }
@@ -373,11 +374,11 @@ news-asks = * jemand mit dem Namen { $name } möchte schreiben; ja sagen mit `ep
 news-asks-and-writes = * jemand mit dem Namen { $name } möchte schreiben und schreibt: { $text }; ja sagen mit `ephemeral admit { $invite } { $identity }`
 news-answered = * { $contact } hat geantwortet: jetzt können beide schreiben
 news-given-up = * eine Nachricht an { $contact } wurde aufgegeben: nicht zugestellt
-news-moves = * { $contact } möchte künftig an { $server } erreicht werden, dessen Betreiber sähe, wann du online bist; zustimmen mit `ephemeral contacts agree { $contact }`
+news-moves = * { $contact } möchte künftig auf { $server } erreicht werden, dessen Betreiber sähe, wann du online bist; zustimmen mit `ephemeral contacts agree { $contact }`
 news-contested = * HALT: noch jemand hat die Einladung von { $contact } verwendet. Die Sicherheitswörter vergleichen mit `ephemeral verify { $contact }`
 news-not-who = * HALT: { $contact } ist nicht die Person aus der Einladung
 news-left = * { $contact } hat die Unterhaltung beendet
-news-unstable = * mit der Unterhaltung mit { $contact } stimmt etwas nicht: eine neue Einladung hilft
+news-unstable = * in der Unterhaltung mit { $contact } stimmt etwas nicht: eine neue Einladung hilft
 news-resumed = * { $contact } hat geantwortet: es geht weiter
 news-needs-invite = * { $contact } hat eine Woche lang nicht geantwortet: eine neue Einladung ist nötig
 news-clock = * die Uhr dieses Rechners und die des Servers gehen auseinander: Altes wird nicht gelöscht
@@ -424,13 +425,13 @@ run-file-no-room = { $name } wartet, bis andere Dateien fertig sind: 256 MiB sin
 
 ## Was eine Engine ablehnt
 
-refused-no-method = eine Methode "{ $name }" gibt es nicht
+refused-no-method = die Methode „{ $name }“ gibt es nicht
 refused-contact-name = ein Kontakt braucht einen Namen, den kein anderer hat
 refused-does-not-move = der Kontakt möchte nicht wechseln
-refused-several-wait = mehrere der Wartenden beginnen so: mehr Ziffern angeben
+refused-several-wait = mehrere Wartende haben eine Identität, die so beginnt: mehr Ziffern angeben
 refused-nobody-waits = dort wartet niemand, dessen Identität so beginnt
 refused-connections = mit dieser Engine gibt es schon 32 Verbindungen: zuerst eine beenden
-refused-group-burns = bei einem Text an eine Gruppe geht Löschen auf Zeit nicht: --burn weglassen
+refused-group-burns = ein Text an eine Gruppe lässt sich nicht nach einer Zeit löschen: --burn weglassen
 refused-out = du bist kein Mitglied dieser Gruppe mehr
 refused-not-yet-in = der Admin hat den Beitritt noch nicht bestätigt: `ephemeral recv` ausführen
 refused-forked = HALT: der Admin zeigt verschiedenen Personen verschiedene Mitglieder
@@ -468,5 +469,5 @@ unusable-limits = er nimmt höchstens { $bytes ->
 
 ## What a process leaves behind
 
-core-dumps = Speicherabbilder lassen sich nicht verbieten: ein Absturz könnte Nachrichten auf die Festplatte schreiben
-not-locked = Der Speicher ist nicht gesperrt: Nachrichten könnten ausgelagert werden. `ulimit -l unlimited` hilft, oder kein Swap
+core-dumps = Speicherabbilder lassen sich nicht verbieten: ein Absturz könnte Nachrichten auf den Datenträger schreiben
+not-locked = der Arbeitsspeicher ist nicht gesperrt: Nachrichten könnten auf den Datenträger ausgelagert werden. `ulimit -l unlimited` hilft oder der Verzicht auf Swap

@@ -41,7 +41,7 @@ ephemeral = Nachrichten senden und empfangen, über einen Ephemeral Messenger Se
            3  abgelehnt: vom Server, oder weil etwas nicht ist, wie es sein soll
            4  der Server wurde nicht erreicht, oder die Zeit war um
            5  jetzt ist kein Platz: später noch einmal versuchen
-          65  die Einladung oder die Sicherung ist keine oder abgelaufen
+          65  die Einladung oder Sicherung ist keine, oder sie ist abgelaufen
           67  diesen Kontakt, diese Gruppe oder diese Datei gibt es nicht
           69  der Server ist nicht verwendbar
           74  das Profil kann nicht geschrieben oder gelesen werden
@@ -52,7 +52,7 @@ ephemeral = Nachrichten senden und empfangen, über einen Ephemeral Messenger Se
 
 init = Ein Profil anlegen: wer du für deine Kontakte bist
     .server = Dein Server: NAME.onion oder http://127.0.0.1:8443 auf diesem Rechner
-    .name = Welchen Namen deine Kontakte zuerst sehen
+    .name = Der Name, den deine Kontakte zuerst sehen
     .after =
         Beispiel:
           ephemeral init --server NAME.onion --name Alice
@@ -75,7 +75,7 @@ backup = Eine Sicherung des Profils schreiben
 
         Die Sicherung ist mit der Passphrase des Profils verschlüsselt. Sie taugt für 8 bis 15 Tage
         Unterhaltung: danach ist das, was sie von einem Kontakt weiß, älter als das, was der Kontakt noch
-        hat, und eine neue Einladung ist nötig. Oft eine machen, oder keine.
+        hat, und eine neue Einladung ist nötig. Entweder oft eine machen oder keine.
 
 restore = Das Profil aus einer Sicherung anlegen
     .file = Die Sicherung
@@ -120,7 +120,7 @@ accept = Eine Einladung annehmen und die erste Nachricht senden
     .invite = Die Einladung: ephemeral:… oder - für die Standardeingabe
     .qr = Die Einladung aus dem QR-Code in dieser PNG-Datei lesen
     .name = Wie der Kontakt heißen soll; sonst so, wie er sich nennt
-    .text = Ein Text, der mit der ersten Nachricht geht
+    .text = Ein Text, der mit der ersten Nachricht gesendet wird
     .foreign = Den Server der Einladung verwenden, auch wenn es nicht der eigene ist
     .timeout = So viele Sekunden auf den Server warten. Was nicht gesendet wurde, sendet `ephemeral recv`
     .after =
@@ -129,7 +129,7 @@ accept = Eine Einladung annehmen und die erste Nachricht senden
           ephemeral accept - --as bob < einladung.txt
           ephemeral accept --qr einladung.png --as bob
 
-        Die erste Nachricht kann gehen, auch wenn die andere Seite nicht da ist; sie wartet beim Server.
+        Die erste Nachricht lässt sich senden, auch wenn die andere Seite nicht da ist: sie wartet beim Server.
         Mehr schreiben lässt sich, sobald die andere Seite geantwortet hat: `ephemeral recv` holt die
         Antwort. Eine Einladung von jemandem mit einem anderen Server wird nur mit --foreign angenommen:
         dessen Betreiber sieht, wann du sendest.
@@ -192,7 +192,7 @@ heal = Unterhaltungen neu beginnen, mit neuen Schlüsseln: nachdem jemand dieses
 
         Das ist nötig, nachdem jemand anderes dieses Gerät oder eine Kopie seiner Dateien hatte. Jeder Kontakt
         und jede Gruppe bekommt ein neues Postfach, neue Schlüssel und eine neue Sitzung; Einladungen, die nicht
-        benutzt wurden, werden zurückgenommen, auch mehrfach verwendbare. Es wirkt, sobald `ephemeral recv` läuft,
+        verwendet wurden, werden zurückgenommen, auch mehrmals verwendbare. Es wirkt, sobald `ephemeral recv` läuft,
         bei jedem Kontakt, sobald er geantwortet hat: bis dahin warten Texte. Die Identität bleibt, und die Kopie
         hat sie: wenn das ein Problem ist, hilft ein neues Profil. Mit einem Namen beginnt nur dieser Kontakt neu:
         das hilft auch, wo es mit einem Kontakt nicht weitergeht.
@@ -260,7 +260,7 @@ send = Eine Nachricht an einen Kontakt oder eine Gruppe senden
     .file = Diese Datei senden, nicht einen Text
     .burn = Auf beiden Seiten so viele Sekunden nach der Minute löschen, in der sie geschrieben wurde; was später kommt, nachdem es angezeigt wurde
     .wait = Warten, bis der Kontakt, oder jedes Mitglied der Gruppe, sie hat
-    .timeout = So viele Sekunden warten: 180, außer bei einer Datei. Was nicht gesendet wurde, bleibt und geht später
+    .timeout = So viele Sekunden warten: 180, außer bei einer Datei. Was nicht gesendet wurde, bleibt und wird später gesendet
     .json = Ein JSON-Objekt ausgeben, nicht die Kennung der Nachricht
     .after =
         Beispiele:
@@ -274,7 +274,7 @@ send = Eine Nachricht an einen Kontakt oder eine Gruppe senden
         Tage lang immer wieder gesendet, bis der Kontakt sie hat, solange `ephemeral recv` läuft;
         `ephemeral outbox` zeigt, was noch unterwegs ist.
 
-        Eine Datei von bis zu 64 MiB geht in Teilen, so wie der Kontakt sie nimmt: `send --file` endet, wenn
+        Eine Datei von bis zu 64 MiB wird in Teilen gesendet, so wie der Kontakt sie abholt: `send --file` endet, wenn
         der Kontakt sie ganz hat. Was nach einer Unterbrechung fehlt, wird gesendet, wenn `ephemeral recv`
         läuft, oder noch einmal derselbe Befehl; bis dahin muss die Datei bleiben, wo und wie sie ist. Eine
         Datei von mehr als 1 MiB wartet, bis der Kontakt ja sagt, mit `ephemeral recv --files DIR`.
@@ -301,7 +301,7 @@ recv = Ausgeben, was kommt
           ephemeral recv --quiet --exec mail -s 'eine Nachricht' me
 
         Eine Zeile ist die Zeit, der Kontakt und die Nachricht; was keine Nachricht ist, beginnt mit *. Was
-        auf ein Terminal wirken könnte, wird umschrieben (\n, \u{"{"}1b{"}"}), und umgekehrte Schrägstriche
+        auf ein Terminal wirken könnte, wird als Escape-Folge geschrieben (\n, \u{"{"}1b{"}"}), und umgekehrte Schrägstriche
         werden verdoppelt, so dass eine Nachricht immer eine Zeile ist; den genauen Text gibt --json. Was
         wegen eines Fehlers der Ausgabe nicht ausgegeben wurde, kommt beim nächsten Mal. Solange der Befehl
         läuft, sendet er auch, was unterwegs ist, und lässt Kontakte wissen, dass ihre Nachrichten
@@ -316,7 +316,7 @@ recv = Ausgeben, was kommt
         Standardeingabe, und EPHEMERAL_EVENT, _CONTACT, _GROUP, _MEMBER, _ID und _AT sagen, was sie ist. Eine
         Nachricht gilt als empfangen, wenn der Befehl mit 0 endet; sonst kommt sie nach einer Pause noch einmal.
 
-chat = Mit Kontakten sprechen, auf einem Bildschirm oder Zeile für Zeile
+chat = Sich mit Kontakten unterhalten, auf einem Bildschirm oder Zeile für Zeile
     .plain = Zeilen ausgeben, keinen Bildschirm zeichnen
     .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess
     .after =
@@ -335,10 +335,10 @@ chat = Mit Kontakten sprechen, auf einem Bildschirm oder Zeile für Zeile
         die die anderen Befehle verwenden. Endet diese Engine, sucht er eine andere; /unlock öffnet das
         Profil in diesem Programm.
 
-rpc = Einem Programm mit Zeilen von JSON auf Standardeingabe und -ausgabe dienen
+rpc = Für ein Programm da sein, mit JSON-Zeilen auf Standardeingabe und -ausgabe
     .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess
     .server = Der Server eines Profils, das nicht behalten wird
-    .name = Welchen Namen Kontakte eines Profils sehen, das nicht behalten wird
+    .name = Der Name, den Kontakte eines Profils sehen, das nicht behalten wird
     .after =
         Beispiel:
           echo '{"{"}"jsonrpc":"2.0","id":1,"method":"contacts.list"{"}"}' | ephemeral rpc
@@ -348,17 +348,17 @@ rpc = Einem Programm mit Zeilen von JSON auf Standardeingabe und -ausgabe dienen
         Mal. Das Ende der Standardeingabe beendet den Befehl. Hat schon eine Engine das Profil
         (`ephemeral serve`), antwortet diese. `docs/rpc.md` nennt die Methoden und Ereignisse.
 
-serve = Das Profil laufen lassen und Programmen und anderen Befehlen über einen Socket dienen
+serve = Das Profil laufen lassen und über einen Socket für Programme und andere Befehle da sein
     .ephemeral = Nichts auf dem Datenträger behalten: das Profil lebt so lange wie der Prozess
     .server = Der Server eines Profils, das nicht behalten wird
-    .name = Welchen Namen Kontakte eines Profils sehen, das nicht behalten wird
+    .name = Der Name, den Kontakte eines Profils sehen, das nicht behalten wird
     .after =
         Beispiele:
           ephemeral serve
           ephemeral serve --ephemeral --server NAME.onion --name Alice --profile meeting
 
         Der Befehl bleibt verbunden, holt ab und sendet. Die anderen Befehle finden ihn und verwenden ihn:
-        dann brauchen sie keine Passphrase. Programme sprechen mit ihm in Zeilen von JSON (JSON-RPC 2.0,
+        dann brauchen sie keine Passphrase. Programme sprechen mit ihm in JSON-Zeilen (JSON-RPC 2.0,
         `docs/rpc.md`), über den Socket, den er nennt und der diesem Benutzer allein gehört. Strg-C oder
         SIGTERM beendet ihn.
 

@@ -236,6 +236,7 @@ usage-value-why = invalid value '{ $value }' for '{ $argument }': { $why }
 usage-twice = the argument '{ $argument }' cannot be used multiple times
 usage-conflict = the argument '{ $argument }' cannot be used with{ $others }
 usage-too-many = unexpected value '{ $value }' for '{ $argument }' found; no more were expected
+usage-quoted = '{ $text }'
 usage-not-text = invalid UTF-8 was detected in one or more arguments
 usage-other = { $kind }
 usage-similar = { $count ->

@@ -1,6 +1,5 @@
 //! `ephemeral accept`: takes somebody else's invite, and sends the first message.
 
-use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use super::exit::{Exit, Failure};
 use super::output::{print, print_json};
 use super::running::{RunArgs, Running};
 use super::words::{files, fl, said};
-use super::{picture, stop};
+use super::{picture, stdio, stop};
 use ephemeral_client::api::{AcceptInvite, NewContact, Notification, Subscribe, Taking};
 use ephemeral_client::engine::Fetching;
 use ephemeral_client::text::printable;
@@ -58,7 +57,7 @@ pub(super) struct AcceptArgs {
 }
 
 pub(super) async fn run(args: AcceptArgs) -> Result<(), Failure> {
-    let invite = invite(&args)?;
+    let invite = invite(&args).await?;
     let mut running = args.run.start(Fetching::NONE).await?;
     running.call(Subscribe { taking: Taking::Watched }).await?;
     let accept = AcceptInvite { invite, name: args.name.clone(), text: args.text.clone(), foreign: args.foreign };
@@ -73,11 +72,15 @@ pub(super) async fn run(args: AcceptArgs) -> Result<(), Failure> {
     }
 }
 
-fn invite(args: &AcceptArgs) -> Result<String, Failure> {
+async fn invite(args: &AcceptArgs) -> Result<String, Failure> {
+    let unread = |error| Failure::local(fl!("input-unread", why = files::system(&error)));
     match (&args.qr, args.invite.as_deref().unwrap_or_default()) {
         (Some(file), _) => picture::read(file, "ephemeral:").map(|text| text.to_string()),
-        (None, "-") => std::io::read_to_string(std::io::stdin().lock().take(MAX_INVITE))
-            .map_err(|error| Failure::local(fl!("input-unread", why = files::system(&error)))),
+        (None, "-") => {
+            let bytes = stdio::read_all(MAX_INVITE).await.map_err(unread)?;
+            let text = std::str::from_utf8(&bytes).map(str::to_owned);
+            text.map_err(|_| unread(std::io::ErrorKind::InvalidData.into()))
+        }
         (None, given) => Ok(given.to_owned()),
     }
 }

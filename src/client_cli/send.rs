@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
 use super::exit::{Exit, Failure};
 use super::output::{print, print_json};
 use super::running::{RunArgs, Running};
-use super::stop;
 use super::words::{files, fl, said};
+use super::{stdio, stop};
 use ephemeral_client::api::{
     EventParams, ListOutbox, Notification, OutboxItem, SendText, StandingName, Subscribe, Taking,
 };
@@ -247,10 +246,7 @@ async fn read_stdin(args: &SendArgs) -> Result<Zeroizing<String>, Failure> {
     if std::io::stdin().is_terminal() {
         args.run.route.note(&fl!("send-write"));
     }
-    let mut bytes = Zeroizing::new(Vec::new());
-    let mut input = tokio::io::stdin().take(MAX_TEXT as u64 + 1);
-    input
-        .read_to_end(&mut bytes)
+    let bytes = stdio::read_all(MAX_TEXT as u64 + 1)
         .await
         .map_err(|error| Failure::local(fl!("input-unread", why = files::system(&error))))?;
     if bytes.len() > MAX_TEXT {

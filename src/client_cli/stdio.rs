@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::task::{JoinHandle, spawn_blocking};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -14,7 +14,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 const PIECE: usize = 64 * 1024;
 
 /// Bytes that are wiped when they are not needed any more.
-type Bytes = Zeroizing<Vec<u8>>;
+pub(super) type Bytes = Zeroizing<Vec<u8>>;
 
 /// Standard input, or what stands for it.
 pub(super) struct Input {
@@ -33,6 +33,13 @@ pub(super) struct Output {
 /// Returns this process's standard input.
 pub(super) fn stdin() -> Input {
     Input { reading: None, ready: Bytes::default(), at: 0, source: read_input }
+}
+
+/// Reads standard input to its end, but no more than so many bytes.
+pub(super) async fn read_all(most: u64) -> io::Result<Bytes> {
+    let mut bytes = Bytes::default();
+    stdin().take(most).read_to_end(&mut bytes).await?;
+    Ok(bytes)
 }
 
 /// Returns this process's standard output.

@@ -35,15 +35,20 @@ enum Kept {
 
 impl MessageStore {
     /// Opens one, and takes over what an earlier process left. `survive`: what waits is to be there
-    /// after a restart, if there is a service manager that can keep it. If a wipe was asked for
-    /// while no server ran, it is carried out first.
-    pub(super) fn open(settings: hub::Config, survive: bool, state_dir: &Path) -> anyhow::Result<Self> {
+    /// after a restart, if there is a service manager that can keep it. `asked`: a wipe that is
+    /// carried out first.
+    pub(super) fn open(
+        settings: hub::Config,
+        survive: bool,
+        state_dir: &Path,
+        asked: Option<WipeMark>,
+    ) -> anyhow::Result<Self> {
         let mut passed = systemd::take_store_fd().unwrap_or_else(|error| {
             tracing::error!("what the service manager kept cannot be opened, and is lost: {error}");
             systemd::drop_store_fd();
             None
         });
-        if let Some(mark) = wipe_mark::read(state_dir) {
+        if let Some(mark) = asked {
             wipe(passed.take(), mark, state_dir)?;
         }
         if survive && systemd::is_managed() {
@@ -62,10 +67,15 @@ impl MessageStore {
 
     /// Opens one that waits on other machines, too: this one stands by. Of what an earlier process
     /// left to the service manager, the keys of the journal are taken over, if they are to
-    /// `survive`.
-    pub(super) fn elsewhere(settings: hub::Config, survive: bool, state_dir: &Path) -> anyhow::Result<Self> {
+    /// `survive`. `asked`: a wipe that is carried out first.
+    pub(super) fn elsewhere(
+        settings: hub::Config,
+        survive: bool,
+        state_dir: &Path,
+        asked: Option<WipeMark>,
+    ) -> anyhow::Result<Self> {
         let mut passed = systemd::take_store_fd().unwrap_or(None);
-        if let Some(mark) = wipe_mark::read(state_dir) {
+        if let Some(mark) = asked {
             wipe(passed.take(), mark, state_dir)?;
         }
         let is_to_survive = survive && systemd::is_managed();
@@ -155,7 +165,7 @@ fn keep_keys(left: Option<KeptKeys>) -> Option<KeptKeys> {
     made.inspect_err(|error| tracing::error!("the keys of the journal will not survive a restart: {error}")).ok()
 }
 
-/// Carries out a wipe that was asked for while no server ran. It stays asked for unless all is
+/// Carries out a wipe that was asked for before there was a store. It stays asked for unless all is
 /// overwritten.
 fn wipe(passed: Option<File>, mark: WipeMark, state_dir: &Path) -> anyhow::Result<()> {
     let what = match &passed {
@@ -171,7 +181,7 @@ fn wipe(passed: Option<File>, mark: WipeMark, state_dir: &Path) -> anyhow::Resul
         wipe_mark::clear(state_dir)
             .with_context(|| format!("cannot remove {}", wipe_mark::path(state_dir).display()))?;
     }
-    tracing::warn!("a wipe was asked for while no server ran: {what}");
+    tracing::warn!("a wipe was asked for before the server ran: {what}");
     Ok(())
 }
 

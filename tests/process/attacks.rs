@@ -14,7 +14,7 @@ use ephemeral::admission::INCOMPLETE_BYTES;
 use ephemeral::transport::clearnet::TlsFiles;
 use ephemeral_core::store::RECORD_COST;
 use ephemeral_test_support::attack::{
-    Distant, Flood, Logins, Pair, begin_message, connect, fingerprint, login, loopback, stay_silent,
+    Distant, Flood, HonestPair, Logins, begin_message, connect, fingerprint, log_in, login, loopback, stay_silent,
 };
 use ephemeral_test_support::daemon::Daemon;
 use ephemeral_test_support::tls::handshake;
@@ -79,10 +79,10 @@ impl Attacked {
     }
 
     /// Returns an honest pair, a second away, and its bytes on their way.
-    async fn pair(&self) -> (Pair<DuplexStream>, [JoinSet<()>; 2]) {
+    async fn pair(&self) -> (HonestPair<DuplexStream>, [JoinSet<()>; 2]) {
         let (sender, one) = distant_session(self.address, loopback(5, 0), PAIR).await.expect("a session");
         let (recipient, other) = distant_session(self.address, loopback(5, 1), PAIR + 1).await.expect("a session");
-        (Pair::new(sender, recipient, PAIR + 1), [one, other])
+        (HonestPair::new(sender, recipient, PAIR + 1), [one, other])
     }
 }
 
@@ -91,22 +91,28 @@ async fn distant_session(
     to: SocketAddr,
     from: SocketAddr,
     number: usize,
-) -> Option<(WebSocketStream<DuplexStream>, JoinSet<()>)> {
-    let Distant { stream, way } = Distant::new(connect(from, to).await?, ONE_WAY);
-    Some((login(stream, &to.to_string(), number).await?, way))
+) -> Result<(WebSocketStream<DuplexStream>, JoinSet<()>), String> {
+    let stream = connect(from, to).await.ok_or("not connected")?;
+    let Distant { stream, way } = Distant::new(stream, ONE_WAY);
+    Ok((log_in(stream, &to.to_string(), number).await?, way))
 }
 
 /// Logs in once, a second away, over TCP.
-async fn log_in(to: SocketAddr, from: SocketAddr, number: usize) -> bool {
-    distant_session(to, from, number).await.is_some()
+async fn log_in_once(to: SocketAddr, from: SocketAddr, number: usize) -> Result<(), String> {
+    distant_session(to, from, number).await.map(drop)
 }
 
 /// Returns the same over TLS.
-async fn log_in_over_tls(to: SocketAddr, from: SocketAddr, number: usize, cert: std::path::PathBuf) -> bool {
-    let Some(stream) = connect(from, to).await else { return false };
+async fn log_in_over_tls(
+    to: SocketAddr,
+    from: SocketAddr,
+    number: usize,
+    cert: std::path::PathBuf,
+) -> Result<(), String> {
+    let stream = connect(from, to).await.ok_or("not connected")?;
     let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
-    let Ok(stream) = handshake(&cert, stream).await else { return false };
-    login(stream, "localhost", number).await.is_some()
+    let stream = handshake(&cert, stream).await.map_err(|error| error.to_string())?;
+    log_in(stream, "localhost", number).await.map(drop)
 }
 
 fn issue(directory: &Path) -> TlsFiles {
@@ -127,7 +133,7 @@ async fn logins_succeed_under_a_flood_of_many_peers_within_their_limits() {
         let flood = attacked.silent_flood(a_second, move |number| loopback(2, number % peers));
         sleep(BEFORE).await;
         let attack = format!("{peers} peers, {a_second} silent connections a second");
-        let logins = Logins::measure(20, |client| log_in(to, loopback(3, client), client));
+        let logins = Logins::measure(20, |client| log_in_once(to, loopback(3, client), client));
         let messages = pair.exchange_under(&attack, MESSAGES, EVERY);
         let (logins, ()) = futures::future::join(logins, messages).await;
         logins.assert_promised(&attack);
@@ -155,7 +161,7 @@ async fn logins_and_messages_succeed_while_throw_away_keys_log_in_at_full_rate()
     );
     sleep(BEFORE).await;
     let attack = "80 peers, 127 logins a second by throw-away keys";
-    let logins = Logins::measure(20, |client| log_in(to, loopback(3, client), client));
+    let logins = Logins::measure(20, |client| log_in_once(to, loopback(3, client), client));
     let messages = pair.exchange_under(attack, MESSAGES, EVERY);
     let (logins, ()) = futures::future::join(logins, messages).await;
     logins.assert_promised(attack);

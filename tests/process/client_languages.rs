@@ -84,22 +84,22 @@ fn a_wrong_command_line_is_explained_in_german() {
         (
             &["init"][..],
             "Fehler: diese Argumente fehlen:\n  --server <URL>\n\nAufruf: ephemeral init [OPTIONEN] --server <URL>\n\n\
-             Mehr dazu mit '--help'.\n",
+             Mehr dazu mit `--help`.\n",
         ),
         (
             &["init", "--server", "https://x"],
-            "Fehler: 'https://x' ist kein Wert für '--server <URL>': https:// wird noch nicht unterstützt: die \
-             Onion-Adresse des Servers verwenden (http://NAME.onion), die Tor verschlüsselt\n\nMehr dazu mit '--help'.\n",
+            "Fehler: „https://x“ ist kein Wert für „--server <URL>“: https:// wird noch nicht unterstützt: die \
+             Onion-Adresse des Servers verwenden (http://NAME.onion), die Tor verschlüsselt\n\nMehr dazu mit `--help`.\n",
         ),
         (
             &["invite", "--expires", "1y"],
-            "Fehler: '1y' ist kein Wert für '--expires <ZEIT>': \"1y\" ist keine Zeitangabe wie 90m, 12h oder 7d\n\n\
-             Mehr dazu mit '--help'.\n",
+            "Fehler: „1y“ ist kein Wert für „--expires <ZEIT>“: \"1y\" ist keine Zeitangabe wie 90m, 12h oder 7d\n\n\
+             Mehr dazu mit `--help`.\n",
         ),
         (
             &["panik"],
-            "Fehler: den Befehl 'panik' gibt es nicht\n\n  Tipp: ähnlich gibt es den Befehl 'panic'\n\n\
-             Aufruf: ephemeral <BEFEHL>\n\nMehr dazu mit '--help'.\n",
+            "Fehler: den Befehl „panik“ gibt es nicht\n\n  Tipp: ähnlich gibt es den Befehl „panic“\n\n\
+             Aufruf: ephemeral <BEFEHL>\n\nMehr dazu mit `--help`.\n",
         ),
     ] {
         let output = speaking(&[GERMAN], arguments);
@@ -108,7 +108,7 @@ fn a_wrong_command_line_is_explained_in_german() {
     }
     // A text of somebody else's cannot act on the terminal here either.
     let hostile = speaking(&[GERMAN], &["init", "--\u{1b}[2J"]);
-    assert!(text(&hostile.stderr).starts_with("Fehler: unbekanntes Argument '--\\u{1b}[2J'\n"), "{hostile:?}");
+    assert!(text(&hostile.stderr).starts_with("Fehler: unbekanntes Argument „--\\u{1b}[2J“\n"), "{hostile:?}");
 }
 
 #[test]

@@ -266,7 +266,7 @@ async fn a_wipe_that_was_asked_for_while_no_server_ran_is_carried_out_before_any
         assert_eq!(welcome.pending, 0);
         assert_ne!(welcome.epoch, epoch);
         assert!(ephemeral::daemon::wipe_mark::read(&state_dir).is_none(), "once is enough");
-        daemon.logs("a wipe was asked for while no server ran: everything that waited is overwritten").await;
+        daemon.logs("a wipe was asked for before the server ran: everything that waited is overwritten").await;
         assert_eq!(manager.kept.is_some(), survive, "a new file, or none");
     }
 }

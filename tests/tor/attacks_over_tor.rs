@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arti_client::DataStream;
 use ephemeral_client::ServerUrl;
-use ephemeral_test_support::attack::{Distant, Flood, Logins, Pair, begin_message, login, stay_silent};
+use ephemeral_test_support::attack::{Distant, Flood, HonestPair, Logins, begin_message, log_in, login, stay_silent};
 use ephemeral_test_support::daemon::Daemon;
 use ephemeral_tor as tor;
 use futures::future::join_all;
@@ -61,7 +61,7 @@ struct Attacked {
     url: ServerUrl,
     people: Arc<tor::Client>,
     circuits: Arc<Vec<Arc<tor::Client>>>,
-    pair: Pair<DuplexStream>,
+    pair: HonestPair<DuplexStream>,
     /// The pair's bytes on their way.
     _ways: [JoinSet<()>; 2],
     _directory: TempDir,
@@ -85,7 +85,7 @@ impl Attacked {
         let strangers = tor::bootstrap(network.tor_table(), &directory.path().join("strangers")).await.unwrap();
         let (sender, one_way) = Self::session(&people, &url, PAIR).await;
         let (recipient, other_way) = Self::session(&people, &url, PAIR + 1).await;
-        let pair = Pair::new(sender, recipient, PAIR + 1);
+        let pair = HonestPair::new(sender, recipient, PAIR + 1);
         // Built a few at a time, within the pace at which the service takes them on.
         let circuits: Vec<_> = (0..scale.circuits).map(|_| strangers.isolated_client()).collect();
         for some in circuits.chunks(5) {
@@ -131,9 +131,10 @@ impl Attacked {
             let people = Arc::clone(people);
             let url = url.clone();
             async move {
-                let Some(stream) = dial(&people.isolated_client(), &url).await else { return false };
+                // Without a circuit nobody has asked the service for anything.
+                let stream = dial(&people.isolated_client(), &url).await.expect("a circuit");
                 let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
-                login(stream, url.host(), HONEST + client).await.is_some()
+                log_in(stream, url.host(), HONEST + client).await.map(drop)
             }
         };
         let exchange = pair.exchange_under(attack, scale.messages, Duration::from_millis(500));

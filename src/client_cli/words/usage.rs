@@ -54,7 +54,7 @@ fn one(error: &clap::Error, kind: ContextKind) -> Option<String> {
 fn lines(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::Strings(values)) => values.iter().map(|value| format!("\n  {}", shown(value))).collect(),
-        Some(ContextValue::String(value)) => format!(" '{}'", shown(value)),
+        Some(ContextValue::String(value)) => format!(" {}", fl!("usage-quoted", text = shown(value))),
         _ => String::new(),
     }
 }
@@ -122,7 +122,7 @@ fn tips(error: &clap::Error) -> Vec<String> {
             ContextValue::Strings(names) => names.as_slice(),
             _ => return None,
         };
-        let quoted: Vec<_> = names.iter().map(|name| format!("'{}'", shown(name))).collect();
+        let quoted: Vec<_> = names.iter().map(|name| fl!("usage-quoted", text = shown(name))).collect();
         Some(fl!("usage-similar", count = names.len(), what = what, names = quoted.join(", ")))
     };
     kinds.into_iter().filter_map(similar).collect()

@@ -31,7 +31,7 @@ pub(super) fn core_dumps(daemon: Option<&Daemon>, pattern: &str) -> Vec<Finding>
     // the memory (core(5)).
     let piped = if pattern.starts_with('|') { ", and a collector takes them" } else { "" };
     let what = format!("process {} can leave a core dump{piped}", daemon.pid);
-    vec![Finding::new(Severity::Problem, CORE, what, why, "restart it: the server forbids them when it starts")]
+    vec![Finding::problem(CORE, what, why, "restart it: the server forbids them when it starts")]
 }
 
 pub(super) fn privileges(daemon: Option<&Daemon>) -> Vec<Finding> {
@@ -41,23 +41,17 @@ pub(super) fn privileges(daemon: Option<&Daemon>) -> Vec<Finding> {
         let what = format!("process {} runs as root", daemon.pid);
         let why = "an intruder in it has the machine";
         let remedy = "run it as a user of its own, as the unit in systemd/ does";
-        findings.push(Finding::new(Severity::Warning, PRIVILEGES, what, why, remedy));
+        findings.push(Finding::warning(PRIVILEGES, what, why, remedy));
     }
     if !daemon.no_new_privileges {
         let what = format!("process {} could gain privileges from a setuid program", daemon.pid);
         let why = "an intruder in it has one door more";
-        findings.push(Finding::new(
-            Severity::Warning,
-            PRIVILEGES,
-            what,
-            why,
-            "restart it: it renounces them when it starts",
-        ));
+        findings.push(Finding::warning(PRIVILEGES, what, why, "restart it: it renounces them when it starts"));
     }
     if daemon.outdated {
         let what = "the program was replaced since it was started";
         let remedy = "restart it when it suits";
-        findings.push(Finding::new(Severity::Note, PRIVILEGES, what, "the old version still runs", remedy));
+        findings.push(Finding::note(PRIVILEGES, what, "the old version still runs", remedy));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(PRIVILEGES, "it has no privileges, and cannot gain any"));
@@ -70,11 +64,11 @@ pub(super) fn swap(memory: &Memory, daemon: Option<&Daemon>) -> Vec<Finding> {
     if let Some(daemon) = daemon.filter(|daemon| daemon.swapped_kib > 0) {
         let what = format!("{} KiB of the running server have been swapped out", daemon.swapped_kib);
         let remedy = "swapoff -a, restart the server, and then overwrite or encrypt the swap area";
-        return vec![Finding::new(Severity::Problem, SWAP, what, why, remedy)];
+        return vec![Finding::problem(SWAP, what, why, remedy)];
     }
     let Some(swaps) = &memory.swaps else {
         let what = "whether this machine swaps is not known (/proc/swaps cannot be read)";
-        return vec![Finding::new(Severity::Warning, SWAP, what, why, "see `swapon --show`")];
+        return vec![Finding::warning(SWAP, what, why, "see `swapon --show`")];
     };
     let names = |encrypted| {
         let names = swaps.iter().filter(|swap| (swap.is_ram || swap.is_encrypted) == encrypted);
@@ -111,7 +105,7 @@ pub(super) fn memory_lock(memory: &Memory, daemon: Option<&Daemon>) -> Vec<Findi
             None => vec![Finding::ok(LOCK, "a server started from here may lock its memory")],
             Some(bytes) => {
                 let what = format!("a server started from here may lock {} KiB, which is not enough", bytes >> 10);
-                vec![Finding::new(Severity::Note, LOCK, what, why, remedy)]
+                vec![Finding::note(LOCK, what, why, remedy)]
             }
         },
     }
@@ -122,7 +116,7 @@ pub(super) fn clock(clock: &ClockFacts, running: bool) -> Vec<Finding> {
                an `expires_at` that a client writes is read by it";
     let remedy = "timedatectl set-ntp true (systemd-timesyncd), or install chrony";
     let now = clock.now;
-    let wrong = |what: String| Finding::new(Severity::Problem, TIME, what, why, remedy);
+    let wrong = |what: String| Finding::problem(TIME, what, why, remedy);
     let time = match clock.consensus {
         _ if now < MADE_AFTER => wrong(format!("the clock says {now}, and this program is younger than that")),
         Some((from, _)) if now.plus(HOUR) < from => {
@@ -132,7 +126,7 @@ pub(super) fn clock(clock: &ClockFacts, running: bool) -> Vec<Finding> {
             let what =
                 format!("the clock says {now}, and the running server has no directory that is valid after {until}");
             let remedy = "look at the clock, and at the log for what keeps Tor from the network";
-            Finding::new(Severity::Warning, TIME, what, why, remedy)
+            Finding::warning(TIME, what, why, remedy)
         }
         Some((from, until)) if from <= now && now <= until => {
             Finding::ok(TIME, format!("the clock says {now}, and Tor's directory agrees"))
@@ -145,17 +139,11 @@ pub(super) fn clock(clock: &ClockFacts, running: bool) -> Vec<Finding> {
         Sync::Done(by) => Finding::ok(SYNC, format!("the clock is set by {by}")),
         Sync::NotYet(by) => {
             let what = format!("{by} runs, and has not set the clock yet");
-            Finding::new(
-                Severity::Warning,
-                SYNC,
-                what,
-                why,
-                "see `timedatectl timesync-status`; UDP port 123 has to be open",
-            )
+            Finding::warning(SYNC, what, why, "see `timedatectl timesync-status`; UDP port 123 has to be open")
         }
         Sync::Unknown => {
             let what = "nobody is known to set the clock; in a container it is the host that does";
-            Finding::new(Severity::Note, SYNC, what, why, remedy)
+            Finding::note(SYNC, what, why, remedy)
         }
     };
     vec![time, sync]
@@ -168,7 +156,7 @@ pub(super) fn unit(unit: &Unit) -> Vec<Finding> {
         let why = "the manager cannot keep the memory in which messages wait: a restart loses them all";
         let remedy =
             "FileDescriptorStoreMax=1 in [Service]; `systemctl cat ephemeral-server` shows where it was changed";
-        findings.push(Finding::new(Severity::Problem, UNIT, what, why, remedy));
+        findings.push(Finding::problem(UNIT, what, why, remedy));
     }
     findings
 }
@@ -181,25 +169,19 @@ fn sandbox(unit: &Unit) -> Vec<Finding> {
         } else {
             "systemd does not run this machine: the sandbox is whatever starts the server"
         };
-        return vec![Finding::new(
-            Severity::Note,
-            UNIT,
-            what,
-            why,
-            "use the unit in systemd/, or a container without privileges",
-        )];
+        return vec![Finding::note(UNIT, what, why, "use the unit in systemd/, or a container without privileges")];
     };
     let file = file.display();
     let remedy =
         "use the unit that comes with this program; `systemd-analyze security ephemeral-server` says what is open";
     let Some(exposure) = unit.exposure else {
         let what = format!("{file} is installed; how well it is hardened could not be asked (systemd-analyze)");
-        return vec![Finding::new(Severity::Note, UNIT, what, why, remedy)];
+        return vec![Finding::note(UNIT, what, why, remedy)];
     };
     let what = format!("{file} has an exposure of {exposure:.1} (0 is best, 10 is none)");
     match exposure {
         exposure if exposure <= GOOD_EXPOSURE => vec![Finding::ok(UNIT, what)],
-        exposure if exposure <= POOR_EXPOSURE => vec![Finding::new(Severity::Note, UNIT, what, why, remedy)],
-        _ => vec![Finding::new(Severity::Warning, UNIT, what, why, remedy)],
+        exposure if exposure <= POOR_EXPOSURE => vec![Finding::note(UNIT, what, why, remedy)],
+        _ => vec![Finding::warning(UNIT, what, why, remedy)],
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn cluster(facts: Option<&ClusterFacts>) -> Vec<Finding> {
         Ok(probe) => probe,
         Err(why) => {
             let remedy = "mend that in [cluster]";
-            return vec![Finding::new(Severity::Problem, SERVERS, why.clone(), "nothing can be written down", remedy)];
+            return vec![Finding::problem(SERVERS, why.clone(), "nothing can be written down", remedy)];
         }
     };
     let mut findings = vec![servers(facts)];
@@ -59,13 +59,7 @@ fn servers(facts: &ClusterFacts) -> Finding {
     }
     if all.len() < 3 {
         let what = format!("nats in [cluster] names {} servers", all.len());
-        return Finding::new(
-            Severity::Warning,
-            SERVERS,
-            what,
-            why,
-            "name all three: a machine goes on to the next one",
-        );
+        return Finding::warning(SERVERS, what, why, "name all three: a machine goes on to the next one");
     }
     Finding::ok(SERVERS, format!("{} NATS servers answer", all.len()))
 }
@@ -74,41 +68,23 @@ fn one(facts: &ClusterFacts, address: &str, server: &NatsServer) -> Vec<Finding>
     let mut findings = vec![version(address, server)];
     if !server.jetstream {
         let what = format!("{address}: JetStream is off");
-        findings.push(Finding::new(
-            Severity::Problem,
-            JETSTREAM,
-            what,
-            "it holds the journal",
-            "give it a `jetstream` block",
-        ));
+        findings.push(Finding::problem(JETSTREAM, what, "it holds the journal", "give it a `jetstream` block"));
     }
     if server.max_payload < facts.largest {
         let what =
             format!("{address}: max_payload is {}, and a message can have {}", server.max_payload, facts.largest);
         let remedy = format!("max_payload: {} or more", facts.largest);
-        findings.push(Finding::new(Severity::Problem, PAYLOAD, what, "it would be refused", remedy));
+        findings.push(Finding::problem(PAYLOAD, what, "it would be refused", remedy));
     }
     if facts.has_tls && !server.mutual_tls {
         let what = format!("{address}: it asks nobody for a certificate");
         let why = "anyone who reaches it can write into the journal, and see who writes when";
-        findings.push(Finding::new(
-            Severity::Problem,
-            TLS,
-            what,
-            why,
-            "`verify: true` in its `tls` block, and in that of `cluster`",
-        ));
+        findings.push(Finding::problem(TLS, what, why, "`verify: true` in its `tls` block, and in that of `cluster`"));
     } else if facts.has_tls {
         findings.push(Finding::ok(TLS, format!("{address}: it shows a certificate, and asks for one")));
     } else if !facts.is_local {
         let what = format!("{address}: it is reached without TLS");
-        findings.push(Finding::new(
-            Severity::Problem,
-            TLS,
-            what,
-            "anyone on the way can read and write",
-            "tls_ca, tls_cert, tls_key",
-        ));
+        findings.push(Finding::problem(TLS, what, "anyone on the way can read and write", "tls_ca, tls_cert, tls_key"));
     }
     findings
 }
@@ -119,30 +95,18 @@ fn version(address: &str, server: &NatsServer) -> Finding {
     let what = format!("{address}: NATS {}", server.version);
     if version < OLDEST {
         let why = "servers before 2.12 elect one that has lost everything";
-        return Finding::new(
-            Severity::Problem,
-            VERSION,
-            what,
-            why,
-            "install 2.15 from the NATS project, one server after the other",
-        );
+        return Finding::problem(VERSION, what, why, "install 2.15 from the NATS project, one server after the other");
     }
     if version < ADVISED {
         let why = "the losses that were found until 2.15 are mended there";
-        return Finding::new(Severity::Note, VERSION, what, why, "2.15 is best; upgrade one server after the other");
+        return Finding::note(VERSION, what, why, "2.15 is best; upgrade one server after the other");
     }
     Finding::ok(VERSION, what)
 }
 
 fn no_streams(why: &str) -> Finding {
     let remedy = "they are made by the first machine that is active; else see the log of the NATS servers";
-    Finding::new(
-        Severity::Warning,
-        STREAMS,
-        format!("the streams cannot be asked: {why}"),
-        "they hold the journal",
-        remedy,
-    )
+    Finding::warning(STREAMS, format!("the streams cannot be asked: {why}"), "they hold the journal", remedy)
 }
 
 fn streams(stream: &StreamReport) -> Vec<Finding> {
@@ -152,32 +116,19 @@ fn streams(stream: &StreamReport) -> Vec<Finding> {
         let place = if stream.in_memory { "in memory" } else { "on a disk" };
         let what = format!("{name} is {place}, {} times", stream.replicas);
         let why = "what waits is in RAM, three times, and nowhere else";
-        findings.push(Finding::new(
-            Severity::Problem,
-            STREAMS,
-            what,
-            why,
-            "delete the stream: the active machine makes it again",
-        ));
+        findings.push(Finding::problem(STREAMS, what, why, "delete the stream: the active machine makes it again"));
     } else if stream.is_whole() {
         findings
             .push(Finding::ok(STREAMS, format!("{name} is in the memory of three servers, and each has everything")));
     } else {
         let what = format!("{name}: not each of its servers has everything");
         let why = "until then, nothing else may be restarted";
-        findings.push(Finding::new(
-            Severity::Warning,
-            STREAMS,
-            what,
-            why,
-            "wait, and see `ephemeral-server cluster status`",
-        ));
+        findings.push(Finding::warning(STREAMS, what, why, "wait, and see `ephemeral-server cluster status`"));
     }
     if (0..4).contains(&stream.max_consumers) {
         let what = format!("{name} may have {} consumers", stream.max_consumers);
         let why = "a machine that takes over reads the journal by one";
-        findings.push(Finding::new(
-            Severity::Problem,
+        findings.push(Finding::problem(
             CONSUMERS,
             what,
             why,
@@ -192,13 +143,7 @@ fn store_dir(place: &StoreDir) -> Finding {
     match place {
         StoreDir::On { directory, kind } if matches!(&**kind, "tmpfs" | "ramfs") => {
             let what = format!("store_dir of the NATS server is {}, on {kind}", directory.display());
-            Finding::new(
-                Severity::Problem,
-                STORE,
-                what,
-                why,
-                "a directory on a real disk: it never has a message in it",
-            )
+            Finding::problem(STORE, what, why, "a directory on a real disk: it never has a message in it")
         }
         StoreDir::On { directory, kind } => Finding::ok(
             STORE,
@@ -210,7 +155,7 @@ fn store_dir(place: &StoreDir) -> Finding {
                 _ => "where the store_dir of this machine's NATS server is, cannot be seen",
             };
             let remedy = "look for store_dir in its configuration, and what `findmnt --target DIRECTORY` says";
-            Finding::new(Severity::Note, STORE, what, why, remedy)
+            Finding::note(STORE, what, why, remedy)
         }
     }
 }
@@ -220,16 +165,16 @@ fn clocks(machines: &Result<Vec<(MachineReport, i64)>, String>) -> Finding {
     match machines {
         Err(error) => {
             let what = format!("the machines' clocks cannot be compared: {error}");
-            Finding::new(Severity::Note, CLOCKS, what, why, "run it as the server's user")
+            Finding::note(CLOCKS, what, why, "run it as the server's user")
         }
         Ok(all) => match all.iter().max_by_key(|(_, ahead)| ahead.unsigned_abs()) {
             Some((machine, ahead)) if ahead.unsigned_abs() > CLOCK_MS => {
                 let which = if *ahead > 0 { "ahead of" } else { "behind" };
                 let what = format!("the clock of {} is {} ms {which} this one", machine.node, ahead.unsigned_abs());
-                Finding::new(Severity::Warning, CLOCKS, what, why, "run chrony on each machine")
+                Finding::warning(CLOCKS, what, why, "run chrony on each machine")
             }
             Some(_) => Finding::ok(CLOCKS, format!("the clocks of {} machines agree", all.len())),
-            None => Finding::new(Severity::Note, CLOCKS, "no machine of the cluster answers", why, "start them"),
+            None => Finding::note(CLOCKS, "no machine of the cluster answers", why, "start them"),
         },
     }
 }

@@ -42,36 +42,26 @@ pub(super) fn listener(listener: Option<&ListenerFacts>, running: bool) -> Vec<F
             let what = format!("{address} is in use by another program");
             let port = address.port();
             let remedy = format!("`ss -ltnp 'sport = {port}'` says by which; give another port");
-            Finding::new(Severity::Problem, PORT, what, why, remedy)
+            Finding::problem(PORT, what, why, remedy)
         }
         Bind::Denied => {
             let what = format!("this user may not listen on {address}");
-            Finding::new(
-                Severity::Problem,
-                PORT,
-                what,
-                why,
-                "use a port from 1024 on, or AmbientCapabilities=CAP_NET_BIND_SERVICE",
-            )
+            Finding::problem(PORT, what, why, "use a port from 1024 on, or AmbientCapabilities=CAP_NET_BIND_SERVICE")
         }
         Bind::NotHere => {
             let what = format!("this machine does not have the address {}", address.ip());
-            Finding::new(Severity::Problem, PORT, what, why, "`ip address` lists those it has")
+            Finding::problem(PORT, what, why, "`ip address` lists those it has")
         }
-        Bind::Failed(error) => Finding::new(
-            Severity::Problem,
-            PORT,
-            format!("cannot listen on {address}: {error}"),
-            why,
-            "give another address",
-        ),
+        Bind::Failed(error) => {
+            Finding::problem(PORT, format!("cannot listen on {address}: {error}"), why, "give another address")
+        }
     };
     if !tls {
         return vec![port, plaintext(address.ip().to_canonical())];
     }
     let why = "clients that check certificates do not connect";
     let remedy = "put one in its place that a client accepts; `systemctl reload ephemeral-server` has it read again";
-    let concern = |what: &String| Finding::new(Severity::Warning, CERTIFICATE, what.clone(), why, remedy);
+    let concern = |what: &String| Finding::warning(CERTIFICATE, what.clone(), why, remedy);
     let mut findings: Vec<_> = certificate.iter().map(concern).collect();
     if findings.is_empty() {
         findings.push(Finding::ok(CERTIFICATE, "TLS is served, with a certificate in its time"));
@@ -126,7 +116,7 @@ pub(super) fn memory(settings: &SettingsFacts, memory: &Memory) -> Vec<Finding> 
     let why = "if it fills up, the kernel kills the server, and everything that waits is lost";
     let machine = memory.total_bytes.into_iter().chain(memory.group_bytes).min();
     let Some(machine) = machine else {
-        return vec![Finding::new(Severity::Note, STORE, "how much memory there is is not known", why, "")];
+        return vec![Finding::note(STORE, "how much memory there is is not known", why, "")];
     };
     let needed = needed_memory(settings);
     let what = format!(
@@ -158,32 +148,20 @@ pub(super) fn limits(settings: &SettingsFacts) -> Vec<Finding> {
         let what = format!("{connections} connections are allowed, and {limit} open files");
         let why = "each connection is an open file: at the limit nobody can connect, long before the configured bound";
         let remedy = "LimitNOFILE in the unit, or lower sessions in [limits]";
-        findings.push(Finding::new(Severity::Warning, LIMITS, what, why, remedy));
+        findings.push(Finding::warning(LIMITS, what, why, remedy));
     }
     let flood = "one who floods is stopped late, at everybody's expense";
     if settings.messages_per_minute > 6000 {
         let what = format!("messages_per_minute is {}", settings.messages_per_minute);
-        findings.push(Finding::new(
-            Severity::Warning,
-            LIMITS,
-            what,
-            flood,
-            "100 is plenty for people, 6000 for programs",
-        ));
+        findings.push(Finding::warning(LIMITS, what, flood, "100 is plenty for people, 6000 for programs"));
     }
     if settings.auth_timeout_s > 60 {
         let what = format!("a connection may stay for {} s without proving who it is", settings.auth_timeout_s);
-        findings.push(Finding::new(
-            Severity::Warning,
-            LIMITS,
-            what,
-            flood,
-            "auth_timeout_ms = 10000 suffices over Tor",
-        ));
+        findings.push(Finding::warning(LIMITS, what, flood, "auth_timeout_ms = 10000 suffices over Tor"));
     }
     if settings.unauthenticated > 10_000 {
         let what = format!("{} connections may be open that have not proven who they are", settings.unauthenticated);
-        findings.push(Finding::new(Severity::Warning, LIMITS, what, flood, "a few hundred suffice"));
+        findings.push(Finding::warning(LIMITS, what, flood, "a few hundred suffice"));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(LIMITS, "the limits hold off a flood"));
@@ -197,8 +175,7 @@ pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
     if settings.metrics_off_loopback {
         let why = "how many people are there and write, and when, helps anyone who compares that with what they see elsewhere";
         let remedy = "listen = \"127.0.0.1:9100\" in [metrics], and a tunnel from the machine that asks";
-        findings.push(Finding::new(
-            Severity::Warning,
+        findings.push(Finding::warning(
             STATS,
             "anyone who can connect to [metrics] listen sees the statistics",
             why,
@@ -208,8 +185,7 @@ pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
     if settings.location_is_public {
         let why = "anyone who finds the TCP listener can prove that it is the same server, and knows where the onion service is";
         let remedy = "listen on loopback only, or run a second server for TCP, on another machine";
-        findings.push(Finding::new(
-            Severity::Warning,
+        findings.push(Finding::warning(
             LOCATION,
             "a TCP listener off loopback stands beside the onion service",
             why,
@@ -219,12 +195,12 @@ pub(super) fn visible(settings: &SettingsFacts) -> Vec<Finding> {
     if settings.vanguards_lite {
         let why = "an attacker who runs relays finds this machine's guard sooner, and then this machine";
         let remedy = "vanguards = \"full\" in [onion], the default";
-        findings.push(Finding::new(Severity::Warning, VANGUARDS, "vanguards are \"lite\"", why, remedy));
+        findings.push(Finding::warning(VANGUARDS, "vanguards are \"lite\"", why, remedy));
     }
     if ["debug", "trace"].iter().any(|level| settings.log_filter.contains(level)) {
         let what = format!("the log is detailed ({})", settings.log_filter);
         let why = "it has no content and no identities, but times at which things happened";
-        findings.push(Finding::new(Severity::Note, LOG, what, why, "log_level info, once the trouble is found"));
+        findings.push(Finding::note(LOG, what, why, "log_level info, once the trouble is found"));
     }
     findings
 }

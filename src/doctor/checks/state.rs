@@ -23,12 +23,12 @@ pub(super) fn permissions(state: &State, owner: u32) -> Vec<Finding> {
     let Some(directory) = &state.directory else {
         let remedy = "start the server once, or say where it is with --state-dir";
         let what = format!("{path} is not there yet: it is made, for its owner alone, when the server starts");
-        return vec![Finding::new(Severity::Note, PERMISSIONS, what, "nothing can be said about its keys", remedy)];
+        return vec![Finding::note(PERMISSIONS, what, "nothing can be said about its keys", remedy)];
     };
     let mut findings = Vec::new();
     if directory.mode & 0o077 != 0 {
         let what = format!("others have access to {path} (mode {:04o})", directory.mode & 0o7777);
-        findings.push(Finding::new(Severity::Problem, PERMISSIONS, what, KEYS, format!("chmod 700 {path}")));
+        findings.push(Finding::problem(PERMISSIONS, what, KEYS, format!("chmod 700 {path}")));
     }
     if directory.uid != owner {
         // Run as root, it is not known who the server will be.
@@ -47,7 +47,7 @@ pub(super) fn permissions(state: &State, owner: u32) -> Vec<Finding> {
             let uid = directory.uid;
             (format!("{path} belongs to another user ({})", node.uid), format!("chown {uid} {path}"))
         };
-        findings.push(Finding::new(Severity::Problem, PERMISSIONS, what, KEYS, remedy));
+        findings.push(Finding::problem(PERMISSIONS, what, KEYS, remedy));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(PERMISSIONS, format!("only its owner has access to {path} and what is in it")));
@@ -71,7 +71,7 @@ fn parents(parents: &[Node], owner: u32) -> Vec<Finding> {
         let what =
             format!("others can exchange what is in {path} (mode {:04o}, user {})", node.mode & 0o7777, node.uid);
         let why = "with it they can exchange the whole state directory; the server refuses to start there";
-        Finding::new(Severity::Problem, PARENTS, what, why, format!("chmod go-w {path}, or use another --state-dir"))
+        Finding::problem(PARENTS, what, why, format!("chmod go-w {path}, or use another --state-dir"))
     };
     let found: Vec<_> = parents.iter().filter(bad).map(finding).collect();
     if found.is_empty() && !parents.is_empty() {
@@ -86,7 +86,7 @@ pub(super) fn config_file(file: Option<&Node>) -> Vec<Finding> {
     if node.mode & 0o022 != 0 {
         let what = format!("others can write {path} (mode {:04o})", node.mode & 0o7777);
         let why = "anyone who writes it says where the server listens, and which Tor network it trusts";
-        return vec![Finding::new(Severity::Problem, CONFIG, what, why, format!("chmod go-w {path}"))];
+        return vec![Finding::problem(CONFIG, what, why, format!("chmod go-w {path}"))];
     }
     vec![Finding::ok(CONFIG, format!("only its owner can write {path}"))]
 }
@@ -94,12 +94,12 @@ pub(super) fn config_file(file: Option<&Node>) -> Vec<Finding> {
 pub(super) fn disk(disk: Option<&Disk>) -> Vec<Finding> {
     let why = "without it Tor's directory and guards cannot be kept, and after a restart it takes long to be reachable";
     let Some(disk) = disk else {
-        return vec![Finding::new(Severity::Note, DISK, "how much room the disk has is not known", why, "")];
+        return vec![Finding::note(DISK, "how much room the disk has is not known", why, "")];
     };
     let mebibytes = disk.free_bytes >> 20;
     if disk.read_only {
         let remedy = "mount it writable, or use another --state-dir";
-        return vec![Finding::new(Severity::Problem, DISK, "the state directory is on a read-only disk", why, remedy)];
+        return vec![Finding::problem(DISK, "the state directory is on a read-only disk", why, remedy)];
     }
     let few = disk.free_files.is_some_and(|files| files < ENOUGH_FILES);
     let level = match disk.free_bytes {

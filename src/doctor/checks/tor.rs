@@ -1,7 +1,7 @@
 //! The onion service: its key, the running server, and whether the network is reached.
 
+use crate::doctor::Finding;
 use crate::doctor::facts::{Daemon, Online, Tor};
-use crate::doctor::{Finding, Severity};
 
 const KEY: &str = "tor.key";
 const DAEMON: &str = "server.running";
@@ -19,11 +19,11 @@ pub(super) fn key(tor: Option<&Tor>) -> Vec<Finding> {
         }
         Some(Ok(None)) => {
             let remedy = "it is made when the server starts; or `ephemeral-server keys restore`, `keys import`";
-            vec![Finding::new(Severity::Note, KEY, "there is no key yet", why, remedy)]
+            vec![Finding::note(KEY, "there is no key yet", why, remedy)]
         }
         Some(Err(error)) => {
             let what = format!("the key cannot be read: {error}");
-            vec![Finding::new(Severity::Problem, KEY, what, why, "mend that, or `ephemeral-server keys restore FILE`")]
+            vec![Finding::problem(KEY, what, why, "mend that, or `ephemeral-server keys restore FILE`")]
         }
     }
 }
@@ -31,7 +31,7 @@ pub(super) fn key(tor: Option<&Tor>) -> Vec<Finding> {
 pub(super) fn daemon(daemon: Option<&Daemon>) -> Vec<Finding> {
     let why = "nobody can connect";
     let Some(daemon) = daemon else {
-        return vec![Finding::new(Severity::Note, DAEMON, "no server runs on this state directory", why, "")];
+        return vec![Finding::note(DAEMON, "no server runs on this state directory", why, "")];
     };
     let pid = daemon.pid;
     match daemon.health.as_deref() {
@@ -41,23 +41,11 @@ pub(super) fn daemon(daemon: Option<&Daemon>) -> Vec<Finding> {
         }
         Some("starting") => {
             let remedy = "it takes up to a few minutes; then see the log";
-            vec![Finding::new(
-                Severity::Note,
-                DAEMON,
-                format!("the server (process {pid}) is still starting"),
-                why,
-                remedy,
-            )]
+            vec![Finding::note(DAEMON, format!("the server (process {pid}) is still starting"), why, remedy)]
         }
         Some(health) => {
             let what = format!("the server (process {pid}) says that it is {health}");
-            vec![Finding::new(
-                Severity::Problem,
-                DAEMON,
-                what,
-                why,
-                "its log says why; is the network there, and the clock right?",
-            )]
+            vec![Finding::problem(DAEMON, what, why, "its log says why; is the network there, and the clock right?")]
         }
     }
 }
@@ -70,13 +58,13 @@ pub(super) fn reachability(tor: Option<&Tor>) -> Vec<Finding> {
     let mut findings = vec![match &tor.online {
         Online::NotTried => {
             let what = "whether the Tor network can be reached was not tried";
-            Finding::new(Severity::Note, ONLINE, what, why, "ephemeral-server doctor --online")
+            Finding::note(ONLINE, what, why, "ephemeral-server doctor --online")
         }
         Online::Reached => Finding::ok(ONLINE, "the Tor network can be reached from here"),
         Online::Failed(error) => {
             let what = format!("the Tor network was not reached: {error}");
             let remedy = "is outgoing TCP allowed? Where Tor is blocked, bridges help ([tor] bridges)";
-            Finding::new(Severity::Problem, ONLINE, what, why, remedy)
+            Finding::problem(ONLINE, what, why, remedy)
         }
     }];
     match &tor.own_address {
@@ -85,7 +73,7 @@ pub(super) fn reachability(tor: Option<&Tor>) -> Vec<Finding> {
         Some(Err(error)) => {
             let what = format!("the server was not reached at its onion address: {error}");
             let remedy = "after a start it takes a few minutes; then see the log, and the clock";
-            findings.push(Finding::new(Severity::Warning, OWN, what, why, remedy));
+            findings.push(Finding::warning(OWN, what, why, remedy));
         }
     }
     findings

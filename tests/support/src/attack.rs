@@ -8,8 +8,8 @@ mod pair;
 
 pub use distant::Distant;
 pub use flood::{Flood, begin_message, stay_silent};
-pub use logins::{Logins, fingerprint, key, login};
-pub use pair::Pair;
+pub use logins::{Logins, fingerprint, key, log_in, login};
+pub use pair::HonestPair;
 
 use std::net::SocketAddr;
 use std::time::Duration;

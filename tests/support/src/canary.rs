@@ -37,6 +37,11 @@ impl Canary {
         Self { bytes: bytes.to_vec() }
     }
 
+    /// Returns one that is known already.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec() }
+    }
+
     /// Returns what it is made of.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -49,6 +49,11 @@ impl Daemon {
     ) -> Self {
         fs::create_dir_all(directory).unwrap();
         fs::write(directory.join("ephemeral-server.toml"), configuration).unwrap();
+        Self::launch(program, manager, directory, arguments)
+    }
+
+    /// Starts it with the configuration that is in `ephemeral-server.toml` already.
+    pub fn launch(program: &str, manager: Option<&mut Manager>, directory: &Path, arguments: &[&str]) -> Self {
         let log = File::options().create(true).append(true).open(directory.join("log")).unwrap();
         let mut command = Command::new(program);
         let mut stdin = Stdio::null();

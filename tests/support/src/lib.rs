@@ -37,6 +37,8 @@ pub mod daemon;
 pub mod follower;
 pub mod fuzz;
 #[cfg(feature = "server")]
+pub mod held;
+#[cfg(feature = "server")]
 pub mod memory;
 #[cfg(feature = "server")]
 pub mod nats;

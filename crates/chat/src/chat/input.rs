@@ -61,7 +61,14 @@ impl Chat {
     /// Returns how a person presses the chord of an action.
     pub(crate) fn chord(&self, action: KeyAction) -> String {
         let chord = self.chords.iter().find(|(known, _)| *known == action);
-        chord.map(|(_, chord)| chord.to_string()).unwrap_or_default()
+        chord.map(|(_, chord)| self.on_keyboard(&chord.to_string())).unwrap_or_default()
+    }
+
+    /// Returns keys by the names that they have on the person's keyboard.
+    pub(crate) fn on_keyboard(&self, keys: &str) -> String {
+        let words = &self.words;
+        let keys = keys.replace("Ctrl", &say!(words, "chord-ctrl")).replace("Shift", &say!(words, "chord-shift"));
+        keys.replace("PgUp", &say!(words, "chord-page-up")).replace("PgDn", &say!(words, "chord-page-down"))
     }
 
     fn act(&mut self, action: KeyAction, key: KeyPress) {

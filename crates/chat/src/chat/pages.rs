@@ -28,10 +28,12 @@ impl Chat {
             page = page.row(Row::new(format!("{chord:<16}"), Look::Bold).and(self.action_words(action), Look::Plain));
         }
         let edit = say!(words, "help-edit");
-        page = page.row(Row::new(format!("{:<16}", "Ctrl-A E U W K"), Look::Bold).and(edit, Look::Plain));
+        page = page
+            .row(Row::new(format!("{:<16}", self.on_keyboard("Ctrl-A E U W K")), Look::Bold).and(edit, Look::Plain));
         page = page.row(Row::new(format!("{:<16}", "Esc"), Look::Bold).and(say!(words, "help-esc"), Look::Plain));
         let end = say!(words, "help-end");
-        page = page.row(Row::new(format!("{:<16}", "Ctrl-C Ctrl-C"), Look::Bold).and(end, Look::Plain));
+        page =
+            page.row(Row::new(format!("{:<16}", self.on_keyboard("Ctrl-C Ctrl-C")), Look::Bold).and(end, Look::Plain));
         page = page.line(String::new());
         for command in COMMANDS {
             let name = format!("{:<16}", format!("/{command}"));

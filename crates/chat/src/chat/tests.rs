@@ -3,6 +3,7 @@
 mod behaviour;
 mod engines;
 mod first_start;
+mod help;
 mod hostile;
 mod linear;
 mod pictures;

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::{PATIENCE, fingerprint};
 
 /// Two sessions that were there before the attack.
-pub struct Pair<S> {
+pub struct HonestPair<S> {
     sender: WebSocketStream<S>,
     recipient: WebSocketStream<S>,
     to: String,
@@ -31,7 +31,7 @@ async fn next<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Pair<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> HonestPair<S> {
     /// Pairs the sessions of a sender, and of the person with the key of that number.
     pub fn new(sender: WebSocketStream<S>, recipient: WebSocketStream<S>, number: usize) -> Self {
         Self { sender, recipient, to: fingerprint(number), sent: 0 }
