@@ -83,7 +83,8 @@ async fn a_machine_that_stood_still_and_wakes_up_accepts_nothing_any_more() {
     ledger.extend(carol.send_many(&cluster, BOB, "meanwhile", 5).await);
     cluster.signal(first, Signal::CONT);
     // Her session there is still open.
-    assert!(!alice.is_accepted_there(BOB, "zombie").await, "another machine is the active one");
+    let is_accepted = alice.is_accepted_there(BOB, "zombie").await;
+    assert!(!is_accepted, "another machine is the active one: {}", cluster.everything());
     ledger.extend(alice.send_many(&cluster, BOB, "afterwards", 5).await);
     let mut bob = Person::connect(BOB, &cluster).await;
     bob.receives_all(&cluster, &ledger).await;
