@@ -206,8 +206,15 @@ impl Cluster {
         }
     }
 
+    /// Sends a machine a signal. One that is to stand still does so when this returns: its threads
+    /// go on for as long as none of them has come to the signal.
     pub(super) fn signal(&self, number: usize, signal: Signal) {
         self.machines[number].as_ref().unwrap().0.signal(signal);
+        let begun = Instant::now();
+        while signal == Signal::STOP && !stands_still(self.process(number)) {
+            assert!(begun.elapsed() < PATIENCE, "it does not stand still");
+            std::thread::yield_now();
+        }
     }
 
     pub(super) fn process(&self, number: usize) -> u32 {
@@ -343,6 +350,13 @@ impl Cluster {
             self.machines.iter().enumerate().filter(|(number, _)| self.only.is_none_or(|only| only == *number));
         machines.filter_map(|(_, machine)| machine.as_ref()).map(|(_, url)| url.clone()).collect()
     }
+}
+
+/// Returns whether no thread of a process runs, as proc(5) has it.
+fn stands_still(process: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap().flatten();
+    let mut states = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+    states.all(|stat| stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T')))
 }
 
 /// Returns the files below a folder that have a text in them.
