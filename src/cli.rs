@@ -176,6 +176,7 @@ fn other(command: Command, flags: &Flags) -> ExitCode {
         Command::Address => address::run(config),
         Command::LinkKey => link_key::run(config),
         Command::Cluster(cluster::Command::Join(join)) => cluster::join(&join, &examined),
+        Command::Cluster(cluster::Command::SetKey) => cluster::set_key(&examined),
         Command::Keys(command) => match keys::run(&command, config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is_configuration() => {

@@ -6,6 +6,7 @@
 //! `docs/decisions/0009-a-journal-in-nats.md` why it is done like this.
 
 pub mod asking;
+pub mod charter;
 pub mod jet;
 pub mod joining;
 pub mod kept;
@@ -18,7 +19,6 @@ pub mod probe;
 mod seal;
 pub mod survey;
 pub mod talk;
-mod whereabouts;
 pub mod wipe;
 
 use std::fmt;
@@ -41,10 +41,13 @@ pub struct Config {
     /// keys.
     #[serde(rename = "cluster.secret_file")]
     pub secret_file: PathBuf,
-    /// Where this machine listens for the others, which reach it there. `None`: it passes nobody
-    /// on while it stands by.
+    /// Where this machine listens for the others. `None`: it passes nobody on while it stands by.
     #[serde(rename = "cluster.link")]
     pub link: Option<SocketAddr>,
+    /// Where the others are told that they reach it, where that is another address than the one it
+    /// listens at: behind NAT.
+    #[serde(rename = "cluster.link_announced")]
+    pub link_announced: Option<SocketAddr>,
     /// The certificates by which this machine and the NATS servers know each other; `None` where
     /// all of them are on loopback.
     #[serde(flatten)]
@@ -63,6 +66,13 @@ pub struct ClusterStats {
     /// The active machine's name, as it was seen last; `None`: none is known, or NATS does not
     /// answer.
     pub active: Option<String>,
+    /// Whether another machine with the same secret, and the same key of the onion service, was
+    /// there since this process began. Until then nobody has confirmed this machine's.
+    #[serde(default)]
+    pub confirmed: bool,
+    /// Whether another process of the cluster has this machine's name.
+    #[serde(default)]
+    pub has_twin: bool,
     /// What the machines publish together of the onion service, as far as it is known here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub union: Option<UnionStats>,

@@ -101,6 +101,9 @@ pub async fn run(mut config: Config, origin: ConfigSource, early: &EarlySignals)
     let current = watch::Sender::new(Arc::clone(&server));
     let plane = Plane::new(current.subscribe(), Arc::clone(&actions));
     let Listening { mut tasks, clearnet } = Listening::open(&config, doors, watched, &plane, &stop).await?;
+    if let Some(clustering) = &clustering {
+        tasks.spawn(clustering.refusal(stop.clone()));
+    }
     let reload = Arc::new(Reload { origin, server: current, clearnet });
     let connections = AbortOnDrop(passage.run(reload.server.subscribe(), stop.clone()));
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));

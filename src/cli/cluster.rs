@@ -1,6 +1,7 @@
 //! `ephemeral-server cluster`: what several machines need before they are one server.
 
 mod join;
+mod set_key;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use crate::admin::routes::{ClusterDrainAnswer, ClusterDrainRequest, ClusterInvit
 use crate::cluster::lead::SECRET;
 use ephemeral_tor::private_file;
 pub(super) use join::run as join;
+pub(super) use set_key::run as set_key;
 
 /// What the help shows.
 pub(super) const EXAMPLES: &str = "Examples:
@@ -92,12 +94,15 @@ pub(super) enum Command {
     /// Fetch the key of the onion service from a machine that has it, before this one's first start
     #[command(after_help = join::HELP)]
     Join(join::ClusterJoinArgs),
+    /// Say that this machine's secret and service key are the cluster's, and not those of the first
+    #[command(after_help = set_key::HELP)]
+    SetKey,
 }
 
 impl Command {
     /// Returns whether it works with the settings, and not with a running server.
     pub(super) fn needs_settings(&self) -> bool {
-        matches!(self, Self::Join(_))
+        matches!(self, Self::Join(_) | Self::SetKey)
     }
 }
 
@@ -122,8 +127,8 @@ pub(super) fn run(command: Command, candidates: &Candidates) -> ExitCode {
                 Err(error) => failure(error),
             }
         }),
-        // It needs the settings.
-        Command::Join(_) => ExitCode::SUCCESS,
+        // They need the settings.
+        Command::Join(_) | Command::SetKey => ExitCode::SUCCESS,
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `EPHEMERAL` has one subject for each place of the journal, and keeps the newest entry of each.
 //! One writer knows the number of the last entry, and names it with the next batch: whoever else
-//! has written meanwhile, that batch is refused. `EPHEMERAL_LEASE` says who the writer is, and
-//! which wipe of the whole cluster was the last.
+//! has written meanwhile, that batch is refused. `EPHEMERAL_LEASE` says who the writer is, which
+//! wipe of the whole cluster was the last, and what the cluster is.
 
 mod replay;
 
@@ -26,6 +26,7 @@ pub const STREAMS: [&str; 2] = [STREAM, LEASE_STREAM];
 const LEASE_STREAM: &str = "EPHEMERAL_LEASE";
 const LEASE: &str = "ephemeral.lease";
 const WIPE: &str = "ephemeral.wipe";
+const CHARTER: &str = "ephemeral.charter";
 /// How long a server may take with an answer. Longer than its disk and its peers need, shorter than
 /// a lease.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -96,7 +97,7 @@ impl Jet<'_> {
     /// # Errors
     /// [`JetError`].
     pub async fn prepare(self) -> Result<(), JetError> {
-        for config in [stream(STREAM, &[&format!("{PLACES}.>")]), stream(LEASE_STREAM, &[LEASE, WIPE])] {
+        for config in [stream(STREAM, &[&format!("{PLACES}.>")]), stream(LEASE_STREAM, &[LEASE, WIPE, CHARTER])] {
             let name = config["name"].as_str().unwrap_or_default().to_owned();
             self.ask(&format!("STREAM.CREATE.{name}"), &config, SETUP).await?;
         }
@@ -191,6 +192,22 @@ impl Jet<'_> {
         Ok(self.newest(LEASE_STREAM, WIPE).await?.map(|(_, payload)| payload))
     }
 
+    /// Returns what the cluster is, sealed, and the revision of that.
+    ///
+    /// # Errors
+    /// [`JetError`].
+    pub async fn charter(self) -> Result<Option<(u64, Vec<u8>)>, JetError> {
+        self.newest(LEASE_STREAM, CHARTER).await
+    }
+
+    /// Writes what the cluster is, if that is as it was read. Returns whether it was.
+    ///
+    /// # Errors
+    /// [`JetError`].
+    pub async fn write_charter(self, sealed: &[u8], revision: u64) -> Result<bool, JetError> {
+        Ok(self.replace(CHARTER, sealed, revision).await?.is_some())
+    }
+
     /// Writes that a new writer has begun: nothing of an earlier one is taken from now on. Returns
     /// the number of that entry.
     ///
@@ -238,8 +255,14 @@ impl Jet<'_> {
     /// [`JetError`].
     pub async fn take_lease(self, node: &str, term: u64, revision: u64) -> Result<Option<u64>, JetError> {
         let value = json!({ "node": node, "term": term }).to_string();
+        self.replace(LEASE, value.as_bytes(), revision).await
+    }
+
+    /// Writes the newest entry of a subject in place of the one with this revision; 0: of none.
+    /// Returns its revision; `None`: there is another one.
+    async fn replace(self, subject: &str, value: &[u8], revision: u64) -> Result<Option<u64>, JetError> {
         let headers = [("Nats-Expected-Last-Subject-Sequence", revision.to_string())];
-        let answer = self.0.request(LEASE, &headers, value.as_bytes(), PATIENCE).await?;
+        let answer = self.0.request(subject, &headers, value, PATIENCE).await?;
         match read(&answer) {
             Ok(answer) => answer["seq"].as_u64().map(Some).ok_or(JetError::Foreign),
             Err(JetError::Refused { code: WRONG_LAST | WRONG_LAST_CONSTANT, .. }) => Ok(None),

@@ -2,6 +2,7 @@
 
 mod announcing;
 mod answering;
+mod belonging;
 mod inviting;
 mod lease;
 mod linking;
@@ -13,6 +14,7 @@ mod waiting;
 mod wiping;
 mod writing;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -27,23 +29,21 @@ use super::joining::parcel::ServiceHome;
 use super::kept::KeptKeys;
 use super::keys::{KeyExchange, Keyring};
 use super::nats::{self, Nats, tls};
-use super::whereabouts::Whereabouts;
 use super::wipe::WipeSeal;
 use super::{ClusterRole, ClusterStats, Config, machine_name};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use announcing::Announcing;
+pub use belonging::ClusterRefusal;
 use ephemeral_tor::private_file::{self, FileError};
 pub use inviting::{Invited, NotInvited};
 pub use operator::DrainError;
 use promotion::Promoted;
 pub use wiping::{ClusterWipe, WIPE_PATIENCE, WipeLeft};
 
-/// Where nodes ask each other for the keys, and for a wipe, and say what they are; and all.
+/// Where nodes ask each other for the keys, and for a wipe, and say that they are there.
 const KEYS: &str = "ephemeral.ask.keys";
 const WIPE: &str = "ephemeral.ask.wipe";
-/// Where they say where they listen.
-const LINK: &str = "ephemeral.ask.link";
 const PRESENCE: &str = "ephemeral.ask.presence";
 /// Where a new machine asks for the service's key.
 pub(super) const JOIN: &str = "ephemeral.ask.join";
@@ -100,8 +100,12 @@ pub struct ClusterNode {
     lease: watch::Sender<Option<u64>>,
     announcing: Announcing,
     wipe_seal: WipeSeal,
-    /// Where it is, and where the others are.
-    whereabouts: Whereabouts,
+    /// Whether it is of the cluster that is there.
+    membership: belonging::Membership,
+    /// Where the others reach it, if that is not where it listens.
+    advertised: Option<SocketAddr>,
+    /// The term in which it serves; 0: it stands by.
+    serving: watch::Sender<u64>,
     /// Where a new machine is let in, and what it is given; `None`: there is no onion service.
     door: JoinDoor,
     home: Option<ServiceHome>,
@@ -122,6 +126,8 @@ enum Over {
     Ends,
     /// It does, and a batch is not answered.
     Cut,
+    /// It is not of the cluster that is there.
+    Outcast,
 }
 
 impl ClusterNode {
@@ -144,7 +150,7 @@ impl ClusterNode {
         let holder = format!("{}/{}", config.node, super::jet::batch_id()?);
         let keys = Arc::new(kept.map(Keyring::kept_in).unwrap_or_default());
         let wipe_seal = WipeSeal::new(&secret);
-        let announcing = Announcing::new(&secret, &holder);
+        let announcing = Announcing::new(&secret, &holder, clock.wall());
         let node = Arc::new(Self {
             hub,
             clock,
@@ -163,7 +169,9 @@ impl ClusterNode {
             lease: watch::Sender::new(None),
             announcing,
             wipe_seal,
-            whereabouts: Whereabouts::new(&config.node),
+            membership: belonging::Membership::new(),
+            advertised: config.link_announced,
+            serving: watch::Sender::new(0),
             progress: wiping::progress(),
             erased: AtomicU64::new(0),
             has_tls: connector.is_some(),
@@ -185,7 +193,9 @@ impl ClusterNode {
         let node = machine_name(&self.holder).to_owned();
         let active = self.active.borrow().clone();
         let role = *self.standing.borrow();
-        ClusterStats { node, role, has_keys: !self.keys.is_empty(), active, union: self.union() }
+        let confirmed = *self.announcing.confirmed.borrow();
+        let has_twin = self.announcing.twin.borrow().is_some();
+        ClusterStats { node, role, has_keys: !self.keys.is_empty(), active, confirmed, has_twin, union: self.union() }
     }
 
     /// Stands by and leads by turns, until `stop`. Then it writes what there still is, and gives
@@ -200,11 +210,12 @@ impl ClusterNode {
             let mut held = lease.subscribe();
             let mut said = String::new();
             loop {
-                resting.send_replace(*self.operator.drained.borrow());
-                if self.wait_for_lease(&mut held, &stop).await {
+                let is_to_rest = self.is_to_rest();
+                resting.send_replace(is_to_rest);
+                if self.wait_for_lease(&mut held, is_to_rest, &stop).await {
                     break;
                 }
-                if *self.operator.drained.borrow() {
+                if self.is_to_rest() {
                     resting.send_replace(true);
                     // It ends only with its sender, which outlives this.
                     let _ = held.wait_for(Option::is_none).await;
@@ -214,6 +225,9 @@ impl ClusterNode {
                 match self.lead_until_drained(term, &mut held, &stop).await {
                     Ok(Over::Ends | Over::Cut) if stop.is_cancelled() => break,
                     Ok(Over::Ends | Over::Cut) => tracing::info!("this machine hands the lease over, and stands by"),
+                    Ok(Over::Outcast) => {
+                        tracing::warn!("this machine is not of the cluster that is there: it takes nothing over")
+                    }
                     Ok(Over::Replaced) => tracing::warn!("another machine is the active one: this one stands by"),
                     Err(error) => {
                         let error = error.to_string();
@@ -227,7 +241,7 @@ impl ClusterNode {
                     }
                 }
                 self.be(ClusterRole::StandsBy);
-                self.whereabouts.serves(0);
+                self.serving.send_replace(0);
                 self.hub.stand_by();
                 sleep(AGAIN).await;
             }
@@ -249,6 +263,9 @@ impl ClusterNode {
         let jet = Jet(&self.nats);
         self.check_server()?;
         jet.prepare().await?;
+        if !self.joins_charter().await? {
+            return Ok(Over::Outcast);
+        }
         let term = lease_term.max(jet.newest_term().await? + 1);
         let fence = jet.fence(term).await?;
         if self.keys.is_empty() {
@@ -259,7 +276,7 @@ impl ClusterNode {
         let figures = store.figures();
         self.hub.lead(&epoch, store);
         self.be(ClusterRole::Active);
-        self.whereabouts.serves(term);
+        self.serving.send_replace(term);
         if self.keys.wiped() != wiped {
             // It was asked for while the journal was read.
             self.hub.wipe().map_err(random)?;

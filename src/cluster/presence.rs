@@ -1,85 +1,50 @@
-//! Which machines there are, and what each of them says of its onion service.
+//! Which machines there are, and what each says of itself: where it listens for the others, what
+//! its onion service is, whether it holds the lease, and when somebody checked in last.
 //!
-//! Each says so every second. Nobody compares clocks: a notice names, for each other machine, the
-//! last notice that was heard of it. Who finds its own one of a moment ago named there knows that
-//! the notice was written since, whatever the NATS servers did with it. So one that is recorded and
-//! brought again says nothing to anybody, and what a machine said counts for [`LIFE`].
+//! Each says so every second, in one notice. Nobody compares clocks: a notice names, for each other
+//! process, the last notice that was heard of it. Who finds its own one of a moment ago named there
+//! knows that the notice was written since, whatever the NATS servers did with it. Nothing else is
+//! believed: what was recorded and is brought again says nothing to anybody, also not to a machine
+//! that begins. What a machine said counts for [`LIFE`]; where it listens is not forgotten as soon
+//! as it falls silent, because the link itself says who is there, and NATS may be away.
 
+mod notice;
 mod seal;
+mod twin;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::UnionStats;
+use super::machine_name;
+use crate::transport::link::LinkMachine;
+use ephemeral_core::protocol::WallTime;
+pub use notice::{LinkPart, LiveMachine, MachinePart, OnionPart, PresenceNotice, PublishedPart};
 pub use seal::{NOTICE_BYTES, PresenceSeal};
+use twin::Rank;
 
 /// How often a machine says what it is.
 pub const EVERY: Duration = Duration::from_secs(1);
 /// How long that counts: as long as it takes until the lease of a dead machine is another's.
 pub const LIFE: Duration = Duration::from_secs(5);
-/// Machines that are known at once, at most: those that are alive, and processes of before.
+/// How long it is known where a machine listened that says nothing any more: longer than NATS may
+/// be away. Nobody else can take its place there: its key is known, too.
+const REMEMBERED: Duration = Duration::from_secs(600);
+/// Processes that are known at once, at most: those that are alive, and some of before.
 const MOST: usize = 32;
 /// Notices that are opened in a second, at most.
 const RATE: u32 = 64;
 /// Letters of a machine's name and of what tells its processes apart, at most.
 const HOLDER: usize = 80;
-
-/// What a machine says of its onion service.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct OnionPart {
-    /// What is the same for machines with the same service, and says nothing of its address.
-    pub service: String,
-    /// Whether only clients who were added can find it.
-    pub restricted: bool,
-    /// Where it can be reached, in base 64; empty: nowhere.
-    pub points: String,
-    /// The clients who were added, as they are written in files.
-    pub clients: Vec<String>,
-    /// How often its Tor client has published a descriptor of its own.
-    pub uploads: u64,
-    /// What it has published for all machines, if that is its business.
-    pub published: Option<PublishedPart>,
-}
-
-/// How much is in a descriptor for all machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublishedPart {
-    /// Machines.
-    pub machines: usize,
-    /// Introduction points.
-    pub points: usize,
-}
-
-/// Another machine that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveMachine {
-    /// Its process, as the lease names it.
-    pub holder: String,
-    /// Whether it holds the lease.
-    pub leads: bool,
-    /// What it says of its onion service.
-    pub onion: OnionPart,
-}
-
-/// What a machine says at once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PresenceNotice {
-    holder: String,
-    /// It is greater with each notice of the process.
-    number: u64,
-    /// The number of the last notice that it heard of each other process.
-    heard: BTreeMap<String, u64>,
-    leads: bool,
-    onion: OnionPart,
-}
+/// Notices of a process with the same name that have to say that it goes first: one may cross a
+/// change of the lease.
+const TIMES: u32 = 2;
 
 /// What a notice meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeWorth {
-    /// It says nothing: it is of this machine, an old one, or one too many.
+    /// It says nothing: it is of this process, an old one, or one too many.
     Nothing,
     /// It is genuine, and may be old: its process is to hear of this one, and say it again.
     Unproven,
@@ -87,42 +52,71 @@ pub enum NoticeWorth {
     Fresh,
 }
 
+/// Another process with this machine's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Twin {
+    /// That one gives way.
+    GivesWay,
+    /// This one has to.
+    GoesFirst,
+}
+
 #[derive(Default)]
 struct KnownProcess {
     /// The number of the last notice.
     number: u64,
     /// What it said, and until when that counts.
-    said: Option<(LiveMachine, Instant)>,
+    said: Option<(MachinePart, Instant)>,
+    /// How often it said that it goes before this one, which has the same name.
+    first: u32,
+}
+
+impl KnownProcess {
+    fn is_there(&self, now: Instant) -> bool {
+        self.said.as_ref().is_some_and(|(_, until)| *until > now)
+    }
 }
 
 /// What one machine knows of the others.
 pub struct Presence {
     own: String,
+    began: WallTime,
     number: u64,
     /// The own notices of the last moments.
     sent: VecDeque<(u64, Instant)>,
     known: BTreeMap<String, KnownProcess>,
     /// How many notices came in the second that began then.
     budget: (Instant, u32),
+    /// What this process says of itself in matters of its name.
+    rank: Rank,
 }
 
 impl Presence {
-    /// Makes one. `own`: this process, as the lease names it.
+    /// Makes one. `own`: this process, as the lease names it. `began`: when, by its clock.
     #[must_use]
-    pub fn new(own: &str, now: Instant) -> Self {
-        let own = own.to_owned();
-        Self { own, number: 0, sent: VecDeque::new(), known: BTreeMap::new(), budget: (now, 0) }
+    pub fn new(own: &str, began: WallTime, now: Instant) -> Self {
+        Self {
+            own: own.to_owned(),
+            began,
+            number: 0,
+            sent: VecDeque::new(),
+            known: BTreeMap::new(),
+            budget: (now, 0),
+            rank: Rank::default(),
+        }
     }
 
     /// Returns what is to be said next.
-    pub fn next(&mut self, leads: bool, onion: OnionPart, now: Instant) -> PresenceNotice {
+    pub fn next(&mut self, part: MachinePart, now: Instant) -> PresenceNotice {
         self.number += 1;
         self.sent.push_back((self.number, now));
         while self.sent.front().is_some_and(|(_, sent)| now.saturating_duration_since(*sent) > LIFE) {
             self.sent.pop_front();
         }
         let heard = self.known.iter().map(|(holder, known)| (holder.clone(), known.number)).collect();
-        PresenceNotice { holder: self.own.clone(), number: self.number, heard, leads, onion }
+        self.rank.leads = part.leads;
+        let part = MachinePart { began: self.began, settled: self.rank.settled, ..part };
+        PresenceNotice { holder: self.own.clone(), number: self.number, heard, part }
     }
 
     /// Returns whether one more notice may be opened now.
@@ -136,7 +130,7 @@ impl Presence {
 
     /// Takes note of a genuine notice.
     pub fn hear(&mut self, notice: PresenceNotice, now: Instant) -> NoticeWorth {
-        let PresenceNotice { holder, number, heard, leads, onion } = notice;
+        let PresenceNotice { holder, number, heard, part } = notice;
         let proven_at = heard.get(&self.own).and_then(|named| self.sent_at(*named));
         let until = proven_at.map(|sent| sent + LIFE).filter(|until| *until > now);
         if holder == self.own || holder.len() > HOLDER {
@@ -145,13 +139,15 @@ impl Presence {
         if !self.known.contains_key(&holder) && !self.make_room(now) {
             return NoticeWorth::Nothing;
         }
-        let known = self.known.entry(holder.clone()).or_default();
+        let goes_first = self.goes_first(&holder, &part);
+        let known = self.known.entry(holder).or_default();
         if number <= known.number {
             return NoticeWorth::Nothing;
         }
         known.number = number;
         let Some(until) = until else { return NoticeWorth::Unproven };
-        known.said = Some((LiveMachine { holder, leads, onion }, until));
+        known.said = Some((part, until));
+        known.first = if goes_first { known.first.saturating_add(1) } else { 0 };
         NoticeWorth::Fresh
     }
 
@@ -159,24 +155,61 @@ impl Presence {
         self.sent.iter().find(|(sent, _)| *sent == number).map(|(_, at)| *at)
     }
 
-    /// Makes room for one more process, in the place of one that is not there.
+    /// Makes room for one more process, in the place of one that is not there: rather of one that
+    /// never was.
     fn make_room(&mut self, now: Instant) -> bool {
         if self.known.len() < MOST {
             return true;
         }
-        let is_there = |known: &KnownProcess| known.said.as_ref().is_some_and(|(_, until)| *until > now);
-        let gone = self.known.iter().find(|(_, known)| !is_there(known)).map(|(holder, _)| holder.clone());
-        match gone {
+        let gone = self.known.iter().filter(|(_, known)| !known.is_there(now));
+        let longest = gone.min_by_key(|(_, known)| known.said.as_ref().map(|(_, until)| *until));
+        match longest.map(|(holder, _)| holder.clone()) {
             Some(gone) => self.known.remove(&gone).is_some(),
             None => false,
         }
     }
 
-    /// Returns the other machines that are there, in the order of their names.
+    /// Returns the other processes that are there, in the order of their names.
+    fn there(&self, now: Instant) -> impl Iterator<Item = (&str, &MachinePart)> {
+        let there = self.known.iter().filter(move |(_, known)| known.is_there(now));
+        there.filter_map(|(holder, known)| known.said.as_ref().map(|(part, _)| (holder.as_str(), part)))
+    }
+
+    /// Returns the other machines that are there and have an onion service.
     #[must_use]
     pub fn live(&self, now: Instant) -> Vec<LiveMachine> {
-        let said = self.known.values().filter_map(|known| known.said.as_ref());
-        said.filter(|(_, until)| *until > now).map(|(machine, _)| machine.clone()).collect()
+        let there = self.there(now).filter_map(|(holder, part)| {
+            Some(LiveMachine { holder: holder.to_owned(), leads: part.leads, onion: part.onion.clone()? })
+        });
+        there.collect()
+    }
+
+    /// Returns the names of the other machines that are there.
+    #[must_use]
+    pub fn names(&self, now: Instant) -> Vec<String> {
+        self.there(now).map(|(holder, _)| machine_name(holder).to_owned()).collect()
+    }
+
+    /// Returns where the other machines listen, each once, in the order of their names. Of two
+    /// processes with one name, it is the one that was there first, for as long as it is.
+    #[must_use]
+    pub fn listening(&self, now: Instant) -> Vec<LinkMachine> {
+        let mut machines = BTreeMap::new();
+        for (holder, known) in &self.known {
+            let name = machine_name(holder);
+            let Some((part, until)) = &known.said else { continue };
+            let Some(machine) = part.link.as_ref().and_then(|link| link.machine(name)) else { continue };
+            if name == machine_name(&self.own) || now >= *until + REMEMBERED {
+                continue;
+            }
+            let place =
+                if *until > now { (true, Some(Rank::of(part, holder)), None) } else { (false, None, Some(*until)) };
+            let best = machines.entry(name).or_insert_with(|| (place.clone(), machine.clone()));
+            if best.0 < place {
+                *best = (place, machine);
+            }
+        }
+        machines.into_values().map(|(_, machine)| machine).collect()
     }
 
     /// Lets what everybody said last count anew: this machine could hear nobody for a time.
@@ -184,21 +217,6 @@ impl Presence {
         for (_, until) in self.known.values_mut().filter_map(|known| known.said.as_mut()) {
             *until = now + LIFE;
         }
-    }
-}
-
-impl LiveMachine {
-    /// Returns what it is called.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        super::machine_name(&self.holder)
-    }
-
-    /// Returns what it has published for all machines, if it is the one that does.
-    #[must_use]
-    pub fn union(&self) -> Option<UnionStats> {
-        let PublishedPart { machines, points } = self.onion.published.filter(|_| self.leads)?;
-        Some(UnionStats { publisher: self.name().to_owned(), machines, introduction_points: points })
     }
 }
 

@@ -1,10 +1,14 @@
 //! Looks at a cluster from a command, without a server: `doctor` does.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures::future::join_all;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::charter::{Belonging, OwnService};
 use super::jet::Jet;
 use super::lead::SECRET;
 use super::nats::{self, Nats, tls};
@@ -17,6 +21,8 @@ use ephemeral_tor::private_file;
 
 /// How long connecting to one of the servers may take.
 const CONNECT: Duration = Duration::from_secs(4);
+/// How long connecting to another machine may take.
+const LINK: Duration = Duration::from_secs(3);
 /// Nobody asks a command anything.
 const NOBODY: &str = "ephemeral.none";
 
@@ -30,10 +36,18 @@ pub struct ClusterProbe {
     /// The machines that answer, with how far their clocks are ahead of this one, in milliseconds;
     /// or why they cannot be asked.
     pub machines: Option<Result<Vec<(MachineReport, i64)>, String>>,
+    /// Whether this machine is of the cluster that is there.
+    pub belonging: Option<Belonging>,
+    /// The other machines that listen for this one, where that is, and whether they are reached
+    /// there.
+    pub links: Vec<(String, SocketAddr, Result<(), String>)>,
 }
 
 /// Looks, for a bounded time. `now`: reads this machine's clock.
-pub async fn look(config: &Config, now: impl Fn() -> WallTime) -> Result<ClusterProbe, String> {
+///
+/// # Errors
+/// Which file of the configuration cannot be used.
+pub async fn look(config: &Config, own: &OwnService, now: impl Fn() -> WallTime) -> Result<ClusterProbe, String> {
     let connector = config.tls.as_ref().map(|tls: &NatsTls| tls::connector(tls).map_err(|error| error.to_string()));
     let connector = connector.transpose()?;
     let servers = survey::servers(&config.nats, connector.as_ref()).await;
@@ -50,7 +64,17 @@ pub async fn look(config: &Config, now: impl Fn() -> WallTime) -> Result<Cluster
             return;
         }
         probe.streams = Some(survey::streams(Jet(&nats)).await.map_err(|error| error.to_string()));
-        probe.machines = Some(machines(config, &nats, now).await);
+        let secret = private_file::read_own(&config.secret_file, SECRET).map_err(|error| error.to_string());
+        let seal = secret.map(|secret| WipeSeal::new(&secret));
+        if let (Ok(seal), Ok(written)) = (&seal, Jet(&nats).charter().await) {
+            probe.belonging = Some(Belonging::of(written.as_ref().map(|(_, sealed)| &**sealed), seal, own));
+        }
+        probe.machines = Some(match &seal {
+            Ok(seal) => machines(&nats, seal, now).await,
+            Err(error) => Err(error.clone()),
+        });
+        let reports = probe.machines.iter().flatten().flatten().map(|(report, _)| report);
+        probe.links = join_all(reports.filter(|report| report.node != config.node).filter_map(link)).await;
     };
     tokio::select! {
         () = asking => {}
@@ -59,15 +83,28 @@ pub async fn look(config: &Config, now: impl Fn() -> WallTime) -> Result<Cluster
     Ok(probe)
 }
 
+/// Tries where another machine says that it listens.
+fn link(report: &MachineReport) -> Option<impl Future<Output = (String, SocketAddr, Result<(), String>)> + use<>> {
+    let node = report.node.clone();
+    let address = report.link?;
+    Some(async move {
+        let connected = timeout(LINK, TcpStream::connect(address)).await;
+        let reached = match connected {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no answer within {} s", LINK.as_secs())),
+        };
+        (node, address, reached)
+    })
+}
+
 async fn machines(
-    config: &Config,
     nats: &Nats,
+    seal: &WipeSeal,
     now: impl Fn() -> WallTime,
 ) -> Result<Vec<(MachineReport, i64)>, String> {
-    let secret = private_file::read_own(&config.secret_file, SECRET).map_err(|error| error.to_string())?;
-    let seal = WipeSeal::new(&secret);
     let asked = ClusterQuestion::new(Question::HowAreYou, now()).map_err(|error| error.to_string())?;
-    let reports = asked.ask_all(nats, &seal).await.map_err(|error| error.to_string())?;
+    let reports = asked.ask_all(nats, seal).await.map_err(|error| error.to_string())?;
     // They read their clocks after this one was read, and before it was read again.
     let earliest = asked.at;
     let latest = now();

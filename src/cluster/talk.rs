@@ -1,7 +1,8 @@
-//! What the machines of a cluster tell and ask each other for the operator, sealed under the
-//! cluster's secret: how they are, to stand back, and when somebody checked in last.
+//! What the machines of a cluster ask each other for the operator, sealed under the cluster's
+//! secret: how they are, and to stand back.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,8 +43,6 @@ pub struct ClusterQuestion {
 pub enum Question {
     /// How are you?
     HowAreYou,
-    /// This machine is there, and knows of a check-in at this time.
-    Here(String, Option<WallTime>),
     /// This machine is to stand back, or to take the lease again.
     StandBack(String, bool),
 }
@@ -67,6 +66,9 @@ pub struct MachineReport {
     pub clock: WallTime,
     /// The NATS server that it is connected to, by name.
     pub nats: Option<String>,
+    /// Where it says that the others reach it; `None`: it does not listen for them.
+    #[serde(default)]
+    pub link: Option<SocketAddr>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -181,6 +183,7 @@ mod tests {
             version: "1".to_owned(),
             clock: WallTime(5),
             nats: None,
+            link: None,
         }
     }
 

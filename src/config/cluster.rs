@@ -17,6 +17,7 @@ struct ClusterTable {
     node: Setting<Option<String>>,
     secret_file: Setting<Option<PathBuf>>,
     link: Setting<Option<SocketAddr>>,
+    link_announced: Setting<Option<SocketAddr>>,
     tls_ca: Setting<Option<PathBuf>>,
     tls_cert: Setting<Option<PathBuf>>,
     tls_key: Setting<Option<PathBuf>>,
@@ -50,7 +51,8 @@ impl ClusterTable {
         let nats = table.read("nats", Vec::new(), addresses);
         let node = table.read("node", None, |value| name(value).map(Some));
         let link = table.read("link", None, |value| link_address(value).map(Some));
-        Self { nats, node, secret_file, link, tls_ca, tls_cert, tls_key }
+        let link_announced = table.read("link_announced", None, |value| announced_address(value).map(Some));
+        Self { nats, node, secret_file, link, link_announced, tls_ca, tls_cert, tls_key }
     }
 
     fn tls(&self) -> [&Setting<Option<PathBuf>>; 3] {
@@ -68,6 +70,7 @@ impl ClusterTable {
                 "needs secret_file as well: `ephemeral-server cluster secret FILE` makes it once, for all machines";
             problems.push(self.nats.problem(says));
         }
+        problems.extend(self.link_problems());
         let some = self.tls().into_iter().find(|setting| setting.value.is_some());
         let all = self.tls().into_iter().all(|setting| setting.value.is_some());
         let refused = self.tls().into_iter().any(|setting| setting.refused);
@@ -85,6 +88,25 @@ impl ClusterTable {
         problems
     }
 
+    /// Returns what is wrong with where the machine listens, and where the others are told that it
+    /// is.
+    fn link_problems(&self) -> Option<Problem> {
+        let announced = &self.link_announced;
+        if self.link.refused || announced.refused {
+            return None;
+        }
+        match (self.link.value, announced.value) {
+            (None, Some(_)) => Some(
+                announced.problem("has no effect without link: give where this machine listens, or leave this out"),
+            ),
+            (Some(link), None) if link.ip().is_unspecified() => Some(self.link.problem(
+                "is every address of this machine, and none at which the others could reach it: give that one as \
+                 link_announced",
+            )),
+            _ => None,
+        }
+    }
+
     /// Returns the settings that were made although there is no cluster.
     fn without_effect(&self) -> Vec<Problem> {
         if self.nats.refused {
@@ -95,7 +117,8 @@ impl ClusterTable {
         let told = files.filter(|setting| setting.value.is_some()).map(|setting| setting.problem(off));
         let node = self.node.value.is_some().then(|| self.node.problem(off));
         let link = self.link.value.is_some().then(|| self.link.problem(off));
-        told.chain(node).chain(link).collect()
+        let announced = self.link_announced.value.is_some().then(|| self.link_announced.problem(off));
+        told.chain(node).chain(link).chain(announced).collect()
     }
 
     fn settings(self) -> Option<cluster::Config> {
@@ -108,6 +131,7 @@ impl ClusterTable {
             nats: self.nats.value,
             secret_file: self.secret_file.value?,
             link: self.link.value,
+            link_announced: self.link_announced.value,
             tls,
         })
     }
@@ -119,9 +143,16 @@ fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
 }
 
 fn link_address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
-    let address = value.as_str().and_then(sources::address).filter(|address| !address.ip().is_unspecified());
-    address.ok_or_else(|| {
-        "must be the IP address at which the other machines reach this one, with a port, such as \"10.0.0.1:7443\""
+    value.as_str().and_then(sources::address).ok_or_else(|| {
+        "must be the IP address at which this machine listens for the others, with a port, such as \"10.0.0.1:7443\""
+            .into()
+    })
+}
+
+fn announced_address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
+    let address = value.as_str().and_then(sources::address);
+    address.filter(|address| !address.ip().is_unspecified() && address.port() != 0).ok_or_else(|| {
+        "must be the IP address at which the other machines reach this one, with a port, such as \"203.0.113.1:7443\""
             .into()
     })
 }

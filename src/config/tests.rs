@@ -38,11 +38,10 @@ fn the_shipped_file_is_the_defaults_with_no_key_missing() {
         };
         table.into_iter().flat_map(keys_of).collect::<std::collections::BTreeSet<_>>()
     };
-    let optional =
-        ["listen", "tls_cert", "tls_key", "tls_ca", "nats", "node", "secret_file", "link", "fronts", "proof_of_work"];
-    let uncomment = |text: String, key: &&str| text.replace(&format!("# {key} ="), &format!("{key} ="));
+    let optional = "listen tls_cert tls_key tls_ca nats node secret_file link link_announced fronts proof_of_work";
+    let uncomment = |text: String, key: &str| text.replace(&format!("# {key} ="), &format!("{key} ="));
     // Beside a cluster it can only be off.
-    let uncommented = optional.iter().fold(shipped.to_owned(), uncomment);
+    let uncommented = optional.split(' ').fold(shipped.to_owned(), uncomment);
     let uncommented = uncommented.replace("proof_of_work = true", "proof_of_work = false");
     let cert = "/etc/ephemeral-server/cert.pem";
     let key = "/etc/ephemeral-server/key.pem";
@@ -137,6 +136,7 @@ nats = ["10.0.0.1:4222", "nats-2.example:4222"]
 node = "a"
 secret_file = "/etc/secret"
 link = "192.0.2.1:7443"
+link_announced = "198.51.100.1:7443"
 tls_ca = "/etc/ca.pem"
 tls_cert = "/etc/cert.pem"
 tls_key = "/etc/key.pem"

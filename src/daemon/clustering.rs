@@ -88,6 +88,17 @@ impl Clustering {
         }
     }
 
+    /// Returns when this machine turns out not to be of its cluster, and says why; or at `stop`.
+    pub(super) fn refusal(&self, stop: CancellationToken) -> impl Future<Output = anyhow::Result<()>> + use<> {
+        let machine = Arc::clone(&self.machine);
+        async move {
+            tokio::select! {
+                why = machine.refused() => Err(why.into()),
+                () = stop.cancelled() => Ok(()),
+            }
+        }
+    }
+
     /// Lets a wipe that is on its way come to its end, for a bounded time; else the next start is
     /// to carry it out. Then it writes what there still is into the journal, and gives the lease
     /// up: another machine goes on at once.

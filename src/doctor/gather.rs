@@ -16,9 +16,10 @@ use rustix::process::{Resource, getrlimit, getuid};
 
 use super::facts::{Bind, ClockFacts, Facts, ListenerFacts, Online, SettingsFacts, Tor};
 use crate::clock;
+use crate::cluster::charter::OwnService;
 use crate::config::Config;
 use crate::transport::onion_service::{MEMORY_BYTES, Vanguards};
-use ephemeral_tor::Keystore;
+use ephemeral_tor::{Keystore, address_digest};
 
 pub use online::LIMIT as ONLINE_LIMIT;
 
@@ -81,7 +82,12 @@ pub async fn online(facts: &mut Facts, config: &Config) {
 /// within a tokio runtime.
 pub async fn cluster(facts: &mut Facts, config: &Config) {
     if let Some(cluster) = &config.cluster {
-        facts.cluster = Some(nats::cluster(cluster, config.rules.frame_bytes()).await);
+        let own = match facts.tor.as_ref().map(|tor| &tor.address) {
+            None => OwnService::Off,
+            Some(Ok(Some(address))) => OwnService::Has(address_digest(address)),
+            Some(Ok(None) | Err(_)) => OwnService::NotYet,
+        };
+        facts.cluster = Some(nats::cluster(cluster, config.rules.frame_bytes(), &own).await);
     }
 }
 

@@ -82,6 +82,7 @@ fn area(check: &str) -> &'static str {
         Some("config") => "Configuration",
         Some("unit") => "Service",
         Some("server") => "The server",
+        Some("cluster") => "Cluster",
         _ => "Tor",
     }
 }

@@ -1,20 +1,19 @@
 //! Two machines that are one server, and three NATS servers that hold what waits: whichever dies,
 //! nothing that was accepted is lost.
 
+mod belonging;
 mod joining;
 mod ledger;
 mod machines;
 mod nemesis;
 mod operating;
 mod people;
+mod promotion;
 mod standing_by;
 mod talkers;
 mod wiped;
 
-use std::time::Duration;
-
 use ephemeral_test_support::memory::times_in_memory;
-use ephemeral_test_support::nats::Trio;
 use rustix::process::Signal;
 
 use machines::Cluster;
@@ -84,7 +83,8 @@ async fn a_machine_that_stood_still_and_wakes_up_accepts_nothing_any_more() {
     ledger.extend(carol.send_many(&cluster, BOB, "meanwhile", 5).await);
     cluster.signal(first, Signal::CONT);
     // Her session there is still open.
-    assert!(!alice.is_accepted_there(BOB, "zombie").await, "another machine is the active one");
+    let is_accepted = alice.is_accepted_there(BOB, "zombie").await;
+    assert!(!is_accepted, "another machine is the active one: {}", cluster.everything());
     ledger.extend(alice.send_many(&cluster, BOB, "afterwards", 5).await);
     let mut bob = Person::connect(BOB, &cluster).await;
     bob.receives_all(&cluster, &ledger).await;
@@ -126,21 +126,6 @@ async fn nats_has_no_word_of_what_waits_in_its_memory_and_its_files() {
         }
     }
     assert!(times_in_memory(hub, marker).is_none_or(|times| times >= 30), "a search finds: there it waits");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_machine_with_another_secret_is_given_no_keys() {
-    let nats = tempfile::tempdir().unwrap();
-    let trio = Trio::start(nats.path());
-    let mut cluster = Cluster::with_secrets(trio, [1, 2]).await;
-    let mut alice = Person::connect(ALICE, &cluster).await;
-    alice.send_many(&cluster, BOB, "m", 3).await;
-    let first = cluster.active().await;
-    tokio::time::timeout(Duration::from_secs(20), cluster.logs(1 - first, "has it the same secret_file"))
-        .await
-        .unwrap();
-    cluster.kill(first);
-    cluster.logs(1 - first, "nobody has the keys of the journal any more").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 
 mod booted;
 mod client;
+mod cluster;
 mod full;
 mod load;
 mod memory;

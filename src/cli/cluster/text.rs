@@ -13,9 +13,18 @@ pub(super) fn is_well(survey: &ClusterSurvey) -> bool {
     let ClusterSurvey { machines, silent, nats, streams, left } = survey;
     let active = machines.iter().filter(|machine| machine.role == ClusterRole::Active).count();
     let ready = machines.iter().filter(|machine| machine.role != ClusterRole::Active && can_take_over(machine)).count();
+    let mut names: Vec<_> = machines.iter().map(|machine| &machine.node).collect();
+    names.sort();
+    names.dedup();
     let has_streams = !streams.is_empty() && streams.iter().all(StreamReport::is_whole);
     let has_servers = nats.iter().all(|server| server.server.is_ok());
-    active == 1 && ready > 0 && silent.is_empty() && has_servers && has_streams && left.is_none()
+    active == 1
+        && ready > 0
+        && names.len() == machines.len()
+        && silent.is_empty()
+        && has_servers
+        && has_streams
+        && left.is_none()
 }
 
 fn can_take_over(machine: &MachineReport) -> bool {
@@ -97,6 +106,7 @@ mod tests {
             version: "0.1.0".to_owned(),
             clock: WallTime(0),
             nats: Some("n0".to_owned()),
+            link: None,
         }
     }
 
@@ -120,10 +130,11 @@ mod tests {
     #[test]
     fn a_cluster_is_well_where_nothing_that_could_die_takes_it_along() {
         assert!(is_well(&good()), "{:?}", good());
-        let bad: [fn(&mut ClusterSurvey); 7] = [
+        let bad: [fn(&mut ClusterSurvey); 8] = [
             |survey| survey.machines[0].role = ClusterRole::StandsBy,
             |survey| survey.machines[1].has_keys = false,
             |survey| survey.machines[1].drained = true,
+            |survey| survey.machines[1].node = "a".to_owned(),
             |survey| survey.silent.push(SilentMachine { node: "c".to_owned(), heard_s: 1 }),
             |survey| survey.nats[0].server = Err("it is gone".to_owned()),
             |survey| survey.streams[0].followers[1].lag = 2,

@@ -114,7 +114,7 @@ fn process(stats: &Stats) -> String {
 
 /// Says what this machine of a cluster is.
 fn cluster(machine: &ClusterStats) -> (&'static str, String) {
-    let ClusterStats { node, role, has_keys, active, union: _ } = machine;
+    let ClusterStats { node, role, has_keys, active, confirmed, has_twin, union: _ } = machine;
     let active =
         active.as_deref().map_or("no machine is known to be active".to_owned(), |name| format!("{name} is active"));
     let keys = if *has_keys { "it has the keys" } else { "IT HAS NO KEYS, and cannot take over" };
@@ -122,7 +122,10 @@ fn cluster(machine: &ClusterStats) -> (&'static str, String) {
         ClusterRole::Active => "is the active one".to_owned(),
         ClusterRole::StandsBy => format!("stands by, and {keys} · {active}"),
     };
-    ("machine", format!("{node} {what}"))
+    let unconfirmed =
+        if *confirmed { "" } else { " · no other machine has CONFIRMED its secret_file and its service's key yet" };
+    let twin = if *has_twin { " · ANOTHER PROCESS HAS ITS NAME" } else { "" };
+    ("machine", format!("{node} {what}{unconfirmed}{twin}"))
 }
 
 /// Says what the machines of a cluster have published together.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 
-use super::{ClusterNode, JOIN, KEYS, LINK, PRESENCE, QUESTION, QUESTIONS, WIPE};
+use super::{ClusterNode, JOIN, KEYS, PRESENCE, QUESTION, QUESTIONS, WIPE};
 use crate::cluster::NatsAddress;
 use crate::cluster::nats::wire::NatsMessage;
 use crate::cluster::nats::{self, NatsOutgoing};
@@ -26,22 +26,14 @@ impl ClusterNode {
                 self.answer(&question).await;
             }
         };
-        tokio::join!(
-            kept,
-            answering,
-            self.keep_wiping(),
-            self.keep_telling(),
-            self.keep_saying_where(),
-            self.keep_announcing()
-        );
+        tokio::join!(kept, answering, self.keep_wiping(), self.keep_announcing());
     }
 
     async fn answer(&self, question: &NatsMessage) {
         match question.subject.as_str() {
-            PRESENCE => self.announcing.hear(&question.payload),
-            WIPE => self.answer_wipe(question).await,
             // What no machine of this cluster says is not heard.
-            LINK => drop(self.whereabouts.heard(&self.wipe_seal, &question.payload)),
+            PRESENCE => self.hear_notice(&question.payload),
+            WIPE => self.answer_wipe(question).await,
             OPERATOR => self.hear(question).await,
             KEYS => self.answer_with_keys(question).await,
             JOIN => self.answer_join(question).await,

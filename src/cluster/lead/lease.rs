@@ -35,7 +35,7 @@ enum View {
 
 /// Keeps looking at the lease, takes it when it is free, and renews it, until `released`. Tells
 /// `held` the term for which this node has it.
-/// While it `rests`, it gives the lease up, and does not take it.
+/// While it `rests`, it gives the lease up, and only looks at it.
 pub(super) async fn keep(
     jet: Jet<'_>,
     holder: &str,
@@ -50,9 +50,8 @@ pub(super) async fn keep(
                 release(jet, term, revision).await;
                 View::Others(None)
             }
-            View::Others(_) if is_resting => View::Others(None),
             View::Own { term, revision, known } => renew(jet, holder, (term, revision, known)).await,
-            View::Others(seen) => look(jet, holder, seen).await,
+            View::Others(seen) => look(jet, holder, seen, is_resting).await,
         };
         let term = if let View::Own { term, .. } = &view { Some(*term) } else { None };
         held.send_if_modified(|held| std::mem::replace(held, term) != term);
@@ -97,7 +96,7 @@ fn unanswered(error: &JetError, (term, revision, known): (u64, u64, Instant)) ->
     View::Others(None)
 }
 
-async fn look(jet: Jet<'_>, holder: &str, seen: Option<(LeaseEntry, Instant, Instant)>) -> View {
+async fn look(jet: Jet<'_>, holder: &str, seen: Option<(LeaseEntry, Instant, Instant)>, is_resting: bool) -> View {
     let Ok(entry) = jet.lease().await else {
         // The streams may not be there yet. Whether it is renewed meanwhile is not known.
         let _ = jet.prepare().await;
@@ -109,7 +108,7 @@ async fn look(jet: Jet<'_>, holder: &str, seen: Option<(LeaseEntry, Instant, Ins
         _ => now,
     };
     let is_free = entry.revision != 0 && entry.node.is_empty();
-    if !is_free && now - since < PATIENCE {
+    if is_resting || !is_free && now - since < PATIENCE {
         return View::Others(Some((entry, since, now)));
     }
     let term = entry.term + 1;

@@ -12,11 +12,9 @@ use crate::cluster::machine_name;
 use crate::cluster::nats::Unanswered;
 use crate::cluster::nats::wire::NatsMessage;
 use crate::cluster::survey::{self, ClusterSurvey, SilentMachine};
-use crate::cluster::talk::{ClusterQuestion, HeardMachines, MachineReport, OPERATOR, Question};
+use crate::cluster::talk::{ClusterQuestion, HeardMachines, MachineReport, Question};
 use ephemeral_core::protocol::WallTime;
 
-/// How often a machine says that it is there.
-const HERE: Duration = Duration::from_secs(5);
 /// How long a drain waits until another machine is the active one.
 const HANDING_OVER: Duration = Duration::from_secs(6);
 /// Until something is looked at again.
@@ -76,23 +74,12 @@ impl ClusterNode {
         });
     }
 
-    /// Says that it is there, and when somebody checked in last, for ever.
-    pub(super) async fn keep_telling(&self) {
-        let mut checked_in = self.checked_in();
-        loop {
-            let at = *checked_in.borrow_and_update();
-            let here = Question::Here(machine_name(&self.holder).to_owned(), at);
-            // Who does not hear it hears the next one.
-            if let Ok(sealed) =
-                ClusterQuestion::new(here, self.clock.wall()).and_then(|asked| asked.seal(&self.wipe_seal))
-            {
-                let _ = self.nats.publish(OPERATOR, &[], &sealed).await;
-            }
-            tokio::select! {
-                _ = checked_in.changed() => {}
-                () = sleep(HERE) => {}
-            }
-        }
+    /// Takes note that a machine is there, and knows of a check-in at this time.
+    pub(super) fn note_heard(&self, node: String, checked_in: Option<WallTime>, now: Instant) {
+        self.operator.heard.lock().note(node, now);
+        // A time in the future would keep the switch from going off.
+        let latest = self.clock.wall();
+        checked_in.map(|at| at.min(latest)).into_iter().for_each(|at| self.tell_check_in(at));
     }
 
     /// Hears what another machine says, and answers it.
@@ -100,13 +87,6 @@ impl ClusterNode {
         let Ok(asked) = ClusterQuestion::open(&self.wipe_seal, &message.payload) else { return };
         match &asked.question {
             Question::HowAreYou => {}
-            Question::Here(node, at) => {
-                self.operator.heard.lock().note(node.clone(), Instant::now());
-                // A time in the future would keep the switch from going off.
-                let latest = self.clock.wall();
-                at.map(|at| at.min(latest)).into_iter().for_each(|at| self.tell_check_in(at));
-                return;
-            }
             Question::StandBack(node, _) if node != machine_name(&self.holder) => return,
             Question::StandBack(_, drained) if asked.is_fresh(self.clock.wall()) => self.stand_back(*drained),
             Question::StandBack(..) => {
@@ -145,6 +125,7 @@ impl ClusterNode {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clock: self.clock.wall(),
             nats: server,
+            link: self.announced(),
         }
     }
 

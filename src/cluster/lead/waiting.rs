@@ -15,14 +15,14 @@ use crate::cluster::log::META;
 const ASK: Duration = Duration::from_secs(2);
 
 impl ClusterNode {
-    /// Waits until this node holds the lease, and asks for the keys meanwhile. Returns whether it
-    /// is to end instead.
+    /// Waits until this node holds the lease, or is to rest or not any more, and asks for the keys
+    /// meanwhile. Returns whether it is to end instead.
     pub(super) async fn wait_for_lease(
         &self,
         held: &mut watch::Receiver<Option<u64>>,
+        is_resting: bool,
         stop: &CancellationToken,
     ) -> bool {
-        let mut drained = self.operator.drained.subscribe();
         let asking = async {
             loop {
                 self.forget_useless_keys().await;
@@ -34,7 +34,7 @@ impl ClusterNode {
             // It ends only with its sender, which outlives this.
             _ = held.wait_for(Option::is_some) => false,
             () = stop.cancelled() => true,
-            _ = drained.changed() => false,
+            () = self.rest_changed(is_resting) => false,
             () = asking => false,
         }
     }

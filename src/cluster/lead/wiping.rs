@@ -259,11 +259,12 @@ impl ClusterNode {
         Ok(())
     }
 
-    /// Looks for one again and again, and who the active machine is.
+    /// Looks for one again and again, what the cluster is, and who the active machine is.
     pub(super) async fn keep_looking(&self) {
         loop {
             // Without an answer nothing is known, and it is looked again.
             let _ = self.look_for_wipe().await;
+            let _ = self.look_at_charter().await;
             let lease = Jet(&self.nats).lease().await;
             let active = lease.ok().map(|lease| name(&lease.node).to_owned()).filter(|name| !name.is_empty());
             self.active.send_replace(active);

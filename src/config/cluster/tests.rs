@@ -10,6 +10,7 @@ pub(in crate::config) fn everything() -> cluster::Config {
         nats: ["10.0.0.1:4222", "nats-2.example:4222"].map(|at| NatsAddress::parse(at).expect("an address")).to_vec(),
         secret_file: "/etc/secret".into(),
         link: Some("192.0.2.1:7443".parse().expect("an address")),
+        link_announced: Some("198.51.100.1:7443".parse().expect("an address")),
         tls: Some(NatsTls { ca: "/etc/ca.pem".into(), cert: "/etc/cert.pem".into(), key: "/etc/key.pem".into() }),
     }
 }
@@ -52,8 +53,10 @@ fn each_setting_is_read_exactly_and_none_is_without_effect() {
         ("node = 'A'", "must be 1 to 32 of a-z, 0-9 and -"),
         ("node = 'a'", "has no effect without nats"),
         ("link = '10.0.0.1:7443'", "has no effect without nats"),
-        ("link = '0.0.0.0:7443'", "at which the other machines reach this one"),
-        ("link = 'a.example:7443'", "at which the other machines reach this one"),
+        ("link = 'a.example:7443'", "at which this machine listens for the others"),
+        ("link_announced = '198.51.100.1:7443'", "has no effect without nats"),
+        ("link_announced = '0.0.0.0:7443'", "at which the other machines reach this one"),
+        ("link_announced = '198.51.100.1:0'", "at which the other machines reach this one"),
         ("tls_ca = '/ca'", "has no effect without nats"),
         ("secret_file = ''", "must be the path of a file"),
         ("nats = ['127.0.0.1:4222']\nsecret_file = '/s'", "needs node as well"),
@@ -62,6 +65,16 @@ fn each_setting_is_read_exactly_and_none_is_without_effect() {
         let problem = load(table).unwrap_err();
         assert!(problem.contains(says), "{table}: {problem}");
     }
+}
+
+#[test]
+fn behind_nat_a_machine_listens_at_one_address_and_is_reached_at_another() {
+    let with = |link: &str| load(&format!("{THREE}{TLS}{link}"));
+    let nat = with("link = '0.0.0.0:7443'\nlink_announced = '198.51.100.1:17443'").unwrap().cluster.unwrap();
+    assert_eq!(nat.link.map(|at| at.to_string()).as_deref(), Some("0.0.0.0:7443"));
+    assert_eq!(nat.link_announced.map(|at| at.to_string()).as_deref(), Some("198.51.100.1:17443"));
+    assert!(with("link = '[::]:7443'").unwrap_err().contains("give that one as link_announced"));
+    assert!(with("link_announced = '198.51.100.1:7443'").unwrap_err().contains("has no effect without link"));
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! The NATS servers that hold the journal of a cluster.
+//! The NATS servers that hold the journal of a cluster, and its machines.
+
+mod machines;
 
 use crate::cluster::survey::{NatsServer, StreamReport};
-use crate::cluster::talk::MachineReport;
 use crate::doctor::facts::{ClusterFacts, StoreDir};
 use crate::doctor::{Finding, Severity};
 
@@ -13,13 +14,10 @@ const TLS: &str = "cluster.tls";
 const STREAMS: &str = "cluster.streams";
 const CONSUMERS: &str = "cluster.max_consumers";
 const STORE: &str = "cluster.store_dir";
-const CLOCKS: &str = "cluster.clocks";
 /// The oldest version whose servers do not elect one that has lost everything, and the one that is
 /// advised.
 const OLDEST: (u64, u64) = (2, 12);
 const ADVISED: (u64, u64) = (2, 15);
-/// Milliseconds that clocks may differ: a message's time differs as much after a failover.
-const CLOCK_MS: u64 = 2000;
 
 /// Looks at everything.
 pub(super) fn cluster(facts: Option<&ClusterFacts>) -> Vec<Finding> {
@@ -41,9 +39,7 @@ pub(super) fn cluster(facts: Option<&ClusterFacts>) -> Vec<Finding> {
         None => {}
     }
     findings.push(store_dir(&facts.store_dir));
-    if let Some(machines) = &probe.machines {
-        findings.push(clocks(machines));
-    }
+    findings.extend(machines::examine(probe));
     findings
 }
 
@@ -157,25 +153,6 @@ fn store_dir(place: &StoreDir) -> Finding {
             let remedy = "look for store_dir in its configuration, and what `findmnt --target DIRECTORY` says";
             Finding::note(STORE, what, why, remedy)
         }
-    }
-}
-
-fn clocks(machines: &Result<Vec<(MachineReport, i64)>, String>) -> Finding {
-    let why = "a failover makes times that the server wrote differ as much, and messages expire early or late";
-    match machines {
-        Err(error) => {
-            let what = format!("the machines' clocks cannot be compared: {error}");
-            Finding::note(CLOCKS, what, why, "run it as the server's user")
-        }
-        Ok(all) => match all.iter().max_by_key(|(_, ahead)| ahead.unsigned_abs()) {
-            Some((machine, ahead)) if ahead.unsigned_abs() > CLOCK_MS => {
-                let which = if *ahead > 0 { "ahead of" } else { "behind" };
-                let what = format!("the clock of {} is {} ms {which} this one", machine.node, ahead.unsigned_abs());
-                Finding::warning(CLOCKS, what, why, "run chrony on each machine")
-            }
-            Some(_) => Finding::ok(CLOCKS, format!("the clocks of {} machines agree", all.len())),
-            None => Finding::note(CLOCKS, "no machine of the cluster answers", why, "start them"),
-        },
     }
 }
 

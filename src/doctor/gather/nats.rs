@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::clock::Clock;
+use crate::cluster::charter::OwnService;
 use crate::cluster::{self, probe};
 use crate::doctor::facts::{ClusterFacts, StoreDir};
 
 /// Asks them. Call it within a tokio runtime; it takes some seconds at most.
-pub(super) async fn cluster(config: &cluster::Config, largest: usize) -> ClusterFacts {
+pub(super) async fn cluster(config: &cluster::Config, largest: usize, own: &OwnService) -> ClusterFacts {
     ClusterFacts {
         has_tls: config.tls.is_some(),
         is_local: config.nats.iter().all(cluster::NatsAddress::is_loopback),
         largest,
-        probe: probe::look(config, || Clock::System.wall()).await,
+        probe: probe::look(config, own, || Clock::System.wall()).await,
         store_dir: store_dir(),
     }
 }

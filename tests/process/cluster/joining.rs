@@ -29,13 +29,13 @@ const KEY: &str = "tor/state/keystore/hss/ephemeral/ks_hs_id.ed25519_expanded_pr
 const ALICE: &str = "descriptor:x25519:ZAALVFJ7RR25HHMT5SVLBEY7ADA7WYJMAIXA2KKQHVBRTBZ6ST4A";
 
 /// NATS servers, and folders of machines with an onion service each.
-struct Machines {
+pub(super) struct Machines {
     nats: Trio,
     home: TempDir,
 }
 
 impl Machines {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let nats = Trio::start(home.path());
         let machines = Self { nats, home };
@@ -60,13 +60,13 @@ impl Machines {
         text
     }
 
-    fn start(&self, node: &str, arguments: &[&str]) -> Daemon {
+    pub(super) fn start(&self, node: &str, arguments: &[&str]) -> Daemon {
         Daemon::start(SERVER, &self.folder(node), &self.configure(node), arguments)
     }
 
     /// Runs a command on a machine, with this on its stdin. Returns its exit code, stdout and
     /// stderr.
-    async fn run(&self, node: &str, arguments: &[&str], input: &str) -> (i32, String, String) {
+    pub(super) async fn run(&self, node: &str, arguments: &[&str], input: &str) -> (i32, String, String) {
         let folder = self.folder(node);
         let mut command = Command::new(SERVER);
         command.env_clear().env("HOME", &folder).arg("--config").arg(folder.join("ephemeral-server.toml"));
@@ -79,7 +79,7 @@ impl Machines {
         (output.status.code().unwrap(), said.trim().to_owned(), complained)
     }
 
-    async fn address(&self, node: &str) -> String {
+    pub(super) async fn address(&self, node: &str) -> String {
         let (code, address, complained) = self.run(node, &["address"], "").await;
         assert_eq!(code, 0, "{complained}");
         address

@@ -34,6 +34,8 @@ pub(super) struct Cluster {
     directory: TempDir,
     /// The rest of `[cluster]`.
     more: String,
+    /// The same of one machine alone.
+    pub(super) own: [String; 2],
     /// What shows a machine another clock.
     clocks: Vec<FakeTime>,
     /// The machine that everybody goes to; `None`: whichever takes them.
@@ -83,12 +85,7 @@ impl Cluster {
         let tls = format!("tls {{ cert_file: {cert:?}, key_file: {key:?}, ca_file: {cert:?}, verify: true }}\n");
         let nats = Trio::start_with(directory.path(), &tls);
         let more = format!("tls_ca = {cert:?}\ntls_cert = {cert:?}\ntls_key = {key:?}\n");
-        Self::begin_with(nats, [1, 1], directory, more).await
-    }
-
-    /// Starts one whose machines have these secrets.
-    pub(super) async fn with_secrets(nats: Trio, secrets: [u8; 2]) -> Self {
-        Self::begin_with(nats, secrets, tempfile::tempdir().unwrap(), String::new()).await
+        Self::made(nats, directory, more).begun().await
     }
 
     /// Starts one whose network can be cut, and whose clocks are ahead by so much.
@@ -108,12 +105,6 @@ impl Cluster {
         cluster.begun().await
     }
 
-    async fn begin_with(nats: Trio, secrets: [u8; 2], directory: TempDir, more: String) -> Self {
-        let mut cluster = Self::made(nats, directory, more);
-        cluster.secrets = secrets;
-        cluster.begun().await
-    }
-
     /// Makes one none of whose machines runs yet.
     fn made(nats: Trio, directory: TempDir, more: String) -> Self {
         Self {
@@ -122,6 +113,7 @@ impl Cluster {
             secrets: [1, 1],
             directory,
             more,
+            own: [const { String::new() }; 2],
             clocks: Vec::new(),
             managers: [None, None],
             only: None,
@@ -159,13 +151,10 @@ impl Cluster {
         for number in 0..2 {
             cluster.listens(number).await;
         }
-        cluster.active().await;
         // The one that stands by is given the keys within two seconds. Without them nothing could
         // be taken over.
-        if cluster.secrets[0] == cluster.secrets[1] {
-            let active = cluster.active().await;
-            cluster.logs(1 - active, "it has the keys of the journal").await;
-        }
+        let active = cluster.active().await;
+        cluster.logs(1 - active, "it has the keys of the journal").await;
         self
     }
 
@@ -175,8 +164,9 @@ impl Cluster {
         let secret = folder.join("secret");
         private(&secret, &[self.secrets[number]; 32]);
         let configuration = format!(
-            "{GENEROUS}requests_per_minute = 1000000\nburst = 100000\n[cluster]\nnats = {}\nnode = \"m{number}\"\nsecret_file = {secret:?}\n{}",
+            "{GENEROUS}requests_per_minute = 1000000\nburst = 100000\n[cluster]\nnats = {}\nnode = \"m{number}\"\nsecret_file = {secret:?}\n{}{}",
             self.nats.addresses_of(number),
+            self.own[number],
             self.more
         );
         let program = self.clocks.get(number).map_or(SERVER, |clock| clock.script.to_str().unwrap());
@@ -197,6 +187,13 @@ impl Cluster {
         drop(self.machines[number].take());
     }
 
+    /// Kills a machine, and waits until nothing of it is in the way of its next start.
+    pub(super) async fn kill_for_good(&mut self, number: usize) {
+        let (mut daemon, _) = self.machines[number].take().unwrap();
+        daemon.signal(Signal::KILL);
+        daemon.ended().await;
+    }
+
     /// Stops a machine as its service manager would, and waits for its end.
     pub(super) async fn terminate(&mut self, number: usize) {
         let (mut daemon, _) = self.machines[number].take().unwrap();
@@ -209,8 +206,15 @@ impl Cluster {
         }
     }
 
+    /// Sends a machine a signal. One that is to stand still does so when this returns: its threads
+    /// go on for as long as none of them has come to the signal.
     pub(super) fn signal(&self, number: usize, signal: Signal) {
         self.machines[number].as_ref().unwrap().0.signal(signal);
+        let begun = Instant::now();
+        while signal == Signal::STOP && !stands_still(self.process(number)) {
+            assert!(begun.elapsed() < PATIENCE, "it does not stand still");
+            std::thread::yield_now();
+        }
     }
 
     pub(super) fn process(&self, number: usize) -> u32 {
@@ -221,6 +225,18 @@ impl Cluster {
     pub(super) async fn ends(&mut self, number: usize) {
         let (mut daemon, _) = self.machines[number].take().unwrap();
         assert!(daemon.ended().await.success(), "{}", daemon.log());
+    }
+
+    /// Waits until a machine ends by itself because something is wrong, and returns what it said.
+    pub(super) async fn refuses(&mut self, number: usize) -> String {
+        let (mut daemon, _) = self.machines[number].take().unwrap();
+        assert!(!daemon.ended().await.success(), "{}", daemon.log());
+        daemon.log()
+    }
+
+    /// Has a machine have another secret from its next start on.
+    pub(super) fn give_secret(&mut self, number: usize, secret: u8) {
+        self.secrets[number] = secret;
     }
 
     /// Returns all that a machine has said.
@@ -334,6 +350,13 @@ impl Cluster {
             self.machines.iter().enumerate().filter(|(number, _)| self.only.is_none_or(|only| only == *number));
         machines.filter_map(|(_, machine)| machine.as_ref()).map(|(_, url)| url.clone()).collect()
     }
+}
+
+/// Returns whether no thread of a process runs, as proc(5) has it.
+fn stands_still(process: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap().flatten();
+    let mut states = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+    states.all(|stat| stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T')))
 }
 
 /// Returns the files below a folder that have a text in them.

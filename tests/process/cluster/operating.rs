@@ -177,7 +177,10 @@ async fn what_is_made_for_containers_is_what_the_server_and_nats_take() {
     let mut command = Command::new(SERVER);
     let output = command.env_clear().arg("--config").arg(configuration).arg("check-config").output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(!String::from_utf8(output.stdout).unwrap().contains("@hostname"), "it stands for the host's name");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(!shown.contains("@hostname"), "it stands for the host's name");
+    assert!(!shown.contains("\n[onion]\nenabled = true"), "containers with keys of their own are no cluster: {shown}");
+    assert!(shown.contains("listen = \"0.0.0.0:8080\""), "a proxy reaches it: {shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

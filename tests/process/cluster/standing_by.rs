@@ -24,17 +24,21 @@ async fn health(cluster: &Cluster, machine: usize) -> String {
     asked.await.unwrap_or_default()
 }
 
-async fn until_healthy(cluster: &Cluster, machine: usize) {
+pub(super) async fn until_healthy(cluster: &Cluster, machine: usize) {
+    until_health(cluster, machine, "200").await;
+}
+
+pub(super) async fn until_health(cluster: &Cluster, machine: usize, status: &str) {
     let asking = async {
-        while health(cluster, machine).await != "200" {
+        while health(cluster, machine).await != status {
             tokio::time::sleep(super::people::AGAIN).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asking).await.expect("a machine that serves, or passes on");
+    tokio::time::timeout(PATIENCE, asking).await.expect("a machine that serves or passes on, or does not any more");
 }
 
 /// Has Alice connect to the first of these machines, which passes her on, and Bob to the second.
-async fn one_at_each(cluster: &mut Cluster, [by, active]: [usize; 2]) -> [Person; 2] {
+pub(super) async fn one_at_each(cluster: &mut Cluster, [by, active]: [usize; 2]) -> [Person; 2] {
     until_healthy(cluster, by).await;
     cluster.only(Some(by));
     let alice = Person::connect(ALICE, cluster).await;

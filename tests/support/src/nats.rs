@@ -35,7 +35,7 @@ pub enum Place {
 
 /// Returns the NATS server that the tests use: the one that `tests/run` installs, one that is named
 /// by `EPHEMERAL_NATS_SERVER`, or the system's.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/nats/bin/nats-server");
     let named = std::env::var_os("EPHEMERAL_NATS_SERVER").map(PathBuf::from);
     let program = named.or_else(|| own.exists().then_some(own)).unwrap_or_else(|| "nats-server".into());

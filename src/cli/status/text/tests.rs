@@ -83,7 +83,7 @@ fn what_the_machines_of_a_cluster_publish_together_is_said() {
 
 #[test]
 fn a_machine_of_a_cluster_says_what_it_is_and_who_is_active() {
-    let mut machine = json!({"node": "b", "role": "stands_by", "has_keys": true, "active": "a"});
+    let mut machine = json!({"node": "b", "role": "stands_by", "has_keys": true, "active": "a", "confirmed": true});
     let said = report(&answer(&json!({"cluster": machine})));
     assert!(said.contains("machine            b stands by, and it has the keys · a is active\n"), "{said}");
     machine["has_keys"] = false.into();
@@ -93,6 +93,13 @@ fn a_machine_of_a_cluster_says_what_it_is_and_who_is_active() {
     machine["role"] = "active".into();
     let said = report(&answer(&json!({"cluster": machine})));
     assert!(said.contains("machine            b is the active one\n"), "{said}");
+    // Whether it is the right one, the first machine of all cannot know.
+    machine["confirmed"] = false.into();
+    machine["has_twin"] = true.into();
+    let said = report(&answer(&json!({"cluster": machine})));
+    let row = "b is the active one · no other machine has CONFIRMED its secret_file and its service's key yet · ANOTHER PROCESS HAS \
+               ITS NAME\n";
+    assert!(said.contains(row), "{said}");
     assert!(!report(&answer(&json!({}))).contains("machine"));
 }
 

@@ -1,9 +1,12 @@
 //! A cluster as it should be, and each thing that can be wrong with it.
 
+use super::machines::{CHARTER, CLOCKS, LINK, NAMES};
 use super::*;
 use crate::cluster::ClusterRole;
+use crate::cluster::charter::Belonging;
 use crate::cluster::probe::ClusterProbe;
 use crate::cluster::survey::{NatsReport, StreamFollower};
+use crate::cluster::talk::MachineReport;
 use crate::doctor::worst;
 use ephemeral_core::protocol::WallTime;
 
@@ -39,6 +42,7 @@ fn machine() -> MachineReport {
         version: "1".to_owned(),
         clock: WallTime(0),
         nats: None,
+        link: None,
     }
 }
 
@@ -51,7 +55,9 @@ fn good() -> ClusterFacts {
         probe: Ok(ClusterProbe {
             servers: (1..=3).map(report).collect(),
             streams: Some(Ok(vec![stream()])),
-            machines: Some(Ok(vec![(machine(), 20)])),
+            machines: Some(Ok(vec![(machine(), 20), (MachineReport { node: "b".to_owned(), ..machine() }, 0)])),
+            belonging: Some(Belonging::Member),
+            links: vec![("b".to_owned(), "10.0.0.2:7443".parse().unwrap(), Ok(()))],
         }),
         store_dir: StoreDir::On { directory: "/var/lib/nats".into(), kind: "ext4".to_owned() },
     }
@@ -79,7 +85,7 @@ fn nothing_is_found_in_a_cluster_that_is_as_it_should_be_nor_where_there_is_none
 #[test]
 fn each_thing_that_is_wrong_with_the_nats_servers_is_found() {
     type Spoil = fn(&mut ClusterFacts);
-    let cases: [(&str, Severity, Spoil); 19] = [
+    let cases: [(&str, Severity, Spoil); 26] = [
         (SERVERS, Severity::Problem, |facts| facts.probe = Err("tls_ca: it is not PEM".to_owned())),
         (SERVERS, Severity::Warning, |facts| probe(facts).servers[1].server = Err("refused".to_owned())),
         (SERVERS, Severity::Problem, |facts| {
@@ -103,6 +109,13 @@ fn each_thing_that_is_wrong_with_the_nats_servers_is_found() {
         (STORE, Severity::Note, |facts| facts.store_dir = StoreDir::NotHere),
         (CLOCKS, Severity::Warning, |facts| probe(facts).machines = Some(Ok(vec![(machine(), -2001)]))),
         (CLOCKS, Severity::Note, |facts| probe(facts).machines = Some(Ok(Vec::new()))),
+        (LINK, Severity::Problem, |facts| probe(facts).links[0].2 = Err("refused".to_owned())),
+        (NAMES, Severity::Problem, |facts| probe(facts).machines = Some(Ok(vec![(machine(), 0), (machine(), 0)]))),
+        (CHARTER, Severity::Problem, |facts| probe(facts).belonging = Some(Belonging::OtherSecret)),
+        (CHARTER, Severity::Problem, |facts| probe(facts).belonging = Some(Belonging::OtherService("b".to_owned()))),
+        (CHARTER, Severity::Note, |facts| probe(facts).belonging = Some(Belonging::Unwritten)),
+        (CHARTER, Severity::Note, |facts| probe(facts).belonging = Some(Belonging::NotKnown)),
+        (CHARTER, Severity::Note, |facts| probe(facts).machines = Some(Ok(vec![(machine(), 0)]))),
     ];
     for (check, level, spoil) in cases {
         let mut facts = good();
