@@ -1,10 +1,14 @@
 //! Two machines that are one server, and three NATS servers that hold what waits: whichever dies,
 //! nothing that was accepted is lost.
 
+mod faults;
+mod forgotten;
 mod joining;
 mod ledger;
 mod machines;
+mod mesh;
 mod nemesis;
+mod on_the_wire;
 mod operating;
 mod people;
 mod standing_by;
@@ -14,7 +18,6 @@ mod wiped;
 use std::time::Duration;
 
 use ephemeral_test_support::memory::times_in_memory;
-use ephemeral_test_support::nats::Trio;
 use rustix::process::Signal;
 
 use machines::Cluster;
@@ -130,9 +133,7 @@ async fn nats_has_no_word_of_what_waits_in_its_memory_and_its_files() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_with_another_secret_is_given_no_keys() {
-    let nats = tempfile::tempdir().unwrap();
-    let trio = Trio::start(nats.path());
-    let mut cluster = Cluster::with_secrets(trio, [1, 2]).await;
+    let mut cluster = Cluster::with_secrets([1, 2]).await;
     let mut alice = Person::connect(ALICE, &cluster).await;
     alice.send_many(&cluster, BOB, "m", 3).await;
     let first = cluster.active().await;

@@ -6,9 +6,9 @@ use std::os::unix::fs::FileExt as _;
 
 use memchr::memmem;
 
-/// Returns in how many places a text is in the memory of a process; `None` if that may not be read,
-/// as only root may.
-pub fn times_in_memory(process: u32, text: &str) -> Option<usize> {
+/// Returns in how many places a text or a key is in the memory of a process; `None` if that may not
+/// be read, as only root may.
+pub fn times_in_memory(process: u32, text: impl AsRef<[u8]>) -> Option<usize> {
     let memory = File::open(format!("/proc/{process}/mem")).ok()?;
     let mut maps = String::new();
     File::open(format!("/proc/{process}/maps")).ok()?.read_to_string(&mut maps).ok()?;
@@ -21,7 +21,7 @@ pub fn times_in_memory(process: u32, text: &str) -> Option<usize> {
         let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
         if memory.read_exact_at(&mut bytes, from).is_ok() {
             looked_at += bytes.len();
-            times += memmem::find_iter(&bytes, text).count();
+            times += memmem::find_iter(&bytes, text.as_ref()).count();
         }
     }
     assert!(looked_at > 1 << 20, "only {looked_at} bytes could be read");
