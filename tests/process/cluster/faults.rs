@@ -98,11 +98,12 @@ pub(super) const CUT: [Fault; 8] = [
     Fault(&[(LosesLinks, Active)]),
 ];
 
-pub(super) const SLOW: [Fault; 4] = [
+pub(super) const SLOW: [Fault; 5] = [
     Fault(&[(HasSlowDisk, NatsFollower)]),
     Fault(&[(HasSlowDisk, NatsLeader)]),
+    Fault(&[(HasSlowDisk, NatsFollower), (Dies, NatsLeader)]),
+    Fault(&[(HasSlowDisk, NatsLeader), (Dies, Active)]),
     Fault(&[(HasSlowDisk, AllNats), (Dies, NatsLeader)]),
-    Fault(&[(HasSlowDisk, AllNats), (Dies, Active)]),
 ];
 
 impl Fault {
@@ -122,10 +123,12 @@ impl Fault {
         })
     }
 
-    /// Returns whether nobody is left who could accept anything before it is mended.
+    /// Returns whether nobody is left who could accept anything before it is mended, or nobody who
+    /// could soon: servers whose disks are slow may take minutes to find a leader.
     pub(super) fn leaves_nobody(self) -> bool {
-        let dies = |who| self.0.iter().any(|(what, whom)| *what == Dies && *whom == who);
-        dies(AllNats) || (dies(Active) && dies(Standby))
+        let has = |fault| self.0.contains(&fault);
+        let slow = has((HasSlowDisk, AllNats)) && has((Dies, NatsLeader));
+        slow || has((Dies, AllNats)) || (has((Dies, Active)) && has((Dies, Standby)))
     }
 }
 

@@ -93,12 +93,15 @@ impl Nemesis {
         for (what, place) in &struck {
             self.strike(*what, *place).await;
         }
+        let begun = Instant::now();
         if fault.leaves_nobody() {
+            self.are_held_up(&struck).await;
             self.mend(&struck);
         }
-        let stall = self.progress(&fault.to_string()).await;
-        self.are_held_up(&struck).await;
+        let until = begun.elapsed();
+        let stall = until + self.progress(&fault.to_string()).await;
         if !fault.leaves_nobody() {
+            self.are_held_up(&struck).await;
             self.mend(&struck);
         }
         self.cluster.is_whole().await;
