@@ -1,5 +1,5 @@
-//! One onion service on several machines of a cluster: clients reach all of them by one address, and
-//! where one is dead or has ended, the others.
+//! One onion service on several machines of a cluster: clients reach all of them by one address,
+//! and where one is dead or has ended, the others.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -35,7 +35,8 @@ pub(super) struct Person {
     highest: u64,
 }
 
-/// Connects somebody to the first of these that takes them. Returns the epoch, and which one it was.
+/// Connects somebody to the first of these that takes them. Returns the epoch, and which one that
+/// was.
 pub(super) async fn connect(number: u8, urls: &[ServerUrl]) -> Option<(Connection, String, ServerUrl)> {
     for url in urls {
         let identity = Identity::from_seed(&[number; 32]);

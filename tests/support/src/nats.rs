@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,6 +15,9 @@ use crate::cable::Cable;
 use crate::private_network::{PrivateNetwork, within};
 use crate::slow_disk::SlowDisk;
 
+/// The first of these ports, and how many there are.
+const LOWEST_PORT: u16 = 12_000;
+const PORTS: u32 = 20_000;
 /// How long a server may take to let go of its port, or to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -76,6 +80,21 @@ pub fn takes(configuration: &Path) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// Returns a port that nobody has. It is below those that the kernel gives away by itself: else
+/// somebody else would be given it before a server has begun, or while it is dead.
+fn free_port() -> u16 {
+    /// So many after one that is another one in each process.
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() * 97 % PORTS).unwrap();
+    loop {
+        let next = first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = LOWEST_PORT + next % u16::try_from(PORTS).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Trio {
     /// Starts three servers, which find each other by themselves.
     pub fn start(directory: &Path) -> Self {
@@ -94,12 +113,8 @@ impl Trio {
     }
 
     fn new(directory: &Path, plan: TrioPlan) -> Self {
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
-        let ports = within(plan.network.as_deref(), || {
-            let held: Vec<_> = (0..3).map(|_| [free(), free(), free()]).collect();
-            held.iter().map(|held| held.each_ref().map(port)).collect()
-        });
+        let ports =
+            within(plan.network.as_deref(), || (0..3).map(|_| [free_port(), free_port(), free_port()]).collect());
         let directory = directory.to_owned();
         Self { directory, ports, servers: vec![None, None, None], cables: Vec::new(), plan, slow: [const { None }; 3] }
     }
