@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use ephemeral_test_support::nats::Place;
 use rustix::process::Signal;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
 use super::faults::{CUT, ERASED, Fault, KILLED, PAIRS, PAUSED, ROLLED, SLOW, STOPPED, What, Who};
@@ -20,6 +21,8 @@ use super::talkers::Talkers;
 const PEOPLE: u8 = 6;
 /// So many messages are accepted while something is broken, and again when it is mended.
 const PROGRESS: usize = 40;
+/// So many clusters are struck at once: more would keep each other, and theirs, from the processor.
+static TURNS: Semaphore = Semaphore::const_new(3);
 /// A seed of another run: the numbers that it printed.
 const SEED: &str = "EPHEMERAL_NEMESIS_SEED";
 /// How long a run by hand goes on, in minutes.
@@ -35,11 +38,13 @@ struct Nemesis {
     seen: (usize, usize),
     /// How often another machine was the active one although nothing had happened to it.
     surprises: usize,
+    _turn: SemaphorePermit<'static>,
 }
 
 impl Nemesis {
     /// Starts a cluster in networks that can be cut. `ahead`: by how much its machines' clocks are.
     async fn start(has_certificates: bool, ahead: Option<[&'static str; 2]>) -> Self {
+        let turn = TURNS.acquire().await.unwrap();
         let seed = std::env::var(SEED).map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
         println!("{SEED}={seed}");
         let plan = ClusterPlan { has_certificates, ahead, has_cables: true, ..ClusterPlan::default() };
@@ -49,7 +54,7 @@ impl Nemesis {
         let ledger = Ledger::new(if ahead.is_some() { 2 } else { 0 });
         let talkers = Talkers::start(PEOPLE, cluster.urls(), ledger);
         let random = fastrand::Rng::with_seed(seed);
-        Self { cluster, talkers, random, stalls: Vec::new(), seen, surprises: 0 }
+        Self { cluster, talkers, random, stalls: Vec::new(), seen, surprises: 0, _turn: turn }
     }
 
     /// Waits until more messages were accepted. Returns the longest time without any.

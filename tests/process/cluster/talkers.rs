@@ -15,7 +15,7 @@ use super::ledger::Ledger;
 use super::people::{AGAIN, ANSWER, connect, fingerprint};
 
 /// Between two messages of one person.
-const PACE: Duration = Duration::from_millis(20);
+const PACE: Duration = Duration::from_millis(30);
 /// Unanswered messages of one person, at most.
 const OPEN: usize = 8;
 /// Who is never there.
