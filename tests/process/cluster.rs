@@ -2,10 +2,14 @@
 //! nothing that was accepted is lost.
 
 mod belonging;
+mod faults;
+mod forgotten;
 mod joining;
 mod ledger;
 mod machines;
+mod mesh;
 mod nemesis;
+mod on_the_wire;
 mod operating;
 mod people;
 mod promotion;
@@ -124,6 +128,10 @@ async fn nats_has_no_word_of_what_waits_in_its_memory_and_its_files() {
             assert!(times.is_none_or(|times| times == 0), "{word} is in the memory of a NATS server");
             assert_eq!(machines::files_with(&cluster.nats.folder(number), word), Vec::<String>::new());
         }
+        // A search finds what is there: the name of the stream, and what is in its configuration.
+        let times = times_in_memory(cluster.nats.process(number), "EPHEMERAL_LEASE");
+        assert!(times.is_none_or(|times| times > 0), "the name of a stream");
+        assert_ne!(machines::files_with(&cluster.nats.folder(number), "store_dir"), Vec::<String>::new());
     }
     assert!(times_in_memory(hub, marker).is_none_or(|times| times >= 30), "a search finds: there it waits");
 }

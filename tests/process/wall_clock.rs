@@ -33,19 +33,37 @@ pub(crate) struct FakeTime {
 
 impl FakeTime {
     pub(crate) fn new(directory: &Path) -> Self {
+        Self::with(directory, "DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_FAKE_MONOTONIC=1")
+    }
+
+    /// Makes one that sets the clock by which tasks wait, too: all that is to be done by then is
+    /// due at once. How long messages live is by another one, which stays the machine's.
+    pub(crate) fn of_tasks_too(directory: &Path) -> Self {
+        Self::with(directory, "FAKE_MONOTONIC=1")
+    }
+
+    fn with(directory: &Path, settings: &str) -> Self {
         let ahead = directory.join("ahead");
         let script = directory.join("with-fake-time");
         let library = library();
         let file = ahead.display().to_string();
         let text = format!(
             "#!/bin/sh\nexport LD_PRELOAD={} FAKETIME_TIMESTAMP_FILE={file} FAKETIME_NO_CACHE=1\n\
-             export DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_FAKE_MONOTONIC=1\nexec {SERVER} \"$@\"\n",
+             export {settings}\nexec {SERVER} \"$@\"\n",
             library.display()
         );
         fs::write(&script, text).unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
         let fake = Self { ahead, script };
         fake.set("+0");
+        fake
+    }
+
+    /// Makes one in a new folder, whose clock is ahead by so much.
+    pub(crate) fn ahead(directory: &Path, ahead: &str) -> Self {
+        fs::create_dir(directory).unwrap();
+        let fake = Self::new(directory);
+        fake.set(ahead);
         fake
     }
 

@@ -23,6 +23,7 @@ mod over_tor;
 mod private_tor_network;
 mod process_memory;
 mod standing_by;
+mod three_machines;
 mod union;
 
 /// The server.

@@ -4,17 +4,16 @@
 use std::sync::Arc;
 
 use ephemeral_test_support::daemon::{Person, until_both};
-use rustix::process::Signal;
 
 use crate::network;
-use crate::union::{TwoMachines, client};
+use crate::union::{OneAddress, client};
 
 /// So many people come, at most, until one of them has come to each machine.
 const PEOPLE: u8 = 24;
 
 /// Has people come until both machines have circuits, and returns them with the number of the
 /// active machine.
-async fn people_at_both(machines: &TwoMachines) -> (Vec<Person>, usize) {
+async fn people_at_both(machines: &OneAddress) -> (Vec<Person>, usize) {
     let mut people = Vec::new();
     for number in 1..=PEOPLE {
         let dialer = Arc::new(client(machines, &format!("client-{number}")));
@@ -34,7 +33,7 @@ async fn people_at_both(machines: &TwoMachines) -> (Vec<Person>, usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_comes_to_the_machine_that_stands_by_is_served_by_the_active_one() {
     let _turn = network::turn().await;
-    let mut machines = TwoMachines::prepare(false);
+    let mut machines = OneAddress::prepare(false);
     machines.passes_on = true;
     machines.start().await;
     let (mut people, active) = people_at_both(&machines).await;
@@ -48,9 +47,7 @@ async fn whoever_comes_to_the_machine_that_stands_by_is_served_by_the_active_one
         until_both(alice, bob, "a message and its receipt", arrived).await;
     }
     // The active one dies: the other one takes over, and everybody is there again.
-    let mut dead = machines.daemons[active].take().unwrap();
-    dead.signal(Signal::KILL);
-    dead.ended().await;
+    machines.kill(active).await;
     let mut last = people.pop().unwrap();
     last.send(last.fingerprint, "after it".to_owned());
     last.until("a message to herself", |last| last.contents().contains(&"after it")).await;

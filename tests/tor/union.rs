@@ -1,5 +1,5 @@
-//! One onion service on two machines of a cluster: clients reach both by one address, and where one
-//! is dead or has ended, the other.
+//! One onion service on several machines of a cluster: clients reach all of them by one address,
+//! and where one is dead or has ended, the others.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -23,47 +23,62 @@ use crate::network;
 use crate::onion_defences::tor_table;
 
 const NICKNAME: &str = "ephemeral";
-const MACHINES: [&str; 2] = ["a", "b"];
+const MACHINES: [&str; 3] = ["a", "b", "c"];
 /// What a fresh client may take, on a machine that is busy: far less than a rendezvous that hangs,
 /// beside which it tries a second one after 4 to 5 s.
 const QUICKLY: Duration = Duration::from_secs(20);
 /// Until something is looked at again.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Two machines with one key, and three NATS servers.
-pub(crate) struct TwoMachines {
+/// Machines with one key, and three NATS servers.
+pub(crate) struct OneAddress {
     nats: Trio,
     home: TempDir,
     restricted: bool,
     /// Whether the one that stands by passes its clients on to the active one.
     pub(crate) passes_on: bool,
-    pub(crate) daemons: [Option<Daemon>; 2],
+    pub(crate) daemons: Vec<Option<Daemon>>,
     pub(crate) url: ServerUrl,
 }
 
-impl TwoMachines {
-    /// Makes the key of both.
+impl OneAddress {
+    /// Makes two machines and their key.
     pub(crate) fn prepare(restricted: bool) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let nats = Trio::start(home.path());
-        let url = "http://127.0.0.1:1".parse().unwrap();
-        let mut machines = Self { nats, home, restricted, passes_on: false, daemons: [None, None], url };
-        machines.url = onion_service::address(&machines.state(0), NICKNAME).unwrap().parse().unwrap();
-        let key = Keystore::open(&tor_table(), &machines.state(0), NICKNAME).unwrap().key().unwrap().unwrap();
-        let other = Keystore::open_to_change(&tor_table(), &machines.state(1), NICKNAME).unwrap();
-        other.insert(&key).unwrap();
+        let mut machines = Self::of(2);
+        machines.restricted = restricted;
+        machines.make_key();
         machines
     }
 
-    /// Starts both at once, and waits until clients reach both.
+    /// Makes so many machines without a key.
+    pub(crate) fn of(count: usize) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let nats = Trio::start(home.path());
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        let daemons = (0..count).map(|_| None).collect();
+        Self { nats, home, restricted: false, passes_on: false, daemons, url }
+    }
+
+    /// Makes the key of all.
+    pub(crate) fn make_key(&mut self) {
+        self.url = onion_service::address(&self.state(0), NICKNAME).unwrap().parse().unwrap();
+        let key = Keystore::open(&tor_table(), &self.state(0), NICKNAME).unwrap().key().unwrap().unwrap();
+        for number in 1..self.daemons.len() {
+            let other = Keystore::open_to_change(&tor_table(), &self.state(number), NICKNAME).unwrap();
+            other.insert(&key).unwrap();
+        }
+    }
+
+    /// Starts all at once, and waits until clients reach all of them.
     pub(crate) async fn start(&mut self) {
-        for number in 0..2 {
+        let count = self.daemons.len();
+        for number in 0..count {
             self.begin(number);
         }
         for daemon in self.daemons.iter_mut().flatten() {
             daemon.reachable().await;
         }
-        self.publish(2).await;
+        self.publish(count).await;
     }
 
     fn folder(&self, number: usize) -> PathBuf {
@@ -74,7 +89,8 @@ impl TwoMachines {
         self.folder(number).join("state")
     }
 
-    fn begin(&mut self, number: usize) {
+    /// Returns what a machine is told.
+    fn configuration(&self, number: usize) -> String {
         let name = MACHINES[number];
         let folder = self.folder(number);
         std::fs::create_dir_all(&folder).unwrap();
@@ -83,18 +99,45 @@ impl TwoMachines {
         let link = if self.passes_on { "link = \"127.0.0.1:0\"\n" } else { "" };
         // With full vanguards and so few relays, a rendezvous point is one of a machine's own now
         // and then, and that machine does not come there.
-        let configuration = format!(
+        format!(
             "{GENEROUS}[onion]\nnodes = [\"wss://{name}.example\"]\nrestricted = {}\nvanguards = \"lite\"\n\
              [cluster]\nnats = {}\nnode = \"{name}\"\nsecret_file = {secret:?}\n{link}{}",
             self.restricted,
             self.nats.addresses(),
             network::shared().arti_toml()
-        );
-        self.daemons[number] = Some(Daemon::start(SERVER, &folder, &configuration, &[]));
+        )
     }
 
-    fn daemon(&mut self, number: usize) -> &mut Daemon {
+    pub(crate) fn begin(&mut self, number: usize) {
+        let configuration = self.configuration(number);
+        self.daemons[number] = Some(Daemon::start(SERVER, &self.folder(number), &configuration, &[]));
+    }
+
+    /// Kills a machine, which has no time to do anything.
+    pub(crate) async fn kill(&mut self, number: usize) {
+        self.daemon(number).signal(Signal::KILL);
+        self.daemon(number).ended().await;
+        self.daemons[number] = None;
+    }
+
+    pub(crate) fn daemon(&mut self, number: usize) -> &mut Daemon {
         self.daemons[number].as_mut().unwrap()
+    }
+
+    /// Runs a command on a machine, with this on its stdin. Returns what it says.
+    pub(crate) async fn run(&self, number: usize, arguments: &[&str], input: &str) -> String {
+        let folder = self.folder(number);
+        let file = folder.join("ephemeral-server.toml");
+        std::fs::write(&file, self.configuration(number)).unwrap();
+        let mut command = Command::new(SERVER);
+        command.env_clear().env("HOME", &folder).arg("--config").arg(file).arg("--state-dir").arg(self.state(number));
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // It may end without reading.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes()).await;
+        let output = child.wait_with_output().await.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// Returns the figures of a machine.
@@ -107,10 +150,10 @@ impl TwoMachines {
 
     /// Waits until all machines that run say that so many have their points in the descriptor.
     /// Returns which of them publishes it.
-    async fn publish(&mut self, machines: usize) -> usize {
+    pub(crate) async fn publish(&mut self, machines: usize) -> usize {
         let begun = Instant::now();
         loop {
-            let running: Vec<_> = (0..2).filter(|number| self.daemons[*number].is_some()).collect();
+            let running: Vec<_> = (0..self.daemons.len()).filter(|number| self.daemons[*number].is_some()).collect();
             let mut said = Vec::new();
             for number in running {
                 said.push(self.status(number).await["cluster"]["union"].clone());
@@ -131,7 +174,7 @@ impl TwoMachines {
 
     /// Asks by clients that know nothing of the service, as a person's client goes on trying where
     /// one fails. Returns the name of the machine that answered, and how long that took.
-    async fn ask(&self, tor: &Arti) -> (String, Duration) {
+    pub(crate) async fn ask(&self, tor: &Arti) -> (String, Duration) {
         let start = Instant::now();
         let mut failed = Vec::new();
         while start.elapsed() < QUICKLY {
@@ -144,7 +187,7 @@ impl TwoMachines {
         (format!("nobody: {failed:?}"), start.elapsed())
     }
 
-    async fn ask_once(&self, tor: &Arti) -> Result<String, String> {
+    pub(crate) async fn ask_once(&self, tor: &Arti) -> Result<String, String> {
         let mut stream = tor.dial(&self.url).await.map_err(|error| error.to_string())?;
         let request = format!("GET /nodes HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.url.host());
         stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
@@ -157,16 +200,16 @@ impl TwoMachines {
         name.map(|(name, _)| name.to_owned()).ok_or(answer.clone())
     }
 
-    /// Asks again and again until both machines have answered.
-    async fn both_answer(&self, tor: &Arti) {
+    /// Asks again and again until all machines have answered.
+    pub(crate) async fn all_answer(&self, tor: &Arti) {
         let mut seen = BTreeSet::new();
         let asking = async {
-            while !MACHINES.iter().all(|name| seen.contains(*name)) {
+            while !MACHINES[..self.daemons.len()].iter().all(|name| seen.contains(*name)) {
                 seen.insert(self.ask(tor).await.0);
             }
         };
         let in_time = timeout(PATIENCE, asking).await;
-        assert!(in_time.is_ok(), "both machines are to be reached by one address: {seen:?}");
+        assert!(in_time.is_ok(), "all machines are to be reached by one address: {seen:?}");
     }
 
     /// Asks so often that clients who came to a dead machine would be among them.
@@ -180,23 +223,21 @@ impl TwoMachines {
 }
 
 /// Returns a client that knows nothing of the service.
-pub(crate) fn client(machines: &TwoMachines, name: &str) -> Arti {
+pub(crate) fn client(machines: &OneAddress, name: &str) -> Arti {
     Arti::new(tor_table(), &machines.home.path().join(name)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fresh_clients_reach_both_machines_and_when_the_publisher_is_killed_the_other_at_once() {
     let _turn = network::turn().await;
-    let mut machines = TwoMachines::prepare(false);
+    let mut machines = OneAddress::prepare(false);
     machines.start().await;
     let tor = client(&machines, "client");
-    machines.both_answer(&tor).await;
+    machines.all_answer(&tor).await;
     let publisher = machines.publish(2).await;
     let other = 1 - publisher;
 
-    machines.daemon(publisher).signal(Signal::KILL);
-    machines.daemon(publisher).ended().await;
-    machines.daemons[publisher] = None;
+    machines.kill(publisher).await;
     machines.only_answers(other, &tor).await;
     // The dead machine's lease has run out: its points leave, and the other one publishes.
     assert_eq!(machines.publish(1).await, other);
@@ -206,7 +247,7 @@ async fn fresh_clients_reach_both_machines_and_when_the_publisher_is_killed_the_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_is_stopped_leaves_the_address_to_the_other_and_takes_part_again_when_it_is_back() {
     let _turn = network::turn().await;
-    let mut machines = TwoMachines::prepare(false);
+    let mut machines = OneAddress::prepare(false);
     machines.start().await;
     let publisher = machines.publish(2).await;
     let other = 1 - publisher;
@@ -221,13 +262,13 @@ async fn a_machine_that_is_stopped_leaves_the_address_to_the_other_and_takes_par
     machines.begin(publisher);
     machines.daemon(publisher).reachable().await;
     assert_eq!(machines.publish(2).await, other, "it is still the active one");
-    machines.both_answer(&tor).await;
+    machines.all_answer(&tor).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restricted_service_on_two_machines_is_found_by_the_clients_of_either_and_by_nobody_else() {
     let _turn = network::turn().await;
-    let mut machines = TwoMachines::prepare(true);
+    let mut machines = OneAddress::prepare(true);
     let people = [(); 2].map(|()| DiscoverySecret::generate().unwrap());
     // Each is added on one machine only.
     for (number, secret) in people.iter().enumerate() {
@@ -237,7 +278,7 @@ async fn a_restricted_service_on_two_machines_is_found_by_the_clients_of_either_
     for (number, secret) in people.iter().enumerate() {
         let tor = client(&machines, &format!("client-{number}"));
         tor.set_discovery_key(&machines.url, Some(secret)).unwrap();
-        machines.both_answer(&tor).await;
+        machines.all_answer(&tor).await;
     }
     let stranger = client(&machines, "stranger");
     let refused = timeout(PATIENCE, stranger.dial(&machines.url)).await.expect("an answer");
@@ -249,7 +290,7 @@ async fn a_restricted_service_on_two_machines_is_found_by_the_clients_of_either_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_with_another_service_key_is_refused_and_the_other_goes_on() {
     let _turn = network::turn().await;
-    let mut machines = TwoMachines::prepare(false);
+    let mut machines = OneAddress::prepare(false);
     std::fs::remove_dir_all(machines.state(1)).unwrap();
     machines.begin(0);
     machines.daemon(0).reachable().await;

@@ -112,12 +112,12 @@ async fn a_machine_that_stood_still_and_finds_a_copy_in_its_place_gives_way_and_
     let (code, said) = cluster.asks(1 - active, &["cluster", "drain"]).await;
     assert_eq!(code, 0, "{said}");
     cluster.signal(active, Signal::STOP);
-    let (mut copy, _home) = copy_of(&cluster, active);
+    let (copy, _home) = copy_of(&cluster, active);
     copy.logs("this machine is the active one").await;
     cluster.signal(active, Signal::CONT);
     let log = cluster.refuses(active).await;
     assert!(log.contains("another process of this cluster is called"), "{log}");
-    cluster.beside = Some(copy.says("clearnet ").await.parse().unwrap());
+    cluster.replaced_by(active, copy).await;
     let mut bob = Person::connect(BOB, &cluster).await;
     bob.receives_all(&cluster, &ledger).await;
     assert_eq!(bob.epochs, alice.epochs, "it is the same epoch");

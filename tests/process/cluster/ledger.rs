@@ -8,14 +8,26 @@ use ephemeral_core::protocol::{ReceiptStatus, ReceivedMessage};
 /// How much later than due something may come: it was on its way.
 const LATE: Duration = Duration::from_millis(500);
 
+/// What becomes of people's sessions at other machines when the active one is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failover {
+    EndsSessions,
+    KeepsSessions,
+}
+
+/// The one place that says it. With `KeepsSessions`, the end of a session is a broken promise
+/// wherever nothing has happened to the machine that it was at.
+const FAILOVER: Failover = Failover::EndsSessions;
+
 /// What was told of each message, in the order in which it was told. An id is
 /// `sender-recipient-number`, with a number of four digits or more that rises.
-#[derive(Default)]
 pub(super) struct Ledger {
     /// By how many minutes the machines' clocks differ.
     apart: u32,
+    failover: Failover,
     events: usize,
-    sessions: usize,
+    sessions: Vec<SessionNote>,
+    strikes: Vec<Strike>,
     epochs: BTreeSet<String>,
     accepted: BTreeMap<String, Accepted>,
     delivered: BTreeMap<String, Vec<Delivered>>,
@@ -23,6 +35,22 @@ pub(super) struct Ledger {
     /// The highest number of each session.
     highest: BTreeMap<usize, u64>,
     broken: Vec<String>,
+}
+
+/// A session, from one event to another.
+struct SessionNote {
+    at: String,
+    began: usize,
+    /// When it was ended; `None`: it goes on, or was left.
+    ended: Option<usize>,
+}
+
+/// Something that happened to machines, from one event to another.
+struct Strike {
+    at: BTreeSet<String>,
+    is_of_hub: bool,
+    from: usize,
+    until: usize,
 }
 
 struct Accepted {
@@ -42,14 +70,58 @@ struct Delivered {
 impl Ledger {
     /// Makes an empty one, for machines whose clocks differ by so many minutes.
     pub(super) fn new(apart: u32) -> Self {
-        Self { apart, ..Self::default() }
+        Self {
+            apart,
+            failover: FAILOVER,
+            events: 0,
+            sessions: Vec::new(),
+            strikes: Vec::new(),
+            epochs: BTreeSet::new(),
+            accepted: BTreeMap::new(),
+            delivered: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            highest: BTreeMap::new(),
+            broken: Vec::new(),
+        }
     }
 
-    /// Notes that somebody has a session, and returns its number.
-    pub(super) fn begins(&mut self, epoch: String) -> usize {
+    /// Returns how many events there were.
+    pub(super) fn events(&self) -> usize {
+        self.events
+    }
+
+    /// Notes that somebody has a session there, and returns its number.
+    pub(super) fn begins(&mut self, epoch: String, at: String) -> usize {
+        self.events += 1;
         self.epochs.insert(epoch);
-        self.sessions += 1;
-        self.sessions
+        self.sessions.push(SessionNote { at, began: self.events, ended: None });
+        self.sessions.len() - 1
+    }
+
+    /// Notes that a session was ended, and not by the person.
+    pub(super) fn ends(&mut self, session: usize) {
+        self.events += 1;
+        self.sessions[session].ended = Some(self.events);
+    }
+
+    /// Notes that something happens to these machines, and perhaps to the active one.
+    pub(super) fn is_struck(&mut self, at: BTreeSet<String>, is_of_hub: bool) {
+        self.events += 1;
+        self.strikes.push(Strike { at, is_of_hub, from: self.events, until: usize::MAX });
+    }
+
+    /// Notes that everything is well again.
+    pub(super) fn is_mended(&mut self) {
+        self.events += 1;
+        for strike in self.strikes.iter_mut().filter(|strike| strike.until == usize::MAX) {
+            strike.until = self.events;
+        }
+    }
+
+    /// Notes that another machine has become the active one since an event.
+    pub(super) fn failed_over(&mut self, since: usize) {
+        self.events += 1;
+        self.strikes.push(Strike { at: BTreeSet::new(), is_of_hub: true, from: since, until: self.events });
     }
 
     pub(super) fn accepts(&mut self, id: &str, expires_at: String, ttl: Option<Duration>) {
@@ -104,7 +176,21 @@ impl Ledger {
         broken.extend(self.receipts.iter().filter_map(|(id, told)| self.wrong_receipt(id, told)));
         broken.extend(self.delivered.iter().filter_map(|(id, times)| wrong_numbers(id, times)));
         broken.extend(self.wrong_order());
+        broken.extend(self.sessions.iter().filter_map(|session| self.wrong_end(session)));
         broken
+    }
+
+    /// A session ends only with what happens to the machine where it is, or to the active one.
+    fn wrong_end(&self, session: &SessionNote) -> Option<String> {
+        let SessionNote { at, began, ended } = session;
+        let ended = (*ended)?;
+        let ends = |strike: &Strike| {
+            let meanwhile = strike.from <= ended && *began <= strike.until;
+            let by_failover = strike.is_of_hub && self.failover == Failover::EndsSessions;
+            meanwhile && (by_failover || strike.at.contains(at))
+        };
+        let is_explained = self.strikes.iter().any(ends);
+        (!is_explained).then(|| format!("a session at {at} ended, and nothing had happened to it"))
     }
 
     fn wrong_receipt(&self, id: &str, told: &[(usize, ReceiptStatus)]) -> Option<String> {
@@ -140,11 +226,12 @@ impl Ledger {
     pub(super) fn summary(&self) -> String {
         let times: usize = self.delivered.values().map(Vec::len).sum();
         format!(
-            "{} accepted, {times} deliveries of {}, {} receipts, {} sessions",
+            "{} accepted, {times} deliveries of {}, {} receipts, {} sessions, of which {} were ended",
             self.accepted.len(),
             self.delivered.len(),
             self.receipts.len(),
-            self.sessions
+            self.sessions.len(),
+            self.sessions.iter().filter(|session| session.ended.is_some()).count()
         )
     }
 }
@@ -178,11 +265,11 @@ fn a_ledger_finds_each_promise_that_does_not_hold() {
         seq,
     };
     let expires = |minute: &str| format!("2026-11-28T05:{minute}:00Z");
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::new(0);
     for (id, ttl) in [("1-2-0001", None), ("1-2-0002", None), ("1-2-0003", Some(Duration::ZERO)), ("1-2-0004", None)] {
         ledger.accepts(id, expires("07"), ttl);
     }
-    let first = ledger.begins("one".to_owned());
+    let first = ledger.begins("one".to_owned(), "a".to_owned());
     ledger.delivers(first, &message("1-2-0001", 8));
     assert_eq!((ledger.broken(), ledger.missing()), (vec![], vec!["1-2-0002", "1-2-0004"]));
 
@@ -194,7 +281,7 @@ fn a_ledger_finds_each_promise_that_does_not_hold() {
     ledger.tells("1-2-0004", ReceiptStatus::Delivered);
     ledger.tells("1-2-0003", ReceiptStatus::Expired);
     ledger.tells("1-2-0003", ReceiptStatus::Expired);
-    let second = ledger.begins("two".to_owned());
+    let second = ledger.begins("two".to_owned(), "a".to_owned());
     ledger.delivers(second, &message("1-2-0002", 9));
     let broken = ledger.broken().join("\n");
     for said in [
@@ -212,4 +299,24 @@ fn a_ledger_finds_each_promise_that_does_not_hold() {
     ] {
         assert!(broken.contains(said), "{said:?} was not found:\n{broken}");
     }
+}
+
+#[test]
+fn a_ledger_finds_each_session_that_ended_for_no_reason() {
+    let ended = |failover, strike: &[&str], is_of_hub| {
+        let mut ledger = Ledger { failover, ..Ledger::new(0) };
+        let before = ledger.begins("one".to_owned(), "a".to_owned());
+        ledger.is_struck(strike.iter().map(|at| (*at).to_owned()).collect(), is_of_hub);
+        ledger.is_mended();
+        let after = ledger.begins("one".to_owned(), "a".to_owned());
+        ledger.ends(before);
+        ledger.ends(after);
+        ledger.broken().len()
+    };
+    // The one that began afterwards ended for no reason.
+    assert_eq!(ended(Failover::EndsSessions, &["a"], false), 1);
+    assert_eq!(ended(Failover::EndsSessions, &["b"], true), 1);
+    assert_eq!(ended(Failover::KeepsSessions, &["a"], false), 1);
+    assert_eq!(ended(Failover::EndsSessions, &["b"], false), 2);
+    assert_eq!(ended(Failover::KeepsSessions, &["b"], true), 2);
 }

@@ -3,83 +3,30 @@
 
 #![allow(clippy::print_stdout, reason = "a run by hand reports what it has seen")]
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use ephemeral_test_support::nats::Place;
 use rustix::process::Signal;
-use tokio::time::sleep;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{sleep, timeout};
 
+use super::faults::{CUT, ERASED, Fault, KILLED, PAIRS, PAUSED, ROLLED, SLOW, STOPPED, What, Who};
 use super::ledger::Ledger;
-use super::machines::Cluster;
+use super::machines::{Cluster, ClusterPlan};
+use super::mesh::FRONT;
 use super::people::{AGAIN, PATIENCE};
 use super::talkers::Talkers;
 
 /// Who talks.
-const PEOPLE: u8 = 4;
+const PEOPLE: u8 = 6;
 /// So many messages are accepted while something is broken, and again when it is mended.
 const PROGRESS: usize = 40;
+/// So many clusters are struck at once: more would keep each other, and theirs, from the processor.
+static TURNS: Semaphore = Semaphore::const_new(3);
 /// A seed of another run: the numbers that it printed.
 const SEED: &str = "EPHEMERAL_NEMESIS_SEED";
 /// How long a run by hand goes on, in minutes.
 const MINUTES: &str = "EPHEMERAL_NEMESIS_MINUTES";
-
-/// Whom something happens to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
-    Active,
-    Standby,
-    NatsLeader,
-    NatsFollower,
-    AllNats,
-}
-
-/// What happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
-    Dies,
-    /// A service manager stops it.
-    Ends,
-    StandsStill,
-    /// It dies, and its disk is lost.
-    IsErased,
-    /// From everybody who is not cut off with it, but for people.
-    IsCutOff,
-}
-
-/// What happens at once to a cluster of which everything is well.
-#[derive(Debug, Clone, Copy)]
-struct Fault(What, &'static [Who]);
-
-const FAULTS: [Fault; 12] = [
-    Fault(What::Dies, &[Who::Active]),
-    Fault(What::Dies, &[Who::NatsLeader]),
-    Fault(What::Dies, &[Who::Active, Who::NatsFollower]),
-    Fault(What::StandsStill, &[Who::Active]),
-    Fault(What::IsErased, &[Who::NatsFollower]),
-    Fault(What::Dies, &[Who::AllNats]),
-    Fault(What::Ends, &[Who::Active]),
-    Fault(What::Dies, &[Who::Active, Who::NatsLeader]),
-    Fault(What::StandsStill, &[Who::NatsLeader]),
-    Fault(What::Dies, &[Who::Standby]),
-    Fault(What::Dies, &[Who::NatsFollower]),
-    Fault(What::StandsStill, &[Who::Standby]),
-];
-
-/// What can happen where the network can be cut, too.
-const CUTS: [Fault; 5] = [
-    Fault(What::IsCutOff, &[Who::Active]),
-    Fault(What::IsCutOff, &[Who::NatsLeader]),
-    Fault(What::IsCutOff, &[Who::Active, Who::NatsFollower]),
-    Fault(What::IsCutOff, &[Who::Standby]),
-    Fault(What::IsCutOff, &[Who::Active, Who::NatsLeader]),
-];
-
-impl fmt::Display for Fault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?} {:?}", self.1, self.0)
-    }
-}
 
 struct Nemesis {
     cluster: Cluster,
@@ -87,15 +34,27 @@ struct Nemesis {
     random: fastrand::Rng,
     /// The longest time in which nobody was accepted, of each fault.
     stalls: Vec<(Fault, Duration)>,
+    /// The active machine as it was seen last, and the ledger's last event then.
+    seen: (usize, usize),
+    /// How often another machine was the active one although nothing had happened to it.
+    surprises: usize,
+    _turn: SemaphorePermit<'static>,
 }
 
 impl Nemesis {
-    async fn start(mut cluster: Cluster, ledger: Ledger) -> Self {
+    /// Starts a cluster in networks that can be cut. `ahead`: by how much its machines' clocks are.
+    async fn start(has_certificates: bool, ahead: Option<[&'static str; 2]>) -> Self {
+        let turn = TURNS.acquire().await.unwrap();
         let seed = std::env::var(SEED).map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
         println!("{SEED}={seed}");
+        let plan = ClusterPlan { has_certificates, ahead, has_cables: true, ..ClusterPlan::default() };
+        let mut cluster = Cluster::planned(plan).begun().await;
         cluster.is_whole().await;
+        let seen = (cluster.active().await, 0);
+        let ledger = Ledger::new(if ahead.is_some() { 2 } else { 0 });
         let talkers = Talkers::start(PEOPLE, cluster.urls(), ledger);
-        Self { cluster, talkers, random: fastrand::Rng::with_seed(seed), stalls: Vec::new() }
+        let random = fastrand::Rng::with_seed(seed);
+        Self { cluster, talkers, random, stalls: Vec::new(), seen, surprises: 0, _turn: turn }
     }
 
     /// Waits until more messages were accepted. Returns the longest time without any.
@@ -119,72 +78,153 @@ impl Nemesis {
         }
     }
 
+    /// Returns the active machine. Where it is another one than before, sessions may have ended.
+    async fn active(&mut self) -> usize {
+        let active = self.cluster.active().await;
+        let (before, event) = std::mem::replace(&mut self.seen, (active, self.talkers.ledger().events()));
+        if active != before {
+            self.talkers.ledger().failed_over(event);
+        }
+        active
+    }
+
     /// Lets something happen, waits until people can talk again, mends it, and waits until
     /// everything is well.
     async fn happen(&mut self, fault: Fault) {
-        let Fault(what, who) = fault;
-        let places = self.places(who).await;
-        if what == What::IsCutOff {
-            self.cluster.nats.cut_off(&places, true);
+        let struck = self.places(fault).await;
+        println!("{fault}: {struck:?}");
+        self.strikes(fault, &struck);
+        self.cut(&struck, true);
+        for (what, place) in &struck {
+            self.strike(*what, *place).await;
         }
-        for place in &places {
-            self.strike(what, *place).await;
+        let begun = Instant::now();
+        if fault.leaves_nobody() {
+            self.are_held_up(&struck).await;
+            self.mend(&struck);
         }
-        if who == [Who::AllNats] {
-            self.mend(what, &places);
-        }
-        let stall = self.progress(&fault.to_string()).await;
-        if who != [Who::AllNats] {
-            self.mend(what, &places);
+        let until = begun.elapsed();
+        let stall = until + self.progress(&fault.to_string()).await;
+        if !fault.leaves_nobody() {
+            self.are_held_up(&struck).await;
+            self.mend(&struck);
         }
         self.cluster.is_whole().await;
         self.talkers.find(self.cluster.urls());
         self.progress(&format!("{fault} was mended")).await;
+        let before = self.seen.0;
+        if self.active().await != before && !fault.is_of_hub() {
+            self.surprises += 1;
+        }
+        self.talkers.ledger().is_mended();
         self.stalls.push((fault, stall));
     }
 
+    /// Has the ledger know whose sessions may end.
+    fn strikes(&self, fault: Fault, struck: &[(What, Place)]) {
+        let machine = |(_, place): &(What, Place)| match *place {
+            Place::Machine(number) => Some(self.cluster.url(number).to_string()),
+            Place::Server(_) => None,
+        };
+        self.talkers.ledger().is_struck(struck.iter().filter_map(machine).collect(), fault.is_of_hub());
+    }
+
     /// Returns who that is now.
-    async fn places(&mut self, who: &[Who]) -> Vec<Place> {
-        let active = self.cluster.says_it_is_active().await;
-        let leader = self.cluster.nats.leader().expect("a leader");
+    async fn places(&mut self, fault: Fault) -> Vec<(What, Place)> {
+        let active = self.active().await;
+        let leader = self.leader().await;
         let follower = (leader + self.random.usize(1..3)) % 3;
-        let place = |who: &Who| match who {
+        let places = |who| match who {
             Who::Active => vec![Place::Machine(active)],
             Who::Standby => vec![Place::Machine(1 - active)],
+            Who::Front => vec![Place::Machine(FRONT)],
             Who::NatsLeader => vec![Place::Server(leader)],
             Who::NatsFollower => vec![Place::Server(follower)],
             Who::AllNats => (0..3).map(Place::Server).collect(),
         };
-        who.iter().flat_map(place).collect()
+        fault.0.iter().flat_map(|(what, who)| places(*who).into_iter().map(|place| (*what, place))).collect()
+    }
+
+    /// Returns the NATS server that leads the journal, once there is one.
+    async fn leader(&self) -> usize {
+        let looking = async {
+            loop {
+                match self.cluster.nats.leader() {
+                    Some(leader) => return leader,
+                    None => sleep(AGAIN).await,
+                }
+            }
+        };
+        timeout(PATIENCE, looking).await.expect("a leader")
+    }
+
+    /// Cuts all that are to be cut off, or lose their links, or connects them again.
+    fn cut(&self, struck: &[(What, Place)], is_cut: bool) {
+        let those = |wanted| struck.iter().filter(move |(what, _)| *what == wanted).map(|(_, place)| *place);
+        self.cluster.cut_off(&those(What::IsCutOff).collect::<Vec<_>>(), is_cut);
+        let links: Vec<_> = those(What::LosesLinks).collect();
+        if !links.is_empty() {
+            self.cluster.cut_links(&links, is_cut);
+        }
     }
 
     async fn strike(&mut self, what: What, place: Place) {
+        let cluster = &mut self.cluster;
         match (what, place) {
-            (What::Dies | What::IsErased, Place::Machine(number)) => self.cluster.kill(number),
-            (What::Dies | What::IsErased | What::Ends, Place::Server(number)) => self.cluster.nats.kill(number),
-            (What::Ends, Place::Machine(number)) => self.cluster.terminate(number).await,
-            (What::StandsStill, Place::Machine(number)) => self.cluster.signal(number, Signal::STOP),
-            (What::StandsStill, Place::Server(number)) => self.cluster.nats.signal(number, Signal::STOP),
-            (What::IsCutOff, _) => {}
+            (What::Dies | What::IsErased, Place::Machine(number)) => cluster.kill(number),
+            (What::Dies | What::IsErased, Place::Server(number)) => cluster.nats.kill(number),
+            (What::Ends, Place::Machine(number)) => cluster.terminate(number).await,
+            (What::Ends, Place::Server(number)) => cluster.nats.terminate(number),
+            (What::StandsStill, Place::Machine(number)) => cluster.signal(number, Signal::STOP),
+            (What::StandsStill, Place::Server(number)) => cluster.nats.signal(number, Signal::STOP),
+            (What::IsRolled, Place::Machine(number)) => {
+                cluster.terminate(number).await;
+                cluster.begin(number);
+            }
+            (What::IsRolled, Place::Server(number)) => {
+                cluster.nats.terminate(number);
+                cluster.nats.begin(number);
+            }
+            (What::HasSlowDisk, Place::Server(number)) => cluster.nats.slow_down(number),
+            (What::HasSlowDisk, Place::Machine(_)) => unreachable!("machines have nothing on a disk"),
+            (What::IsCutOff | What::LosesLinks, _) => {}
         }
     }
 
-    fn mend(&mut self, what: What, places: &[Place]) {
-        if what == What::IsCutOff {
-            self.cluster.nats.cut_off(places, false);
+    /// Waits until each slow disk was in somebody's way.
+    async fn are_held_up(&self, struck: &[(What, Place)]) {
+        let begun = Instant::now();
+        for (what, place) in struck {
+            let Place::Server(number) = *place else { continue };
+            while *what == What::HasSlowDisk
+                && self.cluster.nats.is_slow(number)
+                && self.cluster.nats.held_up(number) == 0
+            {
+                assert!(begun.elapsed() < PATIENCE, "NATS server {number} used no disk");
+                sleep(AGAIN).await;
+            }
         }
-        for place in places {
+    }
+
+    fn mend(&mut self, struck: &[(What, Place)]) {
+        self.cut(struck, false);
+        let cluster = &mut self.cluster;
+        for (what, place) in struck {
             match (what, *place) {
-                (What::StandsStill, Place::Machine(number)) => self.cluster.signal(number, Signal::CONT),
-                (What::StandsStill, Place::Server(number)) => self.cluster.nats.signal(number, Signal::CONT),
-                (What::IsCutOff, _) => {}
-                (_, Place::Machine(number)) => self.cluster.begin(number),
-                (_, Place::Server(number)) => {
-                    if what == What::IsErased {
-                        self.cluster.nats.erase(number);
-                    }
-                    self.cluster.nats.begin(number);
+                (What::StandsStill, Place::Machine(number)) => cluster.signal(number, Signal::CONT),
+                (What::StandsStill, Place::Server(number)) => cluster.nats.signal(number, Signal::CONT),
+                (What::Dies | What::Ends, Place::Machine(number)) => cluster.begin(number),
+                (What::Dies | What::Ends, Place::Server(number)) => cluster.nats.begin(number),
+                (What::IsErased, Place::Machine(number)) => {
+                    cluster.managers[number].as_mut().unwrap().kept = None;
+                    cluster.begin(number);
                 }
+                (What::IsErased, Place::Server(number)) => {
+                    cluster.nats.erase(number);
+                    cluster.nats.begin(number);
+                }
+                (What::HasSlowDisk, Place::Server(number)) => cluster.nats.speed_up(number),
+                (What::IsRolled | What::IsCutOff | What::LosesLinks | What::HasSlowDisk, _) => {}
             }
         }
     }
@@ -204,14 +244,18 @@ impl Nemesis {
         for (fault, stall) in &self.stalls {
             println!("{fault}: nobody was accepted for {stall:.1?}");
         }
+        println!("another machine was the active one for no reason: {} times", self.surprises);
         assert_eq!(ledger.broken(), Vec::<String>::new(), "{}", self.cluster.everything());
     }
 }
 
+/// The clocks of the machines.
+const APART: Option<[&str; 2]> = Some(["+60s", "-60s"]);
+
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_was_told_is_untrue_whatever_dies() {
-    let mut nemesis = Nemesis::start(Cluster::linked("").await, Ledger::new(0)).await;
-    for fault in FAULTS {
+async fn nothing_that_was_told_is_untrue_whatever_dies_or_stands_still() {
+    let mut nemesis = Nemesis::start(true, None).await;
+    for fault in KILLED.into_iter().chain(PAUSED) {
         nemesis.happen(fault).await;
     }
     nemesis.ends().await;
@@ -219,9 +263,35 @@ async fn nothing_that_was_told_is_untrue_whatever_dies() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_told_is_untrue_whoever_is_cut_off_where_clocks_are_two_minutes_apart() {
-    let cluster = Cluster::on_cables(["+60s", "-60s"]).await;
-    let mut nemesis = Nemesis::start(cluster, Ledger::new(2)).await;
-    for fault in CUTS {
+    let mut nemesis = Nemesis::start(false, APART).await;
+    for fault in CUT {
+        nemesis.happen(fault).await;
+    }
+    nemesis.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_was_told_is_untrue_whatever_is_stopped_or_erased_or_started_again_in_haste() {
+    let mut nemesis = Nemesis::start(false, None).await;
+    for fault in STOPPED.into_iter().chain(ROLLED).chain(ERASED) {
+        nemesis.happen(fault).await;
+    }
+    nemesis.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_was_told_is_untrue_where_disks_are_slow() {
+    let mut nemesis = Nemesis::start(true, None).await;
+    for fault in SLOW {
+        nemesis.happen(fault).await;
+    }
+    nemesis.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_was_told_is_untrue_whichever_two_are_struck_at_once() {
+    let mut nemesis = Nemesis::start(false, None).await;
+    for fault in PAIRS {
         nemesis.happen(fault).await;
     }
     nemesis.ends().await;
@@ -232,12 +302,11 @@ async fn nothing_that_was_told_is_untrue_whoever_is_cut_off_where_clocks_are_two
 async fn nothing_that_was_told_is_untrue_for_half_an_hour() {
     let minutes = std::env::var(MINUTES).map_or(30, |minutes| minutes.parse().unwrap());
     let begun = Instant::now();
-    let cluster = Cluster::on_cables(["+60s", "-60s"]).await;
-    let mut nemesis = Nemesis::start(cluster, Ledger::new(2)).await;
+    let mut nemesis = Nemesis::start(true, APART).await;
+    let faults: Vec<_> = Fault::all().collect();
     while begun.elapsed() < Duration::from_secs(60 * minutes) {
-        let number = nemesis.random.usize(0..FAULTS.len() + CUTS.len());
-        let fault = FAULTS.iter().chain(&CUTS).nth(number).copied().unwrap();
-        nemesis.happen(fault).await;
+        let number = nemesis.random.usize(0..faults.len());
+        nemesis.happen(faults[number]).await;
     }
     nemesis.ends().await;
 }

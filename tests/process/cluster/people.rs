@@ -35,14 +35,16 @@ pub(super) struct Person {
     highest: u64,
 }
 
-pub(super) async fn connect(number: u8, urls: &[ServerUrl]) -> Option<(Connection, String)> {
+/// Connects somebody to the first of these that takes them. Returns the epoch, and which one that
+/// was.
+pub(super) async fn connect(number: u8, urls: &[ServerUrl]) -> Option<(Connection, String, ServerUrl)> {
     for url in urls {
         let identity = Identity::from_seed(&[number; 32]);
         let options = ConnectOptions::default();
         let direct = Direct::default();
         let attempt = Connection::connect(&direct, url, &identity, &options);
         if let Ok(Ok((connection, welcome))) = timeout(Duration::from_secs(2), attempt).await {
-            return Some((connection, welcome.epoch));
+            return Some((connection, welcome.epoch, url.clone()));
         }
     }
     None
@@ -52,7 +54,7 @@ impl Person {
     pub(super) async fn connect(number: u8, cluster: &Cluster) -> Self {
         let begun = Instant::now();
         loop {
-            if let Some((connection, epoch)) = connect(number, &cluster.urls()).await {
+            if let Some((connection, epoch, _)) = connect(number, &cluster.urls()).await {
                 return Self {
                     number,
                     connection,

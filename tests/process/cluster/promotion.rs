@@ -26,7 +26,7 @@ const SENDER: u8 = 40;
 /// Has so many messages of 512 bytes wait.
 async fn fill(cluster: &Cluster, count: usize) {
     let begun = Instant::now();
-    let (mut connection, _) = connect(SENDER, &cluster.urls()).await.expect("the active machine");
+    let (mut connection, ..) = connect(SENDER, &cluster.urls()).await.expect("the active machine");
     let mut open = BTreeSet::new();
     let mut sent = 0;
     while sent < count || !open.is_empty() {

@@ -1,15 +1,14 @@
 //! A machine that stands by, and a front of a cluster: whoever reaches them is served by the active
 //! machine, whichever that is.
 
-use ephemeral_test_support::daemon::{Daemon, GENEROUS};
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::machines::{Cluster, link_key};
+use super::machines::Cluster;
+use super::mesh::FRONT;
 use super::people::{PATIENCE, Person};
 use super::{ALICE, BOB};
-use crate::SERVER;
 
 /// Returns the status that a machine's listener answers `GET /health` with; empty: none.
 async fn health(cluster: &Cluster, machine: usize) -> String {
@@ -137,15 +136,13 @@ async fn sessions_go_on_when_the_machine_that_passes_them_on_stood_still_for_a_m
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_front_of_a_cluster_follows_the_active_machine() {
-    let home = tempfile::tempdir().unwrap();
-    let fronts = format!("[hub]\nfronts = [\"{}\"]\n", link_key(home.path()));
-    let mut cluster = Cluster::linked(&fronts).await;
+    let mut cluster = Cluster::configured("link = \"127.0.0.1:0\"\n");
+    cluster.and(&format!("[hub]\nfronts = [{:?}]\n", cluster.key(FRONT)));
+    let mut cluster = cluster.begun().await;
     let first = cluster.active().await;
     let addresses = [cluster.link(0).await, cluster.link(1).await];
     let keys = [cluster.key(0), cluster.key(1)];
-    let table = format!("{GENEROUS}[front]\nhub = {addresses:?}\nhub_key = {keys:?}\n");
-    let mut front = Daemon::start(SERVER, home.path(), &table, &["--no-tor", "--clearnet=127.0.0.1:0"]);
-    cluster.beside = Some(front.says("clearnet ").await.parse().unwrap());
+    cluster.only_at_front(&format!("[front]\nhub = {addresses:?}\nhub_key = {keys:?}\n")).await;
     let mut alice = Person::connect(ALICE, &cluster).await;
     let mut ledger = alice.send_many(&cluster, BOB, "before", 10).await;
     cluster.kill(first);
@@ -153,6 +150,6 @@ async fn a_front_of_a_cluster_follows_the_active_machine() {
     let mut bob = Person::connect(BOB, &cluster).await;
     bob.receives_all(&cluster, &ledger).await;
     assert_eq!((alice.epochs.len(), &bob.epochs), (1, &alice.epochs));
-    let log = front.log();
+    let log = cluster.said(FRONT);
     assert!(!log.contains("127.0.0.1") && !log.contains("panic"), "{log}");
 }

@@ -15,7 +15,7 @@ use super::ledger::Ledger;
 use super::people::{AGAIN, ANSWER, connect, fingerprint};
 
 /// Between two messages of one person.
-const PACE: Duration = Duration::from_millis(20);
+const PACE: Duration = Duration::from_millis(30);
 /// Unanswered messages of one person, at most.
 const OPEN: usize = 8;
 /// Who is never there.
@@ -101,14 +101,27 @@ struct Talker {
     speaks: watch::Receiver<bool>,
 }
 
+/// Why a session is over.
+enum Over {
+    /// It was ended.
+    Ended,
+    /// It answered nothing any more, and was left.
+    Silent,
+}
+
 impl Talker {
     async fn run(mut self) {
         loop {
-            let urls = self.urls.borrow_and_update().clone();
+            let mut urls = self.urls.borrow_and_update().clone();
+            // So that some are at each machine.
+            let first = usize::from(self.number) % urls.len();
+            urls.rotate_left(first);
             match connect(self.number, &urls).await {
-                Some((connection, epoch)) => {
-                    let session = self.ledger().begins(epoch);
-                    self.talk(connection, session).await;
+                Some((connection, epoch, url)) => {
+                    let session = self.ledger().begins(epoch, url.to_string());
+                    if let Over::Ended = self.talk(connection, session).await {
+                        self.ledger().ends(session);
+                    }
                 }
                 None => sleep(AGAIN).await,
             }
@@ -120,12 +133,12 @@ impl Talker {
     }
 
     /// Talks until the session ends, or says nothing for too long.
-    async fn talk(&mut self, mut connection: Connection, session: usize) {
+    async fn talk(&mut self, mut connection: Connection, session: usize) -> Over {
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for (id, (to, ttl)) in &self.open {
             if send(&mut connection, id, *to, *ttl).await.is_none() {
-                return;
+                return Over::Ended;
             }
         }
         let mut heard = Instant::now();
@@ -140,10 +153,10 @@ impl Talker {
                         Err(_) => None,
                     }
                 }
-                () = sleep_until(heard + ANSWER), if !self.open.is_empty() => None,
+                () = sleep_until(heard + ANSWER), if !self.open.is_empty() => return Over::Silent,
             };
             if went_on.is_none() {
-                return;
+                return Over::Ended;
             }
         }
     }

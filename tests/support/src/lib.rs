@@ -6,6 +6,8 @@
 //! | [`daemon`] | the server as a process of its own, a service manager around it, and people who use it |
 //! | [`tornet`] | a private Tor network on this machine |
 //! | [`nats`], [`cable`] | three NATS servers, for a server of several machines; connections that can be cut |
+//! | [`private_network`], [`packets`] | networks of their own on this machine; what goes over one |
+//! | [`slow_disk`] | a disk that is slow for one process |
 //! | [`tls`] | a TLS client |
 //! | [`session_rules`] | what a session has to make of a frame |
 //! | [`fuzz`] | the bodies of the fuzz targets |
@@ -43,12 +45,18 @@ pub mod memory;
 #[cfg(feature = "server")]
 pub mod nats;
 #[cfg(feature = "server")]
+pub mod packets;
+#[cfg(feature = "server")]
+pub mod private_network;
+#[cfg(feature = "server")]
 pub mod program;
 #[cfg(feature = "server")]
 pub mod rig;
 #[cfg(feature = "server")]
 pub mod serving;
 pub mod session_rules;
+#[cfg(feature = "server")]
+pub mod slow_disk;
 #[cfg(feature = "server")]
 pub mod tls;
 pub mod tmux;

@@ -6,9 +6,9 @@ use std::os::unix::fs::FileExt as _;
 
 use memchr::memmem;
 
-/// Returns in how many places a text is in the memory of a process; `None` if that may not be read,
-/// as only root may.
-pub fn times_in_memory(process: u32, text: &str) -> Option<usize> {
+/// Returns in how many places a text or a key is in the memory of a process; `None` if that may not
+/// be read, as only root may.
+pub fn times_in_memory(process: u32, text: impl AsRef<[u8]>) -> Option<usize> {
     Some(places_in_memory(process, &[text])?[0].len())
 }
 

@@ -4,13 +4,20 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cable::Cable;
+use crate::private_network::{PrivateNetwork, within};
+use crate::slow_disk::SlowDisk;
 
+/// The first of these ports, and how many there are.
+const LOWEST_PORT: u16 = 12_000;
+const PORTS: u32 = 20_000;
 /// How long a server may take to let go of its port, or to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -22,6 +29,21 @@ pub struct Trio {
     servers: Vec<Option<Child>>,
     /// What runs between a server or a machine and a server; nothing: they are connected directly.
     cables: Vec<(Place, usize, Cable)>,
+    plan: TrioPlan,
+    /// The servers whose disk is slow.
+    slow: [Option<SlowDisk>; 3],
+}
+
+/// How three NATS servers are connected, with each other and with machines.
+#[derive(Default)]
+pub struct TrioPlan {
+    /// A certificate and its key, which everybody shows and everybody asks for; `None`: no TLS.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The network in which the servers are; `None`: this machine's own.
+    pub network: Option<Arc<PrivateNetwork>>,
+    /// The networks of machines, which come by cables, as do the servers to each other; `None`:
+    /// all are connected directly.
+    pub machines: Option<Vec<Option<Arc<PrivateNetwork>>>>,
 }
 
 /// Somebody who connects to NATS servers.
@@ -58,47 +80,58 @@ pub fn takes(configuration: &Path) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// Returns a port that nobody has. It is below those that the kernel gives away by itself: else
+/// somebody else would be given it before a server has begun, or while it is dead.
+fn free_port() -> u16 {
+    /// So many after one that is another one in each process.
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() * 97 % PORTS).unwrap();
+    loop {
+        let next = first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = LOWEST_PORT + next % u16::try_from(PORTS).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Trio {
     /// Starts three servers, which find each other by themselves.
     pub fn start(directory: &Path) -> Self {
-        Self::start_with(directory, "")
+        Self::start_as(directory, TrioPlan::default())
     }
 
-    /// Starts three servers with more in their configuration.
-    pub fn start_with(directory: &Path, more: &str) -> Self {
-        let mut trio = Self::new(directory);
-        trio.begin_all(more);
-        trio
-    }
-
-    /// Starts three servers that are connected by cables, with each other and with so many
-    /// machines.
-    pub fn start_on_cables(directory: &Path, machines: usize) -> Self {
-        let mut trio = Self::new(directory);
-        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        for (number, [client, route, _]) in trio.ports.iter().copied().enumerate() {
-            let servers = (0..3).filter(|other| *other != number).map(|other| (Place::Server(other), route));
-            let machines = (0..machines).map(|machine| (Place::Machine(machine), client));
-            let cables = servers.chain(machines).map(|(place, port)| (place, number, Cable::lay(address(port))));
-            trio.cables.extend(cables);
-        }
-        trio.begin_all("");
-        trio
-    }
-
-    fn new(directory: &Path) -> Self {
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap();
-        let held: Vec<_> = (0..3).map(|_| [free(), free(), free()]).collect();
-        let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
-        let ports: Vec<_> = held.iter().map(|held| held.each_ref().map(port)).collect();
-        drop(held);
-        Self { directory: directory.to_owned(), ports, servers: vec![None, None, None], cables: Vec::new() }
-    }
-
-    fn begin_all(&mut self, more: &str) {
+    /// Starts three servers that are connected like this.
+    pub fn start_as(directory: &Path, plan: TrioPlan) -> Self {
+        let mut trio = Self::new(directory, plan);
+        trio.lay_cables();
         for number in 0..3 {
-            self.write_configuration(number, more);
-            self.begin(number);
+            trio.write_configuration(number);
+            trio.begin(number);
+        }
+        trio
+    }
+
+    fn new(directory: &Path, plan: TrioPlan) -> Self {
+        let ports =
+            within(plan.network.as_deref(), || (0..3).map(|_| [free_port(), free_port(), free_port()]).collect());
+        let directory = directory.to_owned();
+        Self { directory, ports, servers: vec![None, None, None], cables: Vec::new(), plan, slow: [const { None }; 3] }
+    }
+
+    /// Lays cables from each machine and each server to each other server, if there are to be any.
+    fn lay_cables(&mut self) {
+        let Some(machines) = &self.plan.machines else { return };
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let own = &self.plan.network;
+        for (number, [client, route, _]) in self.ports.iter().copied().enumerate() {
+            let servers = (0..3).filter(|other| *other != number).map(|other| (Place::Server(other), own, route));
+            let machines = machines.iter().enumerate();
+            let machines = machines.map(|(machine, network)| (Place::Machine(machine), network, client));
+            for (place, network, port) in servers.chain(machines) {
+                let cable = Cable::between((network.clone(), local(0)), (own.clone(), local(port)));
+                self.cables.push((place, number, cable));
+            }
         }
     }
 
@@ -122,7 +155,7 @@ impl Trio {
         }
     }
 
-    fn write_configuration(&self, number: usize, more: &str) {
+    fn write_configuration(&self, number: usize) {
         let folder = self.folder(number);
         fs::create_dir_all(folder.join("store")).unwrap();
         let [client, route, questions] = self.ports[number];
@@ -131,10 +164,14 @@ impl Trio {
             others.map(|other| format!("\"nats://127.0.0.1:{}\"", self.port(Place::Server(number), other))).collect();
         // The others must not come by a way that is no cable.
         let elsewhere = if self.cables.is_empty() { "" } else { ", advertise: \"127.0.0.1:1\"" };
+        let tls = self.plan.certificate.as_ref().map(|(certificate, key)| {
+            format!("tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {certificate:?}, verify: true }}")
+        });
+        let tls = tls.unwrap_or_default();
         let text = format!(
             "server_name: n{number}\nlisten: \"127.0.0.1:{client}\"\nhttp: \"127.0.0.1:{questions}\"\nmax_payload: 2MB\n\
              jetstream {{ store_dir: {:?}, max_mem: 256M, max_file: 64M }}\n\
-             cluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{}]{elsewhere} }}\n{more}",
+             cluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{}]{elsewhere}\n{tls} }}\n{tls}\n",
             folder.join("store"),
             routes.join(", ")
         );
@@ -150,19 +187,18 @@ impl Trio {
     pub fn begin(&mut self, number: usize) {
         // Else a port that is still bound would make it end at once.
         wait("the ports are free", || {
-            self.ports[number].iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+            let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+            self.inside(|| self.ports[number].iter().all(is_free))
         });
         let folder = self.folder(number);
         let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
-        let server = Command::new(program())
-            .arg("-c")
-            .arg(folder.join("nats.conf"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.servers[number] = Some(server);
+        let mut command = Command::new(program());
+        command.arg("-c").arg(folder.join("nats.conf")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.servers[number] = Some(self.inside(|| command.spawn().unwrap()));
+    }
+
+    fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        within(self.plan.network.as_deref(), work)
     }
 
     /// Kills a server, which has no time to do anything.
@@ -171,6 +207,40 @@ impl Trio {
             let _ = server.kill();
             let _ = server.wait();
         }
+        self.slow[number] = None;
+    }
+
+    /// Stops a server as its service manager would, and waits for its end: it hands over first
+    /// what it leads.
+    pub fn terminate(&mut self, number: usize) {
+        self.signal(number, Signal::TERM);
+        let mut ended: Option<ExitStatus> = None;
+        wait("a NATS server ends", || {
+            ended = self.servers[number].as_mut().unwrap().try_wait().unwrap();
+            ended.is_some()
+        });
+        self.servers[number] = None;
+    }
+
+    /// Makes a server's disk slow.
+    pub fn slow_down(&mut self, number: usize) {
+        self.slow[number] = Some(SlowDisk::of(self.process(number), &self.folder(number).join("held-up")));
+    }
+
+    /// Returns whether a server's disk is slow.
+    pub fn is_slow(&self, number: usize) -> bool {
+        self.slow[number].is_some()
+    }
+
+    /// Returns how often a slow disk has held up what a server does with `store_dir`.
+    pub fn held_up(&self, number: usize) -> usize {
+        let store = self.folder(number).join("store");
+        self.slow[number].as_ref().map_or(0, |disk| disk.held_up(&store))
+    }
+
+    /// Makes a server's disk as quick as ever.
+    pub fn speed_up(&mut self, number: usize) {
+        self.slow[number] = None;
     }
 
     /// Sends a server a signal.
@@ -181,6 +251,11 @@ impl Trio {
     /// Returns the number of a server's process.
     pub fn process(&self, number: usize) -> u32 {
         self.servers[number].as_ref().unwrap().id()
+    }
+
+    /// Returns where a server listens for machines, in its network.
+    pub fn address(&self, number: usize) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports[number][0]))
     }
 
     /// Returns the addresses as the configuration of a machine wants them.
@@ -224,7 +299,7 @@ impl Trio {
     /// Asks a server's monitoring.
     fn ask(&self, number: usize, what: &str) -> std::io::Result<String> {
         let [_, _, questions] = self.ports[number];
-        let mut stream = TcpStream::connect(("127.0.0.1", questions))?;
+        let mut stream = self.inside(|| TcpStream::connect(("127.0.0.1", questions)))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
         stream.write_all(format!("GET /{what} HTTP/1.0\r\n\r\n").as_bytes())?;
         let mut answer = String::new();

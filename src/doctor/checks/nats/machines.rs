@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::cluster::charter::Belonging;
 use crate::cluster::probe::ClusterProbe;
 use crate::cluster::talk::MachineReport;
-use crate::doctor::{Finding, Severity};
+use crate::doctor::Finding;
 
 pub(super) const CLOCKS: &str = "cluster.clocks";
 pub(super) const CHARTER: &str = "cluster.key";
