@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 
 use super::kept::KeptKeys;
 
-type KeyBytes = Zeroizing<[u8; 32]>;
+/// On the heap, where it stays: what moves leaves a copy where it was.
+type KeyBytes = Box<Zeroizing<[u8; 32]>>;
 type Public = <X25519HkdfSha256 as Kem>::PublicKey;
 type Private = <X25519HkdfSha256 as Kem>::PrivateKey;
 type Encapsulated = <X25519HkdfSha256 as Kem>::EncappedKey;
@@ -68,7 +69,7 @@ impl Keys {
         bytes.extend_from_slice(&self.current.to_le_bytes());
         for (number, key) in self.keys.iter().rev().take(MOST) {
             bytes.extend_from_slice(&number.to_le_bytes());
-            bytes.extend_from_slice(&**key);
+            bytes.extend_from_slice(&***key);
         }
         bytes
     }
@@ -83,9 +84,10 @@ impl Keys {
             return Err(NotOpened);
         }
         for entry in entries {
-            let (number, key) = entry.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
-            let key = <[u8; 32]>::try_from(key).map_err(|_| NotOpened)?;
-            keys.insert(u64::from_le_bytes(*number), Zeroizing::new(key));
+            let (number, bytes) = entry.split_first_chunk::<NUMBER>().ok_or(NotOpened)?;
+            let mut key = KeyBytes::default();
+            key.copy_from_slice(bytes);
+            keys.insert(u64::from_le_bytes(*number), key);
         }
         Ok(Self { current: u64::from_le_bytes(*current), keys, wiped: u64::from_le_bytes(*wiped), kept: None })
     }
@@ -111,7 +113,7 @@ impl Keyring {
     /// If the operating system has no random numbers.
     pub fn rotate(&self) -> Result<(), getrandom::Error> {
         let mut key = KeyBytes::default();
-        getrandom::fill(&mut *key)?;
+        getrandom::fill(&mut **key)?;
         let mut ring = self.0.lock();
         let newest = ring.keys.last_key_value().map_or(0, |(last, _)| *last);
         let number = newest.max(ring.current) + 1;
@@ -180,7 +182,7 @@ impl Keyring {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|_| NotOpened)?;
         let aad = associated(place, ring.current);
-        let cipher = XChaCha20Poly1305::new((&**key).into());
+        let cipher = XChaCha20Poly1305::new((&***key).into());
         let sealed = cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: &aad }).map_err(|_| NotOpened)?;
         Ok([&ring.current.to_le_bytes()[..], &nonce, &sealed].concat())
     }
@@ -196,7 +198,7 @@ impl Keyring {
         let ring = self.0.lock();
         let key = ring.keys.get(&number).ok_or(NotOpened)?;
         let aad = associated(place, number);
-        let cipher = XChaCha20Poly1305::new((&**key).into());
+        let cipher = XChaCha20Poly1305::new((&***key).into());
         let plain = cipher.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &aad }).map_err(|_| NotOpened)?;
         Ok(Zeroizing::new(plain))
     }
