@@ -78,6 +78,7 @@ fn server() -> anyhow::Result<(watch::Sender<Health>, Arc<Server>)> {
         health: health_now,
         moved: None,
         nodes,
+        way: None,
         dead_man,
         cluster: None,
     };

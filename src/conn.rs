@@ -17,6 +17,8 @@ use crate::http;
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
 use crate::pump::{self, NodesWatch, Upgraded};
+use crate::transport::link::front::HubWay;
+use crate::transport::link::hub::IncomingSeat;
 use crate::transport::onion_service::OnionStatus;
 use crate::transport::{CircuitHandle, CircuitStats, Incoming, Io, Listener, Peer};
 use ephemeral_core::dead_man::DeadManStats;
@@ -77,6 +79,8 @@ pub struct Setup {
     pub moved: Option<Bytes>,
     /// The signed list of the service's nodes, if there is one.
     pub nodes: NodesWatch,
+    /// The way to the hub of another machine, if there may be one.
+    pub way: Option<HubWay>,
     /// How the dead-man switch stands, if there is one.
     pub dead_man: watch::Receiver<Option<DeadManStats>>,
     /// This machine of a cluster, if it is one.
@@ -89,7 +93,7 @@ impl Server {
     /// # Errors
     /// If the operating system has no random numbers.
     pub fn new(setup: Setup) -> Result<Arc<Self>, getrandom::Error> {
-        let Setup { hub, rules, timing, policy, limits, onion, health, moved, nodes, dead_man, cluster } = setup;
+        let Setup { hub, rules, timing, policy, limits, onion, health, moved, nodes, way, dead_man, cluster } = setup;
         let circuits = onion.as_ref().map_or(0, |(_, _, circuits)| *circuits);
         let bounds = bounds(&hub, limits, &rules, circuits);
         let events = Arc::new(Events::new(hub.now())?);
@@ -97,7 +101,7 @@ impl Server {
         let onion = onion.map(|(status, circuits, _)| (status, circuits));
         let metrics = Metrics::new(Arc::clone(&hub), Arc::clone(&admission), bounds, onion, (dead_man, cluster));
         let drain = CancellationToken::new();
-        let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain, nodes });
+        let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain, nodes, way });
         Ok(Arc::new(Self { sessions, admission, metrics, health, moved }))
     }
 
@@ -121,11 +125,17 @@ impl Server {
         let metrics = self.metrics.renewed(bounds(&hub, limits, &rules, self.metrics.bounds().circuits));
         let admission = Arc::clone(&self.admission);
         let nodes = self.sessions.nodes.clone();
-        let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain, nodes });
+        let way = self.sessions.way.clone();
+        let sessions = Arc::new(pump::SessionContext { hub, rules, timing, drain, nodes, way });
         let health = self.health.clone();
         let moved = self.moved.clone();
         Arc::new(Self { sessions, admission, metrics, health, moved })
     }
+}
+
+/// Serves a session whose client is connected to another machine.
+pub fn host(server: &Server, seat: IncomingSeat) -> impl Future<Output = ()> + Send + use<> {
+    pump::host(Arc::clone(&server.sessions), Arc::clone(&server.admission), seat.0)
 }
 
 fn bounds(hub: &Hub, limits: Config, rules: &session::Config, circuits: usize) -> metrics::Bounds {

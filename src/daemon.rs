@@ -64,8 +64,8 @@ pub async fn run(mut config: Config, origin: ConfigSource, early: &EarlySignals)
 
     let (waiting, clustering) = remember(&config, early)?;
     let machine = clustering.as_ref().map(|clustering| Arc::clone(&clustering.machine));
-    let (doors, passage) = linking::open(&config, machine.as_ref())?;
-    let reached = passage.reached();
+    let (doors, intake) = linking::open(&config, machine.as_ref())?;
+    let reached = intake.reached();
     let actions = Actions::open(config.state_dir.clone(), config.dead_man, machine.clone());
     let circuits = Arc::<CircuitStats>::default();
     let onion_figures = config.onion.as_ref().map(|onion| (status.clone(), Arc::clone(&circuits), onion.circuits));
@@ -80,6 +80,7 @@ pub async fn run(mut config: Config, origin: ConfigSource, early: &EarlySignals)
         health: health_now,
         moved: moved::notices(&config),
         nodes: signer.list(),
+        way: intake.way(),
         dead_man: actions.dead_man(),
         cluster: machine,
     })
@@ -105,7 +106,7 @@ pub async fn run(mut config: Config, origin: ConfigSource, early: &EarlySignals)
         tasks.spawn(clustering.refusal(stop.clone()));
     }
     let reload = Arc::new(Reload { origin, server: current, clearnet });
-    let connections = AbortOnDrop(passage.run(reload.server.subscribe(), stop.clone()));
+    let connections = AbortOnDrop(intake.serve(reload.server.subscribe(), stop.clone()));
     let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&notifier).keep()));
     let mut upkeep = upkeep::spawn(&server, &actions, wipe_asked);
     if let Some(clustering) = clustering.as_ref().filter(|_| config.onion.is_none()) {
@@ -129,7 +130,11 @@ fn remember(config: &Config, early: &EarlySignals) -> anyhow::Result<(MessageSto
     let settings = hub::Config::from_config(config);
     let asked = wipe_mark::read(&config.state_dir).or(early.wipe());
     let Some(cluster) = &config.cluster else {
-        let waiting = MessageStore::open(settings, config.survive_restart, &config.state_dir, asked)?;
+        // A front holds no message.
+        let waiting = match config.front {
+            Some(_) => MessageStore::elsewhere(settings, false, &config.state_dir, asked)?,
+            None => MessageStore::open(settings, config.survive_restart, &config.state_dir, asked)?,
+        };
         early.wiped();
         return Ok((waiting, None));
     };

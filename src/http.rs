@@ -40,6 +40,8 @@ pub struct Context<'server> {
     pub moved: Option<&'server Bytes>,
     /// The signed list of the service's nodes, if there is one.
     pub nodes: Option<&'server serde_json::Value>,
+    /// Whether the machine that holds the messages is reached.
+    pub has_hub: bool,
 }
 
 /// What becomes of a request.
@@ -118,6 +120,9 @@ fn route<B>(
     }
     if origin::is_preflight(request) {
         return Outcome::Response(origin::preflight());
+    }
+    if !context.has_hub {
+        return Outcome::Response(response::no_hub());
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Outcome::Response(not_allowed("GET, HEAD", "the methods here are GET and HEAD"));

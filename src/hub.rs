@@ -5,7 +5,9 @@
 //! be woken is woken after it was released. A session's own queue holds receipts only, and is
 //! bounded; messages wait in the mailbox.
 
+mod elsewhere;
 mod expiry;
+mod joining;
 mod lifetime;
 mod online;
 mod receipts;
@@ -22,15 +24,18 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use elsewhere::ElsewhereTable;
+pub use elsewhere::{ByOther, Elsewhere, Within};
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis};
-use ephemeral_core::store::{self, AccountId, Completion, JoinError, Receipt, Store, StoreStats};
+use ephemeral_core::store::{self, AccountId, Completion, Receipt, Store, StoreStats};
 pub use expiry::ExpiryPart;
+pub use joining::{Joined, ResumeError, Resumption};
 pub(crate) use lifetime::random_lifetime;
 pub use lifetime::{RestoreError, Restored};
 use online::OnlineTable;
 use receipts::ReceiptQueue;
-pub use session_handle::{Collected, Joined, SessionHandle};
+pub use session_handle::{Collected, SessionHandle};
 pub use turn::{Submitted, Ticket, Turn};
 
 /// How often the lock is tried before a thread sleeps on it, and the pauses of the processor
@@ -56,6 +61,7 @@ pub struct Hub {
     /// Held while everything is erased, which is done without the other lock.
     emptying: Mutex<()>,
     due_earlier: Notify,
+    elsewhere: ElsewhereTable,
 }
 
 struct State {
@@ -63,6 +69,8 @@ struct State {
     store: Store,
     epoch: Arc<str>,
     online: OnlineTable,
+    /// The number of the next session: higher than any that an earlier hub of the same messages
+    /// gave, so that it says which of two sessions is the newer one.
     next_session: u64,
     /// The first session of now: those before it were ended together with what waited.
     ended_below: u64,
@@ -101,6 +109,7 @@ pub struct Signal {
     waker: AtomicWaker,
     raised: AtomicBool,
     evicted: AtomicBool,
+    ended: AtomicBool,
 }
 
 impl Signal {
@@ -118,7 +127,20 @@ impl Signal {
         self.waker.wake();
     }
 
-    /// Returns whether the session was told to end.
+    /// Tells the session to end, since the server does, or has erased everything.
+    fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.raised.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Returns whether it was told so.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Returns whether the session was told to end because it is blocked.
     #[must_use]
     pub fn is_evicted(&self) -> bool {
         self.evicted.load(Ordering::Acquire)
@@ -213,6 +235,7 @@ impl Hub {
         if let Some(signal) = signal {
             signal.evict();
         }
+        self.elsewhere.evict(fingerprint);
     }
 
     /// Returns whether the store knows somebody: a message waits for it, or one of its own is
@@ -222,52 +245,10 @@ impl Hub {
         self.lock().store.find(fingerprint).is_some()
     }
 
-    /// Begins a session. One of the same fingerprint that was there before learns that it was
-    /// replaced.
-    ///
-    /// # Errors
-    /// [`JoinError`].
-    pub fn join(
-        self: &Arc<Self>,
-        fingerprint: Fingerprint,
-        wants_receipts: bool,
-        window: u32,
-    ) -> Result<Joined, JoinError> {
-        let mut wakes = Wakes::default();
-        let mut state = self.lock();
-        let state = &mut *state;
-        if state.draining || state.erasing || state.standing_by {
-            return Err(JoinError::Draining);
-        }
-        let now = self.clock.now();
-        self.expire(state, now, &mut wakes);
-        let known = state.store.find(&fingerprint);
-        let replaces = known.is_some_and(|account| state.online.get(account).is_some());
-        // Keys are free: a quarter of the places is kept for those whom the store knows.
-        let most = state.settings.sessions;
-        let most = if known.is_none() { most - most / 4 } else { most };
-        if !replaces && state.online.len() >= most {
-            return Err(JoinError::Overloaded);
-        }
-        let (account, pending) = state.store.attach(now, fingerprint, wants_receipts);
-        let session = state.next_session;
-        state.next_session += 1;
-        let signal = Arc::new(Signal::default());
-        signal.raised.store(true, Ordering::Release);
-        state.online.begin(account, session, Arc::clone(&signal), &mut wakes);
-        let hub = Arc::clone(self);
-        Ok(Joined {
-            session_handle: SessionHandle { hub, account, session, signal, window: window as usize, replaces },
-            pending,
-            epoch: Arc::clone(&state.epoch),
-            bounds: state.settings.bounds,
-            at: state.store.on_wire(now, session),
-        })
-    }
-
     /// Begins the end: nothing is accepted any more, nobody joins, and every session is told to
     /// end.
     pub fn drain(&self) {
+        self.end_elsewhere();
         let mut wakes = Wakes::default();
         let mut state = self.lock();
         state.draining = true;

@@ -71,6 +71,12 @@ pub struct Stats {
     pub uptime_s: u64,
     /// Authenticated sessions.
     pub clients: usize,
+    /// Those of them whose messages another machine holds.
+    #[serde(default)]
+    pub clients_elsewhere: usize,
+    /// Those of them that are connected to another machine.
+    #[serde(default)]
+    pub clients_by_others: usize,
     /// Connections that have not authenticated yet.
     pub unauthenticated: usize,
     /// Messages waiting.
@@ -204,7 +210,8 @@ impl Metrics {
     pub fn figures(&self) -> Stats {
         let clocks = self.hub.clocks();
         let now = clocks.steady;
-        let (clients, store) = self.hub.figures();
+        let (_, store) = self.hub.figures();
+        let (clients_elsewhere, clients_by_others) = self.hub.elsewhere();
         let events = self.admission.events();
         let messages = self.hub.totals();
         let last_minute = self.rates.lock().unwrap_or_else(PoisonError::into_inner).last_minute(now, &messages);
@@ -212,7 +219,9 @@ impl Metrics {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             timestamp: clocks.wall,
             uptime_s: now.since(self.started) / 1000,
-            clients,
+            clients: self.hub.sessions(),
+            clients_elsewhere,
+            clients_by_others,
             unauthenticated: self.admission.slots().len(),
             pending_messages: store.messages,
             pending_bytes: store.bytes,

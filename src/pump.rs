@@ -5,9 +5,14 @@
 //! flushes once. While the peer does not read, nothing is read from it and nothing is taken from
 //! the mailbox: a slow peer costs what one turn can queue.
 
+mod asking;
+mod away;
 mod driver;
 mod frames;
+mod host;
 mod meter;
+mod seat;
+mod seat_wire;
 pub mod websocket;
 
 use std::sync::Arc;
@@ -24,10 +29,15 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::{PeerConnection, Slot};
 use crate::events::Kind;
 use crate::hub::{Hub, Joined};
+use crate::transport::link::front::HubWay;
 use crate::transport::{CircuitHandle, CircuitSession, Io};
+use away::{Away, SeatSeeker};
 use driver::Pump;
 use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::{self, AwaitingAuth, Beginning, Established};
+pub use host::host;
+use seat::Seat;
+use seat_wire::{Proof, SeatWelcome};
 use websocket::{Socket, close, hang_up, open, reason_of};
 
 /// How long a session waits for its peer. Each is serialized under its name in the configuration
@@ -80,6 +90,16 @@ pub struct SessionContext {
     pub drain: CancellationToken,
     /// The signed list of the service's nodes, if there is one.
     pub nodes: NodesWatch,
+    /// The way to the hub of another machine, which sessions take while this one stands by.
+    pub way: Option<HubWay>,
+}
+
+impl SessionContext {
+    /// Returns whether there is a hub to have sessions with, as far as this machine knows others.
+    #[must_use]
+    pub fn has_hub(&self) -> bool {
+        self.way.as_ref().is_none_or(|way| way.is_there() || !self.hub.stands_by())
+    }
 }
 
 /// The signed list of the service's nodes as it is now; `None`: there is none.
@@ -87,6 +107,9 @@ pub type NodesWatch = watch::Receiver<Option<Arc<serde_json::Value>>>;
 
 /// Bytes of frames that one turn takes from the mailbox, before it flushes.
 const TURN_BYTES: usize = 16 * 1024;
+
+/// Bytes of the largest frame that any configuration allows.
+const LARGEST_FRAME: usize = 6 * (1 << 20) + 4096;
 
 /// A connection that is to be a session.
 pub struct Upgraded {
@@ -119,7 +142,10 @@ async fn begin(
     circuit: Option<CircuitHandle>,
 ) -> Option<(Pump, Option<CircuitSession>)> {
     let Upgraded { io, read_ahead, session, connection, slot } = *upgraded;
-    let socket = open(io, read_ahead, settings.rules.frame_bytes()).await;
+    // Where the hub is another machine's, its rules count, and are not known yet: the meter bounds
+    // what is read by then.
+    let frame_bytes = if settings.way.is_some() { LARGEST_FRAME } else { settings.rules.frame_bytes() };
+    let socket = open(io, read_ahead, frame_bytes).await;
     let begun = tokio::select! {
         begun = authenticate(settings, socket, session, connection, circuit.as_ref()) => begun?,
         () = slot.lost() => return None,
@@ -148,19 +174,15 @@ async fn authenticate(
     let answer = settings.drain.run_until_cancelled(answer(&settings, &mut socket, session, &connection, circuit));
     let answer = timeout_at(deadline, answer).await.map(|answer| answer.unwrap_or(Err(CloseReason::Draining)));
     match answer {
-        Ok(Ok(Some((established, joined, circuit)))) => {
-            let Joined { session_handle, pending, epoch, bounds, at } = joined;
-            connection.established(established.fingerprint, session_handle.signal());
-            if session_handle.replaces() {
+        Ok(Ok(Some(Begun { session, seat, welcome, frame_bytes, replaces, place }))) => {
+            connection.established(session.fingerprint, seat.signal());
+            if replaces {
                 connection.report(Kind::Takeover);
             }
-            let nodes = settings.nodes.borrow().clone();
-            let beginning = Beginning { epoch: &epoch, pending, at, bounds, nodes: nodes.as_deref() };
-            let welcome = established.welcome(&settings.rules, &beginning, &settings.hub.clocks());
-            socket.get_mut().authenticated(connection.frames(), settings.rules.frame_bytes());
+            socket.get_mut().authenticated(connection.frames(), frame_bytes);
             // Flushed in the pump's first turn.
             socket.feed(Message::text(welcome)).await.ok()?;
-            Some((Pump::new(settings, socket, established, session_handle, connection), circuit))
+            Some((Pump::new(settings, socket, session, seat, connection), place))
         }
         Ok(Ok(None)) => {
             hang_up(socket).await;
@@ -179,20 +201,41 @@ async fn authenticate(
     }
 }
 
+/// A session that has begun.
+struct Begun {
+    session: Established,
+    seat: Seat,
+    /// The first frame.
+    welcome: String,
+    /// Bytes of the largest frame that is read from now on.
+    frame_bytes: usize,
+    /// Whether it took over from another session.
+    replaces: bool,
+    /// Its circuit's place.
+    place: Option<CircuitSession>,
+}
+
 /// Waits for the answer to the challenge; `Ok(None)` if the peer is gone.
 async fn answer(
-    settings: &SessionContext,
+    settings: &Arc<SessionContext>,
     socket: &mut Socket,
     session: AwaitingAuth,
     connection: &PeerConnection,
     circuit: Option<&CircuitHandle>,
-) -> Result<Option<(Established, Joined, Option<CircuitSession>)>, CloseReason> {
+) -> Result<Option<Begun>, CloseReason> {
     if socket.send(Message::text(session.first_frame(settings.timing.auth_timeout))).await.is_err() {
         return Ok(None);
     }
+    // Another hub checks it again.
+    let mut proof = settings.way.as_ref().map(|_| Proof::of(&session));
     let established = loop {
         match socket.next().await {
-            Some(Ok(Message::Text(text))) => break session.answer(&text, &settings.rules)?,
+            Some(Ok(Message::Text(text))) => {
+                if let Some(proof) = &mut proof {
+                    text.as_str().clone_into(&mut proof.auth);
+                }
+                break session.answer(&text, &settings.rules)?;
+            }
             Some(Ok(Message::Binary(_))) => return Err(CloseReason::AuthRequired),
             // The socket answers a close by itself, when it is asked for what comes next: nothing.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => {}
@@ -203,16 +246,57 @@ async fn answer(
     if connection.admission().bars(&established.fingerprint) || connection.is_blocked() {
         return Err(CloseReason::Blocked);
     }
+    match (&settings.way, proof) {
+        (Some(way), Some(proof)) if settings.hub.stands_by() => {
+            begin_away(settings, way.clone(), (established, proof), connection, circuit).await.map(Some)
+        }
+        _ => begin_here(settings, established, circuit).map(Some),
+    }
+}
+
+/// Begins a session with the hub of this machine.
+fn begin_here(
+    settings: &SessionContext,
+    session: Established,
+    circuit: Option<&CircuitHandle>,
+) -> Result<Begun, CloseReason> {
+    let Established { fingerprint, receipts, window } = session;
     // Before the hub: a session that finds no place must not take over from one that has its own.
     let place = match circuit {
         Some(circuit) => {
-            let stranger = !settings.hub.knows(&established.fingerprint);
+            let stranger = !settings.hub.knows(&fingerprint);
             Some(circuit.establish(stranger).ok_or(CloseReason::Overloaded)?)
         }
         None => None,
     };
-    let joined = settings.hub.join(established.fingerprint, established.receipts, established.window)?;
-    Ok(Some((established, joined, place)))
+    let joined = settings.hub.join(fingerprint, receipts, window)?;
+    let Joined { session_handle, pending, epoch, bounds, at, resumption: _ } = joined;
+    let nodes = settings.nodes.borrow().clone();
+    let beginning = Beginning { epoch: &epoch, pending, at, bounds, nodes: nodes.as_deref() };
+    let welcome = session.welcome(&settings.rules, &beginning, &settings.hub.clocks());
+    let replaces = session_handle.replaces();
+    let frame_bytes = settings.rules.frame_bytes();
+    Ok(Begun { session, seat: Seat::Here(session_handle), welcome, frame_bytes, replaces, place })
+}
+
+/// Begins a session with the hub of another machine.
+async fn begin_away(
+    settings: &Arc<SessionContext>,
+    way: HubWay,
+    (session, proof): (Established, Proof),
+    connection: &PeerConnection,
+    circuit: Option<&CircuitHandle>,
+) -> Result<Begun, CloseReason> {
+    let strangers = circuit.is_none_or(CircuitHandle::has_room_for_strangers);
+    let seeker = SeatSeeker { fingerprint: session.fingerprint, proof, strangers };
+    let admission = Arc::clone(connection.admission());
+    let (away, said) = Away::join(Arc::clone(settings), admission, way, seeker).await?;
+    let place = match circuit {
+        Some(circuit) => Some(circuit.establish(said.stranger).ok_or(CloseReason::Overloaded)?),
+        None => None,
+    };
+    let SeatWelcome { welcome, frame_bytes, replaces, .. } = said;
+    Ok(Begun { session, seat: Seat::Away(Box::new(away)), welcome, frame_bytes, replaces, place })
 }
 
 /// Reports what the end of a session for this reason means for its peer.

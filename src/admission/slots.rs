@@ -28,12 +28,7 @@ pub struct Slot {
     number: u64,
     lost: CancellationToken,
     authenticated: bool,
-    /// Told once the peer has authenticated.
-    told: Option<OnAuthenticated>,
 }
-
-/// Is told that a peer has authenticated, in the task that serves it: it has to be quick.
-pub(super) type OnAuthenticated = Box<dyn FnOnce() + Send + Sync>;
 
 impl HandshakeSlots {
     /// Makes so many free slots; at least one.
@@ -85,7 +80,7 @@ impl HandshakeSlots {
 
     fn slot(self: &Arc<Self>, taken: NewSlot) -> Slot {
         let NewSlot { number, lost, gave_way: _ } = taken;
-        Slot { slots: Arc::clone(self), number, lost, authenticated: false, told: None }
+        Slot { slots: Arc::clone(self), number, lost, authenticated: false }
     }
 
     /// Returns the time since the start: no clock that can be set moves it.
@@ -118,14 +113,6 @@ impl Slot {
     /// Gives the slot back: the peer has authenticated.
     pub fn authenticated(mut self) {
         self.authenticated = true;
-        if let Some(told) = self.told.take() {
-            told();
-        }
-    }
-
-    /// Has somebody told when the peer has authenticated.
-    pub fn on_authenticated(&mut self, told: OnAuthenticated) {
-        self.told = Some(told);
     }
 }
 

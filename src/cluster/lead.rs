@@ -274,7 +274,7 @@ impl ClusterNode {
         let read = timeout(REPLAY, self.take_over(fence)).await;
         let Promoted { queue, epoch, store, wiped } = read.map_err(|_| nats::Unanswered::Late)??;
         let figures = store.figures();
-        self.hub.lead(&epoch, store);
+        self.hub.lead(&epoch, store, term);
         self.be(ClusterRole::Active);
         self.serving.send_replace(term);
         if self.keys.wiped() != wiped {

@@ -116,7 +116,7 @@ pub(super) fn problems(hub: Option<&HubConfig>, front: Option<&FrontConfig>, bes
     }
     if front.is_some() && beside.cluster {
         let says = "a front holds no messages, so there is nothing of it to be kept elsewhere: remove one of the two tables. A \
-             machine of the cluster that stands by passes its clients on by itself, with link in [cluster]";
+             machine of the cluster that stands by is a front by itself, with link in [cluster]";
         problems.push(Problem::new("[cluster] and [front]", says));
     }
     if front.is_some() && beside.nodes {

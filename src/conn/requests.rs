@@ -66,6 +66,7 @@ impl Requests<'_> {
             https: self.listener.is_https(self.peer, request.headers()),
             moved: self.server.moved.as_ref(),
             nodes: nodes.as_deref(),
+            has_hub: self.server.sessions.has_hub(),
         };
         let (outcome, offence) = http::answer(&request, &context);
         if let Some(visitor) = &visitor {

@@ -57,8 +57,8 @@ impl Clustering {
     }
 
     /// Tells `/health` whether clients are served here, for ever: this is the active machine, or
-    /// `reached` says that they are passed on to it. Where there is an onion service, that is a
-    /// matter of its own.
+    /// `reached` says that sessions here have their place with it. Where there is an onion service,
+    /// that is a matter of its own.
     pub(super) fn watch(
         &self,
         health: watch::Sender<Health>,
@@ -68,9 +68,9 @@ impl Clustering {
         let mut reached = reached.unwrap_or_else(|| watch::channel(false).1);
         async move {
             loop {
-                let passes_on = *reached.borrow_and_update();
+                let has_hub = *reached.borrow_and_update();
                 let now = match *standing.borrow_and_update() {
-                    ClusterRole::StandsBy if passes_on => Health::Healthy,
+                    ClusterRole::StandsBy if has_hub => Health::Healthy,
                     ClusterRole::StandsBy => Health::Starting,
                     ClusterRole::Active => Health::Healthy,
                 };

@@ -1,5 +1,4 @@
-//! Where connections go: they are served here, or passed on to the hub; on a machine of a cluster
-//! the one or the other, by what it is at the moment.
+//! The link to other machines: where it is listened for, and the way to the hub of another one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,16 +14,15 @@ use crate::cluster::lead::ClusterNode;
 use crate::config::Config;
 use crate::conn::Server;
 use crate::transport::Incoming;
-use crate::transport::link::front::{self, Front};
-use crate::transport::link::hub::{BoundHub, LinkError};
+use crate::transport::link::front::{Front, HubWay};
+use crate::transport::link::hub::{BoundHub, IncomingSeat, LinkError};
 use crate::transport::link::{self, KnownMachines, LinkKey, TermWatch};
 
 /// Where listeners hand on what they accept.
 pub(super) struct Doors {
     /// What this machine's own listeners accept.
     pub(super) own: mpsc::Sender<Incoming>,
-    /// What comes over the link, if it listens for it. It is served here, and never passed on
-    /// again.
+    /// What comes over the link, if it listens for it.
     pub(super) link: Option<LinkDoor>,
 }
 
@@ -37,64 +35,50 @@ pub(super) struct LinkDoor {
     standing: Option<TermWatch>,
     /// Who tells the other machines of the cluster where it listens, if they are to connect here.
     teller: Option<Arc<ClusterNode>>,
-    pub(super) incoming: mpsc::Sender<Incoming>,
+    pub(super) seats: mpsc::Sender<IncomingSeat>,
 }
 
-/// What becomes of what was accepted.
-pub(super) enum Passage {
-    /// It is served here.
-    Serve(mpsc::Receiver<Incoming>),
-    /// It is passed on to the hub.
-    PassOn(mpsc::Receiver<Incoming>, Box<Front>),
-    /// It is served while this machine is the active one, and else passed on to the one that is.
-    ByTurns {
-        own: mpsc::Receiver<Incoming>,
-        served: (mpsc::Sender<Incoming>, mpsc::Receiver<Incoming>),
-        front: Box<Front>,
-        standing: TermWatch,
-    },
+/// What comes through the doors.
+pub(super) struct Intake {
+    own: mpsc::Receiver<Incoming>,
+    seats: mpsc::Receiver<IncomingSeat>,
+    /// The connections to other machines, one of which may be the hub.
+    front: Option<Front>,
 }
 
-/// Decides where connections go.
+/// Decides where connections come from, and whether there may be a hub elsewhere.
 ///
 /// # Errors
 /// If this machine's key for the link cannot be used.
-pub(super) fn open(config: &Config, machine: Option<&Arc<ClusterNode>>) -> anyhow::Result<(Doors, Passage)> {
+pub(super) fn open(config: &Config, machine: Option<&Arc<ClusterNode>>) -> anyhow::Result<(Doors, Intake)> {
     let unusable = "the key of the link cannot be used";
     let (own, accepted) = mpsc::channel(BACKLOG);
+    let (seats, taken) = mpsc::channel(BACKLOG);
+    let with = |link, front| (Doors { own, link }, Intake { own: accepted, seats: taken, front });
     if let Some(front) = &config.front {
         let key = Arc::new(LinkKey::open(&config.state_dir)?);
         let hubs = watch::channel(front.hubs.clone()).1;
         let front = Front::new(key, hubs, None).context(unusable)?;
-        return Ok((Doors { own, link: None }, Passage::PassOn(accepted, Box::new(front))));
+        return Ok(with(None, Some(front)));
     }
     let known = config.hub.as_ref().map_or_else(KnownMachines::default, |hub| KnownMachines::these(&hub.fronts));
+    let standing = machine.map(|machine| machine.term());
     let listen = config.cluster.as_ref().and_then(|cluster| cluster.link);
     if let (Some(address), Some(machine)) = (listen, machine) {
         let key = Arc::new(LinkKey::open(&config.state_dir)?);
         let front = Front::new(Arc::clone(&key), machine.link_machines(), Some(machine.term())).context(unusable)?;
-        let served = mpsc::channel(BACKLOG);
         let known = known.with_cluster(machine.link_machines());
-        let link = LinkDoor {
-            address,
-            key,
-            known,
-            standing: Some(machine.term()),
-            teller: Some(Arc::clone(machine)),
-            incoming: served.0.clone(),
-        };
-        let passage = Passage::ByTurns { own: accepted, served, front: Box::new(front), standing: machine.term() };
-        return Ok((Doors { own, link: Some(link) }, passage));
+        let link = LinkDoor { address, key, known, standing, teller: Some(Arc::clone(machine)), seats };
+        return Ok(with(Some(link), Some(front)));
     }
     let link = match &config.hub {
         Some(hub) => {
             let key = Arc::new(LinkKey::open(&config.state_dir)?);
-            let standing = machine.map(|machine| machine.term());
-            Some(LinkDoor { address: hub.listen, key, known, standing, teller: None, incoming: own.clone() })
+            Some(LinkDoor { address: hub.listen, key, known, standing, teller: None, seats })
         }
         None => None,
     };
-    Ok((Doors { own, link }, Passage::Serve(accepted)))
+    Ok(with(link, None))
 }
 
 impl LinkDoor {
@@ -112,44 +96,30 @@ impl LinkDoor {
     }
 }
 
-impl Passage {
-    /// Returns whether the active machine is reached while this one stands by, and will be; `None`:
-    /// there is no such thing here.
+impl Intake {
+    /// Returns whether the hub of another machine is reached, and will be; `None`: there is no such
+    /// thing here.
     pub(super) fn reached(&self) -> Option<watch::Receiver<bool>> {
-        match self {
-            Self::ByTurns { front, .. } => Some(front.reached()),
-            Self::Serve(_) | Self::PassOn(..) => None,
-        }
+        self.front.as_ref().map(Front::reached)
     }
 
-    /// Does that, in a task that returns when all has ended after `stop`.
-    pub(super) fn run(self, servers: watch::Receiver<Arc<Server>>, stop: CancellationToken) -> JoinHandle<()> {
-        match self {
-            Self::Serve(accepted) => tokio::spawn(serving::serve(servers, accepted, stop)),
-            Self::PassOn(accepted, front) => tokio::spawn(front::run(*front, accepted, stop)),
-            Self::ByTurns { own, served: (serve, served), front, standing } => tokio::spawn(async move {
-                let (pass_on, passed_on) = mpsc::channel(BACKLOG);
-                tokio::join!(
-                    serving::serve(servers, served, stop.clone()),
-                    front::run(*front, passed_on, stop),
-                    divide(own, standing, serve, pass_on),
-                );
-            }),
-        }
+    /// Returns the way to the hub of another machine, if there may be one.
+    pub(super) fn way(&self) -> Option<HubWay> {
+        self.front.as_ref().map(Front::way)
     }
-}
 
-/// Hands each connection to the one or to the other, by whether this machine is the active one.
-async fn divide(
-    mut own: mpsc::Receiver<Incoming>,
-    standing: TermWatch,
-    serve: mpsc::Sender<Incoming>,
-    pass_on: mpsc::Sender<Incoming>,
-) {
-    while let Some(incoming) = own.recv().await {
-        let is_active = *standing.borrow() != 0;
-        let to = if is_active { &serve } else { &pass_on };
-        // When the server ends, nobody takes any more.
-        let _ = to.send(incoming).await;
+    /// Serves all of it, in a task that returns when all has ended after `stop`.
+    pub(super) fn serve(self, servers: watch::Receiver<Arc<Server>>, stop: CancellationToken) -> JoinHandle<()> {
+        let Self { own, seats, front } = self;
+        tokio::spawn(async move {
+            let serving = serving::serve(servers, own, seats, stop);
+            match front {
+                Some(front) => tokio::select! {
+                    () = serving => {}
+                    () = front.run() => {}
+                },
+                None => serving.await,
+            }
+        })
     }
 }

@@ -86,7 +86,7 @@ impl Listening {
         if let Some(door) = link {
             let (bound, standing) = door.bind().await?;
             listens.hub = Some(bound.address);
-            let run = link::hub::run(bound, standing, door.incoming, Arc::clone(&admission), stop.clone());
+            let run = link::hub::run(bound, standing, door.seats, stop.clone());
             tasks.spawn(async move {
                 run.await;
                 Ok(())

@@ -121,7 +121,7 @@ impl ManagerNotifier {
             Some(status) => onion(&status.borrow()),
             None => "listening on TCP".to_owned(),
         };
-        let (sessions, _) = self.hub.figures();
+        let sessions = self.hub.sessions();
         words += &match sessions {
             1 => "; 1 session".to_owned(),
             _ => format!("; {sessions} sessions"),

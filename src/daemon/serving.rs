@@ -1,4 +1,4 @@
-//! Gives every connection that is served here a task.
+//! Gives every connection a task, and every seat of another machine's session.
 
 use std::sync::Arc;
 
@@ -8,30 +8,37 @@ use tokio_util::sync::CancellationToken;
 
 use crate::conn::{self, Server};
 use crate::transport::Incoming;
+use crate::transport::link::hub::IncomingSeat;
 
 /// Gives each connection a task, with the server as it is then, and returns when the last one has
 /// ended after `stop`.
 pub(super) async fn serve(
     servers: watch::Receiver<Arc<Server>>,
     mut accepted: mpsc::Receiver<Incoming>,
+    mut seats: mpsc::Receiver<IncomingSeat>,
     stop: CancellationToken,
 ) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            incoming = accepted.recv() => {
-                let Some(incoming) = incoming else { break };
+            Some(incoming) = accepted.recv() => {
                 if stop.is_cancelled() {
                     continue;
                 }
                 let server = Arc::clone(&servers.borrow());
                 connections.spawn(conn::serve(server, incoming));
             }
+            Some(seat) = seats.recv() => {
+                if stop.is_cancelled() {
+                    continue;
+                }
+                let server = Arc::clone(&servers.borrow());
+                connections.spawn(conn::host(&server, seat));
+            }
             Some(ended) = connections.join_next() => note(&ended),
+            // Nobody accepts anything any more, and all of it has ended.
+            else => return,
         }
-    }
-    while let Some(ended) = connections.join_next().await {
-        note(&ended);
     }
 }
 

@@ -48,6 +48,14 @@ pub(super) fn error(status: StatusCode, code: &'static str, sentence: &'static s
     json(status, &ErrorBody { error: sentence, code })
 }
 
+/// Returns the answer of a machine that cannot reach the one that holds the messages.
+pub(super) fn no_hub() -> Response<Full<Bytes>> {
+    let sentence = "this machine cannot reach the one that holds the messages: try again soon";
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, "no_hub", sentence);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+    response
+}
+
 /// Says how the peer's rate stands (draft-ietf-httpapi-ratelimit-headers-03): what there is at
 /// once, what is left of it, and in how many seconds it is whole again. Anyone who has to wait or
 /// is blocked is also told for how long.

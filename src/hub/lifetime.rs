@@ -8,6 +8,7 @@ use data_encoding::BASE64URL_NOPAD;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::elsewhere::ElsewhereTable;
 use super::online::OnlineTable;
 use super::{Config, Hub, State, Totals, Wakes};
 use crate::clock::Clock;
@@ -95,7 +96,7 @@ impl Hub {
             store,
             epoch: name(epoch),
             online: OnlineTable::default(),
-            next_session: 0,
+            next_session: first_session(&clock),
             ended_below: 0,
             draining: false,
             standing_by: false,
@@ -105,7 +106,13 @@ impl Hub {
             ended: Vec::new(),
             freed: Vec::new(),
         };
-        Arc::new(Self { clock, state: Mutex::new(state), emptying: Mutex::new(()), due_earlier: Notify::new() })
+        Arc::new(Self {
+            clock,
+            state: Mutex::new(state),
+            emptying: Mutex::new(()),
+            due_earlier: Notify::new(),
+            elsewhere: ElsewhereTable::default(),
+        })
     }
 
     /// Overwrites and frees everything that waits, on the heap and in the file; the sessions are
@@ -155,6 +162,7 @@ impl Hub {
         lifetime: Option<([u8; 16], Seed)>,
         end: impl FnOnce(Box<dyn Journal>) -> Option<Box<dyn Journal>>,
     ) {
+        self.end_elsewhere();
         let _one_at_a_time = self.emptying.lock();
         let seed = lifetime.map_or(Seed { hash_key: [0; 2], first_seq: 1 }, |(_, seed)| seed);
         let Emptied { full, journal, sessions } = self.begin_anew(lifetime.map(|(epoch, _)| epoch), seed);
@@ -201,6 +209,11 @@ pub(crate) fn random_lifetime() -> Result<([u8; 16], Seed), getrandom::Error> {
     getrandom::fill(&mut epoch)?;
     let first_seq = (getrandom::u64()? >> 24).max(1);
     Ok((epoch, Seed { hash_key: [getrandom::u64()?, getrandom::u64()?], first_seq }))
+}
+
+/// Returns the number of a hub's first session: those of a hub that begins later are higher.
+fn first_session(clock: &Clock) -> u64 {
+    clock.read().wall.0 << 16
 }
 
 pub(super) fn name(epoch: &[u8; 16]) -> Arc<str> {

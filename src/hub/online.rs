@@ -17,10 +17,22 @@ pub(super) const RECEIPTS_IN_ALL: usize = 65_536;
 /// A session, as the hub sees it.
 pub(super) struct OnlineSession {
     pub(super) session: u64,
+    /// Which of two sessions of one fingerprint is the newer one, whichever hub each began with.
+    pub(super) rank: u64,
     pub(super) signal: Arc<Signal>,
     receipts: ReceiptQueue,
     /// More receipts than there may be have come.
     pub(super) overrun: bool,
+}
+
+/// Receipts of a session that are taken at once, at most: the lock is held meanwhile.
+const TAKEN_AT_ONCE: usize = 1024;
+
+impl OnlineSession {
+    /// Takes the receipts that wait for it, the oldest ones where there are very many.
+    pub(super) fn take_receipts(&mut self) -> Vec<Receipt> {
+        std::iter::from_fn(|| self.receipts.pop()).take(TAKEN_AT_ONCE).collect()
+    }
 }
 
 /// Hashes the places of accounts: small numbers that the store gives out, and nobody chooses.
@@ -67,13 +79,19 @@ impl OnlineTable {
     }
 
     /// Enters a session, which goes on with the receipts of one that it takes over from.
-    pub(super) fn begin(&mut self, account: AccountId, session: u64, signal: Arc<Signal>, wakes: &mut Wakes) {
+    pub(super) fn begin(
+        &mut self,
+        account: AccountId,
+        (session, rank): (u64, u64),
+        signal: Arc<Signal>,
+        wakes: &mut Wakes,
+    ) {
         let mut receipts = ReceiptQueue::default();
         if let Some(older) = self.sessions.remove(&account) {
             wakes.add(&older.signal);
             receipts = older.receipts;
         }
-        self.sessions.insert(account, OnlineSession { session, signal, receipts, overrun: false });
+        self.sessions.insert(account, OnlineSession { session, rank, signal, receipts, overrun: false });
     }
 
     /// Takes a session out. What it had is freed by the caller, while nobody waits.

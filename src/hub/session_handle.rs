@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
+use super::online::OnlineSession;
 use super::{Hub, Signal, State, Turn, Wakes};
-use ephemeral_core::protocol::{Millis, WireTime};
-use ephemeral_core::store::{
-    self, Accepted, AccountId, AcknowledgeError, Delivery, NewMessage, SessionEnd, SubmitError,
-};
+use ephemeral_core::protocol::Millis;
+use ephemeral_core::store::{Accepted, AccountId, AcknowledgeError, Delivery, NewMessage, SessionEnd, SubmitError};
 
 /// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered
 /// again.
@@ -19,20 +18,6 @@ pub struct SessionHandle {
     pub(super) signal: Arc<Signal>,
     pub(super) window: usize,
     pub(super) replaces: bool,
-}
-
-/// A session has begun.
-pub struct Joined {
-    /// Its place in the hub.
-    pub session_handle: SessionHandle,
-    /// Messages that wait for it.
-    pub pending: usize,
-    /// The random id of the store's lifetime.
-    pub epoch: Arc<str>,
-    /// The store's bounds.
-    pub bounds: store::Config,
-    /// When it began.
-    pub at: WireTime,
 }
 
 /// Frames to send, in order.
@@ -115,6 +100,19 @@ impl SessionHandle {
         } else {
             Ok(())
         }
+    }
+
+    /// Ends the session here, whose front is lost: it may come back, and the receipts that come
+    /// meanwhile are kept for it.
+    pub fn leave_for_a_while(self) {
+        let now = self.hub.now();
+        let Ok(mut state) = self.current() else { return };
+        let mut gone = state.online.end(self.account);
+        let receipts = gone.as_mut().map(OnlineSession::take_receipts).unwrap_or_default();
+        state.store.await_sender(self.account, receipts);
+        state.store.detach(now, self.account);
+        drop(state);
+        drop(gone);
     }
 
     /// Returns the hub's state, if this session is still the one of its fingerprint.

@@ -10,6 +10,9 @@ use super::{Config, Hub, Wakes};
 use crate::clock::Clock;
 use ephemeral_core::store::{Committed, Seed, Store};
 
+/// Where the term stands in the number of a session: below it is room for those of one term.
+const TERM_BITS: u32 = 32;
+
 impl Hub {
     /// Makes a hub that stands by: nobody can join until it [leads](Self::lead).
     ///
@@ -19,7 +22,11 @@ impl Hub {
         let (epoch, seed) = random_lifetime()?;
         let store = Store::new(settings.bounds, seed, clock.now());
         let hub = Self::with(settings, clock, &epoch, store);
-        hub.lock().standing_by = true;
+        let mut state = hub.lock();
+        state.standing_by = true;
+        // The terms are what its sessions are ranked by.
+        state.next_session = 0;
+        drop(state);
         Ok(hub)
     }
 
@@ -29,13 +36,14 @@ impl Hub {
         self.lock().standing_by
     }
 
-    /// Begins to serve, with this store. Nobody is online yet.
-    pub fn lead(&self, epoch: &[u8; 16], store: Store) {
+    /// Begins to serve in this term, with this store. Nobody is online yet.
+    pub fn lead(&self, epoch: &[u8; 16], store: Store, term: u64) {
         let _one_at_a_time = self.emptying.lock();
         let mut state = self.lock();
         state.epoch = name(epoch);
         state.store = store;
         state.settled = 0;
+        state.next_session = state.next_session.max(term << TERM_BITS);
         state.standing_by = false;
         drop(state);
         self.due_earlier.notify_one();

@@ -1,6 +1,7 @@
 //! The rules of a hub, one by one. That they hold in every order is `tests/hub_properties.rs`'s
 //! matter.
 
+mod resuming;
 mod turns;
 
 use std::sync::atomic::AtomicUsize;
@@ -14,7 +15,7 @@ use super::online::{RECEIPTS, RECEIPTS_IN_ALL};
 use super::*;
 use ephemeral_core::protocol::{ReceiptStatus, WallTime, WireTime};
 use ephemeral_core::session::Established;
-use ephemeral_core::store::{Accepted, AcknowledgeError, NewMessage, SessionEnd, SubmitError};
+use ephemeral_core::store::{Accepted, AcknowledgeError, JoinError, NewMessage, SessionEnd, SubmitError};
 
 const START: WallTime = WallTime(1_767_355_200_000);
 /// What the hub's own clock shows then.

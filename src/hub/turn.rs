@@ -49,6 +49,14 @@ impl Submitted {
         if position == 0 { Self::Kept(accepted) } else { Self::Later(accepted, Ticket(position)) }
     }
 
+    fn as_first(self) -> Self {
+        let first = |accepted| Accepted { duplicate: false, ..accepted };
+        match self {
+            Self::Kept(accepted) => Self::Kept(first(accepted)),
+            Self::Later(accepted, ticket) => Self::Later(first(accepted), ticket),
+        }
+    }
+
     /// Returns what the answer is, and what it waits for.
     #[must_use]
     pub const fn parts(self) -> (Accepted, Ticket) {
@@ -106,6 +114,20 @@ impl<'turn> Turn<'turn> {
             Err(_) => &mut totals.rejected,
         } += 1;
         outcome
+    }
+
+    /// Keeps a message that may have been sent to an earlier hub, or over a connection that is
+    /// lost, and was not answered: one that is known costs no rate, and is answered as if it came
+    /// for the first time.
+    ///
+    /// # Errors
+    /// [`SubmitError`]: nothing was kept.
+    pub fn submit_again(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Submitted, SubmitError> {
+        self.accepts()?;
+        match self.known(id) {
+            Some(known) => Ok(known.as_first()),
+            None => self.submit(id, message),
+        }
     }
 
     fn try_submit(&mut self, id: &str, message: Option<&NewMessage<'_>>) -> Result<Submitted, SubmitError> {

@@ -40,6 +40,10 @@ fn register_gauges(registry: &mut Registry, figures: &Stats, ready: bool) {
     let mut gauge = |name: &str, help: &str, unit: Option<Unit>, value: usize| gauge(registry, name, help, unit, value);
     gauge("ready", "Whether clients can connect", None, usize::from(ready));
     gauge("clients", "Authenticated sessions", None, figures.clients);
+    let elsewhere = "Authenticated sessions whose messages another machine holds";
+    gauge("clients_elsewhere", elsewhere, None, figures.clients_elsewhere);
+    let by_others = "Authenticated sessions whose clients are connected to another machine";
+    gauge("clients_by_others", by_others, None, figures.clients_by_others);
     gauge("clients_max", "Authenticated sessions that there may be", None, figures.bounds.clients);
     gauge("unauthenticated_connections", "Connections that have not authenticated", None, figures.unauthenticated);
     gauge(

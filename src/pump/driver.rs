@@ -16,11 +16,10 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::websocket::{Socket, reason_of};
 use super::{Config, SessionContext, TURN_BYTES, offence};
 use crate::admission::PeerConnection;
-use crate::hub::SessionHandle;
+use crate::pump::seat::Seat;
 use ephemeral_core::limits::Bucket;
 use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::Established;
-use ephemeral_core::store::SessionEnd;
 use held::HeldAnswers;
 use texts::TurnTexts;
 
@@ -39,7 +38,7 @@ struct State {
     settings: Arc<SessionContext>,
     socket: Socket,
     session: Established,
-    session_handle: SessionHandle,
+    seat: Seat,
     connection: PeerConnection,
     /// The messages that were refused for their rate.
     hasty: Bucket,
@@ -86,18 +85,12 @@ impl From<CloseReason> for End {
     }
 }
 
-impl From<SessionEnd> for End {
-    fn from(end: SessionEnd) -> Self {
-        Self::Close(end.into())
-    }
-}
-
 impl Pump {
     pub(super) fn new(
         settings: Arc<SessionContext>,
         socket: Socket,
         session: Established,
-        session_handle: SessionHandle,
+        seat: Seat,
         connection: PeerConnection,
     ) -> Self {
         let now = Instant::now();
@@ -107,7 +100,7 @@ impl Pump {
             settings,
             socket,
             session,
-            session_handle,
+            seat,
             connection,
             hasty: Bucket::default(),
             idle_frames: Bucket::default(),
@@ -139,7 +132,7 @@ impl Future for Pump {
             }
         };
         match self.0.take() {
-            // The session_handle is given up here: what was not acknowledged can be delivered
+            // The seat is given up here: what was not acknowledged can be delivered
             // elsewhere at once.
             Some(state) => Poll::Ready((state.socket, end)),
             None => Poll::Pending,
@@ -151,6 +144,7 @@ impl State {
     /// Runs one turn, between two flushes. Returns pending with every waker registered.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         self.check_time(cx)?;
+        self.seat.poll(cx)?;
         if self.poll_flushed(cx)? {
             self.turn(cx)?;
             if self.poll_flushed(cx)? {
@@ -160,11 +154,11 @@ impl State {
         // The peer does not read: nothing but the end of the session matters.
         self.large = None;
         self.check_time(cx)?;
-        if self.session_handle.signal().poll(cx.waker()) {
+        if self.seat.signal().poll(cx.waker()) {
             // Whatever it was, it is collected once the peer reads again.
             self.collect = true;
             self.stay()?;
-            self.session_handle.is_over()?;
+            self.seat.is_over()?;
         }
         Ok(())
     }
@@ -221,7 +215,7 @@ impl State {
             if bytes >= TURN_BYTES {
                 break;
             }
-            if self.unread_until.is_some() || self.held.is_full() {
+            if self.unread_until.is_some() || self.held.is_full() || self.seat.is_full() {
                 return Ok(true);
             }
             let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { return Ok(true) };
@@ -250,7 +244,7 @@ impl State {
 
     /// Ends the session where it is blocked.
     fn stay(&self) -> Result<(), End> {
-        if self.session_handle.signal().is_evicted() { Err(End::Close(CloseReason::Blocked)) } else { Ok(()) }
+        if self.seat.signal().is_evicted() { Err(End::Close(CloseReason::Blocked)) } else { Ok(()) }
     }
 
     fn queue(&mut self, message: Message) -> Result<(), End> {

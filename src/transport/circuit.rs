@@ -129,7 +129,7 @@ impl Registry {
                     token.cancel();
                     self.0.refused(CircuitRefused::Evicted, evicted);
                 }
-                (Some(CircuitSlot(CircuitHandle { number, closed, shared: Arc::clone(&self.0), news: None })), crowded)
+                (Some(CircuitSlot(CircuitHandle { number, closed, shared: Arc::clone(&self.0) })), crowded)
             }
         }
     }
@@ -198,38 +198,25 @@ pub struct CircuitHandle {
     number: u64,
     closed: CancellationToken,
     shared: Arc<Shared>,
-    news: Option<OnNews>,
 }
-
-/// What becomes of a circuit that stands at another machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CircuitNews {
-    /// A session was given a place on it. `stranger`: the store knows nothing of who it is.
-    Established { stranger: bool },
-    /// It has to be closed.
-    Closed,
-}
-
-/// Is told what becomes of it, in the task that decides: it has to be quick.
-pub(super) type OnNews = Arc<dyn Fn(CircuitNews) + Send + Sync>;
 
 impl CircuitHandle {
-    /// Returns a handle to the same circuit, by which the news of it are told.
-    pub(super) fn with_news(self, news: OnNews) -> Self {
-        Self { news: Some(news), ..self }
-    }
-
     /// Closes the circuit with all of its streams: they end with an error on this side, and nothing
     /// that was not sent yet reaches the client. It has to make a new circuit to come back.
     pub fn close(&self) {
         self.closed.cancel();
-        self.tell(CircuitNews::Closed);
     }
 
     /// Returns whether it is closed already.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.is_cancelled()
+    }
+
+    /// Returns whether a session of somebody of whom the store knows nothing would find a place.
+    #[must_use]
+    pub fn has_room_for_strangers(&self) -> bool {
+        self.shared.table().has_room_for_strangers(self.number)
     }
 
     /// Gives an authenticated session on one of its streams a place, until the guard is dropped.
@@ -239,19 +226,12 @@ impl CircuitHandle {
     pub fn establish(&self, stranger: bool) -> Option<CircuitSession> {
         if self.shared.change(|table| table.session_begins(self.number, stranger)) {
             self.shared.figures.sessions.fetch_add(1, Ordering::Relaxed);
-            self.tell(CircuitNews::Established { stranger });
             return Some(CircuitSession(self.clone()));
         }
         if !self.is_closed() {
             self.shared.refused(CircuitRefused::Full, self.number);
         }
         None
-    }
-
-    fn tell(&self, news: CircuitNews) {
-        if let Some(told) = &self.news {
-            told(news);
-        }
     }
 
     pub(super) fn token(&self) -> &CancellationToken {

@@ -1,20 +1,18 @@
-//! The link between machines that are one server: *fronts* take connections, and pass each one's
-//! bytes on to the *hub*, where everything above the transports lives.
+//! The link between machines that are one server: *fronts* take clients' connections, and have the
+//! places of their sessions with the *hub*, where the messages are.
 //!
-//! For the hub this is one more transport: each forwarded connection comes as an [`Incoming`] with
-//! the peer that the front saw, so that everybody is accounted as if they had come by themselves.
-//! For a front it is what its connections go to instead of a server.
+//! A front speaks HTTP and WebSocket with its clients, and authenticates them. What a session does
+//! with its messages goes over its *seat*: a connection to the hub of its own, so that TCP bounds
+//! each by itself. When the hub is gone, the session waits for the next one, and takes a seat
+//! there. What is said on a seat is the matter of `pump`.
 //!
 //! In a cluster each machine is both: while it stands by, it is a front of the active one. A front
-//! that has several hubs passes everything on to the one that says it is the active one.
+//! that has several hubs goes to the one that says it is the active one.
 //!
 //! All of it is TLS 1.3 with raw public keys (RFC 7250) on both sides: each side knows the other's
 //! key from its configuration, or from the cluster, and nobody else's is accepted. A front holds
-//! one *control* connection to each hub, over which it hears what becomes of its streams and what
-//! the hub is, and by which each side notices that the other is gone; and one connection for each
-//! stream, so that TCP bounds each by itself.
-//!
-//! [`Incoming`]: super::Incoming
+//! one *control* connection to each hub, over which it hears what the hub is, and by which each
+//! side notices that the other is gone.
 
 pub mod front;
 pub mod hub;

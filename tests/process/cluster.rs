@@ -25,6 +25,7 @@ use people::Person;
 
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
+const CAROL: u8 = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_survives_the_active_machine_and_its_successor() {

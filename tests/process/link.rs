@@ -1,5 +1,5 @@
-//! Several machines as one server: a hub that holds the messages, and fronts that pass their
-//! clients' connections on to it.
+//! Several machines as one server: a hub that holds the messages, and fronts that hold their
+//! clients' sessions.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,12 +7,16 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ephemeral_client::{Direct, ServerUrl};
-use ephemeral_test_support::daemon::{Daemon, GENEROUS, PATIENCE, Person, until_both};
+use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, Lost, ServerUrl};
+use ephemeral_core::protocol::{ErrorCode, ServerEvent, SessionLimits};
+use ephemeral_test_support::daemon::{Daemon, PATIENCE, Person, until_both};
 use rustix::process::Signal;
+use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::SERVER;
@@ -166,15 +170,14 @@ async fn while_the_hub_is_away_fronts_say_so_and_when_it_is_back_everybody_is() 
     cluster.hub.daemon.ended().await;
     for front in [&one, &two] {
         let answer = until_answered(&front.url, |answer| answer.starts_with("HTTP/1.1 503 ")).await;
-        assert!(answer.contains("\"code\":\"no_hub\"") && answer.contains("Retry-After: "), "{answer}");
+        assert!(answer.contains("\"code\":\"no_hub\"") && answer.contains("retry-after: "), "{answer}");
     }
     alice.send(bob.fingerprint, "written meanwhile".to_owned());
-    let is_lost = |person: &Person| !person.troubles.is_empty();
-    until_both(&mut alice, &mut bob, "the loss", is_lost).await;
     let port = cluster.hub.url.port();
     let _hub = Cluster::start_hub(cluster.home.path(), &["one", "two"], port, cluster.address.port()).await;
     until_both(&mut alice, &mut bob, "it comes", |person| person.received.len() + person.delivered == 1).await;
     assert_eq!(bob.contents(), ["written meanwhile"]);
+    assert_eq!((alice.connected, bob.connected), (2, 2), "what was there is lost with the hub: a new epoch");
 }
 
 #[tokio::test]
@@ -215,38 +218,132 @@ async fn an_impostor_is_let_in_by_neither_side_and_strangers_at_the_link_keep_no
     assert!(!cluster.hub.daemon.log().contains("panic"));
 }
 
+/// Stands between a hub and its fronts. While the value is true, nothing comes through, and what
+/// did has ended.
+async fn cable(hub: SocketAddr) -> (SocketAddr, watch::Sender<bool>, JoinSet<()>) {
+    let cut = watch::Sender::new(false);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let is_cut = cut.subscribe();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut passing = JoinSet::new();
+        loop {
+            let (mut from, _) = listener.accept().await.unwrap();
+            let mut is_cut = is_cut.clone();
+            if *is_cut.borrow_and_update() {
+                continue;
+            }
+            passing.spawn(async move {
+                let Ok(mut to) = TcpStream::connect(hub).await else { return };
+                tokio::select! {
+                    _ = copy_bidirectional(&mut from, &mut to) => {}
+                    _ = is_cut.wait_for(|cut| *cut) => {}
+                }
+            });
+        }
+    });
+    (address, cut, tasks)
+}
+
 #[tokio::test]
-async fn the_hub_keeps_the_rate_of_each_peer_that_a_front_saw_and_not_of_the_front() {
+async fn sessions_at_a_front_and_what_is_told_there_outlive_a_link_that_is_cut() {
+    let mut cluster = Cluster::new(&["one"]).await;
+    let (address, cut, _cable) = cable(cluster.address).await;
+    cluster.address = address;
+    let one = cluster.front("one", 0).await;
+    let mut alice = online(1, &one).await;
+    let mut bob = online(2, &cluster.hub).await;
+    for number in 0..5 {
+        alice.send(bob.fingerprint, format!("before {number}"));
+    }
+    let arrived = |person: &Person| person.received.len() + person.delivered == 5;
+    until_both(&mut alice, &mut bob, "five and their receipts", arrived).await;
+    cut.send_replace(true);
+    until_answered(&one.url, |answer| answer.starts_with("HTTP/1.1 503 ")).await;
+    for number in 0..5 {
+        alice.send(bob.fingerprint, format!("meanwhile {number}"));
+        bob.send(alice.fingerprint, format!("back {number}"));
+    }
+    bob.until("five accepted by the hub", |bob| bob.accepted == 5).await;
+    cut.send_replace(false);
+    let arrived = |person: &Person| person.received.len() + person.delivered == 15;
+    until_both(&mut alice, &mut bob, "the rest and its receipts", arrived).await;
+    assert_eq!((alice.connected, bob.connected), (1, 1), "both sessions are the first ones");
+    assert_eq!(alice.contents(), (0..5).map(|number| format!("back {number}")).collect::<Vec<_>>());
+}
+
+/// Returns a connection of somebody, and the limits that it was told.
+async fn connect(number: u8, at: &Machine) -> (Connection, SessionLimits) {
+    let identity = Identity::from_seed(&[number; 32]);
+    let options = ConnectOptions::default();
+    let direct = Direct::default();
+    let connected = Connection::connect(&direct, &at.url, &identity, &options);
+    let (connection, welcome) = timeout(PATIENCE, connected).await.unwrap().unwrap();
+    (connection, welcome.limits)
+}
+
+async fn next(connection: &mut Connection) -> Result<ServerEvent, Lost> {
+    loop {
+        match timeout(PATIENCE, connection.next_event()).await.expect("something in time") {
+            Ok(ServerEvent::CaughtUp) => {}
+            other => return other,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_person_has_the_limits_of_the_hub_whichever_front_holds_the_session() {
     let home = tempfile::tempdir().unwrap();
     let front = key(&home.path().join("one"));
     let hub_key = key(&home.path().join("hub"));
-    let hub = format!("{GENEROUS}[hub]\nlisten = \"127.0.0.1:0\"\nfronts = [\"{front}\"]\n");
+    let hub = format!(
+        "[limits]\nmessages_per_minute = 1\nmessage_burst = 3\n[store]\ncontent_bytes = 200000\n\
+         [hub]\nlisten = \"127.0.0.1:0\"\nfronts = [\"{front}\"]\n"
+    );
     let mut hub = Daemon::start(SERVER, &home.path().join("hub"), &hub, &["--no-tor"]);
     let address = hub.says("hub ").await;
-    let table = format!(
-        "[clearnet]\ntrusted_proxies = [\"127.0.0.1\"]\n[front]\nhub = \"{address}\"\nhub_key = \"{hub_key}\"\n"
-    );
+    let table = format!("[front]\nhub = \"{address}\"\nhub_key = \"{hub_key}\"\n");
     let one = start(&home.path().join("one"), 0, &table).await;
     until_answered(&one.url, |answer| answer.starts_with("HTTP/1.1 200 ")).await;
-    let status = |peer: &'static str, path: &'static str| {
-        let url = one.url.clone();
-        async move {
-            let mut stream = TcpStream::connect((url.host(), url.port())).await.unwrap();
-            let request = format!(
-                "GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {peer}\r\nConnection: close\r\n\r\n"
-            );
-            stream.write_all(request.as_bytes()).await.unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await.unwrap();
-            answer.get(9..12).unwrap_or_default().to_owned()
-        }
-    };
-    // Past its rate, which the hub keeps by the peer: ten at once.
-    for _ in 0..10 {
-        assert_eq!(status("192.0.2.1", "/health").await, "200");
+    let (mut alice, limits) = connect(1, &one).await;
+    assert_eq!((limits.content_bytes, limits.burst), (200_000, 3));
+    let to = Identity::from_seed(&[2; 32]).fingerprint();
+    // Longer than the front's own setting allows; and one more than the hub's rate.
+    for number in 0..4 {
+        let content = "x".repeat(150_000);
+        alice.send(&json!({"id": format!("m{number}"), "to": to, "content": content})).await.unwrap();
     }
-    assert_eq!(status("192.0.2.1", "/health").await, "429");
-    assert_eq!(status("192.0.2.2", "/health").await, "200", "another peer of the same front");
+    for number in 0..3 {
+        let accepted = next(&mut alice).await.unwrap();
+        assert!(matches!(&accepted, ServerEvent::Accepted { id, .. } if *id == format!("m{number}")), "{accepted:?}");
+    }
+    let refused = next(&mut alice).await.unwrap();
+    assert!(matches!(refused, ServerEvent::Error { code: ErrorCode::RateLimited, .. }), "{refused:?}");
+    // The newest session of a person is the one that counts.
+    let (mut again, _) = connect(1, &one).await;
+    assert_eq!(next(&mut alice).await.unwrap_err().close_code(), Some(4409));
+    again.send(&json!({"id": "m0", "to": to, "content": ""})).await.unwrap();
+    let known = next(&mut again).await.unwrap();
+    assert!(matches!(known, ServerEvent::Error { code: ErrorCode::RateLimited, .. }), "the same rate: {known:?}");
+}
+
+#[tokio::test]
+async fn a_front_that_stops_says_goodbye_and_a_hub_that_stops_ends_no_session() {
+    let mut cluster = Cluster::new(&["one"]).await;
+    let mut one = cluster.front("one", 0).await;
+    let (mut alice, _) = connect(1, &one).await;
+    cluster.hub.daemon.signal(Signal::TERM);
+    cluster.hub.daemon.ended().await;
+    until_answered(&one.url, |answer| answer.starts_with("HTTP/1.1 503 ")).await;
+    assert!(
+        timeout(Duration::from_millis(300), alice.next_event()).await.is_ok_and(|event| event.is_ok()),
+        "caught up"
+    );
+    assert!(timeout(Duration::from_millis(300), alice.next_event()).await.is_err(), "nothing is said");
+    one.daemon.signal(Signal::TERM);
+    assert_eq!(next(&mut alice).await.unwrap_err().close_code(), Some(1001));
+    assert!(one.daemon.ended().await.success(), "{}", one.daemon.log());
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod raw;
 mod receipts;
 mod receiving;
 mod sealed_content;
+mod seats;
 mod sending;
 mod server_trouble;
 mod servers_view;

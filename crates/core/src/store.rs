@@ -11,6 +11,7 @@
 //! does not go back: the latest time that it was told counts.
 
 mod account;
+mod awaited;
 mod committing;
 mod content;
 mod expiry;
@@ -32,6 +33,8 @@ use siphasher::sip::SipHasher13;
 use crate::limits::Rate;
 use crate::protocol::{Fingerprint, MessageOut, Millis, ReceiptStatus, WallTime, WireTime};
 use account::Account;
+pub use account::SessionProgress;
+use awaited::Awaited;
 pub use committing::Committed;
 use committing::Uncommitted;
 pub use content::EscapedContent;
@@ -222,6 +225,8 @@ pub struct Store {
     journal: Option<Box<dyn Journal>>,
     /// What was written down and does not hold yet.
     uncommitted: Uncommitted,
+    /// `None` most of the time.
+    awaited: Option<Box<Awaited>>,
     /// What a body of so many bytes takes where it is written down.
     file_cost: fn(usize) -> usize,
     /// All sequence numbers are below it, as the journal knows.
@@ -259,6 +264,7 @@ impl Store {
             seq_floor: 0,
             journal: None,
             uncommitted: Uncommitted::default(),
+            awaited: None,
             file_cost: |_| 0,
             promised: 0,
             forgotten_below: 1,

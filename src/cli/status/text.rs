@@ -72,7 +72,7 @@ pub(super) fn rows(stats: &Stats) -> Vec<(&'static str, String)> {
     rows.extend(stats.cluster.as_ref().and_then(|cluster| cluster.union.as_ref()).map(union));
     rows.extend(stats.dead_man.as_ref().map(dead_man));
     rows.extend([
-        ("clients", format!("{} of {}", stats.clients, stats.bounds.clients)),
+        ("clients", clients(stats)),
         ("not authenticated", format!("{} of {}", stats.unauthenticated, stats.bounds.unauthenticated)),
         ("waiting", waiting(stats)),
         ("messages", messages(stats)),
@@ -87,6 +87,17 @@ pub(super) fn rows(stats: &Stats) -> Vec<(&'static str, String)> {
         ("blocked", stats.security.blocked.to_string()),
     ]);
     rows
+}
+
+fn clients(stats: &Stats) -> String {
+    let mut text = format!("{} of {}", stats.clients, stats.bounds.clients);
+    if stats.clients_elsewhere > 0 {
+        text += &format!(", of {} another machine holds the messages", stats.clients_elsewhere);
+    }
+    if stats.clients_by_others > 0 {
+        text += &format!(", {} are connected to another machine", stats.clients_by_others);
+    }
+    text
 }
 
 fn waiting(stats: &Stats) -> String {

@@ -221,6 +221,7 @@ impl ClusterNode {
         self.door.close();
         let messages = u64::try_from(waiting.messages).unwrap_or(u64::MAX);
         self.erased.store(messages, std::sync::atomic::Ordering::Relaxed);
+        self.hub.end_elsewhere();
         let wiped = if *self.standing.borrow() == ClusterRole::Active { self.hub.wipe() } else { Ok(()) };
         match wiped {
             Ok(()) => tracing::warn!(

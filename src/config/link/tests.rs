@@ -10,7 +10,7 @@ pub(in crate::config) fn hub() -> HubConfig {
     HubConfig { listen: "192.0.2.1:7443".parse().expect("an address"), fronts }
 }
 
-/// A machine that passes its connections on.
+/// A machine that is a front.
 pub(in crate::config) const FRONT: &str = "[front]\nhub = '192.0.2.1:7443'\nhub_key = '\
                      0000000000000000000000000000000000000000000000000000000000000002'\n";
 

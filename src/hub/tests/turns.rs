@@ -10,7 +10,7 @@ fn receipts_that_are_too_many_are_freed_after_the_lock() {
     let mut wakes = Wakes::default();
     let mut store = Store::new(store::Config::default(), Seed { hash_key: [1, 2], first_seq: 1 }, UP);
     let (sender, _) = store.attach(UP, person(1), true);
-    online.begin(sender, 1, Arc::default(), &mut wakes);
+    online.begin(sender, (1, 1), Arc::default(), &mut wakes);
     for number in 0..=RECEIPTS {
         let at = WireTime::Own { at: UP, draw: 0 };
         let receipt = Receipt { id: number.to_string(), to: person(2), status: ReceiptStatus::Expired, at };

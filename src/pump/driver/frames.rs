@@ -9,12 +9,16 @@ use tokio_tungstenite::tungstenite::Message;
 use super::texts::TurnTexts;
 use super::{End, State};
 use crate::events::Kind;
-use crate::hub::{Collected, Submitted, Ticket, Wakes};
+use crate::hub::Ticket;
 use crate::pump::TURN_BYTES;
+use crate::pump::asking::{ActionOutcome, Fault, TurnOutcome, ask_hub};
+use crate::pump::away::FromHub;
+use crate::pump::seat::Seat;
+use crate::pump::seat_wire::TextAnswer;
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{ClockReading, ErrorCode, Millis};
+use ephemeral_core::protocol::{ClockReading, Millis};
 use ephemeral_core::session::{Action, Established, Reply};
-use ephemeral_core::store::{AcknowledgeError, Delivery, SubmitError};
+use ephemeral_core::store::Delivery;
 
 /// Frames a minute, and at once, that do nothing: pings, acknowledgements of what is acknowledged,
 /// what nobody understands. Beyond that the session is read more slowly, and nothing else comes of
@@ -23,19 +27,12 @@ const IDLE_FRAMES_PER_MINUTE: u32 = 300;
 const IDLE_FRAMES_AT_ONCE: u32 = 300;
 const IDLE_FRAME_INTERVAL: Duration = Duration::from_millis(60_000 / IDLE_FRAMES_PER_MINUTE as u64);
 
-/// What came of an action, in the hub.
-enum Outcome {
-    /// It asked for nothing.
-    None,
-    Submitted(Result<Submitted, SubmitError>),
-    Acknowledged(Result<(), AcknowledgeError>),
-}
-
 impl State {
     /// Does what the frames of a turn ask for, in one hold of the hub's lock, and takes what the
     /// hub has for the peer in the same. Everything is parsed before and written after it.
     pub(super) fn answer(&mut self, cx: &mut Context<'_>, texts: &TurnTexts) -> Result<(), End> {
-        let mut collect = self.session_handle.signal().poll(cx.waker()) || self.collect;
+        let Seat::Here(handle) = &self.seat else { return self.answer_away(cx, texts) };
+        let mut collect = handle.signal().poll(cx.waker()) || self.collect;
         if texts.is_empty() && !collect {
             return Ok(());
         }
@@ -44,7 +41,9 @@ impl State {
         let actions: Vec<Action<'_>> = texts.iter().map(|text| self.session.on_text(text, rules, &clocks)).collect();
         // There is room in the window then.
         collect |= actions.iter().any(|action| matches!(action, Action::Acknowledge(_)));
-        let (outcomes, settled, collected) = self.ask_hub(&actions, collect, &clocks);
+        let frame = |delivery: &Delivery<'_>| Established::frame(delivery, &clocks);
+        let TurnOutcome { outcomes, settled, collected } =
+            ask_hub(handle, (&actions, |_| false), collect, &clocks, frame);
         // What was taken is not taken again, whatever comes of the answers.
         self.collect = collected.as_ref().map_or(self.collect, |collected| collected.more);
         self.release(cx, settled)?;
@@ -57,45 +56,47 @@ impl State {
         Ok(())
     }
 
-    /// Asks the hub for all of it, in one hold of its lock. Those who are to be woken are woken
-    /// after that.
-    fn ask_hub(
-        &self,
-        actions: &[Action<'_>],
-        collect: bool,
-        clocks: &ClockReading,
-    ) -> (Vec<Outcome>, Ticket, Result<Collected, End>) {
-        if !collect && actions.iter().all(|action| matches!(action, Action::Reply(_))) {
-            return (actions.iter().map(|_| Outcome::None).collect(), Ticket::now(), Ok(Collected::default()));
+    /// Sends what was read to the hub of another machine, and queues what has come from there.
+    fn answer_away(&mut self, cx: &mut Context<'_>, texts: &TurnTexts) -> Result<(), End> {
+        let Seat::Away(away) = &mut self.seat else { return Ok(()) };
+        texts.iter().for_each(|text| away.send(text));
+        away.poll(cx)?;
+        let was_full = away.is_full();
+        let mut arrived = Vec::new();
+        let mut bytes = 0;
+        while bytes < TURN_BYTES
+            && let Some(next) = away.next()
+        {
+            let (FromHub::Answer(TextAnswer { frame, .. }) | FromHub::Delivery(frame)) = &next;
+            bytes += frame.len();
+            arrived.push(next);
         }
-        let mut wakes = Wakes::default();
-        let mut turn = self.session_handle.turn(clocks.steady, &mut wakes);
-        let outcomes = actions.iter().map(|action| match action {
-            Action::Reply(_) => Outcome::None,
-            Action::Submit(submission) => Outcome::Submitted(match &mut turn {
-                Ok(turn) => turn.submit(&submission.id, submission.message()),
-                Err(end) => Err((*end).into()),
-            }),
-            Action::Acknowledge(acknowledgement) => Outcome::Acknowledged(match &mut turn {
-                Ok(turn) => turn.acknowledge(acknowledgement.seq),
-                Err(end) => Err((*end).into()),
-            }),
-        });
-        let outcomes = outcomes.collect();
-        let (collected, settled) = match turn {
-            Ok(mut turn) => {
-                let frame = |delivery: &Delivery<'_>| Established::frame(delivery, clocks);
-                let collected = match self.stay() {
-                    Ok(()) if collect => turn.collect(TURN_BYTES, frame).map_err(End::from),
-                    Err(end) if collect => Err(end),
-                    _ => Ok(Collected::default()),
-                };
-                // After that: no receipt is to come before the answer.
-                (collected, turn.settled())
+        self.collect = away.has_more();
+        // Where there was no room for more, there is now.
+        away.poll(cx)?;
+        if was_full && !away.is_full() {
+            // What has arrived meanwhile was not read.
+            cx.waker().wake_by_ref();
+        }
+        let now = self.settings.hub.now();
+        for next in arrived {
+            let frame = match next {
+                FromHub::Delivery(frame) => frame,
+                FromHub::Answer(TextAnswer { fault, did_nothing, acknowledged: _, frame }) => {
+                    if did_nothing {
+                        self.did_nothing(now);
+                    }
+                    if let Some(fault) = fault {
+                        self.refused(fault, now);
+                    }
+                    frame
+                }
+            };
+            if !frame.is_empty() {
+                self.queue(Message::text(frame))?;
             }
-            Err(end) => (Err(end.into()), Ticket::now()),
-        };
-        (outcomes, settled, collected)
+        }
+        Ok(())
     }
 
     /// Queues the answers that have waited and can be given now.
@@ -115,13 +116,13 @@ impl State {
     fn reply(
         &mut self,
         action: &Action<'_>,
-        outcome: Outcome,
+        outcome: ActionOutcome,
         settled: Ticket,
         clocks: &ClockReading,
     ) -> Result<(), End> {
         let mut ticket = Ticket::now();
         let reply = match (action, outcome) {
-            (Action::Submit(submission), Outcome::Submitted(outcome)) => {
+            (Action::Submit(submission), ActionOutcome::Submitted(outcome)) => {
                 let accepted = outcome.map(|submitted| {
                     let (accepted, waits_for) = submitted.parts();
                     ticket = waits_for;
@@ -129,7 +130,7 @@ impl State {
                 });
                 Some(submission.answer(accepted, clocks)?)
             }
-            (Action::Acknowledge(acknowledgement), Outcome::Acknowledged(outcome)) => {
+            (Action::Acknowledge(acknowledgement), ActionOutcome::Acknowledged(outcome)) => {
                 let seq = acknowledgement.seq;
                 if seq <= self.acknowledged {
                     self.did_nothing(clocks.steady);
@@ -144,8 +145,8 @@ impl State {
             _ => None,
         };
         let Some(Reply { frame, error }) = reply else { return Ok(()) };
-        if let Some(code) = error {
-            self.refused(code, clocks.steady);
+        if let Some(fault) = error.and_then(Fault::of) {
+            self.refused(fault, clocks.steady);
         }
         match self.held.hold(ticket, settled, frame) {
             Some(frame) => self.queue(Message::text(frame)),
@@ -166,20 +167,17 @@ impl State {
     /// Judges a refusal: a mistake of the client is a strike. Messages over the rate are not, as
     /// long as they can have been on their way when the first was refused: as many as the rate
     /// allows in a minute.
-    fn refused(&mut self, code: ErrorCode, now: Millis) {
-        match code {
-            ErrorCode::Malformed => self.connection.report(Kind::Malformed),
-            ErrorCode::MailboxFull | ErrorCode::SenderQuota | ErrorCode::StoreFull => {
-                self.connection.report(Kind::Quota)
-            }
-            ErrorCode::RateLimited => {
+    fn refused(&mut self, fault: Fault, now: Millis) {
+        match fault {
+            Fault::Malformed => self.connection.report(Kind::Malformed),
+            Fault::Quota => self.connection.report(Kind::Quota),
+            Fault::RateLimited => {
                 let most = self.settings.rules.messages_per_minute;
                 match Rate::new(most, most).take(&mut self.hasty, now) {
                     Ok(()) => self.connection.report(Kind::RateLimited),
                     Err(_) => self.connection.report(Kind::RateIgnored),
                 }
             }
-            _ => {}
         }
     }
 }

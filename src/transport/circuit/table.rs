@@ -157,6 +157,15 @@ impl CircuitTable {
         true
     }
 
+    /// Returns whether a session of a stranger would begin.
+    pub(super) fn has_room_for_strangers(&self, number: u64) -> bool {
+        let is_full = self.established >= self.bounds.established || self.strangers >= self.bounds.strangers;
+        self.circuits.get(&number).is_some_and(|circuit| match circuit.rank {
+            Rank::Established { .. } => true,
+            Rank::Newcomer { .. } => !is_full,
+        })
+    }
+
     /// Ends a session. A circuit without one is a newcomer again, and the youngest of them.
     pub(super) fn session_ends(&mut self, number: u64) {
         let Some(circuit) = self.circuits.get_mut(&number) else { return };

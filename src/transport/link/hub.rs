@@ -1,12 +1,10 @@
-//! The hub's side of the link: lets fronts in, and hands their streams on as a transport does.
+//! The hub's side of the link: lets fronts in, and hands their seats on.
 
-mod circuits;
 mod control;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,13 +17,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use self::circuits::{LinkCircuits, LinkIo};
 use self::control::ControlLink;
-use super::wire::{FirstFrame, LinkNotice, StreamHello, WirePeer};
+use super::wire::FirstFrame;
 use super::{HANDSHAKE, KnownMachines, LOG, LinkKey, NodeKey, TermWatch, tls};
-use crate::admission::{Admission, Admitted, Refused};
-use crate::transport::circuit::CircuitNews;
-use crate::transport::{Incoming, Listener, Peer};
+use crate::transport::Io;
+use crate::transport::onion_service::stream::CircuitStream;
 
 /// Connections that have not said yet what they are for, at most. For a further one the oldest is
 /// closed: strangers cannot keep a front out by holding many.
@@ -70,26 +66,26 @@ pub async fn bind(address: SocketAddr, key: &LinkKey, known: KnownMachines) -> R
     Ok(BoundHub { socket, address, tls, known })
 }
 
+/// The connection of a session whose client is connected to a front. It ends with the front.
+pub struct IncomingSeat(pub Box<dyn Io>);
+
 /// What the connections of all fronts share.
 struct Shared {
     known: KnownMachines,
     standing: Option<TermWatch>,
-    incoming: mpsc::Sender<Incoming>,
-    admission: Arc<Admission>,
-    circuits: LinkCircuits,
+    seats: mpsc::Sender<IncomingSeat>,
     /// The control connections by their names.
     links: Mutex<HashMap<u64, Arc<ControlLink>>>,
     handshakes: Mutex<VecDeque<(u64, CancellationToken)>>,
     cancel: CancellationToken,
 }
 
-/// Lets fronts in, and hands their streams on, until it is cancelled. `standing`: what fronts are
+/// Lets fronts in, and hands their seats on, until it is cancelled. `standing`: what fronts are
 /// told that it is, where it is one of a cluster.
 pub async fn run(
     bound: BoundHub,
     standing: Option<TermWatch>,
-    incoming: mpsc::Sender<Incoming>,
-    admission: Arc<Admission>,
+    seats: mpsc::Sender<IncomingSeat>,
     cancel: CancellationToken,
 ) {
     let BoundHub { socket, tls, known, address: _ } = bound;
@@ -97,9 +93,7 @@ pub async fn run(
     let shared = Arc::new(Shared {
         known,
         standing,
-        incoming,
-        admission,
-        circuits: LinkCircuits::default(),
+        seats,
         links: Mutex::default(),
         handshakes: Mutex::default(),
         cancel: cancel.clone(),
@@ -153,7 +147,7 @@ impl Shared {
         let Some(front) = self.front_of(&io) else { return };
         match hello {
             FirstFrame::Control => self.control(front, io).await,
-            FirstFrame::Stream(hello) => self.stream(front.0, *hello, io).await,
+            FirstFrame::Seat { link } => self.seat(front.0, link, io).await,
         }
     }
 
@@ -166,7 +160,7 @@ impl Shared {
 
     async fn control(&self, (front, called): (NodeKey, String), io: TlsStream<TcpStream>) {
         let Ok(name) = getrandom::u64() else { return };
-        let (link, notices) = ControlLink::new(name, front);
+        let link = ControlLink::new(name, front);
         {
             let mut links = lock(&self.links);
             // A front has one: an older one is of a process that has ended, or has lost its way
@@ -175,63 +169,18 @@ impl Shared {
             links.insert(name, Arc::clone(&link));
         }
         tracing::info!(target: LOG, front = called, "a front has connected");
-        link.serve(io, notices, self.standing.clone(), &self.cancel).await;
+        link.serve(io, self.standing.clone(), &self.cancel).await;
         lock(&self.links).remove(&name);
         link.over.cancel();
-        tracing::info!(target: LOG, front = called, "a front is gone, and its clients with it: they connect again");
+        tracing::info!(target: LOG, front = called, "a front is gone, and the sessions that it holds");
     }
 
-    async fn stream(&self, front: NodeKey, hello: StreamHello, io: TlsStream<TcpStream>) {
-        let StreamHello { link, stream, peer, listener } = hello;
+    async fn seat(&self, front: NodeKey, link: u64, io: TlsStream<TcpStream>) {
         let link = lock(&self.links).get(&link).filter(|link| link.front == front).cloned();
         let Some(link) = link else { return };
-        let Some(listener) = listener.listener() else { return };
-        let circuit = match peer {
-            WirePeer::Circuit(number) => self.circuits.of(&link, number),
-            WirePeer::Address(_) => None,
-        };
-        let peer = match (peer, &circuit) {
-            (WirePeer::Address(address), _) => Peer::Address(address.to_canonical()),
-            (WirePeer::Circuit(_), Some(circuit)) => Peer::Circuit(circuit.number()),
-            (WirePeer::Circuit(_), None) => return,
-        };
-        // The room first, as every transport does: a stream that nobody takes takes no slot.
-        let Ok(Ok(room)) = timeout(HANDSHAKE, self.incoming.reserve()).await else { return };
-        let Ok(mut admitted) = self.admit(peer, &listener) else {
-            if self.admission.is_over(peer) {
-                link.tell(LinkNotice::CloseCircuit { stream });
-            }
-            return;
-        };
-        let stranger = Arc::new(AtomicBool::new(true));
-        let handle = circuit.as_ref().map(|circuit| {
-            let link = Arc::clone(&link);
-            let stranger = Arc::clone(&stranger);
-            circuit.handle().clone().with_news(Arc::new(move |news| match news {
-                CircuitNews::Established { stranger: is } => stranger.store(is, Ordering::Relaxed),
-                CircuitNews::Closed => link.tell(LinkNotice::CloseCircuit { stream }),
-            }))
-        });
-        let told = Arc::clone(&link);
-        admitted.slot.on_authenticated(Box::new(move || {
-            told.tell(LinkNotice::Authenticated { stream, stranger: stranger.load(Ordering::Relaxed) });
-        }));
-        room.send(Incoming {
-            peer,
-            io: Box::new(LinkIo::new(io, &link.over, circuit)),
-            listener: Arc::new(listener),
-            circuit: handle,
-            admitted: Some(admitted),
-            permit: None,
-        });
-    }
-
-    /// Asks at the door, as the front's transport would if this were its server.
-    fn admit(&self, peer: Peer, listener: &Listener) -> Result<Admitted, Refused> {
-        match peer {
-            Peer::Address(address) if listener.is_trusted_proxy(address) => self.admission.admit_proxy(peer),
-            _ => self.admission.admit(peer, false),
-        }
+        let seat = IncomingSeat(Box::new(CircuitStream::new(io, &link.over)));
+        // Where nobody takes it in time, the front tries again.
+        let _ = timeout(HANDSHAKE, self.seats.send(seat)).await;
     }
 }
 

@@ -1,27 +1,20 @@
-//! Who is let in, and as whom the clients of a front come to the hub.
+//! Who is let in, and where a front takes its seats.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ephemeral_core::limits::{self, Rate};
-use ephemeral_core::protocol::WallTime;
-use ephemeral_core::store;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::front::Front;
+use super::front::{Front, HubPlace, HubWay};
+use super::hub::IncomingSeat;
 use super::*;
-use crate::admission::Admission;
-use crate::clock::Clock;
-use crate::events::Events;
-use crate::hub::{Config as StoreConfig, Hub};
-use crate::transport::circuit::{CircuitBounds, CircuitSlot, Registry};
-use crate::transport::{CircuitStats, Incoming, Listener, Peer};
+use crate::transport::Io;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,18 +31,11 @@ impl Machine {
     }
 }
 
-fn admission() -> Arc<Admission> {
-    let settings = StoreConfig { bounds: store::Config::default(), rate: Rate::new(60, 60), sessions: 10 };
-    let hub = Hub::new(settings, Clock::anchored(WallTime(1_767_355_200_000))).unwrap();
-    let events = Arc::new(Events::new(hub.now()).unwrap());
-    Admission::new(limits::Config { strikes: 1, ..limits::Config::default() }, 100, hub, events)
-}
-
 /// A hub that listens, and what comes to it.
 struct Listening {
     address: SocketAddr,
     key: NodeKey,
-    arrivals: mpsc::Receiver<Incoming>,
+    arrivals: mpsc::Receiver<IncomingSeat>,
     tasks: JoinSet<()>,
 }
 
@@ -65,123 +51,57 @@ impl Listening {
         let listen = "127.0.0.1:0".parse().unwrap();
         let bound = hub::bind(listen, &machine.key, KnownMachines::these(&fronts)).await.unwrap();
         let address = bound.address;
-        let (incoming, arrivals) = mpsc::channel(8);
+        let (seats, arrivals) = mpsc::channel(8);
         let mut tasks = JoinSet::new();
-        tasks.spawn(hub::run(bound, standing, incoming, admission(), CancellationToken::new()));
+        tasks.spawn(hub::run(bound, standing, seats, CancellationToken::new()));
         Self { address, key: machine.key.public(), arrivals, tasks }
     }
 
-    /// Starts a front, and returns where its connections go in.
-    fn front(&mut self, machine: &Machine, hub_key: NodeKey) -> mpsc::Sender<Incoming> {
+    /// Starts a front, and returns its way to the hub.
+    fn front(&mut self, machine: &Machine, hub_key: NodeKey) -> HubWay {
         let hub = LinkMachine { name: String::new(), address: self.address, key: hub_key };
         let front = Front::new(Arc::clone(&machine.key), watch::channel(vec![hub]).1, None).unwrap();
-        let (accepted, from_transports) = mpsc::channel(8);
-        self.tasks.spawn(front::run(front, from_transports, CancellationToken::new()));
-        accepted
+        let way = front.way();
+        self.tasks.spawn(front.run());
+        way
     }
 
-    async fn next(&mut self) -> Incoming {
-        timeout(PATIENCE, self.arrivals.recv()).await.unwrap().unwrap()
+    async fn next(&mut self) -> Box<dyn Io> {
+        timeout(PATIENCE, self.arrivals.recv()).await.unwrap().unwrap().0
+    }
+
+    /// Takes a seat here, and returns both ends of it.
+    async fn seat(&mut self, way: &HubWay) -> (Box<dyn Io>, Box<dyn Io>) {
+        let HubPlace::There(ours) = timeout(PATIENCE, way.open()).await.unwrap().unwrap().0 else {
+            panic!("another machine")
+        };
+        (ours, self.next().await)
     }
 }
 
-fn connection(peer: Peer, circuit: Option<&CircuitSlot>) -> (DuplexStream, Incoming) {
-    let (ours, theirs) = duplex(4096);
-    let listener = Arc::new(Listener { names: vec!["front.example".into()], ..Listener::default() });
-    let circuit = circuit.map(|slot| slot.handle().clone());
-    (ours, Incoming { peer, io: Box::new(theirs), listener, circuit, admitted: None, permit: None })
-}
-
-/// Sends a connection to a front until the hub has it: at first the front has no hub, and says so.
-async fn passed_on(
-    hub: &mut Listening,
-    front: &mpsc::Sender<Incoming>,
-    peer: Peer,
-    circuit: Option<&CircuitSlot>,
-) -> (DuplexStream, Incoming) {
-    let attempts = async {
-        loop {
-            let (mut client, incoming) = connection(peer, circuit);
-            front.send(incoming).await.unwrap();
-            let mut first = [0; 12];
-            tokio::select! {
-                arrived = hub.next() => return (client, arrived),
-                _ = client.read_exact(&mut first) => assert_eq!(&first, b"HTTP/1.1 503"),
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, attempts).await.unwrap()
+/// Waits until one end of a seat has ended.
+async fn ends(io: &mut Box<dyn Io>) {
+    assert_eq!(timeout(PATIENCE, io.read(&mut [0; 4])).await.unwrap().unwrap_or(0), 0);
 }
 
 #[tokio::test]
-async fn bytes_go_both_ways_and_the_hub_knows_whom_the_front_saw_and_by_which_name() {
+async fn bytes_go_both_ways_and_an_end_is_an_end_for_both() {
     let machine = Machine::new();
     let mut hub = Listening::for_fronts(&[&machine]).await;
-    let front = hub.front(&machine, hub.key);
-    let address = Peer::Address("192.0.2.7".parse().unwrap());
-    let (mut client, mut arrived) = passed_on(&mut hub, &front, address, None).await;
-    assert!(arrived.peer == address && arrived.circuit.is_none() && arrived.admitted.is_some());
-    assert_eq!(arrived.listener.names, ["front.example"]);
-    client.write_all(b"ping").await.unwrap();
-    let mut bytes = [0; 4];
-    arrived.io.read_exact(&mut bytes).await.unwrap();
-    assert_eq!(&bytes, b"ping");
-    arrived.io.write_all(b"pong").await.unwrap();
-    arrived.io.flush().await.unwrap();
-    client.read_exact(&mut bytes).await.unwrap();
-    assert_eq!(&bytes, b"pong");
-    drop(arrived);
-    assert_eq!(timeout(PATIENCE, client.read(&mut bytes)).await.unwrap().unwrap(), 0, "an end is an end for both");
-}
-
-#[tokio::test]
-async fn the_streams_of_one_circuit_are_one_peers_and_those_of_another_circuit_or_front_are_not() {
-    let machines = [Machine::new(), Machine::new()];
-    let mut hub = Listening::for_fronts(&[&machines[0], &machines[1]]).await;
-    let fronts = machines.each_ref().map(|machine| hub.front(machine, hub.key));
-    let mut arrived = Vec::new();
-    for (front, circuit) in [(0, 1), (0, 1), (0, 2), (1, 1)] {
-        let (client, incoming) = passed_on(&mut hub, &fronts[front], Peer::Circuit(circuit), None).await;
-        arrived.push((client, incoming));
+    let way = hub.front(&machine, hub.key);
+    let (mut ours, mut theirs) = hub.seat(&way).await;
+    for (from, to) in [(&mut ours, &mut theirs)] {
+        from.write_all(b"ping").await.unwrap();
+        from.flush().await.unwrap();
+        let mut bytes = [0; 4];
+        to.read_exact(&mut bytes).await.unwrap();
+        to.write_all(&bytes).await.unwrap();
+        to.flush().await.unwrap();
+        from.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(&bytes, b"ping");
     }
-    let peers: Vec<_> = arrived.iter().map(|(_, incoming)| incoming.peer).collect();
-    assert!(peers[0] == peers[1]);
-    assert!(peers[0] != peers[2] && peers[0] != peers[3] && peers[2] != peers[3]);
-    assert!(peers.iter().all(|peer| *peer != Peer::Circuit(1) && *peer != Peer::Circuit(2)), "as the hub's own");
-}
-
-#[tokio::test]
-async fn a_session_gets_its_place_at_the_front_and_a_circuit_that_the_hub_closes_is_closed_there() {
-    let machine = Machine::new();
-    let mut hub = Listening::for_fronts(&[&machine]).await;
-    let front = hub.front(&machine, hub.key);
-    let figures = Arc::<CircuitStats>::default();
-    let registry = Registry::new(CircuitBounds::of(8), Arc::clone(&figures), Arc::new(|_, _| {}));
-    let slot = registry.admit(1).0.unwrap();
-    slot.built();
-    let (_client, arrived) = passed_on(&mut hub, &front, Peer::Circuit(1), Some(&slot)).await;
-    let circuit = arrived.circuit.unwrap();
-    let place = circuit.establish(false).unwrap();
-    assert_eq!(figures.established(), 0, "the session has yet to begin");
-    arrived.admitted.unwrap().slot.authenticated();
-    let until = |done: fn(&CircuitStats, &CircuitSlot) -> bool, what: &'static str| {
-        let figures = Arc::clone(&figures);
-        let slot = &slot;
-        async move {
-            let waiting = async {
-                while !done(&figures, slot) {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            };
-            timeout(PATIENCE, waiting).await.expect(what);
-        }
-    };
-    until(|figures, _| figures.established() == 1, "a place").await;
-    assert!(!slot.handle().is_closed());
-    circuit.close();
-    until(|_, slot| slot.handle().is_closed(), "an end of the circuit").await;
-    drop(place);
+    drop(theirs);
+    ends(&mut ours).await;
 }
 
 /// A machine of a cluster, and in which term it serves.
@@ -206,26 +126,18 @@ async fn of_several_machines_the_one_that_serves_in_the_newest_term_is_the_hub()
     let (mut first, first_term) = one_of_several(&machine).await;
     let (mut second, second_term) = one_of_several(&machine).await;
     let (front, mut reached) = front_of(&machine, &[&first, &second], None);
-    let (sender, accepted) = mpsc::channel(8);
-    let running = tokio::spawn(front::run(front, accepted, CancellationToken::new()));
-    let address = Peer::Address("192.0.2.7".parse().unwrap());
-    // Nobody serves: clients are told so.
-    let (mut client, incoming) = connection(address, None);
-    sender.send(incoming).await.unwrap();
-    let mut answer = String::new();
-    timeout(PATIENCE, client.read_to_string(&mut answer)).await.unwrap().unwrap();
-    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let way = front.way();
+    let running = tokio::spawn(front.run());
+    assert!(!way.is_there(), "nobody serves");
     first_term.send_replace(5);
     timeout(PATIENCE, reached.wait_for(|reached| *reached)).await.unwrap().unwrap();
-    let (mut client, mut arrived) = passed_on(&mut first, &sender, address, None).await;
-    client.write_all(b"ping").await.unwrap();
-    arrived.io.read_exact(&mut [0; 4]).await.unwrap();
-    // The first one does not know yet that it is replaced, and says nothing: what was passed on to
-    // it ends nevertheless.
+    let (mut ours, _theirs) = first.seat(&way).await;
+    // The first one does not know yet that it is replaced, and says nothing: the seats with it end
+    // nevertheless.
     second_term.send_replace(6);
-    assert_eq!(timeout(PATIENCE, client.read(&mut [0; 4])).await.unwrap().unwrap_or(0), 0);
-    let (_client, arrived) = passed_on(&mut second, &sender, address, None).await;
-    assert!(arrived.peer == address && first.arrivals.try_recv().is_err());
+    ends(&mut ours).await;
+    let _seat = second.seat(&way).await;
+    assert!(first.arrivals.try_recv().is_err());
     second_term.send_replace(0);
     first_term.send_replace(0);
     timeout(PATIENCE, reached.wait_for(|reached| !*reached)).await.unwrap().unwrap();
@@ -233,23 +145,21 @@ async fn of_several_machines_the_one_that_serves_in_the_newest_term_is_the_hub()
 }
 
 #[tokio::test]
-async fn a_machine_that_becomes_the_active_one_passes_nobody_on_any_more() {
+async fn a_machine_that_becomes_the_active_one_is_the_hub_of_its_own_sessions() {
     let machine = Machine::new();
     let own = watch::Sender::new(0);
     let (mut other, term) = one_of_several(&machine).await;
     let (front, mut reached) = front_of(&machine, &[&other], Some(own.subscribe()));
-    let (sender, accepted) = mpsc::channel(8);
-    let running = tokio::spawn(front::run(front, accepted, CancellationToken::new()));
+    let way = front.way();
+    let running = tokio::spawn(front.run());
     term.send_replace(5);
     timeout(PATIENCE, reached.wait_for(|reached| *reached)).await.unwrap().unwrap();
-    let (mut client, _arrived) = passed_on(&mut other, &sender, Peer::Circuit(1), None).await;
+    let (mut ours, _theirs) = other.seat(&way).await;
     own.send_replace(6);
     timeout(PATIENCE, reached.wait_for(|reached| !*reached)).await.unwrap().unwrap();
-    assert_eq!(
-        timeout(PATIENCE, client.read(&mut [0; 4])).await.unwrap().unwrap_or(0),
-        0,
-        "the other one stands still"
-    );
+    // The other one stands still, and does not know.
+    ends(&mut ours).await;
+    assert!(matches!(timeout(PATIENCE, way.open()).await.unwrap().unwrap().0, HubPlace::Here));
     running.abort();
 }
 
@@ -260,15 +170,14 @@ async fn machines_of_a_cluster_that_come_and_go_are_let_in_and_no_more_when_they
     let listen = "127.0.0.1:0".parse().unwrap();
     let bound = hub::bind(listen, &own.key, KnownMachines::default().with_cluster(known.subscribe())).await.unwrap();
     let there = LinkMachine { name: "b".into(), address: bound.address, key: own.key.public() };
-    let (incoming, _arrivals) = mpsc::channel(8);
+    let (seats, _arrivals) = mpsc::channel(8);
     let mut tasks = JoinSet::new();
     let term = watch::Sender::new(1);
-    tasks.spawn(hub::run(bound, Some(term.subscribe()), incoming, admission(), CancellationToken::new()));
+    tasks.spawn(hub::run(bound, Some(term.subscribe()), seats, CancellationToken::new()));
     let told = watch::Sender::new(vec![there.clone()]);
     let front = Front::new(Arc::clone(&machine.key), told.subscribe(), None).unwrap();
     let mut reached = front.reached();
-    let (_sender, accepted) = mpsc::channel(8);
-    tasks.spawn(front::run(front, accepted, CancellationToken::new()));
+    tasks.spawn(front.run());
     assert!(timeout(Duration::from_millis(300), reached.wait_for(|reached| *reached)).await.is_err(), "a stranger");
     let address = "192.0.2.1:1".parse().unwrap();
     known.send_replace(vec![LinkMachine { name: "a".into(), address, key: machine.key.public() }]);
@@ -311,24 +220,24 @@ async fn on_the_way(hub: SocketAddr) -> (SocketAddr, watch::Sender<bool>, JoinSe
 }
 
 #[tokio::test]
-async fn where_nothing_moves_any_more_between_the_machines_both_sides_notice_and_streams_end() {
+async fn where_nothing_moves_any_more_between_the_machines_both_sides_notice_and_seats_end() {
     let machine = Machine::new();
     let mut hub = Listening::for_fronts(&[&machine]).await;
     let (address, stalls, _tasks) = on_the_way(hub.address).await;
     let there = LinkMachine { name: String::new(), address, key: hub.key };
     let front = Front::new(Arc::clone(&machine.key), watch::channel(vec![there]).1, None).unwrap();
     let mut reached = front.reached();
-    let (sender, accepted) = mpsc::channel(8);
-    hub.tasks.spawn(front::run(front, accepted, CancellationToken::new()));
+    let way = front.way();
+    hub.tasks.spawn(front.run());
     timeout(PATIENCE, reached.wait_for(|reached| *reached)).await.unwrap().unwrap();
-    let (mut client, mut arrived) = passed_on(&mut hub, &sender, Peer::Circuit(1), None).await;
+    let (mut ours, mut theirs) = hub.seat(&way).await;
     stalls.send_replace(true);
     // From here on no byte comes by, and only time passes.
     tokio::time::pause();
     let begun = tokio::time::Instant::now();
     timeout(PATIENCE, reached.wait_for(|reached| !*reached)).await.unwrap().unwrap();
-    assert_eq!(timeout(PATIENCE, client.read(&mut [0; 4])).await.unwrap().unwrap_or(0), 0, "at the front");
-    assert_eq!(timeout(PATIENCE, arrived.io.read(&mut [0; 4])).await.unwrap().unwrap_or(0), 0, "at the hub");
+    ends(&mut ours).await;
+    ends(&mut theirs).await;
     assert!(begun.elapsed() <= SILENCE + BEAT, "{:?}", begun.elapsed());
 }
 
@@ -339,20 +248,11 @@ async fn a_machine_with_another_key_is_no_front_and_one_that_poses_as_the_hub_is
     let mut hub = Listening::for_fronts(&[&machine]).await;
     let impostor = hub.front(&stranger, hub.key);
     let deceived = hub.front(&machine, stranger.key.public());
-    for front in [&impostor, &deceived] {
-        let (mut client, incoming) = connection(Peer::Circuit(1), None);
-        front.send(incoming).await.unwrap();
-        let mut answer = String::new();
-        let read = timeout(PATIENCE, client.read_to_string(&mut answer)).await.unwrap();
-        read.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\"code\":\"no_hub\""), "{answer}");
-    }
     // Each goes on trying; one whose keys are right gets through meanwhile, and nothing of theirs.
-    let front = hub.front(&machine, hub.key);
-    let address = Peer::Address("192.0.2.7".parse().unwrap());
-    let (_client, arrived) = passed_on(&mut hub, &front, address, None).await;
-    assert!(arrived.peer == address);
+    let way = hub.front(&machine, hub.key);
+    let _seat = hub.seat(&way).await;
     assert!(hub.arrivals.try_recv().is_err());
+    assert!(!impostor.is_there() && !deceived.is_there());
 }
 
 #[test]

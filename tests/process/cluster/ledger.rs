@@ -8,23 +8,11 @@ use ephemeral_core::protocol::{ReceiptStatus, ReceivedMessage};
 /// How much later than due something may come: it was on its way.
 const LATE: Duration = Duration::from_millis(500);
 
-/// What becomes of people's sessions at other machines when the active one is another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Failover {
-    EndsSessions,
-    KeepsSessions,
-}
-
-/// The one place that says it. With `KeepsSessions`, the end of a session is a broken promise
-/// wherever nothing has happened to the machine that it was at.
-const FAILOVER: Failover = Failover::EndsSessions;
-
 /// What was told of each message, in the order in which it was told. An id is
 /// `sender-recipient-number`, with a number of four digits or more that rises.
 pub(super) struct Ledger {
     /// By how many minutes the machines' clocks differ.
     apart: u32,
-    failover: Failover,
     events: usize,
     sessions: Vec<SessionNote>,
     strikes: Vec<Strike>,
@@ -48,7 +36,6 @@ struct SessionNote {
 /// Something that happened to machines, from one event to another.
 struct Strike {
     at: BTreeSet<String>,
-    is_of_hub: bool,
     from: usize,
     until: usize,
 }
@@ -72,7 +59,6 @@ impl Ledger {
     pub(super) fn new(apart: u32) -> Self {
         Self {
             apart,
-            failover: FAILOVER,
             events: 0,
             sessions: Vec::new(),
             strikes: Vec::new(),
@@ -104,10 +90,10 @@ impl Ledger {
         self.sessions[session].ended = Some(self.events);
     }
 
-    /// Notes that something happens to these machines, and perhaps to the active one.
-    pub(super) fn is_struck(&mut self, at: BTreeSet<String>, is_of_hub: bool) {
+    /// Notes that something happens to these machines.
+    pub(super) fn is_struck(&mut self, at: BTreeSet<String>) {
         self.events += 1;
-        self.strikes.push(Strike { at, is_of_hub, from: self.events, until: usize::MAX });
+        self.strikes.push(Strike { at, from: self.events, until: usize::MAX });
     }
 
     /// Notes that everything is well again.
@@ -118,10 +104,10 @@ impl Ledger {
         }
     }
 
-    /// Notes that another machine has become the active one since an event.
-    pub(super) fn failed_over(&mut self, since: usize) {
+    /// Notes that this machine is the active one no more since an event.
+    pub(super) fn failed_over(&mut self, since: usize, at: String) {
         self.events += 1;
-        self.strikes.push(Strike { at: BTreeSet::new(), is_of_hub: true, from: since, until: self.events });
+        self.strikes.push(Strike { at: BTreeSet::from([at]), from: since, until: self.events });
     }
 
     pub(super) fn accepts(&mut self, id: &str, expires_at: String, ttl: Option<Duration>) {
@@ -180,14 +166,14 @@ impl Ledger {
         broken
     }
 
-    /// A session ends only with what happens to the machine where it is, or to the active one.
+    /// A session ends only with what happens to the machine where it is, whatever happens to the
+    /// active one meanwhile.
     fn wrong_end(&self, session: &SessionNote) -> Option<String> {
         let SessionNote { at, began, ended } = session;
         let ended = (*ended)?;
         let ends = |strike: &Strike| {
             let meanwhile = strike.from <= ended && *began <= strike.until;
-            let by_failover = strike.is_of_hub && self.failover == Failover::EndsSessions;
-            meanwhile && (by_failover || strike.at.contains(at))
+            meanwhile && strike.at.contains(at)
         };
         let is_explained = self.strikes.iter().any(ends);
         (!is_explained).then(|| format!("a session at {at} ended, and nothing had happened to it"))
@@ -303,20 +289,16 @@ fn a_ledger_finds_each_promise_that_does_not_hold() {
 
 #[test]
 fn a_ledger_finds_each_session_that_ended_for_no_reason() {
-    let ended = |failover, strike: &[&str], is_of_hub| {
-        let mut ledger = Ledger { failover, ..Ledger::new(0) };
+    let ended = |strike: &str| {
+        let mut ledger = Ledger::new(0);
         let before = ledger.begins("one".to_owned(), "a".to_owned());
-        ledger.is_struck(strike.iter().map(|at| (*at).to_owned()).collect(), is_of_hub);
+        ledger.is_struck(BTreeSet::from([strike.to_owned()]));
         ledger.is_mended();
         let after = ledger.begins("one".to_owned(), "a".to_owned());
         ledger.ends(before);
         ledger.ends(after);
         ledger.broken().len()
     };
-    // The one that began afterwards ended for no reason.
-    assert_eq!(ended(Failover::EndsSessions, &["a"], false), 1);
-    assert_eq!(ended(Failover::EndsSessions, &["b"], true), 1);
-    assert_eq!(ended(Failover::KeepsSessions, &["a"], false), 1);
-    assert_eq!(ended(Failover::EndsSessions, &["b"], false), 2);
-    assert_eq!(ended(Failover::KeepsSessions, &["b"], true), 2);
+    assert_eq!(ended("a"), 1, "the one that began afterwards ended for no reason");
+    assert_eq!(ended("b"), 2, "and both where it happened to another machine");
 }

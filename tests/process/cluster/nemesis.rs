@@ -78,12 +78,13 @@ impl Nemesis {
         }
     }
 
-    /// Returns the active machine. Where it is another one than before, sessions may have ended.
+    /// Returns the active machine. Where it is another one than before, sessions at that one may have
+    /// ended.
     async fn active(&mut self) -> usize {
         let active = self.cluster.active().await;
         let (before, event) = std::mem::replace(&mut self.seen, (active, self.talkers.ledger().events()));
         if active != before {
-            self.talkers.ledger().failed_over(event);
+            self.talkers.ledger().failed_over(event, self.cluster.url(before).to_string());
         }
         active
     }
@@ -93,7 +94,7 @@ impl Nemesis {
     async fn happen(&mut self, fault: Fault) {
         let struck = self.places(fault).await;
         println!("{fault}: {struck:?}");
-        self.strikes(fault, &struck);
+        self.strikes(&struck);
         self.cut(&struck, true);
         for (what, place) in &struck {
             self.strike(*what, *place).await;
@@ -121,12 +122,12 @@ impl Nemesis {
     }
 
     /// Has the ledger know whose sessions may end.
-    fn strikes(&self, fault: Fault, struck: &[(What, Place)]) {
+    fn strikes(&self, struck: &[(What, Place)]) {
         let machine = |(_, place): &(What, Place)| match *place {
             Place::Machine(number) => Some(self.cluster.url(number).to_string()),
             Place::Server(_) => None,
         };
-        self.talkers.ledger().is_struck(struck.iter().filter_map(machine).collect(), fault.is_of_hub());
+        self.talkers.ledger().is_struck(struck.iter().filter_map(machine).collect());
     }
 
     /// Returns who that is now.

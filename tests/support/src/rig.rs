@@ -16,6 +16,7 @@ use ephemeral::events::Kind;
 use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
 use ephemeral::pump;
+use ephemeral::transport::link::front::HubWay;
 use ephemeral::transport::{Incoming, Listener, Peer};
 use ephemeral_core::limits::{self, Rate};
 use ephemeral_core::protocol::{Challenge, Fingerprint, MINUTE_MS, Millis, WallTime};
@@ -58,6 +59,8 @@ pub struct Options {
     pub moved: Option<bytes::Bytes>,
     /// The signed list of nodes that it has.
     pub nodes: Option<Value>,
+    /// The way to the hub of another machine: then this one stands by.
+    pub way: Option<HubWay>,
     /// Bytes that fit between server and client: small, and a client that does not read is noticed
     /// soon.
     pub pipe: usize,
@@ -76,6 +79,7 @@ impl Default for Options {
             unauthenticated: 1000,
             moved: None,
             nodes: None,
+            way: None,
             pipe: 1 << 20,
             exact_times: false,
         }
@@ -141,7 +145,11 @@ impl Rig {
         let rate = Rate::new(options.rules.messages_per_minute, options.rules.message_burst);
         let settings = hub::Config { bounds: options.bounds, rate, sessions: options.sessions };
         let clock = if options.exact_times { Clock::exact(START) } else { Clock::anchored(START) };
-        let hub = Hub::new(settings, clock.clone()).unwrap();
+        let hub = match options.way {
+            Some(_) => Hub::standing_by(settings, clock.clone()),
+            None => Hub::new(settings, clock.clone()),
+        };
+        let hub = hub.unwrap();
         let (health, health_now) = watch::channel(Health::Healthy);
         let server = Server::new(Setup {
             hub: Arc::clone(&hub),
@@ -153,6 +161,7 @@ impl Rig {
             health: health_now,
             moved: options.moved,
             nodes: watch::channel(options.nodes.map(Arc::new)).1,
+            way: options.way,
             dead_man: watch::channel(None).1,
             cluster: None,
         })

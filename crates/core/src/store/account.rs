@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{ACCOUNT_COST, AccountId, DueItem, LINGER_MS, Store};
+use serde::{Deserialize, Serialize};
+
+use super::{ACCOUNT_COST, AccountId, DueItem, LINGER_MS, Receipt, Store};
 use crate::limits::Bucket;
 use crate::protocol::{Fingerprint, Millis};
 
@@ -108,7 +110,41 @@ impl Account {
     }
 }
 
+/// How far a session had come that goes on in another store of the same epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SessionProgress {
+    /// The first sequence number that did not wait for the session to begin.
+    pub began_at: u64,
+    /// The last one that its client was sent; 0: none.
+    pub sent_up_to: u64,
+    /// Whether its client was told that it has caught up.
+    pub caught_up: bool,
+}
+
 impl Store {
+    /// Returns the first sequence number that did not wait for the session of `account` to begin.
+    #[must_use]
+    pub fn began_at(&self, account: AccountId) -> u64 {
+        self.accounts[account.0].began_at
+    }
+
+    /// Has a session that has just [begun](Self::attach) go on where it was: what its client was
+    /// sent is out, and is not delivered again. Returns the receipts that came for it meanwhile.
+    pub fn go_on(&mut self, account: AccountId, progress: &SessionProgress) -> Vec<Receipt> {
+        let state = &self.accounts[account.0];
+        // Nobody was sent what has no number yet.
+        let sent_up_to = progress.sent_up_to.min(state.next_seq.saturating_sub(1));
+        let out = state.mailbox.iter().take_while(|&&record| self.seq(record) <= sent_up_to).count();
+        let state = &mut self.accounts[account.0];
+        state.out = out;
+        state.delivered_up_to = sent_up_to;
+        state.caught_up = progress.caught_up;
+        state.began_at = progress.began_at;
+        // Its recipient has been online all the time.
+        state.stored_below = progress.began_at;
+        self.kept_receipts(account)
+    }
+
     /// Returns a sequence number that no mailbox has reached that was forgotten: one a microsecond,
     /// so that a mailbox which is made again does not go back, and tells nothing about any other.
     fn least_seq(&self) -> u64 {

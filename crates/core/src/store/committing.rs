@@ -18,8 +18,8 @@ enum Pending {
     /// A message comes into its mailbox.
     Accept(u32),
     /// A sender is told of an end, if it is the one whose fingerprint this is: its account's place
-    /// may be another's by then.
-    End(Box<(Fingerprint, Completion)>),
+    /// may be another's by then. And whether it was there at that end.
+    End(Box<(Fingerprint, Completion)>, bool),
 }
 
 /// What came of a part of what holds now.
@@ -43,9 +43,9 @@ impl Store {
         self.uncommitted.0.push_back((position, Pending::Accept(record)));
     }
 
-    pub(super) fn tell_later(&mut self, completion: Completion, position: u64) {
+    pub(super) fn tell_later(&mut self, completion: Completion, position: u64, was_there: bool) {
         let sender = self.accounts[completion.sender.0].fingerprint;
-        self.uncommitted.0.push_back((position, Pending::End(Box::new((sender, completion)))));
+        self.uncommitted.0.push_back((position, Pending::End(Box::new((sender, completion)), was_there)));
     }
 
     /// Returns how much is written down that does not hold yet.
@@ -81,11 +81,14 @@ impl Store {
             let Some((_, pending)) = first else { return Committed { upto, more: false } };
             match pending {
                 Pending::Accept(record) => self.commit_accept(record, woken),
-                Pending::End(told) => {
+                Pending::End(told, was_there) => {
                     let (fingerprint, completion) = *told;
                     let sender = self.accounts.get(completion.sender.0);
-                    if sender.is_some_and(|sender| sender.online && sender.fingerprint == fingerprint) {
+                    let is_there = sender.is_some_and(|sender| sender.online && sender.fingerprint == fingerprint);
+                    if is_there && (was_there || self.goes_on(&fingerprint)) {
                         ended.push(completion);
+                    } else {
+                        self.keep_receipt(fingerprint, completion);
                     }
                 }
             }

@@ -24,6 +24,7 @@ impl Store {
     /// takes room.
     pub fn expire(&mut self, now: Millis, ended: &mut Vec<Completion>, freed: &mut Vec<AccountId>) -> bool {
         self.latest = self.latest.max(now);
+        self.give_up_waiting();
         let mut work = 0;
         while work < EXPIRED_AT_ONCE {
             let Some((at, due)) = self.due.pop_by(self.latest) else { return false };

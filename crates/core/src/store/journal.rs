@@ -182,7 +182,8 @@ impl Restoring {
                 account.next_seq = account.next_seq.max(seq(last) + 1);
             }
         }
-        // Nobody is online who could be told.
+        // Nobody is online who could be told now.
+        store.await_everybody();
         while store.expire(store.latest, &mut Vec::new(), &mut Vec::new()) {}
         store
     }

@@ -237,13 +237,15 @@ impl Store {
         at: Millis,
         ended: &mut Vec<Completion>,
     ) {
-        if self.accounts[sender.0].online {
+        let is_online = self.accounts[sender.0].online;
+        if is_online || self.awaited.is_some() {
             let to = self.accounts[recipient.0].fingerprint;
             let at = self.on_wire(at, id_hash);
             let completion = Completion { sender, id: id.to_owned(), to, status, at };
             match self.position() {
-                0 => ended.push(completion),
-                position => self.tell_later(completion, position),
+                0 if is_online => ended.push(completion),
+                0 => self.keep_receipt(self.accounts[sender.0].fingerprint, completion),
+                position => self.tell_later(completion, position, is_online),
             }
         }
     }

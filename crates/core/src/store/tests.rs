@@ -2,6 +2,7 @@
 //! `tests/server/store_properties.rs`'s matter.
 
 mod expiry;
+mod resuming;
 mod secret;
 mod senders;
 mod shares;

@@ -1,5 +1,4 @@
-//! A front's end of a control connection: connects again and again, and hears what the hub is, and
-//! what becomes of the streams.
+//! A front's end of a control connection: connects again and again, and hears what the hub is.
 
 use std::io;
 use std::sync::Arc;
@@ -20,8 +19,8 @@ use super::hubs::Hubs;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long streams may take to end by themselves when the hub has ended the control connection: a
-/// hub that stops says goodbye on each.
+/// How long seats may take to end by themselves when the hub has ended the control connection: a
+/// hub that stops answers first what it can.
 const FAREWELL: Duration = Duration::from_secs(15);
 
 /// Keeps a control connection to one machine, for ever.

@@ -9,11 +9,33 @@ use tokio::sync::watch;
 use super::super::LOG;
 use super::hub_link::HubLink;
 
+/// The hub.
+#[derive(Clone, Default)]
+pub(super) enum BestHub {
+    /// None is known, or reached.
+    #[default]
+    None,
+    /// This machine.
+    Here,
+    /// Another one.
+    There(Arc<HubLink>),
+}
+
+impl BestHub {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) | (Self::Here, Self::Here) => true,
+            (Self::There(one), Self::There(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 /// The machines that are connected.
 #[derive(Default)]
 pub(super) struct Hubs {
     connected: Mutex<Connected>,
-    best: watch::Sender<Option<Arc<HubLink>>>,
+    best: watch::Sender<BestHub>,
     is_reached: watch::Sender<bool>,
 }
 
@@ -39,11 +61,11 @@ impl Drop for Entered<'_> {
 
 impl Hubs {
     /// Returns the hub, as it is and will be.
-    pub(super) fn best(&self) -> watch::Receiver<Option<Arc<HubLink>>> {
+    pub(super) fn best(&self) -> watch::Receiver<BestHub> {
         self.best.subscribe()
     }
 
-    /// Returns whether there is one.
+    /// Returns whether it is another machine.
     pub(super) fn reached(&self) -> watch::Receiver<bool> {
         self.is_reached.subscribe()
     }
@@ -62,31 +84,31 @@ impl Hubs {
     }
 
     /// Looks again which machine is the hub. One of an earlier term has stood still meanwhile, and
-    /// does not know yet: what was passed on to it ends.
+    /// does not know yet: the seats there end.
     pub(super) fn choose(&self) {
         let connected = self.connected();
         let term = |link: &HubLink| link.term.load(Ordering::Relaxed);
         let newest = connected.links.iter().map(|link| term(link)).fold(connected.own, u64::max);
         let is_best = |link: &&Arc<HubLink>| newest > connected.own && term(link) == newest;
-        let best = connected.links.iter().find(is_best).cloned();
+        let best = match connected.links.iter().find(is_best) {
+            Some(link) => BestHub::There(Arc::clone(link)),
+            None if connected.own > 0 && newest == connected.own => BestHub::Here,
+            None => BestHub::None,
+        };
         for link in &connected.links {
             if (1..newest).contains(&term(link)) {
                 link.over.cancel();
             }
         }
-        let is_reached = best.is_some();
+        let is_reached = matches!(best, BestHub::There(_));
         let is_news = self.best.send_if_modified(|now| {
-            let is_same = match (&*now, &best) {
-                (Some(now), Some(best)) => Arc::ptr_eq(now, best),
-                (None, None) => true,
-                _ => false,
-            };
+            let is_same = now.is(&best);
             *now = best;
             !is_same
         });
         self.is_reached.send_if_modified(|now| std::mem::replace(now, is_reached) != is_reached);
         if is_news && is_reached {
-            tracing::info!(target: LOG, "the hub is reached: connections are passed on");
+            tracing::info!(target: LOG, "the hub is reached: sessions have their place there");
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
@@ -13,38 +12,25 @@ use tokio_util::sync::CancellationToken;
 use super::super::wire::LinkNotice;
 use super::super::{BEAT, NodeKey, SILENCE, TermWatch};
 
-/// Notices that wait for a front that does not read.
-const QUEUE: usize = 4096;
-
 /// A front that is connected.
 pub(super) struct ControlLink {
     /// What this side calls the connection: one name for each run of a front.
     pub(super) name: u64,
     /// The front's key.
     pub(super) front: NodeKey,
-    /// Cancelled when the front is gone: its streams end.
+    /// Cancelled when the front is gone: its seats end.
     pub(super) over: CancellationToken,
-    notices: mpsc::Sender<LinkNotice>,
 }
 
 impl ControlLink {
-    pub(super) fn new(name: u64, front: NodeKey) -> (Arc<Self>, mpsc::Receiver<LinkNotice>) {
-        let (notices, waiting) = mpsc::channel(QUEUE);
-        (Arc::new(Self { name, front, over: CancellationToken::new(), notices }), waiting)
-    }
-
-    /// Tells the front something. One that does not read what it is told is gone.
-    pub(super) fn tell(&self, notice: LinkNotice) {
-        if self.notices.try_send(notice).is_err() {
-            self.over.cancel();
-        }
+    pub(super) fn new(name: u64, front: NodeKey) -> Arc<Self> {
+        Arc::new(Self { name, front, over: CancellationToken::new() })
     }
 
     /// Serves the connection until it ends, or the front says nothing any more.
     pub(super) async fn serve(
         &self,
         io: TlsStream<TcpStream>,
-        mut notices: mpsc::Receiver<LinkNotice>,
         mut standing: Option<TermWatch>,
         cancel: &CancellationToken,
     ) {
@@ -61,10 +47,6 @@ impl ControlLink {
                     Ok(Err(_)) | Err(_) => return,
                 }
                 next = tokio::select! {
-                    notice = notices.recv() => match notice {
-                        Some(notice) => notice,
-                        None => return,
-                    },
                     term = changed(&mut standing) => LinkNotice::Standing(term),
                     _ = beat.tick() => LinkNotice::Beat,
                 };

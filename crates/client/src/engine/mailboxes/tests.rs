@@ -72,7 +72,8 @@ async fn the_others_are_visited_one_at_a_time_again_and_again() {
 #[tokio::test(start_paused = true)]
 async fn the_door_of_an_invite_that_has_just_been_made_is_visited_once_a_minute_for_half_an_hour() {
     let half = 1_800 * SECOND;
-    let (mut soon, mut later) = (0, 0);
+    let mut soon = 0;
+    let mut later = 0;
     for _ in 0..20 {
         let begin = Instant::now();
         let mut mailboxes = Mailboxes::new(Fetching::PATIENT);
