@@ -78,8 +78,8 @@ impl Nemesis {
         }
     }
 
-    /// Returns the active machine. Where it is another one than before, sessions at that one may have
-    /// ended.
+    /// Returns the active machine. Where it is another one than before, sessions at that one may
+    /// have ended.
     async fn active(&mut self) -> usize {
         let active = self.cluster.active().await;
         let (before, event) = std::mem::replace(&mut self.seen, (active, self.talkers.ledger().events()));
