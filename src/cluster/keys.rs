@@ -15,6 +15,7 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable as _, Kem, OpModeR, OpModeS, PskBundle, Serializable as _};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::kept::KeptKeys;
@@ -50,9 +51,19 @@ struct Keys {
     wiped: u64,
     /// Where they are for the next process, if they are to be.
     kept: Option<KeptKeys>,
+    /// The newest of them, and since when it is here.
+    newest: Option<(u64, Instant)>,
 }
 
 impl Keys {
+    /// Notes when the newest key came.
+    fn note_newest(&mut self) {
+        let newest = self.keys.keys().next_back().copied();
+        if newest != self.newest.map(|(number, _)| number) {
+            self.newest = newest.map(|number| (number, Instant::now()));
+        }
+    }
+
     /// Leaves them to the next process, as they are now.
     fn keep(&self) {
         if let Some(kept) = &self.kept
@@ -89,7 +100,13 @@ impl Keys {
             key.copy_from_slice(bytes);
             keys.insert(u64::from_le_bytes(*number), key);
         }
-        Ok(Self { current: u64::from_le_bytes(*current), keys, wiped: u64::from_le_bytes(*wiped), kept: None })
+        Ok(Self {
+            current: u64::from_le_bytes(*current),
+            keys,
+            wiped: u64::from_le_bytes(*wiped),
+            kept: None,
+            newest: None,
+        })
     }
 }
 
@@ -98,13 +115,20 @@ impl Keyring {
     #[must_use]
     pub fn kept_in(kept: KeptKeys) -> Self {
         let left = kept.read().and_then(|bytes| Keys::read(&bytes).ok());
-        let keys = Keys { kept: Some(kept), ..left.unwrap_or_default() };
+        let mut keys = Keys { kept: Some(kept), ..left.unwrap_or_default() };
+        keys.note_newest();
         Self(Mutex::new(keys))
     }
 
     /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.lock().keys.is_empty()
+    }
+
+    /// Returns since when this machine has the newest key: the others have it since then, too, but
+    /// for the time that a machine was away.
+    pub fn newest_since(&self) -> Option<Instant> {
+        self.0.lock().newest.map(|(_, since)| since)
     }
 
     /// Makes a new key, under which everything is written from now on. The others stay.
@@ -119,6 +143,7 @@ impl Keyring {
         let number = newest.max(ring.current) + 1;
         ring.keys.insert(number, key);
         ring.current = number;
+        ring.note_newest();
         ring.keep();
         Ok(())
     }
@@ -218,7 +243,9 @@ impl Keyring {
         let is_newer = wiped > ring.wiped || ring.keys.is_empty() || current >= ring.current;
         if keys.contains_key(&current) && wiped >= ring.wiped && is_newer {
             let kept = ring.kept.take();
-            *ring = Keys { current, keys, wiped, kept };
+            let newest = ring.newest;
+            *ring = Keys { current, keys, wiped, kept, newest };
+            ring.note_newest();
             ring.keep();
         }
         Ok(())

@@ -78,6 +78,21 @@ async fn senders_wait_while_the_nats_servers_find_a_new_leader_and_no_session_en
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_machine_says_why_nobody_is_active_while_two_nats_servers_are_missing() {
+    let mut cluster = Cluster::configured("");
+    for missing in 0..2 {
+        cluster.nats.kill(missing);
+    }
+    cluster.begin(0);
+    cluster.logs(0, "the cluster's streams are not there, and cannot be made").await;
+    for missing in 0..2 {
+        cluster.nats.begin(missing);
+    }
+    cluster.listens(0).await;
+    assert_eq!(cluster.active().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_stood_still_and_wakes_up_accepts_nothing_any_more() {
     let cluster = Cluster::start().await;
     let mut alice = Person::connect(ALICE, &cluster).await;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use ephemeral_test_support::daemon::Daemon;
+use ephemeral_test_support::ports::free_port;
 use serde_json::Value;
 
 use crate::SERVER;
@@ -107,7 +108,7 @@ fn a_port_that_another_program_has_is_found() {
 #[tokio::test]
 async fn a_running_server_is_seen_to_be_hardened_and_healthy() {
     let directory = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let listen = format!("--clearnet=127.0.0.1:{port}");
     let mut daemon = Daemon::start(SERVER, directory.path(), "", &["--no-tor", &listen]);
     daemon.says("clearnet ").await;

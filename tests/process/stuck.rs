@@ -12,6 +12,7 @@ use ephemeral_client::{ConnectOptions, Connection, Direct, Identity, ServerUrl, 
 use ephemeral_core::protocol::ServerEvent;
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, Manager, PATIENCE};
 use ephemeral_test_support::memory::times_in_memory;
+use ephemeral_test_support::ports::free_port;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ impl Mute {
             Reader::Pipe => full_pipe(),
             Reader::Terminal => stopped_terminal(),
         };
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let configuration = directory.path().join("ephemeral-server.toml");
         std::fs::write(&configuration, GENEROUS).unwrap();
         let mut command = Command::new(SERVER);

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::jet::{Jet, JetError, LeaseEntry};
+use crate::cluster::nats::Unanswered;
 
 /// How often it is renewed, and looked at.
 const RENEW: Duration = Duration::from_secs(1);
@@ -43,6 +44,7 @@ pub(super) async fn keep(
     released: &CancellationToken,
 ) {
     let mut view = View::Others(None);
+    let mut trouble = Trouble::default();
     loop {
         let is_resting = *rests.borrow_and_update();
         view = match view {
@@ -51,7 +53,7 @@ pub(super) async fn keep(
                 View::Others(None)
             }
             View::Own { term, revision, known } => renew(jet, holder, (term, revision, known)).await,
-            View::Others(seen) => look(jet, holder, seen, is_resting).await,
+            View::Others(seen) => look(jet, holder, (seen, is_resting), &mut trouble).await,
         };
         let term = if let View::Own { term, .. } = &view { Some(*term) } else { None };
         held.send_if_modified(|held| std::mem::replace(held, term) != term);
@@ -96,12 +98,35 @@ fn unanswered(error: &JetError, (term, revision, known): (u64, u64, Instant)) ->
     View::Others(None)
 }
 
-async fn look(jet: Jet<'_>, holder: &str, seen: Option<(LeaseEntry, Instant, Instant)>, is_resting: bool) -> View {
+/// Why there is no lease to be looked at, as it was said last.
+#[derive(Default)]
+struct Trouble(String);
+
+impl Trouble {
+    /// Says it, if that is something new. That there is no connection, the connection says.
+    fn is(&mut self, error: &JetError) {
+        let new = error.to_string();
+        if new != self.0 && !matches!(error, JetError::Unanswered(Unanswered::Disconnected)) {
+            tracing::warn!("the cluster's streams are not there, and cannot be made: {new}; it is tried again");
+            self.0 = new;
+        }
+    }
+}
+
+async fn look(
+    jet: Jet<'_>,
+    holder: &str,
+    (seen, is_resting): (Option<(LeaseEntry, Instant, Instant)>, bool),
+    trouble: &mut Trouble,
+) -> View {
     let Ok(entry) = jet.lease().await else {
         // The streams may not be there yet. Whether it is renewed meanwhile is not known.
-        let _ = jet.prepare().await;
+        if let Err(error) = jet.prepare().await {
+            trouble.is(&error);
+        }
         return View::Others(None);
     };
+    *trouble = Trouble::default();
     let now = Instant::now();
     let since = match seen {
         Some((before, since, looked)) if before == entry && now - looked <= GAP => since,

@@ -27,8 +27,10 @@ pub(super) enum Rotation {
 }
 
 impl Rotation {
-    pub(super) fn begin() -> Self {
-        Self::Until(Instant::now() + PERIOD)
+    /// Begins with the keys that there are. Who takes over goes on with their time: else a key
+    /// would be used for ever where the active machine changes more often than the key.
+    pub(super) fn begin(keys: &Keyring) -> Self {
+        Self::Until(keys.newest_since().unwrap_or_else(Instant::now) + PERIOD)
     }
 
     /// Returns when there is something to do, if that is a matter of time.
@@ -59,7 +61,7 @@ impl Rotation {
         match self {
             Self::Written(upto) if upto <= position => {
                 keys.forget_older();
-                Self::begin()
+                Self::begin(keys)
             }
             other => other,
         }
@@ -69,13 +71,32 @@ impl Rotation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::keys::KeyExchange;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_an_hour_old_at_most_however_often_another_machine_takes_over() {
+        let secret = zeroize::Zeroizing::new(vec![7; 32]);
+        let [first, second] = [Keyring::default(), Keyring::default()];
+        first.rotate().unwrap();
+        let asks = KeyExchange::new(secret.clone());
+        let answers = KeyExchange::new(secret);
+        let take = || asks.take(&answers.answer(&asks.question(), &first).unwrap(), &second).unwrap();
+        take();
+        for _ in 0..6 {
+            tokio::time::advance(PERIOD / 6).await;
+            // The same key again makes it no younger.
+            take();
+            assert_eq!(Rotation::begin(&second), Rotation::begin(&first), "both go by the same hour");
+        }
+        assert!(matches!(Rotation::begin(&second).tick(&second), Rotation::Announced(_)));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_key_is_announced_before_it_is_used_and_the_old_one_goes_when_nothing_needs_it() {
         let keys = Keyring::default();
         keys.rotate().unwrap();
         let old = keys.seal(1, b"x").unwrap();
-        let mut rotation = Rotation::begin();
+        let mut rotation = Rotation::begin(&keys);
         assert_eq!(rotation.tick(&keys), rotation);
         tokio::time::advance(PERIOD).await;
         rotation = rotation.tick(&keys);

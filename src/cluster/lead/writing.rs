@@ -56,7 +56,7 @@ impl<'node> Writer<'node> {
         queue: &'node JournalQueue,
         (term, last): (u64, u64),
     ) -> Self {
-        Self { node, jet, queue, term, last, rotation: Rotation::begin(), lost: None }
+        Self { node, jet, queue, term, last, rotation: Rotation::begin(&node.keys), lost: None }
     }
 
     /// Writes until the lease is another's, or `stop`.

@@ -2,12 +2,13 @@
 //! take nothing along. And where a machine is that is behind NAT.
 
 use std::fs::DirBuilder;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 
 use ephemeral_test_support::cable::Cable;
 use ephemeral_test_support::client::private;
 use ephemeral_test_support::daemon::{Daemon, Manager};
+use ephemeral_test_support::ports::free_port;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -138,15 +139,10 @@ fn copy_of(cluster: &Cluster, number: usize) -> (Daemon, TempDir) {
     (Daemon::start(SERVER, home.path(), &configuration, &local), home)
 }
 
-/// Returns an address of this machine at which nobody listens.
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_behind_nat_is_reached_at_the_address_that_it_announces() {
     let mut cluster = Cluster::configured("");
-    let listen = [free(), free()];
+    let listen = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
     let translated = listen.map(Cable::lay);
     for (number, own) in cluster.own.iter_mut().enumerate() {
         // Every address of the machine is none that others could be told.

@@ -7,6 +7,7 @@
 //! | [`tornet`] | a private Tor network on this machine |
 //! | [`nats`], [`cable`] | three NATS servers, for a server of several machines; connections that can be cut |
 //! | [`private_network`], [`packets`] | networks of their own on this machine; what goes over one |
+//! | [`ports`] | ports that nobody else is given |
 //! | [`slow_disk`] | a disk that is slow for one process |
 //! | [`tls`] | a TLS client |
 //! | [`session_rules`] | what a session has to make of a frame |
@@ -46,6 +47,8 @@ pub mod memory;
 pub mod nats;
 #[cfg(feature = "server")]
 pub mod packets;
+#[cfg(feature = "server")]
+pub mod ports;
 #[cfg(feature = "server")]
 pub mod private_network;
 #[cfg(feature = "server")]

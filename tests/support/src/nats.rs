@@ -6,18 +6,15 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cable::Cable;
+use crate::ports::free_port;
 use crate::private_network::{PrivateNetwork, within};
 use crate::slow_disk::SlowDisk;
 
-/// The first of these ports, and how many there are.
-const LOWEST_PORT: u16 = 12_000;
-const PORTS: u32 = 20_000;
 /// How long a server may take to let go of its port, or to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -78,21 +75,6 @@ pub fn program() -> PathBuf {
 pub fn takes(configuration: &Path) -> (bool, String) {
     let output = Command::new(program()).arg("-t").arg("--config").arg(configuration).output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-/// Returns a port that nobody has. It is below those that the kernel gives away by itself: else
-/// somebody else would be given it before a server has begun, or while it is dead.
-fn free_port() -> u16 {
-    /// So many after one that is another one in each process.
-    static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() * 97 % PORTS).unwrap();
-    loop {
-        let next = first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
-        let port = LOWEST_PORT + next % u16::try_from(PORTS).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 impl Trio {
