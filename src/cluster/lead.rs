@@ -217,7 +217,6 @@ impl ClusterNode {
                 }
                 if self.is_to_rest() {
                     resting.send_replace(true);
-                    // It ends only with its sender, which outlives this.
                     let _ = held.wait_for(Option::is_none).await;
                     continue;
                 }
@@ -228,7 +227,11 @@ impl ClusterNode {
                     Ok(Over::Outcast) => {
                         tracing::warn!("this machine is not of the cluster that is there: it takes nothing over")
                     }
-                    Ok(Over::Replaced) => tracing::warn!("another machine is the active one: this one stands by"),
+                    Ok(Over::Replaced) => {
+                        tracing::warn!("another machine is the active one: this one stands by");
+                        // That it holds the lease may be what it knew before it stood still.
+                        resting.send_replace(true);
+                    }
                     Err(error) => {
                         let error = error.to_string();
                         // One that was active until now is not told of by what was said before.
@@ -244,6 +247,10 @@ impl ClusterNode {
                 self.serving.send_replace(0);
                 self.hub.stand_by();
                 sleep(AGAIN).await;
+                if *resting.borrow() {
+                    // It ends only with its sender, which outlives this.
+                    let _ = held.wait_for(Option::is_none).await;
+                }
             }
             released.cancel();
         };
@@ -265,6 +272,11 @@ impl ClusterNode {
         jet.prepare().await?;
         if !self.joins_charter().await? {
             return Ok(Over::Outcast);
+        }
+        // Who has it leads: whoever only believes so would take over from that one.
+        let lease = jet.lease().await?;
+        if lease.revision != 0 && lease.node != self.holder {
+            return Ok(Over::Replaced);
         }
         let term = lease_term.max(jet.newest_term().await? + 1);
         let fence = jet.fence(term).await?;

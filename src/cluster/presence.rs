@@ -114,7 +114,7 @@ impl Presence {
             self.sent.pop_front();
         }
         let heard = self.known.iter().map(|(holder, known)| (holder.clone(), known.number)).collect();
-        self.rank.leads = part.leads;
+        self.rank.term = part.term;
         let part = MachinePart { began: self.began, settled: self.rank.settled, ..part };
         PresenceNotice { holder: self.own.clone(), number: self.number, heard, part }
     }
@@ -179,7 +179,7 @@ impl Presence {
     #[must_use]
     pub fn live(&self, now: Instant) -> Vec<LiveMachine> {
         let there = self.there(now).filter_map(|(holder, part)| {
-            Some(LiveMachine { holder: holder.to_owned(), leads: part.leads, onion: part.onion.clone()? })
+            Some(LiveMachine { holder: holder.to_owned(), leads: part.term > 0, onion: part.onion.clone()? })
         });
         there.collect()
     }

@@ -185,7 +185,7 @@ impl ClusterNode {
     }
 
     async fn announce(&self, part: MachinePart) {
-        let part = MachinePart { leads: self.lease.borrow().is_some(), ..part };
+        let part = MachinePart { term: self.lease.borrow().unwrap_or(0), ..part };
         let notice = self.announcing.presence.lock().next(part, Instant::now());
         match self.announcing.seal.seal(&notice) {
             // Without a connection it is said again.

@@ -42,8 +42,8 @@ pub struct MachinePart {
     pub began: WallTime,
     /// Whether it was there alone under its name for a while.
     pub settled: bool,
-    /// Whether it holds the lease.
-    pub leads: bool,
+    /// The term for which it holds the lease; 0: it does not.
+    pub term: u64,
     /// When somebody checked in last, as far as it knows.
     pub checked_in: Option<WallTime>,
     /// Where it listens for the others; `None`: nowhere.
@@ -54,7 +54,7 @@ pub struct MachinePart {
 
 impl Default for MachinePart {
     fn default() -> Self {
-        Self { began: WallTime(0), settled: false, leads: false, checked_in: None, link: None, onion: None }
+        Self { began: WallTime(0), settled: false, term: 0, checked_in: None, link: None, onion: None }
     }
 }
 

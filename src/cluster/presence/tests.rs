@@ -12,7 +12,7 @@ fn onion(points: &str) -> OnionPart {
 
 /// Returns what a machine says that leads or not, and has these points.
 fn says(leads: bool, points: &str) -> MachinePart {
-    MachinePart { leads, onion: Some(onion(points)), ..MachinePart::default() }
+    MachinePart { term: u64::from(leads), onion: Some(onion(points)), ..MachinePart::default() }
 }
 
 /// Returns what a machine says that listens there.
@@ -28,7 +28,7 @@ fn process(holder: &str, began: u64, now: Instant) -> Presence {
 
 /// Has a process say something to another one, which has just spoken: so it is fresh.
 fn tell(from: &mut Presence, to: &mut Presence, part: MachinePart, now: Instant) -> NoticeWorth {
-    let spoken = to.next(MachinePart { leads: to.rank.leads, ..MachinePart::default() }, now);
+    let spoken = to.next(MachinePart { term: to.rank.term, ..MachinePart::default() }, now);
     from.hear(spoken, now);
     to.hear(from.next(part, now), now)
 }
@@ -219,12 +219,14 @@ fn where_a_machine_listened_is_believed_to_nobody_who_only_repeats_it() {
 #[test]
 fn of_two_processes_with_one_name_both_know_which_has_to_give_way() {
     let now = Instant::now();
-    for (settled, leads, goes) in [
+    for (settled, terms, goes) in [
         // The one that was alone for a while stays; else the one that leads; else the earlier one.
-        ([true, false], [false, false], 1),
-        ([true, true], [false, true], 0),
-        ([true, true], [false, false], 1),
-        ([false, false], [false, false], 1),
+        ([true, false], [0, 0], 1),
+        ([true, true], [0, 3], 0),
+        ([true, true], [0, 0], 1),
+        ([false, false], [0, 0], 1),
+        // The first stood still, and believes that it leads.
+        ([true, true], [2, 3], 0),
     ] {
         let mut twins = [process("m/1", 1, now), process("m/2", 2, now)];
         for (number, twin) in twins.iter_mut().enumerate() {
@@ -233,16 +235,16 @@ fn of_two_processes_with_one_name_both_know_which_has_to_give_way() {
             }
         }
         let [one, other] = &mut twins;
-        let part = |leads| MachinePart { leads, ..MachinePart::default() };
-        one.rank.leads = leads[0];
-        other.rank.leads = leads[1];
+        let part = |term| MachinePart { term, ..MachinePart::default() };
+        one.rank.term = terms[0];
+        other.rank.term = terms[1];
         for _ in 0..TIMES {
-            tell(one, other, part(leads[0]), now);
-            tell(other, one, part(leads[1]), now);
+            tell(one, other, part(terms[0]), now);
+            tell(other, one, part(terms[1]), now);
         }
         let told = [one.twin(now), other.twin(now)];
         let expected = if goes == 0 { [Twin::GoesFirst, Twin::GivesWay] } else { [Twin::GivesWay, Twin::GoesFirst] };
-        assert_eq!(told, expected.map(Some), "{settled:?} {leads:?}");
+        assert_eq!(told, expected.map(Some), "{settled:?} {terms:?}");
         assert_eq!(other.settle(now), settled[1], "it is not alone");
         assert_eq!(one.twin(now + LIFE), None, "the other one has ended");
         assert!(one.listening(now).is_empty(), "it is none of the others");

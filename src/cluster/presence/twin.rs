@@ -9,8 +9,9 @@ use super::{KnownProcess, MachinePart, Presence, TIMES, Twin, machine_name};
 /// Which of two processes with one name stays: the greater one. Both come to the same answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
-    /// Whether it holds the lease: its end would be felt.
-    pub(super) leads: bool,
+    /// The term for which it holds the lease: its end would be felt. One that stood still may not
+    /// know yet that there is a newer one.
+    pub(super) term: u64,
     /// Whether it was alone under its name for a while.
     pub(super) settled: bool,
     /// Who began earlier, where that does not tell them apart; then any of them.
@@ -20,14 +21,14 @@ pub(super) struct Rank {
 
 impl Default for Rank {
     fn default() -> Self {
-        Self { leads: false, settled: false, began: Reverse(0), holder: String::new() }
+        Self { term: 0, settled: false, began: Reverse(0), holder: String::new() }
     }
 }
 
 impl Rank {
     pub(super) fn of(part: &MachinePart, holder: &str) -> Self {
-        let MachinePart { began, settled, leads, .. } = part;
-        Self { leads: *leads, settled: *settled, began: Reverse(began.0), holder: holder.to_owned() }
+        let MachinePart { began, settled, term, .. } = part;
+        Self { term: *term, settled: *settled, began: Reverse(began.0), holder: holder.to_owned() }
     }
 }
 
