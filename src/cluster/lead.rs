@@ -3,6 +3,7 @@
 mod announcing;
 mod answering;
 mod belonging;
+mod error;
 mod inviting;
 mod lease;
 mod linking;
@@ -35,7 +36,8 @@ use crate::clock::Clock;
 use crate::hub::Hub;
 use announcing::Announcing;
 pub use belonging::ClusterRefusal;
-use ephemeral_tor::private_file::{self, FileError};
+use ephemeral_tor::private_file;
+pub use error::ClusterError;
 pub use inviting::{Invited, NotInvited};
 pub use operator::DrainError;
 use promotion::Promoted;
@@ -58,25 +60,6 @@ const AGAIN: Duration = Duration::from_millis(500);
 const FLUSH: Duration = Duration::from_secs(3);
 /// Bytes of the cluster's secret.
 pub const SECRET: usize = 32;
-
-/// Why a cluster cannot begin.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// The secret cannot be read.
-    #[error("secret_file in [cluster]: {0}")]
-    Secret(#[from] FileError),
-    /// The secret is none.
-    #[error(
-        "secret_file in [cluster]: it has {0} bytes, and a secret has {SECRET}: `ephemeral-server cluster secret FILE` makes one"
-    )]
-    NoSecret(usize),
-    /// The certificates cannot be used.
-    #[error(transparent)]
-    Tls(#[from] tls::TlsFileError),
-    /// The operating system has no random numbers.
-    #[error("the system has no random numbers: {0}")]
-    Random(#[from] getrandom::Error),
-}
 
 /// One machine of a cluster.
 pub struct ClusterNode {
