@@ -13,8 +13,11 @@ use futures::future::try_join_all;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::peer::{LoadClient, fingerprint};
+use crate::peer::{LoadClient, Target, fingerprint};
 use crate::process::LoadedServer;
+
+/// More than there are pairs.
+const CROWD: usize = 10_000;
 
 /// What is driven.
 pub(crate) struct Shape {
@@ -56,13 +59,25 @@ impl Figures {
 
 /// Runs the pairs against a server.
 pub(crate) async fn run(server: &LoadedServer, shape: &Shape) -> Result<Figures> {
+    let doors = std::slice::from_ref(&server.target);
+    Ok(run_at(doors, shape, || Ok(vec![server.cpu_us()?])).await?.0)
+}
+
+/// Runs the pairs against a server that has several doors: a sender comes in by one, and the
+/// recipient by the next. `cpu`: the CPU time of each of its parts, in microseconds. Returns also how
+/// much of it each part has used.
+pub(crate) async fn run_at(
+    doors: &[Target],
+    shape: &Shape,
+    cpu: impl Fn() -> Result<Vec<f64>>,
+) -> Result<(Figures, Vec<f64>)> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut tasks = JoinSet::new();
     let numbers: Vec<usize> = (0..shape.pairs).collect();
     let mut pairs = Vec::new();
     // In slices, so that no listen queue overflows.
     for slice in numbers.chunks(100) {
-        pairs.extend(try_join_all(slice.iter().map(|&number| Pair::connect(server, shape, number))).await?);
+        pairs.extend(try_join_all(slice.iter().map(|&number| Pair::connect(doors, shape, number))).await?);
     }
     let warm_up = Duration::from_millis(500);
     let measured = Duration::from_secs(shape.seconds);
@@ -72,16 +87,16 @@ pub(crate) async fn run(server: &LoadedServer, shape: &Shape) -> Result<Figures>
         tasks.spawn(async move { pair.drive(from, &stop).await });
     }
     tokio::time::sleep_until(from.into()).await;
-    let before = server.cpu_us()?;
+    let before = cpu()?;
     tokio::time::sleep(measured).await;
-    let cpu = server.cpu_us()? - before;
+    let parts: Vec<f64> = cpu()?.iter().zip(before).map(|(after, before)| after - before).collect();
     let elapsed = from.elapsed();
     stop.store(true, Ordering::Relaxed);
     let mut latencies = Vec::new();
     while let Some(pair) = tasks.join_next().await {
         latencies.extend(pair??);
     }
-    figures(latencies, cpu, elapsed)
+    Ok((figures(latencies, parts.iter().sum(), elapsed)?, parts))
 }
 
 /// Returns what came of it: the latency of each message, the server's CPU time in microseconds, and
@@ -116,13 +131,15 @@ struct Unflushed {
 }
 
 impl Pair {
-    async fn connect(server: &LoadedServer, shape: &Shape, number: usize) -> Result<Self> {
-        let sender = 2 * number;
-        let recipient = 2 * number + 1;
+    async fn connect(doors: &[Target], shape: &Shape, number: usize) -> Result<Self> {
+        let door = |number: usize| doors.get(number % doors.len()).context("no door");
+        // Others than at another depth, of which messages may wait.
+        let sender = 2 * (number + CROWD * shape.depth);
+        let recipient = sender + 1;
         let rest = format!(r#"","to":"{}","content":"{}"}}"#, fingerprint(recipient), "x".repeat(shape.size));
         Ok(Self {
-            recipient: LoadClient::connect(&server.target, recipient, shape.receipts).await?,
-            sender: LoadClient::connect(&server.target, sender, false).await?,
+            recipient: LoadClient::connect(door(number + 1)?, recipient, shape.receipts).await?,
+            sender: LoadClient::connect(door(number)?, sender, false).await?,
             rest,
             depth: shape.depth,
             sent: 0,
