@@ -107,7 +107,7 @@ pub(crate) async fn run(broker: Broker, shape: &LoadShape) -> Result<Figures> {
     // A broker may have said something else than that it has the last subscription.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let pid = child.id().context("the broker has ended")?;
-    measure(pairs, shape.seconds, || cpu_us_of(pid)).await
+    Ok(measure(pairs, shape.seconds, || Ok(vec![cpu_us_of(pid)?])).await?.0)
 }
 
 async fn wait_for(address: SocketAddr) -> Result<()> {

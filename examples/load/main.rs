@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that reports")]
 
 mod brokers;
+mod cluster;
 mod flood;
 mod floor;
 mod ids;
@@ -103,6 +104,10 @@ enum Part {
         #[arg(long, default_value_t = 9)]
         rounds: usize,
     },
+    /// Several machines that are one server, on loopback, with three NATS servers, beside a single
+    /// one: throughput, latency, CPU by part, memory of what waits, and how long nobody is answered
+    /// after a death. Some three minutes; NATS 2.12 or later, which `tests/run` installs.
+    Cluster(cluster::Plan),
     /// A good pair while strangers flood, and what a stranger costs.
     Flood,
     /// The floor itself, as a server (what the other parts start).
@@ -141,6 +146,7 @@ fn main() -> Result<()> {
             Part::Ids { ids } => ids::run(ids),
             Part::Onion => onion::compare().await,
             Part::Flood => flood::run().await,
+            Part::Cluster(plan) => cluster::run(plan).await,
             Part::Surviving { depth, size, rounds } => {
                 surviving(LoadShape { pairs: 50, depth, size, seconds: 3, receipts: false }, rounds).await
             }

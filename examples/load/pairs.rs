@@ -13,8 +13,11 @@ use futures::future::try_join_all;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::peer::{LoadClient, fingerprint};
+use crate::peer::{LoadClient, Target, fingerprint};
 use crate::process::LoadedServer;
+
+/// More than there are pairs.
+const CROWD: usize = 10_000;
 
 /// What is driven.
 pub(crate) struct LoadShape {
@@ -56,13 +59,25 @@ impl Figures {
 
 /// Runs the pairs against a server.
 pub(crate) async fn run(server: &LoadedServer, shape: &LoadShape) -> Result<Figures> {
+    let doors = std::slice::from_ref(&server.target);
+    Ok(run_at(doors, shape, || Ok(vec![server.cpu_us()?])).await?.0)
+}
+
+/// Runs the pairs against a server that has several doors: a sender comes in by one, and the
+/// recipient by the next. `cpu_us`: the CPU time of each of its parts, in microseconds. Returns
+/// also how much of it each part has used.
+pub(crate) async fn run_at(
+    doors: &[Target],
+    shape: &LoadShape,
+    cpu_us: impl Fn() -> Result<Vec<f64>>,
+) -> Result<(Figures, Vec<f64>)> {
     let numbers: Vec<usize> = (0..shape.pairs).collect();
     let mut pairs = Vec::new();
     // In slices, so that no listen queue overflows.
     for slice in numbers.chunks(100) {
-        pairs.extend(try_join_all(slice.iter().map(|&number| LoadPair::connect(server, shape, number))).await?);
+        pairs.extend(try_join_all(slice.iter().map(|&number| LoadPair::connect(doors, shape, number))).await?);
     }
-    measure(pairs, shape.seconds, || server.cpu_us()).await
+    measure(pairs, shape.seconds, cpu_us).await
 }
 
 /// A sender and a recipient: so many messages on the way, and a new one for each that arrived.
@@ -78,13 +93,13 @@ pub(crate) trait DrivenPair: Send + 'static {
     ) -> Poll<Result<()>>;
 }
 
-/// Drives the pairs for so many seconds, after a warm-up. `cpu_us`: the server's CPU time until
-/// now, in microseconds.
+/// Drives the pairs for so many seconds, after a warm-up. `cpu_us`: the CPU time until now of each
+/// part of the server, in microseconds. Returns also how much of it each part has used.
 pub(crate) async fn measure(
     pairs: Vec<impl DrivenPair>,
     seconds: u64,
-    cpu_us: impl Fn() -> Result<f64>,
-) -> Result<Figures> {
+    cpu_us: impl Fn() -> Result<Vec<f64>>,
+) -> Result<(Figures, Vec<f64>)> {
     let stop = Arc::new(AtomicBool::new(false));
     let from = Instant::now() + Duration::from_millis(500);
     let mut tasks = JoinSet::new();
@@ -99,14 +114,14 @@ pub(crate) async fn measure(
     tokio::time::sleep_until(from.into()).await;
     let before = cpu_us()?;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-    let cpu = cpu_us()? - before;
+    let parts: Vec<f64> = cpu_us()?.iter().zip(before).map(|(after, before)| after - before).collect();
     let elapsed = from.elapsed();
     stop.store(true, Ordering::Relaxed);
     let mut latencies = Vec::new();
     while let Some(pair) = tasks.join_next().await {
         latencies.extend(pair??);
     }
-    figures(latencies, cpu, elapsed)
+    Ok((figures(latencies, parts.iter().sum(), elapsed)?, parts))
 }
 
 /// Returns what came of it: the latency of each message, the server's CPU time in microseconds, and
@@ -141,13 +156,15 @@ struct Unflushed {
 }
 
 impl LoadPair {
-    async fn connect(server: &LoadedServer, shape: &LoadShape, number: usize) -> Result<Self> {
-        let sender = 2 * number;
-        let recipient = 2 * number + 1;
+    async fn connect(doors: &[Target], shape: &LoadShape, number: usize) -> Result<Self> {
+        let door = |number: usize| doors.get(number % doors.len()).context("no door");
+        // Others than at another depth, of which messages may wait.
+        let sender = 2 * (number + CROWD * shape.depth);
+        let recipient = sender + 1;
         let rest = format!(r#"","to":"{}","content":"{}"}}"#, fingerprint(recipient), "x".repeat(shape.size));
         Ok(Self {
-            recipient: LoadClient::connect(&server.target, recipient, shape.receipts).await?,
-            sender: LoadClient::connect(&server.target, sender, false).await?,
+            recipient: LoadClient::connect(door(number + 1)?, recipient, shape.receipts).await?,
+            sender: LoadClient::connect(door(number)?, sender, false).await?,
             rest,
             depth: shape.depth,
             sent: 0,

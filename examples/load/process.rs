@@ -18,7 +18,7 @@ use crate::peer::{LoadClient, Target};
 
 /// Settings that refuse nothing of a load test's load; nothing else differs from the
 /// defaults.
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [store]
 mailbox_messages = 100000
 sender_bytes = 1000000000
@@ -148,14 +148,11 @@ impl LoadedServer {
         Ok(microseconds)
     }
 
-    /// Returns its resident set, in bytes (`/proc/PID/status`: the server is not dumpable, and the
-    /// exact figures are root's).
+    /// Returns its resident set, in bytes.
     pub(crate) fn rss(&self) -> Result<f64> {
         let mut bytes = 0.0;
         for pid in self.pids()? {
-            let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-            let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-            bytes += line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0;
+            bytes += rss_of(pid)?;
         }
         Ok(bytes)
     }
@@ -191,7 +188,15 @@ pub(crate) fn cpu_us_of(pid: u32) -> Result<f64> {
     Ok(nanoseconds / 1000.0)
 }
 
-fn local(address: SocketAddr, is_floor: bool) -> Result<Target> {
+/// Returns the resident set of a process, in bytes (`/proc/PID/status`: the server is not dumpable,
+/// and the exact figures are root's).
+pub(crate) fn rss_of(pid: u32) -> Result<f64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0)
+}
+
+pub(crate) fn local(address: SocketAddr, is_floor: bool) -> Result<Target> {
     Ok(Target { url: format!("http://{address}").parse()?, tor: None, is_floor })
 }
 
@@ -200,7 +205,7 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
 }
 
 /// Finds the server's program: `target/PROFILE/examples/load` → `target/PROFILE/ephemeral-server`.
-fn binary() -> Result<std::path::PathBuf> {
+pub(crate) fn binary() -> Result<std::path::PathBuf> {
     let example = std::env::current_exe()?;
     let profile = example.parent().and_then(std::path::Path::parent).context("not in a target directory")?;
     let binary = profile.join("ephemeral-server");
