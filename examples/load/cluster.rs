@@ -28,7 +28,7 @@ const MACHINES: usize = 3;
 
 /// What is measured, and how long.
 #[derive(clap::Args)]
-pub(crate) struct Plan {
+pub(crate) struct ClusterLoad {
     /// Seconds to measure each throughput; 0: none is.
     #[arg(long, default_value_t = 4)]
     seconds: u64,
@@ -41,8 +41,8 @@ pub(crate) struct Plan {
 }
 
 /// Prints all of it.
-pub(crate) async fn run(plan: Plan) -> Result<()> {
-    let Plan { seconds, messages, rounds } = plan;
+pub(crate) async fn run(plan: ClusterLoad) -> Result<()> {
+    let ClusterLoad { seconds, messages, rounds } = plan;
     if seconds > 0 {
         throughput(seconds).await?;
     }
