@@ -107,7 +107,7 @@ enum Part {
     /// Several machines that are one server, on loopback, with three NATS servers, beside a single
     /// one: throughput, latency, CPU by part, memory of what waits, and how long nobody is answered
     /// after a death. Some three minutes; NATS 2.12 or later, which `tests/run` installs.
-    Cluster(cluster::Plan),
+    Cluster(cluster::ClusterLoad),
     /// A good pair while strangers flood, and what a stranger costs.
     Flood,
     /// The floor itself, as a server (what the other parts start).
