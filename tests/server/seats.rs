@@ -25,7 +25,7 @@ struct Machine {
 }
 
 fn lead(hub: &Hub, term: u64, epoch: [u8; 16]) {
-    let seed = Seed { hash_key: [1, 2], first_seq: 1000 * term };
+    let seed = Seed { hash_key: [1, 2], first_seq: term << 32 };
     hub.lead(&epoch, Store::new(store::Config::default(), seed, hub.now()), term);
 }
 
