@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ephemeral_test_support::daemon::{Person, until_both};
+use futures::future::join_all;
 
 use crate::network;
 use crate::union::{OneAddress, client};
@@ -54,10 +55,12 @@ async fn whoever_comes_to_the_machine_that_stands_by_keeps_the_session_when_the_
     let stay = figures["clients_elsewhere"].as_u64().unwrap();
     assert!(stay > 0 && machines.status(active).await["clients_by_others"] == stay, "{figures}");
     machines.kill(active).await;
-    for person in &mut people {
+    // All at once: whoever waits for their turn answers no ping.
+    let all = people.iter_mut().map(|person| async {
         person.send(person.fingerprint, "after it".to_owned());
         person.until("a message to themselves", |person| person.contents().contains(&"after it")).await;
-    }
+    });
+    join_all(all).await;
     let stayed = people.iter().filter(|person| person.connected == 1).count();
     let log = machines.daemons[1 - active].as_ref().unwrap().log();
     assert_eq!(u64::try_from(stayed), Ok(stay), "of {}: {log}", people.len());
