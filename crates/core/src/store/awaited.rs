@@ -98,7 +98,7 @@ impl Store {
         let Some(awaited) = &mut self.awaited else { return Vec::new() };
         let fingerprint = self.accounts[account.0].fingerprint;
         let until = awaited.everybody_until;
-        if until > self.latest {
+        if until > self.latest && awaited.senders.len() < MOST {
             awaited.senders.entry(fingerprint).or_insert(AwaitedSender::new(until));
         }
         let Some(sender) = awaited.senders.get_mut(&fingerprint) else { return Vec::new() };
