@@ -28,7 +28,7 @@ pub use connection::{Decision, PeerConnection};
 pub use entrance::{Admitted, Refused};
 use ephemeral_core::limits::{self, Bucket, KeyTable, StrikeOutcome};
 use ephemeral_core::protocol::{Fingerprint, Millis, WallTime};
-pub use frame_budget::{FrameAccount, FrameBudget, INCOMPLETE_BYTES, MessageGaveWay, SMALL_MESSAGE};
+pub use frame_budget::{FrameAccount, FrameBudget, HeldMessage, INCOMPLETE_BYTES, MessageGaveWay, SMALL_MESSAGE};
 pub use peer_key::Peer;
 use peer_key::PeerKey;
 use peer_table::{ADDRESSES, CIRCUITS, PeerEntry, PeerTable};

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::causes::with_causes;
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::daemon::EarlySignals;
@@ -249,8 +250,8 @@ fn serve(config: Config, flags: Flags, early: &EarlySignals) -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.downcast_ref::<EraseError>().is_some() => not_erased(format_args!("{error:#}")),
-        Err(error) => failure(format_args!("{error:#}")),
+        Err(error) if error.downcast_ref::<EraseError>().is_some() => not_erased(with_causes(&error)),
+        Err(error) => failure(with_causes(&error)),
     }
 }
 

@@ -29,6 +29,7 @@
 
 pub mod admin;
 pub mod admission;
+mod causes;
 pub mod cli;
 pub mod client_cli;
 pub mod clock;

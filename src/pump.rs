@@ -289,8 +289,7 @@ async fn begin_away(
 ) -> Result<Begun, CloseReason> {
     let strangers = circuit.is_none_or(CircuitHandle::has_room_for_strangers);
     let seeker = SeatSeeker { fingerprint: session.fingerprint, proof, strangers };
-    let admission = Arc::clone(connection.admission());
-    let (away, said) = Away::join(Arc::clone(settings), admission, way, seeker).await?;
+    let (away, said) = Away::join(Arc::clone(settings), connection, way, seeker).await?;
     let place = match circuit {
         Some(circuit) => Some(circuit.establish(said.stranger).ok_or(CloseReason::Overloaded)?),
         None => None,

@@ -1,4 +1,5 @@
-//! The bytes of messages that have begun and are not complete: one budget for all sessions.
+//! The bytes of messages that have begun and are not complete, and of those that are kept until
+//! another machine has answered them: one budget for all sessions.
 //!
 //! A message's bytes are asked for when its header has passed, before memory is reserved for it.
 //! Where there are none left, messages wait, those of the peer with least first; and the oldest
@@ -38,6 +39,13 @@ pub struct FrameAccount {
     woken: Arc<AtomicWaker>,
 }
 
+/// The bytes of a complete message that is kept, for as long as this is.
+pub struct HeldMessage {
+    budget: Arc<FrameBudget>,
+    peer: PeerKey,
+    bytes: usize,
+}
+
 /// The message of this connection gave way to others: the connection has to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageGaveWay;
@@ -59,6 +67,24 @@ impl FrameBudget {
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl FrameAccount {
+    /// Returns one of a budget of its own, of so many bytes.
+    pub(crate) fn of_a_budget_of(total: usize) -> Self {
+        let budget = FrameBudget { started: Instant::now(), ledger: Mutex::new(Ledger::new(total)) };
+        Arc::new(budget).account(PeerKey::V4([192, 0, 2, 1], 32))
+    }
+
+    /// Returns one of the same peer.
+    pub(crate) fn another(&self) -> Self {
+        self.budget.account(self.peer)
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.budget.used()
     }
 }
 
@@ -91,10 +117,29 @@ impl FrameAccount {
         self.end(true);
     }
 
+    /// Counts the bytes of a complete message that is kept, whether there is room or not.
+    #[must_use]
+    pub fn hold(&self, bytes: usize) -> HeldMessage {
+        self.budget.lock().hold(self.peer, bytes);
+        HeldMessage { budget: Arc::clone(&self.budget), peer: self.peer, bytes }
+    }
+
+    /// Returns whether there is room for nothing more.
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
+        self.budget.lock().is_used_up()
+    }
+
     fn end(&mut self, complete: bool) {
         if let Some(message) = self.message.take() {
             self.budget.lock().end(self.budget.started.elapsed(), message, complete);
         }
+    }
+}
+
+impl Drop for HeldMessage {
+    fn drop(&mut self) {
+        self.budget.lock().release(self.budget.started.elapsed(), self.peer, self.bytes);
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::wipe_mark::{self, WipeMark};
+use crate::causes::with_causes;
 use crate::clock::Clock;
 use crate::cluster::kept::KeptKeys;
 use crate::hub::{self, Hub, RestoreError, Restored};
@@ -55,7 +56,7 @@ impl MessageStore {
             // Running without is better than not running.
             match Self::in_file(settings, passed) {
                 Ok(hub) => return Ok(Self { hub, kept: Kept::ByManager, keys: None }),
-                Err(error) => tracing::error!("messages will not survive a restart: {error:#}"),
+                Err(error) => tracing::error!("messages will not survive a restart: {}", with_causes(&error)),
             }
         } else if let Some(passed) = passed {
             tracing::warn!("what an earlier process left is not to survive, and is overwritten");

@@ -19,7 +19,7 @@ pub(super) use self::queues::FromHub;
 use self::queues::Queues;
 use super::SessionContext;
 use super::seat_wire::{Before, Proof, SeatWelcome};
-use crate::admission::Admission;
+use crate::admission::PeerConnection;
 use crate::hub::{Elsewhere, Signal};
 use crate::transport::link::front::HubWay;
 use ephemeral_core::protocol::{CloseReason, Fingerprint};
@@ -47,15 +47,16 @@ impl Away {
     /// The reason for which the session is closed instead.
     pub(super) async fn join(
         settings: Arc<SessionContext>,
-        admission: Arc<Admission>,
+        connection: &PeerConnection,
         way: HubWay,
         seeker: SeatSeeker,
     ) -> Result<(Self, SeatWelcome), CloseReason> {
         let SeatSeeker { fingerprint, proof, strangers } = seeker;
         let entry = settings.hub.enter_elsewhere(fingerprint).ok_or(CloseReason::Overloaded)?;
+        let admission = Arc::clone(connection.admission());
         let link = SeatLink { settings, admission, way, proof, strangers };
         let (seated, welcome) = link.first().await?;
-        let queues = Arc::new(Mutex::new(Queues::new(welcome.resumption.progress)));
+        let queues = Arc::new(Mutex::new(Queues::new(connection.frames(), welcome.resumption.progress)));
         let SeatWelcome { resumption, limits, .. } = &welcome;
         let at_first = Before { resumption: resumption.clone(), acknowledged: 0, limits: limits.clone() };
         let link = Box::pin(link.keep(seated, at_first, Arc::clone(&queues)));
@@ -85,9 +86,10 @@ impl Away {
         }
     }
 
-    /// Returns whether no more is to be read from the client.
-    pub(super) fn is_full(&self) -> bool {
-        self.queues.lock().is_full()
+    /// Returns whether no more is to be read from the client, of whom so many bytes were read and
+    /// not sent yet.
+    pub(super) fn is_full(&self, read: usize) -> bool {
+        self.queues.lock().is_full(read)
     }
 
     /// Takes a text of the client, which goes to the hub when this is polled.

@@ -71,6 +71,16 @@ fn ping_pause(timing: &Config) -> Duration {
     (half + timing.ping_interval.mul_f64(share)).min(timing.idle_timeout / 4 * 3)
 }
 
+/// What a turn left to read.
+enum Unread {
+    /// Nothing; the task is woken when something comes.
+    Nothing,
+    /// Perhaps something: a turn reads no more.
+    Unknown,
+    /// Perhaps something: too much waits for an answer.
+    Refused,
+}
+
 /// Why a session ends.
 enum End {
     /// The peer is gone.
@@ -198,9 +208,14 @@ impl State {
         }
         // What came before the end of the stream, or before what nobody understands, counts.
         self.answer(cx, &texts)?;
-        let is_all = read?;
+        let more = match read? {
+            Unread::Unknown => true,
+            Unread::Nothing => false,
+            // Nobody will tell that there is room again.
+            Unread::Refused => !self.is_full(0),
+        };
         self.large = texts.pop_whole().filter(|text| text.len() >= LARGE_FRAME);
-        if !is_all || self.collect {
+        if more || self.collect {
             // There may be more, and nobody will tell: the next turn comes after the others had
             // theirs.
             cx.waker().wake_by_ref();
@@ -208,17 +223,21 @@ impl State {
         Ok(())
     }
 
-    /// Reads what has arrived, as much as one turn answers. Returns whether that was all.
-    fn read(&mut self, cx: &mut Context<'_>, texts: &mut TurnTexts) -> Result<bool, End> {
+    /// Reads what has arrived, as much as one turn answers.
+    fn read(&mut self, cx: &mut Context<'_>, texts: &mut TurnTexts) -> Result<Unread, End> {
         let mut bytes = 0;
         for _ in 0..TURN_FRAMES {
             if bytes >= TURN_BYTES {
                 break;
             }
-            if self.unread_until.is_some() || self.held.is_full() || self.seat.is_full() {
-                return Ok(true);
+            if self.unread_until.is_some() {
+                // The timer goes off then.
+                return Ok(Unread::Nothing);
             }
-            let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { return Ok(true) };
+            if self.is_full(bytes) {
+                return Ok(Unread::Refused);
+            }
+            let Poll::Ready(next) = Pin::new(&mut self.socket).poll_next(cx) else { return Ok(Unread::Nothing) };
             match next {
                 Some(Ok(Message::Text(text))) => {
                     bytes += text.len();
@@ -239,7 +258,13 @@ impl State {
                 }
             }
         }
-        Ok(false)
+        Ok(Unread::Unknown)
+    }
+
+    /// Returns whether too much waits for an answer for anything more to be read. So many bytes
+    /// were read in this turn.
+    fn is_full(&self, read: usize) -> bool {
+        self.held.is_full() || self.seat.is_full(read)
     }
 
     /// Ends the session where it is blocked.

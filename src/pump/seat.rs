@@ -47,12 +47,13 @@ impl Seat {
         }
     }
 
-    /// Returns whether no more is to be read, since too much waits for an answer.
+    /// Returns whether no more is to be read, since too much waits for an answer. So many bytes were
+    /// read in this turn.
     #[inline]
-    pub(super) fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self, read: usize) -> bool {
         match self {
             Self::Here(_) => false,
-            Self::Away(away) => away.is_full(),
+            Self::Away(away) => away.is_full(read),
         }
     }
 }

@@ -19,6 +19,8 @@ const REMEMBERED: usize = 4096;
 pub(super) struct Ledger {
     total: usize,
     used: usize,
+    /// The bytes of complete messages that are kept: nobody's fault, so they make no room.
+    held: usize,
     /// The bytes of the messages that gave way, and have not ended yet.
     leaving: usize,
     next: u64,
@@ -56,11 +58,33 @@ impl Share {
 
 impl Ledger {
     pub(super) fn new(total: usize) -> Self {
-        Self { total, used: 0, leaving: 0, next: 0, messages: BTreeMap::new(), peers: HashMap::new() }
+        Self { total, used: 0, held: 0, leaving: 0, next: 0, messages: BTreeMap::new(), peers: HashMap::new() }
     }
 
     pub(super) fn used(&self) -> usize {
         self.used
+    }
+
+    pub(super) fn is_used_up(&self) -> bool {
+        self.used >= self.total
+    }
+
+    /// Counts the bytes of a complete message that is kept, whether there is room or not.
+    pub(super) fn hold(&mut self, peer: PeerKey, bytes: usize) {
+        self.used += bytes;
+        self.held += bytes;
+        self.peers.entry(peer).or_default().bytes += bytes;
+    }
+
+    /// Gives the bytes of such a message back.
+    pub(super) fn release(&mut self, now: Duration, peer: PeerKey, bytes: usize) {
+        self.used -= bytes;
+        self.held -= bytes;
+        if let Some(share) = self.peers.get_mut(&peer) {
+            share.bytes -= bytes;
+        }
+        self.forget(now, peer);
+        self.serve(now);
     }
 
     /// Enters a message, with nothing yet.
@@ -142,6 +166,9 @@ impl Ledger {
         let peer = waiting.peer;
         let wants = waiting.wants.unwrap_or_default().saturating_sub(waiting.bytes);
         let own = self.weight(now, peer);
+        if self.held + wants > self.total {
+            return;
+        }
         while self.used.saturating_sub(self.leaving) + wants > self.total {
             let candidates = self.messages.iter().filter(|(number, other)| {
                 let may = other.peer == peer || self.weight(now, other.peer) > own;
@@ -165,7 +192,7 @@ impl Ledger {
     }
 
     fn forget(&mut self, now: Duration, peer: PeerKey) {
-        let is_idle = |share: &Share| share.messages == 0 && share.unfinished.is_forgettable(now);
+        let is_idle = |share: &Share| share.messages == 0 && share.bytes == 0 && share.unfinished.is_forgettable(now);
         if self.peers.get(&peer).is_some_and(is_idle) {
             self.peers.remove(&peer);
         }
@@ -173,7 +200,7 @@ impl Ledger {
             // What was left unfinished longest ago counts least.
             self.peers.retain(|_, share| !is_idle(share));
             if self.peers.len() > REMEMBERED + self.messages.len() {
-                self.peers.retain(|_, share| share.messages > 0);
+                self.peers.retain(|_, share| share.messages > 0 || share.bytes > 0);
             }
         }
     }

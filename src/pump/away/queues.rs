@@ -3,12 +3,14 @@
 
 use std::collections::VecDeque;
 
+use crate::admission::{FrameAccount, HeldMessage, SMALL_MESSAGE};
 use crate::pump::TURN_BYTES;
 use crate::pump::seat_wire::{Before, Delivered, SeatFrame, TextAnswer};
 use ephemeral_core::store::SessionProgress;
 
 /// So many texts wait for an answer, and so many bytes of them, at most: then nothing more is read
-/// from the client. A turn may add to them.
+/// from the client. A turn may add to them. What is beyond [`SMALL_MESSAGE`] is in the budget of all
+/// sessions.
 const TEXTS: usize = 256;
 const TEXT_BYTES: usize = 4 * TURN_BYTES;
 
@@ -24,10 +26,12 @@ struct Text {
     text: String,
     /// Whether it was sent over a connection that is lost.
     again: bool,
+    _held: Option<HeldMessage>,
 }
 
 /// See the module.
 pub(super) struct Queues {
+    account: FrameAccount,
     texts: VecDeque<Text>,
     text_bytes: usize,
     /// The first so many of them are on their way.
@@ -39,8 +43,9 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    pub(super) fn new(progress: SessionProgress) -> Self {
+    pub(super) fn new(account: FrameAccount, progress: SessionProgress) -> Self {
         Self {
+            account,
             texts: VecDeque::new(),
             text_bytes: 0,
             sent: 0,
@@ -51,18 +56,24 @@ impl Queues {
         }
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.texts.len() >= TEXTS || self.text_bytes >= TEXT_BYTES
+    /// Returns whether nothing more is to be read from the client, of whom so many bytes were read
+    /// and not sent yet. Where something waits, its answer comes: nobody waits for others.
+    pub(super) fn is_full(&self, read: usize) -> bool {
+        self.texts.len() >= TEXTS
+            || self.text_bytes >= TEXT_BYTES
+            || (self.text_bytes + read > 0 && self.account.is_used_up())
     }
 
     pub(super) fn send(&mut self, text: &str) {
         self.text_bytes += text.len();
-        self.texts.push_back(Text { text: text.to_owned(), again: false });
+        let is_small = self.text_bytes <= SMALL_MESSAGE;
+        let held = (!is_small).then(|| self.account.hold(text.len()));
+        self.texts.push_back(Text { text: text.to_owned(), again: false, _held: held });
     }
 
     /// Returns the next text that is to go to the hub.
     pub(super) fn next_text(&mut self) -> Option<SeatFrame> {
-        let Text { text, again } = self.texts.get(self.sent)?;
+        let Text { text, again, .. } = self.texts.get(self.sent)?;
         let frame = SeatFrame::Text { again: *again, text: text.clone() };
         self.sent += 1;
         Some(frame)

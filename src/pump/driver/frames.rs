@@ -46,7 +46,7 @@ impl State {
             ask_hub(handle, (&actions, |_| false), collect, &clocks, frame);
         // What was taken is not taken again, whatever comes of the answers.
         self.collect = collected.as_ref().map_or(self.collect, |collected| collected.more);
-        self.release(cx, settled)?;
+        self.release(settled)?;
         for (action, outcome) in actions.iter().zip(outcomes) {
             self.reply(action, outcome, settled, &clocks)?;
         }
@@ -61,7 +61,6 @@ impl State {
         let Seat::Away(away) = &mut self.seat else { return Ok(()) };
         texts.iter().for_each(|text| away.send(text));
         away.poll(cx)?;
-        let was_full = away.is_full();
         let mut arrived = Vec::new();
         let mut bytes = 0;
         while bytes < TURN_BYTES
@@ -74,10 +73,6 @@ impl State {
         self.collect = away.has_more();
         // Where there was no room for more, there is now.
         away.poll(cx)?;
-        if was_full && !away.is_full() {
-            // What has arrived meanwhile was not read.
-            cx.waker().wake_by_ref();
-        }
         let now = self.settings.hub.now();
         for next in arrived {
             let frame = match next {
@@ -100,14 +95,9 @@ impl State {
     }
 
     /// Queues the answers that have waited and can be given now.
-    fn release(&mut self, cx: &mut Context<'_>, settled: Ticket) -> Result<(), End> {
-        let was_full = self.held.is_full();
+    fn release(&mut self, settled: Ticket) -> Result<(), End> {
         while let Some(frame) = self.held.next(settled) {
             self.queue(Message::text(frame))?;
-        }
-        if was_full && !self.held.is_full() {
-            // What has arrived meanwhile was not read.
-            cx.waker().wake_by_ref();
         }
         Ok(())
     }

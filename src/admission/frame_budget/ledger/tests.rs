@@ -102,3 +102,36 @@ fn what_is_remembered_of_unfinished_messages_is_bounded() {
     }
     assert!(ledger.peers.len() <= REMEMBERED, "{}", ledger.peers.len());
 }
+
+#[test]
+fn a_complete_message_that_is_kept_takes_room_and_makes_none() {
+    let mut ledger = Ledger::new(1000);
+    let (incomplete, _) = begin(&mut ledger, 1, 300);
+    ledger.hold(peer(1), 700);
+    assert!(ledger.is_used_up());
+    let (waiting, has) = begin_at(LATER, &mut ledger, 2, 200);
+    assert!(!has && ledger.gave_way(incomplete), "the other one of that peer does");
+    ledger.release(LATER, peer(1), 700);
+    assert!(ledger.grow(LATER, waiting, 200));
+    assert_eq!((ledger.used(), ledger.held), (500, 0));
+}
+
+#[test]
+fn nobody_gives_way_where_that_makes_no_room() {
+    let mut ledger = Ledger::new(1000);
+    let (incomplete, _) = begin(&mut ledger, 1, 100);
+    ledger.hold(peer(1), 900);
+    let (_, has) = begin_at(LATER, &mut ledger, 2, 200);
+    assert!(!has && !ledger.gave_way(incomplete));
+}
+
+#[test]
+fn a_peer_is_remembered_as_long_as_something_of_it_is_kept() {
+    let mut ledger = Ledger::new(1000);
+    ledger.hold(peer(1), 100);
+    ledger.hold(peer(1), 100);
+    ledger.release(NOW, peer(1), 100);
+    assert_eq!(ledger.peers.len(), 1);
+    ledger.release(NOW, peer(1), 100);
+    assert_eq!((ledger.peers.len(), ledger.used()), (0, 0));
+}
