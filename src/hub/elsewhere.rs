@@ -10,12 +10,17 @@ use parking_lot::Mutex;
 use super::{Hub, Signal};
 use ephemeral_core::protocol::Fingerprint;
 
+/// Seats of which it is not known yet whose they are, at most: as many as sixteen machines open at
+/// once.
+const ASKING: usize = 512;
+
 /// The sessions that have their place elsewhere.
 #[derive(Default)]
 pub(super) struct ElsewhereTable {
     sessions: Mutex<HashMap<u64, (Fingerprint, Arc<Signal>)>>,
     next: AtomicU64,
     by_others: AtomicUsize,
+    asking: AtomicUsize,
     /// Those that are both: their seats are within this process.
     within: AtomicUsize,
 }
@@ -29,6 +34,9 @@ pub struct Elsewhere {
 
 /// A session of this hub whose client is connected to another machine, for as long as it lives.
 pub struct ByOther(Arc<Hub>);
+
+/// A seat of which it is not known yet whose it is, for as long as that is so.
+pub struct Asking(Arc<Hub>);
 
 /// A session that began elsewhere and has its place with the hub of its own machine now.
 pub struct Within(Arc<Hub>);
@@ -56,6 +64,16 @@ impl Hub {
         let signal = Arc::new(Signal::default());
         sessions.insert(number, (fingerprint, Arc::clone(&signal)));
         Some(Elsewhere { hub: Arc::clone(self), number, signal })
+    }
+
+    /// Counts a seat of which it is not known yet whose it is. `None`: there are as many as there
+    /// may be.
+    #[must_use]
+    pub fn count_asking(self: &Arc<Self>) -> Option<Asking> {
+        // Made before it is looked at: it is counted off when it is dropped.
+        let asking = Asking(Arc::clone(self));
+        let before = self.elsewhere.asking.fetch_add(1, Ordering::Relaxed);
+        (before < ASKING).then_some(asking)
     }
 
     /// Counts a session whose client is connected to another machine.
@@ -112,6 +130,12 @@ impl Drop for Elsewhere {
     }
 }
 
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.elsewhere.asking.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Within {
     fn drop(&mut self) {
         self.0.elsewhere.within.fetch_sub(1, Ordering::Relaxed);
@@ -121,5 +145,21 @@ impl Drop for Within {
 impl Drop for ByOther {
     fn drop(&mut self) {
         self.0.elsewhere.by_others.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::hub;
+    use super::*;
+
+    #[test]
+    fn so_many_seats_ask_at_once_and_a_place_is_free_again_when_one_has_asked() {
+        let hub = hub();
+        let mut asking: Vec<_> = (0..ASKING).map_while(|_| hub.count_asking()).collect();
+        assert_eq!(asking.len(), ASKING);
+        assert!(hub.count_asking().is_none() && hub.count_asking().is_none());
+        asking.pop();
+        assert!(hub.count_asking().is_some());
     }
 }

@@ -25,7 +25,7 @@ fn hub_with(rate: Rate, sessions: usize) -> Arc<Hub> {
     Hub::new(Config { bounds: ephemeral_core::store::Config::default(), rate, sessions }, Clock::exact(START)).unwrap()
 }
 
-fn hub() -> Arc<Hub> {
+pub(super) fn hub() -> Arc<Hub> {
     hub_with(Rate::new(1_000_000, 1_000_000), 1000)
 }
 

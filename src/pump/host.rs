@@ -60,9 +60,12 @@ impl From<JoinError> for End {
 /// Serves a session until its seat is given up, or the front is gone. It waits for the front
 /// without a bound of its own: that is the front's business with its client, and the link's.
 pub async fn host(context: Arc<SessionContext>, admission: Arc<Admission>, io: Box<dyn Io>) {
+    // The front tries again.
+    let Some(asking) = context.hub.count_asking() else { return };
     let (reader, mut writer) = split(io);
     let mut reader = SeatReader::new(reader, Some(context.rules.frame_bytes()));
     let Ok(Ok(SeatFrame::Request(request))) = timeout(PATIENCE, reader.next()).await else { return };
+    drop(asking);
     let begun = Guest::begin(context, &admission, &request);
     let mut out = Vec::new();
     let frame = match &begun {

@@ -11,24 +11,24 @@ const AWAITED_MS: u64 = 75_000;
 /// How often those who did not come are looked for.
 const LOOK_MS: u64 = 15_000;
 /// Senders who are awaited, and receipts that are kept for all of them together, at most.
-const MOST: usize = 65_536;
+pub(super) const MOST: usize = 65_536;
 
 /// See the module.
 pub(super) struct Awaited {
     /// Everybody is awaited until then: the store was restored.
     everybody_until: Millis,
-    senders: HashMap<Fingerprint, AwaitedSender>,
+    pub(super) senders: HashMap<Fingerprint, AwaitedSender>,
     /// Receipts of all of them.
     kept: usize,
     /// When those who did not come are looked for.
     look_at: Millis,
 }
 
-struct AwaitedSender {
+pub(super) struct AwaitedSender {
     until: Millis,
     /// Whether its session goes on here already: what does not hold yet is told to it later.
     is_here: bool,
-    receipts: Vec<Receipt>,
+    pub(super) receipts: Vec<Receipt>,
 }
 
 impl AwaitedSender {
@@ -83,9 +83,10 @@ impl Store {
         let now = self.latest;
         let Some(awaited) = self.awaited.as_mut().filter(|awaited| awaited.kept < MOST) else { return };
         let until = awaited.everybody_until;
+        let has_room = awaited.senders.len() < MOST;
         let sender = match awaited.senders.get_mut(&fingerprint) {
             Some(sender) if sender.until > now => sender,
-            _ if until > now => awaited.senders.entry(fingerprint).or_insert(AwaitedSender::new(until)),
+            _ if until > now && has_room => awaited.senders.entry(fingerprint).or_insert(AwaitedSender::new(until)),
             _ => return,
         };
         let Completion { sender: _, id, to, status, at } = ended;

@@ -123,3 +123,39 @@ fn a_sender_whose_session_was_lost_is_awaited_and_another_one_is_not() {
     expire(&mut store, NOW.plus(2 * MINUTE));
     assert!(store.awaited.is_none());
 }
+
+/// Returns somebody by his number.
+fn person(number: usize) -> Fingerprint {
+    let mut bytes = [9; 32];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    Fingerprint::from_bytes(bytes)
+}
+
+#[test]
+fn neither_sessions_that_go_on_nor_receipts_for_people_who_are_not_here_are_awaited_without_bound() {
+    let senders = |store: &Store| store.awaited.as_ref().map_or(0, |awaited| awaited.senders.len());
+    let keep = |store: &mut Store, sender: AccountId, number: usize| {
+        let at = store.on_wire(NOW, 1);
+        let (id, status) = ("one".to_owned(), ReceiptStatus::Delivered);
+        store.keep_receipt(person(number), Completion { sender, id, to: BOB, status, at });
+    };
+    let mut store = restored(&[]);
+    for number in 0..=awaited::MOST {
+        let (account, _) = store.attach(NOW, person(number), true);
+        store.go_on(account, &SessionProgress { began_at: 10, sent_up_to: 10, caught_up: true });
+    }
+    assert_eq!(senders(&store), awaited::MOST);
+    let (last, _) = store.attach(NOW, person(awaited::MOST), true);
+    keep(&mut store, last, awaited::MOST);
+    assert_eq!(senders(&store), awaited::MOST, "nor one for whom there was no room then");
+    let mut store = restored(&[]);
+    let (alice, _) = store.attach(NOW, ALICE, true);
+    for number in 0..=awaited::MOST {
+        keep(&mut store, alice, number);
+    }
+    assert_eq!(senders(&store), awaited::MOST);
+    let at = store.on_wire(NOW, 1);
+    store.await_sender(alice, vec![Receipt { id: "two".to_owned(), to: BOB, status: ReceiptStatus::Delivered, at }]);
+    let kept: usize = store.awaited.as_ref().unwrap().senders.values().map(|sender| sender.receipts.len()).sum();
+    assert_eq!(kept, awaited::MOST);
+}
