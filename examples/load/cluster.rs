@@ -4,6 +4,7 @@
 //! All of them, three NATS servers and the driver share this machine's cores: the CPU time of a
 //! part is its own, throughput and latency are those of everybody together.
 
+mod idle;
 mod machines;
 mod stall;
 
@@ -35,6 +36,9 @@ pub(crate) struct ClusterLoad {
     /// Messages that wait for the figures of memory; 0: they are left out.
     #[arg(long, default_value_t = 100_000)]
     messages: usize,
+    /// Sessions that only exist, at a machine that stands by; 0: there are none.
+    #[arg(long, default_value_t = 1000)]
+    sessions: usize,
     /// How often each part is killed; 0: none is.
     #[arg(long, default_value_t = 2)]
     rounds: usize,
@@ -42,12 +46,15 @@ pub(crate) struct ClusterLoad {
 
 /// Prints all of it.
 pub(crate) async fn run(plan: ClusterLoad) -> Result<()> {
-    let ClusterLoad { seconds, messages, rounds } = plan;
+    let ClusterLoad { seconds, messages, sessions, rounds } = plan;
     if seconds > 0 {
         throughput(seconds).await?;
     }
     if messages > 0 {
         waiting(messages).await?;
+    }
+    if sessions > 0 {
+        idle::run(sessions).await?;
     }
     if rounds > 0 {
         println!("\nwithout `accepted`, after a death, {MACHINES} machines, somebody at each, {rounds} times");

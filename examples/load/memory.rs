@@ -8,7 +8,7 @@ use anyhow::Result;
 use futures::future::try_join_all;
 use serde_json::json;
 
-use crate::peer::{LoadClient, fingerprint};
+use crate::peer::{LoadClient, Target, fingerprint};
 use crate::process::LoadedServer;
 
 /// How often one session asks to come in before it is an error.
@@ -20,12 +20,12 @@ pub(crate) async fn idle(sessions: usize) -> Result<()> {
     println!("\n{sessions} idle sessions");
     for floor in [true, false] {
         let server = if floor { LoadedServer::floor().await? } else { LoadedServer::start().await? };
-        let mut peers = connect(&server, 0..100).await?;
+        let mut peers = connect(&server.target, 0..100).await?;
         settle().await;
         let rss = server.rss()?;
         let cpu = server.cpu_us()?;
         let began = Instant::now();
-        peers.extend(connect(&server, 100..sessions + 100).await?);
+        peers.extend(connect(&server.target, 100..sessions + 100).await?);
         let elapsed = began.elapsed();
         let cpu = server.cpu_us()? - cpu;
         settle().await;
@@ -67,7 +67,7 @@ pub(crate) async fn stored(messages: usize, size: usize) -> Result<()> {
 
 /// Connects them, a few at a time. Where the server has no room for one more from here just now,
 /// which is what it is there for, it is asked again a little later.
-async fn connect(server: &LoadedServer, numbers: Range<usize>) -> Result<Vec<LoadClient>> {
+pub(crate) async fn connect(server: &Target, numbers: Range<usize>) -> Result<Vec<LoadClient>> {
     let numbers: Vec<usize> = numbers.collect();
     let mut peers = Vec::new();
     for slice in numbers.chunks(10) {
@@ -76,14 +76,14 @@ async fn connect(server: &LoadedServer, numbers: Range<usize>) -> Result<Vec<Loa
     Ok(peers)
 }
 
-async fn patiently(server: &LoadedServer, number: usize) -> Result<LoadClient> {
+async fn patiently(server: &Target, number: usize) -> Result<LoadClient> {
     for _ in 0..ATTEMPTS {
-        if let Ok(peer) = LoadClient::connect(&server.target, number, true).await {
+        if let Ok(peer) = LoadClient::connect(server, number, true).await {
             return Ok(peer);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    LoadClient::connect(&server.target, number, true).await
+    LoadClient::connect(server, number, true).await
 }
 
 async fn fill(sender: &mut LoadClient, numbers: Range<usize>, content: &str) -> Result<()> {

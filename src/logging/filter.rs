@@ -1,17 +1,19 @@
-//! Says how much is logged: our own lines at a level, Arti's only where it is asked for them.
+//! Says how much is logged: our own lines at a level, those of Arti and rustls only where somebody
+//! asks for them.
 
 use super::LogLevel;
 
 /// What Arti says at the levels of every day is about its own parts: attempts, timeouts, circuits.
 /// The daemon says in its own words what they mean for the operator. The names are prefixes of
-/// targets: `arti_client`, `tor_chanmgr` …
-const QUIET: &str = "arti=error,tor=error";
+/// targets: `arti_client`, `tor_chanmgr` … And rustls warns of each handshake that fails, so that
+/// whoever connects could fill the log.
+const QUIET: &str = "arti=error,rustls=error,tor=error";
 
 /// Returns the filter for a level, with the further directives of `RUST_LOG`, of which the later
 /// ones win.
 ///
-/// At `info` and `warn`, Arti's lines are at `error`. A level that stands alone in `RUST_LOG` is
-/// for everything, Arti included.
+/// At `info` and `warn`, lines of Arti and rustls are at `error`. A level that stands alone in
+/// `RUST_LOG` is for everything, them included.
 #[must_use]
 pub fn filter(level: LogLevel, detail: Option<&str>) -> String {
     let for_everything = |directive: &str| !directive.trim().is_empty() && !directive.contains(['=', '[', ':']);
@@ -32,12 +34,18 @@ mod tests {
 
     #[test]
     fn arti_is_quiet_at_the_levels_of_every_day_unless_it_is_asked() {
-        assert_eq!(filter(LogLevel::Info, None), "info,arti=error,tor=error");
-        assert_eq!(filter(LogLevel::Warn, None), "warn,arti=error,tor=error");
+        assert_eq!(filter(LogLevel::Info, None), "info,arti=error,rustls=error,tor=error");
+        assert_eq!(filter(LogLevel::Warn, None), "warn,arti=error,rustls=error,tor=error");
         assert_eq!(filter(LogLevel::Error, None), "error");
         assert_eq!(filter(LogLevel::Debug, None), "debug");
-        assert_eq!(filter(LogLevel::Info, Some("ephemeral=debug")), "info,arti=error,tor=error,ephemeral=debug");
-        assert_eq!(filter(LogLevel::Info, Some("tor_proto=debug")), "info,arti=error,tor=error,tor_proto=debug");
+        assert_eq!(
+            filter(LogLevel::Info, Some("ephemeral=debug")),
+            "info,arti=error,rustls=error,tor=error,ephemeral=debug"
+        );
+        assert_eq!(
+            filter(LogLevel::Info, Some("tor_proto=debug")),
+            "info,arti=error,rustls=error,tor=error,tor_proto=debug"
+        );
         assert_eq!(filter(LogLevel::Info, Some("debug")), "info,debug");
         assert_eq!(filter(LogLevel::Info, Some("hyper=off, TRACE")), "info,hyper=off, TRACE");
     }

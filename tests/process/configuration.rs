@@ -218,7 +218,7 @@ fn flags_win_over_the_environment_which_wins_over_the_file() {
         let log = format!("{}, {}", line("# log filter: "), line("# log format: "));
         [line("listen"), line("enabled"), log]
     };
-    let info = "# log filter: \"info,arti=error,tor=error\", # log format: \"text\"";
+    let info = "# log filter: \"info,arti=error,rustls=error,tor=error\", # log format: \"text\"";
     assert_eq!(lines(&[], &[]), ["listen = \"127.0.0.1:1\"", "enabled = false", info]);
     assert_eq!(lines(&["--clearnet"], &[]), ["listen = \"127.0.0.1:1\"", "enabled = false", info]);
     let variables = [("PORT", "2"), ("TOR_ENABLED", "yes"), ("LOG_LEVEL", "warn"), ("RUST_LOG", "ephemeral=debug")];
@@ -227,7 +227,7 @@ fn flags_win_over_the_environment_which_wins_over_the_file() {
         [
             "listen = \"127.0.0.1:2\"",
             "enabled = true",
-            "# log filter: \"warn,arti=error,tor=error,ephemeral=debug\", # log format: \"text\""
+            "# log filter: \"warn,arti=error,rustls=error,tor=error,ephemeral=debug\", # log format: \"text\""
         ]
     );
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fmt, fs};
 
-use ephemeral_test_support::fuzz::{client_frame, configuration, http_request, session_sequence};
+use ephemeral_test_support::fuzz::{client_frame, configuration, http_request, seat, session_sequence};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -98,6 +98,10 @@ bodies! {
         every_seed_of_a_request_is_answered_and_its_connection_ends,
         a_request_that_is_nearly_one_is_answered_and_its_connection_ends,
         any_bytes_on_a_connection_are_answered_and_it_ends;
+    seat:
+        every_seed_of_a_seat_gets_what_it_is_worth,
+        a_seat_that_is_nearly_one_gets_what_it_is_worth,
+        any_bytes_of_a_front_get_what_they_are_worth;
     session_sequence:
         every_seed_of_a_sequence_keeps_the_promises,
         any_change_of_a_sequence_keeps_the_promises,

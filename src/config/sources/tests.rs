@@ -47,9 +47,9 @@ fn the_log_filter_is_the_flag_alone_or_the_level_with_its_detail() {
         let flags = Flags { log_level: flag, ..Flags::default() };
         load("", &[("LOG_LEVEL", level), ("RUST_LOG", detail)], flags).expect("valid").log_filter
     };
-    assert_eq!(filter("", "", None), "info,arti=error,tor=error");
-    assert_eq!(filter("WARNING", "", None), "warn,arti=error,tor=error");
-    assert_eq!(filter("", "ephemeral=debug", None), "info,arti=error,tor=error,ephemeral=debug");
+    assert_eq!(filter("", "", None), "info,arti=error,rustls=error,tor=error");
+    assert_eq!(filter("WARNING", "", None), "warn,arti=error,rustls=error,tor=error");
+    assert_eq!(filter("", "ephemeral=debug", None), "info,arti=error,rustls=error,tor=error,ephemeral=debug");
     assert_eq!(filter("", "debug", None), "info,debug");
     assert_eq!(filter("error", "trace", None), "error,trace");
     let filed = |variables: &[(&str, &str)]| {
@@ -57,7 +57,7 @@ fn the_log_filter_is_the_flag_alone_or_the_level_with_its_detail() {
     };
     assert_eq!(filed(&[]), "debug");
     assert_eq!(filed(&[("RUST_LOG", "hyper=off")]), "debug,hyper=off");
-    assert_eq!(filed(&[("LOG_LEVEL", "warn")]), "warn,arti=error,tor=error");
+    assert_eq!(filed(&[("LOG_LEVEL", "warn")]), "warn,arti=error,rustls=error,tor=error");
     assert_eq!(filter("error", "trace", Some(crate::logging::LogLevel::Debug)), "debug");
 }
 

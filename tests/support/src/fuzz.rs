@@ -8,4 +8,6 @@ pub mod e2e;
 #[cfg(feature = "server")]
 pub mod http_request;
 #[cfg(feature = "server")]
+pub mod seat;
+#[cfg(feature = "server")]
 pub mod session_sequence;

@@ -17,6 +17,7 @@ use ephemeral::http::Health;
 use ephemeral::hub::{self, Hub};
 use ephemeral::pump;
 use ephemeral::transport::link::front::HubWay;
+use ephemeral::transport::link::hub::IncomingSeat;
 use ephemeral::transport::{Incoming, Listener, Peer};
 use ephemeral_core::limits::{self, Rate};
 use ephemeral_core::protocol::{Challenge, Fingerprint, MINUTE_MS, Millis, WallTime};
@@ -202,6 +203,13 @@ impl Rig {
     /// Connects, as from loopback.
     pub fn connect(&mut self) -> DuplexStream {
         self.connect_as(Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+    }
+
+    /// Connects as a machine that wants a seat for a session of one of its clients.
+    pub fn connect_seat(&mut self) -> DuplexStream {
+        let (ours, theirs) = duplex(self.pipe);
+        self.tasks.spawn(conn::host(&self.server, IncomingSeat(Box::new(theirs))));
+        ours
     }
 
     /// Connects as this peer.
