@@ -220,6 +220,8 @@ pub struct SettingsFacts {
     pub sessions: usize,
     /// Sessions that there can be: over the onion alone, no more than streams of circuits.
     pub reachable_sessions: usize,
+    /// Whether sessions of one machine's clients are kept with another's.
+    pub is_linked: bool,
     /// `[limits] unauthenticated`.
     pub unauthenticated: usize,
     /// `[limits] messages_per_minute`.

@@ -103,12 +103,20 @@ fn bind(address: std::net::SocketAddr) -> Bind {
     }
 }
 
-/// Counts the sessions that there may be: over TCP as many as are allowed, over the onion as many
-/// as there are streams of circuits.
+/// Returns whether sessions of this server's clients are kept with another machine's, or the other
+/// way round.
+fn is_linked(config: &Config) -> bool {
+    let listens = config.cluster.as_ref().is_some_and(|cluster| cluster.link.is_some());
+    listens || config.hub.is_some() || config.front.is_some()
+}
+
+/// Counts the sessions that there may be: over TCP and from other machines as many as are allowed,
+/// over the onion as many as there are streams of circuits.
 fn reachable_sessions(config: &Config) -> usize {
     let allowed = config.limits.sessions;
-    match (&config.clearnet, &config.onion) {
-        (None, Some(onion)) => allowed.min(onion.circuits.saturating_mul(onion.streams_per_circuit as usize)),
+    let comes_otherwise = config.clearnet.is_some() || config.hub.is_some() || config.cluster.is_some();
+    match &config.onion {
+        Some(onion) if !comes_otherwise => allowed.min(onion.circuits.saturating_mul(onion.streams_per_circuit as usize)),
         _ => allowed,
     }
 }
@@ -120,6 +128,7 @@ pub(in crate::doctor) fn settings(config: &Config) -> SettingsFacts {
         circuits: config.onion.as_ref().map_or(0, |onion| onion.circuits),
         sessions: config.limits.sessions,
         reachable_sessions: reachable_sessions(config),
+        is_linked: is_linked(config),
         unauthenticated: config.limits.unauthenticated,
         messages_per_minute: config.rules.messages_per_minute,
         auth_timeout_s: config.timing.auth_timeout.as_secs(),

@@ -24,8 +24,10 @@ const BESIDE_TEXT: usize = 16;
 /// Bytes of a frame, at most: the largest that a configuration allows, with room for what the
 /// server adds to a message.
 const MOST_BYTES: usize = 6 * (1 << 20) + 64 * 1024;
-/// Bytes that are read at once.
-const READ_BYTES: usize = 2048;
+/// Room for what comes next, and for the rest of what is not whole. A seat on which nothing is said
+/// holds the first.
+const FIRST_BYTES: usize = 256;
+const READ_BYTES: usize = 4096;
 
 /// How somebody proved who they are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -254,7 +256,7 @@ impl<R: AsyncRead + Unpin> SeatReader<R> {
             if let Some(frame) = self.buffered()? {
                 return Ok(frame);
             }
-            self.buffer.reserve(READ_BYTES);
+            self.buffer.reserve(if self.buffer.is_empty() { FIRST_BYTES } else { READ_BYTES });
             if self.io.read_buf(&mut self.buffer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }

@@ -17,6 +17,8 @@ const LOG: &str = "config.log";
 
 /// What a session takes, with room for what is on its way.
 const SESSION_BYTES: u64 = 16 << 10;
+/// What the connection to another machine takes beside it, at each of the two.
+const SEAT_BYTES: u64 = 16 << 10;
 /// What a circuit takes in Tor's client besides its queues, which have a bound of their own.
 const CIRCUIT_BYTES: u64 = 256 << 10;
 /// What all sessions together take for messages of which a part has come, and what the allocator
@@ -99,12 +101,13 @@ fn plaintext(address: IpAddr) -> Finding {
 fn needed_memory(settings: &SettingsFacts) -> u64 {
     let store = settings.total_bytes as u64;
     let circuits = settings.circuits as u64;
+    let session = if settings.is_linked { SESSION_BYTES + SEAT_BYTES } else { SESSION_BYTES };
     [
         store,
         store / UNUSED_SHARE,
         settings.onion_memory_bytes,
         circuits.saturating_mul(CIRCUIT_BYTES),
-        (settings.reachable_sessions as u64).saturating_mul(SESSION_BYTES),
+        (settings.reachable_sessions as u64).saturating_mul(session),
         FRAME_BYTES,
         REST_BYTES,
     ]

@@ -59,6 +59,7 @@ fn good() -> Facts {
             circuits: 512,
             sessions: 10_000,
             reachable_sessions: 10_000,
+            is_linked: false,
             unauthenticated: 256,
             messages_per_minute: 100,
             auth_timeout_s: 10,
@@ -304,6 +305,15 @@ fn a_store_that_does_not_fit_into_the_memory_is_a_problem() {
     assert_eq!(level("config.memory", circuits), Severity::Problem, "circuits count as well");
     let onion = |facts: &mut Facts| facts.settings.onion_memory_bytes = 4 * GIB;
     assert_eq!(level("config.memory", onion), Severity::Problem, "Tor counts as well");
+    let with_seats = |is_linked: bool| {
+        move |facts: &mut Facts| {
+            facts.settings.reachable_sessions = 20_000;
+            facts.settings.is_linked = is_linked;
+            facts.memory.group_bytes = Some(GIB);
+        }
+    };
+    assert_eq!(level("config.memory", with_seats(false)), Severity::Ok);
+    assert_eq!(level("config.memory", with_seats(true)), Severity::Problem, "and seats with other machines");
     assert_eq!(level("config.memory", |facts| facts.memory.total_bytes = None), Severity::Note);
 }
 

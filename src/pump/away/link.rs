@@ -89,7 +89,8 @@ impl SeatLink {
             }
             drop(seated);
             queues.lock().lose();
-            let again = self.seek(|| Some(queues.lock().before(&at_first)));
+            // In a box: a session that has its seat does not pay for how it looks for one.
+            let again = self.seek(|| Some(queues.lock().before(&at_first))).boxed();
             seated = match timeout(WITHOUT_HUB, again).await {
                 Ok(Ok((next, _))) => next,
                 Ok(Err(reason)) => return reason,
