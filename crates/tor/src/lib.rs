@@ -228,7 +228,11 @@ pub fn make_directories(config: &TorClientConfig, state_dir: &Path) -> Result<()
 /// # Errors
 /// [`TorError::Unsafe`] with the command that mends it; [`TorError::File`]; [`TorError::Path`].
 pub fn private_directory(path: &Path) -> Result<(), TorError> {
-    make_private_directory(&fs_mistrust::Mistrust::new(), path, path)
+    // It looks up whose process this is, and there may be nothing to look that up in.
+    let mistrust = fs_mistrust::Mistrust::builder()
+        .build()
+        .map_err(|error| TorError::Path { path: path.to_path_buf(), why: causes(&error) })?;
+    make_private_directory(&mistrust, path, path)
 }
 
 /// Makes a private directory. `named`: the path that an error is about, if it does not know better.
