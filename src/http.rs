@@ -42,6 +42,8 @@ pub struct Context<'server> {
     pub nodes: Option<&'server serde_json::Value>,
     /// Whether the machine that holds the messages is reached.
     pub has_hub: bool,
+    /// Whether it is, or another one may be in a moment: then a session may begin, and waits for it.
+    pub expects_hub: bool,
 }
 
 /// What becomes of a request.
@@ -121,7 +123,7 @@ fn route<B>(
     if origin::is_preflight(request) {
         return Outcome::Response(origin::preflight());
     }
-    if !context.has_hub {
+    if !(context.has_hub || (path == "/ws" && context.expects_hub)) {
         return Outcome::Response(response::no_hub());
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -100,6 +100,13 @@ impl SessionContext {
     pub fn has_hub(&self) -> bool {
         self.way.as_ref().is_none_or(|way| way.is_there() || !self.hub.stands_by())
     }
+
+    /// Returns whether somebody who comes now may well have a session: there is a hub, or there was
+    /// one a moment ago.
+    #[must_use]
+    pub fn expects_hub(&self) -> bool {
+        self.has_hub() || self.way.as_ref().is_some_and(HubWay::is_expected)
+    }
 }
 
 /// The signed list of the service's nodes as it is now; `None`: there is none.

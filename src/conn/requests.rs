@@ -67,6 +67,7 @@ impl Requests<'_> {
             moved: self.server.moved.as_ref(),
             nodes: nodes.as_deref(),
             has_hub: self.server.sessions.has_hub(),
+            expects_hub: self.server.sessions.expects_hub(),
         };
         let (outcome, offence) = http::answer(&request, &context);
         if let Some(visitor) = &visitor {

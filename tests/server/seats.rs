@@ -10,7 +10,7 @@ use ephemeral::transport::link::front::Front;
 use ephemeral_core::protocol::Fingerprint;
 use ephemeral_core::session;
 use ephemeral_core::store::{self, Seed, Store};
-use ephemeral_test_support::rig::{Options, Rig, Socket, key, message, pass, seq, settle, unlimited};
+use ephemeral_test_support::rig::{HOST, Options, Rig, Socket, key, message, pass, seq, settle, sign, unlimited};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -133,6 +133,43 @@ async fn without_a_hub_a_session_ends_after_a_minute_and_not_before() {
     pass(55).await;
     assert_eq!(machine.rig.hub.elsewhere(), (1, 0));
     assert_eq!(alice.closed().await, draining());
+    let (status, body) = machine.rig.request("GET", "/ws").await;
+    assert_eq!((status, &body["code"]), (503, &Value::from("no_hub")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_comes_between_two_hubs_waits_for_the_next_one_and_is_not_sent_away() {
+    let mut machine = Machine::new(unlimited());
+    let [_alice] = machine.sessions([1]).await;
+    machine.loses_hub();
+    pass(14).await;
+    let (hub, term) = (Arc::clone(&machine.rig.hub), machine.term.clone());
+    let next = async {
+        pass(7).await;
+        lead(&hub, 2, EPOCH);
+        term.send_replace(2);
+    };
+    let (mut bob, ()) = tokio::join!(machine.rig.login(2), next);
+    bob.goes_on().await;
+    let (status, _) = machine.rig.request("GET", "/health").await;
+    assert_eq!(status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_hub_comes_nobody_is_kept_waiting() {
+    let mut machine = Machine::new(unlimited());
+    let [_alice] = machine.sessions([1]).await;
+    machine.loses_hub();
+    settle().await;
+    let (status, body) = machine.rig.request("GET", "/health").await;
+    assert_eq!((status, &body["code"]), (503, &Value::from("no_hub")), "it is said at once to those who ask");
+    let begun = tokio::time::Instant::now();
+    let mut bob = machine.rig.socket(2).await;
+    let challenge = bob.next().await;
+    bob.send(&json!({"type": "auth", "signature": sign(&challenge, 2, HOST)})).await;
+    assert_eq!(bob.closed().await, draining());
+    assert!(begun.elapsed() < std::time::Duration::from_secs(9), "{:?}", begun.elapsed());
+    pass(15).await;
     let (status, body) = machine.rig.request("GET", "/ws").await;
     assert_eq!((status, &body["code"]), (503, &Value::from("no_hub")));
 }

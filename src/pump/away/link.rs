@@ -25,9 +25,9 @@ use ephemeral_core::protocol::CloseReason;
 
 /// How long a session waits for the next hub.
 const WITHOUT_HUB: Duration = Duration::from_secs(60);
-/// How long somebody who has just come waits for a hub: half of the time for authenticating, and no
-/// longer than this.
-const FIRST_SEAT: Duration = Duration::from_secs(5);
+/// How long somebody who has just come waits for a hub: three quarters of the time for
+/// authenticating, and no longer than this.
+const FIRST_SEAT: Duration = Duration::from_secs(8);
 /// How long a hub may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// The first pause between two attempts, and the longest.
@@ -77,7 +77,7 @@ impl SeatLink {
     /// # Errors
     /// The reason for which the session is closed instead.
     pub(super) async fn first(&self) -> Result<(Seated, SeatWelcome), CloseReason> {
-        let patience = FIRST_SEAT.min(self.settings.timing.auth_timeout / 2);
+        let patience = FIRST_SEAT.min(self.settings.timing.auth_timeout / 4 * 3);
         timeout(patience, self.seek(|| None)).await.unwrap_or(Err(CloseReason::Draining))
     }
 

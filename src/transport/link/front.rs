@@ -8,6 +8,7 @@ mod keeping;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -26,6 +27,8 @@ use crate::transport::onion_service::stream::CircuitStream;
 
 /// Seats that are opened at once, at most: after a failover all sessions want one.
 const AT_ONCE: usize = 32;
+/// How long another machine takes, at most, where nothing else is wrong, until it is the hub.
+const SOON: Duration = Duration::from_secs(15);
 
 /// The connections to the machines that are the hub, or may become it.
 pub struct Front {
@@ -90,6 +93,13 @@ impl HubWay {
     #[must_use]
     pub fn is_there(&self) -> bool {
         !matches!(*self.hubs.best().borrow(), BestHub::None)
+    }
+
+    /// Returns whether the hub is reached, or was lost so lately that the next one may well come
+    /// while somebody begins a session.
+    #[must_use]
+    pub fn is_expected(&self) -> bool {
+        self.is_there() || self.hubs.missed_for().is_some_and(|missed| missed < SOON)
     }
 
     /// Waits until there is a hub, and for a turn among those who want a seat there. Then opens

@@ -3,8 +3,10 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::super::LOG;
 use super::hub_link::HubLink;
@@ -44,6 +46,8 @@ struct Connected {
     links: Vec<Arc<HubLink>>,
     /// The term in which this machine serves by itself; 0: it does not.
     own: u64,
+    /// When the hub was lost, if there is none.
+    lost: Option<Instant>,
 }
 
 /// The entry of a machine. When this is dropped, it is not connected any more.
@@ -63,6 +67,11 @@ impl Hubs {
     /// Returns the hub, as it is and will be.
     pub(super) fn best(&self) -> watch::Receiver<BestHub> {
         self.best.subscribe()
+    }
+
+    /// Returns how long there has been no hub; `None`: there is one, or never was.
+    pub(super) fn missed_for(&self) -> Option<Duration> {
+        self.connected().lost.map(|lost| lost.elapsed())
     }
 
     /// Returns whether it is another machine.
@@ -86,7 +95,7 @@ impl Hubs {
     /// Looks again which machine is the hub. One of an earlier term has stood still meanwhile, and
     /// does not know yet: the seats there end.
     pub(super) fn choose(&self) {
-        let connected = self.connected();
+        let mut connected = self.connected();
         let term = |link: &HubLink| link.term.load(Ordering::Relaxed);
         let newest = connected.links.iter().map(|link| term(link)).fold(connected.own, u64::max);
         let is_best = |link: &&Arc<HubLink>| newest > connected.own && term(link) == newest;
@@ -101,6 +110,11 @@ impl Hubs {
             }
         }
         let is_reached = matches!(best, BestHub::There(_));
+        if !matches!(best, BestHub::None) {
+            connected.lost = None;
+        } else if !matches!(*self.best.borrow(), BestHub::None) {
+            connected.lost = Some(Instant::now());
+        }
         let is_news = self.best.send_if_modified(|now| {
             let is_same = now.is(&best);
             *now = best;
