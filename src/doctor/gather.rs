@@ -116,7 +116,9 @@ fn reachable_sessions(config: &Config) -> usize {
     let allowed = config.limits.sessions;
     let comes_otherwise = config.clearnet.is_some() || config.hub.is_some() || config.cluster.is_some();
     match &config.onion {
-        Some(onion) if !comes_otherwise => allowed.min(onion.circuits.saturating_mul(onion.streams_per_circuit as usize)),
+        Some(onion) if !comes_otherwise => {
+            allowed.min(onion.circuits.saturating_mul(onion.streams_per_circuit as usize))
+        }
         _ => allowed,
     }
 }
