@@ -40,8 +40,8 @@ use seat::Seat;
 use seat_wire::{Proof, SeatWelcome};
 use websocket::{Socket, close, hang_up, open, reason_of};
 
-/// How long a session waits for its peer. Each is serialized under its name in the configuration
-/// file, `table.key`.
+/// The times for which a session waits for its peer. Each is serialized under its name in the
+/// configuration file, `table.key`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// The time from the upgrade to a valid `auth` frame.
@@ -78,7 +78,7 @@ impl Default for Config {
     }
 }
 
-/// What every session needs.
+/// The parts that every session needs.
 pub struct SessionContext {
     /// Where messages wait.
     pub hub: Arc<Hub>,

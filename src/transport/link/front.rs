@@ -43,7 +43,7 @@ pub struct HubWay {
     turns: Arc<Semaphore>,
 }
 
-/// Where the hub is.
+/// The place of the hub.
 pub enum HubPlace {
     /// This machine is the hub.
     Here,
@@ -92,8 +92,8 @@ impl HubWay {
         !matches!(*self.hubs.best().borrow(), BestHub::None)
     }
 
-    /// Waits until there is a hub, and for a turn among those who want a seat there. Then opens
-    /// one.
+    /// Waits until there is a hub, and for a turn among the sessions that want a seat there. Then
+    /// opens one.
     ///
     /// # Errors
     /// If that machine does not answer, or not in time.
