@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use crate::conn::Server;
 pub use actions::Actions;
 
-/// Everything that an operator's request may need.
+/// The parts that an operator's request may need.
 pub struct Plane {
     servers: watch::Receiver<Arc<Server>>,
     actions: Arc<Actions>,

@@ -54,7 +54,7 @@ pub struct Admission {
     circuit_sessions: Mutex<HashMap<u64, usize>>,
 }
 
-/// One block, as it is shown.
+/// A block, as it is shown.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct BlockEntry {
     /// Who, for today.

@@ -235,7 +235,7 @@ fn serve(config: Config, flags: Flags, early: &EarlySignals) -> ExitCode {
         Ok(log) => log,
         Err(error) => return failure(error),
     };
-    // Before there is another thread.
+    // This has to come before there is another thread.
     daemon::harden(config.bounds.total_bytes);
     if let Err(error) = logging::start_writing() {
         return failure(format_args!("no thread for the log can be started: {error}"));

@@ -29,7 +29,7 @@ pub enum Clock {
     Anchored(Arc<Anchor>),
 }
 
-/// What a clock of [`Clock::anchored`] is made of.
+/// The times that a clock of [`Clock::anchored`] is made of.
 #[derive(Debug)]
 pub struct Anchor {
     /// What the clock that cannot be set showed at `instant`.

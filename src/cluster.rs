@@ -7,6 +7,7 @@
 
 pub mod asking;
 pub mod charter;
+mod errand;
 pub mod jet;
 pub mod joining;
 pub mod kept;

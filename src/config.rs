@@ -109,7 +109,7 @@ pub struct Config {
     pub onion: Option<transport::onion_service::Config>,
 }
 
-/// What could be read of a configuration that may be broken.
+/// The readable part of a configuration that may be broken.
 #[derive(Debug)]
 pub struct Examined {
     /// The settings, with defaults in place of what cannot be used.

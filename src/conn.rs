@@ -26,7 +26,7 @@ use ephemeral_core::limits;
 use ephemeral_core::session;
 pub use requests::requests;
 
-/// How many connections there may be. Each is serialized under its name in the configuration file,
+/// The bounds of connections. Each is serialized under its name in the configuration file,
 /// `table.key`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
@@ -44,7 +44,7 @@ impl Default for Config {
     }
 }
 
-/// What every connection needs.
+/// The parts that every connection needs.
 pub struct Server {
     /// What every session needs.
     pub sessions: Arc<pump::SessionContext>,
@@ -58,7 +58,7 @@ pub struct Server {
     pub moved: Option<Bytes>,
 }
 
-/// What a [`Server`] is made of.
+/// The parts that a [`Server`] is made of.
 pub struct Setup {
     /// Where messages wait.
     pub hub: Arc<Hub>,

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use checks::examine;
 
-/// How bad it is. The order is from good to bad.
+/// The severity of a finding. The order is from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -44,7 +44,7 @@ impl Severity {
     }
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which check: `area.name`, stable for scripts.

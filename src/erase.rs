@@ -21,7 +21,7 @@ pub const CHECK_IN: &str = "check-in";
 /// How often a directory is looked through again in which something has appeared meanwhile.
 const ROUNDS: usize = 20;
 
-/// Something is left.
+/// Why something is left.
 #[derive(Debug, thiserror::Error)]
 pub enum EraseError {
     /// The operating system refuses.

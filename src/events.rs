@@ -26,7 +26,7 @@ pub const KEPT: usize = 256;
 const LINES_PER_MINUTE: u32 = 6;
 const LINES_AT_ONCE: u32 = 10;
 
-/// One event.
+/// An event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecentEvent {
     /// When.
@@ -37,7 +37,7 @@ pub struct RecentEvent {
     pub who: Option<Pseudonym>,
 }
 
-/// All that happened.
+/// The events that happened.
 pub struct Events {
     counters: [AtomicU64; Kind::ALL.len()],
     state: Mutex<State>,
@@ -50,7 +50,7 @@ struct State {
     lines: Rate,
 }
 
-/// What the log is spared of one kind.
+/// Spares the log too many lines of one kind.
 #[derive(Debug, Clone, Copy, Default)]
 struct Gate {
     lines: Bucket,

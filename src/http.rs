@@ -24,7 +24,7 @@ use host::RequestHost;
 use response::error;
 pub(crate) use response::instead_of;
 
-/// What an answer depends on besides the request.
+/// The values besides the request that an answer depends on.
 pub struct Context<'server> {
     /// Where the figures come from.
     pub metrics: &'server Metrics,
@@ -46,7 +46,7 @@ pub struct Context<'server> {
     pub expects_hub: bool,
 }
 
-/// What becomes of a request.
+/// The fate of a request.
 pub enum Outcome {
     /// This response, and the next request.
     Response(Response<Full<Bytes>>),

@@ -1,9 +1,9 @@
 //! Who is online; takeover; wakes; the lock around the store.
 //!
 //! There is one lock, held for microseconds and never across an await: what is more work than that
-//! is done in parts, and the lock is handed on in between, to whoever waits for it. Whoever is to
-//! be woken is woken after it was released. A session's own queue holds receipts only, and is
-//! bounded; messages wait in the mailbox.
+//! is done in parts, and the lock is handed on in between, to a session that waits for it. Sessions
+//! are woken after it was released. A session's own queue holds receipts only, and is bounded;
+//! messages wait in the mailbox.
 
 mod elsewhere;
 mod expiry;
@@ -43,7 +43,7 @@ pub use turn::{Submitted, Ticket, Turn};
 const TRIES: u32 = 200;
 const PAUSES: u32 = 8;
 
-/// What a hub is told when it is made.
+/// The settings of a hub.
 #[derive(Debug, Clone, Copy)]
 pub struct Config {
     /// The store's bounds.
@@ -88,7 +88,7 @@ struct State {
     freed: Vec<AccountId>,
 }
 
-/// What became of messages since the hub was made.
+/// The fates of messages since the hub was made, counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Totals {
     /// Accepted.
@@ -103,7 +103,7 @@ pub struct Totals {
     pub expired: u64,
 }
 
-/// How a session's pump learns that the hub has something for it.
+/// The signal by which a session's pump learns that the hub has something for it.
 #[derive(Default)]
 pub struct Signal {
     waker: AtomicWaker,
@@ -147,8 +147,8 @@ impl Signal {
     }
 }
 
-/// Who has to be woken, and what has to be freed. That is done when it is dropped: after the lock
-/// was released.
+/// The sessions to wake, and the memory to free. Both happen when it is dropped: after the lock was
+/// released.
 #[derive(Default)]
 pub struct Wakes {
     /// Most turns wake one.

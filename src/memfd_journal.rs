@@ -68,7 +68,7 @@ pub enum MemfdJournalError {
     },
 }
 
-/// What was found in a file.
+/// The content that was found in a file.
 pub enum Found {
     /// Nothing: it is new.
     Nothing,
@@ -92,7 +92,7 @@ pub enum Unreadable {
     Attempts(u32),
 }
 
-/// What another process left in a file. [`MemfdJournal::load`] reads the messages.
+/// The file that another process left. [`MemfdJournal::load`] reads the messages.
 pub struct Leftover {
     /// The epoch.
     pub epoch: [u8; 16],

@@ -31,7 +31,7 @@ pub use rates::SAMPLE;
 /// Security events that are shown.
 const RECENT: usize = 50;
 
-/// Who has the figures.
+/// The parts that have the figures.
 pub struct Metrics {
     hub: Arc<Hub>,
     admission: Arc<Admission>,
@@ -95,7 +95,7 @@ pub struct Stats {
     pub bounds: Bounds,
     /// What the process uses.
     pub process: Process,
-    /// What happened that should not.
+    /// The events that should not happen.
     pub security: Security,
     /// The onion service, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,7 +108,7 @@ pub struct Stats {
     pub cluster: Option<ClusterStats>,
 }
 
-/// What happened that should not.
+/// The events that should not happen.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Security {
     /// How often, by kind, since the process began.
@@ -122,7 +122,7 @@ pub struct Security {
     pub recent: Vec<SecurityEvent>,
 }
 
-/// One event that should not happen.
+/// An event that should not happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityEvent {
     /// When it happened.

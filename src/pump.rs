@@ -15,6 +15,7 @@ mod seat;
 mod seat_wire;
 pub mod websocket;
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +41,8 @@ use seat::Seat;
 use seat_wire::{Proof, SeatWelcome};
 use websocket::{Socket, close, hang_up, open, reason_of};
 
-/// How long a session waits for its peer. Each is serialized under its name in the configuration
-/// file, `table.key`.
+/// The times for which a session waits for its peer. Each is serialized under its name in the
+/// configuration file, `table.key`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// The time from the upgrade to a valid `auth` frame.
@@ -78,7 +79,7 @@ impl Default for Config {
     }
 }
 
-/// What every session needs.
+/// The parts that every session needs.
 pub struct SessionContext {
     /// Where messages wait.
     pub hub: Arc<Hub>,
@@ -255,7 +256,12 @@ async fn answer(
     }
     match (&settings.way, proof) {
         (Some(way), Some(proof)) if settings.hub.stands_by() => {
-            begin_away(settings, way.clone(), (established, proof), connection, circuit).await.map(Some)
+            let begun = begin_away(settings, way.clone(), (established, proof), connection, circuit);
+            tokio::select! {
+                begun = begun => begun.map(Some),
+                // Whoever does not wait any longer holds no place.
+                () = poll_fn(|cx| socket.get_mut().poll_gone(cx)) => Ok(None),
+            }
         }
         _ => begin_here(settings, established, circuit).map(Some),
     }

@@ -47,7 +47,7 @@ pub fn ready() -> bool {
     tell(&[NotifyState::Ready])
 }
 
-/// Tells in words how it is, for those who ask the manager. Returns whether that could be told.
+/// Tells in words how it is, for people who ask the manager. Returns whether that could be told.
 #[must_use]
 pub fn status(words: &str) -> bool {
     tell(&[NotifyState::Status(&line(words))])

@@ -22,7 +22,7 @@ pub use self::listener::{Listener, host_name, origin};
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 
-/// One new connection, as a transport hands it on.
+/// A new connection, as a transport hands it on.
 pub struct Incoming {
     /// Who is on it.
     pub peer: Peer,

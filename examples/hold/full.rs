@@ -60,19 +60,19 @@ impl fmt::Display for Full {
     }
 }
 
-/// The server's defaults, but that nobody is too fast, and that nothing is kept for those who are
+/// Returns the server's defaults, but nobody is too fast, and nothing is kept for those who are
 /// online.
 pub(crate) fn settings() -> hub::Config {
     hub::Config { bounds: store::Config::default(), rate: Rate::new(u32::MAX, u32::MAX), sessions: 10_000 }
 }
 
-/// One that can be moved on.
+/// Returns a clock that can be moved on.
 pub(crate) fn clock() -> Clock {
     Clock::anchored(WallTime(1_790_000_000_000))
 }
 
 impl Full {
-    /// An empty hub, with a file.
+    /// Makes an empty hub, with a file.
     pub(crate) fn empty() -> Arc<Hub> {
         Self::begin().0
     }
@@ -102,7 +102,7 @@ impl Full {
         full
     }
 
-    /// One sender sends as much as it may. Returns how many messages that were.
+    /// Has one sender send as much as it may. Returns how many messages that were.
     fn fill(&self, sender: &SessionHandle, each: usize, text: &str, recipients: &Cell<u32>) -> usize {
         let mut wakes = Wakes::default();
         for sent in 0.. {
@@ -118,24 +118,24 @@ impl Full {
     }
 }
 
-/// The key of somebody.
+/// Returns the fingerprint of somebody.
 pub(crate) fn fingerprint(number: u32) -> Fingerprint {
     let mut seed = [7; 32];
     seed[..4].copy_from_slice(&number.to_le_bytes());
     Fingerprint::from(&SigningKey::from_bytes(&seed).verifying_key())
 }
 
-/// So much content.
+/// Returns so many bytes of content.
 pub(crate) fn content(bytes: usize) -> String {
     "x".repeat(bytes)
 }
 
-/// A message to somebody.
+/// Makes a message to somebody.
 pub(crate) fn message(to: Fingerprint, content: &str, expires_at: Millis) -> NewMessage<'_> {
     NewMessage { to, escaped_content: EscapedContent::Borrowed(content), expires_at, given: None }
 }
 
-/// One message from one to the other, and all that belongs to it: accepted, delivered,
+/// Passes one message from one to the other, with all that belongs to it: accepted, delivered,
 /// acknowledged.
 pub(crate) fn exchange(
     (alice, bob): (&SessionHandle, &SessionHandle),

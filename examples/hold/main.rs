@@ -52,7 +52,7 @@ fn main() {
     }
 }
 
-/// Everything is due at one instant.
+/// Measures the expiry of everything at one instant.
 async fn expiry(shape: &FullShape) {
     let full = Full::of(shape, LONG_LIFE);
     let what = full.to_string();
@@ -63,7 +63,7 @@ async fn expiry(shape: &FullShape) {
     assert_eq!(full.hub.figures().1.messages, 0);
 }
 
-/// The operator's `panic`. The lock is asked for all the time.
+/// Measures the operator's `panic`. The lock is asked for all the time.
 fn wipe(shape: &FullShape) {
     let full = Full::of(shape, LONG_LIFE);
     let began = Instant::now();
@@ -71,7 +71,7 @@ fn wipe(shape: &FullShape) {
     println!("  wiped in {:.0?}; the lock could be had after {waits}", began.elapsed());
 }
 
-/// The operator drops what the largest sender has.
+/// Measures how the operator drops what the largest sender has.
 fn dropped_sender(shape: &FullShape) {
     let full = Full::of(shape, LONG_LIFE);
     let largest = full.hub.largest_senders(1)[0];
@@ -81,7 +81,7 @@ fn dropped_sender(shape: &FullShape) {
     println!("  {dropped} of one sender dropped in {:.0?}; the lock could be had after {waits}", began.elapsed());
 }
 
-/// Another process takes over.
+/// Measures how another process takes over.
 fn restored(shape: &FullShape) {
     let full = Full::of(shape, LONG_LIFE);
     let file = full.file.try_clone().unwrap();
@@ -95,7 +95,7 @@ fn restored(shape: &FullShape) {
     assert_eq!(hub.figures().1.messages, figures.messages);
 }
 
-/// A recipient acknowledges the most that it can in one frame.
+/// Measures the largest acknowledgement that a recipient can send in one frame.
 fn acknowledged() {
     let hub = Full::empty();
     let recipient = hub.join(fingerprint(2), true, 32).unwrap().session_handle;
@@ -122,7 +122,7 @@ fn acknowledged() {
     println!("  {} messages: {all}; the lock could be had after {waits}", seqs.borrow().len());
 }
 
-/// What two people who write to each other notice of it.
+/// Measures what two people who write to each other notice of it.
 async fn others(shape: &FullShape) {
     let full = Full::of(shape, SHORT_LIFE);
     let hub = Arc::clone(&full.hub);
@@ -153,8 +153,8 @@ async fn others(shape: &FullShape) {
     expiring.abort();
 }
 
-/// How long the lock lets others wait while something is done: asked for again and again by another
-/// thread.
+/// Measures how long others wait for the lock while something is done: asked for all the time by
+/// another thread.
 fn waiting_for(hub: &Arc<Hub>, what: impl FnOnce()) -> Spans {
     let over = Arc::new(AtomicBool::new(false));
     let asking = Arc::clone(hub);

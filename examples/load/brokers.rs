@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use crate::pairs::{DrivenPair, Figures, LoadShape, measure};
+use crate::pairs::{DrivenPair, Figures, LoadShape, OnTheWay, measure};
 use crate::process::{cpu_us_of, free_address};
 use wire::BrokerWire;
 
@@ -172,9 +172,8 @@ struct BrokerPair {
     recipient: BrokerClient,
     topic: String,
     content: Vec<u8>,
-    depth: usize,
     number: u16,
-    sent_at: std::collections::VecDeque<Instant>,
+    on_the_way: OnTheWay,
 }
 
 impl BrokerPair {
@@ -187,8 +186,8 @@ impl BrokerPair {
         poll_fn(|cx| recipient.poll_heard(cx)).await?;
         let sender = BrokerClient::connect(broker, address, &format!("sender-{number}")).await?;
         let content = vec![b'x'; shape.size];
-        let sent_at = std::collections::VecDeque::new();
-        Ok(Self { sender, recipient, topic, content, depth: shape.depth, number: 0, sent_at })
+        let on_the_way = OnTheWay::new(shape.depth);
+        Ok(Self { sender, recipient, topic, content, number: 0, on_the_way })
     }
 }
 
@@ -206,10 +205,7 @@ impl DrivenPair for BrokerPair {
                 if stop.load(Ordering::Relaxed) {
                     return Poll::Ready(Ok(()));
                 }
-                let now = Instant::now();
-                if let Some(sent_at) = self.sent_at.pop_front().filter(|_| now >= from) {
-                    latencies.push(now - sent_at);
-                }
+                self.on_the_way.arrives(from, latencies);
                 if let Some(acknowledgement) = acknowledgement {
                     self.recipient.feed(acknowledgement)?;
                 }
@@ -219,9 +215,8 @@ impl DrivenPair for BrokerPair {
                 heard?;
             }
             let mut sent = false;
-            while self.sent_at.len() < self.depth {
+            while self.on_the_way.has_room() {
                 self.number = self.number.checked_add(1).unwrap_or(1);
-                self.sent_at.push_back(Instant::now());
                 let message = self.sender.broker.message(&self.topic, self.number, &self.content);
                 self.sender.feed(message)?;
                 sent = true;

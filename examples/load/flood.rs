@@ -47,8 +47,8 @@ pub(crate) async fn run() -> Result<()> {
     Ok(())
 }
 
-/// Clients that are a second away and log in: without a flood, under one of addresses within their
-/// limits, and under one in which no address comes twice.
+/// Measures logins of clients that are a second away: without a flood, under one of addresses
+/// within their limits, and under one in which no address comes twice.
 async fn logins() -> Result<()> {
     const CLIENTS: usize = 40;
     println!("\n## logins: {CLIENTS} clients, each {ONE_WAY:?} away in each direction, three tries");

@@ -61,7 +61,7 @@ pub(crate) fn run(ids: usize) -> Result<()> {
 }
 
 impl HubPairs {
-    /// One message after the other: accepted, delivered, acknowledged.
+    /// Passes one message after the other: accepted, delivered, acknowledged.
     fn exchange(&mut self, messages: usize) -> Result<()> {
         for _ in 0..messages {
             self.number += 1;

@@ -14,8 +14,8 @@ use crate::process::LoadedServer;
 /// How often one session asks to come in before it is an error.
 const ATTEMPTS: usize = 100;
 
-/// Sessions that only exist. The first hundred are not counted: they pay for what is allocated
-/// once.
+/// Measures sessions that only exist. The first hundred are not counted: they pay for what is
+/// allocated once.
 pub(crate) async fn idle(sessions: usize) -> Result<()> {
     println!("\n{sessions} idle sessions");
     for floor in [true, false] {

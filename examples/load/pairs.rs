@@ -1,6 +1,7 @@
 //! Sender and recipient pairs in a closed loop: so many messages on the way, and a new one for each
 //! acknowledged.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -134,16 +135,45 @@ fn figures(mut latencies: Vec<Duration>, cpu: f64, elapsed: Duration) -> Result<
     Ok(Figures { per_second: messages / elapsed.as_secs_f64(), cpu_us: cpu / messages, p50: at(50), p99: at(99) })
 }
 
+/// The messages of a pair that were sent and have not arrived.
+pub(crate) struct OnTheWay {
+    depth: usize,
+    /// When each was sent, oldest first.
+    sent_at: VecDeque<Instant>,
+}
+
+impl OnTheWay {
+    /// Lets so many be on the way at a time.
+    pub(crate) fn new(depth: usize) -> Self {
+        Self { depth, sent_at: VecDeque::new() }
+    }
+
+    /// Counts one as sent now, if there is room for one; returns whether there is.
+    pub(crate) fn has_room(&mut self) -> bool {
+        let has_room = self.sent_at.len() < self.depth;
+        if has_room {
+            self.sent_at.push_back(Instant::now());
+        }
+        has_room
+    }
+
+    /// Takes the oldest one as arrived. `latencies` gets how long it took, from `from` on.
+    pub(crate) fn arrives(&mut self, from: Instant, latencies: &mut Vec<Duration>) {
+        let now = Instant::now();
+        if let Some(sent_at) = self.sent_at.pop_front().filter(|_| now >= from) {
+            latencies.push(now - sent_at);
+        }
+    }
+}
+
 struct LoadPair {
     sender: LoadClient,
     recipient: LoadClient,
     /// All of a message frame but its id.
     rest: String,
-    depth: usize,
     sent: u64,
     accepted: u64,
-    /// When each message on the way was sent, oldest first.
-    sent_at: std::collections::VecDeque<Instant>,
+    on_the_way: OnTheWay,
     /// Frames that are fed and not yet flushed. A flush may stop before anything was written, where
     /// the task has used up its turn; then it is up to the next turn.
     unflushed: Unflushed,
@@ -166,10 +196,9 @@ impl LoadPair {
             recipient: LoadClient::connect(door(number + 1)?, recipient, shape.receipts).await?,
             sender: LoadClient::connect(door(number)?, sender, false).await?,
             rest,
-            depth: shape.depth,
             sent: 0,
             accepted: 0,
-            sent_at: std::collections::VecDeque::new(),
+            on_the_way: OnTheWay::new(shape.depth),
             unflushed: Unflushed::default(),
         })
     }
@@ -189,10 +218,7 @@ impl DrivenPair for LoadPair {
                 if stop.load(Ordering::Relaxed) {
                     return Poll::Ready(Ok(()));
                 }
-                let now = Instant::now();
-                if let Some(sent_at) = self.sent_at.pop_front().filter(|_| now >= from) {
-                    latencies.push(now - sent_at);
-                }
+                self.on_the_way.arrives(from, latencies);
                 self.recipient.feed(format!(r#"{{"type":"ack","seq":{}}}"#, seq_of(&text)))?;
                 self.unflushed.acknowledgments = true;
             }
@@ -209,9 +235,8 @@ impl DrivenPair for LoadPair {
                     return Poll::Ready(Err(anyhow!("a message was refused: {text}")));
                 }
             }
-            while self.sent_at.len() < self.depth {
+            while self.on_the_way.has_room() {
                 self.sent += 1;
-                self.sent_at.push_back(Instant::now());
                 self.sender.feed(format!(r#"{{"type":"message","id":"m{}{}"#, self.sent, self.rest))?;
                 self.unflushed.messages = true;
             }

@@ -53,7 +53,7 @@ pub(crate) fn give_way() -> Result<()> {
     rustix::process::nice(GIVE_WAY).context("cannot give way").map(drop)
 }
 
-/// The process itself.
+/// Runs as the process of the strangers.
 pub(crate) async fn run(to: SocketAddr, rate: u64, addresses: u64) -> Result<()> {
     let made = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&made);

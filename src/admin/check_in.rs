@@ -32,7 +32,7 @@ struct Switch {
     warned: Option<Instant>,
 }
 
-/// What is to be wiped now.
+/// The parts that are to be wiped now.
 pub(super) struct Due {
     /// Whether the identity goes, too.
     pub(super) keys: bool,

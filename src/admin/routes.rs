@@ -29,7 +29,7 @@ pub use senders::{DropAnswer, DropRequest, LargeSender, SendersAnswer, SendersRe
 
 /// A request of the operator's.
 pub trait Ask: Serialize + DeserializeOwned + 'static {
-    /// What comes back.
+    /// The answer.
     type Answer: Serialize + DeserializeOwned;
     /// `GET` where nothing changes and nothing is to be said, else `POST`.
     const METHOD: Method;
@@ -52,7 +52,7 @@ pub struct AdminRefusal {
     pub code: RefusalCode,
 }
 
-/// What kind of refusal it is.
+/// The kinds of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalCode {

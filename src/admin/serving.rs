@@ -31,7 +31,7 @@ const HEAD_BYTES: usize = 8192;
 /// Pause where the machine has no file descriptor or memory for one more connection.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// Where the operator's connections come from.
+/// A source of the operator's connections.
 pub(super) trait Listen {
     /// A connection.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
@@ -59,7 +59,7 @@ impl Listen for TcpListener {
 /// Ends a connection without an answer: the request cannot be read, or its answer has a bug.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// One request, read to its end.
+/// A request that was read to its end.
 pub(super) struct Asked {
     pub(super) method: Method,
     pub(super) uri: Uri,

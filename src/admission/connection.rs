@@ -21,7 +21,7 @@ pub enum Decision {
     Free,
 }
 
-/// One connection of a peer.
+/// A connection of a peer.
 pub struct PeerConnection {
     admission: Arc<Admission>,
     key: PeerKey,
@@ -163,7 +163,7 @@ impl PeerConnection {
     }
 }
 
-/// How a peer stands that has just connected.
+/// The standing of a peer that has just connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PeerStanding {
     Good,

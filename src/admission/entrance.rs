@@ -25,7 +25,7 @@ pub enum Refused {
     /// The peer has to wait, and there is no slot that is free.
     RateLimited,
     /// Connections come faster than they can be taken on, and many of them are this peer's; or all
-    /// slots are taken, and none of those who hold one has had the time to log in, or takes much
+    /// slots are taken, and no holder of one has had the time to log in, or takes much
     /// more than this peer.
     Overloaded,
 }

@@ -17,7 +17,7 @@ pub(super) const CIRCUITS: [usize; 1] = [65_536];
 /// A network may do so many times what the next narrower one may.
 const WIDER: u32 = 8;
 
-/// What is remembered of peers.
+/// The memory of peers.
 pub(super) struct PeerTable {
     /// The peers' own entries, then those of wider and wider networks.
     levels: Vec<KeyTable<PeerKey>>,

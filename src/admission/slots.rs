@@ -22,7 +22,7 @@ pub struct HandshakeSlots {
     table: Mutex<SlotTable>,
 }
 
-/// One slot. It is free again when this is dropped.
+/// A slot. It is free again when this is dropped.
 pub struct Slot {
     slots: Arc<HandshakeSlots>,
     number: u64,

@@ -109,7 +109,7 @@ the same moved.json, and `ephemeral moved ask` finds the notice there.")]
     },
 }
 
-/// What may be done without asking.
+/// The steps that may be taken without asking.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Consent {
     /// Replace what is there already, after asking; a key that is replaced is kept in
@@ -121,7 +121,7 @@ pub(super) struct Consent {
     yes: bool,
 }
 
-/// Why it was not done.
+/// Why a command about keys was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum KeysError {
     #[error("the onion service is off in this configuration, so it has no key")]
@@ -162,7 +162,7 @@ impl KeysError {
     }
 }
 
-/// Where the keys are.
+/// The places of the keys.
 struct Place<'config> {
     state_dir: &'config Path,
     nickname: &'config str,

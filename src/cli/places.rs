@@ -28,13 +28,13 @@ pub(super) struct Instance {
 #[derive(Debug, Clone)]
 pub(super) struct Candidates {
     own: Instance,
-    /// Absent where a flag or a variable names the server.
+    /// `None` where a flag or a variable names the server.
     service: Option<Instance>,
     /// Whether this user may do anything to the service.
     may_change_service: bool,
 }
 
-/// Which server is meant is not clear.
+/// It is not clear which server is meant.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PlacesError {
     #[error(

@@ -229,7 +229,7 @@ impl ChatLoop {
     }
 }
 
-/// What a method answers when there is no engine any more: the state has the sentence.
+/// Returns the answer to a method when there is no engine any more: the state has the sentence.
 fn nobody() -> MethodError {
     MethodError { code: Exit::Local as i64, message: String::new(), reason: None }
 }

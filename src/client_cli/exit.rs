@@ -80,7 +80,8 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
-    /// Nobody reads the output any more: that is how pipelines end, and no news.
+    /// Returns how to end where output cannot be written. A pipeline that nobody reads any more is
+    /// no news.
     pub(super) fn output(error: &std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::BrokenPipe => Self { exit: Exit::Local, message: None },
@@ -148,7 +149,7 @@ impl From<EngineError> for Failure {
     }
 }
 
-/// A line on stderr. If nobody reads that, there is nobody to tell.
+/// Prints a line on stderr. If nobody reads that, there is nobody to tell.
 pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

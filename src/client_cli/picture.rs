@@ -139,7 +139,7 @@ mod tests {
 
     const SCHEME: &str = "ephemeral:";
 
-    /// As long as a short invite, and as a long one.
+    /// Returns a text that looks like an invite of this length.
     fn invite(length: usize) -> String {
         let text = "AQOsk-_7Zx9".chars().cycle().take(length);
         format!("{SCHEME}{}", text.collect::<String>())
@@ -162,7 +162,7 @@ mod tests {
         read(kept(bytes).path(), SCHEME).map(|text| text.to_string()).map_err(|failure| failure.to_string())
     }
 
-    /// The picture turned by so many degrees and made so many times as large, on grey paper, by
+    /// Turns the picture by so many degrees and makes it so many times as large, on grey paper, by
     /// something that takes one pixel for one.
     fn turned(picture: &Bitmap<lodepng::Grey<u8>>, degrees: f64, scale: f64) -> Vec<u8> {
         let (sin, cos) = degrees.to_radians().sin_cos();

@@ -1,4 +1,4 @@
-//! Whoever carries out methods for a command: an engine that runs already, by its socket, or else
+//! The engine that carries out methods for a command: one that runs already, by its socket, or else
 //! one in this process for as long as the command takes. Commands see no difference.
 
 use std::io;
@@ -139,7 +139,7 @@ impl ProfileArgs {
         socket::of_memory(self.name())
     }
 
-    /// Finds whoever carries out methods, without a connection to a server.
+    /// Finds the engine that carries out methods, without a connection to a server.
     pub(super) async fn reach(&self) -> Result<Reached, Failure> {
         if let Some(stream) = self.running().await? {
             return Ok(Reached { client: EngineClient::new(stream), host: None });

@@ -132,7 +132,7 @@ impl RecvArgs {
     }
 }
 
-/// What `recv` knows of what has come.
+/// The memory of `recv`: what has come.
 struct Receiving<'a> {
     args: &'a RecvArgs,
     printer: Printer,

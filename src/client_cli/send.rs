@@ -79,7 +79,7 @@ impl SendArgs {
     }
 }
 
-/// How far a message came.
+/// The last stage that a message has reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reached {
     Nobody,
@@ -159,7 +159,7 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
     report(&args, &parcel, sent.members)
 }
 
-/// Waits until the server has it for whoever it is for, or they have it.
+/// Waits until the server has it for its recipient, or the recipient has it.
 async fn deliver(running: &mut Running, args: &SendArgs, parcel: &mut Parcel, to_group: bool) -> Result<(), Failure> {
     let deadline = Instant::now() + Duration::from_secs(args.timeout_s().into());
     let mut told = false;

@@ -87,7 +87,7 @@ fn is_mine(stream: &UnixStream) -> bool {
 /// A socket that is open. It is closed and removed with this value.
 pub(super) struct SocketDoor {
     path: PathBuf,
-    /// Which file it is: whoever comes later may have put another one there.
+    /// Which file it is: a later process may have put another one there.
     inode: u64,
     _task: JoinSet<()>,
 }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::charter::{Belonging, OwnService};
+use super::errand::NOBODY;
 use super::jet::Jet;
 use super::lead::SECRET;
 use super::nats::{self, Nats, tls};
@@ -23,8 +24,6 @@ use ephemeral_tor::private_file;
 const CONNECT: Duration = Duration::from_secs(4);
 /// How long connecting to another machine may take.
 const LINK: Duration = Duration::from_secs(3);
-/// Nobody asks a command anything.
-const NOBODY: &str = "ephemeral.none";
 
 /// What a command can see of a cluster.
 #[derive(Debug, Clone, Default)]

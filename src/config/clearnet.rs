@@ -15,7 +15,7 @@ use crate::transport::clearnet::{self, TlsFile, TlsFiles};
 use crate::{pump, transport};
 use ephemeral_core::protocol::full_onion_address;
 
-/// What the file says, before the environment and the flags were asked.
+/// The table as the file has it, before the environment and the flags are asked.
 pub(super) struct ClearnetTable {
     pub(super) listen: Setting<Option<SocketAddr>>,
     server_names: Setting<Vec<String>>,

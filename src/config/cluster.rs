@@ -11,7 +11,7 @@ use super::setting::Setting;
 use super::sources;
 use crate::cluster::{self, NatsAddress, NatsTls};
 
-/// What the file says.
+/// The table as the file has it.
 struct ClusterTable {
     nats: Setting<Vec<NatsAddress>>,
     node: Setting<Option<String>>,

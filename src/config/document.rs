@@ -82,7 +82,7 @@ impl<'t> Document<'t> {
     }
 }
 
-/// One table of the file while its keys are asked for.
+/// A table of the file while its keys are asked for.
 pub(super) struct Section<'d, 't> {
     document: &'d mut Document<'t>,
     name: &'static str,

@@ -99,7 +99,7 @@ fn repeats<T: PartialEq>(items: &[T]) -> bool {
     items.iter().enumerate().any(|(at, item)| items.iter().take(at).any(|earlier| earlier == item))
 }
 
-/// What else the file has that a front has no use for.
+/// The other tables of the file, for which a front has no use.
 pub(super) struct BesideFront {
     /// `[cluster]`.
     pub(super) cluster: bool,

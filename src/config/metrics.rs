@@ -13,7 +13,7 @@ pub(super) fn read(document: &mut Document<'_>) -> Option<scrape::Config> {
     let off_loopback = table.boolean("off_loopback", false);
     table.finish();
     let Some(address) = listen.value else {
-        // Written down as it is by default, it is no mistake.
+        // Its default may be written down: that is no mistake.
         if off_loopback.value && !listen.refused {
             document.problems.push(off_loopback.problem("has no effect without listen: give it, or leave this out"));
         }

@@ -22,7 +22,7 @@ pub enum ConfigError {
     Invalid(Vec<Problem>),
 }
 
-/// One thing that is not accepted.
+/// A value that is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Where it was told, and what: `config.toml:12: [session] window = 0`, `PORT = "x"`,

@@ -78,7 +78,7 @@ impl Flags {
     }
 }
 
-/// Where a server's state and socket are.
+/// The places of a server's state and socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// The state directory; `None`: nobody has named one, and there is no home directory.

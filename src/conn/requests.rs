@@ -37,7 +37,7 @@ struct Upgrade {
     connection: PeerConnection,
 }
 
-/// What the requests of one connection share.
+/// The values that the requests of one connection share.
 struct Requests<'connection> {
     server: &'connection Server,
     listener: &'connection Listener,

@@ -31,7 +31,7 @@ fn line(text: &str) {
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// Where it listens, beside the onion service.
+/// The addresses at which it listens, beside the onion service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Listens {
     /// The address on TCP.
@@ -102,7 +102,7 @@ struct Announcer {
     said: Option<Situation>,
 }
 
-/// How far the Tor client has ever been since clients could last connect, and when it got there.
+/// The furthest progress of the Tor client since clients could last connect, and its time.
 struct Progress {
     percent: u8,
     at: Instant,

@@ -20,7 +20,7 @@ use crate::systemd;
 /// What is left to connections when the identity is to go: enough for the answer that it has gone.
 const ERASE_GRACE: Duration = Duration::from_secs(2);
 
-/// Everything that has to end.
+/// The parts that have to end.
 pub(super) struct Ending {
     pub(super) server: Arc<Server>,
     /// Ends the listeners.

@@ -18,7 +18,7 @@ use crate::transport::link::front::{Front, HubWay};
 use crate::transport::link::hub::{BoundHub, IncomingSeat, LinkError};
 use crate::transport::link::{self, KnownMachines, LinkKey, TermWatch};
 
-/// Where listeners hand on what they accept.
+/// The senders by which listeners hand on what they accept.
 pub(super) struct Doors {
     /// What this machine's own listeners accept.
     pub(super) own: mpsc::Sender<Incoming>,
@@ -38,7 +38,7 @@ pub(super) struct LinkDoor {
     pub(super) seats: mpsc::Sender<IncomingSeat>,
 }
 
-/// What comes through the doors.
+/// The receivers of what comes through the doors.
 pub(super) struct Intake {
     own: mpsc::Receiver<Incoming>,
     seats: mpsc::Receiver<IncomingSeat>,

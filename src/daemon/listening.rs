@@ -20,7 +20,7 @@ use crate::http::Health;
 use crate::transport::onion_service::{OnionStatus, Phase};
 use crate::transport::{CircuitRefused, CircuitStats, Incoming, OnRefusal, clearnet, link, onion_service};
 
-/// Everything that connections come through.
+/// The listeners that connections come through.
 pub(super) struct Listening {
     /// Whatever of these ends before it is told to, ends the daemon.
     pub(super) tasks: JoinSet<anyhow::Result<()>>,
@@ -28,7 +28,7 @@ pub(super) struct Listening {
     pub(super) clearnet: Option<clearnet::Control>,
 }
 
-/// What the onion service says of itself, and to whom.
+/// The reports of the onion service, and where they go.
 pub(super) struct OnionReports {
     pub(super) status: watch::Sender<OnionStatus>,
     pub(super) circuits: Arc<CircuitStats>,

@@ -23,7 +23,7 @@ pub(super) struct MessageStore {
     keys: Option<KeptKeys>,
 }
 
-/// Who has what waits when this process has ended.
+/// The keeper of what waits when this process has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kept {
     /// Nobody.

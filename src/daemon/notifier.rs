@@ -27,7 +27,7 @@ const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(600);
 /// While it starts, the manager waits so much longer after each look.
 const STARTING: Duration = Duration::from_secs(60);
 
-/// What the manager hears.
+/// The notifications that the manager hears.
 pub(super) struct ManagerNotifier {
     hub: Arc<Hub>,
     onion: Option<watch::Receiver<OnionStatus>>,

@@ -13,7 +13,7 @@ use crate::transport::clearnet::Control;
 use crate::{hub, logging};
 use ephemeral_core::store;
 
-/// Where the configuration came from, and what decides about the log.
+/// The source of the configuration, and what decides about the log.
 pub struct ConfigSource {
     /// The flags that the process was started with.
     pub flags: Flags,
@@ -21,7 +21,7 @@ pub struct ConfigSource {
     pub log: logging::Filter,
 }
 
-/// How the last reload went.
+/// The outcome of the last reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Reloaded {
     /// What the file says is in force; or nobody has asked for it to be read again.
@@ -36,7 +36,7 @@ pub(super) enum Reloaded {
     },
 }
 
-/// Everything that a reload changes.
+/// The parts that a reload changes.
 pub(super) struct Reload {
     pub(super) origin: ConfigSource,
     /// The server, for connections that come from now on.

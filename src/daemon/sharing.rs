@@ -33,7 +33,7 @@ pub(super) struct AddressSharing {
     kinship: Kinship,
 }
 
-/// Everything that a change of may matter.
+/// The values whose change may matter.
 struct Hears {
     status: watch::Receiver<OnionStatus>,
     own: watch::Receiver<NodePoints>,
@@ -106,7 +106,7 @@ impl AddressSharing {
         (sharing, UnionSeat { ports, clients })
     }
 
-    /// Goes between them until `stop`.
+    /// Passes messages between them until `stop`.
     ///
     /// # Errors
     /// If this machine's service is another one than that of the active machine.

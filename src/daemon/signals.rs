@@ -11,8 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::wipe_mark::{self, WipeMark};
 
-/// What signals ask for before the daemon answers them: in the first moments of a start, in which
-/// it reads its configuration.
+/// The requests of signals that come before the daemon answers them: in the first moments of a
+/// start, while it reads its configuration.
 ///
 /// SIGTERM and SIGINT end it there as they end any program: nothing was taken over yet that would
 /// be lost, and a start that hangs has to end by them.
@@ -72,7 +72,7 @@ pub(super) struct Signals {
     is_reload_due: bool,
 }
 
-/// What a signal asks for.
+/// The request that a signal makes.
 pub(super) enum SignalRequest {
     /// The signal, of this name, asks to end.
     End(&'static str),

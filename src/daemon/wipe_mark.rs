@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Its name in the state directory.
 pub const NAME: &str = "wipe";
 
-/// What was asked for.
+/// The wipe that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WipeMark {
     /// The mark asks to erase what waits.

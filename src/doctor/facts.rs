@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cluster::probe::ClusterProbe;
 use ephemeral_core::protocol::WallTime;
 
-/// Everything that is judged.
+/// The facts that are judged.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The state directory.
@@ -52,7 +52,7 @@ pub struct ClusterFacts {
     pub store_dir: StoreDir,
 }
 
-/// Where a NATS server stores.
+/// The place where a NATS server stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreDir {
     /// There, on a file system of this kind.
@@ -119,7 +119,7 @@ pub struct Daemon {
     pub health: Option<String>,
 }
 
-/// One swap area.
+/// A swap area.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swap {
     /// The file or device.
@@ -146,18 +146,18 @@ pub struct Memory {
     pub group_without_swap: bool,
 }
 
-/// Who sets the clock.
+/// The program that sets the clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sync {
-    /// This service, and it has.
+    /// This service sets it, and has done so.
     Done(&'static str),
-    /// This one, and it has not yet.
+    /// This service sets it, and has not done so yet.
     NotYet(&'static str),
     /// Nothing that is known here; in a container it is the host's matter.
     Unknown,
 }
 
-/// What time it is, and what that can be compared with.
+/// The time, and what it can be compared with.
 #[derive(Debug, Clone)]
 pub struct ClockFacts {
     /// This machine's clock.
@@ -179,7 +179,7 @@ pub struct Disk {
     pub read_only: bool,
 }
 
-/// What happened when the address of the TCP listener was tried.
+/// The outcome of trying the address of the TCP listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bind {
     /// It can be listened on.

@@ -13,7 +13,7 @@ use ephemeral_core::protocol::{Fingerprint, Millis};
 /// A day, in milliseconds: how long a pseudonym means the same.
 const DAY_MS: u64 = 86_400_000;
 
-/// Who it is in truth. Never written anywhere.
+/// The true identity. Never written anywhere.
 #[derive(Clone, Copy)]
 pub enum Subject<'who> {
     /// A rendezvous circuit.

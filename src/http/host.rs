@@ -5,7 +5,7 @@ use http::uri::Authority;
 use hyper::Request;
 use hyper::header::HOST;
 
-/// What a request says about the server it is meant for.
+/// The server that a request is meant for, as it says.
 pub(super) struct RequestHost {
     /// The host alone: lower case, without port and without the dot of an absolute name.
     pub(super) name: String,

@@ -1,4 +1,5 @@
-//! `GET /moved`: the signed notices of this server's moves, for those who know an earlier address.
+//! `GET /moved`: the signed notices of this server's moves, for clients that know an earlier
+//! address.
 
 use bytes::Bytes;
 use http_body_util::Full;

@@ -1,4 +1,4 @@
-//! `GET /nodes`: the signed list of the service's nodes, for those who want another way to it.
+//! `GET /nodes`: the signed list of the service's nodes, for clients that want another way to it.
 
 use bytes::Bytes;
 use http_body_util::Full;

@@ -45,7 +45,7 @@ impl Hub {
         let now = self.clock.now();
         let more = self.expire(&mut state, now, &mut wakes);
         let next = state.store.next_due().map(|due| Duration::from_millis(due.since(now)));
-        // Not by the end of the block: whoever is woken wants the lock.
+        // Not by the end of the block: sessions that are woken want the lock.
         drop(state);
         ExpiryPart { more, next }
     }

@@ -26,7 +26,7 @@ pub enum RestoreError {
     Random(#[from] getrandom::Error),
 }
 
-/// What became of what another process left.
+/// The fate of what another process left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restored {
     /// There was nothing: a new epoch.
@@ -152,7 +152,8 @@ impl Hub {
         }
     }
 
-    /// An empty store in place of the one there is, with what `end` makes of that one's journal.
+    /// Puts an empty store in place of the one there is, with what `end` makes of that one's
+    /// journal.
     ///
     /// To overwrite all that was there takes a while, and nobody has to wait for the lock
     /// meanwhile. But nobody can join, since what is accepted has to be written down in the file,
@@ -196,14 +197,14 @@ impl Hub {
     }
 }
 
-/// What a hub had.
+/// The contents that a hub had.
 pub(super) struct Emptied {
     pub(super) full: Store,
     pub(super) journal: Option<Box<dyn Journal>>,
     pub(super) sessions: OnlineTable,
 }
 
-/// An epoch, and what makes its store unpredictable.
+/// Returns a new epoch, and the seed that makes its store unpredictable.
 pub(crate) fn random_lifetime() -> Result<([u8; 16], Seed), getrandom::Error> {
     let mut epoch = [0; 16];
     getrandom::fill(&mut epoch)?;

@@ -9,8 +9,8 @@ use super::{Hub, Signal, State, Turn, Wakes};
 use ephemeral_core::protocol::Millis;
 use ephemeral_core::store::{Accepted, AccountId, AcknowledgeError, Delivery, NewMessage, SessionEnd, SubmitError};
 
-/// One session's place in the hub. Whatever it had not acknowledged when it is dropped is delivered
-/// again.
+/// A session's place in the hub. What the client has not acknowledged when it is dropped is
+/// delivered again.
 pub struct SessionHandle {
     pub(super) hub: Arc<Hub>,
     pub(super) account: AccountId,

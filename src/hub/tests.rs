@@ -283,7 +283,7 @@ async fn receipts_are_bounded_in_all_and_the_session_that_is_most_behind_goes() 
     let over: Vec<_> = behind.iter().map(|session| session.is_over().is_err()).collect();
     assert_eq!(over, [false, false, true, false, false]);
     assert_eq!(collect(&bob).iter().filter(|frame| frame["type"] == "receipt").count(), 1);
-    // What it had is free for others, and so is what a session had that ends.
+    // Its share is free for others, and so is that of a session that ends.
     tell(&bob, held);
     assert_eq!(behind[0].is_over(), Ok(()));
     drop(behind);

@@ -262,8 +262,8 @@ impl<'turn> Turn<'turn> {
         Ok(())
     }
 
-    /// Hands the lock on to whoever waits for it, and erases some more of what is due when it is
-    /// back.
+    /// Hands the lock on to the session that waits for it, and erases some more of what is due when
+    /// it is back.
     fn hand_on(&mut self) -> Result<(), SessionEnd> {
         MutexGuard::bump(&mut self.state);
         self.work = 0;

@@ -10,7 +10,7 @@ use super::layout::CHUNK_BLOCKS;
 const SPARE: usize = 64;
 const WORDS: usize = CHUNK_BLOCKS / 64;
 
-/// Which blocks are in use, and which chunks have memory.
+/// The blocks in use, and the chunks that have memory.
 pub(super) struct Blocks {
     /// How many chunks there may be.
     limit: u32,

@@ -56,7 +56,7 @@ const CHECKED: usize = 60;
 const INLINE: usize = 113;
 const LINKED: usize = 5;
 
-/// What a block is. Nothing that somebody sends ever stands where the tag is.
+/// The kind of a block. Nothing that somebody sends ever stands where the tag is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Tag {
@@ -156,8 +156,8 @@ pub(super) struct BlockHead {
 }
 
 impl BlockHead {
-    /// Writes a head, but for its tag, and takes the first bytes of `body`, which is whole yet and
-    /// `bytes` long.
+    /// Writes a head, but for its tag, and takes the first bytes of `body`, which is still whole
+    /// and `bytes` long.
     pub(super) fn write(
         image: &mut [u8; BLOCK],
         entry: &JournalEntry<'_>,
@@ -238,7 +238,7 @@ pub(super) fn promise(below: u64) -> [u8; 12] {
     bytes
 }
 
-/// What holds for the lifetime of a store.
+/// The values that hold for the lifetime of a store.
 pub(super) struct Header {
     pub(super) epoch: [u8; 16],
     pub(super) hash_key: [u64; 2],

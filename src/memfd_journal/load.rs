@@ -7,7 +7,7 @@ use super::medium::{Medium, offset};
 use super::{Leftover, MemfdJournal};
 use ephemeral_core::store::{Remembered, WaitingMessage};
 
-/// What was not whole.
+/// The outcome of loading: what was not whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Loaded {
     /// Messages that were not whole. A kill does not do that.

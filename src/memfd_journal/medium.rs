@@ -15,7 +15,7 @@ use vm_memory::{FileOffset, MmapRegion, VolatileMemory as _};
 use super::MemfdJournalError;
 use super::layout::{BLOCK, CHUNK};
 
-/// What the file is written to. Chunks that were not given memory are not touched: there the kernel
+/// The memory that the file is written to. Chunks without memory are not touched: there the kernel
 /// could only kill.
 pub trait Medium: Send {
     /// Returns how many chunks the medium can have.

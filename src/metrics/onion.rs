@@ -54,7 +54,7 @@ pub enum OnionPhase {
     Degraded,
 }
 
-/// How a connection to the own address went.
+/// The outcome of a connection to the own address.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProbeStats {
     /// When it ended.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::logging;
 
-/// What this process uses of the machine. What cannot be read is 0.
+/// This process's use of the machine. A figure that cannot be read is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Process {
     /// Bytes of memory that are resident (proc(5), `/proc/self/statm`).

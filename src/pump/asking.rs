@@ -3,10 +3,10 @@
 use crate::hub::{Collected, SessionHandle, Submitted, Ticket, Wakes};
 use crate::pump::TURN_BYTES;
 use ephemeral_core::protocol::{ClockReading, CloseReason, ErrorCode};
-use ephemeral_core::session::Action;
+use ephemeral_core::session::{Action, Reply};
 use ephemeral_core::store::{AcknowledgeError, Delivery, SubmitError};
 
-/// What came of an action, in the hub.
+/// The outcome of an action, in the hub.
 pub(super) enum ActionOutcome {
     /// It asked for nothing.
     None,
@@ -14,7 +14,7 @@ pub(super) enum ActionOutcome {
     Acknowledged(Result<(), AcknowledgeError>),
 }
 
-/// What came of a turn.
+/// The outcome of a turn.
 pub(super) struct TurnOutcome {
     /// One of each action.
     pub(super) outcomes: Vec<ActionOutcome>,
@@ -23,7 +23,7 @@ pub(super) struct TurnOutcome {
     pub(super) collected: Result<Collected, CloseReason>,
 }
 
-/// What an error is to the peer that caused it.
+/// The kind of fault that an error is for the peer that caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     Malformed,
@@ -42,9 +42,60 @@ impl Fault {
     }
 }
 
+/// The answer to a frame, and what the pump has to know of it.
+pub(super) struct FrameAnswer {
+    /// `None`: the client is not answered.
+    pub(super) reply: Option<Reply>,
+    /// What the answer waits for.
+    pub(super) waits_for: Ticket,
+    /// Whether the frame did nothing.
+    pub(super) did_nothing: bool,
+    /// The message up to which the client has acknowledged with this frame; 0: none.
+    pub(super) acknowledged: u64,
+}
+
+impl FrameAnswer {
+    /// Makes the answer out of what came of the frame. `acknowledged`: up to where the client has
+    /// acknowledged, which the frame may raise.
+    ///
+    /// # Errors
+    /// Why the session ends instead.
+    pub(super) fn to(
+        action: &Action<'_>,
+        outcome: ActionOutcome,
+        acknowledged: &mut u64,
+        clocks: &ClockReading,
+    ) -> Result<Self, CloseReason> {
+        let mut answer = Self { reply: None, waits_for: Ticket::now(), did_nothing: false, acknowledged: 0 };
+        match (action, outcome) {
+            (Action::Submit(submission), ActionOutcome::Submitted(outcome)) => {
+                let accepted = outcome.map(|submitted| {
+                    let (accepted, waits_for) = submitted.parts();
+                    answer.waits_for = waits_for;
+                    accepted
+                });
+                answer.reply = Some(submission.answer(accepted, clocks)?);
+            }
+            (Action::Acknowledge(acknowledgement), ActionOutcome::Acknowledged(outcome)) => {
+                let seq = acknowledgement.seq;
+                answer.did_nothing = seq <= *acknowledged;
+                answer.acknowledged = if outcome.is_ok() { seq } else { 0 };
+                *acknowledged = seq.max(*acknowledged);
+                answer.reply = acknowledgement.answer(outcome)?;
+            }
+            (Action::Reply(reply), _) => {
+                answer.did_nothing = true;
+                answer.reply = Some(reply.clone());
+            }
+            _ => {}
+        }
+        Ok(answer)
+    }
+}
+
 /// Asks the hub for all of it, in one hold of its lock, and takes what it has for the session in
-/// the same. Those who are to be woken are woken after that. `again`: which of the actions may have
-/// been asked for before.
+/// the same. Sessions that have to be woken are woken after that. `again`: which of the actions may
+/// have been asked for before.
 pub(super) fn ask_hub(
     handle: &SessionHandle,
     (actions, again): (&[Action<'_>], impl Fn(usize) -> bool),

@@ -12,7 +12,7 @@ const CONTROL: u8 = 0x08;
 const OPCODE: u8 = 0x0f;
 const CLOSE: u8 = 0x08;
 
-/// Where in the frames a stream is.
+/// A stream's place in its frames.
 #[derive(Debug, Default)]
 pub(super) struct FrameReader {
     header: [u8; HEADER_BYTES],
@@ -28,7 +28,7 @@ pub(super) struct FrameReader {
     within_message: bool,
 }
 
-/// What has passed.
+/// The parts that have passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Passed {
     /// Everything, and nothing of note.

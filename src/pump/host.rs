@@ -30,7 +30,7 @@ struct End {
 }
 
 impl From<CloseReason> for End {
-    /// A hub that ends is not the end of the session: there may be another one.
+    /// Keeps the session where only this hub ends: there may be another one.
     fn from(reason: CloseReason) -> Self {
         Self { reason, for_good: reason != CloseReason::Draining }
     }

@@ -17,6 +17,8 @@ use ephemeral_core::protocol::CloseReason;
 const AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of a control frame, at most.
 const CONTROL_BYTES: u64 = 125;
+/// Bytes that are read ahead of somebody who is waited with.
+const AHEAD_BYTES: usize = 1024;
 /// A message has the time for a write once, and once more for each such piece of it.
 const PIECE: usize = 64 * 1024;
 
@@ -262,6 +264,25 @@ impl<S> Meter<S> {
         self.held_back.extend(later);
         buffer.put_slice(now.get(..passed).unwrap_or_default());
         if any || passed > 0 { Poll::Ready(Ok(true)) } else { Poll::Pending }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Meter<S> {
+    /// Is ready when the peer is gone. What it sends meanwhile is held back, up to a bound; beyond
+    /// that nobody looks any more.
+    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [0; AHEAD_BYTES];
+        while self.held_back.len() < AHEAD_BYTES {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {
+                    self.allowance = self.allowance.saturating_sub(buffer.filled().len());
+                    self.held_back.extend_from_slice(buffer.filled());
+                }
+                Ok(()) | Err(_) => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
     }
 }
 

@@ -29,7 +29,7 @@ const MOST_BYTES: usize = 6 * (1 << 20) + 64 * 1024;
 const FIRST_BYTES: usize = 256;
 const READ_BYTES: usize = 4096;
 
-/// How somebody proved who they are.
+/// The proof by which a client authenticated.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Proof {
     /// The fingerprint that the request named, if it did.
@@ -64,7 +64,7 @@ impl Proof {
     }
 }
 
-/// What a front asks for.
+/// A front's request for a seat.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SeatRequest {
     pub(super) proof: Proof,
@@ -84,7 +84,7 @@ pub(super) struct Before {
     pub(super) limits: String,
 }
 
-/// What a hub answers.
+/// A hub's answer to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SeatWelcome {
     /// The `welcome` frame. A client that has one is not sent it.
@@ -111,7 +111,7 @@ pub(super) struct TextAnswer {
     pub(super) frame: String,
 }
 
-/// What a delivered frame is.
+/// The kind of a delivered frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Delivered {
     Receipt,
@@ -120,7 +120,7 @@ pub(super) enum Delivered {
     Message(u64),
 }
 
-/// What is said on a seat.
+/// A frame on a seat's connection.
 #[derive(Debug)]
 pub(super) enum SeatFrame {
     Request(Box<SeatRequest>),

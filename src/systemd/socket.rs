@@ -80,7 +80,7 @@ mod tests {
         assert!(taken > 0, "{refused}");
         assert_eq!(refused.kind(), ErrorKind::TimedOut);
         assert!(refused.to_string().contains("nobody has read from it"), "{refused}");
-        // As soon as it reads, it gets what it is told.
+        // As soon as the manager reads, it gets what it is told.
         manager.recv(&mut [0; 100]).unwrap();
         hand_over().unwrap();
         drop(manager);

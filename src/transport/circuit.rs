@@ -56,7 +56,7 @@ impl CircuitRefused {
 /// Is told of each refusal, in the task that refuses: it has to be quick.
 pub type OnRefusal = Arc<dyn Fn(CircuitRefused, Peer) + Send + Sync>;
 
-/// How many circuits there are, and what was refused since the start.
+/// The numbers of circuits, and of refusals since the start.
 #[derive(Debug, Default)]
 pub struct CircuitStats {
     open: AtomicUsize,

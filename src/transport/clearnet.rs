@@ -96,7 +96,7 @@ pub struct Bound {
     pub control: Control,
 }
 
-/// What holds for the connections that come from now on.
+/// The settings of the connections that come from now on.
 #[derive(Debug, Clone)]
 struct ListenerState {
     listener: Arc<Listener>,

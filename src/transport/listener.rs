@@ -14,7 +14,7 @@ pub use ephemeral_core::protocol::host_name;
 use ephemeral_core::protocol::{host_address, written_address};
 pub use origin::origin;
 
-/// What holds for every connection of one listener.
+/// The values that hold for every connection of one listener.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listener {
     /// The names a request's `Host` may have, as [`host_name`] writes them.

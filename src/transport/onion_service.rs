@@ -43,7 +43,7 @@ pub const PROOF_OF_WORK: bool = cfg!(feature = "pow");
 /// Bytes that Arti's queues may take unless the configuration says otherwise.
 pub const MEMORY_BYTES: usize = 128 << 20;
 
-/// How far vanguards go (`[onion] vanguards`).
+/// The levels of vanguards (`[onion] vanguards`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Vanguards {
@@ -180,7 +180,7 @@ pub fn validate_tor_table(table: &toml::Table) -> Result<(), String> {
     }
 }
 
-/// Where what the onion service produces goes.
+/// The channels for what the onion service produces.
 #[derive(Clone)]
 pub struct Outlets {
     /// Each new connection.

@@ -8,6 +8,7 @@
 mod documents;
 mod languages;
 mod numbers;
+mod prose;
 mod sources;
 mod style;
 

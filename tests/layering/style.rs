@@ -44,7 +44,7 @@ fn no_line_of_prose_is_too_wide() {
     assert_none(&problems, "A line of a comment has at most 100 columns: break it between two words.");
 }
 
-/// Collects the lines of `let (a, b) = (c, d);`.
+/// Collects the lines of `let (a, b) = (c, d);`, and of `(a, b) = (c, d);`.
 #[derive(Default)]
 struct Packed(Vec<usize>);
 
@@ -58,6 +58,13 @@ impl<'ast> Visit<'ast> for Packed {
         }
         visit::visit_local(self, local);
     }
+
+    fn visit_expr_assign(&mut self, assign: &'ast syn::ExprAssign) {
+        if matches!((&*assign.left, &*assign.right), (syn::Expr::Tuple(_), syn::Expr::Tuple(_))) {
+            self.0.push(assign.span().start().line);
+        }
+        visit::visit_expr_assign(self, assign);
+    }
 }
 
 #[test]
@@ -68,7 +75,7 @@ fn a_line_binds_one_name() {
         packed.visit_file(&source.syntax);
         problems.extend(packed.0.iter().map(|line| format!("{}:{line}", source.path)));
     }
-    assert_none(&problems, "Give each name a `let` of its own: one statement a line.");
+    assert_none(&problems, "Give each name a statement of its own: one a line.");
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl Attacked {
         Self { address: address.parse().unwrap(), daemon, _directory: directory }
     }
 
-    /// Connections that gave way, or for which none had to.
+    /// Returns how many connections gave way, or found none that had to.
     async fn gave_way(&self) -> u64 {
         self.daemon.events("gave_way").await + self.daemon.events("overload").await
     }
@@ -238,8 +238,8 @@ async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through
     assert!(gave_way > 20, "only {gave_way} gave way");
 }
 
-/// Has twice as many connections as there are slots send that, each from the address that `from`
-/// gives for its number, and returns what the daemon took before, and at most.
+/// Has twice as many connections as there are slots send these bytes, each from the address that
+/// `from` gives for its number. Returns the daemon's memory before that, and the most meanwhile.
 async fn half_handshakes(attacked: &Attacked, bytes: &[u8], from: impl Fn(usize) -> SocketAddr) -> (usize, usize) {
     let before = attacked.daemon.resident();
     let mut peak = 0;
@@ -274,7 +274,7 @@ async fn half_sent_tls_and_proxy_handshakes_take_no_more_than_the_slots() {
     assert_took("half-sent TLS handshakes", before, peak, SLOTS * CONNECTION_BYTES);
 
     let attacked = Attacked::new("[clearnet]\ntrusted_proxies = [\"127.0.0.1\"]\nproxy_protocol = true\n").await;
-    // One that says how long it is beyond all measure is closed at once.
+    // A header that claims an absurd length is closed at once.
     let header = b"PROXY TCP4 192.0.2.1 ";
     let (before, peak) = half_handshakes(&attacked, header, |_| SocketAddr::from(([127, 0, 0, 1], 0))).await;
     assert_took("half-sent PROXY headers", before, peak, SLOTS * CONNECTION_BYTES);

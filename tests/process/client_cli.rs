@@ -171,7 +171,7 @@ fn a_server_that_cannot_be_reached_is_given_up_after_the_timeout_and_the_message
         assert!(late.contains("the server was not reached within 1 s: cannot connect"), "{late}");
     }
     assert!(alice.ok(&["outbox"]).contains("message to bob: not yet sent"));
-    // Another run of the server, with another epoch: what was kept is sent by whoever runs next.
+    // Another run of the server, with another epoch: what was kept is sent by the next command.
     let _server = LocalServer::start(SERVER, &state, &address);
     alice.ok(&["recv", "--once", "--quiet"]);
     assert_eq!(bob.texts(), ["patience"]);

@@ -14,7 +14,7 @@ fn pair() -> Acquainted {
     Acquainted::meet(CLIENT, SERVER)
 }
 
-/// What is run for each message.
+/// Fetches with `--exec`, which runs this script for each message.
 fn script<'a>(client: &Client, options: &[&'a str], shell: &'a str) -> std::process::Output {
     let fixed = ["recv", "--quiet"];
     let mut command = client.command(&[&fixed, options, &["--exec", "sh", "-c", shell]].concat());

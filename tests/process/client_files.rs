@@ -33,7 +33,7 @@ fn pair() -> SendingFiles {
 }
 
 impl SendingFiles {
-    /// A file of these many bytes, no two parts of which are alike.
+    /// Writes a file of so many bytes, no two parts of which are alike.
     fn file(&self, name: &str, size: usize) -> (String, Vec<u8>) {
         let path = self.home.path().join(name);
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -54,7 +54,7 @@ impl SendingFiles {
         follow(&self.bob, &["recv", "--json", "--quiet", "--files", self.folder.to_str().unwrap()])
     }
 
-    /// How much of files that are not whole yet was written, by the blocks on the disk.
+    /// Returns how much of files that are not whole yet was written, by the blocks on the disk.
     fn written(&self) -> u64 {
         use std::os::unix::fs::MetadataExt as _;
         let files = std::fs::read_dir(&self.folder).unwrap();

@@ -18,7 +18,7 @@ struct Friends {
     _server: LocalServer,
 }
 
-/// A server, and people the first of whom knows all others.
+/// Starts a server, and makes people the first of whom knows all others.
 fn friends(names: &[&'static str]) -> Friends {
     let home = tempfile::tempdir().unwrap();
     let config = home.path().join("server.toml");

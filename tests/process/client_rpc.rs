@@ -35,7 +35,7 @@ impl PipedProgram {
         serde_json::from_str(&line).unwrap()
     }
 
-    /// What is answered to a request, result or error.
+    /// Returns the answer to a request, result or error.
     fn ask(&mut self, method: &str, params: Value) -> Value {
         self.requests += 1;
         let request = json!({"jsonrpc": "2.0", "id": self.requests, "method": method, "params": params});

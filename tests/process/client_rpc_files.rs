@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::{CLIENT, SERVER};
 
-/// A file of more waits for the other's yes.
+/// The size of a file that waits for the recipient's yes.
 const LARGE: usize = (1 << 20) + 1;
 
 /// A transfer that is faster than what is allowed to strangers.
@@ -25,7 +25,7 @@ struct SendingPrograms {
     _server: LocalServer,
 }
 
-/// Two people who know each other, and a program of each.
+/// Makes two people who know each other, and a program of each.
 fn pair() -> SendingPrograms {
     let Acquainted { home, alice, bob, server } = Acquainted::meet_at(CLIENT, SERVER, LIMITS);
     let serving = (Serving::start(&alice, &[]), Serving::start(&bob, &[]));

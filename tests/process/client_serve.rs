@@ -21,7 +21,7 @@ requests_per_minute = 100000
 burst = 1000
 ";
 
-/// Somebody alone, without a server.
+/// Makes somebody alone, without a server.
 fn alone(home: &Path) -> Client {
     Client::new(CLIENT, home, "alice", "http://127.0.0.1:1")
 }

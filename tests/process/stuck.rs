@@ -204,7 +204,7 @@ async fn everything_but_the_log_goes_on(mute: &Mute) {
 async fn while_nobody_reads_its_log_messages_are_carried_and_panic_and_its_signals_work() {
     let mut mute = Mute::start(Reader::Pipe).await;
     everything_but_the_log_goes_on(&mute).await;
-    // Whoever reads again gets what was said meanwhile.
+    // A manager that reads again gets what was said meanwhile.
     mute.read_until("SIGUSR1: everything that waited is erased").await;
     mute.ends().await;
 }

@@ -135,7 +135,8 @@ async fn what_was_not_confirmed_comes_again_to_the_next_client() {
 #[tokio::test(start_paused = true)]
 async fn messages_past_the_rate_limit_arrive_in_order_all_the_same() {
     let mut options = rig::Options::default();
-    (options.rules.messages_per_minute, options.rules.message_burst) = (6, 2);
+    options.rules.messages_per_minute = 6;
+    options.rules.message_burst = 2;
     let server = ToRig::new(options);
     let mut alice = server.session(1);
     let mut bob = server.session(2);

@@ -48,7 +48,7 @@ fn onion(number: u8) -> Authority {
     Authority::from_onion_key(&Key([number; 32]), 80)
 }
 
-/// An invite of somebody on another server.
+/// Makes an invite of somebody on another server.
 fn invite_from(server: Authority) -> String {
     let mut core = Core::create(server, "somebody", clock()).unwrap();
     core.invite(InviteOptions::default(), clock()).unwrap();

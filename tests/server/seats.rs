@@ -156,6 +156,41 @@ async fn somebody_who_comes_between_two_hubs_waits_for_the_next_one_and_is_not_s
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_does_not_wait_for_the_next_hub_holds_no_place_and_what_was_sent_too_early_is_not_lost() {
+    let mut machine = Machine::new(unlimited());
+    let [_alice] = machine.sessions([1]).await;
+    machine.loses_hub();
+    settle().await;
+    let mut waiting = Vec::new();
+    for number in [2, 3] {
+        let mut socket = machine.rig.socket(number).await;
+        let challenge = socket.next().await;
+        socket.send(&json!({"type": "auth", "signature": sign(&challenge, number, HOST)})).await;
+        settle().await;
+        socket.send(&message("early", 1, &"x".repeat(3000))).await;
+        waiting.push(socket);
+    }
+    settle().await;
+    assert_eq!(machine.rig.unauthenticated(), 2);
+    drop(waiting.pop());
+    settle().await;
+    assert_eq!(machine.rig.unauthenticated(), 2, "beyond a bound, nobody looks");
+    let mut carol = machine.rig.socket(4).await;
+    let challenge = carol.next().await;
+    carol.send(&json!({"type": "auth", "signature": sign(&challenge, 4, HOST)})).await;
+    settle().await;
+    drop(carol);
+    settle().await;
+    assert_eq!(machine.rig.unauthenticated(), 2, "she is gone at once");
+    machine.has_hub(2, EPOCH);
+    let bob = &mut waiting[0];
+    assert_eq!(bob.next().await["type"], "welcome");
+    assert_eq!(bob.next().await["type"], "caught_up");
+    let accepted = bob.next().await;
+    assert_eq!((&accepted["type"], &accepted["id"]), (&json!("accepted"), &json!("early")), "{accepted}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_no_hub_comes_nobody_is_kept_waiting() {
     let mut machine = Machine::new(unlimited());
     let [_alice] = machine.sessions([1]).await;

@@ -53,7 +53,7 @@ fn is_text(event: &Notification) -> bool {
     matches!(event, Notification::Text { .. })
 }
 
-/// Two who know each other, and a subscriber of each, which takes what it is told.
+/// Makes two who know each other, and a subscriber of each, which takes what it is told.
 async fn pair() -> (Served, EngineClient, Served, EngineClient) {
     let route = ToRig::new();
     let alice = Served::new(&route, "Alice");

@@ -141,7 +141,7 @@ fn client_ahead(directory: &Path, ahead: &str) -> &'static str {
     Box::leak(script(directory, "client-ahead", &line).into_boxed_str())
 }
 
-/// The server's process is killed, and the next one finds what waits, two hours later: by the clock
+/// Kills the server's process; the next one finds what waits, two hours later: by the clock
 /// that nobody can set, which a time namespace puts forward. Tor itself goes by the wall clock,
 /// which stays; so people whose clocks are ahead come by C tor.
 #[tokio::test(flavor = "multi_thread")]
@@ -203,7 +203,7 @@ async fn reachable(server: &Daemon, manager: &mut Manager, times: usize) {
     assert!(in_time.is_ok(), "it cannot be reached: {}", server.log());
 }
 
-/// Where somebody's home is.
+/// Returns where somebody's home is.
 fn home_of(person: &Client) -> std::path::PathBuf {
     person.directory().ancestors().nth(5).unwrap().to_owned()
 }

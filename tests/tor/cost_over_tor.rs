@@ -23,7 +23,7 @@ const MESSAGES: u32 = 50;
 /// How many contacts are connected all the time.
 const LIVE: u8 = 20;
 
-/// The processor time of a process so far.
+/// Returns the processor time of a process so far.
 fn processor_time(process: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();

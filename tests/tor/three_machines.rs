@@ -50,7 +50,7 @@ async fn writes(mut person: Person, to: Fingerprint, orders: Orders) -> Waited {
     (longest, person.troubles)
 }
 
-/// What those who write have in common.
+/// The values that all writers share.
 #[derive(Clone)]
 struct Orders {
     stops: watch::Receiver<bool>,

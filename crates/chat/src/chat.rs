@@ -58,7 +58,7 @@ use calls::PendingCall;
 /// How long a notice stands in the status line, in seconds.
 const NOTICE_S: i64 = 12;
 
-/// How the connection with one's own server is.
+/// The state of the connection with one's own server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Uplink {
     Unknown,
@@ -71,7 +71,7 @@ pub(crate) enum Uplink {
     Gone(String),
 }
 
-/// Where keys go that are not written.
+/// The pane that gets keys that write nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pane {
     List,
@@ -95,7 +95,7 @@ pub struct Chat {
     pub(crate) me: String,
     pub(crate) server: String,
     pub(crate) running: bool,
-    /// Into which folders files of contacts are taken: another engine has to be told.
+    /// The folders into which files of contacts are taken: another engine has to be told them.
     folders: BTreeMap<String, String>,
     /// The invite with which a newcomer began.
     first_invite: Option<String>,

@@ -15,7 +15,7 @@ pub(crate) const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// The longest text that can be written at once, in bytes: it goes in several messages.
 pub(crate) const MOST_DRAFT: usize = 256 * 1024;
 
-/// Who a conversation is with.
+/// The contact or group that a conversation is with.
 #[derive(Clone, Debug)]
 pub(crate) enum Counterpart {
     /// A contact.
@@ -40,7 +40,7 @@ pub(crate) struct ChatMessage {
     pub(crate) missing: bool,
 }
 
-/// Something in a conversation.
+/// An entry of a conversation.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     /// Counts up, and names it while the program runs.
@@ -50,7 +50,7 @@ pub(crate) struct Item {
     pub(crate) body: ItemBody,
 }
 
-/// What an item is.
+/// The content of an item.
 #[derive(Clone, Debug)]
 pub(crate) enum ItemBody {
     /// A text.
@@ -59,7 +59,7 @@ pub(crate) enum ItemBody {
     Note(String, Look),
 }
 
-/// Where the last row on the screen is, if that is not the last one that there is.
+/// The place of the last row on the screen, where that is not the last row that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ScrollAnchor {
     pub(crate) seq: u64,
@@ -136,7 +136,7 @@ impl Conversation {
         }
     }
 
-    /// The engine has given a text its id.
+    /// Gives a text the id that the engine has for it.
     pub(crate) fn name_message(&mut self, seq: u64, id: &str) -> Option<&mut ChatMessage> {
         self.ids.insert(id.to_owned(), seq);
         let message = self.by_seq(seq)?;

@@ -4,18 +4,18 @@
 use crate::editor::Editor;
 use crate::layout::{Look, Row, one_line};
 
-/// Something in front of the conversations.
+/// A dialog in front of the conversations.
 #[derive(Debug)]
 pub(crate) enum Dialog {
     /// Something to read, and perhaps to say yes to.
     Page(PageDialog),
-    /// Something to fill in.
+    /// A form to fill in.
     Form(FormDialog),
-    /// Something to choose from.
+    /// A list to choose from.
     Pick(PickDialog),
 }
 
-/// Something to read.
+/// A page to read.
 #[derive(Debug, Default)]
 pub(crate) struct PageDialog {
     pub(crate) title: String,
@@ -37,7 +37,7 @@ pub(crate) struct Field {
     pub(crate) masked: bool,
 }
 
-/// Something to fill in.
+/// A form to fill in.
 #[derive(Debug)]
 pub(crate) struct FormDialog {
     pub(crate) title: String,
@@ -51,7 +51,7 @@ pub(crate) struct FormDialog {
     pub(crate) busy: bool,
 }
 
-/// What a form is for.
+/// The purpose of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FormKind {
     /// Opening the profile.
@@ -66,7 +66,7 @@ pub(crate) enum FormKind {
     Search,
 }
 
-/// Something that can be chosen.
+/// An entry that can be chosen.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
     pub(crate) label: String,
@@ -74,7 +74,7 @@ pub(crate) struct Choice {
     pub(crate) dialog_action: DialogAction,
 }
 
-/// Something to choose from.
+/// A list to choose from.
 #[derive(Debug)]
 pub(crate) struct PickDialog {
     pub(crate) title: String,
@@ -83,7 +83,7 @@ pub(crate) struct PickDialog {
     pub(crate) at: usize,
 }
 
-/// What a yes or a choice does.
+/// The effect of a yes or of a choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DialogAction {
     /// Opens a conversation.

@@ -190,7 +190,7 @@ impl fmt::Display for KeyPress {
     }
 }
 
-/// What a chord can do.
+/// The effects that a chord can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyAction {
     /// Shows the help.

@@ -6,7 +6,7 @@ use ephemeral_client::text::{is_right_to_left, visible_lines};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-/// How a part of a row looks.
+/// The look of a part of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// As text does.

@@ -12,7 +12,7 @@ const MOST_COMPOSER: u16 = 8;
 /// What stands before the text that is written.
 pub(crate) const PROMPT: &str = "> ";
 
-/// Where things are.
+/// The places of the parts of the screen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Panes {
     pub(crate) header: Rect,

@@ -11,7 +11,7 @@ use ratatui::widgets::{Clear, Widget as _};
 use crate::chat::Chat;
 use crate::panes::Panes;
 
-/// What drawing came to.
+/// The outcome of drawing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drawn {
     /// Where the cursor is.

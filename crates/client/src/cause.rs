@@ -2,7 +2,7 @@
 //! and its arguments.
 //!
 //! An engine may serve people who speak several languages. So each of its sentences is English, and
-//! comes with its [`Cause`]; whoever shows it finds the translation by that.
+//! comes with its [`Cause`]; a program that shows it finds the translation by that.
 
 mod asked;
 mod files;

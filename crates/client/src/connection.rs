@@ -32,7 +32,7 @@ use super::{ByteStream, Dial, Identity, ServerUrl};
 use ephemeral_core::backoff::random_fraction;
 use ephemeral_core::protocol::{ServerEvent, encode};
 
-/// What a client asks of each of its sessions.
+/// The options that a client has for each of its sessions.
 ///
 /// ```
 /// use ephemeral_client::{ConnectOptions, Timeouts};

@@ -1,9 +1,9 @@
 //! The engine of a client: a profile, its mailboxes, and what comes of them.
 //!
-//! Whoever runs it asks for [`Engine::next`] again and again, shows what it returns, and calls
-//! [`Engine::act`] with what the person wants. Nothing is shown, sent or acknowledged before the
-//! state that knows of it is durable. Everything happens inside `next`, but for the connections:
-//! each is a task that the engine owns.
+//! The program that runs it asks for [`Engine::next`] again and again, shows what it returns, and
+//! calls [`Engine::act`] with what the person wants. Nothing is shown, sent or acknowledged before
+//! the state that knows of it is durable. Everything happens inside `next`, but for the
+//! connections: each is a task that the engine owns.
 //!
 //! | file | contents |
 //! | --- | --- |
@@ -17,7 +17,7 @@
 //! | `files` | reads what is sent of files, chunk by chunk |
 //! | `route` | the ways to servers |
 //! | `effects`, `reports` | what the engine does with what the core wants, and with what lanes report |
-//! | `event` | what it tells whoever runs it |
+//! | `event` | what it tells the program that runs it |
 
 mod agenda;
 mod dispatch;
@@ -273,8 +273,8 @@ impl Engine {
         Ok(())
     }
 
-    /// After a machine slept, all its connections end at one moment: they must not come back at
-    /// one.
+    /// Notices that the machine slept: all its connections end at one moment, and must not come
+    /// back at one.
     fn notice_sleep(&mut self, now: Instant) {
         let wall = self.profile.wall_ms();
         let (wall_before, before) = self.clocks;

@@ -16,7 +16,7 @@ pub(crate) struct Auth<'frame> {
     pub(crate) window: Option<u32>,
 }
 
-/// Everything up to `seq` has arrived.
+/// Acknowledges everything up to `seq`.
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "ack")]
 pub(crate) struct Ack {

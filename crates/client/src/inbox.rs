@@ -27,7 +27,7 @@ impl MessageKey {
     }
 }
 
-/// What to do with a message that came.
+/// The verdict on a message that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
     /// Show it.

@@ -161,8 +161,8 @@ impl Book {
         Ok(was_there)
     }
 
-    /// Which onion services somebody uses is nobody else's business: 0600. The old file is replaced
-    /// as a whole.
+    /// Writes the notices, with mode 0600: which onion services somebody uses is private. Replaces
+    /// the file as a whole.
     fn write(&mut self, notices: Vec<Notice>) -> Result<(), BookError> {
         if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             private_file::create_directory(parent)?;

@@ -63,7 +63,7 @@ pub fn free(core: &Core, wished: &str) -> String {
     let wished = visible.trim();
     let taken = |name: &str| {
         let alike = |contact: &ContactView| contact.name.to_lowercase() == name.to_lowercase();
-        // Nor a group's: what is written to that name would be for nobody then.
+        // Nor the name of a group: a text to that name would have no recipient then.
         let group = |group: &GroupView| group.name.to_lowercase() == name.to_lowercase();
         core.contacts().iter().any(alike) || core.groups().iter().any(group)
     };
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// A profile with contacts of these names.
+    /// Makes a profile with contacts of these names.
     fn with(names: &[&str]) -> Core {
         let server = Authority::loopback("localhost").unwrap();
         let mut core = Core::create(server.clone(), "me", 0).unwrap();

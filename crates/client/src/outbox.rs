@@ -60,7 +60,7 @@ pub enum OutboxError {
     Random,
 }
 
-/// What becomes of a message that the server did not take.
+/// The fate of a message that the server did not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
     /// It will be sent again after this time.
@@ -74,7 +74,7 @@ pub enum Rejection {
     Unknown,
 }
 
-/// What an `accepted` of the server means.
+/// The meaning of an `accepted` of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acceptance {
     /// The message is accepted.
@@ -136,9 +136,9 @@ impl Outbox {
     /// A server that wants to be left alone for longer is asked again after this.
     const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-    /// At most `in_flight` messages are out without an answer. With 1, the order is kept whatever
-    /// happens; with more, a message that is refused for a while arrives after those that were out
-    /// with it.
+    /// Lets `in_flight` messages be out without an answer, at most. With 1, the order is kept
+    /// whatever happens; with more, a message that is refused for a while arrives after those that
+    /// were out with it.
     #[must_use]
     pub fn new(in_flight: usize) -> Self {
         Self { entries: VecDeque::new(), bytes: 0, in_flight: in_flight.max(1), paused_until: None }

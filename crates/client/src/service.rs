@@ -2,8 +2,8 @@
 //! of them speaks JSON-RPC 2.0, an object a line, over a stream of its own; those in this process
 //! do so over a pair of pipes in memory, so that there is one way to everything.
 //!
-//! [`EngineService::run`] owns the engine and every connection. Whoever wants to talk to it hands a
-//! stream to its [`ServiceHandle`], and has an [`EngineClient`] at the other end.
+//! [`EngineService::run`] owns the engine and every connection. A program that wants to talk to it
+//! hands a stream to its [`ServiceHandle`], and has an [`EngineClient`] at the other end.
 //!
 //! | file | contents |
 //! | --- | --- |
@@ -116,7 +116,7 @@ impl ServiceHandle {
     }
 }
 
-/// A running engine, and those who use it.
+/// A running engine, and the connections that use it.
 pub struct EngineService {
     handler: MethodHandler,
     connections: Connections,

@@ -34,7 +34,7 @@ pub(crate) fn url() -> ServerUrl {
 /// fails.
 pub(crate) struct Wire(mpsc::UnboundedSender<DuplexStream>);
 
-/// Where the connections of a [`Wire`] arrive.
+/// The channel by which the connections of a [`Wire`] arrive.
 pub(crate) type Arrivals = mpsc::UnboundedReceiver<DuplexStream>;
 
 pub(crate) fn wire() -> (Arc<Wire>, Arrivals) {
@@ -85,7 +85,7 @@ impl TestServer {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
-    /// The client's next frame; `None` when it closed or is gone.
+    /// Returns the client's next frame; `None` when it closed or is gone.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             match self.0.next().await {

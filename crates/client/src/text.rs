@@ -73,7 +73,8 @@ pub fn printable_json(json: &str) -> String {
 
 /// Returns the lines of a text for a screen that has a place for each: as [`printable`], but
 /// backslashes stay single, a tab is a space, and each run of characters that a terminal would act
-/// upon, or hide, is one U+FFFD. The direction is left to whoever draws them: [`is_right_to_left`].
+/// upon, or hide, is one U+FFFD. The direction is left to the code that draws them:
+/// [`is_right_to_left`].
 pub fn visible_lines(text: &str) -> impl Iterator<Item = String> {
     text.split('\n').map(|line| {
         let mut place = Place::default();

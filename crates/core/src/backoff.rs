@@ -1,10 +1,10 @@
-//! How long to wait before the next attempt: exponential, and random, so that those who failed
+//! How long to wait before the next attempt: exponential, and random, so that peers which failed
 //! together do not come back together. The only back-off of the workspace: the client's, and the
 //! onion service's.
 
 use std::time::Duration;
 
-/// How much of a wait is left to chance.
+/// The part of a wait that is left to chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jitter {
     /// All of it: between nothing and the ceiling. For many who come back to one.

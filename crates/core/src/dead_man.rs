@@ -34,7 +34,7 @@ pub struct Moment {
     pub running_ms: u64,
 }
 
-/// What is remembered over a restart.
+/// The marks that are kept over a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marks {
     /// The last check-in.
@@ -64,7 +64,7 @@ impl Marks {
     }
 }
 
-/// How it stands.
+/// The state of the switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// There is time.

@@ -15,7 +15,7 @@ pub struct Rate {
     tolerance: u64,
 }
 
-/// How much of a [`Rate`] one key has used: one number. A new one is unused, and so is one whose
+/// The used part of a key's [`Rate`]: one number. A new bucket is unused, and so is one whose
 /// time has come.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Bucket {

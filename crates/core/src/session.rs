@@ -147,7 +147,7 @@ pub struct Established {
     pub window: u32,
 }
 
-/// What a session begins with, as it was found.
+/// The state of the hub as a session that begins finds it.
 #[derive(Debug, Clone, Copy)]
 pub struct Beginning<'hub> {
     /// The random id of the store's lifetime.
@@ -162,7 +162,7 @@ pub struct Beginning<'hub> {
     pub nodes: Option<&'hub serde_json::Value>,
 }
 
-/// What a frame asks for.
+/// The action that a frame asks for.
 #[derive(Debug)]
 pub enum Action<'frame> {
     /// The frame asks to keep this message.

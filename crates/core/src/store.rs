@@ -177,7 +177,7 @@ pub enum Next<'store> {
     CaughtUp,
 }
 
-/// How full a store is.
+/// The figures of how full a store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreStats {
     /// Messages waiting.
@@ -190,7 +190,7 @@ pub struct StoreStats {
     pub records: usize,
 }
 
-/// Random numbers that make a store unpredictable to those who fill it.
+/// Random numbers that make a store unpredictable to clients that fill it.
 #[derive(Clone, Copy)]
 pub struct Seed {
     /// The key of the hashes in its tables.

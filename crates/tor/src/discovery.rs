@@ -27,7 +27,7 @@ const OWN: &[u8] = b"ephemeral-messenger/own-discovery/v1";
 #[derive(Clone, PartialEq, Eq)]
 pub struct DiscoveryKey(HsClientDescEncKey);
 
-/// It is no such key.
+/// The text is no such key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a discovery key: it looks like descriptor:x25519:… with 52 letters and digits behind it")]
 pub struct NotADiscoveryKey;

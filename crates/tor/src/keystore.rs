@@ -280,7 +280,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
         let of = |path: &Path| path.symlink_metadata().map(|file| (file.dev(), file.ino()));
         of(one).is_ok_and(|one| of(other).is_ok_and(|other| one == other))
     }
-    // Where that cannot be told, nothing is overwritten.
+    // Elsewhere one cannot tell whether it is the same file: nothing is overwritten.
     #[cfg(not(unix))]
     {
         let _ = (one, other);

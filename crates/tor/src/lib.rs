@@ -87,7 +87,7 @@ pub enum TorError {
     },
 }
 
-/// What Arti was doing when it failed.
+/// The step at which Arti failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TorStep {
     /// Making the client.
@@ -110,7 +110,7 @@ pub enum TorStep {
     Service,
 }
 
-/// What is wrong with a path, and what mends it.
+/// The fault of a path, and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathFix {
     /// Others may do too much with it: what chmod takes from them.

@@ -57,7 +57,7 @@ pub struct NodeList {
     signature: [u8; 64],
 }
 
-/// How it is written. Unknown fields are ignored: they are not signed.
+/// The written form. Unknown fields are ignored: they are not signed.
 #[derive(Serialize, Deserialize)]
 struct ListWire {
     #[serde(rename = "type")]

@@ -31,7 +31,7 @@ pub struct Tasks {
     threads: TaskTracker,
 }
 
-/// What a thread of a client that has ended unwinds with.
+/// The payload with which a thread unwinds whose client has ended.
 struct Unwinding;
 
 /// How long threads that compute, or write to a disk, may go on when their client ends. They hold

@@ -50,7 +50,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Between two publications, at least.
 const REST: Duration = Duration::from_secs(5);
 
-/// What the publisher has last seen to be published.
+/// The last state that the publisher has seen to be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishedUnion {
     /// Nodes whose points are in it.
@@ -59,7 +59,7 @@ pub struct PublishedUnion {
     pub points: usize,
 }
 
-/// What goes in and out of a union.
+/// The channels into a union and out of it.
 #[derive(Clone)]
 pub struct UnionPorts {
     /// What every live node has announced, this one included. It is marked as changed, too, when
@@ -75,7 +75,7 @@ pub struct UnionPorts {
     pub published: watch::Sender<Option<PublishedUnion>>,
 }
 
-/// One node's part in the union.
+/// A node's part in the union.
 pub struct Union {
     client: Arc<Client>,
     identity: HsIdKeypair,
@@ -86,13 +86,13 @@ pub struct Union {
     began: SystemTime,
 }
 
-/// Who can read the descriptor of a restricted service: the nodes, by the first key, and all.
+/// The readers of a restricted service's descriptor: the nodes, by the first key, and all.
 struct Readers {
     own: HsClientDescEncKeypair,
     all: Vec<DiscoveryKey>,
 }
 
-/// What the publisher has done.
+/// The publisher's work so far.
 #[derive(Default)]
 struct Done {
     at: Option<Instant>,

@@ -40,7 +40,7 @@ struct Incomplete {
     woken: Arc<AtomicWaker>,
 }
 
-/// What a peer has.
+/// The share of a peer.
 #[derive(Default)]
 struct Share {
     messages: usize,
@@ -175,7 +175,7 @@ impl Ledger {
                 let is_old = now.saturating_sub(other.since) >= GRACE;
                 **number != message && other.bytes > 0 && !other.gave_way && is_old && may
             });
-            // The first of the heaviest is the oldest.
+            // Of several that are equally heavy, the oldest gives way.
             let heaviest = candidates
                 .rev()
                 .max_by(|(_, one), (_, other)| self.weight(now, one.peer).total_cmp(&self.weight(now, other.peer)));

@@ -143,7 +143,8 @@ fn code(given: &str) -> Result<JoinCode, NotJoined> {
     Ok(JoinCode::parse(&typed)?)
 }
 
-/// Adds those who can find the service; one that is here already under its name is left as it is.
+/// Adds the clients that can find the service; one that is here already under its name is left as
+/// it is.
 fn add_clients(parcel: &ServiceParcel, state_dir: &Path) -> Result<(), NotJoined> {
     let there = clients::list(state_dir)?;
     for (name, key) in &parcel.clients {

@@ -17,7 +17,7 @@ The first machine of a cluster that leads writes down which secret and which ser
 others refuses to start. Where that first machine was the wrong one, or the key was changed on purpose: stop all machines, and run this \
 on one that is right, as the server's user. Nothing that waits is erased, unless its keys are gone with those who had them.";
 
-/// Why it is as it was.
+/// Why the key is as it was.
 #[derive(Debug, thiserror::Error)]
 enum KeyNotSet {
     #[error("this server is in no cluster: it has no [cluster]")]

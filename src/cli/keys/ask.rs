@@ -19,8 +19,7 @@ const MOST_BYTES: usize = 1024;
 /// Its name among systemd's credentials (`LoadCredential=backup-passphrase:PATH`).
 const CREDENTIAL: &str = "backup-passphrase";
 
-/// Where the passphrase comes from. Never from the command line, which every user of the machine
-/// can read.
+/// The source of the passphrase: never the command line, which every user of the machine can read.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct PassphraseSource {
     /// Read the passphrase from the first line of this file, instead of asking for it [default: the

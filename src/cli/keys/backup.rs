@@ -49,7 +49,7 @@ pub(in crate::cli) enum BackupError {
     Moved(#[from] MovedError),
 }
 
-/// What is encrypted, as JSON.
+/// The JSON that is encrypted.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub(super) struct Contents {
     #[serde(rename = "type")]

@@ -36,7 +36,7 @@ const CURVES: [Curve; 3] = [
     ("refused", |totals| totals.rejected),
 ];
 
-/// What is shown.
+/// The parts of the screen.
 #[derive(Default)]
 struct View {
     answer: Option<StatsAnswer>,

@@ -66,7 +66,7 @@ impl EngineLink {
         }
     }
 
-    /// The engine knows better why it ended. Empty: its process ended, and nothing went wrong.
+    /// Returns why the engine ended, in its own words where it has some. Empty: nothing went wrong.
     async fn why(&mut self, error: ClientError) -> String {
         let ended = match &mut self.host {
             Some(host) => host.ended().await.err(),

@@ -11,7 +11,7 @@ const LEAST_SIDE: usize = 300;
 /// Where a pixel is looked at, from its middle: at the middles of its quarters.
 const QUARTERS: [(f64, f64); 4] = [(-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25)];
 
-/// How bright each pixel is.
+/// A picture as the brightness of each pixel.
 pub(super) struct Grey {
     pub(super) width: usize,
     pub(super) height: usize,

@@ -31,7 +31,7 @@ pub(super) struct ExecArgs {
     exec_timeout: u32,
 }
 
-/// How a command ended.
+/// The end of a command.
 pub(super) enum Execution {
     /// It took what came under this number.
     Taken(Option<u64>),

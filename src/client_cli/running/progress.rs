@@ -11,7 +11,7 @@ use ephemeral_client::api::Notification;
 /// Without a connection for so long, the person is asked to look.
 const NO_ANSWER_AFTER: Duration = Duration::from_secs(8);
 
-/// How far Tor has come.
+/// The stages of Tor's start.
 #[derive(Clone, Copy)]
 enum Stage {
     Starting(u8),

@@ -53,7 +53,7 @@ impl Texts {
         self.get(ANY, attribute)
     }
 
-    /// `path`: the names of the commands above it, and its own.
+    /// Returns the command with its help in the person's language. `above`: the commands above it.
     fn of_command(&self, command: Command, above: &str) -> Command {
         let path = below(above, command.get_name());
         let mut command = command.mut_args(|argument| self.of_argument(argument, &path));

@@ -82,7 +82,7 @@ fn sentence(error: &clap::Error) -> String {
         ErrorKind::ArgumentConflict => conflict(error, argument, command),
         ErrorKind::TooManyValues => fl!("usage-too-many", value = value, argument = argument),
         ErrorKind::InvalidUtf8 => fl!("usage-not-text"),
-        // None of the commands can be used so that clap has another reason.
+        // clap has no other reason to refuse any of the commands.
         _ => fl!("usage-other", kind = error.kind().to_string()),
     }
 }

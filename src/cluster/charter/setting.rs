@@ -3,26 +3,19 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::{Belonging, Charter, OwnService};
-use crate::cluster::Config;
 use crate::cluster::jet::{Jet, JetError};
-use crate::cluster::lead::{ClusterError, SECRET};
-use crate::cluster::machine_name;
-use crate::cluster::nats::{self, Nats, Unanswered, tls};
+use crate::cluster::lead::ClusterError;
+use crate::cluster::nats::{Nats, Unanswered};
 use crate::cluster::wipe::WipeSeal;
-use ephemeral_tor::private_file;
+use crate::cluster::{Config, errand, machine_name};
 
-/// How long connecting may take: two of three servers may have to be given up.
-const CONNECT: Duration = Duration::from_secs(10);
 /// How long a lease that nobody renews is watched before nobody is there: longer than the machines
 /// wait before they take it.
 const WATCHED: Duration = Duration::from_millis(3500);
 const AGAIN: Duration = Duration::from_millis(250);
-/// Nobody asks a command anything.
-const NOBODY: &str = "ephemeral.none";
 
 /// Why it is not written anew.
 #[derive(Debug, thiserror::Error)]
@@ -47,32 +40,22 @@ pub enum CharterNotSet {
     Overtaken,
 }
 
+impl From<Unanswered> for CharterNotSet {
+    fn from(error: Unanswered) -> Self {
+        Self::Jet(error.into())
+    }
+}
+
 /// Writes that the cluster has this machine's secret and service. Returns whether that was not so
 /// before.
 ///
 /// # Errors
 /// [`CharterNotSet`].
 pub async fn set(config: &Config, own: &OwnService) -> Result<bool, CharterNotSet> {
-    let secret = private_file::read_own(&config.secret_file, SECRET).map_err(ClusterError::from)?;
-    if secret.len() != SECRET {
-        return Err(ClusterError::NoSecret(secret.len()).into());
-    }
-    let connector = config.tls.as_ref().map(tls::connector).transpose().map_err(ClusterError::from)?;
-    let (nats, outgoing) = Nats::new().map_err(|_| CharterNotSet::Random)?;
-    let (questions, _none) = mpsc::channel(1);
-    let kept = nats::keep(std::sync::Arc::clone(&nats), outgoing, config.nats.clone(), connector, (NOBODY, questions));
-    let seal = WipeSeal::new(&secret);
-    tokio::select! {
-        set = write(&nats, &seal, own, &config.node) => set,
-        () = kept => Err(JetError::from(Unanswered::Disconnected).into()),
-    }
+    errand::run(config, async |nats, secret| write(nats, &WipeSeal::new(secret), own, &config.node).await).await
 }
 
 async fn write(nats: &Nats, seal: &WipeSeal, own: &OwnService, node: &str) -> Result<bool, CharterNotSet> {
-    let mut server = nats.server();
-    if !matches!(timeout(CONNECT, server.wait_for(Option::is_some)).await, Ok(Ok(_))) {
-        return Err(JetError::from(Unanswered::Disconnected).into());
-    }
     let jet = Jet(nats);
     let (revision, written) = jet.charter().await?.unzip();
     if Belonging::of(written.as_deref(), seal, own) == Belonging::Member {

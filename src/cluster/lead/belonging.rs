@@ -130,7 +130,9 @@ impl ClusterNode {
             self.membership.was_member.send_replace(true);
         }
         let before = self.membership.belonging.send_replace(belonging.clone());
-        if before != belonging && before == Belonging::Member {
+        // Where NATS has lost it, it is written again.
+        let is_other = matches!(belonging, Belonging::OtherSecret | Belonging::OtherService(_));
+        if before == Belonging::Member && is_other {
             tracing::error!(
                 "what the cluster is was written anew, and this machine is not of it: it takes nothing over"
             );

@@ -51,7 +51,8 @@ impl Two {
         Self { a: process("a/1", 0, now), b: process("b/1", 0, now), now, recorded: Vec::new() }
     }
 
-    /// Both speak, and hear each other. Returns what the first one makes of the second one's.
+    /// Has both speak and hear each other. Returns what the first one makes of the second one's
+    /// notice.
     fn second(&mut self) -> NoticeWorth {
         self.now += SECOND;
         let said = self.a.next(says(true, "of a"), self.now);

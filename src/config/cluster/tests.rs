@@ -84,7 +84,7 @@ fn a_machine_may_be_called_as_its_host_is() {
     assert!(of_host != THREE, "{THREE}");
     match load(&format!("{of_host}{TLS}")) {
         Ok(config) => assert_eq!(config.cluster.unwrap().node, host.trim().to_ascii_lowercase()),
-        // A host can be called what a machine of a cluster cannot.
+        // A host may have a name that a machine of a cluster may not.
         Err(error) => assert!(error.contains("@hostname"), "{error}"),
     }
 }

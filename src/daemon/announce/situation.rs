@@ -14,7 +14,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(20);
 /// clock.
 const CONNECTED_PERCENT: u8 = 15;
 
-/// How far the onion service has come, or what is in its way.
+/// The progress of the onion service, or the obstacle in its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Situation {
     /// The first connection to the Tor network is being made.

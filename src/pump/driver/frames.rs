@@ -11,7 +11,7 @@ use super::{End, State};
 use crate::events::Kind;
 use crate::hub::Ticket;
 use crate::pump::TURN_BYTES;
-use crate::pump::asking::{ActionOutcome, Fault, TurnOutcome, ask_hub};
+use crate::pump::asking::{ActionOutcome, Fault, FrameAnswer, TurnOutcome, ask_hub};
 use crate::pump::away::FromHub;
 use crate::pump::seat::Seat;
 use crate::pump::seat_wire::TextAnswer;
@@ -110,35 +110,16 @@ impl State {
         settled: Ticket,
         clocks: &ClockReading,
     ) -> Result<(), End> {
-        let mut ticket = Ticket::now();
-        let reply = match (action, outcome) {
-            (Action::Submit(submission), ActionOutcome::Submitted(outcome)) => {
-                let accepted = outcome.map(|submitted| {
-                    let (accepted, waits_for) = submitted.parts();
-                    ticket = waits_for;
-                    accepted
-                });
-                Some(submission.answer(accepted, clocks)?)
-            }
-            (Action::Acknowledge(acknowledgement), ActionOutcome::Acknowledged(outcome)) => {
-                let seq = acknowledgement.seq;
-                if seq <= self.acknowledged {
-                    self.did_nothing(clocks.steady);
-                }
-                self.acknowledged = self.acknowledged.max(seq);
-                acknowledgement.answer(outcome)?
-            }
-            (Action::Reply(reply), _) => {
-                self.did_nothing(clocks.steady);
-                Some(reply.clone())
-            }
-            _ => None,
-        };
+        let answer = FrameAnswer::to(action, outcome, &mut self.acknowledged, clocks)?;
+        let FrameAnswer { reply, waits_for, did_nothing, acknowledged: _ } = answer;
+        if did_nothing {
+            self.did_nothing(clocks.steady);
+        }
         let Some(Reply { frame, error }) = reply else { return Ok(()) };
         if let Some(fault) = error.and_then(Fault::of) {
             self.refused(fault, clocks.steady);
         }
-        match self.held.hold(ticket, settled, frame) {
+        match self.held.hold(waits_for, settled, frame) {
             Some(frame) => self.queue(Message::text(frame)),
             None => Ok(()),
         }

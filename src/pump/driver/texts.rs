@@ -20,7 +20,7 @@ thread_local! {
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// What was read in a turn, in the order in which it came. Overwritten when it is dropped.
+/// The texts that were read in a turn, in their order. Overwritten when it is dropped.
 pub(super) struct TurnTexts {
     copies: String,
     texts: Vec<Text>,

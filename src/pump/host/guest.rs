@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use super::End;
 use crate::admission::Admission;
 use crate::hub::{ByOther, Joined, SessionHandle, Signal, Ticket, Wakes};
-use crate::pump::asking::{ActionOutcome, Fault, TurnOutcome, ask_hub};
+use crate::pump::asking::{ActionOutcome, Fault, FrameAnswer, TurnOutcome, ask_hub};
 use crate::pump::seat_wire::{Before, Delivered, SeatFrame, SeatReader, SeatRequest, SeatWelcome, TextAnswer};
 use crate::pump::{SessionContext, TURN_BYTES};
 use ephemeral_core::protocol::{ClockReading, CloseReason};
@@ -194,37 +194,15 @@ impl Guest {
         outcome: ActionOutcome,
         clocks: &ClockReading,
     ) -> Result<(Ticket, TextAnswer), End> {
-        let mut ticket = Ticket::now();
-        let mut did_nothing = false;
-        let mut acknowledged = 0;
-        let reply = match (action, outcome) {
+        if matches!(outcome, ActionOutcome::Submitted(Err(SubmitError::Draining))) {
             // Another hub answers.
-            (_, ActionOutcome::Submitted(Err(SubmitError::Draining))) => return Err(CloseReason::Draining.into()),
-            (Action::Submit(submission), ActionOutcome::Submitted(outcome)) => {
-                let accepted = outcome.map(|submitted| {
-                    let (accepted, waits_for) = submitted.parts();
-                    ticket = waits_for;
-                    accepted
-                });
-                Some(submission.answer(accepted, clocks)?)
-            }
-            (Action::Acknowledge(acknowledgement), ActionOutcome::Acknowledged(outcome)) => {
-                did_nothing = acknowledgement.seq <= self.acknowledged;
-                if outcome.is_ok() {
-                    acknowledged = acknowledgement.seq;
-                }
-                self.acknowledged = self.acknowledged.max(acknowledgement.seq);
-                acknowledgement.answer(outcome)?
-            }
-            (Action::Reply(reply), _) => {
-                did_nothing = true;
-                Some(reply.clone())
-            }
-            _ => None,
-        };
+            return Err(CloseReason::Draining.into());
+        }
+        let answer = FrameAnswer::to(action, outcome, &mut self.acknowledged, clocks)?;
+        let FrameAnswer { reply, waits_for, did_nothing, acknowledged } = answer;
         let fault = reply.as_ref().and_then(|reply| reply.error).and_then(Fault::of);
         let frame = reply.map(|reply| reply.frame).unwrap_or_default();
-        Ok((ticket, TextAnswer { fault, did_nothing, acknowledged, frame }))
+        Ok((waits_for, TextAnswer { fault, did_nothing, acknowledged, frame }))
     }
 }
 

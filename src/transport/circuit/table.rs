@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio_util::sync::CancellationToken;
 
-/// How many circuits there may be of each kind.
+/// The bounds of circuits of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::transport) struct CircuitBounds {
     pub(in crate::transport) all: usize,
@@ -59,7 +59,7 @@ struct Circuit {
     rank: Rank,
 }
 
-/// What keeps a circuit its place.
+/// The rank that keeps a circuit its place.
 enum Rank {
     /// Nothing but its age.
     Newcomer { place: u64 },
@@ -67,7 +67,7 @@ enum Rank {
     Established { sessions: u32, stranger: bool },
 }
 
-/// What becomes of a new circuit.
+/// The decision on a new circuit.
 pub(super) enum CircuitDecision {
     /// It has a place. Another one may have lost its own.
     Admitted {

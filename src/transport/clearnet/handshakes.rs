@@ -22,7 +22,7 @@ const V2_START: usize = 16;
 /// A header of version 2, at most: the addresses take 216 bytes at most, and proxies add little.
 const V2_BYTES: usize = 4096;
 
-/// What a connection needs before it can be handed on.
+/// The steps that a connection needs before it can be handed on.
 #[derive(Clone)]
 pub(super) struct Handshake {
     /// The handshake.

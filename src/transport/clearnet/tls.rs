@@ -61,8 +61,8 @@ pub struct TlsError {
     pub what: TlsProblem,
 }
 
-/// What is wrong with one of the files. Each says what to mend, as the end of a sentence that
-/// begins with the file.
+/// The fault of one of the files. Each says what to mend, as the end of a sentence that begins with
+/// the file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsProblem {
     /// It is not there, or not for us.
@@ -155,7 +155,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// What the listener serves TLS with.
+/// The certificate and settings with which the listener serves TLS.
 #[derive(Debug)]
 pub struct Tls {
     files: TlsFiles,

@@ -46,7 +46,7 @@ pub struct HubWay {
     turns: Arc<Semaphore>,
 }
 
-/// Where the hub is.
+/// The place of the hub.
 pub enum HubPlace {
     /// This machine is the hub.
     Here,
@@ -102,8 +102,8 @@ impl HubWay {
         self.is_there() || self.hubs.missed_for().is_some_and(|missed| missed < SOON)
     }
 
-    /// Waits until there is a hub, and for a turn among those who want a seat there. Then opens
-    /// one.
+    /// Waits until there is a hub, and for a turn among the sessions that want a seat there. Then
+    /// opens one.
     ///
     /// # Errors
     /// If that machine does not answer, or not in time.

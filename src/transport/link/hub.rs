@@ -69,7 +69,7 @@ pub async fn bind(address: SocketAddr, key: &LinkKey, known: KnownMachines) -> R
 /// The connection of a session whose client is connected to a front. It ends with the front.
 pub struct IncomingSeat(pub Box<dyn Io>);
 
-/// What the connections of all fronts share.
+/// The values that the connections of all fronts share.
 struct Shared {
     known: KnownMachines,
     standing: Option<TermWatch>,

@@ -104,7 +104,7 @@ async fn bytes_go_both_ways_and_an_end_is_an_end_for_both() {
     ends(&mut ours).await;
 }
 
-/// A machine of a cluster, and in which term it serves.
+/// Starts a machine of a cluster, and returns in which term it serves.
 async fn one_of_several(front: &Machine) -> (Listening, watch::Sender<u64>) {
     let term = watch::Sender::new(0);
     let listening = Listening::with(Machine::new(), &[front], Some(term.subscribe())).await;
@@ -248,7 +248,7 @@ async fn a_machine_with_another_key_is_no_front_and_one_that_poses_as_the_hub_is
     let mut hub = Listening::for_fronts(&[&machine]).await;
     let impostor = hub.front(&stranger, hub.key);
     let deceived = hub.front(&machine, stranger.key.public());
-    // Each goes on trying; one whose keys are right gets through meanwhile, and nothing of theirs.
+    // Both go on trying. One whose keys are right gets through meanwhile; they do not.
     let way = hub.front(&machine, hub.key);
     let _seat = hub.seat(&way).await;
     assert!(hub.arrivals.try_recv().is_err());

@@ -15,7 +15,7 @@ const MOST_BYTES: usize = 256;
 /// Bytes of a notice.
 const NOTICE_BYTES: usize = 10;
 
-/// What a front begins a connection with.
+/// The frame with which a front begins a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum FirstFrame {
@@ -55,7 +55,7 @@ impl FirstFrame {
     }
 }
 
-/// What each side of a control connection tells the other.
+/// A notice from one side of a control connection to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LinkNotice {
     /// Here I am.

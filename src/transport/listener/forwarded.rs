@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// Who is behind a connection, as far as it is known for certain.
+/// The client behind a connection, as far as it is known for certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ForwardedClient {
     /// The last address that is not a trusted proxy. If an entry before that names nobody who can
@@ -23,7 +23,7 @@ pub(super) struct ForwardedClient {
     pub(super) https: Option<bool>,
 }
 
-/// What one trusted proxy says about who connected to it.
+/// A trusted proxy's word about who connected to it.
 #[derive(Default)]
 struct Entry {
     address: Option<IpAddr>,

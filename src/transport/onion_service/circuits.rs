@@ -285,7 +285,7 @@ impl Refusal {
     }
 }
 
-/// How many streams of one circuit were refused.
+/// The number of a circuit's streams that were refused.
 #[derive(Default)]
 struct Refused(u32);
 

@@ -36,7 +36,7 @@ const GIVE_UP: Duration = Duration::from_secs(90);
 const MEND: Duration = Duration::from_secs(300);
 const LAST_MEND: Duration = Duration::from_secs(3600);
 /// A bootstrap that makes no progress for so long is started afresh, too: Arti's own pauses have no
-/// bound. Each time it gets longer: a network may be slow.
+/// bound. The time grows with each attempt, since a network may be slow.
 const FIRST_STALL: Duration = Duration::from_secs(30);
 const LAST_STALL: Duration = Duration::from_secs(120);
 /// The pause between two incarnations of the Tor client.
@@ -47,7 +47,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// many reasons.
 const FAILURES: u32 = 2;
 
-/// What is to be done after a look.
+/// The step to take after a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Course {
     /// Nothing.

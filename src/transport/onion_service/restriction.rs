@@ -1,7 +1,7 @@
-//! Restricted discovery of one incarnation of the service: only those who were added, and the
-//! server itself, can read where it is to be found. Who is added while it runs can from the next
-//! descriptor on, which is at most a minute away. Who is removed cannot from then on, and cannot
-//! come by the way that it knows: the introduction points are exchanged.
+//! Restricted discovery of one incarnation of the service: only the clients that were added, and
+//! the server itself, can read where it is to be found. Who is added while it runs can from the
+//! next descriptor on, which is at most a minute away. Who is removed cannot from then on, and
+//! cannot come by the way that it knows: the introduction points are exchanged.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

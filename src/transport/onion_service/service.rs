@@ -29,7 +29,7 @@ const LETTING_GO_STEP: Duration = Duration::from_millis(50);
 /// The pause before a service is published again that Arti has given up.
 const GIVEN_UP: Duration = Duration::from_secs(1);
 
-/// Why the service has to be seen to.
+/// The reasons for which the service has to be seen to.
 pub(super) enum ServiceEnd {
     /// It was told to end.
     Cancelled,

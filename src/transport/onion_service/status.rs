@@ -1,4 +1,4 @@
-//! What is known about the onion service, for those who show it.
+//! What is known about the onion service, for the parts that show it.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use ephemeral_core::protocol::Millis;
 
-/// What is known about the onion service: the source of `/health`, of the lines on the terminal, of
+/// The known state of the onion service: the source of `/health`, of the lines on the terminal, of
 /// `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OnionStatus {
@@ -44,8 +44,8 @@ pub struct OnionStatus {
     pub restricted: Option<usize>,
 }
 
-/// How a connection to the own address went: over circuits of its own, with the descriptor as the
-/// network has it.
+/// The outcome of a connection to the own address: over circuits of its own, with the descriptor as
+/// the network has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
     /// When it ended.

@@ -31,7 +31,7 @@ const SOON: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(
 /// How often, in a pause, clients are looked for, and the watch shows that it gets on.
 const STEP: Duration = Duration::from_secs(10);
 
-/// What is watched, and how.
+/// The parts that are watched, and how.
 pub(super) struct Watched<'service> {
     pub(super) client: &'service Client,
     pub(super) running: &'service RunningOnionService,

@@ -166,8 +166,8 @@ impl Ledger {
         broken
     }
 
-    /// A session ends only with what happens to the machine where it is, whatever happens to the
-    /// active one meanwhile.
+    /// Tells of a session that ended although nothing happened to its machine, whatever happens to
+    /// the active one meanwhile.
     fn wrong_end(&self, session: &SessionNote) -> Option<String> {
         let SessionNote { at, began, ended } = session;
         let ended = (*ended)?;
@@ -195,7 +195,8 @@ impl Ledger {
         }
     }
 
-    /// What one sender wrote to somebody has numbers in the order in which it was written.
+    /// Tells of messages of one sender whose numbers are not in the order in which they were
+    /// written.
     fn wrong_order(&self) -> Vec<String> {
         let mut last: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
         let mut broken = Vec::new();
@@ -222,7 +223,7 @@ impl Ledger {
     }
 }
 
-/// A message keeps its number, and comes once in a session.
+/// Tells of a message that changed its number, or came twice in a session.
 fn wrong_numbers(id: &str, times: &[Delivered]) -> Option<String> {
     let numbers: BTreeSet<_> = times.iter().map(|delivered| delivered.seq).collect();
     let sessions: BTreeSet<_> = times.iter().map(|delivered| delivered.session).collect();

@@ -425,7 +425,7 @@ fn stands_still(process: u32) -> bool {
     states.all(|stat| stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T')))
 }
 
-/// Where a machine is that has not said it yet.
+/// Returns an address at which nobody is, for a machine that has not said its own yet.
 fn nowhere() -> ServerUrl {
     "http://127.0.0.1:1".parse().unwrap()
 }

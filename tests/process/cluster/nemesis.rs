@@ -250,52 +250,41 @@ impl Nemesis {
     }
 }
 
+/// Has these happen to a cluster, one after the other, while people talk.
+async fn strike(has_certificates: bool, ahead: Option<[&'static str; 2]>, faults: impl IntoIterator<Item = Fault>) {
+    let mut nemesis = Nemesis::start(has_certificates, ahead).await;
+    for fault in faults {
+        nemesis.happen(fault).await;
+    }
+    nemesis.ends().await;
+}
+
 /// The clocks of the machines.
 const APART: Option<[&str; 2]> = Some(["+60s", "-60s"]);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_told_is_untrue_whatever_dies_or_stands_still() {
-    let mut nemesis = Nemesis::start(true, None).await;
-    for fault in KILLED.into_iter().chain(PAUSED) {
-        nemesis.happen(fault).await;
-    }
-    nemesis.ends().await;
+    strike(true, None, KILLED.into_iter().chain(PAUSED)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_told_is_untrue_whoever_is_cut_off_where_clocks_are_two_minutes_apart() {
-    let mut nemesis = Nemesis::start(false, APART).await;
-    for fault in CUT {
-        nemesis.happen(fault).await;
-    }
-    nemesis.ends().await;
+    strike(false, APART, CUT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_told_is_untrue_whatever_is_stopped_or_erased_or_started_again_in_haste() {
-    let mut nemesis = Nemesis::start(false, None).await;
-    for fault in STOPPED.into_iter().chain(ROLLED).chain(ERASED) {
-        nemesis.happen(fault).await;
-    }
-    nemesis.ends().await;
+    strike(false, None, STOPPED.into_iter().chain(ROLLED).chain(ERASED)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_told_is_untrue_where_disks_are_slow() {
-    let mut nemesis = Nemesis::start(true, None).await;
-    for fault in SLOW {
-        nemesis.happen(fault).await;
-    }
-    nemesis.ends().await;
+    strike(true, None, SLOW).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_told_is_untrue_whichever_two_are_struck_at_once() {
-    let mut nemesis = Nemesis::start(false, None).await;
-    for fault in PAIRS {
-        nemesis.happen(fault).await;
-    }
-    nemesis.ends().await;
+    strike(false, None, PAIRS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

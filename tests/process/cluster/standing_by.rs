@@ -49,6 +49,17 @@ pub(super) async fn one_at_each(cluster: &mut Cluster, [by, active]: [usize; 2])
     [alice, Person::connect(BOB, cluster).await]
 }
 
+/// Starts a cluster, and returns it with its active machine and the other one, to which everybody
+/// goes from now on.
+async fn at_the_standby(configuration: &str) -> (Cluster, usize, usize) {
+    let mut cluster = Cluster::linked(configuration).await;
+    let active = cluster.active().await;
+    let by = 1 - active;
+    until_healthy(&cluster, by).await;
+    cluster.only(Some(by));
+    (cluster, active, by)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_at_both_machines_of_a_cluster_write_to_each_other_and_go_on_after_a_failover() {
     let mut cluster = Cluster::linked("").await;
@@ -83,11 +94,7 @@ async fn people_at_both_machines_of_a_cluster_write_to_each_other_and_go_on_afte
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_at_a_machine_that_stands_by_outlives_the_active_one_and_nothing_comes_twice() {
-    let mut cluster = Cluster::linked("").await;
-    let first = cluster.active().await;
-    let second = 1 - first;
-    until_healthy(&cluster, second).await;
-    cluster.only(Some(second));
+    let (mut cluster, first, second) = at_the_standby("").await;
     let mut alice = Person::connect(ALICE, &cluster).await;
     let mut bob = Person::connect(BOB, &cluster).await;
     let mut ledger = alice.send_many(&cluster, BOB, "before", 3).await;
@@ -108,11 +115,7 @@ async fn a_session_at_a_machine_that_stands_by_outlives_the_active_one_and_nothi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_goes_on_when_the_active_machine_is_stopped_or_hands_over_and_a_panic_ends_it() {
-    let mut cluster = Cluster::linked("").await;
-    let first = cluster.active().await;
-    let second = 1 - first;
-    until_healthy(&cluster, second).await;
-    cluster.only(Some(second));
+    let (mut cluster, first, second) = at_the_standby("").await;
     let mut alice = Person::connect(ALICE, &cluster).await;
     let mut ledger = alice.send_many(&cluster, BOB, "before", 3).await;
     let (code, said) = cluster.asks(first, &["cluster", "drain"]).await;
@@ -139,11 +142,7 @@ async fn a_session_goes_on_when_the_active_machine_is_stopped_or_hands_over_and_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_a_session_with_a_machine_that_stands_still_goes_on_with_the_next_one() {
-    let mut cluster = Cluster::linked("").await;
-    let first = cluster.active().await;
-    let second = 1 - first;
-    until_healthy(&cluster, second).await;
-    cluster.only(Some(second));
+    let (mut cluster, first, second) = at_the_standby("").await;
     let mut alice = Person::connect(ALICE, &cluster).await;
     let mut ledger = alice.send_many(&cluster, BOB, "before", 5).await;
     cluster.signal(first, Signal::STOP);
@@ -160,10 +159,7 @@ async fn whoever_has_a_session_with_a_machine_that_stands_still_goes_on_with_the
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_accepted_is_lost_and_no_receipt_comes_twice_when_the_hub_is_killed_under_load() {
-    let mut cluster = Cluster::linked("[store]\nmailbox_messages = 10000\n").await;
-    let first = cluster.active().await;
-    until_healthy(&cluster, 1 - first).await;
-    cluster.only(Some(1 - first));
+    let (cluster, first, _) = at_the_standby("[store]\nmailbox_messages = 10000\n").await;
     let mut alice = Person::connect(ALICE, &cluster).await;
     let mut bob = Person::connect(BOB, &cluster).await;
     let ledger: Vec<_> = (0..600).map(|number| format!("load-{number}")).collect();

@@ -18,7 +18,7 @@ use super::people::{AGAIN, ANSWER, connect, fingerprint};
 const PACE: Duration = Duration::from_millis(30);
 /// Unanswered messages of one person, at most.
 const OPEN: usize = 8;
-/// Who is never there.
+/// The number of somebody who is never online.
 pub(super) const ABSENT: u8 = 200;
 /// How long a message to them lives: longer than it may take to be answered, as its id is unknown
 /// afterwards.

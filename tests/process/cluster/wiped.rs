@@ -27,7 +27,7 @@ async fn somebody_who_sent(cluster: &Cluster) -> Person {
     alice
 }
 
-/// Nothing of before waits anywhere, and it is a new epoch.
+/// Checks that nothing from before waits anywhere, and that there is a new epoch.
 async fn all_is_new(cluster: &Cluster, alice: &Person, awake: &[usize]) {
     for number in awake {
         cluster.forgets(*number, MARKER).await;

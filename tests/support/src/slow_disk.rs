@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// What is held up. `write` is not among them: sockets have it, too. Whoever writes a file opens
-/// it, and forces it to the disk or gives it a name afterwards.
+/// What is held up. `write` is not among them: sockets have it, too. A program that writes a file
+/// opens it, and forces it to the disk or gives it a name afterwards.
 const CALLS: &str =
     "openat,pread64,pwrite64,pwritev,fsync,fdatasync,sync_file_range,ftruncate,renameat,renameat2,unlinkat,mkdirat";
 /// For how long, in microseconds: a worn disk, or one that somebody else is writing to.

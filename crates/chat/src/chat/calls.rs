@@ -21,7 +21,7 @@ const REMEMBERED: u32 = 1_000;
 /// The code of an error that says that a passphrase is wrong.
 const WRONG_PASSPHRASE: i64 = 77;
 
-/// What an answer is for.
+/// The purpose of a call whose answer is awaited.
 #[derive(Clone, Debug)]
 pub(crate) enum PendingCall {
     Contacts,

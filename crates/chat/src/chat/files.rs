@@ -20,7 +20,7 @@ pub(crate) fn size(words: &Words, bytes: u64) -> String {
 }
 
 impl Chat {
-    /// A file waits for a yes.
+    /// Adds a file that waits for a yes.
     pub(crate) fn file_waits(&mut self, file: FileInfo) {
         let size = size(&self.words, file.size);
         let name = in_sentence(&file.name);

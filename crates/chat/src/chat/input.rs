@@ -40,7 +40,7 @@ impl Chat {
         }
     }
 
-    /// Ctrl-C, or Ctrl-D where nothing is written, ends when it is pressed twice.
+    /// Ends at the second Ctrl-C, or the second Ctrl-D where nothing is written.
     fn ends(&mut self, key: KeyPress) -> bool {
         let idle = self.dialogs.is_empty() && self.composer().is_empty();
         let is_end = key == KeyPress::ctrl('c') || (key == KeyPress::ctrl('d') && idle);
@@ -160,7 +160,7 @@ impl Chat {
         }
     }
 
-    /// A paste is written, and never does anything.
+    /// Writes what was pasted; no character of it counts as a key.
     pub(crate) fn paste(&mut self, text: &str) {
         if self.dialogs.is_empty() {
             self.pane = Pane::Composer;

@@ -1,4 +1,4 @@
-//! Invites: made, shown as a QR code, read before they are used, and those who wait for a yes.
+//! Invites: made, shown as a QR code, read before they are used, and people who wait for a yes.
 
 use ephemeral_client::api::{
     AcceptInvite, CreateInvite, DeclineRequest, InviteInfo, InviteText, Method as _, RevokeInvite,
@@ -162,7 +162,7 @@ impl Chat {
         self.show(Dialog::Pick(PickDialog::new(title, choices)));
     }
 
-    /// One of the own invites: choosing it takes it back.
+    /// Returns the choice for one of the own invites: choosing it takes the invite back.
     fn invite_choice(&self, invite: &InviteInfo) -> Choice {
         let words = &self.words;
         let until = self.time.of(times::seconds(&invite.not_after).unwrap_or_default());

@@ -71,7 +71,7 @@ impl Chat {
         }
     }
 
-    /// A text of somebody else.
+    /// Adds a text that somebody else sent.
     fn came(&mut self, with: &str, is_group: bool, at: &str, message: ChatMessage) {
         let at = self.moment(at);
         let id = message.id.clone();
@@ -93,7 +93,7 @@ impl Chat {
         self.ring();
     }
 
-    /// The first conversation is opened by itself.
+    /// Opens the first conversation by itself.
     pub(super) fn open_first(&mut self, name: &str) {
         if self.open.is_none() && !self.plain {
             let loose = self.loose.take();
@@ -115,7 +115,7 @@ impl Chat {
         }
     }
 
-    /// A text of one's own that another program sent.
+    /// Adds one's own text that another program sent.
     fn sent_elsewhere(&mut self, to: &str, at: &str, message: ChatMessage) {
         let at = self.moment(at);
         let Some(conversation) = self.conversation_mut(to) else { return };

@@ -10,7 +10,7 @@ use crate::dialog::{Dialog, Field, FormDialog, FormKind};
 use crate::layout::Look;
 use crate::words::say;
 
-/// How a profile comes to be open.
+/// The ways in which a profile comes to be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpeningStart {
     /// There is one, and its passphrase is asked for.
@@ -23,7 +23,7 @@ pub enum OpeningStart {
     Running,
 }
 
-/// What is to be opened or made.
+/// The profile that is to be opened or made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opening {
     /// The profile that there is.
@@ -156,7 +156,7 @@ impl Chat {
         self.print_field();
     }
 
-    /// Another engine has the profile: what the one before was told and did not keep, is told anew.
+    /// Tells the next engine of the profile what the one before was told and did not keep.
     fn opened_again(&mut self) {
         let folders = self.folders.clone();
         for (contact, folder) in folders {
@@ -169,7 +169,8 @@ impl Chat {
         self.notify(sentence, Look::Good);
     }
 
-    /// The engine ended. What it was asked, and did not answer, goes back to where it was written.
+    /// Takes note that the engine ended. Requests without an answer go back to where they were
+    /// written.
     pub(crate) fn gone(&mut self, why: String) {
         self.uplink_is(Uplink::Gone(why));
         let nobody = MethodError { code: 1, message: String::new(), reason: None };

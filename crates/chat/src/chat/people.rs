@@ -56,7 +56,7 @@ impl Chat {
     }
 }
 
-/// What is known of a contact before it is listed.
+/// Returns what is known of a contact before it is listed.
 fn unknown_contact(name: &str) -> ContactInfo {
     ContactInfo {
         contact: name.to_owned(),

@@ -9,7 +9,7 @@ use crate::settings::Settings;
 use crate::times::ChatTime;
 use crate::words::Words;
 
-/// What happens to the state.
+/// An input of the state: something that has happened.
 #[derive(Clone, Debug)]
 pub enum ChatInput {
     /// A key was pressed.
@@ -39,7 +39,7 @@ pub enum ChatInput {
     Tick(ChatTime),
 }
 
-/// What is to be done.
+/// An output of the state: something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChatOutput {
     /// Call a method, and say what it answers under this number.
@@ -63,7 +63,7 @@ pub enum ChatOutput {
 /// Says in the person's language what an engine says in English, by its cause.
 pub type Explain = fn(&str, Option<&Cause>) -> String;
 
-/// What the state begins with.
+/// The values that the state begins with.
 #[derive(Debug)]
 pub struct ChatStart {
     /// The language.

@@ -11,7 +11,7 @@ use crate::words::say;
 const MOST_EARLY: usize = 64;
 
 impl Chat {
-    /// The engine has taken a text.
+    /// Takes note that the engine has taken a text.
     pub(crate) fn sent(&mut self, to: &str, seq: u64, sent: &SentText) {
         let earlier = self.early.iter().filter(|(id, _)| *id == sent.id).map(|(_, standing)| *standing).max();
         let standing = earlier.map_or(sent.standing, |earlier| earlier.max(sent.standing));

@@ -9,7 +9,7 @@ use crate::layout::{Look, Row, columns, one_line, wrapped};
 use crate::panes::{PROMPT, composer_width};
 use crate::words::say;
 
-/// The line above all: who it is with, how well that is known, and how much is unread elsewhere.
+/// Draws the top line: who it is with, how well that is known, and how much is unread elsewhere.
 pub(super) fn header(chat: &Chat, place: Rect, buffer: &mut Buffer) {
     let words = &chat.words;
     let row = match chat.conversation() {
@@ -24,7 +24,7 @@ pub(super) fn header(chat: &Chat, place: Rect, buffer: &mut Buffer) {
     draw::row(&row.right(right, if unread > 0 { Look::Mine } else { Look::Dim }), place, chat.colour, buffer);
 }
 
-/// The list of conversations, as far as there is room, with the open one among them.
+/// Draws as much of the list of conversations as there is room for, the open one among them.
 pub(super) fn list(chat: &Chat, place: Rect, buffer: &mut Buffer) {
     let order = chat.in_order();
     let open = order.iter().position(|known| Some(&known.name) == chat.open.as_ref()).unwrap_or_default();
@@ -58,7 +58,7 @@ pub(super) fn list(chat: &Chat, place: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// The messages. Returns how many rows were laid out.
+/// Draws the messages. Returns how many rows were laid out.
 pub(super) fn messages(chat: &Chat, place: Rect, buffer: &mut Buffer) -> usize {
     let height = usize::from(place.height);
     let width = usize::from(place.width);
@@ -76,7 +76,7 @@ pub(super) fn messages(chat: &Chat, place: Rect, buffer: &mut Buffer) -> usize {
     visible.laid_out
 }
 
-/// The line above the composer: what was just said, or how the connection is.
+/// Draws the line above the composer: what was just said, or how the connection is.
 pub(super) fn status(chat: &Chat, place: Rect, buffer: &mut Buffer) {
     let words = &chat.words;
     let scrolled = chat.conversation().is_some_and(|conversation| conversation.anchor.is_some());
@@ -104,7 +104,7 @@ pub(super) fn status(chat: &Chat, place: Rect, buffer: &mut Buffer) {
     draw::row(&row, place, chat.colour, buffer);
 }
 
-/// The text that is written. Returns where the cursor is.
+/// Draws the text that is being written. Returns where the cursor is.
 pub(super) fn composer(chat: &Chat, place: Rect, buffer: &mut Buffer) -> Option<Position> {
     let width = composer_width(place.width);
     let height = usize::from(place.height).max(1);

@@ -14,7 +14,7 @@ use super::views::{
 pub trait Method: Serialize + DeserializeOwned {
     /// What it is called in JSON-RPC.
     const NAME: &'static str;
-    /// What it answers.
+    /// The method's answer.
     type Answer: Serialize + DeserializeOwned;
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cause::{Cause, known};
 
-/// What a notification's parameters are.
+/// The parameters of a notification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventParams {
     /// Its number, if it comes again until it was shown: [`super::Shown`].

@@ -8,7 +8,7 @@ use crate::cause::{Cause, known};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nothing {}
 
-/// Who answers.
+/// The engine that answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Greeting {
     /// The version of the methods and events: 1.
@@ -19,7 +19,7 @@ pub struct Greeting {
     pub server: String,
 }
 
-/// How the connections are.
+/// The state of the connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineStatus {
     /// How Tor stands: `idle`, `starting`, `searching`; empty where there is none.
@@ -34,7 +34,7 @@ pub struct EngineStatus {
     pub fetched: bool,
 }
 
-/// How the connections with a server are.
+/// The state of the connections with a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerStatus {
     /// Its name.
@@ -112,11 +112,11 @@ pub struct InviteInfo {
     pub used: bool,
     /// The contact that used it, if it is one still.
     pub used_by: Option<String>,
-    /// Those who wait for a yes.
+    /// People who wait for a yes.
     pub requests: Vec<RequestInfo>,
 }
 
-/// Somebody who waits for a yes.
+/// A request of somebody who waits for a yes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestInfo {
     /// The identity key in hexadecimal digits.
@@ -166,7 +166,7 @@ pub struct SentText {
     pub members: Option<usize>,
 }
 
-/// What has not arrived: a text to a contact, a text to a member of a group, or a file.
+/// A text to a contact, a text to a member of a group, or a file that has not arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxItem {
     /// The contact, or the group.

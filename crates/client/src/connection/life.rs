@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::ByteStream;
 
-/// When the last byte came.
+/// The time at which the last byte came.
 #[derive(Debug, Clone)]
 pub(super) struct LastByte(Arc<Mutex<Instant>>);
 

@@ -7,7 +7,7 @@ use ephemeral_core::protocol::{ErrorCode, ServerEvent};
 
 const KNOWN: [&str; 7] = ["challenge", "welcome", "accepted", "error", "receipt", "message", "caught_up"];
 
-/// What can be read of a frame that is not as expected.
+/// The fields that can be read of a frame that is not as expected.
 #[derive(Deserialize)]
 struct Outline {
     #[serde(rename = "type")]

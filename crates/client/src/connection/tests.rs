@@ -23,7 +23,7 @@ async fn against<T, S: Future<Output = T>>(server: impl FnOnce(Arrivals) -> S) -
     tokio::join!(Connection::connect(&*wire, &url, &identity, &options), server(arrivals))
 }
 
-/// What comes of a connection whose first frame is this.
+/// Returns why a connection whose first frame is this fails.
 async fn after_first_frame(frame: Message) -> ConnectError {
     let (outcome, _peer) = against(async |mut arrivals: Arrivals| {
         let mut peer = TestServer::accept(&mut arrivals).await;
@@ -180,7 +180,7 @@ fn a_refusal_is_a_whole_sentence_also_where_the_server_gave_no_code() {
     assert_eq!(closed(1005, ""), "the server closed the connection without saying why");
 }
 
-/// Everything that a good server says until after `welcome`, as bytes: the head of the answer, then
+/// Returns all that a good server says until after `welcome`, as bytes: the answer's head, then
 /// the frames.
 fn everything_until_welcome(request: &str) -> (Vec<u8>, Vec<u8>) {
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");

@@ -16,7 +16,7 @@ use super::{ByteStream, Dial, DialError};
 use crate::ServerUrl;
 use ephemeral_tor::{self as tor, DiscoverySecret, TorError, TorStep};
 
-/// How far an attempt to reach a server through Tor has come.
+/// The stages of an attempt to reach a server through Tor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TorStage {
     /// No attempt is being made.
@@ -43,7 +43,7 @@ pub struct Arti {
     hedge: Arc<Mutex<Hedge>>,
 }
 
-/// What the next attempt is made with.
+/// The settings of the next attempt.
 struct Attempts {
     client: Arc<tor::Client>,
     limit: Duration,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ephemeral_core::backoff::random_fraction;
 use tokio::time::{Instant, sleep};
 
-/// How one connection came about.
+/// The way in which a connection came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Finish {
     /// The first attempt came to its end before there was a second one.
@@ -22,15 +22,15 @@ pub(super) enum Finish {
     Won,
 }
 
-/// How long an attempt is left alone. Pure but for its random numbers.
+/// Decides how long an attempt is left alone. Pure but for its random numbers.
 #[derive(Debug)]
 pub(super) struct Hedge {
     wait: Duration,
 }
 
 impl Hedge {
-    /// The shortest wait; up to a quarter of it more is left to chance, so that those who failed
-    /// together do not come together again.
+    /// The shortest wait; up to a quarter of it more is left to chance, so that clients which
+    /// failed together do not come together again.
     pub(super) const SHORTEST: Duration = Duration::from_secs(4);
     /// The longest wait.
     pub(super) const LONGEST: Duration = Duration::from_secs(16);

@@ -24,7 +24,7 @@ pub struct Socks {
     attempts: Arc<Mutex<Attempts>>,
 }
 
-/// What the next attempt is made with.
+/// The settings of the next attempt.
 struct Attempts {
     /// Tor keeps connections with different passwords on different circuits (`IsolateSOCKSAuth`, on
     /// by default).

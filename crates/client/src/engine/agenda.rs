@@ -7,7 +7,7 @@ use ephemeral_e2e::bytes::Key;
 use ephemeral_e2e::effect::Frame;
 use tokio::time::Instant;
 
-/// Something to be done.
+/// A task for later.
 pub(super) enum Deferred {
     /// Tell the server of a mailbox that a message was taken.
     Acknowledge(Key, u64),

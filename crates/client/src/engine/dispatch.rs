@@ -19,7 +19,7 @@ pub(super) struct LaneId {
     pub(super) authority: String,
 }
 
-/// Something for a lane to do.
+/// An order to a lane.
 pub(super) enum Order {
     /// Send a frame.
     Send(Box<Frame>),
@@ -31,7 +31,7 @@ pub(super) enum Order {
     Rest(Duration),
 }
 
-/// Something that happened in a lane.
+/// A report of what happened in a lane.
 #[derive(Debug)]
 pub(super) enum Report {
     Connecting,
@@ -67,7 +67,7 @@ pub(super) enum Report {
     Ended,
 }
 
-/// What a lane begins with.
+/// The values that a lane begins with.
 pub(super) struct Plan {
     pub(super) id: LaneId,
     pub(super) identity: Identity,

@@ -1,4 +1,4 @@
-//! What an engine tells whoever runs it, and why it cannot go on.
+//! What an engine tells the program that runs it, and why it cannot go on.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub enum EngineError {
     Task(String),
 }
 
-/// Something that whoever runs an engine may want to know.
+/// An event for the program that runs an engine.
 #[derive(Debug)]
 pub enum EngineEvent {
     /// Something to show. Then call [`Engine::shown`](super::Engine::shown): until then it comes

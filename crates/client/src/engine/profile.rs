@@ -102,7 +102,7 @@ impl Profile {
         Ok((result, self.commit()?))
     }
 
-    /// Changes the state, and leaves what is wanted to whoever opens the profile the next time.
+    /// Changes the state, and leaves the effects to the next engine that opens the profile.
     ///
     /// # Errors
     /// As [`act`](Self::act).

@@ -42,7 +42,7 @@ impl From<LineFault> for ClientError {
     }
 }
 
-/// What comes over the stream: an answer, an error, or a notification.
+/// A line that came over the stream: an answer, an error, or a notification.
 #[derive(Deserialize)]
 struct Said {
     id: Option<u64>,
@@ -52,7 +52,7 @@ struct Said {
     params: Option<Value>,
 }
 
-/// What comes of an engine.
+/// A message from an engine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Heard {
     /// The answer to what was asked under this number.

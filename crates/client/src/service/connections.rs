@@ -49,7 +49,7 @@ struct ClientConnection {
     overrun: bool,
     /// Its tasks, which end with it.
     _tasks: JoinSet<()>,
-    /// Whoever waits for its end learns it by this being dropped.
+    /// Dropped at the end of the connection: so its end is learnt.
     _over: oneshot::Sender<()>,
 }
 
@@ -150,7 +150,7 @@ impl Connections {
         }
     }
 
-    /// Returns those who are told what happens.
+    /// Returns the connections that are told what happens.
     pub(super) fn subscribers(&self) -> impl Iterator<Item = u64> {
         self.all.iter().filter(|(_, one)| one.taking.is_some() && !one.silent).map(|(connection, _)| *connection)
     }

@@ -29,7 +29,7 @@ use files::IncomingFiles;
 use servers::Servers;
 use standings::Standings;
 
-/// Something to tell.
+/// A piece of news for the subscribers.
 pub(super) enum News {
     /// It is told to all subscribers, but one.
     Now { notification: Notification, but: Option<u64> },
@@ -43,7 +43,7 @@ pub(super) enum News {
     Invite { number: u64, invite: InviteId, text: String },
 }
 
-/// What a method comes to.
+/// The outcome of a method.
 pub(super) enum MethodOutcome {
     Now(Value),
     /// The text of this invite, as soon as its keys are kept.
@@ -54,7 +54,7 @@ pub(super) enum MethodOutcome {
 
 /// Carries out a method that is answered at once.
 pub(super) trait Handle<M: Method> {
-    /// `connection`: who asks.
+    /// Carries out the method, and returns its answer. `connection`: who asks.
     fn handle(&mut self, method: M, connection: u64) -> Result<M::Answer, MethodError>;
 }
 

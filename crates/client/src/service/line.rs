@@ -27,7 +27,8 @@ pub(super) struct LineReader<R> {
 }
 
 impl<R: AsyncRead + Unpin> LineReader<R> {
-    /// `longest`: of a line, in bytes. `patience`: from the first byte of a line to its last.
+    /// Reads lines of at most `longest` bytes. `patience`: from the first byte of a line to its
+    /// last.
     pub(super) fn new(reader: R, longest: usize, patience: Option<Duration>) -> Self {
         Self { reader: BufReader::new(reader), line: Vec::new(), longest, patience, deadline: None }
     }

@@ -27,7 +27,7 @@ pub(super) enum WriteReceipt {
     Invite(u64),
 }
 
-/// Something that the service is told by connections and whoever runs it.
+/// An input of the service, from a connection or from the program that runs it.
 pub(super) enum ServiceInput {
     /// Somebody comes.
     Connected { stream: Box<dyn Pipe>, patience: Option<Duration>, over: oneshot::Sender<()> },
@@ -55,7 +55,7 @@ pub(super) struct OutLine {
     pub(super) last: bool,
 }
 
-/// One connection's.
+/// The service's ends of a connection's channels.
 pub(super) struct Ends {
     pub(super) connection: u64,
     pub(super) inputs: mpsc::Sender<ServiceInput>,

@@ -49,7 +49,7 @@ fn running_by(describing: Describing) -> Running {
 }
 
 impl Running {
-    /// A connection that is not held to anything. `room`: bytes that fit into its pipe.
+    /// Opens a connection that keeps to no rules. `room`: bytes that fit into its pipe.
     async fn raw(&self, room: usize) -> BufReader<DuplexStream> {
         let (ours, theirs) = duplex(room);
         drop(self.service.connect(theirs, Some(PATIENCE)).await);

@@ -1,8 +1,8 @@
 //! What came and was not shown yet, and who has taken it.
 //!
 //! The rule: an event leaves the profile when at least one subscriber has taken it, and none that
-//! acknowledges still owes its word. Whoever goes away owing takes the others' taking back: the
-//! event comes again to the next subscriber, in this process or a later one.
+//! acknowledges still owes its word. A subscriber that goes away owing takes the others' taking
+//! back: the event comes again to the next subscriber, in this process or a later one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ struct Waiting {
     sticky: bool,
     taken: bool,
     shown: bool,
-    /// Those who have not said yet that it was shown.
+    /// The subscribers that have not said yet that it was shown.
     owed: BTreeSet<u64>,
     /// Those to whom it is still to be written.
     queued: BTreeSet<u64>,

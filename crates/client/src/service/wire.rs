@@ -13,7 +13,7 @@ use crate::text::printable_json;
 /// to spare.
 pub(super) const MAX_REQUEST: usize = 512 * 1024;
 
-/// Something that is asked. Without an `id`, no answer is wanted.
+/// A request. Without an `id`, no answer is wanted.
 #[derive(Deserialize)]
 pub(super) struct RpcRequest {
     pub(super) id: Option<Value>,

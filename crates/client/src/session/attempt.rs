@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::nodes;
 use crate::{ConnectError, ConnectOptions, Connection, Dial, Identity, ServerUrl, Welcome};
 
-/// What every attempt needs.
+/// The values that every attempt needs.
 pub(super) struct AttemptSetup {
     pub(super) dialer: Arc<dyn Dial>,
     pub(super) url: ServerUrl,
@@ -13,7 +13,7 @@ pub(super) struct AttemptSetup {
     pub(super) options: ConnectOptions,
 }
 
-/// What came of an attempt, and whether it was a node that was reached.
+/// The outcome of an attempt, and whether it was a node that was reached.
 pub(super) struct Attempt {
     pub(super) outcome: Result<(Connection, Welcome), ConnectError>,
     pub(super) by_node: bool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::connection::{ConnectError, Welcome};
 use ephemeral_core::protocol::{ErrorCode, ReceiptStatus, ReceivedMessage};
 
-/// Something that happened in a [`Session`](super::Session).
+/// An event of a [`Session`](super::Session).
 #[derive(Debug)]
 pub enum ClientEvent {
     /// An attempt to connect begins.

@@ -17,8 +17,8 @@ use crate::wall_clock::now_ms;
 use crate::{ByteStream, Dial, DialError, ServerUrl};
 
 /// How long the service's own address is tried alone, if it does not fail sooner; up to as much
-/// again is left to chance, so that those who were lost together do not ask twice together. Where
-/// all is well, it answers in less.
+/// again is left to chance, so that clients which were cut off together do not ask twice together.
+/// Where all is well, it answers in less.
 const HEAD_START: Duration = Duration::from_secs(2);
 
 /// The nodes of a session's service, as far as they are known and may be dialled.

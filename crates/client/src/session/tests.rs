@@ -13,7 +13,7 @@ fn session() -> (Session, Arrivals) {
     (Session::new(wire, url(), alice(), ConnectOptions::default()), arrivals)
 }
 
-/// The next event that is not about connecting.
+/// Returns the next event that is not about connecting.
 async fn next(session: &mut Session) -> ClientEvent {
     loop {
         match session.next().await.unwrap() {

@@ -53,7 +53,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Before the lock is free, so that no other process's id is taken away.
+        // While the lock is still held, so that no other process's id is erased.
         let _ = self.write_down("");
     }
 }

@@ -2,8 +2,8 @@
 //! end at any moment, and the next one finds the old state or the new one, whole.
 //!
 //! A change of the passphrase puts the new key beside the old one, then the new state in place,
-//! then the new key. Whoever opens the vault in between takes the key that opens the state, and
-//! ends the change.
+//! then the new key. A process that opens the vault in between takes the key that opens the state,
+//! and ends the change.
 
 use ephemeral_tor::private_file::FileError;
 use zeroize::Zeroizing;
@@ -29,7 +29,7 @@ pub(super) struct StateWriter<F> {
     stopped: bool,
 }
 
-/// What became of a key file.
+/// The state of a key file.
 enum Unlocked {
     Absent,
     OtherPassphrase,
@@ -73,7 +73,7 @@ impl<F: StateFiles> StateWriter<F> {
         Self::open_changed(files, &sealed, current, passphrase)
     }
 
-    /// As [`Self::open`], where the state is not for `current`, what became of the key.
+    /// Does as [`Self::open`] where `current` does not open the state.
     fn open_changed(
         files: F,
         sealed: &[u8],

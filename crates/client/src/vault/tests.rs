@@ -24,7 +24,7 @@ fn right() -> Passphrase {
     passphrase("correct horse")
 }
 
-/// A directory for a vault, which is not there yet.
+/// Returns a directory for a vault that is not there yet.
 fn place() -> (tempfile::TempDir, PathBuf) {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().canonicalize().unwrap().join("profiles/alice");
@@ -153,7 +153,7 @@ fn an_ephemeral_vault_forgets_what_it_is_given() {
     assert_eq!(format!("{vault:?}"), "Vault { directory: None, .. }");
 }
 
-/// `TMPDIR` says on which disk. By hand:
+/// Measures the disk that `TMPDIR` is on. By hand:
 /// `cargo test --workspace --lib what_a_commit_takes -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]

@@ -64,14 +64,14 @@ impl Default for Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyConnections;
 
-/// What came of taking one from a key's rate.
+/// The outcome of taking one from a key's rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateStatus {
     /// How many milliseconds to wait, if there was none.
     pub wait_ms: Option<u64>,
-    /// Whether the key had been told to wait before, and does not.
+    /// Whether the key was told to wait, and goes on all the same.
     pub ignores: bool,
-    /// What there is at once, at most.
+    /// The most that can be taken at once.
     pub burst: u64,
     /// What is left of it.
     pub left: u64,
@@ -79,7 +79,7 @@ pub struct RateStatus {
     pub reset_ms: u64,
 }
 
-/// What came of a strike.
+/// The outcome of a strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StrikeOutcome {
     /// It was counted.
@@ -88,7 +88,7 @@ pub enum StrikeOutcome {
     Blocked,
 }
 
-/// One key that is blocked.
+/// A key that is blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block<K> {
     /// The key.
@@ -97,7 +97,7 @@ pub struct Block<K> {
     pub until: Millis,
 }
 
-/// What is remembered of one key.
+/// The memory of one key.
 #[derive(Debug, Default)]
 struct KeyState {
     requests: Bucket,
@@ -119,7 +119,7 @@ impl KeyState {
     }
 }
 
-/// What each of many keys has used and done.
+/// A table of keys, with what each has used and done.
 pub struct KeyTable<K> {
     policy: Config,
     capacity: usize,

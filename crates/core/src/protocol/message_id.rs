@@ -1,4 +1,4 @@
-//! The one rule for message ids, for those who send and those who receive.
+//! The one rule for message ids, for senders and recipients.
 
 /// Characters of a message id, at most.
 pub const MESSAGE_ID_BYTES: usize = 64;

@@ -12,7 +12,7 @@ use crate::protocol::{Fingerprint, Millis};
 /// mailbox is remembered after its last session: so it does not go back when it is made again.
 const SPREAD: u64 = (LINGER_MS - 10_000) * 1000;
 
-/// What is known of one fingerprint.
+/// The account of one fingerprint: all that is known of it.
 pub(super) struct Account {
     pub(super) fingerprint: Fingerprint,
     /// The keyed hash of that.
@@ -110,7 +110,7 @@ impl Account {
     }
 }
 
-/// How far a session had come that goes on in another store of the same epoch.
+/// The progress of a session that goes on in another store of the same epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SessionProgress {
     /// The first sequence number that did not wait for the session to begin.

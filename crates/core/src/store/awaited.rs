@@ -8,7 +8,7 @@ use crate::protocol::{Fingerprint, Millis};
 
 /// How long a sender is awaited: longer than a session waits for this machine.
 const AWAITED_MS: u64 = 75_000;
-/// How often those who did not come are looked for.
+/// How often senders who did not come are looked for.
 const LOOK_MS: u64 = 15_000;
 /// Senders who are awaited, and receipts that are kept for all of them together, at most.
 pub(super) const MOST: usize = 65_536;
@@ -20,7 +20,7 @@ pub(super) struct Awaited {
     pub(super) senders: HashMap<Fingerprint, AwaitedSender>,
     /// Receipts of all of them.
     kept: usize,
-    /// When those who did not come are looked for.
+    /// When senders who did not come are looked for next.
     look_at: Millis,
 }
 

@@ -9,11 +9,11 @@ use std::collections::VecDeque;
 use super::{AccountId, Completion, DueItem, EXPIRED_AT_ONCE, EndedEntry, JournalEntry, Store};
 use crate::protocol::Fingerprint;
 
-/// What waits for its position, in the order of the positions.
+/// The operations that wait for their positions, in the order of the positions.
 #[derive(Default)]
 pub(super) struct Uncommitted(VecDeque<(u64, Pending)>);
 
-/// What is done once it holds.
+/// The effect of an operation, once it holds.
 enum Pending {
     /// A message comes into its mailbox.
     Accept(u32),
@@ -22,7 +22,7 @@ enum Pending {
     End(Box<(Fingerprint, Completion)>, bool),
 }
 
-/// What came of a part of what holds now.
+/// The outcome of a part of what holds now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
     /// How far it goes.
@@ -72,8 +72,8 @@ impl Store {
     }
 
     /// Lets a part of what was written down count, since it holds up to the position `upto`:
-    /// messages come into their mailboxes. Pushes those who are online and have something to be
-    /// sent or to be told now, and what senders are to be told.
+    /// messages come into their mailboxes. Pushes the accounts that are online and have something
+    /// to be sent or to be told now, and what senders are to be told.
     pub fn commit(&mut self, upto: u64, woken: &mut Vec<AccountId>, ended: &mut Vec<Completion>) -> Committed {
         for _ in 0..EXPIRED_AT_ONCE {
             let holds = self.uncommitted.0.front().is_some_and(|(position, _)| *position <= upto);

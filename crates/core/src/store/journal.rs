@@ -15,7 +15,7 @@ use crate::protocol::{Fingerprint, Millis};
 /// than that.
 const PROMISED_AT_ONCE: u64 = 60_000_000;
 
-/// Where a store writes down what has to outlive the process.
+/// A store's way to write down what has to outlive the process.
 ///
 /// Where [`position`](Self::position) is 0, each call is over when it returns: then it holds even
 /// if the process is killed in the next instant; killed within the call, it either holds or has not
@@ -49,7 +49,7 @@ pub trait Journal: Send {
     }
 }
 
-/// What is left of a message that has met its end.
+/// The remains of a message that has met its end.
 #[derive(Debug, Clone, Copy)]
 pub struct EndedEntry<'entry> {
     /// Who sent it.
@@ -97,7 +97,7 @@ pub struct Remembered {
     pub waiting: Option<WaitingMessage>,
 }
 
-/// What is left of a message until its end.
+/// The part of an entry that a message needs until its end.
 pub struct WaitingMessage {
     /// The recipient.
     pub recipient: Fingerprint,

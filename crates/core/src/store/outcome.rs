@@ -64,7 +64,7 @@ pub enum JoinError {
     Draining,
 }
 
-/// How a message ended, for its sender.
+/// The end of a message, for its sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// The sender's name for the message.

@@ -4,7 +4,7 @@ use super::AccountId;
 use super::slots::Slots;
 use super::table::Table;
 
-/// What one sender has in one mailbox.
+/// The share of one sender in one mailbox.
 #[derive(Debug, Clone)]
 pub(super) struct Pair {
     sender: AccountId,
@@ -17,7 +17,7 @@ pub(super) struct Pair {
     pub(super) bytes: usize,
 }
 
-/// All pairs of which something is remembered.
+/// The pairs of which something is remembered.
 pub(super) struct Pairs {
     /// The key of the hashes: accounts get the places that are free, and somebody may have many.
     key: [u64; 2],

@@ -12,7 +12,7 @@ pub(super) const NOBODY: u32 = u32::MAX;
 /// senders is in as many buckets.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// What is known of one accepted message until it expires: its id, above all.
+/// The record of an accepted message until it expires: its id, above all.
 pub(super) struct Record {
     /// A keyed hash of the id. Two ids of one sender share it with a probability of 2^-64.
     pub(super) id_hash: u64,
@@ -30,7 +30,7 @@ pub(super) struct Record {
     pub(super) delivered: bool,
 }
 
-/// What is known of a message besides, until its end.
+/// The rest of a message's record, until its end.
 pub(super) struct Waiting {
     /// Id and content in one allocation, which is overwritten when it is dropped. Of a message that
     /// was taken in secret, the id alone.
@@ -46,7 +46,7 @@ pub(super) struct Waiting {
     taken: bool,
 }
 
-/// How a message that waits ends.
+/// The ways in which a message that waits ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// Its recipient took it, and its sender may know.

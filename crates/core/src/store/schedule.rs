@@ -11,7 +11,7 @@ use crate::protocol::Millis;
 /// Entries of one piece, at most.
 const PIECE: usize = 64;
 
-/// What is due at a time.
+/// An item that is due at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum DueItem {
     /// A record's place.
@@ -47,7 +47,7 @@ impl Entry {
     }
 }
 
-/// What is due, in the order of time.
+/// The items that are due, in the order of time.
 #[derive(Default)]
 pub(super) struct Schedule {
     /// Sorted pieces, none of them empty. No entry of one is less than its key, or as great as the

@@ -6,7 +6,7 @@ use crate::protocol::Fingerprint;
 /// Accounts, or records, that one call looks at.
 const LOOKED_AT: u32 = 500;
 
-/// What one sender has in the store.
+/// The share of one sender in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderFigures {
     /// Who.

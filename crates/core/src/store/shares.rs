@@ -7,7 +7,7 @@
 //!   and the last quarter is
 //!   for those to whom its owner has written.
 //! - As the store fills, messages are kept for a shorter time. What was granted stays granted.
-//! - What is kept for those who are online goes to recipients who take what they are sent.
+//! - What is kept for recipients who are online goes to recipients who take what they are sent.
 //!
 //! What a recipient takes without letting its sender know counts as if it waited, until it expires:
 //! nobody can find out by filling something up.
@@ -27,9 +27,9 @@ pub const CORRESPONDENT_SHARE: usize = 2;
 /// The part of a mailbox that is kept for senders to whom its owner has written: one of so many.
 pub const KNOWN_SHARE: usize = 4;
 /// Bytes that no sender is refused for its share, and that each recipient may have of what is kept
-/// for those who are online, however little there is.
+/// for recipients who are online, however little there is.
 pub const SMALL: usize = 4096;
-/// The share of each recipient in what is kept for those who are online: one of so many.
+/// The share of each recipient in what is kept for recipients who are online: one of so many.
 const ONLINE_SHARE: usize = 1024;
 /// Messages that may wait for a recipient who takes what it is sent: a window.
 const TAKES: usize = 32;

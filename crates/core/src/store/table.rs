@@ -173,7 +173,7 @@ fn lower(hash: u64) -> u32 {
 mod tests {
     use super::*;
 
-    /// As good as a keyed hash, and the same every time.
+    /// Returns a hash as good as a keyed one, and the same every time.
     fn scrambled(number: u32) -> u64 {
         siphasher::sip::SipHasher13::new_with_keys(1, 2).hash(&number.to_le_bytes())
     }

@@ -75,7 +75,7 @@ pub fn explain(error: &io::Error, path: &Path) -> String {
     }
 }
 
-/// Who is refused, and whose the file is.
+/// The user who is refused, and the owner of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoAccess {
     /// Who this is.

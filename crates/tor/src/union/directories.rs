@@ -21,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// Directories that are asked at once: the newest answer counts.
 const ASKED: usize = 3;
 
-/// What became of a descriptor.
+/// The fate of a descriptor.
 pub(super) struct Uploads {
     pub(super) taken: usize,
     pub(super) refused: usize,

@@ -84,7 +84,7 @@ fn get_in_and_stay(a_second: u32, peer: impl Fn(u32) -> PeerKey) -> (usize, usiz
     let mut got_in = 0;
     let mut stayed = 0;
     for own in 0..50 {
-        // Not in step with the flood.
+        // At moments that are not in step with the flood's.
         let taken = table.take(now + step.mul_f64(f64::from(own) / 50.0), v4(u32::MAX - own), false);
         flood(&mut table, &mut now, UNDISTURBED);
         if let Some(taken) = taken {

@@ -19,7 +19,7 @@ pub struct Distant {
 }
 
 impl Distant {
-    /// Puts a distance between a stream to the server and whoever uses it.
+    /// Puts a distance between a stream to the server and its user.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Send + 'static, one_way: Duration) -> Self {
         let (near, far) = duplex(1 << 16);
         let (from_client, to_client) = split(far);

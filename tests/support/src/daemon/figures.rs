@@ -25,7 +25,7 @@ impl Daemon {
         count.unwrap_or_else(|| panic!("no {kind} in {figures}"))
     }
 
-    /// Bytes of it that are in RAM.
+    /// Returns how many bytes of it are in RAM.
     pub fn resident(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

@@ -29,7 +29,7 @@ impl Chat {
         self.open_something();
     }
 
-    /// A contact that is called otherwise now keeps its conversation.
+    /// Keeps the conversation of a contact whose name has changed.
     fn follow_name(&mut self, contact: &ContactInfo) {
         let renamed = self.conversations.iter_mut().find(|known| match &known.peer {
             Counterpart::Contact(before) => known.name != contact.contact && is_same(contact, before),
@@ -58,7 +58,7 @@ impl Chat {
         self.open_something();
     }
 
-    /// After a conversation is gone, or at the start, another one is open.
+    /// Opens another conversation where the open one is gone, and one at the start.
     fn open_something(&mut self) {
         if self.conversation().is_none() {
             self.open = None;

@@ -14,7 +14,7 @@ macro_rules! assert_screens {
     };
 }
 
-/// A conversation in which much has happened.
+/// Makes a conversation in which much has happened.
 pub(crate) fn talk(locale: &str) -> ScriptedChat {
     let mut scripted = start(OpeningStart::Running, locale, false);
     let mut bob = contact("Bob");

@@ -71,7 +71,7 @@ pub(crate) fn group(name: &str, members: &[&str]) -> GroupInfo {
 }
 
 impl ScriptedChat {
-    /// A running profile with these contacts.
+    /// Makes a running profile with these contacts.
     pub(crate) fn with(contacts: Vec<ContactInfo>) -> Self {
         let mut scripted = start(OpeningStart::Running, "C", false);
         scripted.open(contacts, Groups::default());
@@ -147,7 +147,7 @@ impl ScriptedChat {
         self.calls.remove(place).0
     }
 
-    /// A text of a contact, a minute after the one before.
+    /// Has a text of a contact come, a minute after the one before.
     pub(crate) fn text(&mut self, contact: &str, number: u64, text: &str) {
         self.notified(Notification::Text {
             contact: contact.to_owned(),

@@ -16,7 +16,7 @@ fn access(number: u8, active_at: u64, door: bool) -> MailboxAccess {
     MailboxAccess { key: key(number), seed: Secret::random(), authority, after_ms: 0, active_at, door, awaited_ms: 0 }
 }
 
-/// Ten mailboxes, the last of which were used most recently, and two doors that were used after all
+/// Makes ten mailboxes, the last ones used most recently, and two doors that were used after all
 /// of them.
 fn twelve(fetching: Fetching, now: Instant) -> Mailboxes {
     let mut mailboxes = Mailboxes::new(fetching);

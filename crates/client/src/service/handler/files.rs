@@ -19,7 +19,7 @@ use crate::text::printable;
 /// A connection that takes files.
 struct Taker {
     connection: u64,
-    /// From whom; `None`: whoever sends one.
+    /// The sender; `None`: any sender.
     from: Option<LinkId>,
     folder: String,
     downloads: Downloads,
@@ -70,7 +70,7 @@ fn folder_failed(folder: String, error: &DownloadError) -> Notification {
 }
 
 impl MethodHandler {
-    /// Takes a chunk that came, or keeps it for whoever takes it.
+    /// Takes a chunk that came, or keeps it for the subscriber that takes it.
     pub(super) fn chunk(&mut self, event: u64, link: LinkId, chunk: FileChunk) -> Result<(), EngineError> {
         let first = chunk.index == 0;
         if first && self.files.taker(link).is_none() {

@@ -48,7 +48,7 @@ impl Handle<SendText> for MethodHandler {
     }
 }
 
-/// A text that was taken over: its conversation, what that is called, its name, and the text.
+/// A text that was accepted: its conversation, the name of that, its number, and the text.
 type Accepted = (Talk, String, u64, HistoryItem);
 
 impl MethodHandler {

@@ -80,7 +80,7 @@ fn apply(names: &mut BTreeMap<String, usize>, change: &Change) {
 }
 
 impl Disk {
-    /// A disk on which all of this is safe.
+    /// Makes a disk on which all of this is safe.
     pub(super) fn of(view: &View) -> Self {
         let disk = Self::default();
         {
@@ -95,24 +95,26 @@ impl Disk {
         disk
     }
 
-    /// Another disk with the same on it, and the same pending, and no fault.
+    /// Makes another disk with the same on it, and the same pending, and no fault.
     pub(super) fn fork(&self) -> Self {
         let mut machine = self.0.borrow().clone();
-        (machine.fault, machine.steps) = (None, 0);
+        machine.fault = None;
+        machine.steps = 0;
         Self(Rc::new(RefCell::new(machine)))
     }
 
-    /// From here on, step `at` is a fault.
+    /// Makes step `at`, counted from here, a fault.
     pub(super) fn fail_at(&self, at: usize, fault: Fault) {
         let mut machine = self.0.borrow_mut();
-        (machine.fault, machine.steps) = (Some((at, fault)), 0);
+        machine.fault = Some((at, fault));
+        machine.steps = 0;
     }
 
     pub(super) fn steps(&self) -> usize {
         self.0.borrow().steps
     }
 
-    /// Every disk that a power failure may leave.
+    /// Returns every disk that a power failure may leave.
     pub(super) fn after_power_failures(&self) -> BTreeSet<View> {
         let machine = self.0.borrow();
         let blocks =
@@ -141,7 +143,7 @@ impl Disk {
             .collect()
     }
 
-    /// The contents that no name leads to, as a process that had them open would read them.
+    /// Returns the contents that no name leads to, as a process that had them open would read them.
     pub(super) fn nameless(&self) -> Vec<Vec<u8>> {
         let machine = self.0.borrow();
         let inodes = machine.inodes.iter().enumerate();

@@ -15,7 +15,7 @@ fn new_passphrase() -> Passphrase {
     passphrase("battery staple")
 }
 
-/// A disk with a vault on it that holds [`OLD`].
+/// Makes a disk with a vault on it that holds [`OLD`].
 fn with_vault() -> Disk {
     let disk = Disk::default();
     StateWriter::create(disk.clone(), &right(), OLD).unwrap();
@@ -46,8 +46,8 @@ fn at_each_step(start: &Disk, act: impl Fn(&Disk, &dyn Fn()) -> bool, check: imp
     most
 }
 
-/// What opening finds, checked to be still there after a power failure, and to be a vault that goes
-/// on.
+/// Returns what opening finds. Checks that a power failure leaves it, and that it is a vault that
+/// goes on.
 fn found(disk: &Disk, passphrase: &Passphrase, case: &str) -> Option<Vec<u8>> {
     let (mut writer, state) = match StateWriter::open(disk.clone(), passphrase) {
         Ok(opened) => opened,
@@ -134,7 +134,7 @@ fn ending_an_interrupted_change_of_the_passphrase_may_be_interrupted_too() {
     assert!(steps >= 4, "only {steps} steps: this test no longer reaches what is done");
 }
 
-/// A vault whose state is for the new key, which has not got its name.
+/// Returns a vault whose state is for the new key, while that key still has its temporary name.
 fn half_changed() -> View {
     let old = with_vault().after_power_failures().pop_first().unwrap();
     let new = Disk::default();

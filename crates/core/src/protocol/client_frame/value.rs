@@ -20,7 +20,7 @@ pub(super) enum Value<'frame> {
     Other,
 }
 
-/// What is told of a field that is not what it should be.
+/// The answer to a field that is not as it should be.
 pub(super) type Wrong = (ErrorCode, &'static str);
 
 impl<'frame> Value<'frame> {

@@ -1,4 +1,5 @@
-//! A recipient who declines receipts was perhaps there: nothing that a sender can try tells.
+//! Whether a recipient who declines receipts was online stays a secret: no attempt of a sender
+//! tells.
 
 use super::*;
 

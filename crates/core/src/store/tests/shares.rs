@@ -172,7 +172,7 @@ fn what_is_kept_for_those_who_are_online_goes_to_recipients_who_take_what_they_a
     while floods(&mut store, sender, 20_000) == QuotaExceeded::Sender && sender < 400 {
         sender += 1;
     }
-    // Nearly nothing is left for those who are offline.
+    // Nearly nothing is left for recipients who are offline.
     while store.deposit_one_byte(5000 + sender).is_ok() {
         sender += 1;
     }

@@ -311,7 +311,7 @@ impl Run {
         Ok(())
     }
 
-    /// Another process goes on with what has arrived.
+    /// Has another process go on with what has arrived.
     fn kill(&mut self) {
         let held = self.tape.lock().unwrap().held();
         let promised = self.tape.lock().unwrap().promised;
@@ -347,7 +347,7 @@ impl Run {
         self.adopt(&unanswered);
     }
 
-    /// What arrived and was never answered is known: whoever sends it again is told so.
+    /// Takes what arrived without an answer as known: a sender who sends it again is told so.
     fn adopt(&mut self, unanswered: &[usize]) {
         for &sent in unanswered {
             let sent = &mut self.sent[sent];
@@ -359,7 +359,8 @@ impl Run {
         }
     }
 
-    /// The other machines forget everything; what there is is written down again, and arrives.
+    /// Has the other machines forget everything: all that there is is written down again, and
+    /// arrives.
     fn amnesia(&mut self) {
         {
             let mut tape = self.tape.lock().unwrap();
