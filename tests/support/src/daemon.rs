@@ -98,13 +98,16 @@ impl Daemon {
         let line = async {
             while let Some(line) = self.stdout.next_line().await.unwrap() {
                 if let Some(rest) = line.strip_prefix(word) {
-                    return rest.trim().to_owned();
+                    return Some(rest.trim().to_owned());
                 }
             }
-            panic!("it ended without saying {word:?}");
+            None
         };
-        let said = timeout(patience, line).await;
-        said.unwrap_or_else(|_| panic!("it did not say {word:?} in time; its log:\n{}", self.log()))
+        match timeout(patience, line).await {
+            Ok(Some(said)) => said,
+            Ok(None) => panic!("it ended without saying {word:?}; its log:\n{}", self.log()),
+            Err(_) => panic!("it did not say {word:?} in time; its log:\n{}", self.log()),
+        }
     }
 
     /// Returns everything else that it says on stdout, until it ends.
