@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use super::super::NatsAddress;
 use super::wire::{self, NatsEvent, NatsMessage};
 use super::{INBOX, Nats, NatsOutgoing, NatsServerInfo, tls};
+use crate::causes::of_connection;
 use crate::transport::Io;
 
 /// For connecting, with TLS and everything.
@@ -46,7 +47,7 @@ pub async fn keep(
                 said = false;
                 nats.server.send_replace(Some(info));
                 let lost = serve(io, &nats, &mut outgoing, &questions).await;
-                tracing::warn!("the connection to a NATS server is lost: {lost}");
+                tracing::warn!("the connection to a NATS server is lost: {}", of_connection(&lost));
             }
             // Once, not for each server and each time.
             Err(error) if !said => {

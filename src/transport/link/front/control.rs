@@ -14,6 +14,7 @@ use super::super::{BEAT, HANDSHAKE, LOG, SILENCE};
 use super::Way;
 use super::hub_link::HubLink;
 use super::hubs::Hubs;
+use crate::causes::of_connection;
 
 /// The first pause between two attempts, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -61,10 +62,11 @@ pub(super) async fn keep(hubs: Arc<Hubs>, way: Way) {
 
 fn complain(way: &Way, error: &io::Error) {
     let machine = way.machine.name.as_str();
+    let error = of_connection(error);
     if machine.is_empty() {
-        tracing::warn!(target: LOG, %error, "the hub is not reached: clients are told so, until it is");
+        tracing::warn!(target: LOG, error, "the hub is not reached: clients are told so, until it is");
     } else {
-        tracing::warn!(target: LOG, machine, %error, "this machine of the cluster is not reached: it is tried again");
+        tracing::warn!(target: LOG, machine, error, "this machine of the cluster is not reached: it is tried again");
     }
 }
 
