@@ -278,6 +278,7 @@ verify-yes = ja
 answer-unread = die Antwort kann nicht gelesen werden: { $why }
 input-unread = die Standardeingabe kann nicht gelesen werden: { $why }
 accept-done = { $name } findet die erste Nachricht; `ephemeral recv` holt die Antwort
+accept-shown = { $kind }, gültig bis { $until }; Server { $server }
 accept-late = der Kontakt ist angelegt, aber sein Server hat die erste Nachricht innerhalb von { $seconds } s nicht angenommen{ $why }
 accept-interrupted = unterbrochen: die erste Nachricht wird beim nächsten Mal gesendet
 

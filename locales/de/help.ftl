@@ -119,6 +119,7 @@ invite = Eine Einladung machen
 accept = Eine Einladung annehmen und die erste Nachricht senden
     .invite = Die Einladung: ephemeral:… oder - für die Standardeingabe
     .qr = Die Einladung aus dem QR-Code in dieser PNG-Datei lesen
+    .show = Sagen, was für eine Einladung es ist, wie lange sie gilt und zu welchem Server sie führt; sie wird nicht verwendet
     .name = Wie der Kontakt heißen soll; sonst so, wie er sich nennt
     .text = Ein Text, der mit der ersten Nachricht gesendet wird
     .foreign = Den Server der Einladung verwenden, auch wenn es nicht der eigene ist
@@ -128,6 +129,7 @@ accept = Eine Einladung annehmen und die erste Nachricht senden
           ephemeral accept ephemeral:AQMB… --as bob --text 'Ich bin es'
           ephemeral accept - --as bob < einladung.txt
           ephemeral accept --qr einladung.png --as bob
+          ephemeral accept --qr einladung.png --show
 
         Die erste Nachricht lässt sich senden, auch wenn die andere Seite nicht da ist: sie wartet beim Server.
         Mehr schreiben lässt sich, sobald die andere Seite geantwortet hat: `ephemeral recv` holt die

@@ -261,6 +261,7 @@ verify-yes = yes
 answer-unread = cannot read the answer: { $why }
 input-unread = cannot read standard input: { $why }
 accept-done = { $name } will find your first message; `ephemeral recv` fetches the answer
+accept-shown = { $kind }, until { $until }; server { $server }
 accept-late = the contact is there, but its server did not take the first message within { $seconds } s{ $why }
 accept-interrupted = interrupted: the first message is sent the next time
 

@@ -8,13 +8,17 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use super::exit::{Exit, Failure};
-use super::output::{print, print_json};
+use super::output::{local_time, print, print_json};
 use super::running::{RunArgs, Running};
 use super::words::{files, fl, said};
 use super::{picture, stdio, stop};
-use ephemeral_client::api::{AcceptInvite, NewContact, Notification, Subscribe, Taking};
+use ephemeral_client::api::{AcceptInvite, Greeting, Hello, NewContact, Notification, Subscribe, Taking};
 use ephemeral_client::engine::Fetching;
 use ephemeral_client::text::printable;
+use ephemeral_e2e::authority::Authority;
+use ephemeral_e2e::core::CoreError;
+use ephemeral_e2e::invite::{Invite, InviteError};
+use jiff::Timestamp;
 
 /// No invite is longer, in bytes.
 const MAX_INVITE: u64 = 16 * 1024;
@@ -25,6 +29,7 @@ Examples:
   ephemeral accept ephemeral:AQMB… --as bob --text 'It is me'
   ephemeral accept - --as bob < invite.txt
   ephemeral accept --qr invite.png --as bob
+  ephemeral accept --qr invite.png --show
 
 The first message may go although the other side is away; it waits at the server. More can be
 written when the other side has answered: `ephemeral recv` fetches the answer. An invite from
@@ -36,6 +41,9 @@ pub(super) struct AcceptArgs {
     /// Read the invite from the QR code in this PNG file.
     #[arg(long, value_name = "FILE", conflicts_with = "invite")]
     qr: Option<PathBuf>,
+    /// Say what the invite is, until when it holds and to which server it leads, and do not use it.
+    #[arg(long, conflicts_with_all = ["name", "text", "foreign"])]
+    show: bool,
     /// What you call the contact; otherwise as it calls itself.
     #[arg(long = "as", value_name = "NAME", default_value = "")]
     name: String,
@@ -58,6 +66,9 @@ pub(super) struct AcceptArgs {
 
 pub(super) async fn run(args: AcceptArgs) -> Result<(), Failure> {
     let invite = invite(&args).await?;
+    if args.show {
+        return show(&args, &invite).await;
+    }
     let mut running = args.run.start(Fetching::NONE).await?;
     running.call(Subscribe { taking: Taking::Watched }).await?;
     let accept = AcceptInvite { invite, name: args.name.clone(), text: args.text.clone(), foreign: args.foreign };
@@ -70,6 +81,21 @@ pub(super) async fn run(args: AcceptArgs) -> Result<(), Failure> {
     } else {
         print(&format!("{}\n", fl!("accept-done", name = printable(&name))))
     }
+}
+
+/// Says what an invite is.
+async fn show(args: &AcceptArgs, text: &str) -> Result<(), Failure> {
+    let Greeting { server, .. } = args.run.profile.ask(Hello {}).await?;
+    let own = Authority::onion(&server).or_else(|_| Authority::loopback(&server));
+    let own = own.map_err(|_| CoreError::Invite(InviteError::NotGenuine))?;
+    let invite = Invite::from_text(text.trim(), &own).map_err(CoreError::Invite)?;
+    let not_after = Timestamp::from_second(i64::from(invite.not_after) * 60).unwrap_or(Timestamp::MAX).to_string();
+    let server = invite.authority.as_str();
+    if args.json {
+        return print_json(&json!({"reusable": !invite.one_time, "not_after": not_after, "server": server}));
+    }
+    let kind = if invite.one_time { fl!("invite-once") } else { fl!("invite-reusable") };
+    print(&format!("{}\n", fl!("accept-shown", kind = kind, until = local_time(&not_after), server = server)))
 }
 
 async fn invite(args: &AcceptArgs) -> Result<String, Failure> {

@@ -74,11 +74,12 @@ pub(super) async fn run(args: ChatArgs) -> Result<(), Failure> {
     let path = |path: std::io::Result<std::path::PathBuf>| {
         path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
     };
-    let settings = keep::read()?;
+    let words = Words::of(Language::of_environment().code());
+    let settings = keep::read(&words)?;
     let mut opener = Opener::new(args.run, args.ephemeral);
     let (opening, link) = opener.begin().await?;
     let mut chat = Chat::new(ChatStart {
-        words: Words::of(Language::of_environment().code()),
+        words,
         settings,
         opening,
         home: variable("HOME").unwrap_or_default(),

@@ -139,6 +139,26 @@ fn whoever_uses_a_reusable_invite_waits_for_a_yes() {
 }
 
 #[test]
+fn what_an_invite_is_can_be_seen_before_it_is_used() {
+    let (home, server) = server();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let bob = Client::new(CLIENT, home.path(), "bob", &server.url);
+    let once = alice.ok(&["invite", "bob"]);
+    let many = alice.ok(&["invite", "--reusable"]);
+    let authority = server.url.strip_prefix("http://").unwrap();
+    for (invite, kind) in [(&once, "one-time"), (&many, "reusable")] {
+        let shown = bob.ok(&["accept", "--show", invite.trim()]);
+        assert!(shown.starts_with(&format!("{kind}, until 20")), "{shown}");
+        assert!(shown.trim_end().ends_with(&format!("server {authority}")), "{shown}");
+    }
+    let read = bob.json(&["accept", "--show", once.trim()]);
+    assert_eq!((&read[0]["reusable"], &read[0]["server"]), (&false.into(), &authority.into()));
+    assert!(bob.fails(65, &["accept", "--show", "ephemeral:AQMB"]).contains("damaged"));
+    assert_eq!(bob.ok(&["contacts"]), "", "none was used");
+    bob.ok(&["accept", once.trim(), "--as", "alice", "--quiet"]);
+}
+
+#[test]
 fn what_is_no_invite_is_refused_with_the_reason() {
     let (home, server) = server();
     let alice = Client::new(CLIENT, home.path(), "alice", &server.url);

@@ -1,6 +1,7 @@
 //! The shipped unit under a real systemd: hardened, restarted, killed and starved under load, and
 //! told to reload.
 
+mod alert;
 mod booted;
 mod client;
 mod cluster;

@@ -37,13 +37,13 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use ephemeral_client::api::{FileInfo, GroupOfferInfo, InviteInfo, StandingName};
+use ephemeral_client::api::{ContactInfo, FileInfo, GroupOfferInfo, InviteInfo, StandingName};
 
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Counterpart};
 use crate::dialog::Dialog;
 use crate::editor::Editor;
 use crate::keys::{KeyAction, KeyPress};
-use crate::layout::{Look, one_line};
+use crate::layout::{Look, said};
 use crate::settings::Settings;
 use crate::times::ChatTime;
 use crate::words::Words;
@@ -113,6 +113,8 @@ pub struct Chat {
     ending: bool,
     pub(crate) uplink: Uplink,
     pub(crate) uplink_since: i64,
+    /// Since when there is no connection, whatever was tried meanwhile.
+    pub(crate) lost_since: Option<i64>,
     pub(crate) search: Option<String>,
     invites: Vec<InviteInfo>,
     offers: Vec<GroupOfferInfo>,
@@ -158,6 +160,7 @@ impl Chat {
             ending: false,
             uplink: Uplink::Unknown,
             uplink_since: 0,
+            lost_since: None,
             search: None,
             invites: Vec::new(),
             offers: Vec::new(),
@@ -185,7 +188,7 @@ impl Chat {
             ChatInput::Answered(ticket, answer) => self.answered(ticket, answer),
             ChatInput::Opened(greeting) => self.opened(greeting),
             ChatInput::NotOpened(error) => self.not_opened(&error),
-            ChatInput::NotSaved(why) => self.notify(one_line(&why), Look::Warn),
+            ChatInput::NotSaved(why) => self.notify(said(&why), Look::Warn),
             ChatInput::Gone(why) => self.gone(why),
             ChatInput::Tick(time) => self.tick(time),
         }
@@ -252,6 +255,14 @@ impl Chat {
     pub(crate) fn conversation(&self) -> Option<&Conversation> {
         let open = self.open.as_ref()?;
         self.conversations.iter().find(|conversation| conversation.name == *open)
+    }
+
+    /// Returns what is known of the open conversation's contact.
+    fn contact(&self) -> Option<&ContactInfo> {
+        match &self.conversation()?.peer {
+            Counterpart::Contact(contact) => Some(contact),
+            Counterpart::Group(_) => None,
+        }
     }
 
     pub(crate) fn conversation_mut(&mut self, name: &str) -> Option<&mut Conversation> {

@@ -2,7 +2,7 @@
 //! to choose from.
 
 use crate::editor::Editor;
-use crate::layout::{Look, Row, one_line};
+use crate::layout::{Look, Row};
 
 /// A dialog in front of the conversations.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) enum Dialog {
 pub(crate) struct PageDialog {
     pub(crate) title: String,
     pub(crate) rows: Vec<Row>,
-    /// How many rows are above the screen.
+    /// How many rows are above the screen, as they are broken there.
     pub(crate) scroll: usize,
     /// What a yes does.
     pub(crate) yes: Option<DialogAction>,
@@ -144,6 +144,17 @@ impl PageDialog {
         self.rows.push(row);
         self
     }
+
+    /// Returns its rows on a screen of so many columns.
+    pub(crate) fn on_screen(&self, width: usize) -> impl Iterator<Item = Row> {
+        self.rows.iter().flat_map(move |row| row.broken(width))
+    }
+
+    /// Goes up or down, and no further than until the last row is at the bottom.
+    pub(crate) fn go(&mut self, rows: usize, down: bool, (width, height): (usize, usize)) {
+        let most = self.on_screen(width).count().saturating_sub(height.max(1));
+        self.scroll = if down { self.scroll + rows } else { self.scroll.saturating_sub(rows) }.min(most);
+    }
 }
 
 impl Field {
@@ -199,7 +210,8 @@ impl PickDialog {
 }
 
 impl Choice {
+    /// Names in the label are harmless already.
     pub(crate) fn new(label: &str, detail: impl Into<String>, dialog_action: DialogAction) -> Self {
-        Self { label: one_line(label), detail: detail.into(), dialog_action }
+        Self { label: label.to_owned(), detail: detail.into(), dialog_action }
     }
 }

@@ -101,12 +101,14 @@ impl KeyPress {
 /// How many letters a person may have typed in one go with Enter, on a connection that stutters.
 const TYPED_AT_ONCE: usize = 2;
 
-/// The names of keys that are no characters, as they stand in settings.
-const NAMES: [(&str, KeyName); 15] = [
+/// The names of keys that are no characters, as they stand in settings; German keyboards have their
+/// own for some.
+const NAMES: [(&str, KeyName); 16] = [
     ("enter", KeyName::Enter),
     ("esc", KeyName::Esc),
     ("tab", KeyName::Tab),
     ("shift-tab", KeyName::BackTab),
+    ("umschalt-tab", KeyName::BackTab),
     ("backspace", KeyName::Backspace),
     ("delete", KeyName::Delete),
     ("left", KeyName::Left),
@@ -131,13 +133,17 @@ impl FromStr for KeyPress {
         let mut press = Self::plain(KeyName::Esc);
         while let Some((modifier, behind)) = rest.split_once('-').filter(|(_, behind)| !behind.is_empty()) {
             match modifier.to_lowercase().as_str() {
-                "ctrl" => press.ctrl = true,
+                "ctrl" | "strg" => press.ctrl = true,
                 "alt" => press.alt = true,
                 _ => return Err(()),
             }
             rest = behind;
         }
-        press.code = name_of(rest).ok_or(())?;
+        press.code = match name_of(rest).ok_or(())? {
+            // Help shows Ctrl-P, and the terminal sends no capital.
+            KeyName::Char(character) if press.ctrl => KeyName::Char(character.to_ascii_lowercase()),
+            code => code,
+        };
         Ok(press)
     }
 }

@@ -50,6 +50,26 @@ impl Row {
         self.right = Some((text.into(), look));
         self
     }
+
+    /// Breaks a row that is wider than the screen; its last part goes on below.
+    pub(crate) fn broken(&self, width: usize) -> Vec<Self> {
+        let Some(((last, look), begin)) = self.parts.split_last() else { return vec![self.clone()] };
+        let indent: usize = begin.iter().map(|(text, _)| columns(text)).sum();
+        if indent + columns(last) <= width || self.right.is_some() || is_drawing(last) {
+            return vec![self.clone()];
+        }
+        let mut lines = sentence_rows(last, width.saturating_sub(indent).max(8)).into_iter();
+        let mut first = self.clone();
+        first.parts.pop();
+        let first = first.and(lines.next().unwrap_or_default(), *look);
+        let rest = lines.map(|line| Self::new(" ".repeat(indent), Look::Plain).and(line, *look));
+        [first].into_iter().chain(rest).collect()
+    }
+}
+
+/// Returns whether it is a row of a QR code, which is of no use when it is broken.
+fn is_drawing(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|character| matches!(character, ' ' | '█' | '▀' | '▄'))
 }
 
 /// Returns how many columns a text takes.
@@ -68,6 +88,26 @@ pub(crate) fn one_line(text: &str) -> String {
 pub(crate) fn in_sentence(name: &str) -> String {
     let name = one_line(name);
     if is_mixed(&name) { format!("\u{2068}{name}\u{2069}") } else { name }
+}
+
+/// Returns a sentence of the engine on one line. Names in it that are isolated stay so.
+pub(crate) fn said(sentence: &str) -> String {
+    let mut line = String::with_capacity(sentence.len());
+    let mut isolated = false;
+    for part in sentence.split_inclusive(['\u{2068}', '\u{2069}']) {
+        let text = part.trim_end_matches(['\u{2068}', '\u{2069}']);
+        line.push_str(&one_line(text));
+        match part.get(text.len()..) {
+            Some("\u{2068}") if !isolated => isolated = true,
+            Some("\u{2069}") if isolated => isolated = false,
+            _ => continue,
+        }
+        line.push_str(part.get(text.len()..).unwrap_or_default());
+    }
+    if isolated {
+        line.push('\u{2069}');
+    }
+    line
 }
 
 /// Tells whether it has letters that are written from right to left.
@@ -99,35 +139,70 @@ pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut rows = Vec::new();
     for line in visible_lines(text) {
-        wrap_line(&line, width.max(2), &mut rows);
+        wrap_line(&line, width, usize::MAX, &mut rows);
     }
     rows
 }
 
-/// Breaks a line between words, and within those that are longer than a row.
-fn wrap_line(line: &str, width: usize, rows: &mut Vec<String>) {
+/// Breaks a sentence of the program into rows. The names in it are harmless already, and stay
+/// isolated.
+pub(crate) fn sentence_rows(text: &str, width: usize) -> Vec<String> {
+    let mut rows = Vec::new();
+    for line in text.split('\n') {
+        wrap_line(line, width, usize::MAX, &mut rows);
+    }
+    rows
+}
+
+/// As [`wrapped`], for a text that is being written. Returns also in which row and column the
+/// cursor is, in front of which `before` stands.
+pub(crate) fn wrapped_at(text: &str, before: &str, width: usize) -> (Vec<String>, (usize, usize)) {
+    let line_of_cursor = before.matches('\n').count();
+    let cursor = visible_lines(before).last().map_or(0, |line| line.len());
+    let mut rows = Vec::new();
+    let mut at = (0, 0);
+    for (number, line) in visible_lines(text).enumerate() {
+        let mark = if number == line_of_cursor { cursor } else { usize::MAX };
+        at = wrap_line(&line, width, mark, &mut rows).unwrap_or(at);
+    }
+    (rows, at)
+}
+
+/// Breaks a line between words, and within those that are longer than a row. Returns the row and
+/// the column at which so many bytes of the line are behind.
+fn wrap_line(line: &str, width: usize, cursor: usize, rows: &mut Vec<String>) -> Option<(usize, usize)> {
+    let width = width.max(2);
     let mut row = String::new();
     let mut used = 0;
-    for word in line.split_word_bounds() {
-        let wide = columns(word);
-        if used + wide > width && used > 0 && !word.trim().is_empty() && wide <= width {
+    let mut passed = 0;
+    let mut at = None;
+    for word in line.split_inclusive(' ') {
+        let wide = columns(word.trim_end());
+        if used + wide > width && used > 0 && wide > 0 && wide <= width {
             rows.push(std::mem::take(&mut row));
             used = 0;
         }
         for grapheme in word.graphemes(true) {
             let wide = columns(grapheme);
-            if used + wide > width {
+            let is_full = used + wide > width;
+            if is_full {
                 rows.push(std::mem::take(&mut row));
                 used = 0;
-                if grapheme.trim().is_empty() {
-                    continue;
-                }
+            }
+            if passed >= cursor {
+                at = at.or(Some((rows.len(), used)));
+            }
+            passed += grapheme.len();
+            if is_full && grapheme.trim().is_empty() {
+                continue;
             }
             row.push_str(grapheme);
             used += wide;
         }
     }
     rows.push(row);
+    let end = Some((rows.len() - 1, used)).filter(|_| passed <= cursor && cursor != usize::MAX);
+    at.or(end)
 }
 
 #[cfg(test)]
@@ -138,6 +213,7 @@ mod tests {
     fn text_breaks_between_words_and_within_long_ones() {
         assert_eq!(wrapped("one two three", 8), ["one two ", "three"]);
         assert_eq!(wrapped("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrapped("in /tmp/a (1 KiB): so", 9), ["in /tmp/a", "(1 KiB): ", "so"]);
         assert_eq!(wrapped("", 4), [""]);
         assert_eq!(wrapped("a\n\nb", 4), ["a", "", "b"]);
     }
@@ -148,6 +224,30 @@ mod tests {
         let family = "👨\u{200d}👩\u{200d}👧";
         assert_eq!(wrapped(&family.repeat(3), 4), [family.repeat(2), family.to_owned()]);
         assert_eq!(cut("日本語", 4), "日…");
+    }
+
+    #[test]
+    fn the_cursor_is_where_the_next_letter_appears_also_in_a_word_that_went_to_the_next_row() {
+        let text = "one two three four";
+        for (before, place) in [("", (0, 0)), ("one two ", (1, 0)), ("one two th", (1, 2)), ("one two three f", (1, 7))]
+        {
+            assert_eq!(wrapped_at(text, before, 12), (wrapped(text, 12), place), "{before:?}");
+        }
+        assert_eq!(wrapped_at("ab\ncd", "ab\nc", 12).1, (1, 1));
+        assert_eq!(wrapped_at("日本語", "日本", 5).1, (1, 0));
+        assert_eq!(wrapped_at("abcd", "abcd", 4).1, (0, 4), "behind the last column");
+    }
+
+    #[test]
+    fn a_sentence_with_a_name_from_right_to_left_keeps_it_isolated_when_it_is_broken() {
+        let sentence = format!("{} has answered", in_sentence("שלום"));
+        assert_eq!(sentence_rows(&sentence, 10), ["\u{2068}שלום\u{2069} has ", "answered"]);
+    }
+
+    #[test]
+    fn what_the_engine_says_keeps_the_pairs_of_isolating_marks_and_nothing_else_that_acts() {
+        assert_eq!(said("no \u{2068}שלום\u{2069}:\n\u{1b}[31m"), "no \u{2068}שלום\u{2069}: \u{fffd}[31m");
+        assert_eq!(said("\u{2069}a\u{2068}b\u{2068}c"), "a\u{2068}bc\u{2069}");
     }
 
     #[test]

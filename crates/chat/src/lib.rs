@@ -6,7 +6,7 @@
 //! | `chat` | the state, and what happens to it |
 //! | `screen` | draws the state |
 //! | `conversation`, `dialog` | parts of the state |
-//! | `message`, `layout`, `panes` | rows, and where they are |
+//! | `message`, `status`, `layout`, `panes` | rows, and where they are |
 //! | `editor`, `keys`, `settings` | what is written, what keys do, what is set |
 //! | `times`, `words` | times and sentences, in the person's language |
 
@@ -20,12 +20,13 @@ mod message;
 mod panes;
 mod screen;
 mod settings;
+mod status;
 mod times;
 mod words;
 
 pub use chat::{Chat, ChatInput, ChatOutput, ChatStart, Explain, Opening, OpeningStart};
 pub use keys::{KeyAction, KeyName, KeyPress};
 pub use screen::Drawn;
-pub use settings::Settings;
+pub use settings::{Settings, SettingsProblem};
 pub use times::ChatTime;
 pub use words::Words;

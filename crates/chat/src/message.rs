@@ -5,7 +5,7 @@ use ephemeral_client::api::StandingName;
 
 use crate::chat::{Chat, standing};
 use crate::conversation::{ChatMessage, Conversation, Counterpart, Item, ItemBody};
-use crate::layout::{Look, Row, columns, cut, one_line, wrapped};
+use crate::layout::{Look, Row, columns, cut, one_line, sentence_rows, wrapped};
 use crate::words::say;
 
 /// Texts stand so far to the right: none can pose as the line of another.
@@ -16,7 +16,7 @@ pub(crate) fn rows_of(chat: &Chat, conversation: &Conversation, place: usize, wi
     let Some(item) = conversation.items.get(place) else { return Vec::new() };
     match &item.body {
         ItemBody::Note(text, look) => {
-            let rows = wrapped(text, width.saturating_sub(2)).into_iter().enumerate();
+            let rows = sentence_rows(text, width.saturating_sub(2)).into_iter().enumerate();
             rows.map(|(number, row)| Row::new(format!("{}{row}", if number == 0 { "* " } else { "  " }), *look))
                 .collect()
         }

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::chat::Chat;
 use crate::layout::wrapped;
+use crate::status::status_height;
 
 /// From so many columns on, the list stands beside the messages.
 const WIDE: u16 = 60;
@@ -28,7 +29,8 @@ impl Panes {
         let (width, height) = chat.size;
         let rows = composer_rows(chat, width).min(MOST_COMPOSER).min(height / 3).max(1);
         let composer = Rect::new(0, height.saturating_sub(rows), width, rows.min(height));
-        let status = Rect::new(0, composer.y.saturating_sub(1), width, 1.min(height));
+        let said = status_height(chat, chat.size);
+        let status = Rect::new(0, composer.y.saturating_sub(said), width, said);
         let header = Rect::new(0, 0, width, 1.min(height));
         let body = Rect::new(0, 1.min(height), width, status.y.saturating_sub(1));
         let list = (width >= WIDE).then(|| Rect { width: (width / 4).clamp(16, 28), ..body });

@@ -10,6 +10,7 @@ use ratatui::widgets::{Clear, Widget as _};
 
 use crate::chat::Chat;
 use crate::panes::Panes;
+use crate::status::status_height;
 
 /// The outcome of drawing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,8 +40,9 @@ impl Chat {
             parts::status(self, inside(panes.status), buffer);
             return drawn;
         };
-        let room = Rect { height: area.height.saturating_sub(1), ..area };
-        let below = Rect { y: room.bottom(), height: area.height.min(1), ..area };
+        let said = status_height(self, (area.width, area.height));
+        let room = Rect { height: area.height.saturating_sub(said), ..area };
+        let below = Rect { y: room.bottom(), height: said, ..area };
         Clear.render(area, buffer);
         drawn.cursor = dialogs::draw(self, dialog, room, buffer);
         parts::status(self, inside(below), buffer);

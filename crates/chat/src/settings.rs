@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{ACTIONS, KeyAction, KeyPress};
+use crate::keys::{ACTIONS, KeyAction, KeyName, KeyPress};
+use crate::layout::in_sentence;
+use crate::words::{Words, say};
 
 /// The settings, as they stand in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,41 @@ pub struct Settings {
     pub keys: BTreeMap<String, String>,
 }
 
+/// What is wrong with settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingsProblem {
+    /// The file is not what it should be; in the words of its parser, with the line.
+    Unread(String),
+    /// There is no such action.
+    NoAction(String),
+    /// An action and its chord, which is none.
+    NoKey(&'static str, String),
+    /// An action and its chord, which another one has.
+    Taken(&'static str, String),
+    /// An action and its chord, which is written.
+    Written(&'static str, String),
+    /// An action and its chord, which always does the same.
+    Fixed(&'static str, String),
+}
+
+impl SettingsProblem {
+    /// Says it in the person's language, on one line.
+    #[must_use]
+    pub fn said(&self, words: &Words) -> String {
+        match self {
+            Self::Unread(why) => say!(words, "setting-unread", why = in_sentence(why)),
+            Self::NoAction(name) => {
+                let known: Vec<_> = ACTIONS.iter().map(|(_, name, _)| *name).collect();
+                say!(words, "setting-no-action", name = in_sentence(name), known = known.join(", "))
+            }
+            Self::NoKey(name, chord) => say!(words, "setting-no-key", name = *name, chord = in_sentence(chord)),
+            Self::Taken(name, chord) => say!(words, "setting-taken", name = *name, chord = in_sentence(chord)),
+            Self::Written(name, chord) => say!(words, "setting-written", name = *name, chord = in_sentence(chord)),
+            Self::Fixed(name, chord) => say!(words, "setting-fixed", name = *name, chord = in_sentence(chord)),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self { bell: true, notify: false, burn_s: 0, keys: BTreeMap::new() }
@@ -30,9 +67,9 @@ impl Settings {
     /// Reads the file.
     ///
     /// # Errors
-    /// What is wrong with it, and in which line.
-    pub fn read(text: &str) -> Result<Self, String> {
-        let settings: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+    /// What is wrong with it.
+    pub fn read(text: &str) -> Result<Self, SettingsProblem> {
+        let settings: Self = toml::from_str(text).map_err(|error| SettingsProblem::Unread(error.to_string()))?;
         settings.chords()?;
         Ok(settings)
     }
@@ -44,25 +81,38 @@ impl Settings {
     }
 
     /// Returns the chord of each action.
-    pub(crate) fn chords(&self) -> Result<Vec<(KeyAction, KeyPress)>, String> {
+    pub(crate) fn chords(&self) -> Result<Vec<(KeyAction, KeyPress)>, SettingsProblem> {
         if let Some(unknown) = self.keys.keys().find(|name| !ACTIONS.iter().any(|(_, known, _)| known == name)) {
-            let known: Vec<_> = ACTIONS.iter().map(|(_, name, _)| *name).collect();
-            return Err(format!("keys.{unknown}: there is no such action; there are {}", known.join(", ")));
+            return Err(SettingsProblem::NoAction(unknown.clone()));
         }
         let mut chords: Vec<(KeyAction, KeyPress)> = Vec::new();
         for (action, name, usual) in ACTIONS {
             let chord = self.keys.get(name).map_or(usual, String::as_str);
-            let wrong = || format!("keys.{name}: {chord:?} is no key such as ctrl-p, alt-x or f2");
-            let press: KeyPress = chord.parse().map_err(|()| wrong())?;
+            let Ok(press) = chord.parse::<KeyPress>() else {
+                return Err(SettingsProblem::NoKey(name, chord.to_owned()));
+            };
             if chords.iter().any(|(_, other)| *other == press) {
-                return Err(format!("keys.{name}: {chord:?} is the key of something else already"));
+                return Err(SettingsProblem::Taken(name, chord.to_owned()));
             }
-            if !press.ctrl && !press.alt && matches!(press.code, crate::keys::KeyName::Char(_)) {
-                return Err(format!("keys.{name}: {chord:?} is a letter that is written; add ctrl- or alt-"));
+            if is_fixed(press) {
+                return Err(SettingsProblem::Fixed(name, chord.to_owned()));
+            }
+            if !press.ctrl && !press.alt && matches!(press.code, KeyName::Char(_)) {
+                return Err(SettingsProblem::Written(name, chord.to_owned()));
             }
             chords.push((action, press));
         }
         Ok(chords)
+    }
+}
+
+/// Tells whether a key cannot do anything else: without it nothing could be sent, corrected or
+/// ended. To a terminal, Ctrl-I is Tab, Ctrl-M is Enter, and Ctrl-[ is Escape.
+fn is_fixed(press: KeyPress) -> bool {
+    match press.code {
+        KeyName::Enter | KeyName::Esc | KeyName::Backspace => true,
+        KeyName::Char(character) => press.ctrl && matches!(character, 'c' | 'd' | 'i' | 'm' | '['),
+        _ => false,
     }
 }
 
@@ -80,16 +130,28 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_named_with_what_is_wrong() {
-        for (text, part) in [
-            ("bel = true", "bel"),
-            ("keys.fnd = \"ctrl-t\"", "keys.fnd"),
-            ("keys.find = \"hyper-t\"", "ctrl-p"),
-            ("keys.find = \"t\"", "letter"),
-            ("keys.find = \"ctrl-n\"", "already"),
+    fn a_wrong_setting_is_named_with_what_is_wrong_in_the_persons_language() {
+        for (text, english, german) in [
+            ("bel = true", "bel", "keine Einstellung"),
+            ("keys.fnd = \"ctrl-t\"", "keys.fnd", "gibt es nicht"),
+            ("keys.find = \"hyper-t\"", "ctrl-p", "keine Taste"),
+            ("keys.find = \"t\"", "letter", "Buchstabe"),
+            ("keys.find = \"ctrl-n\"", "already", "schon"),
+            ("keys.find = \"enter\"", "always", "immer"),
+            ("keys.find = \"ctrl-c\"", "always", "immer"),
         ] {
             let problem = Settings::read(text).unwrap_err();
-            assert!(problem.contains(part), "{text}: {problem}");
+            for (locale, part) in [("C", english), ("de", german)] {
+                let said = problem.said(&Words::of(locale));
+                assert!(said.contains(part) && !said.contains('\n'), "{text}: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_chord_as_the_help_shows_it_is_the_one_that_the_terminal_sends() {
+        for (shown, sent) in [("Ctrl-T", "ctrl-t"), ("Strg-T", "ctrl-t"), ("Umschalt-Tab", "shift-tab"), ("F2", "f2")] {
+            assert_eq!(shown.parse::<KeyPress>(), sent.parse(), "{shown}");
         }
     }
 }

@@ -6,16 +6,17 @@ use std::path::PathBuf;
 use super::super::directories::directories;
 use super::super::exit::Failure;
 use super::super::words::{self, files, fl};
-use ephemeral_chat::Settings;
+use ephemeral_chat::{Settings, SettingsProblem, Words};
 
 fn path() -> Result<PathBuf, Failure> {
     Ok(directories()?.config_dir().join("chat.toml"))
 }
 
-/// Reads the settings; without a file, they are as usual.
-pub(super) fn read() -> Result<Settings, Failure> {
+/// Reads the settings; without a file, they are as usual. What is wrong with them is said in these
+/// words.
+pub(super) fn read(words: &Words) -> Result<Settings, Failure> {
     let path = path()?;
-    let wrong = |why: String| Failure::usage(format!("{}: {why}", path.display()));
+    let wrong = |problem: SettingsProblem| Failure::usage(format!("{}: {}", words::path(&path), problem.said(words)));
     match std::fs::read_to_string(&path) {
         Ok(text) => Settings::read(&text).map_err(wrong),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Settings::default()),

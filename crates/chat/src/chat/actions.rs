@@ -67,16 +67,19 @@ impl Chat {
                 let sentence = say!(self.words, "done");
                 self.notify(sentence, Look::Good);
             }
-            Err(why) => {
-                let why = in_sentence(&why);
-                self.notify(why, Look::Warn);
+            Err(problem) => {
+                let sentence = problem.said(&self.words);
+                self.notify(sentence, Look::Warn);
             }
         }
     }
 
     /// Sets after how long texts to the open conversation are gone.
     pub(crate) fn set_burn(&mut self, burn_s: u32) {
-        let Some(open) = self.open.clone() else { return };
+        let Some(open) = self.open.clone() else {
+            let sentence = say!(self.words, "nobody-open");
+            return self.notify(sentence, Look::Warn);
+        };
         if self.conversation().is_some_and(super::Conversation::is_group) {
             let sentence = say!(self.words, "not-for-groups");
             return self.notify(sentence, Look::Warn);

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{Chat, ChatOutput};
 use crate::conversation::{ChatMessage, Item, ItemBody};
 use crate::dialog::Dialog;
-use crate::layout::{Look, one_line};
+use crate::layout::{Look, said};
 use crate::words::say;
 
 /// How many texts of a conversation are asked for at once.
@@ -138,7 +138,7 @@ impl Chat {
 
     /// Returns on one line, in the person's language, what the engine says.
     pub(crate) fn why(&self, text: &str, cause: Option<&Cause>) -> String {
-        one_line(&(self.explain)(text, cause))
+        said(&(self.explain)(text, cause))
     }
 
     /// Says why nothing was done. A text that was not taken goes back to where it was written.

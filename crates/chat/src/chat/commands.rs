@@ -93,8 +93,8 @@ impl Chat {
                 let done = say!(words, "renamed", name = in_sentence(rest));
                 self.call(&RenameContact { contact, new: rest.to_owned() }, PendingCall::Done(done));
             }
-            "trust" => self.confirm(&TrustContact { contact }, say!(words, "trust-question", name = shown)),
-            "agree" => self.confirm(&AgreeToMove { contact }, say!(words, "agree-question", name = shown)),
+            "trust" => self.trust(contact),
+            "agree" => self.agree(contact),
             "block" => self.confirm(&BlockContact { contact }, say!(words, "block-question", name = shown)),
             "forget" => self.confirm(&ForgetContact { contact }, say!(words, "forget-question", name = shown)),
             "burn" => return self.burn_by_name(rest),
@@ -111,6 +111,28 @@ impl Chat {
             _ => return self.needs_more(name),
         }
         true
+    }
+
+    /// Asks whether to go on with a contact whose invite somebody else used, if somebody did.
+    fn trust(&mut self, contact: String) {
+        let shown = in_sentence(&contact);
+        if self.contact().is_some_and(|known| known.contested) {
+            let question = say!(self.words, "trust-question", name = shown);
+            return self.confirm(&TrustContact { contact }, question);
+        }
+        let sentence = say!(self.words, "trust-needless", name = shown);
+        self.notify(sentence, Look::Plain);
+    }
+
+    /// Asks whether to write to a contact elsewhere, if it wants that.
+    fn agree(&mut self, contact: String) {
+        let shown = in_sentence(&contact);
+        if let Some(server) = self.contact().and_then(|known| known.wants_to_move.clone()) {
+            let question = say!(self.words, "agree-question", name = shown, server = in_sentence(&server));
+            return self.confirm(&AgreeToMove { contact }, question);
+        }
+        let sentence = say!(self.words, "agree-needless", name = shown);
+        self.notify(sentence, Look::Plain);
     }
 
     fn run_on_group(&mut self, name: &str, group: String, rest: &str) -> bool {

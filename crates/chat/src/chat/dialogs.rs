@@ -6,6 +6,12 @@ use crate::keys::{KeyAction, KeyName, KeyPress};
 use crate::layout::Look;
 use crate::words::say;
 
+/// How many rows of a page a key goes up or down that goes a page; fewer than the smallest screen
+/// has.
+const PAGE: usize = 10;
+/// How many rows a page has not for itself: its title, and the line below where it is highest.
+const AROUND_A_PAGE: u16 = 4;
+
 impl Chat {
     /// Shows a dialog in front of what is there.
     pub(crate) fn show(&mut self, dialog: Dialog) {
@@ -30,11 +36,13 @@ impl Chat {
     }
 
     fn press_in_page(&mut self, page: &mut PageDialog, key: KeyPress, action: Option<KeyAction>) -> bool {
+        let (width, height) = self.size;
+        let room = (usize::from(width), usize::from(height.saturating_sub(AROUND_A_PAGE)));
         match (key.code, action) {
-            (_, Some(KeyAction::PageUp)) => page.scroll = page.scroll.saturating_sub(10),
-            (_, Some(KeyAction::PageDown)) => page.scroll = (page.scroll + 10).min(page.rows.len().saturating_sub(1)),
-            (KeyName::Up, _) => page.scroll = page.scroll.saturating_sub(1),
-            (KeyName::Down, _) => page.scroll = (page.scroll + 1).min(page.rows.len().saturating_sub(1)),
+            (_, Some(KeyAction::PageUp)) => page.go(PAGE, false, room),
+            (_, Some(KeyAction::PageDown)) => page.go(PAGE, true, room),
+            (KeyName::Up, _) => page.go(1, false, room),
+            (KeyName::Down, _) => page.go(1, true, room),
             (KeyName::Char('y' | 'j'), _) if !key.ctrl => {
                 if let Some(dialog_action) = page.yes.take() {
                     self.perform(dialog_action);

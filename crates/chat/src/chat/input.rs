@@ -16,16 +16,17 @@ impl Chat {
     pub(crate) fn press(&mut self, key: KeyPress) {
         let action = self.chords.iter().find(|(_, chord)| *chord == key).map(|(action, _)| *action);
         // Before all else: nothing may stand in the way of these two.
-        if self.armed.take().is_some() && action == Some(KeyAction::PanicNow) {
-            self.outputs.clear();
-            self.outputs.push(ChatOutput::Erase);
-            return;
+        if self.armed.take().is_some() {
+            if action == Some(KeyAction::PanicNow) {
+                self.outputs.clear();
+                self.outputs.push(ChatOutput::Erase);
+                return;
+            }
+            // What it said is no longer so.
+            self.notice = None;
         }
         if action == Some(KeyAction::Panic) {
-            self.armed = Some(self.time.unix_s + ARMED_S);
-            let next = self.chord(KeyAction::PanicNow);
-            let sentence = say!(self.words, "panic-armed", key = next);
-            return self.notify(sentence, Look::Warn);
+            return self.arm();
         }
         if self.ends(key) {
             return;
@@ -38,6 +39,16 @@ impl Chat {
             Some(action) => self.act(action, key),
             None => self.press_in_pane(key),
         }
+    }
+
+    /// Lets the next key erase everything, for some seconds, and says so for that long.
+    fn arm(&mut self) {
+        let until = self.time.unix_s + ARMED_S;
+        self.armed = Some(until);
+        let next = self.chord(KeyAction::PanicNow);
+        let sentence = say!(self.words, "panic-armed", key = next);
+        self.notify(sentence, Look::Warn);
+        self.notice_until = until;
     }
 
     /// Ends at the second Ctrl-C, or the second Ctrl-D where nothing is written.
@@ -234,7 +245,7 @@ impl Chat {
             return false;
         };
         let name = conversation.name.clone();
-        let burn_s = if conversation.is_group() { 0 } else { self.burn_now() };
+        let burn_s = self.burn_now();
         let text = if text.starts_with("//") { text.get(1..).unwrap_or_default() } else { text };
         for part in parts(text) {
             self.send(&name, part, burn_s);
@@ -242,9 +253,13 @@ impl Chat {
         true
     }
 
-    /// Returns after how many seconds the next text is to be gone.
+    /// Returns after how many seconds the next text is to be gone: never, if it goes to a group.
     pub(crate) fn burn_now(&self) -> u32 {
-        self.conversation().and_then(|conversation| conversation.burn_s).unwrap_or(self.settings.burn_s)
+        match self.conversation() {
+            Some(open) if open.is_group() => 0,
+            Some(open) => open.burn_s.unwrap_or(self.settings.burn_s),
+            None => self.settings.burn_s,
+        }
     }
 
     fn next_burn(&mut self) {

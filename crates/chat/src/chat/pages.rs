@@ -13,6 +13,8 @@ use crate::words::say;
 
 /// How many safety words stand in a row.
 const WORDS_A_ROW: usize = 3;
+/// How many rows they need with all that is said of them at 40 columns.
+const ROWS_OF_WORDS: u16 = 18;
 
 impl Chat {
     pub(crate) fn show_help(&mut self) {
@@ -63,12 +65,16 @@ impl Chat {
         let words = &self.words;
         let name = in_sentence(contact);
         let mut page = PageDialog::new(say!(words, "words-title", name = name.clone()));
-        page = page.line(say!(words, "words-about", name = name.clone())).line(String::new());
+        page = page.line(say!(words, "words-about", name = name.clone()));
+        // On a low screen the question is to be there, too.
+        let is_low = self.size.1 < ROWS_OF_WORDS;
+        let blank = |page: PageDialog| if is_low { page } else { page.line(String::new()) };
+        page = blank(page);
         for row in safety.words.chunks(WORDS_A_ROW) {
             let row: String = row.iter().map(|word| format!("{word:<12}")).collect();
             page = page.row(Row::new(format!("  {row}"), Look::Bold));
         }
-        page = page.line(String::new());
+        page = blank(page);
         if safety.verified {
             page = page.row(Row::new(say!(words, "words-verified", name = name), Look::Good));
         } else {
@@ -82,7 +88,7 @@ impl Chat {
         let order = self.in_order();
         let choices = order.iter().map(|known| {
             let dialog_action = DialogAction::Open(known.name.clone());
-            Choice::new(&known.name, self.peer_word(known).0, dialog_action)
+            Choice::new(&in_sentence(&known.name), self.peer_word(known).0, dialog_action)
         });
         let choices = choices.collect();
         let title = say!(self.words, "find-title");
@@ -90,7 +96,9 @@ impl Chat {
     }
 
     pub(crate) fn show_search(&mut self) {
-        let fields = vec![Field::new(say!(self.words, "field-search"), 200)];
+        // Enter goes on with the search before.
+        let before = self.search.clone().unwrap_or_default();
+        let fields = vec![Field::new(say!(self.words, "field-search"), 200).with(&before)];
         let form = FormDialog::new(FormKind::Search, say!(self.words, "search-title"), fields);
         self.show(Dialog::Form(form));
     }
@@ -154,9 +162,13 @@ impl Chat {
             Uplink::Unknown => (say!(words, "uplink-unknown"), Look::Dim),
             Uplink::Starting(percent) => (say!(words, "uplink-tor", percent = i64::from(*percent)), Look::Warn),
             Uplink::Searching => (say!(words, "uplink-searching", time = time), Look::Warn),
-            Uplink::Connecting => (say!(words, "uplink-connecting", time = time), Look::Warn),
+            Uplink::Connecting => match self.lost_since {
+                Some(lost) => (say!(words, "uplink-again", time = self.time.since(words, lost)), Look::Warn),
+                None => (say!(words, "uplink-connecting", time = time), Look::Warn),
+            },
             Uplink::Online => (say!(words, "uplink-online"), Look::Good),
             Uplink::Offline { why, next } => {
+                let time = self.time.since(words, self.lost_since.unwrap_or(self.uplink_since));
                 let next = span(words, (*next - self.time.unix_s).max(0));
                 (say!(words, "uplink-offline", time = time, why = why.as_str(), next = next), Look::Warn)
             }

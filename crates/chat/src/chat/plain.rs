@@ -6,7 +6,7 @@ use ephemeral_client::api::StandingName;
 use super::Chat;
 use crate::conversation::{ChatMessage, Conversation, Item, ItemBody};
 use crate::dialog::{Dialog, FormDialog, FormKind, PageDialog, PickDialog};
-use crate::layout::{in_sentence, one_line};
+use crate::layout::in_sentence;
 use crate::words::{Words, say};
 
 /// Says how far a text came.
@@ -190,7 +190,7 @@ impl Chat {
     fn post_line(&self, with: &str, is_group: bool, message: &ChatMessage) -> String {
         let words = &self.words;
         let with = in_sentence(with);
-        let text = one_line(&message.text);
+        let text = in_sentence(&message.text);
         match &message.from {
             Some(from) if is_group => {
                 say!(words, "plain-in-group", from = in_sentence(from), group = with, text = text)

@@ -58,11 +58,12 @@ impl Chat {
         let height = usize::from(messages.height);
         let Some(conversation) = self.conversation() else { return };
         let anchor = if up {
-            // There is no use in going on where the first row is on the screen.
-            if self.rows_up_to(conversation, width, height + 1) <= height {
+            // Up to the first row, which is at the top then.
+            let above = self.rows_up_to(conversation, width, height + rows).saturating_sub(height);
+            if above == 0 {
                 return;
             }
-            self.anchor_above(conversation, width, rows)
+            self.anchor_above(conversation, width, rows.min(above))
         } else {
             self.anchor_below(conversation, width, rows)
         };

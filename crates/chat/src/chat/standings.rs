@@ -48,6 +48,12 @@ impl Chat {
         }
         let changed = self.uplink != uplink;
         self.uplink = uplink;
+        match self.uplink {
+            Uplink::Offline { .. } => self.lost_since = self.lost_since.or(Some(self.time.unix_s)),
+            // Another attempt is no connection.
+            Uplink::Starting(_) | Uplink::Searching | Uplink::Connecting => {}
+            _ => self.lost_since = None,
+        }
         if changed && !matches!(self.uplink, Uplink::Starting(percent) if percent % 25 != 0) {
             let (sentence, _) = self.uplink_words();
             self.print(sentence);

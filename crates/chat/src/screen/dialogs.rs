@@ -5,8 +5,8 @@ use ratatui::layout::{Position, Rect};
 
 use super::draw;
 use crate::chat::Chat;
-use crate::dialog::{Dialog, FormDialog, PageDialog, PickDialog};
-use crate::layout::{Look, Row, columns, wrapped};
+use crate::dialog::{Choice, Dialog, FormDialog, PageDialog, PickDialog};
+use crate::layout::{Look, Row, columns, sentence_rows, wrapped, wrapped_at};
 use crate::words::say;
 
 /// Draws a dialog, and returns where the cursor is.
@@ -36,36 +36,9 @@ pub(super) fn draw(chat: &Chat, dialog: &Dialog, place: Rect, buffer: &mut Buffe
 }
 
 fn draw_page(chat: &Chat, page: &PageDialog, place: Rect, buffer: &mut Buffer) {
-    let width = usize::from(place.width);
-    let height = usize::from(place.height);
-    let mut rows = Vec::new();
-    for row in page.rows.iter().skip(page.scroll) {
-        rows.extend(broken(row, width));
-        if rows.len() >= height {
-            break;
-        }
-    }
+    let rows: Vec<_> =
+        page.on_screen(usize::from(place.width)).skip(page.scroll).take(usize::from(place.height)).collect();
     draw::rows(&rows, place, chat.colour, buffer);
-}
-
-/// Breaks a row that is wider than the screen; its last part goes on below.
-fn broken(row: &Row, width: usize) -> Vec<Row> {
-    let Some(((last, look), begin)) = row.parts.split_last() else { return vec![row.clone()] };
-    let indent: usize = begin.iter().map(|(text, _)| columns(text)).sum();
-    if indent + columns(last) <= width || row.right.is_some() || is_drawing(last) {
-        return vec![row.clone()];
-    }
-    let mut lines = wrapped(last, width.saturating_sub(indent).max(8)).into_iter();
-    let mut first = row.clone();
-    first.parts.pop();
-    let first = first.and(lines.next().unwrap_or_default(), *look);
-    let rest = lines.map(|line| Row::new(" ".repeat(indent), Look::Plain).and(line, *look));
-    [first].into_iter().chain(rest).collect()
-}
-
-/// Returns whether it is a row of a QR code, which is of no use when it is broken.
-fn is_drawing(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|character| matches!(character, ' ' | '█' | '▀' | '▄'))
 }
 
 fn draw_form(chat: &Chat, form: &FormDialog, place: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -78,14 +51,12 @@ fn draw_form(chat: &Chat, form: &FormDialog, place: Rect, buffer: &mut Buffer) -
         rows.extend(wrapped(&field.label, width).into_iter().map(|row| Row::new(row, label)));
         let typed =
             if field.masked { "*".repeat(field.editor.text().chars().count()) } else { field.editor.text().to_owned() };
-        let before = if field.masked { field.editor.before().chars().count() } else { columns(field.editor.before()) };
-        // The end of what is longer than the screen.
-        let room = width.saturating_sub(3).max(2);
-        let pieces = wrapped(&typed, room);
-        let piece = (before / room).min(pieces.len() - 1);
+        let before = field.editor.before();
+        let before = if field.masked { "*".repeat(before.chars().count()) } else { before.to_owned() };
+        // Of what is longer than the screen, the row with the cursor.
+        let (pieces, (piece, column)) = wrapped_at(&typed, &before, width.saturating_sub(3));
         if at && !form.busy {
-            let x = place.x + u16::try_from((before - piece * room).min(room) + 2).unwrap_or_default();
-            cursor = Some((x, rows.len()));
+            cursor = Some((place.x + u16::try_from(column + 2).unwrap_or_default(), rows.len()));
         }
         let mark = if at { "> " } else { "  " };
         rows.push(Row::new(mark, Look::Bold).and(pieces.get(piece).cloned().unwrap_or_default(), Look::Plain));
@@ -97,7 +68,7 @@ fn draw_form(chat: &Chat, form: &FormDialog, place: Rect, buffer: &mut Buffer) -
     let below =
         form.error.iter().map(|text| (text, Look::Warn)).chain(form.about.iter().map(|text| (text, Look::Plain)));
     for (text, look) in below {
-        rows.extend(wrapped(text, width).into_iter().map(|row| Row::new(row, look)));
+        rows.extend(sentence_rows(text, width).into_iter().map(|row| Row::new(row, look)));
     }
     // On a low screen the field that is filled in is there, and what is below it.
     let height = usize::from(place.height);
@@ -108,19 +79,41 @@ fn draw_form(chat: &Chat, form: &FormDialog, place: Rect, buffer: &mut Buffer) -
 }
 
 fn draw_pick(chat: &Chat, pick: &PickDialog, place: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let width = usize::from(place.width);
     let filter = Row::new("> ", Look::Bold).and(pick.filter.text(), Look::Plain);
     let shown = pick.shown();
     let height = usize::from(place.height).saturating_sub(1).max(1);
-    let first = (pick.at + 1).saturating_sub(height);
-    let choices = shown.iter().enumerate().skip(first).take(height).map(|(number, choice)| {
-        let look = if number == pick.at { Look::Chosen } else { Look::Plain };
-        Row::new(format!(" {} ", choice.label), look).right(choice.detail.clone(), Look::Dim)
-    });
-    let mut rows: Vec<_> = [filter].into_iter().chain(choices).collect();
+    let mut first = pick.at.min(shown.len());
+    let mut room = height;
+    // As many above the chosen one as there is room for.
+    while let Some(choice) = first.checked_sub(1).and_then(|above| shown.get(above)) {
+        let chosen = shown.get(pick.at).map_or(0, |choice| choice_rows(choice, width, Look::Plain).len());
+        let above = choice_rows(choice, width, Look::Plain).len();
+        if above + chosen > room {
+            break;
+        }
+        room -= above;
+        first -= 1;
+    }
+    let mut rows = vec![filter];
+    for (number, choice) in shown.iter().enumerate().skip(first).take(height) {
+        rows.extend(choice_rows(choice, width, if number == pick.at { Look::Chosen } else { Look::Plain }));
+    }
     if shown.is_empty() {
         rows.push(Row::new(say!(chat.words, "pick-nothing"), Look::Dim));
     }
     draw::rows(&rows, place, chat.colour, buffer);
     let x = 2 + columns(pick.filter.before());
     Some(Position::new(place.x + u16::try_from(x).unwrap_or_default(), place.y))
+}
+
+/// What is known of a choice stands beside it, or below, where there is no room for both.
+fn choice_rows(choice: &Choice, width: usize, look: Look) -> Vec<Row> {
+    let label = format!(" {} ", choice.label);
+    if columns(&label) + columns(&choice.detail) < width || choice.detail.is_empty() {
+        return vec![Row::new(label, look).right(choice.detail.clone(), Look::Dim)];
+    }
+    let mut rows = Row::new(" ", look).and(choice.label.clone(), look).broken(width);
+    rows.extend(Row::new("   ", Look::Plain).and(choice.detail.clone(), Look::Dim).broken(width));
+    rows
 }

@@ -1,5 +1,7 @@
 //! Puts rows into a buffer: grapheme by grapheme, nothing over its edge, directions isolated.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
@@ -8,7 +10,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use crate::layout::{Look, Row, columns, cut, is_mixed};
 
 /// Begins and ends text whose direction has no effect on what stands around it (UAX #9).
-const ISOLATE: [char; 2] = ['\u{2068}', '\u{2069}'];
+const ISOLATE: [&str; 2] = ["\u{2068}", "\u{2069}"];
 
 /// Returns how a part looks. Without colour, weight and reversal say the same.
 pub(super) fn style(look: Look, colour: bool) -> Style {
@@ -59,7 +61,16 @@ pub(super) fn put(buffer: &mut Buffer, at: (u16, u16), end: u16, text: &str, sty
     let (begin, y) = at;
     let mut x = begin;
     let mut last = None;
+    let mut open = Isolates::default();
     for grapheme in text.graphemes(true) {
+        if open.takes(grapheme) {
+            if grapheme == ISOLATE[1]
+                && let Some(last) = last
+            {
+                open.close(buffer, (last, y));
+            }
+            continue;
+        }
         let wide = u16::try_from(columns(grapheme)).unwrap_or(0);
         // What has no column of its own has no cell either: nothing that was made harmless has any.
         if wide == 0 || grapheme.chars().any(char::is_control) {
@@ -69,7 +80,7 @@ pub(super) fn put(buffer: &mut Buffer, at: (u16, u16), end: u16, text: &str, sty
             break;
         }
         let Some(cell) = buffer.cell_mut((x, y)) else { break };
-        cell.set_symbol(grapheme).set_style(style);
+        cell.set_symbol(&open.begun(grapheme)).set_style(style);
         last = Some(x);
         for behind in x + 1..x + wide {
             if let Some(cell) = buffer.cell_mut((behind, y)) {
@@ -79,10 +90,51 @@ pub(super) fn put(buffer: &mut Buffer, at: (u16, u16), end: u16, text: &str, sty
         }
         x += wide;
     }
-    if let Some(last) = last.filter(|_| is_mixed(text)) {
-        isolate(buffer, (begin, last), y);
+    if let Some(last) = last {
+        open.close(buffer, (last, y));
+        if is_mixed(text) {
+            isolate(buffer, (begin, last), y);
+        }
     }
     x
+}
+
+/// The names in a sentence that are isolated for themselves: each in pairs of marks that are drawn
+/// with its first and its last grapheme. They do not lie in one another.
+#[derive(Default)]
+struct Isolates {
+    /// A mark was read, and nothing behind it.
+    begins: bool,
+    /// One was drawn whose end was not.
+    drawn: bool,
+}
+
+impl Isolates {
+    /// Takes a mark, if it is one.
+    fn takes(&mut self, grapheme: &str) -> bool {
+        let is_begin = grapheme == ISOLATE[0];
+        self.begins = is_begin || (self.begins && grapheme != ISOLATE[1]);
+        is_begin || grapheme == ISOLATE[1]
+    }
+
+    /// Returns what is drawn for the next grapheme.
+    fn begun<'a>(&mut self, grapheme: &'a str) -> Cow<'a, str> {
+        if !std::mem::take(&mut self.begins) || self.drawn {
+            return Cow::Borrowed(grapheme);
+        }
+        self.drawn = true;
+        Cow::Owned(format!("{}{grapheme}", ISOLATE[0]))
+    }
+
+    /// Ends the one that was begun behind a cell.
+    fn close(&mut self, buffer: &mut Buffer, last: (u16, u16)) {
+        if std::mem::take(&mut self.drawn)
+            && let Some(cell) = buffer.cell_mut(last)
+        {
+            let symbol = format!("{}{}", cell.symbol(), ISOLATE[1]);
+            cell.set_symbol(&symbol);
+        }
+    }
 }
 
 /// Writes the isolating marks into the first and the last cell: they go to the terminal with these.

@@ -5,8 +5,9 @@ use ratatui::layout::{Position, Rect};
 
 use super::draw;
 use crate::chat::{Chat, Pane};
-use crate::layout::{Look, Row, columns, one_line, wrapped};
+use crate::layout::{Look, Row, one_line, wrapped, wrapped_at};
 use crate::panes::{PROMPT, composer_width};
+use crate::status::status_rows;
 use crate::words::say;
 
 /// Draws the top line: who it is with, how well that is known, and how much is unread elsewhere.
@@ -76,32 +77,9 @@ pub(super) fn messages(chat: &Chat, place: Rect, buffer: &mut Buffer) -> usize {
     visible.laid_out
 }
 
-/// Draws the line above the composer: what was just said, or how the connection is.
+/// Draws the rows above the composer: what was just said, or how the connection is.
 pub(super) fn status(chat: &Chat, place: Rect, buffer: &mut Buffer) {
-    let words = &chat.words;
-    let scrolled = chat.conversation().is_some_and(|conversation| conversation.anchor.is_some());
-    let (text, look) = match &chat.notice {
-        Some((text, look)) => (text.clone(), *look),
-        None if !chat.running => (say!(words, "status-not-open"), Look::Dim),
-        None if scrolled => (say!(words, "status-scrolled"), Look::Plain),
-        None => chat.files_of_open().map_or_else(|| chat.uplink_words(), |text| (text, Look::Plain)),
-    };
-    let mut row = Row::new(text, look);
-    let length = chat.composer().text().len();
-    let parts = crate::chat::parts(chat.composer().text()).len();
-    if chat.notice.is_some() {
-        // It is read first.
-    } else if parts > 1 {
-        let n = i64::try_from(parts).unwrap_or(i64::MAX);
-        row = row
-            .right(say!(words, "status-parts", bytes = i64::try_from(length).unwrap_or(i64::MAX), n = n), Look::Warn);
-    } else if chat.completes() && chat.running {
-        let found: Vec<_> = chat.completions().iter().map(|found| found.trim().to_owned()).collect();
-        row = Row::new(found.join(" "), Look::Dim);
-    } else if chat.burn_now() > 0 && chat.running {
-        row = row.right(chat.burn_words(chat.burn_now()), Look::Warn);
-    }
-    draw::row(&row, place, chat.colour, buffer);
+    draw::rows(&status_rows(chat, place.width, place.height), place, chat.colour, buffer);
 }
 
 /// Draws the text that is being written. Returns where the cursor is.
@@ -109,10 +87,7 @@ pub(super) fn composer(chat: &Chat, place: Rect, buffer: &mut Buffer) -> Option<
     let width = composer_width(place.width);
     let height = usize::from(place.height).max(1);
     let composer = chat.composer();
-    let before = wrapped(composer.before(), width);
-    let at = before.len().saturating_sub(1);
-    let column = before.last().map_or(0, |row| columns(row));
-    let rows = wrapped(composer.text(), width);
+    let (rows, (at, column)) = wrapped_at(composer.text(), composer.before(), width);
     let first = (at + 1).saturating_sub(height);
     let shown = rows.iter().enumerate().skip(first).take(height).map(|(number, row)| {
         let prompt = if number == 0 { PROMPT } else { "  " };

@@ -93,7 +93,9 @@ impl Chat {
             _ => Uplink::Connecting,
         };
         self.uplink_is(uplink);
-        self.uplink_since = self.time.unix_s - i64::try_from(own.for_s).unwrap_or_default();
+        let since = self.time.unix_s - i64::try_from(own.for_s).unwrap_or_default();
+        self.uplink_since = since;
+        self.lost_since = self.lost_since.map(|lost| lost.min(since));
     }
 
     pub(super) fn history_is(&mut self, with: &str, history: Vec<HistoryItem>) {

@@ -88,6 +88,48 @@ fn a_lost_connection_is_said_for_how_long_and_what_comes_next_and_a_draft_stays(
 }
 
 #[test]
+fn how_long_there_has_been_no_connection_counts_through_all_attempts() {
+    let mut scripted = ScriptedChat::with(vec![contact("Bob")]);
+    let server = super::support::SERVER.to_owned();
+    let offline =
+        Notification::Offline { server: server.clone(), why: "refused".to_owned(), retry_in_s: 9, reason: None };
+    for minute in 0..3 {
+        scripted.at(NOW + minute * 60);
+        scripted.notified(Notification::Connecting {});
+        scripted.at(NOW + minute * 60 + 30);
+        scripted.notified(offline.clone());
+    }
+    assert!(scripted.screen(80, 24).contains("no connection for 2 min: refused"));
+    scripted.notified(Notification::Connecting {});
+    assert!(scripted.screen(80, 24).contains("no connection for 2 min; connecting now"));
+    scripted.notified(Notification::Online { server });
+    scripted.notified(offline);
+    assert!(scripted.screen(80, 24).contains("no connection for 0 s: refused"), "it was there in between");
+}
+
+#[test]
+fn nobody_is_asked_about_what_has_not_happened() {
+    let mut scripted = ScriptedChat::with(vec![contact("Bob")]);
+    for (command, said) in [("/trust", "nobody else has used the invite of Bob"), ("/agree", "Bob has not asked")] {
+        scripted.enter(command);
+        assert!(scripted.screen(80, 24).contains(said), "{command}");
+    }
+    let mut bob = contact("Bob");
+    bob.contested = true;
+    bob.wants_to_move = Some("other.onion".to_owned());
+    let mut asked = ScriptedChat::with(vec![bob]);
+    for (command, said, method) in [
+        ("/trust", "Somebody else used the invite of Bob", "contacts.trust"),
+        ("/agree", "Write to Bob at other.onion?", "contacts.agree"),
+    ] {
+        asked.enter(command);
+        assert!(asked.screen(80, 24).contains(said), "{command}");
+        asked.key("y");
+        assert!(asked.called(method).is_some());
+    }
+}
+
+#[test]
 fn the_server_of_a_contact_changes_nothing_of_ones_own_connection() {
     let mut scripted = ScriptedChat::with(vec![contact("Bob")]);
     scripted.notified(Notification::Offline {
@@ -253,6 +295,20 @@ fn a_search_goes_up_and_says_when_there_is_nothing() {
     scripted.enter("/search NUMBER 7");
     let screen = scripted.screen(80, 24);
     assert!(screen.contains("number 7\n") && !screen.contains("number 8\n"), "{screen}");
+    scripted.key("ctrl-f");
+    scripted.key("enter");
+    assert!(scripted.screen(80, 24).contains("does not occur further up"), "it goes on with the same words");
+    scripted.key("ctrl-f");
+    scripted.key("ctrl-u");
+    scripted.enter("number 4");
+    for number in [48, 47] {
+        scripted.key("ctrl-f");
+        scripted.key("enter");
+        let screen = scripted.screen(80, 24);
+        assert!(
+            screen.contains(&format!("number {number}\n")) && !screen.contains(&format!("number {}\n", number + 1))
+        );
+    }
     scripted.enter("/search nowhere");
     assert!(scripted.screen(80, 24).contains("nowhere does not occur"));
 }

@@ -113,3 +113,22 @@ fn text_from_right_to_left_is_isolated_from_what_stands_beside_it() {
     assert!(drawn.contains("\u{2068}שלום\u{2069}"), "{drawn}");
     assert!(drawn.contains("\u{2068}مرحبا 123\u{2069}"), "{drawn}");
 }
+
+#[test]
+fn a_name_from_right_to_left_is_isolated_within_what_the_program_says_of_it() {
+    let mut scripted = start(OpeningStart::Running, "C", false);
+    let offer = GroupOfferInfo { group: "קבוצה".to_owned(), group_id: String::new(), from: "שלום".to_owned() };
+    scripted.open(vec![contact("שלום")], Groups { groups: vec![], offers: vec![offer] });
+    let calls_itself = "שלום".to_owned();
+    scripted.notified(Notification::Answered { contact: "שלום".to_owned(), calls_itself });
+    let screen = scripted.screen(40, 15);
+    assert!(screen.contains("* ") && screen.contains("\u{2068}שלום\u{2069} has answered"), "{screen}");
+    assert!(!screen.contains('\u{fffd}'), "nothing of it is made harmless twice: {screen}");
+    for command in ["/groups", "/find", "/block"] {
+        scripted.enter(command);
+        let screen = scripted.screen(40, 15);
+        assert!(screen.contains("שלום\u{2069}") && !screen.contains('\u{fffd}'), "{command}: {screen}");
+        scripted.key("esc");
+    }
+    assert_harmless(&mut scripted);
+}

@@ -59,3 +59,11 @@ fn a_yes_is_a_yes_in_both_languages() {
         assert!(scripted.called("contacts.forget").is_some());
     }
 }
+
+#[test]
+fn a_text_from_right_to_left_is_isolated_on_its_line() {
+    let mut scripted = start(OpeningStart::Running, "C", true);
+    scripted.open(vec![contact("Bob")], Groups::default());
+    scripted.text("Bob", 1, "مرحبا 123");
+    assert!(scripted.chat.lines().contains(&"Bob: \u{2068}مرحبا 123\u{2069}".to_owned()));
+}

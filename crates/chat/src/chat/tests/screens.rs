@@ -58,7 +58,7 @@ fn text_from_right_to_left() {
 fn three_states_of_the_connection() {
     let mut scripted = talk("C");
     scripted.notified(Notification::TorStarting { percent: 45 });
-    insta::assert_snapshot!(scripted.screen(80, 24));
+    assert_screens!(scripted);
     let server = super::support::SERVER.to_owned();
     scripted.notified(Notification::Offline {
         server: server.clone(),
@@ -67,7 +67,7 @@ fn three_states_of_the_connection() {
         reason: None,
     });
     scripted.at(NOW + 65);
-    insta::assert_snapshot!(scripted.screen(80, 24));
+    assert_screens!(scripted);
     scripted.notified(Notification::Unusable { server, why: "it does not know this client".to_owned(), reason: None });
     assert_screens!(scripted);
 }
@@ -250,6 +250,30 @@ fn a_group_and_its_members() {
     assert_screens!(scripted);
     scripted.enter("/members");
     assert_screens!(scripted);
+}
+
+#[test]
+fn the_search_the_connection_and_what_to_do_with_an_invite_or_a_file() {
+    let mut scripted = talk("C");
+    let invites = json!([{"invite": 1, "name": "Dora", "reusable": false, "not_after": "2026-12-01T00:00:00Z",
+        "used": false, "used_by": null, "requests": []}]);
+    scripted.notified(Notification::Changed {});
+    scripted.answer("invites.list", invites);
+    scripted.notified(Notification::File {
+        contact: "Bob".to_owned(),
+        id: "f1".to_owned(),
+        name: "report.pdf".to_owned(),
+        size: 3_500_000,
+    });
+    for (command, chosen) in [("/search", false), ("/status", false), ("/invites", true), ("/files", true)] {
+        scripted.enter(command);
+        if chosen {
+            scripted.key("enter");
+        }
+        assert_screens!(scripted);
+        scripted.key("esc");
+        scripted.key("esc");
+    }
 }
 
 #[test]
