@@ -7,7 +7,9 @@
 
 pub mod asking;
 pub mod charter;
+pub mod copy;
 mod errand;
+pub mod fence;
 pub mod jet;
 pub mod joining;
 pub mod kept;
@@ -64,6 +66,12 @@ pub struct ClusterStats {
     pub role: ClusterRole,
     /// Whether it has the keys of the journal: without them it can take nothing over.
     pub has_keys: bool,
+    /// How many entries of the journal it has read along, while it stands by.
+    #[serde(default)]
+    pub journal_entries: usize,
+    /// The bytes that they are counted as.
+    #[serde(default)]
+    pub journal_bytes: usize,
     /// The active machine's name, as it was seen last; `None`: none is known, or NATS does not
     /// answer.
     pub active: Option<String>,

@@ -5,7 +5,8 @@
 //! has written meanwhile, that batch is refused. `EPHEMERAL_LEASE` says who the writer is, which
 //! wipe of the whole cluster was the last, and what the cluster is.
 
-mod replay;
+mod fencing;
+pub mod replay;
 
 use std::time::Duration;
 
@@ -85,6 +86,13 @@ pub struct StreamState {
     pub last: u64,
     /// How many entries there are.
     pub entries: u64,
+}
+
+/// The newest entry of a subject.
+struct Newest {
+    number: u64,
+    headers: Vec<u8>,
+    payload: Vec<u8>,
 }
 
 /// The two streams.
@@ -189,7 +197,7 @@ impl Jet<'_> {
     /// # Errors
     /// [`JetError`].
     pub async fn newest_wipe(self) -> Result<Option<Vec<u8>>, JetError> {
-        Ok(self.newest(LEASE_STREAM, WIPE).await?.map(|(_, payload)| payload))
+        Ok(self.newest(LEASE_STREAM, WIPE).await?.map(|newest| newest.payload))
     }
 
     /// Returns what the cluster is, sealed, and the revision of that.
@@ -197,7 +205,7 @@ impl Jet<'_> {
     /// # Errors
     /// [`JetError`].
     pub async fn charter(self) -> Result<Option<(u64, Vec<u8>)>, JetError> {
-        self.newest(LEASE_STREAM, CHARTER).await
+        Ok(self.newest(LEASE_STREAM, CHARTER).await?.map(|newest| (newest.number, newest.payload)))
     }
 
     /// Writes what the cluster is, if that is as it was read. Returns whether it was.
@@ -208,31 +216,12 @@ impl Jet<'_> {
         Ok(self.replace(CHARTER, sealed, revision).await?.is_some())
     }
 
-    /// Writes that a new writer has begun: nothing of an earlier one is taken from now on. Returns
-    /// the number of that entry.
-    ///
-    /// # Errors
-    /// [`JetError`].
-    pub async fn fence(self, term: u64) -> Result<u64, JetError> {
-        let answer = self.0.request(&format!("{PLACES}.fence"), &[], &term.to_le_bytes(), PATIENCE).await?;
-        read(&answer)?["seq"].as_u64().ok_or(JetError::Foreign)
-    }
-
     /// Returns the newest entry of what is known of the journal as a whole.
     ///
     /// # Errors
     /// [`JetError`].
     pub async fn meta(self) -> Result<Option<Vec<u8>>, JetError> {
-        Ok(self.newest(STREAM, &format!("{PLACES}.meta")).await?.map(|(_, payload)| payload))
-    }
-
-    /// Returns the term of the newest writer; 0: there was none, or everything was lost.
-    ///
-    /// # Errors
-    /// [`JetError`].
-    pub async fn newest_term(self) -> Result<u64, JetError> {
-        let newest = self.newest(STREAM, &format!("{PLACES}.fence")).await?;
-        Ok(newest.and_then(|(_, payload)| Some(u64::from_le_bytes(payload.try_into().ok()?))).unwrap_or(0))
+        Ok(self.newest(STREAM, &format!("{PLACES}.meta")).await?.map(|newest| newest.payload))
     }
 
     /// Returns the lease.
@@ -240,7 +229,7 @@ impl Jet<'_> {
     /// # Errors
     /// [`JetError`].
     pub async fn lease(self) -> Result<LeaseEntry, JetError> {
-        let Some((revision, payload)) = self.newest(LEASE_STREAM, LEASE).await? else {
+        let Some(Newest { number: revision, payload, .. }) = self.newest(LEASE_STREAM, LEASE).await? else {
             return Ok(LeaseEntry::default());
         };
         let value: Value = serde_json::from_slice(&payload).map_err(|_| JetError::Foreign)?;
@@ -270,16 +259,19 @@ impl Jet<'_> {
         }
     }
 
-    async fn newest(self, stream: &str, subject: &str) -> Result<Option<(u64, Vec<u8>)>, JetError> {
+    async fn newest(self, stream: &str, subject: &str) -> Result<Option<Newest>, JetError> {
         let asked = json!({ "last_by_subj": subject });
         let answer = match self.ask(&format!("STREAM.MSG.GET.{stream}"), &asked, PATIENCE).await {
             Err(JetError::Refused { code: NO_MESSAGE, .. }) => return Ok(None),
             other => other?,
         };
         let message = &answer["message"];
-        let data = message["data"].as_str().unwrap_or_default();
-        let data = BASE64.decode(data.as_bytes()).map_err(|_| JetError::Foreign)?;
-        Ok(Some((message["seq"].as_u64().ok_or(JetError::Foreign)?, data)))
+        let bytes = |name: &str| {
+            let text = message[name].as_str().unwrap_or_default();
+            BASE64.decode(text.as_bytes()).map_err(|_| JetError::Foreign)
+        };
+        let number = message["seq"].as_u64().ok_or(JetError::Foreign)?;
+        Ok(Some(Newest { number, headers: bytes("hdrs")?, payload: bytes("data")? }))
     }
 
     async fn ask(self, what: &str, asked: &Value, patience: Duration) -> Result<Value, JetError> {
@@ -359,7 +351,11 @@ fn message<'what>(
             headers.push(("Nats-TTL", EMPTY_S.to_string()));
             (subject(*place), headers, &[])
         }
+        JournalWrite::Fence(term, mark) => {
+            headers.push(mark.header());
+            (fencing::subject(), headers, term)
+        }
         // It is no entry: who writes has taken it out.
-        JournalWrite::Purge => (format!("{PLACES}.fence"), headers, &[]),
+        JournalWrite::Purge => (fencing::subject(), headers, &[]),
     }
 }

@@ -4,6 +4,7 @@ mod announcing;
 mod answering;
 mod belonging;
 mod error;
+mod following;
 mod inviting;
 mod lease;
 mod linking;
@@ -24,6 +25,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::copy::JournalCopy;
+use super::fence::FenceMark;
 use super::jet::{Jet, JetError};
 use super::joining::JoinDoor;
 use super::joining::parcel::ServiceHome;
@@ -31,7 +34,7 @@ use super::kept::KeptKeys;
 use super::keys::{KeyExchange, Keyring};
 use super::nats::{self, Nats, tls};
 use super::wipe::WipeSeal;
-use super::{ClusterRole, ClusterStats, Config, machine_name};
+use super::{ClusterRole, Config, machine_name};
 use crate::clock::Clock;
 use crate::hub::Hub;
 use announcing::Announcing;
@@ -68,6 +71,10 @@ pub struct ClusterNode {
     nats: Arc<Nats>,
     keys: Arc<Keyring>,
     exchange: KeyExchange,
+    /// What it has read of the journal while it stands by.
+    copy: parking_lot::Mutex<JournalCopy>,
+    /// Its fence while it takes over: where that fails, the next attempt goes on behind it.
+    fenced: parking_lot::Mutex<Option<FenceMark>>,
     /// Its name, and something that no other process has.
     holder: String,
     standing: watch::Sender<ClusterRole>,
@@ -142,6 +149,8 @@ impl ClusterNode {
             door: JoinDoor::new(secret.clone()),
             home,
             exchange: KeyExchange::new(secret),
+            copy: parking_lot::Mutex::default(),
+            fenced: parking_lot::Mutex::default(),
             holder,
             standing: watch::Sender::new(ClusterRole::StandsBy),
             active: watch::Sender::new(None),
@@ -168,17 +177,6 @@ impl ClusterNode {
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<ClusterRole> {
         self.standing.subscribe()
-    }
-
-    /// Returns what it is now, and what it knows.
-    #[must_use]
-    pub fn stats(&self) -> ClusterStats {
-        let node = machine_name(&self.holder).to_owned();
-        let active = self.active.borrow().clone();
-        let role = *self.standing.borrow();
-        let confirmed = *self.announcing.confirmed.borrow();
-        let has_twin = self.announcing.twin.borrow().is_some();
-        ClusterStats { node, role, has_keys: !self.keys.is_empty(), active, confirmed, has_twin, union: self.union() }
     }
 
     /// Stands by and leads by turns, until `stop`. Then it writes what there still is, and gives
@@ -261,13 +259,14 @@ impl ClusterNode {
         if lease.revision != 0 && lease.node != self.holder {
             return Ok(Over::Replaced);
         }
-        let term = lease_term.max(jet.newest_term().await? + 1);
-        let fence = jet.fence(term).await?;
+        let fence = self.begin_to_write(lease_term).await?;
+        let term = fence.term;
         if self.keys.is_empty() {
             self.ask_for_keys().await;
         }
-        let read = timeout(REPLAY, self.take_over(fence)).await;
-        let Promoted { queue, epoch, store, wiped } = read.map_err(|_| nats::Unanswered::Late)??;
+        let read = timeout(REPLAY, self.take_over(&fence)).await;
+        let Promoted { queue, epoch, store, wiped, last } = read.map_err(|_| nats::Unanswered::Late)??;
+        self.fenced.lock().take();
         let figures = store.figures();
         self.hub.lead(&epoch, store, term);
         self.be(ClusterRole::Active);
@@ -281,7 +280,7 @@ impl ClusterNode {
             figures.messages,
             figures.records - figures.messages
         );
-        let mut writer = writing::Writer::new(self, jet, &queue, (term, fence));
+        let mut writer = writing::Writer::new(self, jet, &queue, (term, last));
         let over = writer.run(held, stop).await?;
         if !matches!(over, Over::Replaced) {
             let flushed = matches!(over, Over::Ends) && matches!(timeout(FLUSH, writer.flush()).await, Ok(Ok(())));

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::fence::FenceMark;
 use super::keys::Keyring;
 use crate::clock::Clock;
 use entry::JournalMeta;
@@ -34,6 +35,8 @@ pub enum JournalWrite {
     Forget(u32),
     /// No place has anything any more.
     Purge,
+    /// The writer of this term, in bytes, begins anew: nothing before it counts.
+    Fence([u8; 8], FenceMark),
 }
 
 /// What waits to be written.
@@ -144,7 +147,7 @@ impl JournalWrite {
     fn bytes(&self) -> usize {
         match self {
             Self::Put(_, sealed, _) => sealed.len(),
-            Self::Forget(_) | Self::Purge => 0,
+            Self::Forget(_) | Self::Purge | Self::Fence(..) => 0,
         }
     }
 }

@@ -83,6 +83,10 @@ fn register_cluster(registry: &mut Registry, cluster: &ClusterStats) {
     let is_active = cluster.role == ClusterRole::Active;
     gauge(registry, "cluster_active", "Whether this machine is the active one", None, usize::from(is_active));
     gauge(registry, "cluster_keys", "Whether it has the journal's keys", None, usize::from(cluster.has_keys));
+    let here = cluster.journal_entries;
+    gauge(registry, "cluster_journal_entries", "Entries of the journal that it has while it stands by", None, here);
+    let bytes = cluster.journal_bytes;
+    gauge(registry, "cluster_journal", "Memory of these entries", Some(Unit::Bytes), bytes);
     let known = usize::from(cluster.active.is_some());
     gauge(registry, "cluster_active_known", "Whether it knows of an active machine", None, known);
     let Some(union) = &cluster.union else { return };

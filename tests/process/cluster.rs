@@ -13,6 +13,7 @@ mod on_the_wire;
 mod operating;
 mod people;
 mod promotion;
+mod reading_along;
 mod standing_by;
 mod talkers;
 mod wiped;

@@ -125,12 +125,17 @@ fn process(stats: &Stats) -> String {
 
 /// Says what this machine of a cluster is.
 fn cluster(machine: &ClusterStats) -> (&'static str, String) {
-    let ClusterStats { node, role, has_keys, active, confirmed, has_twin, union: _ } = machine;
+    let ClusterStats { node, role, has_keys, journal_entries, journal_bytes, active, confirmed, has_twin, union: _ } =
+        machine;
     let active =
         active.as_deref().map_or("no machine is known to be active".to_owned(), |name| format!("{name} is active"));
     let keys = if *has_keys { "it has the keys" } else { "IT HAS NO KEYS, and cannot take over" };
     let what = match role {
         ClusterRole::Active => "is the active one".to_owned(),
+        ClusterRole::StandsBy if *journal_entries > 0 => {
+            let mebibytes = journal_bytes.div_ceil(1 << 20);
+            format!("stands by, and {keys} · {active} · {journal_entries} entries of the journal, {mebibytes} MiB")
+        }
         ClusterRole::StandsBy => format!("stands by, and {keys} · {active}"),
     };
     let unconfirmed =

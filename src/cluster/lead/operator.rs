@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep};
 
 use super::{ClusterNode, ClusterRole};
 use crate::cluster::jet::Jet;
-use crate::cluster::machine_name;
 use crate::cluster::nats::Unanswered;
 use crate::cluster::nats::wire::NatsMessage;
 use crate::cluster::survey::{self, ClusterSurvey, SilentMachine};
 use crate::cluster::talk::{ClusterQuestion, HeardMachines, MachineReport, Question};
+use crate::cluster::{ClusterStats, machine_name};
 use ephemeral_core::protocol::WallTime;
 
 /// How long a drain waits until another machine is the active one.
@@ -57,6 +57,20 @@ impl OperatorState {
 }
 
 impl ClusterNode {
+    /// Returns what it is now, and what it knows.
+    #[must_use]
+    pub fn stats(&self) -> ClusterStats {
+        let node = machine_name(&self.holder).to_owned();
+        let active = self.active.borrow().clone();
+        let role = *self.standing.borrow();
+        let confirmed = *self.announcing.confirmed.borrow();
+        let has_twin = self.announcing.twin.borrow().is_some();
+        let (journal_entries, journal_bytes) = self.copy.lock().figures();
+        let has_keys = !self.keys.is_empty();
+        let union = self.union();
+        ClusterStats { node, role, has_keys, journal_entries, journal_bytes, active, confirmed, has_twin, union }
+    }
+
     /// Returns when somebody checked in last, as far as any machine has said.
     #[must_use]
     pub fn checked_in(&self) -> watch::Receiver<Option<WallTime>> {

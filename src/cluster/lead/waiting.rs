@@ -1,5 +1,5 @@
-//! What a machine does while it stands by: waits for the lease, and asks for the keys; and when the
-//! operator has it stand by.
+//! What a machine does while it stands by: waits for the lease, asks for the keys and reads the
+//! journal along; and when the operator has it stand by.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const ASK: Duration = Duration::from_secs(2);
 
 impl ClusterNode {
     /// Waits until this node holds the lease, or is to rest or not any more, and asks for the keys
-    /// meanwhile. Returns whether it is to end instead.
+    /// and reads the journal along meanwhile. Returns whether it is to end instead.
     pub(super) async fn wait_for_lease(
         &self,
         held: &mut watch::Receiver<Option<u64>>,
@@ -30,12 +30,21 @@ impl ClusterNode {
                 sleep(ASK).await;
             }
         };
+        let reading = async {
+            if is_resting {
+                // It takes nothing over: what it has read is of no use.
+                self.copy.lock().clear();
+                std::future::pending::<()>().await;
+            }
+            self.read_along().await;
+        };
         tokio::select! {
             // It ends only with its sender, which outlives this.
             _ = held.wait_for(Option::is_some) => false,
             () = stop.cancelled() => true,
             () = self.rest_changed(is_resting) => false,
             () = asking => false,
+            () = reading => false,
         }
     }
 

@@ -76,6 +76,7 @@ impl ClusterNode {
     pub fn begin_wipe(&self) {
         let number = self.clock.read().wall.0.max(self.keys.wiped() + 1);
         self.keys.wipe(number);
+        self.copy.lock().clear();
         // Nobody is let in any more either.
         self.door.close();
         self.progress.send_replace(WipeProgress { number, ..WipeProgress::default() });
@@ -218,6 +219,7 @@ impl ClusterNode {
         if !self.keys.wipe(number) {
             return;
         }
+        self.copy.lock().clear();
         self.door.close();
         let messages = u64::try_from(waiting.messages).unwrap_or(u64::MAX);
         self.erased.store(messages, std::sync::atomic::Ordering::Relaxed);

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::rotation::Rotation;
 use super::{ClusterNode, FLUSH, Over};
+use crate::cluster::fence::FenceMark;
 use crate::cluster::jet::{BatchOutcome, Jet, JetError, batch_id};
 use crate::cluster::log::{JournalQueue, JournalWrite};
 
@@ -130,6 +131,9 @@ impl<'node> Writer<'node> {
             // Nothing before it counts any more.
             batch.drain(..=purge);
             self.purge().await;
+            // Whoever reads along is told by it.
+            let mark = FenceMark::new(None).map_err(super::random)?;
+            batch.insert(0, JournalWrite::Fence(self.term.to_le_bytes(), mark));
         }
         let was_lost = self.lost.is_some();
         match self.write(&batch).await? {
@@ -216,7 +220,8 @@ impl<'node> Writer<'node> {
             return Ok(None);
         }
         // Nobody else writes, and what was written last is not there.
-        self.last = self.jet.fence(self.term).await?;
+        let mark = FenceMark::new(None).map_err(super::random)?;
+        self.last = self.jet.fence(self.term, &mark).await?;
         Ok(Some(Fate::Lost))
     }
 }

@@ -86,6 +86,11 @@ fn a_machine_of_a_cluster_says_what_it_is_and_who_is_active() {
     let mut machine = json!({"node": "b", "role": "stands_by", "has_keys": true, "active": "a", "confirmed": true});
     let said = report(&answer(&json!({"cluster": machine})));
     assert!(said.contains("machine            b stands by, and it has the keys · a is active\n"), "{said}");
+    machine["journal_entries"] = 1000.into();
+    machine["journal_bytes"] = (704 << 10).into();
+    let said = report(&answer(&json!({"cluster": machine})));
+    assert!(said.contains("the keys · a is active · 1000 entries of the journal, 1 MiB\n"), "{said}");
+    machine["journal_entries"] = 0.into();
     machine["has_keys"] = false.into();
     machine["active"] = Value::Null;
     let said = report(&answer(&json!({"cluster": machine})));
