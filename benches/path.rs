@@ -16,7 +16,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group};
 use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
-use ephemeral::hub::{self, Hub, SessionHandle, Wakes};
+use ephemeral::hub::{self, CollectBounds, Hub, SessionHandle, Wakes};
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{Challenge, Fingerprint, WallTime};
 use ephemeral_core::session::{self, Action, Established};
@@ -113,7 +113,8 @@ impl Path {
         if let Some(seq) = acknowledge {
             turn.acknowledge(seq).unwrap();
         }
-        turn.collect(usize::MAX, |delivery| Established::frame(delivery, &clocks)).unwrap().frames
+        let all = CollectBounds::any_length(usize::MAX);
+        turn.collect(all, |delivery| Established::frame(delivery, &clocks)).unwrap().frames
     }
 }
 

@@ -28,14 +28,14 @@ use elsewhere::ElsewhereTable;
 pub use elsewhere::{ByOther, Elsewhere, Within};
 use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ClockReading, Fingerprint, Millis};
-use ephemeral_core::store::{self, AccountId, Completion, Receipt, Store, StoreStats};
+use ephemeral_core::store::{self, AccountId, Acquaintance, Completion, Receipt, Store, StoreStats};
 pub use expiry::ExpiryPart;
 pub use joining::{Joined, ResumeError, Resumption};
 pub(crate) use lifetime::random_lifetime;
 pub use lifetime::{RestoreError, Restored};
 use online::OnlineTable;
 use receipts::ReceiptQueue;
-pub use session_handle::{Collected, SessionHandle};
+pub use session_handle::{CollectBounds, Collected, SessionHandle};
 pub use turn::{Submitted, Ticket, Turn};
 
 /// How often the lock is tried before a thread sleeps on it, and the pauses of the processor
@@ -238,11 +238,11 @@ impl Hub {
         self.elsewhere.evict(fingerprint);
     }
 
-    /// Returns whether the store knows somebody: a message waits for it, or one of its own is
-    /// remembered, or it is here.
+    /// Returns how well the store knows somebody.
     #[must_use]
-    pub fn knows(&self, fingerprint: &Fingerprint) -> bool {
-        self.lock().store.find(fingerprint).is_some()
+    pub fn acquaintance(&self, fingerprint: &Fingerprint) -> Acquaintance {
+        let now = self.clock.now();
+        self.lock().store.acquaintance(now, fingerprint)
     }
 
     /// Begins the end: nothing is accepted any more, nobody joins, and every session is told to

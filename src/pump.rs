@@ -11,6 +11,7 @@ mod driver;
 mod frames;
 mod host;
 mod meter;
+mod outgoing;
 mod seat;
 mod seat_wire;
 pub mod websocket;
@@ -23,7 +24,7 @@ use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
@@ -36,10 +37,12 @@ use away::{Away, SeatSeeker};
 use driver::Pump;
 use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::{self, AwaitingAuth, Beginning, Established};
+use ephemeral_core::store::Acquaintance;
 pub use host::host;
+use outgoing::Outgoing;
 use seat::Seat;
 use seat_wire::{Proof, SeatWelcome};
-use websocket::{Socket, close, hang_up, open, reason_of};
+use websocket::{CLOSE_TIMEOUT, Socket, close, hang_up, open, reason_of};
 
 /// The times for which a session waits for its peer. Each is serialized under its name in the
 /// configuration file, `table.key`.
@@ -139,8 +142,8 @@ pub async fn run(settings: Arc<SessionContext>, upgraded: Box<Upgraded>, circuit
     // Each phase has a box of its own: what it needs is freed before the next one begins, and an
     // idle session holds nothing of its beginning or its end.
     let Some((pump, _place)) = Box::pin(begin(settings, upgraded, circuit)).await else { return };
-    let (socket, reason) = pump.await;
-    Box::pin(part(socket, reason)).await;
+    let (socket, outgoing, reason) = pump.await;
+    Box::pin(part(socket, outgoing, reason)).await;
 }
 
 /// Opens the WebSocket, and authenticates the peer. `None`: it did not, or has lost its slot.
@@ -162,11 +165,13 @@ async fn begin(
     Some(begun)
 }
 
-/// Ends a session: tells its peer why, if it is still there.
-async fn part(socket: Socket, reason: Option<CloseReason>) {
-    match reason {
-        Some(reason) => close(socket, reason).await,
-        None => hang_up(socket).await,
+/// Ends a session: tells its peer why, if it is still there and reads what came before that.
+async fn part(mut socket: Socket, mut outgoing: Outgoing, reason: Option<CloseReason>) {
+    let Some(reason) = reason else { return hang_up(socket).await };
+    let rest = async { socket.flush().await.is_ok() && outgoing.finish(socket.get_mut()).await.is_ok() };
+    // In the middle of a frame nothing else can be said.
+    if timeout(CLOSE_TIMEOUT, rest).await.is_ok_and(|written| written) {
+        close(socket, reason).await;
     }
 }
 
@@ -277,8 +282,8 @@ fn begin_here(
     // Before the hub: a session that finds no place must not take over from one that has its own.
     let place = match circuit {
         Some(circuit) => {
-            let stranger = !settings.hub.knows(&fingerprint);
-            Some(circuit.establish(stranger).ok_or(CloseReason::Overloaded)?)
+            let acquaintance = settings.hub.acquaintance(&fingerprint);
+            Some(circuit.establish(acquaintance).ok_or(CloseReason::Overloaded)?)
         }
         None => None,
     };
@@ -300,11 +305,11 @@ async fn begin_away(
     connection: &PeerConnection,
     circuit: Option<&CircuitHandle>,
 ) -> Result<Begun, CloseReason> {
-    let strangers = circuit.is_none_or(CircuitHandle::has_room_for_strangers);
-    let seeker = SeatSeeker { fingerprint: session.fingerprint, proof, strangers };
+    let least = circuit.map_or(Acquaintance::Stranger, CircuitHandle::least);
+    let seeker = SeatSeeker { fingerprint: session.fingerprint, proof, least };
     let (away, said) = Away::join(Arc::clone(settings), connection, way, seeker).await?;
     let place = match circuit {
-        Some(circuit) => Some(circuit.establish(said.stranger).ok_or(CloseReason::Overloaded)?),
+        Some(circuit) => Some(circuit.establish(said.acquaintance).ok_or(CloseReason::Overloaded)?),
         None => None,
     };
     let SeatWelcome { welcome, frame_bytes, replaces, .. } = said;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Hub, SessionHandle, Signal, State, Wakes};
 use ephemeral_core::protocol::{Fingerprint, Millis, WireTime};
-use ephemeral_core::store::{self, AccountId, JoinError, SessionEnd, SessionProgress};
+use ephemeral_core::store::{self, AccountId, Acquaintance, JoinError, SessionEnd, SessionProgress};
 
 /// A session has begun.
 pub struct Joined {
@@ -109,9 +109,14 @@ impl Hub {
         self.expire(state, now, wakes);
         let known = state.store.find(&fingerprint);
         let replaces = known.is_some_and(|account| state.online.get(account).is_some());
-        // Keys are free: a quarter of the places is kept for those whom the store knows.
-        let most = state.settings.sessions;
-        let most = if known.is_none() { most - most / 4 } else { most };
+        // Keys are free: a quarter of the places is kept for those whom the store knows, and half of
+        // that for those whom it has known for long.
+        let sessions = state.settings.sessions;
+        let most = match state.store.acquaintance(now, &fingerprint) {
+            Acquaintance::Stranger => sessions - sessions / 4,
+            Acquaintance::Recent => sessions - sessions / 8,
+            Acquaintance::Old => sessions,
+        };
         if !replaces && state.online.len() >= most { Err(JoinError::Overloaded) } else { Ok(()) }
     }
 

@@ -20,6 +20,25 @@ pub struct SessionHandle {
     pub(super) replaces: bool,
 }
 
+/// How much is taken at once of what a session has to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct CollectBounds {
+    /// About so many bytes of frames: one frame more than fits.
+    pub budget: usize,
+    /// A message with more bytes of content than that is a long one.
+    pub short: usize,
+    /// Bytes of content of long messages, at most.
+    pub room: usize,
+}
+
+impl CollectBounds {
+    /// Returns those of somebody who takes messages of every length.
+    #[must_use]
+    pub const fn any_length(budget: usize) -> Self {
+        Self { budget, short: usize::MAX, room: 0 }
+    }
+}
+
 /// Frames to send, in order.
 #[derive(Debug, Default)]
 pub struct Collected {
@@ -27,6 +46,10 @@ pub struct Collected {
     pub frames: Vec<String>,
     /// Whether there were more than the budget let through.
     pub more: bool,
+    /// Bytes of content of the long messages among them.
+    pub long: usize,
+    /// The next message is a long one with so many bytes, for which there was no room.
+    pub wants: Option<usize>,
 }
 
 impl SessionHandle {
@@ -83,7 +106,7 @@ impl SessionHandle {
         wakes: &mut Wakes,
         frame: impl Fn(&Delivery<'_>) -> String,
     ) -> Result<Collected, SessionEnd> {
-        self.turn(self.hub.now(), wakes)?.collect(budget, frame)
+        self.turn(self.hub.now(), wakes)?.collect(CollectBounds::any_length(budget), frame)
     }
 
     /// Checks that this session does not have to end.

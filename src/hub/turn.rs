@@ -5,11 +5,11 @@
 
 use parking_lot::MutexGuard;
 
-use super::{Collected, SessionHandle, State, Wakes};
+use super::{CollectBounds, Collected, SessionHandle, State, Wakes};
 use ephemeral_core::protocol::Millis;
 use ephemeral_core::store::{
-    Accepted, AccountId, AcknowledgeError, Delivery, Deposited, EXPIRED_AT_ONCE, NeverDelivered, NewMessage,
-    SessionEnd, SubmitError,
+    Accepted, AccountId, AcknowledgeError, Delivery, Deposited, EXPIRED_AT_ONCE, LongerContent, NeverDelivered,
+    NewMessage, Next, SessionEnd, SubmitError,
 };
 
 /// How often, at most, a message that has no room waits until more of what has expired is erased.
@@ -218,12 +218,17 @@ impl<'turn> Turn<'turn> {
         }
     }
 
-    /// Takes what the session has to be sent: about `budget` bytes of it, one frame more than fits.
-    /// `frame` writes each of these down, under the lock, so that nothing is copied twice.
+    /// Takes what the session has to be sent, within these bounds. `frame` writes each of these
+    /// down, under the lock, so that nothing is copied twice.
     ///
     /// # Errors
     /// [`SessionEnd`] if the session is over.
-    pub fn collect(&mut self, budget: usize, frame: impl Fn(&Delivery<'_>) -> String) -> Result<Collected, SessionEnd> {
+    pub fn collect(
+        &mut self,
+        bounds: CollectBounds,
+        frame: impl Fn(&Delivery<'_>) -> String,
+    ) -> Result<Collected, SessionEnd> {
+        let CollectBounds { budget, short, room } = bounds;
         self.pause_after(0)?;
         let State { store, online, draining, .. } = &mut *self.state;
         if *draining {
@@ -242,11 +247,23 @@ impl<'turn> Turn<'turn> {
             }
             let delivery = match online.next_receipt(account) {
                 Some(receipt) => Delivery::Receipt(receipt),
-                None => match store.deliver(self.now, account, self.session.window) {
-                    Some(next) => Delivery::Mailbox(next),
-                    None => return Ok(collected),
-                },
+                None => {
+                    let most = short.max(room.saturating_sub(collected.long));
+                    match store.deliver_up_to(self.now, account, self.session.window, most) {
+                        Ok(Some(next)) => Delivery::Mailbox(next),
+                        Ok(None) => return Ok(collected),
+                        Err(LongerContent(bytes)) => {
+                            collected.wants = Some(bytes);
+                            return Ok(collected);
+                        }
+                    }
+                }
             };
+            if let Delivery::Mailbox(Next::Message(message)) = &delivery
+                && message.escaped_content.len() > short
+            {
+                collected.long += message.escaped_content.len();
+            }
             let frame = frame(&delivery);
             left = left.saturating_sub(frame.len());
             collected.frames.push(frame);

@@ -1,7 +1,6 @@
 //! What a session asks of the hub in one turn, and what comes of it.
 
-use crate::hub::{Collected, SessionHandle, Submitted, Ticket, Wakes};
-use crate::pump::TURN_BYTES;
+use crate::hub::{CollectBounds, Collected, SessionHandle, Submitted, Ticket, Wakes};
 use ephemeral_core::protocol::{ClockReading, CloseReason, ErrorCode};
 use ephemeral_core::session::{Action, Reply};
 use ephemeral_core::store::{AcknowledgeError, Delivery, SubmitError};
@@ -94,16 +93,16 @@ impl FrameAnswer {
 }
 
 /// Asks the hub for all of it, in one hold of its lock, and takes what it has for the session in
-/// the same. Sessions that have to be woken are woken after that. `again`: which of the actions may
-/// have been asked for before.
+/// the same, if that is to be collected. Sessions that have to be woken are woken after that.
+/// `again`: which of the actions may have been asked for before.
 pub(super) fn ask_hub(
     handle: &SessionHandle,
     (actions, again): (&[Action<'_>], impl Fn(usize) -> bool),
-    collect: bool,
+    collect: Option<CollectBounds>,
     clocks: &ClockReading,
     frame: impl Fn(&Delivery<'_>) -> String,
 ) -> TurnOutcome {
-    if !collect && actions.iter().all(|action| matches!(action, Action::Reply(_))) {
+    if collect.is_none() && actions.iter().all(|action| matches!(action, Action::Reply(_))) {
         let outcomes = actions.iter().map(|_| ActionOutcome::None).collect();
         return TurnOutcome { outcomes, settled: Ticket::now(), collected: Ok(Collected::default()) };
     }
@@ -124,10 +123,10 @@ pub(super) fn ask_hub(
     let outcomes = outcomes.collect();
     let (collected, settled) = match turn {
         Ok(mut turn) => {
-            let collected = match handle.signal().is_evicted() {
-                false if collect => turn.collect(TURN_BYTES, frame).map_err(CloseReason::from),
-                true if collect => Err(CloseReason::Blocked),
-                _ => Ok(Collected::default()),
+            let collected = match collect {
+                Some(_) if handle.signal().is_evicted() => Err(CloseReason::Blocked),
+                Some(bounds) => turn.collect(bounds, frame).map_err(CloseReason::from),
+                None => Ok(Collected::default()),
             };
             // After that: no receipt is to come before the answer.
             (collected, turn.settled())

@@ -23,6 +23,7 @@ use crate::admission::PeerConnection;
 use crate::hub::{Elsewhere, Signal};
 use crate::transport::link::front::HubWay;
 use ephemeral_core::protocol::{CloseReason, Fingerprint};
+use ephemeral_core::store::Acquaintance;
 
 /// A seat with another machine's hub. Dropping it gives the seat up.
 pub(super) struct Away {
@@ -36,8 +37,8 @@ pub(super) struct Away {
 pub(super) struct SeatSeeker {
     pub(super) fingerprint: Fingerprint,
     pub(super) proof: Proof,
-    /// Whether this machine has room for somebody of whom the hub knows nothing.
-    pub(super) strangers: bool,
+    /// How well the hub has to know somebody for whom this machine has room.
+    pub(super) least: Acquaintance,
 }
 
 impl Away {
@@ -51,10 +52,10 @@ impl Away {
         way: HubWay,
         seeker: SeatSeeker,
     ) -> Result<(Self, SeatWelcome), CloseReason> {
-        let SeatSeeker { fingerprint, proof, strangers } = seeker;
+        let SeatSeeker { fingerprint, proof, least } = seeker;
         let entry = settings.hub.enter_elsewhere(fingerprint).ok_or(CloseReason::Overloaded)?;
         let admission = Arc::clone(connection.admission());
-        let link = SeatLink { settings, admission, way, proof, strangers };
+        let link = SeatLink { settings, admission, way, proof, least };
         let (seated, welcome) = link.first().await?;
         let queues = Arc::new(Mutex::new(Queues::new(connection.frames(), welcome.resumption.progress)));
         let SeatWelcome { resumption, limits, .. } = &welcome;

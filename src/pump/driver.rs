@@ -2,25 +2,28 @@
 
 mod frames;
 mod held;
+mod room;
 mod texts;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Sink, Stream};
+use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::websocket::{Socket, reason_of};
-use super::{Config, SessionContext, TURN_BYTES, offence};
+use super::{Config, Outgoing, SessionContext, TURN_BYTES, offence};
 use crate::admission::PeerConnection;
 use crate::pump::seat::Seat;
 use ephemeral_core::limits::Bucket;
 use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::Established;
 use held::HeldAnswers;
+use room::Room;
 use texts::TurnTexts;
 
 /// Frames that one turn reads, at most, before it answers them.
@@ -30,8 +33,8 @@ const TURN_FRAMES: usize = 64;
 /// instead of used again.
 const LARGE_FRAME: usize = TURN_BYTES;
 
-/// An established session. Ends with its socket and what the peer is to be told, if it is still
-/// there.
+/// An established session. Ends with its socket, what is not written yet, and what the peer is to
+/// be told, if it is still there.
 pub(super) struct Pump(Option<Box<State>>);
 
 struct State {
@@ -55,6 +58,11 @@ struct State {
     /// Since when the peer has not read any of what is queued for it.
     stalled: Option<Instant>,
     unflushed: bool,
+    outgoing: Outgoing,
+    /// The room for long messages in `outgoing`.
+    room: Room,
+    /// Whether the peer has said goodbye: nothing is said after the answer to that.
+    parting: bool,
     collect: bool,
     /// Answers that wait until what they say holds.
     held: HeldAnswers,
@@ -121,6 +129,9 @@ impl Pump {
             ping_at,
             stalled: None,
             unflushed: true,
+            outgoing: Outgoing::default(),
+            room: Room::default(),
+            parting: false,
             collect: true,
             held: HeldAnswers::default(),
             large: None,
@@ -129,7 +140,7 @@ impl Pump {
 }
 
 impl Future for Pump {
-    type Output = (Socket, Option<CloseReason>);
+    type Output = (Socket, Outgoing, Option<CloseReason>);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(state) = &mut self.0 else { return Poll::Pending };
@@ -144,7 +155,7 @@ impl Future for Pump {
         match self.0.take() {
             // The seat is given up here: what was not acknowledged can be delivered
             // elsewhere at once.
-            Some(state) => Poll::Ready((state.socket, end)),
+            Some(state) => Poll::Ready((state.socket, state.outgoing, end)),
             None => Poll::Pending,
         }
     }
@@ -155,6 +166,7 @@ impl State {
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         self.check_time(cx)?;
         self.seat.poll(cx)?;
+        self.collect |= self.room.poll(cx)?;
         if self.poll_flushed(cx)? {
             self.turn(cx)?;
             if self.poll_flushed(cx)? {
@@ -176,8 +188,11 @@ impl State {
     /// Returns whether all that was queued has been written.
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         if self.unflushed {
-            match Pin::new(&mut self.socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) => (self.unflushed, self.stalled) = (false, None),
+            match self.poll_written(cx) {
+                Poll::Ready(Ok(())) => {
+                    (self.unflushed, self.stalled) = (false, None);
+                    self.room.written();
+                }
                 Poll::Ready(Err(_)) => return Err(End::Lost),
                 Poll::Pending => {
                     let now = Instant::now();
@@ -193,6 +208,17 @@ impl State {
             }
         }
         Ok(!self.unflushed)
+    }
+
+    /// Writes what the WebSocket has, which is short, and then the frames.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+        if self.outgoing.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let io = self.socket.get_mut();
+        ready!(self.outgoing.poll_write(cx, io))?;
+        AsyncWrite::poll_flush(Pin::new(io), cx).map_err(Error::from)
     }
 
     /// Reads, answers and collects what there is.
@@ -251,7 +277,7 @@ impl State {
                 }
                 Some(Ok(Message::Pong(_) | Message::Frame(_))) => {}
                 // It answers by itself.
-                Some(Ok(Message::Close(_))) => self.unflushed = true,
+                Some(Ok(Message::Close(_))) => (self.unflushed, self.parting) = (true, true),
                 None => return Err(End::Lost),
                 Some(Err(error)) => {
                     return Err(reason_of(&error, &self.socket).map_or(End::Lost, End::Close));
@@ -272,15 +298,24 @@ impl State {
         if self.seat.signal().is_evicted() { Err(End::Close(CloseReason::Blocked)) } else { Ok(()) }
     }
 
-    fn queue(&mut self, message: Message) -> Result<(), End> {
-        self.unflushed = true;
-        Pin::new(&mut self.socket).start_send(message).map_err(|_| End::Lost)
+    /// Queues a frame for the peer, whose goodbye nothing follows.
+    fn queue(&mut self, frame: &str) {
+        if !self.parting {
+            self.unflushed = true;
+            self.outgoing.push(frame);
+        }
     }
 
-    /// Returns when the message that has begun is due, asks for room again, or reading goes on.
+    fn ping(&mut self) -> Result<(), End> {
+        self.unflushed = true;
+        Pin::new(&mut self.socket).start_send(Message::Ping(bytes::Bytes::new())).map_err(|_| End::Lost)
+    }
+
+    /// Returns when the message that has begun is due, one asks for room again, or reading goes on.
     fn reading_due(&self) -> Option<Instant> {
         let message = self.socket.get_ref().message_deadline(self.settings.timing.write_timeout);
-        message.into_iter().chain(self.unread_until).chain(self.socket.get_ref().asks_again()).min()
+        let asks_again = self.socket.get_ref().asks_again().into_iter().chain(self.room.asks_again());
+        message.into_iter().chain(self.unread_until).chain(asks_again).min()
     }
 
     /// Sets the timer for what was read, if that is due before anything else.
@@ -315,7 +350,7 @@ impl State {
             }
             if now >= self.ping_at && self.stalled.is_none() {
                 self.ping_at = now + ping_pause(&timing);
-                self.queue(Message::Ping(bytes::Bytes::new()))?;
+                self.ping()?;
             }
             // It is overdue while the peer does not read.
             let ping = if self.ping_at > now { self.ping_at } else { now + timing.ping_interval / 2 };

@@ -1,6 +1,6 @@
 //! Follows the frames in a WebSocket's bytes as they pass (RFC 6455, section 5.2): only how long
-//! they are, and which of them make one message. Whether they are right is the WebSocket's
-//! business.
+//! they are, which of them make one message, and with what code one says goodbye. Whether they are
+//! right is the WebSocket's business.
 
 /// Bytes of a header, at most.
 const HEADER_BYTES: usize = 14;
@@ -11,6 +11,8 @@ const CONTROL: u8 = 0x08;
 /// The bits of an opcode, and that of a goodbye.
 const OPCODE: u8 = 0x0f;
 const CLOSE: u8 = 0x08;
+/// The first bytes of a goodbye that has any (RFC 6455, section 5.5.1).
+const CODE_BYTES: usize = 2;
 
 /// A stream's place in its frames.
 #[derive(Debug, Default)]
@@ -26,6 +28,9 @@ pub(super) struct FrameReader {
     /// Whether the message has more than one frame.
     is_fragmented: bool,
     within_message: bool,
+    /// The code of a goodbye, as far as it has passed.
+    code: [u8; CODE_BYTES],
+    code_bytes: usize,
 }
 
 /// The parts that have passed.
@@ -44,6 +49,8 @@ pub(super) enum Passed {
     Control(u64),
     /// The header of one that says goodbye, with so many bytes.
     Close(u64),
+    /// The code of a goodbye.
+    Code(u16),
     /// The last byte of a message.
     Message,
 }
@@ -65,14 +72,15 @@ impl FrameReader {
         while let Some(&byte) = bytes.get(passed) {
             if self.within_payload {
                 let rest = u64::try_from(bytes.len() - passed).unwrap_or(u64::MAX);
-                let skipped = rest.min(self.left);
+                let is_code = self.is_close() && self.code_bytes < CODE_BYTES && self.left > 0;
+                let skipped = rest.min(if is_code { 1 } else { self.left });
                 self.left -= skipped;
                 passed += usize::try_from(skipped).unwrap_or(usize::MAX);
-                if self.left > 0 {
-                    break;
-                }
-                if self.end_of_frame() {
+                if self.left == 0 && self.end_of_frame() {
                     return (passed, Passed::Message);
+                }
+                if is_code && let Some(code) = self.code(byte) {
+                    return (passed, Passed::Code(code));
                 }
                 continue;
             }
@@ -105,8 +113,20 @@ impl FrameReader {
         (self.known >= 2 && self.known == 2 + bytes + mask).then_some(length)
     }
 
+    /// Takes a byte of a goodbye's code. Returns the code with the last one.
+    fn code(&mut self, byte: u8) -> Option<u16> {
+        let [_, second, mask @ ..] = self.header;
+        let mask = if second & 0x80 == 0 { 0 } else { mask.get(self.code_bytes).copied().unwrap_or_default() };
+        if let Some(place) = self.code.get_mut(self.code_bytes) {
+            *place = byte ^ mask;
+        }
+        self.code_bytes += 1;
+        (self.code_bytes == CODE_BYTES).then(|| u16::from_be_bytes(self.code))
+    }
+
     fn begin(&mut self, length: u64) -> Passed {
         self.known = 0;
+        self.code_bytes = 0;
         self.left = length;
         self.within_payload = true;
         if self.is_control() {
@@ -196,6 +216,8 @@ mod tests {
             frame(0x80, 70_000),
             frame(0x82, 0),
             frame(0x88, 2),
+            frame(0x88, 1),
+            frame(0x88, 0),
             frame(0x01, 10),
         ]
         .concat();
@@ -212,6 +234,9 @@ mod tests {
             header(0, false),
             Passed::Message,
             Passed::Close(2),
+            Passed::Code(u16::from_be_bytes([7 ^ 1, 7 ^ 2])),
+            Passed::Close(1),
+            Passed::Close(0),
             header(10, true),
         ];
         for piece in [1, 2, 3, 7, 100, 4096, bytes.len()] {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::frames::{FrameReader, Passed};
 use crate::admission::{FrameAccount, SMALL_MESSAGE};
@@ -160,6 +161,11 @@ impl<S> Meter<S> {
                 Passed::Control(_) => {
                     self.frames.ends_at_once();
                 }
+                // The WebSocket would answer in words of its own.
+                Passed::Code(code) if !CloseCode::from(code).is_allowed() => {
+                    return self.refuse(CloseReason::ProtocolError);
+                }
+                Passed::Code(_) => {}
                 Passed::Close(_) => {
                     self.frames.ends_at_once();
                     let last_of_header = rest.get(passed - 1).copied().unwrap_or_default();

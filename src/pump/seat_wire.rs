@@ -16,6 +16,7 @@ use super::asking::Fault;
 use crate::hub::Resumption;
 use ephemeral_core::protocol::{Challenge, CloseReason, Fingerprint};
 use ephemeral_core::session::{self, AwaitingAuth, Established};
+use ephemeral_core::store::Acquaintance;
 
 /// Bytes of a frame before its payload.
 const HEAD_BYTES: usize = 5;
@@ -68,8 +69,8 @@ impl Proof {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SeatRequest {
     pub(super) proof: Proof,
-    /// Whether the front has room for somebody of whom the hub knows nothing.
-    pub(super) strangers: bool,
+    /// How well the hub has to know somebody for whom the front has room.
+    pub(super) least: Acquaintance,
     /// How far the session had come, if it is to go on.
     pub(super) before: Option<Before>,
 }
@@ -91,8 +92,8 @@ pub(super) struct SeatWelcome {
     pub(super) welcome: String,
     pub(super) resumption: Resumption,
     pub(super) limits: String,
-    /// Whether the hub knew nothing of who it is.
-    pub(super) stranger: bool,
+    /// How well the hub knew who it is.
+    pub(super) acquaintance: Acquaintance,
     /// Whether it took over from another session.
     pub(super) replaces: bool,
     /// Bytes of the largest frame that the client may send.

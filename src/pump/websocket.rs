@@ -23,7 +23,7 @@ const READ_BUFFER: usize = 2048;
 /// 150.
 const UNAUTHENTICATED_BYTES: usize = 16 * 1024;
 /// How long the close handshake may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes that are read and thrown away after a peer has broken the protocol, at most, so that it
 /// reads why.
 const LINGER_BYTES: usize = 1 << 20;

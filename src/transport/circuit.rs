@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ephemeral_core::store::Acquaintance;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::table::CircuitBounds;
@@ -213,18 +214,18 @@ impl CircuitHandle {
         self.closed.is_cancelled()
     }
 
-    /// Returns whether a session of somebody of whom the store knows nothing would find a place.
+    /// Returns how well the store has to know somebody whose session would find a place.
     #[must_use]
-    pub fn has_room_for_strangers(&self) -> bool {
-        self.shared.table().has_room_for_strangers(self.number)
+    pub fn least(&self) -> Acquaintance {
+        self.shared.table().least(self.number)
     }
 
     /// Gives an authenticated session on one of its streams a place, until the guard is dropped.
-    /// While it has one, nobody can push the circuit out. `stranger`: the store knows nothing of
-    /// who it is. `None`: there is no place for it, and it must not begin.
+    /// While it has one, nobody can push the circuit out. `of`: how well the store knows who it is.
+    /// `None`: there is no place for it, and it must not begin.
     #[must_use = "the circuit counts as established until this is dropped"]
-    pub fn establish(&self, stranger: bool) -> Option<CircuitSession> {
-        if self.shared.change(|table| table.session_begins(self.number, stranger)) {
+    pub fn establish(&self, of: Acquaintance) -> Option<CircuitSession> {
+        if self.shared.change(|table| table.session_begins(self.number, of)) {
             self.shared.figures.sessions.fetch_add(1, Ordering::Relaxed);
             return Some(CircuitSession(self.clone()));
         }

@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ephemeral::admission::INCOMPLETE_BYTES;
@@ -19,9 +19,9 @@ use ephemeral_test_support::attack::{
 use ephemeral_test_support::daemon::Daemon;
 use ephemeral_test_support::tls::handshake;
 use futures::{SinkExt as _, StreamExt as _};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -102,17 +102,17 @@ async fn log_in_once(to: SocketAddr, from: SocketAddr, number: usize) -> Result<
     distant_session(to, from, number).await.map(drop)
 }
 
-/// Returns the same over TLS.
-async fn log_in_over_tls(
+/// Logs in, a second away, over TLS.
+async fn distant_tls_session(
     to: SocketAddr,
     from: SocketAddr,
     number: usize,
-    cert: std::path::PathBuf,
-) -> Result<(), String> {
+    cert: PathBuf,
+) -> Result<(WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>, JoinSet<()>), String> {
     let stream = connect(from, to).await.ok_or("not connected")?;
-    let Distant { stream, way: _way } = Distant::new(stream, ONE_WAY);
+    let Distant { stream, way } = Distant::new(stream, ONE_WAY);
     let stream = handshake(&cert, stream).await.map_err(|error| error.to_string())?;
-    log_in(stream, "localhost", number).await.map(drop)
+    Ok((log_in(stream, "localhost", number).await?, way))
 }
 
 fn issue(directory: &Path) -> TlsFiles {
@@ -126,7 +126,8 @@ fn issue(directory: &Path) -> TlsFiles {
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_succeed_under_a_flood_of_many_peers_within_their_limits() {
     let _alone = ALONE.lock().await;
-    for (peers, a_second) in [(80, 127), (200, 316)] {
+    // One that does not keep to any limit either: it is refused before anybody has to give way.
+    for (peers, a_second, least) in [(80, 127, 100), (200, 316, 100), (1, 400, 0)] {
         let attacked = Attacked::new("").await;
         let to = attacked.address;
         let (mut pair, _ways) = attacked.pair().await;
@@ -140,7 +141,7 @@ async fn logins_succeed_under_a_flood_of_many_peers_within_their_limits() {
         let made = flood.made();
         assert!(made > 500, "that was no flood: {made}");
         let gave_way = attacked.gave_way().await;
-        assert!(gave_way > 100, "only {gave_way} gave way");
+        assert!(gave_way >= least, "only {gave_way} gave way");
     }
 }
 
@@ -169,25 +170,34 @@ async fn logins_and_messages_succeed_while_throw_away_keys_log_in_at_full_rate()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logins_over_tls_succeed_under_a_flood_of_one_peer_and_of_many() {
+async fn logins_and_messages_over_tls_succeed_under_a_flood_of_one_peer_and_of_many() {
     let _alone = ALONE.lock().await;
     let certificate = tempfile::tempdir().unwrap();
     let files = issue(certificate.path());
     let attacked =
         Attacked::new(&format!("[clearnet]\ntls_cert = {:?}\ntls_key = {:?}\n", files.cert, files.key)).await;
     let to = attacked.address;
+    let session = |from, number| {
+        let cert = files.cert.clone();
+        async move { distant_tls_session(to, from, number, cert).await }
+    };
+    let (sender, _way) = session(loopback(5, 0), PAIR).await.expect("a session");
+    let (recipient, _way_back) = session(loopback(5, 1), PAIR + 1).await.expect("a session");
+    let mut pair = HonestPair::new(sender, recipient, PAIR + 1);
     let one = attacked.silent_flood(400, |_| loopback(4, 0));
     let many = attacked.silent_flood(127, |number| loopback(2, number % 80));
     sleep(BEFORE).await;
-    let cert = files.cert.clone();
-    let logins =
-        Logins::measure(20, move |client| log_in_over_tls(to, loopback(3, client), client, cert.clone())).await;
-    logins.assert_promised(&format!(
-        "TLS, one peer with 400 a second and 80 with 127 ({} and {} made)",
-        one.made(),
-        many.made()
-    ));
+    let attack = "TLS, one peer with 400 silent connections a second and 80 with 127";
+    let logins = Logins::measure(20, |client| {
+        let login = session(loopback(3, client), client);
+        async move { login.await.map(drop) }
+    });
+    let messages = pair.exchange_under(attack, MESSAGES, EVERY);
+    let (logins, ()) = futures::future::join(logins, messages).await;
+    logins.assert_promised(attack);
     assert!(one.made() > 1000 && many.made() > 500, "that was no flood");
+    let gave_way = attacked.gave_way().await;
+    assert!(gave_way > 100, "only {gave_way} gave way");
 }
 
 /// Says how much more memory an attack made the daemon take than `before`, and asserts that it was
@@ -236,6 +246,51 @@ async fn half_sent_messages_take_no_more_than_their_budget_and_others_go_through
     assert_took(&format!("{SESSIONS} half-sent messages"), before, peak, bound);
     let gave_way = attacked.daemon.events("too_slow").await;
     assert!(gave_way > 20, "only {gave_way} gave way");
+}
+
+/// Returns the next frame that has this in it, and reads over the others.
+async fn until(socket: &mut WebSocketStream<TcpStream>, part: &str) -> Value {
+    loop {
+        let frame = socket.next().await.unwrap().unwrap();
+        let Ok(text) = frame.to_text() else { continue };
+        if text.contains(part) {
+            return serde_json::from_str(text).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_were_sent_a_long_message_hold_no_more_than_those_that_were_not() {
+    const SESSIONS: usize = 200;
+    const OF_ONE: usize = 8;
+    /// What the allocator may hold back of the messages on their way.
+    const REST: usize = 12 << 20;
+    let _alone = ALONE.lock().await;
+    // Nobody answers pings while the others have their turn.
+    let patience = "[session]\nping_interval_s = 1800\nidle_timeout_s = 3600\n";
+    let limits = "[limits]\nmessages_per_minute = 10000\nmessage_burst = 1000\n";
+    let attacked = Attacked::new(&format!("{limits}{patience}")).await;
+    let to = attacked.address;
+    let host = attacked.address.to_string();
+    let mut sender = login(connect(loopback(3, 0), to).await.unwrap(), &host, 100_000).await.expect("a session");
+    let mut recipients = Vec::new();
+    for number in 0..SESSIONS {
+        let stream = connect(loopback(2, number / OF_ONE), to).await.unwrap();
+        recipients.push(login(stream, &host, number).await.expect("a session"));
+    }
+    let before = attacked.daemon.resident();
+    // Each of these takes two bytes on its way.
+    let content = "\"".repeat(65_536);
+    for (number, recipient) in recipients.iter_mut().enumerate() {
+        let message = json!({"id": format!("m-{number}"), "to": fingerprint(number), "content": content});
+        sender.send(Message::text(message.to_string())).await.unwrap();
+        until(&mut sender, "accepted").await;
+        let received = until(recipient, "content").await;
+        recipient.send(Message::text(json!({"type": "ack", "seq": received["seq"]}).to_string())).await.unwrap();
+        until(&mut sender, "delivered").await;
+    }
+    let attack = format!("{SESSIONS} sessions that have read a message of 128 KiB each");
+    assert_took(&attack, before, attacked.daemon.resident(), REST);
 }
 
 /// Has twice as many connections as there are slots send these bytes, each from the address that
@@ -300,10 +355,12 @@ async fn peers_that_come_once_take_little_each_so_that_all_that_are_remembered_h
     let figures = attacked.daemon.figures().await;
     let remembered = figures.pointer("/security/remembered").and_then(serde_json::Value::as_u64);
     let remembered = remembered.unwrap_or_else(|| panic!("{figures}"));
-    assert!(remembered as usize > PEERS / 2, "only {remembered} are remembered");
+    // They are forgotten after a while: on a busy machine, some are already.
+    let remembered = usize::try_from(remembered).unwrap();
+    assert!(remembered > PEERS / 4, "only {remembered} are remembered");
     let took = attacked.daemon.resident().saturating_sub(before);
-    let of_all = took * REMEMBERED / PEERS;
-    assert_took(&format!("{REMEMBERED} peers, as {PEERS} are"), 0, of_all, BOUND);
+    let of_all = took * REMEMBERED / remembered;
+    assert_took(&format!("{REMEMBERED} peers, as {remembered} are"), 0, of_all, BOUND);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -67,11 +67,36 @@ async fn commands_of_the_socket_need_no_configuration_that_loads() {
             &["status"],
             &["status", "--json"],
             &["status", "blocks"],
+            &["status", "senders"],
         ] {
             let (code, _, stderr) = said(&run(directory.path(), arguments, variables).await);
             assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?} {variables:?}");
         }
     }
+    let variables = [("EPHEMERAL_CONFIG", broken.as_str()), ("LOG_LEVEL", "verbose")];
+    for (command, answer) in
+        [("unblock", "nobody of that name is blocked"), ("drop", "none of the largest senders has that name")]
+    {
+        let (code, _, stderr) = said(&run(directory.path(), &[command, "nobody"], &variables).await);
+        assert!(code == Some(1) && stderr.contains(answer), "the server is asked: {stderr}");
+    }
+    let (code, stdout, stderr) = said(&run(directory.path(), &["panic", "--keys", "--yes"], &variables).await);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(daemon.ended().await.success(), "{}", daemon.log());
+}
+
+#[tokio::test]
+async fn while_its_file_is_half_edited_the_signals_of_a_server_do_what_they_should() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(SERVER, directory.path(), GENEROUS, &LOCAL);
+    daemon.says("clearnet ").await;
+    put(directory.path(), "ephemeral-server.toml", HALF_EDITED);
+    daemon.signal(Signal::HUP);
+    daemon.logs("the configuration stays as it was").await;
+    daemon.signal(Signal::USR1);
+    daemon.logs("SIGUSR1: everything that waited is erased").await;
+    daemon.signal(Signal::TERM);
+    assert!(daemon.ended().await.success(), "{}", daemon.log());
 }
 
 #[tokio::test]
@@ -81,8 +106,20 @@ async fn commands_of_the_state_directory_need_no_certificate_and_refuse_to_guess
                       tls_key = '/run/credentials/x/tls_key'\n[limits]\nburst = 0\n";
     let stopped = put(directory.path(), "stopped.toml", credential);
     identity(directory.path()).await;
-    let exported = directory.path().join("exported").to_str().unwrap().to_owned();
-    for arguments in [&["address"][..], &["clients", "list"], &["keys", "export", &exported]] {
+    let [exported, backup] =
+        ["exported", "backup.age"].map(|name| directory.path().join(name).to_str().unwrap().to_owned());
+    let passphrase = put(directory.path(), "passphrase", "correct horse battery staple");
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
+    let sealed = [backup.as_str(), "--passphrase-file", &passphrase];
+    for arguments in [
+        &["address"][..],
+        &["clients", "list"],
+        &["keys", "export", &exported],
+        &[&["keys", "backup"], &sealed[..]].concat(),
+        &["keys", "rotate", "--yes"],
+        &[&["keys", "restore", "--force", "--yes"], &sealed[..]].concat(),
+        &["keys", "import", &exported],
+    ] {
         let (code, _, stderr) = said(&run(directory.path(), arguments, &[("EPHEMERAL_CONFIG", &stopped)]).await);
         assert_eq!(code, Some(0), "{arguments:?} {stderr}");
     }

@@ -179,10 +179,19 @@ async fn a_close_is_answered_with_its_code() {
 #[tokio::test(start_paused = true)]
 async fn a_close_with_a_code_that_may_not_be_sent_is_a_violation() {
     for code in [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65_535] {
-        assert_eq!(closed_after(&Frame::close(code, "").bytes()).await.0, 1002, "{code}");
+        for why in ["", "a reason"] {
+            assert_eq!(closed_after(&Frame::close(code, why).bytes()).await, protocol_error(), "{code}");
+        }
     }
-    assert_eq!(closed_after(&Frame::new(CLOSE, "x").bytes()).await.0, 1002, "half a code");
-    assert_eq!(closed_after(&Frame::close(1000, [0xff]).bytes()).await.0, 1007);
+    assert_eq!(closed_after(&Frame::new(CLOSE, "x").bytes()).await, protocol_error(), "half a code");
+    assert_eq!(closed_after(&Frame::close(1000, [0xff]).bytes()).await, invalid_utf8());
+    let mut rig = Rig::new();
+    let mut raw = Raw::login(&mut rig, 1).await;
+    for byte in Frame::close(1005, "byte by byte").bytes() {
+        raw.write([byte]).await;
+        rig::settle().await;
+    }
+    assert_eq!(raw.closed().await, protocol_error());
 }
 
 #[tokio::test(start_paused = true)]

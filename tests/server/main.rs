@@ -44,5 +44,6 @@ mod store_properties;
 mod takeover;
 mod throwaway_keys;
 mod unfinished;
+mod unread;
 mod wall_clock;
 mod welcome;

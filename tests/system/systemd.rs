@@ -317,6 +317,52 @@ fn panic_with_keys_finds_the_service_and_refuses_where_root_has_an_identity_of_i
     assert!(said.contains("the identity in /var/lib/ephemeral-server is gone"), "{said}");
 }
 
+/// Returns a command inside, as the service's user without any flag: its exit code, and what it
+/// says.
+fn asked_as_service(machine: &SystemdBox, arguments: &[&str]) -> (Option<i32>, String) {
+    let user = ["/usr/bin/setpriv", "--reuid=ephemeral", "--regid=ephemeral", "--clear-groups"];
+    let alone = ["/usr/bin/env", "-i", "HOME=/nonexistent", "ephemeral-server"];
+    let ran = machine.run(&[&user[..], &alone, arguments].concat());
+    (ran.status.code(), String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned())
+}
+
+#[test]
+fn the_services_own_user_finds_the_service_as_root_does_whether_it_runs_or_not() {
+    let (machine, epoch) = with_one_waiting(LOCAL);
+    for arguments in [&["health"][..], &["check-in"], &["status"]] {
+        let (code, said) = asked_as_service(&machine, arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
+    }
+    let (code, said) = asked_as_service(&machine, &["panic", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 messages, of the server on /var/lib/ephemeral-server"), "{said}");
+    let (left, now) = waiting(&machine);
+    assert_eq!(left, 0);
+    assert_ne!(now, epoch);
+
+    machine.systemctl(&["stop"]);
+    machine.write("/var/lib/ephemeral-server/tor/state/keystore/key", "secret", 0o600);
+    let owned = machine.run(&["chown", "-R", "ephemeral:", "/var/lib/ephemeral-server/tor"]);
+    assert!(owned.status.success(), "{owned:?}");
+    let (code, said) = asked_as_service(&machine, &["panic", "--keys", "--yes"]);
+    assert_eq!(code, Some(74), "systemd may hold what waits: {said}");
+    assert!(said.contains("the identity in /var/lib/ephemeral-server is gone"), "{said}");
+}
+
+#[test]
+fn a_server_that_could_not_erase_its_identity_is_not_started_again() {
+    let (machine, _) = with_one_waiting(LOCAL);
+    // Root's own file: the server can neither overwrite nor remove it.
+    machine.write("/var/lib/ephemeral-server/tor/state/keystore/key", "secret", 0o600);
+    let (code, said) = asked(&machine, &["panic", "--keys", "--yes"]);
+    assert_eq!(code, Some(74), "{said}");
+    assert!(said.contains("everything that waited is erased, but not the whole identity"), "{said}");
+    assert!(said.contains("/var/lib/ephemeral-server/tor/state/keystore"), "{said}");
+    machine.until("its end", |machine| (machine.property("ActiveState") == "failed").then_some(()));
+    assert_eq!(machine.property("ExecMainStatus"), "74", "{}", machine.told());
+    assert_eq!((machine.property("NRestarts"), machine.property("NFileDescriptorStore")), ("0".into(), "0".into()));
+}
+
 /// Returns a certificate for `localhost`, in PEM. Anyone who trusts one of this name and key,
 /// trusts another one.
 fn certificate(name: &str, key: &KeyPair) -> String {

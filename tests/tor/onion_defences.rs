@@ -11,6 +11,7 @@ use ephemeral::transport::onion_service::{self, OnionStatus, Outlets, Phase};
 use ephemeral::transport::{CircuitRefused, CircuitSession, CircuitStats, Incoming};
 use ephemeral_client::dial::Arti;
 use ephemeral_client::{Dial as _, ServerUrl};
+use ephemeral_core::store::Acquaintance;
 use ephemeral_test_support::daemon::{Daemon, GENEROUS, PATIENCE, Person, until_both};
 use ephemeral_tor as tor;
 use tempfile::TempDir;
@@ -128,7 +129,7 @@ impl Echo {
         while let Ok(count @ 1..) = incoming.io.read(&mut buffer).await {
             buffer.make_ascii_uppercase();
             if buffer.starts_with(b"I AM") {
-                session = circuit.establish(true);
+                session = circuit.establish(Acquaintance::Stranger);
             }
             if buffer.starts_with(b"CLOSE ME") {
                 circuit.close();

@@ -7,7 +7,7 @@ use ephemeral::transport::CircuitRefused;
 use ephemeral::transport::onion_service;
 use ephemeral_test_support::daemon::PATIENCE;
 use ephemeral_tor as tor;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::onion_defences::{Echo, ask, connect, tor_table};
 
@@ -68,4 +68,23 @@ async fn without_self_probes_it_never_connects_to_itself_and_is_reachable_all_th
     assert_eq!(ask(&mut stream, "hello").await.as_deref(), Some("HELLO"));
     assert_eq!(server.figures.evidence(), 1, "only the client's circuit was built");
     assert!(server.status.borrow().probe.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_clients_reach_it_it_does_not_connect_to_itself() {
+    let home = tempfile::tempdir().unwrap();
+    let client = tor::bootstrap(tor_table(), &home.path().join("client")).await.unwrap();
+    let settings = onion_service::Config { tor: tor_table(), ..onion_service::Config::default() };
+    // Its first pause is 12 s to 43 s.
+    let mut server = Echo::start_in_haste(&settings, home.path(), 10);
+    let address = server.reachable().await;
+    let began = Instant::now();
+    let probed = server.status.borrow().probe.map(|probe| probe.at);
+    assert!(probed.is_some(), "before anybody came it tried itself");
+    while began.elapsed() < Duration::from_secs(45) {
+        let mut stream = connect(&client.isolated_client(), &address).await;
+        assert_eq!(ask(&mut stream, "hello").await.as_deref(), Some("HELLO"));
+        sleep(Duration::from_secs(2)).await;
+    }
+    assert_eq!(server.status.borrow().probe.map(|probe| probe.at), probed, "and since then it did not");
 }

@@ -11,6 +11,7 @@
 //! does not go back: the latest time that it was told counts.
 
 mod account;
+mod acquaintance;
 mod awaited;
 mod committing;
 mod content;
@@ -34,6 +35,7 @@ use crate::limits::Rate;
 use crate::protocol::{Fingerprint, MessageOut, Millis, ReceiptStatus, WallTime, WireTime};
 use account::Account;
 pub use account::SessionProgress;
+pub use acquaintance::{Acquaintance, OLD_MS};
 use awaited::Awaited;
 pub use committing::Committed;
 use committing::Uncommitted;
@@ -127,6 +129,10 @@ pub enum QuotaExceeded {
 /// An acknowledgement of what was never delivered in this session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NeverDelivered;
+
+/// The next message has so many bytes of content: more than were asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LongerContent(pub usize);
 
 /// A message to be kept, if its recipient is a key and there is room.
 #[derive(Debug, PartialEq, Eq)]

@@ -22,6 +22,7 @@ use crate::transport::Io;
 use crate::transport::link::front::{HubPlace, HubWay};
 use ephemeral_core::backoff::{Backoff, Jitter};
 use ephemeral_core::protocol::CloseReason;
+use ephemeral_core::store::Acquaintance;
 
 /// How long a session waits for the next hub.
 const WITHOUT_HUB: Duration = Duration::from_secs(60);
@@ -42,7 +43,7 @@ pub(super) struct SeatLink {
     pub(super) admission: Arc<Admission>,
     pub(super) way: HubWay,
     pub(super) proof: Proof,
-    pub(super) strangers: bool,
+    pub(super) least: Acquaintance,
 }
 
 /// A seat.
@@ -120,7 +121,7 @@ impl SeatLink {
         let (place, _turn) = self.way.open().await?;
         let is_here = matches!(place, HubPlace::Here);
         let mut seated = self.seat(place);
-        let request = SeatRequest { proof: self.proof.clone(), strangers: self.strangers, before };
+        let request = SeatRequest { proof: self.proof.clone(), least: self.least, before };
         let mut out = Vec::new();
         SeatFrame::Request(Box::new(request)).put(&mut out)?;
         let Seated { reader, writer, host, .. } = &mut seated;

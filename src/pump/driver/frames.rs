@@ -3,13 +3,11 @@
 use std::task::Context;
 use std::time::Duration;
 
-use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Message;
-
 use super::texts::TurnTexts;
 use super::{End, State};
+use crate::admission::SMALL_MESSAGE;
 use crate::events::Kind;
-use crate::hub::Ticket;
+use crate::hub::{CollectBounds, Collected, Ticket};
 use crate::pump::TURN_BYTES;
 use crate::pump::asking::{ActionOutcome, Fault, FrameAnswer, TurnOutcome, ask_hub};
 use crate::pump::away::FromHub;
@@ -19,6 +17,7 @@ use ephemeral_core::limits::Rate;
 use ephemeral_core::protocol::{ClockReading, Millis};
 use ephemeral_core::session::{Action, Established, Reply};
 use ephemeral_core::store::Delivery;
+use tokio::time::Instant;
 
 /// Frames a minute, and at once, that do nothing: pings, acknowledgements of what is acknowledged,
 /// what nobody understands. Beyond that the session is read more slowly, and nothing else comes of
@@ -42,16 +41,20 @@ impl State {
         // There is room in the window then.
         collect |= actions.iter().any(|action| matches!(action, Action::Acknowledge(_)));
         let frame = |delivery: &Delivery<'_>| Established::frame(delivery, &clocks);
+        let bounds = CollectBounds { budget: TURN_BYTES, short: SMALL_MESSAGE, room: self.room.bytes() };
+        let bounds = collect.then_some(bounds);
         let TurnOutcome { outcomes, settled, collected } =
-            ask_hub(handle, (&actions, |_| false), collect, &clocks, frame);
+            ask_hub(handle, (&actions, |_| false), bounds, &clocks, frame);
         // What was taken is not taken again, whatever comes of the answers.
         self.collect = collected.as_ref().map_or(self.collect, |collected| collected.more);
-        self.release(settled)?;
+        self.release(settled);
         for (action, outcome) in actions.iter().zip(outcomes) {
             self.reply(action, outcome, settled, &clocks)?;
         }
-        for frame in collected?.frames {
-            self.queue(Message::text(frame))?;
+        let Collected { frames, more: _, long, wants } = collected?;
+        frames.iter().for_each(|frame| self.queue(frame));
+        if collect {
+            self.collect |= self.room.taken(cx, (long, wants), || self.connection.frames())?;
         }
         Ok(())
     }
@@ -88,18 +91,17 @@ impl State {
                 }
             };
             if !frame.is_empty() {
-                self.queue(Message::text(frame))?;
+                self.queue(&frame);
             }
         }
         Ok(())
     }
 
     /// Queues the answers that have waited and can be given now.
-    fn release(&mut self, settled: Ticket) -> Result<(), End> {
+    fn release(&mut self, settled: Ticket) {
         while let Some(frame) = self.held.next(settled) {
-            self.queue(Message::text(frame))?;
+            self.queue(&frame);
         }
-        Ok(())
     }
 
     /// Queues the answer to a frame, if there is one.
@@ -119,10 +121,10 @@ impl State {
         if let Some(fault) = error.and_then(Fault::of) {
             self.refused(fault, clocks.steady);
         }
-        match self.held.hold(waits_for, settled, frame) {
-            Some(frame) => self.queue(Message::text(frame)),
-            None => Ok(()),
+        if let Some(frame) = self.held.hold(waits_for, settled, frame) {
+            self.queue(&frame);
         }
+        Ok(())
     }
 
     /// Counts a frame that did nothing. Of too many of them, the next ones wait in the network.

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 use super::End;
 use crate::admission::Admission;
-use crate::hub::{ByOther, Joined, SessionHandle, Signal, Ticket, Wakes};
+use crate::hub::{ByOther, CollectBounds, Joined, SessionHandle, Signal, Ticket, Wakes};
 use crate::pump::asking::{ActionOutcome, Fault, FrameAnswer, TurnOutcome, ask_hub};
 use crate::pump::seat_wire::{Before, Delivered, SeatFrame, SeatReader, SeatRequest, SeatWelcome, TextAnswer};
 use crate::pump::{SessionContext, TURN_BYTES};
@@ -47,19 +47,19 @@ impl Guest {
         admission: &Admission,
         request: &SeatRequest,
     ) -> Result<(Self, SeatWelcome), End> {
-        let SeatRequest { proof, strangers, before } = request;
+        let SeatRequest { proof, least, before } = request;
         let session = proof.check(&context.rules)?;
         let Established { fingerprint, receipts, window } = session;
         if admission.bars(&fingerprint) {
             return Err(CloseReason::Blocked.into());
         }
         let hub = &context.hub;
-        let stranger = !hub.knows(&fingerprint);
+        let acquaintance = hub.acquaintance(&fingerprint);
         let limits = serde_json::to_string(&context.rules.limits(&hub.bounds(), window)).unwrap_or_default();
         let joined = match before {
             // Before the hub: a session that finds no place must not take over from one that has
             // its own.
-            None if stranger && !strangers => return Err(CloseReason::Overloaded.into()),
+            None if acquaintance < *least => return Err(CloseReason::Overloaded.into()),
             None => hub.join(fingerprint, receipts, window)?,
             // Its client goes by other limits.
             Some(before) if before.limits != limits => {
@@ -78,7 +78,7 @@ impl Guest {
         }
         let replaces = handle.replaces() && before.is_none();
         let frame_bytes = context.rules.frame_bytes();
-        let welcome = SeatWelcome { welcome, resumption, limits, stranger, replaces, frame_bytes };
+        let welcome = SeatWelcome { welcome, resumption, limits, acquaintance, replaces, frame_bytes };
         let counted = hub.count_by_other();
         let held = VecDeque::new();
         Ok((Self { context, session, handle, held, acknowledged, collect: true, _counted: counted }, welcome))
@@ -160,6 +160,8 @@ impl Guest {
         let collect = self.collect || actions.iter().any(|action| matches!(action, Action::Acknowledge(_)));
         let delivered = RefCell::new(Vec::new());
         let again = |number: usize| texts.get(number).is_some_and(|(again, _)| *again);
+        // What its client does not read, its front does not take.
+        let collect = collect.then_some(CollectBounds::any_length(TURN_BYTES));
         let asked = ask_hub(&self.handle, (&actions, again), collect, &clocks, |delivery| {
             delivered.borrow_mut().push(what(delivery));
             Established::frame(delivery, &clocks)

@@ -10,11 +10,13 @@
 //!   there is room for it.
 //! - Neither kind can have all the places: newcomers leave some to the established, and the other
 //!   way round.
-//! - Keys are free, so a third of the established places is kept for those whom the store knows:
-//!   throw-away keys cannot take them by their number.
+//! - Keys are free, so a third of the established places is kept for those whom the store knows,
+//!   and half of that for those whom it has known for long: throw-away keys cannot take them by
+//!   their number.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use ephemeral_core::store::Acquaintance;
 use tokio_util::sync::CancellationToken;
 
 /// The bounds of circuits of each kind.
@@ -25,17 +27,20 @@ pub(in crate::transport) struct CircuitBounds {
     pub(in crate::transport) established: usize,
     /// Established circuits whose first session was that of a stranger.
     pub(in crate::transport) strangers: usize,
+    /// Established circuits whose first session was not that of an old acquaintance.
+    pub(in crate::transport) not_old: usize,
     /// Newcomers whose circuit is still being built.
     pub(in crate::transport) building: usize,
 }
 
 impl CircuitBounds {
-    /// Returns the shares: each kind may have three quarters; strangers, two thirds of the
-    /// established.
+    /// Returns the shares: each kind may have three quarters; of the established, strangers two
+    /// thirds, and they and recent acquaintances five sixths.
     pub(in crate::transport) fn of(circuits: usize) -> Self {
         let share = (circuits - circuits / 4).clamp(1, circuits.saturating_sub(1).max(1));
         let strangers = (share - share / 3).max(1);
-        Self { all: circuits, newcomers: share, established: share, strangers, building: share.div_ceil(2) }
+        let not_old = (share - share / 6).max(1);
+        Self { all: circuits, newcomers: share, established: share, strangers, not_old, building: share.div_ceil(2) }
     }
 }
 
@@ -51,6 +56,8 @@ pub(super) struct CircuitTable {
     established: usize,
     /// How many of the established a stranger has made so.
     strangers: usize,
+    /// How many of them not an old acquaintance.
+    not_old: usize,
     next_place: u64,
 }
 
@@ -64,7 +71,7 @@ enum Rank {
     /// Nothing but its age.
     Newcomer { place: u64 },
     /// As many sessions.
-    Established { sessions: u32, stranger: bool },
+    Established { sessions: u32, first: Acquaintance },
 }
 
 /// The decision on a new circuit.
@@ -89,6 +96,7 @@ impl CircuitTable {
             building: BTreeSet::new(),
             established: 0,
             strangers: 0,
+            not_old: 0,
             next_place: 0,
         }
     }
@@ -139,9 +147,8 @@ impl CircuitTable {
 
     /// Begins a session on a circuit, if there is room: for one more session of an established
     /// circuit there always is. False: there is none, or the circuit is gone.
-    pub(super) fn session_begins(&mut self, number: u64, stranger: bool) -> bool {
-        let full = self.established >= self.bounds.established;
-        let full = full || (stranger && self.strangers >= self.bounds.strangers);
+    pub(super) fn session_begins(&mut self, number: u64, of: Acquaintance) -> bool {
+        let full = !self.has_room_for(of);
         let Some(circuit) = self.circuits.get_mut(&number) else { return false };
         match &mut circuit.rank {
             Rank::Established { sessions, .. } => *sessions = sessions.saturating_add(1),
@@ -149,37 +156,55 @@ impl CircuitTable {
             Rank::Newcomer { place } => {
                 self.line.remove(place);
                 self.building.remove(place);
-                circuit.rank = Rank::Established { sessions: 1, stranger };
+                circuit.rank = Rank::Established { sessions: 1, first: of };
                 self.established += 1;
-                self.strangers += usize::from(stranger);
+                self.strangers += usize::from(of == Acquaintance::Stranger);
+                self.not_old += usize::from(of != Acquaintance::Old);
             }
         }
         true
     }
 
-    /// Returns whether a session of a stranger would begin.
-    pub(super) fn has_room_for_strangers(&self, number: u64) -> bool {
-        let is_full = self.established >= self.bounds.established || self.strangers >= self.bounds.strangers;
-        self.circuits.get(&number).is_some_and(|circuit| match circuit.rank {
-            Rank::Established { .. } => true,
-            Rank::Newcomer { .. } => !is_full,
-        })
+    /// Returns how well somebody has to be known whose session would begin on a circuit.
+    pub(super) fn least(&self, number: u64) -> Acquaintance {
+        if let Some(Rank::Established { .. }) = self.circuits.get(&number).map(|circuit| &circuit.rank) {
+            return Acquaintance::Stranger;
+        }
+        let steps = [Acquaintance::Stranger, Acquaintance::Recent];
+        steps.into_iter().find(|&step| self.has_room_for(step)).unwrap_or(Acquaintance::Old)
+    }
+
+    fn has_room_for(&self, whom: Acquaintance) -> bool {
+        let CircuitBounds { established, strangers, not_old, .. } = self.bounds;
+        let has_step = match whom {
+            Acquaintance::Stranger => self.strangers < strangers && self.not_old < not_old,
+            Acquaintance::Recent => self.not_old < not_old,
+            Acquaintance::Old => true,
+        };
+        has_step && self.established < established
+    }
+
+    /// Counts an established circuit no more.
+    fn is_established_no_more(&mut self, first: Acquaintance) {
+        self.established -= 1;
+        self.strangers -= usize::from(first == Acquaintance::Stranger);
+        self.not_old -= usize::from(first != Acquaintance::Old);
     }
 
     /// Ends a session. A circuit without one is a newcomer again, and the youngest of them.
     pub(super) fn session_ends(&mut self, number: u64) {
         let Some(circuit) = self.circuits.get_mut(&number) else { return };
-        let Rank::Established { sessions, stranger } = &mut circuit.rank else { return };
+        let Rank::Established { sessions, first } = &mut circuit.rank else { return };
         *sessions = sessions.saturating_sub(1);
         if *sessions > 0 {
             return;
         }
-        self.established -= 1;
-        self.strangers -= usize::from(*stranger);
+        let first = *first;
         let place = self.next_place;
         self.next_place += 1;
         circuit.rank = Rank::Newcomer { place };
         self.line.insert(place, number);
+        self.is_established_no_more(first);
     }
 
     fn enter_line(&mut self, number: u64) -> u64 {
@@ -196,10 +221,7 @@ impl CircuitTable {
                 self.line.remove(&place);
                 self.building.remove(&place);
             }
-            Rank::Established { stranger, .. } => {
-                self.established -= 1;
-                self.strangers -= usize::from(stranger);
-            }
+            Rank::Established { first, .. } => self.is_established_no_more(first),
         }
         Some(circuit)
     }

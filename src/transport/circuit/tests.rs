@@ -4,7 +4,8 @@
 
 use super::*;
 
-const BOUNDS: CircuitBounds = CircuitBounds { all: 8, newcomers: 6, established: 6, strangers: 4, building: 4 };
+const BOUNDS: CircuitBounds =
+    CircuitBounds { all: 8, newcomers: 6, established: 6, strangers: 4, not_old: 5, building: 4 };
 
 /// A registry, and what it has said of refusals.
 struct Rig {
@@ -65,7 +66,7 @@ fn at_the_bound_the_oldest_newcomer_makes_room_for_the_next() {
 fn no_flood_of_newcomers_closes_a_circuit_that_carries_a_session() {
     let mut rig = Rig::new(BOUNDS);
     let good = rig.circuit();
-    let session = good.handle().establish(true).unwrap();
+    let session = good.handle().establish(Acquaintance::Stranger).unwrap();
     let flood: Vec<_> = (0..1000).map(|_| rig.circuit()).collect();
     assert!(!good.handle().is_closed());
     assert_eq!(closed(&flood).iter().filter(|closed| !**closed).count(), BOUNDS.newcomers);
@@ -84,7 +85,7 @@ fn a_good_client_gets_in_and_stays_while_the_flood_goes_on() {
     let _flood: Vec<_> = (0..100).map(|_| rig.circuit()).collect();
     let good = rig.circuit();
     let _meanwhile: Vec<_> = (0..BOUNDS.newcomers - 1).map(|_| rig.circuit()).collect();
-    let _session = good.handle().establish(true).unwrap();
+    let _session = good.handle().establish(Acquaintance::Stranger).unwrap();
     let _afterwards: Vec<_> = (0..100).map(|_| rig.circuit()).collect();
     assert!(!good.handle().is_closed());
 }
@@ -95,11 +96,11 @@ fn no_circuit_that_carries_a_session_is_ever_closed_for_another() {
     let mut good = Vec::new();
     for _ in 0..BOUNDS.established {
         let slot = rig.circuit();
-        good.push((slot.handle().establish(false).unwrap(), slot));
+        good.push((slot.handle().establish(Acquaintance::Old).unwrap(), slot));
     }
     assert_eq!(rig.figures(), (6, 6));
     let more = [rig.circuit(), rig.circuit()];
-    let refused: Vec<_> = more.iter().map(|slot| slot.handle().establish(false).is_none()).collect();
+    let refused: Vec<_> = more.iter().map(|slot| slot.handle().establish(Acquaintance::Old).is_none()).collect();
     assert_eq!(refused, [true, true], "these would take the newcomers' places: their sessions do not begin");
     assert_eq!(rig.said(), [(CircuitRefused::Full, 7), (CircuitRefused::Full, 8)]);
     let _flood: Vec<_> = (0..100).map(|_| rig.circuit()).collect();
@@ -108,7 +109,7 @@ fn no_circuit_that_carries_a_session_is_ever_closed_for_another() {
 
     drop(good.pop());
     let next = rig.circuit();
-    assert!(next.handle().establish(false).is_some(), "a place has become free");
+    assert!(next.handle().establish(Acquaintance::Old).is_some(), "a place has become free");
 }
 
 #[test]
@@ -117,29 +118,56 @@ fn throw_away_keys_leave_places_to_those_whom_the_store_knows() {
     let mut strangers = Vec::new();
     for _ in 0..BOUNDS.strangers {
         let slot = rig.circuit();
-        strangers.push((slot.handle().establish(true).unwrap(), slot));
+        strangers.push((slot.handle().establish(Acquaintance::Stranger).unwrap(), slot));
     }
     let stranger = rig.circuit();
-    assert!(stranger.handle().establish(true).is_none());
+    assert!(stranger.handle().establish(Acquaintance::Stranger).is_none());
     let _friends: Vec<_> = (BOUNDS.strangers..BOUNDS.established)
         .map(|_| {
             let slot = rig.circuit();
-            (slot.handle().establish(false).unwrap(), slot)
+            (slot.handle().establish(Acquaintance::Old).unwrap(), slot)
         })
         .collect();
     assert_eq!(rig.figures().1, BOUNDS.established);
-    let more = strangers.first().unwrap().1.handle().establish(true);
+    let more = strangers.first().unwrap().1.handle().establish(Acquaintance::Stranger);
     assert!(more.is_some(), "a circuit that has a place may carry another session");
     drop(more);
     drop(strangers.pop());
-    assert!(stranger.handle().establish(true).is_some());
+    assert!(stranger.handle().establish(Acquaintance::Stranger).is_some());
+}
+
+#[test]
+fn keys_for_which_messages_were_left_just_now_leave_places_to_those_who_have_been_known_for_long() {
+    use Acquaintance::{Old, Recent, Stranger};
+
+    let mut rig = Rig::new(BOUNDS);
+    let mut prepared = Vec::new();
+    for _ in 0..BOUNDS.not_old {
+        let slot = rig.circuit();
+        prepared.push((slot.handle().establish(Recent).unwrap(), slot));
+    }
+    let next = rig.circuit();
+    assert_eq!(next.handle().least(), Old);
+    assert!(next.handle().establish(Recent).is_none() && next.handle().establish(Stranger).is_none());
+    let session = next.handle().establish(Old).unwrap();
+    assert_eq!(next.handle().least(), Stranger, "a circuit that has a place may carry another session");
+    drop(session);
+    drop(prepared.pop());
+    assert_eq!(next.handle().least(), Stranger, "no stranger has one");
+    for _ in 0..BOUNDS.strangers {
+        drop(prepared.pop());
+    }
+    let strangers: Vec<_> = (0..BOUNDS.strangers).map(|_| rig.circuit()).collect();
+    let _sessions: Vec<_> = strangers.iter().map(|slot| slot.handle().establish(Stranger).unwrap()).collect();
+    assert_eq!(next.handle().least(), Recent);
 }
 
 #[test]
 fn where_every_place_is_an_established_ones_a_newcomer_is_refused() {
-    let mut rig = Rig::new(CircuitBounds { all: 1, newcomers: 1, established: 1, strangers: 1, building: 1 });
+    let mut rig =
+        Rig::new(CircuitBounds { all: 1, newcomers: 1, established: 1, strangers: 1, not_old: 1, building: 1 });
     let only = rig.circuit();
-    let _session = only.handle().establish(true).unwrap();
+    let _session = only.handle().establish(Acquaintance::Stranger).unwrap();
     assert!(rig.building().is_none());
     assert_eq!(rig.said(), [(CircuitRefused::Full, 2)]);
     assert_eq!(rig.registry.figures().refused(CircuitRefused::Full), 1);
@@ -153,7 +181,7 @@ fn circuits_that_stand_and_sessions_that_begin_are_evidence_and_those_that_fail_
     assert_eq!(evidence(&rig), 0);
     building.built();
     assert_eq!(evidence(&rig), 1);
-    let _session = building.handle().establish(true).unwrap();
+    let _session = building.handle().establish(Acquaintance::Stranger).unwrap();
     assert_eq!(evidence(&rig), 2);
 }
 
@@ -164,7 +192,7 @@ fn the_end_of_a_session_costs_no_walk_along_the_line() {
     let slots: Vec<_> = (0..circuits / 2).map(|_| rig.building().unwrap()).collect();
     let start = std::time::Instant::now();
     for slot in slots.iter().rev().take(2000) {
-        drop(slot.handle().establish(false).unwrap());
+        drop(slot.handle().establish(Acquaintance::Old).unwrap());
     }
     // Walking along it took 2000 times some milliseconds.
     assert!(start.elapsed() < std::time::Duration::from_secs(2), "{:?}", start.elapsed());
@@ -183,8 +211,8 @@ fn circuits_that_are_never_built_hold_up_nobody_but_each_other() {
 fn two_sessions_of_a_circuit_count_until_both_have_ended() {
     let mut rig = Rig::new(BOUNDS);
     let good = rig.circuit();
-    let first = good.handle().establish(true).unwrap();
-    let second = good.handle().establish(true).unwrap();
+    let first = good.handle().establish(Acquaintance::Stranger).unwrap();
+    let second = good.handle().establish(Acquaintance::Stranger).unwrap();
     drop(first);
     assert_eq!(rig.figures(), (1, 1));
     drop(second);
@@ -196,7 +224,7 @@ fn a_circuit_that_was_closed_is_so_for_every_handle_and_its_session_ends_without
     let mut rig = Rig::new(BOUNDS);
     let slot = rig.circuit();
     let handle = slot.handle().clone();
-    let session = handle.establish(true).unwrap();
+    let session = handle.establish(Acquaintance::Stranger).unwrap();
     handle.close();
     assert!(slot.handle().is_closed());
     drop(slot);
@@ -208,15 +236,16 @@ fn a_circuit_that_was_closed_is_so_for_every_handle_and_its_session_ends_without
 #[test]
 fn each_kind_has_places_that_the_other_cannot_take() {
     for circuits in 4..2000 {
-        let CircuitBounds { all, newcomers, established, strangers, building } = CircuitBounds::of(circuits);
+        let CircuitBounds { all, newcomers, established, strangers, not_old, building } = CircuitBounds::of(circuits);
         assert_eq!(all, circuits);
         assert!(newcomers < all && established < all, "{circuits}");
-        assert!((1..=established).contains(&strangers), "{circuits}");
+        assert!((1..=not_old).contains(&strangers) && not_old <= established, "{circuits}");
+        assert!(circuits < 12 || (strangers < not_old && not_old < established), "{circuits}");
         assert!((1..=newcomers).contains(&building) && established >= 1, "{circuits}");
     }
     assert_eq!(
         CircuitBounds::of(512),
-        CircuitBounds { all: 512, newcomers: 384, established: 384, strangers: 256, building: 192 }
+        CircuitBounds { all: 512, newcomers: 384, established: 384, strangers: 256, not_old: 320, building: 192 }
     );
 }
 
@@ -226,7 +255,7 @@ fn twenty_people_with_nine_circuits_each_fit_after_a_start_and_newcomers_beside_
     let mut rig = Rig::new(CircuitBounds::of(circuits));
     // The store knows nobody yet: all of them are strangers.
     let people: Vec<_> = (0..20 * 9).map(|_| rig.circuit()).collect();
-    let sessions: Vec<_> = people.iter().map(|slot| slot.handle().establish(true).unwrap()).collect();
+    let sessions: Vec<_> = people.iter().map(|slot| slot.handle().establish(Acquaintance::Stranger).unwrap()).collect();
     let newcomers: Vec<_> = (0..100).map(|_| rig.circuit()).collect();
     assert!(closed(&newcomers).iter().chain(&closed(&people)).all(|closed| !closed));
     assert_eq!(rig.said(), []);

@@ -287,6 +287,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::transport::circuit::{CircuitBounds, Registry};
+    use ephemeral_core::store::Acquaintance;
 
     #[test]
     fn what_clients_have_reached_since_the_last_look_is_evidence_once() {
@@ -298,7 +299,7 @@ mod tests {
         assert!(!evidence.is_fresh(), "a circuit that is only asked for shows nothing");
         slot.built();
         assert!(evidence.is_fresh() && evidence.take() && !evidence.take());
-        let _session = slot.handle().establish(true).unwrap();
+        let _session = slot.handle().establish(Acquaintance::Stranger).unwrap();
         assert!(evidence.take() && !evidence.take());
     }
 

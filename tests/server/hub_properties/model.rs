@@ -279,7 +279,7 @@ impl Model {
 
     fn collect(&mut self, who: u8, budget: usize) -> Check {
         let Some(session) = self.sessions.get_mut(&who) else { return Ok(()) };
-        let Collected { frames, more } =
+        let Collected { frames, more, long: _, wants: _ } =
             collect(&session.session_handle, budget, &mut self.wakes).map_err(|gone| fail("collect", gone))?;
         let but_the_last: usize = frames.iter().rev().skip(1).map(String::len).sum();
         prop_assert!(but_the_last < budget, "more than the budget");

@@ -49,6 +49,8 @@ pub(super) struct Account {
     /// What that takes of the store: the part of the file in it as well, if there is one.
     pub(super) sent_cost: usize,
     pub(super) rate: Bucket,
+    /// The time since which the fingerprint is known.
+    pub(super) known_since: Millis,
     /// The time before which the account is not forgotten.
     pub(super) keep_until: Millis,
     pub(super) online: bool,
@@ -62,7 +64,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    fn new(fingerprint: Fingerprint, hash: u64, next_seq: u64) -> Self {
+    fn new(fingerprint: Fingerprint, hash: u64, next_seq: u64, known_since: Millis) -> Self {
         Self {
             fingerprint,
             hash,
@@ -82,6 +84,7 @@ impl Account {
             sent_bytes: 0,
             sent_cost: 0,
             rate: Bucket::default(),
+            known_since,
             keep_until: Millis(0),
             online: false,
             wants_receipts: true,
@@ -161,7 +164,7 @@ impl Store {
 
     pub(super) fn insert_account(&mut self, fingerprint: Fingerprint) -> AccountId {
         let hash = self.hasher.hash(fingerprint.as_bytes());
-        let mut account = Account::new(fingerprint, hash, self.fresh_seq(&fingerprint));
+        let mut account = Account::new(fingerprint, hash, self.fresh_seq(&fingerprint), self.latest);
         if self.latest < self.forgotten_until {
             account.acknowledged_up_to = self.forgotten_below - 1;
         }

@@ -154,6 +154,10 @@ impl Restoring {
         let bytes = waiting.body.len();
         let id_bytes = usize::from(waiting.id_bytes);
         let recipient = place(store, waiting.recipient);
+        // Of what does not wait any more, it is not written down when it was accepted.
+        let accepted = Millis(expires_at.0.saturating_sub(u64::from(waiting.lifetime)));
+        store.known_at(sender, accepted);
+        store.known_at(recipient, accepted);
         // How its sender wrote the time is not written down.
         let mut record = Record::new((sender, recipient), id_hash, expires_at, 0);
         record.waiting = store.unended.insert(Waiting::recalled(waiting));

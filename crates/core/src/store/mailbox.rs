@@ -2,8 +2,8 @@
 
 use super::record::hash;
 use super::{
-    AccountId, Completion, Deposited, DueItem, EXPIRED_AT_ONCE, End, MessageOut, NeverDelivered, NewMessage, Next,
-    QuotaExceeded, RECORD_COST, Record, Store, Waiting,
+    AccountId, Completion, Deposited, DueItem, EXPIRED_AT_ONCE, End, LongerContent, MessageOut, NeverDelivered,
+    NewMessage, Next, QuotaExceeded, RECORD_COST, Record, Store, Waiting,
 };
 use crate::protocol::{DeliveryType, Millis};
 
@@ -108,19 +108,38 @@ impl Store {
     /// Returns the next thing to send to `account`, which is online: a message while fewer than
     /// `window` are out.
     pub fn deliver(&mut self, now: Millis, account: AccountId, window: usize) -> Option<Next<'_>> {
+        self.deliver_up_to(now, account, window, usize::MAX).ok().flatten()
+    }
+
+    /// Does the same, but leaves a message where it is whose content is longer than `most` bytes.
+    ///
+    /// # Errors
+    /// [`LongerContent`]: such a message is the next one.
+    pub fn deliver_up_to(
+        &mut self,
+        now: Millis,
+        account: AccountId,
+        window: usize,
+        most: usize,
+    ) -> Result<Option<Next<'_>>, LongerContent> {
         self.latest = self.latest.max(now);
         self.set_aside_expired(account);
         let state = &self.accounts[account.0];
         let next = state.mailbox.get(state.out).copied();
         if !state.caught_up && next.is_none_or(|record| self.seq(record) >= state.began_at) {
             self.accounts[account.0].caught_up = true;
-            return Some(Next::CaughtUp);
+            return Ok(Some(Next::CaughtUp));
         }
-        let record = &self.records[next?];
+        let Some(next) = next else { return Ok(None) };
+        let record = &self.records[next];
         if state.out >= window || record.expires_at <= self.latest {
-            return None;
+            return Ok(None);
         }
-        let waiting = self.unended.get(record.waiting)?;
+        let Some(waiting) = self.unended.get(record.waiting) else { return Ok(None) };
+        let (_, escaped_content) = waiting.body();
+        if escaped_content.len() > most {
+            return Err(LongerContent(escaped_content.len()));
+        }
         let account = &mut self.accounts[account.0];
         account.out += 1;
         account.delivered_up_to = waiting.seq;
@@ -128,7 +147,7 @@ impl Store {
         let to = account.fingerprint;
         let (id, escaped_content) = waiting.body();
         let (timestamp, expires_at) = self.times_on_wire(record, waiting.lifetime);
-        Some(Next::Message(MessageOut {
+        Ok(Some(Next::Message(MessageOut {
             id,
             from: self.accounts[record.sender].fingerprint,
             to,
@@ -137,7 +156,7 @@ impl Store {
             expires_at,
             delivery_type: if is_stored { DeliveryType::Stored } else { DeliveryType::Direct },
             seq: waiting.seq,
-        }))
+        })))
     }
 
     /// Erases messages of `account`'s mailbox that were delivered, up to and including `seq`: a

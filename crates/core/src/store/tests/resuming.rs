@@ -28,16 +28,33 @@ impl Journal for Nowhere {
 /// Returns a store to which these messages of Alice to Bob were left, each with its number and the
 /// time from now to its expiry.
 fn restored(messages: &[(&'static str, u64, u64)]) -> Store {
+    restored_of_life(messages, MINUTE)
+}
+
+/// Returns the same where each was to live for so long.
+fn restored_of_life(messages: &[(&'static str, u64, u64)], life: u64) -> Store {
     let mut restoring = Restoring::begin(Config::default(), Seed { hash_key: [1, 2], first_seq: 1000 }, NOW, |_| 0);
     for &(id, seq, rest) in messages {
         let body = zeroize::Zeroizing::new(format!("{id}hello").into_boxed_str());
         let id_bytes = u8::try_from(id.len()).unwrap();
-        let lifetime = u32::try_from(MINUTE).unwrap();
+        let lifetime = u32::try_from(life).unwrap();
         let waiting = Some(WaitingMessage { recipient: BOB, seq, lifetime, body, id_bytes });
         let id_hash = seq;
         restoring.recall(Remembered { sender: ALICE, id_hash, expires_at: NOW.plus(rest), waiting });
     }
     restoring.finish(Box::new(Nowhere))
+}
+
+#[test]
+fn those_who_were_known_for_long_are_so_after_a_restart() {
+    let day = 2 * OLD_MS;
+    let old = restored_of_life(&[("recent", 12, day), ("old", 11, OLD_MS)], day);
+    let recent = restored_of_life(&[("recent", 11, OLD_MS + 1)], day);
+    for person in [ALICE, BOB] {
+        assert_eq!(old.acquaintance(NOW, &person), Acquaintance::Old);
+        assert_eq!(recent.acquaintance(NOW, &person), Acquaintance::Recent);
+    }
+    assert_eq!(old.acquaintance(NOW, &CAROL), Acquaintance::Stranger);
 }
 
 fn ids(receipts: &[Receipt]) -> Vec<&str> {
