@@ -39,6 +39,13 @@ pub fn check(data: &[u8]) {
     });
 }
 
+/// Returns whether these bytes get a seat.
+#[must_use]
+pub fn is_seated(data: &[u8]) -> bool {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(answers(&[data])).first() == Some(&WELCOME)
+}
+
 /// Returns all that the hub says until it ends the connection, or has answered all.
 async fn answers(pieces: &[&[u8]]) -> Vec<u8> {
     let mut rig = Rig::new();
