@@ -70,8 +70,11 @@ fn write(folder: &Path) -> Result<(), ManualError> {
             let folder = folder.join("completions").join(shell.to_string());
             make(&folder)?;
             let name = program.get_name().to_owned();
-            clap_complete::generate_to(shell, &mut program.clone(), name, &folder)
+            let made = clap_complete::generate_to(shell, &mut program.clone(), name.clone(), &folder)
                 .map_err(|source| ManualError { path: folder, source })?;
+            if shell == Shell::Bash {
+                join(&made, &name).map_err(|source| ManualError { path: made, source })?;
+            }
         }
     }
     for (language, program) in client_cli::commands_in_other_languages() {
@@ -80,6 +83,13 @@ fn write(folder: &Path) -> Result<(), ManualError> {
         write_pages(&program, "1", &pages, &GERMAN)?;
     }
     Ok(())
+}
+
+/// Lets bash find what it completes behind the commands of a program with a hyphen in its name: the
+/// two halves of what `clap_complete` writes call that program differently.
+fn join(completions: &Path, program: &str) -> io::Result<()> {
+    let text = fs::read_to_string(completions)?;
+    fs::write(completions, text.replace(&program.replace('-', "__subcmd__"), &program.replace('-', "__")))
 }
 
 /// Writes the page of a command that has been built, and those of the commands below it.
@@ -157,6 +167,22 @@ mod tests {
         assert!(page.contains("Einladung") && !page.contains("Print help"), "{page}");
         let english = fs::read_to_string(folder.path().join("man/ephemeral-invite.1")).unwrap();
         assert!(english.contains(".SH SYNOPSIS\n") && !english.contains("Einladung"), "{english}");
+    }
+
+    #[test]
+    fn bash_has_something_to_complete_behind_each_command() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path()).unwrap();
+        for (program, _) in programs() {
+            let file = folder.path().join("completions/bash").join(format!("{}.bash", program.get_name()));
+            let text = fs::read_to_string(file).unwrap();
+            let commands = text.lines().filter_map(|line| line.trim().strip_prefix("cmd=\"")?.strip_suffix('"'));
+            let commands: Vec<_> = commands.filter(|command| !command.is_empty()).collect();
+            assert!(commands.len() > 20);
+            for command in commands {
+                assert!(text.contains(&format!("\n        {command})\n")), "{command} is looked for in vain");
+            }
+        }
     }
 
     #[test]

@@ -178,12 +178,34 @@ contacts = Die Kontakte zeigen; einen umbenennen, sperren oder vergessen
 
 contacts-rename = Einen Kontakt anders nennen. Er erfährt es nicht
     .new = Wie er heißen soll, höchstens 64 Bytes
+    .after =
+        Beispiel:
+          ephemeral contacts rename contact-7 carol
 
 contacts-block = Einen Kontakt und seine Schlüssel sofort löschen. Er erfährt es nicht, und was er sendet, wird nie abgeholt
+    .after =
+        Beispiel:
+          ephemeral contacts block carol
+
 contacts-forget = Eine Unterhaltung beenden: der Kontakt erfährt es, und nach acht Tagen werden die Schlüssel gelöscht
+    .after =
+        Beispiel:
+          ephemeral contacts forget carol
+
 contacts-agree = Einem Kontakt an dem Server schreiben, zu dem er wechseln möchte
+    .after =
+        Beispiel:
+          ephemeral contacts agree carol
+
 contacts-trust = Mit einem Kontakt weitermachen, obwohl noch jemand seine Einladung verwendet hat
+    .after =
+        Beispiel:
+          ephemeral contacts trust carol
+
 contacts-slow = Einen Kontakt erst spät (nach 10 bis 60 Minuten) wissen lassen, dass seine Nachrichten angekommen sind
+    .after =
+        Beispiel:
+          ephemeral contacts slow carol
 
 heal = Unterhaltungen neu beginnen, mit neuen Schlüsseln: nachdem jemand dieses Gerät hatte
     .contact = Der Kontakt; ohne Namen: alle, Gruppen und Einladungen
@@ -232,27 +254,56 @@ group = Mehreren zugleich schreiben: Gruppen anlegen, ihnen beitreten, sie ände
 
 group-new = Eine Gruppe anlegen, mit sich selbst als Admin und einzigem Mitglied
     .name = Wie die Gruppe heißt, höchstens 64 Bytes. Wer eingeladen wird, sieht den Namen
+    .after =
+        Beispiel:
+          ephemeral group new friends
 
 group-list = Die Gruppen zeigen, auch die, zu denen eine Einladung da ist
     .json = JSON ausgeben, ein Objekt je Zeile
+    .after =
+        Beispiel:
+          ephemeral group list
 
 group-members = Die Mitglieder einer Gruppe zeigen
     .json = JSON ausgeben, ein Objekt je Zeile
+    .after =
+        Beispiel:
+          ephemeral group members friends
 
 group-invite = Einen Kontakt einladen. Sagt er ja, wird er Mitglied
+    .after =
+        Beispiel:
+          ephemeral group invite friends bob
 
 group-join = Eine Einladung annehmen
     .group = Die Gruppe, wie sie in der Einladung heißt
     .from = Der Kontakt, der einlädt, falls mehrere in Gruppen dieses Namens einladen
     .name = Wie die Gruppe hier heißen soll, falls schon etwas so heißt
+    .after =
+        Beispiel:
+          ephemeral group join friends
 
 group-decline = Eine Einladung ablehnen. Wer eingeladen hat, erfährt es nicht
     .group = Die Gruppe, wie sie in der Einladung heißt
     .from = Der Kontakt, der einlädt, falls mehrere in Gruppen dieses Namens einladen
+    .after =
+        Beispiel:
+          ephemeral group decline friends
 
 group-remove = Ein Mitglied entfernen. Es erfährt davon, und bekommt nichts, was Mitglieder danach schreiben
+    .after =
+        Beispiel:
+          ephemeral group remove friends bob
+
 group-hand-over = Ein anderes Mitglied zum Admin machen
+    .after =
+        Beispiel:
+          ephemeral group hand-over friends bob
+
 group-leave = Eine Gruppe verlassen. Alle Mitglieder erfahren es
+    .after =
+        Beispiel:
+          ephemeral group leave friends
 
 ## Senden und empfangen
 

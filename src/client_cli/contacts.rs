@@ -43,16 +43,22 @@ pub(super) struct ContactsArgs {
 #[derive(Subcommand)]
 enum Command {
     /// Call a contact something else. It is not told.
+    #[command(after_help = "Example:\n  ephemeral contacts rename contact-7 carol")]
     Rename(RenameArgs),
     /// Delete a contact and its keys at once. It is not told, and what it sends is never fetched.
+    #[command(after_help = "Example:\n  ephemeral contacts block carol")]
     Block(ContactArgs),
     /// End a conversation: the contact is told, and its keys are deleted after eight days.
+    #[command(after_help = "Example:\n  ephemeral contacts forget carol")]
     Forget(ContactArgs),
     /// Write to a contact at the server to which it wants to move.
+    #[command(after_help = "Example:\n  ephemeral contacts agree carol")]
     Agree(ContactArgs),
     /// Go on with a contact although somebody else used its invite, too.
+    #[command(after_help = "Example:\n  ephemeral contacts trust carol")]
     Trust(ContactArgs),
     /// Let a contact know only slowly (10 to 60 minutes) that its messages arrived.
+    #[command(after_help = "Example:\n  ephemeral contacts slow carol")]
     Slow(ContactArgs),
 }
 

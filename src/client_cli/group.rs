@@ -27,22 +27,31 @@ learn each other's keys, and the names by which the admin calls them. What a com
 others hear when `ephemeral recv` or `ephemeral send` runs.")]
 pub(super) enum Command {
     /// Make a group, with yourself as its admin and only member.
+    #[command(after_help = "Example:\n  ephemeral group new friends")]
     New(NewArgs),
     /// List your groups, and those that you are invited to.
+    #[command(after_help = "Example:\n  ephemeral group list")]
     List(list::ListArgs),
     /// List the members of a group.
+    #[command(after_help = "Example:\n  ephemeral group members friends")]
     Members(list::MembersArgs),
     /// Invite a contact. It becomes a member when it says yes.
+    #[command(after_help = "Example:\n  ephemeral group invite friends bob")]
     Invite(OfContactArgs),
     /// Say yes to an invitation.
+    #[command(after_help = "Example:\n  ephemeral group join friends")]
     Join(JoinArgs),
     /// Say no to an invitation. Who invited is not told.
+    #[command(after_help = "Example:\n  ephemeral group decline friends")]
     Decline(DeclineArgs),
     /// Remove a member. It is told, and gets nothing that members write once they know of it.
+    #[command(after_help = "Example:\n  ephemeral group remove friends bob")]
     Remove(OfMemberArgs),
     /// Make another member the admin.
+    #[command(after_help = "Example:\n  ephemeral group hand-over friends bob")]
     HandOver(OfMemberArgs),
     /// Leave a group. All members are told.
+    #[command(after_help = "Example:\n  ephemeral group leave friends")]
     Leave(GroupArgs),
 }
 

@@ -22,6 +22,11 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
+fn has_an_example(command: &[&str]) {
+    let help = bare(&[command, &["--help"]].concat());
+    assert!(text(&help.stdout).contains("Example"), "{command:?}");
+}
+
 #[test]
 fn every_command_has_an_example_in_its_help_and_the_exit_codes_are_listed() {
     let commands = [
@@ -44,10 +49,22 @@ fn every_command_has_an_example_in_its_help_and_the_exit_codes_are_listed() {
         "restore",
         "panic",
         "moved",
+        "chat",
+        "files",
+        "group",
+        "heal",
     ];
     for command in commands {
-        let help = bare(&[command, "--help"]);
-        assert!(text(&help.stdout).contains("Example"), "{command:?}");
+        has_an_example(&[command]);
+    }
+    let below = [
+        ("contacts", &["rename", "block", "forget", "agree", "trust", "slow"][..]),
+        ("group", &["new", "list", "members", "invite", "join", "decline", "remove", "hand-over", "leave"]),
+        ("discovery", &["new", "show"]),
+        ("moved", &["ask", "list", "forget"]),
+    ];
+    for (command, names) in below {
+        names.iter().for_each(|name| has_an_example(&[command, name]));
     }
     assert!(text(&bare(&["--help"]).stdout).contains("Exit codes:"));
 }

@@ -34,7 +34,7 @@ fn run(machine: &SystemdBox, script: &str) -> String {
 /// Runs a command of the person who is told.
 fn oncall(machine: &SystemdBox, command: &str) -> String {
     let surroundings = "export HOME=/var/lib/oncall EPHEMERAL_PASSPHRASE_FILE=/var/lib/oncall/passphrase";
-    run(machine, &format!("{surroundings}; ephemeral {command} --quiet"))
+    run(machine, &format!("{surroundings}; ephemeral {command}"))
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn installed_as_its_readme_says_the_alert_tells_a_person_of_a_unit_that_fails() 
     let machine = SystemdBox::boot(LOCAL);
     machine.systemctl(&["start"]);
     run(&machine, &format!("touch /usr/bin/ephemeral; mount --bind '{CLIENT}' /usr/bin/ephemeral"));
-    run(&machine, "mkdir -m 700 /var/lib/oncall; echo 'correct horse' > /var/lib/oncall/passphrase");
+    run(&machine, "mkdir -m 700 /var/lib/oncall; umask 077; echo 'correct horse' > /var/lib/oncall/passphrase");
     oncall(&machine, "init --server http://127.0.0.1:8443 --name oncall");
     let invite = oncall(&machine, "invite alerts");
     let commands = commands(invite.trim());
