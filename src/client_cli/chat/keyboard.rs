@@ -1,42 +1,325 @@
-//! Events of the terminal as the state understands them.
+//! What a terminal sends, as the state understands it: characters, control characters, escape
+//! sequences (ECMA-48, and xterm's for modifiers), pastes in brackets.
+//!
+//! The library that draws has a reader, too. It is never dropped, and so keeps the last kilobyte
+//! that was typed or pasted until the process is gone: a passphrase, perhaps.
 
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use zeroize::Zeroize as _;
 
+use super::super::stdio::Bytes;
 use ephemeral_chat::{ChatInput, KeyName, KeyPress};
 
-/// Returns what an event says, if it says anything.
-pub(super) fn input(event: Event) -> Option<ChatInput> {
-    match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => press(key).map(ChatInput::Key),
-        Event::Paste(text) => Some(ChatInput::Paste(text)),
-        Event::Resize(columns, rows) => Some(ChatInput::Resize(columns, rows)),
+const ESCAPE: u8 = 0x1b;
+const PASTE: &[u8] = b"\x1b[200~";
+const PASTE_END: &[u8] = b"\x1b[201~";
+/// The longest paste that is handed on as one, in bytes.
+const LONGEST_PASTE: usize = 1 << 20;
+/// No sequence of a key is longer, in bytes.
+const LONGEST_SEQUENCE: usize = 64;
+
+/// Reads what a terminal sends. Bytes are wiped when they are understood.
+#[derive(Default)]
+pub(super) struct Keyboard {
+    rest: Bytes,
+    /// Whether a paste has begun and not ended.
+    pastes: bool,
+}
+
+/// What the beginning of some bytes is.
+enum Read {
+    /// It takes so many bytes and says something, or nothing.
+    Whole(usize, Option<ChatInput>),
+    /// The beginning of something.
+    Partly,
+}
+
+impl Keyboard {
+    /// Takes bytes, and puts what they say behind the rest.
+    pub(super) fn take(&mut self, bytes: &[u8], out: &mut Vec<ChatInput>) {
+        self.rest.extend_from_slice(bytes);
+        let mut at = 0;
+        while let Some(rest) = self.rest.get(at..).filter(|rest| !rest.is_empty()) {
+            let begins = !self.pastes && rest.starts_with(PASTE);
+            self.pastes |= begins;
+            let part = if begins {
+                Read::Whole(PASTE.len(), None)
+            } else if self.pastes {
+                pasted(rest, &mut self.pastes)
+            } else {
+                read(rest)
+            };
+            let Read::Whole(length, input) = part else { break };
+            out.extend(input);
+            at += length;
+        }
+        self.forget(at);
+    }
+
+    /// Tells whether there is an escape character that may begin a sequence.
+    pub(super) fn has_escape(&self) -> bool {
+        *self.rest == [ESCAPE]
+    }
+
+    /// Takes note that nothing came behind it: so it was the key.
+    pub(super) fn pause(&mut self, out: &mut Vec<ChatInput>) {
+        if self.has_escape() {
+            self.forget(1);
+            out.push(key(KeyName::Esc));
+        }
+    }
+
+    fn forget(&mut self, count: usize) {
+        self.rest.get_mut(..count).unwrap_or_default().zeroize();
+        self.rest.drain(..count);
+        let left = self.rest.len();
+        // What was moved to the front is still behind it.
+        self.rest.resize(left + count, 0);
+        self.rest.truncate(left);
+    }
+}
+
+fn key(code: KeyName) -> ChatInput {
+    ChatInput::Key(KeyPress::plain(code))
+}
+
+fn read(bytes: &[u8]) -> Read {
+    match bytes {
+        [] | [ESCAPE] => Read::Partly,
+        [ESCAPE, ESCAPE, ..] => Read::Whole(1, Some(key(KeyName::Esc))),
+        [ESCAPE, b'O', rest @ ..] => application_key(rest),
+        [ESCAPE, b'[', ..] => sequence(bytes),
+        // Alt sends an escape character first.
+        [ESCAPE, rest @ ..] => match character(rest) {
+            Read::Whole(length, Some(ChatInput::Key(press))) => {
+                Read::Whole(length + 1, Some(ChatInput::Key(KeyPress { alt: true, ..press })))
+            }
+            Read::Whole(length, _) => Read::Whole(length + 1, None),
+            Read::Partly => Read::Partly,
+        },
+        _ => character(bytes),
+    }
+}
+
+/// Reads a character: one that is written, or a control character.
+fn character(bytes: &[u8]) -> Read {
+    let Some(first) = bytes.first().copied() else { return Read::Partly };
+    let ctrl = |letter: u8| ChatInput::Key(KeyPress::ctrl(char::from(letter)));
+    let input = match first {
+        b'\r' => key(KeyName::Enter),
+        b'\t' => key(KeyName::Tab),
+        0x7f => key(KeyName::Backspace),
+        0 => ctrl(b' '),
+        0x01..=0x1a => ctrl(first - 1 + b'a'),
+        0x1c..=0x1f => ctrl(first - 0x1c + b'4'),
+        _ => return written(bytes, first),
+    };
+    Read::Whole(1, Some(input))
+}
+
+/// Reads a character of UTF-8 (RFC 3629). A byte that does not belong to one is left out.
+fn written(bytes: &[u8], first: u8) -> Read {
+    let length = match first {
+        0..=0x7f => 1,
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => return Read::Whole(1, None),
+    };
+    let present = bytes.get(..length.min(bytes.len())).unwrap_or_default();
+    match std::str::from_utf8(present) {
+        Ok(text) => Read::Whole(length, text.chars().next().map(KeyName::Char).map(key)),
+        Err(error) if error.error_len().is_none() && present.len() < length => Read::Partly,
+        Err(_) => Read::Whole(1, None),
+    }
+}
+
+/// Reads a key as terminals send it in "application mode": `ESC O` and a letter.
+fn application_key(rest: &[u8]) -> Read {
+    let Some(letter) = rest.first() else { return Read::Partly };
+    Read::Whole(3, named(*letter).map(key))
+}
+
+/// Returns the key of a letter at the end of a sequence.
+fn named(letter: u8) -> Option<KeyName> {
+    Some(match letter {
+        b'A' => KeyName::Up,
+        b'B' => KeyName::Down,
+        b'C' => KeyName::Right,
+        b'D' => KeyName::Left,
+        b'H' => KeyName::Home,
+        b'F' => KeyName::End,
+        b'Z' => KeyName::BackTab,
+        b'P'..=b'S' => KeyName::F(letter - b'P' + 1),
+        _ => return None,
+    })
+}
+
+/// Returns the key of a number before a tilde.
+fn numbered(number: u32) -> Option<KeyName> {
+    let function = |first: u32, from: u8| u8::try_from(number - first).ok().map(|more| KeyName::F(from + more));
+    match number {
+        1 | 7 => Some(KeyName::Home),
+        3 => Some(KeyName::Delete),
+        4 | 8 => Some(KeyName::End),
+        5 => Some(KeyName::PageUp),
+        6 => Some(KeyName::PageDown),
+        11..=15 => function(11, 1),
+        17..=21 => function(17, 6),
+        23..=24 => function(23, 11),
         _ => None,
     }
 }
 
-fn press(key: KeyEvent) -> Option<KeyPress> {
-    let code = match key.code {
-        // Terminals send Ctrl-J as the line feed that it is.
-        KeyCode::Char('\n') => return Some(KeyPress::ctrl('j')),
-        KeyCode::Char(character) => KeyName::Char(character),
-        KeyCode::Enter => KeyName::Enter,
-        KeyCode::Esc => KeyName::Esc,
-        KeyCode::Tab => KeyName::Tab,
-        KeyCode::BackTab => KeyName::BackTab,
-        KeyCode::Backspace => KeyName::Backspace,
-        KeyCode::Delete => KeyName::Delete,
-        KeyCode::Left => KeyName::Left,
-        KeyCode::Right => KeyName::Right,
-        KeyCode::Up => KeyName::Up,
-        KeyCode::Down => KeyName::Down,
-        KeyCode::Home => KeyName::Home,
-        KeyCode::End => KeyName::End,
-        KeyCode::PageUp => KeyName::PageUp,
-        KeyCode::PageDown => KeyName::PageDown,
-        KeyCode::F(number) => KeyName::F(number),
-        _ => return None,
+/// Returns the key of a code point, as terminals send it that tell all modifiers (`CSI … u`).
+fn coded(number: u32, shift: bool) -> Option<KeyName> {
+    Some(match number {
+        9 if shift => KeyName::BackTab,
+        9 => KeyName::Tab,
+        13 => KeyName::Enter,
+        27 => KeyName::Esc,
+        127 => KeyName::Backspace,
+        _ => {
+            let letter = char::from_u32(number).filter(|letter| !letter.is_control())?;
+            KeyName::Char(if shift { letter.to_uppercase().next()? } else { letter })
+        }
+    })
+}
+
+/// Reads a sequence: `ESC [`, numbers, and a byte that ends it.
+fn sequence(bytes: &[u8]) -> Read {
+    if let [_, _, b'[', rest @ ..] = bytes {
+        // The console of Linux.
+        let Some(letter) = rest.first() else { return Read::Partly };
+        let number = letter.checked_sub(b'A').filter(|number| *number < 5);
+        return Read::Whole(4, number.map(|number| key(KeyName::F(number + 1))));
+    }
+    let body = bytes.get(2..).unwrap_or_default();
+    match body.iter().position(|byte| !(0x20..0x40).contains(byte)) {
+        Some(end) => match body.split_at_checked(end) {
+            Some((numbers, [last @ 0x40..=0x7e, ..])) => Read::Whole(end + 3, modified(numbers, *last)),
+            // Something else begins in the middle.
+            _ => Read::Whole(end + 2, None),
+        },
+        None if bytes.len() >= LONGEST_SEQUENCE => Read::Whole(bytes.len(), None),
+        None => Read::Partly,
+    }
+}
+
+/// Returns the key of a sequence with its numbers: the second one says which modifiers were held.
+fn modified(numbers: &[u8], last: u8) -> Option<ChatInput> {
+    let mut numbers = std::str::from_utf8(numbers).ok()?.split([';', ':']).map(|number| number.parse::<u32>().ok());
+    let first = numbers.next().flatten().unwrap_or(1);
+    let held = numbers.next().flatten().unwrap_or(1).saturating_sub(1);
+    let code = match last {
+        b'~' => numbered(first),
+        b'u' => coded(first, held & 1 != 0),
+        _ => named(last),
+    }?;
+    Some(ChatInput::Key(KeyPress { code, ctrl: held & 4 != 0, alt: held & 2 != 0 }))
+}
+
+/// Reads what was pasted, up to the bracket that ends it. Of a very long paste, a part: what is
+/// left is no keys.
+fn pasted(bytes: &[u8], goes_on: &mut bool) -> Read {
+    let (length, after) = match memchr::memmem::find(bytes, PASTE_END) {
+        Some(end) => (end, end + PASTE_END.len()),
+        None if bytes.len() >= LONGEST_PASTE => (bytes.len() - PASTE_END.len(), bytes.len() - PASTE_END.len()),
+        None => return Read::Partly,
     };
-    let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-    let alt = key.modifiers.contains(KeyModifiers::ALT);
-    Some(KeyPress { code, ctrl, alt })
+    *goes_on = after == length;
+    let text = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()).into_owned();
+    Read::Whole(after, Some(ChatInput::Paste(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What bytes say, whether they come at once or one by one.
+    fn said(bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        let mut keyboard = Keyboard::default();
+        keyboard.take(bytes, &mut out);
+        keyboard.pause(&mut out);
+        assert!(keyboard.rest.is_empty(), "{bytes:?} leaves {:?}", keyboard.rest);
+        let mut one_by_one = Vec::new();
+        for byte in bytes {
+            keyboard.take(&[*byte], &mut one_by_one);
+        }
+        keyboard.pause(&mut one_by_one);
+        assert_eq!(format!("{one_by_one:?}"), format!("{out:?}"));
+        let name = |input: &ChatInput| match input {
+            ChatInput::Key(KeyPress { code, ctrl, alt }) => {
+                let modifiers = [(*ctrl, "ctrl-"), (*alt, "alt-")];
+                let held: String = modifiers.iter().filter(|(held, _)| *held).map(|(_, name)| *name).collect();
+                format!("{held}{code:?}")
+            }
+            other => format!("{other:?}"),
+        };
+        out.iter().map(name).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn characters_are_what_they_are_and_control_characters_are_keys() {
+        assert_eq!(said("aÄ語👪".as_bytes()), "Char('a') Char('Ä') Char('語') Char('👪')");
+        assert_eq!(said(b"\r\t\x7f\x1b"), "Enter Tab Backspace Esc");
+        assert_eq!(
+            said(b"\x00\x01\x0a\x0b\x1a\x1c"),
+            "ctrl-Char(' ') ctrl-Char('a') ctrl-Char('j') ctrl-Char('k') \
+             ctrl-Char('z') ctrl-Char('4')"
+        );
+        assert_eq!(said(b"a\xffb\xc3(c\xed\xa0\x80d"), "Char('a') Char('b') Char('(') Char('c') Char('d')");
+    }
+
+    #[test]
+    fn keys_without_a_character_are_known_in_each_way_that_terminals_send_them() {
+        assert_eq!(said(b"\x1b[A\x1b[B\x1b[C\x1b[D\x1b[H\x1b[F\x1b[Z"), "Up Down Right Left Home End BackTab");
+        assert_eq!(said(b"\x1bOA\x1bOH\x1bOF\x1bOP\x1bOS"), "Up Home End F(1) F(4)");
+        assert_eq!(
+            said(b"\x1b[1~\x1b[3~\x1b[4~\x1b[5~\x1b[6~\x1b[7~\x1b[8~"),
+            "Home Delete End PageUp PageDown Home End"
+        );
+        assert_eq!(
+            said(b"\x1b[11~\x1b[15~\x1b[17~\x1b[21~\x1b[23~\x1b[24~\x1b[[A\x1b[[E"),
+            "F(1) F(5) F(6) F(10) F(11) F(12) F(1) F(5)"
+        );
+        assert_eq!(said(b"\x1b[2~\x1b[I\x1b[12;40R\x1b[?1;2c\x1b[99~\x1bOz"), "", "what is no key of ours");
+    }
+
+    #[test]
+    fn modifiers_are_told_by_a_number_or_by_an_escape_character_before_the_key() {
+        assert_eq!(said(b"\x1b[1;5A\x1b[1;3D\x1b[5;7~\x1b[1;2P"), "ctrl-Up alt-Left ctrl-alt-PageUp F(1)");
+        assert_eq!(said(b"\x1bx\x1b\r\x1b\x02"), "alt-Char('x') alt-Enter ctrl-alt-Char('b')");
+        assert_eq!(said("\x1bä".as_bytes()), "alt-Char('ä')");
+        assert_eq!(
+            said(b"\x1b[97;5u\x1b[97;2u\x1b[13;3u\x1b[9;2u\x1b[27u"),
+            "ctrl-Char('a') Char('A') alt-Enter BackTab Esc"
+        );
+        assert_eq!(said(b"\x1b\x1b"), "Esc Esc");
+    }
+
+    #[test]
+    fn a_paste_is_one_whatever_is_in_it_and_a_broken_sequence_swallows_nothing_behind_it() {
+        assert_eq!(
+            said(b"a\x1b[200~/quit\n\x1b[A\xff\x1b[201~b"),
+            "Char('a') Paste(\"/quit\\n\\u{1b}[A\u{fffd}\") Char('b')"
+        );
+        assert_eq!(said(b"\x1b[1;\rx"), "Enter Char('x')");
+        let long = [PASTE, &[b'x'; LONGEST_PASTE], b"\n/quit\n", PASTE_END].concat();
+        let mut out = Vec::new();
+        Keyboard::default().take(&long, &mut out);
+        assert!(out.len() == 2 && out.iter().all(|input| matches!(input, ChatInput::Paste(_))), "no keys");
+        let endless = [b"\x1b[".as_slice(), &[b'1'; LONGEST_SEQUENCE], b"x"].concat();
+        assert!(said(&endless).ends_with("Char('x')"));
+    }
+
+    #[test]
+    fn nothing_of_what_was_understood_is_kept() {
+        let mut keyboard = Keyboard::default();
+        let mut out = Vec::new();
+        keyboard.take(b"\x1b[200~correct horse battery staple\x1b[201~\x1b[", &mut out);
+        assert_eq!(out.len(), 1);
+        keyboard.rest.resize(64, b'?');
+        assert!(!String::from_utf8_lossy(&keyboard.rest).contains("horse"));
+    }
 }
