@@ -39,8 +39,9 @@ const MAX_GAPS: usize = 256;
 /// How long a mailbox that was left is fetched from.
 const MAILBOX_GRACE: u64 = 8 * DAY;
 const MAILBOX_LIFE: u64 = 30 * DAY;
-/// How many texts wait for a roster that is not known yet, and for how long.
-const MAX_HELD: usize = 64;
+/// How many texts wait for a roster that is not known yet, of all members and of one, and for how
+/// long.
+const MAX_HELD: (usize, usize) = (64, 16);
 const HELD_LIFE: u64 = DAY;
 
 /// Holds a card for first contact with members that are not known yet.
@@ -86,13 +87,23 @@ struct Gap {
     told: bool,
 }
 
+/// Says in which message something came: whose, its name, and when it was written.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    pub(crate) link: LinkId,
+    /// 0 in states of before it was kept.
+    #[serde(default)]
+    pub(crate) mid: u64,
+    pub(crate) at: u32,
+}
+
 /// Holds a message that goes by a roster that is not known yet.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Held {
-    pub(crate) link: LinkId,
+    #[serde(flatten)]
+    pub(crate) from: Origin,
     pub(crate) content: GroupContent,
-    pub(crate) at: u32,
-    came: u64,
+    pub(crate) came: u64,
 }
 
 /// Holds a group.
@@ -230,11 +241,29 @@ impl Group {
         }
     }
 
-    /// Keeps a message until its roster is known.
-    pub(crate) fn hold(&mut self, link: LinkId, content: GroupContent, at: u32, age: u64) {
-        if self.held.len() < MAX_HELD {
-            self.held.push(Held { link, content, at, came: age });
+    /// Keeps a message until its roster is known, if there is room: one member leaves some to the
+    /// others.
+    pub(crate) fn hold(&mut self, from: Origin, content: GroupContent, age: u64) -> bool {
+        let own = self.held.iter().filter(|held| held.from.link == from.link).count();
+        let room = self.held.len() < MAX_HELD.0 && own < MAX_HELD.1;
+        if room {
+            self.held.push(Held { from, content, came: age });
         }
+        room
+    }
+
+    /// Says when a message came that is held on.
+    pub(crate) fn date(&mut self, from: Origin, came: u64) {
+        let same = |held: &&mut Held| (held.from.link, held.from.mid) == (from.link, from.mid);
+        if let Some(held) = self.held.iter_mut().find(same) {
+            held.came = came;
+        }
+    }
+
+    /// Takes out what was held for too long.
+    pub(crate) fn overdue(&mut self, age: u64) -> Vec<Origin> {
+        let out = self.held.extract_if(.., |held| age >= held.came + HELD_LIFE);
+        out.map(|held| held.from).collect()
     }
 
     pub(crate) fn door_with(&self, mailbox: &Key, shown: crate::card::Hint) -> Option<usize> {
@@ -245,7 +274,6 @@ impl Group {
     pub(crate) fn tick(&mut self, profile: &mut ProfileState) {
         let age = profile.clock.age;
         let elapsed = profile.clock.elapsed;
-        self.held.retain(|held| age < held.came + HELD_LIFE);
         self.newcomers.prune(age);
         for gap in self.gaps.iter_mut().filter(|gap| !gap.told && elapsed >= gap.since + GAP_PATIENCE) {
             gap.told = true;
