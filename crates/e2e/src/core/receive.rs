@@ -5,7 +5,7 @@ use crate::bytes::Key;
 use crate::card::Hint;
 use crate::effect::{Event, LinkId};
 use crate::envelope::{digest, open, shown_hint};
-use crate::group::Origin;
+use crate::group::held::Origin;
 use crate::link::receive::{Arrived, Under};
 use crate::link::{Link, LinkKind};
 use crate::mailbox::Owner;

@@ -52,18 +52,6 @@ impl Letter {
 }
 
 impl Link {
-    /// Gives up an invite that nobody answered until its end, if there was a conversation before:
-    /// that goes on. An invite names whom it likes; perhaps the contact never made it.
-    pub(super) fn gives_up_invite(&mut self, profile: &ProfileState) -> bool {
-        let in_vain = self.first.as_ref().is_some_and(|first| first.has_ended(profile));
-        let gives_up = in_vain && self.theirs.for_texts().is_some();
-        if gives_up {
-            self.first = None;
-            self.sessions.settle(u64::MAX);
-        }
-        gives_up
-    }
-
     /// Sends the first message to a door, again and again until it is answered or the invite has
     /// ended.
     pub(crate) fn send_first(&mut self, profile: &mut ProfileState) {

@@ -31,7 +31,9 @@ fn who_handed_a_group_over_and_was_removed_cannot_bring_its_own_roster_to_those_
     let mut world = World::new(4, 31);
     world.found();
     world.run(60, HOUR, Malice::default());
-    let (old, new, victim) = (world.key(0), world.key(1), 2);
+    let old = world.key(0);
+    let new = world.key(1);
+    let victim = 2;
     world.people[0].core.hand_over(world.group, &new, world.now).unwrap();
     world.run(30, 10 * MINUTE, Malice::default());
     let known = world.people[0].core.groups_mut()[0].roster.clone().unwrap();
@@ -65,7 +67,8 @@ fn a_member_who_makes_up_rosters_does_not_cost_the_others_texts() {
     world.run(60, HOUR, Malice::default());
     for _ in 0..100 {
         let text = Some("made up".to_owned());
-        let (roster, gmid) = (crate::random::bytes(), crate::random::identifier());
+        let roster = crate::random::bytes();
+        let gmid = crate::random::identifier();
         let content = GroupContent { id: world.group, roster, gmid, text, ..GroupContent::default() };
         say(&mut world, 2, 1, true, content);
     }

@@ -4,9 +4,10 @@ use super::super::{Core, State};
 use crate::bytes::Key;
 use crate::clock::HOUR;
 use crate::effect::{Event, LinkId};
+use crate::group::Group;
+use crate::group::held::{Held, Origin};
 use crate::group::offers::Offer;
 use crate::group::pieces::{SignedItem, read};
-use crate::group::{Group, Held, Origin};
 use crate::link::{Link, LinkKind};
 use crate::payload::{Content, GroupContent};
 use crate::profile::ProfileState;
@@ -49,7 +50,7 @@ impl Core {
             }
             return;
         }
-        // Who invited may have handed the group over since: then its word is worth nothing any more.
+        // Who invited may have handed the group over since: then its word is worth nothing more.
         let admin = match &group.roster {
             Some(roster) => link.peer_ed.filter(|ed| *ed == roster.admin),
             None => link.peer_ed.filter(|_| group.inviter == Some(id)),
