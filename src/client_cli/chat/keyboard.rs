@@ -193,14 +193,14 @@ fn sequence(bytes: &[u8]) -> Read {
         let number = letter.checked_sub(b'A').filter(|number| *number < 5);
         return Read::Whole(4, number.map(|number| key(KeyName::F(number + 1))));
     }
-    let body = bytes.get(2..).unwrap_or_default();
+    let body = bytes.get(2..bytes.len().min(LONGEST_SEQUENCE)).unwrap_or_default();
     match body.iter().position(|byte| !(0x20..0x40).contains(byte)) {
         Some(end) => match body.split_at_checked(end) {
             Some((numbers, [last @ 0x40..=0x7e, ..])) => Read::Whole(end + 3, modified(numbers, *last)),
             // Something else begins in the middle.
             _ => Read::Whole(end + 2, None),
         },
-        None if bytes.len() >= LONGEST_SEQUENCE => Read::Whole(bytes.len(), None),
+        None if bytes.len() >= LONGEST_SEQUENCE => Read::Whole(LONGEST_SEQUENCE, None),
         None => Read::Partly,
     }
 }

@@ -69,11 +69,11 @@ fn a_paste_is_one_whatever_is_in_it_and_a_broken_sequence_swallows_nothing_behin
         "Char('a') Paste(\"/quit\\n\\u{1b}[A\u{fffd}\") Char('b')"
     );
     assert_eq!(said(b"\x1b[1;\rx"), "Enter Char('x')");
-    let long = [PASTE, &[b'x'; LONGEST_PASTE], b"\n/quit\n", PASTE_END].concat();
+    let long = [PASTE, &vec![b'x'; 2 * LONGEST_PASTE], b"\n/quit\n", PASTE_END].concat();
     let mut out = Vec::new();
     let mut keyboard = Keyboard::default();
     long.chunks(4096).for_each(|part| keyboard.take(part, &mut out));
-    assert!(out.len() == 2 && out.iter().all(|input| matches!(input, ChatInput::Paste(_))), "no keys");
+    assert!(out.len() > 1 && out.iter().all(|input| matches!(input, ChatInput::Paste(_))), "no keys");
     let endless = [b"\x1b[".as_slice(), &[b'1'; LONGEST_SEQUENCE], b"x"].concat();
     assert!(said(&endless).ends_with("Char('x')"));
 }
