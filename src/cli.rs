@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::daemon::EarlySignals;
 use crate::erase::EraseError;
-use crate::{daemon, logging, systemd};
+use crate::{daemon, hardening, logging, systemd};
 use output::{complain, failure, not_erased, print};
 use places::Candidates;
 
@@ -40,6 +40,8 @@ const EXIT_CONFIG: u8 = 78;
 const EXIT_TRY_AGAIN: u8 = 75;
 /// `EX_IOERR`.
 const EXIT_NOT_ERASED: u8 = 74;
+/// How long threads may take to end, and to wipe what they leave behind.
+const THREADS_END: Duration = Duration::from_millis(500);
 /// How long the last lines on stderr may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -118,13 +120,20 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { unusable(&[], &Flags::default()) } else { ExitCode::SUCCESS };
         }
     };
-    let code = match cli.command.unwrap_or_default() {
+    let code = carry_out(cli);
+    hardening::wipe_stack();
+    logging::flush(PATIENCE);
+    code
+}
+
+/// Does what was asked, in a frame of its own: what that leaves on the stack is wiped.
+#[inline(never)]
+fn carry_out(cli: Cli) -> ExitCode {
+    match cli.command.unwrap_or_default() {
         Command::Run => run(cli.flags),
         Command::CheckConfig => check_config(&cli.flags),
         command => other(command, &cli.flags),
-    };
-    logging::flush(PATIENCE);
-    code
+    }
 }
 
 /// Looks a variable up.
@@ -240,14 +249,15 @@ fn serve(config: Config, flags: Flags, early: &EarlySignals) -> ExitCode {
     if let Err(error) = logging::start_writing() {
         return failure(format_args!("no thread for the log can be started: {error}"));
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match threads.enable_all().on_thread_stop(hardening::wipe_stack).build() {
         Ok(runtime) => runtime,
         Err(error) => return failure(format_args!("the runtime cannot be started: {error}")),
     };
     let result = runtime.block_on(daemon::run(config, daemon::ConfigSource { flags, log }, early));
     // The daemon has waited for its tasks for as long as it wanted to; a library's thread does not
-    // hold up the end.
-    runtime.shutdown_background();
+    // hold up the end for long.
+    runtime.shutdown_timeout(THREADS_END);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.downcast_ref::<EraseError>().is_some() => not_erased(with_causes(&error)),

@@ -32,6 +32,7 @@ mod stdio;
 mod stop;
 mod words;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -124,6 +125,15 @@ pub fn commands_in_other_languages() -> Vec<(&'static str, clap::Command)> {
 /// Parses the command line, runs the command, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
+    let code = parse_and_run();
+    hardening::wipe_stack();
+    code.into()
+}
+
+/// Does so, in a frame of its own: what that leaves on the stack is wiped.
+#[inline(never)]
+fn parse_and_run() -> u8 {
+    let arguments = take_arguments();
     let language = Language::of_environment();
     words::speak(language);
     hardening::silence_panics(say);
@@ -131,22 +141,32 @@ pub fn main() -> ExitCode {
         say(&fl!("core-dumps"));
     }
     let command = words::help::translate(without_empty_variables(Cli::command()), language);
-    let matches = command.try_get_matches().unwrap_or_else(|error| words::usage::exit(&error, language));
     // A definition that does not fit its own type is a mistake in the program, which clap reports.
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let outcome = carry_out(cli.command);
-    hardening::wipe_stack();
+    let cli = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let outcome = match cli {
+        Ok(cli) => carry_out(cli.command),
+        Err(error) => return words::usage::report(&error, language),
+    };
     match outcome {
-        Ok(()) => Exit::Ok.into(),
+        Ok(()) => Exit::Ok as u8,
         Err(failure) => {
             failure.report();
-            failure.exit.into()
+            failure.exit as u8
         }
     }
 }
 
-/// Does what was asked, in a frame of its own: what that leaves on the stack is wiped.
-#[inline(never)]
+/// Returns the command line, and has the system forget what may be a text, a name or an invite. Its
+/// command is left, by which a person finds the process.
+fn take_arguments() -> Vec<OsString> {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let is_command = |word: &OsString| Cli::command().get_subcommands().any(|command| word == command.get_name());
+    let kept = if arguments.get(1).is_some_and(is_command) { 2 } else { 1 };
+    // Where there is no `/proc`, it stays until the end.
+    let _ = hardening::wipe_arguments(&arguments, kept);
+    arguments
+}
+
 fn carry_out(command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(&args),

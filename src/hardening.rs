@@ -1,10 +1,12 @@
 //! What a process leaves behind when it dies, and on the disk while it lives: of the server,
 //! waiting messages; of the client, all that its contacts write.
 
+mod arguments;
 mod memory;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
+pub use arguments::wipe_arguments;
 pub use memory::{NotLocked, lock_memory};
 
 /// Core dumps cannot be forbidden.

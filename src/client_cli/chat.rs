@@ -4,7 +4,8 @@
 //! | file | contents |
 //! | --- | --- |
 //! | `frontend` | the terminal, or lines; whichever it is |
-//! | `terminal`, `keyboard`, `burst` | raw mode, the alternate screen; keys; pastes that come as keys |
+//! | `terminal` | raw mode, the alternate screen |
+//! | `typing`, `keyboard`, `burst` | reading the terminal; keys; pastes that come as keys |
 //! | `lines` | standard input and output, a line at a time |
 //! | `link` | the connection with the engine |
 //! | `open` | opens or makes the profile |
@@ -18,6 +19,7 @@ mod lines;
 mod link;
 mod open;
 mod terminal;
+mod typing;
 
 use std::io::IsTerminal as _;
 use std::time::Duration;

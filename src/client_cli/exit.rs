@@ -1,7 +1,6 @@
 //! How a command ends: a small set of exit codes, and one sentence on stderr.
 
 use std::io::Write as _;
-use std::process::ExitCode;
 
 use ephemeral_client::discovery_file::DiscoveryFileError;
 use ephemeral_client::engine::EngineError;
@@ -50,12 +49,6 @@ impl std::fmt::Display for Failure {
             Some(message) => formatter.write_str(message),
             None => formatter.write_str(&fl!("nobody-reads")),
         }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn stdout() -> Output {
 }
 
 /// Reads past the standard library's buffer.
-fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match rustix::io::read(io::stdin().as_fd(), &mut *buffer) {
             Err(rustix::io::Errno::INTR) => {}

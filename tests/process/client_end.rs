@@ -1,18 +1,25 @@
 //! What is in the memory of a client at its normal end: no text, no name, no key, no passphrase.
 //! `strace` holds it in its last system call. Only root may look.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use ephemeral_client::vault::{Passphrase, Vault};
 use ephemeral_test_support::canary::Canary;
 use ephemeral_test_support::client::{Client, LocalServer, PASSPHRASE};
-use ephemeral_test_support::held::HeldProgram;
+use ephemeral_test_support::held::{HeldProcess, HeldProgram, has_at_its_end, held};
 use ephemeral_test_support::memory::times_in_memory;
+use ephemeral_test_support::tmux::Tmux;
 use serde_json::{Value, json};
 
 use crate::{CLIENT, SERVER};
+
+/// How long something may take that has to happen.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Two people who are each other's contact, and what must not be found.
 struct People {
@@ -118,18 +125,81 @@ fn an_engine_and_a_terminal_of_lines_have_nothing_in_their_memory_at_their_end()
     let secrets = people.secrets(alice);
     let mut held = HeldProgram::start(&alice.command(&["rpc", "--quiet"]));
     let mut stdin = held.stdin();
-    let mut lines = BufReader::new(held.process.stdout.take().unwrap()).lines();
+    let mut lines = held.lines();
     let send = json!({"to": name.as_text(), "text": text.as_text()});
     for (id, (method, params)) in
         [("subscribe", Value::Null), ("contacts.list", Value::Null), ("send", send)].into_iter().enumerate()
     {
         writeln!(stdin, "{}", json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).unwrap();
     }
-    assert!(lines.any(|line| line.unwrap().contains("\"at_server\"")), "it is sent");
+    assert!(lines.any(|line| line.contains("\"at_server\"")), "it is sent");
     assert!(times_in_memory(held.process.id(), text.as_text()).expect("root may look") > 0, "a search finds");
     drop(stdin);
     assert_eq!(held.has_at_its_end(&secrets), Vec::<String>::new());
 
     let told = format!("{}\n/quit\n", text.as_text());
     leaves_nothing(&people, bob, &["chat", "--plain"], &told, &[]);
+}
+
+#[test]
+fn what_was_given_on_the_command_line_is_not_in_the_memory_of_a_command_at_its_end() {
+    let people = People::meet();
+    let People { alice, bob, other_name, text, .. } = &people;
+    leaves_nothing(&people, bob, &["send", other_name.as_text(), text.as_text(), "--quiet"], "", &[]);
+    let invite = alice.ok(&["invite", "carol"]);
+    let end = invite.trim().len() - 8;
+    let secret = ("an invite".to_owned(), Canary::of(&invite.as_bytes()[end - 32..end]));
+    let name = Canary::text("carol");
+    let arguments = ["accept", invite.trim(), "--as", name.as_text(), "--text", text.as_text(), "--quiet"];
+    leaves_nothing(&people, bob, &arguments, "", &[secret, ("a new name".to_owned(), name.clone())]);
+    // A mistake of the person's is not kept either.
+    leaves_nothing(&people, bob, &["send", name.as_text(), text.as_text(), "--no-such-option"], "", &[]);
+}
+
+#[test]
+fn an_engine_that_served_others_has_nothing_in_its_memory_at_its_end() {
+    let people = People::meet();
+    let People { alice, bob, name, other_name, text, .. } = &people;
+    let secrets = people.secrets(alice);
+    let serving = HeldProgram::start(&alice.command(&["serve", "--quiet"]));
+    let socket = alice.directory().join("socket");
+    let deadline = Instant::now() + PATIENCE;
+    while UnixStream::connect(&socket).is_err() {
+        assert!(Instant::now() < deadline, "it does not serve");
+        thread::sleep(Duration::from_millis(50));
+    }
+    bob.ok(&["send", other_name.as_text(), text.as_text(), "--quiet"]);
+    alice.ok(&["send", name.as_text(), text.as_text(), "--quiet"]);
+    assert!(alice.ok(&["recv", "--once", "--quiet"]).contains(text.as_text()));
+    assert!(times_in_memory(serving.process.id(), name.as_text()).expect("root may look") > 0, "a search finds");
+    serving.terminate();
+    assert_eq!(serving.has_at_its_end(&secrets), Vec::<String>::new());
+}
+
+#[test]
+fn a_terminal_that_was_typed_and_pasted_into_has_nothing_in_its_memory_at_its_end() {
+    let people = People::meet();
+    let People { alice, bob, name, other_name, text, .. } = &people;
+    let secrets = people.secrets(alice);
+    let home = tempfile::tempdir().unwrap();
+    let mut command = alice.command(&["chat"]);
+    command.env_remove("EPHEMERAL_PASSPHRASE_FILE");
+    let terminal = Tmux::start(home.path(), (80, 24), &held(&command));
+    terminal.until("assphrase");
+    terminal.paste(PASSPHRASE);
+    terminal.keys(&["Enter"]);
+    terminal.until(name.as_text());
+    let process = std::fs::read_to_string(alice.directory().join("lock")).unwrap().parse().unwrap();
+    let _held = HeldProcess(process);
+    bob.ok(&["send", other_name.as_text(), text.as_text(), "--quiet"]);
+    terminal.keys(&["C-n"]);
+    terminal.until(text.as_text());
+    terminal.paste(&format!("{} pasted", text.as_text()));
+    terminal.keys(&["Enter"]);
+    terminal.until("pasted");
+    terminal.enter(&format!("{} typed", text.as_text()));
+    assert!(times_in_memory(process, text.as_text()).expect("root may look") > 0, "a search finds");
+    terminal.until("typed");
+    terminal.keys(&["C-c", "C-c"]);
+    assert_eq!(has_at_its_end(process, &secrets), Vec::<String>::new());
 }

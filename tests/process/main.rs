@@ -39,6 +39,7 @@ mod keys_kept;
 mod link;
 mod panic;
 mod running;
+mod server_end;
 mod stuck;
 mod surviving;
 mod wall_clock;

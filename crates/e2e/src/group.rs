@@ -19,11 +19,13 @@ use crate::payload::{GroupContent, Head, MAX_HEADS};
 use crate::profile::ProfileState;
 use crate::roster::{GroupId, Roster};
 
+pub(crate) mod held;
 pub(crate) mod history;
 pub(crate) mod newcomers;
 pub(crate) mod offers;
 pub(crate) mod pieces;
 
+use held::Held;
 use history::History;
 use newcomers::Newcomers;
 use pieces::Pieces;
@@ -39,9 +41,6 @@ const MAX_GAPS: usize = 256;
 /// How long a mailbox that was left is fetched from.
 const MAILBOX_GRACE: u64 = 8 * DAY;
 const MAILBOX_LIFE: u64 = 30 * DAY;
-/// How many texts wait for a roster that is not known yet, and for how long.
-const MAX_HELD: usize = 64;
-const HELD_LIFE: u64 = DAY;
 
 /// Holds a card for first contact with members that are not known yet.
 #[derive(Serialize, Deserialize)]
@@ -84,15 +83,6 @@ struct Gap {
     gmid: u64,
     since: u64,
     told: bool,
-}
-
-/// Holds a message that goes by a roster that is not known yet.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Held {
-    pub(crate) link: LinkId,
-    pub(crate) content: GroupContent,
-    pub(crate) at: u32,
-    came: u64,
 }
 
 /// Holds a group.
@@ -230,13 +220,6 @@ impl Group {
         }
     }
 
-    /// Keeps a message until its roster is known.
-    pub(crate) fn hold(&mut self, link: LinkId, content: GroupContent, at: u32, age: u64) {
-        if self.held.len() < MAX_HELD {
-            self.held.push(Held { link, content, at, came: age });
-        }
-    }
-
     pub(crate) fn door_with(&self, mailbox: &Key, shown: crate::card::Hint) -> Option<usize> {
         self.doors.iter().position(|door| door.mailbox == *mailbox && hint(door.keys.id()) == shown)
     }
@@ -245,7 +228,6 @@ impl Group {
     pub(crate) fn tick(&mut self, profile: &mut ProfileState) {
         let age = profile.clock.age;
         let elapsed = profile.clock.elapsed;
-        self.held.retain(|held| age < held.came + HELD_LIFE);
         self.newcomers.prune(age);
         for gap in self.gaps.iter_mut().filter(|gap| !gap.told && elapsed >= gap.since + GAP_PATIENCE) {
             gap.told = true;

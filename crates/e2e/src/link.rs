@@ -88,6 +88,12 @@ pub(crate) struct First {
     pub(crate) delivery: Transit,
 }
 
+impl First {
+    fn has_ended(&self, profile: &ProfileState) -> bool {
+        profile.clock.wall / MINUTE > u64::from(self.not_after)
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Link {
     pub(crate) id: LinkId,
@@ -231,7 +237,7 @@ impl Link {
         if self.left.is_some() || self.contested {
             return;
         }
-        if self.first.is_some() {
+        if self.first.is_some() && !self.gives_up_invite(profile) {
             self.send_first(profile);
             return;
         }

@@ -136,6 +136,18 @@ impl ProfileState {
         }
     }
 
+    /// Tells of an invitation to a group that is among the offers. No more of them wait to be shown
+    /// than are kept, however often a contact invites, and under however many names.
+    pub(crate) fn tell_offer(&mut self, offer: Event) {
+        let offers = &self.offers;
+        let is_old = |event: &Event| match event {
+            Event::GroupOffer { group, admin, name } => !offers.has(group, *admin, name),
+            _ => false,
+        };
+        self.inbox.retain(|_, event| !is_old(event));
+        self.tell_once(offer);
+    }
+
     /// Tells who is in a group. Only the latest waits to be shown, however often an admin changes
     /// it.
     pub(crate) fn tell_members(&mut self, group: GroupId, members: Vec<Key>) {
@@ -154,6 +166,12 @@ impl ProfileState {
 
     pub(crate) fn shown(&mut self, id: u64) {
         self.inbox.remove(&id);
+    }
+
+    /// Returns how many such events wait to be shown.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self, such: impl Fn(&Event) -> bool) -> usize {
+        self.inbox.values().filter(|event| such(event)).count()
     }
 
     pub(crate) fn inbox_is_full(&self) -> bool {

@@ -11,6 +11,7 @@ mod attacks;
 mod contact;
 mod files;
 mod groups;
+mod insiders;
 mod moving;
 mod pair;
 mod person;

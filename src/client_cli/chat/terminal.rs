@@ -5,32 +5,25 @@ use std::io::{self, Write as _, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use data_encoding::BASE64;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste};
+use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::burst::{ends_a_line, joined};
-use super::keyboard;
+use super::typing;
 use ephemeral_chat::{Chat, ChatInput, ChatOutput};
 
 /// How many events wait until they are taken.
 const QUEUE: usize = 1024;
-/// How long the thread that reads waits until it looks whether it shall end.
-const POLL: Duration = Duration::from_millis(100);
-/// What comes so soon behind the end of a line was pasted with it.
-const GAP: Duration = Duration::from_millis(10);
-/// How many keys are one paste at most.
-const LONGEST_BURST: usize = 1 << 18;
 /// Columns and rows that are drawn, at most: a terminal may say that it has billions of cells.
 const LARGEST: (u16, u16) = (500, 200);
 /// The size of a terminal that does not say its own.
@@ -47,6 +40,7 @@ pub(super) struct TerminalScreen {
     area: Rect,
     title: String,
     events: mpsc::Receiver<ChatInput>,
+    resized: Signal,
     ends: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
 }
@@ -55,21 +49,20 @@ impl TerminalScreen {
     /// Takes the terminal.
     pub(super) fn open() -> io::Result<Self> {
         let area = area(terminal::size());
+        let resized = signal(SignalKind::window_change())?;
         restore_on_panic();
         enable_raw_mode()?;
         let options = TerminalOptions { viewport: Viewport::Fixed(area) };
         let entered = stdout().write_all(KEEP_TITLE);
-        let entered = entered.and_then(|()| execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste));
+        let enter = |()| execute!(stdout(), EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste);
+        let entered = entered.and_then(enter);
         let terminal = entered.and_then(|()| Terminal::with_options(CrosstermBackend::new(stdout()), options));
         let terminal = terminal.inspect_err(|_| restore())?;
         let (sender, events) = mpsc::channel(QUEUE);
         let ends = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&ends);
-        // Reading the terminal blocks.
-        let reader = std::thread::spawn(move || read(&sender, &stop));
-        let mut screen = Self { terminal, area, title: String::new(), events, ends, reader: Some(reader) };
-        screen.terminal.clear()?;
-        Ok(screen)
+        let reader = Some(std::thread::spawn(move || typing::read(&sender, &stop)));
+        Ok(Self { terminal, area, title: String::new(), events, resized, ends, reader })
     }
 
     /// Returns the size.
@@ -78,7 +71,13 @@ impl TerminalScreen {
     }
 
     pub(super) async fn next(&mut self) -> Option<ChatInput> {
-        self.events.recv().await
+        tokio::select! {
+            input = self.events.recv() => input,
+            _ = self.resized.recv() => {
+                let area = area(terminal::size());
+                Some(ChatInput::Resize(area.width, area.height))
+            }
+        }
     }
 
     pub(super) fn now(&mut self) -> Option<ChatInput> {
@@ -127,7 +126,6 @@ impl TerminalScreen {
     /// Leaves nothing on the screen.
     pub(super) fn wipe(&mut self) {
         // If it cannot be cleared, there is still everything else to erase.
-        let _ = self.terminal.clear();
         let _ = execute!(stdout(), Clear(ClearType::All));
     }
 }
@@ -140,35 +138,6 @@ impl Drop for TerminalScreen {
             let _ = reader.join();
         }
         restore();
-    }
-}
-
-/// Reads events until nobody wants them, or there are none any more.
-fn read(events: &mpsc::Sender<ChatInput>, ends: &AtomicBool) {
-    while !ends.load(Ordering::Relaxed) {
-        match event::poll(POLL) {
-            Ok(false) => continue,
-            Ok(true) => {}
-            Err(_) => return,
-        }
-        let Ok(burst) = burst() else { return };
-        for input in joined(burst) {
-            if events.blocking_send(input).is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// Returns what came in one go.
-fn burst() -> io::Result<Vec<ChatInput>> {
-    let mut burst = Vec::new();
-    loop {
-        burst.extend(keyboard::input(event::read()?));
-        let wait = if burst.last().is_some_and(ends_a_line) { GAP } else { Duration::ZERO };
-        if burst.len() >= LONGEST_BURST || !event::poll(wait)? {
-            return Ok(burst);
-        }
     }
 }
 

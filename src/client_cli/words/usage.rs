@@ -11,13 +11,15 @@ use super::{Language, fl, said, shown};
 use crate::client_cli::exit::say;
 use ephemeral_client::url::UrlError;
 
-/// Prints help, or what is wrong, and ends the process with the exit code that clap has for it.
-pub(in super::super) fn exit(error: &clap::Error, language: Language) -> ! {
+/// Prints help, or what is wrong, and returns the exit code that clap has for it.
+pub(in super::super) fn report(error: &clap::Error, language: Language) -> u8 {
     if language == Language::English || !error.use_stderr() {
-        error.exit();
+        // A closed terminal leaves nobody to tell.
+        let _ = error.print();
+    } else {
+        say(text(error).trim_end());
     }
-    say(text(error).trim_end());
-    std::process::exit(error.exit_code());
+    u8::try_from(error.exit_code()).unwrap_or(u8::MAX)
 }
 
 /// Returns all that a person is told, laid out as clap does.

@@ -82,7 +82,7 @@ impl Engine {
         Ok(())
     }
 
-    fn online(
+    pub(super) fn online(
         &mut self,
         id: &LaneId,
         epoch: &str,

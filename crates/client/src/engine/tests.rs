@@ -14,9 +14,12 @@ use super::agenda::Deferred;
 use super::dispatch::{LaneId, Order, Plan};
 use super::lane::Lane;
 use super::*;
+use crate::cause::Explanation;
 use crate::inbox::Inbox;
 use crate::testing::{self, Wire};
 use crate::{Dial, DialError, Identity, ServerUrl};
+
+mod trouble;
 
 struct ToNobody(Arc<Wire>);
 

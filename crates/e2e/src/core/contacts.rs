@@ -8,6 +8,7 @@ use crate::clock::MINUTE;
 use crate::effect::LinkId;
 use crate::invite::Invite;
 use crate::link::delivery::Transit;
+use crate::link::healing::ANSWER_PATIENCE;
 use crate::link::received::AckPace;
 use crate::link::sessions::Known;
 use crate::link::{First, Link, LinkKind};
@@ -62,12 +63,16 @@ impl Core {
         }
         let born = link.numbers.upcoming(profile.clock.wall);
         link.sessions.add(Known::new(olm, born, true));
+        // Where there was a conversation before, that goes on if nobody answers for a week.
+        let longest = u32::try_from((profile.clock.wall + ANSWER_PATIENCE) / MINUTE).unwrap_or(u32::MAX);
+        let not_after =
+            if link.theirs.for_texts().is_some() { invite.not_after.min(longest) } else { invite.not_after };
         link.first = Some(First {
             card: invite.card(),
             authority: invite.authority.clone(),
             invite: invite.id(),
             prekey: invite.prekey,
-            not_after: invite.not_after,
+            not_after,
             delivery: Transit::default(),
         });
         if let Some(text) = text {

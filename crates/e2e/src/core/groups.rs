@@ -3,7 +3,7 @@
 use super::{Core, CoreError, Obstacle, Room, State};
 use crate::bytes::Key;
 use crate::clock::DAY;
-use crate::effect::LinkId;
+use crate::effect::{Event, LinkId};
 use crate::group::Group;
 use crate::link::{Link, LinkKind};
 use crate::payload::{Content, GroupContent, MAX_NAME, MAX_TEXT};
@@ -94,15 +94,19 @@ impl Core {
         if group.forked || group.out || group.roster.is_none() {
             return Err(CoreError::NotNow(Obstacle::Member));
         }
-        let members = || |link: &&mut Link| link.kind == LinkKind::Member(group.id) && link.left.is_none();
-        if links.iter_mut().filter(members()).any(|link| !link.outbox.has_room(MAX_TEXT)) {
+        let id = group.id;
+        let mut members: Vec<&mut Link> =
+            links.iter_mut().filter(|link| link.kind == LinkKind::Member(id) && link.left.is_none()).collect();
+        // One who takes nothing keeps nobody from writing to the others.
+        if !members.is_empty() && members.iter().all(|link| !link.outbox.has_room(MAX_TEXT)) {
             return Err(CoreError::Full(Room::Outbox));
         }
-        let id = group.id;
         let message = group.text_message(text);
         let gmid = message.gmid;
-        for link in links.iter_mut().filter(|link| link.kind == LinkKind::Member(id) && link.left.is_none()) {
-            link.enqueue(Content::Group(message.clone()), 0, profile);
+        for link in &mut members {
+            if link.enqueue(Content::Group(message.clone()), 0, profile).is_none() {
+                profile.tell(Event::GroupNotDelivered { group: id, member: link.peer, gmid });
+            }
         }
         Ok(gmid)
     }
@@ -161,6 +165,7 @@ impl Core {
     pub(super) fn tick_groups(&mut self) {
         let ids: Vec<GroupId> = self.state.groups.iter().map(|group| group.id).collect();
         for id in ids {
+            self.forget_held(id);
             let State { version: _, profile, doors: _, links, groups } = &mut self.state;
             let Some(group) = groups.iter_mut().find(|group| group.id == id) else { continue };
             group.tick(profile);

@@ -5,6 +5,7 @@ use crate::bytes::Key;
 use crate::card::Hint;
 use crate::effect::{Event, LinkId};
 use crate::envelope::{digest, open, shown_hint};
+use crate::group::held::Origin;
 use crate::link::receive::{Arrived, Under};
 use crate::link::{Link, LinkKind};
 use crate::mailbox::Owner;
@@ -120,7 +121,7 @@ impl Core {
             Content::Text(text) => Event::Text { link: id, mid, text, at, burn_s, missing },
             Content::File(chunk) => Event::File { link: id, mid, chunk },
             Content::Group(group) => {
-                self.receive_group(id, group, at);
+                self.receive_group(Origin { link: id, mid, at }, group);
                 return;
             }
         };

@@ -40,6 +40,11 @@ impl Offers {
         room
     }
 
+    /// Tells whether an invitation waits, under this name.
+    pub(crate) fn has(&self, group: &GroupId, admin: LinkId, name: &str) -> bool {
+        self.0.iter().any(|known| known.group == *group && known.admin == admin && known.name == name)
+    }
+
     /// Takes out an invitation that was answered.
     pub(crate) fn take(&mut self, group: &GroupId, admin: LinkId) {
         self.0.retain(|known| known.group != *group || known.admin != admin);

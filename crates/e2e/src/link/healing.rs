@@ -62,7 +62,7 @@ struct Unanswered {
 }
 
 /// How long an answer is waited for before the user is told that a new invite is needed.
-const ANSWER_PATIENCE: u64 = 7 * DAY;
+pub(crate) const ANSWER_PATIENCE: u64 = 7 * DAY;
 
 /// Holds since when an answer is waited for after a conversation began anew.
 #[derive(Debug, Serialize, Deserialize)]

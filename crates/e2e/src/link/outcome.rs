@@ -14,6 +14,18 @@ impl Link {
         self.healing.waits() || unready || self.theirs.for_texts().is_none() || self.sessions.front().is_none()
     }
 
+    /// Gives up an invite that nobody answered until its end, if there was a conversation before:
+    /// that goes on. An invite names whom it likes; perhaps the contact never made it.
+    pub(super) fn gives_up_invite(&mut self, profile: &ProfileState) -> bool {
+        let in_vain = self.first.as_ref().is_some_and(|first| first.has_ended(profile));
+        let gives_up = in_vain && self.theirs.for_texts().is_some();
+        if gives_up {
+            self.first = None;
+            self.sessions.settle(u64::MAX);
+        }
+        gives_up
+    }
+
     /// Tells that the other side has an item.
     pub(super) fn tell_delivered(&self, item: &QueuedItem, profile: &mut ProfileState) {
         let link = self.id;

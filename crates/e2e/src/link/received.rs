@@ -83,6 +83,26 @@ impl Received {
         new
     }
 
+    /// Acknowledges content only after [`Self::release`].
+    pub(crate) fn hold(&mut self, mid: u64) {
+        if let Some(known) = self.known.get_mut(&mid) {
+            known.held = true;
+            self.owe_no_more(mid);
+        }
+    }
+
+    /// Forgets content, which was not acknowledged: when it comes again, it is new.
+    pub(crate) fn forget(&mut self, mid: u64) {
+        self.known.remove(&mid);
+        self.order.retain(|known| *known != mid);
+        self.owe_no_more(mid);
+    }
+
+    fn owe_no_more(&mut self, mid: u64) {
+        self.due.retain(|due| *due != mid);
+        self.ack_at = self.ack_at.filter(|_| !self.due.is_empty());
+    }
+
     /// Lets content be acknowledged that was held.
     pub(crate) fn release(&mut self, mid: u64, elapsed: u64, wait: u64) {
         if let Some(known) = self.known.get_mut(&mid).filter(|known| known.held) {
@@ -189,6 +209,20 @@ mod tests {
         received.release(7, 3 * HOUR, 10);
         received.release(7, 3 * HOUR, 10);
         assert_eq!(received.take_acks(3 * HOUR + 10), [7]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_new_when_it_comes_again_and_owed_only_then() {
+        let mut received = Received::default();
+        received.note(7, 0, 0, Some(10), false);
+        received.note(8, 0, 0, Some(10), false);
+        received.hold(7);
+        received.forget(8);
+        assert_eq!((received.ack_at, received.take_acks(10)), (None, vec![]));
+        assert!(!received.note(7, 0, 20, Some(10), false), "it is held");
+        assert!(received.note(8, 0, 20, Some(10), false));
+        received.release(7, 30, 10);
+        assert_eq!(received.take_acks(40), [8, 7]);
     }
 
     #[test]

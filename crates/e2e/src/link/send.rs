@@ -3,10 +3,10 @@
 use vodozemac::olm::OlmMessage;
 use zeroize::Zeroizing;
 
+use super::Link;
 use super::cards::Attach;
 use super::cards::theirs::PeerCard;
 use super::delivery::Circumstances;
-use super::{First, Link};
 use crate::authority::Authority;
 use crate::card::sender_seed;
 use crate::clock::{DAY, MINUTE};
@@ -55,8 +55,7 @@ impl Link {
     /// Sends the first message to a door, again and again until it is answered or the invite has
     /// ended.
     pub(crate) fn send_first(&mut self, profile: &mut ProfileState) {
-        let ended = |first: &First| profile.clock.wall / MINUTE > u64::from(first.not_after);
-        let Some(first) = self.first.as_ref().filter(|first| !ended(first)) else { return };
+        let Some(first) = self.first.as_ref().filter(|first| !first.has_ended(profile)) else { return };
         let Some(front) = self.sessions.front() else { return };
         let on_the_way = |frame| self.frames.iter().any(|known| known.id == frame);
         let unanswered = front.unanswered;

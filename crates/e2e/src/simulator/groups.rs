@@ -9,20 +9,25 @@ use crate::core::{Accept, IncomingFrame, InviteOptions};
 use crate::effect::Event;
 use crate::roster::GroupId;
 
-struct World {
-    people: Vec<Person>,
-    servers: Vec<HostileServer>,
-    dice: Dice,
-    now: u64,
-    group: GroupId,
+pub(super) struct World {
+    pub(super) people: Vec<Person>,
+    pub(super) servers: Vec<HostileServer>,
+    pub(super) dice: Dice,
+    pub(super) now: u64,
+    pub(super) group: GroupId,
 }
 
 impl World {
-    /// Makes an admin with contacts.
-    fn new(count: usize, seed: u64) -> Self {
-        let people = (0..count).map(|who| Person::new(who, authority(1), START, seed)).collect();
+    /// Makes a server for these people.
+    pub(super) fn of(people: Vec<Person>, seed: u64) -> Self {
         let servers = vec![HostileServer::new(authority(1))];
-        let mut world = Self { people, servers, dice: Dice(seed), now: START, group: [0; 16] };
+        Self { people, servers, dice: Dice(seed), now: START, group: [0; 16] }
+    }
+
+    /// Makes an admin with contacts.
+    pub(super) fn new(count: usize, seed: u64) -> Self {
+        let people = (0..count).map(|who| Person::new(who, authority(1), START, seed)).collect();
+        let mut world = Self::of(people, seed);
         for who in 1..count {
             let options = InviteOptions { name: format!("{who}"), ..InviteOptions::default() };
             // There are at most so many doors at a time.
@@ -43,7 +48,7 @@ impl World {
         world
     }
 
-    fn run(&mut self, steps: usize, length: u64, malice: Malice) {
+    pub(super) fn run(&mut self, steps: usize, length: u64, malice: Malice) {
         for _ in 0..steps {
             self.now += length;
             self.servers[0].misbehave(malice, self.now, &mut self.dice);
@@ -53,7 +58,7 @@ impl World {
         }
     }
 
-    fn found(&mut self) {
+    pub(super) fn found(&mut self) {
         let clock = self.people[0].clock(self.now);
         self.group = self.people[0].core.found("club", clock).unwrap();
         for contact in self.people[0].core.contacts() {
@@ -61,11 +66,11 @@ impl World {
         }
     }
 
-    fn key(&self, who: usize) -> Key {
+    pub(super) fn key(&self, who: usize) -> Key {
         self.people[who].core.identity().0
     }
 
-    fn heard(&self, who: usize) -> Vec<(Key, String)> {
+    pub(super) fn heard(&self, who: usize) -> Vec<(Key, String)> {
         let texts = self.people[who].events.iter().filter_map(|event| match event {
             Event::GroupText { member, text, .. } => Some((*member, text.clone())),
             _ => None,
@@ -75,7 +80,7 @@ impl World {
         texts
     }
 
-    fn send(&mut self, who: usize, text: &str) {
+    pub(super) fn send(&mut self, who: usize, text: &str) {
         self.people[who].core.send_group(self.group, text.to_owned(), self.now).unwrap();
     }
 }

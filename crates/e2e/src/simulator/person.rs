@@ -26,6 +26,10 @@ pub(crate) struct Person {
     pub(crate) heard: Vec<String>,
     pub(crate) invites: Vec<String>,
     pub(crate) events: Vec<Event>,
+    /// Whether nobody looks at what is told.
+    pub(crate) looks_away: bool,
+    /// Whether the user says yes to what it is asked.
+    pub(crate) decides: bool,
     /// Whether the user takes files, and the chunks that were written.
     pub(crate) takes_files: bool,
     pub(crate) written: BTreeMap<u32, Vec<u8>>,
@@ -64,6 +68,8 @@ impl Person {
             heard: Vec::new(),
             invites: Vec::new(),
             events: Vec::new(),
+            looks_away: false,
+            decides: true,
             takes_files: false,
             written: BTreeMap::new(),
             marked: 0,
@@ -170,8 +176,13 @@ impl Person {
     }
 
     fn show(&mut self, id: u64, event: Event, now: u64) {
+        if self.looks_away {
+            return;
+        }
         let new = self.shown.insert(id);
-        self.decide(&event, now);
+        if self.decides {
+            self.decide(&event, now);
+        }
         if new {
             self.events.push(event.clone());
         }

@@ -7,9 +7,9 @@ use super::{GRACE, Request};
 use crate::bytes::Key;
 use crate::clock::HOUR;
 use crate::effect::{Event, InviteId};
-use crate::link::LinkKind;
 use crate::link::receive::FirstMessage;
 use crate::link::sessions::Olm;
+use crate::link::{Link, LinkKind};
 use crate::payload::{Content, Payload};
 
 const MAX_REQUESTS: usize = 64;
@@ -23,8 +23,9 @@ impl Core {
         if clock.wall > door.not_after + GRACE {
             return false;
         }
-        let known = self.state.links.iter().any(|link| link.kind == LinkKind::Contact && link.peer == peer);
-        if door.one_time || known {
+        // With whom it is over, the user is asked again.
+        let talks = |link: &Link| link.kind == LinkKind::Contact && link.peer == peer && link.left.is_none();
+        if door.one_time || self.state.links.iter().any(talks) {
             self.admit_opening(at, opening, peer);
             return true;
         }

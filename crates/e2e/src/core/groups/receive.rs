@@ -5,6 +5,7 @@ use crate::bytes::Key;
 use crate::clock::HOUR;
 use crate::effect::{Event, LinkId};
 use crate::group::Group;
+use crate::group::held::{Held, Origin};
 use crate::group::offers::Offer;
 use crate::group::pieces::{SignedItem, read};
 use crate::link::{Link, LinkKind};
@@ -19,11 +20,11 @@ const MAX_EARLY: usize = 64;
 const MAX_WAITING: usize = 64;
 
 impl Core {
-    pub(in crate::core) fn receive_group(&mut self, id: LinkId, content: GroupContent, at: u32) {
-        let Some(link) = self.state.links.iter().find(|link| link.id == id) else { return };
+    pub(in crate::core) fn receive_group(&mut self, from: Origin, content: GroupContent) {
+        let Some(link) = self.state.links.iter().find(|link| link.id == from.link) else { return };
         match link.kind {
-            LinkKind::Contact => self.receive_invitation(id, content),
-            LinkKind::Member(group) if group == content.id => self.receive_from_member(id, content, at),
+            LinkKind::Contact => self.receive_invitation(from.link, content),
+            LinkKind::Member(group) if group == content.id => self.receive_from_member(from, content),
             LinkKind::Member(_) => {}
         }
     }
@@ -36,7 +37,7 @@ impl Core {
         if let Some(name) = content.offer {
             let offer = Offer { group: content.id, admin: id, name: name.clone() };
             if link.peer_ed.is_some() && group.is_none_or(|group| group.out) && profile.offers.keep(offer) {
-                profile.tell_once(Event::GroupOffer { group: content.id, admin: id, name });
+                profile.tell_offer(Event::GroupOffer { group: content.id, admin: id, name });
             }
             return;
         }
@@ -49,7 +50,11 @@ impl Core {
             }
             return;
         }
-        let admin = link.peer_ed.filter(|_| group.inviter == Some(id));
+        // Who invited may have handed the group over since: then its word is worth nothing more.
+        let admin = match &group.roster {
+            Some(roster) => link.peer_ed.filter(|ed| *ed == roster.admin),
+            None => link.peer_ed.filter(|_| group.inviter == Some(id)),
+        };
         for item in &content.signed {
             match (read(item), admin) {
                 (Some(SignedItem::Piece { index, count, bytes }), Some(admin)) => {
@@ -64,10 +69,10 @@ impl Core {
         self.release_held(content.id);
     }
 
-    fn receive_from_member(&mut self, id: LinkId, content: GroupContent, at: u32) {
+    fn receive_from_member(&mut self, from: Origin, content: GroupContent) {
         let State { version: _, profile, doors: _, links, groups } = &mut self.state;
         let Some(group) = groups.iter_mut().find(|group| group.id == content.id && !group.out) else { return };
-        let Some(member) = links.iter().find(|link| link.id == id).map(|link| link.peer) else { return };
+        let Some(member) = links.iter().find(|link| link.id == from.link).map(|link| link.peer) else { return };
         if let Some(door) = content.door {
             if group.waiting_doors.len() < MAX_WAITING {
                 group.waiting_doors.retain(|(known, _)| *known != member);
@@ -88,19 +93,41 @@ impl Core {
             }
         }
         if content.signed.is_empty() {
-            let shown = group.compare(id, &content, at, links, profile);
+            let shown = group.compare(from, &content, links, profile);
             if let (true, Some(text)) = (shown, content.text) {
                 let (new, missing) = group.note_text(&member, content.gmid, content.prev);
                 group.note_heads(&content.heads, profile);
                 if new {
                     let group = group.id;
                     let gmid = content.gmid;
-                    profile.tell(Event::GroupText { group, member, gmid, text, at, missing });
+                    profile.tell(Event::GroupText { group, member, gmid, text, at: from.at, missing });
                 }
+                self.release(from);
             }
             return;
         }
         self.release_held(content.id);
+    }
+
+    /// Acknowledges a text that was held, since it was shown.
+    fn release(&mut self, from: Origin) {
+        let State { version: _, profile, doors: _, links, groups: _ } = &mut self.state;
+        if let Some(link) = links.iter_mut().find(|link| link.id == from.link) {
+            let wait = link.acks.wait(&mut profile.jitter);
+            link.received.release(from.mid, profile.clock.elapsed, wait);
+        }
+    }
+
+    /// Forgets texts whose roster did not come within a day. They were not acknowledged, and come
+    /// again.
+    pub(super) fn forget_held(&mut self, group: GroupId) {
+        let State { version: _, profile, doors: _, links, groups } = &mut self.state;
+        let Some(group) = groups.iter_mut().find(|known| known.id == group) else { return };
+        for from in group.overdue(profile.clock.age) {
+            if let Some(link) = links.iter_mut().find(|link| link.id == from.link) {
+                link.received.forget(from.mid);
+            }
+        }
     }
 
     /// Takes what waited for a roster that is known now.
@@ -108,8 +135,11 @@ impl Core {
         let Some(group) = self.state.groups.iter_mut().find(|known| known.id == group) else { return };
         let early = group.newcomers.take();
         let id = group.id;
-        for held in std::mem::take(&mut group.held) {
-            self.receive_group(held.link, held.content, held.at);
+        for Held { from, content, came } in std::mem::take(&mut group.held) {
+            self.receive_group(from, content);
+            if let Some(group) = self.state.groups.iter_mut().find(|known| known.id == id) {
+                group.date(from, came);
+            }
         }
         for waiting in early {
             self.receive_again(id, waiting);
@@ -193,9 +223,8 @@ impl Group {
     /// shown.
     fn compare(
         &mut self,
-        id: LinkId,
+        from: Origin,
         content: &GroupContent,
-        at: u32,
         links: &mut [Link],
         profile: &mut ProfileState,
     ) -> bool {
@@ -205,22 +234,27 @@ impl Group {
         }
         let behind = self.history.since(&content.roster).is_some();
         let elapsed = profile.clock.elapsed;
-        let update = self.updated.get(&id).is_none_or(|last| elapsed >= last + HOUR);
-        let link = links.iter_mut().find(|link| link.id == id);
-        let (Some(link), true) = (link, update || !behind) else { return behind };
+        // Once an hour, whatever comes: a whole roster is long.
+        let update = self.updated.get(&from.link).is_none_or(|last| elapsed >= last + HOUR);
+        let Some(link) = links.iter_mut().find(|link| link.id == from.link) else { return behind };
         if behind || (content.text.is_none() && self.is_admin(profile)) {
-            self.updated.insert(id, elapsed);
-            self.bring_up_to_date(link, &content.roster, profile);
-            return behind;
-        }
-        if content.text.is_some() {
-            self.hold(id, content.clone(), at, profile.clock.settled_age());
+            if update {
+                self.updated.insert(from.link, elapsed);
+                self.bring_up_to_date(link, &content.roster, profile);
+            }
+        } else if content.text.is_some() {
+            // It is acknowledged when it is shown; without room for it, it has to come again.
+            if self.hold(from, content.clone(), profile.clock.settled_age()) {
+                link.received.hold(from.mid);
+            } else {
+                link.received.forget(from.mid);
+            }
             if update {
                 // Whoever gets this sees that we are behind.
-                self.updated.insert(id, elapsed);
+                self.updated.insert(from.link, elapsed);
                 link.enqueue(Content::Group(self.message()), 0, profile);
             }
         }
-        false
+        behind
     }
 }
