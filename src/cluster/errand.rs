@@ -22,10 +22,7 @@ pub(super) const NOBODY: &str = "ephemeral.none";
 /// # Errors
 /// If the settings cannot be used, if no server is reached, if the connection is lost meanwhile,
 /// and where the errand fails.
-pub(super) async fn run<T, E>(
-    config: &Config,
-    errand: impl AsyncFnOnce(&Nats, &[u8]) -> Result<T, E>,
-) -> Result<T, E>
+pub(super) async fn run<T, E>(config: &Config, errand: impl AsyncFnOnce(&Nats, &[u8]) -> Result<T, E>) -> Result<T, E>
 where
     E: From<ClusterError> + From<Unanswered>,
 {

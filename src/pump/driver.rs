@@ -167,7 +167,10 @@ impl State {
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         if self.unflushed {
             match Pin::new(&mut self.socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) => (self.unflushed, self.stalled) = (false, None),
+                Poll::Ready(Ok(())) => {
+                    self.unflushed = false;
+                    self.stalled = None;
+                }
                 Poll::Ready(Err(_)) => return Err(End::Lost),
                 Poll::Pending => {
                     let now = Instant::now();
@@ -175,7 +178,10 @@ impl State {
                     match self.stalled {
                         // It reads, if slowly. No ping gets through to it meanwhile, and no pong is
                         // read.
-                        Some(_) if reads => (self.heard, self.stalled) = (now, Some(now)),
+                        Some(_) if reads => {
+                            self.heard = now;
+                            self.stalled = Some(now);
+                        }
                         Some(_) => {}
                         None => self.stalled = Some(now),
                     }

@@ -168,7 +168,7 @@ struct Texts {
 impl Texts {
     fn of(source: &Source) -> Self {
         let mut texts = Self::default();
-        texts.visit_file(&source.syntax);
+        texts.visit_file(&source.syntax());
         texts
     }
 
@@ -218,8 +218,8 @@ impl<'ast> Visit<'ast> for Texts {
 }
 
 /// Returns the sources of the client's commands.
-fn commands() -> Vec<Source> {
-    let is_theirs = |source: &Source| source.path.starts_with("src/client_cli") && !source.is_test();
+fn commands() -> Vec<&'static Source> {
+    let is_theirs = |source: &&Source| source.path.starts_with("src/client_cli") && !source.is_test();
     sources(&["src"]).into_iter().filter(is_theirs).collect()
 }
 
@@ -283,7 +283,7 @@ impl<'ast> Visit<'ast> for Given<'_> {
 fn reasons(names: &[&str], least: usize) -> BTreeSet<String> {
     let mut given = Given { names, found: BTreeSet::new() };
     for source in sources(&["crates"]).iter().filter(|source| !source.is_test()) {
-        given.visit_file(&source.syntax);
+        given.visit_file(&source.syntax());
     }
     assert!(given.found.len() >= least, "{names:?}: this test no longer reads what is there");
     given.found
