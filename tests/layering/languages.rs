@@ -243,7 +243,7 @@ fn no_sentence_is_written_in_the_code() {
     let mut problems = Vec::new();
     let mut checked = 0;
     for source in commands() {
-        let texts = Texts::of(&source);
+        let texts = Texts::of(source);
         checked += texts.ids.len();
         let sentences = texts.written.into_iter().filter(|text| is_a_sentence(text));
         problems.extend(sentences.map(|text| format!("{}: {text:?}", source.path)));
@@ -317,7 +317,7 @@ fn causes() -> Vec<String> {
 /// Returns the names of the sentences for what the operating system says.
 fn of_system() -> Vec<String> {
     let source = commands().into_iter().find(|source| source.path == SYSTEM).expect(SYSTEM);
-    Texts::of(&source).written.into_iter().filter(|text| text.starts_with("os-")).collect()
+    Texts::of(source).written.into_iter().filter(|text| text.starts_with("os-")).collect()
 }
 
 #[test]
