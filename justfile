@@ -19,13 +19,15 @@ run *ARGUMENTS:
 test *ARGUMENTS:
     tests/run --locked {{ ARGUMENTS }}
 
-# The tests that need neither Tor, systemd nor NATS, but for attacks and months, which take as long as they take
+# The tests that need neither Tor, systemd nor NATS, but for attacks, months and large pictures, which compute for long
 test-fast *FILTER:
     cargo test --locked --workspace --lib {{ FILTER }} \
-        -- --skip simulator::nothing_is_lost --skip simulator::groups::a_group_grows
+        -- --skip simulator::nothing_is_lost --skip simulator::groups::a_group_grows --skip simulator::timing::the_moments \
+        --skip slots::table::tests::a_newcomer_stays --skip slots::table::tests::where_too_many_come \
+        --skip picture::tests::what_was_drawn --skip picture::tests::a_long_invite
     RUST_TEST_THREADS=24 cargo test --locked --workspace \
         --test layering --test logging --test server --test process {{ FILTER }} \
-        -- --skip attacks:: --skip cluster::
+        -- --skip attacks:: --skip abuse:: --skip cluster::
 
 # Format, lints, documentation, licences and sources
 lint:

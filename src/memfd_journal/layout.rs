@@ -113,7 +113,8 @@ impl<'body> Body<'body> {
         if self.id.is_empty()
             && let Some((now, rest)) = self.content.split_first_chunk()
         {
-            (*room, self.content) = (*now, rest);
+            *room = *now;
+            self.content = rest;
             return;
         }
         let (first, rest) = room.split_at_mut(self.id.len().min(N));

@@ -190,7 +190,8 @@ impl State {
         if self.unflushed {
             match self.poll_written(cx) {
                 Poll::Ready(Ok(())) => {
-                    (self.unflushed, self.stalled) = (false, None);
+                    self.unflushed = false;
+                    self.stalled = None;
                     self.room.written();
                 }
                 Poll::Ready(Err(_)) => return Err(End::Lost),
@@ -200,7 +201,10 @@ impl State {
                     match self.stalled {
                         // It reads, if slowly. No ping gets through to it meanwhile, and no pong is
                         // read.
-                        Some(_) if reads => (self.heard, self.stalled) = (now, Some(now)),
+                        Some(_) if reads => {
+                            self.heard = now;
+                            self.stalled = Some(now);
+                        }
                         Some(_) => {}
                         None => self.stalled = Some(now),
                     }

@@ -168,7 +168,7 @@ struct Texts {
 impl Texts {
     fn of(source: &Source) -> Self {
         let mut texts = Self::default();
-        texts.visit_file(&source.syntax);
+        texts.visit_file(&source.syntax());
         texts
     }
 
@@ -218,8 +218,8 @@ impl<'ast> Visit<'ast> for Texts {
 }
 
 /// Returns the sources of the client's commands.
-fn commands() -> Vec<Source> {
-    let is_theirs = |source: &Source| source.path.starts_with("src/client_cli") && !source.is_test();
+fn commands() -> Vec<&'static Source> {
+    let is_theirs = |source: &&Source| source.path.starts_with("src/client_cli") && !source.is_test();
     sources(&["src"]).into_iter().filter(is_theirs).collect()
 }
 
@@ -248,7 +248,7 @@ fn no_sentence_is_written_in_the_code() {
     let mut problems = Vec::new();
     let mut checked = 0;
     for source in commands() {
-        let texts = Texts::of(&source);
+        let texts = Texts::of(source);
         checked += texts.ids.len();
         let sentences = texts.written.into_iter().filter(|text| is_a_sentence(text));
         problems.extend(sentences.map(|text| format!("{}: {text:?}", source.path)));
@@ -294,7 +294,7 @@ impl<'ast> Visit<'ast> for Given<'_> {
 fn reasons(names: &[&str], least: usize) -> BTreeSet<String> {
     let mut given = Given { names, found: BTreeSet::new() };
     for source in sources(&["crates"]).iter().filter(|source| !source.is_test()) {
-        given.visit_file(&source.syntax);
+        given.visit_file(&source.syntax());
     }
     assert!(given.found.len() >= least, "{names:?}: this test no longer reads what is there");
     given.found
@@ -328,7 +328,7 @@ fn causes() -> Vec<String> {
 /// Returns the names of the sentences for what the operating system says.
 fn of_system() -> Vec<String> {
     let source = commands().into_iter().find(|source| source.path == SYSTEM).expect(SYSTEM);
-    Texts::of(&source).written.into_iter().filter(|text| text.starts_with("os-")).collect()
+    Texts::of(source).written.into_iter().filter(|text| text.starts_with("os-")).collect()
 }
 
 #[test]

@@ -16,9 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use syn::spanned::Spanned as _;
-use syn::visit::Visit;
-
 use sources::{EVERYWHERE, SHIPPED, Source, assert_none, sources};
 
 /// What `crates/core` may not name, beside what Cargo keeps out of it.
@@ -38,11 +35,7 @@ fn table() -> Vec<String> {
 #[test]
 fn the_table_names_every_module_once() {
     let library = sources(&["src"]).into_iter().find(|source| source.path == "src/lib.rs").expect("src/lib.rs");
-    let modules = library.syntax.items.iter().filter_map(|item| match item {
-        syn::Item::Mod(module) => Some(module.ident.to_string()),
-        _ => None,
-    });
-    let declared: BTreeSet<_> = modules.collect();
+    let declared: BTreeSet<_> = library.facts().modules.iter().cloned().collect();
     let mut listed = table();
     listed.sort();
     let declared: Vec<_> = declared.into_iter().collect();
@@ -75,8 +68,8 @@ fn imports_point_down_the_table() {
 }
 
 /// Returns the files of a crate, by the modules that they are, and which of them imports which.
-fn import_graph(sources: &[Source]) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
-    let modules: BTreeSet<_> = sources.iter().map(Source::module).collect();
+fn import_graph(sources: &[&Source]) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
+    let modules: BTreeSet<_> = sources.iter().map(|source| source.module()).collect();
     let file_of =
         |path: &[String]| (0..=path.len()).rev().map(|end| path[..end].to_vec()).find(|m| modules.contains(m));
     let mut graph = BTreeMap::new();
@@ -223,28 +216,11 @@ fn tors_crates_are_named_in_two_places_only() {
     );
 }
 
-/// Collects the lines of attributes that hide something.
-#[derive(Default)]
-struct Hiding(Vec<usize>);
-
-impl<'ast> Visit<'ast> for Hiding {
-    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
-        let is_path = attribute.path().is_ident("path");
-        let is_allowed = ["allow", "expect"].iter().any(|name| attribute.path().is_ident(name));
-        let lints = attribute.meta.require_list().map(|list| list.tokens.to_string()).unwrap_or_default();
-        if is_path || (is_allowed && lints.contains("dead_code")) {
-            self.0.push(attribute.span().start().line);
-        }
-    }
-}
-
 #[test]
 fn no_file_is_a_module_twice_and_nothing_is_kept_that_nobody_uses() {
     let mut problems = Vec::new();
-    for source in &sources(&EVERYWHERE) {
-        let mut hiding = Hiding::default();
-        hiding.visit_file(&source.syntax);
-        problems.extend(hiding.0.iter().map(|line| format!("{}:{line}", source.path)));
+    for source in sources(&EVERYWHERE) {
+        problems.extend(source.facts().hiding.0.iter().map(|line| format!("{}:{line}", source.path)));
     }
     assert_none(&problems, "Make it a module of tests/support instead of a #[path]; delete what is dead.");
 }
@@ -253,17 +229,8 @@ fn no_file_is_a_module_twice_and_nothing_is_kept_that_nobody_uses() {
 fn each_public_type_has_a_name_of_its_own() {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for source in sources(&SHIPPED).iter().filter(|source| !source.is_test()) {
-        for item in &source.syntax.items {
-            let (visibility, name) = match item {
-                syn::Item::Struct(item) => (&item.vis, &item.ident),
-                syn::Item::Enum(item) => (&item.vis, &item.ident),
-                syn::Item::Trait(item) => (&item.vis, &item.ident),
-                syn::Item::Type(item) => (&item.vis, &item.ident),
-                _ => continue,
-            };
-            if !matches!(visibility, syn::Visibility::Inherited) {
-                places.entry(name.to_string()).or_default().push(source.path.clone());
-            }
+        for name in &source.facts().public_types {
+            places.entry(name.clone()).or_default().push(source.path.clone());
         }
     }
     assert!(places.len() > 100, "this test no longer reads what is there");
@@ -274,7 +241,7 @@ fn each_public_type_has_a_name_of_its_own() {
 
 #[test]
 fn a_module_with_parts_is_a_file_beside_its_folder() {
-    let found = sources(&EVERYWHERE).into_iter().map(|source| source.path);
+    let found = sources(&EVERYWHERE).into_iter().map(|source| source.path.clone());
     let problems: Vec<_> = found.filter(|path| path.ends_with("/mod.rs")).collect();
     assert_none(&problems, "Rename foo/mod.rs to foo.rs.");
 }
@@ -284,7 +251,7 @@ fn paths_are_found_however_they_are_written() {
     let text = "use crate::{a::{b as c, self}, d};\nfn e(x: &super::f::G) -> crate::h::I { j.k(l::M::new(n)) }\n\
                 mod tests { use super::*; use super::super::o; } use self::p;";
     let source = Source::new("src/t/u.rs", text.to_owned());
-    let found: Vec<_> = source.paths().into_iter().map(|(path, _)| path.join("::")).collect();
+    let found: Vec<_> = source.paths().iter().map(|(path, _)| path.join("::")).collect();
     for path in [
         "crate::a::b",
         "crate::d",

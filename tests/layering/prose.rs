@@ -22,7 +22,7 @@ const NO_VERBS: [&str; 12] = [
 
 /// Collects functions with documentation: the name, and the first line of it.
 #[derive(Default)]
-struct Documented(Vec<(String, String)>);
+pub(crate) struct Documented(Vec<(String, String)>);
 
 impl<'ast> Visit<'ast> for Documented {
     fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
@@ -68,10 +68,9 @@ fn the_documentation_of_a_function_begins_with_a_verb() {
     let mut checked = 0;
     let is_unit_test = |source: &Source| source.is_test() && !source.path.starts_with("tests/");
     for source in sources(&EVERYWHERE).iter().filter(|source| !is_unit_test(source)) {
-        let mut documented = Documented::default();
-        documented.visit_file(&source.syntax);
-        checked += documented.0.len();
-        let others = documented.0.into_iter().filter(|(_, text)| !begins_with_a_verb(text));
+        let Documented(documented) = &source.facts().documented;
+        checked += documented.len();
+        let others = documented.iter().filter(|(_, text)| !begins_with_a_verb(text));
         problems.extend(others.map(|(name, text)| format!("{}: {name}: {text}", source.path)));
     }
     assert!(checked > 1000, "only {checked} functions found: this test no longer reads what is there");

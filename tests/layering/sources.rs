@@ -1,12 +1,15 @@
 //! The workspace's sources, read and parsed: what the rules are checked on.
 
-use std::cell::LazyCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, OnceLock};
 
 use proc_macro2::Span;
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
+
+use crate::prose::Documented;
+use crate::style::{Functions, Hiding, Packed};
 
 /// Every folder with sources of the workspace.
 pub(crate) const EVERYWHERE: [&str; 6] = ["src", "crates", "tests", "examples", "benches", "fuzz"];
@@ -18,11 +21,25 @@ pub(crate) struct Source {
     /// The path from the root of the package.
     pub(crate) path: String,
     pub(crate) text: String,
-    /// Parsed when a rule first looks at it: half of the rules read the text alone.
-    pub(crate) syntax: Syntax,
+    /// Gathered when a rule first asks: half of the rules read the text alone.
+    facts: OnceLock<Facts>,
 }
 
-type Syntax = LazyCell<syn::File, Box<dyn FnOnce() -> syn::File>>;
+/// What several rules ask of a file's syntax. The tests share it, which they cannot do with the
+/// syntax itself: so each file is parsed once.
+pub(crate) struct Facts {
+    /// Every path that stands in the code, those of `super` and `self` written from `crate` on,
+    /// each with its line.
+    pub(crate) paths: Vec<(Vec<String>, usize)>,
+    /// The modules that it declares.
+    pub(crate) modules: Vec<String>,
+    /// The names of types that others can see.
+    pub(crate) public_types: Vec<String>,
+    pub(crate) functions: Functions,
+    pub(crate) packed: Packed,
+    pub(crate) hiding: Hiding,
+    pub(crate) documented: Documented,
+}
 
 fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten() {
@@ -35,15 +52,20 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-pub(crate) fn sources(folders: &[&str]) -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found = Vec::new();
-    for folder in folders {
-        files_below(&root.join(folder), &mut found);
-    }
-    found.sort();
+/// Returns the sources below these folders, which are below those of [`EVERYWHERE`].
+pub(crate) fn sources(folders: &[&str]) -> Vec<&'static Source> {
+    static ALL: LazyLock<Vec<Source>> = LazyLock::new(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut found = Vec::new();
+        EVERYWHERE.iter().for_each(|folder| files_below(&root.join(folder), &mut found));
+        found.sort();
+        found.iter().map(|path| read(root, path)).collect()
+    });
+    let is_below = |path: &str, folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let wanted = ALL.iter().filter(|source| folders.iter().any(|folder| is_below(&source.path, folder)));
+    let found: Vec<_> = wanted.collect();
     assert!(!found.is_empty(), "no sources in {folders:?}");
-    found.iter().map(|path| read(root, path)).collect()
+    found
 }
 
 fn read(root: &Path, path: &Path) -> Source {
@@ -53,10 +75,29 @@ fn read(root: &Path, path: &Path) -> Source {
 
 impl Source {
     pub(crate) fn new(path: &str, text: String) -> Self {
-        let place = path.to_owned();
-        let parsed = text.clone();
-        let parse = move || syn::parse_file(&parsed).unwrap_or_else(|error| panic!("{place}: {error}"));
-        Self { path: path.to_owned(), text, syntax: LazyCell::new(Box::new(parse)) }
+        Self { path: path.to_owned(), text, facts: OnceLock::new() }
+    }
+
+    /// Parses it, for a rule that asks for something of its own.
+    pub(crate) fn syntax(&self) -> syn::File {
+        syn::parse_file(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.path))
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| {
+            let syntax = self.syntax();
+            let mut reader = Paths { module: self.module(), found: Vec::new() };
+            reader.visit_file(&syntax);
+            Facts {
+                paths: reader.found,
+                modules: syntax.items.iter().filter_map(module_name).collect(),
+                public_types: syntax.items.iter().filter_map(public_type).collect(),
+                functions: visited(&syntax),
+                packed: visited(&syntax),
+                hiding: visited(&syntax),
+                documented: visited(&syntax),
+            }
+        })
     }
 
     /// Returns the module that the file is, from its crate's root: `["hub", "lifetime"]`.
@@ -66,12 +107,9 @@ impl Source {
         names.map(str::to_owned).collect()
     }
 
-    /// Returns every path that stands in the code, those of `super` and `self` written from `crate`
-    /// on, each with its line.
-    pub(crate) fn paths(&self) -> Vec<(Vec<String>, usize)> {
-        let mut reader = Paths { module: self.module(), found: Vec::new() };
-        reader.visit_file(&self.syntax);
-        reader.found
+    /// Returns [`Facts::paths`].
+    pub(crate) fn paths(&self) -> &[(Vec<String>, usize)] {
+        &self.facts().paths
     }
 
     /// Returns how many lines are neither blank nor only a comment.
@@ -86,6 +124,32 @@ impl Source {
             || self.path.contains("/simulator")
             || self.path.ends_with("tests.rs")
     }
+}
+
+/// Has a visitor read a file, and returns it.
+fn visited<V: Default + for<'ast> Visit<'ast>>(syntax: &syn::File) -> V {
+    let mut visitor = V::default();
+    visitor.visit_file(syntax);
+    visitor
+}
+
+fn module_name(item: &syn::Item) -> Option<String> {
+    match item {
+        syn::Item::Mod(module) => Some(module.ident.to_string()),
+        _ => None,
+    }
+}
+
+/// Returns the name of a type that others than its own module can see.
+fn public_type(item: &syn::Item) -> Option<String> {
+    let (visibility, name) = match item {
+        syn::Item::Struct(item) => (&item.vis, &item.ident),
+        syn::Item::Enum(item) => (&item.vis, &item.ident),
+        syn::Item::Trait(item) => (&item.vis, &item.ident),
+        syn::Item::Type(item) => (&item.vis, &item.ident),
+        _ => return None,
+    };
+    (!matches!(visibility, syn::Visibility::Inherited)).then(|| name.to_string())
 }
 
 /// Collects paths, and follows `mod name { … }`.

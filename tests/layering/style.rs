@@ -4,7 +4,7 @@
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 
-use crate::sources::{EVERYWHERE, SHIPPED, Source, assert_none, sources};
+use crate::sources::{EVERYWHERE, SHIPPED, assert_none, sources};
 
 /// Lines of code in one file, at most: of what is shipped, and of tests.
 const FILE_LINES: usize = 250;
@@ -18,7 +18,7 @@ const PROSE_COLUMNS: usize = 100;
 #[test]
 fn every_file_begins_with_what_it_is_for() {
     let silent = sources(&EVERYWHERE).into_iter().filter(|source| !source.text.starts_with("//! "));
-    let problems: Vec<_> = silent.map(|source| source.path).collect();
+    let problems: Vec<_> = silent.map(|source| source.path.clone()).collect();
     assert_none(&problems, "Begin these files with `//!` and what they are for.");
 }
 
@@ -46,7 +46,7 @@ fn no_line_of_prose_is_too_wide() {
 
 /// Collects the lines of `let (a, b) = (c, d);`, and of `(a, b) = (c, d);`.
 #[derive(Default)]
-struct Packed(Vec<usize>);
+pub(crate) struct Packed(Vec<usize>);
 
 impl<'ast> Visit<'ast> for Packed {
     fn visit_local(&mut self, local: &'ast syn::Local) {
@@ -71,11 +71,24 @@ impl<'ast> Visit<'ast> for Packed {
 fn a_line_binds_one_name() {
     let mut problems = Vec::new();
     for source in sources(&EVERYWHERE).iter() {
-        let mut packed = Packed::default();
-        packed.visit_file(&source.syntax);
-        problems.extend(packed.0.iter().map(|line| format!("{}:{line}", source.path)));
+        problems.extend(source.facts().packed.0.iter().map(|line| format!("{}:{line}", source.path)));
     }
     assert_none(&problems, "Give each name a statement of its own: one a line.");
+}
+
+/// Collects the lines of attributes that hide something.
+#[derive(Default)]
+pub(crate) struct Hiding(pub(crate) Vec<usize>);
+
+impl<'ast> Visit<'ast> for Hiding {
+    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+        let is_path = attribute.path().is_ident("path");
+        let is_allowed = ["allow", "expect"].iter().any(|name| attribute.path().is_ident(name));
+        let lints = attribute.meta.require_list().map(|list| list.tokens.to_string()).unwrap_or_default();
+        if is_path || (is_allowed && lints.contains("dead_code")) {
+            self.0.push(attribute.span().start().line);
+        }
+    }
 }
 
 #[test]
@@ -89,9 +102,9 @@ fn no_file_is_too_long() {
     assert_none(&too_long.collect::<Vec<_>>(), "Split these files by what their parts are for.");
 }
 
-/// Collects the lines of functions.
+/// Collects each function: its name, its first line, and how many lines it has.
 #[derive(Default)]
-struct Functions(Vec<(String, usize, usize)>);
+pub(crate) struct Functions(Vec<(String, usize, usize)>);
 
 impl<'ast> Visit<'ast> for Functions {
     fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
@@ -106,13 +119,6 @@ impl<'ast> Visit<'ast> for Functions {
 }
 
 impl Functions {
-    /// Returns the name, the first line and the number of lines of each function.
-    fn of(source: &Source) -> Vec<(String, usize, usize)> {
-        let mut functions = Self::default();
-        functions.visit_file(&source.syntax);
-        functions.0
-    }
-
     fn add(&mut self, signature: &syn::Signature, block: &syn::Block) {
         let first = signature.span().start().line;
         let last = block.span().end().line;
@@ -132,7 +138,7 @@ fn most_files_and_functions_are_short() {
     let mut functions = Vec::new();
     for source in sources(&SHIPPED).iter().filter(|source| !source.is_test()) {
         files.push(source.lines_of_code());
-        functions.extend(Functions::of(source).into_iter().map(|(_, _, lines)| lines));
+        functions.extend(source.facts().functions.0.iter().map(|(_, _, lines)| *lines));
     }
     let of_files = [50, 90, 99].map(|percent| percentile(&mut files, percent));
     let of_functions = [50, 90, 99].map(|percent| percentile(&mut functions, percent));
@@ -147,7 +153,7 @@ fn most_files_and_functions_are_short() {
 fn no_function_is_too_long() {
     let mut problems = Vec::new();
     for source in sources(&SHIPPED).iter().filter(|source| !source.is_test()) {
-        let too_long = Functions::of(source).into_iter().filter(|(_, _, lines)| *lines > FUNCTION_LINES);
+        let too_long = source.facts().functions.0.iter().filter(|(_, _, lines)| *lines > FUNCTION_LINES);
         problems.extend(too_long.map(|(name, line, lines)| format!("{}:{line}: {name}: {lines} lines", source.path)));
     }
     assert_none(&problems, "A function has at most 70 lines, and nearly always fewer than 50: give its steps names.");

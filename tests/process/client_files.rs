@@ -83,11 +83,11 @@ fn saved(follower: &Follower) -> PathBuf {
 #[test]
 fn a_file_arrives_bit_for_bit_and_takes_nothings_place() {
     let pair = pair();
-    let (path, bytes) = pair.file("report.pdf", 5 << 20);
+    let (path, bytes) = pair.file("report.pdf", 2 << 20);
     std::fs::write(pair.folder.join("report.pdf"), "mine").unwrap();
     let taking = pair.take();
     let sent = pair.alice.json(&["send", "bob", "--file", &path, "--quiet"]);
-    assert_eq!((&sent[0]["standing"], &sent[0]["size"]), (&"arrived".into(), &(5 << 20).into()), "{sent:?}");
+    assert_eq!((&sent[0]["standing"], &sent[0]["size"]), (&"arrived".into(), &(2 << 20).into()), "{sent:?}");
     assert_eq!(saved(&taking), pair.folder.canonicalize().unwrap().join("report-2.pdf"));
     taking.stop();
     assert_eq!(std::fs::read(pair.folder.join("report-2.pdf")).unwrap(), bytes);

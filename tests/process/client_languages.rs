@@ -178,6 +178,7 @@ fn a_running_profile_speaks_german_on_stderr_and_a_profile_is_made_kept_and_eras
     alice.variables.push(("LANG", GERMAN.1.to_owned()));
     let made = alice.ok(&["init", "--server", &server.url, "--name", "Alice"]);
     assert!(made.starts_with("Das Profil liegt in ") && made.lines().count() == 2, "{made}");
+    alice.ease();
     alice.ok(&["invite", "bob"]);
     let received = alice.run(&["recv", "--once"]);
     assert_eq!(text(&received.stderr), format!("Verbindung zu {} wird aufgebaut …\nverbunden\n", server.url));

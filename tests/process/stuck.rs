@@ -177,7 +177,7 @@ async fn command(directory: &Path, arguments: &[&str]) -> Output {
     command.stdin(Stdio::null()).output().await.unwrap()
 }
 
-/// Messages, the commands and the signals of an emergency.
+/// Tries messages, commands, and the signals of an emergency.
 async fn everything_but_the_log_goes_on(mute: &Mute) {
     mute.ask_wrongly(3).await;
     let alice = mute.sent("canary-stuck-one").await;

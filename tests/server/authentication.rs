@@ -151,7 +151,8 @@ async fn only_the_one_canonical_form_of_a_signature_is_read() {
         let mut carry = 0;
         for (byte, add) in bytes.iter_mut().skip(32).zip(order) {
             let sum = u16::from(*byte) + u16::from(add) + carry;
-            (*byte, carry) = (sum.to_le_bytes()[0], sum >> 8);
+            *byte = sum.to_le_bytes()[0];
+            carry = sum >> 8;
         }
         BASE64URL_NOPAD.encode(&bytes)
     };

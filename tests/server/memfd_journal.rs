@@ -5,24 +5,20 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::sync::Arc;
 
-use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
 use ephemeral::hub::{self, Hub, Restored, SessionHandle, Wakes};
 use ephemeral::memfd_journal;
 use ephemeral_core::limits::Rate;
-use ephemeral_core::protocol::{Fingerprint, Millis, WallTime};
+use ephemeral_core::protocol::{Millis, WallTime};
 use ephemeral_core::session::Established;
 use ephemeral_core::store::{
     self, AcknowledgeError, Delivery, NewMessage, QuotaExceeded, RECORD_COST, SessionEnd, StoreStats, SubmitError,
 };
+use ephemeral_test_support::rig::person;
 use serde_json::Value;
 
 const START: Millis = Clock::UP;
 const MINUTE: u64 = 60_000;
-
-fn person(number: u8) -> Fingerprint {
-    Fingerprint::from(&SigningKey::from_bytes(&[number; 32]).verifying_key())
-}
 
 fn restore_with(file: &File, bounds: store::Config, now: Millis) -> (Arc<Hub>, Restored) {
     let settings = hub::Config { bounds, rate: Rate::new(u32::MAX, u32::MAX), sessions: 10 };

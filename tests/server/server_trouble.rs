@@ -16,6 +16,7 @@ use ephemeral_e2e::authority::Authority;
 use ephemeral_e2e::core::{Accept, InviteOptions};
 use ephemeral_e2e::effect::{Event, LinkId};
 use ephemeral_e2e::roster::GroupId;
+use ephemeral_test_support::client::{PASSPHRASE, make_profile};
 use ephemeral_test_support::rig::{Rig, START};
 use ephemeral_tor::{Notice, ServiceKey};
 use futures::future::BoxFuture;
@@ -79,7 +80,8 @@ impl Person {
         let folder = tempfile::tempdir().unwrap();
         let kept = folder.path().join("profile");
         let server = Authority::onion(host).unwrap();
-        let profile = Profile::create(Some((&kept, &passphrase())), server, name).unwrap();
+        make_profile(&kept, server, name);
+        let profile = Profile::open(&kept, &passphrase()).unwrap();
         Self { engine: running(profile, net, Book::default()), folder, events: Vec::new(), at_server: 0 }
     }
 
@@ -163,7 +165,7 @@ impl Person {
 }
 
 fn passphrase() -> Passphrase {
-    Passphrase::new("correct horse".to_owned()).unwrap()
+    Passphrase::new(PASSPHRASE.to_owned()).unwrap()
 }
 
 fn running(profile: Profile, net: &Net, book: Book) -> Engine {

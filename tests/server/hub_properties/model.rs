@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use ed25519_dalek::SigningKey;
 use ephemeral::clock::Clock;
 use ephemeral::hub::{self, Collected, Hub, Joined, SessionHandle, Wakes};
 use ephemeral_core::limits::Rate;
@@ -16,6 +15,7 @@ use ephemeral_core::session::Established;
 use ephemeral_core::store::{
     self, Accepted, AcknowledgeError, JoinError, NewMessage, SessionEnd, StoreStats, SubmitError,
 };
+use ephemeral_test_support::rig::person;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
@@ -133,7 +133,7 @@ fn fingerprint(who: u8) -> Fingerprint {
     if who == PEOPLE {
         return Fingerprint::from_bytes([0; 32]);
     }
-    Fingerprint::from(&SigningKey::from_bytes(&[who; 32]).verifying_key())
+    person(who)
 }
 
 impl Model {

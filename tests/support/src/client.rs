@@ -64,30 +64,22 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a profile below `home`, as `init` does but for the work that its passphrase is worth:
-    /// that would be a second in each command of a test.
+    /// Makes a profile below `home`, as [`make_profile`] does.
     pub fn new(program: &'static str, home: &Path, name: &'static str, server: &str) -> Self {
         let client = Self::without_a_profile(program, home, name);
         let address = server.strip_prefix("http://").unwrap_or(server);
         let authority = Authority::onion(address).or_else(|_| Authority::loopback(address)).unwrap();
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let mut core = Core::create(authority, name, u64::try_from(now.as_millis()).unwrap()).unwrap();
-        drop(core.commit(|state| client.seal(state)).unwrap());
+        make_profile(&client.directory(), authority, name);
         client
     }
 
-    /// Writes the two files of a profile.
-    fn seal(&self, state: &[u8]) -> std::io::Result<()> {
-        let directory = self.directory();
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
-        let key = age::x25519::Identity::generate();
-        let mut recipient = age::scrypt::Recipient::new(SecretString::from(PASSPHRASE));
-        recipient.set_work_factor(2);
-        let line = format!("{}\n", key.to_string().expose_secret());
-        private(&directory.join("key.age"), &age::encrypt(&recipient, line.as_bytes()).unwrap());
-        let padded = encode(state).unwrap();
-        private(&directory.join("state.age"), &age::encrypt(&key.to_public(), &padded).unwrap());
-        Ok(())
+    /// Makes the passphrase of a profile that the program made worth as little work as that of
+    /// [`make_profile`]: each command that opens it would compute for a second.
+    pub fn ease(&self) {
+        let path = self.directory().join("key.age");
+        let identity = age::scrypt::Identity::new(SecretString::from(PASSPHRASE));
+        let key = age::decrypt(&identity, &std::fs::read(&path).unwrap()).unwrap();
+        private(&path, &sealed(&key));
     }
 
     /// Makes a home, and leaves it to a test to make the profile.
@@ -156,6 +148,30 @@ impl Client {
         assert_eq!(self.texts(), ["it is me"]);
         assert!(other.ok(&["recv", "--once", "--quiet"]).contains("has answered"));
     }
+}
+
+/// Makes a profile, as `init` does but for the work that its passphrase, [`PASSPHRASE`], is worth:
+/// that would be a second each time it is opened.
+pub fn make_profile(directory: &Path, server: Authority, name: &str) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let mut core = Core::create(server, name, u64::try_from(now.as_millis()).unwrap()).unwrap();
+    let write = |state: &[u8]| {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let key = age::x25519::Identity::generate();
+        let line = format!("{}\n", key.to_string().expose_secret());
+        private(&directory.join("key.age"), &sealed(line.as_bytes()));
+        let padded = encode(state).unwrap();
+        private(&directory.join("state.age"), &age::encrypt(&key.to_public(), &padded).unwrap());
+        std::io::Result::Ok(())
+    };
+    drop(core.commit(write).unwrap());
+}
+
+/// Encrypts with [`PASSPHRASE`], for next to no work.
+fn sealed(plain: &[u8]) -> Vec<u8> {
+    let mut recipient = age::scrypt::Recipient::new(SecretString::from(PASSPHRASE));
+    recipient.set_work_factor(2);
+    age::encrypt(&recipient, plain).unwrap()
 }
 
 /// Writes a file that only its owner may read.

@@ -158,7 +158,8 @@ mod tests {
     fn what_is_not_a_key_of_large_order_in_its_canonical_form_is_refused() {
         let with = |low: u8, fill: u8, high: u8| {
             let mut bytes = [fill; 32];
-            (bytes[0], bytes[31]) = (low, high);
+            bytes[0] = low;
+            bytes[31] = high;
             Fingerprint::from_bytes(bytes).verifying_key().map(|_| ())
         };
         assert_eq!(with(0, 0, 0), Err(FingerprintError::NotAKey), "y = 0: order 4");

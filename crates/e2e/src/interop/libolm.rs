@@ -23,13 +23,13 @@ impl Libolm {
         Key(BASE64_NOPAD.decode(answer.as_bytes()).unwrap().try_into().unwrap())
     }
 
-    /// libolm decrypts.
+    /// Has libolm decrypt.
     fn reads(&mut self, message: &OlmMessage) -> String {
         let (kind, bytes) = message.to_parts();
         self.ask(&format!("decrypt {kind} {}", BASE64_NOPAD.encode(&bytes)))
     }
 
-    /// libolm encrypts.
+    /// Has libolm encrypt.
     fn writes(&mut self, plain: &str) -> OlmMessage {
         let answer = self.ask(&format!("encrypt {}", HEXLOWER.encode(plain.as_bytes())));
         let (kind, body) = answer.split_once(' ').unwrap();

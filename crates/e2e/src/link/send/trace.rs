@@ -61,7 +61,10 @@ thread_local! {
 
 /// Says who acts from now on, and when.
 pub(crate) fn at(who: usize, now: u64) {
-    TRACE.with_borrow_mut(|trace| (trace.who, trace.now) = (who, now));
+    TRACE.with_borrow_mut(|trace| {
+        trace.who = who;
+        trace.now = now;
+    });
 }
 
 pub(crate) fn encrypted(session: &str, message: &OlmMessage, sent: (&Payload, &[u8]), to: (LinkId, bool)) {
