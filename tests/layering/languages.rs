@@ -224,7 +224,7 @@ fn commands() -> Vec<&'static Source> {
 }
 
 /// Returns the sources of the terminal, whose sentences stand in `crates/chat/locales`.
-fn terminal() -> Vec<Source> {
+fn terminal() -> Vec<&'static Source> {
     sources(&["crates/chat/src"]).into_iter().filter(|source| !source.is_test()).collect()
 }
 
