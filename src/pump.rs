@@ -38,7 +38,7 @@ use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::{self, AwaitingAuth, Beginning, Established};
 use ephemeral_core::store::Acquaintance;
 pub use host::host;
-use outgoing::Outgoing;
+use outgoing::OutgoingFrames;
 use seat::Seat;
 use seat_wire::{Proof, SeatWelcome};
 use websocket::{CLOSE_TIMEOUT, Socket, close, hang_up, open, reason_of};
@@ -158,7 +158,7 @@ async fn begin(
 }
 
 /// Ends a session: tells its peer why, if it is still there and reads what came before that.
-async fn part(mut socket: Socket, mut outgoing: Outgoing, reason: Option<CloseReason>) {
+async fn part(mut socket: Socket, mut outgoing: OutgoingFrames, reason: Option<CloseReason>) {
     let Some(reason) = reason else { return hang_up(socket).await };
     let rest = async { socket.flush().await.is_ok() && outgoing.finish(socket.get_mut()).await.is_ok() };
     // In the middle of a frame nothing else can be said.

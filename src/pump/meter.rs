@@ -1,12 +1,14 @@
 //! A byte stream under a WebSocket: it counts what is read, follows the frames, and holds back the
 //! beginning of a large message until the budget has room for the rest.
 
+mod writing;
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -301,21 +303,5 @@ impl<S: AsyncRead + Unpin> AsyncRead for Meter<S> {
         buffer.set_filled(before + passed);
         // The budget wakes the task when there is room.
         if passed > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Meter<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.io).poll_write(cx, bytes);
-        self.written |= matches!(result, Poll::Ready(Ok(1..)));
-        result
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
