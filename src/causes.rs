@@ -4,7 +4,8 @@ use std::io;
 
 /// Returns an error with its causes, each said once: many of our errors name their cause in their
 /// own sentence.
-pub(crate) fn with_causes(error: &anyhow::Error) -> String {
+#[must_use]
+pub fn with_causes(error: &anyhow::Error) -> String {
     let mut said = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !said.ends_with(&cause) {
@@ -16,7 +17,8 @@ pub(crate) fn with_causes(error: &anyhow::Error) -> String {
 }
 
 /// Says why a connection over TLS to another machine is no use.
-pub(crate) fn of_connection(error: &io::Error) -> String {
+#[must_use]
+pub fn of_connection(error: &io::Error) -> String {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         Some(rustls::Error::AlertReceived(_)) => "it does not take the key of this machine".to_owned(),

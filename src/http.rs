@@ -42,7 +42,8 @@ pub struct Context<'server> {
     pub nodes: Option<&'server serde_json::Value>,
     /// Whether the machine that holds the messages is reached.
     pub has_hub: bool,
-    /// Whether it is, or another one may be in a moment: then a session may begin, and waits for it.
+    /// Whether it is, or another one may be in a moment: then a session may begin, and waits for
+    /// that.
     pub expects_hub: bool,
 }
 

@@ -25,11 +25,12 @@
 //! | [`events`] | security events: counters, a bounded ring, pseudonyms, their log lines |
 //! | [`logging`] | where log lines go, and what never appears in them |
 //! | [`hardening`] | no core dumps, locked memory, panics that say nothing |
+//! | [`causes`] | errors in one line, and in our own words |
 //! | [`clock`] | the only place that asks what time it is |
 
 pub mod admin;
 pub mod admission;
-mod causes;
+pub mod causes;
 pub mod cli;
 pub mod client_cli;
 pub mod clock;

@@ -16,7 +16,6 @@ mod seat;
 mod seat_wire;
 pub mod websocket;
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::{self, AwaitingAuth, Beginning, Established};
 use ephemeral_core::store::Acquaintance;
 pub use host::host;
-use outgoing::Outgoing;
+use outgoing::OutgoingFrames;
 use seat::Seat;
 use seat_wire::{Proof, SeatWelcome};
 use websocket::{CLOSE_TIMEOUT, Socket, close, hang_up, open, reason_of};
@@ -166,7 +165,7 @@ async fn begin(
 }
 
 /// Ends a session: tells its peer why, if it is still there and reads what came before that.
-async fn part(mut socket: Socket, mut outgoing: Outgoing, reason: Option<CloseReason>) {
+async fn part(mut socket: Socket, mut outgoing: OutgoingFrames, reason: Option<CloseReason>) {
     let Some(reason) = reason else { return hang_up(socket).await };
     let rest = async { socket.flush().await.is_ok() && outgoing.finish(socket.get_mut()).await.is_ok() };
     // In the middle of a frame nothing else can be said.
@@ -261,11 +260,10 @@ async fn answer(
     }
     match (&settings.way, proof) {
         (Some(way), Some(proof)) if settings.hub.stands_by() => {
-            let begun = begin_away(settings, way.clone(), (established, proof), connection, circuit);
             tokio::select! {
-                begun = begun => begun.map(Some),
+                begun = begin_away(settings, way.clone(), (established, proof), connection, circuit) => begun.map(Some),
                 // Whoever does not wait any longer holds no place.
-                () = poll_fn(|cx| socket.get_mut().poll_gone(cx)) => Ok(None),
+                () = socket.get_mut().gone() => Ok(None),
             }
         }
         _ => begin_here(settings, established, circuit).map(Some),

@@ -109,8 +109,8 @@ impl Hub {
         self.expire(state, now, wakes);
         let known = state.store.find(&fingerprint);
         let replaces = known.is_some_and(|account| state.online.get(account).is_some());
-        // Keys are free: a quarter of the places is kept for those whom the store knows, and half of
-        // that for those whom it has known for long.
+        // Keys are free: a quarter of the places is kept for those whom the store knows, and half
+        // of that for those whom it has known for long.
         let sessions = state.settings.sessions;
         let most = match state.store.acquaintance(now, &fingerprint) {
             Acquaintance::Stranger => sessions - sessions / 4,

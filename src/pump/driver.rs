@@ -4,11 +4,11 @@ mod frames;
 mod held;
 mod room;
 mod texts;
+mod timing;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures::{Sink, Stream};
 use tokio::io::AsyncWrite;
@@ -16,15 +16,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::websocket::{Socket, reason_of};
-use super::{Config, Outgoing, SessionContext, TURN_BYTES, offence};
+use super::{OutgoingFrames, SessionContext, TURN_BYTES, offence};
 use crate::admission::PeerConnection;
 use crate::pump::seat::Seat;
 use ephemeral_core::limits::Bucket;
 use ephemeral_core::protocol::CloseReason;
 use ephemeral_core::session::Established;
 use held::HeldAnswers;
-use room::Room;
+use room::LongRoom;
 use texts::TurnTexts;
+use timing::ping_pause;
 
 /// Frames that one turn reads, at most, before it answers them.
 const TURN_FRAMES: usize = 64;
@@ -58,9 +59,9 @@ struct State {
     /// Since when the peer has not read any of what is queued for it.
     stalled: Option<Instant>,
     unflushed: bool,
-    outgoing: Outgoing,
+    outgoing: OutgoingFrames,
     /// The room for long messages in `outgoing`.
-    room: Room,
+    room: LongRoom,
     /// Whether the peer has said goodbye: nothing is said after the answer to that.
     parting: bool,
     collect: bool,
@@ -70,16 +71,7 @@ struct State {
     large: Option<Utf8Bytes>,
 }
 
-/// Returns the time to the next ping: half to one and a half of the interval, at random. Pings at a
-/// fixed interval would be a beacon, with the same phase wherever the session's traffic can be
-/// seen. They stay well within the idle timeout.
-fn ping_pause(timing: &Config) -> Duration {
-    let half = timing.ping_interval / 2;
-    let share = f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX);
-    (half + timing.ping_interval.mul_f64(share)).min(timing.idle_timeout / 4 * 3)
-}
-
-/// What a turn left to read.
+/// The rest that a turn left to read.
 enum Unread {
     /// Nothing; the task is woken when something comes.
     Nothing,
@@ -129,8 +121,8 @@ impl Pump {
             ping_at,
             stalled: None,
             unflushed: true,
-            outgoing: Outgoing::default(),
-            room: Room::default(),
+            outgoing: OutgoingFrames::default(),
+            room: LongRoom::default(),
             parting: false,
             collect: true,
             held: HeldAnswers::default(),
@@ -140,7 +132,7 @@ impl Pump {
 }
 
 impl Future for Pump {
-    type Output = (Socket, Outgoing, Option<CloseReason>);
+    type Output = (Socket, OutgoingFrames, Option<CloseReason>);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(state) = &mut self.0 else { return Poll::Pending };
@@ -281,7 +273,10 @@ impl State {
                 }
                 Some(Ok(Message::Pong(_) | Message::Frame(_))) => {}
                 // It answers by itself.
-                Some(Ok(Message::Close(_))) => (self.unflushed, self.parting) = (true, true),
+                Some(Ok(Message::Close(_))) => {
+                    self.unflushed = true;
+                    self.parting = true;
+                }
                 None => return Err(End::Lost),
                 Some(Err(error)) => {
                     return Err(reason_of(&error, &self.socket).map_or(End::Lost, End::Close));
@@ -313,60 +308,5 @@ impl State {
     fn ping(&mut self) -> Result<(), End> {
         self.unflushed = true;
         Pin::new(&mut self.socket).start_send(Message::Ping(bytes::Bytes::new())).map_err(|_| End::Lost)
-    }
-
-    /// Returns when the message that has begun is due, one asks for room again, or reading goes on.
-    fn reading_due(&self) -> Option<Instant> {
-        let message = self.socket.get_ref().message_deadline(self.settings.timing.write_timeout);
-        let asks_again = self.socket.get_ref().asks_again().into_iter().chain(self.room.asks_again());
-        message.into_iter().chain(self.unread_until).chain(asks_again).min()
-    }
-
-    /// Sets the timer for what was read, if that is due before anything else.
-    fn watch_reading(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        match self.reading_due().filter(|due| *due < self.timer.deadline()) {
-            Some(_) => self.check_time(cx),
-            None => Ok(()),
-        }
-    }
-
-    /// Sends a ping when it is due, and ends a session that has been silent or stalled for too
-    /// long.
-    fn check_time(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let timing = self.settings.timing;
-        if let Some(stalled) = self.stalled {
-            let until = stalled + timing.write_timeout;
-            if until < self.timer.deadline() {
-                self.timer.as_mut().reset(until);
-            }
-        }
-        let message_due = self.socket.get_ref().message_deadline(timing.write_timeout);
-        if let Some(due) = self.reading_due().filter(|due| *due < self.timer.deadline()) {
-            self.timer.as_mut().reset(due);
-        }
-        while self.timer.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            if message_due.is_some_and(|due| now >= due)
-                || self.stalled.is_some_and(|stalled| now >= stalled + timing.write_timeout)
-                || now >= self.heard + timing.idle_timeout
-            {
-                return Err(End::Close(CloseReason::TooSlow));
-            }
-            if now >= self.ping_at && self.stalled.is_none() {
-                self.ping_at = now + ping_pause(&timing);
-                self.ping()?;
-            }
-            // It is overdue while the peer does not read.
-            let ping = if self.ping_at > now { self.ping_at } else { now + timing.ping_interval / 2 };
-            let mut next = ping.min(self.heard + timing.idle_timeout);
-            if let Some(stalled) = self.stalled {
-                next = next.min(stalled + timing.write_timeout);
-            }
-            if let Some(due) = self.reading_due().filter(|due| *due > now) {
-                next = next.min(due);
-            }
-            self.timer.as_mut().reset(next);
-        }
-        Ok(())
     }
 }

@@ -1,12 +1,15 @@
 //! A byte stream under a WebSocket: it counts what is read, follows the frames, and holds back the
 //! beginning of a large message until the budget has room for the rest.
 
+mod gone;
+mod writing;
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -18,8 +21,6 @@ use ephemeral_core::protocol::CloseReason;
 const AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of a control frame, at most.
 const CONTROL_BYTES: u64 = 125;
-/// Bytes that are read ahead of somebody who is waited with.
-const AHEAD_BYTES: usize = 1024;
 /// A message has the time for a write once, and once more for each such piece of it.
 const PIECE: usize = 64 * 1024;
 
@@ -273,25 +274,6 @@ impl<S> Meter<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Meter<S> {
-    /// Is ready when the peer is gone. What it sends meanwhile is held back, up to a bound; beyond
-    /// that nobody looks any more.
-    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut bytes = [0; AHEAD_BYTES];
-        while self.held_back.len() < AHEAD_BYTES {
-            let mut buffer = ReadBuf::new(&mut bytes);
-            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {
-                    self.allowance = self.allowance.saturating_sub(buffer.filled().len());
-                    self.held_back.extend_from_slice(buffer.filled());
-                }
-                Ok(()) | Err(_) => return Poll::Ready(()),
-            }
-        }
-        Poll::Pending
-    }
-}
-
 impl<S: AsyncRead + Unpin> AsyncRead for Meter<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let meter = &mut *self;
@@ -322,21 +304,5 @@ impl<S: AsyncRead + Unpin> AsyncRead for Meter<S> {
         buffer.set_filled(before + passed);
         // The budget wakes the task when there is room.
         if passed > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Meter<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.io).poll_write(cx, bytes);
-        self.written |= matches!(result, Poll::Ready(Ok(1..)));
-        result
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

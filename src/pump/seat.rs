@@ -47,8 +47,8 @@ impl Seat {
         }
     }
 
-    /// Returns whether no more is to be read, since too much waits for an answer. So many bytes were
-    /// read in this turn.
+    /// Returns whether no more is to be read, since too much waits for an answer. So many bytes
+    /// were read in this turn.
     #[inline]
     pub(super) fn is_full(&self, read: usize) -> bool {
         match self {

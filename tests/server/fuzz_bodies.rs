@@ -112,7 +112,7 @@ bodies! {
         any_bytes_for_a_configuration_are_refused_or_shown_as_they_are;
 }
 
-/// The seeds reach behind the door only where they are of the form that is spoken now.
+// Seeds reach behind the door only where they are of the form that is spoken now.
 #[test]
 fn the_seeds_of_a_seat_that_were_signed_get_one() {
     let seated: Vec<_> = seeds("seat").into_iter().filter(|(_, seed)| seat::is_seated(seed)).collect();

@@ -143,7 +143,8 @@ async fn somebody_who_comes_between_two_hubs_waits_for_the_next_one_and_is_not_s
     let [_alice] = machine.sessions([1]).await;
     machine.loses_hub();
     pass(14).await;
-    let (hub, term) = (Arc::clone(&machine.rig.hub), machine.term.clone());
+    let hub = Arc::clone(&machine.rig.hub);
+    let term = machine.term.clone();
     let next = async {
         pass(7).await;
         lead(&hub, 2, EPOCH);

@@ -154,7 +154,7 @@ pub(crate) fn sentence_rows(text: &str, width: usize) -> Vec<String> {
     rows
 }
 
-/// As [`wrapped`], for a text that is being written. Returns also in which row and column the
+/// Wraps a text that is being written, as [`wrapped`]. Returns also in which row and column the
 /// cursor is, in front of which `before` stands.
 pub(crate) fn wrapped_at(text: &str, before: &str, width: usize) -> (Vec<String>, (usize, usize)) {
     let line_of_cursor = before.matches('\n').count();

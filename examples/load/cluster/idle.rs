@@ -1,4 +1,4 @@
-//! What a session costs that does nothing, where its client is connected to a machine that stands by.
+//! What an idle session costs, where its client is connected to a machine that stands by.
 
 use anyhow::{Context as _, Result};
 

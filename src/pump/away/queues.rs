@@ -9,8 +9,8 @@ use crate::pump::seat_wire::{Before, Delivered, SeatFrame, TextAnswer};
 use ephemeral_core::store::SessionProgress;
 
 /// So many texts wait for an answer, and so many bytes of them, at most: then nothing more is read
-/// from the client. A turn may add to them. What is beyond [`SMALL_MESSAGE`] is in the budget of all
-/// sessions.
+/// from the client. A turn may add to them. What is beyond [`SMALL_MESSAGE`] is in the budget of
+/// all sessions.
 const TEXTS: usize = 256;
 const TEXT_BYTES: usize = 4 * TURN_BYTES;
 

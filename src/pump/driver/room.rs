@@ -15,7 +15,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// The room of a session. It is no more than a pointer while the session needs none.
 #[derive(Default)]
-pub(super) struct Room(Option<Box<Share>>);
+pub(super) struct LongRoom(Option<Box<Share>>);
 
 /// A session's share in the budget.
 struct Share {
@@ -28,7 +28,7 @@ struct Share {
     is_used: bool,
 }
 
-impl Room {
+impl LongRoom {
     /// Returns the bytes of long messages that may be taken now.
     pub(super) fn bytes(&self) -> usize {
         self.0.as_ref().filter(|share| share.again.is_none() && !share.is_used).map_or(0, |share| share.bytes)

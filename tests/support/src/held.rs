@@ -81,7 +81,7 @@ impl HeldProgram {
         kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
     }
 
-    /// See [`has_at_its_end`].
+    /// Does the same as [`has_at_its_end`] for this process.
     pub fn has_at_its_end(&self, canaries: &[(String, Canary)]) -> Vec<String> {
         has_at_its_end(self.process.id(), canaries)
     }

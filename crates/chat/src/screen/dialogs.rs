@@ -107,7 +107,7 @@ fn draw_pick(chat: &Chat, pick: &PickDialog, place: Rect, buffer: &mut Buffer) -
     Some(Position::new(place.x + u16::try_from(x).unwrap_or_default(), place.y))
 }
 
-/// What is known of a choice stands beside it, or below, where there is no room for both.
+/// Returns a choice, and what is known of it beside it, or below where there is no room for both.
 fn choice_rows(choice: &Choice, width: usize, look: Look) -> Vec<Row> {
     let label = format!(" {} ", choice.label);
     if columns(&label) + columns(&choice.detail) < width || choice.detail.is_empty() {

@@ -153,8 +153,8 @@ fn neither_sessions_that_go_on_nor_receipts_for_people_who_are_not_here_are_awai
     let senders = |store: &Store| store.awaited.as_ref().map_or(0, |awaited| awaited.senders.len());
     let keep = |store: &mut Store, sender: AccountId, number: usize| {
         let at = store.on_wire(NOW, 1);
-        let (id, status) = ("one".to_owned(), ReceiptStatus::Delivered);
-        store.keep_receipt(person(number), Completion { sender, id, to: BOB, status, at });
+        let id = "one".to_owned();
+        store.keep_receipt(person(number), Completion { sender, id, to: BOB, status: ReceiptStatus::Delivered, at });
     };
     let mut store = restored(&[]);
     for number in 0..=awaited::MOST {
