@@ -255,7 +255,7 @@ fn no_sentence_is_written_in_the_code() {
     }
     for source in terminal() {
         // What a person could write begins with a slash; keys have their names.
-        let sentences = Texts::of(&source).written.into_iter().filter(|text| is_a_sentence(text));
+        let sentences = Texts::of(source).written.into_iter().filter(|text| is_a_sentence(text));
         let sentences = sentences.filter(|text| !text.starts_with('/') && !text.starts_with("Ctrl-"));
         problems.extend(sentences.map(|text| format!("{}: {text:?}", source.path)));
     }

@@ -379,7 +379,11 @@ async fn readers_that_stop_with_a_full_mailbox_are_closed() {
             }
             // They do not read for longer than `write_timeout_s`, and do not say anything.
             tokio::time::sleep(Duration::from_secs(4)).await;
-            drop(readers);
+            for mut reader in readers {
+                // Whoever reads again answers pings, and stays if the session does.
+                let ended = async { while let Some(Ok(_)) = reader.next().await {} };
+                assert!(timeout(PATIENCE, ended).await.is_ok(), "the session of somebody who does not read goes on");
+            }
         })
         .await;
     let figures = siege.figures().await;

@@ -77,7 +77,7 @@ fn a_profile_in_memory_leaves_nothing_on_the_disk() {
     terminal.until("Nobody is here yet");
     terminal.enter("/invite Bob");
     terminal.until_all(&["ephemeral:", "OSC 52"]);
-    terminal.keys(&["Escape"]);
+    terminal.escape();
     terminal.until("Nobody is here yet");
     terminal.keys(&["C-c"]);
     terminal.until("once more to end");

@@ -130,7 +130,7 @@ fn after_the_end_the_terminal_is_as_it_was_and_nothing_was_scrolled_off() {
     alice.terminal.until("Nobody is here yet");
     alice.terminal.keys(&["F1"]);
     alice.terminal.until("Keys and commands");
-    alice.terminal.keys(&["Escape"]);
+    alice.terminal.escape();
     alice.terminal.until("Nobody is here yet");
     alice.terminal.keys(&["C-c", "C-c"]);
     alice.terminal.until("ended with 0");

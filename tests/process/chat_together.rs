@@ -32,7 +32,7 @@ fn a_group_is_made_joined_talked_in_and_somebody_is_removed() {
     alice.until("thank you");
     alice.enter("/members");
     alice.until_all(&["Members of friends", "you, admin"]);
-    alice.keys(&["Escape"]);
+    alice.escape();
     alice.enter("/remove Bob");
     alice.until("Remove Bob from this group?");
     alice.keys(&["y"]);

@@ -58,7 +58,7 @@ pub(crate) fn meet(alice: &Tmux, bob: &Tmux, first: &str) {
     bob.until("F1 help");
     alice.enter("/invite Bob");
     let invite = invite_on(&alice.until_all(&["ephemeral:", "OSC 52"]));
-    alice.keys(&["Escape"]);
+    alice.escape();
     bob.enter("/accept");
     bob.until("The invite");
     bob.paste(&invite);

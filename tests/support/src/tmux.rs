@@ -84,14 +84,25 @@ impl Tmux {
     /// Types a line: as a person does, who sees it before pressing Enter. What comes with Enter in
     /// one go is a paste.
     pub fn enter(&self, text: &str) {
+        self.and_see(|| self.write(text));
+        self.keys(&["Enter"]);
+    }
+
+    /// Presses Escape: as a person does, who sees it before going on. What comes with an escape
+    /// character in one go is another key.
+    pub fn escape(&self) {
+        self.and_see(|| self.keys(&["Escape"]));
+    }
+
+    /// Does something, and waits until that is on the screen.
+    fn and_see(&self, act: impl FnOnce()) {
         let before = self.screen();
-        self.write(text);
-        // Where nothing is shown of what is typed, there is nothing to wait for.
+        act();
+        // Where nothing is shown of it, there is nothing to wait for.
         let deadline = Instant::now() + ECHO;
         while self.screen() == before && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(10));
         }
-        self.keys(&["Enter"]);
     }
 
     /// Pastes a text, in brackets if the program asked for them.
