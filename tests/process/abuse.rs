@@ -359,38 +359,6 @@ async fn ten_thousand_mailboxes_filled_to_the_bound_are_bounded_and_expire() {
 }
 
 #[tokio::test]
-async fn readers_that_stop_with_a_full_mailbox_are_closed() {
-    let limits = "[limits]\nmessages_per_minute = 1000000\nmessage_burst = 100000\n";
-    let mut siege = Siege::new(limits).await;
-    let to = siege.address;
-    let content = "x".repeat(6000);
-    siege
-        .withstands(async move {
-            let mut sender = login(1, to, 3).await.expect("a session");
-            let mut readers = Vec::new();
-            for reader in 0..20_u16 {
-                readers.push(login(usize::from(reader), to, 100 + reader).await.expect("a session"));
-                for number in 0..10 {
-                    let id = format!("{reader}-{number}");
-                    let message = json!({"id": id, "to": fingerprint(100 + reader), "content": content, "ttl_s": 30});
-                    sender.send(Message::text(message.to_string())).await.unwrap();
-                    while !sender.next().await.unwrap().unwrap().to_string().contains(&id) {}
-                }
-            }
-            // They do not read for longer than `write_timeout_s`, and do not say anything.
-            tokio::time::sleep(Duration::from_secs(4)).await;
-            for mut reader in readers {
-                // Whoever reads again answers pings, and stays if the session does.
-                let ended = async { while let Some(Ok(_)) = reader.next().await {} };
-                assert!(timeout(PATIENCE, ended).await.is_ok(), "the session of somebody who does not read goes on");
-            }
-        })
-        .await;
-    let figures = siege.figures().await;
-    assert_eq!(number(&figures, "/clients"), 2, "{figures}");
-}
-
-#[tokio::test]
 async fn a_takeover_loop_ends_with_one_session() {
     let limits = "[limits]\nrequests_per_minute = 100000\nburst = 10000\nconnections_per_peer = 1000\n";
     let mut siege = Siege::new(limits).await;
