@@ -1,5 +1,7 @@
 //! What is drawn and kept is bounded by what is seen, however much there is.
 
+use std::time::Instant;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -22,6 +24,31 @@ fn with_10_000_messages_a_key_press_lays_out_only_what_is_seen() {
         scripted.key(chord);
         let drawn = scripted.chat.draw(&mut buffer);
         assert!(drawn.laid_out <= 24 + 4, "{chord}: {} rows were laid out for 21", drawn.laid_out);
+    }
+}
+
+/// Measures how long a key press takes, from the state to the last cell of the screen: by hand, as
+/// its figure is only worth something where nothing else runs.
+#[test]
+#[ignore = "it is a measurement: docs/performance.md has its command"]
+#[allow(clippy::print_stdout, reason = "it is a measurement that a person asked for")]
+fn how_long_a_key_press_takes_with_10_000_messages() {
+    let mut scripted = ScriptedChat::with(vec![contact("Bob")]);
+    for number in 0..10_000 {
+        scripted.text("Bob", number, "a message of some words that goes over more than one row, wie üblich 日本語");
+    }
+    for (columns, rows) in [(80, 24), (200, 60)] {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+        let mut took = Vec::new();
+        for chord in ["a", "pgup", "pgup", "up", "b", "pgdn", "esc", "c"].into_iter().cycle().take(2_000) {
+            let begun = Instant::now();
+            scripted.key(chord);
+            scripted.chat.draw(&mut buffer);
+            took.push(begun.elapsed());
+        }
+        took.sort_unstable();
+        let [median, p99, most] = [took.len() / 2, took.len() * 99 / 100, took.len() - 1].map(|at| took[at]);
+        println!("{columns}×{rows}: median {median:.1?}, p99 {p99:.1?}, most {most:.1?}");
     }
 }
 
