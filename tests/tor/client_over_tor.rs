@@ -44,7 +44,7 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_people_meet_by_an_invite_verify_and_talk_over_tor_through_a_restart_of_the_server() {
+async fn two_people_meet_by_an_invite_that_gives_a_stranger_nothing_then_and_talk_through_a_restart_of_the_server() {
     let _turn = network::turn().await;
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path();
@@ -52,12 +52,19 @@ async fn two_people_meet_by_an_invite_verify_and_talk_over_tor_through_a_restart
     let url = server.reachable().await.to_string();
     let alice = person(home, "alice", &url);
     let bob = person(home, "bob", &url);
+    let mallory = person(home, "mallory", &url);
     let people = (Arc::clone(&alice), Arc::clone(&bob));
     aside(move || {
         let (alice, bob) = people;
         // Each of them is alone with the server: the other one is away.
-        alice.meet(&bob);
+        let used = alice.meet(&bob);
+        mallory.ok(&["accept", &used, "--as", "alice", "--text", "no, me"]);
+        let said = alice.ok(&["recv", "--once", "--quiet"]);
+        assert!(said.contains("STOP: somebody else used the invite of bob") && !said.contains("no, me"), "{said}");
+        assert_eq!(mallory.texts(), [""; 0]);
         assert_eq!(alice.ok(&["verify", "bob"]), bob.ok(&["verify", "alice"]));
+        // Nothing goes to a contact whose invite somebody else had as well until that is done.
+        alice.ok(&["verify", "bob", "--matches"]);
         alice.ok(&["send", "bob", "over Tor"]);
         assert_eq!(bob.texts(), ["over Tor"]);
         bob.ok(&["send", "alice", "waits in the server's memory alone"]);

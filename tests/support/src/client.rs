@@ -141,12 +141,13 @@ impl Client {
         texts.map(|event| event["text"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Makes a contact of somebody, who finds a first text.
-    pub fn meet(&self, other: &Self) {
+    /// Makes a contact of somebody, who finds a first text. Returns the invite, which is used now.
+    pub fn meet(&self, other: &Self) -> String {
         let invite = self.ok(&["invite", other.name]);
         other.ok(&["accept", invite.trim(), "--as", self.name, "--text", "it is me", "--quiet"]);
         assert_eq!(self.texts(), ["it is me"]);
         assert!(other.ok(&["recv", "--once", "--quiet"]).contains("has answered"));
+        invite.trim().to_owned()
     }
 }
 
