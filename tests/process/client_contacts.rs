@@ -1,9 +1,13 @@
 //! Invites, contacts and verification with the real programs on loopback.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use ephemeral_test_support::client::{Client, LocalServer};
+use ephemeral_test_support::follower::Follower;
 use qrcode::QrCode;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{CLIENT, SERVER};
@@ -51,6 +55,41 @@ fn an_invite_that_was_used_gives_a_stranger_nothing_and_the_contact_is_held_unti
     assert_eq!(alice.ok(&["contacts"]), "bob (verified)\n");
     alice.ok(&["send", "bob", "all is well"]);
     assert_eq!(bob.texts(), ["all is well"]);
+}
+
+/// Returns how many sessions a server has.
+fn sessions(home: &Path) -> u64 {
+    let mut asking = Command::new(SERVER);
+    asking.env_clear().args(["status", "--json", "--state-dir"]).arg(home.join("state"));
+    let figures: Value = serde_json::from_slice(&asking.output().unwrap().stdout).unwrap();
+    figures["clients"].as_u64().unwrap()
+}
+
+#[test]
+fn over_tcp_four_conversations_are_connected_the_others_are_asked_in_turn_and_nothing_is_missed() {
+    let (home, server) = server();
+    let alice = Client::new(CLIENT, home.path(), "alice", &server.url);
+    let names = ["bob", "carol", "dave", "erin", "frank", "grace"];
+    let others = names.map(|name| Client::new(CLIENT, home.path(), name, &server.url));
+    for other in &others {
+        alice.meet(other);
+    }
+    for other in &others {
+        other.ok(&["send", "alice", "hello"]);
+    }
+    let mut command = alice.command(&["recv", "--json", "--quiet"]);
+    command.stderr(Stdio::null());
+    let listening = Follower::start(command);
+    let mut seen = Vec::new();
+    let begun = Instant::now();
+    let texts = || listening.printed().iter().filter(|event| event["event"] == "text").count();
+    while texts() < names.len() || seen.last() != Some(&4) {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{seen:?}: {:?}", listening.printed());
+        seen.push(sessions(home.path()));
+    }
+    listening.stop();
+    // And one that is asked.
+    assert!(seen.iter().all(|sessions| *sessions <= 5), "{seen:?}");
 }
 
 #[test]
